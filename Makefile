@@ -1,0 +1,82 @@
+# make demo    a fresh environment, the package, the demonstration (numpy and scipy only, no simulator)
+# make test    everything that must hold: style, types, direction of imports, tests, examples, notebooks
+# make lint    the first three of these
+# make oldest  the tests on the oldest releases that pyproject.toml admits
+# make bench   the comparisons in benchmarks/
+# make clean   removes what the others made
+# Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
+
+PYTHON  ?= python3
+VENV    ?= .venv
+WORKERS ?= auto
+ARGS    ?=
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint oldest bench clean ngspice
+
+help:
+	@sed -n '/^$$/q; s/^# //p' Makefile
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/lstm-analog demo
+
+# The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
+test oldest bench: export OMP_NUM_THREADS = 1
+test oldest bench: export OPENBLAS_NUM_THREADS = 1
+test oldest bench: export MKL_NUM_THREADS = 1
+test oldest bench: export MPLBACKEND = Agg
+
+test: lint ngspice
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports --no-logo
+
+oldest: ngspice
+	$(MAKE) --no-print-directory VENV=$(VENV)-oldest $(VENV)-oldest/oldest.stamp
+	$(VENV)-oldest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
+
+bench: $(VENV)/demo.stamp
+	@set -e; for file in benchmarks/*.py; do \
+	    test -e "$$file" || { echo "benchmarks/ is empty"; exit 0; }; \
+	    echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean:
+	rm -rf $(VENV) $(VENV)-oldest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp says what its environment holds; it is made anew when pyproject.toml changes.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "PYTHON must be 3.11 or newer, got $$($(PYTHON) --version 2>&1): run make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[test,lint]'
+	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/oldest.stamp: pyproject.toml | $(BIN)/python
+	sed -n '/^dependencies/,/^]/ s/^ *"\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > $(VENV)/oldest.txt
+	$(PIP) install --constraint $(VENV)/oldest.txt --editable '.[test]'
+	@touch $@
+
+ngspice:
+	@command -v ngspice >/dev/null && exit 0; \
+	if [ "$$(id -u)" -eq 0 ]; then as_root=; else as_root='sudo -n'; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+	    echo "ngspice is missing: installing it with apt-get"; \
+	    $$as_root apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq --no-install-recommends ngspice >/dev/null; \
+	else \
+	    echo "ngspice must be on the PATH for the tests, got none: install it with your package manager" \
+	        "(apt-get install ngspice, brew install ngspice), then run make test again" >&2; exit 1; \
+	fi

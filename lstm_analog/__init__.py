@@ -1,0 +1,86 @@
+"""Compiles a trained LSTM into an electrical circuit and a hydraulic network, solves both and checks them.
+
+The names below are imported when first used, so that `import lstm_analog` stays light:
+
+* `load`, `save`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
+* `compile`, `Machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
+* `compare`, `Report`: how far it is from the digital answer;
+* `NGSPICE`, `read_spice`: the netlist;
+* `electrical`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`: modules.
+"""
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lstm_analog import engines as engines
+    from lstm_analog import errors as errors
+    from lstm_analog import export as export
+    from lstm_analog import model as model
+    from lstm_analog import network as network
+    from lstm_analog import show as show
+    from lstm_analog import study as study
+    from lstm_analog.compiler import CLOCKED as CLOCKED
+    from lstm_analog.compiler import GATED_LEAK as GATED_LEAK
+    from lstm_analog.compiler import electrical as electrical
+    from lstm_analog.export import NGSPICE as NGSPICE
+    from lstm_analog.export import read_spice as read_spice
+    from lstm_analog.machine import Machine as Machine
+    from lstm_analog.machine import Run as Run
+    from lstm_analog.machine import compile as compile
+    from lstm_analog.model import LSTM as LSTM
+    from lstm_analog.model import Gate as Gate
+    from lstm_analog.model import State as State
+    from lstm_analog.model import load as load
+    from lstm_analog.model import random_lstm as random_lstm
+    from lstm_analog.model import save as save
+    from lstm_analog.study import Report as Report
+    from lstm_analog.study import compare as compare
+else:
+    # Hidden from type checkers: it would make them take any misspelt name.
+    _HOMES = MappingProxyType(
+        {
+            "CLOCKED": "lstm_analog.compiler",
+            "GATED_LEAK": "lstm_analog.compiler",
+            "Gate": "lstm_analog.model",
+            "LSTM": "lstm_analog.model",
+            "Machine": "lstm_analog.machine",
+            "NGSPICE": "lstm_analog.export",
+            "Report": "lstm_analog.study",
+            "Run": "lstm_analog.machine",
+            "State": "lstm_analog.model",
+            "compare": "lstm_analog.study",
+            "compile": "lstm_analog.machine",
+            "load": "lstm_analog.model",
+            "random_lstm": "lstm_analog.model",
+            "read_spice": "lstm_analog.export",
+            "save": "lstm_analog.model",
+        }
+    )
+    _MODULES = MappingProxyType(
+        {
+            "electrical": "lstm_analog.compiler.electrical",
+            "engines": "lstm_analog.engines",
+            "errors": "lstm_analog.errors",
+            "export": "lstm_analog.export",
+            "model": "lstm_analog.model",
+            "network": "lstm_analog.network",
+            "show": "lstm_analog.show",
+            "study": "lstm_analog.study",
+        }
+    )
+
+    def __getattr__(name):
+        """Import the home of a public `name` and return what it stands for."""
+        if name in _MODULES:
+            return import_module(_MODULES[name])
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        """Return the public names, whether they have been imported or not."""
+        return sorted([*_HOMES, *_MODULES, "__version__"])

@@ -1,0 +1,104 @@
+"""Arrays as the records of this package hold them: float64 or index arrays, checked once, then read-only."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+
+TAKEN = "float32, float64 or integer numbers"
+"""What `floats` takes; float16 is refused because its 11 bits would pass for an error of the circuit."""
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Array = NDArray[Any]
+_Kind = TypeVar("_Kind", Floats, Indices)
+
+
+def floats(value: ArrayLike, what: str) -> Floats:
+    """Return `value` as a read-only float64 array of any shape.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it does not hold float32, float64 or integer numbers.
+    InvalidValueError
+        If a number is not finite.
+    """
+    array = _numbers(value, what)
+    if not np.isfinite(array).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InvalidValueError(
+            explain(what, must="be finite", got=f"{array[bad]} at index {bad}", do="remove NaN and infinity")
+        )
+    return _frozen(array)
+
+
+def floats_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
+    """Return `value` as `floats`, broadcast to `shape`; leading axes beyond it are kept.
+
+    A scalar stands for equal elements. Raises `InvalidShapeError` where the last axes do not fit.
+    """
+    return _frozen(_broadcast(floats(value, what), what, shape))
+
+
+def limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
+    """Return `value` as `floats_of_shape` does, but infinity is allowed: the bound that never binds."""
+    array = _numbers(value, what)
+    if np.isnan(array).any():
+        raise InvalidValueError(explain(what, must="be numbers", got="NaN", do="use infinity for no bound"))
+    return _frozen(_broadcast(array, what, shape))
+
+
+def positive_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
+    """Return `floats_of_shape`, all above zero, or raise `InvalidValueError`."""
+    array = floats_of_shape(value, what, shape)
+    if not (array > 0).all():
+        raise InvalidValueError(explain(what, must="be positive", got=float(array.min()), do="give values above zero"))
+    return array
+
+
+def indices(value: ArrayLike, what: str) -> Indices:
+    """Return `value` as a read-only vector of whole numbers >= 0, shape (m,)."""
+    array = np.asarray(value)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise InvalidShapeError(
+            explain(what, must="be a vector of whole numbers", got=_describe(array), do="give one index per element")
+        )
+    if array.size and int(array.min()) < 0:
+        raise InvalidValueError(explain(what, must="be >= 0", got=int(array.min()), do="count unknowns from zero"))
+    return _frozen(array.astype(np.int64))
+
+
+def _numbers(value: ArrayLike, what: str) -> Floats:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or array.dtype == np.float16:
+        raise InvalidTypeError(explain(what, must=f"hold {TAKEN}", got=array.dtype, do="convert it to float64"))
+    return array.astype(np.float64, copy=False)
+
+
+def _broadcast(array: Floats, what: str, shape: tuple[int, ...]) -> Floats:
+    lead = array.shape[: max(array.ndim - len(shape), 0)]
+    try:
+        return np.broadcast_to(array, lead + shape)
+    except ValueError:
+        raise InvalidShapeError(
+            explain(
+                what, must=f"have shape {shape}", got=f"shape {array.shape}", do="give one value or one per element"
+            )
+        ) from None
+
+
+def _describe(array: Array) -> str:
+    return f"{array.dtype} of shape {array.shape}"
+
+
+def _frozen(array: _Kind) -> _Kind:
+    result = np.ascontiguousarray(array) if array.ndim else array
+    if result is array and result.flags.writeable:
+        result = result.copy()
+    result.flags.writeable = False
+    return result

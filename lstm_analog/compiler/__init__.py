@@ -1,0 +1,22 @@
+"""The compiler: LSTM -> signal network (no technology) -> physical network."""
+
+from lstm_analog.compiler import electrical
+from lstm_analog.compiler.compiled import Compiled, LayerLayout, Layout, Spot, decode, lower, schedule
+from lstm_analog.compiler.signals import SignalNetwork, signal_network
+from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
+
+__all__ = [
+    "CLOCKED",
+    "GATED_LEAK",
+    "Compiled",
+    "LayerLayout",
+    "Layout",
+    "SignalNetwork",
+    "Spot",
+    "Timing",
+    "decode",
+    "electrical",
+    "lower",
+    "schedule",
+    "signal_network",
+]

@@ -1,0 +1,130 @@
+"""Clocks: how one step of the recurrence is cut into intervals (design.md, section 5)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.schedule import Flags
+
+
+class Timing(Enum):
+    """How the memories are clocked.
+
+    CLOCKED: master and slave storages; a stage computes, holds, and at the end of the step all slaves copy.
+    GATED_LEAK: one storage a cell, drained and filled for a set time after its gates have settled.
+    """
+
+    CLOCKED = "clocked"
+    GATED_LEAK = "gated_leak"
+
+
+CLOCKED = Timing.CLOCKED
+GATED_LEAK = Timing.GATED_LEAK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A stretch of a step: its name, length in seconds, the clock lines that are high, whether signals settle in it."""
+
+    name: str
+    duration: float
+    high: frozenset[str]
+    settles: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycle:
+    """The clock of a machine: its lines, the reset interval before the first step, and the intervals of every step."""
+
+    lines: tuple[str, ...]
+    reset: Interval
+    step: tuple[Interval, ...]
+
+    @property
+    def step_time(self) -> float:
+        """The length of one step in seconds."""
+        return sum(interval.duration for interval in self.step)
+
+    def position(self, name: str) -> int:
+        """Return the place of the interval `name` within a step."""
+        return [interval.name for interval in self.step].index(name)
+
+    def intervals(self, steps: int) -> tuple[Interval, ...]:
+        """Return the intervals of the reset and of `steps` steps, in order."""
+        return (self.reset, *(self.step * steps))
+
+    def flags(self, steps: int) -> Flags:
+        """Return which lines are high in each interval of `intervals(steps)`, shape (1 + steps n, lines)."""
+        rows = [[line in interval.high for line in self.lines] for interval in (self.reset, *self.step)]
+        flags = np.array(rows, dtype=bool).reshape(len(rows), len(self.lines))
+        return np.concatenate((flags[:1], np.tile(flags[1:], (steps, 1))))
+
+    def ends(self, name: str, steps: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Return the numbers of the intervals `name` in `intervals(steps)`, shape (steps,)."""
+        return 1 + self.position(name) + len(self.step) * np.arange(steps)
+
+
+def compute_line(stage: int) -> str:
+    """Return the clock line on which `stage` takes its result."""
+    return f"compute{stage}"
+
+
+def leak_line(stage: int) -> str:
+    """Return the clock line on which the cells of `stage` leak and fill."""
+    return f"leak{stage}"
+
+
+RESET, COPY, READ_OUT = "reset", "copy", "readout"
+
+
+def cycle(timing: Timing, *, stages: int, time_constant: float, settling: float, gap: float) -> Cycle:
+    """Return the clock of a machine of `stages` stages.
+
+    With `timing`, every interval in which signals settle lasts `settling` times `time_constant` (s), the slowest pole;
+    between two clock pulses lies a pause of `gap` time constants (non-overlapping clocks). Inputs change between steps.
+
+    Raises
+    ------
+    InvalidValueError
+        If `settling`, `time_constant` or `gap` is not above zero.
+    """
+    for what, value in (("settling", settling), ("time_constant", time_constant), ("gap", gap)):
+        if not (np.isfinite(value) and value > 0):
+            do = "give time constants" if what == "settling" else "correct the technology"
+            raise InvalidValueError(explain(what, must="be positive", got=value, do=do))
+    phase, pause = settling * time_constant, gap * time_constant
+    computing = frozenset(compute_line(stage) for stage in range(stages))
+    reset = Interval(name=RESET, duration=phase, high=computing | {RESET}, settles=True)
+    step = _clocked(stages, phase, pause) if timing is CLOCKED else _gated(stages, phase, pause)
+    leaks = () if timing is CLOCKED else tuple(leak_line(stage) for stage in range(stages))
+    return Cycle(lines=(RESET, COPY, *sorted(computing), *leaks), reset=reset, step=step)
+
+
+def _interval(name: str, duration: float, *high: str, settles: bool = True) -> Interval:
+    return Interval(name=name, duration=duration, high=frozenset(high), settles=settles)
+
+
+def _pause(name: str, duration: float) -> Interval:
+    return _interval(name, duration, settles=False)
+
+
+def _clocked(stages: int, phase: float, pause: float) -> tuple[Interval, ...]:
+    result = [_pause("setup", pause)]
+    for stage in range(stages):
+        result += [_interval(compute_line(stage), phase, compute_line(stage)), _pause(f"hold{stage}", pause)]
+    return (*result, _interval(COPY, phase, COPY), _pause(READ_OUT, pause))
+
+
+def _gated(stages: int, phase: float, pause: float) -> tuple[Interval, ...]:
+    result: list[Interval] = []
+    for stage in range(stages):
+        result += [
+            _interval(f"settle{stage}", phase),
+            _interval(leak_line(stage), phase, leak_line(stage), settles=False),
+            _pause(f"rest{stage}", pause),
+            _interval(compute_line(stage), phase, compute_line(stage)),
+            _pause(f"hold{stage}", pause),
+        ]
+    return (*result, _interval(COPY, phase, COPY), _pause(READ_OUT, pause))

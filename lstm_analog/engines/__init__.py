@@ -1,0 +1,6 @@
+"""Engines run a network under a schedule; each is a frozen record of its settings."""
+
+from lstm_analog.engines.base import Engine, Progress
+from lstm_analog.engines.integrate import Integrate
+
+__all__ = ["Engine", "Integrate", "Progress"]

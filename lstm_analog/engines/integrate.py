@@ -1,0 +1,169 @@
+"""The reference engine: the network as an ODE, solved by `scipy.integrate.solve_ivp`, restarted at every clock edge.
+
+Which method (measured, design.md section 8): DOP853 while the phase is not stiff; else LSODA with the analytic Jacobian
+for small networks and BDF with the sparse one for large.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.integrate import solve_ivp
+from scipy.sparse.linalg import splu
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.base import Progress
+from lstm_analog.engines.system import System, system
+from lstm_analog.errors import InvalidValueError, SimulationError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High
+from lstm_analog.network.schedule import Schedule, imposed_efforts
+from lstm_analog.network.trajectory import Trajectory
+
+_STIFF = 300.0
+"""Fastest rate x interval above which an explicit method takes more steps for stability than for accuracy."""
+_SMALL = 150
+"""States up to which LSODA's dense factorisation beats BDF with a sparse one."""
+_GROWTH, _RATIO, _STEPS = 10.0, 1e6, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integrate:
+    """scipy's integrators; the start is the operating point of the first interval.
+
+    Attributes
+    ----------
+    rtol : float
+        Relative tolerance of a step.
+    atol : float
+        Absolute tolerance of a step in units of each group's signal (`Group.scale`).
+    points : int
+        Points kept of every interval, its end included.
+    """
+
+    rtol: float = 1e-9
+    atol: float = 1e-11
+    points: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that tolerances and points are positive."""
+        for name, value in (("rtol", self.rtol), ("atol", self.atol), ("points", self.points)):
+            if not value > 0:
+                raise InvalidValueError(explain(name, must="be positive", got=value, do="give a number above zero"))
+
+    def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
+        """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by interval.
+
+        Raises
+        ------
+        SimulationError
+            If a step or the operating point fails; the message says in which interval.
+        """
+        schedule.fit(network)
+        systems: dict[High, System] = {}
+        effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
+        times, kept = [np.zeros(1)], []
+        for number in range(len(schedule.names)):
+            high = schedule.phase(number)
+            equations = systems.setdefault(high, systems.get(high) or system(network, high))
+            _impose(effort, schedule, network, number)
+            if not number:
+                operating_point(equations, effort, float(schedule.durations[0]))
+                kept.append(effort[:, None].copy())
+            moments, path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
+            times.append((schedule.ends[number] - schedule.durations[number]) + moments[:-1])
+            times.append(schedule.ends[number : number + 1])
+            kept.append(path)
+            effort = path[:, -1].copy()
+            if progress is not None:
+                progress(number + 1, len(schedule.names))
+        return Trajectory(
+            network=network,
+            schedule=schedule,
+            time=np.concatenate(times),
+            efforts=np.concatenate(kept, axis=1).reshape(*schedule.lead, -1, network.unknowns.size),
+            engine=repr(self),
+        )
+
+    def _interval(self, equations: System, start: Floats, duration: float, name: str) -> tuple[Floats, Floats]:
+        batch, dynamic = len(start), equations.dynamic
+        effort = start.copy()
+        equations.complete(effort)
+        moments = np.linspace(0.0, duration, self.points + 1)[1:]
+        solution = solve_ivp(
+            partial(_rates, equations, effort),
+            (0.0, duration),
+            start[:, dynamic].ravel(),
+            t_eval=moments,
+            rtol=self.rtol,
+            atol=np.tile(self.atol * equations.network.unknowns.scales()[dynamic], batch),
+            **_method(equations, effort, duration),
+        )
+        if not solution.success:
+            do = "loosen the tolerance or check the parts"
+            raise SimulationError(explain(f"interval {name!r}", must="be integrated", got=solution.message, do=do))
+        path = np.repeat(start[:, None], moments.size, axis=1)
+        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, -1), 1, 2)
+        wide = path.reshape(-1, path.shape[-1])
+        equations.complete(wide)
+        return moments, path
+
+
+def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:
+    shape = schedule.lead
+    for part, value in imposed_efforts(network, schedule, interval):
+        effort[:, part.nodes] = np.broadcast_to(value, (*shape, part.nodes.size)).reshape(-1, part.nodes.size)
+
+
+def _rates(equations: System, effort: Floats, _time: float, states: Floats) -> Floats:
+    effort[:, equations.dynamic] = states.reshape(len(effort), -1)
+    equations.complete(effort)
+    return equations.rates(effort).ravel()
+
+
+def _jacobian(equations: System, effort: Floats, _time: float, states: Floats) -> sparse.csc_array:
+    _rates(equations, effort, _time, states)
+    return equations.jacobian(effort)
+
+
+def _dense_jacobian(equations: System, effort: Floats, _time: float, states: Floats) -> Floats:
+    return _jacobian(equations, effort, _time, states).toarray()
+
+
+def _method(equations: System, effort: Floats, duration: float) -> dict[str, Any]:
+    fastest = float(np.abs(equations.jacobian(effort).diagonal()).max(initial=0.0))
+    if fastest * duration < _STIFF:
+        return {"method": "DOP853"}
+    if effort.shape[0] * equations.dynamic.size <= _SMALL:
+        return {"method": "LSODA", "jac": partial(_dense_jacobian, equations, effort)}
+    return {"method": "BDF", "jac": partial(_jacobian, equations, effort)}
+
+
+def operating_point(equations: System, effort: Floats, duration: float) -> None:
+    """Set `effort` (batch, unknowns) to where all rates vanish, its imposed unknowns being kept.
+
+    Implicit Euler with growing steps (pseudo-transient continuation, Kelley and Keyes 1998) from `duration` / 1e3 up to
+    1e6 `duration`: unknowns slower than that keep what they hold.
+
+    Raises
+    ------
+    SimulationError
+        If no steady state is reached.
+    """
+    scale = equations.network.unknowns.scales()[equations.dynamic]
+    step, unit = duration / 1e3, sparse.eye_array(effort.shape[0] * equations.dynamic.size)
+    for _ in range(_STEPS):
+        equations.complete(effort)
+        rate = equations.rates(effort)
+        matrix = sparse.csc_array(unit / step - equations.jacobian(effort))
+        change = splu(matrix).solve(rate.ravel()).reshape(rate.shape)
+        effort[:, equations.dynamic] += change
+        moved = float(np.abs(change / scale).max(initial=0.0))
+        if moved <= 1e-12 and step >= _RATIO * duration:
+            equations.complete(effort)
+            return
+        step = min(step * _GROWTH, _RATIO * duration) if moved < 1.0 else max(step / _GROWTH, duration / 1e9)
+    do = "check the first interval: is every storage tied to something while the reset is on?"
+    raise SimulationError(explain("the operating point", must="be reached", got=f"moving by {moved:.3g}", do=do))

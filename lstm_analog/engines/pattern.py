@@ -1,0 +1,91 @@
+"""Fixed sparsity patterns: where each block's partial derivatives land, worked out once, filled many times."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.network.laws import Block, Form
+
+
+def positions(size: int, chosen: Indices) -> Indices:
+    """Return for each of `size` unknowns its place among the `chosen`, -1 if it is not among them, shape (size,)."""
+    place = np.full(size, -1, dtype=np.int64)
+    place[chosen] = np.arange(chosen.size)
+    return place
+
+
+def flat(values: list[Floats], lead: tuple[int, ...], axes: list[int]) -> Floats:
+    """Return the arrays of `values` side by side, shape (lead, total); the last `axes[k]` axes of each are raveled."""
+    if not values:
+        return np.empty((*lead, 0))
+    shapes = [(*lead, *value.shape[value.ndim - axis :]) for value, axis in zip(values, axes, strict=True)]
+    wide = [np.broadcast_to(value, shape) for value, shape in zip(values, shapes, strict=True)]
+    return np.concatenate([value.reshape(*lead, -1) for value in wide], axis=-1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scatter:
+    """Sums flat values (batch, k) into rows (batch, r) by a fixed 0/1 matrix (r, k)."""
+
+    matrix: sparse.csr_array
+
+    def __call__(self, values: Floats) -> Floats:
+        """Return the sums of `values`, shape (batch, r)."""
+        result: Floats = (self.matrix @ values.T).T
+        return result
+
+
+def scatter(targets: Indices, size: int) -> Scatter:
+    """Return the `Scatter` of as many values as `targets` has entries into `size` rows; targets below 0 are dropped."""
+    kept = np.flatnonzero(targets >= 0)
+    ones = np.ones(kept.size)
+    return Scatter(matrix=sparse.csr_array((ones, (targets[kept], kept)), shape=(size, targets.size)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pattern:
+    """A sparse matrix of fixed structure whose entries are sums of block partials.
+
+    `scatter` turns the flat partials into the entries of a CSC matrix of the given `indices`, `indptr` and `shape`.
+    """
+
+    scatter: Scatter
+    indices: Indices
+    indptr: Indices
+    shape: tuple[int, int]
+
+    def fill(self, values: Floats) -> sparse.csc_array:
+        """Return the matrix at flat partials `values` (batch, k): block diagonal, one block a batch entry."""
+        data = self.scatter(values)
+        batch, (rows, columns) = len(data), self.shape
+        shift = np.arange(batch)[:, None]
+        indices = (self.indices + rows * shift).ravel()
+        starts = (self.indptr[:-1] + self.indices.size * shift).ravel()
+        indptr = np.append(starts, batch * self.indices.size)
+        return sparse.csc_array((data.ravel(), indices, indptr), shape=(batch * rows, batch * columns))
+
+
+def block_rows(block: Block) -> Indices:
+    """Return the row of every flat entry of `block`."""
+    return np.repeat(block.rows, block.columns.size) if block.form is Form.DENSE else block.rows
+
+
+def block_columns(block: Block) -> Indices:
+    """Return the column of every flat entry of `block`."""
+    return np.tile(block.columns, block.rows.size) if block.form is Form.DENSE else block.columns
+
+
+def pattern(entry_rows: Indices, entry_columns: Indices, shape: tuple[int, int]) -> Pattern:
+    """Return the `Pattern` of flat entries at (`entry_rows`, `entry_columns`) of a matrix of `shape`.
+
+    Entries with a row or column below 0 are dropped; entries at the same place are added.
+    """
+    rows, columns = shape
+    kept = (entry_rows >= 0) & (entry_columns >= 0)
+    code = np.where(kept, entry_columns * rows + entry_rows, -1)
+    places = np.unique(code[kept])
+    slot = np.where(kept, np.searchsorted(places, code), -1)
+    indptr = np.searchsorted(places, np.arange(columns + 1) * rows)
+    return Pattern(scatter=scatter(slot, places.size), indices=places % max(rows, 1), indptr=indptr, shape=shape)

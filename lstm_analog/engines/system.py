@@ -1,0 +1,256 @@
+"""The equations of a network in one clock phase, derived from the laws of its parts.
+
+Every unknown is imposed, algebraic (followers, junctions) or dynamic (storages, internal states). Given the imposed and
+the dynamic ones, the algebraic follow stage by stage (`complete`); then `rates` gives d(dynamic)/dt, and `jacobian` its
+derivative with the algebraic unknowns eliminated by the chain rule.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.order import generations
+from lstm_analog.engines.pattern import (
+    Pattern,
+    Scatter,
+    block_columns,
+    block_rows,
+    flat,
+    pattern,
+    positions,
+    scatter,
+)
+from lstm_analog.errors import InvalidShapeError, SimulationError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import Block, Form, High, Kind, blocks, capacity, flow, partials, rows, sets, take
+from lstm_analog.network.parts import Part
+
+_NEWTON_STEPS = 50
+_NEWTON_TOLERANCE = 1e-13
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Share:
+    """The elements of the network's parts that feed some rows, and how their flows add up there."""
+
+    parts: tuple[Part, ...]
+    high: High
+    scatter: Scatter
+
+    def flows(self, effort: Floats) -> Floats:
+        """Return the summed flow into each row of the share at `effort` (batch, unknowns), shape (batch, rows)."""
+        each = [flow(part, effort, self.high) for part in self.parts]
+        return self.scatter(flat(each, effort.shape[:-1], [2] * len(each)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Partials:
+    """All partial derivatives d flow / d effort of some parts, side by side; patterns place them into matrices."""
+
+    parts: tuple[Part, ...]
+    high: High
+    axes: tuple[int, ...]
+
+    def __call__(self, effort: Floats) -> Floats:
+        """Return the flat partial derivatives at `effort` (batch, unknowns), shape (batch, entries)."""
+        values = [value for part in self.parts for value in partials(part, effort, self.high)]
+        return flat(values, effort.shape[:-1], list(self.axes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """Algebraic unknowns solved together: `nodes` (k,).
+
+    `pattern` places d(own flows)/d(own efforts); `inverse` is that matrix inverted once where it is constant.
+    """
+
+    nodes: Indices
+    share: Share
+    partials: Partials
+    pattern: Pattern
+    inverse: sparse.csc_array | None
+
+    def solve(self, effort: Floats) -> None:
+        """Set the stage's efforts in `effort` (batch, unknowns) so that its flows vanish.
+
+        Raises `SimulationError` if Newton's method does not converge.
+        """
+        if self.inverse is not None:
+            effort[:, self.nodes] -= (self.inverse @ self.share.flows(effort).T).T
+            return
+        for _ in range(_NEWTON_STEPS):
+            matrix = self.pattern.fill(self.partials(effort))
+            step = splu(matrix).solve(self.share.flows(effort).ravel()).reshape(len(effort), -1)
+            effort[:, self.nodes] -= step
+            if np.abs(step).max() <= _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort[:, self.nodes]).max())):
+                return
+        got, do = f"a last step of {np.abs(step).max():.3g}", "check the parts around these nodes"
+        raise SimulationError(explain("Newton's method at the junctions", must="converge", got=got, do=do))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class System:
+    """The equations of a network with the clock lines `high`; efforts are (batch, unknowns) arrays.
+
+    `dynamic` (n,) and `capacity` (n,) are the unknowns with a rate; `stages` solve the others. The four patterns place
+    the partial derivatives of dynamic (y) and algebraic (a) rows with respect to both.
+    """
+
+    network: Network
+    high: High
+    dynamic: Indices
+    capacity: Floats
+    stages: tuple[Stage, ...]
+    share: Share
+    partials: Partials
+    yy: Pattern
+    ya: Pattern
+    ay: Pattern
+    aa: Pattern
+
+    def complete(self, effort: Floats) -> None:
+        """Set the algebraic unknowns of `effort` (batch, unknowns) from the imposed and dynamic ones."""
+        for stage in self.stages:
+            stage.solve(effort)
+
+    def rates(self, effort: Floats) -> Floats:
+        """Return d(dynamic)/dt at a completed `effort`, shape (batch, dynamic), effort unit per second."""
+        return self.share.flows(effort) / self.capacity
+
+    def jacobian(self, effort: Floats) -> sparse.csc_array:
+        """Return d rates / d dynamic at a completed `effort`, block diagonal over the batch.
+
+        The algebraic unknowns a are eliminated: J = F_yy - F_ya F_aa^-1 F_ay, rows divided by the capacity.
+        """
+        values = self.partials(effort)
+        reduced = self.yy.fill(values)
+        if self.stages:
+            reduced = reduced - self.ya.fill(values) @ _solve(self.aa.fill(values), self.ay.fill(values))
+        inverse = sparse.diags_array(1.0 / np.tile(self.capacity, len(effort)))
+        return sparse.csc_array(inverse @ reduced)
+
+
+def system(network: Network, high: High) -> System:
+    """Return the equations of `network` with the clock lines `high`.
+
+    Raises
+    ------
+    InvalidShapeError
+        If a part carries chip axes: these belong to the engines that batch over chips.
+    """
+    kinds = network.kinds()
+    algebraic = np.concatenate([kinds[Kind.FOLLOWED], kinds[Kind.BALANCED]])
+    dynamic, amount = _capacities(network)
+    size = network.unknowns.size
+    fed = [_fed_rows(network, kinds, part) for part in network.parts]
+    couplings = [block for part, row in zip(network.parts, fed, strict=True) for block in _fed_blocks(part, high, row)]
+    partial_values = _partials(network.parts, high)
+    at_y, at_a = positions(size, dynamic), positions(size, algebraic)
+    return System(
+        network=network,
+        high=high,
+        dynamic=dynamic,
+        capacity=amount,
+        stages=tuple(_stage(network, fed, high, nodes) for nodes in generations(couplings, algebraic, size)),
+        share=_share(network, fed, high, dynamic),
+        partials=partial_values,
+        yy=_pattern(couplings, at_y, at_y),
+        ya=_pattern(couplings, at_y, at_a),
+        ay=_pattern(couplings, at_a, at_y),
+        aa=_pattern(couplings, at_a, at_a),
+    )
+
+
+def _capacities(network: Network) -> tuple[Indices, Floats]:
+    found = [capacity(part) for part in network.parts]
+    chips = [amount.shape for _, amount in found if amount.ndim > 1]
+    if chips:
+        raise InvalidShapeError(
+            explain("network parts", must="have no chip axis here", got=chips[0], do="run one chip at a time")
+        )
+    return np.concatenate([nodes for nodes, _ in found]), np.concatenate([amount for _, amount in found])
+
+
+def _fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
+    """Return the rows of `part` that take its flow, (terminals, m); -1 where something else sets the effort.
+
+    A flow into a source or a follower is supplied by it; the row of a follower is its own equation.
+    """
+    setting = sets(part)
+    takes = np.zeros(network.unknowns.size, dtype=bool)
+    if setting is not None and setting[0] is Kind.FOLLOWED:
+        takes[setting[1]] = True
+    else:
+        takes[kinds[Kind.BALANCED]] = takes[kinds[Kind.STORED]] = True
+    target = rows(part)
+    return np.where(takes[target], target, -1)
+
+
+def _fed_blocks(part: Part, high: High, fed: Indices) -> list[Block]:
+    taking = np.unique(fed)
+    return [
+        Block(
+            rows=np.where(np.isin(block.rows, taking), block.rows, -1),
+            columns=block.columns,
+            form=block.form,
+            constant=block.constant,
+        )
+        for block in blocks(part, high)
+    ]
+
+
+def _share(network: Network, fed: list[Indices], high: High, nodes: Indices) -> Share:
+    place = positions(network.unknowns.size, nodes)
+    parts, targets = [], []
+    for part, row in zip(network.parts, fed, strict=True):
+        inside = np.where(row >= 0, place[row], -1)
+        elements = np.flatnonzero((inside >= 0).any(axis=0))
+        if elements.size:
+            parts.append(part if elements.size == row.shape[1] else take(part, elements))
+            targets.append(inside[:, elements].ravel())
+    joined = np.concatenate([np.empty(0, np.int64), *targets])
+    return Share(parts=tuple(parts), high=high, scatter=scatter(joined, nodes.size))
+
+
+def _partials(parts: tuple[Part, ...], high: High) -> Partials:
+    forms = [block.form for part in parts for block in blocks(part, high)]
+    return Partials(parts=parts, high=high, axes=tuple(2 if form is Form.DENSE else 1 for form in forms))
+
+
+def _pattern(couplings: list[Block], row_place: Indices, column_place: Indices) -> Pattern:
+    shape = (int(row_place.max(initial=-1)) + 1, int(column_place.max(initial=-1)) + 1)
+    none = [np.empty(0, np.int64)]
+    entry_rows = np.concatenate(none + [block_rows(block) for block in couplings])
+    columns = np.concatenate(none + [block_columns(block) for block in couplings])
+    inside = np.where(entry_rows >= 0, row_place[entry_rows], -1)
+    return pattern(inside, column_place[columns], shape)
+
+
+def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> Stage:
+    share = _share(network, fed, high, nodes)
+    place = positions(network.unknowns.size, nodes)
+    kinds = network.kinds()
+    couplings = [block for part in share.parts for block in _fed_blocks(part, high, _fed_rows(network, kinds, part))]
+    partial_values, own = _partials(share.parts, high), _pattern(couplings, place, place)
+    inverse = None
+    if all(block.constant for block in couplings if _touches(block, place)):
+        matrix = own.fill(partial_values(np.zeros((1, network.unknowns.size))))
+        inverse = _solve(matrix, sparse.csc_array(sparse.eye_array(nodes.size)))
+    return Stage(nodes=nodes, share=share, partials=partial_values, pattern=own, inverse=inverse)
+
+
+def _touches(block: Block, place: Indices) -> bool:
+    inside_rows, inside_columns = (block.rows >= 0) & (place[block.rows] >= 0), place[block.columns] >= 0
+    if block.form is Form.DENSE:
+        return bool(inside_rows.any() and inside_columns.any())
+    return bool((inside_rows & inside_columns).any())
+
+
+def _solve(matrix: sparse.csc_array, right: sparse.csc_array) -> sparse.csc_array:
+    diagonal = matrix.diagonal()
+    if matrix.nnz == np.count_nonzero(diagonal):
+        return sparse.csc_array(sparse.diags_array(1.0 / diagonal) @ right)
+    return sparse.csc_array(splu(matrix).solve(right.toarray()))

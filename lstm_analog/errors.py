@@ -1,0 +1,57 @@
+"""Every error this package raises on purpose, and the one form its messages have.
+
+Each class is a `LstmAnalogError` and also the builtin it resembles, so that a caller may catch either.
+"""
+
+
+class LstmAnalogError(Exception):
+    """Root of all errors raised by this package."""
+
+
+class InvalidValueError(LstmAnalogError, ValueError):
+    """A number, a label or an option breaks a rule."""
+
+
+class InvalidShapeError(LstmAnalogError, ValueError):
+    """An array has the wrong number of axes or elements."""
+
+
+class InvalidTypeError(LstmAnalogError, TypeError):
+    """A value is of a kind that is not taken here."""
+
+
+class FileFormatError(LstmAnalogError, ValueError):
+    """A file is damaged, foreign or says something this package does not take."""
+
+
+class FileAccessError(LstmAnalogError, OSError):
+    """A file cannot be read or written."""
+
+
+class NetworkError(LstmAnalogError, ValueError):
+    """A network breaks the grammar of `Network.verify`."""
+
+
+class UnsupportedError(LstmAnalogError, NotImplementedError):
+    """What was asked for is understood and not offered."""
+
+
+class UnsupportedPartError(LstmAnalogError, TypeError):
+    """A back end met a kind of part that it has no law or text for."""
+
+
+class SimulationError(LstmAnalogError, RuntimeError):
+    """An engine could not finish; the message carries its reason."""
+
+
+class SimulatorMissingError(LstmAnalogError, FileNotFoundError):
+    """An external simulator is not installed."""
+
+
+def explain(what: str, *, must: str, got: object, do: str) -> str:
+    """Return the text of an error: `<what> must <rule>, got <value>: <what to do>`.
+
+    >>> explain("duration", must="be positive", got=-1.0, do="give seconds > 0")
+    'duration must be positive, got -1.0: give seconds > 0'
+    """
+    return f"{what} must {must}, got {got}: {do}"

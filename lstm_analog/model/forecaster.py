@@ -1,0 +1,130 @@
+"""An LSTM with a linear head that forecasts the next value of one series."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
+from lstm_analog.model.archive import Archive, read_archive, write_archive
+from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.tensors import arrays_of, lstm_of, name_after
+from lstm_analog.model.weights import check_shape
+
+PREFIX = "lstm."
+HEAD = ("head.weight", "head.bias")
+"""Names of tensors in a forecaster's file: PyTorch's, of a module with an `lstm` and a `head`."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forecaster:
+    """A one-step-ahead forecaster of one series: `x = (value - offset)/scale`, `forecast = offset + scale (A h + b)`.
+
+    Parameters
+    ----------
+    lstm : LSTM
+        With one input.
+    head_weight : (outputs, H)
+        A, from `h` of the top layer.
+    head_bias : (outputs,)
+        b.
+    offset, scale : float
+        Of the series, in `unit`; `scale` is above zero.
+    unit : str
+        What the series counts.
+    """
+
+    lstm: LSTM
+    head_weight: Floats
+    head_bias: Floats
+    offset: float
+    scale: float
+    unit: str
+
+    def __post_init__(self) -> None:
+        """Freeze the head and check that it fits the LSTM."""
+        for name in ("head_weight", "head_bias"):
+            object.__setattr__(self, name, floats(getattr(self, name), name))
+        if self.lstm.input_size != 1:
+            got, do = self.lstm.input_size, "train it on one series"
+            raise InvalidShapeError(explain("inputs of the LSTM", must="be 1", got=got, do=do))
+        check_shape(self.head_bias, "head_bias", ("outputs",))
+        check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.hidden_size))
+        _check_number("offset", self.offset, "be finite", isfinite(self.offset))
+        _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
+
+    def encode(self, values: ArrayLike) -> Floats:
+        """Return the inputs `x (time, 1)` of the LSTM for `values (time,)` of the series, in `unit`."""
+        series = floats(values, "values")
+        check_shape(series, "values", ("time",))
+        return ((series - self.offset) / self.scale)[:, np.newaxis]
+
+    def decode(self, h: ArrayLike) -> Floats:
+        """Return the forecasts `(..., outputs)`, in `unit`, for `h (..., H)`; row t forecasts the value at t + 1."""
+        states = floats(h, "h")
+        if states.shape[-1:] != (self.lstm.hidden_size,):
+            must, got = f"have {self.lstm.hidden_size} units on its last axis", f"shape {states.shape}"
+            raise InvalidShapeError(explain("h", must=must, got=got, do="give h of the LSTM's top layer"))
+        return self.offset + self.scale * (states @ self.head_weight.T + self.head_bias)
+
+
+def load_forecaster(path: str | Path) -> Forecaster:
+    """Return the forecaster in a safetensors file: tensors `lstm.*`, `head.weight`, `head.bias`, and metadata.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError, UnsupportedError
+        As `load` does, or if the head or the metadata `offset`, `scale`, `unit` are missing.
+    """
+    archive = read_archive(path)
+    missing = [name for name in HEAD if name not in archive.arrays]
+    if missing:
+        must, got, do = f"hold {' and '.join(HEAD)}", f"no {' and no '.join(missing)}", "use load for a bare LSTM"
+        raise FileFormatError(explain(f"file {str(path)!r}", must=must, got=got, do=do))
+    rest = {name: array for name, array in archive.arrays.items() if name not in HEAD}
+    words = archive.metadata
+    return Forecaster(
+        lstm=lstm_of(rest, words.get("name", name_after(path))),
+        head_weight=archive.arrays["head.weight"],
+        head_bias=archive.arrays["head.bias"],
+        offset=_number(words, "offset"),
+        scale=_number(words, "scale"),
+        unit=_word(words, "unit"),
+    )
+
+
+def save_forecaster(forecaster: Forecaster, path: str | Path) -> None:
+    """Write what `load_forecaster` reads, in float64."""
+    head = {"head.weight": forecaster.head_weight, "head.bias": forecaster.head_bias}
+    words = {
+        "name": forecaster.lstm.name,
+        "offset": repr(float(forecaster.offset)),
+        "scale": repr(float(forecaster.scale)),
+        "unit": forecaster.unit,
+    }
+    write_archive(path, Archive(arrays=arrays_of(forecaster.lstm, PREFIX) | head, metadata=words))
+
+
+def _check_number(what: str, value: float, rule: str, holds: bool) -> None:
+    if not holds:
+        raise InvalidValueError(explain(what, must=rule, got=value, do="give it in the unit of the series"))
+
+
+def _word(words: Mapping[str, str], key: str) -> str:
+    if key not in words:
+        do = "save it with save_forecaster"
+        raise FileFormatError(explain("metadata", must=f"have {key!r}", got=sorted(words), do=do))
+    return words[key]
+
+
+def _number(words: Mapping[str, str], key: str) -> float:
+    word = _word(words, key)
+    try:
+        return float(word)
+    except ValueError:
+        got, do = ascii(word[:80]), "save it with save_forecaster"
+        raise FileFormatError(explain(f"metadata {key!r}", must="be a number", got=got, do=do)) from None

@@ -1,0 +1,42 @@
+"""Random LSTMs, for tests and for studies of size."""
+
+import numpy as np
+
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.model.gates import Gate
+from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.weights import Cell, Layer
+
+
+def random_lstm(
+    rng: np.random.Generator,
+    inputs: int,
+    hidden: int,
+    *,
+    layers: int = 1,
+    scale: float = 1.0,
+    bias: bool = True,
+    name: str = "random",
+) -> LSTM:
+    """Return an LSTM whose weights are uniform in `±scale/sqrt(hidden)`: PyTorch's initialisation times `scale`.
+
+    >>> random_lstm(np.random.default_rng(1), inputs=2, hidden=3).hidden_size
+    3
+    """
+    for what, value in (("inputs", inputs), ("hidden", hidden), ("layers", layers)):
+        if value < 1:
+            raise InvalidValueError(explain(what, must="be at least 1", got=value, do="give a whole number above 0"))
+    if not (np.isfinite(scale) and scale >= 0):
+        raise InvalidValueError(explain("scale", must="be >= 0 and finite", got=scale, do="give 1.0 for PyTorch's"))
+    bound = scale / np.sqrt(hidden)
+    sizes = (inputs,) + (hidden,) * (layers - 1)
+    cells = tuple(_random_cell(rng, size, hidden, bound, bias) for size in sizes)
+    return LSTM(layers=tuple(Layer(forward=cell) for cell in cells), name=name)
+
+
+def _random_cell(rng: np.random.Generator, inputs: int, hidden: int, bound: float, bias: bool) -> Cell:
+    return Cell(
+        input=rng.uniform(-bound, bound, (len(Gate), hidden, inputs)),
+        recurrent=rng.uniform(-bound, bound, (len(Gate), hidden, hidden)),
+        bias=rng.uniform(-bound, bound, (len(Gate), hidden)) if bias else None,
+    )

@@ -1,0 +1,1 @@
+"""The intermediate representation: part banks, their laws, the network, its schedule and what a run leaves behind."""

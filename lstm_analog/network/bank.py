@@ -1,0 +1,110 @@
+"""How a part bank declares its arrays: one role a field, from which checking, slicing and comparing follow."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import Field, field, fields, replace
+from enum import Enum
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lstm_analog.arrays import Indices, floats_of_shape, indices, limits_of_shape, positive_of_shape
+from lstm_analog.errors import InvalidShapeError, explain
+
+
+class Role(Enum):
+    """What a field of a bank holds: node indices, or numbers under a rule."""
+
+    NODES = "nodes"
+    VALUES = "values"
+    POSITIVE = "positive"
+    LIMITS = "limits"
+
+
+_CHECKS: dict[Role, Callable[[Any, str, tuple[int, ...]], Any]] = {
+    Role.VALUES: floats_of_shape,
+    Role.POSITIVE: positive_of_shape,
+    Role.LIMITS: limits_of_shape,
+}
+
+Bank = TypeVar("Bank")
+
+
+def node_array() -> Any:
+    """Declare a field of node indices, shape (m,)."""
+    return field(metadata={"role": Role.NODES})
+
+
+def value_array() -> Any:
+    """Declare a field of finite numbers, shape (..., m)."""
+    return field(metadata={"role": Role.VALUES})
+
+
+def positive_array() -> Any:
+    """Declare a field of numbers above zero, shape (..., m)."""
+    return field(metadata={"role": Role.POSITIVE})
+
+
+def limit_array() -> Any:
+    """Declare a field of bounds, shape (..., m); infinity is a bound that never binds."""
+    return field(metadata={"role": Role.LIMITS})
+
+
+def element_fields(bank: object) -> Iterator[tuple[str, Role]]:
+    """Yield name and role of each field of `bank` that holds one entry an element."""
+    for entry in _fields(bank):
+        if "role" in entry.metadata:
+            yield entry.name, entry.metadata["role"]
+
+
+def settle(bank: object, what: str) -> None:
+    """Check every element field of the frozen record `bank`, called `what` in messages, and make it a read-only array.
+
+    Raises
+    ------
+    InvalidShapeError
+        If the node fields differ in length or a parameter does not fit them.
+    """
+    roles = dict(element_fields(bank))
+    for name in (name for name, role in roles.items() if role is Role.NODES):
+        put(bank, name, indices(getattr(bank, name), f"{what}.{name}"))
+    size = count(bank)
+    for name, role in roles.items():
+        if role is Role.NODES:
+            _check_size(getattr(bank, name), f"{what}.{name}", size)
+        else:
+            put(bank, name, _CHECKS[role](getattr(bank, name), f"{what}.{name}", (size,)))
+
+
+def count(bank: object) -> int:
+    """Return the number m of elements of `bank`, the length of its first node field."""
+    first = next(name for name, role in element_fields(bank) if role is Role.NODES)
+    return int(getattr(bank, first).size)
+
+
+def take_elements(bank: Bank, elements: Indices) -> Bank:
+    """Return `bank` with only the given `elements`, in their order."""
+    parts = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
+    return replace(bank, **parts)  # type: ignore[type-var]
+
+
+def put(record: object, name: str, value: object) -> None:
+    """Set field `name` of a frozen `record` to its checked `value`; for `__post_init__` only."""
+    object.__setattr__(record, name, value)
+
+
+def _fields(bank: Any) -> tuple[Field[Any], ...]:
+    return fields(bank)
+
+
+def _check_size(array: Indices, what: str, size: int) -> None:
+    if array.size != size:
+        raise InvalidShapeError(explain(what, must=f"have {size} nodes", got=array.size, do="give one an element"))
+
+
+def same_arrays(a: object, b: object, rtol: float) -> bool:
+    """Return whether the element fields of two banks `a` and `b` of one kind agree within the relative `rtol`."""
+    return all(
+        np.shape(getattr(a, name)) == np.shape(getattr(b, name))
+        and np.allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=0.0)
+        for name, _ in element_fields(a)
+    )

@@ -1,0 +1,227 @@
+"""The network: labelled unknowns and the part banks between them. Everything else is derived from it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import InvalidValueError, NetworkError, explain
+from lstm_analog.network.bank import element_fields, put, same_arrays
+from lstm_analog.network.domain import Domain
+from lstm_analog.network.labels import check_label
+from lstm_analog.network.laws import Kind, blocks, sets
+from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A labelled run of `size` unknowns; `scale` is the effort (effort unit) that stands for one unit of signal."""
+
+    label: str
+    size: int
+    scale: float
+
+    def __post_init__(self) -> None:
+        """Check label, size and scale."""
+        check_label(self.label)
+        for name, value in (("size", self.size), ("scale", self.scale)):
+            if not value > 0:
+                raise InvalidValueError(
+                    explain(f"{self.label}.{name}", must="be positive", got=value, do="give a number above zero")
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknowns:
+    """The unknowns of a network: number 0 is the datum, then the groups in order."""
+
+    groups: tuple[Group, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of unknowns, the datum included."""
+        return 1 + sum(group.size for group in self.groups)
+
+    def __getitem__(self, label: str) -> Indices:
+        """Return the unknowns of the group `label`, shape (size,); `NetworkError` names the labels there are."""
+        start = 1
+        for group in self.groups:
+            if group.label == label:
+                return np.arange(start, start + group.size)
+            start += group.size
+        known = ", ".join(group.label for group in self.groups)
+        raise NetworkError(explain("label", must=f"be one of {known}", got=repr(label)[:80], do="probe another group"))
+
+    def scales(self) -> Floats:
+        """Return the scale of every unknown (effort unit), shape (size,); 1 for the datum."""
+        return np.concatenate([[1.0], *(np.full(group.size, group.scale) for group in self.groups)])
+
+    def names(self) -> list[str]:
+        """Return the name of every unknown: `0` for the datum, else `<label>_<number>`."""
+        return ["0", *(f"{group.label}_{k}" for group in self.groups for k in range(group.size))]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """A physical network: the single source of truth that engines run, exporters write and studies perturb.
+
+    Attributes
+    ----------
+    domain : Domain
+        What effort and flow are called.
+    unknowns : Unknowns
+        Node efforts and internal states.
+    parts : tuple of Part
+        The banks; their laws stand in `network.laws`.
+    lines : tuple of str
+        The clock lines that switches, pairs and ports refer to by number.
+    provenance : tuple of (str, str)
+        Where the network comes from: printable keys and values.
+    """
+
+    domain: Domain
+    unknowns: Unknowns
+    parts: tuple[Part, ...]
+    lines: tuple[str, ...]
+    provenance: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        """Check the labels and that the provenance is printable ASCII on one line."""
+        for line in self.lines:
+            check_label(line)
+        for entry in (text for pair in self.provenance for text in pair):
+            if not (entry.isascii() and entry.isprintable()):
+                raise InvalidValueError(
+                    explain("provenance", must="be printable ASCII", got=ascii(entry)[:80], do="rename the source")
+                )
+        put(self, "parts", tuple(self.parts))
+
+    def part(self, label: str) -> Part:
+        """Return the part bank called `label`, or raise `NetworkError` with the labels there are."""
+        for part in self.parts:
+            if part.label == label:
+                return part
+        known = ", ".join(part.label for part in self.parts)
+        raise NetworkError(explain("part", must=f"be one of {known}", got=repr(label)[:80], do="choose another"))
+
+    def kinds(self) -> dict[Kind, Indices]:
+        """Return which unknowns each kind of setter determines, in the order of the parts."""
+        found = [setting for part in self.parts if (setting := sets(part)) is not None]
+        return {
+            kind: np.concatenate([np.empty(0, np.int64), *(nodes for k, nodes in found if k is kind)]) for kind in Kind
+        }
+
+    def verify(self) -> "Network":
+        """Return the network itself if it is well formed.
+
+        Raises
+        ------
+        NetworkError
+            If labels repeat, an index points nowhere, an unknown is set by no part or by two, or a junction has no
+            conductance of its own.
+        """
+        _check_labels(self)
+        _check_indices(self)
+        _check_setters(self)
+        _check_junctions(self)
+        return self
+
+    def equals(self, other: "Network", *, rtol: float) -> bool:
+        """Return whether `other` has the same unknowns, clock, parts and provenance, numbers within relative `rtol`."""
+        return (
+            (self.domain, self.unknowns, self.lines, self.provenance)
+            == (other.domain, other.unknowns, other.lines, other.provenance)
+            and len(self.parts) == len(other.parts)
+            and all(_same_part(a, b, rtol) for a, b in zip(self.parts, other.parts, strict=True))
+        )
+
+
+def _same_part(a: Part | Factor, b: Part | Factor, rtol: float) -> bool:
+    if type(a) is not type(b):
+        return False
+    arrays = {name for name, _ in element_fields(a)}
+    return same_arrays(a, b, rtol) and all(
+        _same_value(getattr(a, entry.name), getattr(b, entry.name), rtol)
+        for entry in fields(a)
+        if entry.name not in arrays
+    )
+
+
+def _same_value(a: object, b: object, rtol: float) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=0.0)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(_same_part(x, y, rtol) for x, y in zip(a, b, strict=True))
+    return bool(a == b)
+
+
+def _check_labels(network: Network) -> None:
+    spaces = {
+        "group labels": [group.label for group in network.unknowns.groups],
+        "part labels": [part.label for part in network.parts],
+        "clock lines": list(network.lines),
+    }
+    for what, labels in spaces.items():
+        repeated = sorted(label for label, times in Counter(labels).items() if times > 1)
+        if repeated:
+            raise NetworkError(explain(what, must="differ", got=", ".join(repeated), do="rename one"))
+
+
+def _node_arrays(record: object) -> Iterator[tuple[str, Indices]]:
+    if isinstance(record, Transconductors):
+        yield from (("inputs", record.inputs), ("rows", record.rows))
+    elif is_dataclass(record):
+        for entry in fields(record):
+            value = getattr(record, entry.name)
+            if isinstance(value, np.ndarray) and value.dtype == np.int64:
+                yield entry.name, value
+            elif isinstance(value, tuple):
+                for item in value:
+                    yield from _node_arrays(item)
+
+
+def _check_indices(network: Network) -> None:
+    size, lines = network.unknowns.size, len(network.lines)
+    for part in network.parts:
+        for name, nodes in _node_arrays(part):
+            if nodes.size and int(nodes.max()) >= size:
+                must, got = f"count the {size} unknowns", int(nodes.max())
+                raise NetworkError(explain(f"{part.label}.{name}", must=must, got=got, do="take nodes from Unknowns"))
+        line = line_of(part)
+        if not ALWAYS <= line < lines:
+            must = f"be one of the {lines} clock lines"
+            raise NetworkError(explain(f"{part.label}.line", must=must, got=line, do="number a line, or ALWAYS"))
+
+
+def line_of(part: Part) -> int:
+    """Return the clock line of `part`, `ALWAYS` if no clock switches it."""
+    return int(getattr(part, "line", ALWAYS))
+
+
+def _check_setters(network: Network) -> None:
+    times = np.zeros(network.unknowns.size, dtype=int)
+    for nodes in network.kinds().values():
+        np.add.at(times, nodes, 1)
+    if times[DATUM]:
+        raise NetworkError(explain("the datum", must="be set by no part", got="a setter", do="use another node"))
+    wrong = np.flatnonzero(times[1:] != 1) + 1
+    if wrong.size:
+        name, number = network.unknowns.names()[wrong[0]], int(times[wrong[0]])
+        must = "be set by exactly one source, follower, storage, junction or internal state"
+        do = f"fix it and {wrong.size - 1} more" if wrong.size > 1 else "add or remove one"
+        raise NetworkError(explain(f"unknown {name}", must=must, got=f"{number} setters", do=do))
+
+
+def _check_junctions(network: Network) -> None:
+    low = tuple(False for _ in network.lines)
+    own = np.zeros(network.unknowns.size, dtype=bool)
+    for block in (block for part in network.parts for block in blocks(part, low)):
+        if block.rows.shape == block.columns.shape:
+            own[block.rows[block.rows == block.columns]] = True
+    bare = [int(node) for node in network.kinds()[Kind.BALANCED] if not own[node]]
+    if bare:
+        name = network.unknowns.names()[bare[0]]
+        must, do = "have a conductance of its own in every clock phase", "add a load or make it a storage"
+        raise NetworkError(explain(f"junction {name}", must=must, got=f"{len(bare)} without", do=do))

@@ -1,0 +1,24 @@
+"""Labels of groups, parts and clock lines: what may become a name in any netlist or model file.
+
+SPICE ignores case, and some tools run what stands behind a newline or a backquote; a label that could do harm
+is refused here, at the only door.
+"""
+
+import re
+
+from lstm_analog.errors import InvalidValueError, explain
+
+_LABEL = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def check_label(label: str) -> None:
+    """Raise `InvalidValueError` unless `label` is a lower-case letter, then up to 62 of a-z, 0-9 and underscore."""
+    if not _LABEL.fullmatch(label):
+        raise InvalidValueError(
+            explain(
+                "label",
+                must="be a lower-case letter followed by at most 62 lower-case letters, digits or underscores",
+                got=ascii(label)[:80],
+                do="rename it",
+            )
+        )

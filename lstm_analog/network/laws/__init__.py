@@ -1,0 +1,40 @@
+"""The physics of every part, written once; engines and exporters derive what they need from here.
+
+Each law is a function dispatched on the kind of part. `effort` has shape (..., unknowns), `high` says which clock lines
+are high. Flows count positive into a node. A law that a kind of part does not have gives its neutral answer (no flow,
+no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand beside this file, one family each.
+"""
+
+from lstm_analog.network.laws import controlled, linear, setters, shared
+from lstm_analog.network.laws.base import (
+    Block,
+    Form,
+    High,
+    Kind,
+    blocks,
+    capacity,
+    flow,
+    is_on,
+    partials,
+    rows,
+    sets,
+    take,
+)
+
+__all__ = [
+    "Block",
+    "Form",
+    "High",
+    "Kind",
+    "blocks",
+    "capacity",
+    "flow",
+    "is_on",
+    "partials",
+    "rows",
+    "sets",
+    "take",
+]
+
+FAMILIES = (controlled, linear, setters, shared)
+"""The modules that register the laws; named so that importing this package registers them all."""

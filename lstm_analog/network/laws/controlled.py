@@ -1,0 +1,137 @@
+"""Parts whose flow another effort controls: pairs, ports, op-amps."""
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.network.laws.base import (
+    Block,
+    High,
+    Kind,
+    blocks,
+    capacity,
+    diagonal,
+    flow,
+    is_on,
+    partials,
+    rows,
+    sets,
+    through,
+)
+from lstm_analog.network.parts import Factor, OpAmps, Pairs, Ports
+from lstm_analog.network.shapes import curve, slope
+
+
+def _control(part: Factor | Ports, effort: Floats) -> Floats:
+    return part.scale * (effort[..., part.p] - effort[..., part.n]) + part.offset
+
+
+@rows.register
+def _(part: Pairs) -> Indices:
+    return part.out[None]
+
+
+@flow.register
+def _(part: Pairs, effort: Floats, high: High) -> Floats:
+    if not is_on(part.line, high):
+        return np.zeros((*effort.shape[:-1], 1, part.out.size))
+    product = part.current
+    for factor in part.factors:
+        product = product * curve(factor.shape, _control(factor, effort))
+    return product[..., None, :]
+
+
+@blocks.register
+def _(part: Pairs, high: High) -> tuple[Block, ...]:
+    if not is_on(part.line, high):
+        return ()
+    ends = ((factor.p, factor.n) for factor in part.factors)
+    return tuple(diagonal(part.out, end) for pair in ends for end in pair)
+
+
+@partials.register
+def _(part: Pairs, effort: Floats, high: High) -> tuple[Floats, ...]:
+    if not is_on(part.line, high):
+        return ()
+    controls = [_control(factor, effort) for factor in part.factors]
+    curves = [curve(factor.shape, u) for factor, u in zip(part.factors, controls, strict=True)]
+    result: list[Floats] = []
+    for k, factor in enumerate(part.factors):
+        others = np.prod(np.broadcast_arrays(part.current, *curves[:k], *curves[k + 1 :]), axis=0)
+        gain = others * slope(factor.shape, controls[k]) * factor.scale
+        result += [gain, -gain]
+    return tuple(result)
+
+
+@flow.register
+def _(part: Ports, effort: Floats, high: High) -> Floats:
+    drop = effort[..., part.a] - effort[..., part.b]
+    if not is_on(part.line, high):
+        return np.zeros((*drop.shape[:-1], 2, drop.shape[-1]))
+    return through(part.conductance * curve(part.shape, _control(part, effort)) * drop)
+
+
+@blocks.register
+def _(part: Ports, high: High) -> tuple[Block, ...]:
+    if not is_on(part.line, high):
+        return ()
+    return tuple(diagonal(row, column) for row in (part.a, part.b) for column in (part.a, part.b, part.p, part.n))
+
+
+@partials.register
+def _(part: Ports, effort: Floats, high: High) -> tuple[Floats, ...]:
+    if not is_on(part.line, high):
+        return ()
+    control = _control(part, effort)
+    own = part.conductance * curve(part.shape, control)
+    drop = effort[..., part.a] - effort[..., part.b]
+    pilot = part.conductance * slope(part.shape, control) * part.scale * drop
+    return -own, own, -pilot, pilot, own, -own, pilot, -pilot
+
+
+@sets.register
+def _(part: OpAmps) -> tuple[Kind, Indices]:
+    return Kind.STORED, part.state
+
+
+@capacity.register
+def _(part: OpAmps) -> tuple[Indices, Floats]:
+    return part.state, part.capacitance
+
+
+@rows.register
+def _(part: OpAmps) -> Indices:
+    return np.stack((part.state, part.out))
+
+
+def _steering(part: OpAmps, effort: Floats) -> Floats:
+    difference = effort[..., part.plus] - effort[..., part.minus] + part.offset
+    return np.tanh(part.transconductance * difference / part.current_limit)
+
+
+@flow.register
+def _(part: OpAmps, effort: Floats, high: High) -> Floats:
+    x = effort[..., part.state]
+    beyond = x - np.clip(x, -part.clamp, part.clamp)
+    charge = part.current_limit * _steering(part, effort) - part.conductance * x - part.clamp_conductance * beyond
+    drive = part.output_conductance * (part.swing * np.tanh(x / part.swing) - effort[..., part.out])
+    return np.stack((charge, drive), axis=-2)
+
+
+@blocks.register
+def _(part: OpAmps, high: High) -> tuple[Block, ...]:
+    return (
+        diagonal(part.state, part.plus),
+        diagonal(part.state, part.minus),
+        diagonal(part.state, part.state),
+        diagonal(part.out, part.state),
+        diagonal(part.out, part.out, constant=True),
+    )
+
+
+@partials.register
+def _(part: OpAmps, effort: Floats, high: High) -> tuple[Floats, ...]:
+    x = effort[..., part.state]
+    gain = part.transconductance * (1.0 - _steering(part, effort) ** 2)
+    leak = part.conductance + np.where(np.abs(x) > part.clamp, part.clamp_conductance, 0.0)
+    follow = part.output_conductance * (1.0 - np.tanh(x / part.swing) ** 2)
+    return gain, -gain, -leak, follow, -part.output_conductance

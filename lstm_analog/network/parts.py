@@ -1,0 +1,266 @@
+"""The part banks: all like parts of a network as one record of arrays.
+
+A bank says what is there; `laws.py` says what it does. Node arrays have shape (m,) and count the network's unknowns,
+0 being the datum. Parameters have shape (m,); leading axes (chips) may stand before it. A scalar means m equal parts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
+from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.network.bank import count, limit_array, node_array, positive_array, put, settle, value_array
+from lstm_analog.network.labels import check_label
+from lstm_analog.network.shapes import Shape
+
+DATUM = 0
+"""The unknown that is zero by definition: electrical ground, the reference pressure."""
+
+ALWAYS = -1
+"""The clock line of a part that no clock switches."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sources:
+    """Efforts imposed by the outside: e = the schedule's value, else `effort` (effort unit)."""
+
+    label: str
+    nodes: Indices = node_array()
+    effort: Floats = value_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        _settle(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Junctions:
+    """Nodes without storage: Kirchhoff's law, sum of flows = 0, determines their effort."""
+
+    label: str
+    nodes: Indices = node_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the nodes."""
+        _settle(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Storages:
+    """Stores to the datum: C de/dt = sum of flows; `capacitance` C (capacitance unit)."""
+
+    label: str
+    nodes: Indices = node_array()
+    capacitance: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        _settle(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Followers:
+    """Buffers that load nothing: e = clip(offset + gain e_input, low, high); infinite bounds never bind."""
+
+    label: str
+    nodes: Indices = node_array()
+    inputs: Indices = node_array()
+    gain: Floats = value_array()
+    offset: Floats = value_array()
+    low: Floats = limit_array()
+    high: Floats = limit_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        _settle(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conductors:
+    """Linear conductances between two nodes: flow from a to b is G (e_a - e_b); Ohm, Hagen-Poiseuille."""
+
+    label: str
+    a: Indices = node_array()
+    b: Indices = node_array()
+    conductance: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        _settle(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Switches:
+    """Conductors of `closed` conductance while the clock `line` is high, of `opened` while it is low."""
+
+    label: str
+    line: int
+    a: Indices = node_array()
+    b: Indices = node_array()
+    closed: Floats = positive_array()
+    opened: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        _settle(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Transconductors:
+    """A dense bank, one signed element a weight: flow into row j is sum_i G_ji e_i; the inputs are not loaded.
+
+    `inputs` (n,), `rows` (m,), `transconductance` (..., m, n) in flow unit per effort unit.
+    """
+
+    label: str
+    inputs: Indices
+    rows: Indices
+    transconductance: Floats
+
+    def __post_init__(self) -> None:
+        """Check the label, the nodes and the shape (..., m, n)."""
+        check_label(self.label)
+        put(self, "inputs", indices(self.inputs, f"{self.label}.inputs"))
+        put(self, "rows", indices(self.rows, f"{self.label}.rows"))
+        shape, what = (self.rows.size, self.inputs.size), f"{self.label}.transconductance"
+        put(self, "transconductance", floats_of_shape(self.transconductance, what, shape))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Factor:
+    """One tier of a stack of pairs: s(scale (e_p - e_n) + offset), `scale` per effort unit, `offset` dimensionless."""
+
+    shape: Shape
+    p: Indices = node_array()
+    n: Indices = node_array()
+    scale: Floats = value_array()
+    offset: Floats = value_array()
+
+    def __post_init__(self) -> None:
+        """Check the arrays."""
+        settle(self, "factor")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """Stacked differential pairs: the flow into `out` is `current` times the product of the tiers' factors.
+
+    A pair splits its tail current as I sigmoid(v/V_T), both sides as I tanh(v/2V_T); a pair upon another multiplies
+    (Gilbert 1968). A negative `current` (flow unit) takes the other side. While `line` is low the tail is off.
+    """
+
+    label: str
+    line: int
+    factors: tuple[Factor, ...]
+    out: Indices = node_array()
+    current: Floats = value_array()
+
+    def __post_init__(self) -> None:
+        """Check the label, the arrays and that 1 to 3 tiers of equal size are given."""
+        _settle(self)
+        sizes = [count(factor) for factor in self.factors]
+        if not 1 <= len(sizes) <= 3 or set(sizes) != {count(self)}:
+            must = f"be 1 to 3 tiers of {count(self)} pairs"
+            raise InvalidShapeError(
+                explain(f"{self.label}.factors", must=must, got=sizes, do="give every tier one pair an output")
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ports:
+    """Conductances under control: flow from a to b is G0 s(scale (e_p - e_n) + offset) (e_a - e_b).
+
+    `conductance` G0 (conductance unit), `scale` per effort unit; shut while `line` is low. A pseudo-resistor, a valve.
+    """
+
+    label: str
+    line: int
+    shape: Shape
+    a: Indices = node_array()
+    b: Indices = node_array()
+    p: Indices = node_array()
+    n: Indices = node_array()
+    conductance: Floats = positive_array()
+    scale: Floats = value_array()
+    offset: Floats = value_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        _settle(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OpAmps:
+    """One-pole op-amps (Boyle 1974, reduced), the internal `state` x (V) being an unknown of its own.
+
+    `C dx/dt = I tanh(gm (e_plus - e_minus + offset)/I) - G x - K (x - clip(x, -clamp, clamp))`; the output stage feeds
+    `(swing tanh(x/swing) - e_out) output_conductance` into `out`. So A0 = gm/G, gain-bandwidth = gm/(2 pi C) in Hz,
+    slew = I/C; the clamp keeps x from winding up beyond the rails. The inputs draw no current.
+    """
+
+    label: str
+    state: Indices = node_array()
+    plus: Indices = node_array()
+    minus: Indices = node_array()
+    out: Indices = node_array()
+    transconductance: Floats = positive_array()
+    current_limit: Floats = positive_array()
+    conductance: Floats = positive_array()
+    capacitance: Floats = positive_array()
+    offset: Floats = value_array()
+    swing: Floats = positive_array()
+    clamp: Floats = positive_array()
+    clamp_conductance: Floats = positive_array()
+    output_conductance: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        _settle(self)
+
+
+Part = Sources | Junctions | Storages | Followers | Conductors | Switches | Transconductors | Pairs | Ports | OpAmps
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpAmpData:
+    """An op-amp as its data sheet gives it: A0 (V/V), Hz, V/s, symmetric rail (V), ohm, offset (V)."""
+
+    gain: float
+    gain_bandwidth: float
+    slew: float
+    rail: float
+    output_resistance: float
+    offset: float
+
+
+def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: Indices, state: Indices) -> OpAmps:
+    """Return the bank `label` of `OpAmps` with the figures of `data` at the nodes `plus`, `minus`, `out`, `state`.
+
+    R_x = 1/G = 1 Gohm and the clamp at twice the rail, as in `reference/opamp_cell.cir`.
+    """
+    conductance = 1e-9
+    transconductance = data.gain * conductance
+    capacitance = transconductance / (2.0 * np.pi * data.gain_bandwidth)
+    limit = data.slew * capacitance
+    return OpAmps(
+        label=label,
+        plus=plus,
+        minus=minus,
+        out=out,
+        state=state,
+        transconductance=np.array(transconductance),
+        current_limit=np.array(limit),
+        conductance=np.array(conductance),
+        capacitance=np.array(capacitance),
+        offset=np.array(data.offset),
+        swing=np.array(data.rail),
+        clamp=np.array(2.0 * data.rail),
+        clamp_conductance=np.array(10.0 * limit / data.rail),
+        output_conductance=np.array(1.0 / data.output_resistance),
+    )
+
+
+def _settle(part: Part) -> None:
+    check_label(part.label)
+    settle(part, part.label)

@@ -1,0 +1,106 @@
+"""The schedule: what the outside world does to a network, interval by interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_analog.arrays import Floats, floats, positive_of_shape
+from lstm_analog.errors import InvalidShapeError, NetworkError, explain
+from lstm_analog.network.bank import put
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High
+from lstm_analog.network.parts import Sources
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Imposed:
+    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit."""
+
+    label: str
+    efforts: Floats
+
+    def __post_init__(self) -> None:
+        """Check that the efforts are finite and have at least the two axes."""
+        put(self, "efforts", floats(self.efforts, f"imposed {self.label}"))
+        if self.efforts.ndim < 2:
+            must, got = "have shape (..., intervals, sources)", self.efforts.shape
+            raise InvalidShapeError(explain(f"imposed {self.label}", must=must, got=got, do="add the missing axis"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Schedule:
+    """Intervals of constant clock and constant inputs, one after the other from time zero.
+
+    Attributes
+    ----------
+    names : tuple of str, (intervals,)
+        What each interval is for.
+    high : bool array, (intervals, lines)
+        Which clock lines are high.
+    durations : float array, (intervals,)
+        Lengths in seconds, > 0.
+    imposed : tuple of Imposed
+        Inputs and resets; a source bank not named here keeps its own effort.
+    """
+
+    names: tuple[str, ...]
+    high: Flags
+    durations: Floats
+    imposed: tuple[Imposed, ...]
+
+    def __post_init__(self) -> None:
+        """Check that all have the same number of intervals."""
+        count = len(self.names)
+        high = np.array(self.high, dtype=bool)
+        high.flags.writeable = False
+        put(self, "high", high)
+        put(self, "durations", positive_of_shape(self.durations, "durations", (count,)))
+        sizes = {"high": self.high.shape[:1], "durations": self.durations.shape}
+        sizes |= {entry.label: entry.efforts.shape[-2:-1] for entry in self.imposed}
+        for what, size in sizes.items():
+            if size != (count,) or not count:
+                must = f"cover {count} intervals, at least one"
+                raise InvalidShapeError(explain(f"schedule {what}", must=must, got=size, do="give one entry each"))
+
+    @property
+    def ends(self) -> Floats:
+        """The end of each interval in seconds, shape (intervals,)."""
+        return np.cumsum(self.durations)
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The leading axes of what is imposed: the batch."""
+        return np.broadcast_shapes(*(entry.efforts.shape[:-2] for entry in self.imposed))
+
+    def phase(self, interval: int) -> High:
+        """Return which clock lines are high in `interval`."""
+        return tuple(bool(value) for value in self.high[interval])
+
+    def fit(self, network: Network) -> "Schedule":
+        """Return the schedule itself if its clock lines and imposed sources are those of `network`.
+
+        Raises
+        ------
+        NetworkError
+            If a bank it imposes on is no source of the network or has another size, or the clock lines differ.
+        """
+        if self.high.shape[1] != len(network.lines):
+            must = f"have the {len(network.lines)} clock lines of the network"
+            raise NetworkError(explain("schedule", must=must, got=self.high.shape[1], do="rebuild it"))
+        for entry in self.imposed:
+            part = network.part(entry.label)
+            size = part.nodes.size if isinstance(part, Sources) else None
+            if size != entry.efforts.shape[-1]:
+                must = f"name a bank of {entry.efforts.shape[-1]} sources"
+                raise NetworkError(explain(f"imposed {entry.label}", must=must, got=f"{size}", do="check the label"))
+        return self
+
+
+def imposed_efforts(network: Network, schedule: Schedule, interval: int) -> list[tuple[Sources, Floats]]:
+    """Return each source bank of `network` with what it holds in `interval` of `schedule`, (..., sources)."""
+    driven = {entry.label: entry.efforts[..., interval, :] for entry in schedule.imposed}
+    banks = [part for part in network.parts if isinstance(part, Sources)]
+    return [(part, driven.get(part.label, part.effort)) for part in banks]

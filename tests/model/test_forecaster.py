@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from safetensors.numpy import save as serialize
+
+from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError
+from lstm_analog.model import Forecaster, load, load_forecaster, random_lstm, save_forecaster
+
+WORDS = {"name": "a", "offset": "0.1", "scale": "2.5", "unit": "people"}
+
+
+@pytest.fixture
+def forecaster():
+    return Forecaster(
+        lstm=random_lstm(np.random.default_rng(1), inputs=1, hidden=3, layers=2, name="a"),
+        head_weight=[[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]],
+        head_bias=[0.5, -0.5],
+        offset=0.1,
+        scale=2.5,
+        unit="people",
+    )
+
+
+def test_encode_and_decode_by_hand(forecaster):
+    np.testing.assert_allclose(forecaster.encode([0.1, 2.6, -2.4]), [[0], [1], [-1]], atol=1e-15)
+    h = np.zeros((5, 7, 3))
+    h[..., 2] = 1.0
+    forecast = forecaster.decode(h)
+    assert forecast.shape == (5, 7, 2)
+    np.testing.assert_allclose(forecast[4, 6], [0.1 + 2.5 * 3.5, 0.1 + 2.5 * 0.5])
+
+
+def test_round_trip_is_exact(forecaster, tmp_path):
+    save_forecaster(forecaster, tmp_path / "b.safetensors")
+    again = load_forecaster(tmp_path / "b.safetensors")
+    assert (again.lstm.name, again.lstm.digest) == ("a", forecaster.lstm.digest)
+    assert (again.offset, again.scale, again.unit) == (0.1, 2.5, "people")
+    np.testing.assert_array_equal(again.head_weight, forecaster.head_weight)
+    np.testing.assert_array_equal(again.head_bias, forecaster.head_bias)
+
+
+def test_a_forecaster_is_not_taken_for_an_lstm_nor_the_reverse(forecaster, tmp_path):
+    path = tmp_path / "b.safetensors"
+    save_forecaster(forecaster, path)
+    with pytest.raises(FileFormatError, match="tensors must all belong to one LSTM, got 'head.bias', 'head.weight'"):
+        load(path)
+    arrays = {name: array for name, array in load_file(path).items() if not name.startswith("head")}
+    path.write_bytes(serialize(arrays, WORDS))
+    with pytest.raises(
+        FileFormatError, match=r"must hold head.weight and head.bias, got no head.weight and no head.bias"
+    ):
+        load_forecaster(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"offset": "1", "scale": "2"}, r"metadata must have 'unit', got \['offset', 'scale'\]: save"),
+        (WORDS | {"offset": "ten"}, "metadata 'offset' must be a number, got 'ten': save"),
+        (WORDS | {"offset": "nan"}, "offset must be finite, got nan: give"),
+        (WORDS | {"scale": "inf"}, "scale must be positive and finite, got inf: give"),
+        (WORDS | {"scale": "0"}, r"scale must be positive and finite, got 0\.0: give"),
+    ],
+)
+def test_bad_metadata(forecaster, tmp_path, words, message):
+    path = tmp_path / "b.safetensors"
+    save_forecaster(forecaster, path)
+    path.write_bytes(serialize(load_file(path), words))
+    with pytest.raises((FileFormatError, InvalidValueError), match=message):
+        load_forecaster(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"head_weight": np.ones((2, 4))}, r"head_weight must have shape \(2, 3\), got shape \(2, 4\)"),
+        ({"head_bias": np.ones((2, 1))}, r"head_bias must have shape \(outputs,\), got shape \(2, 1\)"),
+        ({"head_bias": []}, r"head_bias must have shape \(outputs,\), got shape \(0,\)"),
+        ({"lstm": random_lstm(np.random.default_rng(1), inputs=2, hidden=3)}, "inputs of the LSTM must be 1, got 2: "),
+    ],
+)
+def test_the_head_must_fit(forecaster, change, message):
+    with pytest.raises(InvalidShapeError, match=message):
+        replace(forecaster, **change)
+
+
+def test_bad_series(forecaster):
+    with pytest.raises(InvalidShapeError, match=r"values must have shape \(time,\), got shape \(3, 1\)"):
+        forecaster.encode(np.ones((3, 1)))
+    with pytest.raises(InvalidValueError, match="values must be finite, got nan"):
+        forecaster.encode([1.0, np.nan])
+    with pytest.raises(InvalidShapeError, match=r"h must have 3 units on its last axis, got shape \(5, 2\): give"):
+        forecaster.decode(np.ones((5, 2)))
