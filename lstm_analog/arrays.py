@@ -74,10 +74,14 @@ def indices(value: ArrayLike, what: str) -> Indices:
 
 
 def _numbers(value: ArrayLike, what: str) -> Floats:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        do = "make all rows equally long"
+        raise InvalidShapeError(explain(what, must="be an array", got="rows of different length", do=do)) from None
     if array.dtype.kind not in "iuf" or array.dtype == np.float16:
         raise InvalidTypeError(explain(what, must=f"hold {TAKEN}", got=array.dtype, do="convert it to float64"))
-    return array.astype(np.float64, copy=False)
+    return _frozen(array.astype(np.float64)) if array.dtype != np.float64 else array
 
 
 def _broadcast(array: Floats, what: str, shape: tuple[int, ...]) -> Floats:
@@ -98,7 +102,7 @@ def _describe(array: Array) -> str:
 
 def _frozen(array: _Kind) -> _Kind:
     result = np.ascontiguousarray(array) if array.ndim else array
-    if result is array and result.flags.writeable:
-        result = result.copy()
-    result.flags.writeable = False
+    if result.flags.writeable:
+        result = result if result.flags.owndata and result is not array else result.copy()
+        result.flags.writeable = False
     return result

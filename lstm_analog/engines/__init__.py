@@ -2,5 +2,6 @@
 
 from lstm_analog.engines.base import Engine, Progress
 from lstm_analog.engines.integrate import Integrate
+from lstm_analog.engines.ngspice import Ngspice
 
-__all__ = ["Engine", "Integrate", "Progress"]
+__all__ = ["Engine", "Integrate", "Ngspice", "Progress"]

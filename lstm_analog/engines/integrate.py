@@ -26,6 +26,8 @@ _STIFF = 300.0
 """Fastest rate x interval above which an explicit method takes more steps for stability than for accuracy."""
 _SMALL = 150
 """States up to which LSODA's dense factorisation beats BDF with a sparse one."""
+_BEHIND = 1e-6
+"""Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
 _GROWTH, _RATIO, _STEPS = 10.0, 1e6, 200
 
 
@@ -40,7 +42,7 @@ class Integrate:
     atol : float
         Absolute tolerance of a step in units of each group's signal (`Group.scale`).
     points : int
-        Points kept of every interval, its end included.
+        Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
     """
 
     rtol: float = 1e-9
@@ -91,7 +93,7 @@ class Integrate:
         batch, dynamic = len(start), equations.dynamic
         effort = start.copy()
         equations.complete(effort)
-        moments = np.linspace(0.0, duration, self.points + 1)[1:]
+        moments = _moments(duration, self.points)
         solution = solve_ivp(
             partial(_rates, equations, effort),
             (0.0, duration),
@@ -109,6 +111,14 @@ class Integrate:
         wide = path.reshape(-1, path.shape[-1])
         equations.complete(wide)
         return moments, path
+
+
+def _moments(duration: float, points: int) -> Floats:
+    if points == 1:
+        return np.array([duration])
+    even = np.linspace(0.0, duration, points)
+    even[0] = _BEHIND * duration
+    return even
 
 
 def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:

@@ -20,7 +20,7 @@ def generations(blocks: list[Block], members: Indices, size: int) -> list[Indice
     tails, heads, total = _edges(blocks, members, size)
     graph = sparse.csr_array((np.ones(tails.size), (tails, heads)), shape=(total, total))
     count, component = csgraph.connected_components(graph, directed=True, connection="strong")
-    condensed = nx.DiGraph()
+    condensed: nx.DiGraph[int] = nx.DiGraph()
     condensed.add_nodes_from(range(count))
     between = component[tails] != component[heads]
     condensed.add_edges_from(zip(component[tails][between].tolist(), component[heads][between].tolist(), strict=True))

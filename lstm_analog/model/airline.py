@@ -37,7 +37,7 @@ def series() -> tuple[NDArray[np.datetime64], Floats]:
 
 
 def forecaster(units: Literal[4, 15]) -> Forecaster:
-    """Return the trained forecaster with that many units.
+    """Return the trained forecaster with that many `units`.
 
     >>> forecaster(4).lstm
     LSTM(name='airline_4', inputs=1, units=(4,))

@@ -31,7 +31,7 @@ class Archive:
 
 
 def read_archive(path: str | Path) -> Archive:
-    """Return the content of a safetensors file.
+    """Return the content of the safetensors file at `path`.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def read_archive(path: str | Path) -> Archive:
 
 
 def write_archive(path: str | Path, archive: Archive) -> None:
-    """Write a safetensors file, whole or not at all."""
+    """Write `archive` to a safetensors file at `path`, whole or not at all."""
     content = serialize(dict(archive.arrays), metadata=dict(archive.metadata))
     with whole_file(path) as stream:
         stream.write(content)

@@ -73,7 +73,7 @@ class Forecaster:
 
 
 def load_forecaster(path: str | Path) -> Forecaster:
-    """Return the forecaster in a safetensors file: tensors `lstm.*`, `head.weight`, `head.bias`, and metadata.
+    """Return the forecaster in the file at `path`: tensors `lstm.*`, `head.weight`, `head.bias`, and metadata.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def load_forecaster(path: str | Path) -> Forecaster:
 
 
 def save_forecaster(forecaster: Forecaster, path: str | Path) -> None:
-    """Write what `load_forecaster` reads, in float64."""
+    """Write `forecaster` to `path` as `load_forecaster` reads it, in float64."""
     head = {"head.weight": forecaster.head_weight, "head.bias": forecaster.head_bias}
     words = {
         "name": forecaster.lstm.name,

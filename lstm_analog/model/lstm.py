@@ -123,7 +123,7 @@ class LSTM:
         return self.trace(x, state).outputs
 
     def trace(self, x: ArrayLike, state: State | None = None) -> Trace:
-        """Run like a call, and keep every signal."""
+        """Run like a call, over `x` from `state`, and keep every signal."""
         inputs = sequences(x, self.input_size)
         state = starting_state(state, self.sizes, inputs.shape[:-2])
         lead = (np.newaxis,) * (3 - inputs.ndim)

@@ -20,6 +20,9 @@ def random_lstm(
 ) -> LSTM:
     """Return an LSTM whose weights are uniform in `±scale/sqrt(hidden)`: PyTorch's initialisation times `scale`.
 
+    `rng` draws them; `inputs` and `hidden` are the sizes of the lowest and of every layer, `layers` is their number,
+    `bias` says whether they have one, `name` is the LSTM's.
+
     >>> random_lstm(np.random.default_rng(1), inputs=2, hidden=3).hidden_size
     3
     """

@@ -42,7 +42,7 @@ def activate(z: Floats) -> Floats:
 
 
 def unroll(cell: Cell, x: Floats, h: Floats, c: Floats) -> LayerTrace:
-    """Run one cell over `x (batch, time, D)` from `h, c (batch, H)`."""
+    """Run one `cell` over `x (batch, time, D)` from `h, c (batch, H)`."""
     batch, time, _ = x.shape
     rows = (len(Gate), cell.hidden_size)
     recurrent = cell.recurrent.reshape(-1, cell.hidden_size).T
@@ -56,7 +56,7 @@ def unroll(cell: Cell, x: Floats, h: Floats, c: Floats) -> LayerTrace:
     for t in range(time):
         z[:, t] += (h @ recurrent).reshape(batch, *rows)
         gates[:, t] = activate(z[:, t])
-        i, f, g, o = np.moveaxis(gates[:, t], 1, 0)
+        i, f, g, o = (gates[:, t, gate] for gate in (Gate.INPUT, Gate.FORGET, Gate.CELL, Gate.OUTPUT))
         c = f * c + i * g
         h = o * np.tanh(c)
         cs[:, t], hs[:, t] = c, h
@@ -65,7 +65,7 @@ def unroll(cell: Cell, x: Floats, h: Floats, c: Floats) -> LayerTrace:
 
 
 def stack(layers: Iterable[Layer], x: Floats, hs: Iterable[Floats], cs: Iterable[Floats]) -> tuple[LayerTrace, ...]:
-    """Run each layer over the `h` of the one below; `hs, cs` hold one `(batch, H_l)` a layer."""
+    """Run each of `layers` over the `h` of the one below, the first over `x`; `hs, cs` have one `(batch, H_l)` each."""
     traces = []
     for layer, h, c in zip(layers, hs, cs, strict=True):
         traces.append(unroll(layer.forward, x, h, c))

@@ -26,7 +26,7 @@ Parts = Mapping[str, Array]
 
 
 def load(path: str | Path) -> LSTM:
-    """Return the LSTM in a safetensors file that has PyTorch's names; float32 or float64.
+    """Return the LSTM in the safetensors file at `path` that has PyTorch's names; float32 or float64.
 
     It is named after the file's metadata `name`, else after the file. PyTorch's two biases are added.
 
@@ -42,12 +42,12 @@ def load(path: str | Path) -> LSTM:
 
 
 def save(lstm: LSTM, path: str | Path) -> None:
-    """Write what `load` reads: float64, the bias in `bias_ih` and zeros in `bias_hh`."""
+    """Write `lstm` to `path` as `load` reads it: float64, the bias in `bias_ih` and zeros in `bias_hh`."""
     write_archive(path, Archive(arrays=arrays_of(lstm), metadata={"name": lstm.name}))
 
 
 def name_after(path: str | Path) -> str:
-    """Return a name for an LSTM made of the file's own.
+    """Return a name for an LSTM made of that of the file at `path`.
 
     >>> name_after("models/my model.safetensors")
     'my_model'
@@ -56,7 +56,7 @@ def name_after(path: str | Path) -> str:
 
 
 def arrays_of(lstm: LSTM, prefix: str = "") -> dict[str, Floats]:
-    """Return the arrays of an LSTM by PyTorch's names."""
+    """Return the arrays of an LSTM by PyTorch's names, each after `prefix`."""
     arrays: dict[str, Floats] = {}
     for n, cell in enumerate(layer.forward for layer in lstm.layers):
         arrays[f"{prefix}weight_ih_l{n}"] = cell.input.reshape(-1, cell.input_size)
@@ -68,7 +68,7 @@ def arrays_of(lstm: LSTM, prefix: str = "") -> dict[str, Floats]:
 
 
 def lstm_of(arrays: Mapping[str, Array], name: str) -> LSTM:
-    """Return the LSTM that all of `arrays` make, by PyTorch's names, or refuse them by name."""
+    """Return the LSTM called `name` that all of `arrays` make, by PyTorch's names, or refuse them by name."""
     layers: dict[int, dict[str, Array]] = {}
     for part, layer, array in _recognised(arrays):
         layers.setdefault(layer, {})[part] = array

@@ -64,7 +64,7 @@ class Layer:
 
 
 def check_shape(array: Floats, what: str, expected: tuple[int | str, ...]) -> None:
-    """Raise `InvalidShapeError` unless `array` has the `expected` shape, where a letter stands for any size above 0.
+    """Raise `InvalidShapeError`, naming `what`, unless `array` has the `expected` shape; a letter is any size above 0.
 
     >>> import numpy as np
     >>> check_shape(np.zeros((4, 3)), "cell bias", (4, "H"))

@@ -1,6 +1,7 @@
 """What effort and flow are called and measured in; effort times flow is watt in each."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +26,6 @@ ELECTRICAL = Domain(
     conductance_unit="S",
     capacitance_unit="F",
 )
+
+DOMAINS = MappingProxyType({domain.name: domain for domain in (ELECTRICAL,)})
+"""Every domain by its name."""

@@ -1,0 +1,132 @@
+"""An independent simulator: writes the deck, has ngspice run it, reads the waveforms back."""
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.base import Progress
+from lstm_analog.engines.raw import read_raw
+from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.export import NGSPICE, Accuracy, write_spice
+from lstm_analog.network.graph import Network
+from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.trajectory import Trajectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ngspice:
+    """ngspice in batch mode, trapezoidal rule, on the exported deck; one process a sequence of the batch.
+
+    Attributes
+    ----------
+    accuracy : Accuracy
+        Its tolerances and least number of steps; `chgtol` is to stay below reltol x capacitance x 1 V.
+    time_limit : float
+        Seconds after which a run is given up.
+    program : str
+        The program's name or path.
+    """
+
+    accuracy: Accuracy = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=30)
+    time_limit: float = 600.0
+    program: str = "ngspice"
+
+    def __post_init__(self) -> None:
+        """Check that the time limit is positive."""
+        if not self.time_limit > 0:
+            raise InvalidValueError(explain("time_limit", must="be positive", got=self.time_limit, do="give seconds"))
+
+    def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
+        """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.
+
+        Raises
+        ------
+        SimulatorMissingError
+            If ngspice is not installed.
+        SimulationError
+            If it fails, stops early or takes too long; the message carries its own words.
+        """
+        runs = []
+        for number, entry in enumerate(_sequences(schedule)):
+            runs.append(self._sequence(network, entry))
+            if progress is not None:
+                progress(number + 1, int(np.prod(schedule.lead)))
+        time = runs[0][0] if len(runs) == 1 else np.unique(np.concatenate([times for times, _ in runs]))
+        efforts = np.stack([_resample(time, *run) for run in runs]) if len(runs) > 1 else runs[0][1][None]
+        return Trajectory(
+            network=network,
+            schedule=schedule,
+            time=time,
+            efforts=efforts.reshape(*schedule.lead, time.size, -1),
+            engine=repr(self),
+        )
+
+    def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
+        with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
+            deck, raw = Path(folder) / "deck.cir", Path(folder) / "out.raw"
+            write_spice(deck, network, schedule, NGSPICE, self.accuracy)
+            words = self._call(deck, raw)
+            if not raw.exists():
+                raise SimulationError(explain("ngspice", must="simulate the deck", got=words, do="read its message"))
+            time, voltages = read_raw(raw, network.unknowns.names()[1:])
+        if not time.size or time[-1] < schedule.ends[-1] * (1.0 - 1e-6):
+            do = "loosen the tolerances"
+            raise SimulationError(explain("ngspice", must=f"reach {schedule.ends[-1]:.6g} s", got=words, do=do))
+        later = np.append(True, np.diff(time) > 0)
+        return time[later], np.column_stack((np.zeros(later.sum()), voltages[later]))
+
+    def _call(self, deck: Path, raw: Path) -> str:
+        program = shutil.which(self.program)
+        if program is None:
+            do = "install it (Debian: apt-get install ngspice), or use engine Integrate"
+            raise SimulatorMissingError(explain("ngspice", must="be installed", got=f"no {self.program!r}", do=do))
+        command = [program, "-b", "-n", "-r", str(raw), str(deck)]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=deck.parent,
+                capture_output=True,
+                timeout=self.time_limit,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            do = "raise time_limit, or run fewer steps"
+            got = "no end yet"
+            raise SimulationError(explain("ngspice", must=f"end within {self.time_limit} s", got=got, do=do)) from None
+        text = (done.stderr + b"\n" + done.stdout).decode("utf-8", errors="replace")
+        return " | ".join(_complaints(text))[:1000] or f"exit code {done.returncode}"
+
+
+def _complaints(text: str) -> list[str]:
+    marks = ("error", "fatal", "warning", "singular", "too small", "no such", "aborted", "undefined")
+    return [line.strip() for line in text.splitlines() if any(mark in line.lower() for mark in marks)]
+
+
+def _sequences(schedule: Schedule) -> list[Schedule]:
+    lead = schedule.lead
+    wide = [
+        np.broadcast_to(entry.efforts, (*lead, *entry.efforts.shape[-2:])).reshape(-1, *entry.efforts.shape[-2:])
+        for entry in schedule.imposed
+    ]
+    return [
+        Schedule(
+            names=schedule.names,
+            high=schedule.high,
+            durations=schedule.durations,
+            imposed=tuple(
+                Imposed(label=entry.label, efforts=efforts[number])
+                for entry, efforts in zip(schedule.imposed, wide, strict=True)
+            ),
+        )
+        for number in range(int(np.prod(lead)))
+    ]
+
+
+def _resample(time: Floats, own: Floats, efforts: Floats) -> Floats:
+    return np.stack([np.interp(time, own, column) for column in efforts.T], axis=-1)

@@ -1,0 +1,257 @@
+"""Part banks as netlist cards: for each kind of part its pins, its device and its values, there and back.
+
+`cards` turns a bank into columns of pins and values; `BANKS` holds the inverse, by the name of the kind. The text
+between is the business of `spice` and `spice_reader`, so nothing about a part is said twice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+from types import MappingProxyType
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.network.parts import (
+    ALWAYS,
+    Conductors,
+    Factor,
+    Followers,
+    Junctions,
+    OpAmps,
+    Pairs,
+    Part,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Transconductors,
+)
+from lstm_analog.network.shapes import Shape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cards:
+    """A bank as like cards.
+
+    Attributes
+    ----------
+    letter : str
+        The kind of card: r, c, e, g, v or x.
+    pins : tuple of index arrays
+        One column of unknowns a pin, each (m,).
+    line : int
+        The clock line of a last pin, or `ALWAYS` for none.
+    device : str
+        The subcircuit of an x card, else empty.
+    values : mapping of name to (m,) array
+        Named values of an x card; the one value of another.
+    options : mapping of str to str
+        What the bank knows and no card shows, for the line that heads the section.
+    """
+
+    letter: str
+    pins: tuple[Indices, ...]
+    line: int
+    device: str
+    values: Mapping[str, Floats]
+    options: Mapping[str, str]
+
+
+def _plain(letter: str, pins: tuple[Indices, ...], **values: Floats) -> Cards:
+    return Cards(letter=letter, pins=pins, line=ALWAYS, device="", values=values, options={})
+
+
+def _device(device: str, pins: tuple[Indices, ...], line: int, values: Mapping[str, Floats], **options: str) -> Cards:
+    return Cards(letter="x", pins=pins, line=line, device=device, values=values, options=options)
+
+
+@singledispatch
+def cards(part: Part) -> Cards:
+    """Return the cards of a bank `part`; one with chip axes is refused where it is written."""
+    name = type(part).__name__
+    do = "register it in export/cards.py, or choose another export"
+    raise UnsupportedPartError(explain(f"part {name}", must="have netlist cards", got="none", do=do))
+
+
+@cards.register
+def _(part: Sources) -> Cards:
+    return _plain("v", (part.nodes, np.zeros_like(part.nodes)), rest=part.effort)
+
+
+@cards.register
+def _(part: Junctions) -> Cards:
+    return _plain("", (part.nodes,))
+
+
+@cards.register
+def _(part: Storages) -> Cards:
+    return _plain("c", (part.nodes, np.zeros_like(part.nodes)), c=part.capacitance)
+
+
+@cards.register
+def _(part: Conductors) -> Cards:
+    return _plain("r", (part.a, part.b), r=1.0 / part.conductance)
+
+
+@cards.register
+def _(part: Transconductors) -> Cards:
+    return _plain("g", (part.rows, part.inputs), g=part.transconductance)
+
+
+@cards.register
+def _(part: Followers) -> Cards:
+    zero = np.zeros_like(part.nodes)
+    if not part.offset.any() and np.isinf(part.low).all() and np.isinf(part.high).all():
+        return _plain("e", (part.nodes, zero, part.inputs, zero), gain=part.gain)
+    values = {"gain": part.gain, "offset": part.offset, "low": part.low, "high": part.high}
+    return _device("follower", (part.inputs, part.nodes), ALWAYS, values)
+
+
+@cards.register
+def _(part: Switches) -> Cards:
+    return _device("switch", (part.a, part.b), part.line, {"ron": 1.0 / part.closed, "roff": 1.0 / part.opened})
+
+
+@cards.register
+def _(part: Pairs) -> Cards:
+    values = {"i0": part.current}
+    for k, factor in enumerate(part.factors):
+        values |= {f"k{k}": factor.scale, f"o{k}": factor.offset}
+    shapes = [factor.shape.value for factor in part.factors]
+    pins = (part.out, *(pin for factor in part.factors for pin in (factor.p, factor.n)))
+    return _device("_".join(["pair", *shapes, *_gated(part.line)]), pins, part.line, values, shapes=",".join(shapes))
+
+
+@cards.register
+def _(part: Ports) -> Cards:
+    values = {"g0": part.conductance, "k0": part.scale, "o0": part.offset}
+    device = "_".join(["port", part.shape.value, *_gated(part.line)])
+    return _device(device, (part.a, part.b, part.p, part.n), part.line, values, shape=part.shape.value)
+
+
+@cards.register
+def _(part: OpAmps) -> Cards:
+    values = {
+        "gm": part.transconductance,
+        "imax": part.current_limit,
+        "rx": 1.0 / part.conductance,
+        "cx": part.capacitance,
+        "vos": part.offset,
+        "swing": part.swing,
+        "clamp": part.clamp,
+        "gclamp": part.clamp_conductance,
+        "rout": 1.0 / part.output_conductance,
+    }
+    return _device("opamp", (part.plus, part.minus, part.out, part.state), ALWAYS, values)
+
+
+def _gated(line: int) -> tuple[str, ...]:
+    return () if line == ALWAYS else ("gated",)
+
+
+def _sources(label: str, read: Cards) -> Part:
+    return Sources(label=label, nodes=read.pins[0], effort=read.values["rest"])
+
+
+def _junctions(label: str, read: Cards) -> Part:
+    return Junctions(label=label, nodes=read.pins[0])
+
+
+def _storages(label: str, read: Cards) -> Part:
+    return Storages(label=label, nodes=read.pins[0], capacitance=read.values["c"])
+
+
+def _conductors(label: str, read: Cards) -> Part:
+    return Conductors(label=label, a=read.pins[0], b=read.pins[1], conductance=1.0 / read.values["r"])
+
+
+def _transconductors(label: str, read: Cards) -> Part:
+    return Transconductors(label=label, rows=read.pins[0], inputs=read.pins[1], transconductance=read.values["g"])
+
+
+def _followers(label: str, read: Cards) -> Part:
+    none, unbound = np.array(0.0), np.array(np.inf)
+    if read.letter == "e":
+        nodes, inputs = read.pins[0], read.pins[2]
+        offset, low, high = none, -unbound, unbound
+    else:
+        inputs, nodes = read.pins
+        offset, low, high = (read.values[name] for name in ("offset", "low", "high"))
+    gain = read.values["gain"]
+    return Followers(label=label, nodes=nodes, inputs=inputs, gain=gain, offset=offset, low=low, high=high)
+
+
+def _switches(label: str, read: Cards) -> Part:
+    closed, opened = 1.0 / read.values["ron"], 1.0 / read.values["roff"]
+    return Switches(label=label, line=read.line, a=read.pins[0], b=read.pins[1], closed=closed, opened=opened)
+
+
+def _pairs(label: str, read: Cards) -> Part:
+    factors = tuple(
+        Factor(
+            shape=Shape(shape),
+            p=read.pins[1 + 2 * k],
+            n=read.pins[2 + 2 * k],
+            scale=read.values[f"k{k}"],
+            offset=read.values[f"o{k}"],
+        )
+        for k, shape in enumerate(read.options["shapes"].split(","))
+    )
+    return Pairs(label=label, line=read.line, factors=factors, out=read.pins[0], current=read.values["i0"])
+
+
+def _ports(label: str, read: Cards) -> Part:
+    a, b, p, n = read.pins
+    values = read.values
+    return Ports(
+        label=label,
+        line=read.line,
+        shape=Shape(read.options["shape"]),
+        a=a,
+        b=b,
+        p=p,
+        n=n,
+        conductance=values["g0"],
+        scale=values["k0"],
+        offset=values["o0"],
+    )
+
+
+def _opamps(label: str, read: Cards) -> Part:
+    plus, minus, out, state = read.pins
+    values = read.values
+    return OpAmps(
+        label=label,
+        plus=plus,
+        minus=minus,
+        out=out,
+        state=state,
+        transconductance=values["gm"],
+        current_limit=values["imax"],
+        conductance=1.0 / values["rx"],
+        capacitance=values["cx"],
+        offset=values["vos"],
+        swing=values["swing"],
+        clamp=values["clamp"],
+        clamp_conductance=values["gclamp"],
+        output_conductance=1.0 / values["rout"],
+    )
+
+
+BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
+    {
+        "Sources": _sources,
+        "Junctions": _junctions,
+        "Storages": _storages,
+        "Conductors": _conductors,
+        "Transconductors": _transconductors,
+        "Followers": _followers,
+        "Switches": _switches,
+        "Pairs": _pairs,
+        "Ports": _ports,
+        "OpAmps": _opamps,
+    }
+)
+"""From the name of a kind of part to the function that makes a bank (label, cards) of it."""

@@ -1,0 +1,74 @@
+"""The subcircuits behind x cards: each part's equation in a simulator's own words."""
+
+from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.export.cards import Cards
+from lstm_analog.export.dialects import Dialect, curve_text
+from lstm_analog.network.parts import ALWAYS
+from lstm_analog.network.shapes import Shape
+
+
+def subcircuit(read: Cards, dialect: Dialect) -> str:
+    """Return the `.subckt` text of the device of the cards `read` in `dialect`, comment included."""
+    family = read.device.split("_")[0]
+    if family not in _BODIES:
+        do = "write its body in export/devices.py"
+        raise UnsupportedPartError(explain("device", must="have a subcircuit", got=read.device, do=do))
+    pins, body = _BODIES[family](read, dialect)
+    named = " ".join(f"{name}=1" for name in read.values)
+    return "\n".join((f".subckt {read.device} {pins} {named}", *body, ".ends", ""))
+
+
+def _expression(name: str, ends: str, kind: str, text: str) -> str:
+    return f"b{name} {ends} {kind}{text}"
+
+
+def _tier(number: int, shape: Shape, dialect: Dialect) -> tuple[str, str]:
+    """Return the control u = k (v(p) - v(n)) + o and the curve s(u) of one tier, as voltages of inner nodes."""
+    control = f"{{k{number}}}*(v(p{number})-v(n{number}))+{{o{number}}}"
+    return (
+        _expression(f"u{number}", f"u{number} 0", dialect.voltage, control),
+        _expression(f"s{number}", f"s{number} 0", dialect.voltage, curve_text(shape, f"u{number}")),
+    )
+
+
+def _enable(read: Cards) -> tuple[str, str]:
+    return ("", "") if read.line == ALWAYS else (" en", "*v(en)")
+
+
+def _pair(read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    shapes = [Shape(name) for name in read.options["shapes"].split(",")]
+    pin, factor = _enable(read)
+    pins = "out " + " ".join(f"p{k} n{k}" for k in range(len(shapes))) + pin
+    tiers = [line for k, shape in enumerate(shapes) for line in _tier(k, shape, dialect)]
+    product = "*".join(["{i0}", *(f"v(s{k})" for k in range(len(shapes)))]) + factor
+    return pins, (*tiers, _expression("out", "0 out", dialect.current, product))
+
+
+def _port(read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    pin, factor = _enable(read)
+    through = _expression("ab", "a b", dialect.current, f"{{g0}}*v(s0)*(v(a)-v(b)){factor}")
+    return f"a b p0 n0{pin}", (*_tier(0, Shape(read.options["shape"]), dialect), through)
+
+
+def _switch(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    model = f".model contact {dialect.switch} ron={{ron}} roff={{roff}})"
+    return "a b clk", ("s1 a b clk 0 contact", model)
+
+
+def _follower(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    value = "min(max({offset}+{gain}*v(in),{low}),{high})"
+    return "in out", (_expression("1", "out 0", dialect.voltage, value),)
+
+
+def _opamp(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    return "plus minus out x", (
+        _expression("i", "0 x", dialect.current, "{imax}*tanh({gm}*(v(plus)-v(minus)+{vos})/{imax})"),
+        "r1 x 0 {rx}",
+        "c1 x 0 {cx}",
+        _expression("k", "x 0", dialect.current, "{gclamp}*(v(x)-min(max(v(x),-{clamp}),{clamp}))"),
+        _expression("o", "o 0", dialect.voltage, "{swing}*tanh(v(x)/{swing})"),
+        "r2 o out {rout}",
+    )
+
+
+_BODIES = {"pair": _pair, "port": _port, "switch": _switch, "follower": _follower, "opamp": _opamp}

@@ -1,0 +1,228 @@
+"""Writes a network and its schedule as a SPICE deck, streaming; `spice_reader` reads it back into equal ones.
+
+A deck is: a title, how to run it, what it is (`*|` lines, comments that the reader needs), parameters, device
+subcircuits, one section a part bank, clocks, analysis. Values that a whole bank shares stand once, as `.param`, and
+are named `<bank>_<value>`; edit them there or on a single card. Never start a comment with `*#`: ngspice runs it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.devices import subcircuit
+from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.numbers import number_text
+from lstm_analog.files import whole_file
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import ALWAYS, Junctions, Sources, Transconductors
+from lstm_analog.network.schedule import Schedule
+
+MARK = "*|"
+"""Begins a line that the reader needs and every simulator skips."""
+
+_WIDTH = 110
+_EDGE = 0.1
+"""Rise time of clocks and inputs as a fraction of the shortest interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """A simulator's settings.
+
+    `reltol`, `vntol` (V), `abstol` (A) and `chgtol` (C) are its tolerances; `steps` is how many time steps it takes in the
+    longest interval at least. The steps govern the error of what has not settled: the trapezoidal rule leaves about
+    1/(12 steps^2) of full scale in a gated leak.
+    """
+
+    reltol: float
+    vntol: float
+    abstol: float
+    chgtol: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        """Check that all are positive."""
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise InvalidValueError(explain(name, must="be positive", got=value, do="give e.g. 1e-6"))
+
+
+def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy) -> None:
+    """Write `network` under `schedule` to `path` in `dialect`, to be run with `accuracy`.
+
+    Raises
+    ------
+    InvalidShapeError
+        If the schedule imposes a batch of sequences, or a part has chip axes: a deck is one circuit with one input.
+    FileAccessError
+        If the file cannot be written; nothing is left behind then.
+    """
+    _check_single(network, schedule)
+    schedule.fit(network)
+    with whole_file(path) as stream:
+        for text in deck(network, schedule, dialect, accuracy, Path(path).name):
+            stream.write(text.encode("ascii"))
+
+
+def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
+    """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece."""
+    banks = [(part, cards(part)) for part in network.parts]
+    names = network.unknowns.names()
+    yield from _header(network, schedule, dialect, _safe(name))
+    yield "\n* ---- parameters: what a whole bank shares\n"
+    for part, read in banks:
+        if not isinstance(part, Sources | Transconductors):
+            yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
+    yield "\n* ---- devices\n"
+    devices = {read.device: read for _, read in banks if read.device}
+    yield from (subcircuit(devices[device], dialect) for device in sorted(devices))
+    for part, read in banks:
+        yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}\n"
+        if isinstance(part, Transconductors):
+            yield from _dense(part, names)
+        elif isinstance(part, Sources):
+            yield from _sources(part, names, schedule)
+        elif isinstance(part, Junctions):
+            yield from _wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
+        else:
+            yield from _rows(part.label, read, names, network)
+    yield from _footer(network, schedule, accuracy, names)
+
+
+def _check_single(network: Network, schedule: Schedule) -> None:
+    if schedule.lead not in ((), (1,)):
+        do = "write one sequence, e.g. x[:1]"
+        raise InvalidShapeError(explain("a netlist", must="have one sequence", got=f"batch {schedule.lead}", do=do))
+    for part in network.parts:
+        for key, value in cards(part).values.items():
+            if value.ndim > (2 if isinstance(part, Transconductors) else 1):
+                what, do = f"{part.label} {key}", "write one chip"
+                raise InvalidShapeError(explain(what, must="have no chip axis", got=value.shape, do=do))
+
+
+def _safe(name: str) -> str:
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
+
+
+def _header(network: Network, schedule: Schedule, dialect: Dialect, name: str) -> Iterator[str]:
+    duration = schedule.ends[-1]
+    last = network.unknowns.groups[-1]
+    yield f"* {name}: {network.domain.name} network, {len(schedule.names)} intervals, {duration:.6g} s\n"
+    yield f"* written by lstm_analog for {dialect.name}\n"
+    yield f"* run:     {dialect.run.format(deck=name)}\n"
+    yield f"* look at: v({last.label}_0) ... and the other groups below; scale = {network.domain.effort_unit} a unit\n"
+    yield f"{MARK} domain {network.domain.name}\n"
+    yield from (f"{MARK} provenance {key} {value}\n" for key, value in network.provenance)
+    yield f"{MARK} lines {' '.join(network.lines)}\n"
+    yield from (f"{MARK} group {g.label} {g.size} {number_text(g.scale)}\n" for g in network.unknowns.groups)
+    yield from _intervals(network, schedule)
+
+
+def _intervals(network: Network, schedule: Schedule) -> Iterator[str]:
+    """Yield each different interval once (name, duration in s, high clock lines), then their order by number."""
+    numbers: dict[str, int] = {}
+    order = []
+    for name, duration, flags in zip(schedule.names, schedule.durations, schedule.high, strict=True):
+        high = ",".join(line for line, on in zip(network.lines, flags, strict=True) if on)
+        order.append(numbers.setdefault(f"{name} {number_text(duration)} {high or '-'}", len(numbers)))
+    yield from (f"{MARK} interval {text}\n" for text in numbers)
+    yield from _wrapped(f"{MARK} order", [str(number) for number in order])
+
+
+def _shared(read: Cards) -> dict[str, str]:
+    return {
+        key: number_text(value.flat[0]) for key, value in read.values.items() if value.size and np.ptp(value) == 0.0
+    }
+
+
+def _options(network: Network, read: Cards) -> str:
+    line = "" if read.line == ALWAYS else f" line={network.lines[read.line]}"
+    rest = [number_text(value) for value in read.values.get("rest", ())]
+    shown = f" rest={','.join(rest if len(set(rest)) > 1 else rest[:1])}" if rest else ""
+    return line + shown + "".join(f" {key}={text}" for key, text in read.options.items())
+
+
+def _rows(label: str, read: Cards, names: list[str], network: Network) -> Iterator[str]:
+    shared = _shared(read)
+    assign = "{key}=" if read.device else ""
+    fixed = [clock_node(network.lines[read.line])] if read.line != ALWAYS else []
+    device = [read.device] if read.device else []
+    columns = [[names[node] for node in pins] for pins in read.pins]
+    for key, value in read.values.items():
+        texts = [f"{{{label}_{key}}}"] * value.size if key in shared else [number_text(v) for v in value]
+        columns.append([assign.format(key=key) + text for text in texts])
+    pins = len(read.pins)
+    middle = " ".join([*fixed, *device, ""])
+    for number, row in enumerate(zip(*columns, strict=True)):
+        yield f"{read.letter}{label}_{number} {' '.join(row[:pins])} {middle}{' '.join(row[pins:])}\n"
+
+
+def _dense(part: Transconductors, names: list[str]) -> Iterator[str]:
+    """One g card a weight, a row of weights at a time: the current g v(input) flows from the datum into the row."""
+    inputs = [f" {names[node]} 0 " for node in part.inputs]
+    head = f"g{part.label}_"
+    for number, (node, weights) in enumerate(zip(part.rows, part.transconductance, strict=True)):
+        start, row = f"{head}{number}_", f" 0 {names[node]}"
+        yield f"* row {names[node]}\n"
+        yield "".join(
+            [f"{start}{i}{row}{pin}{w!r}\n" for i, (pin, w) in enumerate(zip(inputs, weights.tolist(), strict=True))]
+        )
+
+
+def _sources(part: Sources, names: list[str], schedule: Schedule) -> Iterator[str]:
+    driven = {entry.label: entry.efforts for entry in schedule.imposed}
+    for number, node in enumerate(part.nodes):
+        head = f"v{part.label}_{number} {names[node]} 0 "
+        if part.label in driven:
+            values = driven[part.label].reshape(len(schedule.names), -1)[:, number]
+            yield head + staircase(values, schedule)
+        else:
+            yield f"{head}{number_text(part.effort[number])}\n"
+
+
+def clock_node(line: str) -> str:
+    """Return the node of the clock `line`: high is 1 V."""
+    return f"clk_{line}"
+
+
+def staircase(values: Floats, schedule: Schedule) -> str:
+    """Return a source that holds each value for its interval, with edges centred on the ends of the intervals."""
+    changes: Indices = np.flatnonzero(np.diff(values) != 0.0)
+    if not changes.size:
+        return f"{number_text(values[0])}\n"
+    half = 0.5 * _EDGE * float(schedule.durations.min())
+    points = [f"0 {number_text(values[0])}"]
+    for change in changes:
+        end = float(schedule.ends[change])
+        points.append(f"{number_text(end - half)} {number_text(values[change])}")
+        points.append(f"{number_text(end + half)} {number_text(values[change + 1])}")
+    return "pwl(\n" + "".join(_wrapped("+", points)) + "+ )\n"
+
+
+def _wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:
+    total = 0
+    numbered = []
+    for word in words:
+        total += len(word) + 1
+        numbered.append((total // _WIDTH, word))
+    for _, group in groupby(numbered, key=lambda entry: entry[0]):
+        yield f"{prefix} {' '.join(word for _, word in group)}\n"
+
+
+def _footer(network: Network, schedule: Schedule, accuracy: Accuracy, names: list[str]) -> Iterator[str]:
+    yield f"\n{MARK} clocks\n"
+    for number, line in enumerate(network.lines):
+        yield f"v{clock_node(line)} {clock_node(line)} 0 {staircase(schedule.high[:, number].astype(float), schedule)}"
+    step = float(schedule.durations.max()) / accuracy.steps
+    yield f"\n{MARK} analysis\n"
+    yield f".options reltol={accuracy.reltol!r} vntol={accuracy.vntol!r} abstol={accuracy.abstol!r}"
+    yield f" chgtol={accuracy.chgtol!r}\n"
+    yield ".save\n"
+    yield from _wrapped("+", [f"v({name})" for name in names[1:]])
+    yield f".tran {number_text(step)} {number_text(schedule.ends[-1])} 0 {number_text(step)}\n.end\n"
