@@ -42,7 +42,7 @@ oldest: ngspice
 	$(VENV)-oldest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
 bench: $(VENV)/demo.stamp
-	@set -e; for file in benchmarks/*.py; do \
+	@set -e; for file in benchmarks/bench_*.py; do \
 	    test -e "$$file" || { echo "benchmarks/ is empty"; exit 0; }; \
 	    echo "== $$file"; $(BIN)/python "$$file"; done
 

@@ -3,7 +3,7 @@
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
 * `load`, `save`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
-* `compile`, `Machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
+* `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
 * `compare`, `Report`: how far it is from the digital answer;
 * `NGSPICE`, `read_spice`: the netlist;
 * `electrical`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`: modules.
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from lstm_analog.export import NGSPICE as NGSPICE
     from lstm_analog.export import read_spice as read_spice
     from lstm_analog.machine import Machine as Machine
-    from lstm_analog.machine import Run as Run
     from lstm_analog.machine import compile as compile
+    from lstm_analog.machine import load_machine as load_machine
     from lstm_analog.model import LSTM as LSTM
     from lstm_analog.model import Gate as Gate
     from lstm_analog.model import State as State
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lstm_analog.model import save as save
     from lstm_analog.study import Report as Report
     from lstm_analog.study import compare as compare
+    from lstm_analog.study.run import Run as Run
 else:
     # Hidden from type checkers: it would make them take any misspelt name.
     _HOMES = MappingProxyType(
@@ -50,7 +51,8 @@ else:
             "Machine": "lstm_analog.machine",
             "NGSPICE": "lstm_analog.export",
             "Report": "lstm_analog.study",
-            "Run": "lstm_analog.machine",
+            "Run": "lstm_analog.study.run",
+            "load_machine": "lstm_analog.machine",
             "State": "lstm_analog.model",
             "compare": "lstm_analog.study",
             "compile": "lstm_analog.machine",

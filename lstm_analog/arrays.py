@@ -14,10 +14,12 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Array = NDArray[Any]
 _Kind = TypeVar("_Kind", Floats, Indices)
+_WIDEST = np.dtype(np.float64).itemsize
+_LARGEST = int(np.iinfo(np.int64).max)
 
 
 def floats(value: ArrayLike, what: str) -> Floats:
-    """Return `value` as a read-only float64 array of any shape.
+    """Return `value`, called `what` in messages, as a read-only float64 array of any shape.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def floats(value: ArrayLike, what: str) -> Floats:
 
 
 def floats_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
-    """Return `value` as `floats`, broadcast to `shape`; leading axes beyond it are kept.
+    """Return `value`, called `what`, as `floats`, broadcast to `shape`; leading axes beyond it are kept.
 
     A scalar stands for equal elements. Raises `InvalidShapeError` where the last axes do not fit.
     """
@@ -44,7 +46,7 @@ def floats_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floa
 
 
 def limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
-    """Return `value` as `floats_of_shape` does, but infinity is allowed: the bound that never binds."""
+    """Return `value`, called `what`, of `shape` as `floats_of_shape` does; infinity is a bound that never binds."""
     array = _numbers(value, what)
     if np.isnan(array).any():
         raise InvalidValueError(explain(what, must="be numbers", got="NaN", do="use infinity for no bound"))
@@ -52,7 +54,10 @@ def limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floa
 
 
 def positive_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
-    """Return `floats_of_shape`, all above zero, or raise `InvalidValueError`."""
+    """Return `value`, called `what`, of `shape` as `floats_of_shape` does, all above zero.
+
+    Raises `InvalidValueError` where one is not.
+    """
     array = floats_of_shape(value, what, shape)
     if not (array > 0).all():
         raise InvalidValueError(explain(what, must="be positive", got=float(array.min()), do="give values above zero"))
@@ -60,7 +65,7 @@ def positive_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Fl
 
 
 def indices(value: ArrayLike, what: str) -> Indices:
-    """Return `value` as a read-only vector of whole numbers >= 0, shape (m,)."""
+    """Return `value`, called `what`, as a read-only vector of whole numbers >= 0, shape (m,)."""
     array = np.asarray(value)
     if array.size == 0:
         array = array.astype(np.int64)
@@ -68,8 +73,9 @@ def indices(value: ArrayLike, what: str) -> Indices:
         raise InvalidShapeError(
             explain(what, must="be a vector of whole numbers", got=_describe(array), do="give one index per element")
         )
-    if array.size and int(array.min()) < 0:
-        raise InvalidValueError(explain(what, must="be >= 0", got=int(array.min()), do="count unknowns from zero"))
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) <= _LARGEST:
+        got = f"{array.min()} to {array.max()}"
+        raise InvalidValueError(explain(what, must="be >= 0", got=got, do="count unknowns from zero"))
     return _frozen(array.astype(np.int64))
 
 
@@ -79,7 +85,7 @@ def _numbers(value: ArrayLike, what: str) -> Floats:
     except ValueError:
         do = "make all rows equally long"
         raise InvalidShapeError(explain(what, must="be an array", got="rows of different length", do=do)) from None
-    if array.dtype.kind not in "iuf" or array.dtype == np.float16:
+    if array.dtype.kind not in "iuf" or array.dtype == np.float16 or array.dtype.itemsize > _WIDEST:
         raise InvalidTypeError(explain(what, must=f"hold {TAKEN}", got=array.dtype, do="convert it to float64"))
     return _frozen(array.astype(np.float64)) if array.dtype != np.float64 else array
 
@@ -102,7 +108,17 @@ def _describe(array: Array) -> str:
 
 def _frozen(array: _Kind) -> _Kind:
     result = np.ascontiguousarray(array) if array.ndim else array
-    if result.flags.writeable:
-        result = result if result.flags.owndata and result is not array else result.copy()
-        result.flags.writeable = False
+    if result is array and _can_change(array):
+        result = array.copy()
+    result.flags.writeable = False
     return result
+
+
+def _can_change(array: Array) -> bool:
+    """Return whether someone may still write to `array`, through a view or through what it is a view of."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return True
+        base = base.base
+    return base is not None

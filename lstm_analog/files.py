@@ -1,13 +1,14 @@
 """Files are written whole or not at all."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from lstm_analog.errors import FileAccessError, explain
+from lstm_analog.errors import FileAccessError, LstmAnalogError, explain
 
 
 @contextmanager
@@ -17,12 +18,14 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     Raises
     ------
     FileAccessError
-        If the folder is missing or not writable, or the disk is full; nothing is left behind.
+        If the folder is missing or not writable, the disk is full, or `path` is a device or pipe, which a file would
+        replace; nothing is left behind.
     """
     target = Path(path)
+    _refuse_special(target)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}-")
-    except OSError as error:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}-")
+    except (OSError, ValueError) as error:
         raise _unwritable(target, error) from error
     part = Path(name)
     try:
@@ -30,6 +33,8 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, stream)
         part.chmod(0o666 & ~_umask())
         part.replace(target)
+    except LstmAnalogError:
+        raise
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
@@ -37,17 +42,30 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return the content of a file, or raise `FileAccessError`."""
+    """Return the content of the file at `path`, or raise `FileAccessError`."""
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        text = explain(f"file {str(path)!r}", must="be readable", got=error.strerror or error, do="check the path")
+    except (OSError, ValueError) as error:
+        text = explain(f"file {str(path)!r}", must="be readable", got=_reason(error), do="check the path")
         raise FileAccessError(text) from error
 
 
-def _unwritable(target: Path, error: OSError) -> FileAccessError:
+def _refuse_special(target: Path) -> None:
+    try:
+        mode = target.stat().st_mode
+    except (OSError, ValueError):
+        return  # not there yet, or for `mkstemp` to say why not
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise _unwritable(target, "a device or pipe")
+
+
+def _reason(error: Exception | str) -> object:
+    return getattr(error, "strerror", None) or error
+
+
+def _unwritable(target: Path, error: Exception | str) -> FileAccessError:
     do = "check the folder, the rights and the free space; nothing was written"
-    return FileAccessError(explain(f"file {str(target)!r}", must="be writable", got=error.strerror or error, do=do))
+    return FileAccessError(explain(f"file {str(target)!r}", must="be writable", got=_reason(error), do=do))
 
 
 def _umask() -> int:

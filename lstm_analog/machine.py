@@ -1,77 +1,65 @@
-"""The facade a user holds: a compiled machine, and what it did with some inputs."""
+"""The facade a user holds: a compiled machine."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import Compiled, Timing, decode, lower, schedule, signal_network
-from lstm_analog.compiler.compiled import LayerLayout
-from lstm_analog.compiler.timing import CLOCKED
+from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, decode, lower, schedule, signal_network
+from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
 from lstm_analog.engines import Engine, Integrate, Progress
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, write_spice
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
 from lstm_analog.model.reference import LayerTrace, activate
+from lstm_analog.network.domain import Domain
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import (
+    Conductors,
+    Factor,
+    Followers,
+    Junctions,
+    OpAmps,
+    Pairs,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Transconductors,
+)
 from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.records import load_record, save_record
+from lstm_analog.study.run import Run
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
-    """What a machine did with `x` from `state`: the trajectory, and the LSTM's signals read off it.
-
-    `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes.
-    """
-
-    compiled: Compiled
-    x: Floats
-    state: State
-    trajectory: Trajectory
-
-    @cached_property
-    def layers(self) -> tuple[LayerTrace, ...]:
-        """Pre-activations, gates, c and h of every layer after each step, in signal units, bottom layer first.
-
-        Gates are not nodes of every circuit: they are the curves of the measured pre-activations.
-        """
-        return tuple(self._layer(layout) for layout in self.compiled.layout.layers)
-
-    @property
-    def h(self) -> Floats:
-        """The output of the top layer, shape (..., time, units)."""
-        return self.layers[-1].h
-
-    @property
-    def c(self) -> Floats:
-        """The cells of the top layer, shape (..., time, units)."""
-        return self.layers[-1].c
-
-    @property
-    def gates(self) -> Floats:
-        """The gates of the top layer, shape (..., time, 4, units), in the order of `Gate`."""
-        return self.layers[-1].gates
-
-    def _layer(self, layout: LayerLayout) -> LayerTrace:
-        steps = self.x.shape[-2]
-        z, c, h = (
-            np.stack([decode(self.compiled, self.trajectory, spot, steps) for spot in spots], axis=-2)
-            for spots in (layout.z, (layout.c,), (layout.h,))
-        )
-        return LayerTrace(z=z, gates=activate(z), c=c[..., 0, :], h=h[..., 0, :])
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Machine:
-    """An LSTM as a physical machine: run it, look at its network, write it out."""
+    """An LSTM as a physical machine: run it, look at its network, write it out.
+
+    `sizes` are the units of each layer, bottom first, `input_size` the inputs a step.
+    """
 
     compiled: Compiled
     sizes: tuple[int, ...]
     input_size: int
 
+    @property
+    def network(self) -> Network:
+        """The physical network, the single source of truth."""
+        return self.compiled.network
+
     def schedule(self, x: ArrayLike, state: State | None = None) -> Schedule:
-        """Return the clock and the imposed efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`."""
+        """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`."""
         inputs = sequences(x, self.input_size)
         return schedule(self.compiled, inputs, starting_state(state, self.sizes, inputs.shape[:-2]))
 
@@ -90,8 +78,87 @@ class Machine:
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.sizes, inputs.shape[:-2])
         chosen = Integrate() if engine is None else engine
-        trajectory = chosen.run(self.compiled.network, schedule(self.compiled, inputs, start), progress)
+        trajectory = chosen.run(self.network, schedule(self.compiled, inputs, start), progress)
         return Run(compiled=self.compiled, x=inputs, state=start, trajectory=trajectory)
+
+    def write_spice(
+        self,
+        path: str | Path,
+        x: ArrayLike,
+        *,
+        state: State | None = None,
+        dialect: Dialect = NGSPICE,
+        accuracy: Accuracy = USUAL,
+    ) -> None:
+        """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
+
+        `dialect` names the simulator, `accuracy` its tolerances. Raises `InvalidShapeError` for more than one sequence.
+        """
+        write_spice(path, self.network, self.schedule(x, state), dialect, accuracy)
+
+    def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
+        """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.
+
+        Raises `UnsupportedError` if it is too large to be held as one object an edge.
+        """
+        if layer is None and unit is None:
+            return graph(self.network)
+        return graph(self.network, around=self._unit(0 if layer is None else layer, 0 if unit is None else unit))
+
+    def save(self, path: str | Path) -> None:
+        """Save the machine to `path` (npz); `load_machine` reads it back."""
+        save_record(self, path)
+
+    def _unit(self, layer: int, unit: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        for what, value, size in (("layer", layer, len(self.sizes)), ("unit", unit, [*self.sizes, 0][layer])):
+            if not 0 <= value < size:
+                raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=value, do="choose another"))
+        groups = [group for group in self.network.unknowns.groups if group.label.startswith(f"l{layer}_")]
+        return np.array([self.network.unknowns[group.label][unit] for group in groups if unit < group.size])
+
+
+KINDS = MappingProxyType(
+    {
+        kind.__name__: kind
+        for kind in (
+            Compiled,
+            Conductors,
+            Cycle,
+            Domain,
+            Factor,
+            Followers,
+            Group,
+            Interval,
+            Junctions,
+            LayerLayout,
+            Layout,
+            Machine,
+            Network,
+            OpAmps,
+            Pairs,
+            Ports,
+            Shape,
+            Sources,
+            Spot,
+            Storages,
+            Switches,
+            Timing,
+            Transconductors,
+            Unknowns,
+        )
+    }
+)
+"""What a saved machine is made of; nothing else is made when it is loaded."""
+
+
+def load_machine(path: str | Path) -> Machine:
+    """Return the machine that `Machine.save` wrote to `path`.
+
+    Raises `FileFormatError` for a damaged or foreign file, `FileAccessError` for one that cannot be read.
+    """
+    machine = load_record(path, Machine, KINDS)
+    machine.network.verify()
+    return machine
 
 
 def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settling: float = 20.0) -> Machine:

@@ -1,6 +1,6 @@
 """The compiler: LSTM -> signal network (no technology) -> physical network."""
 
-from lstm_analog.compiler import electrical
+from lstm_analog.compiler import behavioural, electrical
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Layout, Spot, decode, lower, schedule
 from lstm_analog.compiler.signals import SignalNetwork, signal_network
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
@@ -14,6 +14,7 @@ __all__ = [
     "SignalNetwork",
     "Spot",
     "Timing",
+    "behavioural",
     "decode",
     "electrical",
     "lower",

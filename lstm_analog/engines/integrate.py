@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from scipy.integrate import solve_ivp
-from scipy.sparse.linalg import splu
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.system import System, system
+from lstm_analog.engines.system import System, factors, system
 from lstm_analog.errors import InvalidValueError, SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -28,6 +27,8 @@ _SMALL = 150
 """States up to which LSODA's dense factorisation beats BDF with a sparse one."""
 _BEHIND = 1e-6
 """Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
+_LEAST = 100.0 * float(np.finfo(np.float64).eps)
+"""Relative tolerance below which scipy silently takes this one."""
 _GROWTH, _RATIO, _STEPS = 10.0, 1e6, 200
 
 
@@ -50,10 +51,12 @@ class Integrate:
     points: int = 1
 
     def __post_init__(self) -> None:
-        """Check that tolerances and points are positive."""
-        for name, value in (("rtol", self.rtol), ("atol", self.atol), ("points", self.points)):
-            if not value > 0:
-                raise InvalidValueError(explain(name, must="be positive", got=value, do="give a number above zero"))
+        """Check that tolerances and points are in the range that the integrators take."""
+        for name, value, least in (("rtol", self.rtol, _LEAST), ("atol", self.atol, 0.0), ("points", self.points, 1)):
+            if not (least <= value < np.inf and value > 0 and (name != "points" or isinstance(value, int))):
+                must = f"be {'at least ' + format(least, '.3g') if least else 'positive'} and finite"
+                do = "give a whole number" if name == "points" else "give e.g. 1e-9"
+                raise InvalidValueError(explain(name, must=must, got=value, do=do))
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by interval.
@@ -63,7 +66,7 @@ class Integrate:
         SimulationError
             If a step or the operating point fails; the message says in which interval.
         """
-        schedule.fit(network)
+        schedule.fit(network.verify())
         systems: dict[High, System] = {}
         effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
         times, kept = [np.zeros(1)], []
@@ -107,7 +110,7 @@ class Integrate:
             do = "loosen the tolerance or check the parts"
             raise SimulationError(explain(f"interval {name!r}", must="be integrated", got=solution.message, do=do))
         path = np.repeat(start[:, None], moments.size, axis=1)
-        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, -1), 1, 2)
+        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, moments.size), 1, 2)
         wide = path.reshape(-1, path.shape[-1])
         equations.complete(wide)
         return moments, path
@@ -152,7 +155,7 @@ def _method(equations: System, effort: Floats, duration: float) -> dict[str, Any
 
 
 def operating_point(equations: System, effort: Floats, duration: float) -> None:
-    """Set `effort` (batch, unknowns) to where all rates vanish, its imposed unknowns being kept.
+    """Set `effort` (batch, unknowns) to where all rates of `equations` vanish, its imposed unknowns being kept.
 
     Implicit Euler with growing steps (pseudo-transient continuation, Kelley and Keyes 1998) from `duration` / 1e3 up to
     1e6 `duration`: unknowns slower than that keep what they hold.
@@ -168,7 +171,7 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
         equations.complete(effort)
         rate = equations.rates(effort)
         matrix = sparse.csc_array(unit / step - equations.jacobian(effort))
-        change = splu(matrix).solve(rate.ravel()).reshape(rate.shape)
+        change = factors(matrix).solve(rate.ravel()).reshape(rate.shape)
         effort[:, equations.dynamic] += change
         moved = float(np.abs(change / scale).max(initial=0.0))
         if moved <= 1e-12 and step >= _RATIO * duration:

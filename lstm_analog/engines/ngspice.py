@@ -12,10 +12,12 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
-from lstm_analog.export import NGSPICE, Accuracy, write_spice
+from lstm_analog.export import NGSPICE, USUAL, Accuracy, write_spice
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
+
+_YEAR = 366.0 * 86400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +34,15 @@ class Ngspice:
         The program's name or path.
     """
 
-    accuracy: Accuracy = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=30)
+    accuracy: Accuracy = USUAL
     time_limit: float = 600.0
     program: str = "ngspice"
 
     def __post_init__(self) -> None:
-        """Check that the time limit is positive."""
-        if not self.time_limit > 0:
-            raise InvalidValueError(explain("time_limit", must="be positive", got=self.time_limit, do="give seconds"))
+        """Check that the time limit is positive and can be waited for."""
+        if not 0 < self.time_limit <= _YEAR:
+            must = "be positive and at most a year"
+            raise InvalidValueError(explain("time_limit", must=must, got=self.time_limit, do="give seconds"))
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.
@@ -99,6 +102,9 @@ class Ngspice:
             do = "raise time_limit, or run fewer steps"
             got = "no end yet"
             raise SimulationError(explain("ngspice", must=f"end within {self.time_limit} s", got=got, do=do)) from None
+        except OSError as error:
+            must, do = f"run as {program!r}", "give the path of an ngspice of this machine"
+            raise SimulationError(explain("ngspice", must=must, got=error, do=do)) from error
         text = (done.stderr + b"\n" + done.stdout).decode("utf-8", errors="replace")
         return " | ".join(_complaints(text))[:1000] or f"exit code {done.returncode}"
 

@@ -12,8 +12,8 @@ from lstm_analog.network.laws import Block, Form
 def generations(blocks: list[Block], members: Indices, size: int) -> list[Indices]:
     """Return the `members` (of `size` unknowns) in groups so that each depends on itself and earlier groups only.
 
-    Members that act on each other in a loop stand in one group. A dense block is one node of the dependency graph, not
-    one edge a weight.
+    Who depends on whom, the `blocks` say; rows below 0 do not count. Members that act on each other in a loop stand in
+    one group. A dense block is one node of the dependency graph, not one edge a weight.
     """
     if not members.size:
         return []
@@ -32,7 +32,7 @@ def generations(blocks: list[Block], members: Indices, size: int) -> list[Indice
 
 
 def _edges(blocks: list[Block], members: Indices, size: int) -> tuple[Indices, Indices, int]:
-    inside = np.zeros(size, dtype=bool)
+    inside = np.zeros(size + 1, dtype=bool)  # one more, where the rows that do not count (-1) point
     inside[members] = True
     tails, heads = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     total = size

@@ -17,12 +17,16 @@ def positions(size: int, chosen: Indices) -> Indices:
 
 
 def flat(values: list[Floats], lead: tuple[int, ...], axes: list[int]) -> Floats:
-    """Return the arrays of `values` side by side, shape (lead, total); the last `axes[k]` axes of each are raveled."""
+    """Return the arrays of `values` side by side, shape (*`lead`, total); the last `axes[k]` of array k are raveled."""
     if not values:
         return np.empty((*lead, 0))
-    shapes = [(*lead, *value.shape[value.ndim - axis :]) for value, axis in zip(values, axes, strict=True)]
-    wide = [np.broadcast_to(value, shape) for value, shape in zip(values, shapes, strict=True)]
-    return np.concatenate([value.reshape(*lead, -1) for value in wide], axis=-1)
+    return np.concatenate([_raveled(value, lead, axis) for value, axis in zip(values, axes, strict=True)], axis=-1)
+
+
+def _raveled(value: Floats, lead: tuple[int, ...], axis: int) -> Floats:
+    own = value.shape[value.ndim - axis :]
+    wide = value if value.shape[: value.ndim - axis] == lead else np.broadcast_to(value, (*lead, *own))
+    return wide.reshape(*lead, -1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

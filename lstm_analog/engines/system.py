@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.order import generations
@@ -60,6 +60,15 @@ class Partials:
         return flat(values, effort.shape[:-1], list(self.axes))
 
 
+def factors(matrix: sparse.csc_array) -> SuperLU:
+    """Return the LU factors of `matrix`, or raise `SimulationError` if it is singular."""
+    try:
+        return splu(matrix)
+    except RuntimeError as error:
+        must, do = "determine every unknown", "tie each junction to something that holds it, in every phase"
+        raise SimulationError(explain("the network", must=must, got=f"a matrix: {error}", do=do)) from error
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
     """Algebraic unknowns solved together: `nodes` (k,).
@@ -83,7 +92,7 @@ class Stage:
             return
         for _ in range(_NEWTON_STEPS):
             matrix = self.pattern.fill(self.partials(effort))
-            step = splu(matrix).solve(self.share.flows(effort).ravel()).reshape(len(effort), -1)
+            step = factors(matrix).solve(self.share.flows(effort).ravel()).reshape(len(effort), -1)
             effort[:, self.nodes] -= step
             if np.abs(step).max() <= _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort[:, self.nodes]).max())):
                 return
@@ -251,6 +260,6 @@ def _touches(block: Block, place: Indices) -> bool:
 
 def _solve(matrix: sparse.csc_array, right: sparse.csc_array) -> sparse.csc_array:
     diagonal = matrix.diagonal()
-    if matrix.nnz == np.count_nonzero(diagonal):
+    if matrix.nnz == np.count_nonzero(diagonal) == diagonal.size:
         return sparse.csc_array(sparse.diags_array(1.0 / diagonal) @ right)
-    return sparse.csc_array(splu(matrix).solve(right.toarray()))
+    return sparse.csc_array(factors(matrix).solve(right.toarray()))

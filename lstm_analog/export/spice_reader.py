@@ -1,8 +1,8 @@
 """Reads a deck that `spice.write_spice` wrote, edited by hand or not, back into its network and schedule.
 
 What a card says counts: change a resistor, a weight, a `.param`, an input, and the network changes. What this reader
-does not know it refuses, with the line. The clocks are read from the interval lines; a clock source that says otherwise
-is refused.
+does not know it refuses, with the line (`spice_checks`). The clocks are read from the interval lines; a clock source
+that says otherwise is refused. The simulator's settings (`.options`, `.save`, `.tran`) are no part of a network.
 """
 
 from collections.abc import Iterator
@@ -12,24 +12,27 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError, explain
+from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.cards import BANKS, Cards
 from lstm_analog.export.numbers import parse_number
-from lstm_analog.export.spice import MARK, clock_node, staircase
+from lstm_analog.export.spice import MARK
+from lstm_analog.export.spice_checks import (
+    check_cards,
+    check_clocks,
+    check_devices,
+    check_driven,
+    check_marks,
+    check_settings,
+    check_size,
+    points,
+    refusal,
+)
 from lstm_analog.files import read_bytes
 from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.schedule import Imposed, Schedule
 
-_LETTERS = {
-    "Sources": "v",
-    "Storages": "c",
-    "Conductors": "r",
-    "Transconductors": "g",
-    "Junctions": "",
-    "Followers": "ex",
-}
 _PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 
@@ -53,13 +56,14 @@ class _Section:
 class _Context:
     """What every section needs: names, parameters, clock lines."""
 
+    names: list[str]
     numbers: dict[str, int]
     parameters: dict[str, float]
     lines: tuple[str, ...]
 
     def node(self, name: str) -> int:
         if name not in self.numbers:
-            raise _refusal("node", "belong to a group of the header", name, "declare its group, or correct the name")
+            raise refusal("node", "belong to a group of the header", name, "declare its group, or correct the name")
         return self.numbers[name]
 
     def number(self, text: str) -> float:
@@ -79,27 +83,29 @@ def read_spice(path: str | Path) -> Deck:
     try:
         text = read_bytes(path).decode("ascii")
     except UnicodeDecodeError:
-        raise _refusal("netlist", "be ASCII text", "other bytes", "give a deck written by write_spice") from None
+        raise refusal("netlist", "be ASCII text", "other bytes", "give a deck written by write_spice") from None
     sections = list(_sections(text))
-    header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
+    check_size(text, sections[0].lines)
     try:
-        return _deck(header, parts, sections)
+        return _deck(sections)
     except (NetworkError, FileFormatError):
         raise
-    except (LstmAnalogError, ValueError, IndexError, KeyError) as error:
-        raise _refusal("netlist", "read back as a network", error, "undo the last edit") from error
+    except (LstmAnalogError, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+        raise refusal("netlist", "read back as a network", error, "undo the last edit") from error
 
 
-def _deck(header: _Section, parts: list[_Section], sections: list[_Section]) -> Deck:
+def _deck(sections: list[_Section]) -> Deck:
+    header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
     marks = _marks(header)
-    if not (marks.get("domain") and marks.get("group") and marks.get("interval") and parts):
-        raise _refusal("netlist", "carry the marks of write_spice", "none", "give a deck written by this package")
+    check_marks(marks, [section.head for section in sections])
     unknowns = Unknowns(
-        groups=tuple(Group(label=words[0], size=int(words[1]), scale=float(words[2])) for words in marks["group"])
+        groups=tuple(Group(label=label, size=int(size), scale=float(scale)) for label, size, scale in marks["group"])
     )
     lines = tuple(marks["lines"][0])
+    names = unknowns.names()
     context = _Context(
-        numbers={name: number for number, name in enumerate(unknowns.names())},
+        names=names,
+        numbers={name: number for number, name in enumerate(names)},
         parameters=_parameters(header),
         lines=lines,
     )
@@ -109,12 +115,19 @@ def _deck(header: _Section, parts: list[_Section], sections: list[_Section]) -> 
         unknowns=unknowns,
         parts=tuple(_part(section, context) for section in parts),
         lines=lines,
-        provenance=tuple((words[0], " ".join(words[1:])) for words in marks.get("provenance", [])),
+        provenance=tuple(_provenance(line) for line in header.lines if line.startswith(f"{MARK} provenance ")),
     )
-    _check_clocks(next(section for section in sections if section.head == ("clocks",)), lines, bare)
+    check_devices(network, [line for line in header.lines if not line.lower().startswith((MARK, ".param"))])
+    check_clocks(sections[-2].lines, lines, bare)
+    check_settings(sections[-1].lines)
     imposed = [entry for section in parts if (entry := _imposed(section, context, bare)) is not None]
     schedule = Schedule(names=bare.names, high=bare.high, durations=bare.durations, imposed=tuple(imposed))
     return Deck(network=network.verify(), schedule=schedule.fit(network))
+
+
+def _provenance(line: str) -> tuple[str, str]:
+    _, _, key, *value = line.split(" ", 3)
+    return key, "".join(value)
 
 
 def _sections(text: str) -> Iterator[_Section]:
@@ -144,13 +157,20 @@ def _parameters(header: _Section) -> dict[str, float]:
     for line in header.lines:
         if line.lower().startswith(".param"):
             name, _, text = line[len(".param") :].partition("=")
+            if name.strip() in found:
+                raise refusal(f".param {name.strip()}", "be given once", "two", "remove one")
             found[name.strip()] = parse_number(text.strip(), found)
     return found
 
 
 def _bare_schedule(marks: dict[str, list[list[str]]], lines: tuple[str, ...]) -> Schedule:
     kinds = [(name, float(duration), set(high.split(","))) for name, duration, high in marks["interval"]]
-    order = [kinds[int(number)] for words in marks["order"] for number in words]
+    numbers = [int(number) for words in marks["order"] for number in words]
+    if not set(numbers) <= set(range(len(kinds))) or not {"-", *lines} >= {
+        line for _, _, high in kinds for line in high
+    }:
+        raise refusal("order and interval lines", "name intervals and clock lines above", "others", "correct them")
+    order = [kinds[number] for number in numbers]
     return Schedule(
         names=tuple(name for name, _, _ in order),
         high=np.array([[line in high for line in lines] for _, _, high in order]).reshape(len(order), len(lines)),
@@ -163,27 +183,28 @@ def _part(section: _Section, context: _Context) -> Part:
     _, kind, label, count, *rest = section.head
     options = dict(option.split("=", 1) for option in rest)
     if kind not in BANKS:
-        raise _refusal("part", f"be one of {', '.join(BANKS)}", kind, "correct the part line")
+        raise refusal("part", f"be one of {', '.join(BANKS)}", kind, "correct the part line")
     if kind == "Junctions":
-        names = [name for line in section.lines for name in line.split()[2:]]
-        return BANKS[kind](label, _cards(context, options, "", [[context.node(name) for name in names]], {}))
-    cards = [line.split() for line in section.lines if not line.startswith(MARK)]
-    _check_cards(cards, kind, label)
+        return BANKS[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
+    cards = [line.split() for line in section.lines]
+    if kind != "Transconductors" and len(cards) != int(count):
+        raise refusal(f"part {label}", f"have {count} cards", len(cards), "restore the missing or remove the new")
+    part = BANKS[kind](label, _read(kind, cards, int(count), options, context))
+    check_cards(part, cards, context.names, context.lines)
+    return part
+
+
+def _read(kind: str, cards: list[list[str]], count: int, options: dict[str, str], context: _Context) -> Cards:
     if kind == "Transconductors":
-        return BANKS[kind](label, _dense(cards, int(count), options, context))
-    if len(cards) != int(count):
-        raise _refusal(f"part {label}", f"have {count} cards", len(cards), "restore the missing or remove the new")
-    if kind == "Sources":
-        return BANKS[kind](label, _at_rest(cards, options, context))
-    return BANKS[kind](label, _like_cards(cards, options, context))
+        return _dense(cards, count, options, context)
+    return _at_rest(cards, options, context) if kind == "Sources" else _like_cards(cards, options, context)
 
 
-def _check_cards(cards: list[list[str]], kind: str, label: str) -> None:
-    letters = _LETTERS.get(kind, "x")
-    for words in cards:
-        if words[0][0].lower() not in letters or not words[0][1:].lower().startswith(f"{label}_"):
-            must = f"start with {' or '.join(letters)} and {label}_"
-            raise _refusal(f"card of part {label}", must, words[0], "move it, or undo the edit")
+def _junction_nodes(section: _Section, context: _Context) -> list[int]:
+    for line in section.lines:
+        if not line.startswith(f"{MARK} nodes "):
+            raise refusal(f"part {section.head[2]}", "have no cards", line, "remove it")
+    return [context.node(name) for line in section.lines for name in line.split()[2:]]
 
 
 def _cards(
@@ -195,22 +216,19 @@ def _cards(
 
 
 def _at_rest(cards: list[list[str]], options: dict[str, str], context: _Context) -> Cards:
-    rest = np.array([context.number(text) for text in options["rest"].split(",")])
-    constant = [context.number(words[3]) if words[3] != "pwl(" else np.nan for words in cards]
-    value = np.where(np.isnan(constant), rest, constant)
+    if "driven" in options:
+        value = np.array([context.number(text) for text in options["rest"].split(",")])
+    else:
+        value = np.array([context.number(words[3]) for words in cards])
     return _cards(context, options, "v", [[context.node(words[1]) for words in cards]], {"rest": value})
 
 
 def _dense(cards: list[list[str]], rows: int, options: dict[str, str], context: _Context) -> Cards:
-    if rows == 0 or len(cards) % rows:
-        raise _refusal("weights", f"fill {rows} equal rows", f"{len(cards)} cards", "restore the missing card")
-    table = np.array(cards).reshape(rows, -1, 6)
-    names_of_rows, names_of_inputs = table[:, :1, 2], table[:1, :, 3]
-    if not ((table[:, :, 2] == names_of_rows).all() and (table[:, :, 3] == names_of_inputs).all()):
-        do = "a weight may change, its place may not"
-        raise _refusal("weights", "stand in order of rows and inputs", "a moved card", do)
-    pins = [[context.node(name) for name in names_of_rows[:, 0]], [context.node(name) for name in names_of_inputs[0]]]
-    values = np.array([context.number(text) for text in table[:, :, 5].ravel()]).reshape(rows, -1)
+    if rows < 1 or not cards or len(cards) % rows or any(len(words) != 6 for words in cards):
+        raise refusal("weights", f"fill {rows} equal rows", f"{len(cards)} cards", "restore the missing card")
+    across = len(cards) // rows
+    pins = [[context.node(words[2]) for words in cards[::across]], [context.node(words[3]) for words in cards[:across]]]
+    values = np.array([context.number(words[5]) for words in cards]).reshape(rows, across)
     return _cards(context, options, "g", pins, {"g": values})
 
 
@@ -233,30 +251,12 @@ _VALUE = {"c": "c", "r": "r", "e": "gain"}
 
 
 def _imposed(section: _Section, context: _Context, bare: Schedule) -> Imposed | None:
-    if section.head[1] != "Sources" or not any("pwl(" in line for line in section.lines):
+    if "driven=yes" not in section.head:
         return None
     middles = bare.ends - 0.5 * bare.durations
-    rows = [_waveform(line, middles, context) for line in section.lines]
-    return Imposed(label=section.head[2], efforts=np.stack(rows, axis=-1))
-
-
-def _waveform(line: str, times: Floats, context: _Context) -> Floats:
-    words = line.split()
-    if words[3] != "pwl(":
-        return np.full(times.size, context.number(words[3]))
-    points = np.array([context.number(word) for word in words[4:] if word != ")"]).reshape(-1, 2)
-    values: Floats = np.interp(times, points[:, 0], points[:, 1])
-    return values
-
-
-def _check_clocks(section: _Section, lines: tuple[str, ...], bare: Schedule) -> None:
-    written = {line.split()[1]: "".join(line.split()[3:]) for line in section.lines}
-    for number, line in enumerate(lines):
-        expected = staircase(bare.high[:, number].astype(float), bare).replace("+", "").split()
-        if written.get(clock_node(line)) != "".join(expected):
-            do = "change the interval and order lines of the header, and write the deck anew"
-            raise _refusal(f"clock {line}", "say what the interval lines say", "another waveform", do)
-
-
-def _refusal(what: str, must: str, got: object, do: str) -> FileFormatError:
-    return FileFormatError(explain(what, must=must, got=ascii(str(got))[:200], do=do))
+    columns = []
+    for line in section.lines:
+        course = points(line.split(), context.parameters)
+        columns.append(np.interp(middles, *course))
+        check_driven(line, course, columns[-1], bare)
+    return Imposed(label=section.head[2], efforts=np.stack(columns, axis=-1))

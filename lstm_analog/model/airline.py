@@ -17,7 +17,7 @@ from lstm_analog.model.forecaster import Forecaster, load_forecaster
 TEST_START = 108
 """Index of the first month the LSTMs never saw: 1958-01. The last three years, 36 months, are the test."""
 
-UNITS = (4, 15)
+UNITS: tuple[Literal[4, 15], ...] = (4, 15)
 """Sizes of the LSTMs that are shipped."""
 
 _DATA = files("lstm_analog") / "data"

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.labels import check_label
+
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
@@ -15,6 +18,14 @@ class Domain:
     flow_unit: str
     conductance_unit: str
     capacitance_unit: str
+
+    def __post_init__(self) -> None:
+        """Check that the name is a label and the rest printable ASCII, for all of it is written into netlists."""
+        check_label(self.name)
+        for what, text in vars(self).items():
+            if not (text.isascii() and text.isprintable()):
+                must, do = "be printable ASCII", "spell the unit in letters"
+                raise InvalidValueError(explain(f"domain {what}", must=must, got=ascii(text)[:80], do=do))
 
 
 ELECTRICAL = Domain(

@@ -11,7 +11,7 @@ from lstm_analog.errors import InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import element_fields, put, same_arrays
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.laws import Kind, blocks, sets
+from lstm_analog.network.laws import Form, Kind, blocks, sets
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
 
 
@@ -26,10 +26,12 @@ class Group:
     def __post_init__(self) -> None:
         """Check label, size and scale."""
         check_label(self.label)
+        whole = isinstance(self.size, int | np.integer)
         for name, value in (("size", self.size), ("scale", self.scale)):
-            if not value > 0:
+            if not (np.isfinite(value) and value > 0 and whole):
+                must = "be positive and finite, size a whole number"
                 raise InvalidValueError(
-                    explain(f"{self.label}.{name}", must="be positive", got=value, do="give a number above zero")
+                    explain(f"{self.label}.{name}", must=must, got=value, do="give a number above zero")
                 )
 
 
@@ -88,9 +90,11 @@ class Network:
     provenance: tuple[tuple[str, str], ...]
 
     def __post_init__(self) -> None:
-        """Check the labels and that the provenance is printable ASCII on one line."""
+        """Check the labels and that the provenance is printable ASCII on one line, its keys single words."""
         for line in self.lines:
             check_label(line)
+        for key, _ in self.provenance:
+            check_label(key)
         for entry in (text for pair in self.provenance for text in pair):
             if not (entry.isascii() and entry.isprintable()):
                 raise InvalidValueError(
@@ -119,8 +123,8 @@ class Network:
         Raises
         ------
         NetworkError
-            If labels repeat, an index points nowhere, an unknown is set by no part or by two, or a junction has no
-            conductance of its own.
+            If there are no unknowns, labels repeat, an index points nowhere, an unknown is set by no part or by two, or
+            a junction has no conductance of its own.
         """
         _check_labels(self)
         _check_indices(self)
@@ -158,6 +162,8 @@ def _same_value(a: object, b: object, rtol: float) -> bool:
 
 
 def _check_labels(network: Network) -> None:
+    if not network.unknowns.groups:
+        raise NetworkError(explain("unknowns", must="be at least one group", got="none", do="add a group"))
     spaces = {
         "group labels": [group.label for group in network.unknowns.groups],
         "part labels": [part.label for part in network.parts],
@@ -218,7 +224,7 @@ def _check_junctions(network: Network) -> None:
     low = tuple(False for _ in network.lines)
     own = np.zeros(network.unknowns.size, dtype=bool)
     for block in (block for part in network.parts for block in blocks(part, low)):
-        if block.rows.shape == block.columns.shape:
+        if block.form is Form.DIAGONAL:
             own[block.rows[block.rows == block.columns]] = True
     bare = [int(node) for node in network.kinds()[Kind.BALANCED] if not own[node]]
     if bare:

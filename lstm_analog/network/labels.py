@@ -6,13 +6,18 @@ is refused here, at the only door.
 
 import re
 
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def check_label(label: str) -> None:
-    """Raise `InvalidValueError` unless `label` is a lower-case letter, then up to 62 of a-z, 0-9 and underscore."""
+    """Raise `InvalidValueError` unless `label` is a lower-case letter, then up to 62 of a-z, 0-9 and underscore.
+
+    `InvalidTypeError` if it is no text.
+    """
+    if not isinstance(label, str):
+        raise InvalidTypeError(explain("label", must="be text", got=type(label).__name__, do="give a name"))
     if not _LABEL.fullmatch(label):
         raise InvalidValueError(
             explain(

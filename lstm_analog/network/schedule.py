@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, floats, positive_of_shape
-from lstm_analog.errors import InvalidShapeError, NetworkError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Sources
 
@@ -52,11 +53,11 @@ class Schedule:
     imposed: tuple[Imposed, ...]
 
     def __post_init__(self) -> None:
-        """Check that all have the same number of intervals."""
+        """Check the names, that all have the same number of intervals, and that the imposed fit together."""
         count = len(self.names)
-        high = np.array(self.high, dtype=bool)
-        high.flags.writeable = False
-        put(self, "high", high)
+        for name in self.names:
+            check_label(name)
+        put(self, "high", _flags(self.high))
         put(self, "durations", positive_of_shape(self.durations, "durations", (count,)))
         sizes = {"high": self.high.shape[:1], "durations": self.durations.shape}
         sizes |= {entry.label: entry.efforts.shape[-2:-1] for entry in self.imposed}
@@ -64,6 +65,7 @@ class Schedule:
             if size != (count,) or not count:
                 must = f"cover {count} intervals, at least one"
                 raise InvalidShapeError(explain(f"schedule {what}", must=must, got=size, do="give one entry each"))
+        _check_imposed(self.imposed)
 
     @property
     def ends(self) -> Floats:
@@ -97,6 +99,32 @@ class Schedule:
                 must = f"name a bank of {entry.efforts.shape[-1]} sources"
                 raise NetworkError(explain(f"imposed {entry.label}", must=must, got=f"{size}", do="check the label"))
         return self
+
+
+def _flags(high: object) -> Flags:
+    try:
+        flags = np.array(high, dtype=bool)
+    except ValueError:
+        flags = np.empty(0, dtype=bool)
+    if flags.ndim != 2:
+        must, got = "be an array (intervals, lines)", f"{flags.ndim} axes or rows of different length"
+        raise InvalidShapeError(explain("schedule high", must=must, got=got, do="give a row an interval"))
+    flags.flags.writeable = False
+    return flags
+
+
+def _check_imposed(imposed: tuple[Imposed, ...]) -> None:
+    labels = [entry.label for entry in imposed]
+    if len(set(labels)) != len(labels):
+        raise InvalidValueError(explain("imposed", must="name a bank once", got=labels, do="drop one"))
+    leads = [entry.efforts.shape[:-2] for entry in imposed]
+    try:
+        lead = np.broadcast_shapes(*leads)
+    except ValueError:
+        lead = (0,)
+    if 0 in lead:
+        must, do = "have leading axes that fit together, none of them empty", "give all the same batch"
+        raise InvalidShapeError(explain("imposed", must=must, got=leads, do=do))
 
 
 def imposed_efforts(network: Network, schedule: Schedule, interval: int) -> list[tuple[Sources, Floats]]:

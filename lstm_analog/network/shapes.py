@@ -47,7 +47,7 @@ def softplus_ratio(control: Floats) -> Floats:
     down = np.exp(-np.abs(control))
     opening = (1.0 + down) * (control + np.log1p(down))
     safe = np.where(down > 0.0, down, 1.0)
-    closed = np.where(down > 0.0, (1.0 + 1.0 / safe) * np.log1p(safe), 1.0)
+    closed = np.where(down > 0.0, (1.0 + down) * (np.log1p(safe) / safe), 1.0)
     return np.where(control > 0.0, opening, closed)
 
 

@@ -111,4 +111,7 @@ def nothing(*shape: int) -> Indices:
 
 def through(current: Floats) -> Floats:
     """Return the flows into both ends of a part that carries `current` (..., m) from its first end to its second."""
-    return np.stack((-current, current), axis=-2)
+    flows = np.empty((*current.shape[:-1], 2, current.shape[-1]))
+    np.negative(current, out=flows[..., 0, :])
+    flows[..., 1, :] = current
+    return flows

@@ -1,0 +1,124 @@
+"""The main job on real data: two airline forecasters as circuits, held against the digital ones."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.engines import Integrate, Progress
+from lstm_analog.errors import FileAccessError, explain
+from lstm_analog.files import whole_file
+from lstm_analog.machine import Machine, compile
+from lstm_analog.model import Forecaster, airline
+from lstm_analog.show import forecast, save, sequence, step_waveforms
+from lstm_analog.study import Report, compare
+from lstm_analog.study.run import Run
+
+WARM_UP = 12
+"""Months that the LSTM needs to find its state; they do not count in the error against the data."""
+SETTLING = 24.0
+"""Phase length in time constants: the settling law leaves about 1e-8 of full scale."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study:
+    """One forecaster, its circuit, what it did over the whole series, and how far it is from the digital one."""
+
+    forecaster: Forecaster
+    machine: Machine
+    run: Run
+    report: Report
+    months: NDArray[np.datetime64]
+    values: Floats
+
+    @property
+    def digital(self) -> Floats:
+        """The digital forecast of the month after each month, (months,), in the unit of the series."""
+        return self.forecaster.decode(self.forecaster.lstm(self.run.x).h)[:, 0]
+
+    @property
+    def analog(self) -> Floats:
+        """The circuit's forecast, its head being digital, (months,)."""
+        return self.forecaster.decode(self.run.h)[:, 0]
+
+
+def study(units: Literal[4, 15], progress: Progress | None = None) -> Study:
+    """Return the study of the airline LSTM of `units` units over the whole series, telling `progress`."""
+    months, values = airline.series()
+    forecaster = airline.forecaster(units)
+    machine = compile(forecaster.lstm, BEHAVIOURAL, settling=SETTLING)
+    run = machine.run(forecaster.encode(values), engine=Integrate(), progress=progress)
+    report = compare(run, forecaster.lstm)
+    return Study(forecaster=forecaster, machine=machine, run=run, report=report, months=months, values=values)
+
+
+def run_demo(folder: Path, bar: Callable[[str], Progress]) -> Iterator[str]:
+    """Run both studies, leave their files in `folder`, and yield the lines that tell of them.
+
+    `bar` makes a progress bar with a label. Raises `FileAccessError` if the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        got = error.strerror or error
+        raise FileAccessError(
+            explain(f"folder {str(folder)!r}", must="be writable", got=got, do="choose --out")
+        ) from error
+    yield "Airline passengers 1949-1960: one month ahead, the years 1958-1960 never seen in training."
+    yield "Each LSTM runs as a circuit of ideal sources, real R and C; the linear head is digital."
+    for units in airline.UNITS:
+        result = study(units, bar(f"circuit of {units} units"))
+        _write(folder, result)
+        yield from _lines(result)
+    yield f"Files are in {folder}:"
+    yield from (f"  {path.name}" for path in sorted(folder.iterdir()))
+
+
+def _write(folder: Path, result: Study) -> None:
+    name = result.forecaster.lstm.name
+    result.machine.write_spice(folder / f"{name}.cir", result.run.x)
+    result.machine.save(folder / f"{name}.npz")
+    result.report.write(folder / f"{name}_report.json")
+    with whole_file(folder / f"{name}_report.txt") as stream:
+        stream.write(f"{result.report}\nThe linear head is digital; the errors above are of the LSTM alone.\n".encode())
+    with whole_file(folder / f"{name}_forecast.csv") as stream:
+        stream.write(_table(result).encode())
+    save(forecast(result.forecaster, result.months, result.values, result.run), folder / f"{name}_forecast.png")
+    save(sequence(result.run, result.forecaster.lstm), folder / f"{name}_signals.png")
+    short = result.machine.run(result.run.x[:3], engine=Integrate(points=60))
+    save(step_waveforms(short, 2), folder / f"{name}_step.png")
+
+
+def _table(result: Study) -> str:
+    rows = ["month,thousands_of_passengers,digital_forecast,analog_forecast"]
+    actual = result.values.tolist()
+    # the forecast made in a month is for the next one; the last has no successor in the data
+    for month, value, digital, analog in zip(
+        result.months[1:], actual[1:], result.digital[:-1], result.analog[:-1], strict=True
+    ):
+        rows.append(f"{month},{value:g},{float(digital)!r},{float(analog)!r}")
+    return "\n".join([*rows, ""])
+
+
+def _lines(result: Study) -> Iterator[str]:
+    test = slice(airline.TEST_START, None)
+    seen = slice(WARM_UP, airline.TEST_START)
+    error = result.digital[:-1] - result.values[1:]
+    wrong = np.concatenate(([np.nan], error))
+    apart = _rms(result.analog - result.digital)
+    compiled = result.machine.compiled
+    yield ""
+    yield f"{result.forecaster.lstm.name}: {result.machine.sizes[0]} units, one step takes {compiled.cycle.step_time * 1e6:.1f} us"
+    yield f"  digital against the data, RMSE:  {_rms(wrong[seen]):6.1f} (1950-1957, trained on) {_rms(wrong[test]):6.1f} (1958-1960, never seen) thousand"
+    yield f"  analog against digital, RMSE:    {apart:.2g} thousand passengers"
+    yield f"  largest error of h:              {result.report.worst_h:.2g} at T/tau = {compiled.settling:g}"
+    yield f"  verdict:                         {result.report.verdict.value}"
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(values**2)))

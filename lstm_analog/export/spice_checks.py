@@ -1,0 +1,143 @@
+"""What a deck must still say when it is read back: all that is no value stands as `spice.write_spice` writes it.
+
+A reader that skipped what it does not understand would give another network than the one the simulator runs.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.export.cards import cards
+from lstm_analog.export.devices import subcircuit
+from lstm_analog.export.dialects import NGSPICE
+from lstm_analog.export.numbers import parse_number
+from lstm_analog.export.spice import MARK, clock_node, heads, staircase
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Part, Transconductors
+from lstm_analog.network.schedule import Schedule
+
+Course = tuple[Floats, Floats]
+"""A piecewise linear waveform: times (s) and values, each (points,)."""
+
+_MARKS = frozenset({"domain", "provenance", "lines", "group", "interval", "order"})
+_SETTINGS = (".options", ".save", ".tran", ".end")
+
+
+def refusal(what: str, must: str, got: object, do: str) -> FileFormatError:
+    """Return the error that `what` in a deck must `must`, with what it `got` and what to `do`."""
+    return FileFormatError(explain(what, must=must, got=ascii(str(got))[:200], do=do))
+
+
+def check_size(text: str, header: Iterable[str]) -> None:
+    """Refuse a `header` that declares more unknowns than the deck `text` has letters to name."""
+    sizes = [words[3] for line in header if len(words := line.split()) > 3 and words[:2] == [MARK, "group"]]
+    if not all(size.isdecimal() and len(size) < 10 for size in sizes) or sum(map(int, sizes)) > len(text):
+        must, do = "have whole sizes, not more than this file can name", "restore the group lines"
+        raise refusal("groups", must, ", ".join(sizes), do)
+
+
+def check_marks(marks: dict[str, list[list[str]]], heads_of_sections: list[tuple[str, ...]]) -> None:
+    """Refuse a header whose `marks` are not all there or say more, and sections out of order (`heads_of_sections`)."""
+    needed = _MARKS - {"provenance"}
+    single = [name for name in ("domain", "lines") if len(marks.get(name, [])) != 1]
+    if not needed <= set(marks) or single:
+        got = f"no {', '.join(sorted(needed - set(marks))) or 'single ' + single[0]}"
+        raise refusal("netlist", "carry the marks of write_spice", got, "give a deck written by this package")
+    if not set(marks) <= _MARKS:
+        raise refusal("mark", f"be one of {', '.join(sorted(_MARKS))}", sorted(set(marks) - _MARKS), "remove it")
+    _, *parts, clocks, analysis = [*heads_of_sections, (), ()][: max(len(heads_of_sections), 3)]
+    if clocks != ("clocks",) or analysis != ("analysis",) or {head[:1] for head in parts} != {("part",)}:
+        do = "give the whole file"
+        raise refusal("netlist", "have parts, then clocks, then analysis", "others, or not all of them", do)
+
+
+def check_cards(part: Part, found: list[list[str]], names: list[str], lines: tuple[str, ...]) -> None:
+    """Refuse cards whose words but for the values are not those of `part`.
+
+    `found` are the words of the cards, `names` those of the unknowns, `lines` the clock lines.
+    """
+    keys = [] if isinstance(part, Transconductors) else list(cards(part).values)
+    device = "" if isinstance(part, Transconductors) else cards(part).device
+    for words, head in zip(found, _heads(part, names, lines), strict=True):
+        expected, rest = head.split(), words[len(head.split()) :]
+        if [word.lower() for word in words[: len(expected)]] != expected:
+            do = "a value may change, its place may not"
+            raise refusal(f"card of part {part.label}", f"begin with {head!r}", " ".join(words), do)
+        if device and [word.partition("=")[0] for word in rest] != keys:
+            raise refusal(f"card {words[0]}", f"give {', '.join(keys)}", " ".join(rest), "restore them")
+        if not device and len(rest) != 1 and rest[:1] != ["pwl("]:
+            raise refusal(f"card {words[0]}", "give one value", " ".join(rest), "restore it")
+
+
+def _heads(part: Part, names: list[str], lines: tuple[str, ...]) -> Iterator[str]:
+    if not isinstance(part, Transconductors):
+        yield from heads(part.label, cards(part), names, lines)
+        return
+    for row, target in enumerate(part.rows):
+        for column, source in enumerate(part.inputs):
+            yield f"g{part.label}_{row}_{column} 0 {names[target]} {names[source]} 0"
+
+
+def check_devices(network: Network, found: list[str]) -> None:
+    """Refuse device lines `found` in the header that are not those of the parts of `network`."""
+    devices = {read.device: read for read in map(cards, network.parts) if read.device}
+    texts = [subcircuit(devices[device], NGSPICE) for device in sorted(devices)]
+    expected = [line.split() for text in texts for line in text.splitlines()]
+    for number, words in enumerate(line.lower().split() for line in found):
+        if words != (expected[number] if number < len(expected) else []):
+            do = "restore it: an equation of a part is no value"
+            raise refusal("device line", "stand as written", " ".join(words), do)
+    if len(found) < len(expected):
+        raise refusal("device lines", "all stand", f"no {' '.join(expected[len(found)])}", "restore the missing")
+
+
+def check_settings(found: tuple[str, ...]) -> None:
+    """Refuse lines `found` in the last section that are no settings, and one that does not end with `.end`."""
+    for line in found:
+        if line.lower().split()[0] not in _SETTINGS:
+            raise refusal("analysis line", f"be one of {', '.join(_SETTINGS)}", line, "a part belongs to a bank")
+    commands = [line.lower().split()[0] for line in found]
+    if commands.count(".end") != 1 or commands[-1] != ".end":
+        raise refusal("netlist", "end with .end", commands[-1:] or "nothing", "give the whole file")
+
+
+def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Schedule) -> None:
+    """Refuse clock cards `found` that do not say what the `schedule` says of the clock `lines`."""
+    if len(found) != len(lines):
+        raise refusal("clocks", f"be {len(lines)} sources", len(found), "restore the missing or remove the new")
+    for number, (line, card) in enumerate(zip(lines, found, strict=True)):
+        words, node = card.split(), clock_node(line)
+        wave = schedule.high[:, number].astype(float)
+        if words[:3] != [f"v{node}", node, "0"] or not _agree(points(words, {}), _course(wave, schedule)):
+            do = "change the interval and order lines of the header, and write the deck anew"
+            raise refusal(f"clock {line}", "say what the interval lines say", "another waveform", do)
+
+
+def check_driven(card: str, course: Course, values: Floats, schedule: Schedule) -> None:
+    """Refuse a source `card` whose waveform `course` is not that of `values`, one an interval of the `schedule`."""
+    if not _agree(course, _course(values, schedule)):
+        must, do = "hold one value an interval", "change both points that bound the interval"
+        raise refusal(f"source {card.split(maxsplit=1)[0]}", must, "another waveform", do)
+
+
+def points(words: list[str], parameters: dict[str, float]) -> Course:
+    """Return the waveform on a source card of `words`: its `pwl(` points, or its constant; `parameters` by name."""
+    if words[3:4] != ["pwl("]:
+        return np.zeros(1), np.array([parse_number(words[3], parameters)])
+    if words[-1] != ")":
+        raise refusal(f"source {words[0]}", "close its bracket", words[-1], "restore it")
+    table = np.array([parse_number(word, parameters) for word in words[4:-1]]).reshape(-1, 2)
+    if not table.size or (np.diff(table[:, 0]) <= 0.0).any():
+        raise refusal(f"source {words[0]}", "have points in order of time", "others", "restore the times")
+    return table[:, 0], table[:, 1]
+
+
+def _course(values: Floats, schedule: Schedule) -> Course:
+    return points(["", "", "", *staircase(values, schedule).replace("\n+", " ").split()], {})
+
+
+def _agree(a: Course, b: Course) -> bool:
+    times = np.union1d(a[0], b[0])
+    return bool(np.allclose(np.interp(times, *a), np.interp(times, *b), rtol=1e-9, atol=1e-12))

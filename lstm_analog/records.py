@@ -1,0 +1,97 @@
+"""Frozen records to named arrays and back: the form in which machines are saved.
+
+Arrays stay arrays; all else becomes one JSON text. Nothing is executed on the way back: only records and enums of a
+given list are made, through their own checks.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+
+from lstm_analog.arrays import Array
+from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.files import read_bytes, whole_file
+
+Kinds = Mapping[str, type]
+"""The records and enums that may be made, by name."""
+
+_TREE = "tree"
+_Record = TypeVar("_Record")
+
+
+def save_record(record: object, path: str | Path) -> None:
+    """Write `record` to `path` as an npz file; `FileAccessError` if that cannot be done."""
+    arrays: dict[str, Array] = {}
+    tree = json.dumps(_encode(record, arrays))
+    with whole_file(path) as stream:
+        np.savez(stream, allow_pickle=False, **arrays, **{_TREE: np.frombuffer(tree.encode(), dtype=np.uint8)})
+
+
+def load_record(path: str | Path, kind: type[_Record], kinds: Kinds) -> _Record:
+    """Return the record of type `kind` in the file at `path`, made of `kinds` only.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read.
+    FileFormatError
+        If it is damaged, foreign, or holds anything else.
+    """
+    try:
+        with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
+            record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds)
+    except (BadZipFile, ValueError, TypeError, KeyError, AttributeError, EOFError, OverflowError) as error:
+        if isinstance(error, LstmAnalogError) and not isinstance(error, ValueError):
+            raise
+        raise _foreign(path, kind, error) from error
+    if not isinstance(record, kind):
+        raise _foreign(path, kind, type(record).__name__)
+    return record
+
+
+def _foreign(path: str | Path, kind: type, got: object) -> FileFormatError:
+    must, do = f"hold a {kind.__name__}", "give a file that this package saved"
+    return FileFormatError(explain(f"file {str(path)!r}", must=must, got=ascii(str(got))[:200], do=do))
+
+
+def _encode(value: object, arrays: dict[str, Array]) -> Any:
+    if isinstance(value, Enum):
+        return {"enum": type(value).__name__, "name": value.name}
+    if is_dataclass(value) and not isinstance(value, type):
+        content = {entry.name: _encode(getattr(value, entry.name), arrays) for entry in fields(value)}
+        return {"record": type(value).__name__, "fields": content}
+    if isinstance(value, np.ndarray):
+        arrays[f"array{len(arrays)}"] = value
+        return {"array": f"array{len(arrays) - 1}"}
+    if isinstance(value, tuple | frozenset):
+        return {type(value).__name__: [_encode(item, arrays) for item in sorted_items(value)]}
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    got, do = type(value).__name__, "keep records, arrays, tuples, numbers and text"
+    raise UnsupportedError(explain("saved value", must="be a record, array, tuple or plain value", got=got, do=do))
+
+
+def sorted_items(value: tuple[Any, ...] | frozenset[Any]) -> list[Any]:
+    """Return the items of `value`: a tuple's in order, a set's sorted so that files are reproducible."""
+    return list(value) if isinstance(value, tuple) else sorted(value)
+
+
+def _decode(tree: Any, arrays: Mapping[str, Array], kinds: Kinds) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    if "enum" in tree:
+        return kinds[tree["enum"]][tree["name"]]  # type: ignore[index]
+    if "record" in tree:
+        content = {name: _decode(value, arrays, kinds) for name, value in tree["fields"].items()}
+        return kinds[tree["record"]](**content)
+    if "array" in tree:
+        return arrays[tree["array"]]
+    make = tuple if "tuple" in tree else frozenset
+    return make(_decode(item, arrays, kinds) for item in tree["tuple" if make is tuple else "frozenset"])

@@ -1,0 +1,136 @@
+"""A forecast: the data, what the digital LSTM says and what the machine says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.dates
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.model import Forecaster
+from lstm_analog.model.airline import TEST_START
+from lstm_analog.show.reading import digital, origin
+from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, logarithmic, panels, roomy, styled
+from lstm_analog.study import Run
+
+Months = NDArray[np.datetime64]
+_DATES: Any = matplotlib.dates
+"""It says nothing of its types."""
+_THOUSAND = "thousand "
+_MARGIN = 20.0
+"""At the ends of the time axis (days)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Story:
+    """The data at `days` (months,), the forecasts for the days `ahead`, a month later; `days[test]` begins the test."""
+
+    days: Floats
+    ahead: Floats
+    data: Floats
+    digital: Floats
+    analog: Floats
+    test: int
+    unit: str
+
+    def error(self, forecasts: Floats) -> float:
+        """Return the RMSE of `forecasts` over the test."""
+        return _rms(forecasts[self.test - 1 : -1] - self.data[self.test :])
+
+
+@styled
+def forecast(
+    forecaster: Forecaster, months: Months, values: ArrayLike, run: Run, *, test_start: int = TEST_START
+) -> Figure:
+    """Return the series `values` of `months` with its one-step forecasts by `forecaster`, digital and by `run`.
+
+    `run` is over `forecaster.encode(values)`; the difference of the two forecasts has its own panel. `test_start` is
+    the index of the first month never trained on, from which the panels are shaded; the airline's unless given.
+
+    Raises
+    ------
+    InvalidShapeError, InvalidValueError
+        If the run is not over `values`, they do not fit `months`, or `test_start` lies outside.
+    """
+    data = floats(values, "values")
+    _check(forecaster, months, data, run, test_start)
+    story = _Story(
+        days=_DATES.date2num(months),
+        ahead=_DATES.date2num(months + np.timedelta64(1, "M")),
+        data=data,
+        digital=forecaster.decode(digital(run, forecaster.lstm)[-1].h)[:, 0],
+        analog=forecaster.decode(run.layers[-1].h)[:, 0],
+        test=test_start,
+        unit=forecaster.unit,
+    )
+    figure, (above, below) = panels([3.6, 1.7])
+    _draw_forecasts(above, story)
+    _draw_difference(below, story)
+    begin, end = float(story.days[0]) - _MARGIN, float(story.ahead[-1]) + _MARGIN
+    for axes in (above, below):
+        axes.axvspan(float(story.days[test_start]), end, color="#eef2f5", linewidth=0, zorder=0)
+        axes.axvline(float(story.days[test_start]), color=FAINT, linewidth=0.6, zorder=0)
+    below.xaxis_date()
+    below.set_xlim(begin, end)
+    below.set_xlabel("month")
+    figure.align_ylabels()
+    figure.suptitle(f"Forecast one month ahead: {origin(run)}")
+    return figure
+
+
+def _check(forecaster: Forecaster, months: Months, data: Floats, run: Run, test_start: int) -> None:
+    if np.shape(months) != data.shape or not np.issubdtype(np.asarray(months).dtype, np.datetime64):
+        must, got = f"be {data.size} dates", f"{np.asarray(months).dtype} of shape {np.shape(months)}"
+        raise InvalidShapeError(explain("months", must=must, got=got, do="give a datetime64[M] for each value"))
+    x = forecaster.encode(data)
+    if run.x.shape != x.shape or not np.array_equal(run.x, x):
+        got = f"inputs of shape {run.x.shape}" if run.x.shape != x.shape else "other inputs"
+        do = "run it over forecaster.encode(values)"
+        raise InvalidValueError(explain("the run", must="be over the values", got=got, do=do))
+    if not 0 < test_start < data.size:
+        must, do = f"be from 1 to {data.size - 1}", "give the index of a month"
+        raise InvalidValueError(explain("test_start", must=must, got=test_start, do=do))
+
+
+def _draw_forecasts(axes: Axes, story: _Story) -> None:
+    axes.plot(story.days, story.data, color=INK, linewidth=1.0, marker=".", markersize=4, label="data")
+    axes.plot(
+        story.ahead, story.digital, "o", color=COLOURS[0], markersize=5, fillstyle="none", label="digital forecast"
+    )
+    axes.plot(story.ahead, story.analog, color=COLOURS[1], linestyle=DASHES[1], label="analog forecast")
+    every = np.concatenate((story.data, story.digital, story.analog))
+    roomy(axes, float(every.min()), float(every.max()))
+    axes.set_ylabel(story.unit)
+    axes.legend(loc="upper left")
+    errors = f"{story.error(story.digital):.2f} digital, {story.error(story.analog):.2f} analog"
+    _note(axes, float(story.days[story.test]), f"never trained on\nRMSE to the data:\n{errors}")
+
+
+def _draw_difference(axes: Axes, story: _Story) -> None:
+    difference = story.analog - story.digital
+    scale = 1000.0 if story.unit.startswith(_THOUSAND) else 1.0
+    size = scale * np.abs(difference)
+    axes.plot(story.ahead, size, color=COLOURS[1], marker=".", markersize=4, linewidth=0.9, label="difference")
+    logarithmic(axes, size)
+    axes.set_ylabel(f"|analog - digital|\n({story.unit.removeprefix(_THOUSAND)})")
+    _note(axes, float(story.days[story.test]), f"RMS over all months: {_rms(size):.2g}")
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _note(axes: Axes, day: float, text: str) -> None:
+    """Write `text` into `axes` at the lower left of what begins at `day`."""
+    axes.annotate(
+        text,
+        xy=(day, 0.0),
+        xytext=(6, 6),
+        xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points",
+        verticalalignment="bottom",
+    )

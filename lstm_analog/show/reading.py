@@ -1,0 +1,185 @@
+"""What the pictures read from a run: where a step lies in its trajectory, and which groups hold a memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler import LayerLayout, Spot
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.model import LSTM, LayerTrace
+from lstm_analog.network.laws import Kind
+from lstm_analog.network.schedule import Flags
+from lstm_analog.study import Run
+
+FEWEST = 8
+"""Points of an interval in which signals settle, below which its waveform would be drawn falsely."""
+
+_SLACK = np.array([-1e-9, 1e-9])
+"""Rounding of a time, in time constants."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trail:
+    """One run of unknowns of a memory: the `role` it plays (sum, master, slave or store) and its group's `label`."""
+
+    role: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Window:
+    """One unit of one layer of one sequence during one step.
+
+    Attributes
+    ----------
+    run : Run
+        What it looks at.
+    step, layer, unit, sequence : int
+        Counted from zero.
+    start : float
+        When the step begins (s).
+    edges : float array, (intervals + 1,)
+        Where its intervals begin and end, in seconds since `start`.
+    names : tuple of str, (intervals,)
+        What the intervals are called.
+    high : bool array, (intervals, lines)
+        Which clock lines are high.
+    points : slice
+        Of the trajectory's points.
+    """
+
+    run: Run
+    step: int
+    layer: int
+    unit: int
+    sequence: int
+    start: float
+    edges: Floats
+    names: tuple[str, ...]
+    high: Flags
+    points: slice
+
+    @property
+    def layout(self) -> LayerLayout:
+        """Where the signals of the layer live."""
+        return self.run.compiled.layout.layers[self.layer]
+
+    @property
+    def time(self) -> Floats:
+        """The moments of the points, in seconds since `start`, shape (points,)."""
+        return self.run.trajectory.time[self.points] - self.start
+
+    def effort(self, label: str) -> Floats:
+        """Return the effort of the unit in the group `label` at `time`, in the domain's unit, shape (points,)."""
+        node = self.run.trajectory.network.unknowns[label][self.unit]
+        waveform: Floats = one(self.run, self.run.trajectory.efforts, self.sequence)[self.points, node]
+        return waveform
+
+    def scale(self, label: str) -> float:
+        """Return the effort that stands for one unit of signal in the group `label`."""
+        unknowns = self.run.compiled.network.unknowns
+        return float(unknowns.scales()[unknowns[label][self.unit]])
+
+    def moment(self, spot: Spot) -> float:
+        """Return when the signal at `spot` is sampled, in seconds since `start`."""
+        return float(self.edges[1 + self.run.compiled.cycle.position(spot.interval)])
+
+    def trails(self, spot: Spot) -> tuple[Trail, ...]:
+        """Return the groups through which the memory at `spot` passes, in the order of the signal.
+
+        They are the junctions and storages labelled after it: what follows or imposes an effort adds no waveform.
+        """
+        network = self.run.compiled.network
+        kinds = network.kinds()
+        related = [g.label for g in network.unknowns.groups if g.label.startswith(f"{spot.group}_")]
+        sums, masters = (
+            [label for label in related if np.isin(network.unknowns[label], kinds[kind]).all()]
+            for kind in (Kind.BALANCED, Kind.STORED)
+        )
+        last = Trail(role="slave" if masters else "store", label=spot.group)
+        return (*_trails("sum", sums), *_trails("master", masters), last)
+
+
+def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Window:
+    """Return `unit` of `layer` of `sequence` of `run` during `step`; each may count from the end, as -1.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such step, layer, unit or sequence, or the trajectory has too few points for waveforms.
+    """
+    compiled, schedule = run.compiled, run.trajectory.schedule
+    layer = pick("layer", layer, len(run.layers))
+    number, count = pick("step", step, run.x.shape[-2]), len(compiled.cycle.step)
+    first = 1 + number * count
+    ends = schedule.ends[first - 1 : first + count]
+    left, right = np.searchsorted(run.trajectory.time, ends[[0, -1]] + _SLACK * compiled.time_constant)
+    result = Window(
+        run=run,
+        step=number,
+        layer=layer,
+        unit=pick("unit", unit, run.layers[layer].h.shape[-1]),
+        sequence=pick("sequence", sequence, sequences(run)),
+        start=float(ends[0]),
+        edges=ends - ends[0],
+        names=schedule.names[first : first + count],
+        high=schedule.high[first : first + count],
+        points=slice(int(left), int(right)),
+    )
+    _check_points(result)
+    return result
+
+
+def pick(what: str, number: int, count: int) -> int:
+    """Return `number` as 0 to `count` - 1, where -1 stands for the last `what`, or raise."""
+    if isinstance(number, bool) or not isinstance(number, int | np.integer):
+        raise InvalidTypeError(explain(what, must="be a whole number", got=type(number).__name__, do="count from zero"))
+    if not -count <= number < count:
+        do = f"the run has {count}, counted from zero"
+        raise InvalidValueError(explain(what, must=f"be from {-count} to {count - 1}", got=number, do=do))
+    return int(number) % count
+
+
+def sequences(run: Run) -> int:
+    """Return the number of sequences of `run`, 1 for one without a batch axis."""
+    return run.x.shape[0] if run.x.ndim == 3 else 1
+
+
+def one(run: Run, array: Floats, sequence: int) -> Floats:
+    """Return the part of `array`, which has a batch axis where the inputs of `run` have one, of one `sequence`."""
+    return array[sequence] if run.x.ndim == 3 else array
+
+
+def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
+    """Return what `lstm` computes, layer by layer, for the inputs of `run`, or raise if the run is of another LSTM."""
+    words = dict(run.compiled.network.provenance)
+    if words.get("digest") != lstm.digest:
+        must, got = (
+            f"be of the LSTM {lstm.name!r}",
+            f"one of {words.get('model', 'an unnamed LSTM')!r} with other weights",
+        )
+        raise InvalidValueError(explain("the run", must=must, got=got, do="give the LSTM it was compiled from"))
+    return lstm.trace(run.x, run.state).layers
+
+
+def origin(run: Run) -> str:
+    """Return which LSTM `run` is of, in what technology and timing, at what settling ratio."""
+    compiled = run.compiled
+    words = dict(compiled.network.provenance)
+    names = [words[key] for key in ("model", "technology") if key in words]
+    timing = compiled.timing.value.replace("_", " ")
+    return ", ".join([*names, timing, f"T/τ = {compiled.settling:g}"])
+
+
+def _trails(role: str, labels: list[str]) -> list[Trail]:
+    return [Trail(role=role, label=label) for label in labels]
+
+
+def _check_points(view: Window) -> None:
+    inside = np.histogram(view.time, bins=view.edges)[0]
+    settling = [interval.settles for interval in view.run.compiled.cycle.step]
+    fewest = int(inside[settling].min())
+    if fewest < FEWEST:
+        must, do = f"have at least {FEWEST} points in every interval that settles", "run with Integrate(points=60)"
+        raise InvalidValueError(explain("the trajectory of a waveform", must=must, got=fewest, do=do))

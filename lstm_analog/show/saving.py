@@ -1,0 +1,33 @@
+"""Writing pictures to files."""
+
+from pathlib import Path
+from types import MappingProxyType
+
+from matplotlib.figure import Figure
+
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.files import whole_file
+from lstm_analog.show.style import drawing
+
+_UNDATED = MappingProxyType({".png": "Software", ".svg": "Date", ".pdf": "CreationDate"})
+"""What each format would say of when or by what it was written: left out, so that equal pictures are equal files."""
+
+
+def save(figure: Figure, path: str | Path, *, dpi: float = 110.0) -> None:
+    """Write `figure` to `path` as its ending says: .png with `dpi` dots an inch, .svg or .pdf; whole or not at all.
+
+    Raises
+    ------
+    InvalidValueError
+        If the ending is another, or `dpi` is not above zero.
+    FileAccessError
+        If `path` cannot be written; nothing is left behind.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in _UNDATED:
+        must, do = f"end in {', '.join(_UNDATED)}", "choose one of these formats"
+        raise InvalidValueError(explain("the name of a picture", must=must, got=ascii(Path(path).name)[:80], do=do))
+    if not dpi > 0:
+        raise InvalidValueError(explain("dpi", must="be positive", got=dpi, do="110 give 1000 pixels of width"))
+    with drawing(), whole_file(path) as stream:
+        figure.savefig(stream, format=ending[1:], dpi=dpi, metadata={_UNDATED[ending]: None})

@@ -1,0 +1,73 @@
+"""The settling law: how the error falls as the phases of the clock get longer."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.show.style import COLOURS, DASHES, INK, logarithmic, panels, styled
+from lstm_analog.study import settling_error
+
+WINDOW = (14.0, 22.0)
+"""Settling ratios between which the law is claimed: the asymptote has set in, solvers are still exact enough."""
+_FINE = 200
+"""Points of a drawn law."""
+
+
+@styled
+def settling_curve(ratios: ArrayLike, errors: ArrayLike, poles: int) -> Figure:
+    """Return the measured largest `errors` at the settling `ratios` T/tau on the law of that many equal `poles`.
+
+    The law is `study.settling_error`. It gives the slope; how much of it an LSTM sees is one factor, fitted between 14
+    and 22 time constants where there are points.
+
+    Raises
+    ------
+    InvalidShapeError, InvalidValueError
+        If the arrays are not two vectors of one length, ratios are not positive, errors negative, or poles below one.
+    """
+    n, measured = _checked(ratios, errors)
+    fine = np.linspace(float(n.min()), float(n.max()), _FINE)
+    law, expected = (np.array([settling_error(float(value), poles) for value in at]) for at in (fine, n))
+    figure, (axes,) = panels([3.9])
+    axes.plot(fine, law, color=COLOURS[0], linestyle=DASHES[1], label="law")
+    logarithmic(axes, np.concatenate((law, measured)))
+    _note(axes, fine, law, rf"$e^{{-N}}\sum_{{j<{poles}}} N^j/j!$", above=True)
+    inside = (n >= WINDOW[0]) & (n <= WINDOW[1]) & (measured > 0)
+    if inside.any():
+        factor = float(np.exp(np.mean(np.log(measured[inside] / expected[inside]))))
+        axes.plot(fine, factor * law, color=COLOURS[1], label="fit")
+        _note(axes, fine, factor * law, f"{factor:.2g} of the law", above=False)
+    axes.plot(n, measured, "o", color=INK, markersize=5, label="measured", zorder=3)
+    axes.set_xlabel("phase length in time constants, N = T/τ (dimensionless)")
+    axes.set_ylabel("largest |analog - digital| (dimensionless)")
+    figure.suptitle(f"Error against settling: dots are measured, lines the law of {poles} equal poles")
+    return figure
+
+
+def _checked(ratios: ArrayLike, errors: ArrayLike) -> tuple[Floats, Floats]:
+    n, measured = floats(ratios, "ratios"), floats(errors, "errors")
+    if n.ndim != 1 or n.shape != measured.shape or not n.size:
+        must, got = "be vectors of one length", f"shapes {n.shape} and {measured.shape}"
+        raise InvalidShapeError(explain("ratios and errors", must=must, got=got, do="give one error a ratio"))
+    if (measured < 0).any():
+        do = "give largest absolute errors"
+        raise InvalidValueError(explain("errors", must="be at least zero", got=float(measured.min()), do=do))
+    return n, measured
+
+
+def _note(axes: Axes, x: Floats, y: Floats, text: str, *, above: bool) -> None:
+    """Write `text` beside the middle of the falling line `y` over `x`: to its right if `above`, else to its left."""
+    middle = x.size // 2
+    side = 1 if above else -1
+    axes.annotate(
+        text,
+        xy=(float(x[middle]), float(y[middle])),
+        xytext=(8 * side, 6 * side),
+        textcoords="offset points",
+        color=COLOURS[0 if above else 1],
+        horizontalalignment="left" if above else "right",
+        verticalalignment="bottom" if above else "top",
+    )

@@ -1,0 +1,85 @@
+"""A whole sequence: the states of the machine on those of the digital LSTM."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.model import LSTM
+from lstm_analog.show.reading import digital, one, origin, pick, sequences
+from lstm_analog.show.style import COLOURS, INK, label_ends, line, logarithmic, panels, roomy, styled
+from lstm_analog.study import Run
+
+MOST = 6
+"""Units in one picture that can be told apart."""
+_STATE, _DIFFERENCE = 2.0, 1.6
+
+
+@styled
+def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | None = None, sequence: int = 0) -> Figure:
+    """Return h and c of `layer` after each step of `run` on those of `lstm`, and the largest difference at each step.
+
+    `units` are those to draw, the first six unless given; `sequence` chooses from a batch; `layer` may count from the
+    end. Lines are analog, circles digital. A difference of zero falls below the logarithmic axis.
+
+    Raises
+    ------
+    InvalidValueError
+        If the run is of another LSTM, there is no such layer, unit or sequence, or no units or more than six are asked for.
+    """
+    number = pick("layer", layer, len(run.layers))
+    chosen = _units(units, run.layers[number].h.shape[-1])
+    which = pick("sequence", sequence, sequences(run))
+    numeric = digital(run, lstm)[number]
+    figure, (for_h, for_c, for_both) = panels([_STATE, _STATE, _DIFFERENCE])
+    differences = []
+    for axes, name in ((for_h, "h"), (for_c, "c")):
+        ours, theirs = (one(run, getattr(trace, name), which)[:, chosen] for trace in (run.layers[number], numeric))
+        _draw_states(axes, ours, theirs, chosen)
+        axes.set_ylabel(f"{name} (dimensionless)")
+        differences.append((f"|Δ{name}|", np.abs(ours - theirs).max(axis=-1)))
+    _draw_differences(for_both, differences)
+    steps = run.x.shape[-2]
+    for_both.set_xlim(-0.02 * steps - 0.1, 1.01 * (steps - 1) + 0.1)
+    for_both.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for_both.set_xlabel("step")
+    figure.align_ylabels()
+    every = f"{len(chosen)} of its {run.layers[number].h.shape[-1]} units"
+    figure.suptitle(f"Layer {number}, {every}: {origin(run)}\nlines: analog; circles: digital")
+    return figure
+
+
+def _units(units: Sequence[int] | None, count: int) -> list[int]:
+    if units is None:
+        return list(range(min(count, MOST)))
+    if not 0 < len(units) <= MOST:
+        do = "draw the others in a second picture"
+        raise InvalidValueError(explain("units", must=f"be 1 to {MOST}", got=len(units), do=do))
+    return [pick("unit", unit, count) for unit in units]
+
+
+def _draw_states(axes: Axes, ours: Floats, theirs: Floats, units: Sequence[int]) -> None:
+    steps = np.arange(len(ours), dtype=float)
+    size = 5.0 if steps.size <= 60 else 3.0
+    drawn = []
+    for place, unit in enumerate(units):
+        drawn.append(line(axes, steps, ours[:, place], place, f"unit {unit}"))
+        (circles,) = axes.plot(steps, theirs[:, place], "o", color=COLOURS[place], fillstyle="none", markersize=size)
+        circles.set_markeredgewidth(0.9)
+    both = np.concatenate((ours, theirs))
+    roomy(axes, float(both.min()), float(both.max()))
+    label_ends(axes, drawn, _STATE)
+
+
+def _draw_differences(axes: Axes, differences: Sequence[tuple[str, Floats]]) -> None:
+    drawn = []
+    for place, (label, values) in enumerate(differences):
+        drawn.append(line(axes, np.arange(values.size, dtype=float), values, place, label))
+        drawn[-1].set(marker="os"[place], markersize=3.0)
+    logarithmic(axes, np.concatenate([values for _, values in differences]))
+    axes.set_ylabel("largest |analog - digital|\n(dimensionless)", color=INK)
+    axes.legend(handles=drawn, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, handlelength=2.6)

@@ -1,0 +1,160 @@
+"""How the pictures of this package look: one place for sizes, colours, units and labels."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from math import floor, log10
+from types import MappingProxyType
+from typing import ParamSpec
+
+import numpy as np
+from matplotlib import style as styles
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
+from scipy.optimize import isotonic_regression
+
+from lstm_analog.arrays import Floats
+
+WIDTH = 9.1
+"""Of every picture (inch): 1000 pixels at 110 dots an inch."""
+INK, FAINT = "#202020", "#9a9a9a"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
+"""M. Okabe and K. Ito, Color Universal Design (2008); their yellow is too pale for a line."""
+DASHES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1.2, 1.5)), (0, (1.2, 1.2)), (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)), "-")
+"""One a colour, so that lines differ in print too."""
+_FONT = 9.0
+_SETTINGS = MappingProxyType(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": _FONT,
+        "axes.labelsize": _FONT,
+        "axes.titlesize": _FONT + 1,
+        "figure.titlesize": _FONT + 2,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.linewidth": 0.7,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "lines.linewidth": 1.5,
+        "legend.frameon": False,
+        "figure.facecolor": "white",
+        "savefig.facecolor": "white",
+        "date.converter": "concise",
+        "svg.fonttype": "none",
+        "svg.hashsalt": "lstm_analog",
+        "pdf.fonttype": 42,
+    }
+)
+_PREFIXES = MappingProxyType({-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"})
+_Arguments = ParamSpec("_Arguments")
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw in the style of this package, whatever the user's own is; his comes back afterwards."""
+    with styles.context(["default", dict(_SETTINGS)]):
+        yield
+
+
+def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
+    """Return `draw` so that it draws in the style of this package."""
+
+    @wraps(draw)
+    def inner(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Figure:
+        with drawing():
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def panels(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """Return a figure of panels one above the other, `heights` (inch) each, that share the horizontal axis."""
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
+    axes = [figure.add_subplot(grid[0])]
+    axes += [figure.add_subplot(grid[row], sharex=axes[0]) for row in range(1, len(heights))]
+    for above in axes[:-1]:
+        above.tick_params(labelbottom=False)
+    return figure, axes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How numbers of an SI unit are shown: divided by `factor`, in `unit`, which bears the prefix."""
+
+    factor: float
+    unit: str
+
+
+def si(size: float, unit: str) -> Scale:
+    """Return the prefix that shows numbers up to `size` (> 0, in `unit`) as 1 to 1000.
+
+    >>> si(2.5e-5, "s")
+    Scale(factor=1e-06, unit='µs')
+    """
+    exponent = min(max(3 * floor(log10(size) / 3), min(_PREFIXES)), max(_PREFIXES))
+    return Scale(factor=float(f"1e{exponent}"), unit=_PREFIXES[exponent] + unit)
+
+
+def line(axes: Axes, x: Floats, y: Floats, number: int, text: str) -> Line2D:
+    """Draw `y` over `x` into `axes` as line `number`, which gives its colour and dashes; `text` is its label."""
+    kind = number % len(COLOURS)
+    (drawn,) = axes.plot(x, y, color=COLOURS[kind], linestyle=DASHES[kind], label=text)
+    return drawn
+
+
+def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> None:
+    """Write the label of each of `lines` beside its right end, in `axes` of `height` (inch) whose limits are set."""
+    low, high = axes.get_ylim()
+    ends = np.array([float(np.asarray(drawn.get_ydata())[-1]) for drawn in lines])
+    places = spread(np.clip(ends, low, high), 1.25 * _FONT / 72 / height * (high - low), low, high)
+    for drawn, end, place in zip(lines, ends, places, strict=True):
+        axes.annotate(
+            str(drawn.get_label()),
+            xy=(1.0, float(end)),
+            xytext=(1.025, float(place)),
+            xycoords=axes.get_yaxis_transform(),
+            textcoords=axes.get_yaxis_transform(),
+            color=str(drawn.get_color()),
+            verticalalignment="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": drawn.get_color(), "linewidth": 0.7, "shrinkA": 1, "shrinkB": 0},
+        )
+
+
+def spread(values: Floats, gap: float, low: float, high: float) -> Floats:
+    """Return `values` moved as little as can be so that they lie `gap` apart, within `low` and `high` if they fit.
+
+    >>> spread(np.array([1.0, 0.0, 1.0]), 0.5, 0.0, 2.0)
+    array([0.75, 0.  , 1.25])
+    """
+    order = np.argsort(values, kind="stable")
+    steps = gap * np.arange(values.size)
+    moved = isotonic_regression(values[order] - steps).x
+    room = max(low, high - steps[-1])
+    result = np.empty_like(values, dtype=float)
+    result[order] = np.clip(moved, low, room) + steps
+    return result
+
+
+def roomy(axes: Axes, low: float, high: float) -> None:
+    """Set the vertical limits of `axes` to `low` and `high` (finite) and a little more."""
+    margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    axes.set_ylim(low - margin, high + margin)
+
+
+def logarithmic(axes: Axes, values: Floats) -> None:
+    """Make the vertical axis of `axes` logarithmic around the positive `values`; zeros fall below it."""
+    positive = values[values > 0]
+    low, high = (float(positive.min()), float(positive.max())) if positive.size else (1e-17, 1e-15)
+    axes.set_ylim(10.0 ** floor(log10(low)), 10.0 ** (floor(log10(high)) + 1))
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_locator(LogLocator(numticks=7))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)

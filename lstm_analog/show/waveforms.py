@@ -1,0 +1,160 @@
+"""The waveforms of one step: what an oscilloscope and a logic analyser would show of one unit."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler import Spot
+from lstm_analog.model import LSTM, Gate, LayerTrace
+from lstm_analog.model.reference import activate
+from lstm_analog.show.reading import Window, digital, one, origin, window
+from lstm_analog.show.style import FAINT, INK, WIDTH, Scale, label_ends, line, panels, roomy, si, styled
+from lstm_analog.study import Run
+
+_LANE, _PANEL = 0.27, 1.55
+_NAME = 8.0
+Curve = tuple[str, Floats]
+"""A label, and values at the points of the window."""
+Sample = tuple[float, float]
+"""A moment (s since the start of the step) and the digital value there."""
+
+
+@styled
+def step_waveforms(
+    run: Run, step: int, *, lstm: LSTM | None = None, layer: int = 0, unit: int = 0, sequence: int = 0
+) -> Figure:
+    """Return the waveforms of one `unit` of one `layer` of `run` during one `step`, its clock lines on top.
+
+    Pre-activations, gates (their curves of the pre-activations), c and h with every junction and storage they pass
+    through. `lstm` adds its digital values as short bars where each signal is sampled. `sequence` chooses from a batch.
+    Everything counts from zero, or from the end, as -1. The run needs points within the intervals:
+    `Integrate(points=60)`.
+
+    Raises
+    ------
+    InvalidValueError
+        If the run is of another LSTM than `lstm`, there is no such step, layer, unit or sequence, or the trajectory has too few points.
+    """
+    view = window(run, step, layer=layer, unit=unit, sequence=sequence)
+    numeric = None if lstm is None else digital(run, lstm)[view.layer]
+    clock = si(float(view.edges[-1]), "s")
+    lines = _lines(view)
+    figure, (lanes, *rest) = panels([_LANE * len(lines) + 0.1, *[_PANEL] * 4])
+    _draw_clock(lanes, view, lines, clock)
+    c, h = view.layout.c, view.layout.h
+    _draw_rows(rest[0], view, clock, numeric)
+    _draw_gates(rest[1], view, clock, numeric)
+    _draw_memory(rest[2], view, c, "c", clock, None if numeric is None else numeric.c)
+    _draw_memory(rest[3], view, h, "h", clock, None if numeric is None else numeric.h)
+    for axes in (lanes, *rest):
+        axes.set_xlim(0.0, float(view.edges[-1]) / clock.factor)
+        for edge in view.edges:
+            axes.axvline(float(edge) / clock.factor, color=FAINT, linewidth=0.4, zorder=0)
+    rest[-1].set_xlabel(f"time since the start of step {view.step} ({clock.unit})")
+    figure.align_ylabels()
+    bars = "" if numeric is None else "\nblack bars: the digital LSTM, where each signal is sampled"
+    figure.suptitle(f"Unit {view.unit} of layer {view.layer} in step {view.step}: {origin(run)}{bars}")
+    return figure
+
+
+def _lines(view: Window) -> list[str]:
+    """Return the clock lines that are high at some time of the step, in the order in which they rise."""
+    names = np.array(view.run.compiled.network.lines)
+    used = view.high.any(axis=0)
+    order = np.argsort(view.high[:, used].argmax(axis=0), kind="stable")
+    return [str(name) for name in names[used][order]]
+
+
+def _draw_clock(axes: Axes, view: Window, lines: list[str], clock: Scale) -> None:
+    edges = view.edges / clock.factor
+    columns = {name: number for number, name in enumerate(view.run.compiled.network.lines)}
+    for lane, name in enumerate(reversed(lines)):
+        level = np.where(view.high[:, columns[name]], 0.68, 0.0)
+        (drawn,) = axes.step(edges, lane + np.append(level, level[-1]), where="post", color=INK, linewidth=1.0)
+        drawn.set_label(name)
+        axes.fill_between(edges, lane, lane + np.append(level, level[-1]), step="post", color="#dde6ee", linewidth=0)
+    axes.set_ylim(-0.15, len(lines))
+    axes.set_yticks(np.arange(len(lines)) + 0.34, labels=lines[::-1])
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylabel("clock")
+    _name_intervals(axes, view.names, edges)
+
+
+def _name_intervals(axes: Axes, names: Sequence[str], edges: Floats) -> None:
+    """Write `names` above their intervals: along wide ones, across narrow ones, left out where the last is too near."""
+    points_a_unit = 0.8 * WIDTH * 72 / (edges[-1] - edges[0])
+    last = -np.inf
+    for name, left, right in zip(names, edges, edges[1:], strict=False):
+        along = (right - left) * points_a_unit > 0.65 * _NAME * len(name)
+        middle = 0.5 * (left + right)
+        if along or (middle - last) * points_a_unit > 1.4 * _NAME:
+            axes.text(
+                middle,
+                1.03,
+                name,
+                transform=axes.get_xaxis_transform(),
+                fontsize=_NAME,
+                rotation=0 if along else 90,
+                ha="center",
+                va="bottom",
+            )
+            last = middle
+
+
+def _draw_rows(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | None) -> None:
+    spots = view.layout.z
+    effort = _effort(view, spots[0])
+    curves = [(f"$z_{gate.letter}$", view.effort(spots[gate].group) / effort.factor) for gate in Gate]
+    samples: list[Sample] = []
+    if numeric is not None:
+        units = [view.scale(spot.group) / effort.factor for spot in spots]
+        z = one(view.run, numeric.z, view.sequence)[view.step, :, view.unit]
+        samples = [(view.moment(spots[gate]), z[gate] * units[gate]) for gate in Gate]
+    _draw(axes, view, curves, samples, clock)
+    axes.set_ylabel(f"pre-activations z ({effort.unit})")
+
+
+def _draw_gates(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | None) -> None:
+    spots = view.layout.z
+    z = np.stack([view.effort(spot.group) / view.scale(spot.group) for spot in spots], axis=-1)
+    gates = activate(z[..., None])[..., 0]
+    samples: list[Sample] = []
+    if numeric is not None:
+        values = one(view.run, numeric.gates, view.sequence)[view.step, :, view.unit]
+        samples = [(view.moment(spots[gate]), values[gate]) for gate in Gate]
+    _draw(axes, view, [(gate.letter, gates[:, gate]) for gate in Gate], samples, clock)
+    axes.set_ylabel("gates (dimensionless)")
+
+
+def _draw_memory(axes: Axes, view: Window, spot: Spot, name: str, clock: Scale, numeric: Floats | None) -> None:
+    effort = _effort(view, spot)
+    curves = [(trail.role, view.effort(trail.label) / effort.factor) for trail in view.trails(spot)]
+    samples: list[Sample] = []
+    if numeric is not None:
+        value = one(view.run, numeric, view.sequence)[view.step, view.unit]
+        samples = [(view.moment(spot), value * view.scale(spot.group) / effort.factor)]
+    _draw(axes, view, curves, samples, clock)
+    axes.set_ylabel(f"{name} ({effort.unit})")
+
+
+def _effort(view: Window, spot: Spot) -> Scale:
+    """Return how efforts of a few units of signal are shown."""
+    return si(4.0 * view.scale(spot.group), view.run.compiled.network.domain.effort_unit)
+
+
+def _draw(axes: Axes, view: Window, curves: Iterable[Curve], samples: Sequence[Sample], clock: Scale) -> None:
+    """Draw `curves` over the time of `view`, and each digital value as a short bar where it is sampled."""
+    time = view.time / clock.factor
+    drawn = [line(axes, time, values, number, label) for number, (label, values) in enumerate(curves)]
+    bar = 0.012 * float(view.edges[-1])
+    for moment, value in samples:
+        ends = np.array([moment - bar, moment + bar]) / clock.factor
+        axes.plot(ends, [value, value], color=INK, linewidth=1.8, solid_capstyle="butt", clip_on=False, zorder=5)
+    values = np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn] + [[value for _, value in samples]])
+    roomy(axes, float(values.min()), float(values.max()))
+    label_ends(axes, drawn, _PANEL)

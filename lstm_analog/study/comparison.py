@@ -1,0 +1,114 @@
+"""A run held against the numeric LSTM, gate by gate, and a slow clock told from a defect."""
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.model import LSTM, Gate, LayerTrace, State
+from lstm_analog.study.digest import network_digest
+from lstm_analog.study.report import LayerErrors, Report, errors, versions
+from lstm_analog.study.run import Run
+from lstm_analog.study.settling import settling
+
+ENGINE_TOLERANCE = 1e-5
+"""Error of h, full scale being 1, that is left to the engine: every engine keeps it at the sampling instants (ngspice
+comes closest to it, `Integrate` as preset stays below 1e-8)."""
+SETTLED = 1e-3
+"""Largest error of h that passes without a `tolerance`: a clock that leaves more is too slow, whatever it explains."""
+
+
+def compare(run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int | None = None) -> Report:
+    """Return how far `run` is from what `lstm` computes for the same inputs from the same state.
+
+    The clock explains an error of h up to what a settled step leaves of a unit (`settling`) times the travel: the
+    farthest that any z, c or h moves in a step. The curves of the gates have slopes of 1 and less, so a step passes on
+    less than that, and the recurrence has room to add to it: random LSTMs of 1 to 16 units, one and two layers and
+    weight scales 1 to 6 reach a third of it at most, at 4, 8 and 12 time constants.
+
+    Parameters
+    ----------
+    run : Run
+        What a machine compiled from `lstm` did.
+    lstm : LSTM
+        The numbers it was compiled from.
+    tolerance : float, optional
+        The largest error of h, in any layer, to accept. Unless given it is what the clock and the engine
+        (`ENGINE_TOLERANCE`) explain, `SETTLED` at most.
+    seed : int, optional
+        Of the random numbers behind `lstm` or the inputs, to be kept in the report.
+
+    Raises
+    ------
+    InvalidValueError
+        If the run is of another LSTM, or the tolerance is not above zero.
+    InvalidShapeError
+        If the layers of the run are not those of the LSTM.
+    """
+    if tolerance is not None and not (np.isfinite(tolerance) and tolerance > 0):
+        raise InvalidValueError(explain("tolerance", must="be positive", got=tolerance, do="give units of h"))
+    provenance = dict(run.compiled.network.provenance)
+    _check_origin(provenance, lstm)
+    digital = lstm.trace(run.x, run.state).layers
+    _check_shapes(run.layers, digital)
+    settled = settling(run)
+    explained = settled.error * _travel(digital, run.state) + ENGINE_TOLERANCE
+    return Report(
+        model=lstm.name,
+        layers=tuple(_layer(a, d) for a, d in zip(run.layers, digital, strict=True)),
+        tolerance=min(explained, SETTLED) if tolerance is None else float(tolerance),
+        explained=explained,
+        settling=settled,
+        seed=None if seed is None else int(seed),
+        versions=versions(),
+        lstm_digest=lstm.digest,
+        network_digest=network_digest(run.trajectory.network),
+        engine=run.trajectory.engine,
+        technology=provenance.get("technology", "unnamed"),
+        timing=run.compiled.timing.value,
+    )
+
+
+def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:
+    digest = provenance.get("digest", "none")
+    if digest != lstm.digest:
+        got = f"{digest[:12]} of {provenance.get('model', 'an unnamed model')!r}"
+        must = f"have the digest of LSTM {lstm.name!r}, {lstm.digest[:12]}"
+        raise InvalidValueError(
+            explain("the run", must=must, got=got, do="compare it with the LSTM it was compiled from")
+        )
+
+
+def _check_shapes(analog: tuple[LayerTrace, ...], digital: tuple[LayerTrace, ...]) -> None:
+    expected, got = ([layer.z.shape for layer in layers] for layers in (digital, analog))
+    if expected != got:
+        do = "rerun the machine"
+        raise InvalidShapeError(explain("z of the layers of the run", must=f"have shapes {expected}", got=got, do=do))
+
+
+def _travel(layers: tuple[LayerTrace, ...], state: State) -> float:
+    """Return the farthest that any z, c or h moves in a step; z of the first step has settled during the reset."""
+    farthest = 0.0
+    for layer, h, c in zip(layers, state.h, state.c, strict=True):
+        moves = [np.diff(layer.z, axis=-3)]
+        moves += [np.diff(path, axis=-2, prepend=start[..., None, :]) for path, start in ((layer.h, h), (layer.c, c))]
+        farthest = max(farthest, *(float(np.abs(move).max(initial=0.0)) for move in moves))
+    return farthest
+
+
+def _layer(analog: LayerTrace, digital: LayerTrace) -> LayerErrors:
+    pairs = {"z": (analog.z, digital.z)}
+    pairs |= {gate.letter: (_of(analog, gate), _of(digital, gate)) for gate in Gate}
+    pairs |= {"c": (_alone(analog.c), _alone(digital.c)), "h": (_alone(analog.h), _alone(digital.h))}
+    return LayerErrors(**{name: errors(_with_batch(a), _with_batch(d)) for name, (a, d) in pairs.items()})
+
+
+def _of(layer: LayerTrace, gate: Gate) -> Floats:
+    return layer.gates[..., gate : gate + 1, :]
+
+
+def _alone(signal: Floats) -> Floats:
+    return signal[..., None, :]
+
+
+def _with_batch(signal: Floats) -> Floats:
+    return signal.reshape(-1, *signal.shape[-3:])

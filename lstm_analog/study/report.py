@@ -1,0 +1,236 @@
+"""The answer of `compare`: errors by signal, the verdict, and all that is needed to get the same answer again."""
+
+import json
+import platform
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+from lstm_analog import __version__
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.files import whole_file
+from lstm_analog.study.settling import Settling
+
+LEVELS = (0.5, 0.9, 0.99)
+"""The shares of all values that the quantiles of an error cover."""
+
+
+class Verdict(Enum):
+    """What to think of the error of h; the value is the message."""
+
+    WITHIN = "within tolerance"
+    SLOW_CLOCK = "above tolerance, explained by the clock: the settling ratio T/tau is too small"
+    DEFECT = "above tolerance and not explained by the clock: a defect"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an error is: sequence, time step and unit, counted from 0; `batch` is 0 where x has no batch axis."""
+
+    batch: int
+    step: int
+    unit: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Errors:
+    """How far a signal of a layer is from the numeric LSTM, in units of the signal.
+
+    Attributes
+    ----------
+    max, rms : float
+        Over sequences, steps and units; for z over the four gates too.
+    quantiles : float array, (3,)
+        What 50, 90 and 99 % of the absolute errors stay below.
+    by_unit, by_step : float array, (units,), (time,)
+        The largest absolute error of each.
+    where : Place
+        Of the largest.
+    """
+
+    max: float
+    rms: float
+    quantiles: Floats
+    by_unit: Floats
+    by_step: Floats
+    where: Place
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerErrors:
+    """The errors of a layer: pre-activations `z`, gates `i, f, g, o`, cells `c` and outputs `h`."""
+
+    z: Errors
+    i: Errors
+    f: Errors
+    g: Errors
+    o: Errors
+    c: Errors
+    h: Errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions:
+    """The programs that took part."""
+
+    lstm_analog: str
+    numpy: str
+    scipy: str
+    python: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """How far a run is from the numeric LSTM, and why.
+
+    Attributes
+    ----------
+    model : str
+        The name of the LSTM.
+    layers : tuple of LayerErrors
+        Bottom first.
+    tolerance : float
+        The largest error of h, in any layer, that is accepted.
+    explained : float
+        The largest error of h that the clock and the engine account for.
+    settling : Settling
+        How the clock's tightest interval settles.
+    seed : int or None
+        Of the random numbers behind the run, if any.
+    versions : Versions
+        What it was computed with.
+    lstm_digest, network_digest : str
+        SHA-256 of the weights and of the network that was run.
+    engine, technology, timing : str
+        What ran the network, what it is built in, how it is clocked.
+    """
+
+    model: str
+    layers: tuple[LayerErrors, ...]
+    tolerance: float
+    explained: float
+    settling: Settling
+    seed: int | None
+    versions: Versions
+    lstm_digest: str
+    network_digest: str
+    engine: str
+    technology: str
+    timing: str
+
+    @property
+    def worst_h(self) -> float:
+        """The largest error of h in any layer."""
+        return max(layer.h.max for layer in self.layers)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What to think of `worst_h`, given `tolerance` and what is `explained`."""
+        if self.worst_h <= self.tolerance:
+            return Verdict.WITHIN
+        return Verdict.SLOW_CLOCK if self.worst_h <= self.explained else Verdict.DEFECT
+
+    @property
+    def holds(self) -> bool:
+        """Whether the machine does what the LSTM does, within tolerance."""
+        return self.verdict is Verdict.WITHIN
+
+    def __str__(self) -> str:
+        return "\n".join([*_summary(self), "", *_table(self.layers), "", *_origin(self)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as dicts, lists, strings and numbers."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        settled = plain["settling"] | {"error": self.settling.error}
+        return {
+            "verdict": self.verdict.value,
+            "holds": self.holds,
+            "worst_h": self.worst_h,
+            **plain,
+            "settling": settled,
+            "levels": [*LEVELS],
+        }
+
+    def to_json(self) -> str:
+        """Return the report as JSON."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def write(self, path: str | Path) -> None:
+        """Write the report as JSON to the file `path`, whole or not at all.
+
+        Raises
+        ------
+        FileAccessError
+            If it cannot be written.
+        """
+        with whole_file(path) as stream:
+            stream.write(f"{self.to_json()}\n".encode())
+
+
+def errors(analog: Floats, digital: Floats) -> Errors:
+    """Return the errors of `analog` against `digital`, both of shape (batch, time, gates, units)."""
+    size = np.abs(analog - digital)
+    by_place = size.max(axis=2)
+    batch, step, unit = (int(n) for n in np.unravel_index(by_place.argmax(), by_place.shape))
+    return Errors(
+        max=float(size.max()),
+        rms=float(np.sqrt(np.mean(size**2))),
+        quantiles=floats(np.quantile(size, LEVELS), "quantiles"),
+        by_unit=floats(by_place.max(axis=(0, 1)), "errors by unit"),
+        by_step=floats(by_place.max(axis=(0, 2)), "errors by step"),
+        where=Place(batch=batch, step=step, unit=unit),
+    )
+
+
+def versions() -> Versions:
+    """Return the versions in use."""
+    return Versions(
+        lstm_analog=__version__, numpy=np.__version__, scipy=scipy.__version__, python=platform.python_version()
+    )
+
+
+def _summary(report: Report) -> list[str]:
+    settled = report.settling
+    clock = f"T/tau = {settled.ratio:.4g} in {settled.interval} (tau = {settled.time_constant:.3g} s)"
+    return [
+        f"{report.model}, analog against digital: {report.verdict.value}",
+        f"  max |h error|  {report.worst_h:.3g}, tolerance {report.tolerance:.3g}",
+        f"  explained      {report.explained:.3g}, by the clock and the engine",
+        f"  settling       {clock}, poles in a chain: {settled.poles}, left of a unit step: {settled.error:.3g}",
+    ]
+
+
+def _table(layers: tuple[LayerErrors, ...]) -> list[str]:
+    heads = ("max", "rms", *(f"{level:.0%}" for level in LEVELS))
+    lines = ["  layer  signal" + "".join(f"{head:>10}" for head in heads) + "   largest at (batch, step, unit)"]
+    for number, layer in enumerate(layers):
+        for entry in fields(layer):
+            error: Errors = getattr(layer, entry.name)
+            values = "".join(f"{value:10.2e}" for value in (error.max, error.rms, *error.quantiles))
+            place = f"{error.where.batch}, {error.where.step}, {error.where.unit}"
+            lines.append(f"  {number:5}  {entry.name:<6}{values}   {place}")
+    return lines
+
+
+def _origin(report: Report) -> list[str]:
+    used = ", ".join(f"{name} {value}" for name, value in asdict(report.versions).items())
+    return [
+        f"  machine  {report.technology}, {report.timing}, network {report.network_digest[:12]}",
+        f"  engine   {report.engine}",
+        f"  LSTM     {report.lstm_digest[:12]}",
+        f"  seed     {'none' if report.seed is None else report.seed}",
+        f"  with     {used}",
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with arrays and tuples as lists."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value

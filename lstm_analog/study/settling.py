@@ -1,0 +1,220 @@
+"""How far a clocked network has settled when its clock samples it: read off the network, not fitted (design.md, 5).
+
+In a phase of length T, equal poles of time constant tau in a chain leave, of each unit by which they had to move,
+
+    exp(-N) sum_{j<=k} N^j/j!,    N = T/tau,
+
+where k + 1 is the number of poles on the longest path of storages that ends where the next interval holds the value.
+The path is a bound: it counts a pole that an earlier interval has settled already. So it is with the gated leak, where
+z rests long before h is taken from it: the network has two poles there, and the error falls as with one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.special import gammaincc
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.timing import Interval
+from lstm_analog.engines.system import System, system
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.laws import High
+from lstm_analog.study.run import Run
+
+HELD = 1e-3
+"""A storage holds its value in a phase if its rate there is below this share of its fastest rate in a step. Its rates
+are held against each other, not against the length of a phase: a slow clock must not look like a held value."""
+NEGLIGIBLE = 1e-6
+"""Share of a storage's own rate, both in signal units, below which another storage does not act on it: an open switch
+has 1e-14, a gate has more unless its pre-activation is beyond 14."""
+EQUAL = 0.7
+"""Poles of at least this share of the slowest time constant count as equal to it: the law is then a bound."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settling:
+    """The interval of a step that leaves most.
+
+    Attributes
+    ----------
+    interval : str
+        Its name.
+    time_constant : float
+        The slowest one that acts on what is held afterwards (s).
+    ratio : float
+        The length of the interval in time constants, T/tau.
+    poles : int
+        k + 1, the equal poles on the longest path.
+    """
+
+    interval: str
+    time_constant: float
+    ratio: float
+    poles: int
+
+    @property
+    def error(self) -> float:
+        """What the interval leaves of each unit of signal that it has to move."""
+        return settling_error(self.ratio, self.poles)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Phase:
+    """The network in an `interval`: `rates` (n,) per second and `coupling` (n, n), both in signal units."""
+
+    interval: Interval
+    rates: Floats
+    coupling: sparse.coo_array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Edges:
+    """Who acts on whom: `tails` (m,) on `heads` (m,), with the `rates` (m,) at which they do."""
+
+    tails: Indices
+    heads: Indices
+    rates: Floats
+
+    def within(self, mask: Mask) -> "_Edges":
+        kept = mask[self.tails] & mask[self.heads]
+        return _Edges(tails=self.tails[kept], heads=self.heads[kept], rates=self.rates[kept])
+
+
+def settling_error(ratio: float, poles: int) -> float:
+    """Return exp(-N) sum_{j<poles} N^j/j! with N = `ratio`: what `poles` equal poles in a chain leave of a unit step.
+
+    It is the regularised incomplete gamma function Q(poles, N).
+
+    >>> round(settling_error(20.0, 5) * 1e6)
+    17
+    """
+    if not (np.isfinite(ratio) and ratio > 0):
+        raise InvalidValueError(explain("ratio", must="be positive", got=ratio, do="give T/tau"))
+    if poles < 1:
+        raise InvalidValueError(explain("poles", must="be at least 1", got=poles, do="count the poles in the chain"))
+    return float(gammaincc(poles, ratio))
+
+
+def settling(run: Run) -> Settling:
+    """Return how the tightest interval of a step of `run` settles, by the poles and paths of the network that was run.
+
+    The equations are taken at the efforts of the first sequence in its last step.
+
+    Raises
+    ------
+    UnsupportedError
+        If no interval that settles is followed by one that holds a value.
+    """
+    phases = _phases(run)
+    fastest = np.max([phase.rates for phase in phases], axis=0)
+    following = phases[1:] + phases[:1]
+    pairs = [(now, after) for now, after in zip(phases, following, strict=True) if now.interval.settles]
+    found = [result for now, after in pairs if (result := _settle(now, after, fastest)) is not None]
+    if not found:
+        must, do = "be held after an interval that settles", "check the clock lines of the switches"
+        raise UnsupportedError(explain("a storage of the network", must=must, got="none", do=do))
+    return max(found, key=lambda result: result.error)
+
+
+def _phases(run: Run) -> list[_Phase]:
+    cycle, systems = run.compiled.cycle, dict[High, System]()
+    steps = run.x.shape[-2]
+    result = []
+    for interval in cycle.step:
+        number = int(cycle.ends(interval.name, steps)[-1])
+        high = run.trajectory.schedule.phase(number)
+        equations = systems.setdefault(high, systems.get(high) or system(run.trajectory.network, high))
+        result.append(_phase(run, interval, number, equations))
+    return result
+
+
+def _phase(run: Run, interval: Interval, number: int, equations: System) -> _Phase:
+    trajectory = run.trajectory
+    moment = int(np.abs(trajectory.time - trajectory.schedule.ends[number]).argmin())
+    effort = trajectory.efforts[(0,) * (trajectory.efforts.ndim - 2)][moment : moment + 1].copy()
+    equations.complete(effort)
+    unit = sparse.diags_array(trajectory.network.unknowns.scales()[equations.dynamic])
+    coupling = sparse.coo_array(sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit)
+    return _Phase(interval=interval, rates=np.abs(coupling.diagonal()), coupling=coupling)
+
+
+def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
+    active = now.rates > HELD * fastest
+    targets = active & (after.rates <= HELD * fastest)
+    if not targets.any():
+        return None
+    edges = _edges(now).within(active)
+    upstream = _upstream(edges, targets)
+    edges = edges.within(upstream)
+    component, poles = _poles(now, edges, upstream)
+    # A rate far below the fastest of the path is no pole but a sum that the path holds, as of two joined storages.
+    slowest = float(poles.rates[poles.rates > HELD * poles.rates.max()].min())
+    equal = (poles.rates >= slowest) & (poles.rates <= slowest / EQUAL)
+    weight = np.bincount(poles.components[equal], minlength=int(component.max()) + 1)
+    reach = _longest(component[edges.tails], component[edges.heads], weight)
+    return Settling(
+        interval=now.interval.name,
+        time_constant=1.0 / slowest,
+        ratio=now.interval.duration * slowest,
+        poles=int(reach[component[targets]].max()),
+    )
+
+
+def _edges(phase: _Phase) -> _Edges:
+    heads, tails = phase.coupling.coords
+    values = phase.coupling.data
+    kept = (heads != tails) & (np.abs(values) > NEGLIGIBLE * phase.rates[heads])
+    return _Edges(tails=tails[kept], heads=heads[kept], rates=values[kept])
+
+
+def _upstream(edges: _Edges, targets: Mask) -> Mask:
+    """Return the storages that act on the targets, by whatever detour, and the targets themselves."""
+    result, count = targets.copy(), 0
+    while count != (count := int(result.sum())):
+        result[edges.tails[result[edges.heads]]] = True
+    return result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Poles:
+    """Poles by the component they belong to: `components` (p,), `rates` (p,) per second."""
+
+    components: Indices
+    rates: Floats
+
+
+def _poles(phase: _Phase, edges: _Edges, members: Mask) -> tuple[Indices, _Poles]:
+    """Return the component of each storage, (n,), and the poles of the components of `members`.
+
+    A storage on its own has its own rate; storages that act on each other have the eigenvalues of their coupling.
+    """
+    size = phase.rates.size
+    graph = sparse.csr_array((np.ones(edges.tails.size), (edges.tails, edges.heads)), shape=(size, size))
+    count, labels = csgraph.connected_components(graph, directed=True, connection="strong")
+    component = labels.astype(np.int64)
+    crowd = np.bincount(component, minlength=count)
+    alone = np.flatnonzero(members & (crowd[component] == 1))
+    components, rates = [component[alone]], [phase.rates[alone]]
+    matrix = sparse.csr_array(phase.coupling)
+    together = np.flatnonzero(members & (crowd[component] > 1))
+    order = together[np.argsort(component[together], kind="stable")]
+    for group in np.split(order, np.flatnonzero(np.diff(component[order])) + 1) if order.size else []:
+        components.append(component[group])
+        rates.append(np.abs(np.linalg.eigvals(matrix[group][:, group].toarray()).real))
+    return component, _Poles(components=np.concatenate(components), rates=np.concatenate(rates))
+
+
+def _longest(tails: Indices, heads: Indices, weight: Indices) -> Indices:
+    """Return the largest sum of `weight` over a path to each component; one pass an edge of the longest path."""
+    between = tails != heads
+    tails, heads = tails[between], heads[between]
+    result, before = weight.copy(), np.zeros_like(weight)
+    while (result != before).any():
+        before = result.copy()
+        np.maximum.at(result, heads, before[tails] + weight[heads])
+    return result

@@ -1,0 +1,147 @@
+from dataclasses import replace
+from math import exp, factorial
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
+from lstm_analog.engines import Integrate
+from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.machine import Machine, compile
+from lstm_analog.model import LSTM, random_lstm
+from lstm_analog.network.parts import Conductors, Storages, Switches
+from lstm_analog.study import settling, settling_error
+
+RATIOS = (14.0, 18.0, 22.0)
+EXACT = Integrate(rtol=1e-12, atol=1e-14)
+ROUGH = Integrate(rtol=1e-4, atol=1e-6)
+
+
+def model(layers: int = 1, scale: float = 1.0) -> LSTM:
+    return random_lstm(np.random.default_rng(1), 2, 3, layers=layers, scale=scale)
+
+
+def inputs(steps: int) -> np.ndarray:
+    return np.random.default_rng(2).uniform(-1.0, 1.0, (steps, 2))
+
+
+def slope(ratios: tuple[float, ...], errors: list[float]) -> float:
+    """Return the slope of the logarithm of the errors over T/tau, by least squares."""
+    return float(np.polyfit(ratios, np.log(errors), 1)[0])
+
+
+def measured(lstm: LSTM, timing: Timing) -> tuple[list[float], list[float]]:
+    """Return the largest error of h over time and the one that the network says, at each of RATIOS."""
+    x, errors, law = inputs(6), [], []
+    for ratio in RATIOS:
+        run = compile(lstm, BEHAVIOURAL, timing=timing, settling=ratio).run(x, engine=EXACT)
+        errors.append(float(np.abs(run.h - lstm(x).h).max()))
+        law.append(settling(run).error)
+    return errors, law
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_error_follows_the_law_of_the_network(layers: int, scale: float) -> None:
+    errors, law = measured(model(layers, scale), CLOCKED)
+    assert slope(RATIOS, errors) == pytest.approx(slope(RATIOS, law), rel=0.05)
+    # The law tells pole counts apart: neither one fewer nor one more has the slope of three.
+    for poles in (2, 4):
+        other = [settling_error(ratio, poles) for ratio in RATIOS]
+        assert slope(RATIOS, law) != pytest.approx(slope(RATIOS, other), rel=0.05)
+
+
+def test_gated_leak_settles_as_one_pole_and_the_law_is_a_bound() -> None:
+    """z has settled before the master of h opens; the path from z to h counts it all the same."""
+    errors, law = measured(model(scale=3.0), GATED_LEAK)
+    assert slope(RATIOS, errors) == pytest.approx(slope(RATIOS, [settling_error(n, 1) for n in RATIOS]), rel=0.01)
+    assert (np.array(errors) < np.array(law)).all()
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(("timing", "poles"), [(CLOCKED, 3), (GATED_LEAK, 2)])
+def test_poles_of_the_behavioural_circuit(layers: int, timing: Timing, poles: int) -> None:
+    machine = compile(model(layers), BEHAVIOURAL, timing=timing, settling=12.0)
+    result = settling(machine.run(inputs(1), engine=ROUGH))
+    assert (result.interval, result.poles) == ("compute0", poles)
+    assert result.time_constant == pytest.approx(1e-6, rel=1e-9)
+    assert result.ratio == pytest.approx(12.0, rel=1e-9)
+    assert result.error == settling_error(result.ratio, poles)
+
+
+@pytest.mark.parametrize(
+    ("row", "poles", "time_constant"), [(20e3, 1, 2e-6), (11e3, 3, 1.1e-6), (9e3, 3, 1e-6), (5e3, 2, 1e-6)]
+)
+def test_only_poles_near_the_slowest_count(row: float, poles: int, time_constant: float) -> None:
+    technology = replace(BEHAVIOURAL, row_resistance=row)
+    result = settling(compile(model(), technology, settling=10.0).run(inputs(1), engine=ROUGH))
+    assert result.poles == poles
+    assert result.time_constant == pytest.approx(time_constant, rel=1e-9)
+
+
+def test_pauses_as_short_as_can_be_hold_all_the_same() -> None:
+    technology = replace(BEHAVIOURAL, gap=1e-6)
+    assert settling(compile(model(), technology, settling=10.0).run(inputs(1), engine=ROUGH)).poles == 3
+
+
+def test_slow_clock_is_not_taken_for_a_held_value() -> None:
+    result = settling(compile(model(), BEHAVIOURAL, settling=1e-4).run(inputs(1), engine=ROUGH))
+    assert (result.poles, result.ratio) == (3, pytest.approx(1e-4, rel=1e-9))
+
+
+def changed(machine: Machine, *parts: object) -> Machine:
+    """Return the machine with the given parts in place of those of the same label, or in addition."""
+    labels = {part.label for part in parts}
+    kept = tuple(part for part in machine.network.parts if part.label not in labels)
+    network = replace(machine.network, parts=(*kept, *parts)).verify()
+    return replace(machine, compiled=replace(machine.compiled, network=network))
+
+
+def test_an_unscaled_capacitor_shows_in_the_network_not_in_the_technology() -> None:
+    machine = compile(model(), BEHAVIOURAL, settling=10.0)
+    master = machine.network.part("l0_c_master")
+    assert isinstance(master, Storages)
+    slow = changed(machine, replace(master, capacitance=master.capacitance * np.array([1.0, 2.0, 1.0])))
+    result = settling(slow.run(inputs(1), engine=ROUGH))
+    assert (slow.compiled.settling, result.ratio) == (10.0, pytest.approx(5.0, rel=1e-9))
+    assert result.poles == 1
+
+
+def test_storages_that_act_on_each_other_have_the_poles_of_their_coupling() -> None:
+    """Two rows joined by g = 10/R, all others loaded by as much: each has the rate 11/tau, the two have a pole 1/tau."""
+    machine = compile(model(), BEHAVIOURAL, settling=10.0)
+    rows = np.concatenate([machine.network.unknowns[f"l0_z{letter}"] for letter in "gifo"])
+    joint = Conductors(label="joint", a=rows[:1], b=rows[1:2], conductance=np.array(1e-3))
+    loads = [Conductors(label="loads", a=r, b=np.zeros_like(r), conductance=np.array(1e-3)) for r in (rows, rows[2:])]
+    assert settling(changed(machine, loads[0]).run(inputs(1), engine=ROUGH)).poles == 2
+    assert settling(changed(machine, loads[1], joint).run(inputs(1), engine=ROUGH)).poles == 3
+
+
+def test_nothing_held_is_refused() -> None:
+    machine = compile(model(), BEHAVIOURAL, settling=10.0)
+    switches = [part for part in machine.network.parts if isinstance(part, Switches)]
+    shorted = changed(machine, *(replace(part, opened=part.closed) for part in switches))
+    message = r"^a storage of the network must be held after an interval that settles, got none: check the clock lines"
+    with pytest.raises(UnsupportedError, match=message):
+        settling(shorted.run(inputs(1), engine=ROUGH))
+
+
+@pytest.mark.parametrize("poles", [1, 3, 5])
+def test_law_is_the_partial_sum_of_the_exponential(poles: int) -> None:
+    for n in (0.1, 8.0, 30.0):
+        assert settling_error(n, poles) == pytest.approx(exp(-n) * sum(n**j / factorial(j) for j in range(poles)))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "poles", "message"),
+    [
+        (0.0, 3, "ratio must be positive, got 0.0: give T/tau"),
+        (float("nan"), 3, "ratio must be positive, got nan: give T/tau"),
+        (10.0, 0, "poles must be at least 1, got 0: count the poles in the chain"),
+    ],
+)
+def test_law_refuses(ratio: float, poles: int, message: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        settling_error(ratio, poles)
+    assert str(caught.value) == message
