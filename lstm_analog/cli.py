@@ -13,14 +13,14 @@ from tqdm import tqdm
 
 from lstm_analog import __version__
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import GATED_LEAK, Timing
+from lstm_analog.compiler import Timing
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.demo import run_demo
 from lstm_analog.engines import Engine, Integrate, Ngspice, Progress
 from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.machine import Machine, compile, load_machine
-from lstm_analog.model import LSTM, load, random_lstm
+from lstm_analog.model import LSTM, load
 from lstm_analog.study import compare
 
 _EXAMPLES = {
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lstm-analog",
-        description="Compile a trained LSTM into an analog circuit, simulate it, and hold it against the digital answer.",
+        description="Compile a trained LSTM into an analog circuit, simulate it, hold it against the digital answer.",
     )
     parser.add_argument("--version", action="version", version=f"lstm-analog {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

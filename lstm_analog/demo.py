@@ -91,7 +91,7 @@ def _write(folder: Path, result: Study) -> None:
     save(forecast(result.forecaster, result.months, result.values, result.run), folder / f"{name}_forecast.png")
     save(sequence(result.run, result.forecaster.lstm), folder / f"{name}_signals.png")
     short = result.machine.run(result.run.x[:3], engine=Integrate(points=60))
-    save(step_waveforms(short, 2), folder / f"{name}_step.png")
+    save(step_waveforms(short, 2, lstm=result.forecaster.lstm), folder / f"{name}_step.png")
 
 
 def _table(result: Study) -> str:
@@ -112,11 +112,13 @@ def _lines(result: Study) -> Iterator[str]:
     wrong = np.concatenate(([np.nan], error))
     apart = _rms(result.analog - result.digital)
     compiled = result.machine.compiled
+    name, tau = result.forecaster.lstm.name, compiled.settling
     yield ""
-    yield f"{result.forecaster.lstm.name}: {result.machine.sizes[0]} units, one step takes {compiled.cycle.step_time * 1e6:.1f} us"
-    yield f"  digital against the data, RMSE:  {_rms(wrong[seen]):6.1f} (1950-1957, trained on) {_rms(wrong[test]):6.1f} (1958-1960, never seen) thousand"
+    yield f"{name}: {result.machine.sizes[0]} units, one step takes {compiled.cycle.step_time * 1e6:.1f} us"
+    yield f"  digital against the data, RMSE:  {_rms(wrong[seen]):.1f} thousand (1950-1957, trained on)"
+    yield f"                                   {_rms(wrong[test]):.1f} thousand (1958-1960, never seen)"
     yield f"  analog against digital, RMSE:    {apart:.2g} thousand passengers"
-    yield f"  largest error of h:              {result.report.worst_h:.2g} at T/tau = {compiled.settling:g}"
+    yield f"  largest error of h:              {result.report.worst_h:.2g} at T/tau = {tau:g}"
     yield f"  verdict:                         {result.report.verdict.value}"
 
 

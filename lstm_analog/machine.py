@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats
-from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, decode, lower, schedule, signal_network
+from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, lower, schedule, signal_network
 from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
 from lstm_analog.engines import Engine, Integrate, Progress
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, write_spice
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
-from lstm_analog.model.reference import LayerTrace, activate
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
@@ -34,7 +32,6 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
-from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.records import load_record, save_record
 from lstm_analog.study.run import Run
 

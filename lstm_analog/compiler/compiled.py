@@ -114,7 +114,7 @@ def _imposed(compiled: Compiled, label: str, signal: Floats) -> Imposed:
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:
-    """Return the signal at `spot` of each of `steps` steps in a `trajectory` of `compiled`, in units, (..., time, n)."""
+    """Return the signal at `spot` of each of `steps` steps in a `trajectory` of `compiled`, in units (..., time, n)."""
     unknowns = compiled.network.unknowns
     return (
         trajectory.at_ends(spot.group, compiled.cycle.ends(spot.interval, steps))

@@ -10,6 +10,7 @@ from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import capacity
 from lstm_analog.network.parts import (
+    DATUM,
     Conductors,
     Followers,
     Junctions,
@@ -22,6 +23,7 @@ from lstm_analog.network.parts import (
     Switches,
     Transconductors,
 )
+from lstm_analog.network.schedule import Flags
 
 MOST_EDGES = 50_000
 """More edges than this are refused: networkx needs about a kilobyte for each."""
@@ -31,9 +33,9 @@ Wires = list[tuple[str, Indices, Indices, Floats]]
 
 
 def graph(network: Network, *, around: Indices | None = None) -> "nx.MultiDiGraph[str]":
-    """Return `network` as a graph; with `around`, only the edges into those unknowns.
+    """Return `network` as a graph; with `around`, only the edges that act on those unknowns.
 
-    A node bears its name, `kind` (what sets it), `label` (its group), `value` and `unit` (a storage's capacity). An edge
+    A node bears its name, `kind` (its setter), `label` (its group), `value` and `unit` (a storage's capacity). An edge
     bears `kind` (the part), `label` (its bank), `role`, `value` and `unit`; a conductor stands as one edge from a to b,
     control edges lead from a pilot to the node that the part feeds.
 
@@ -47,7 +49,7 @@ def graph(network: Network, *, around: Indices | None = None) -> "nx.MultiDiGrap
         wanted[:] = False
         wanted[around] = True
     edges = [
-        (part, role, *_inside(tails, heads, values, wanted))
+        (part, role, *_inside(role, tails, heads, values, wanted))
         for part in network.parts
         for role, tails, heads, values in wires(part)
     ]
@@ -76,8 +78,13 @@ def wires(part: Part) -> Wires:
 def wire_unit(network: Network, role: str) -> str:
     """Return the unit of the value on an edge of `role` in `network`."""
     domain = network.domain
-    units = {"conductance": domain.conductance_unit, "transconductance": domain.conductance_unit}
-    return units.get(role, domain.flow_unit if role == "control" else "1")
+    units = {
+        "conductance": domain.conductance_unit,
+        "transconductance": domain.conductance_unit,
+        "control": domain.flow_unit,
+        "pilot": f"1/{domain.effort_unit}",
+    }
+    return units.get(role, "1")
 
 
 @wires.register
@@ -128,8 +135,12 @@ def _(part: OpAmps) -> Wires:
     ]
 
 
-def _inside(tails: Indices, heads: Indices, values: Floats, wanted: np.ndarray) -> tuple[Indices, Indices, Floats]:
-    kept = (wanted[heads] | (wanted[tails] & (heads == 0))) & ~((tails == 0) & (heads == 0))
+def _inside(
+    role: str, tails: Indices, heads: Indices, values: Floats, wanted: Flags
+) -> tuple[Indices, Indices, Floats]:
+    """Return the edges that end in `wanted` unknowns; a conductance acts on both its ends."""
+    ends = wanted[heads] | wanted[tails] if role == "conductance" else wanted[heads]
+    kept = ends & ~((tails == DATUM) & (heads == DATUM))
     return tails[kept], heads[kept], values[kept]
 
 

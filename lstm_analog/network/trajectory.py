@@ -51,8 +51,8 @@ class Trajectory:
         right = np.clip(np.searchsorted(self.time, times), 1, self.time.size - 1)
         left = right - 1
         weight = np.clip((times - self.time[left]) / (self.time[right] - self.time[left]), 0.0, 1.0)[:, None]
-        at = self.efforts[..., nodes]
-        return (1.0 - weight) * at[..., left, :] + weight * at[..., right, :]
+        before, after = (self.efforts[..., moments, :][..., nodes] for moments in (left, right))
+        return (1.0 - weight) * before + weight * after
 
     def at_ends(self, label: str, intervals: Indices) -> Floats:
         """Return the group `label` at the ends of the given `intervals`, shape (..., len(intervals), size)."""

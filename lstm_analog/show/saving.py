@@ -1,5 +1,6 @@
 """Writing pictures to files."""
 
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,7 +28,9 @@ def save(figure: Figure, path: str | Path, *, dpi: float = 110.0) -> None:
     if ending not in _UNDATED:
         must, do = f"end in {', '.join(_UNDATED)}", "choose one of these formats"
         raise InvalidValueError(explain("the name of a picture", must=must, got=ascii(Path(path).name)[:80], do=do))
-    if not dpi > 0:
-        raise InvalidValueError(explain("dpi", must="be positive", got=dpi, do="110 give 1000 pixels of width"))
+    if not (dpi > 0 and isfinite(dpi)):
+        raise InvalidValueError(
+            explain("dpi", must="be positive and finite", got=dpi, do="110 give 1000 pixels of width")
+        )
     with drawing(), whole_file(path) as stream:
         figure.savefig(stream, format=ending[1:], dpi=dpi, metadata={_UNDATED[ending]: None})

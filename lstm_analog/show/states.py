@@ -29,7 +29,7 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
     Raises
     ------
     InvalidValueError
-        If the run is of another LSTM, there is no such layer, unit or sequence, or no units or more than six are asked for.
+        If the run is of another LSTM, if there is no such layer, unit or sequence, or if `units` are not 1 to 6.
     """
     number = pick("layer", layer, len(run.layers))
     chosen = _units(units, run.layers[number].h.shape[-1])

@@ -154,7 +154,7 @@ def logarithmic(axes: Axes, values: Floats) -> None:
     positive = values[values > 0]
     low, high = (float(positive.min()), float(positive.max())) if positive.size else (1e-17, 1e-15)
     axes.set_ylim(10.0 ** floor(log10(low)), 10.0 ** (floor(log10(high)) + 1))
-    axes.set_yscale("log", nonpositive="mask")
+    axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(numticks=7))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)

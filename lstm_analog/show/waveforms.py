@@ -36,7 +36,8 @@ def step_waveforms(
     Raises
     ------
     InvalidValueError
-        If the run is of another LSTM than `lstm`, there is no such step, layer, unit or sequence, or the trajectory has too few points.
+        If the run is of another LSTM than `lstm`, if there is no such step, layer, unit or sequence, or if the
+        trajectory has too few points.
     """
     view = window(run, step, layer=layer, unit=unit, sequence=sequence)
     numeric = None if lstm is None else digital(run, lstm)[view.layer]
@@ -154,7 +155,10 @@ def _draw(axes: Axes, view: Window, curves: Iterable[Curve], samples: Sequence[S
     bar = 0.012 * float(view.edges[-1])
     for moment, value in samples:
         ends = np.array([moment - bar, moment + bar]) / clock.factor
-        axes.plot(ends, [value, value], color=INK, linewidth=1.8, solid_capstyle="butt", clip_on=False, zorder=5)
+        (drawn_bar,) = axes.plot(
+            ends, [value, value], color=INK, linewidth=1.8, clip_on=False, zorder=5, label="digital"
+        )
+        drawn_bar.set_solid_capstyle("butt")
     values = np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn] + [[value for _, value in samples]])
     roomy(axes, float(values.min()), float(values.max()))
     label_ends(axes, drawn, _PANEL)

@@ -109,13 +109,23 @@ def test_an_unscaled_capacitor_shows_in_the_network_not_in_the_technology() -> N
 
 
 def test_storages_that_act_on_each_other_have_the_poles_of_their_coupling() -> None:
-    """Two rows joined by g = 10/R, all others loaded by as much: each has the rate 11/tau, the two have a pole 1/tau."""
+    """Two rows joined by g = 10/R, the others loaded by as much: all have the rate 11/tau, the two a pole of 1/tau."""
     machine = compile(model(), BEHAVIOURAL, settling=10.0)
     rows = np.concatenate([machine.network.unknowns[f"l0_z{letter}"] for letter in "gifo"])
     joint = Conductors(label="joint", a=rows[:1], b=rows[1:2], conductance=np.array(1e-3))
     loads = [Conductors(label="loads", a=r, b=np.zeros_like(r), conductance=np.array(1e-3)) for r in (rows, rows[2:])]
     assert settling(changed(machine, loads[0]).run(inputs(1), engine=ROUGH)).poles == 2
     assert settling(changed(machine, loads[1], joint).run(inputs(1), engine=ROUGH)).poles == 3
+
+
+def test_what_joined_storages_keep_is_no_pole() -> None:
+    """A switch between two slaves evens them out while their sum stays, which would be a pole of rate zero."""
+    machine = compile(model(), BEHAVIOURAL, settling=10.0)
+    slaves, line = machine.network.unknowns["l0_h"], machine.network.lines.index("compute0")
+    closed, opened = np.array(1e-4), np.array(1e-18)
+    share = Switches(label="share", line=line, a=slaves[:1], b=slaves[1:2], closed=closed, opened=opened)
+    result = settling(changed(machine, share).run(inputs(1), engine=ROUGH))
+    assert result.time_constant == pytest.approx(1e-6, rel=1e-9)
 
 
 def test_nothing_held_is_refused() -> None:

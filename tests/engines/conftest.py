@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import Conductors, Sources, Storages
+from lstm_analog.network.schedule import Imposed, Schedule
+
+
+@pytest.fixture
+def circuit():
+    """Return a maker of networks: groups by label, each unknown's scale `scale`."""
+
+    def make(groups, *parts, lines=(), scale=1.0):
+        unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=scale) for label, size in groups.items()))
+        return Network(domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=lines, provenance=())
+
+    return make
+
+
+@pytest.fixture
+def rc(circuit):
+    """Return a maker of a source and `rates.size` RC branches, each at its own rate (1/s)."""
+
+    def make(rates, scale=1.0):
+        rates = np.atleast_1d(rates)
+        nodes, driver = np.arange(2, 2 + rates.size), np.ones(rates.size, dtype=int)
+        return circuit(
+            {"drive": 1, "c": rates.size},
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Conductors(label="r", a=driver, b=nodes, conductance=rates),
+            Storages(label="c", nodes=nodes, capacitance=1.0),
+            scale=scale,
+        )
+
+    return make
+
+
+@pytest.fixture
+def driven():
+    """Return a maker of schedules without clock lines: efforts of the bank `drive`, (..., intervals)."""
+
+    def make(levels, durations):
+        levels = np.array(levels, dtype=float)[..., None]
+        names = tuple(f"part{k}" for k in range(len(durations)))
+        imposed = (Imposed(label="drive", efforts=levels),)
+        return Schedule(names=names, high=np.zeros((len(names), 0)), durations=durations, imposed=imposed)
+
+    return make

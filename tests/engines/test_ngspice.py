@@ -1,0 +1,173 @@
+"""Ngspice against Integrate on exported LSTM circuits, and how it fails.
+
+Settings: reltol 1e-6 and the tolerances of `USUAL`. In the clocked circuit every signal that is sampled has settled
+or is held, so 30 steps an interval do. A gated leak is stopped while it still moves: the trapezoidal rule then leaves
+about 1/(12 steps^2) of full scale, hence 240 steps for 1e-5, and 30 where 1e-3 is asked for.
+"""
+
+import stat
+import tempfile
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler import CLOCKED, GATED_LEAK
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.engines import Integrate, Ngspice
+from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError
+from lstm_analog.export import Accuracy
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
+
+STEPS = {(CLOCKED, 20.0): 30, (CLOCKED, 8.0): 30, (GATED_LEAK, 20.0): 240, (GATED_LEAK, 8.0): 30}
+AT_SAMPLES = {20.0: 1e-5, 8.0: 1e-3}
+ALONG_WAVES = 5e-3
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path_factory, monkeypatch):
+    """Return the folder in which temporary folders are made during the test."""
+    folder = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def machine_and_input(hidden, scale, timing, settling, layers=1):
+    rng = np.random.default_rng(hidden)
+    lstm = random_lstm(rng, 2, hidden, layers=layers, scale=scale)
+    return compile(lstm, BEHAVIOURAL, timing=timing, settling=settling), rng.uniform(-1, 1, (3, 2)), lstm
+
+
+def compared(machine, x, steps):
+    """Return the largest difference of the signals of all layers at the sampling instants, and of all waveforms."""
+    accuracy = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=steps)
+    ours = machine.run(x, engine=Integrate(rtol=1e-9, atol=1e-11, points=600))
+    theirs = machine.run(x, engine=Ngspice(accuracy=accuracy))
+    pairs = [(getattr(a, k), getattr(b, k)) for a, b in zip(ours.layers, theirs.layers, strict=True) for k in "zch"]
+    schedule = machine.schedule(x)
+    edges = np.concatenate(([0.0], schedule.ends))
+    time = theirs.trajectory.time
+    away = np.abs(time[:, None] - edges).min(axis=1) > 0.06 * schedule.durations.min()
+    every = np.arange(machine.network.unknowns.size)
+    wave = np.abs(ours.trajectory.sample(time[away], every) - theirs.trajectory.efforts[away]).max()
+    assert away.mean() > 0.4
+    return max(np.abs(a - b).max() for a, b in pairs), wave, ours
+
+
+@pytest.mark.parametrize("hidden", [1, 4, 16])
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+@pytest.mark.parametrize("settling", [20.0, 8.0])
+def test_ngspice_agrees_with_scipy(hidden, scale, timing, settling):
+    machine, x, lstm = machine_and_input(hidden, scale, timing, settling)
+    samples, wave, ours = compared(machine, x, STEPS[timing, settling])
+    assert samples <= AT_SAMPLES[settling]
+    assert wave <= ALONG_WAVES
+    digital = np.abs(ours.h - lstm(x).h).max()
+    assert digital < 1e-6 if settling == 20.0 else digital > 1e-5  # there the solvers agree with each other
+
+
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+def test_two_layers_agree(timing):
+    machine, x, _ = machine_and_input(3, 2.0, timing, 20.0, layers=2)
+    samples, wave, _ = compared(machine, x, STEPS[timing, 20.0])
+    assert samples <= 1e-5
+    assert wave <= ALONG_WAVES
+
+
+def test_steps_govern_what_still_moves():
+    machine, x, _ = machine_and_input(1, 3.0, GATED_LEAK, 20.0)
+    few, many = (compared(machine, x, steps)[0] for steps in (30, 120))
+    assert 8 < few / many < 32  # second order: 16
+
+
+def test_a_batch_is_its_sequences(rc, driven):
+    levels = [[[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.0, 2.0]]]
+    together = Ngspice().run(rc([1.0, 3.0]), driven(levels, [1.0, 2.0]))
+    assert together.efforts.shape == (2, 2, together.time.size, 4)
+    for place in np.ndindex(2, 2):
+        alone = Ngspice().run(rc([1.0, 3.0]), driven(levels[place[0]][place[1]], [1.0, 2.0]))
+        np.testing.assert_allclose(alone["c"][-1], together["c"][place][-1], atol=1e-12)
+
+
+# Failures
+
+
+def test_a_missing_program_is_said_with_a_hint(rc, driven, scratch):
+    text = r"^ngspice must be installed, got no 'no-such-spice': install it \(Debian: apt-get install ngspice\), or use"
+    with pytest.raises(SimulatorMissingError, match=text):
+        Ngspice(program="no-such-spice").run(rc(1.0), driven([0.0], [1.0]))
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Return a maker of programs that stand in for ngspice: a shell script, told `-b -n -r out.raw deck.cir`."""
+
+    def make(script, shebang="#!/bin/sh\n"):
+        path = tmp_path / "fake"
+        path.write_text(shebang + script)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return str(path)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [
+        (
+            "echo 'Fatal error: node x is floating'; exit 1",
+            r"^ngspice must simulate the deck, got .*node x is floating",
+        ),
+        ("echo 'doAnalyses: timestep too small' >&2", r"^ngspice must simulate the deck, got .*timestep too small"),
+        ("printf 'error \\377\\376'; exit 3", r"^ngspice must simulate the deck, got error"),
+        ("exit 7", r"^ngspice must simulate the deck, got exit code 7"),
+        ("echo nonsense > $4", r"^raw file must hold binary real numbers"),
+    ],
+)
+def test_its_words_are_passed_on(rc, driven, program, scratch, script, text):
+    with pytest.raises((SimulationError, ValueError), match=text):
+        Ngspice(program=program(script)).run(rc(1.0), driven([0.0], [1.0]))
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_real_failure_carries_ngspices_text(rc, driven, program, scratch):
+    """ngspice itself, on a deck in which a card was broken."""
+    broken = program('sed -i "s/^rr_0 .*/rr_0 drive_0 c_0 {nothing}/" $5; exec ngspice "$@"\n')
+    with pytest.raises(SimulationError, match=r"^ngspice must simulate the deck, got .*(?i:nothing|undefined)"):
+        Ngspice(program=broken).run(rc(1.0), driven([0.0], [1.0]))
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_run_that_stops_early_is_refused(rc, driven, program, scratch):
+    early = program('sed -i "s/^.tran .*/.tran 0.01 0.5/" $5; exec ngspice "$@"\n')
+    with pytest.raises(SimulationError, match=r"^ngspice must reach 1 s, got "):
+        Ngspice(program=early).run(rc(1.0), driven([0.0], [1.0]))
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_run_takes_no_longer_than_allowed(rc, driven, program, scratch):
+    slow = Ngspice(program=program("exec sleep 30\n"), time_limit=0.2)
+    text = r"^ngspice must end within 0\.2 s, got no end yet: raise time_limit, or run fewer steps$"
+    with pytest.raises(SimulationError, match=text):
+        slow.run(rc(1.0), driven([0.0], [1.0]))
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_program_that_is_none_is_refused(rc, driven, program, scratch):
+    with pytest.raises(SimulationError, match=r"^ngspice must run as '.*fake', got .*Exec format error"):
+        Ngspice(program=program("\x01\x02", shebang="")).run(rc(1.0), driven([0.0], [1.0]))
+    assert list(scratch.iterdir()) == []
+
+
+def test_nothing_is_left_after_success(rc, driven, scratch):
+    run = Ngspice().run(rc(1.0), driven([0.0, 1.0], [1.0, 1.0]))
+    assert abs(run["c"][-1, 0] - (1 - np.exp(-1.0))) < 1e-3
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, np.nan, np.inf])
+def test_time_limits_are_seconds(limit):
+    with pytest.raises(InvalidValueError, match=r"^time_limit must be positive and at most a year, got "):
+        Ngspice(time_limit=limit)

@@ -1,0 +1,47 @@
+import numpy as np
+
+from lstm_analog.engines.pattern import block_columns, block_rows, flat, pattern, positions, scatter
+from lstm_analog.network.laws import Block, Form
+
+
+def test_positions():
+    assert positions(5, np.array([3, 1])).tolist() == [-1, 1, -1, 0, -1]
+
+
+def test_flat_broadcasts_and_ravels():
+    values = [np.ones(2), np.arange(6.0).reshape(2, 3), np.full((4, 2), 7.0)]
+    got = flat(values, (4,), [1, 2, 1])
+    assert got.shape == (4, 10)
+    assert got[3].tolist() == [1.0, 1.0, *range(6), 7.0, 7.0]
+    assert flat([], (4,), []).shape == (4, 0)
+
+
+def test_scatter_adds_and_drops():
+    sums = scatter(np.array([1, 0, 1, -1]), 3)(np.array([[1.0, 2.0, 4.0, 8.0], [0.0, 1.0, 0.0, 9.0]]))
+    assert sums.tolist() == [[2.0, 5.0, 0.0], [1.0, 0.0, 0.0]]
+
+
+def test_pattern_is_the_sum_of_its_entries():
+    rng = np.random.default_rng(0)
+    rows, columns = rng.integers(-1, 4, 40), rng.integers(-1, 3, 40)
+    values = rng.normal(size=(2, 40))
+    expected = np.zeros((2, 4, 3))
+    for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        if row >= 0 and column >= 0:
+            expected[:, row, column] += values[:, k]
+    got = pattern(rows, columns, (4, 3)).fill(values).toarray()
+    np.testing.assert_allclose(got[:4, :3], expected[0])
+    np.testing.assert_allclose(got[4:, 3:], expected[1])
+    assert not got[:4, 3:].any()
+    assert not got[4:, :3].any()
+
+
+def test_an_empty_pattern():
+    none = np.empty(0, dtype=int)
+    assert pattern(none, none, (0, 3)).fill(np.empty((2, 0))).shape == (0, 6)
+
+
+def test_entries_of_blocks():
+    block = Block(rows=np.array([5, 6]), columns=np.array([1, 2, 3]), form=Form.DENSE, constant=True)
+    assert block_rows(block).tolist() == [5, 5, 5, 6, 6, 6]
+    assert block_columns(block).tolist() == [1, 2, 3, 1, 2, 3]

@@ -1,0 +1,64 @@
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from lstm_analog.errors import UnsupportedPartError
+from lstm_analog.export.cards import BANKS, cards
+from lstm_analog.export.devices import subcircuit
+from lstm_analog.export.dialects import NGSPICE
+from lstm_analog.export.graphs import wires
+from lstm_analog.network.parts import ALWAYS, Part, Transconductors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diode:
+    label: str = "d"
+
+
+def test_every_kind_has_cards_banks_and_wires():
+    kinds = get_args(Part)
+    missing = [
+        f"{k.__name__} has no {f.__name__}" for k in kinds for f in (cards, wires) if f.dispatch(k) is f.dispatch(Diode)
+    ]
+    missing += [f"{kind.__name__} has no entry in BANKS" for kind in kinds if kind.__name__ not in BANKS]
+    assert not missing
+    assert set(BANKS) == {kind.__name__ for kind in get_args(Part)}
+
+
+def test_an_unknown_kind_is_refused():
+    text = r"^part Diode must have netlist cards, got none: register it in export/cards.py"
+    with pytest.raises(UnsupportedPartError, match=text):
+        cards(Diode())
+
+
+def test_cards_and_back(everything):
+    kinds = set()
+    for part in everything.network.parts:
+        kinds.add(type(part))
+        again = BANKS[type(part).__name__](part.label, cards(part))
+        swap = {"parts": (part,)}, {"parts": (again,)}
+        one, other = (type(everything.network)(**(vars(everything.network) | parts)) for parts in swap)
+        assert one.equals(other, rtol=1e-15), part.label
+    assert kinds == set(get_args(Part))
+
+
+def test_every_x_card_has_a_device(everything):
+    for part in everything.network.parts:
+        read = cards(part)
+        assert (read.letter == "x") is bool(read.device)
+        if read.device:
+            head, *_, end = subcircuit(read, NGSPICE).splitlines()
+            pins = len(read.pins) + (read.line != ALWAYS)
+            assert head.split()[:2] == [".subckt", read.device]
+            assert sum("=" not in word for word in head.split()[2:]) == pins
+            assert [word.split("=")[0] for word in head.split() if "=" in word] == list(read.values)
+            assert end == ".ends"
+
+
+def test_values_have_one_number_an_element(everything):
+    for part in everything.network.parts:
+        if not isinstance(part, Transconductors):
+            for value in cards(part).values.values():
+                assert np.shape(value) == cards(part).pins[0].shape

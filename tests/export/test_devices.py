@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import pytest
+
+from lstm_analog.engines import Integrate, Ngspice
+from lstm_analog.errors import UnsupportedPartError
+from lstm_analog.export import Accuracy
+from lstm_analog.export.cards import cards
+from lstm_analog.export.devices import subcircuit
+from lstm_analog.export.dialects import NGSPICE
+
+
+def test_an_unknown_device_is_refused(everything):
+    read = replace(cards(everything.network.part("u")), device="diode")
+    with pytest.raises(UnsupportedPartError, match=r"^device must have a subcircuit, got diode: write its body"):
+        subcircuit(read, NGSPICE)
+
+
+def test_gates_are_in_the_device(everything):
+    gated, free = (subcircuit(cards(everything.network.part(label)), NGSPICE) for label in ("port1", "port0"))
+    assert gated.count(" en ") == 1
+    assert "*v(en)" in gated
+    assert "en" not in free.replace(".ends", "")
+
+
+def test_ngspice_computes_what_the_laws_say(everything):
+    """Every kind of part and every shape at once, in all phases, ngspice against scipy."""
+    spice = Ngspice(accuracy=Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-12, chgtol=1e-12, steps=1500))
+    ours = Integrate(rtol=1e-9, atol=1e-11, points=4000).run(everything.network, everything.schedule)
+    theirs = spice.run(everything.network, everything.schedule)
+    for moment in (0.004, 0.3, 0.9, 1.2, 1.9, 2.0095):
+        every = range(everything.network.unknowns.size)
+        a, b = (run.sample([moment], list(every))[0] for run in (ours, theirs))
+        for name, x, y in zip(everything.network.unknowns.names(), a, b, strict=True):
+            assert x == pytest.approx(y, abs=3e-5), (name, moment)

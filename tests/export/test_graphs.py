@@ -1,0 +1,228 @@
+import networkx as nx
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.errors import UnsupportedError, UnsupportedPartError
+from lstm_analog.export import graphs
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Factor,
+    Followers,
+    Junctions,
+    OpAmpData,
+    Pairs,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Transconductors,
+    opamps,
+)
+from lstm_analog.network.shapes import Shape
+
+SOURCE, STORE, JUNCTION, FOLLOWER, STATE = 1, 2, 3, 4, 5
+"""Unknowns of the network below."""
+
+
+def one(value: float) -> np.ndarray:
+    return np.array([value])
+
+
+def factor(pilot: int) -> Factor:
+    return Factor(shape=Shape.TANH, p=[pilot], n=[DATUM], scale=one(1.0), offset=one(0.0))
+
+
+@pytest.fixture
+def network() -> Network:
+    """Return one part of each kind."""
+    device = OpAmpData(gain=1e5, gain_bandwidth=1e7, slew=1e7, rail=4.5, output_resistance=100.0, offset=0.0)
+    parts = (
+        Sources(label="supply", nodes=[SOURCE], effort=one(1.0)),
+        Storages(label="cap", nodes=[STORE], capacitance=one(1e-9)),
+        Junctions(label="node", nodes=[JUNCTION]),
+        Followers(
+            label="buffer", nodes=[FOLLOWER], inputs=[STORE], gain=one(2.0), offset=one(0), low=one(-1), high=one(1)
+        ),
+        Conductors(label="load", a=[SOURCE, JUNCTION], b=[STORE, DATUM], conductance=[1e-3, 2e-3]),
+        Switches(label="gate", line=0, a=[JUNCTION], b=[STORE], closed=one(1e-2), opened=one(1e-12)),
+        Transconductors(
+            label="rows", inputs=[SOURCE, FOLLOWER], rows=[STORE, JUNCTION], transconductance=[[1, -2], [3, 4]]
+        ),
+        Pairs(
+            label="product",
+            line=ALWAYS,
+            factors=(factor(SOURCE), factor(FOLLOWER)),
+            out=[JUNCTION],
+            current=one(5e-4),
+        ),
+        Ports(
+            label="drain",
+            line=ALWAYS,
+            shape=Shape.SOFTPLUS,
+            a=[STORE],
+            b=[DATUM],
+            p=[SOURCE],
+            n=[DATUM],
+            conductance=one(7e-6),
+            scale=one(1.5),
+            offset=one(0.0),
+        ),
+        opamps("amp", device, plus=[SOURCE], minus=[STORE], out=[JUNCTION], state=[STATE]),
+    )
+    labels = ("supply", "cap", "node", "buffer", "inner")
+    return Network(
+        domain=ELECTRICAL,
+        unknowns=Unknowns(groups=tuple(Group(label=label, size=1, scale=1.0) for label in labels)),
+        parts=parts,
+        lines=("gate",),
+        provenance=(),
+    ).verify()
+
+
+def edges(graph: "nx.MultiDiGraph", label: str) -> set[tuple]:
+    return {
+        (tail, head, data["kind"], data["role"], data["value"], data["unit"])
+        for tail, head, data in graph.edges(data=True)
+        if data["label"] == label
+    }
+
+
+def test_nodes_say_what_sets_them_and_what_they_store(network):
+    graph = graphs.graph(network)
+    assert isinstance(graph, nx.MultiDiGraph)
+    assert graph.graph["domain"] == "electrical"
+    assert {name: data["kind"] for name, data in graph.nodes(data=True)} == {
+        "0": "the datum",
+        "supply_0": "a source",
+        "cap_0": "a storage or an internal state",
+        "node_0": "a junction",
+        "buffer_0": "a follower",
+        "inner_0": "a storage or an internal state",
+    }
+    assert graph.nodes["cap_0"] == {
+        "kind": "a storage or an internal state",
+        "label": "cap",
+        "value": 1e-9,
+        "unit": "F",
+    }
+    assert "value" not in graph.nodes["supply_0"]
+
+
+def test_every_edge_says_kind_label_role_value_and_unit(network):
+    graph = graphs.graph(network)
+    for _, _, data in graph.edges(data=True):
+        assert set(data) == {"kind", "label", "role", "value", "unit"}
+        assert type(data["value"]) is float
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("buffer", {("cap_0", "buffer_0", "Followers", "gain", 2.0, "1")}),
+        (
+            "load",
+            {
+                ("supply_0", "cap_0", "Conductors", "conductance", 1e-3, "S"),
+                ("node_0", "0", "Conductors", "conductance", 2e-3, "S"),
+            },
+        ),
+        ("gate", {("node_0", "cap_0", "Switches", "conductance", 1e-2, "S")}),
+        (
+            "rows",
+            {
+                ("supply_0", "cap_0", "Transconductors", "transconductance", 1.0, "S"),
+                ("buffer_0", "cap_0", "Transconductors", "transconductance", -2.0, "S"),
+                ("supply_0", "node_0", "Transconductors", "transconductance", 3.0, "S"),
+                ("buffer_0", "node_0", "Transconductors", "transconductance", 4.0, "S"),
+            },
+        ),
+        (
+            "product",
+            {(pilot, "node_0", "Pairs", "control", 5e-4, "A") for pilot in ("supply_0", "buffer_0", "0")},
+        ),
+        (
+            "drain",
+            {
+                ("cap_0", "0", "Ports", "conductance", 7e-6, "S"),
+                ("supply_0", "cap_0", "Ports", "pilot", 1.5, "1/V"),
+                ("0", "cap_0", "Ports", "pilot", 1.5, "1/V"),
+            },
+        ),
+    ],
+)
+def test_the_edges_of_each_kind_of_part(network, label, expected):
+    assert edges(graphs.graph(network), label) == expected
+
+
+def test_an_op_amp_drives_its_state_with_its_gain_and_the_state_its_output(network):
+    found = {
+        (tail, head): (data["role"], data["value"])
+        for tail, head, data in graphs.graph(network).edges(data=True)
+        if data["label"] == "amp"
+    }
+    assert found["supply_0", "inner_0"] == ("gain", pytest.approx(1e5))
+    assert found["cap_0", "inner_0"] == ("gain", pytest.approx(-1e5))
+    assert found["inner_0", "node_0"] == ("conductance", pytest.approx(0.01))
+
+
+def test_the_surroundings_of_an_unknown_are_what_acts_on_it(network):
+    whole, part = graphs.graph(network), graphs.graph(network, around=np.array([STORE]))
+    assert part.number_of_edges() < whole.number_of_edges()
+    assert all(head == "cap_0" or (tail, head) == ("cap_0", "0") for tail, head in part.edges())
+    acting = {(tail, data["label"]) for tail, head, data in whole.edges(data=True) if head == "cap_0"}
+    assert {(tail, data["label"]) for tail, head, data in part.edges(data=True) if head == "cap_0"} == acting
+
+
+def test_a_conductor_acts_on_both_its_ends(network):
+    """It loads both, so the surroundings of either end hold it."""
+    part = graphs.graph(network, around=np.array([JUNCTION]))
+    assert ("node_0", "cap_0", "Switches", "conductance", 1e-2, "S") in edges(part, "gate")
+
+
+def test_a_node_that_only_its_label_knows_is_in_the_graph(network):
+    names = set(network.unknowns.names())
+    assert set(graphs.graph(network).nodes) == names
+
+
+def test_too_many_edges_are_refused_with_a_way_out(network, monkeypatch):
+    monkeypatch.setattr(graphs, "MOST_EDGES", 5)
+    with pytest.raises(UnsupportedError, match=r"graph must have at most 5 edges, got \d+: .*one unit"):
+        graphs.graph(network)
+
+
+def test_a_part_without_edges_is_refused_by_name():
+    class Turbine:
+        label = "turbine"
+
+    with pytest.raises(UnsupportedPartError, match=r"part Turbine must have edges, got none: register it"):
+        graphs.wires(Turbine())
+
+
+def test_the_graph_of_a_machine_has_a_weight_an_edge():
+    model = la.random_lstm(np.random.default_rng(0), 2, 3)
+    graph = la.compile(model, la.electrical.BEHAVIOURAL).graph()
+    row = {
+        tail: data["value"]
+        for tail, head, data in graph.edges(data=True)
+        if head == "l0_zf_1" and data["kind"] == "Transconductors"
+    }
+    cell = model.layers[0].forward
+    weights = [*cell.input[la.Gate.FORGET, 1], *cell.recurrent[la.Gate.FORGET, 1], cell.bias[la.Gate.FORGET, 1]]
+    names = ["x_0", "x_1", "l0_h_0", "l0_h_1", "l0_h_2", "l0_rows_one_0"]
+    assert row == pytest.approx(dict(zip(names, np.array(weights) / 10e3, strict=True)), rel=1e-12)
+
+
+def test_what_is_not_connected_in_the_lstm_is_not_in_the_graph():
+    """With no recurrence between units there is no path from one unit's cell to another's output."""
+    model = la.random_lstm(np.random.default_rng(0), 2, 3)
+    graph = la.compile(model, la.electrical.BEHAVIOURAL).graph()
+    graph.remove_node("0")
+    assert nx.has_path(graph, "x_0", "l0_h_2")
+    graph.remove_edges_from([edge for edge in graph.edges(keys=True) if edge[0].startswith("l0_h_") and "z" in edge[1]])
+    assert not nx.has_path(graph, "l0_c_0", "l0_h_1")
+    assert nx.has_path(graph, "l0_c_0", "l0_h_0")

@@ -1,0 +1,304 @@
+import errno
+import os
+import re
+import tracemalloc
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.errors import (
+    FileAccessError,
+    InvalidShapeError,
+    InvalidValueError,
+    NetworkError,
+    UnsupportedPartError,
+)
+from lstm_analog.export import NGSPICE, USUAL, Accuracy, read_spice, write_spice
+from lstm_analog.export.spice import clock_node, deck, staircase
+from lstm_analog.model import State, random_lstm
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import Conductors, Sources, Storages, Transconductors
+from lstm_analog.network.schedule import Imposed, Schedule
+
+
+def branch(**changes):
+    fields = {
+        "domain": ELECTRICAL,
+        "unknowns": Unknowns(groups=(Group(label="s", size=1, scale=1.0), Group(label="c", size=1, scale=1.0))),
+        "lines": (),
+        "provenance": (),
+        "parts": (
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Conductors(label="r", a=[1], b=[2], conductance=1.0),
+            Storages(label="c", nodes=[2], capacitance=1.0),
+        ),
+    }
+    return Network(**(fields | changes))
+
+
+def once(levels=(0.0, 1.0), lines=0):
+    levels = np.array(levels, dtype=float)[..., None]
+    count = levels.shape[-2]
+    names = tuple(f"part{k}" for k in range(count))
+    imposed = (Imposed(label="drive", efforts=levels),)
+    return Schedule(names=names, high=np.zeros((count, lines)), durations=np.ones(count), imposed=imposed)
+
+
+def text_of(case, name="deck.cir"):
+    return "".join(deck(case.network, case.schedule, NGSPICE, USUAL, name))
+
+
+def cards_in(text):
+    lines = [line for line in text.splitlines() if line and line[0] not in "*.+"]
+    return lines
+
+
+def test_a_batch_is_refused(tmp_path):
+    text = r"^a netlist must have one sequence, got batch \(2,\): write one sequence, e\.g\. x\[:1\]$"
+    with pytest.raises(InvalidShapeError, match=text):
+        write_spice(tmp_path / "a.cir", branch(), once([[0, 1], [1, 0]]), NGSPICE, USUAL)
+    write_spice(tmp_path / "a.cir", branch(), once([[0, 1]]), NGSPICE, USUAL)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.cir"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "kind", "text"),
+    [
+        (
+            Conductors(label="e", a=[], b=[], conductance=1.0),
+            InvalidShapeError,
+            r"^part e must have an element, got none",
+        ),
+        (
+            Transconductors(label="g", inputs=[], rows=[2], transconductance=np.ones((1, 0))),
+            InvalidShapeError,
+            r"^part g must have an element, got none: leave the bank out$",
+        ),
+        (
+            Conductors(label="e", a=[1], b=[2], conductance=[[1.0], [2.0]]),
+            InvalidShapeError,
+            r"^e r must have no chip axis, got \(2, 1\): write one chip$",
+        ),
+        (
+            Transconductors(label="g", inputs=[1], rows=[2], transconductance=np.ones((3, 1, 1))),
+            InvalidShapeError,
+            r"^g g must have no chip axis, got \(3, 1, 1\)",
+        ),
+        (Sources(label="two", nodes=[2], effort=0.0), NetworkError, r"^unknown c_0 must be set by exactly one"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, extra, kind, text):
+    network = branch(parts=(*branch().parts, extra))
+    with pytest.raises(kind, match=text):
+        write_spice(tmp_path / "a.cir", network, once(), NGSPICE, USUAL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_part_is_refused(tmp_path):
+    @dataclass(frozen=True, kw_only=True)
+    class Diode:
+        label: str = "d"
+
+    network = branch(parts=(*branch().parts, Diode()))
+    with pytest.raises(UnsupportedPartError, match=r"^part Diode must have "):
+        write_spice(tmp_path / "a.cir", network, once(), NGSPICE, USUAL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_schedule_of_another_network_is_refused(tmp_path):
+    with pytest.raises(NetworkError, match=r"^schedule must have the 0 clock lines"):
+        write_spice(tmp_path / "a.cir", branch(), once(lines=2), NGSPICE, USUAL)
+
+
+@pytest.mark.parametrize("name", ["none/a.cir", "", "a\x00b"])
+def test_an_unwritable_path_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileAccessError, match=r"must be writable, got .*nothing was written$"):
+        write_spice(name, branch(), once(), NGSPICE, USUAL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_midway_leaves_the_old_file(tmp_path, monkeypatch, lstm_circuit):
+    case, path, real = lstm_circuit(hidden=8), tmp_path / "a.cir", os.fdopen
+    path.write_text("old")
+
+    class Full:
+        def __init__(self, handle):
+            self.stream, self.room = real(handle, "wb"), 5000
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.stream.close()
+
+        def write(self, data):
+            self.room -= len(data)
+            if self.room < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return self.stream.write(data)
+
+    monkeypatch.setattr(os, "fdopen", lambda handle, _mode: Full(handle))
+    with pytest.raises(FileAccessError, match=r"must be writable, got No space left on device"):
+        write_spice(path, case.network, case.schedule, NGSPICE, USUAL)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.cir"]
+    assert path.read_text() == "old"
+
+
+def test_names_are_plain_and_unique_whatever_the_case(everything, lstm_circuit):
+    for case in (everything, lstm_circuit(layers=2)):
+        text = text_of(case)
+        outside, inside = [], False
+        for line in text.splitlines():
+            inside = line.startswith(".subckt") or (inside and line != ".ends")
+            if line and line[0] not in "*.+)" and not inside:
+                outside.append(line.split()[0])
+        assert outside
+        assert max(Counter(name.lower() for name in outside).values()) == 1
+        assert all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in outside)
+        nodes = case.network.unknowns.names()[1:] + [clock_node(line) for line in case.network.lines]
+        assert max(Counter(nodes).values()) == 1
+        assert text.isascii()
+        devices = re.findall(r"^\.subckt (\S+)", text, flags=re.MULTILINE)
+        assert max(Counter(devices).values()) == 1
+
+
+def test_a_clock_cannot_be_taken_for_a_node(tmp_path):
+    """However groups and lines are called: nodes end in a number, clocks do not."""
+    for line, group in (("x_0", "clk_x"), ("x", "x_clk"), ("clk", "clk"), ("a_0", "a")):
+        groups = (Group(label=group, size=2, scale=1.0),)
+        assert clock_node(line) not in Unknowns(groups=groups).names()
+
+
+HOSTILE = (
+    "a b.cir",
+    "*#shell id.cir",
+    ".control",
+    "$(id).cir",
+    "`id`.cir",
+    "a;quit.cir",
+    "\u00e9.cir",
+    "a\nquit\n.cir",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_name_cannot_say_anything(tmp_path, name, lstm_circuit):
+    case = lstm_circuit()
+    write_spice(tmp_path / name, case.network, case.schedule, NGSPICE, USUAL)
+    hostile, plain = (tmp_path / name).read_bytes(), text_of(case, "x")
+    lines = hostile.decode("ascii").splitlines()
+    changed = [line for line, other in zip(lines, plain.splitlines(), strict=True) if line != other]
+    assert len(changed) == 2
+    assert all(re.fullmatch(r"\* [A-Za-z0-9_.:,\- ]*", line) for line in changed)
+
+
+def test_no_line_is_a_command(everything, lstm_circuit):
+    """ngspice runs what stands behind `*#` in a deck, and `.control` blocks; a deck has neither, nor a shell word."""
+    allowed = {".param", ".subckt", ".ends", ".model", ".options", ".save", ".tran", ".end"}
+    for case in (everything, lstm_circuit(layers=2)):
+        for line in text_of(case).splitlines():
+            assert not line.startswith("*#")
+            assert not line.startswith(".") or line.split()[0] in allowed
+
+
+@pytest.mark.parametrize("text", ["*#shell id", ".control", "$(id)", "{x}"])
+def test_provenance_stays_in_its_comment(text):
+    case = branch(provenance=(("model", text),))
+    lines = "".join(deck(case, once(), NGSPICE, USUAL, "a")).splitlines()
+    assert [line for line in lines if text in line] == [f"*| provenance model {text}"]
+
+
+@pytest.mark.parametrize("name", ["a\n.control", "a b", "", "a" * 65, "$(id)", "\u00e9"])
+def test_an_lstm_cannot_have_a_hostile_name(name):
+    with pytest.raises(InvalidValueError, match=r"^name must be 1 to 64 of the characters"):
+        random_lstm(np.random.default_rng(0), 1, 1, name=name)
+
+
+def test_a_header_says_what_it_is_and_how_to_run_it(lstm_circuit):
+    lines = text_of(lstm_circuit()).splitlines()
+    assert lines[0].startswith("* deck.cir: electrical network, 13 intervals")
+    head = "\n".join(lines[:12])
+    for word in ("ngspice -b -n -r out.raw deck.cir", "look at:", "provenance digest ", "technology BEHAVIOURAL"):
+        assert word in head
+    assert lines[-1] == ".end"
+
+
+def test_one_card_a_weight(lstm_circuit):
+    case = lstm_circuit(hidden=3)
+    (bank,) = (part for part in case.network.parts if isinstance(part, Transconductors))
+    cards = [line for line in text_of(case).splitlines() if line.startswith("g")]
+    assert len(cards) == bank.transconductance.size
+    values = np.array([float(card.split()[-1]) for card in cards]).reshape(bank.transconductance.shape)
+    np.testing.assert_array_equal(values, bank.transconductance)
+
+
+def test_shared_values_stand_once(lstm_circuit):
+    case = lstm_circuit(hidden=5)
+    text = text_of(case)
+    (line,) = re.findall(r"^\.param l0_rows_cap_c=.*$", text, flags=re.MULTILINE)
+    assert line == ".param l0_rows_cap_c=1e-10"
+    assert text.count("{l0_rows_cap_c}") == 20
+    parts = list(case.network.parts)
+    number = [part.label for part in parts].index("l0_rows_cap")
+    parts[number] = replace(parts[number], capacitance=[2e-10, *[1e-10] * 19])
+    changed = "".join(deck(replace(case.network, parts=tuple(parts)), case.schedule, NGSPICE, USUAL, "x"))
+    assert "l0_rows_cap_c" not in changed
+    assert changed.count(" 1e-10\n") == 19
+
+
+def test_a_staircase_changes_at_the_ends_of_intervals():
+    schedule = once([0.0, 0.0, 2.0, 2.0, 5.0])
+    words = staircase(np.array([0.0, 0.0, 2.0, 2.0, 5.0]), schedule).replace("+", " ").split()
+    assert words == ["pwl(", "0", "0.0", "1.95", "0.0", "2.05", "2.0", "3.95", "2.0", "4.05", "5.0", ")"]
+    assert staircase(np.full(5, 3.0), schedule) == "3.0\n"
+
+
+def test_lines_are_of_readable_length(lstm_circuit):
+    assert max(map(len, text_of(lstm_circuit(hidden=6, steps=20)).splitlines())) < 200
+
+
+def test_a_weight_bank_is_streamed():
+    """Memory must not grow with the text: a row at a time."""
+    size = 512
+    unknowns = Unknowns(groups=(Group(label="s", size=size, scale=1.0), Group(label="c", size=size, scale=1.0)))
+    nodes, rows = unknowns["s"], unknowns["c"]
+    weights = np.random.default_rng(0).normal(size=(size, size))
+    network = branch(
+        unknowns=unknowns,
+        parts=(
+            Sources(label="s", nodes=nodes, effort=0.0),
+            Transconductors(label="g", inputs=nodes, rows=rows, transconductance=weights),
+            Conductors(label="r", a=rows, b=np.zeros_like(rows), conductance=1.0),
+            Storages(label="c", nodes=rows, capacitance=1.0),
+        ),
+    )
+    schedule = Schedule(names=("one",), high=np.zeros((1, 0)), durations=[1.0], imposed=())
+    tracemalloc.start()
+    letters = sum(len(text) for text in deck(network, schedule, NGSPICE, USUAL, "a"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert letters > 10e6
+    assert peak < letters / 10
+
+
+@pytest.mark.parametrize("change", [{"reltol": 0.0}, {"vntol": -1.0}, {"steps": 0}, {"chgtol": np.nan}])
+def test_accuracy_is_positive(change):
+    (name,) = change
+    with pytest.raises(InvalidValueError, match=rf"^{name} must be positive"):
+        Accuracy(**(vars(USUAL) | change))
+
+
+def test_a_starting_state_and_a_single_step_come_back(tmp_path, lstm_circuit):
+    """Imposed values that never change are written as constants, and still read as imposed."""
+    state = State(h=(np.array([0.1, -0.2]),), c=(np.array([0.0, 0.7]),))
+    case = lstm_circuit(state=state, steps=1)
+    write_spice(tmp_path / "a.cir", case.network, case.schedule, NGSPICE, USUAL)
+    again = read_spice(tmp_path / "a.cir")
+    assert again.network.equals(case.network, rtol=0.0)
+    for ours, theirs in zip(case.schedule.imposed, again.schedule.imposed, strict=True):
+        assert ours.label == theirs.label
+        np.testing.assert_array_equal(ours.efforts, theirs.efforts)

@@ -1,0 +1,120 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from lstm_analog.errors import UnsupportedPartError
+from lstm_analog.network.laws import Form, Kind, blocks, capacity, flow, is_on, partials, rows, sets, take
+from lstm_analog.network.parts import ALWAYS
+
+LAWS = (sets, capacity, rows, flow, blocks, partials, take)
+HIGH = ((True,), (False,))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diode:
+    label: str = "d"
+
+
+def test_every_kind_has_every_law(kinds):
+    missing = [
+        f"{kind.__name__} has no {law.__name__}"
+        for kind in kinds
+        for law in LAWS
+        if law.dispatch(kind) is law.dispatch(Diode)
+    ]
+    assert not missing
+
+
+def test_samples_cover_every_kind(sampler, kinds):
+    assert {type(part) for part in sampler(0).all()} == set(kinds)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_unknown_kind_is_refused(law):
+    arguments = {sets: (), capacity: (), rows: (), take: (np.array([0]),), blocks: ((),)}.get(law, (np.zeros(3), ()))
+    text = rf"^part Diode must have a law '{law.__name__}', got none: register it in laws.py$"
+    with pytest.raises(UnsupportedPartError, match=text):
+        law(Diode(), *arguments)
+
+
+def total(part, effort, high):
+    """Return the flow into every unknown, (..., unknowns)."""
+    flows, into = flow(part, effort, high), rows(part)
+    result = np.zeros((*flows.shape[:-2], effort.shape[-1]))
+    for terminal in range(into.shape[0]):
+        for element in range(into.shape[1]):
+            result[..., into[terminal, element]] += flows[..., terminal, element]
+    return result
+
+
+def matrix(part, effort, high, lead):
+    result = np.zeros((*lead, effort.shape[-1], effort.shape[-1]))
+    for block, value in zip(blocks(part, high), partials(part, effort, high), strict=True):
+        if block.form is Form.DENSE:
+            own = np.broadcast_to(value, (*lead, block.rows.size, block.columns.size))
+            for j, row in enumerate(block.rows):
+                for i, column in enumerate(block.columns):
+                    result[..., row, column] += own[..., j, i]
+        else:
+            own = np.broadcast_to(value, (*lead, block.rows.size))
+            for k, (row, column) in enumerate(zip(block.rows, block.columns, strict=True)):
+                result[..., row, column] += own[..., k]
+    return result
+
+
+def differences(part, effort, high, step=1e-6):
+    columns = []
+    for unknown in range(effort.shape[-1]):
+        up, down = effort.copy(), effort.copy()
+        up[..., unknown] += step
+        down[..., unknown] -= step
+        columns.append((total(part, up, high) - total(part, down, high)) / (2 * step))
+    return np.stack(columns, axis=-1)
+
+
+@pytest.mark.parametrize("high", HIGH)
+@pytest.mark.parametrize(("chips", "batch"), [((), ()), ((), (4,)), ((2, 1), (4,))])
+def test_partials_are_the_derivatives_of_the_flow(sampler, size, chips, batch, high):
+    effort = np.random.default_rng(7).uniform(-1, 1, (*batch, size))
+    for part in sampler(3, lead=chips).all():
+        expected = differences(part, effort, high)
+        lead = np.broadcast_shapes(expected.shape[:-2], chips[:-1] + batch)
+        got = matrix(part, effort, high, lead)
+        np.testing.assert_allclose(got, np.broadcast_to(expected, got.shape), rtol=1e-6, atol=1e-8, err_msg=repr(part))
+
+
+def test_a_wrong_partial_is_seen(sampler, size):
+    effort = np.random.default_rng(7).uniform(-1, 1, size)
+    part = sampler(3).conductors()
+    wrong = matrix(part, effort, (), ())
+    wrong[part.a[0], part.b[0]] *= -1
+    assert np.abs(wrong - differences(part, effort, ())).max() > 0.5
+
+
+@pytest.mark.parametrize("high", HIGH)
+def test_constant_blocks_are_constant(sampler, size, high):
+    rng = np.random.default_rng(11)
+    one, other = rng.uniform(-1, 1, (2, size))
+    moving = 0
+    for part in sampler(3).all():
+        couplings = blocks(part, high)
+        for block, a, b in zip(couplings, partials(part, one, high), partials(part, other, high), strict=True):
+            if block.constant:
+                np.testing.assert_array_equal(a, b)
+            moving += not np.array_equal(a, b)
+    assert moving or not high[0]
+
+
+def test_rows_flow_and_capacity_agree_in_shape(sampler, size):
+    for part in sampler(5).all():
+        into, flows = rows(part), flow(part, np.ones((2, size)), (True,))
+        assert flows.shape == (2, *into.shape)
+        nodes, amounts = capacity(part)
+        assert nodes.shape == amounts.shape
+        assert (sets(part) or (None,))[0] is Kind.STORED if nodes.size else amounts.size == 0
+
+
+def test_always_is_on_and_a_line_follows_its_clock():
+    assert is_on(ALWAYS, ()) is True
+    assert (is_on(1, (False, True)), is_on(1, (True, False))) == (True, False)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError
+from lstm_analog.network.schedule import Imposed, Schedule, imposed_efforts
+
+
+def drive(*lead, sources=1, label="drive"):
+    return Imposed(label=label, efforts=np.arange(np.prod((*lead, 2, sources)), dtype=float).reshape(*lead, 2, sources))
+
+
+def schedule(**changes):
+    fields = {"names": ("on", "off"), "high": [[True], [False]], "durations": [1.0, 2.0], "imposed": (drive(),)}
+    return Schedule(**(fields | changes))
+
+
+def test_intervals_follow_each_other():
+    assert schedule().ends.tolist() == [1.0, 3.0]
+    assert (schedule().phase(0), schedule().phase(1)) == ((True,), (False,))
+    assert not schedule().high.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("leads", "expected"), [(((),), ()), (((3,),), (3,)), (((3,), ()), (3,)), (((2, 1), (3,)), (2, 3))]
+)
+def test_leading_axes_are_broadcast(leads, expected):
+    imposed = tuple(drive(*lead, label=f"d{k}") for k, lead in enumerate(leads))
+    assert schedule(imposed=imposed).lead == expected
+
+
+def test_nothing_imposed_has_no_batch():
+    assert schedule(imposed=()).lead == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "text"),
+    [
+        ({"durations": [1.0, 0.0]}, InvalidValueError, r"^durations must be positive, got 0\.0"),
+        ({"durations": [1.0, -1.0]}, InvalidValueError, r"^durations must be positive, got -1\.0"),
+        ({"durations": [1.0, np.nan]}, InvalidValueError, r"^durations must be finite"),
+        ({"durations": [1.0] * 3}, InvalidShapeError, r"^durations must have shape \(2,\)"),
+        ({"high": [[True]]}, InvalidShapeError, r"^schedule high must cover 2 intervals"),
+        (
+            {"high": [True, False]},
+            InvalidShapeError,
+            r"^schedule high must be an array \(intervals, lines\), got 1 axes",
+        ),
+        ({"high": [[True], [True, False]]}, InvalidShapeError, r"^schedule high must be .* rows of different length"),
+        (
+            {"imposed": (Imposed(label="drive", efforts=np.ones((3, 1))),)},
+            InvalidShapeError,
+            r"^schedule drive must cover 2",
+        ),
+        (
+            {"imposed": (drive(), drive())},
+            InvalidValueError,
+            r"^imposed must name a bank once, got \['drive', 'drive'\]",
+        ),
+        ({"imposed": (drive(2), drive(3, label="b"))}, InvalidShapeError, r"^imposed must have leading axes that fit"),
+        ({"imposed": (drive(0),)}, InvalidShapeError, r"^imposed must have leading axes .* none of them empty"),
+        ({"names": ("on", "a\n.control\nshell id\n.endc")}, InvalidValueError, r"^label must be a lower-case letter"),
+        ({"names": ("on", "o f")}, InvalidValueError, r"^label must be a lower-case letter"),
+    ],
+)
+def test_bad_schedules_are_refused(changes, kind, text):
+    with pytest.raises(kind, match=text):
+        schedule(**changes)
+
+
+def test_no_interval_is_refused():
+    with pytest.raises(InvalidShapeError, match=r"must cover 0 intervals, at least one"):
+        Schedule(names=(), high=np.empty((0, 1)), durations=np.empty(0), imposed=())
+
+
+def test_imposed_efforts_are_finite_and_have_their_axes():
+    with pytest.raises(
+        InvalidShapeError, match=r"^imposed a must have shape \(\.\.\., intervals, sources\), got \(2,\)"
+    ):
+        Imposed(label="a", efforts=[1.0, 2.0])
+    with pytest.raises(InvalidValueError, match=r"^imposed a must be finite, got inf at index \(0, 0\)"):
+        Imposed(label="a", efforts=[[np.inf]])
+
+
+def test_a_schedule_fits_its_network(rc):
+    fitting = schedule()
+    assert fitting.fit(rc()) is fitting
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"high": np.ones((2, 2))}, r"^schedule must have the 1 clock lines of the network, got 2: rebuild it$"),
+        ({"imposed": (drive(sources=2),)}, r"^imposed drive must name a bank of 2 sources, got 1: check the label$"),
+        ({"imposed": (drive(label="caps"),)}, r"^imposed caps must name a bank of 1 sources, got None"),
+        ({"imposed": (drive(label="none"),)}, r"^part must be one of drive, wire, caps, got 'none'"),
+    ],
+)
+def test_a_schedule_of_another_network_is_refused(rc, changes, text):
+    with pytest.raises(NetworkError, match=text):
+        schedule(**changes).fit(rc())
+
+
+def test_sources_hold_what_is_imposed_else_their_own(rc):
+    ((part, value),) = imposed_efforts(rc(), schedule(), 1)
+    assert (part.label, value.tolist()) == ("drive", [1.0])
+    ((_, value),) = imposed_efforts(rc(), schedule(imposed=()), 1)
+    assert value.tolist() == [1.0]
+    ((_, value),) = imposed_efforts(rc(), schedule(imposed=(drive(3),)), 0)
+    assert value.tolist() == [[0.0], [2.0], [4.0]]

@@ -1,0 +1,57 @@
+from decimal import Decimal, getcontext, localcontext
+
+import numpy as np
+import pytest
+
+from lstm_analog.network.shapes import Shape, curve, slope, softplus, softplus_ratio
+
+CONTROLS = (-800.0, -745.0, -740.0, -710.0, -100.0, -36.8, -20.0, -1.0, -1e-9, 0.0, 1e-9, 0.5, 15.0, 36.8, 710.0, 800.0)
+
+
+def exact(function, control):
+    with localcontext() as context:
+        context.prec = 420
+        return float(function(Decimal(control)))
+
+
+REFERENCES = {
+    Shape.LINEAR: lambda u: u,
+    Shape.SIGMOID: lambda u: 1 / (1 + (-u).exp()),
+    Shape.TANH: lambda u: ((2 * u).exp() - 1) / ((2 * u).exp() + 1),
+    Shape.SOFTPLUS: lambda u: (1 + u.exp()).ln(),
+    Shape.SOFTPLUS_RATIO: lambda u: (1 + (-u).exp()) * (1 + u.exp()).ln(),
+}
+SLOPES = {
+    Shape.LINEAR: lambda _: Decimal(1),
+    Shape.SIGMOID: lambda u: 1 / (1 + (-u).exp()) / (1 + u.exp()),
+    Shape.TANH: lambda u: 4 / (u.exp() + (-u).exp()) ** 2,
+    Shape.SOFTPLUS: lambda u: 1 / (1 + (-u).exp()),
+    Shape.SOFTPLUS_RATIO: lambda u: 1 - (-u).exp() * (1 + u.exp()).ln(),
+}
+
+
+def test_every_shape_has_a_reference():
+    assert set(REFERENCES) == set(SLOPES) == set(Shape)
+    assert getcontext().prec < 400  # the wide context was local
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("shape", Shape)
+def test_curves_and_slopes_at_any_control(shape, control):
+    u = np.array([control])
+    np.testing.assert_allclose(curve(shape, u), exact(REFERENCES[shape], control), rtol=1e-13, atol=1e-16)
+    np.testing.assert_allclose(slope(shape, u), exact(SLOPES[shape], control), rtol=1e-13, atol=4e-16)
+
+
+@pytest.mark.parametrize("function", [softplus_ratio, softplus])
+def test_softplus_keeps_its_digits_at_both_ends(function):
+    shape = Shape.SOFTPLUS_RATIO if function is softplus_ratio else Shape.SOFTPLUS
+    got = function(np.array(CONTROLS))
+    normal = np.abs([exact(REFERENCES[shape], u) for u in CONTROLS]) > 1e-300
+    expected = [exact(REFERENCES[shape], u) for u in CONTROLS]
+    np.testing.assert_allclose(got[normal], np.array(expected)[normal], rtol=1e-13)
+
+
+def test_the_ratio_is_softplus_over_sigmoid():
+    u = np.linspace(-30, 30, 201)
+    np.testing.assert_allclose(softplus_ratio(u) * curve(Shape.SIGMOID, u), softplus(u), rtol=1e-9, atol=1e-15)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.trajectory import Trajectory
+
+
+@pytest.fixture
+def trajectory(rc):
+    def make(time=(0.0, 1.0, 3.0), efforts=None):
+        schedule = Schedule(names=("on", "off"), high=[[True], [False]], durations=[1.0, 2.0], imposed=())
+        values = np.array(time)[:, None] * [0.0, 1.0, 10.0, 100.0] if efforts is None else efforts
+        return Trajectory(network=rc(), schedule=schedule, time=np.array(time), efforts=values, engine="by hand")
+
+    return make
+
+
+def test_efforts_by_label(trajectory):
+    assert trajectory()["c"].tolist() == [[0.0, 0.0], [10.0, 100.0], [30.0, 300.0]]
+    with pytest.raises(NetworkError, match=r"^label must be one of s, c"):
+        trajectory()["z"]
+
+
+def test_samples_are_linear_and_held_outside(trajectory):
+    got = trajectory().sample(np.array([-1.0, 0.5, 2.0, 3.0, 9.0]), np.array([1, 2]))
+    np.testing.assert_allclose(got, [[0.0, 0.0], [0.5, 5.0], [2.0, 20.0], [3.0, 30.0], [3.0, 30.0]])
+
+
+def test_samples_keep_leading_axes(trajectory):
+    efforts = np.random.default_rng(0).normal(size=(2, 5, 3, 4))
+    assert trajectory(efforts=efforts).sample(np.array([0.5]), np.array([1, 2])).shape == (2, 5, 1, 2)
+
+
+def test_values_at_the_ends_of_intervals(trajectory):
+    np.testing.assert_allclose(trajectory().at_ends("c", np.array([1, 0])), [[30.0, 300.0], [10.0, 100.0]])
+
+
+@pytest.mark.parametrize("time", [(0.0, 0.0, 1.0), (0.0, 2.0, 1.0)])
+def test_time_increases(trajectory, time):
+    with pytest.raises(InvalidShapeError, match=r"^trajectory must have shape \(\.\.\., 3, 4\) over increasing times"):
+        trajectory(time=time, efforts=np.zeros((3, 4)))
+
+
+def test_efforts_cover_time_and_unknowns(trajectory):
+    with pytest.raises(InvalidShapeError, match=r"^trajectory must have shape .*, got \(3, 5\): rerun the engine$"):
+        trajectory(efforts=np.zeros((3, 5)))
+    with pytest.raises(InvalidValueError, match=r"^trajectory efforts must be finite"):
+        trajectory(efforts=np.full((3, 4), np.nan))

@@ -1,0 +1,36 @@
+"""The comparisons of benchmarks/ still run; at tiny sizes, and nothing is said about the figures."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = sorted(path.name for path in (ROOT / "benchmarks").glob("bench_*.py"))
+
+
+def test_there_are_comparisons():
+    assert SCRIPTS == ["bench_compile.py", "bench_transient.py", "bench_writer.py"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_comparison_runs_and_prints_its_conditions_and_a_table(script):
+    command = [sys.executable, str(ROOT / "benchmarks" / script), "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    conditions, heads, rule, *rows = done.stdout.splitlines()
+    assert conditions.startswith("lstm_analog ")
+    assert "/" not in conditions.split(";")[0], "no paths"
+    assert rule.count("---") == heads.count("|") - 1
+    assert rows
+    assert all(row.startswith("| 2 |") and row.count("|") == heads.count("|") for row in rows)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_readme_shows_the_columns_that_the_script_prints(script):
+    """A table of results that the script no longer makes is worse than none."""
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert f"`{script}`" in text
