@@ -1,6 +1,7 @@
 """The facade a user holds: a compiled machine."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, lower, schedule, signal_network
 from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
 from lstm_analog.engines import Engine, Integrate, Progress
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, write_spice
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
@@ -154,7 +155,11 @@ def load_machine(path: str | Path) -> Machine:
     Raises `FileFormatError` for a damaged or foreign file, `FileAccessError` for one that cannot be read.
     """
     machine = load_record(path, Machine, KINDS)
-    machine.network.verify()
+    try:
+        machine.network.verify()
+    except LstmAnalogError as error:
+        do = "save the machine again"
+        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a Machine", got=error, do=do)) from error
     return machine
 
 
@@ -164,7 +169,15 @@ def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settlin
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
     leave an error of about 1e-6 of full scale (design.md, section 5).
     """
+    _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
+    _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
+    _check_kind("settling", settling, Real, "be a number", "give time constants")
     compiled = lower(technology, signal_network(lstm), timing, settling)
     origin = (("model", lstm.name), ("digest", lstm.digest), *compiled.network.provenance)
     network = replace(compiled.network, provenance=origin)
     return Machine(compiled=replace(compiled, network=network), sizes=lstm.sizes, input_size=lstm.input_size)
+
+
+def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:
+    if not isinstance(value, kind):
+        raise InvalidTypeError(explain(what, must=must, got=ascii(value)[:80], do=do))

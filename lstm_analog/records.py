@@ -5,18 +5,22 @@ given list are made, through their own checks.
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from tokenize import TokenError
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from zipfile import BadZipFile
 
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.files import read_bytes, whole_file
 
 Kinds = Mapping[str, type]
@@ -24,14 +28,22 @@ Kinds = Mapping[str, type]
 
 _TREE = "tree"
 _Record = TypeVar("_Record")
+_DAMAGE = (
+    *(BadZipFile, zlib.error, EOFError, TokenError, SyntaxError),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(RuntimeError, MemoryError),
+)
+"""What zipfile, numpy and json raise for damaged content; RuntimeError is nesting too deep, encryption, a version or
+compression unknown to zipfile; MemoryError an array said to be huge."""
 
 
 def save_record(record: object, path: str | Path) -> None:
     """Write `record` to `path` as an npz file; `FileAccessError` if that cannot be done."""
     arrays: dict[str, Array] = {}
     tree = json.dumps(_encode(record, arrays))
+    content: dict[str, Any] = {**arrays, _TREE: np.frombuffer(tree.encode(), dtype=np.uint8)}
     with whole_file(path) as stream:
-        np.savez(stream, allow_pickle=False, **arrays, **{_TREE: np.frombuffer(tree.encode(), dtype=np.uint8)})
+        np.savez(stream, **content)  # no allow_pickle: numpy 2.0 would take it for an array
 
 
 def load_record(path: str | Path, kind: type[_Record], kinds: Kinds) -> _Record:
@@ -47,9 +59,7 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds) -> _Record:
     try:
         with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
             record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds)
-    except (BadZipFile, ValueError, TypeError, KeyError, AttributeError, EOFError, OverflowError) as error:
-        if isinstance(error, LstmAnalogError) and not isinstance(error, ValueError):
-            raise
+    except _DAMAGE as error:
         raise _foreign(path, kind, error) from error
     if not isinstance(record, kind):
         raise _foreign(path, kind, type(record).__name__)
@@ -67,7 +77,7 @@ def _encode(value: object, arrays: dict[str, Array]) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         content = {entry.name: _encode(getattr(value, entry.name), arrays) for entry in fields(value)}
         return {"record": type(value).__name__, "fields": content}
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         arrays[f"array{len(arrays)}"] = value
         return {"array": f"array{len(arrays) - 1}"}
     if isinstance(value, tuple | frozenset):
@@ -89,9 +99,41 @@ def _decode(tree: Any, arrays: Mapping[str, Array], kinds: Kinds) -> Any:
     if "enum" in tree:
         return kinds[tree["enum"]][tree["name"]]  # type: ignore[index]
     if "record" in tree:
+        kind = kinds[tree["record"]]
         content = {name: _decode(value, arrays, kinds) for name, value in tree["fields"].items()}
-        return kinds[tree["record"]](**content)
+        _check_fields(kind, content)
+        return kind(**content)
     if "array" in tree:
         return arrays[tree["array"]]
     make = tuple if "tuple" in tree else frozenset
     return make(_decode(item, arrays, kinds) for item in tree["tuple" if make is tuple else "frozenset"])
+
+
+def _check_fields(kind: type, content: Mapping[str, object]) -> None:
+    hints = _hints(kind)
+    for name, value in content.items():
+        if not _fits(value, hints[name]):
+            must, do = f"hold a {hints[name]}", "save the machine again"
+            raise FileFormatError(explain(f"{kind.__name__}.{name}", must=must, got=type(value).__name__, do=do))
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Return whether `value` is of the annotated kind `hint`: a class, union, array, or a tuple or set of these."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return any(_fits(value, each) for each in inner)
+    if origin is frozenset:
+        return isinstance(value, frozenset) and all(_fits(item, inner[0]) for item in value)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        each = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        return len(each) == len(value) and all(map(_fits, value, each))
+    if hint is float:
+        return isinstance(value, float | int) and not isinstance(value, bool)
+    return isinstance(value, origin or hint) and (hint is bool or not isinstance(value, bool))

@@ -34,6 +34,11 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.shapes import Shape
 
+_NAMES = (
+    "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
+    "read at the end of a step; _sum load of products, _new master, _buf its buffer, _start reset, _one bias"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
@@ -65,7 +70,9 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
     tau, stages = technology.time_constant, signals.stages
     clock = cycle(timing, stages=len(stages), time_constant=tau, settling=settling, gap=technology.gap)
     unknowns = Unknowns(groups=tuple(_groups(technology, signals, timing)))
-    plan = _Plan(technology=technology, timing=timing, lines=clock.lines, unknowns=unknowns, leak_time=settling * tau)
+    plan = _Plan(
+        technology=technology, timing=timing, lines=clock.lines, unknowns=unknowns, leak_time=clock.reset.duration
+    )
     parts = [_sources(plan, signals.inputs.label, np.zeros(signals.inputs.size))]
     parts += [part for number, stage in enumerate(stages) for part in _stage_parts(plan, number, stage)]
     network = Network(
@@ -73,7 +80,12 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
         unknowns=unknowns,
         parts=tuple(parts),
         lines=clock.lines,
-        provenance=(("technology", technology.name), ("timing", timing.value)),
+        provenance=(
+            ("technology", technology.name),
+            ("timing", timing.value),
+            ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
+            ("names", _NAMES),
+        ),
     )
     return Compiled(
         network=network.verify(),

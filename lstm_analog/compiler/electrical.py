@@ -66,6 +66,6 @@ BEHAVIOURAL = Behavioural(
     switch_resistance=5e3,
     copy_resistance=10e3,
     capacitance=100e-12,
-    off_conductance=1e-18,
+    off_conductance=1e-19,
     gap=0.1,
 )

@@ -94,7 +94,8 @@ def cycle(timing: Timing, *, stages: int, time_constant: float, settling: float,
         if not (np.isfinite(value) and value > 0):
             do = "give time constants" if what == "settling" else "correct the technology"
             raise InvalidValueError(explain(what, must="be positive", got=value, do=do))
-    phase, pause = settling * time_constant, gap * time_constant
+    # without the last binary digits, so that a netlist says 2e-05 and not 1.9999999999999998e-05
+    phase, pause = (float(f"{cycles * time_constant:.12g}") for cycles in (settling, gap))
     computing = frozenset(compute_line(stage) for stage in range(stages))
     reset = Interval(name=RESET, duration=phase, high=computing | {RESET}, settles=True)
     step = _clocked(stages, phase, pause) if timing is CLOCKED else _gated(stages, phase, pause)

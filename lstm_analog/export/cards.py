@@ -59,6 +59,12 @@ class Cards:
     options: Mapping[str, str]
 
 
+def _inverse(values: Floats) -> Floats:
+    """Return resistances for conductances and back; what becomes infinite is refused by the bank, by its name."""
+    with np.errstate(divide="ignore", over="ignore"):
+        return 1.0 / values
+
+
 def _plain(letter: str, pins: tuple[Indices, ...], **values: Floats) -> Cards:
     return Cards(letter=letter, pins=pins, line=ALWAYS, device="", values=values, options={})
 
@@ -92,7 +98,7 @@ def _(part: Storages) -> Cards:
 
 @cards.register
 def _(part: Conductors) -> Cards:
-    return _plain("r", (part.a, part.b), r=1.0 / part.conductance)
+    return _plain("r", (part.a, part.b), r=_inverse(part.conductance))
 
 
 @cards.register
@@ -111,7 +117,7 @@ def _(part: Followers) -> Cards:
 
 @cards.register
 def _(part: Switches) -> Cards:
-    return _device("switch", (part.a, part.b), part.line, {"ron": 1.0 / part.closed, "roff": 1.0 / part.opened})
+    return _device("switch", (part.a, part.b), part.line, {"ron": _inverse(part.closed), "roff": _inverse(part.opened)})
 
 
 @cards.register
@@ -136,13 +142,13 @@ def _(part: OpAmps) -> Cards:
     values = {
         "gm": part.transconductance,
         "imax": part.current_limit,
-        "rx": 1.0 / part.conductance,
+        "rx": _inverse(part.conductance),
         "cx": part.capacitance,
         "vos": part.offset,
         "swing": part.swing,
         "clamp": part.clamp,
         "gclamp": part.clamp_conductance,
-        "rout": 1.0 / part.output_conductance,
+        "rout": _inverse(part.output_conductance),
     }
     return _device("opamp", (part.plus, part.minus, part.out, part.state), ALWAYS, values)
 
@@ -164,7 +170,7 @@ def _storages(label: str, read: Cards) -> Part:
 
 
 def _conductors(label: str, read: Cards) -> Part:
-    return Conductors(label=label, a=read.pins[0], b=read.pins[1], conductance=1.0 / read.values["r"])
+    return Conductors(label=label, a=read.pins[0], b=read.pins[1], conductance=_inverse(read.values["r"]))
 
 
 def _transconductors(label: str, read: Cards) -> Part:
@@ -184,7 +190,7 @@ def _followers(label: str, read: Cards) -> Part:
 
 
 def _switches(label: str, read: Cards) -> Part:
-    closed, opened = 1.0 / read.values["ron"], 1.0 / read.values["roff"]
+    closed, opened = _inverse(read.values["ron"]), _inverse(read.values["roff"])
     return Switches(label=label, line=read.line, a=read.pins[0], b=read.pins[1], closed=closed, opened=opened)
 
 
@@ -230,13 +236,13 @@ def _opamps(label: str, read: Cards) -> Part:
         state=state,
         transconductance=values["gm"],
         current_limit=values["imax"],
-        conductance=1.0 / values["rx"],
+        conductance=_inverse(values["rx"]),
         capacitance=values["cx"],
         offset=values["vos"],
         swing=values["swing"],
         clamp=values["clamp"],
         clamp_conductance=values["gclamp"],
-        output_conductance=1.0 / values["rout"],
+        output_conductance=_inverse(values["rout"]),
     )
 
 

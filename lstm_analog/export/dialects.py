@@ -19,6 +19,8 @@ class Dialect:
         The simulator.
     run : str
         How to run a deck `{deck}` in batch mode.
+    look : str
+        How to run it and plot a voltage.
     voltage, current : str
         The keyword of an expression source that imposes voltage or current.
     switch : str
@@ -27,6 +29,7 @@ class Dialect:
 
     name: str
     run: str
+    look: str
     voltage: str
     current: str
     switch: str
@@ -35,6 +38,7 @@ class Dialect:
 NGSPICE = Dialect(
     name="ngspice",
     run="ngspice -b -n -r out.raw {deck}",
+    look="ngspice -n {deck}, then: run, then: plot v(<node>) v(<clock line>_clk)",
     voltage="v=",
     current="i=",
     switch="sw(vt=0.5 vh=0",

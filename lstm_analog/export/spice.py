@@ -20,7 +20,7 @@ from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import ALWAYS, Junctions, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 
 MARK = "*|"
@@ -53,7 +53,7 @@ class Accuracy:
                 raise InvalidValueError(explain(name, must="be positive", got=value, do="give e.g. 1e-6"))
 
 
-USUAL = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=30)
+USUAL = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=100)
 """For circuits of 1 V and 100 pF; chosen so that ngspice 39 agrees with scipy to 1e-4 where nothing has settled."""
 
 
@@ -92,6 +92,7 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
     for part, read in banks:
         driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
         yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
+        yield f"* {_purpose(part)}\n"
         if isinstance(part, Transconductors):
             yield from _dense(part, names)
         elif isinstance(part, Sources):
@@ -101,6 +102,11 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
         else:
             yield from _rows(part.label, read, names, network.lines)
     yield from _footer(network, schedule, accuracy, names)
+
+
+def _purpose(part: Part) -> str:
+    """Return what `part` is: the first line of what its record says of itself."""
+    return (type(part).__doc__ or "").splitlines()[0].replace("`", "")
 
 
 def _check_single(network: Network, schedule: Schedule) -> None:
@@ -122,13 +128,13 @@ def _safe(name: str) -> str:
 
 
 def _header(network: Network, schedule: Schedule, dialect: Dialect, name: str) -> Iterator[str]:
-    duration = schedule.ends[-1]
-    last = network.unknowns.groups[-1]
-    yield f"* {name}: {network.domain.name} network, {len(schedule.names)} intervals, {duration:.6g} s\n"
-    yield f"* written by lstm_analog for {dialect.name}\n"
-    yield f"* run:     {dialect.run.format(deck=name)}\n"
-    yield f"* look at: v({last.label}_0) ... and the other groups below; scale = {network.domain.effort_unit} a unit\n"
-    yield f"{MARK} domain {network.domain.name}\n"
+    domain, end = network.domain, schedule.ends[-1]
+    yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
+    yield f"* run in batch:  {dialect.run.format(deck=name)}\n"
+    yield f"* or look at it: {dialect.look.format(deck=name)}\n"
+    yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
+    yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
+    yield f"{MARK} domain {domain.name}\n"
     yield from (f"{MARK} provenance {key} {value}\n" for key, value in network.provenance)
     yield f"{MARK} lines {' '.join(network.lines)}\n"
     yield from (f"{MARK} group {g.label} {g.size} {number_text(g.scale)}\n" for g in network.unknowns.groups)
@@ -240,5 +246,6 @@ def _footer(network: Network, schedule: Schedule, accuracy: Accuracy, names: lis
     yield f".options reltol={accuracy.reltol!r} vntol={accuracy.vntol!r} abstol={accuracy.abstol!r}"
     yield f" chgtol={accuracy.chgtol!r}\n"
     yield ".save\n"
-    yield from _wrapped("+", [f"v({name})" for name in names[1:]])
+    saved = [*names[1:], *(clock_node(line) for line in network.lines)]
+    yield from _wrapped("+", [f"v({name})" for name in saved])
     yield f".tran {number_text(step)} {number_text(schedule.ends[-1])} 0 {number_text(step)}\n.end\n"

@@ -110,6 +110,19 @@ def test_operating_point_of_a_nonlinear_network(circuit):
     assert abs(0.5 - 2.0 * np.tanh(v) - v) < 1e-12
 
 
+def test_a_node_behind_an_open_switch_keeps_what_it_holds(circuit, driven):
+    """1e-18 S into 100 pF moves by 1e-14 V in a microsecond: nothing to wait for."""
+    network = circuit(
+        {"drive": 1, "c": 2},
+        Sources(label="drive", nodes=[1], effort=1.0),
+        Conductors(label="r", a=[1, 1], b=[2, 3], conductance=[1e-18, 1e-4]),
+        Storages(label="c", nodes=[2, 3], capacitance=1e-10),
+    )
+    run = Integrate().run(network, driven([1.0], [1e-6]))
+    assert abs(run["c"][-1, 0]) < 1e-5
+    assert run["c"][-1, 1] == 1.0
+
+
 def test_restart_at_edges_of_the_clock(circuit):
     network = circuit(
         {"drive": 1, "c": 1},

@@ -13,7 +13,7 @@ def test_domains_go_by_their_names():
 
 @pytest.mark.parametrize("name", ["Electrical", "a\n.control", ""])
 def test_a_name_is_a_label(name):
-    with pytest.raises(InvalidValueError, match="^label must be"):
+    with pytest.raises(InvalidValueError, match=r"^label must be"):
         replace(ELECTRICAL, name=name)
 
 

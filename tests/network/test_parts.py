@@ -20,7 +20,7 @@ def test_parts_are_frozen_and_picklable(sampler):
 def test_every_label_is_checked(sampler):
     for part in sampler(1).all():
         values = {entry.name: getattr(part, entry.name) for entry in fields(part)} | {"label": "a\n.control"}
-        with pytest.raises(InvalidValueError, match="^label must be"):
+        with pytest.raises(InvalidValueError, match=r"^label must be"):
             type(part)(**values)
 
 

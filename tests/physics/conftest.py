@@ -37,7 +37,7 @@ def network(groups, parts, lines=()):
 
 
 def schedule(durations, drive, lines=0, high=()):
-    """Intervals of `durations`; `drive` (intervals,) is what the bank `drive` imposes; `high` (interval, line) is on."""
+    """Intervals of `durations`; `drive` is what that bank imposes in each; `high` (interval, line) is on."""
     flags = np.zeros((len(durations), lines), dtype=bool)
     for place in high:
         flags[place] = True

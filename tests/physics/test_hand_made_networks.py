@@ -1,4 +1,4 @@
-"""Integrate against closed forms, Ngspice against Integrate, and the netlist there and back, on three small networks."""
+"""Integrate against closed forms, Ngspice against Integrate, netlists there and back, on three small networks."""
 
 import numpy as np
 import pytest
@@ -133,7 +133,7 @@ def sigmoid(u):
 
 
 def test_bridge_in_closed_form(bridge):
-    """Opposed sigmoid ports: mid -> bottom + sigmoid(u)(top - bottom) at the rate G0/C whatever u; then charge flows."""
+    """Opposed sigmoid ports: mid -> bottom + sigmoid(u)(top - bottom) at the rate G0/C; then charge flows."""
     run = Integrate(rtol=1e-10, atol=1e-12).run(bridge.network, bridge.schedule)
     mid, store = (run.at_ends(label, np.arange(7))[:, 0] for label in ("mid", "store"))
     target = -1.0 + sigmoid(0.7) * 3.0

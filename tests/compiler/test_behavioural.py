@@ -1,0 +1,174 @@
+"""The circuit against the LSTM, and planted faults, each of which the comparison must notice."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler import CLOCKED, GATED_LEAK, decode, lower, schedule, signal_network
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.engines import Integrate
+from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.model import LSTM, Gate, State, random_lstm
+from lstm_analog.model.weights import Layer
+
+ENGINE = Integrate(rtol=1e-8, atol=1e-10)
+TOLERANCE = 1e-6
+
+
+@pytest.fixture
+def lstm():
+    return random_lstm(np.random.default_rng(6), 2, 3, layers=2, scale=2.0)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(7).uniform(-1, 1, (3, 2))
+
+
+@pytest.fixture
+def compiled(lstm):
+    return lower(BEHAVIOURAL, signal_network(lstm), CLOCKED, 24.0)
+
+
+def error(compiled, lstm, x, state=None):
+    """Return the largest error of z, c and h of all layers and steps, in units of the signal."""
+    state = state or State.zeros(lstm.sizes, x.shape[:-2])
+    trajectory = ENGINE.run(compiled.network, schedule(compiled, x, state))
+    worst = []
+    for place, layer in zip(compiled.layout.layers, lstm.trace(x, state).layers, strict=True):
+        pairs = [(place.c, layer.c), (place.h, layer.h), *zip(place.z, np.moveaxis(layer.z, -2, 0), strict=True)]
+        worst += [np.abs(decode(compiled, trajectory, spot, x.shape[-2]) - value).max() for spot, value in pairs]
+    return max(worst)
+
+
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_circuit_computes_the_lstm(x, timing, layers, bias):
+    lstm = random_lstm(np.random.default_rng(6), 2, 3, layers=layers, scale=2.0, bias=bias)
+    compiled = lower(BEHAVIOURAL, signal_network(lstm), timing, 24.0)
+    state = State(h=[np.full(3, 0.2)] * layers, c=[np.array([0.5, -1.0, 2.0])] * layers)
+    assert error(compiled, lstm, x, state) < TOLERANCE
+
+
+def test_batches_and_starting_states(compiled, lstm):
+    x = np.random.default_rng(1).uniform(-1, 1, (3, 2, 2))
+    state = State(h=[np.random.default_rng(2).uniform(-1, 1, (3, 3)) for _ in range(2)], c=[np.ones((3, 3))] * 2)
+    assert error(compiled, lstm, x, state) < TOLERANCE
+
+
+def test_which_weight_is_which_transconductance(compiled, lstm):
+    """Row `gate H + unit`, column: inputs, then h, then the bias; w / row_resistance, with its sign."""
+    unknowns = compiled.network.unknowns
+    for number, layer in enumerate(lstm.layers):
+        bank, cell = compiled.network.part(f"l{number}_rows"), layer.forward
+        below = "x" if number == 0 else f"l{number - 1}_h_new"
+        columns = [*unknowns[below], *unknowns[f"l{number}_h"], *unknowns[f"l{number}_rows_one"]]
+        assert bank.inputs.tolist() == columns
+        for gate in Gate:
+            for unit in range(3):
+                row = bank.rows.tolist().index(unknowns[f"l{number}_z{gate.letter}"][unit])
+                expected = [*cell.input[gate, unit], *cell.recurrent[gate, unit], cell.bias[gate, unit]]
+                np.testing.assert_allclose(bank.transconductance[row], np.array(expected) * 1e-4, rtol=1e-12)
+
+
+def with_parts(compiled, label, change):
+    parts = tuple(change(part) if part.label == label else part for part in compiled.network.parts)
+    assert any(part.label == label for part in parts)
+    return replace(compiled, network=replace(compiled.network, parts=parts))
+
+
+def swapped_gates(bank):
+    g = bank.transconductance.copy()
+    g[[0, 1, 2, 3, 4, 5]] = g[[3, 4, 5, 0, 1, 2]]
+    return replace(bank, transconductance=g)
+
+
+def changed_weight(place, factor):
+    def change(bank):
+        g = bank.transconductance.copy()
+        g[place] *= factor
+        return replace(bank, transconductance=g)
+
+    return change
+
+
+def a_scaled_capacitor(bank):
+    values = bank.capacitance.copy()
+    values[1] *= 10.0
+    return replace(bank, capacitance=values)
+
+
+FAULTS = {
+    "input and forget gate swapped": ("l0_rows", swapped_gates),
+    "a missing bias": ("l1_rows", changed_weight((4, -1), 0.0)),
+    "a wrong sign": ("l0_rows", changed_weight((7, 0), -1.0)),
+    "a dropped last row": ("l1_rows", changed_weight(-1, 0.0)),
+    "an unscaled row capacitor": ("l0_rows_cap", a_scaled_capacitor),
+    "an unscaled master capacitor": ("l0_c_master", a_scaled_capacitor),
+    "an unscaled slave capacitor": ("l1_h_slave", a_scaled_capacitor),
+    "a wrong load": ("l0_c_load", lambda part: replace(part, conductance=part.conductance * 1.01)),
+    "a wrong tail current": ("l0_h_add", lambda part: replace(part, current=part.current * 1.01)),
+    "a switch on the wrong line": ("l0_c_take", lambda part: replace(part, line=1)),
+    "a tanh for a sigmoid": (
+        "l0_c_keep",
+        lambda part: replace(part, factors=(replace(part.factors[0], scale=-part.factors[0].scale), part.factors[1])),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_faults_in_the_circuit_are_caught(compiled, lstm, x, fault):
+    label, change = FAULTS[fault]
+    assert error(with_parts(compiled, label, change), lstm, x) > 10 * TOLERANCE  # without: the test above
+
+
+def broken_cell(cell, name):
+    if name == "swapped gates":
+        order = [1, 0, 2, 3]
+        return replace(cell, input=cell.input[order], recurrent=cell.recurrent[order], bias=cell.bias[order])
+    if name == "missing bias":
+        return replace(cell, bias=None)
+    if name == "wrong sign":
+        return replace(cell, recurrent=-cell.recurrent)
+    return replace(cell, input=np.concatenate((cell.input[:, :-1], 0 * cell.input[:, -1:]), axis=1))
+
+
+@pytest.mark.parametrize("name", ["swapped gates", "missing bias", "wrong sign", "dropped last row"])
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+def test_planted_faults_in_the_compiler_are_caught(lstm, x, name, timing):
+    """A compiler that lowers another LSTM than it was given."""
+    layers = (Layer(forward=broken_cell(lstm.layers[0].forward, name)), lstm.layers[1])
+    wrong = lower(BEHAVIOURAL, signal_network(LSTM(layers=layers, name="wrong")), timing, 24.0)
+    assert error(wrong, lstm, x) > 1e-3
+
+
+def test_a_gated_leak_is_exact_however_short(x):
+    """With settled gates c' = f c + i g for any T: what is left at 40 tau is the integrator's own error."""
+    lstm = random_lstm(np.random.default_rng(6), 2, 3, scale=2.0)
+    compiled = lower(BEHAVIOURAL, signal_network(lstm), GATED_LEAK, 40.0)
+    trajectory = Integrate(rtol=1e-12, atol=1e-14).run(
+        compiled.network, schedule(compiled, x, State.zeros(lstm.sizes, ()))
+    )
+    got = decode(compiled, trajectory, compiled.layout.layers[0].c, 3)
+    np.testing.assert_allclose(got, lstm.trace(x).layers[0].c, atol=1e-9)
+
+
+@pytest.mark.parametrize("field", ["capacitance", "row_resistance", "volts_per_unit", "gap"])
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+def test_sizes_are_positive(field, value):
+    with pytest.raises(InvalidValueError, match=rf"^BEHAVIOURAL {field} must be positive, got "):
+        replace(BEHAVIOURAL, **{field: value})
+
+
+@pytest.mark.parametrize("settling", [0.0, -3.0, np.nan, np.inf])
+def test_settling_is_positive(lstm, settling):
+    with pytest.raises(InvalidValueError, match=r"^settling must be positive, got "):
+        lower(BEHAVIOURAL, signal_network(lstm), CLOCKED, settling)
+
+
+def test_an_unknown_technology_is_refused(lstm):
+    text = r"^technology must be a technology that a compiler is registered for, got str: take a preset"
+    with pytest.raises(UnsupportedError, match=text):
+        lower("BEHAVIOURAL", signal_network(lstm), CLOCKED, 20.0)
