@@ -155,13 +155,6 @@ def test_a_gated_leak_is_exact_however_short(x):
     np.testing.assert_allclose(got, lstm.trace(x).layers[0].c, atol=1e-9)
 
 
-@pytest.mark.parametrize("field", ["capacitance", "row_resistance", "volts_per_unit", "gap"])
-@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
-def test_sizes_are_positive(field, value):
-    with pytest.raises(InvalidValueError, match=rf"^BEHAVIOURAL {field} must be positive, got "):
-        replace(BEHAVIOURAL, **{field: value})
-
-
 @pytest.mark.parametrize("settling", [0.0, -3.0, np.nan, np.inf])
 def test_settling_is_positive(lstm, settling):
     with pytest.raises(InvalidValueError, match=r"^settling must be positive, got "):
