@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, lower, schedule, signal_network
 from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
 from lstm_analog.engines import Engine, Integrate, Progress
@@ -107,12 +108,16 @@ class Machine:
         """Save the machine to `path` (npz); `load_machine` reads it back."""
         save_record(self, path)
 
-    def _unit(self, layer: int, unit: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        for what, value, size in (("layer", layer, len(self.sizes)), ("unit", unit, [*self.sizes, 0][layer])):
-            if not 0 <= value < size:
-                raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=value, do="choose another"))
+    def _unit(self, layer: int, unit: int) -> Indices:
+        _check_place("layer", layer, len(self.sizes))
+        _check_place("unit", unit, self.sizes[layer])
         groups = [group for group in self.network.unknowns.groups if group.label.startswith(f"l{layer}_")]
         return np.array([self.network.unknowns[group.label][unit] for group in groups if unit < group.size])
+
+
+def _check_place(what: str, place: int, size: int) -> None:
+    if not 0 <= place < size:
+        raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
 
 
 KINDS = MappingProxyType(
