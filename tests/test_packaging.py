@@ -1,5 +1,7 @@
 """What is shipped: the wheel, put into a fresh environment and used from another directory."""
 
+import csv
+import json
 import os
 import subprocess
 import sys
@@ -84,8 +86,14 @@ def test_metadata_has_the_same_version(python: Path, tmp_path: Path) -> None:
 def test_demo_runs_from_another_directory(python: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(python.with_name("lstm-analog"), "demo", "--out", out, cwd=tmp_path)
-    netlists = [file for file in out.rglob("*airline*.cir") if file.stat().st_size]
-    reports = [file for file in out.rglob("*report*") if file.stat().st_size]
-    assert netlists
-    assert reports
     assert list(tmp_path.iterdir()) == [out]
+    for name in ("airline_4", "airline_15"):
+        files = {file.name for file in out.iterdir() if file.stat().st_size}
+        endings = ("_forecast.png", "_signals.png", "_step.png", "_report.txt", ".npz", ".cir")
+        assert files >= {name + ending for ending in endings}
+        worst = max(layer["h"]["max"] for layer in json.loads((out / f"{name}_report.json").read_text())["layers"])
+        assert worst <= 1e-5
+        rows = list(csv.DictReader((out / f"{name}_forecast.csv").open()))
+        apart = [float(row["analog_forecast"]) - float(row["digital_forecast"]) for row in rows]
+        assert len(rows) == 143
+        assert (sum(gap * gap for gap in apart) / len(apart)) ** 0.5 <= 0.01, "thousand passengers"

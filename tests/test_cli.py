@@ -1,0 +1,120 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.cli import main
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "small.safetensors"
+    la.save(la.random_lstm(np.random.default_rng(2), 2, 2), path)
+    return path
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "x.csv"
+    np.savetxt(path, np.random.default_rng(3).uniform(-1, 1, (3, 2)), delimiter=",")
+    return path
+
+
+def test_a_model_becomes_a_machine_a_netlist_and_outputs(tmp_path, model, table, capsys):
+    machine, deck, out = tmp_path / "m.npz", tmp_path / "m.cir", tmp_path / "h.csv"
+    words = ["compile", str(model), str(machine), "--settling", "24", "--spice", str(deck), "--input", str(table)]
+    assert main(words) == 0
+    assert main(["run", str(machine), str(table), str(out)]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"wrote {path}" for path in (deck, machine, out)]
+    x = np.loadtxt(table, delimiter=",")
+    digital = la.load(model)(x).h
+    np.testing.assert_allclose(np.loadtxt(out, delimiter=","), digital, rtol=0, atol=1e-7)
+    assert out.read_text().splitlines()[0] == "# h_0,h_1"
+    assert la.read_spice(deck).network.equals(la.load_machine(machine).network, rtol=0.0)
+
+
+def test_run_takes_ngspice_and_npy(tmp_path, model, capsys):
+    machine, data, out = tmp_path / "m.npz", tmp_path / "x.npy", tmp_path / "h.csv"
+    x = np.random.default_rng(3).uniform(-1, 1, (2, 2))
+    np.save(data, x)
+    assert main(["compile", str(model), str(machine)]) == 0
+    assert main(["run", str(machine), str(data), str(out), "--engine", "ngspice"]) == 0
+    np.testing.assert_allclose(np.loadtxt(out, delimiter=","), la.load(model)(x).h, rtol=0, atol=1e-5)
+
+
+def test_compare_says_whether_it_holds(tmp_path, model, capsys):
+    report = tmp_path / "report.json"
+    assert main(["compare", str(model), "--steps", "3", "--settling", "24", "--json", str(report)]) == 0
+    assert "within tolerance" in capsys.readouterr().out
+    content = json.loads(report.read_text())
+    assert content["seed"] == 0
+    assert content["lstm_digest"] == la.load(model).digest
+
+
+def test_compare_ends_with_1_where_the_machine_disagrees(model, table, capsys):
+    assert main(["compare", str(model), "--input", str(table), "--settling", "4", "--tolerance", "1e-6"]) == 1
+    assert "the settling ratio T/tau is too small" in capsys.readouterr().out
+
+
+def test_info_tells_models_from_machines_by_content(tmp_path, model, capsys):
+    machine = tmp_path / "no_ending"
+    assert main(["compile", str(model), str(machine), "--timing", "gated_leak"]) == 0
+    assert main(["info", str(model)]) == 0
+    assert main(["info", str(machine)]) == 0
+    out = capsys.readouterr().out
+    assert "model random: 2 inputs, layers of 2 units" in out
+    assert "timing gated_leak" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["info", "missing.npz"], "file 'missing.npz' must be readable"),
+        (["compare", "{model}", "--settling", "0"], "settling must be positive, got 0.0"),
+        (["compare", "{model}", "--steps", "0"], "time steps of x must be at least 1"),
+        (["compile", "{model}", "m.npz", "--spice", "a.cir"], "--spice must come with --input"),
+        (["compile", "{model}", "/no/such/folder/m.npz"], "must be writable"),
+        (["compile", "{table}", "m.npz"], "must"),
+        (["run", "{model}", "{table}", "out.csv"], "must hold a Machine"),
+        (["compare", "{model}", "--input", "{model}"], "must"),
+    ],
+)
+def test_bad_input_ends_with_2_and_one_line(tmp_path, monkeypatch, model, table, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert main([word.format(model=model, table=table) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("lstm-analog: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_table_of_words_is_refused(tmp_path, model, capsys):
+    words = tmp_path / "words.csv"
+    words.write_text("a,b\n")
+    assert main(["compare", str(model), "--input", str(words)]) == 2
+    assert "must hold a table of numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["compile", "run", "compare", "info", "demo"])
+def test_each_command_has_help_with_an_example(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert f"example: lstm-analog {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_unknown_command_ends_with_2(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["melt"])
+    assert "invalid choice" in capsys.readouterr().err
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "lstm_analog", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"lstm-analog {la.__version__}\n"
