@@ -93,7 +93,7 @@ def test_demo_runs_from_another_directory(python: Path, tmp_path: Path) -> None:
         assert files >= {name + ending for ending in endings}
         worst = max(layer["h"]["max"] for layer in json.loads((out / f"{name}_report.json").read_text())["layers"])
         assert worst <= 1e-5
-        rows = list(csv.DictReader((out / f"{name}_forecast.csv").open()))
+        rows = list(csv.DictReader((out / f"{name}_forecast.csv").read_text().splitlines()))
         apart = [float(row["analog_forecast"]) - float(row["digital_forecast"]) for row in rows]
         assert len(rows) == 143
         assert (sum(gap * gap for gap in apart) / len(apart)) ** 0.5 <= 0.01, "thousand passengers"
