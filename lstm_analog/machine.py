@@ -21,6 +21,7 @@ from lstm_analog.network.domain import Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     Conductors,
+    Crossbars,
     Factor,
     Followers,
     Junctions,
@@ -30,6 +31,7 @@ from lstm_analog.network.parts import (
     Sources,
     Storages,
     Switches,
+    Term,
     Transconductors,
 )
 from lstm_analog.network.schedule import Schedule
@@ -126,6 +128,8 @@ KINDS = MappingProxyType(
         for kind in (
             Compiled,
             Conductors,
+            Crossbars,
+            Crossbars,
             Cycle,
             Domain,
             Factor,
@@ -145,6 +149,7 @@ KINDS = MappingProxyType(
             Spot,
             Storages,
             Switches,
+            Term,
             Timing,
             Transconductors,
             Unknowns,

@@ -30,6 +30,7 @@ from lstm_analog.network.parts import (
     Sources,
     Storages,
     Switches,
+    Term,
     Transconductors,
 )
 from lstm_analog.network.shapes import Shape
@@ -238,9 +239,8 @@ def _switches(plan: _Plan, label: str, line: str, a: Indices, b: Indices, resist
 
 def _followers(label: str, inputs: Indices, nodes: Indices) -> Part:
     none, unbound = np.array(0.0), np.array(np.inf)
-    return Followers(
-        label=label, nodes=nodes, inputs=inputs, gain=np.array(1.0), offset=none, low=-unbound, high=unbound
-    )
+    terms = (Term(inputs=inputs, gain=np.array(1.0)),)
+    return Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound)
 
 
 def _pairs(plan: _Plan, label: str, line: int, out: Indices, current: float, taps: tuple[Tap, ...]) -> Part:

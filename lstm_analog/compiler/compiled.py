@@ -17,10 +17,16 @@ from lstm_analog.network.trajectory import Trajectory
 
 @dataclass(frozen=True, kw_only=True)
 class Spot:
-    """Where a signal can be read: a group of the network at the end of an interval of each step."""
+    """Where a signal can be read at the end of the `interval` of each step.
+
+    It is `gain` times the effort of `group`, less that of `against` if there is one, in units of the group's scale; `gain`
+    has one number a unit, or is empty for 1.
+    """
 
     group: str
     interval: str
+    against: str | None = None
+    gain: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +122,8 @@ def _imposed(compiled: Compiled, label: str, signal: Floats) -> Imposed:
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:
     """Return the signal at `spot` of each of `steps` steps in a `trajectory` of `compiled`, in units (..., time, n)."""
     unknowns = compiled.network.unknowns
-    return (
-        trajectory.at_ends(spot.group, compiled.cycle.ends(spot.interval, steps))
-        / (unknowns.scales()[unknowns[spot.group]])
-    )
+    ends = compiled.cycle.ends(spot.interval, steps)
+    efforts = trajectory.at_ends(spot.group, ends)
+    if spot.against is not None:
+        efforts = efforts - trajectory.at_ends(spot.against, ends)
+    return efforts * (np.array(spot.gain) if spot.gain else 1.0) / unknowns.scales()[unknowns[spot.group]]

@@ -52,13 +52,15 @@ def scatter(targets: Indices, size: int) -> Scatter:
 class Pattern:
     """A sparse matrix of fixed structure whose entries are sums of block partials.
 
-    `scatter` turns the flat partials into the entries of a CSC matrix of the given `indices`, `indptr` and `shape`.
+    `scatter` turns the flat partials into the entries of a CSC matrix of the given `indices`, `indptr` and `shape`;
+    `diagonal` tells that it is square with entries on all of its diagonal and nowhere else.
     """
 
     scatter: Scatter
     indices: Indices
     indptr: Indices
     shape: tuple[int, int]
+    diagonal: bool
 
     def fill(self, values: Floats) -> sparse.csc_array:
         """Return the matrix at flat partials `values` (batch, k): block diagonal, one block a batch entry."""
@@ -92,4 +94,8 @@ def pattern(entry_rows: Indices, entry_columns: Indices, shape: tuple[int, int])
     places = np.unique(code[kept])
     slot = np.where(kept, np.searchsorted(places, code), -1)
     indptr = np.searchsorted(places, np.arange(columns + 1) * rows)
-    return Pattern(scatter=scatter(slot, places.size), indices=places % max(rows, 1), indptr=indptr, shape=shape)
+    indices = places % max(rows, 1)
+    size = np.arange(columns + 1)
+    diagonal = rows == columns and np.array_equal(indptr, size) and np.array_equal(indices, size[:-1])
+    target = scatter(slot, places.size)
+    return Pattern(scatter=target, indices=indices, indptr=indptr, shape=shape, diagonal=diagonal)

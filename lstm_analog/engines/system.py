@@ -25,7 +25,7 @@ from lstm_analog.engines.pattern import (
 )
 from lstm_analog.errors import InvalidShapeError, SimulationError, explain
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Block, Form, High, Kind, blocks, capacity, flow, partials, rows, sets, take
+from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, flow, partials, rows, sets, take
 from lstm_analog.network.parts import Part
 
 _NEWTON_STEPS = 50
@@ -73,13 +73,15 @@ def factors(matrix: sparse.csc_array) -> SuperLU:
 class Stage:
     """Algebraic unknowns solved together: `nodes` (k,).
 
-    `pattern` places d(own flows)/d(own efforts); `inverse` is that matrix inverted once where it is constant.
+    `pattern` places d(own flows)/d(own efforts); `inverse` is its inverse where it is constant. Where the flows are
+    `affine` in the own efforts, one step of Newton's method is exact.
     """
 
     nodes: Indices
     share: Share
     partials: Partials
     pattern: Pattern
+    affine: bool
     inverse: sparse.csc_array | None
 
     def solve(self, effort: Floats) -> None:
@@ -91,13 +93,21 @@ class Stage:
             effort[:, self.nodes] -= (self.inverse @ self.share.flows(effort).T).T
             return
         for _ in range(_NEWTON_STEPS):
-            matrix = self.pattern.fill(self.partials(effort))
-            step = factors(matrix).solve(self.share.flows(effort).ravel()).reshape(len(effort), -1)
+            step = self._step(effort)
             effort[:, self.nodes] -= step
-            if np.abs(step).max() <= _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort[:, self.nodes]).max())):
+            if self.affine or np.abs(step).max() <= _NEWTON_TOLERANCE * max(
+                1.0, float(np.abs(effort[:, self.nodes]).max())
+            ):
                 return
         got, do = f"a last step of {np.abs(step).max():.3g}", "check the parts around these nodes"
         raise SimulationError(explain("Newton's method at the junctions", must="converge", got=got, do=do))
+
+    def _step(self, effort: Floats) -> Floats:
+        flows, values = self.share.flows(effort), self.partials(effort)
+        if self.pattern.diagonal:
+            return flows / self.pattern.scatter(values)
+        step: Floats = factors(self.pattern.fill(values)).solve(flows.ravel()).reshape(flows.shape)
+        return step
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -205,7 +215,7 @@ def _fed_blocks(part: Part, high: High, fed: Indices) -> list[Block]:
             rows=np.where(np.isin(block.rows, taking), block.rows, -1),
             columns=block.columns,
             form=block.form,
-            constant=block.constant,
+            order=block.order,
         )
         for block in blocks(part, high)
     ]
@@ -244,11 +254,13 @@ def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
     kinds = network.kinds()
     couplings = [block for part in share.parts for block in _fed_blocks(part, high, _fed_rows(network, kinds, part))]
     partial_values, own = _partials(share.parts, high), _pattern(couplings, place, place)
+    orders = {block.order for block in couplings if _touches(block, place)}
     inverse = None
-    if all(block.constant for block in couplings if _touches(block, place)):
+    if orders == {Order.CONSTANT}:
         matrix = own.fill(partial_values(np.zeros((1, network.unknowns.size))))
         inverse = _solve(matrix, sparse.csc_array(sparse.eye_array(nodes.size)))
-    return Stage(nodes=nodes, share=share, partials=partial_values, pattern=own, inverse=inverse)
+    affine = Order.NONLINEAR not in orders
+    return Stage(nodes=nodes, share=share, partials=partial_values, pattern=own, affine=affine, inverse=inverse)
 
 
 def _touches(block: Block, place: Indices) -> bool:

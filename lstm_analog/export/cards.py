@@ -26,6 +26,7 @@ from lstm_analog.network.parts import (
     Sources,
     Storages,
     Switches,
+    Term,
     Transconductors,
 )
 from lstm_analog.network.shapes import Shape
@@ -109,10 +110,14 @@ def _(part: Transconductors) -> Cards:
 @cards.register
 def _(part: Followers) -> Cards:
     zero = np.zeros_like(part.nodes)
-    if not part.offset.any() and np.isinf(part.low).all() and np.isinf(part.high).all():
-        return _plain("e", (part.nodes, zero, part.inputs, zero), gain=part.gain)
-    values = {"gain": part.gain, "offset": part.offset, "low": part.low, "high": part.high}
-    return _device("follower", (part.inputs, part.nodes), ALWAYS, values)
+    linear = not part.offset.any() and np.isinf(part.low).all() and np.isinf(part.high).all()
+    if linear and len(part.terms) == 1:
+        return _plain("e", (part.nodes, zero, part.terms[0].inputs, zero), gain=part.terms[0].gain)
+    values = {"offset": part.offset, "low": part.low, "high": part.high}
+    values |= {f"gain{k}": term.gain for k, term in enumerate(part.terms)}
+    count = str(len(part.terms))
+    pins = (part.nodes, *(term.inputs for term in part.terms))
+    return _device(f"follower_{count}", pins, ALWAYS, values, terms=count)
 
 
 @cards.register
@@ -180,13 +185,11 @@ def _transconductors(label: str, read: Cards) -> Part:
 def _followers(label: str, read: Cards) -> Part:
     none, unbound = np.array(0.0), np.array(np.inf)
     if read.letter == "e":
-        nodes, inputs = read.pins[0], read.pins[2]
-        offset, low, high = none, -unbound, unbound
-    else:
-        inputs, nodes = read.pins
-        offset, low, high = (read.values[name] for name in ("offset", "low", "high"))
-    gain = read.values["gain"]
-    return Followers(label=label, nodes=nodes, inputs=inputs, gain=gain, offset=offset, low=low, high=high)
+        term = Term(inputs=read.pins[2], gain=read.values["gain"])
+        return Followers(label=label, nodes=read.pins[0], terms=(term,), offset=none, low=-unbound, high=unbound)
+    terms = tuple(Term(inputs=pin, gain=read.values[f"gain{k}"]) for k, pin in enumerate(read.pins[1:]))
+    offset, low, high = (read.values[name] for name in ("offset", "low", "high"))
+    return Followers(label=label, nodes=read.pins[0], terms=terms, offset=offset, low=low, high=high)
 
 
 def _switches(label: str, read: Cards) -> Part:

@@ -55,9 +55,11 @@ def _switch(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
     return "a b clk", ("s1 a b clk 0 contact", model)
 
 
-def _follower(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
-    value = "min(max({offset}+{gain}*v(in),{low}),{high})"
-    return "in out", (_expression("1", "out 0", dialect.voltage, value),)
+def _follower(read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    terms = range(int(read.options["terms"]))
+    total = "+".join(["{offset}", *(f"{{gain{k}}}*v(in{k})" for k in terms)])
+    pins = " ".join(["out", *(f"in{k}" for k in terms)])
+    return pins, (_expression("1", "out 0", dialect.voltage, f"min(max({total},{{low}}),{{high}})"),)
 
 
 def _opamp(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from lstm_analog.network.laws import capacity
 from lstm_analog.network.parts import (
     DATUM,
     Conductors,
+    Crossbars,
     Followers,
     Junctions,
     OpAmps,
@@ -94,7 +95,7 @@ def _(part: Sources | Junctions | Storages) -> Wires:
 
 @wires.register
 def _(part: Followers) -> Wires:
-    return [("gain", part.inputs, part.nodes, part.gain)]
+    return [("gain", term.inputs, part.nodes, term.gain) for term in part.terms]
 
 
 @wires.register
@@ -111,6 +112,21 @@ def _(part: Switches) -> Wires:
 def _(part: Transconductors) -> Wires:
     tails = np.tile(part.inputs, part.rows.size)
     return [("transconductance", tails, np.repeat(part.rows, part.inputs.size), part.transconductance.ravel())]
+
+
+@wires.register
+def _(part: Crossbars) -> Wires:
+    tails = np.tile(part.inputs, part.plus.size)
+    result = []
+    for node, conductance, load in (
+        (part.plus, part.positive, part.plus_load),
+        (part.minus, part.negative, part.minus_load),
+    ):
+        there = conductance.ravel() > 0
+        heads = np.repeat(node, part.inputs.size)
+        result.append(("conductance", tails[there], heads[there], conductance.ravel()[there]))
+        result.append(("conductance", node[load > 0], np.zeros_like(node[load > 0]), load[load > 0]))
+    return result
 
 
 @wires.register

@@ -82,9 +82,13 @@ def count(bank: object) -> int:
 
 
 def take_elements(bank: Bank, elements: Indices) -> Bank:
-    """Return `bank` with only the given `elements`, in their order."""
-    parts = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
-    return replace(bank, **parts)  # type: ignore[type-var]
+    """Return `bank` with only the given `elements`, in their order, its tiers and terms included."""
+    taken = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
+    for entry in _fields(bank):
+        value = getattr(bank, entry.name)
+        if isinstance(value, tuple):
+            taken[entry.name] = tuple(take_elements(item, elements) for item in value)
+    return replace(bank, **taken)  # type: ignore[type-var]
 
 
 def put(record: object, name: str, value: object) -> None:

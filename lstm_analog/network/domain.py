@@ -38,5 +38,15 @@ ELECTRICAL = Domain(
     capacitance_unit="F",
 )
 
-DOMAINS = MappingProxyType({domain.name: domain for domain in (ELECTRICAL,)})
+HYDRAULIC = Domain(
+    name="hydraulic",
+    effort="pressure",
+    effort_unit="Pa",
+    flow="volume flow",
+    flow_unit="m3/s",
+    conductance_unit="m3/(s Pa)",
+    capacitance_unit="m3/Pa",
+)
+
+DOMAINS = MappingProxyType({domain.name: domain for domain in (ELECTRICAL, HYDRAULIC)})
 """Every domain by its name."""

@@ -6,10 +6,8 @@ A bank says what is there; `laws.py` says what it does. Node arrays have shape (
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
-from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import count, limit_array, node_array, positive_array, put, settle, value_array
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.shapes import Shape
@@ -60,20 +58,38 @@ class Storages:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Followers:
-    """Buffers that load nothing: e = clip(offset + gain e_input, low, high); infinite bounds never bind."""
+class Term:
+    """One input of followers, (m,), and its gain."""
 
-    label: str
-    nodes: Indices = node_array()
     inputs: Indices = node_array()
     gain: Floats = value_array()
+
+    def __post_init__(self) -> None:
+        """Check the arrays."""
+        settle(self, "term")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Followers:
+    """Buffers that load nothing: e = clip(offset + sum of gain e_input over the `terms`, low, high).
+
+    A voltage follower; a force-balance relay, totalizing where it has several terms. Infinite bounds never bind.
+    """
+
+    label: str
+    terms: tuple[Term, ...]
+    nodes: Indices = node_array()
     offset: Floats = value_array()
     low: Floats = limit_array()
     high: Floats = limit_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
+        """Check the label, the arrays and that every term has an input for each follower."""
         _settle(self)
+        sizes = [count(term) for term in self.terms]
+        if set(sizes) != {count(self)}:
+            must, do = f"be terms of {count(self)} inputs, at least one", "give every term one input a follower"
+            raise InvalidShapeError(explain(f"{self.label}.terms", must=must, got=sizes, do=do))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,6 +141,39 @@ class Transconductors:
         put(self, "rows", indices(self.rows, f"{self.label}.rows"))
         shape, what = (self.rows.size, self.inputs.size), f"{self.label}.transconductance"
         put(self, "transconductance", floats_of_shape(self.transconductance, what, shape))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Crossbars:
+    """Dense banks of conductances from shared `inputs` (n,) to pairs of manifolds `plus`, `minus` (m,), and their loads.
+
+    The flow into plus_j is sum_i positive_ji (e_i - e_plus_j) - plus_load_j e_plus_j, likewise minus: the manifold settles
+    at the mean of the inputs weighted by conductance (Millman 1940). Drivers are to be sources or followers.
+    `positive`, `negative` (..., m, n) >= 0 and `plus_load`, `minus_load` (..., m) >= 0 in the conductance unit.
+    """
+
+    label: str
+    inputs: Indices
+    plus: Indices
+    minus: Indices
+    positive: Floats
+    negative: Floats
+    plus_load: Floats
+    minus_load: Floats
+
+    def __post_init__(self) -> None:
+        """Check the label, the nodes, the shapes and that no conductance is below zero."""
+        check_label(self.label)
+        for name in ("inputs", "plus", "minus"):
+            put(self, name, indices(getattr(self, name), f"{self.label}.{name}"))
+        size = (self.plus.size, self.inputs.size)
+        shapes = {"positive": size, "negative": size, "plus_load": size[:1], "minus_load": size[:1]}
+        for name, shape in shapes.items():
+            array = floats_of_shape(getattr(self, name), f"{self.label}.{name}", shape)
+            if (array < 0).any():
+                do = "put a negative weight on the other manifold"
+                raise InvalidValueError(explain(f"{self.label}.{name}", must="be >= 0", got=float(array.min()), do=do))
+            put(self, name, array)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -219,46 +268,19 @@ class OpAmps:
         _settle(self)
 
 
-Part = Sources | Junctions | Storages | Followers | Conductors | Switches | Transconductors | Pairs | Ports | OpAmps
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpAmpData:
-    """An op-amp as its data sheet gives it: A0 (V/V), Hz, V/s, symmetric rail (V), ohm, offset (V)."""
-
-    gain: float
-    gain_bandwidth: float
-    slew: float
-    rail: float
-    output_resistance: float
-    offset: float
-
-
-def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: Indices, state: Indices) -> OpAmps:
-    """Return the bank `label` of `OpAmps` with the figures of `data` at the nodes `plus`, `minus`, `out`, `state`.
-
-    R_x = 1/G = 1 Gohm and the clamp at twice the rail, as in `reference/opamp_cell.cir`.
-    """
-    conductance = 1e-9
-    transconductance = data.gain * conductance
-    capacitance = transconductance / (2.0 * np.pi * data.gain_bandwidth)
-    limit = data.slew * capacitance
-    return OpAmps(
-        label=label,
-        plus=plus,
-        minus=minus,
-        out=out,
-        state=state,
-        transconductance=np.array(transconductance),
-        current_limit=np.array(limit),
-        conductance=np.array(conductance),
-        capacitance=np.array(capacitance),
-        offset=np.array(data.offset),
-        swing=np.array(data.rail),
-        clamp=np.array(2.0 * data.rail),
-        clamp_conductance=np.array(10.0 * limit / data.rail),
-        output_conductance=np.array(1.0 / data.output_resistance),
-    )
+Part = (
+    Sources
+    | Junctions
+    | Storages
+    | Followers
+    | Conductors
+    | Switches
+    | Transconductors
+    | Crossbars
+    | Pairs
+    | Ports
+    | OpAmps
+)
 
 
 def _settle(part: Part) -> None:

@@ -12,6 +12,10 @@ import numpy as np
 from lstm_analog.arrays import Floats
 
 
+_EXPONENT = 200.0
+"""Beyond this exponent an exponential conductance is taken as constant: no trim has a range of e^400."""
+
+
 class Shape(Enum):
     """A curve s(u) of a dimensionless control u."""
 
@@ -20,6 +24,7 @@ class Shape(Enum):
     TANH = "tanh"
     SOFTPLUS = "softplus"
     SOFTPLUS_RATIO = "softplus_ratio"
+    EXP = "exp"
 
 
 def curve(shape: Shape, control: Floats) -> Floats:
@@ -61,6 +66,14 @@ def _tanh_slope(control: Floats) -> Floats:
     return 1.0 - value * value
 
 
+def _exp(control: Floats) -> Floats:
+    return np.exp(np.clip(control, -_EXPONENT, _EXPONENT))
+
+
+def _exp_slope(control: Floats) -> Floats:
+    return np.where(np.abs(control) < _EXPONENT, _exp(control), 0.0)
+
+
 def _softplus_ratio_slope(control: Floats) -> Floats:
     return 1.0 - softplus_ratio(control) * sigmoid(-control)
 
@@ -71,6 +84,7 @@ _CURVES: dict[Shape, Callable[[Floats], Floats]] = {
     Shape.TANH: np.tanh,
     Shape.SOFTPLUS: softplus,
     Shape.SOFTPLUS_RATIO: softplus_ratio,
+    Shape.EXP: _exp,
 }
 _SLOPES: dict[Shape, Callable[[Floats], Floats]] = {
     Shape.LINEAR: np.ones_like,
@@ -78,4 +92,5 @@ _SLOPES: dict[Shape, Callable[[Floats], Floats]] = {
     Shape.TANH: _tanh_slope,
     Shape.SOFTPLUS: sigmoid,
     Shape.SOFTPLUS_RATIO: _softplus_ratio_slope,
+    Shape.EXP: _exp_slope,
 }

@@ -21,17 +21,26 @@ class Form(Enum):
     DIAGONAL = "diagonal"
 
 
+class Order(Enum):
+    """How the flows of a block depend on its columns.
+
+    CONSTANT: linearly, with partials that never change. AFFINE: linearly, with partials that depend on the columns of the
+    part's nonlinear blocks only. NONLINEAR: in any way.
+    """
+
+    CONSTANT = "constant"
+    AFFINE = "affine"
+    NONLINEAR = "nonlinear"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
-    """Who acts on whom: flows into `rows` (m,) depend on the efforts of `columns`, (n,) if dense else (m,).
-
-    `constant` tells that the partial derivatives do not depend on any effort.
-    """
+    """Who acts on whom, in what `order`: flows into `rows` (m,) depend on `columns`, (n,) if dense else (m,)."""
 
     rows: Indices
     columns: Indices
     form: Form
-    constant: bool
+    order: Order
 
 
 class Kind(Enum):
@@ -99,9 +108,9 @@ def is_on(line: int, high: High) -> bool:
     return line == ALWAYS or high[line]
 
 
-def diagonal(row: Indices, column: Indices, *, constant: bool = False) -> Block:
-    """Return the block that couples the k-th `column` to the k-th `row`, with `constant` partials or not."""
-    return Block(rows=row, columns=column, form=Form.DIAGONAL, constant=constant)
+def diagonal(row: Indices, column: Indices, order: Order = Order.NONLINEAR) -> Block:
+    """Return the block that couples the k-th `column` to the k-th `row` in `order`."""
+    return Block(rows=row, columns=column, form=Form.DIAGONAL, order=order)
 
 
 def nothing(*shape: int) -> Indices:

@@ -7,6 +7,7 @@ from lstm_analog.network.laws.base import (
     Block,
     High,
     Kind,
+    Order,
     blocks,
     capacity,
     diagonal,
@@ -74,7 +75,8 @@ def _(part: Ports, effort: Floats, high: High) -> Floats:
 def _(part: Ports, high: High) -> tuple[Block, ...]:
     if not is_on(part.line, high):
         return ()
-    return tuple(diagonal(row, column) for row in (part.a, part.b) for column in (part.a, part.b, part.p, part.n))
+    orders = ((part.a, Order.AFFINE), (part.b, Order.AFFINE), (part.p, Order.NONLINEAR), (part.n, Order.NONLINEAR))
+    return tuple(diagonal(row, column, order) for row in (part.a, part.b) for column, order in orders)
 
 
 @partials.register
@@ -124,7 +126,7 @@ def _(part: OpAmps, high: High) -> tuple[Block, ...]:
         diagonal(part.state, part.minus),
         diagonal(part.state, part.state),
         diagonal(part.out, part.state),
-        diagonal(part.out, part.out, constant=True),
+        diagonal(part.out, part.out, Order.CONSTANT),
     )
 
 

@@ -7,6 +7,7 @@ from lstm_analog.network.laws.base import (
     Block,
     High,
     Kind,
+    Order,
     blocks,
     capacity,
     diagonal,
@@ -74,21 +75,29 @@ def _(part: Followers) -> Indices:
 
 @flow.register
 def _(part: Followers, effort: Floats, high: High) -> Floats:
-    value = np.clip(part.offset + part.gain * effort[..., part.inputs], part.low, part.high)
+    value = np.clip(_unclipped(part, effort), part.low, part.high)
     return (value - effort[..., part.nodes])[..., None, :]
 
 
 @blocks.register
 def _(part: Followers, high: High) -> tuple[Block, ...]:
     unclipped = bool(np.isinf(part.low).all() and np.isinf(part.high).all())
+    order = Order.CONSTANT if unclipped else Order.NONLINEAR
     return (
-        diagonal(part.nodes, part.nodes, constant=True),
-        diagonal(part.nodes, part.inputs, constant=unclipped),
+        diagonal(part.nodes, part.nodes, Order.CONSTANT),
+        *(diagonal(part.nodes, term.inputs, order) for term in part.terms),
     )
 
 
 @partials.register
 def _(part: Followers, effort: Floats, high: High) -> tuple[Floats, ...]:
-    free = part.offset + part.gain * effort[..., part.inputs]
+    free = _unclipped(part, effort)
     inside = (free >= part.low) & (free <= part.high)
-    return -np.ones(part.nodes.size), np.where(inside, part.gain, 0.0)
+    return -np.ones(part.nodes.size), *(np.where(inside, term.gain, 0.0) for term in part.terms)
+
+
+def _unclipped(part: Followers, effort: Floats) -> Floats:
+    total = part.offset
+    for term in part.terms:
+        total = total + term.gain * effort[..., term.inputs]
+    return total

@@ -9,6 +9,7 @@ from lstm_analog.network.bank import take_elements
 from lstm_analog.network.laws.base import capacity, nothing, sets, take
 from lstm_analog.network.parts import (
     Conductors,
+    Crossbars,
     Followers,
     Junctions,
     OpAmps,
@@ -23,20 +24,20 @@ from lstm_analog.network.parts import (
 
 
 @sets.register
-def _(part: Conductors | Switches | Transconductors | Pairs | Ports) -> None:
+def _(part: Conductors | Switches | Transconductors | Crossbars | Pairs | Ports) -> None:
     return None
 
 
 @capacity.register
 def _(
-    part: Sources | Junctions | Followers | Conductors | Switches | Transconductors | Pairs | Ports,
+    part: Sources | Junctions | Followers | Conductors | Switches | Transconductors | Crossbars | Pairs | Ports,
 ) -> tuple[Indices, Floats]:
     return nothing(0), np.empty(0)
 
 
 @take.register
 def _(
-    part: Sources | Junctions | Storages | Followers | Conductors | Switches | Ports | OpAmps, elements: Indices
+    part: Sources | Junctions | Storages | Followers | Conductors | Switches | Pairs | Ports | OpAmps, elements: Indices
 ) -> Part:
     return take_elements(part, elements)
 
@@ -47,6 +48,13 @@ def _(part: Transconductors, elements: Indices) -> Part:
 
 
 @take.register
-def _(part: Pairs, elements: Indices) -> Part:
-    share = tuple(take_elements(factor, elements) for factor in part.factors)
-    return replace(part, factors=share, out=part.out[elements], current=part.current[..., elements])
+def _(part: Crossbars, elements: Indices) -> Part:
+    return replace(
+        part,
+        plus=part.plus[elements],
+        minus=part.minus[elements],
+        positive=part.positive[..., elements, :],
+        negative=part.negative[..., elements, :],
+        plus_load=part.plus_load[..., elements],
+        minus_load=part.minus_load[..., elements],
+    )
