@@ -109,7 +109,11 @@ class Hydraulic:
         sizes |= {f"fluid {entry.name}": getattr(self.fluid, entry.name) for entry in fields(self.fluid)}
         sizes |= {f"tank line {entry.name}": getattr(self.tank_line, entry.name) for entry in fields(self.tank_line)}
         for name, value in sizes.items():
-            if isinstance(value, float | int) and name != "fluid temperature" and not (np.isfinite(value) and value > 0):
+            if (
+                isinstance(value, float | int)
+                and name != "fluid temperature"
+                and not (np.isfinite(value) and value > 0)
+            ):
                 do = "give SI units above zero"
                 raise InvalidValueError(explain(f"{self.name} {name}", must="be positive", got=value, do=do))
 

@@ -48,7 +48,7 @@ class _Control:
     scale: Floats
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Draft:
     """The network as it grows: groups get their unknowns in the order in which they are asked for."""
 
@@ -60,14 +60,12 @@ class _Draft:
     starts: dict[str, int] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     controls: dict[str, _Control] = field(default_factory=dict)
-    size: int = 1
 
     def nodes(self, label: str, size: int) -> Indices:
         """Return the unknowns of the group `label`, which is made with `size` of them if new."""
         if label not in self.groups:
+            self.starts[label] = 1 + sum(group.size for group in self.groups.values())
             self.groups[label] = Group(label=label, size=size, scale=self.technology.pressure_unit)
-            self.starts[label] = self.size
-            self.size += size
         return np.arange(self.starts[label], self.starts[label] + size)
 
     def chamber(self, label: str, size: int) -> Indices:
@@ -137,7 +135,7 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
     """Return `signals` as plumbing of `technology`, clocked by `timing`, phases of `settling` time constants."""
     tau, unit = technology.time_constant, technology.pressure_unit
     clock = cycle(timing, stages=len(signals.stages), time_constant=tau, settling=settling, gap=technology.gap)
-    draft = _Draft(technology=technology, timing=timing, lines=clock.lines, leak_time=settling * tau)
+    draft = _Draft(technology=technology, timing=timing, lines=clock.lines, leak_time=clock.reset.duration)
     draft.sources(signals.inputs.label, np.zeros(signals.inputs.size))
     draft.sources(HIGH, np.array([unit]))
     draft.sources(LOW, np.array([-unit]))

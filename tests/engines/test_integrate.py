@@ -16,6 +16,7 @@ from lstm_analog.network.parts import (
     Sources,
     Storages,
     Switches,
+    Term,
 )
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
@@ -143,7 +144,7 @@ def test_a_network_without_states_and_without_sources(circuit, rc, driven):
     divider = circuit(
         {"drive": 1, "buffer": 1, "join": 1},
         Sources(label="drive", nodes=[1], effort=0.0),
-        Followers(label="f", nodes=[2], inputs=[1], gain=2.0, offset=0.0, low=-1.0, high=3.0),
+        Followers(label="f", nodes=[2], terms=(Term(inputs=[1], gain=2.0),), offset=0.0, low=-1.0, high=3.0),
         Conductors(label="r", a=[2, 3], b=[3, 0], conductance=[1.0, 3.0]),
         Junctions(label="j", nodes=[3]),
     )

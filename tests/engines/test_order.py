@@ -1,11 +1,11 @@
 import numpy as np
 
 from lstm_analog.engines.order import generations
-from lstm_analog.network.laws import Block, Form
+from lstm_analog.network.laws import Block, Form, Order
 
 
 def acts(columns, rows, form=Form.DIAGONAL):
-    return Block(rows=np.array(rows), columns=np.array(columns), form=form, constant=True)
+    return Block(rows=np.array(rows), columns=np.array(columns), form=form, order=Order.CONSTANT)
 
 
 def order(blocks, members, size=10):

@@ -7,7 +7,8 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK, lower, signal_network
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.engines.system import system
 from lstm_analog.model import random_lstm
-from lstm_analog.network.parts import Conductors, Junctions, OpAmpData, Sources, Storages, opamps
+from lstm_analog.network.data_sheets import OpAmpData, opamps
+from lstm_analog.network.parts import Conductors, Junctions, Sources, Storages
 
 
 def differences(equations, effort):

@@ -7,6 +7,7 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.export import NGSPICE, USUAL, write_spice
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
+from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
@@ -15,14 +16,13 @@ from lstm_analog.network.parts import (
     Factor,
     Followers,
     Junctions,
-    OpAmpData,
     Pairs,
     Ports,
     Sources,
     Storages,
     Switches,
+    Term,
     Transconductors,
-    opamps,
 )
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
@@ -84,8 +84,7 @@ def everything():
             Followers(
                 label="clipped",
                 nodes=node["buffer"][:1],
-                inputs=node["drive"][:1],
-                gain=-2.0,
+                terms=(Term(inputs=node["drive"][:1], gain=-2.0),),
                 offset=0.3,
                 low=-np.inf,
                 high=0.4,
@@ -93,8 +92,7 @@ def everything():
             Followers(
                 label="plain",
                 nodes=node["buffer"][1:],
-                inputs=node["row"][:1],
-                gain=1.0,
+                terms=(Term(inputs=node["row"][:1], gain=1.0),),
                 offset=0.0,
                 low=-np.inf,
                 high=np.inf,

@@ -5,6 +5,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError
 from lstm_analog.export import graphs
+from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
@@ -14,14 +15,13 @@ from lstm_analog.network.parts import (
     Factor,
     Followers,
     Junctions,
-    OpAmpData,
     Pairs,
     Ports,
     Sources,
     Storages,
     Switches,
+    Term,
     Transconductors,
-    opamps,
 )
 from lstm_analog.network.shapes import Shape
 
@@ -46,7 +46,12 @@ def network() -> Network:
         Storages(label="cap", nodes=[STORE], capacitance=one(1e-9)),
         Junctions(label="node", nodes=[JUNCTION]),
         Followers(
-            label="buffer", nodes=[FOLLOWER], inputs=[STORE], gain=one(2.0), offset=one(0), low=one(-1), high=one(1)
+            label="buffer",
+            nodes=[FOLLOWER],
+            terms=(Term(inputs=[STORE], gain=one(2.0)),),
+            offset=one(0),
+            low=one(-1),
+            high=one(1),
         ),
         Conductors(label="load", a=[SOURCE, JUNCTION], b=[STORE, DATUM], conductance=[1e-3, 2e-3]),
         Switches(label="gate", line=0, a=[JUNCTION], b=[STORE], closed=one(1e-2), opened=one(1e-12)),

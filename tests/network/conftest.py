@@ -8,6 +8,7 @@ from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
+    Crossbars,
     Factor,
     Followers,
     Junctions,
@@ -18,6 +19,7 @@ from lstm_analog.network.parts import (
     Sources,
     Storages,
     Switches,
+    Term,
     Transconductors,
 )
 from lstm_analog.network.shapes import Shape
@@ -69,9 +71,17 @@ class Sampler:
         return Transconductors(label="weights", inputs=inputs[:2], rows=rows, transconductance=matrix)
 
     def followers(self):
-        nodes, inputs = self.nodes(2)
-        values = {"gain": self.value(), "offset": self.value()}
-        return Followers(label="followers", nodes=nodes, inputs=inputs, low=-0.4, high=[0.3, 2.0, np.inf], **values)
+        nodes, first, second = self.nodes(3)
+        terms = (Term(inputs=first, gain=self.value()), Term(inputs=second, gain=self.value()))
+        values = {"terms": terms, "offset": self.value()}
+        return Followers(label="followers", nodes=nodes, low=-0.4, high=[0.3, 2.0, np.inf], **values)
+
+    def crossbars(self):
+        inputs, plus, minus = self.nodes(3)
+        positive, negative = self.rng.uniform(0, 1, (2, *self.lead, 3, 2))
+        values = {"plus_load": self.positive(), "minus_load": self.positive()}
+        ends = {"inputs": inputs[:2], "plus": plus, "minus": minus}
+        return Crossbars(label="crossbars", positive=positive, negative=negative, **ends, **values)
 
     def opamps(self):
         plus, minus, out, state = self.nodes(4)
@@ -102,6 +112,7 @@ class Sampler:
             self.conductors(),
             self.switches(),
             self.transconductors(),
+            self.crossbars(),
             self.opamps(),
             *(self.pairs(stack, line=0) for stack in stacks),
             *(self.ports(shape, line=0) for shape in Shape),

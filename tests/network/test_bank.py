@@ -3,7 +3,7 @@ import pytest
 
 from lstm_analog.errors import InvalidShapeError, InvalidValueError
 from lstm_analog.network.bank import Role, count, element_fields, same_arrays, take_elements
-from lstm_analog.network.parts import Conductors, Followers
+from lstm_analog.network.parts import Conductors, Followers, Term
 
 
 def wires(**changes):
@@ -50,10 +50,10 @@ def test_refusals(changes, kind, text):
 
 
 def test_limits_may_be_infinite_and_not_nan():
-    values = {"gain": 1.0, "offset": 0.0, "low": -np.inf}
-    assert np.isinf(Followers(label="f", nodes=[1], inputs=[2], high=np.inf, **values).high).all()
+    values = {"terms": (Term(inputs=[2], gain=1.0),), "offset": 0.0, "low": -np.inf}
+    assert np.isinf(Followers(label="f", nodes=[1], high=np.inf, **values).high).all()
     with pytest.raises(InvalidValueError, match=r"^f\.high must be numbers, got NaN: use infinity for no bound$"):
-        Followers(label="f", nodes=[1], inputs=[2], high=np.nan, **values)
+        Followers(label="f", nodes=[1], high=np.nan, **values)
 
 
 def test_take_keeps_leading_axes():

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from lstm_analog.errors import InvalidValueError
-from lstm_analog.network.domain import DOMAINS, ELECTRICAL
+from lstm_analog.network.domain import DOMAINS, ELECTRICAL, HYDRAULIC
 
 
 def test_domains_go_by_their_names():
-    assert DOMAINS == {"electrical": ELECTRICAL}
+    assert DOMAINS == {"electrical": ELECTRICAL, "hydraulic": HYDRAULIC}
 
 
 @pytest.mark.parametrize("name", ["Electrical", "a\n.control", ""])

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import InvalidShapeError, InvalidValueError
-from lstm_analog.network.parts import OpAmpData, Pairs, Transconductors, opamps
+from lstm_analog.network.data_sheets import OpAmpData, opamps
+from lstm_analog.network.parts import Pairs, Transconductors
 from lstm_analog.network.shapes import Shape
 
 

@@ -20,6 +20,7 @@ REFERENCES = {
     Shape.TANH: lambda u: ((2 * u).exp() - 1) / ((2 * u).exp() + 1),
     Shape.SOFTPLUS: lambda u: (1 + u.exp()).ln(),
     Shape.SOFTPLUS_RATIO: lambda u: (1 + (-u).exp()) * (1 + u.exp()).ln(),
+    Shape.EXP: lambda u: max(min(u, Decimal(200)), Decimal(-200)).exp(),
 }
 SLOPES = {
     Shape.LINEAR: lambda _: Decimal(1),
@@ -27,6 +28,7 @@ SLOPES = {
     Shape.TANH: lambda u: 4 / (u.exp() + (-u).exp()) ** 2,
     Shape.SOFTPLUS: lambda u: 1 / (1 + (-u).exp()),
     Shape.SOFTPLUS_RATIO: lambda u: 1 - (-u).exp() * (1 + u.exp()).ln(),
+    Shape.EXP: lambda u: u.exp() if abs(u) < 200 else Decimal(0),
 }
 
 

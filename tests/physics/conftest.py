@@ -5,19 +5,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     Conductors,
     Factor,
     Junctions,
-    OpAmpData,
     Pairs,
     Ports,
     Sources,
     Storages,
     Switches,
-    opamps,
 )
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape

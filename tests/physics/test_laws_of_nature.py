@@ -10,7 +10,16 @@ from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import Conductors, Followers, Junctions, Sources, Storages, Switches, Transconductors
+from lstm_analog.network.parts import (
+    Conductors,
+    Followers,
+    Junctions,
+    Sources,
+    Storages,
+    Switches,
+    Term,
+    Transconductors,
+)
 from lstm_analog.network.schedule import Imposed, Schedule
 
 ENGINE = Integrate(rtol=1e-11, atol=1e-13)
@@ -28,7 +37,7 @@ def linear_network():
             Transconductors(label="g", inputs=[1, 2, 7], rows=[3, 4], transconductance=[[1, -2, 0.5], [0.3, 1, -0.7]]),
             Conductors(label="r", a=[3, 4, 3, 5, 6], b=[0, 0, 6, 6, 0], conductance=[1.0, 2.0, 0.5, 1.0, 0.1]),
             Junctions(label="j", nodes=[6]),
-            Followers(label="f", nodes=[7], inputs=[5], gain=0.8, offset=0.0, **unbound),
+            Followers(label="f", nodes=[7], terms=(Term(inputs=[5], gain=0.8),), offset=0.0, **unbound),
             Storages(label="c", nodes=[3, 4, 5], capacitance=[1.0, 0.7, 2.0]),
         ),
         lines=(),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import UnsupportedPartError
-from lstm_analog.network.laws import Form, Kind, blocks, capacity, flow, is_on, partials, rows, sets, take
+from lstm_analog.network.laws import Form, Kind, Order, blocks, capacity, flow, is_on, partials, rows, sets, take
 from lstm_analog.network.parts import ALWAYS
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
@@ -100,7 +100,7 @@ def test_constant_blocks_are_constant(sampler, size, high):
     for part in sampler(3).all():
         couplings = blocks(part, high)
         for block, a, b in zip(couplings, partials(part, one, high), partials(part, other, high), strict=True):
-            if block.constant:
+            if block.order is Order.CONSTANT:
                 np.testing.assert_array_equal(a, b)
             moving += not np.array_equal(a, b)
     assert moving or not high[0]

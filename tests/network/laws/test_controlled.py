@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.laws import blocks, flow, partials
-from lstm_analog.network.parts import Factor, OpAmpData, Pairs, Ports, opamps
+from lstm_analog.network.parts import Factor, Pairs, Ports
 from lstm_analog.network.shapes import Shape
 
 EFFORT = np.array([0.0, 0.3, -0.7, 1.1, 0.4])

@@ -1,7 +1,7 @@
 import numpy as np
 
-from lstm_analog.network.laws import Kind, blocks, capacity, flow, rows, sets
-from lstm_analog.network.parts import Followers, Junctions, Sources, Storages
+from lstm_analog.network.laws import Kind, Order, blocks, capacity, flow, rows, sets
+from lstm_analog.network.parts import Followers, Junctions, Sources, Storages, Term
 
 
 def test_each_setter_says_what_it_sets(sampler):
@@ -30,9 +30,11 @@ def test_storages_have_their_capacity():
 
 
 def test_followers_clip_and_say_whether_they_can():
-    values = {"gain": 2.0, "offset": 0.5}
-    part = Followers(label="f", nodes=[2, 3], inputs=[1, 1], low=-np.inf, high=[1.0, np.inf], **values)
+    offset = {"offset": 0.5}
+    part = Followers(
+        label="f", nodes=[2, 3], terms=(Term(inputs=[1, 1], gain=2.0),), low=-np.inf, high=[1.0, np.inf], **offset
+    )
     np.testing.assert_allclose(flow(part, np.array([0.0, 1.0, 0.0, 0.25]), ()), [[1.0, 2.25]])
-    free = Followers(label="f", nodes=[2], inputs=[1], low=-np.inf, high=np.inf, **values)
-    assert [block.constant for block in blocks(part, ())] == [True, False]
-    assert [block.constant for block in blocks(free, ())] == [True, True]
+    free = Followers(label="f", nodes=[2], terms=(Term(inputs=[1], gain=2.0),), low=-np.inf, high=np.inf, **offset)
+    assert [block.order for block in blocks(part, ())] == [Order.CONSTANT, Order.NONLINEAR]
+    assert [block.order for block in blocks(free, ())] == [Order.CONSTANT, Order.CONSTANT]
