@@ -17,6 +17,7 @@ from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueEr
 from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, write_spice
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
+from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
@@ -93,9 +94,11 @@ class Machine:
     ) -> None:
         """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
-        `dialect` names the simulator, `accuracy` its tolerances. Raises `InvalidShapeError` for more than one sequence.
+        `dialect` names the simulator, `accuracy` its tolerances. Plumbing is written as its electrical analogue, whose
+        units the deck states. Raises `InvalidShapeError` for more than one sequence.
         """
-        write_spice(path, self.network, self.schedule(x, state), dialect, accuracy)
+        circuit = as_circuit(self.network, self.schedule(x, state))
+        write_spice(path, circuit.network, circuit.schedule, dialect, accuracy)
 
     def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
         """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.

@@ -327,7 +327,7 @@ def _leak(draft: _Draft, memory: Memory, number: int) -> None:
         current=np.array(rate * draft.technology.pressure_unit),
         factors=(*(_factor(draft, factor) for factor in memory.add), filling),
     )
-    draft.parts += [drain, fill]
+    draft.parts.extend((drain, fill))
     draft.tank(f"{label}_store", store, draft.technology.tank)
     _reset(draft, label, store)
 

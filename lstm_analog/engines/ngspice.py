@@ -11,8 +11,9 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import NGSPICE, USUAL, Accuracy, write_spice
+from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
@@ -54,9 +55,9 @@ class Ngspice:
         SimulationError
             If it fails, stops early or takes too long; the message carries its own words.
         """
-        runs = []
-        for number, entry in enumerate(_sequences(schedule)):
-            runs.append(self._sequence(network, entry))
+        circuit, runs = as_circuit(network, schedule), []
+        for number, entry in enumerate(_sequences(circuit.schedule)):
+            runs.append(self._sequence(circuit.network, entry))
             if progress is not None:
                 progress(number + 1, int(np.prod(schedule.lead)))
         time = runs[0][0] if len(runs) == 1 else np.unique(np.concatenate([times for times, _ in runs]))
@@ -65,7 +66,7 @@ class Ngspice:
             network=network,
             schedule=schedule,
             time=time,
-            efforts=efforts.reshape(*schedule.lead, time.size, -1),
+            efforts=circuit.effort * efforts.reshape(*schedule.lead, time.size, -1),
             engine=repr(self),
         )
 
@@ -76,7 +77,11 @@ class Ngspice:
             words = self._call(deck, raw)
             if not raw.exists():
                 raise SimulationError(explain("ngspice", must="simulate the deck", got=words, do="read its message"))
-            time, voltages = read_raw(raw, network.unknowns.names()[1:])
+            try:
+                time, voltages = read_raw(raw, network.unknowns.names()[1:])
+            except FileFormatError as error:
+                do = "read its message"
+                raise SimulationError(explain("ngspice", must="leave its results", got=words, do=do)) from error
         if not time.size or time[-1] < schedule.ends[-1] * (1.0 - 1e-6):
             do = "loosen the tolerances"
             raise SimulationError(explain("ngspice", must=f"reach {schedule.ends[-1]:.6g} s", got=words, do=do))

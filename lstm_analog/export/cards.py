@@ -13,9 +13,11 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.export.crossbars import crossbar_columns, crossbars_of
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
+    Crossbars,
     Factor,
     Followers,
     Junctions,
@@ -249,6 +251,17 @@ def _opamps(label: str, read: Cards) -> Part:
     )
 
 
+@cards.register
+def _(part: Crossbars) -> Cards:
+    pins, values, options = crossbar_columns(part)
+    return Cards(letter="r", pins=pins, line=ALWAYS, device="", values=values, options=options)
+
+
+def read_crossbars(label: str, read: Cards) -> Part:
+    """Return the crossbar bank `label` of the resistor cards `read`."""
+    return crossbars_of(label, read.pins, read.values["r"], read.options)
+
+
 BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
     {
         "Sources": _sources,
@@ -256,6 +269,7 @@ BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
         "Storages": _storages,
         "Conductors": _conductors,
         "Transconductors": _transconductors,
+        "Crossbars": read_crossbars,
         "Followers": _followers,
         "Switches": _switches,
         "Pairs": _pairs,

@@ -54,6 +54,7 @@ def curve_text(shape: Shape, node: str) -> str:
         Shape.SIGMOID: f"0.5+0.5*tanh(0.5*{u})",
         Shape.TANH: f"tanh({u})",
         Shape.SOFTPLUS: softplus,
+        Shape.EXP: f"exp(min(max({u},-200),200))",
         Shape.SOFTPLUS_RATIO: f"({u}<-15)?(1+0.5*exp({u})):((1+exp(-{u}))*{softplus})",
     }
     return texts[shape]

@@ -1,0 +1,63 @@
+"""Crossbars as resistor cards, one a tube or resistor, and back."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.network.parts import DATUM, Crossbars
+
+
+def crossbar_columns(part: Crossbars) -> tuple[tuple[Indices, Indices], Mapping[str, Floats], Mapping[str, str]]:
+    """Return pins, values and options of the cards of `part`: conductances above zero, weights row by row, then loads."""
+    sides = ((part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load))
+    first, second, conductances = [], [], []
+    for manifold, weights, load in sides:
+        row, column = np.nonzero(weights)
+        loaded = np.flatnonzero(load)
+        first += [part.inputs[column], manifold[loaded]]
+        second += [manifold[row], np.full(loaded.size, DATUM)]
+        conductances += [weights[row, column], load[loaded]]
+    options = {name: ",".join(map(str, getattr(part, name))) for name in ("inputs", "plus", "minus")}
+    pins = np.concatenate(first), np.concatenate(second)
+    return pins, {"r": 1.0 / np.concatenate(conductances)}, options
+
+
+def crossbars_of(label: str, pins: tuple[Indices, ...], resistance: Floats, options: Mapping[str, str]) -> Crossbars:
+    """Return the bank `label` of cards with `pins` and `resistance`, its nodes listed in `options`.
+
+    Raises `FileFormatError` if a card leads from no input to no manifold.
+    """
+    inputs, plus, minus = (np.array(options[name].split(","), dtype=np.int64) for name in ("inputs", "plus", "minus"))
+    sides = {}
+    placed = np.zeros(resistance.size, dtype=bool)
+    for name, manifold in (("plus", plus), ("minus", minus)):
+        weights, load = np.zeros((manifold.size, inputs.size)), np.zeros(manifold.size)
+        tube = np.isin(pins[1], manifold) & np.isin(pins[0], inputs)
+        dummy = np.isin(pins[0], manifold) & (pins[1] == DATUM)
+        weights[_place(manifold, pins[1][tube]), _place(inputs, pins[0][tube])] = 1.0 / resistance[tube]
+        load[_place(manifold, pins[0][dummy])] = 1.0 / resistance[dummy]
+        sides[name] = (weights, load)
+        placed |= tube | dummy
+    if not placed.all():
+        do = "restore the card"
+        must, got = "lead from an input to a manifold, or from one to the datum", f"{(~placed).sum()} others"
+        raise FileFormatError(explain(f"cards of part {label}", must=must, got=got, do=do))
+    (positive, plus_load), (negative, minus_load) = sides["plus"], sides["minus"]
+    return Crossbars(
+        label=label,
+        inputs=inputs,
+        plus=plus,
+        minus=minus,
+        positive=positive,
+        negative=negative,
+        plus_load=plus_load,
+        minus_load=minus_load,
+    )
+
+
+def _place(among: Indices, nodes: Indices) -> Indices:
+    """Return the place of each of `nodes` in the unordered `among`."""
+    order = np.argsort(among)
+    return order[np.searchsorted(among, nodes, sorter=order)]

@@ -1,0 +1,144 @@
+"""The same network in electrical units: one volt stands for a given effort, one ampere for a given flow.
+
+Every equation keeps its form when efforts are divided by E and flows by Q: conductances and capacities become G E/Q and
+C E/Q, controls per effort k E. Time stays as it is. So SPICE runs plumbing, at numbers it was built for.
+"""
+
+from dataclasses import dataclass, replace
+from functools import singledispatch
+
+import numpy as np
+
+from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Network, Unknowns
+from lstm_analog.network.laws import capacity
+from lstm_analog.network.parts import (
+    Conductors,
+    Crossbars,
+    Factor,
+    Followers,
+    Junctions,
+    Pairs,
+    Part,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+)
+from lstm_analog.network.schedule import Schedule
+
+
+def electrical_analogue(network: Network, *, effort: float, flow: float) -> Network:
+    """Return `network` with `effort` (its effort unit) as one volt and `flow` (its flow unit) as one ampere.
+
+    Raises
+    ------
+    InvalidValueError
+        If `effort` or `flow` is not above zero.
+    UnsupportedPartError
+        If a part has no analogue.
+    """
+    for what, value in (("effort", effort), ("flow", flow)):
+        if not (np.isfinite(value) and value > 0):
+            raise InvalidValueError(explain(what, must="be positive", got=value, do="give what one unit stands for"))
+    groups = tuple(replace(group, scale=group.scale / effort) for group in network.unknowns.groups)
+    old = network.domain
+    units = f"1 V is {effort:.6g} {old.effort_unit}, 1 A is {flow:.6g} {old.flow_unit}"
+    return replace(
+        network,
+        domain=ELECTRICAL,
+        unknowns=Unknowns(groups=groups),
+        parts=tuple(scaled(part, effort, flow) for part in network.parts),
+        provenance=(*network.provenance, ("analogy", f"of a {old.name} network: {units}")),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Circuit:
+    """An electrical `network` with its `schedule`; one volt stands for `effort` of the network it came from."""
+
+    network: Network
+    schedule: Schedule
+    effort: float
+
+
+def as_circuit(network: Network, schedule: Schedule) -> Circuit:
+    """Return `network` under `schedule` as SPICE takes it: an electrical one as it is, another in its natural units."""
+    if network.domain == ELECTRICAL:
+        return Circuit(network=network, schedule=schedule, effort=1.0)
+    effort, flow = natural_units(network)
+    imposed = tuple(replace(entry, efforts=entry.efforts / effort) for entry in schedule.imposed)
+    return Circuit(
+        network=electrical_analogue(network, effort=effort, flow=flow),
+        schedule=replace(schedule, imposed=imposed),
+        effort=effort,
+    )
+
+
+def natural_units(network: Network) -> tuple[float, float]:
+    """Return the effort that is one unit of signal in `network` and the flow that makes its largest storage 1 F."""
+    effort = max(group.scale for group in network.unknowns.groups)
+    capacities = [float(amount.max()) for part in network.parts if (amount := capacity(part)[1]).size]
+    return effort, effort * max(capacities, default=1.0)
+
+
+@singledispatch
+def scaled(part: Part, effort: float, flow: float) -> Part:
+    """Return `part` with efforts in units of `effort` and flows in units of `flow`."""
+    name, do = type(part).__name__, "register it in network/analogy.py"
+    raise UnsupportedPartError(explain(f"part {name}", must="have an electrical analogue", got="none", do=do))
+
+
+@scaled.register
+def _(part: Junctions, effort: float, flow: float) -> Part:
+    return part
+
+
+@scaled.register
+def _(part: Sources, effort: float, flow: float) -> Part:
+    return replace(part, effort=part.effort / effort)
+
+
+@scaled.register
+def _(part: Storages, effort: float, flow: float) -> Part:
+    return replace(part, capacitance=part.capacitance * (effort / flow))
+
+
+@scaled.register
+def _(part: Followers, effort: float, flow: float) -> Part:
+    return replace(part, offset=part.offset / effort, low=part.low / effort, high=part.high / effort)
+
+
+@scaled.register
+def _(part: Conductors, effort: float, flow: float) -> Part:
+    return replace(part, conductance=part.conductance * (effort / flow))
+
+
+@scaled.register
+def _(part: Switches, effort: float, flow: float) -> Part:
+    unit = effort / flow
+    return replace(part, closed=part.closed * unit, opened=part.opened * unit)
+
+
+@scaled.register
+def _(part: Crossbars, effort: float, flow: float) -> Part:
+    unit = effort / flow
+    names = ("positive", "negative", "plus_load", "minus_load")
+    conductances = {name: getattr(part, name) * unit for name in names}
+    return replace(part, **conductances)
+
+
+@scaled.register
+def _(part: Pairs, effort: float, flow: float) -> Part:
+    factors = tuple(_factor(factor, effort) for factor in part.factors)
+    return replace(part, current=part.current / flow, factors=factors)
+
+
+def _factor(factor: Factor, effort: float) -> Factor:
+    return replace(factor, scale=factor.scale * effort)
+
+
+@scaled.register
+def _(part: Ports, effort: float, flow: float) -> Part:
+    return replace(part, conductance=part.conductance * (effort / flow), scale=part.scale * effort)
