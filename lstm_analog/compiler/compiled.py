@@ -19,8 +19,8 @@ from lstm_analog.network.trajectory import Trajectory
 class Spot:
     """Where a signal can be read at the end of the `interval` of each step.
 
-    It is `gain` times the effort of `group`, less that of `against` if there is one, in units of the group's scale; `gain`
-    has one number a unit, or is empty for 1.
+    It is `gain` times the effort of `group`, less that of `against` if there is one, in units of the group's scale;
+    `gain` has one number a unit, or is empty for 1.
     """
 
     group: str

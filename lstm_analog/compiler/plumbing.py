@@ -6,128 +6,24 @@ settle at bottom + sigmoid(z) (top - bottom); with twice the gain between the un
 tied to a pressure makes a product. Pilot chambers draw no flow, so every bridge feeds a relay.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Layout, layout, lower, reset_label
-from lstm_analog.compiler.hydraulic import Detail, Hydraulic
+from lstm_analog.compiler.draft import HIGH, LOW, Control, Draft
+from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.signals import Memory, Quantity, Reading, SignalNetwork, Stage, Sum, Tap
 from lstm_analog.compiler.timing import COPY, GATED_LEAK, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    Crossbars,
-    Factor,
-    Followers,
-    Junctions,
-    Pairs,
-    Part,
-    Ports,
-    Sources,
-    Storages,
-    Switches,
-    Term,
-)
+from lstm_analog.network.graph import Network, Unknowns
+from lstm_analog.network.parts import DATUM, Crossbars, Factor, Pairs, Ports
 from lstm_analog.network.shapes import Shape
 
-HIGH, LOW = "rail_hi", "rail_lo"
-"""The rails at plus and minus one pressure unit."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Control:
-    """What a valve is opened by: the signal is `scale` (p - n), arrays (m,), scale per Pa."""
-
-    p: Indices
-    n: Indices
-    scale: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Draft:
-    """The network as it grows: groups get their unknowns in the order in which they are asked for."""
-
-    technology: Hydraulic
-    timing: Timing
-    lines: tuple[str, ...]
-    leak_time: float
-    groups: dict[str, Group] = field(default_factory=dict)
-    starts: dict[str, int] = field(default_factory=dict)
-    parts: list[Part] = field(default_factory=list)
-    controls: dict[str, _Control] = field(default_factory=dict)
-
-    def nodes(self, label: str, size: int) -> Indices:
-        """Return the unknowns of the group `label`, which is made with `size` of them if new."""
-        if label not in self.groups:
-            self.starts[label] = 1 + sum(group.size for group in self.groups.values())
-            self.groups[label] = Group(label=label, size=size, scale=self.technology.pressure_unit)
-        return np.arange(self.starts[label], self.starts[label] + size)
-
-    def chamber(self, label: str, size: int) -> Indices:
-        """Return the nodes of a small volume: a junction in ideal detail, else a storage."""
-        nodes = self.nodes(label, size)
-        if self.technology.detail is Detail.IDEAL:
-            self.parts.append(Junctions(label=f"{label}_node", nodes=nodes))
-        else:
-            self.tank(f"{label}_pilot", nodes, self.technology.pilot)
-        return nodes
-
-    def tank(self, label: str, nodes: Indices, capacitance: float) -> None:
-        """Add storages."""
-        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.array(capacitance)))
-
-    def relay(self, label: str, *inputs: Indices) -> Indices:
-        """Add followers of the sum of `inputs` and return their nodes."""
-        nodes, unbound = self.nodes(label, inputs[0].size), np.array(np.inf)
-        terms = tuple(Term(inputs=pin, gain=np.array(1.0)) for pin in inputs)
-        relay = Followers(
-            label=f"{label}_relay", nodes=nodes, terms=terms, offset=np.array(0.0), low=-unbound, high=unbound
-        )
-        self.parts.append(relay)
-        return nodes
-
-    def sources(self, label: str, effort: Floats) -> Indices:
-        """Add sources at `effort` (m,) and return their nodes."""
-        nodes = self.nodes(label, effort.size)
-        self.parts.append(Sources(label=label, nodes=nodes, effort=effort))
-        return nodes
-
-    def solenoid(self, label: str, line: str, a: Indices, b: Indices) -> None:
-        """Add solenoid valves with their tank lines from `a` to `b`."""
-        opened = self.technology.tank_line.conductance(self.technology.fluid)
-        leak = opened * self.technology.seat_leak
-        valve = Switches(
-            label=label, line=self.lines.index(line), a=a, b=b, closed=np.array(opened), opened=np.array(leak)
-        )
-        self.parts.append(valve)
-
-    def bridge(self, label: str, control: _Control, gain: float, top: Indices, bottom: Indices) -> Indices:
-        """Add two opposed ports and return the nodes between them: bottom + sigmoid(gain z) (top - bottom)."""
-        middle = self.chamber(label, control.p.size)
-        for name, sign, a, b in (("top", 1.0, top, middle), ("bot", -1.0, middle, bottom)):
-            port = Ports(
-                label=f"{label}_{name}",
-                line=ALWAYS,
-                shape=Shape.EXP,
-                a=a,
-                b=b,
-                p=control.p,
-                n=control.n,
-                conductance=np.array(self.technology.port_conductance),
-                scale=0.5 * sign * gain * control.scale,
-                offset=np.array(0.0),
-            )
-            self.parts.append(port)
-        return middle
-
-    def rail(self, label: str, size: int) -> Indices:
-        """Return the node of a rail, `size` times."""
-        return np.repeat(self.nodes(label, 1), size)
+_ROUNDING = 1e-12
+"""Share of a manifold's conductance below which a dummy capillary would be no more than rounding."""
 
 
 @lower.register
@@ -135,7 +31,7 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
     """Return `signals` as plumbing of `technology`, clocked by `timing`, phases of `settling` time constants."""
     tau, unit = technology.time_constant, technology.pressure_unit
     clock = cycle(timing, stages=len(signals.stages), time_constant=tau, settling=settling, gap=technology.gap)
-    draft = _Draft(technology=technology, timing=timing, lines=clock.lines, leak_time=clock.reset.duration)
+    draft = Draft(technology=technology, timing=timing, lines=clock.lines, leak_time=clock.reset.duration)
     draft.sources(signals.inputs.label, np.zeros(signals.inputs.size))
     draft.sources(HIGH, np.array([unit]))
     draft.sources(LOW, np.array([-unit]))
@@ -209,7 +105,7 @@ def _fresh(label: str) -> str:
     return f"{label}_fresh"
 
 
-def _stage(draft: _Draft, number: int, stage: Stage) -> None:
+def _stage(draft: Draft, number: int, stage: Stage) -> None:
     _rows(draft, stage.sum)
     for memory in stage.memories:
         gated = draft.timing is GATED_LEAK and memory.keep is not None
@@ -219,7 +115,7 @@ def _stage(draft: _Draft, number: int, stage: Stage) -> None:
             _clocked(draft, memory, number)
 
 
-def _driver(draft: _Draft, reading: Reading) -> Indices:
+def _driver(draft: Draft, reading: Reading) -> Indices:
     """Return the nodes that feed a signal to others: a source, or the relay of a tank."""
     signal = reading.signal
     if signal.quantity is Quantity.INPUT:
@@ -227,8 +123,8 @@ def _driver(draft: _Draft, reading: Reading) -> Indices:
     return draft.nodes(_held(signal.label) if reading.held else _fresh(signal.label), signal.size)
 
 
-def _rows(draft: _Draft, total: Sum) -> None:
-    unit, least = draft.technology.unit_conductance, draft.technology.least_total
+def _rows(draft: Draft, total: Sum) -> None:
+    unit = draft.technology.unit_conductance
     weights, gains = _weights(total), totals(total, draft.technology.least_total)
     rails = [] if total.bias is None else [draft.nodes(HIGH, 1)]
     inputs = np.concatenate([*(_driver(draft, reading) for reading in total.drivers), *rails])
@@ -241,32 +137,38 @@ def _rows(draft: _Draft, total: Sum) -> None:
         minus=np.concatenate(sides[1]),
         positive=positive,
         negative=negative,
-        plus_load=np.maximum(unit * gains - positive.sum(axis=1), 0.0),
-        minus_load=np.maximum(unit * gains - negative.sum(axis=1), 0.0),
+        plus_load=_rest(unit * gains, positive),
+        minus_load=_rest(unit * gains, negative),
     )
     draft.parts.append(bank)
     scales = np.split(gains / draft.technology.pressure_unit, np.cumsum([target.size for target in total.targets])[:-1])
     for target, p, n, scale in zip(total.targets, *sides, scales, strict=True):
-        draft.controls[target.label] = _Control(p=p, n=n, scale=scale)
+        draft.controls[target.label] = Control(p=p, n=n, scale=scale)
 
 
-def _control(draft: _Draft, reading: Reading) -> _Control:
+def _rest(total: Floats, weights: Floats) -> Floats:
+    """Return what the dummy capillaries add to `weights` (m, n) up to `total` (m,); none where only rounding is left."""
+    rest: Floats = total - weights.sum(axis=1)
+    return np.where(rest > _ROUNDING * total, rest, 0.0)
+
+
+def _control(draft: Draft, reading: Reading) -> Control:
     signal = reading.signal
     if signal.label in draft.controls:
         return draft.controls[signal.label]
     nodes = draft.nodes(_tank(draft, reading), signal.size)
     scale = np.full(signal.size, 1.0 / draft.technology.pressure_unit)
-    return _Control(p=nodes, n=np.full_like(nodes, DATUM), scale=scale)
+    return Control(p=nodes, n=np.full_like(nodes, DATUM), scale=scale)
 
 
-def _tank(draft: _Draft, reading: Reading) -> str:
+def _tank(draft: Draft, reading: Reading) -> str:
     """Return the group of the tank that holds a memory: the master while it is fresh, else the slave."""
     label = reading.signal.label
     single = reading.signal.quantity is Quantity.CELL and draft.timing is GATED_LEAK
     return label if reading.held or single else f"{label}_new"
 
 
-def _product(draft: _Draft, label: str, gate: Tap, value: Tap) -> Indices:
+def _product(draft: Draft, label: str, gate: Tap, value: Tap) -> Indices:
     """Add sigmoid(gate) times a value and return its nodes, which no flow may be drawn from."""
     if gate.shape is not Shape.SIGMOID or value.shape not in (Shape.TANH, Shape.LINEAR):
         got, do = f"{gate.shape.value} x {value.shape.value}", "use an electrical technology"
@@ -281,7 +183,7 @@ def _product(draft: _Draft, label: str, gate: Tap, value: Tap) -> Indices:
     return draft.bridge(label, control, 1.0, top, np.full(size, DATUM))
 
 
-def _clocked(draft: _Draft, memory: Memory, number: int) -> None:
+def _clocked(draft: Draft, memory: Memory, number: int) -> None:
     """Master and slave tanks: products add in a totalizing relay; `compute` fills the master, `copy` the slave."""
     label, size = memory.target.label, memory.target.size
     slave = draft.nodes(label, size)
@@ -298,7 +200,7 @@ def _clocked(draft: _Draft, memory: Memory, number: int) -> None:
     _reset(draft, label, slave)
 
 
-def _leak(draft: _Draft, memory: Memory, number: int) -> None:
+def _leak(draft: Draft, memory: Memory, number: int) -> None:
     """Gated leak: `C dp/dt = -C a p + q`, a drain valve and a flow-control valve, open for the time T (section 5)."""
     label, tap = memory.target.label, memory.keep
     if tap is None or tap.shape is not Shape.SIGMOID:
@@ -332,11 +234,11 @@ def _leak(draft: _Draft, memory: Memory, number: int) -> None:
     _reset(draft, label, store)
 
 
-def _factor(draft: _Draft, tap: Tap) -> Factor:
+def _factor(draft: Draft, tap: Tap) -> Factor:
     control = _control(draft, tap.reading)
     return Factor(shape=tap.shape, p=control.p, n=control.n, scale=control.scale, offset=np.array(0.0))
 
 
-def _reset(draft: _Draft, label: str, tank: Indices) -> None:
+def _reset(draft: Draft, label: str, tank: Indices) -> None:
     start = draft.sources(reset_label(label), np.zeros(tank.size))
     draft.solenoid(f"{label}_reset", RESET, start, tank)

@@ -10,7 +10,7 @@ from lstm_analog.network.parts import DATUM, Crossbars
 
 
 def crossbar_columns(part: Crossbars) -> tuple[tuple[Indices, Indices], Mapping[str, Floats], Mapping[str, str]]:
-    """Return pins, values and options of the cards of `part`: conductances above zero, weights row by row, then loads."""
+    """Return pins, values and options of the cards of `part`: conductances above zero, weights by row, then loads."""
     sides = ((part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load))
     first, second, conductances = [], [], []
     for manifold, weights, load in sides:

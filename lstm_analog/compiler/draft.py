@@ -1,0 +1,106 @@
+"""Plumbing as it grows: groups get their unknowns in the order in which they are asked for, parts as they are added."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.hydraulic import Detail, Hydraulic
+from lstm_analog.compiler.timing import Timing
+from lstm_analog.network.graph import Group
+from lstm_analog.network.parts import ALWAYS, Followers, Junctions, Part, Ports, Sources, Storages, Switches, Term
+from lstm_analog.network.shapes import Shape
+
+HIGH, LOW = "rail_hi", "rail_lo"
+"""The rails at plus and minus one pressure unit."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Control:
+    """What a valve is opened by: the signal is `scale` (p - n), arrays (m,), scale per Pa."""
+
+    p: Indices
+    n: Indices
+    scale: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """The network as it grows: groups get their unknowns in the order in which they are asked for."""
+
+    technology: Hydraulic
+    timing: Timing
+    lines: tuple[str, ...]
+    leak_time: float
+    groups: dict[str, Group] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    controls: dict[str, Control] = field(default_factory=dict)
+
+    def nodes(self, label: str, size: int) -> Indices:
+        """Return the unknowns of the group `label`, which is made with `size` of them if new."""
+        if label not in self.groups:
+            self.starts[label] = 1 + sum(group.size for group in self.groups.values())
+            self.groups[label] = Group(label=label, size=size, scale=self.technology.pressure_unit)
+        return np.arange(self.starts[label], self.starts[label] + size)
+
+    def chamber(self, label: str, size: int) -> Indices:
+        """Return the nodes of a small volume: a junction in ideal detail, else a storage."""
+        nodes = self.nodes(label, size)
+        if self.technology.detail is Detail.IDEAL:
+            self.parts.append(Junctions(label=f"{label}_node", nodes=nodes))
+        else:
+            self.tank(f"{label}_pilot", nodes, self.technology.pilot)
+        return nodes
+
+    def tank(self, label: str, nodes: Indices, capacitance: float) -> None:
+        """Add storages."""
+        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.array(capacitance)))
+
+    def relay(self, label: str, *inputs: Indices) -> Indices:
+        """Add followers of the sum of `inputs` and return their nodes."""
+        nodes, unbound = self.nodes(label, inputs[0].size), np.array(np.inf)
+        terms = tuple(Term(inputs=pin, gain=np.array(1.0)) for pin in inputs)
+        relay = Followers(
+            label=f"{label}_relay", nodes=nodes, terms=terms, offset=np.array(0.0), low=-unbound, high=unbound
+        )
+        self.parts.append(relay)
+        return nodes
+
+    def sources(self, label: str, effort: Floats) -> Indices:
+        """Add sources at `effort` (m,) and return their nodes."""
+        nodes = self.nodes(label, effort.size)
+        self.parts.append(Sources(label=label, nodes=nodes, effort=effort))
+        return nodes
+
+    def solenoid(self, label: str, line: str, a: Indices, b: Indices) -> None:
+        """Add solenoid valves with their tank lines from `a` to `b`."""
+        opened = self.technology.tank_line.conductance(self.technology.fluid)
+        leak = opened * self.technology.seat_leak
+        valve = Switches(
+            label=label, line=self.lines.index(line), a=a, b=b, closed=np.array(opened), opened=np.array(leak)
+        )
+        self.parts.append(valve)
+
+    def bridge(self, label: str, control: Control, gain: float, top: Indices, bottom: Indices) -> Indices:
+        """Add two opposed ports and return the nodes between them: bottom + sigmoid(gain z) (top - bottom)."""
+        middle = self.chamber(label, control.p.size)
+        for name, sign, a, b in (("top", 1.0, top, middle), ("bot", -1.0, middle, bottom)):
+            port = Ports(
+                label=f"{label}_{name}",
+                line=ALWAYS,
+                shape=Shape.EXP,
+                a=a,
+                b=b,
+                p=control.p,
+                n=control.n,
+                conductance=np.array(self.technology.port_conductance),
+                scale=0.5 * sign * gain * control.scale,
+                offset=np.array(0.0),
+            )
+            self.parts.append(port)
+        return middle
+
+    def rail(self, label: str, size: int) -> Indices:
+        """Return the node of a rail, `size` times."""
+        return np.repeat(self.nodes(label, 1), size)
