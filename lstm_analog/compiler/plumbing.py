@@ -147,7 +147,7 @@ def _rows(draft: Draft, total: Sum) -> None:
 
 
 def _rest(total: Floats, weights: Floats) -> Floats:
-    """Return what the dummy capillaries add to `weights` (m, n) up to `total` (m,); none where only rounding is left."""
+    """Return what the dummy capillaries add to `weights` (m, n) up to `total` (m,); none where it is rounding."""
     rest: Floats = total - weights.sum(axis=1)
     return np.where(rest > _ROUNDING * total, rest, 0.0)
 
