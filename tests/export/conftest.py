@@ -13,6 +13,7 @@ from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
+    Crossbars,
     Factor,
     Followers,
     Junctions,
@@ -39,7 +40,17 @@ def everything():
     """Every kind of part, every shape, gated and not, each with values that differ and values that are shared."""
     shapes = tuple(Shape)
     size = len(shapes)
-    groups = {"drive": 2, "curve": size, "port": size, "buffer": 2, "row": 2, "out": 1, "state": 1, "cap": 1}
+    groups = {
+        "drive": 2,
+        "curve": size,
+        "port": size,
+        "buffer": 2,
+        "manifold": 2,
+        "row": 2,
+        "out": 1,
+        "state": 1,
+        "cap": 1,
+    }
     unknowns = Unknowns(groups=tuple(Group(label=label, size=n, scale=1.0) for label, n in groups.items()))
     node = {label: unknowns[label] for label in groups}
 
@@ -79,7 +90,17 @@ def everything():
             *ports,
             Pairs(label="stack", line=1, factors=stack, out=node["cap"], current=-0.3),
             Conductors(label="load", a=loads, b=np.zeros_like(loads), conductance=np.linspace(0.5, 1.5, loads.size)),
-            Junctions(label="joins", nodes=np.concatenate((node["curve"], node["out"]))),
+            Junctions(label="joins", nodes=np.concatenate((node["curve"], node["out"], node["manifold"]))),
+            Crossbars(
+                label="bars",
+                inputs=node["drive"],
+                plus=node["manifold"][:1],
+                minus=node["manifold"][1:],
+                positive=[[0.5, 0.0]],
+                negative=[[0.0, 1 / 3]],
+                plus_load=[0.1],
+                minus_load=[0.0],
+            ),
             Storages(label="caps", nodes=np.concatenate((node["port"], node["row"], node["cap"])), capacitance=0.02),
             Followers(
                 label="clipped",
