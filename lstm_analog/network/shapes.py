@@ -11,7 +11,6 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 
-
 _EXPONENT = 200.0
 """Beyond this exponent an exponential conductance is taken as constant: no trim has a range of e^400."""
 

@@ -24,8 +24,8 @@ class Form(Enum):
 class Order(Enum):
     """How the flows of a block depend on its columns.
 
-    CONSTANT: linearly, with partials that never change. AFFINE: linearly, with partials that depend on the columns of the
-    part's nonlinear blocks only. NONLINEAR: in any way.
+    CONSTANT: linearly, with partials that never change. AFFINE: linearly, with partials that depend on the columns of
+    the part's nonlinear blocks only. NONLINEAR: in any way.
     """
 
     CONSTANT = "constant"
