@@ -11,10 +11,14 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, lower, schedule, signal_network
+from lstm_analog.compiler.electrical import Behavioural
+from lstm_analog.compiler.fluids import Constant, Fluid, GlycerolWater, Vogel, Walther
+from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
+from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
-from lstm_analog.engines import Engine, Integrate, Progress
+from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
-from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, write_spice
+from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, model_name, write_modelica, write_spice
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
 from lstm_analog.network.analogy import as_circuit
@@ -38,6 +42,8 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 from lstm_analog.records import load_record, save_record
+from lstm_analog.study.bill import Bill, bill_of_materials
+from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.run import Run
 
 if TYPE_CHECKING:
@@ -48,10 +54,12 @@ if TYPE_CHECKING:
 class Machine:
     """An LSTM as a physical machine: run it, look at its network, write it out.
 
-    `sizes` are the units of each layer, bottom first, `input_size` the inputs a step.
+    `compiled` is what was made of it in `technology`; `sizes` are the units of each layer, bottom first, `input_size`
+    the inputs a step.
     """
 
     compiled: Compiled
+    technology: object
     sizes: tuple[int, ...]
     input_size: int
 
@@ -100,6 +108,14 @@ class Machine:
         circuit = as_circuit(self.network, self.schedule(x, state))
         write_spice(path, circuit.network, circuit.schedule, dialect, accuracy)
 
+    def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
+        """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
+
+        The model is named after the file. Raises `InvalidShapeError` for more than one sequence.
+        """
+        fed = self.schedule(x, state)
+        write_modelica(path, self.network, fed, name=model_name(path), start=start_efforts(self.network, fed))
+
     def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
         """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.
 
@@ -108,6 +124,20 @@ class Machine:
         if layer is None and unit is None:
             return graph(self.network)
         return graph(self.network, around=self._unit(0 if layer is None else layer, 0 if unit is None else unit))
+
+    def check(self, run: Run | None = None) -> DesignCheck:
+        """Return whether the plumbing would work, at the pressures of `run` or else at the design pressures.
+
+        Raises `UnsupportedError` unless the technology is hydraulic, `InvalidValueError` for a run of another machine.
+        """
+        return design_check(self.compiled, self.technology, run)
+
+    def bill_of_materials(self, run: Run | None = None) -> Bill:
+        """Return what the plumbing is made of and what it takes to run it, as in `run` or else at the design pressures.
+
+        Raises `UnsupportedError` unless the technology is hydraulic, `InvalidValueError` for a run of another machine.
+        """
+        return bill_of_materials(self.compiled, self.technology, run)
 
     def save(self, path: str | Path) -> None:
         """Save the machine to `path` (npz); `load_machine` reads it back."""
@@ -129,33 +159,44 @@ KINDS = MappingProxyType(
     {
         kind.__name__: kind
         for kind in (
+            Behavioural,
             Compiled,
             Conductors,
-            Crossbars,
+            Constant,
             Crossbars,
             Cycle,
+            Detail,
             Domain,
             Factor,
+            Fluid,
             Followers,
+            GlycerolWater,
             Group,
+            Hardware,
+            Hydraulic,
             Interval,
             Junctions,
             LayerLayout,
             Layout,
+            Line,
             Machine,
             Network,
             OpAmps,
+            OpenTube,
             Pairs,
             Ports,
             Shape,
             Sources,
             Spot,
+            SpringPiston,
             Storages,
             Switches,
             Term,
             Timing,
             Transconductors,
             Unknowns,
+            Vogel,
+            Walther,
         )
     }
 )
@@ -188,7 +229,8 @@ def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settlin
     compiled = lower(technology, signal_network(lstm), timing, settling)
     origin = (("model", lstm.name), ("digest", lstm.digest), *compiled.network.provenance)
     network = replace(compiled.network, provenance=origin)
-    return Machine(compiled=replace(compiled, network=network), sizes=lstm.sizes, input_size=lstm.input_size)
+    compiled = replace(compiled, network=network)
+    return Machine(compiled=compiled, technology=technology, sizes=lstm.sizes, input_size=lstm.input_size)
 
 
 def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:

@@ -1,15 +1,53 @@
 """Hydraulic technologies: signals become pressures above a datum, p = p_ref + p_unit x.
 
-Sizes and their derivations: `reference/hydraulic.md`; fluids at 40 C (VG32) and 20 C (water).
+Sizes and their derivations: `reference/hydraulic.md`; `fluids` has the liquids, `hardware` the tubes and bought parts.
+Each preset's tank line is derived: the conductance that gives its time constant, in as few tubes as keep the end loss
+below 1 % at 2 pressure units (`hardware.bundle`). `study.design_check` says whether a machine works. A micro technology
+(water, 10 kPa, tanks of 1 uL a unit) is not offered: its tubes would pass, but the smallest catalogued solenoid valves
+displace about 1 uL, the unit itself.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
-from lstm_analog.arrays import Floats
+from lstm_analog.compiler.fluids import GLYCEROL_60, PURE_WATER, VG32, Fluid, check_positive
+from lstm_analog.compiler.hardware import (
+    BENCH,
+    DESIGN_UNITS,
+    GRAVITY,
+    INDUSTRIAL,
+    Hardware,
+    Line,
+    OpenTube,
+    SpringPiston,
+    Vessel,
+    bore,
+    bundle,
+    end_loss,
+)
 from lstm_analog.errors import InvalidValueError, explain
+
+__all__ = [
+    "BENCH",
+    "GLYCEROL",
+    "GLYCEROL_60",
+    "INDUSTRIAL",
+    "OIL",
+    "PURE_WATER",
+    "VG32",
+    "WATER",
+    "Detail",
+    "Fluid",
+    "Hardware",
+    "Hydraulic",
+    "Line",
+    "OpenTube",
+    "SpringPiston",
+    "Vessel",
+    "bore",
+    "bundle",
+    "end_loss",
+]
 
 
 class Detail(Enum):
@@ -20,35 +58,6 @@ class Detail(Enum):
 
     IDEAL = "ideal"
     FULL = "full"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fluid:
-    """A liquid: `density` (kg/m3) and dynamic `viscosity` (Pa s) at `temperature` (C), vapour pressure (Pa, absolute)."""
-
-    name: str
-    density: float
-    viscosity: float
-    temperature: float
-    vapour_pressure: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """A bundle of `count` equal round tubes in parallel: `bore` and `length` in m."""
-
-    bore: float
-    length: float
-    count: int
-
-    def conductance(self, fluid: Fluid) -> float:
-        """Return count pi d^4/(128 mu L), Hagen-Poiseuille, in m3/(s Pa)."""
-        return self.count * np.pi * self.bore**4 / (128.0 * fluid.viscosity * self.length)
-
-
-def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
-    """Return the bore (m) of a tube of `length` (m) that has `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille."""
-    return (128.0 * fluid.viscosity * length * conductance / np.pi) ** 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +86,8 @@ class Hydraulic:
         Of a port at rest (m3/(s Pa)).
     tank : float
         Capacitance of a memory (m3/Pa).
+    vessel : Vessel
+        What a tank is.
     tank_line : Line
         From a relay through a solenoid to a tank.
     pilot : float
@@ -85,6 +96,8 @@ class Hydraulic:
         A shut solenoid's conductance as a share of the open one.
     gap : float
         Pause between two clock pulses, in time constants.
+    hardware : Hardware
+        What the bought parts can do.
     """
 
     name: str
@@ -98,24 +111,26 @@ class Hydraulic:
     least_total: float
     port_conductance: float
     tank: float
+    vessel: Vessel
     tank_line: Line
     pilot: float
     seat_leak: float
     gap: float
+    hardware: Hardware
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
-        sizes = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        sizes |= {f"fluid {entry.name}": getattr(self.fluid, entry.name) for entry in fields(self.fluid)}
-        sizes |= {f"tank line {entry.name}": getattr(self.tank_line, entry.name) for entry in fields(self.tank_line)}
-        for name, value in sizes.items():
-            if (
-                isinstance(value, float | int)
-                and name != "fluid temperature"
-                and not (np.isfinite(value) and value > 0)
-            ):
-                do = "give SI units above zero"
-                raise InvalidValueError(explain(f"{self.name} {name}", must="be positive", got=value, do=do))
+        """Check that every size is positive, and the counts whole."""
+        check_positive(self, self.name)
+        for record, what in ((self.vessel, "vessel"), (self.tank_line, "tank line"), (self.hardware, "hardware")):
+            check_positive(record, f"{self.name} {what}")
+        counts = {
+            "tank line count": self.tank_line.count,
+            "hardware port_channels": self.hardware.port_channels,
+            "hardware drain_channels": self.hardware.drain_channels,
+        }
+        for what, count in counts.items():
+            if not isinstance(count, int):
+                raise InvalidValueError(explain(f"{self.name} {what}", must="be whole", got=count, do="count tubes"))
 
     @property
     def time_constant(self) -> float:
@@ -124,13 +139,17 @@ class Hydraulic:
         manifold = self.pilot / (self.unit_conductance * self.least_total)
         return max(tank, manifold) if self.detail is Detail.FULL else tank
 
+    def reach(self) -> tuple[float, float]:
+        """Return the least and the largest pressure above the datum (Pa) that a tank can hold between its stops."""
+        if isinstance(self.vessel, SpringPiston):
+            stop = self.vessel.stroke * self.vessel.area / self.tank
+            return -stop, stop
+        return -self.datum, self.fluid.density * GRAVITY * self.vessel.height - self.datum
 
-VG32 = Fluid(name="ISO VG 32 at 40 C", density=860.0, viscosity=0.0275, temperature=40.0, vapour_pressure=1.0)
-WATER_20 = Fluid(name="water at 20 C", density=998.0, viscosity=1.0e-3, temperature=20.0, vapour_pressure=2340.0)
 
 OIL = Hydraulic(
     name="OIL",
-    provenance="design.md section 7 and reference/hydraulic.md B6; tank line rebundled to keep its end loss below 1 %",
+    provenance="design.md section 7 and reference/hydraulic.md B6; tank line: 1 nL/Pa over 0.5 s, bundled",
     fluid=VG32,
     detail=Detail.IDEAL,
     pressure_unit=10e3,
@@ -140,28 +159,56 @@ OIL = Hydraulic(
     least_total=3.0,
     port_conductance=2e-10,
     tank=1e-9,
-    tank_line=Line(bore=2.413e-3, length=0.303, count=20),
+    vessel=SpringPiston(area=1e-3, stroke=50e-3, travel=0.2, seal_friction=0.05),
+    tank_line=bundle(conductance=1e-9 / 0.5, length=0.30, fluid=VG32, drop=DESIGN_UNITS * 10e3),
     pilot=1e-11,
     seat_leak=1e-18,
     gap=0.1,
+    hardware=INDUSTRIAL,
 )
-"""Spring-piston tanks of 10 cm2 on 1 kN/m in hydraulic oil: 10 kPa and 10 mL a unit, half a second a time constant."""
+"""Spring-piston tanks of 10 cm2 on 1 kN/m (rolling diaphragms: an O-ring would stick) in hydraulic oil: 10 kPa and 10
+mL a unit, half a second a time constant, 20 tubes of 2.41 mm a tank line."""
 
 WATER = Hydraulic(
     name="WATER",
-    provenance="design.md section 7 and reference/hydraulic.md B6; tank line rebundled to keep its end loss below 1 %",
-    fluid=WATER_20,
+    provenance="design.md section 7 and reference/hydraulic.md B6; tank line: 2 nL/Pa over 5 s, bundled; ports 4e-11, "
+    "a fifth of OIL's, to keep their end loss below 1 %",
+    fluid=PURE_WATER,
     detail=Detail.IDEAL,
     pressure_unit=1e3,
-    datum=600.0 * 9.81,
+    datum=600.0 * GRAVITY,
     unit_conductance=2e-11,
     capillary_length=1.0,
     least_total=3.0,
-    port_conductance=2e-10,
+    port_conductance=4e-11,
     tank=2e-9,
-    tank_line=Line(bore=1.131e-3, length=1.0, count=10),
+    vessel=OpenTube(height=1.2, wetting_spread=0.1),
+    tank_line=bundle(conductance=2e-9 / 5.0, length=1.0, fluid=PURE_WATER, drop=DESIGN_UNITS * 1e3),
     pilot=1e-12,
     seat_leak=1e-18,
     gap=0.1,
+    hardware=BENCH,
 )
-"""Open tubes of 5 mm on a bench: 1 kPa, 102 mm of water, a unit; five seconds a time constant."""
+"""Open tubes of 5 mm on a bench: 1 kPa, 102 mm of water, a unit; five seconds a time constant, 4 tubes of 1.42 mm a
+tank line."""
+
+GLYCEROL = Hydraulic(
+    name="GLYCEROL",
+    provenance="reference/hydraulic.md B6; tank line: 2 nL/Pa over 5 s, for which one tube will do",
+    fluid=GLYCEROL_60,
+    detail=Detail.IDEAL,
+    pressure_unit=1e3,
+    datum=600.0 * GRAVITY,
+    unit_conductance=5e-11,
+    capillary_length=0.5,
+    least_total=3.0,
+    port_conductance=2e-10,
+    tank=2e-9,
+    vessel=OpenTube(height=1.1, wetting_spread=0.1),
+    tank_line=bundle(conductance=2e-9 / 5.0, length=0.5, fluid=GLYCEROL_60, drop=DESIGN_UNITS * 1e3),
+    pilot=2e-12,
+    seat_leak=1e-18,
+    gap=0.1,
+    hardware=BENCH,
+)
+"""The bench of WATER with 60 % glycerol: 1 kPa, 88 mm, a unit; end losses ten times smaller, one tube a tank line."""

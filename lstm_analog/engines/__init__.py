@@ -3,5 +3,6 @@
 from lstm_analog.engines.base import Engine, Progress
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.ngspice import Ngspice
+from lstm_analog.engines.rumoca import Rumoca, Solver, start_efforts
 
-__all__ = ["Engine", "Integrate", "Ngspice", "Progress"]
+__all__ = ["Engine", "Integrate", "Ngspice", "Progress", "Rumoca", "Solver", "start_efforts"]

@@ -1,8 +1,32 @@
 """Network to text and back."""
 
 from lstm_analog.export.dialects import NGSPICE, Dialect
-from lstm_analog.export.graphs import graph
+from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
+from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
+from lstm_analog.export.graphs import graph, pipes
+from lstm_analog.export.modelica import effort_names, model_name, write_modelica
 from lstm_analog.export.spice import USUAL, Accuracy, write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
 
-__all__ = ["NGSPICE", "USUAL", "Accuracy", "Deck", "Dialect", "graph", "read_spice", "write_spice"]
+__all__ = [
+    "NGSPICE",
+    "USUAL",
+    "Accuracy",
+    "Deck",
+    "Dialect",
+    "Statics",
+    "Tubes",
+    "effort_names",
+    "graph",
+    "model_name",
+    "pipes",
+    "read_graphml",
+    "read_json",
+    "read_spice",
+    "statics",
+    "write_epanet",
+    "write_graphml",
+    "write_json",
+    "write_modelica",
+    "write_spice",
+]

@@ -140,8 +140,17 @@ def _(part: Pairs) -> Cards:
 @cards.register
 def _(part: Ports) -> Cards:
     values = {"g0": part.conductance, "k0": part.scale, "o0": part.offset}
-    device = "_".join(["port", part.shape.value, *_gated(part.line)])
-    return _device(device, (part.a, part.b, part.p, part.n), part.line, values, shape=part.shape.value)
+    options, extras = {"shape": part.shape.value}, []
+    if not part.free:
+        values |= {"lim": part.limit, "dead": part.deadband}
+        extras.append("stops")
+    if not part.laminar:
+        values |= {"pcr": part.transition}
+        extras.append("orifice")
+    if extras:
+        options["flow"] = ",".join(extras)
+    device = "_".join(["port", part.shape.value, *extras, *_gated(part.line)])
+    return _device(device, (part.a, part.b, part.p, part.n), part.line, values, **options)
 
 
 @cards.register
@@ -215,7 +224,7 @@ def _pairs(label: str, read: Cards) -> Part:
 
 def _ports(label: str, read: Cards) -> Part:
     a, b, p, n = read.pins
-    values = read.values
+    values, none, unbound = read.values, np.array(0.0), np.array(np.inf)
     return Ports(
         label=label,
         line=read.line,
@@ -227,6 +236,9 @@ def _ports(label: str, read: Cards) -> Part:
         conductance=values["g0"],
         scale=values["k0"],
         offset=values["o0"],
+        limit=values.get("lim", unbound),
+        deadband=values.get("dead", none),
+        transition=values.get("pcr", unbound),
     )
 
 

@@ -46,8 +46,17 @@ def _pair(read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
 
 def _port(read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
     pin, factor = _enable(read)
-    through = _expression("ab", "a b", dialect.current, f"{{g0}}*v(s0)*(v(a)-v(b)){factor}")
-    return f"a b p0 n0{pin}", (*_tier(0, Shape(read.options["shape"]), dialect), through)
+    extras, shape = read.options.get("flow", "").split(","), Shape(read.options["shape"])
+    drop = "(v(a)-v(b))"
+    passing = f"{drop}*exp(-0.25*ln(1+({drop}/{{pcr}})*({drop}/{{pcr}})))" if "orifice" in extras else drop
+    through = _expression("ab", "a b", dialect.current, f"{{g0}}*v(s0)*{passing}{factor}")
+    if "stops" not in extras:
+        return f"a b p0 n0{pin}", (*_tier(0, shape, dialect), through)
+    control, _ = _tier(0, shape, dialect)
+    stopped = "min(max(v(u0)-min(max(v(u0),-{dead}),{dead}),-{lim}),{lim})"
+    opening = _expression("w0", "w0 0", dialect.voltage, stopped)
+    shaped = _expression("s0", "s0 0", dialect.voltage, curve_text(shape, "w0"))
+    return f"a b p0 n0{pin}", (control, opening, shaped, through)
 
 
 def _switch(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:

@@ -7,9 +7,11 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
-from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import capacity
+from lstm_analog.export.epanet import Tubes
+from lstm_analog.network.graph import Network, line_of
+from lstm_analog.network.laws import Kind, capacity, sets
 from lstm_analog.network.parts import (
+    ALWAYS,
     DATUM,
     Conductors,
     Crossbars,
@@ -29,16 +31,24 @@ from lstm_analog.network.schedule import Flags
 MOST_EDGES = 50_000
 """More edges than this are refused: networkx needs about a kilobyte for each."""
 
+CONDUCTANCE = "conductance"
+"""The role of edges that carry flow."""
+
 Wires = list[tuple[str, Indices, Indices, Floats]]
 """(role, tails, heads, values) of the edges of a bank, arrays of equal length."""
 
 
-def graph(network: Network, *, around: Indices | None = None) -> "nx.MultiDiGraph[str]":
+def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | None = None) -> "nx.MultiDiGraph[str]":
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns.
 
-    A node bears its name, `kind` (its setter), `label` (its group), `value` and `unit` (a storage's capacity). An edge
-    bears `kind` (the part), `label` (its bank), `role`, `value` and `unit`; a conductor stands as one edge from a to b,
-    control edges lead from a pilot to the node that the part feeds.
+    A node bears its name, `kind` (its setter), `label` (its group), `part` (the bank that sets it), `scale` (the effort
+    of one unit of signal) and, if it is a storage, `value` and `unit` (its capacity).
+
+    An edge bears `kind` (the part), `label` (its bank), `role`, `value` and `unit`; `line`, its clock line, if it has
+    one. A conductor stands as one edge of role `conductance` from a to b. Edges of all other roles carry signals, no
+    flow: `pilot` and `control` edges lead to the chambers that the part feeds. A port's own edge names its `pilots`.
+
+    With `tubes` the graph names the liquid, tubes bear `bore` and `length` (m), nodes the pressure of the `datum` (Pa).
 
     Raises
     ------
@@ -50,22 +60,64 @@ def graph(network: Network, *, around: Indices | None = None) -> "nx.MultiDiGrap
         wanted[:] = False
         wanted[around] = True
     edges = [
-        (part, role, *_inside(role, tails, heads, values, wanted))
+        (part, role, np.flatnonzero(_acting(network, role, tails, heads, wanted)), tails, heads, values)
         for part in network.parts
         for role, tails, heads, values in wires(part)
     ]
-    total = sum(tails.size for _, _, tails, _, _ in edges)
+    total = sum(kept.size for _, _, kept, *_ in edges)
     if total > MOST_EDGES:
         do = "ask for the surroundings of one unit"
         raise UnsupportedError(explain("graph", must=f"have at most {MOST_EDGES} edges", got=total, do=do))
     result: nx.MultiDiGraph[str] = nx.MultiDiGraph(domain=network.domain.name)
+    result.graph |= _liquid(tubes)
     names = network.unknowns.names()
-    for part, role, tails, heads, values in edges:
-        kind, unit = type(part).__name__, wire_unit(network, role)
-        for tail, head, value in zip(tails.tolist(), heads.tolist(), values.tolist(), strict=True):
-            result.add_edge(names[tail], names[head], kind=kind, label=part.label, role=role, value=value, unit=unit)
-    _describe_nodes(network, names, result)
+    for part, role, kept, tails, heads, values in edges:
+        shared = {"kind": type(part).__name__, "label": part.label, "role": role, "unit": wire_unit(network, role)}
+        if line_of(part) != ALWAYS:
+            shared["line"] = network.lines[line_of(part)]
+        columns = {"value": values} | _sizes(part, role, values, tubes)
+        plain = {key: column[kept].tolist() for key, column in columns.items()}
+        for number, (tail, head) in enumerate(zip(tails[kept].tolist(), heads[kept].tolist(), strict=True)):
+            own = {key: column[number] for key, column in plain.items()}
+            if isinstance(part, Ports) and role == CONDUCTANCE:
+                own["pilots"] = f"{names[part.p[kept[number]]]} {names[part.n[kept[number]]]}"
+            result.add_edge(names[tail], names[head], **shared, **own)
+    _describe_nodes(network, names, result, tubes)
     return result
+
+
+def pipes(network_graph: "nx.MultiDiGraph[str]") -> "nx.MultiDiGraph[str]":
+    """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow."""
+
+    def carries_flow(tail: str, head: str, key: int) -> bool:
+        edge = network_graph.edges[tail, head, key]
+        return bool(edge["role"] == CONDUCTANCE and edge["kind"] != OpAmps.__name__)
+
+    view: nx.MultiDiGraph[str] = nx.subgraph_view(network_graph, filter_edge=carries_flow)
+    return view
+
+
+def _acting(network: Network, role: str, tails: Indices, heads: Indices, wanted: Flags) -> Flags:
+    """Return which edges to draw: a conductance acts on both its ends, a signal on what a flow can move."""
+    moved = np.zeros(network.unknowns.size, dtype=bool)
+    kinds = network.kinds()
+    moved[np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED]))] = True
+    somewhere = (tails != DATUM) | (heads != DATUM)
+    ends: Flags = wanted[heads] | wanted[tails] if role == CONDUCTANCE else wanted[heads]
+    if role == "pilot":
+        ends = ends & moved[heads]
+    acting: Flags = ends & somewhere
+    return acting
+
+
+def _liquid(tubes: Tubes | None) -> dict[str, float]:
+    return {} if tubes is None else {"density": tubes.density, "viscosity": tubes.viscosity}
+
+
+def _sizes(part: Part, role: str, values: Floats, tubes: Tubes | None) -> dict[str, Floats]:
+    if tubes is None or role != CONDUCTANCE or not isinstance(part, Conductors | Crossbars):
+        return {}
+    return {"bore": tubes.bore(values), "length": np.full(values.size, tubes.length)}
 
 
 @singledispatch
@@ -80,7 +132,7 @@ def wire_unit(network: Network, role: str) -> str:
     """Return the unit of the value on an edge of `role` in `network`."""
     domain = network.domain
     units = {
-        "conductance": domain.conductance_unit,
+        CONDUCTANCE: domain.conductance_unit,
         "transconductance": domain.conductance_unit,
         "control": domain.flow_unit,
         "pilot": f"1/{domain.effort_unit}",
@@ -100,12 +152,12 @@ def _(part: Followers) -> Wires:
 
 @wires.register
 def _(part: Conductors) -> Wires:
-    return [("conductance", part.a, part.b, part.conductance)]
+    return [(CONDUCTANCE, part.a, part.b, part.conductance)]
 
 
 @wires.register
 def _(part: Switches) -> Wires:
-    return [("conductance", part.a, part.b, part.closed)]
+    return [(CONDUCTANCE, part.a, part.b, part.closed)]
 
 
 @wires.register
@@ -124,8 +176,8 @@ def _(part: Crossbars) -> Wires:
     ):
         there = conductance.ravel() > 0
         heads = np.repeat(node, part.inputs.size)
-        result.append(("conductance", tails[there], heads[there], conductance.ravel()[there]))
-        result.append(("conductance", node[load > 0], np.zeros_like(node[load > 0]), load[load > 0]))
+        result.append((CONDUCTANCE, tails[there], heads[there], conductance.ravel()[there]))
+        result.append((CONDUCTANCE, node[load > 0], np.zeros_like(node[load > 0]), load[load > 0]))
     return result
 
 
@@ -137,8 +189,8 @@ def _(part: Pairs) -> Wires:
 
 @wires.register
 def _(part: Ports) -> Wires:
-    body = ("conductance", part.a, part.b, part.conductance)
-    return [body, *(("pilot", pilot, part.a, part.scale) for pilot in (part.p, part.n))]
+    body = (CONDUCTANCE, part.a, part.b, part.conductance)
+    return [body, *(("pilot", pilot, end, part.scale) for pilot in (part.p, part.n) for end in (part.a, part.b))]
 
 
 @wires.register
@@ -147,28 +199,25 @@ def _(part: OpAmps) -> Wires:
     return [
         ("gain", part.plus, part.state, gain),
         ("gain", part.minus, part.state, -gain),
-        ("conductance", part.state, part.out, part.output_conductance),
+        (CONDUCTANCE, part.state, part.out, part.output_conductance),
     ]
 
 
-def _inside(
-    role: str, tails: Indices, heads: Indices, values: Floats, wanted: Flags
-) -> tuple[Indices, Indices, Floats]:
-    """Return the edges that end in `wanted` unknowns; a conductance acts on both its ends."""
-    ends = wanted[heads] | wanted[tails] if role == "conductance" else wanted[heads]
-    kept = ends & ~((tails == DATUM) & (heads == DATUM))
-    return tails[kept], heads[kept], values[kept]
-
-
-def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph[str]") -> None:
+def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph[str]", tubes: Tubes | None) -> None:
     number = {name: node for node, name in enumerate(names)}
     kind = np.full(network.unknowns.size, "the datum", dtype=object)
-    for setter, nodes in network.kinds().items():
-        kind[nodes] = setter.value
+    bank = np.full(network.unknowns.size, "", dtype=object)
+    for part in network.parts:
+        setting = sets(part)
+        if setting is not None:
+            kind[setting[1]], bank[setting[1]] = setting[0].value, part.label
     stored = {int(node): value for part in network.parts for node, value in zip(*capacity(part), strict=True)}
     labels = ["datum", *(group.label for group in network.unknowns.groups for _ in range(group.size))]
+    scales = network.unknowns.scales().tolist()
     for name, data in result.nodes(data=True):
         node = number[name]
-        data |= {"kind": str(kind[node]), "label": labels[node]}
+        data |= {"kind": str(kind[node]), "label": labels[node], "part": str(bank[node]), "scale": scales[node]}
         if node in stored:
             data |= {"value": float(stored[node]), "unit": network.domain.capacitance_unit}
+        if tubes is not None:
+            data["datum"] = float(tubes.datum)

@@ -126,7 +126,7 @@ def _(part: Crossbars, effort: float, flow: float) -> Part:
     unit = effort / flow
     names = ("positive", "negative", "plus_load", "minus_load")
     conductances = {name: getattr(part, name) * unit for name in names}
-    return replace(part, **conductances)
+    return replace(part, **conductances, transition=part.transition / effort, end_flow=part.end_flow / flow)
 
 
 @scaled.register
@@ -141,4 +141,9 @@ def _factor(factor: Factor, effort: float) -> Factor:
 
 @scaled.register
 def _(part: Ports, effort: float, flow: float) -> Part:
-    return replace(part, conductance=part.conductance * (effort / flow), scale=part.scale * effort)
+    return replace(
+        part,
+        conductance=part.conductance * (effort / flow),
+        scale=part.scale * effort,
+        transition=part.transition / effort,
+    )

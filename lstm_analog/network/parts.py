@@ -2,21 +2,39 @@
 
 A bank says what is there; `laws.py` says what it does. Node arrays have shape (m,) and count the network's unknowns,
 0 being the datum. Parameters have shape (m,); leading axes (chips) may stand before it. A scalar means m equal parts.
+Crossbars and ports, whose flow may be other than linear, stand in `passages`.
 """
 
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.network.bank import count, limit_array, node_array, positive_array, put, settle, value_array
 from lstm_analog.network.labels import check_label
+from lstm_analog.network.passages import ALWAYS, Crossbars, Ports
 from lstm_analog.network.shapes import Shape
+
+__all__ = [
+    "ALWAYS",
+    "DATUM",
+    "Conductors",
+    "Crossbars",
+    "Factor",
+    "Followers",
+    "Junctions",
+    "OpAmps",
+    "Pairs",
+    "Part",
+    "Ports",
+    "Sources",
+    "Storages",
+    "Switches",
+    "Term",
+    "Transconductors",
+]
 
 DATUM = 0
 """The unknown that is zero by definition: electrical ground, the reference pressure."""
-
-ALWAYS = -1
-"""The clock line of a part that no clock switches."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,39 +162,6 @@ class Transconductors:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Crossbars:
-    """Dense banks of conductances from shared `inputs` (n,) to pairs of manifolds `plus`, `minus` (m,), and their loads.
-
-    The flow into plus_j is sum_i positive_ji (e_i - e_plus_j) - plus_load_j e_plus_j, likewise minus: the manifold settles
-    at the mean of the inputs weighted by conductance (Millman 1940). Drivers are to be sources or followers.
-    `positive`, `negative` (..., m, n) >= 0 and `plus_load`, `minus_load` (..., m) >= 0 in the conductance unit.
-    """
-
-    label: str
-    inputs: Indices
-    plus: Indices
-    minus: Indices
-    positive: Floats
-    negative: Floats
-    plus_load: Floats
-    minus_load: Floats
-
-    def __post_init__(self) -> None:
-        """Check the label, the nodes, the shapes and that no conductance is below zero."""
-        check_label(self.label)
-        for name in ("inputs", "plus", "minus"):
-            put(self, name, indices(getattr(self, name), f"{self.label}.{name}"))
-        size = (self.plus.size, self.inputs.size)
-        shapes = {"positive": size, "negative": size, "plus_load": size[:1], "minus_load": size[:1]}
-        for name, shape in shapes.items():
-            array = floats_of_shape(getattr(self, name), f"{self.label}.{name}", shape)
-            if (array < 0).any():
-                do = "put a negative weight on the other manifold"
-                raise InvalidValueError(explain(f"{self.label}.{name}", must="be >= 0", got=float(array.min()), do=do))
-            put(self, name, array)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Factor:
     """One tier of a stack of pairs: s(scale (e_p - e_n) + offset), `scale` per effort unit, `offset` dimensionless."""
 
@@ -214,29 +199,6 @@ class Pairs:
             raise InvalidShapeError(
                 explain(f"{self.label}.factors", must=must, got=sizes, do="give every tier one pair an output")
             )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Ports:
-    """Conductances under control: flow from a to b is G0 s(scale (e_p - e_n) + offset) (e_a - e_b).
-
-    `conductance` G0 (conductance unit), `scale` per effort unit; shut while `line` is low. A pseudo-resistor, a valve.
-    """
-
-    label: str
-    line: int
-    shape: Shape
-    a: Indices = node_array()
-    b: Indices = node_array()
-    p: Indices = node_array()
-    n: Indices = node_array()
-    conductance: Floats = positive_array()
-    scale: Floats = value_array()
-    offset: Floats = value_array()
-
-    def __post_init__(self) -> None:
-        """Check the label and the arrays."""
-        _settle(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

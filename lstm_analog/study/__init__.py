@@ -1,19 +1,34 @@
 """Studies say how far a machine is from the digital LSTM, and why."""
 
+from lstm_analog.study.bill import Bill, Item, bill_of_materials
 from lstm_analog.study.comparison import compare
+from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.digest import network_digest
+from lstm_analog.study.epanet import epanet_check
+from lstm_analog.study.epanet_report import EpanetReport
+from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.report import Errors, LayerErrors, Report, Verdict
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
 
 __all__ = [
+    "Bill",
+    "DesignCheck",
+    "EpanetReport",
     "Errors",
+    "Finding",
+    "Item",
     "LayerErrors",
     "Report",
+    "Rule",
     "Run",
     "Settling",
+    "Severity",
     "Verdict",
+    "bill_of_materials",
     "compare",
+    "design_check",
+    "epanet_check",
     "network_digest",
     "settling",
     "settling_error",

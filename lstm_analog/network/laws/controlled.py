@@ -18,6 +18,7 @@ from lstm_analog.network.laws.base import (
     sets,
     through,
 )
+from lstm_analog.network.laws.resistance import opening, opening_slope, throttled, throttled_slope
 from lstm_analog.network.parts import Factor, OpAmps, Pairs, Ports
 from lstm_analog.network.shapes import curve, slope
 
@@ -68,14 +69,16 @@ def _(part: Ports, effort: Floats, high: High) -> Floats:
     drop = effort[..., part.a] - effort[..., part.b]
     if not is_on(part.line, high):
         return np.zeros((*drop.shape[:-1], 2, drop.shape[-1]))
-    return through(part.conductance * curve(part.shape, _control(part, effort)) * drop)
+    passing = drop if part.laminar else throttled(drop, part.transition)
+    return through(part.conductance * curve(part.shape, opening(part, _control(part, effort))) * passing)
 
 
 @blocks.register
 def _(part: Ports, high: High) -> tuple[Block, ...]:
     if not is_on(part.line, high):
         return ()
-    orders = ((part.a, Order.AFFINE), (part.b, Order.AFFINE), (part.p, Order.NONLINEAR), (part.n, Order.NONLINEAR))
+    own = Order.AFFINE if part.laminar else Order.NONLINEAR
+    orders = ((part.a, own), (part.b, own), (part.p, Order.NONLINEAR), (part.n, Order.NONLINEAR))
     return tuple(diagonal(row, column, order) for row in (part.a, part.b) for column, order in orders)
 
 
@@ -84,9 +87,13 @@ def _(part: Ports, effort: Floats, high: High) -> tuple[Floats, ...]:
     if not is_on(part.line, high):
         return ()
     control = _control(part, effort)
-    own = part.conductance * curve(part.shape, control)
-    drop = effort[..., part.a] - effort[..., part.b]
-    pilot = part.conductance * slope(part.shape, control) * part.scale * drop
+    opened, drop = opening(part, control), effort[..., part.a] - effort[..., part.b]
+    own, passing = part.conductance * curve(part.shape, opened), drop
+    if not part.laminar:
+        own, passing = own * throttled_slope(drop, part.transition), throttled(drop, part.transition)
+    pilot = part.conductance * slope(part.shape, opened) * part.scale * passing
+    if not part.free:
+        pilot = pilot * opening_slope(part, control)
     return -own, own, -pilot, pilot, own, -own, pilot, -pilot
 
 

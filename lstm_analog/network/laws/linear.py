@@ -16,6 +16,7 @@ from lstm_analog.network.laws.base import (
     rows,
     through,
 )
+from lstm_analog.network.laws.resistance import tube_flow, tube_slope
 from lstm_analog.network.parts import Conductors, Crossbars, Ports, Switches, Transconductors
 
 
@@ -94,28 +95,52 @@ def _(part: Crossbars) -> Indices:
 @flow.register
 def _(part: Crossbars, effort: Floats, high: High) -> Floats:
     drive = effort[..., part.inputs]
-    ends = ((part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load))
-    flows = [
-        _into(conductance, drive) - (conductance.sum(axis=-1) + load) * effort[..., node]
-        for node, conductance, load in ends
-    ]
+    flows = [_filling(part, *side, drive, effort) for side in _sides(part)]
     return np.stack(np.broadcast_arrays(*flows), axis=-2)
+
+
+def _sides(part: Crossbars) -> tuple[tuple[Indices, Floats, Floats], ...]:
+    return (part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)
+
+
+def _filling(part: Crossbars, node: Indices, tubes: Floats, load: Floats, drive: Floats, effort: Floats) -> Floats:
+    """Return the flow (..., m) into the manifolds `node` from the `drive` (..., n) and the datum."""
+    level = effort[..., node]
+    if part.linear:
+        linear: Floats = _into(tubes, drive) - (tubes.sum(axis=-1) + load) * level
+        return linear
+    there, back = drive[..., None, :] - level[..., None], -level[..., None]
+    dummy = tube_flow(part, load[..., None], back)[..., 0]
+    total: Floats = tube_flow(part, tubes, there).sum(axis=-1) + dummy
+    return total
 
 
 @blocks.register
 def _(part: Crossbars, high: High) -> tuple[Block, ...]:
+    order = Order.CONSTANT if part.linear else Order.NONLINEAR
     return tuple(
         block
         for node in (part.plus, part.minus)
         for block in (
-            Block(rows=node, columns=part.inputs, form=Form.DENSE, order=Order.CONSTANT),
-            diagonal(node, node, Order.CONSTANT),
+            Block(rows=node, columns=part.inputs, form=Form.DENSE, order=order),
+            diagonal(node, node, order),
         )
     )
 
 
 @partials.register
 def _(part: Crossbars, effort: Floats, high: High) -> tuple[Floats, ...]:
-    plus = part.positive.sum(axis=-1) + part.plus_load
-    minus = part.negative.sum(axis=-1) + part.minus_load
-    return part.positive, -plus, part.negative, -minus
+    drive = effort[..., part.inputs]
+    return tuple(value for side in _sides(part) for value in _filling_slopes(part, *side, drive, effort))
+
+
+def _filling_slopes(
+    part: Crossbars, node: Indices, tubes: Floats, load: Floats, drive: Floats, effort: Floats
+) -> tuple[Floats, Floats]:
+    """Return the partials of `_filling` by the drive (..., m, n) and by the manifolds themselves (..., m)."""
+    if part.linear:
+        return tubes, -(tubes.sum(axis=-1) + load)
+    level = effort[..., node]
+    there, back = drive[..., None, :] - level[..., None], -level[..., None]
+    slopes = tube_slope(part, tubes, there)
+    return slopes, -slopes.sum(axis=-1) - tube_slope(part, load[..., None], back)[..., 0]

@@ -57,4 +57,6 @@ def _(part: Crossbars, elements: Indices) -> Part:
         negative=part.negative[..., elements, :],
         plus_load=part.plus_load[..., elements],
         minus_load=part.minus_load[..., elements],
+        transition=part.transition[..., elements],
+        end_flow=part.end_flow[..., elements],
     )

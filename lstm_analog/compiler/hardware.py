@@ -1,0 +1,171 @@
+"""What plumbing is made of: tubes and their laws, tanks, and what bought parts can do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.fluids import Fluid
+
+GRAVITY = 9.81
+"""m/s2."""
+END_LOSS = 0.046
+"""K/(16 pi), K = 2.3: what entrance, exit and forming profile (Hagenbach) lose (`reference/hydraulic.md` B1)."""
+SHARE_LOST = 0.01
+"""The end loss, as a share of the tube's own, up to which Hagen-Poiseuille is taken to hold."""
+DESIGN_UNITS = 2.0
+"""Pressure units across a tube for which the presets are designed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A bundle of `count` equal round tubes in parallel: `bore` and `length` in m."""
+
+    bore: float
+    length: float
+    count: int
+
+    def conductance(self, fluid: Fluid) -> float:
+        """Return count pi d^4/(128 mu L), Hagen-Poiseuille, in m3/(s Pa), for `fluid`."""
+        return float(self.count * np.pi * self.bore**4 / (128.0 * fluid.viscosity * self.length))
+
+
+def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
+    """Return the bore (m) of a tube of `length` (m) with `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille."""
+    return (128.0 * fluid.viscosity * length * conductance / np.pi) ** 0.25
+
+
+def end_loss(flow: Floats, length: float, fluid: Fluid) -> Floats:
+    """Return 0.046 rho q/(mu L): end loss over own loss of a tube of `length` (m) at a `flow` (m3/s) of `fluid`."""
+    return END_LOSS * fluid.density * flow / (fluid.viscosity * length)
+
+
+def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line:
+    """Return the fewest tubes of `length` (m) with `conductance` (m3/(s Pa)) for `fluid` and an end loss up to 1 %.
+
+    The end loss of a tube goes with its flow, whatever its bore, so N tubes in parallel lose an Nth each: N = eps/0.01,
+    eps being that of one tube at the pressure `drop` (Pa). The bore follows from the conductance.
+    """
+    alone = float(end_loss(np.array(conductance * drop), length, fluid))
+    count = max(int(np.ceil(alone / SHARE_LOST)), 1)
+    return Line(bore=float(bore(np.array(conductance / count), length, fluid)), length=length, count=count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpringPiston:
+    """A cylinder on a spring, C = area^2/rate: `area` (m2), `stroke` (m) either side of the datum.
+
+    `travel` (m) is how far the spring can be pressed together, its preload by the datum pressure included;
+    `seal_friction` (N) what holds the piston back.
+    """
+
+    area: float
+    stroke: float
+    travel: float
+    seal_friction: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenTube:
+    """An upright tube, C = pi bore^2/(4 rho g): `height` (m) above the gauge level.
+
+    `wetting_spread` is the share by which the capillary rise differs from tube to tube: dirt, advancing or receding.
+    """
+
+    height: float
+    wetting_spread: float
+
+
+Vessel = SpringPiston | OpenTube
+"""What a tank is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What the bought parts can do. Nothing of it enters the equations; the design check holds the machine against it.
+
+    Attributes
+    ----------
+    name, provenance : str
+        What it is called, and where the sizes come from.
+    rangeability : float
+        Largest over smallest conductance of an equal-percentage port.
+    port_length, port_channels, drain_channels : float, int, int
+        A port is so many grooves in parallel of so many m; so is the drain valve of a gated leak.
+    swept_volume : float
+        What a solenoid valve displaces when it shuts (m3).
+    relay_flow, relay_bleed : float
+        What a relay can deliver, and what it uses at rest (m3/s).
+    relay_time : float
+        Time constant of a relay (s).
+    supply : float
+        Pressure of the pump above the atmosphere (Pa).
+    rating : float
+        Pressure that tubes and valves withstand (Pa).
+    level_error : float
+        By how much a gauge or pilot stands too high or low (m).
+    temperature_spread : float
+        By how much the tubes of one manifold differ in temperature (K).
+    least_bore, largest_bore : float
+        Of the tubes that can be bought (m).
+    """
+
+    name: str
+    provenance: str
+    rangeability: float
+    port_length: float
+    port_channels: int
+    drain_channels: int
+    swept_volume: float
+    relay_flow: float
+    relay_bleed: float
+    relay_time: float
+    supply: float
+    rating: float
+    level_error: float
+    temperature_spread: float
+    least_bore: float
+    largest_bore: float
+
+
+INDUSTRIAL = Hardware(
+    name="INDUSTRIAL",
+    provenance="assumed: small poppet solenoids and force-balance relays for oil; makers' rangeability 50 to 1; tubes "
+    "of 0.1 to 10 mm from capillary and hydraulic tube stock",
+    rangeability=50.0,
+    port_length=50e-3,
+    port_channels=6,
+    drain_channels=16,
+    swept_volume=20e-9,
+    relay_flow=1e-4,
+    relay_bleed=1e-6,
+    relay_time=10e-3,
+    supply=200e3,
+    rating=1e6,
+    level_error=1e-3,
+    temperature_spread=0.2,
+    least_bore=0.1e-3,
+    largest_bore=10e-3,
+)
+"""Around hydraulic oil at a few bar."""
+
+BENCH = Hardware(
+    name="BENCH",
+    provenance="assumed: miniature isolation valves and diaphragm relays on a laboratory bench under 1.2 m of water; "
+    "rangeability 50 to 1; glass and metal capillaries and tubes of 0.1 to 10 mm",
+    rangeability=50.0,
+    port_length=50e-3,
+    port_channels=4,
+    drain_channels=8,
+    swept_volume=5e-9,
+    relay_flow=1e-5,
+    relay_bleed=1e-7,
+    relay_time=20e-3,
+    supply=12e3,
+    rating=300e3,
+    level_error=0.5e-3,
+    temperature_spread=0.2,
+    least_bore=0.1e-3,
+    largest_bore=10e-3,
+)
+"""Around water, or glycerol in water, in open tubes."""

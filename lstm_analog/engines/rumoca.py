@@ -1,0 +1,219 @@
+"""An independent simulator: writes the Modelica file, has rumoca compile and run it, reads the efforts back.
+
+rumoca (PyPI, pin 0.10.2) runs in a process of its own: it is alpha software, and cannot be stopped from within.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.base import Progress
+from lstm_analog.engines.integrate import operating_point
+from lstm_analog.engines.system import system
+from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.export import effort_names, write_modelica
+from lstm_analog.files import read_bytes
+from lstm_analog.network.graph import Network
+from lstm_analog.network.schedule import Imposed, Schedule, imposed_efforts
+from lstm_analog.network.trajectory import Trajectory
+
+_MODEL, _FILE = "machine", "machine.mo"
+_MISSING = 86
+_SAME = 1e-9
+"""Fraction of the shortest interval below which two times are one."""
+_REMEDY = "read its message; against failed steps, take another tolerance or solver"
+_YEAR = 366.0 * 86400.0
+_WORKER = f"""
+import json, sys
+try:
+    import numpy, rumoca
+except ImportError as error:
+    print(error, file=sys.stderr)
+    sys.exit({_MISSING})
+order = json.load(sys.stdin)
+try:
+    model = rumoca.Session().load("{_FILE}", model=order["model"])
+    result = model.simulate(t=(0.0, order["end"]), config=rumoca.SimConfig(**order["settings"]))
+except rumoca.RumocaError as error:
+    sys.exit(f"{{type(error).__name__}}: {{error}}")
+numpy.save("out.npy", numpy.column_stack([result.time, *(result[name] for name in order["names"])]))
+"""
+
+
+class Solver(Enum):
+    """rumoca's integrators: explicit, or implicit for stiff networks.
+
+    Full plumbing at the default tolerances is 4e-10 of the unit from scipy by RUNGE_KUTTA, 2e-8 by BDF, at equal speed.
+    BDF of rumoca 0.10.2 now and then gives up over its own interpolation ("left endpoint sampler"); another tolerance
+    helps.
+    """
+
+    RUNGE_KUTTA = "rk-like"
+    BDF = "bdf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rumoca:
+    """rumoca on the exported file, restarted by events at the clock edges; one process a sequence of the batch.
+
+    Made for small machines: compiling and running grow as about the square of the parts (16 units: 30 s).
+
+    Attributes
+    ----------
+    solver : Solver
+        How it integrates.
+    rtol : float
+        Relative tolerance of a step.
+    atol : float
+        Absolute tolerance of a step in units of the smallest signal (`Group.scale`); it governs the error.
+    points : int
+        Points kept of the whole run, evenly, besides the start and the end of every interval.
+    time_limit : float
+        Seconds after which a run is given up.
+    interpreter : str
+        The Python that has rumoca; empty for this one.
+    """
+
+    solver: Solver = Solver.RUNGE_KUTTA
+    rtol: float = 1e-10
+    atol: float = 1e-11
+    points: int = 1
+    time_limit: float = 600.0
+    interpreter: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that the tolerances are positive, the points whole and the time limit one that can be waited for."""
+        for name in ("rtol", "atol", "points"):
+            value = getattr(self, name)
+            if not 0 < value < np.inf or (name == "points" and not isinstance(value, int)):
+                do = "give a whole number" if name == "points" else "give e.g. 1e-10"
+                raise InvalidValueError(explain(name, must="be positive and finite", got=value, do=do))
+        if not 0 < self.time_limit <= _YEAR:
+            must = "be positive and at most a year"
+            raise InvalidValueError(explain("time_limit", must=must, got=self.time_limit, do="give seconds"))
+
+    def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
+        """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.
+
+        Raises
+        ------
+        SimulatorMissingError
+            If rumoca is not installed.
+        SimulationError
+            If the operating point is not found, or rumoca fails, stops early or takes too long, in its own words.
+        """
+        starts = start_efforts(network, schedule).reshape(-1, network.unknowns.size)
+        runs = []
+        for number, start in enumerate(starts):
+            runs.append(self._sequence(network, _sequence(schedule, number), start))
+            if progress is not None:
+                progress(number + 1, len(starts))
+        return Trajectory(
+            network=network,
+            schedule=schedule,
+            time=runs[0][0],
+            efforts=np.stack([efforts for _, efforts in runs]).reshape(*schedule.lead, *runs[0][1].shape),
+            engine=repr(self),
+        )
+
+    def run_file(self, path: str | Path, name: str, network: Network, schedule: Schedule) -> Trajectory:
+        """Return what the model `name` in the file at `path` does, perhaps edited since it was written.
+
+        It was written from `network` under `schedule`, one sequence. Raises as `run`, or `FileAccessError`.
+        """
+        time, efforts = self._simulate(read_bytes(path), name, network, schedule)
+        shape = (*schedule.lead, *efforts.shape)
+        return Trajectory(
+            network=network, schedule=schedule, time=time, efforts=efforts.reshape(shape), engine=repr(self)
+        )
+
+    def _sequence(self, network: Network, schedule: Schedule, start: Floats) -> tuple[Floats, Floats]:
+        with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
+            path = Path(folder) / _FILE
+            write_modelica(path, network, schedule, name=_MODEL, start=start)
+            return self._simulate(read_bytes(path), _MODEL, network, schedule)
+
+    def _simulate(self, text: bytes, name: str, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
+        """Return times and efforts of the model `name` in `text`; its file is alone, for rumoca reads all beside it."""
+        end = float(schedule.ends[-1])
+        least = float(network.unknowns.scales()[1:].min())
+        settings = {"solver": self.solver.value, "rtol": self.rtol, "atol": self.atol * least, "dt": end / self.points}
+        order = {"model": name, "end": end, "settings": settings, "names": effort_names(network)[1:]}
+        with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
+            (Path(folder) / _FILE).write_bytes(text)
+            words, out = self._call(folder, order), Path(folder) / "out.npy"
+            if not out.exists():
+                raise SimulationError(explain("rumoca", must="run the file", got=words, do=_REMEDY))
+            table: Floats = np.load(out, allow_pickle=False)
+        time, kept = _moments(table[:, 0], schedule)
+        if not np.isin(schedule.ends, time[kept]).all():
+            got, do = f"{table[-1, 0]:.6g} s or a gap {words}", "loosen the tolerances"
+            raise SimulationError(explain("rumoca", must=f"reach every end up to {end:.6g} s", got=got, do=do))
+        table[:, 0] = 0.0
+        return time[kept], table[kept]
+
+    def _call(self, folder: str, order: dict[str, object]) -> str:
+        python = self.interpreter or sys.executable
+        try:
+            done = subprocess.run(
+                [python, "-P", "-c", _WORKER],
+                cwd=folder,
+                capture_output=True,
+                timeout=self.time_limit,
+                input=json.dumps(order).encode("ascii"),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            got, do = "no end yet", "raise time_limit, or run fewer steps"
+            raise SimulationError(explain("rumoca", must=f"end within {self.time_limit} s", got=got, do=do)) from None
+        except OSError as error:
+            must, do = f"run in {python!r}", "give the path of a Python with rumoca"
+            raise SimulatorMissingError(explain("rumoca", must=must, got=error, do=do)) from error
+        lines = done.stderr.decode("utf-8", errors="replace").splitlines()
+        text = " | ".join(line.strip() for line in lines)[-1000:]
+        if done.returncode == _MISSING:
+            do = "pip install rumoca==0.10.2, or use engine Integrate"
+            raise SimulatorMissingError(explain("rumoca", must="be installed", got=text, do=do))
+        return text or f"exit code {done.returncode}"
+
+
+def start_efforts(network: Network, schedule: Schedule) -> Floats:
+    """Return the efforts at which a run of `network` under `schedule` begins, (..., unknowns): its operating point.
+
+    Raises `SimulationError` if the first interval has none.
+    """
+    schedule.fit(network.verify())
+    lead = schedule.lead
+    effort = np.zeros((int(np.prod(lead)), network.unknowns.size))
+    for part, value in imposed_efforts(network, schedule, 0):
+        effort[:, part.nodes] = np.broadcast_to(value, (*lead, part.nodes.size)).reshape(-1, part.nodes.size)
+    operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
+    return effort.reshape(*lead, -1)
+
+
+def _sequence(schedule: Schedule, number: int) -> Schedule:
+    """Return the sequence `number` of the batch of `schedule`."""
+    where = np.unravel_index(number, schedule.lead)
+    imposed = [
+        Imposed(
+            label=entry.label,
+            efforts=np.broadcast_to(entry.efforts, (*schedule.lead, *entry.efforts.shape[-2:]))[where],
+        )
+        for entry in schedule.imposed
+    ]
+    return Schedule(names=schedule.names, high=schedule.high, durations=schedule.durations, imposed=tuple(imposed))
+
+
+def _moments(time: Floats, schedule: Schedule) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Return the `time` of each record, that of an end being exact, and which to keep: at an edge the one before it."""
+    ends, same = schedule.ends, _SAME * float(schedule.durations.min())
+    nearest = ends[np.minimum(np.searchsorted(ends, time - same), ends.size - 1)]
+    exact = np.where(np.abs(time - nearest) <= same, nearest, time)
+    return exact, np.append(True, np.diff(exact) > 0)

@@ -1,0 +1,230 @@
+"""The statics of a hydraulic network as EPANET input: one stage of chambers between known pressures.
+
+EPANET 2.2 (Rossman et al., EPA/600/R-20/133) computes heads from reservoir heads; it knows neither relays nor pilots.
+So a network is handed over stage by stage: what is known already are reservoirs, the chambers of the stage junctions,
+tubes are pipes by bore and length (Darcy-Weisbach, laminar up to a Reynolds number of 2000), two opposed ports are
+throttle control valves. A valve loses K v2/2g where a laminar port obeys a linear law; its K goes with the inverse of
+the port's conductance, so that two valves divide a pressure as the ports do, provided that nothing else draws flow
+between them. Shut solenoids are left out, and their seat leak with them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_analog.arrays import Floats, Indices, floats, indices
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.export.epanet_links import Links, links
+from lstm_analog.files import whole_file
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High, is_on
+from lstm_analog.network.parts import Ports
+
+GRAVITY = 32.2 * 0.3048
+"""EPANET's acceleration of gravity (m/s2)."""
+WATER_VISCOSITY = 1.1e-5 * 0.3048**2
+"""The kinematic viscosity (m2/s) that EPANET's option VISCOSITY counts in; at 1e-3 and below it would take m2/s."""
+LITRE = 0.3048**3 / 28.317
+"""EPANET's litre (m3): it takes 28.317 of them for a cubic foot."""
+MINOR_LOSS = 8.0 / (32.2 * np.pi**2) / 0.02517
+"""What a loss coefficient is to be multiplied by: EPANET takes 0.02517 s2/ft for 8/(g pi2)."""
+LAMINAR = 2000.0
+"""The Reynolds number up to which EPANET takes Hagen and Poiseuille's law."""
+
+_ROUGHNESS = 1e-6
+_STUB = "0.01 1000"
+"""Length (m) and bore (mm) of the pipe between a reservoir and a valve, which may not touch: too wide to matter."""
+_VALVE = 0.01
+"""Bore of the valves (m), to which their K refers."""
+_LONGEST_NAME = 31
+_CLOSEST = 1e-12
+"""Error of a head, as a share of the highest one, at which EPANET is to stop."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tubes:
+    """What the tubes of a network are: round, of one length, full of one liquid.
+
+    Attributes
+    ----------
+    density, viscosity : float
+        Of the liquid: kg/m3, Pa s.
+    length : float
+        Of each tube (m).
+    datum : float
+        Pressure of the datum above the atmosphere (Pa).
+    bore : callable
+        Returns the bores (m) that were made for the given conductances (m3/(s Pa)).
+    """
+
+    density: float
+    viscosity: float
+    length: float
+    datum: float
+    bore: Callable[[Floats], Floats]
+
+    def __post_init__(self) -> None:
+        """Check that the sizes are positive and that EPANET can tell the viscosity from one in m2/s."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if entry.name != "bore" and not (np.isfinite(value) and value > 0):
+                raise InvalidValueError(
+                    explain(f"tubes {entry.name}", must="be positive", got=value, do="give SI units")
+                )
+        if self.relative_viscosity <= 1e-3:
+            must, do = "exceed a thousandth of water's", "give a liquid"
+            raise InvalidValueError(explain("kinematic viscosity", must=must, got=self.relative_viscosity, do=do))
+
+    @property
+    def relative_viscosity(self) -> float:
+        """The kinematic viscosity as EPANET counts it."""
+        return self.viscosity / self.density / WATER_VISCOSITY
+
+    def head(self, pressure: Floats) -> Floats:
+        """Return the head (m) above atmosphere of a `pressure` (Pa) above the datum."""
+        return (self.datum + pressure) / (self.density * GRAVITY)
+
+    def pressure(self, head: Floats) -> Floats:
+        """Return the pressure (Pa) above the datum of a `head` (m) above atmosphere."""
+        return head * (self.density * GRAVITY) - self.datum
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Statics:
+    """One steady problem: `chambers` (k,) of unknown pressure; the other unknowns of `network` are at `effort` (Pa).
+
+    `pipes` are its tubes and open solenoids, `valves` its ports.
+    """
+
+    network: Network
+    chambers: Indices
+    effort: Floats
+    pipes: Links
+    valves: Links
+
+    def pipe_names(self) -> list[str]:
+        """Return what EPANET calls each pipe."""
+        return [f"p{number}" for number in range(self.pipes.a.size)]
+
+    def node_names(self, nodes: Indices) -> list[str]:
+        """Return what EPANET calls the given `nodes`: their names, or a number where these are too long."""
+        every = self.network.unknowns.names()
+        return [every[n] if len(every[n]) <= _LONGEST_NAME else f"n{n}" for n in nodes]
+
+
+def statics(network: Network, effort: Floats, high: High, chambers: Indices) -> Statics:
+    """Return the steady problem of the `chambers` (k,) of `network` with the clock lines `high`.
+
+    `effort` (unknowns,) in Pa holds what is known: all but the chambers.
+
+    Raises
+    ------
+    UnsupportedPartError
+        If a part has no counterpart in EPANET.
+    UnsupportedError
+        If a pilot of a port is one of the chambers, a port shares its chamber with more than one other port, or tubes
+        obey the law of orifices.
+    InvalidShapeError
+        If the efforts are a batch or a part has chip axes.
+    """
+    known = floats(effort, "effort")
+    if known.shape != (network.unknowns.size,):
+        must, do = "be one state of the network", "write one sequence"
+        raise InvalidShapeError(explain("effort", must=must, got=f"shape {known.shape}", do=do))
+    inside = np.zeros(network.unknowns.size, dtype=bool)
+    inside[indices(chambers, "chambers")] = True
+    found = links(network, known, high)
+    pipes, valves = (link.take(np.flatnonzero(inside[link.a] | inside[link.b])) for link in found)
+    for part in network.parts:
+        if isinstance(part, Ports) and is_on(part.line, high):
+            _check_pilots(part, inside)
+    _check_bridges(network, np.flatnonzero(inside), pipes, valves)
+    return Statics(network=network, chambers=np.flatnonzero(inside), effort=known, pipes=pipes, valves=valves)
+
+
+def write_epanet(path: str | Path, problem: Statics, tubes: Tubes) -> None:
+    """Write `problem` to `path` as an EPANET 2.2 input file, its pipes made of `tubes`; whole or not at all."""
+    with whole_file(path) as stream:
+        for text in _text(problem, tubes):
+            stream.write(text.encode("ascii"))
+
+
+def _check_pilots(part: Ports, inside: NDArray[np.bool_]) -> None:
+    if ((inside[part.a] | inside[part.b]) & (inside[part.p] | inside[part.n])).any():
+        must, do = "be known before its valve is", "solve them in an earlier stage"
+        raise UnsupportedError(explain(f"a pilot of {part.label}", must=must, got="a chamber of the stage", do=do))
+
+
+def _check_bridges(network: Network, chambers: Indices, pipes: Links, valves: Links) -> None:
+    size = network.unknowns.size
+    ports, others = (np.bincount(np.concatenate((link.a, link.b)), minlength=size) for link in (valves, pipes))
+    wrong = chambers[(ports[chambers] > 0) & ((ports[chambers] != 2) | (others[chambers] > 0))]
+    if wrong.size:
+        got = f"{ports[wrong[0]]} ports and {others[wrong[0]]} pipes"
+        must, do = "be between two ports and nothing else", "put a relay between"
+        raise UnsupportedError(explain(f"chamber {network.unknowns.names()[wrong[0]]}", must=must, got=got, do=do))
+
+
+def _text(problem: Statics, tubes: Tubes) -> Iterator[str]:
+    pipes, valves = problem.pipes, problem.valves
+    ends = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
+    fixed = np.setdiff1d(ends, problem.chambers)
+    nodes = np.concatenate((fixed, problem.chambers))
+    names = dict(zip(nodes.tolist(), problem.node_names(nodes), strict=True))
+    heads = tubes.head(problem.effort[fixed])
+    yield "[TITLE]\nSteady pressures of one stage of a hydraulic network, written by lstm_analog\n"
+    yield f"{tubes.density:.6g} kg/m3, {tubes.viscosity:.6g} Pa s; head = pressure above atmosphere / (rho g)\n"
+    yield "\n[RESERVOIRS]\n;id head(m)\n"
+    yield from (f"{names[int(n)]} {float(head)!r}\n" for n, head in zip(fixed, heads, strict=True))
+    yield "\n[JUNCTIONS]\n;id elevation(m)\n"
+    yield from (f"{names[int(n)]} 0\n" for n in problem.chambers)
+    stubs = list(_stubs(valves, set(fixed.tolist())))
+    yield from (f"{stub} 0\n" for _, _, stub in stubs)
+    yield "\n[PIPES]\n;id from to length(m) bore(mm) roughness(mm) minor-loss status ; bank\n"
+    yield from _pipes(problem, tubes, names)
+    yield from (f"{stub} {names[node]} {stub} {_STUB} {_ROUGHNESS!r} 0 OPEN\n" for _, node, stub in stubs)
+    yield "\n[VALVES]\n;id from to bore(mm) type K minor-loss ; bank\n"
+    yield from _valves(problem, tubes, names, {(number, node): stub for number, node, stub in stubs})
+    highest = max(1.0, float(np.abs(heads).max(initial=0.0)))
+    yield "\n[TIMES]\nDURATION 0\n\n[OPTIONS]\nUNITS LPS\nHEADLOSS D-W\n"
+    yield f"VISCOSITY {tubes.relative_viscosity!r}\nTRIALS 200\nACCURACY 1e-5\nHEADERROR {_CLOSEST * highest!r}\n"
+    yield "UNBALANCED STOP\n\n[REPORT]\nSTATUS NO\nSUMMARY NO\n\n[END]\n"
+
+
+def _stubs(valves: Links, fixed: set[int]) -> Iterator[tuple[int, int, str]]:
+    """Yield (valve, node, name) of each stub: where a valve would touch a reservoir."""
+    for number, ends in enumerate(zip(valves.a.tolist(), valves.b.tolist(), strict=True)):
+        yield from ((number, node, f"s{number}{side}") for node, side in zip(ends, "ab", strict=True) if node in fixed)
+
+
+def _pipes(problem: Statics, tubes: Tubes, names: dict[int, str]) -> Iterator[str]:
+    pipes, length = problem.pipes, float(tubes.length)
+    bores = tubes.bore(pipes.conductance)
+    loss = _loss_coefficients(pipes, bores, tubes)
+    columns = (pipes.a.tolist(), pipes.b.tolist(), (1e3 * bores).tolist(), loss.tolist(), _banks(problem, pipes))
+    for name, a, b, bore, k, bank in zip(problem.pipe_names(), *columns, strict=True):
+        yield f"{name} {names[a]} {names[b]} {length!r} {bore!r} {_ROUGHNESS!r} {k!r} OPEN ; {bank}\n"
+
+
+def _valves(problem: Statics, tubes: Tubes, names: dict[int, str], stubs: dict[tuple[int, int], str]) -> Iterator[str]:
+    valves = problem.valves
+    loss = _loss_coefficients(valves, np.full(valves.a.size, _VALVE), tubes).tolist()
+    for number, (a, b, k, bank) in enumerate(
+        zip(valves.a.tolist(), valves.b.tolist(), loss, _banks(problem, valves), strict=True)
+    ):
+        start, end = stubs.get((number, a), names[a]), stubs.get((number, b), names[b])
+        yield f"v{number} {start} {end} {1e3 * _VALVE!r} TCV {k!r} 0 ; {bank}\n"
+
+
+def _loss_coefficients(paths: Links, bores: Floats, tubes: Tubes) -> Floats:
+    """Return K, (m,), of K rho v2/2 = square q |q| in round `bores` (m)."""
+    areas = 0.25 * np.pi * bores**2
+    result: Floats = MINOR_LOSS * 2.0 * areas**2 * paths.square / tubes.density
+    return result
+
+
+def _banks(problem: Statics, paths: Links) -> list[str]:
+    return [problem.network.parts[bank].label for bank in paths.bank]

@@ -1,0 +1,202 @@
+"""Networks as JSON and GraphML: the graph for other tools to read, and in it the network itself, to the last bit.
+
+The graph says who acts on whom; it cannot say all that a network is (the order of parts, tiers of pairs, both states of
+a switch). So a file carries the network as well, as JSON in the attribute `network` of the graph. Reading takes the
+network from there and holds the graph against it: a file in which one was changed without the other is refused.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any
+from xml.parsers import expat
+
+import networkx as nx
+import numpy as np
+
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.export.epanet import Tubes
+from lstm_analog.export.graphs import graph
+from lstm_analog.files import read_bytes, whole_file
+from lstm_analog.network import domain, parts, passages, shapes
+from lstm_analog.network import graph as network_graph
+from lstm_analog.network.graph import Network
+
+DERIVED = frozenset({"bore", "length", "datum", "density", "viscosity"})
+"""What tubes add to a graph: it follows from the network and them, and is left aside on the way back."""
+
+_NETWORK = "network"
+_BROKEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, nx.NetworkXError)
+
+
+def _records(*modules: ModuleType) -> Mapping[str, type]:
+    named = chain.from_iterable(vars(module).items() for module in modules)
+    kinds = ((name, kind) for name, kind in named if isinstance(kind, type) and kind.__name__ == name)
+    return MappingProxyType({name: kind for name, kind in kinds if is_dataclass(kind) or issubclass(kind, Enum)})
+
+
+KINDS = _records(domain, network_graph, parts, passages, shapes)
+"""What a network in a file may be made of; nothing else is made when it is read."""
+
+
+def write_json(path: str | Path, network: Network, *, tubes: Tubes | None = None) -> None:
+    """Write `network` to `path` as JSON, in networkx's node-link form; `tubes` add bores and lengths.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is too large for a graph, or a part holds what JSON cannot.
+    FileAccessError
+        If the file cannot be written; nothing is left behind then.
+    """
+    whole = graph(network.verify(), tubes=tubes)
+    whole.graph[_NETWORK] = _encode(network)
+    data = nx.node_link_data(whole, edges="edges")
+    with whole_file(path) as stream:
+        for piece in json.JSONEncoder(indent=1, allow_nan=False).iterencode(data):
+            stream.write(piece.encode("ascii"))
+
+
+def read_json(path: str | Path) -> Network:
+    """Return the network in the JSON file at `path`.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is damaged or foreign, or its graph is not that of the network it carries.
+    FileAccessError
+        If it cannot be read.
+    """
+    text = read_bytes(path)
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant)
+        found = nx.node_link_graph(data, directed=True, multigraph=True, edges="edges")
+        return _network(path, found, found.graph[_NETWORK], len(text))
+    except FileFormatError:
+        raise
+    except _BROKEN as error:
+        raise _foreign(path, error) from error
+
+
+def write_graphml(path: str | Path, network: Network, *, tubes: Tubes | None = None) -> None:
+    """Write `network` to `path` as GraphML; `tubes` add bores and lengths. Raises as `write_json` does."""
+    whole = graph(network.verify(), tubes=tubes)
+    whole.graph[_NETWORK] = json.dumps(_encode(network), allow_nan=False)
+    with whole_file(path) as stream:
+        nx.write_graphml_xml(whole, stream)
+
+
+def read_graphml(path: str | Path) -> Network:
+    """Return the network in the GraphML file at `path`.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is damaged or foreign, declares a document type (entities can blow up), or its graph is not that of
+        the network it carries.
+    FileAccessError
+        If it cannot be read.
+    """
+    text = read_bytes(path)
+    try:
+        _refuse_entities(path, text)
+        found = nx.read_graphml(BytesIO(text), force_multigraph=True)
+        tree = json.loads(found.graph[_NETWORK], parse_constant=_refuse_constant)
+        return _network(path, found, tree, len(text))
+    except FileFormatError:
+        raise
+    except (*_BROKEN, expat.ExpatError) as error:
+        raise _foreign(path, error) from error
+
+
+def _encode(value: object) -> Any:
+    if isinstance(value, Enum):
+        return {"enum": type(value).__name__, "name": value.name}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            "record": type(value).__name__,
+            **{entry.name: _encode(getattr(value, entry.name)) for entry in fields(value)},
+        }
+    if isinstance(value, np.ndarray):
+        flat = [_plain(item) for item in value.ravel().tolist()]
+        return {"array": flat, "shape": list(value.shape), "integers": value.dtype.kind == "i"}
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return _plain(value)
+    got, do = type(value).__name__, "keep records, arrays, tuples, numbers and text"
+    raise UnsupportedError(explain("a value of the network", must="be one that JSON holds", got=got, do=do))
+
+
+def _plain(value: Any) -> Any:
+    """Return `value`, an infinity as a text: JSON has none."""
+    return {"infinity": value > 0} if isinstance(value, float) and np.isinf(value) else value
+
+
+def _decode(tree: Any) -> Any:
+    if isinstance(tree, list):
+        return tuple(_decode(item) for item in tree)
+    if not isinstance(tree, dict):
+        return tree
+    if "infinity" in tree:
+        return np.inf if tree["infinity"] else -np.inf
+    if "enum" in tree:
+        return KINDS[tree["enum"]][tree["name"]]  # type: ignore[index]
+    if "array" in tree:
+        kind = np.int64 if tree["integers"] else np.float64
+        return np.array([_decode(item) for item in tree["array"]], dtype=kind).reshape(tree["shape"])
+    content = {name: _decode(value) for name, value in tree.items() if name != "record"}
+    return KINDS[tree["record"]](**content)
+
+
+def _network(path: str | Path, found: "nx.Graph[Any]", tree: Any, length: int) -> Network:
+    """Return the network of `tree` if `found` is its graph; `length` of the file bounds the number of its unknowns."""
+    network = _decode(tree)
+    if not isinstance(network, Network):
+        raise _foreign(path, type(network).__name__)
+    if network.unknowns.size > length:
+        raise _foreign(path, f"{network.unknowns.size} unknowns in {length} bytes")
+    expected = graph(network.verify())
+    pairs = zip(_lines(expected), _lines(found), strict=False)
+    different = next(((a, b) for a, b in pairs if a != b), None)
+    same_kind = found.is_directed() and found.size() == expected.size() and len(found) == len(expected)
+    if different is not None or not same_kind:
+        got = ascii(different[1] if different else f"{len(found)} nodes, {found.size()} edges")[:300]
+        must, do = "show the network that it carries", "change the network and write it anew"
+        raise FileFormatError(explain(f"the graph in {str(path)!r}", must=must, got=got, do=do))
+    return network
+
+
+def _lines(found: "nx.Graph[Any]") -> list[str]:
+    """Return nodes and edges as sorted texts, without what is derived from tubes."""
+    nodes = [repr((name, _told(data))) for name, data in found.nodes(data=True)]
+    edges = [repr((tail, head, _told(data))) for tail, head, data in found.edges(data=True)]
+    return [*sorted(nodes), *sorted(edges)]
+
+
+def _told(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted((name, value) for name, value in data.items() if name not in {*DERIVED, "id"})
+
+
+def _refuse_constant(name: str) -> float:
+    raise FileFormatError(explain("a number", must="be finite", got=name, do="write infinity as this package does"))
+
+
+def _refuse_entities(path: str | Path, text: bytes) -> None:
+    def refuse(name: str, *_rest: object) -> None:
+        must, do = "declare no document type", "remove the DOCTYPE: its entities can blow up"
+        raise FileFormatError(explain(f"file {str(path)!r}", must=must, got=ascii(name)[:60], do=do))
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.Parse(text, True)
+
+
+def _foreign(path: str | Path, got: object) -> FileFormatError:
+    must, do = "hold a network as this package writes it", "give a file of write_json or write_graphml"
+    return FileFormatError(explain(f"file {str(path)!r}", must=must, got=ascii(str(got))[:300], do=do))

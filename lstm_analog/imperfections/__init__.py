@@ -1,0 +1,28 @@
+"""What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
+
+from lstm_analog.imperfections.base import Streams, apply
+from lstm_analog.imperfections.tubes import (
+    BoreTolerance,
+    EndLoss,
+    HotTubes,
+    OrificeWeights,
+    Tubes,
+    ViscosityChange,
+)
+from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, SeatLeak
+
+__all__ = [
+    "BoreTolerance",
+    "Deadband",
+    "EndLoss",
+    "HotTubes",
+    "OrificePorts",
+    "OrificeWeights",
+    "Rangeability",
+    "RelayGain",
+    "SeatLeak",
+    "Streams",
+    "Tubes",
+    "ViscosityChange",
+    "apply",
+]

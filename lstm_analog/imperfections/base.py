@@ -1,0 +1,99 @@
+"""How an imperfection is applied, and where its random numbers come from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import singledispatch
+from typing import TypeVar
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, explain
+from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Part
+
+_Bank = TypeVar("_Bank")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams:
+    """Random numbers by name: stateless, one stream a cause and a chip, so that no cause changes another's samples.
+
+    Attributes
+    ----------
+    seed : int
+        >= 0; the same seed gives the same numbers.
+    chips : int or None
+        How many machines are drawn, as a leading axis; None draws one without such an axis.
+    first : int
+        The number of the first of them: a study may be cut into shares.
+    """
+
+    seed: int
+    chips: int | None = None
+    first: int = 0
+
+    def __post_init__(self) -> None:
+        """Check that seed, first and chips are whole numbers in range."""
+        for name, value, least in (("seed", self.seed, 0), ("first", self.first, 0), ("chips", self.chips, 1)):
+            if value is not None and not (value >= least and float(value).is_integer()):
+                must = f"be a whole number >= {least}"
+                raise InvalidValueError(explain(f"streams {name}", must=must, got=value, do="count from there"))
+
+    def generator(self, name: str, chip: int = 0) -> np.random.Generator:
+        """Return the generator of the cause `name` on the machine number `chip`, at its beginning."""
+        key = (self.first + chip, *name.encode())
+        return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=key))
+
+    def normal(self, name: str, shape: tuple[int, ...]) -> Floats:
+        """Return standard normal numbers of the cause `name`, `shape`; (chips, *shape) where chips are drawn."""
+        if self.chips is None:
+            return self.generator(name).standard_normal(shape)
+        return np.stack([self.generator(name, chip).standard_normal(shape) for chip in range(self.chips)])
+
+
+@singledispatch
+def apply(imperfection: object, network: Network, streams: Streams) -> Network:
+    """Return `network` with an `imperfection`, drawing on `streams`; the network given is left as it is.
+
+    Raises `InvalidTypeError` for what is no imperfection.
+    """
+    got, do = type(imperfection).__name__, "take a record of lstm_analog.imperfections"
+    raise InvalidTypeError(explain("imperfection", must="be a known record", got=got, do=do))
+
+
+def change(network: Network, kind: type[_Bank], by: Callable[[_Bank], Part]) -> Network:
+    """Return `network` with every bank of `kind` changed `by` a function."""
+    return replace(network, parts=tuple(by(part) if isinstance(part, kind) else part for part in network.parts))
+
+
+def change_part(network: Network, label: str, kind: type[_Bank], by: Callable[[_Bank], Part]) -> Network:
+    """Return `network` with the bank `label` changed `by` a function; `NetworkError` if it is not of `kind`."""
+    chosen = network.part(label)
+    if not isinstance(chosen, kind):
+        must, got = f"be a bank of {kind.__name__}", type(chosen).__name__
+        raise NetworkError(explain(f"part {label}", must=must, got=got, do="choose another"))
+    return replace(network, parts=tuple(by(part) if part is chosen else part for part in network.parts))
+
+
+def check_range(what: str, value: float, least: float, most: float, do: str) -> None:
+    """Raise `InvalidValueError`, which says `what` is wrong and what to `do`, unless `least` <= `value` <= `most`."""
+    if not least <= value <= most:
+        must = f"be {least:g} to {most:g}" if np.isfinite(most) else f"be at least {least:g}"
+        raise InvalidValueError(explain(what, must=must, got=value, do=do))
+
+
+def check_transition(transition: float) -> None:
+    """Raise `InvalidValueError` unless `transition` (Pa) is above zero; infinity is."""
+    if not transition > 0:
+        do = "give the drop at which the flow turns turbulent (Pa), infinity for never"
+        raise InvalidValueError(explain("transition", must="be positive", got=transition, do=do))
+
+
+def plumbing(network: Network) -> Network:
+    """Return `network` itself if it is hydraulic; else raise `NetworkError`: its parts would not be meant."""
+    if network.domain != HYDRAULIC:
+        got, do = network.domain.name, "compile it in a hydraulic technology"
+        raise NetworkError(explain("the network", must="be hydraulic", got=got, do=do))
+    return network

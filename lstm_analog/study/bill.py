@@ -1,0 +1,223 @@
+"""The bill of materials of a plumbed machine: parts by size, and what it takes to run it."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.compiled import Compiled
+from lstm_analog.compiler.hardware import DESIGN_UNITS, GRAVITY, SpringPiston
+from lstm_analog.files import whole_file
+from lstm_analog.network.parts import Followers, Junctions, Pairs, Ports, Sources, Storages, Switches
+from lstm_analog.network.shapes import Shape
+from lstm_analog.study.operation import Plant, plant
+from lstm_analog.study.run import Run
+from lstm_analog.study.supply import Supply, supply
+from lstm_analog.study.tubes import Tubes, Use, tubes
+
+_HUNDREDTHS = (
+    *(100, 106, 112, 118, 125, 132, 140, 150, 160, 170, 180, 190, 200, 212, 224, 236, 250, 265, 280, 300),
+    *(315, 335, 355, 375, 400, 425, 450, 475, 500, 530, 560, 600, 630, 670, 710, 750, 800, 850, 900, 950),
+)
+R40 = np.array(_HUNDREDTHS) / 100.0
+"""Preferred numbers of ISO 3, 40 a decade: the bores of the bill."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """`count` equal parts of a `size`, and the banks `where` they are."""
+
+    part: str
+    size: str
+    count: int
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """What a machine is made of and what it takes to run it.
+
+    Attributes
+    ----------
+    technology : str
+        Its name.
+    basis : str
+        At which pressures flow and power were taken.
+    items : tuple of Item
+        The parts. A tube has the next larger bore of the series R40 (ISO 3) and is cut to L (d_nominal/d)^4, so that
+        its conductance is exact; the size says the least and the largest length.
+    tubes : int
+        The number of tubes, port channels not counted.
+    tube_length : float
+        Of all of them (m).
+    step_time : float
+        Of one step of the recurrence (s).
+    supply : Supply
+        Flow and power of the pump.
+    """
+
+    technology: str
+    basis: str
+    items: tuple[Item, ...]
+    tubes: int
+    tube_length: float
+    step_time: float
+    supply: Supply
+
+    @property
+    def totals(self) -> tuple[tuple[str, str], ...]:
+        """What the machine takes as a whole: names and values with units."""
+        flow = f"{self.supply.mean * 6e4:.3g} L/min, at most {self.supply.peak * 6e4:.3g}"
+        power = f"{self.supply.mean_power:.3g} W, at most {self.supply.peak_power:.3g}"
+        return (
+            ("tubes", f"{self.tubes}"),
+            ("tube length", f"{self.tube_length:.4g} m"),
+            ("step time", f"{self.step_time:.4g} s"),
+            (f"pump flow at {self.basis}", flow),
+            (f"hydraulic power at {self.supply.pressure:.4g} Pa", power),
+        )
+
+    def __str__(self) -> str:
+        """Return the table and the totals."""
+        lines = [f"{self.technology}: bill of materials", f"{'count':>7}  {'part':<22} {'size':<52} where"]
+        lines += [f"{i.count:7}  {i.part:<22} {i.size:<52} {i.where}" for i in self.items]
+        return "\n".join([*lines, *(f"{name}: {value}" for name, value in self.totals)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bill as dicts, lists, strings and numbers."""
+        return {
+            "technology": self.technology,
+            "basis": self.basis,
+            "items": [{"part": i.part, "size": i.size, "count": i.count, "where": i.where} for i in self.items],
+            "tubes": self.tubes,
+            "tube_length": self.tube_length,
+            "step_time": self.step_time,
+            "mean_flow": self.supply.mean,
+            "peak_flow": self.supply.peak,
+            "supply_pressure": self.supply.pressure,
+            "mean_power": self.supply.mean_power,
+            "peak_power": self.supply.peak_power,
+        }
+
+    def write(self, path: str | Path) -> None:
+        """Write the bill as CSV to the file `path`, whole or not at all: the parts, then the totals.
+
+        Raises `FileAccessError` if it cannot be written.
+        """
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("part", "size", "count", "where"))
+        writer.writerows((item.part, item.size, item.count, item.where) for item in self.items)
+        writer.writerows((name, value, "", "total") for name, value in self.totals)
+        with whole_file(path) as stream:
+            stream.write(text.getvalue().encode())
+
+
+def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = None) -> Bill:
+    """Return the bill of `compiled`, built in `technology`; flow and power are those of `run`.
+
+    Without a run every tube has 2 pressure units across it, which is more than it takes: see `Supply`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the machine is not plumbing.
+    InvalidValueError
+        If the run is of another machine.
+    """
+    judged = plant(compiled, technology, run)
+    banks = [bank for bank in tubes(judged) if bank.use is not Use.PORT]
+    items = _merge((*(item for bank in banks for item in _tube_items(judged, bank)), *_part_items(judged)))
+    return Bill(
+        technology=judged.technology.name,
+        basis=f"{DESIGN_UNITS:g} pressure units" if run is None else "the pressures of the run",
+        items=items,
+        tubes=sum(bank.a.size * bank.count for bank in banks),
+        tube_length=sum(float(cut_lengths(bank).sum()) * bank.count for bank in banks),
+        step_time=compiled.cycle.step_time,
+        supply=supply(judged),
+    )
+
+
+def nominal_bore(bore: Floats) -> Floats:
+    """Return the bores (m) of the series R40 next above each `bore` (m), any shape; equal ones within 1e-9.
+
+    >>> float(nominal_bore(np.array(1.61e-3)))
+    0.0017
+    """
+    decade = 10.0 ** np.floor(np.log10(bore))
+    number = np.searchsorted(R40, bore / decade * (1.0 - 1e-9))
+    series: Floats = np.concatenate((R40, [10.0]))[number] * decade
+    return np.round(series, 12)
+
+
+def cut_lengths(bank: Tubes) -> Floats:
+    """Return the lengths (m), (k,), at which the tubes of `bank` have their conductance at their nominal bore."""
+    return bank.length * (nominal_bore(bank.bore) / bank.bore) ** 4
+
+
+def _tube_items(judged: Plant, bank: Tubes) -> Iterator[Item]:
+    hardware, nominal, lengths = judged.technology.hardware, nominal_bore(bank.bore), cut_lengths(bank)
+    for size in np.unique(nominal):
+        some = nominal == size
+        sold = hardware.least_bore <= size <= hardware.largest_bore
+        text = f"bore {size * 1e3:.4g} mm, length {lengths[some].min():.3f} to {lengths[some].max():.3f} m"
+        yield Item(
+            part=bank.use.value,
+            size=text if sold else f"{text}, not for sale",
+            count=int(some.sum()) * bank.count,
+            where=bank.label,
+        )
+
+
+def _part_items(judged: Plant) -> Iterator[Item]:
+    technology, parts = judged.technology, judged.compiled.network.parts
+    ends = np.concatenate([np.concatenate((part.a, part.b)) for part in parts if isinstance(part, Switches)])
+    for part in parts:
+        if isinstance(part, Ports):
+            equal = part.shape is Shape.EXP
+            rest = float(part.conductance.max())
+            size, kind = f"{rest:.3g} m3/(s Pa) at rest", "equal-percentage port" if equal else "drain valve"
+            yield Item(part=kind, size=size, count=part.a.size, where=part.label)
+        elif isinstance(part, Pairs):
+            size = f"{float(np.abs(part.current).max()):.3g} m3/s"
+            yield Item(part="flow-control valve", size=size, count=part.out.size, where=part.label)
+        elif isinstance(part, Followers):
+            size = f"{len(part.terms)} input{'s' if len(part.terms) > 1 else ''}"
+            yield Item(part="relay", size=size, count=part.nodes.size, where=part.label)
+        elif isinstance(part, Switches):
+            yield Item(part="solenoid valve", size="2/2 way", count=part.a.size, where=part.label)
+        elif isinstance(part, Sources):
+            known = part.nodes.size == 1 and part.effort.any()
+            size = f"{float(part.effort.max()):+.4g} Pa" if known else "set from outside"
+            yield Item(part="pressure rail", size=size, count=part.nodes.size, where=part.label)
+        elif isinstance(part, Storages) and np.isin(part.nodes, ends).all():
+            yield Item(part="tank", size=_vessel(judged), count=part.nodes.size, where=part.label)
+        elif isinstance(part, Storages | Junctions):
+            size = f"at most {technology.pilot:.3g} m3/Pa"
+            yield Item(part="manifold or chamber", size=size, count=part.nodes.size, where=part.label)
+
+
+def _vessel(judged: Plant) -> str:
+    technology, vessel = judged.technology, judged.technology.vessel
+    if isinstance(vessel, SpringPiston):
+        rate = vessel.area**2 / technology.tank
+        return f"piston {vessel.area * 1e4:.3g} cm2, spring {rate:.4g} N/m, stroke +-{vessel.stroke * 1e3:.3g} mm"
+    bore = np.sqrt(4.0 * technology.tank * technology.fluid.density * GRAVITY / np.pi)
+    return f"open tube, bore {bore * 1e3:.3g} mm, height {vessel.height:.3g} m"
+
+
+def _merge(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Return `items` with those of one part and size as one, where they are joined."""
+    found: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        found.setdefault((item.part, item.size), []).append(item)
+    return tuple(
+        Item(part=part, size=size, count=sum(item.count for item in same), where=", ".join(item.where for item in same))
+        for (part, size), same in found.items()
+    )

@@ -1,0 +1,115 @@
+"""Would the plumbing work? Every figure a fluid engineer asks for, held against its limit, with the worst place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lstm_analog.compiler.compiled import Compiled
+from lstm_analog.compiler.hardware import DESIGN_UNITS
+from lstm_analog.network.parts import Crossbars, Ports
+from lstm_analog.study.device_rules import (
+    clock_findings,
+    fluid_findings,
+    port_findings,
+    relay_findings,
+    tank_findings,
+)
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity
+from lstm_analog.study.operation import Plant, plant
+from lstm_analog.study.run import Run
+from lstm_analog.study.supply import supply
+from lstm_analog.study.tube_rules import manifold_findings, tube_findings
+from lstm_analog.study.tubes import tubes
+
+_MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignCheck:
+    """What a design check found.
+
+    Attributes
+    ----------
+    technology : str
+        Its name.
+    basis : str
+        At which pressures the machine was judged.
+    findings : tuple of Finding
+        All figures, those within their limit too.
+    """
+
+    technology: str
+    basis: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The findings beyond their limits that do harm, the most strained first."""
+        found = [finding for finding in self.findings if finding.severity is Severity.WARNING]
+        return tuple(sorted(found, key=lambda finding: -finding.strain))
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is no warning."""
+        return not self.warnings
+
+    def worst(self, rule: Rule) -> Finding | None:
+        """Return the most strained finding of `rule`, None if nothing was there to look at."""
+        return max((f for f in self.findings if f.rule is rule), key=lambda finding: finding.strain, default=None)
+
+    def __str__(self) -> str:
+        """Return the table: the worst of each rule, `!` before warnings, `-` before notes; then what helps."""
+        worst = [finding for rule in Rule if (finding := self.worst(rule)) is not None]
+        notes = [f for f in worst if f.severity is not Severity.FINE]
+        lines = [
+            f"{self.technology}, judged at {self.basis}: warnings: {len(self.warnings)}",
+            "(* rests on an assumed size of a bought part)",
+            *map(_row, worst),
+            *(f"{_MARKS[f.severity]} {f.rule.value}, {f.beyond} of {f.total} in {f.part}: {f.advice}" for f in notes),
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check as dicts, lists, strings and numbers."""
+        found = [finding.to_dict() for finding in self.findings]
+        return {"technology": self.technology, "basis": self.basis, "holds": self.holds, "findings": found}
+
+
+def _row(finding: Finding) -> str:
+    sign = "<=" if finding.bound is Bound.AT_MOST else ">="
+    star = "*" if finding.assumed else " "
+    figures = f"{finding.value:10.3g} {sign} {finding.limit:<8.3g}{star}"
+    return f"{_MARKS[finding.severity]} {finding.rule.value:<40}{figures} {finding.part}: {finding.where}"
+
+
+def design_check(compiled: Compiled, technology: object, run: Run | None = None) -> DesignCheck:
+    """Return the design check of `compiled`, built in `technology`, at the pressures of `run`.
+
+    Without a run every tube has 2 pressure units across it, every tank is 2 units off the datum, and a pre-activation
+    is as large as its weights allow at 2 units. Conductances are the network's; bores follow from them, length and
+    fluid.
+
+    Raises
+    ------
+    UnsupportedError
+        If the machine is not plumbing.
+    InvalidValueError
+        If the run is of another machine.
+    """
+    judged = plant(compiled, technology, run)
+    basis = f"{DESIGN_UNITS:g} pressure units" if run is None else f"the pressures of a run of {run.x.shape[-2]} steps"
+    return DesignCheck(technology=judged.technology.name, basis=basis, findings=tuple(_findings(judged)))
+
+
+def _findings(judged: Plant) -> Iterator[Finding]:
+    for bank in tubes(judged):
+        yield from tube_findings(judged, bank)
+    for part in judged.compiled.network.parts:
+        if isinstance(part, Crossbars):
+            yield from manifold_findings(judged, part)
+        elif isinstance(part, Ports):
+            yield from port_findings(judged, part)
+    yield from tank_findings(judged)
+    yield from relay_findings(judged, supply(judged))
+    yield from fluid_findings(judged)
+    yield from clock_findings(judged)

@@ -1,0 +1,136 @@
+"""What is asked of ports, tanks, relays, solenoids, the fluid and the clock."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstm_analog.arrays import Indices
+from lstm_analog.compiler.hardware import GRAVITY, OpenTube, SpringPiston
+from lstm_analog.network.parts import DATUM, Followers, Ports, Sources, Storages, Switches
+from lstm_analog.network.shapes import Shape, curve
+from lstm_analog.study.comparison import SETTLED
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
+from lstm_analog.study.operation import Plant
+from lstm_analog.study.settling import settling_error
+from lstm_analog.study.supply import Supply
+from lstm_analog.study.tube_rules import CHAIN, SLUGGISH, TOLERATED
+
+ATMOSPHERE = 101325.0
+"""Pa."""
+
+
+def port_findings(plant: Plant, part: Ports) -> Iterator[Finding]:
+    """Yield what is found on the ports of `part` of `plant`: the range of their trim, the lag of their chamber.
+
+    An exponential port opens from R^-1/2 to R^1/2 of its rest, so |2 u| <= ln R: |z| for a sigmoid, |2 z| for a tanh.
+    Any other has its whole range from the least opening to the largest.
+    """
+    hardware = plant.technology.hardware
+    low, high = plant.control(part.p, part.n, part.scale, part.offset)
+    if part.shape is Shape.EXP:
+        needed = 2.0 * np.maximum(np.abs(low), np.abs(high))
+    else:
+        tiny = np.finfo(float).tiny
+        needed = np.abs(np.log(np.maximum(curve(part.shape, high), tiny) / np.maximum(curve(part.shape, low), tiny)))
+    needed = needed.reshape(-1, part.a.size).max(axis=0)
+    limit = min(float(np.log(hardware.rangeability)), 2.0 * float(part.limit.min()))
+
+    def place(number: int) -> str:
+        return f"{plant.names[part.a[number]]} to {plant.names[part.b[number]]}"
+
+    # without a run the need is what the weights allow, which trained signals seldom reach
+    worst = Severity.NOTE if plant.snapshots is None else Severity.WARNING
+    yield judge(Rule.TRIM, needed, limit, part=part.label, place=place, worst=worst, assumed=True)
+    if part.shape is Shape.EXP:
+        # two opposed ports conduct 2 G0 cosh(z/2), at rest the least
+        lag = plant.technology.pilot / (2.0 * part.conductance.reshape(-1, part.a.size).min(axis=0))
+        yield judge(Rule.MANIFOLD, lag / plant.compiled.time_constant, 1.0, part=part.label, place=place)
+
+
+def tank_findings(plant: Plant) -> Iterator[Finding]:
+    """Yield what is found on the tanks of `plant`, the storages behind solenoids: stops, springs, seals, rise."""
+    technology, network = plant.technology, plant.compiled.network
+    ends = np.concatenate([np.concatenate((part.a, part.b)) for part in network.parts if isinstance(part, Switches)])
+    low, high = (stop / technology.pressure_unit for stop in technology.reach())
+    for part in network.parts:
+        if isinstance(part, Storages) and np.isin(part.nodes, ends).all():
+            nodes = part.nodes
+
+            def place(number: int, nodes: Indices = nodes) -> str:
+                return plant.names[int(nodes[number])]
+
+            tops, bottoms = (value / technology.pressure_unit for value in (plant.highest(nodes), plant.lowest(nodes)))
+            yield judge(Rule.STOPS_HIGH, tops, high, part=part.label, place=place, assumed=True)
+            yield judge(Rule.STOPS_LOW, -bottoms, -low, part=part.label, place=place, assumed=True)
+            if isinstance(technology.vessel, SpringPiston):
+                pressed = (technology.datum + plant.highest(nodes)) * technology.tank / technology.vessel.area
+                limit = technology.vessel.travel
+                yield judge(Rule.PRELOAD, pressed, limit, part=part.label, place=place, assumed=True)
+    yield from _vessel(plant)
+
+
+def _vessel(plant: Plant) -> Iterator[Finding]:
+    technology, vessel = plant.technology, plant.technology.vessel
+    if isinstance(vessel, SpringPiston):
+        yield _single(Rule.SEAL, vessel.seal_friction / (vessel.area * technology.pressure_unit), TOLERATED, True)
+    if isinstance(vessel, OpenTube):
+        # rise 4 sigma/(rho g d) of a wetting liquid (Jurin 1718), as a pressure; only what differs between tubes counts
+        bore = np.sqrt(4.0 * technology.tank * technology.fluid.density * GRAVITY / np.pi)
+        rise = 4.0 * technology.fluid.surface_tension / bore / technology.pressure_unit
+        yield _single(Rule.CAPILLARY, vessel.wetting_spread * rise, TOLERATED, True)
+
+
+def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
+    """Yield what is found on the relays and sources of `plant`, which have `delivered`: range, flow, speed."""
+    technology, hardware = plant.technology, plant.technology.hardware
+    for part in plant.compiled.network.parts:
+        if isinstance(part, Followers | Sources):
+            nodes = part.nodes
+
+            def place(number: int, nodes: Indices = nodes) -> str:
+                return plant.names[int(nodes[number])]
+
+            below = hardware.supply - technology.datum - plant.highest(nodes)
+            above = technology.datum + plant.lowest(nodes)
+            for rule, room in ((Rule.RELAY_HIGH, below), (Rule.RELAY_LOW, above)):
+                yield judge(rule, room, 0.0, part=part.label, place=place, bound=Bound.AT_LEAST, assumed=True)
+            if isinstance(part, Followers):
+                flow = delivered.deliveries[nodes]
+                yield judge(Rule.RELAY_FLOW, flow, hardware.relay_flow, part=part.label, place=place, assumed=True)
+    yield _single(Rule.RELAY_TIME, hardware.relay_time / plant.compiled.time_constant, SLUGGISH, True)
+
+
+def fluid_findings(plant: Plant) -> Iterator[Finding]:
+    """Yield what is found on the fluid of `plant`: cavitation, levels, temperature, what solenoids displace."""
+    technology, hardware = plant.technology, plant.technology.hardware
+    nodes = np.arange(DATUM, plant.compiled.network.unknowns.size)
+    absolute = ATMOSPHERE + technology.datum + plant.lowest(nodes)
+    vapour = technology.fluid.vapour_pressure
+    yield judge(Rule.CAVITATION, absolute, vapour, place=lambda number: plant.names[number], bound=Bound.AT_LEAST)
+    unit = technology.pressure_unit
+    head = technology.fluid.density * GRAVITY * hardware.level_error
+    yield _single(Rule.ELEVATION, head / unit, TOLERATED, True)
+    yield _single(Rule.TEMPERATURE, technology.fluid.thinning * hardware.temperature_spread, TOLERATED, True)
+    yield _single(Rule.SWEPT, hardware.swept_volume / (technology.tank * unit), TOLERATED, True)
+
+
+def clock_findings(plant: Plant) -> Iterator[Finding]:
+    """Yield what is found on the clock of `plant`: phases too short to settle, or too long for the leaks."""
+    compiled = plant.compiled
+    yield _single(Rule.SETTLING, settling_error(compiled.settling, CHAIN), SETTLED, False)
+    for part in compiled.network.parts:
+        if isinstance(part, Switches):
+            leak = (part.opened / part.closed).reshape(-1, part.a.size).max(axis=0)
+
+            def place(number: int, part: Switches = part) -> str:
+                return f"{plant.names[part.a[number]]} to {plant.names[part.b[number]]}"
+
+            # the best phase is ln(1/leak) time constants: `reference/hydraulic.md` B8
+            phase, best = np.full(leak.size, compiled.settling), float(np.log(1.0 / leak.max()))
+            yield judge(Rule.LEAK, phase, best, part=part.label, place=place, assumed=True)
+            lost = leak * compiled.cycle.step_time / compiled.time_constant
+            yield judge(Rule.DROOP, lost, SETTLED, part=part.label, place=place, assumed=True)
+
+
+def _single(rule: Rule, value: float, limit: float, assumed: bool) -> Finding:
+    return judge(rule, np.array([value]), limit, place=lambda _: "all alike", assumed=assumed)

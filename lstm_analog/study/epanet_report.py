@@ -1,0 +1,180 @@
+"""The answer of `epanet_check`: errors of the statics, what the tubes were found to conduct, and how fast they flow."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.fluids import Fluid
+from lstm_analog.export.epanet import LAMINAR
+from lstm_analog.export.epanet_links import Links
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Switches
+from lstm_analog.study.epanet_walk import Reading
+
+SEEN = 1e-3
+"""Drop over a tube, as a share of the pressure unit, from which on its conductance is taken as confirmed."""
+
+CHECKED = (
+    "steady pressures of every settled phase, tubes by bore, length and viscosity; not checked: settling times, "
+    "seat leak, relays, the law of the trim, sizes of tank lines"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticErrors:
+    """Largest errors of a layer's pre-activations, cells and outputs against the digital LSTM, in signal units."""
+
+    z: float
+    c: float
+    h: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gauges:
+    """What EPANET's flows and drops say of the capillaries.
+
+    Attributes
+    ----------
+    tubes, confirmed : int
+        How many there are, and how many had a drop of `SEEN` pressure units at least.
+    conductance_error : float
+        Largest relative difference of flow over drop from the network's conductance, each tube at its largest drop.
+    conductance_at : str
+        That tube.
+    least_bore, largest_bore : float
+        Of all tubes (m).
+    reynolds : float
+        The largest Reynolds number, 4 rho q/(pi mu d).
+    reynolds_at : str
+        Its tube.
+    """
+
+    tubes: int
+    confirmed: int
+    conductance_error: float
+    conductance_at: str
+    least_bore: float
+    largest_bore: float
+    reynolds: float
+    reynolds_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpanetReport:
+    """How the statics of a hydraulic machine, by EPANET, compare with the digital LSTM and with the network.
+
+    Attributes
+    ----------
+    model, technology, fluid : str
+        What was built, in what, and what EPANET was told flows in it.
+    steps, solves : int
+        Steps of the sequence, and files that EPANET solved.
+    layers : tuple of StaticErrors
+        Bottom first.
+    gauges : Gauges
+        What the tubes were found to be.
+    tolerance : float
+        Largest error of z, c and h, and of a conductance, that passes.
+    """
+
+    model: str
+    technology: str
+    fluid: str
+    steps: int
+    solves: int
+    layers: tuple[StaticErrors, ...]
+    gauges: Gauges
+    tolerance: float
+
+    @property
+    def worst(self) -> float:
+        """The largest error of any z, c or h."""
+        return max(error for layer in self.layers for error in (layer.z, layer.c, layer.h))
+
+    @property
+    def laminar(self) -> bool:
+        """Whether every tube stays below the Reynolds number at which EPANET leaves Hagen and Poiseuille."""
+        return self.gauges.reynolds <= LAMINAR
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is wrong, one line each; none if all is well."""
+        gauges, found = self.gauges, []
+        if self.worst > self.tolerance:
+            found.append(f"z, c and h must be within {self.tolerance:.3g} of the digital LSTM, got {self.worst:.3g}")
+        if gauges.conductance_error > self.tolerance:
+            got = f"{gauges.conductance_error:.3g} at {gauges.conductance_at}"
+            found.append(f"flow over drop must be the conductance within {self.tolerance:.3g}, got {got}")
+        if not self.laminar:
+            got = f"{gauges.reynolds:.4g} at {gauges.reynolds_at}"
+            found.append(f"flow must be laminar, Reynolds number at most {LAMINAR:.0f}, got {got}")
+        return tuple(found)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    def __str__(self) -> str:
+        gauges = self.gauges
+        lines = [f"{self.model} in {self.technology} by EPANET: {'holds' if self.holds else 'does not hold'}"]
+        lines += [f"  {finding}" for finding in self.findings]
+        lines.append(f"  checks       {CHECKED}")
+        lines.append(f"  fluid        {self.fluid}; {self.steps} steps, {self.solves} files solved")
+        for number, layer in enumerate(self.layers):
+            lines.append(f"  layer {number}      max error z {layer.z:.2e}, c {layer.c:.2e}, h {layer.h:.2e}")
+        seen = f"{gauges.confirmed} of {gauges.tubes} tubes gauged, {gauges.conductance_error:.2e} off at most"
+        lines.append(f"  conductance  {seen} ({gauges.conductance_at})")
+        lines.append(f"  bores        {1e3 * gauges.least_bore:.4g} to {1e3 * gauges.largest_bore:.4g} mm")
+        lines.append(f"  Reynolds     {gauges.reynolds:.4g} at most ({gauges.reynolds_at}); laminar to {LAMINAR:.0f}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as dicts, lists, strings and numbers."""
+        plain = asdict(self) | {"layers": [asdict(layer) for layer in self.layers]}
+        return {"holds": self.holds, "findings": [*self.findings], "worst": self.worst, "checks": CHECKED, **plain}
+
+
+def gauged(network: Network, readings: list[Reading], fluid: Fluid, unit: float) -> Gauges:
+    """Return what the `readings` say of the capillaries of `network` filled with `fluid`, `unit` being a signal of 1.
+
+    Solenoids with their tank lines are left out: at rest nothing flows there.
+    """
+    tubes = [number for number, part in enumerate(network.parts) if not isinstance(part, Switches)]
+    pipes = Links(
+        **{e.name: np.concatenate([getattr(reading.pipes, e.name) for reading in readings]) for e in fields(Links)}
+    )
+    drop, flow, bore = (np.concatenate([getattr(r, name) for r in readings]) for name in ("drop", "flow", "bore"))
+    wanted = np.flatnonzero(np.isin(pipes.bank, tubes))
+    # Each tube at its largest drop: sorted by it, the last reading of a tube is kept.
+    order = wanted[np.lexsort((np.abs(drop[wanted]), pipes.element[wanted], pipes.bank[wanted]))]
+    same = (np.diff(pipes.bank[order]) == 0) & (np.diff(pipes.element[order]) == 0)
+    last = order[np.append(~same, True)]
+    error = _conductance_errors(pipes.take(last), drop[last], flow[last], SEEN * unit)
+    reynolds = 4.0 * fluid.density * np.abs(flow[wanted]) / (np.pi * fluid.viscosity * bore[wanted])
+    worst, fastest = int(np.nanargmax(np.append(error, 0.0))), int(reynolds.argmax())
+    return Gauges(
+        tubes=last.size,
+        confirmed=int(np.isfinite(error).sum()),
+        conductance_error=float(np.append(error, 0.0)[worst]),
+        conductance_at=_place(network, pipes, int(np.append(last, last[-1])[worst])),
+        least_bore=float(bore[last].min()),
+        largest_bore=float(bore[last].max()),
+        reynolds=float(reynolds[fastest]),
+        reynolds_at=_place(network, pipes, int(wanted[fastest])),
+    )
+
+
+def _conductance_errors(pipes: Links, drop: Floats, flow: Floats, least: float) -> Floats:
+    """Return the relative errors, (m,), of flow over the drop less what the ends lose; NaN below the `least` drop."""
+    seen = np.abs(drop) >= least
+    driving = np.where(seen, drop - pipes.square * flow * np.abs(flow), 1.0)
+    return np.where(seen, np.abs(flow / driving / pipes.conductance - 1.0), np.nan)
+
+
+def _place(network: Network, pipes: Links, number: int) -> str:
+    names = network.unknowns.names()
+    bank = network.parts[int(pipes.bank[number])].label
+    return f"{bank}, {names[int(pipes.a[number])]} to {names[int(pipes.b[number])]}"

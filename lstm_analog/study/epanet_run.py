@@ -1,0 +1,81 @@
+"""EPANET 2.2 as wntr ships it, on an input file: its own reader and solver, none of wntr's model of a network."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import SimulationError, SimulatorMissingError, explain
+from lstm_analog.export.epanet import LITRE
+
+_HEAD, _FLOW = 10, 8
+"""What EPANET's toolkit calls a head and a flow."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """What EPANET computed: `heads` (m) of nodes, (k,), and `flows` (m3/s) through links, (m,)."""
+
+    heads: Floats
+    flows: Floats
+
+
+Simulator = Callable[[Path, Sequence[str], Sequence[str]], Answer]
+"""Solves the EPANET input file at a path; returns the heads of the nodes and the flows of the links of these names."""
+
+
+def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> Answer:
+    """Return what EPANET computes from the input file at `path` for the `nodes` and `links` of these names.
+
+    Raises
+    ------
+    SimulatorMissingError
+        If wntr is not installed.
+    SimulationError
+        If EPANET refuses the file or does not converge; the message carries its own words.
+    """
+    toolkit, exceptions = _wntr("toolkit"), _wntr("exceptions")
+    with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
+        report = Path(folder) / "out.rpt"
+        project = toolkit.ENepanet(version=2.2)
+        answer, complaints = None, []
+        try:
+            project.ENopen(str(path), str(report), str(Path(folder) / "out.bin"))
+            answer = _solved(project, nodes, links)
+        except exceptions.EpanetException as error:
+            complaints.append(str(error))
+        finally:
+            project.ENclose()
+        complaints += project.errcodelist
+        if answer is None or complaints:
+            got = " | ".join(_said(report) or complaints)[:500]
+            raise SimulationError(explain("EPANET", must="solve the file", got=got, do=f"look at {Path(path).name}"))
+    return answer
+
+
+def _solved(project: Any, nodes: Sequence[str], links: Sequence[str]) -> Answer:
+    project.ENopenH()
+    project.ENinitH(0)
+    project.ENrunH()
+    heads = [project.ENgetnodevalue(project.ENgetnodeindex(name), _HEAD) for name in nodes]
+    flows = [project.ENgetlinkvalue(project.ENgetlinkindex(name), _FLOW) for name in links]
+    project.ENcloseH()
+    return Answer(heads=np.array(heads), flows=LITRE * np.array(flows))
+
+
+def _wntr(module: str) -> Any:
+    try:
+        return import_module(f"wntr.epanet.{module}")
+    except ImportError as error:
+        do = "pip install wntr six"
+        raise SimulatorMissingError(explain("EPANET", must="be installed with wntr", got=error, do=do)) from error
+
+
+def _said(report: Path) -> list[str]:
+    lines = report.read_text(encoding="latin-1").splitlines() if report.exists() else []
+    return [line.strip() for line in lines if "error" in line.lower() or "warning" in line.lower()]

@@ -1,0 +1,133 @@
+"""Steady states of a hydraulic network, phase by phase and stage by stage, each stage solved from an exported file."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.system import Stage, system
+from lstm_analog.errors import SimulationError, UnsupportedError, explain
+from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
+from lstm_analog.export.epanet_links import Links, links
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High, Kind, is_on
+from lstm_analog.network.parts import Followers, Junctions, Part, Sources, Storages, Switches
+from lstm_analog.network.schedule import Schedule, imposed_efforts
+from lstm_analog.study.epanet_run import Simulator
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Desk:
+    """What a check works with: what the pipes are, where files go, and who solves them."""
+
+    tubes: Tubes
+    folder: Path
+    simulator: Simulator
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """What EPANET found in the `pipes` of one file: `drop` (Pa) from a to b, `flow` (m3/s), in tubes of `bore` (m)."""
+
+    pipes: Links
+    drop: Floats
+    flow: Floats
+    bore: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Step:
+    """One stage of a phase: relays taken at their law, or `chambers` for EPANET."""
+
+    stage: Stage
+    relays: Indices
+    chambers: Indices
+
+
+def steady_states(
+    network: Network, schedule: Schedule, settles: list[bool], desk: Desk
+) -> tuple[Floats, list[Reading]]:
+    """Return the efforts of `network` at the end of each interval of `schedule`, and what each file told the `desk`.
+
+    In an interval that does not settle, by `settles`, all unknowns keep their efforts; shape (intervals, unknowns).
+
+    Raises
+    ------
+    UnsupportedError
+        If a clock line is high in an interval that does not settle, or chambers act on their own relays.
+    """
+    effort, ends = np.zeros(network.unknowns.size), []
+    phases: dict[High, list[_Step]] = {}
+    readings: list[Reading] = []
+    for number, name in enumerate(schedule.names):
+        high = schedule.phase(number)
+        for part, value in imposed_efforts(network, schedule, number):
+            effort[part.nodes] = value
+        if not settles[number] and any(high):
+            must, do = "settle while a clock line is high", "check machines with CLOCKED timing"
+            raise UnsupportedError(explain(f"interval {name} for EPANET", must=must, got="a timed flow", do=do))
+        if settles[number]:
+            steps = phases.setdefault(high, phases.get(high) or _steps(network, effort, high))
+            for count, step in enumerate(steps):
+                readings += _solve(network, effort, high, step, desk, f"{number:04d}_{name}_{count:02d}.inp")
+        ends.append(effort.copy())
+    return np.array(ends), readings
+
+
+def _steps(network: Network, effort: Floats, high: High) -> list[_Step]:
+    """Return the stages of a phase in their order; tanks that nothing feeds hold, all others have settled."""
+    pipes, valves = links(network, effort, high)
+    fed = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
+    stored = network.kinds()[Kind.STORED]
+    settled, held = stored[np.isin(stored, fed)], stored[~np.isin(stored, fed)]
+    parts: list[Part] = [part for part in network.parts if not _drops_out(part, high)]
+    parts.append(Junctions(label="settled", nodes=settled))
+    parts.append(Sources(label="held", nodes=held, effort=np.array(0.0)))
+    relays = network.kinds()[Kind.FOLLOWED]
+    steps = []
+    for stage in system(replace(network, parts=tuple(parts)), high).stages:
+        relay = np.isin(stage.nodes, relays)
+        _check_order(network, stage)
+        steps.append(_Step(stage=stage, relays=stage.nodes[relay], chambers=stage.nodes[~relay]))
+    return steps
+
+
+def _drops_out(part: Part, high: High) -> bool:
+    return isinstance(part, Storages) or (isinstance(part, Switches) and not is_on(part.line, high))
+
+
+def _check_order(network: Network, stage: Stage) -> None:
+    for part in stage.share.parts:
+        if isinstance(part, Followers):
+            own = [n for term in part.terms for n in term.inputs.tolist() if n in set(stage.nodes.tolist())]
+            if own:
+                what, must = f"relay {part.label}", "read what is solved before it"
+                got, do = network.unknowns.names()[own[0]], "check its statics by another simulator"
+                raise UnsupportedError(explain(what, must=must, got=f"a loop through {got}", do=do))
+
+
+def _solve(network: Network, effort: Floats, high: High, step: _Step, desk: Desk, name: str) -> list[Reading]:
+    """Set the efforts of a `step` in `effort` (unknowns,), by EPANET where it has chambers."""
+    if step.relays.size:
+        trial = effort[None].copy()
+        step.stage.solve(trial)
+        effort[step.relays] = trial[0, step.relays]
+    if not step.chambers.size:
+        return []
+    problem, path = statics(network, effort, high, step.chambers), desk.folder / name
+    write_epanet(path, problem, desk.tubes)
+    return [_read(problem, effort, path, desk)]
+
+
+def _read(problem: Statics, effort: Floats, path: Path, desk: Desk) -> Reading:
+    pipes, tubes = problem.pipes, desk.tubes
+    nodes = np.concatenate((problem.chambers, pipes.a, pipes.b))
+    answer = desk.simulator(path, problem.node_names(nodes), problem.pipe_names())
+    if not (np.isfinite(answer.heads).all() and np.isfinite(answer.flows).all()):
+        do = f"look at {path.name}"
+        raise SimulationError(explain("heads and flows of EPANET", must="be finite", got="NaN or infinity", do=do))
+    chambers, a, b = np.split(answer.heads, np.cumsum([problem.chambers.size, pipes.a.size]))
+    effort[problem.chambers] = tubes.pressure(chambers)
+    drop = tubes.pressure(a) - tubes.pressure(b)
+    return Reading(pipes=pipes, drop=drop, flow=answer.flows, bore=tubes.bore(pipes.conductance))

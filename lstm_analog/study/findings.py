@@ -1,0 +1,188 @@
+"""The answer of a design check: findings with figures, limits, places and advice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from lstm_analog.arrays import Floats
+
+
+class Severity(Enum):
+    """What to think of a finding; the value is the message."""
+
+    FINE = "within its limit"
+    NOTE = "beyond its limit, yet harmless as long as the rest holds"
+    WARNING = "beyond its limit"
+
+
+class Bound(Enum):
+    """On which side of its limit a figure is to be."""
+
+    AT_MOST = "at most"
+    AT_LEAST = "at least"
+
+
+class Rule(Enum):
+    """What was looked at; the value is its name in the table."""
+
+    REYNOLDS = "Reynolds number"
+    END_LOSS = "end loss, share"
+    ENTRANCE = "entrance length, share"
+    BORE_SMALL = "least bore, mm"
+    BORE_LARGE = "largest bore, mm"
+    INERTANCE = "inertance I/R over tau"
+    DAMPING = "damping"
+    COMPLIANCE = "yield of the tubes, share"
+    HAMMER_FULL = "water hammer at full flow, Pa"
+    HAMMER_SETTLED = "water hammer when settled, Pa"
+    TRIM = "trim range, ln"
+    STOPS_HIGH = "upper stop or overflow, units above"
+    STOPS_LOW = "lower stop or dry, units below"
+    RELAY_HIGH = "relay output, Pa below supply"
+    RELAY_LOW = "relay output, Pa above the atmosphere"
+    CAVITATION = "absolute pressure, Pa"
+    ELEVATION = "elevation, units"
+    TEMPERATURE = "uneven temperature, share"
+    SETTLING = "left when the clock strikes, share"
+    LEAK = "phase against leak, tau"
+    DROOP = "leak while holding, share"
+    MANIFOLD = "chamber time constant over tau"
+    SWEPT = "solenoid swept volume, units"
+    SEAL = "seal friction, units"
+    PRELOAD = "spring travel, m"
+    CAPILLARY = "capillary rise, units"
+    RELAY_FLOW = "relay flow, m3/s"
+    RELAY_TIME = "relay time constant over tau"
+
+
+ADVICE = MappingProxyType(
+    {
+        Rule.REYNOLDS: "narrower and longer tubes, more of them in parallel, or a more viscous fluid",
+        Rule.END_LOSS: "longer tubes, more of them in parallel (its bore does not matter), or a more viscous fluid",
+        Rule.ENTRANCE: "longer tubes, or more of them in parallel",
+        Rule.BORE_SMALL: "leave out weights this small, or shorten the capillaries or raise unit_conductance",
+        Rule.BORE_LARGE: "use several tubes in parallel, or lower unit_conductance",
+        Rule.INERTANCE: "narrower tubes: I/R = rho d^2/(24 mu); or a slower tank",
+        Rule.DAMPING: "narrower tubes, or a larger chamber; it rings until 2 I/R has passed a few times",
+        Rule.COMPLIANCE: "less volume in the tubes, no air, or a larger pilot chamber",
+        Rule.HAMMER_FULL: "never shut a solenoid before its tank has settled, or slower solenoids",
+        Rule.HAMMER_SETTLED: "longer phases: compile with more settling",
+        Rule.TRIM: "a run tells how far signals go; a trim of more range, orifice ports (twice ln R), smaller weights",
+        Rule.STOPS_HIGH: "a longer stroke or taller tube, or a smaller pressure_unit",
+        Rule.STOPS_LOW: "a longer stroke or higher datum, or a smaller pressure_unit",
+        Rule.RELAY_HIGH: "raise supply, or lower pressure_unit",
+        Rule.RELAY_LOW: "raise the datum, or lower pressure_unit",
+        Rule.CAVITATION: "raise the datum; degas the fluid",
+        Rule.ELEVATION: "level gauges and pilots, or raise pressure_unit",
+        Rule.TEMPERATURE: "mount the tubes of a manifold on one block",
+        Rule.SETTLING: "compile with more settling",
+        Rule.LEAK: "shorter phases: the optimum is ln(1/leak) time constants; or tighter seats",
+        Rule.DROOP: "tighter seats, or a shorter step",
+        Rule.MANIFOLD: "smaller pilot chambers, a larger least_total or unit_conductance, or a slower tank",
+        Rule.SWEPT: "larger tanks or smaller solenoids",
+        Rule.SEAL: "rolling diaphragms, wider pistons, or a larger pressure_unit",
+        Rule.PRELOAD: "a longer spring, or a lower datum",
+        Rule.CAPILLARY: "wider tubes, clean ones, a wetting agent; read against a datum tube of the same bore",
+        Rule.RELAY_FLOW: "a larger relay, or a smaller unit_conductance or tank",
+        Rule.RELAY_TIME: "faster relays, or a slower tank",
+    }
+)
+"""What helps against each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One figure held against its limit.
+
+    Attributes
+    ----------
+    rule : Rule
+        What was looked at.
+    severity : Severity
+        What to think of it.
+    part : str
+        Label of the bank of parts, or `machine`.
+    where : str
+        The worst element.
+    value, limit : float
+        Its figure and the limit, in the unit that the rule names.
+    bound : Bound
+        On which side of the limit the figure is to be.
+    beyond, total : int
+        How many elements are beyond the limit, of how many.
+    assumed : bool
+        Whether the figure or the limit rests on an assumed size of a bought part.
+    """
+
+    rule: Rule
+    severity: Severity
+    part: str
+    where: str
+    value: float
+    limit: float
+    bound: Bound
+    beyond: int
+    total: int
+    assumed: bool
+
+    @property
+    def advice(self) -> str:
+        """What helps."""
+        return ADVICE[self.rule]
+
+    @property
+    def strain(self) -> float:
+        """How much of the limit is used: 1 at the limit, more beyond it."""
+        above, below = (self.value, self.limit) if self.bound is Bound.AT_MOST else (self.limit, self.value)
+        return above / below if below > 0 else float("inf")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as strings and numbers."""
+        return {
+            "rule": self.rule.value,
+            "severity": self.severity.name.lower(),
+            "part": self.part,
+            "where": self.where,
+            "value": self.value,
+            "limit": self.limit,
+            "bound": self.bound.value,
+            "beyond": self.beyond,
+            "of": self.total,
+            "assumed": self.assumed,
+            "advice": self.advice,
+        }
+
+
+def judge(
+    rule: Rule,
+    values: Floats,
+    limit: float,
+    *,
+    part: str = "machine",
+    place: Callable[[int], str] = lambda number: f"element {number}",
+    bound: Bound = Bound.AT_MOST,
+    worst: Severity = Severity.WARNING,
+    assumed: bool = False,
+) -> Finding:
+    """Return the finding of `rule` on `values` (k,), k >= 1, of the bank `part` against `limit`.
+
+    `place` names an element, `bound` is the side to keep to, `worst` the severity if it is not kept, `assumed` whether
+    it rests on an assumed size.
+    """
+    most = bound is Bound.AT_MOST
+    number = int(values.argmax() if most else values.argmin())
+    beyond = int((values > limit).sum() if most else (values < limit).sum())
+    return Finding(
+        rule=rule,
+        severity=worst if beyond else Severity.FINE,
+        part=part,
+        where=place(number),
+        value=float(values[number]),
+        limit=float(limit),
+        bound=bound,
+        beyond=beyond,
+        total=values.size,
+        assumed=assumed,
+    )

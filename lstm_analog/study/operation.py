@@ -1,0 +1,156 @@
+"""What a plumbed machine is judged at: the pressures of a run, or, without one, the design units."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.compiled import Compiled
+from lstm_analog.compiler.hardware import DESIGN_UNITS
+from lstm_analog.compiler.hydraulic import Hydraulic
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars
+from lstm_analog.network.schedule import Flags
+from lstm_analog.study.run import Run
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshots:
+    """The pressures of a run, its sequences one after the other.
+
+    Attributes
+    ----------
+    efforts : float array, (snapshots, unknowns)
+        Pressures above the datum (Pa). At a clock edge they stand twice: for the interval that ends and for the next.
+    high : bool array, (snapshots, lines)
+        Which clock lines are high.
+    ending : bool array, (snapshots,)
+        Whether the interval ends here.
+    duration : float array, (snapshots,)
+        For how long a snapshot stands (s): since the one before, zero for a beginning.
+    """
+
+    efforts: Floats
+    high: Flags
+    ending: Flags
+    duration: Floats
+
+    def on(self, line: int) -> Flags:
+        """Return whether parts on clock `line` work, (snapshots,)."""
+        return np.ones(len(self.high), dtype=bool) if line == ALWAYS else self.high[:, line]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plant:
+    """A compiled machine with the technology it is built in, and the snapshots of a run or None."""
+
+    compiled: Compiled
+    technology: Hydraulic
+    snapshots: Snapshots | None
+
+    @property
+    def design(self) -> float:
+        """The pressure that is taken across each tube without a run (Pa)."""
+        return DESIGN_UNITS * self.technology.pressure_unit
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The name of every unknown; the datum is called so."""
+        return ["datum", *self.compiled.network.unknowns.names()[1:]]
+
+    def drop(self, a: Indices, b: Indices, line: int = ALWAYS) -> Floats:
+        """Return the largest |e_a - e_b| (Pa) while `line` is on, (k,); `a` and `b` are (k,)."""
+        if self.snapshots is None:
+            return np.full(a.size, self.design)
+        efforts = self.snapshots.efforts[self.snapshots.on(line)]
+        result: Floats = np.abs(efforts[:, a] - efforts[:, b]).max(axis=0, initial=0.0)
+        return result
+
+    def drops(self, inputs: Indices, nodes: Indices) -> Floats:
+        """Return the largest |e_input - e_node| (Pa) of each of `inputs` (n,) to each of `nodes` (m,), (m, n)."""
+        result = np.zeros((nodes.size, inputs.size))
+        if self.snapshots is None:
+            return result + self.design
+        for effort in self.snapshots.efforts:
+            np.maximum(result, np.abs(effort[inputs] - effort[nodes, None]), out=result)
+        return result
+
+    def highest(self, nodes: Indices) -> Floats:
+        """Return the highest pressure of each of `nodes` above the datum (Pa), (k,)."""
+        if self.snapshots is None:
+            return np.where(nodes == DATUM, 0.0, self.design)
+        result: Floats = self.snapshots.efforts[:, nodes].max(axis=0)
+        return result
+
+    def lowest(self, nodes: Indices) -> Floats:
+        """Return the lowest pressure of each of `nodes` above the datum (Pa), (k,)."""
+        if self.snapshots is None:
+            return np.where(nodes == DATUM, 0.0, -self.design)
+        result: Floats = self.snapshots.efforts[:, nodes].min(axis=0)
+        return result
+
+    @cached_property
+    def swing(self) -> Floats:
+        """How far each unknown may be from the datum without a run (Pa), (unknowns,): manifolds as inputs allow."""
+        result = np.full(self.compiled.network.unknowns.size, self.design)
+        result[DATUM] = 0.0
+        for part in self.compiled.network.parts:
+            if isinstance(part, Crossbars):
+                for nodes, tubes, load in (
+                    (part.plus, part.positive, part.plus_load),
+                    (part.minus, part.negative, part.minus_load),
+                ):
+                    total = tubes.sum(axis=-1)
+                    share = total / np.maximum(total + load, np.finfo(float).tiny)
+                    result[nodes] = self.design * share.reshape(-1, nodes.size).max(axis=0)
+        return result
+
+    def control(self, p: Indices, n: Indices, scale: Floats, offset: Floats) -> tuple[Floats, Floats]:
+        """Return the least and the largest `scale` (e_p - e_n) + `offset`, (k,) each; `p`, `n` are (k,)."""
+        if self.snapshots is None:
+            reach = np.abs(scale) * (self.swing[p] + self.swing[n])
+            return offset - reach, offset + reach
+        values = scale * (self.snapshots.efforts[:, p] - self.snapshots.efforts[:, n]) + offset
+        return values.min(axis=0), values.max(axis=0)
+
+
+def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
+    """Return `compiled`, built in `technology`, as it is to be judged: at the pressures of `run`, if one is given.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is not plumbing.
+    InvalidValueError
+        If the run is of another machine.
+    """
+    if not isinstance(technology, Hydraulic) or compiled.network.domain != HYDRAULIC:
+        got, do = compiled.network.domain.name, "compile in a hydraulic technology"
+        raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
+    if run is not None and run.trajectory.network.unknowns != compiled.network.unknowns:
+        do = "give a run of this machine"
+        raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
+    return Plant(compiled=compiled, technology=technology, snapshots=None if run is None else _snapshots(run))
+
+
+def _snapshots(run: Run) -> Snapshots:
+    trajectory, schedule = run.trajectory, run.trajectory.schedule
+    last = len(schedule.names) - 1
+    before = np.minimum(np.searchsorted(schedule.ends, trajectory.time, side="left"), last)
+    after = np.minimum(np.searchsorted(schedule.ends, trajectory.time, side="right"), last)
+    edges = np.flatnonzero(after != before)
+    point = np.concatenate((np.arange(trajectory.time.size), edges))
+    interval = np.concatenate((before, after[edges]))
+    duration = np.concatenate((np.diff(trajectory.time, prepend=trajectory.time[0]), np.zeros(edges.size)))
+    efforts = trajectory.efforts.reshape(-1, *trajectory.efforts.shape[-2:])[:, point]
+    ending = np.zeros(point.size, dtype=bool)
+    ending[[*edges, trajectory.time.size - 1]] = True
+    copies = len(efforts)
+    return Snapshots(
+        efforts=efforts.reshape(-1, efforts.shape[-1]),
+        high=np.tile(schedule.high[interval], (copies, 1)),
+        ending=np.tile(ending, copies),
+        duration=np.tile(duration, copies),
+    )

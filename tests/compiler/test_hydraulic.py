@@ -1,0 +1,95 @@
+"""The liquids against tables, the presets against their own rules, and sizes that no plumbing has."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler.fluids import GLYCEROL_60, PURE_WATER, VG32, Constant
+from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston, bore, bundle, end_loss
+from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
+from lstm_analog.errors import InvalidValueError
+
+PRESETS = (OIL, WATER, GLYCEROL)
+
+
+@pytest.mark.parametrize(("temperature", "table"), [(10, 1.3069), (20, 1.0020), (30, 0.7975), (40, 0.6532)])
+def test_water_has_the_viscosity_of_korson_1969(temperature: float, table: float) -> None:
+    assert PURE_WATER.at(temperature).viscosity == pytest.approx(table * 1e-3, rel=6e-3)
+
+
+@pytest.mark.parametrize(("temperature", "table"), [(0, 29.9), (10, 17.4), (20, 10.8), (30, 7.19), (40, 5.08)])
+def test_glycerol_has_the_viscosity_that_dow_tabulates(temperature: float, table: float) -> None:
+    assert GLYCEROL_60.at(temperature).viscosity == pytest.approx(table * 1e-3, rel=0.02)
+
+
+def test_oil_has_the_viscosity_of_its_grade_and_thins_by_four_percent_a_kelvin() -> None:
+    assert VG32.at(40.0).viscosity == pytest.approx(860.0 * 32e-6)
+    assert VG32.at(100.0).viscosity == pytest.approx(860.0 * 5.4e-6)
+    assert VG32.thinning == pytest.approx(np.log(VG32.viscosity / VG32.at(41.0).viscosity), rel=0.02)
+    assert VG32.thinning == pytest.approx(0.04, rel=0.1)
+
+
+def test_fluid_is_thinner_when_warmer_up_to_the_end_of_its_law() -> None:
+    for fluid in (VG32, PURE_WATER, GLYCEROL_60):
+        values = [fluid.at(t).viscosity for t in np.linspace(0.0, 100.0, 21)]
+        assert (np.diff(values) < 0).all()
+        assert fluid.at(100.0).thinning > 0
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_tank_line_sets_the_time_constant_in_as_few_tubes_as_keep_the_end_loss(preset: Hydraulic) -> None:
+    line, fluid = preset.tank_line, preset.fluid
+    total = line.conductance(fluid)
+    assert preset.time_constant == pytest.approx({"OIL": 0.5}.get(preset.name, 5.0))
+    flow = np.array(2.0 * preset.pressure_unit * total)
+    assert end_loss(flow / line.count, line.length, fluid) <= 0.01
+    assert line.count == 1 or end_loss(flow / (line.count - 1), line.length, fluid) > 0.01
+    assert float(bore(np.array(total / line.count), line.length, fluid)) == pytest.approx(line.bore)
+
+
+def test_bundle_keeps_the_conductance_whatever_its_count() -> None:
+    lines = [bundle(conductance=2e-9, length=0.3, fluid=VG32, drop=drop) for drop in (1.0, 20e3, 200e3)]
+    assert [line.count for line in lines] == [1, 20, 192]
+    assert [line.conductance(VG32) for line in lines] == pytest.approx([2e-9] * 3)
+
+
+def test_full_detail_waits_for_the_slowest_manifold() -> None:
+    slow = replace(OIL, pilot=1e-9, detail=Detail.FULL)
+    assert slow.time_constant == pytest.approx(1e-9 / (3.0 * 2e-11))
+
+
+def test_reach_of_a_tank() -> None:
+    assert OIL.reach() == pytest.approx((-50e3, 50e3))
+    low, high = WATER.reach()
+    assert low == -WATER.datum
+    assert high == pytest.approx(998.2 * 9.81 * 1.2 - 5886.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: replace(OIL, tank=0.0), "OIL tank must be positive, got 0.0: give SI units above zero"),
+        (lambda: replace(OIL, pressure_unit=np.nan), "OIL pressure_unit must be positive, got nan"),
+        (lambda: replace(OIL, tank_line=Line(bore=0.0, length=0.3, count=20)), "OIL tank line bore must be positive"),
+        (lambda: replace(OIL, tank_line=Line(bore=2e-3, length=0.3, count=0)), "OIL tank line count must be positive"),
+        (lambda: replace(OIL, tank_line=Line(bore=2e-3, length=0.3, count=1.5)), "OIL tank line count must be whole"),
+        (lambda: replace(WATER, vessel=OpenTube(height=-1.0, wetting_spread=0.1)), "WATER vessel height must be"),
+        (
+            lambda: replace(OIL, vessel=SpringPiston(area=1e-3, stroke=0.05, travel=np.inf, seal_friction=0.05)),
+            "OIL vessel travel must be positive, got inf",
+        ),
+        (lambda: replace(OIL, hardware=replace(OIL.hardware, supply=-1.0)), "OIL hardware supply must be positive"),
+        (lambda: replace(VG32, law=Constant(viscosity=-1.0)), "ISO VG 32 viscosity must be positive, got -1.0"),
+        (lambda: replace(VG32, law=Constant(viscosity=np.nan)), "ISO VG 32 viscosity must be positive, got nan"),
+        (lambda: replace(VG32, density=0.0), "ISO VG 32 density must be positive"),
+        (
+            lambda: PURE_WATER.at(101.0),
+            "water temperature must be 0 to 100 C, got 101.0: stay where the",
+        ),
+        (lambda: PURE_WATER.at(np.nan), "water temperature must be 0 to 100 C, got nan"),
+    ],
+)
+def test_size_that_no_plumbing_has_is_refused_by_name(make, text: str) -> None:
+    with pytest.raises(InvalidValueError, match=f"^{text}"):
+        make()

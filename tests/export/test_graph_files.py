@@ -1,0 +1,295 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.hydraulic import OIL, Detail
+from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
+from lstm_analog.errors import FileAccessError, FileFormatError, UnsupportedError
+from lstm_analog.export import graph, graphs, pipes, read_graphml, read_json, write_graphml, write_json
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
+from lstm_analog.network.data_sheets import OpAmpData, opamps
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Crossbars,
+    Factor,
+    Followers,
+    Junctions,
+    Pairs,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Term,
+    Transconductors,
+)
+from lstm_analog.network.shapes import Shape
+from lstm_analog.study import network_digest
+from lstm_analog.study.epanet import tubes_of
+
+FORMS = [pytest.param(write_json, read_json, id="json"), pytest.param(write_graphml, read_graphml, id="graphml")]
+Write, Read = Callable[..., None], Callable[[Path], Network]
+
+
+def machine(technology: object, timing: Timing = CLOCKED) -> Network:
+    return compile(random_lstm(np.random.default_rng(1), 2, 3, scale=3.0), technology, timing=timing).network
+
+
+def everything() -> Network:
+    """Return one part of each kind, with numbers that are awkward to write: a third, minus zero, infinities."""
+    source, store, junction, follower, state, plus, minus = range(1, 8)
+    tiers = tuple(Factor(shape=shape, p=[source], n=[DATUM], scale=1 / 3, offset=-0.0) for shape in list(Shape)[:3])
+    device = OpAmpData(gain=1e5, gain_bandwidth=1e7, slew=1e7, rail=4.5, output_resistance=100.0, offset=0.0)
+    labels = ("supply", "cap", "node", "buffer", "inner", "plus", "minus")
+    parts = (
+        Sources(label="supply", nodes=[source], effort=5e-324),
+        Storages(label="cap", nodes=[store], capacitance=1e-9),
+        Junctions(label="node", nodes=[junction, plus, minus]),
+        Followers(
+            label="buffer",
+            nodes=[follower],
+            terms=(Term(inputs=[store], gain=2.0), Term(inputs=[source], gain=-0.1)),
+            offset=0.0,
+            low=-np.inf,
+            high=np.inf,
+        ),
+        Conductors(label="load", a=[source, junction], b=[store, DATUM], conductance=[1e-3, 2e-3]),
+        Switches(label="gate", line=0, a=[junction], b=[store], closed=1e-2, opened=1e-12),
+        Transconductors(label="rows", inputs=[source, follower], rows=[store], transconductance=[[1.0, -0.0]]),
+        Crossbars(
+            label="bars",
+            inputs=[source, follower],
+            plus=[plus],
+            minus=[minus],
+            positive=[[0.1 + 0.2, 0.0]],
+            negative=[[0.0, 1e300]],
+            plus_load=[0.0],
+            minus_load=[1.0],
+        ),
+        Pairs(label="product", line=0, factors=tiers, out=[junction], current=5e-4),
+        Ports(
+            label="drain",
+            line=ALWAYS,
+            shape=Shape.SOFTPLUS,
+            a=[store],
+            b=[DATUM],
+            p=[source],
+            n=[DATUM],
+            conductance=7e-6,
+            scale=1.5,
+            offset=0.0,
+        ),
+        opamps("amp", device, plus=[source], minus=[store], out=[junction], state=[state]),
+    )
+    return Network(
+        domain=ELECTRICAL,
+        unknowns=Unknowns(groups=tuple(Group(label=label, size=1, scale=1.0) for label in labels)),
+        parts=parts,
+        lines=("gate",),
+        provenance=(("model", "two  blanks <and> &amp; $(more)"), ("empty", "")),
+    ).verify()
+
+
+NETWORKS = {
+    "everything": everything,
+    "electrical": lambda: machine(BEHAVIOURAL),
+    "electrical gated leak": lambda: machine(BEHAVIOURAL, GATED_LEAK),
+    "hydraulic": lambda: machine(OIL),
+    "hydraulic full": lambda: machine(replace(OIL, detail=Detail.FULL)),
+    "hydraulic gated leak": lambda: machine(OIL, GATED_LEAK),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("write", "read"), FORMS)
+def test_a_network_comes_back_to_the_last_bit(tmp_path: Path, name: str, write: Write, read: Read) -> None:
+    network = NETWORKS[name]()
+    write(tmp_path / "a", network)
+    back = read(tmp_path / "a")
+    assert network.equals(back, rtol=0.0)
+    assert network_digest(back) == network_digest(network)
+    assert back.provenance == network.provenance
+    write(tmp_path / "b", back)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(("write", "read"), FORMS)
+def test_bores_are_written_for_others_and_left_aside_by_the_reader(tmp_path: Path, write: Write, read: Read) -> None:
+    network = machine(OIL)
+    write(tmp_path / "a", network, tubes=tubes_of(OIL, OIL.fluid))
+    assert "bore" in (tmp_path / "a").read_text()
+    assert network.equals(read(tmp_path / "a"), rtol=0.0)
+
+
+def test_networkx_reads_the_files_without_this_package(tmp_path: Path) -> None:
+    network = machine(OIL)
+    write_json(tmp_path / "a.json", network)
+    write_graphml(tmp_path / "a.graphml", network)
+    expected = graph(network)
+    found = nx.node_link_graph(json.loads((tmp_path / "a.json").read_text()), edges="edges")
+    assert nx.utils.edges_equal(found.edges(data=True), expected.edges(data=True), directed=True)
+    assert dict(found.nodes(data=True)) == dict(expected.nodes(data=True))
+    other = nx.read_graphml(tmp_path / "a.graphml", force_multigraph=True)
+    assert dict(other.nodes(data=True)) == dict(expected.nodes(data=True))
+
+
+# The graph of a hydraulic network.
+
+
+def test_nodes_and_edges_bear_what_a_fluid_engineer_asks_for() -> None:
+    tubes = tubes_of(OIL, OIL.fluid)
+    found = graph(machine(OIL), tubes=tubes)
+    assert found.graph == {"domain": "hydraulic", "density": OIL.fluid.density, "viscosity": OIL.fluid.viscosity}
+    tank = found.nodes["l0_c_0"]
+    assert (tank["part"], tank["value"], tank["unit"]) == ("l0_c_slave", OIL.tank, "m3/Pa")
+    assert (tank["scale"], tank["datum"]) == (OIL.pressure_unit, OIL.datum)
+    (tube,) = found.get_edge_data("x_0", "l0_zi_pos_0").values()
+    conductance = np.pi * tube["bore"] ** 4 / (128.0 * OIL.fluid.viscosity * tube["length"])
+    assert conductance == pytest.approx(tube["value"], rel=1e-12)
+    (valve,) = found.get_edge_data("l0_c_sum_0", "l0_c_new_0").values()
+    assert (valve["kind"], valve["line"]) == ("Switches", "compute0")
+    assert "bore" not in valve
+
+
+def test_pilots_are_no_pipes() -> None:
+    """Flow from the inputs reaches the manifolds and no further; signals reach the output."""
+    found = graph(machine(OIL))
+    roles = {data["role"] for _, _, data in found.edges(data=True)}
+    assert roles == {"conductance", "pilot", "gain"}
+    view = pipes(found)
+    assert {data["role"] for _, _, data in view.edges(data=True)} == {"conductance"}
+    wet = nx.Graph(view)
+    wet.remove_nodes_from(["0", "rail_hi_0", "rail_lo_0"])
+    assert nx.node_connected_component(wet, "l0_c_new_0") == {"l0_c_new_0", "l0_c_sum_0"}
+    signals = found.copy()
+    signals.remove_nodes_from(["0", "rail_hi_0", "rail_lo_0"])
+    assert nx.has_path(signals, "x_0", "l0_h_0")
+    assert not nx.has_path(pipes(signals), "x_0", "l0_h_0")
+
+
+def test_a_port_names_its_pilots_and_they_act_on_its_chamber() -> None:
+    found = graph(machine(OIL))
+    body = [d for a, b, d in found.edges(data=True) if d["label"] == "l0_c_keep_top" and d["role"] == "conductance"]
+    assert body[0]["pilots"] == "l0_zf_pos_0 l0_zf_neg_0"
+    acting = {(a, b) for a, b, d in found.edges(data=True) if d["label"] == "l0_c_keep_top" and d["role"] == "pilot"}
+    assert {b for _, b in acting} == {f"l0_c_keep_{k}" for k in range(3)}
+
+
+def test_the_output_stage_of_an_op_amp_is_no_pipe() -> None:
+    view = pipes(graph(everything()))
+    assert {data["kind"] for _, _, data in view.edges(data=True)} == {"Conductors", "Switches", "Ports", "Crossbars"}
+
+
+# What is refused.
+
+
+def broken(path: Path, old: str, new: str, write: Write = write_json) -> Path:
+    write(path, everything())
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def test_a_graph_changed_without_its_network_is_refused_and_shown(tmp_path: Path) -> None:
+    path = broken(tmp_path / "a", '"value": 0.002', '"value": 0.0021')
+    with pytest.raises(FileFormatError, match=r"must show the network that it carries, got .*0\.0021.*: change"):
+        read_json(path)
+
+
+def test_a_network_changed_without_its_graph_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_graphml(path, everything())
+    text = path.read_text()
+    path.write_text(text.replace("1e-12", "2e-12"))
+    read_graphml(path)  # the graph does not show what an open switch leaks
+    path.write_text(text.replace("5e-324", "1e-300").replace("[0.001, 0.002]", "[0.001, 0.003]"))
+    with pytest.raises(FileFormatError, match="must show the network that it carries"):
+        read_graphml(path)
+
+
+def test_a_removed_edge_is_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "a", everything())
+    data = json.loads((tmp_path / "a").read_text())
+    data["edges"].pop()
+    (tmp_path / "a").write_text(json.dumps(data))
+    with pytest.raises(FileFormatError, match="must show the network that it carries"):
+        read_json(tmp_path / "a")
+
+
+@pytest.mark.parametrize(("old", "new"), [('"directed": true', '"directed": false'), ("cap_0", "cap_1")])
+def test_another_graph_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    path = broken(tmp_path / "a", old, new)
+    with pytest.raises(FileFormatError, match="must show the network that it carries"):
+        read_json(path)
+
+
+BOMB = """<?xml version="1.0"?>
+<!DOCTYPE graphml [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
+<graphml><graph edgedefault="directed"><node id="&b;"/></graph></graphml>"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_an_entity_bomb_is_refused_before_it_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a").write_bytes(BOMB.encode(encoding))
+    with pytest.raises(FileFormatError, match="must declare no document type, got 'graphml': remove the DOCTYPE"):
+        read_graphml(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", "null", "{", '{"nodes": 1, "edges": 2}', "<a/>", "<graphml/>", "<a>", "\x00", "[" * 100_000],
+)
+@pytest.mark.parametrize("read", [read_json, read_graphml])
+def test_foreign_files_are_refused_by_name(tmp_path: Path, read: Read, text: str) -> None:
+    (tmp_path / "foreign").write_text(text)
+    with pytest.raises(FileFormatError, match=r"file .*foreign' must hold a network as this package writes it, got"):
+        read(tmp_path / "foreign")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"record": "Network"', '"record": "Path"', "must hold a network .*'Path'"),
+        ('"record": "Network"', '"record": "Group"', "must hold a network"),
+        ('"record": "Sources"', '"record": "Storages"', "must hold a network"),
+        ('"enum": "Shape"', '"enum": "Group"', "must hold a network"),
+        ('"size": 1', '"size": 1000000000000', "must hold a network .*got '?1000000000007 unknowns in"),
+        ('"size": 1', '"size": "1"', "must hold a network"),
+        ('"scale": 1.0', '"scale": NaN', "a number must be finite, got NaN: write infinity as"),
+        ('"scale": 1.0', '"scale": Infinity', "a number must be finite, got Infinity"),
+        ('"closed"', '"shut"', "must hold a network .*unexpected keyword"),
+    ],
+)
+def test_a_tampered_network_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    write_json(tmp_path / "a", everything())
+    head, tail = (tmp_path / "a").read_text().split('"network": {', 1)
+    assert old in tail
+    (tmp_path / "a").write_text(head + '"network": {' + tail.replace(old, new, 1))
+    with pytest.raises(FileFormatError, match=message):
+        read_json(tmp_path / "a")
+
+
+def test_a_missing_file_and_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileAccessError, match="must be readable"):
+        read_json(tmp_path / "none")
+    with pytest.raises(FileAccessError, match="must be writable"):
+        write_graphml(tmp_path / "none" / "a", everything())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_too_large_for_a_graph_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "MOST_EDGES", 5)
+    with pytest.raises(UnsupportedError, match="graph must have at most 5 edges"):
+        write_json(tmp_path / "a", everything())
+    assert list(tmp_path.iterdir()) == []

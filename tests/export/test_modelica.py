@@ -1,0 +1,217 @@
+"""What the Modelica file says: one place a part, legal names, one setter an unknown; what it refuses."""
+
+import re
+from dataclasses import dataclass, fields, replace
+from typing import get_args
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.compiler import hydraulic
+from lstm_analog.errors import (
+    FileAccessError,
+    InvalidShapeError,
+    InvalidValueError,
+    NetworkError,
+    UnsupportedPartError,
+)
+from lstm_analog.export import effort_names, model_name, write_modelica
+from lstm_analog.export.modelica_parts import components
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import Conductors, Crossbars, Part, Sources, Storages
+from lstm_analog.network.schedule import Imposed, Schedule
+
+INPUTS = np.random.default_rng(3).uniform(-1, 1, (2, 2))
+
+
+@pytest.fixture(scope="module")
+def machine():
+    lstm = la.random_lstm(np.random.default_rng(5), 2, 3, scale=1.0)
+    return la.compile(lstm, hydraulic.OIL, settling=14.0)
+
+
+@pytest.fixture(scope="module")
+def text(machine, tmp_path_factory):
+    path = tmp_path_factory.mktemp("modelica") / "Oil-1.mo"
+    machine.write_modelica(path, INPUTS)
+    return path.read_text(encoding="ascii")
+
+
+def rc(**changes):
+    """Return a source, a conductor and a storage; `changes` to the parts by label."""
+    parts = {
+        "u": Sources(label="u", nodes=[1], effort=np.array(1.0)),
+        "r": Conductors(label="r", a=[1], b=[2], conductance=np.array(1.0)),
+        "c": Storages(label="c", nodes=[2], capacitance=np.array(1.0)),
+    }
+    groups = (Group(label="u", size=1, scale=1.0), Group(label="v", size=1, scale=1.0))
+    return Network(
+        domain=ELECTRICAL,
+        unknowns=Unknowns(groups=groups),
+        parts=tuple((parts | changes).values()),
+        lines=(),
+        provenance=(),
+    )
+
+
+def schedule(*batch):
+    efforts = np.ones((*batch, 1, 1))
+    imposed = (Imposed(label="u", efforts=efforts),)
+    return Schedule(names=("one",), high=np.zeros((1, 0), bool), durations=np.ones(1), imposed=imposed)
+
+
+def write(path, network=None, plan=None, name="rc", start=(0.0, 1.0, 1.0)):
+    write_modelica(path, network or rc(), plan or schedule(), name=name, start=np.array(start))
+
+
+def components_of(text):
+    """Return model and name of every component of the file."""
+    body = text.partition("// ---- clock")[2]
+    return re.findall(r"^  ([A-Z]\w*) (\w+)[(;]", body, re.MULTILINE)
+
+
+def test_every_capillary_has_its_own_place_and_value(machine, text):
+    bank = machine.network.part("l0_rows")
+    for side, manifold in (("p", bank.positive), ("n", bank.negative)):
+        for row, column in np.argwhere(manifold):
+            expected = f"  Conductor l0_rows_{side}{row}i{column}(G = {float(manifold[row, column])!r});\n"
+            assert text.count(expected) == 1
+    weights = [name for _, name in components_of(text) if re.fullmatch(r"l0_rows_[pn]\d+i\d+", name)]
+    assert len(weights) == np.count_nonzero(bank.positive) + np.count_nonzero(bank.negative)
+
+
+def test_names_are_legal_and_differ(text):
+    names = [name for _, name in components_of(text)]
+    assert len(names) == len(set(names)) > 150
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+
+
+def test_every_unknown_is_a_component_and_every_pin_exists(machine, text):
+    names = {name for _, name in components_of(text)}
+    assert {variable.split(".")[0] for variable in effort_names(machine.network)} <= names
+    ends = re.findall(r"connect\((\w+)\.\w+, (\w+)\.\w+\);", text)
+    assert len(ends) == text.count("connect(")
+    assert {name for pair in ends for name in pair} <= names
+
+
+def test_a_label_of_a_part_may_be_the_name_of_an_unknown(tmp_path):
+    twin = Conductors(label="v_0", a=[1], b=[2], conductance=np.array(2.0))
+    write(tmp_path / "rc.mo", rc(r=twin))
+    text = (tmp_path / "rc.mo").read_text()
+    assert [name for _, name in components_of(text)] == ["interval", "datum", "u_0", "v_0_e0", "v_0"]
+
+
+def test_the_model_is_named_after_its_file_and_says_how_to_run_it(text):
+    assert text.startswith("// Oil-1.mo: hydraulic network, 11 intervals")
+    assert "model oil_1 " in text
+    assert text.endswith("end oil_1;\n")
+    assert "Session().load('Oil-1.mo', model='oil_1')" in text
+    assert "atol=1e-07" in text
+    assert 'Real e(unit = "Pa")' in text
+    assert max(map(len, text.splitlines())) < 300
+
+
+def test_what_changes_is_a_table_and_what_does_not_a_number(text):
+    assert text.count("parameter Real x_0_values[11]") == 1
+    assert "Source x_0(effort = x_0_values[interval]);" in text
+    assert "Source rail_hi_0(effort = 10000.0);" in text
+    assert "Source l0_c_start_0(effort = 0.0);" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("a/Airline.mo", "airline"), ("2 b.mo", "m_2_b"), ("model.mo", "m_model"), ("\u00fc.mo", "m__")]
+)
+def test_model_names(path, name):
+    assert model_name(path) == name
+
+
+@dataclass(frozen=True)
+class Siphon:
+    """A part that nobody has registered."""
+
+    label: str = "s"
+
+
+def test_an_unknown_part_is_refused_by_name():
+    with pytest.raises(UnsupportedPartError, match="part Siphon must have Modelica components, got none"):
+        components(Siphon())
+
+
+WRITTEN = {
+    "Sources": "label nodes effort",
+    "Junctions": "label nodes",
+    "Storages": "label nodes capacitance",
+    "Followers": "label terms nodes offset low high",
+    "Conductors": "label a b conductance",
+    "Switches": "label line a b closed opened",
+    "Transconductors": "label inputs rows transconductance",
+    "Crossbars": "label inputs plus minus positive negative plus_load minus_load transition end_flow",
+    "Pairs": "label line factors out current",
+    "Ports": "label line shape a b p n conductance scale offset limit deadband transition",
+    "OpAmps": "label state plus minus out transconductance current_limit conductance capacitance offset swing clamp "
+    "clamp_conductance output_conductance",
+}
+
+
+@pytest.mark.parametrize("kind", get_args(Part))
+def test_no_field_of_a_part_is_dropped_in_silence(kind):
+    """A field added to a bank must reach `modelica_parts`, or be refused there; then add it here."""
+    assert {entry.name for entry in fields(kind)} == set(WRITTEN[kind.__name__].split())
+
+
+def test_a_batch_is_refused(tmp_path):
+    write(tmp_path / "rc.mo", plan=schedule(1))
+    with pytest.raises(InvalidShapeError, match=r"a Modelica file must have one sequence, got batch \(2,\): write one"):
+        write(tmp_path / "two.mo", plan=schedule(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["rc.mo"]
+
+
+@pytest.mark.parametrize("label", ["u", "r", "c"])
+def test_chip_axes_are_refused(tmp_path, label):
+    field = {"u": "effort", "r": "conductance", "c": "capacitance"}[label]
+    chips = replace(rc().part(label), **{field: np.ones((3, 1))})
+    with pytest.raises(InvalidShapeError, match=f"part {label} must have no chip axis, got 1 of them: write one chip"):
+        write(tmp_path / "rc.mo", rc(**{label: chips}))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["model", "time", "exp"])
+def test_words_of_modelica_are_refused(tmp_path, name):
+    with pytest.raises(InvalidValueError, match=f"model name must be no word of Modelica, got {name}: rename it"):
+        write(tmp_path / "rc.mo", name=name)
+
+
+@pytest.mark.parametrize("name", ["Big", "a b", "x;end", ""])
+def test_names_that_could_do_harm_are_refused(tmp_path, name):
+    with pytest.raises(InvalidValueError, match="label must be a lower-case letter"):
+        write(tmp_path / "rc.mo", name=name)
+
+
+@pytest.mark.parametrize("start", [np.zeros(2), np.zeros((2, 3))])
+def test_a_start_of_another_network_is_refused(tmp_path, start):
+    with pytest.raises(InvalidShapeError, match="start must have"):
+        write(tmp_path / "rc.mo", start=start)
+
+
+def test_a_crossbar_driven_by_a_storage_is_refused(tmp_path):
+    """Its law does not load the driver; a tube would."""
+    bar = Crossbars(
+        label="bar",
+        inputs=[2],
+        plus=[2],
+        minus=[2],
+        positive=np.ones((1, 1)),
+        negative=np.ones((1, 1)),
+        plus_load=np.ones(1),
+        minus_load=np.ones(1),
+    )
+    with pytest.raises(NetworkError, match=r"bar\.inputs must be sources or followers, .* got v_0: put a follower"):
+        write(tmp_path / "rc.mo", rc(bar=bar))
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    with pytest.raises(FileAccessError, match="must be writable"):
+        write(tmp_path / "no" / "rc.mo")
+    assert not list(tmp_path.iterdir())

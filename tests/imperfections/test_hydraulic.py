@@ -1,0 +1,288 @@
+"""Each imperfection on a small hand-made network: what it changes, by how much, and that nothing else changes."""
+
+import pickle
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError
+from lstm_analog.imperfections import (
+    BoreTolerance,
+    Deadband,
+    EndLoss,
+    HotTubes,
+    OrificePorts,
+    OrificeWeights,
+    Rangeability,
+    RelayGain,
+    SeatLeak,
+    Streams,
+    Tubes,
+    ViscosityChange,
+    apply,
+)
+from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.laws import flow
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Crossbars,
+    Followers,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Term,
+)
+from lstm_analog.network.shapes import Shape
+
+ONE = Streams(seed=1)
+ZERO = (
+    BoreTolerance(sigma=0.0),
+    RelayGain(gain=1.0),
+    SeatLeak(share=0.0),
+    Deadband(z=0.0),
+    Rangeability(ratio=np.inf),
+    HotTubes(kelvin=0.0, bank="bar", which=Tubes.INPUTS, elements=(0,)),
+    HotTubes(kelvin=0.0, bank="bar", which=Tubes.MANIFOLDS, elements=(0, 1)),
+    OrificeWeights(transition=np.inf),
+    OrificePorts(transition=np.inf),
+    EndLoss(share=0.0, flow=1.0),
+    ViscosityChange(factor=1.0),
+)
+SOME = (
+    BoreTolerance(sigma=0.01),
+    RelayGain(gain=0.99),
+    SeatLeak(share=1e-3),
+    SeatLeak(share=1e-3, banks=("solenoid",)),
+    Deadband(z=0.1),
+    Rangeability(ratio=50.0),
+    HotTubes(kelvin=1.0, bank="bar", which=Tubes.INPUTS, elements=(0,)),
+    HotTubes(kelvin=1.0, bank="bar", which=Tubes.MANIFOLDS, elements=(0, 1)),
+    OrificeWeights(transition=0.1),
+    OrificePorts(transition=0.1),
+    EndLoss(share=0.01, flow=1.0),
+    ViscosityChange(factor=2.0),
+)
+
+
+def port(label: str, shape: Shape) -> Ports:
+    node = {name: np.array([number]) for number, name in enumerate("abpn", start=5)}
+    return Ports(
+        label=label,
+        line=ALWAYS,
+        shape=shape,
+        **node,
+        conductance=np.array(2.0),
+        scale=np.array(0.5),
+        offset=np.array(0.0),
+    )
+
+
+def network() -> Network:
+    """Return two sources, a crossbar of two rows, a relay, a solenoid, two ports and a tube, each in use."""
+    unknowns = Unknowns(groups=(Group(label="x", size=2, scale=1.0), Group(label="m", size=8, scale=1.0)))
+    x, m = unknowns["x"], unknowns["m"]
+    one = np.array([1.0, 2.0])
+    parts = (
+        Sources(label="x", nodes=x, effort=one),
+        Crossbars(
+            label="bar",
+            inputs=x,
+            plus=m[:2],
+            minus=m[2:4],
+            positive=np.array([[1.0, 0.0], [0.5, 3.0]]),
+            negative=np.array([[0.0, 2.0], [0.0, 0.0]]),
+            plus_load=np.array([1.0, 0.0]),
+            minus_load=np.array([0.0, 3.5]),
+        ),
+        Storages(label="tank", nodes=m[:7], capacitance=np.array(1.0)),
+        Followers(
+            label="relay",
+            nodes=m[7:],
+            terms=(Term(inputs=m[:1], gain=np.array(1.0)), Term(inputs=m[1:2], gain=np.array(-1.0))),
+            offset=np.array(0.5),
+            low=np.array(-np.inf),
+            high=np.array(np.inf),
+        ),
+        Switches(label="solenoid", line=0, a=m[4:5], b=m[5:6], closed=np.array(4.0), opened=np.array(1e-12)),
+        Switches(label="other", line=0, a=m[5:6], b=m[6:7], closed=np.array(4.0), opened=np.array(1e-12)),
+        Conductors(label="tube", a=m[4:5], b=np.array([DATUM]), conductance=np.array(1.0)),
+        port("trim", Shape.EXP),
+        port("drain", Shape.SOFTPLUS),
+    )
+    return Network(domain=HYDRAULIC, unknowns=unknowns, parts=parts, lines=("clock",), provenance=()).verify()
+
+
+def bar(of: Network) -> Crossbars:
+    part = of.part("bar")
+    assert isinstance(part, Crossbars)
+    return part
+
+
+@pytest.mark.parametrize("record", ZERO, ids=repr)
+def test_strength_zero_is_the_identity(record: object) -> None:
+    assert apply(record, network(), ONE).equals(network(), rtol=0.0)
+
+
+@pytest.mark.parametrize("record", SOME, ids=repr)
+def test_applied_purely_and_the_same_every_time(record: object) -> None:
+    original = network()
+    before = pickle.dumps([vars(part) for part in original.parts])
+    changed = apply(record, original, ONE).verify()
+    assert not changed.equals(original, rtol=1e-9)
+    assert pickle.dumps([vars(part) for part in original.parts]) == before
+    assert apply(pickle.loads(pickle.dumps(record)), network(), ONE).equals(changed, rtol=0.0)
+
+
+@pytest.mark.parametrize("record", SOME, ids=repr)
+def test_an_electrical_circuit_is_refused(record: object) -> None:
+    with pytest.raises(NetworkError, match=r"^the network must be hydraulic, got electrical: compile it in "):
+        apply(record, replace(network(), domain=ELECTRICAL), ONE)
+
+
+def test_bores_scatter_with_the_fourth_power_and_missing_tubes_stay_missing() -> None:
+    sigma = 0.01
+    machines = bar(apply(BoreTolerance(sigma=sigma), network(), Streams(seed=3, chips=2000)))
+    assert machines.positive.shape == (2000, 2, 2)
+    relative = machines.positive[:, 1, 1] / 3.0 - 1.0
+    assert relative.std() == pytest.approx(4.0 * sigma, rel=0.05)
+    assert np.log(relative + 1.0).mean() == pytest.approx(0.0, abs=4.0 * 4.0 * sigma / np.sqrt(2000))
+    assert not machines.positive[:, 0, 1].any()
+    loads = machines.minus_load[:, 1] / 3.5 - 1.0
+    assert abs(np.corrcoef(loads, relative)[0, 1]) < 0.1
+
+
+def test_relay_gain_spares_the_offset() -> None:
+    (relay,) = (part for part in apply(RelayGain(gain=0.99), network(), ONE).parts if isinstance(part, Followers))
+    assert [float(term.gain[0]) for term in relay.terms] == [0.99, -0.99]
+    assert relay.offset[0] == 0.5
+
+
+def test_seats_leak_a_share_of_the_open_valve() -> None:
+    leaking = apply(SeatLeak(share=1e-3, banks=("solenoid",)), network(), ONE)
+    assert leaking.part("solenoid").opened[0] == pytest.approx(4e-3, rel=1e-9)
+    assert leaking.part("other").opened[0] == 1e-12
+    assert apply(SeatLeak(share=1e-3), network(), ONE).part("other").opened[0] == pytest.approx(4e-3, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "value"),
+    [
+        (Deadband(z=0.1), "deadband", 0.05),
+        (Rangeability(ratio=50.0), "limit", 0.5 * np.log(50.0)),
+        (OrificePorts(transition=0.1), "transition", 0.1),
+        (OrificePorts(transition=0.1), "scale", 0.25),
+    ],
+)
+def test_trim_sticks_stops_and_sharpens_but_drains_do_not(record: object, field: str, value: float) -> None:
+    changed = apply(record, network(), ONE)
+    assert getattr(changed.part("trim"), field)[0] == pytest.approx(value, rel=1e-15)
+    assert getattr(changed.part("drain"), field)[0] == getattr(network().part("drain"), field)[0]
+
+
+def test_the_narrower_range_wins() -> None:
+    both = apply(Rangeability(ratio=100.0), apply(Rangeability(ratio=30.0), network(), ONE), ONE)
+    assert both.equals(apply(Rangeability(ratio=30.0), network(), ONE), rtol=0.0)
+
+
+def test_hot_tubes_gain_four_percent_a_kelvin() -> None:
+    plain = bar(network())
+    inputs = bar(apply(HotTubes(kelvin=1.0, bank="bar", which=Tubes.INPUTS, elements=(1,)), network(), ONE))
+    np.testing.assert_allclose(inputs.positive, plain.positive * [1.0, 1.04], rtol=1e-15)
+    np.testing.assert_allclose(inputs.negative, plain.negative * [1.0, 1.04], rtol=1e-15)
+    np.testing.assert_array_equal(inputs.minus_load, plain.minus_load)
+    rows = bar(apply(HotTubes(kelvin=-2.0, bank="bar", which=Tubes.MANIFOLDS, elements=(1,)), network(), ONE))
+    for name in ("positive", "negative", "plus_load", "minus_load"):
+        np.testing.assert_allclose(getattr(rows, name)[1], 0.92 * getattr(plain, name)[1], rtol=1e-15)
+        np.testing.assert_array_equal(getattr(rows, name)[0], getattr(plain, name)[0])
+
+
+def test_end_losses_are_as_large_as_said_at_the_flow_said_and_add_up() -> None:
+    once = bar(apply(EndLoss(share=0.01, flow=2.0), network(), ONE))
+    np.testing.assert_allclose(once.end_flow, 200.0, rtol=1e-15)
+    twice = bar(apply(EndLoss(share=0.01, flow=2.0), apply(EndLoss(share=0.01, flow=2.0), network(), ONE), ONE))
+    np.testing.assert_allclose(twice.end_flow, 100.0, rtol=1e-15)
+
+
+def test_viscosity_slows_laminar_flow_and_spares_turbulent() -> None:
+    """A laminar tube's flow goes with 1/mu; an orifice's, far above its transition, does not know mu."""
+    effort = np.random.default_rng(2).uniform(-1.0, 1.0, 11)
+    for record, share in ((None, 0.5), (OrificeWeights(transition=1e-9), 1.0), (OrificePorts(transition=1e-9), 1.0)):
+        before = network() if record is None else apply(record, network(), ONE)
+        after = apply(ViscosityChange(factor=2.0), before, ONE)
+        label = "trim" if isinstance(record, OrificePorts) else "bar"
+        ratio = flow(after.part(label), effort, (True,)) / flow(before.part(label), effort, (True,))
+        np.testing.assert_allclose(ratio, share, rtol=1e-6)
+    thin, plain = apply(ViscosityChange(factor=2.0), network(), ONE), network()
+    for label, field in (("solenoid", "closed"), ("solenoid", "opened"), ("tube", "conductance")):
+        assert getattr(thin.part(label), field) == 0.5 * getattr(plain.part(label), field)
+
+
+def test_streams_are_stateless_and_apart_by_name_chip_and_seed() -> None:
+    streams = Streams(seed=4, chips=3)
+    np.testing.assert_array_equal(streams.normal("bore", (5,)), streams.normal("bore", (5,)))
+    np.testing.assert_array_equal(streams.normal("bore", (5,)), Streams(seed=4, chips=8).normal("bore", (5,))[:3])
+    np.testing.assert_array_equal(
+        Streams(seed=4, chips=8).normal("bore", (5,))[2:5], Streams(seed=4, chips=3, first=2).normal("bore", (5,))
+    )
+    np.testing.assert_array_equal(Streams(seed=4).normal("bore", (5,)), streams.normal("bore", (5,))[0])
+    draws = [*streams.normal("bore", (5,)), *streams.normal("leak", (5,)), Streams(seed=5).normal("bore", (5,))]
+    assert len({tuple(draw) for draw in draws}) == len(draws)
+
+
+def test_one_cause_does_not_change_the_samples_of_another() -> None:
+    alone = bar(apply(BoreTolerance(sigma=0.01), network(), ONE))
+    after = bar(apply(BoreTolerance(sigma=0.01), apply(RelayGain(gain=0.9), network(), ONE), ONE))
+    np.testing.assert_array_equal(alone.positive, after.positive)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        (BoreTolerance, {"sigma": -0.1}, r"^bore tolerance must be 0 to 1, got -0\.1: "),
+        (RelayGain, {"gain": np.nan}, r"^relay gain must be finite, got nan: give about 1$"),
+        (SeatLeak, {"share": 2.0}, r"^seat leak must be 0 to 1, got 2\.0: give a share of the open conductance$"),
+        (Deadband, {"z": -1.0}, r"^deadband must be at least 0, got -1\.0: "),
+        (Rangeability, {"ratio": 1.0}, r"^rangeability must be above 1, got 1\.0: "),
+        (OrificeWeights, {"transition": 0.0}, r"^transition must be positive, got 0\.0: "),
+        (OrificePorts, {"transition": np.nan}, r"^transition must be positive, got nan: "),
+        (EndLoss, {"share": -1.0, "flow": 1.0}, r"^end loss must be at least 0, got -1\.0: "),
+        (EndLoss, {"share": 1.0, "flow": 0.0}, r"^end loss flow must be positive, got 0\.0: "),
+        (ViscosityChange, {"factor": 0.0}, r"^viscosity factor must be positive, got 0\.0: "),
+        (Streams, {"seed": -1}, r"^streams seed must be a whole number >= 0, got -1: "),
+        (Streams, {"seed": 1, "chips": 0}, r"^streams chips must be a whole number >= 1, got 0: "),
+    ],
+)
+def test_impossible_strengths_are_refused(kind: type, values: dict[str, float], message: str) -> None:
+    with pytest.raises(InvalidValueError, match=message):
+        kind(**values)
+
+
+def test_wrong_places_are_refused_by_name() -> None:
+    far = HotTubes(kelvin=1.0, bank="bar", which=Tubes.INPUTS, elements=(2,))
+    with pytest.raises(
+        InvalidValueError, match=r"^hot tubes of bar must be numbered 0 to 1, got \[2\]: count its inputs$"
+    ):
+        apply(far, network(), ONE)
+    with pytest.raises(NetworkError, match=r"^part trim must be a bank of Switches, got Ports: choose another$"):
+        apply(SeatLeak(share=0.1, banks=("trim",)), network(), ONE)
+    with pytest.raises(NetworkError, match=r"^part must be one of x, bar, "):
+        apply(replace(far, bank="nothing"), network(), ONE)
+    with pytest.raises(InvalidTypeError, match=r"^imperfection must be a known record, got float: take a record of "):
+        apply(0.1, network(), ONE)
+
+
+def test_end_losses_and_orifices_do_not_go_together() -> None:
+    drilled = apply(OrificeWeights(transition=0.1), network(), ONE)
+    with pytest.raises(InvalidValueError, match=r"^bar must be orifices or tubes with end losses, got "):
+        apply(EndLoss(share=0.1, flow=1.0), drilled, ONE)
+
+
+def test_every_record_says_what_its_fields_are() -> None:
+    for record in SOME:
+        for entry in fields(record):
+            assert f"`{entry.name}`" in (type(record).__doc__ or ""), f"{type(record).__name__}.{entry.name}"

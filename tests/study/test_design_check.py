@@ -1,0 +1,250 @@
+"""The design check: presets pass, each rule catches a device made to break it, and figures are those of a run."""
+
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler import CLOCKED, GATED_LEAK
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.fluids import PURE_WATER, VG32
+from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston
+from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
+from lstm_analog.engines import Integrate
+from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.machine import Machine, compile, load_machine
+from lstm_analog.model import LSTM, random_lstm
+from lstm_analog.network.laws import Kind
+from lstm_analog.study.design_check import DesignCheck
+from lstm_analog.study.findings import Rule, Severity
+from lstm_analog.study.operation import plant
+from lstm_analog.study.run import Run
+from lstm_analog.study.supply import _out_of, supply
+from lstm_analog.study.tubes import Use, tubes
+
+X = np.array([[0.9, -0.4], [-0.7, 0.8]])
+QUICK = Integrate(rtol=1e-6, atol=1e-8)
+
+
+def lstm(scale: float = 1.0) -> LSTM:
+    return random_lstm(np.random.default_rng(3), 2, 3, scale=scale)
+
+
+def machine(technology: Hydraulic, settling: float = 20.0, scale: float = 1.0) -> Machine:
+    return compile(lstm(scale), technology, settling=settling)
+
+
+@pytest.fixture(scope="module")
+def ran() -> tuple[Machine, Run]:
+    built = machine(OIL)
+    return built, built.run(X, engine=QUICK)
+
+
+def hardware(technology: Hydraulic, **sizes: float) -> Hydraulic:
+    return replace(technology, hardware=replace(technology.hardware, **sizes))
+
+
+def severity(check: DesignCheck, rule: Rule) -> Severity:
+    finding = check.worst(rule)
+    assert finding is not None
+    return finding.severity
+
+
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+@pytest.mark.parametrize("detail", Detail)
+@pytest.mark.parametrize("preset", [OIL, WATER, GLYCEROL], ids=lambda preset: preset.name)
+def test_presets_pass(preset: Hydraulic, detail: Detail, timing) -> None:
+    check = compile(lstm(), replace(preset, detail=detail), timing=timing).check()
+    assert check.holds, str(check)
+    assert {finding.rule for finding in check.findings} >= set(Rule) - {Rule.SEAL, Rule.PRELOAD, Rule.CAPILLARY}
+
+
+PISTON = SpringPiston(area=1e-3, stroke=50e-3, travel=0.2, seal_friction=0.05)
+SHORT = Line(bore=3.87e-3, length=0.1, count=1)
+WIDE = replace(WATER, tank_line=Line(bore=10e-3, length=1.0, count=1))
+AIRY = replace(OIL, fluid=replace(VG32, bulk_modulus=1e6))
+
+
+@pytest.mark.parametrize(
+    ("rule", "device"),
+    [
+        (Rule.REYNOLDS, replace(WATER, pressure_unit=20e3)),
+        (Rule.END_LOSS, replace(OIL, tank_line=SHORT)),
+        (Rule.ENTRANCE, replace(OIL, tank_line=SHORT)),
+        (Rule.BORE_SMALL, replace(OIL, unit_conductance=1e-18)),
+        (Rule.BORE_LARGE, replace(OIL, unit_conductance=1e-6)),
+        (Rule.INERTANCE, WIDE),
+        (Rule.DAMPING, WIDE),
+        (Rule.COMPLIANCE, AIRY),
+        (Rule.STOPS_HIGH, replace(OIL, vessel=replace(PISTON, stroke=15e-3))),
+        (Rule.STOPS_LOW, replace(WATER, datum=1e3)),
+        (Rule.PRELOAD, replace(OIL, vessel=replace(PISTON, travel=0.1))),
+        (Rule.SEAL, replace(OIL, vessel=replace(PISTON, seal_friction=5.0))),
+        (Rule.CAPILLARY, replace(WATER, vessel=OpenTube(height=1.2, wetting_spread=1.0))),
+        (Rule.RELAY_HIGH, hardware(OIL, supply=110e3)),
+        (Rule.RELAY_LOW, replace(OIL, datum=5e3)),
+        (Rule.CAVITATION, replace(OIL, pressure_unit=200e3)),
+        (Rule.ELEVATION, hardware(WATER, level_error=5e-3)),
+        (Rule.TEMPERATURE, hardware(OIL, temperature_spread=1.0)),
+        (Rule.LEAK, replace(OIL, seat_leak=1e-4)),
+        (Rule.DROOP, replace(OIL, seat_leak=1e-4)),
+        (Rule.MANIFOLD, replace(OIL, pilot=1e-10)),
+        (Rule.SWEPT, hardware(OIL, swept_volume=1e-6)),
+        (Rule.RELAY_FLOW, hardware(OIL, relay_flow=1e-6)),
+        (Rule.RELAY_TIME, hardware(OIL, relay_time=0.2)),
+    ],
+)
+def test_rule_catches_a_device_made_to_break_it(rule: Rule, device: Hydraulic) -> None:
+    check = machine(device).check()
+    assert severity(check, rule) is Severity.WARNING, str(check)
+    assert not check.holds
+    assert f"! {rule.value}" in str(check)
+
+
+@pytest.mark.parametrize("rule", [Rule.SETTLING, Rule.HAMMER_SETTLED])
+def test_short_phases_are_found(rule: Rule) -> None:
+    assert severity(machine(OIL, settling=5.0).check(), rule) is Severity.WARNING
+
+
+def test_warnings_come_the_most_strained_first() -> None:
+    warnings = machine(WIDE).check().warnings
+    assert len(warnings) > 5
+    assert (np.diff([finding.strain for finding in warnings]) <= 0).all()
+    assert all(finding.strain > 1 for finding in warnings)
+
+
+def test_what_only_a_mishap_or_a_run_would_bring_is_a_note() -> None:
+    assert severity(machine(hardware(OIL, rating=1e3)).check(), Rule.HAMMER_FULL) is Severity.NOTE
+    assert severity(machine(OIL, scale=3.0).check(), Rule.TRIM) is Severity.NOTE
+
+
+def test_tank_lines_of_the_first_draft_have_the_known_figures() -> None:
+    draft = replace(WATER, fluid=replace(PURE_WATER, density=998.0), tank_line=Line(bore=1.49e-3, length=0.3, count=1))
+    for device, bank_loss, reynolds in ((replace(OIL, tank_line=SHORT), 0.58, 412), (draft, 0.12, 688)):
+        found = {f.rule: f.value for f in machine(device).check().findings if f.part == "l0_c_take"}
+        assert found[Rule.END_LOSS] == pytest.approx(bank_loss, rel=0.05)
+        assert found[Rule.REYNOLDS] == pytest.approx(reynolds, rel=0.02)
+
+
+def test_inertance_and_damping_are_those_of_the_reference() -> None:
+    found = {f.rule: f.value for f in machine(replace(OIL, tank_line=SHORT)).check().findings if f.part == "l0_c_take"}
+    assert found[Rule.INERTANCE] * 0.5 == pytest.approx(19.5e-3, rel=0.03)
+    assert found[Rule.DAMPING] == pytest.approx(2.5, rel=0.03)
+
+
+def test_tiny_weight_is_found_with_its_place() -> None:
+    built = machine(OIL)
+    bank = built.network.part("l0_rows")
+    positive = bank.positive.copy()
+    row, column = np.argwhere(positive > 0)[0]
+    positive[row, column] = 2e-11 * 1e-9
+    parts = tuple(replace(p, positive=positive) if p is bank else p for p in built.network.parts)
+    small = replace(built, compiled=replace(built.compiled, network=replace(built.network, parts=parts)))
+    (finding,) = (f for f in small.check().warnings if f.rule is Rule.BORE_SMALL)
+    names = built.network.unknowns.names()
+    assert finding.where == f"{names[bank.inputs[column]]} to {names[bank.plus[row]]}"
+    assert finding.value == pytest.approx(1.61 * 1e-9**0.25, rel=0.01)
+    assert (finding.beyond, finding.limit) == (1, 0.1)
+
+
+def test_figures_are_those_of_the_run(ran: tuple[Machine, Run]) -> None:
+    built, run = ran
+    efforts, network = run.trajectory.efforts, built.network
+    check = built.check(run)
+    tank = network.part("l0_c_slave").nodes
+    (top,) = (f for f in check.findings if f.rule is Rule.STOPS_HIGH and f.part == "l0_c_slave")
+    assert top.value == pytest.approx(efforts[:, tank].max() / 10e3)
+    (trim,) = (f for f in check.findings if f.rule is Rule.TRIM and f.part == "l0_c_keep_top")
+    z = run.layers[0].z[..., 1, :]
+    assert trim.value >= np.abs(z).max() * (1 - 1e-5)
+    bank = next(bank for bank in tubes(plant(built.compiled, OIL, run)) if bank.use is Use.CAPILLARY)
+    drop = np.abs(efforts[:, bank.a] - efforts[:, bank.b]).max(axis=0)
+    np.testing.assert_allclose(bank.flow, bank.conductance * drop)
+    np.testing.assert_allclose(np.pi * bank.bore**4 / (128 * VG32.viscosity * 0.3), bank.conductance)
+
+
+def test_states_that_hit_the_stops_are_found_with_their_place(ran: tuple[Machine, Run]) -> None:
+    built, run = ran
+    tight = replace(built, technology=replace(OIL, vessel=replace(PISTON, stroke=0.5e-3)))
+    assert built.check(run).holds
+    hit = [f for f in tight.check(run).warnings if f.rule in (Rule.STOPS_HIGH, Rule.STOPS_LOW)]
+    number = int(np.argmax(np.abs(run.c).max(axis=0)))
+    assert f"l0_c_{number}" in {f.where for f in hit if f.part == "l0_c_slave"}
+
+
+def test_signals_beyond_the_trim_are_warned_of_in_a_run(ran: tuple[Machine, Run]) -> None:
+    built, run = ran
+    worn = replace(built, technology=hardware(OIL, rangeability=1.5))
+    assert severity(worn.check(run), Rule.TRIM) is Severity.WARNING
+    assert severity(built.check(run), Rule.TRIM) is Severity.FINE
+
+
+def test_flow_is_conserved_between_sources_tubes_and_tanks(ran: tuple[Machine, Run]) -> None:
+    built, run = ran
+    judged = plant(built.compiled, OIL, run)
+    assert judged.snapshots is not None
+    out, fill = _out_of(judged, judged.snapshots)
+    scale = np.abs(out).max()
+    kinds = built.network.kinds()
+    # manifolds are left out of `out`, so that what the rest gives and takes adds up only if they are balanced
+    assert np.abs(out.sum(axis=1)).max() < 1e-9 * scale
+    assert np.abs(out[:, kinds[Kind.BALANCED]]).max() < 1e-9 * scale
+    assert not fill.any()
+    assert (out[:, built.network.unknowns["rail_hi"]] > 0).all()
+    assert (out[:, built.network.unknowns["rail_lo"]] < 0).all()
+    settled = judged.snapshots.ending & ~judged.snapshots.high.any(axis=1)
+    assert np.abs(out[settled][:, kinds[Kind.STORED]]).max() < 1e-9 * scale
+
+
+def test_pump_delivers_less_in_a_run_than_at_the_design_pressures(ran: tuple[Machine, Run]) -> None:
+    built, run = ran
+    real, design = (supply(plant(built.compiled, OIL, given)) for given in (run, None))
+    assert real.bleed == design.bleed == 8 * 3 * 1e-6
+    assert real.bleed < real.mean < real.peak < design.peak
+    assert real.mean < design.mean
+    relays = built.network.kinds()[Kind.FOLLOWED]
+    assert (real.deliveries[relays] < design.deliveries[relays]).all()
+
+
+def test_batch_is_judged_by_its_worst_sequence(ran: tuple[Machine, Run]) -> None:
+    built, run = ran
+    both = built.run(np.stack((0.1 * X, X)), engine=QUICK)
+    for rule in (Rule.STOPS_HIGH, Rule.TRIM, Rule.END_LOSS, Rule.RELAY_FLOW):
+        alone, together = (built.check(given).worst(rule) for given in (run, both))
+        assert alone is not None
+        assert together is not None
+        assert together.value == pytest.approx(alone.value, rel=1e-5)
+
+
+def test_saved_machine_gives_the_same_check(tmp_path: Path) -> None:
+    for technology in (OIL, WATER, GLYCEROL):
+        built = machine(technology)
+        built.save(tmp_path / "machine.npz")
+        again = load_machine(tmp_path / "machine.npz")
+        assert again.technology == technology
+        assert again.check().to_dict() == built.check().to_dict()
+    circuit = compile(lstm(), BEHAVIOURAL)
+    circuit.save(tmp_path / "circuit.npz")
+    assert load_machine(tmp_path / "circuit.npz").technology == BEHAVIOURAL
+
+
+def test_circuit_is_refused() -> None:
+    text = "^the machine must be hydraulic, got electrical: compile in a hydraulic technology$"
+    with pytest.raises(UnsupportedError, match=text):
+        compile(lstm(), BEHAVIOURAL).check()
+
+
+def test_run_of_another_machine_is_refused(ran: tuple[Machine, Run]) -> None:
+    with pytest.raises(
+        InvalidValueError, match=r"^the run must have the unknowns of the machine, got others: give a run"
+    ):
+        compile(random_lstm(np.random.default_rng(0), 2, 2), OIL).check(ran[1])
+
+
+def test_large_machine_is_checked_in_well_under_a_second() -> None:
+    large = compile(random_lstm(np.random.default_rng(0), 8, 128), OIL)
+    start = perf_counter()
+    large.check()
+    assert perf_counter() - start < 1.0
