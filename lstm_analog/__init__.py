@@ -6,7 +6,7 @@ The names below are imported when first used, so that `import lstm_analog` stays
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
 * `compare`, `Report`: how far it is from the digital answer;
 * `NGSPICE`, `read_spice`: the netlist;
-* `electrical`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`: modules.
+* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`: modules.
 """
 
 from importlib import import_module
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lstm_analog import engines as engines
     from lstm_analog import errors as errors
     from lstm_analog import export as export
+    from lstm_analog import imperfections as imperfections
     from lstm_analog import model as model
     from lstm_analog import network as network
     from lstm_analog import show as show
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lstm_analog.compiler import CLOCKED as CLOCKED
     from lstm_analog.compiler import GATED_LEAK as GATED_LEAK
     from lstm_analog.compiler import electrical as electrical
+    from lstm_analog.compiler import hydraulic as hydraulic
     from lstm_analog.export import NGSPICE as NGSPICE
     from lstm_analog.export import read_spice as read_spice
     from lstm_analog.machine import Machine as Machine
@@ -67,6 +69,8 @@ else:
             "electrical": "lstm_analog.compiler.electrical",
             "engines": "lstm_analog.engines",
             "errors": "lstm_analog.errors",
+            "hydraulic": "lstm_analog.compiler.hydraulic",
+            "imperfections": "lstm_analog.imperfections",
             "export": "lstm_analog.export",
             "model": "lstm_analog.model",
             "network": "lstm_analog.network",

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedPartError, explain
 from lstm_analog.network.parts import DATUM, Crossbars
 
 
 def crossbar_columns(part: Crossbars) -> tuple[tuple[Indices, Indices], Mapping[str, Floats], Mapping[str, str]]:
     """Return pins, values and options of the cards of `part`: conductances above zero, weights by row, then loads."""
+    if not part.linear:
+        do = "use an engine that knows its law: Integrate or Rumoca"
+        raise UnsupportedPartError(explain(f"part {part.label}", must="be laminar tubes", got="end losses", do=do))
     sides = ((part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load))
     first, second, conductances = [], [], []
     for manifold, weights, load in sides:

@@ -123,7 +123,7 @@ def program(tmp_path):
         ("echo 'doAnalyses: timestep too small' >&2", r"^ngspice must simulate the deck, got .*timestep too small"),
         ("printf 'error \\377\\376'; exit 3", r"^ngspice must simulate the deck, got error"),
         ("exit 7", r"^ngspice must simulate the deck, got exit code 7"),
-        ("echo nonsense > $4", r"^raw file must hold binary real numbers"),
+        ("echo nonsense > $4", r"^ngspice must leave its results"),
     ],
 )
 def test_its_words_are_passed_on(rc, driven, program, scratch, script, text):
