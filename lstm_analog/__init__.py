@@ -6,7 +6,8 @@ The names below are imported when first used, so that `import lstm_analog` stays
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
 * `compare`, `Report`: how far it is from the digital answer;
 * `NGSPICE`, `read_spice`: the netlist;
-* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`: modules.
+* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`:
+  modules.
 """
 
 from importlib import import_module

@@ -28,9 +28,9 @@ class Control:
 class Draft:
     """The network as it grows: groups get their unknowns in the order in which they are asked for.
 
-    Throughout, `label` names a group or a bank and `size` is its number of nodes; `nodes`, `a`, `b`, `inputs`, `top` and
-    `bottom` are unknowns, `line` is a clock line, `effort` is in Pa and `capacitance` in m3/Pa. A `control` opens a bridge
-    with its signal times `gain`.
+    Throughout, `label` names a group or a bank and `size` is its number of nodes; `nodes`, `a`, `b`, `inputs`, `top`
+    and `bottom` are unknowns, `line` is a clock line, `effort` is in Pa and `capacitance` in m3/Pa. A `control` opens a
+    bridge with its signal times `gain`.
     """
 
     technology: Hydraulic
