@@ -19,6 +19,7 @@ from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
 from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, model_name, write_modelica, write_spice
+from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
 from lstm_analog.network.analogy import as_circuit
@@ -138,6 +139,11 @@ class Machine:
         Raises `UnsupportedError` unless the technology is hydraulic, `InvalidValueError` for a run of another machine.
         """
         return bill_of_materials(self.compiled, self.technology, run)
+
+    def with_imperfection(self, imperfection: object, streams: Streams) -> "Machine":
+        """Return the same machine made of real parts: its network with `imperfection`, drawn from `streams`."""
+        network = apply(imperfection, self.network, streams)
+        return replace(self, compiled=replace(self.compiled, network=network))
 
     def save(self, path: str | Path) -> None:
         """Save the machine to `path` (npz); `load_machine` reads it back."""

@@ -54,6 +54,10 @@ def electrical_analogue(network: Network, *, effort: float, flow: float) -> Netw
     )
 
 
+_LARGEST = 1e3
+"""One farad over the largest capacitor of a circuit made by analogy: at 1 F and 1 S ngspice finds no operating point."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Circuit:
     """An electrical `network` with its `schedule`; one volt stands for `effort` of the network it came from."""
@@ -77,10 +81,10 @@ def as_circuit(network: Network, schedule: Schedule) -> Circuit:
 
 
 def natural_units(network: Network) -> tuple[float, float]:
-    """Return the effort that is one unit of signal in `network` and the flow that makes its largest storage 1 F."""
+    """Return the effort that is one unit of signal in `network` and the flow that makes its largest storage 1 mF."""
     effort = max(group.scale for group in network.unknowns.groups)
     capacities = [float(amount.max()) for part in network.parts if (amount := capacity(part)[1]).size]
-    return effort, effort * max(capacities, default=1.0)
+    return effort, _LARGEST * effort * max(capacities, default=1.0)
 
 
 @singledispatch

@@ -1,0 +1,51 @@
+"""Plumbing in ngspice, by the electrical analogy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.errors import UnsupportedPartError
+from lstm_analog.imperfections import EndLoss, Streams
+from lstm_analog.network.analogy import as_circuit
+
+
+def oil(detail=la.hydraulic.Detail.FULL):
+    lstm = la.random_lstm(np.random.default_rng(1), 2, 3, scale=3.0)
+    return lstm, la.compile(lstm, replace(la.hydraulic.OIL, detail=detail), settling=14.0)
+
+
+@pytest.mark.parametrize("detail", la.hydraulic.Detail)
+def test_ngspice_agrees_with_scipy(detail):
+    lstm, machine = oil(detail)
+    x = np.random.default_rng(2).uniform(-1, 1, (3, 2))
+    ours, theirs = machine.run(x), machine.run(x, engine=la.engines.Ngspice())
+    for one, other in zip((*ours.layers[0].z, ours.c, ours.h), (*theirs.layers[0].z, theirs.c, theirs.h), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+    assert np.abs(theirs.h - lstm(x).h).max() < 3e-5
+
+
+def test_a_tube_changed_by_one_per_cent_in_the_file_is_detected(tmp_path):
+    _, machine = oil()
+    x = np.random.default_rng(2).uniform(-1, 1, (2, 2))
+    deck = tmp_path / "oil.cir"
+    machine.write_spice(deck, x)
+    lines = deck.read_text().splitlines()
+    place = next(k for k, line in enumerate(lines) if line.startswith("rl0_rows_1 "))
+    *head, value = lines[place].split()
+    lines[place] = " ".join([*head, repr(1.01 * float(value))])
+    (tmp_path / "edited.cir").write_text("\n".join([*lines, ""]))
+    engine = la.engines.Integrate(rtol=1e-9, atol=1e-11)
+    plain, edited = (la.read_spice(tmp_path / name) for name in ("oil.cir", "edited.cir"))
+    assert plain.network.equals(as_circuit(machine.network, machine.schedule(x)).network, rtol=1e-15)
+    h = [engine.run(deck.network, deck.schedule)["l0_h"][-1] for deck in (plain, edited)]
+    assert np.abs(h[0] - h[1]).max() > 1e-6
+
+
+def test_tubes_with_end_losses_are_refused_by_name(tmp_path):
+    _, machine = oil()
+    flawed = machine.with_imperfection(EndLoss(share=0.01, flow=1e-7), Streams(seed=0))
+    with pytest.raises(UnsupportedPartError, match=r"^part l0_rows must be laminar tubes, got end losses"):
+        flawed.write_spice(tmp_path / "a.cir", [[0.1, 0.2]])
+    assert not list(tmp_path.iterdir())
