@@ -89,9 +89,12 @@ def _write(folder: Path, result: Study) -> None:
     with whole_file(folder / f"{name}_forecast.csv") as stream:
         stream.write(_table(result).encode())
     save(forecast(result.forecaster, result.months, result.values, result.run), folder / f"{name}_forecast.png")
-    save(sequence(result.run, result.forecaster.lstm), folder / f"{name}_signals.png")
-    short = result.machine.run(result.run.x[:3], engine=Integrate(points=60))
-    save(step_waveforms(short, 2, lstm=result.forecaster.lstm), folder / f"{name}_step.png")
+    signals = sequence(result.run, result.forecaster.lstm)
+    signals.axes[2].set_xlabel("step (month)")
+    save(signals, folder / f"{name}_signals.png")
+    x, lstm = result.run.x, result.forecaster.lstm
+    last = result.machine.run(x[-3:], state=lstm(x[:-3]).state, engine=Integrate(points=60))
+    save(step_waveforms(last, -1, lstm=lstm), folder / f"{name}_step.png")
 
 
 def _table(result: Study) -> str:
