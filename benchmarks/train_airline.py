@@ -7,10 +7,12 @@ Monthly passengers 1949-1960, one step ahead, on a linear scale, from last month
 also shown multiplied by 0.7 to 1.4, so that the LSTM knows sizes to which the series will grow: errors of 1956-1957
 were 20 to 81 without it and 11 to 34 with it. |c| is pushed below 1.4, since a circuit has rails.
 
+Errors count from 1950 on, after a year of warm-up.
+
 RMSE, thousand passengers     1950-1957   1958-1960 (test)   max|c|, 144 months   max row sum |w|
-persistence                        27.1               50.3
-seasonal naive                     34.1               42.0
-airline_4                          16.5               29.9                1.48               5.90
+persistence                        27.0               50.3
+seasonal naive                     33.9               42.0
+airline_4                          16.4               29.9                1.48               5.90
 airline_15                          9.6               22.2                1.59               7.79
 
 How blind the test is. No error of 1958-1960 was reported before the two files were final, and none led to a change.
@@ -126,7 +128,7 @@ def forecaster_of(net, name):
 
 
 def report(name, forecast):
-    train_error, test_error = rmse(forecast, WARM_UP + 1, TEST_START), rmse(forecast, TEST_START, len(VALUES))
+    train_error, test_error = rmse(forecast, WARM_UP, TEST_START), rmse(forecast, TEST_START, len(VALUES))
     print(f"{name:16} RMSE 1950-1957 {train_error:.1f}, 1958-1960 {test_error:.1f} thousand")
 
 

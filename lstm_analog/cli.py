@@ -4,7 +4,9 @@ Exit codes: 0 done, 1 the machine does not agree with the LSTM, 2 the input or t
 """
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -31,16 +33,28 @@ _EXAMPLES = {
     "demo": "lstm-analog demo --out build/demo",
 }
 
+_MOST_STEPS = 1_000_000
+_LARGEST_SEED = 2**63 - 1
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments` (default: the process's own) and return the exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
     except LstmAnalogError as error:
         print(f"lstm-analog: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads has gone, as with `| head`; what Python still holds must not fail at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which here says that the machine disagrees
+        print(f"lstm-analog: internal error: {error!r}; please report it with what follows", file=sys.stderr)
+        traceback.print_exc()
+        return 2
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,14 +133,19 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 
 def _compile(options: argparse.Namespace) -> int:
     machine = _machine(load(options.model), options)
-    if options.spice is not None:
-        if options.input is None:
-            do = "add --input FILE"
-            raise InvalidValueError(explain("--spice", must="come with --input", got="no input", do=do))
-        machine.write_spice(options.spice, _sequence(options.input))
-        print(f"wrote {options.spice}")
+    if options.spice is None:
+        machine.save(options.machine)
+        print(f"wrote {options.machine}")
+        return 0
+    if options.input is None:
+        do = "add --input FILE"
+        raise InvalidValueError(explain("--spice", must="come with --input", got="no input", do=do))
+    x = _sequence(options.input)
+    machine.schedule(x)  # refuses an x that does not fit before anything is written
     machine.save(options.machine)
     print(f"wrote {options.machine}")
+    machine.write_spice(options.spice, x)
+    print(f"wrote {options.spice}")
     return 0
 
 
@@ -141,7 +160,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     lstm = load(options.model)
-    random = np.random.default_rng(options.seed).uniform(-1.0, 1.0, (max(options.steps, 0), lstm.input_size))
+    _check_range("--steps", options.steps, 1, _MOST_STEPS)
+    _check_range("--seed", options.seed, 0, _LARGEST_SEED)
+    random = np.random.default_rng(options.seed).uniform(-1.0, 1.0, (options.steps, lstm.input_size))
     x = random if options.input is None else _sequence(options.input)
     run = _machine(lstm, options).run(x, engine=_engine(options), progress=_progress("running"))
     report = compare(run, lstm, tolerance=options.tolerance, seed=None if options.input else options.seed)
@@ -150,6 +171,11 @@ def _compare(options: argparse.Namespace) -> int:
         report.write(options.json)
         print(f"wrote {options.json}")
     return 0 if report.holds else 1
+
+
+def _check_range(what: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidValueError(explain(what, must=f"be {least} to {most}", got=value, do="give a whole number there"))
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -207,17 +233,25 @@ def _sequence(path: Path) -> Floats:
     """Return the sequence in a csv or npy file, (time, inputs)."""
     read_bytes(path)
     try:
+        array = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_csv(path)
+    except LstmAnalogError:
+        raise
+    except (ValueError, EOFError) as error:
+        got: object = error
+        do = "give numbers, a row a step, commas between; remove the header or start it with #"
         if path.suffix == ".npy":
-            array = np.load(path, allow_pickle=False)
-        else:
-            array = np.loadtxt(path, delimiter=",", ndmin=2, comments="#")
-    except ValueError as error:
-        do = "give numbers, a row a step, commas between"
-        raise FileFormatError(
-            explain(f"file {str(path)!r}", must="hold a table of numbers", got=error, do=do)
-        ) from None
+            got, do = "something else", "write it with numpy.save, numbers only"
+        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a table of numbers", got=got, do=do)) from None
     result: Floats = array
     return result
+
+
+def _read_csv(path: Path) -> Floats:
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.partition("#")[0].strip()]
+    if not lines:
+        do = "give a row a step, commas between"
+        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a table of numbers", got="no row", do=do))
+    return np.loadtxt(lines, delimiter=",", ndmin=2, comments="#")
 
 
 def _write_csv(path: Path, names: list[str], table: Floats) -> None:

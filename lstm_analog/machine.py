@@ -18,7 +18,7 @@ from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
 from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
-from lstm_analog.export import NGSPICE, USUAL, Accuracy, Dialect, graph, model_name, write_modelica, write_spice
+from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, model_name, suited, write_modelica, write_spice
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
@@ -89,6 +89,7 @@ class Machine:
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.sizes, inputs.shape[:-2])
         chosen = Integrate() if engine is None else engine
+        _check_engine(chosen)
         trajectory = chosen.run(self.network, schedule(self.compiled, inputs, start), progress)
         return Run(compiled=self.compiled, x=inputs, state=start, trajectory=trajectory)
 
@@ -99,15 +100,16 @@ class Machine:
         *,
         state: State | None = None,
         dialect: Dialect = NGSPICE,
-        accuracy: Accuracy = USUAL,
+        accuracy: Accuracy | None = None,
     ) -> None:
         """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
-        `dialect` names the simulator, `accuracy` its tolerances. Plumbing is written as its electrical analogue, whose
-        units the deck states. Raises `InvalidShapeError` for more than one sequence.
+        `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
+        written as its electrical analogue, whose units the deck states. Raises `InvalidShapeError` for more than one
+        sequence.
         """
         circuit = as_circuit(self.network, self.schedule(x, state))
-        write_spice(path, circuit.network, circuit.schedule, dialect, accuracy)
+        write_spice(path, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
 
     def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
@@ -154,6 +156,12 @@ class Machine:
         _check_place("unit", unit, self.sizes[layer])
         groups = [group for group in self.network.unknowns.groups if group.label.startswith(f"l{layer}_")]
         return np.array([self.network.unknowns[group.label][unit] for group in groups if unit < group.size])
+
+
+def _check_engine(engine: object) -> None:
+    if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
+        do = "give e.g. Integrate() or Ngspice()"
+        raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))
 
 
 def _check_place(what: str, place: int, size: int) -> None:
@@ -227,7 +235,7 @@ def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settlin
     """Return `lstm` as a machine built in `technology`.
 
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
-    leave an error of about 1e-6 of full scale (design.md, section 5).
+    leave an error of about 1e-6 of full scale (`study.settling` has the law).
     """
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")

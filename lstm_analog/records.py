@@ -27,6 +27,8 @@ Kinds = Mapping[str, type]
 """The records and enums that may be made, by name."""
 
 _TREE = "tree"
+_ZIP = b"PK"
+"""How an npz file begins."""
 _Record = TypeVar("_Record")
 _DAMAGE = (
     *(BadZipFile, zlib.error, EOFError, TokenError, SyntaxError),
@@ -56,11 +58,14 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds) -> _Record:
     FileFormatError
         If it is damaged, foreign, or holds anything else.
     """
+    content = read_bytes(path)
+    if not content.startswith(_ZIP):
+        raise _foreign(path, kind, "no npz file" if content else "an empty file")
     try:
-        with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
+        with np.load(BytesIO(content), allow_pickle=False) as arrays:
             record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds)
     except _DAMAGE as error:
-        raise _foreign(path, kind, error) from error
+        raise _foreign(path, kind, "pickled objects" if "allow_pickle" in str(error) else error) from error
     if not isinstance(record, kind):
         raise _foreign(path, kind, type(record).__name__)
     return record

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,24 +18,21 @@ import numpy as np
 import lstm_analog as la
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Spot, Timing
-from lstm_analog.export import USUAL, Accuracy
+from lstm_analog.export import suited
 from lstm_analog.model import airline
 from lstm_analog.study.comparison import ENGINE_TOLERANCE
 from lstm_analog.study.report import versions
 
 HERE = Path(__file__).parent
-FINE = replace(USUAL, steps=100)
-"""A gated leak is read while it moves: the trapezoidal rule leaves 1/(12 steps^2) of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One deck: which LSTM, its inputs `x` (time, inputs), the state it starts from, and how it is clocked and run."""
+    """One deck: which LSTM, its inputs `x` (time, inputs), the state it starts from, and how it is clocked."""
 
     lstm: Mapping[str, Any]
     timing: Timing
     settling: float
-    accuracy: Accuracy
     x: Floats
     state: la.State | None
 
@@ -55,7 +52,7 @@ def machine(case: Case) -> la.Machine:
 
 def write(case: Case, path: Path) -> None:
     """Write the deck of `case` to `path`."""
-    machine(case).write_spice(path, case.x, state=case.state, accuracy=case.accuracy)
+    machine(case).write_spice(path, case.x, state=case.state)
 
 
 def results(case: Case) -> dict[str, Any]:
@@ -63,7 +60,7 @@ def results(case: Case) -> dict[str, Any]:
     lstm, built = model(case.lstm), machine(case)
     digital = lstm.trace(case.x, case.state)
     scipy_run = built.run(case.x, state=case.state)
-    spice_run = built.run(case.x, state=case.state, engine=la.engines.Ngspice(accuracy=case.accuracy))
+    spice_run = built.run(case.x, state=case.state, engine=la.engines.Ngspice())
     report = la.compare(scipy_run, lstm)
     given = case.state or la.State.zeros(lstm.sizes, ())
     top = digital.layers[-1]
@@ -72,7 +69,7 @@ def results(case: Case) -> dict[str, Any]:
         "technology": la.electrical.BEHAVIOURAL.name,
         "timing": case.timing.name,
         "settling": case.settling,
-        "accuracy": asdict(case.accuracy),
+        "accuracy": asdict(suited(built.network)),
         "start": {"h": given.h[0].tolist(), "c": given.c[0].tolist()},
         "x": case.x.tolist(),
         "sampling": {name: _sampling(scipy_run, spot) for name, spot in _spots(built).items()},
@@ -81,7 +78,7 @@ def results(case: Case) -> dict[str, Any]:
         "tolerance": {
             "scipy": 1e-8,
             "ngspice": ENGINE_TOLERANCE,
-            "clock": report.explained - ENGINE_TOLERANCE,
+            "clock": report.by_clock,
         },
         "versions": {**asdict(versions()), "ngspice": ngspice_version()},
     }
@@ -107,7 +104,7 @@ def ngspice_version() -> str:
 def _random(hidden: int, scale: float, timing: Timing) -> Case:
     words = {"name": f"random_{hidden}", "seed": hidden, "inputs": 2, "hidden": hidden, "scale": scale}
     x = np.random.default_rng(100 + hidden).uniform(-1.5, 1.5, (6, 2))
-    return Case(lstm=words, timing=timing, settling=20.0, accuracy=FINE, x=x.round(3), state=None)
+    return Case(lstm=words, timing=timing, settling=20.0, x=x.round(3), state=None)
 
 
 def _airline() -> Case:
@@ -119,7 +116,6 @@ def _airline() -> Case:
         lstm={"forecaster": 4},
         timing=la.CLOCKED,
         settling=24.0,
-        accuracy=USUAL,
         x=x[first : first + 12],
         state=forecaster.lstm(x[:first]).state,
     )

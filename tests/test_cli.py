@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -28,7 +29,7 @@ def test_a_model_becomes_a_machine_a_netlist_and_outputs(tmp_path, model, table,
     words = ["compile", str(model), str(machine), "--settling", "24", "--spice", str(deck), "--input", str(table)]
     assert main(words) == 0
     assert main(["run", str(machine), str(table), str(out)]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"wrote {path}" for path in (deck, machine, out)]
+    assert capsys.readouterr().out.splitlines() == [f"wrote {path}" for path in (machine, deck, out)]
     x = np.loadtxt(table, delimiter=",")
     digital = la.load(model)(x).h
     np.testing.assert_allclose(np.loadtxt(out, delimiter=","), digital, rtol=0, atol=1e-7)
@@ -74,9 +75,13 @@ def test_info_tells_models_from_machines_by_content(tmp_path, model, capsys):
     [
         (["info", "missing.npz"], "file 'missing.npz' must be readable"),
         (["compare", "{model}", "--settling", "0"], "settling must be positive, got 0.0"),
-        (["compare", "{model}", "--steps", "0"], "time steps of x must be at least 1"),
+        (["compare", "{model}", "--steps", "0"], "--steps must be 1 to 1000000, got 0: give a whole number there"),
+        (["compare", "{model}", "--steps", "10000000000000"], "--steps must be 1 to 1000000, got 10000000000000"),
+        (["compare", "{model}", "--seed", "-1"], "--seed must be 0 to 9223372036854775807, got -1"),
         (["compile", "{model}", "m.npz", "--spice", "a.cir"], "--spice must come with --input"),
         (["compile", "{model}", "/no/such/folder/m.npz"], "must be writable"),
+        (["compile", "{model}", "/no/such/m.npz", "--spice", "a.cir", "--input", "{table}"], "must be writable"),
+        (["compile", "{model}", "m.npz", "--spice", "a.cir", "--input", "missing.csv"], "must be readable"),
         (["compile", "{table}", "m.npz"], "must"),
         (["run", "{model}", "{table}", "out.csv"], "must hold a Machine"),
         (["compare", "{model}", "--input", "{model}"], "must"),
@@ -93,11 +98,42 @@ def test_bad_input_ends_with_2_and_one_line(tmp_path, monkeypatch, model, table,
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_table_of_words_is_refused(tmp_path, model, capsys):
-    words = tmp_path / "words.csv"
-    words.write_text("a,b\n")
-    assert main(["compare", str(model), "--input", str(words)]) == 2
-    assert "must hold a table of numbers" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.csv", "a,b\n1,2\n", "commas between; remove the header or start it with #"),
+        ("x.csv", "", "must hold a table of numbers, got no row: give a row a step, commas between"),
+        ("x.csv", "# a,b\n\n", "must hold a table of numbers, got no row"),
+        ("x.csv", "1,2\n3\n", "must hold a table of numbers, got "),
+        ("x.npy", "1,2\n", "got something else: write it with numpy.save, numbers only"),
+        ("x.npy", "", "got something else: write it with numpy.save, numbers only"),
+    ],
+)
+def test_what_is_no_table_is_refused_by_name(tmp_path, model, capsys, name, text, message):
+    (tmp_path / name).write_text(text)
+    assert main(["compare", str(model), "--input", str(tmp_path / name)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count(str(tmp_path / name)) == 1
+    assert len(error.splitlines()) == 1
+
+
+def test_a_reader_that_has_gone_is_no_error(model):
+    """As in `lstm-analog info model | head -0`: nothing is said, and the code is not that of a disagreement."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "lstm_analog", "info", str(model)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (2, b"")
+
+
+def test_a_bug_ends_with_2_and_shows_itself(model, monkeypatch, capsys):
+    monkeypatch.setattr("lstm_analog.cli.load", lambda path: 1 / 0)
+    assert main(["info", str(model)]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert error[0].startswith("lstm-analog: internal error: ZeroDivisionError(")
+    assert error[1] == "Traceback (most recent call last):"
 
 
 @pytest.mark.parametrize("command", ["compile", "run", "compare", "info", "demo"])

@@ -23,7 +23,7 @@ from lstm_analog.errors import (
 from lstm_analog.network.parts import Part
 
 SETTLED = 2e-6
-"""What 20 time constants and three equal poles leave of full scale (design.md, section 5), and a little more."""
+"""What 20 time constants and three equal poles leave of full scale (`study.settling`), and a little more."""
 TIMINGS = pytest.mark.parametrize("timing", list(la.compiler.Timing))
 
 
@@ -137,6 +137,13 @@ def test_each_layer_needs_its_own_time(layer):
     errors = [np.abs(analog.h - true.h).max() for analog, true in zip(run.layers, digital, strict=True)]
     assert errors[layer] > 1e-2
     assert all(error < 5 * SETTLED for error in errors[:layer])
+
+
+@pytest.mark.parametrize("engine", ["ngspice", la.engines.Ngspice, 3])
+def test_an_engine_is_an_object_with_settings(engine):
+    text = r"^engine must be an engine, got .*: give e\.g\. Integrate\(\) or Ngspice\(\)$"
+    with pytest.raises(InvalidTypeError, match=text):
+        machine(lstm()).run(x(1, 2), engine=engine)
 
 
 # Schedule and netlist.

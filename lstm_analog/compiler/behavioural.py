@@ -1,4 +1,4 @@
-"""Lowers signals to the behavioural circuit (design.md, section 6).
+"""Lowers signals to the behavioural circuit.
 
 Each weight is a transconductance into its row, loaded by R and C, the pole of z. Stacked pairs do gate and product at
 once; their currents add in one load, a switch leads on to the master capacitor, a buffer and a second switch to the
@@ -180,7 +180,7 @@ def _clocked(plan: _Plan, memory: Memory, number: int) -> list[Part]:
 def _leak(plan: _Plan, memory: Memory, number: int) -> list[Part]:
     """Gated leak: `C de/dt = -C a e + q`, a = softplus(-z)/T, q = C add softplus(-z)/(sigmoid(-z) T), for the time T.
 
-    With gates held this is exactly `c' = sigmoid(z) c + add` (design.md, section 5).
+    With gates held this is exactly `c' = sigmoid(z) c + add`: exp(-softplus(-z)) = sigmoid(z).
     """
     label, tap = memory.target.label, memory.keep
     if tap is None or tap.shape is not Shape.SIGMOID:

@@ -1,4 +1,4 @@
-"""Clocks: how one step of the recurrence is cut into intervals (design.md, section 5)."""
+"""Clocks: how one step of the recurrence is cut into intervals."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,6 +1,6 @@
 """The reference engine: the network as an ODE, solved by `scipy.integrate.solve_ivp`, restarted at every clock edge.
 
-Which method (measured, design.md section 8): DOP853 while the phase is not stiff; else LSODA with the analytic Jacobian
+Which method (measured): DOP853 while the phase is not stiff; else LSODA with the analytic Jacobian
 for small networks and BDF with the sparse one for large.
 """
 
@@ -161,7 +161,8 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
     """Set `effort` (batch, unknowns) to where all rates of `equations` vanish, its imposed unknowns being kept.
 
     Implicit Euler with growing steps (pseudo-transient continuation, Kelley and Keyes 1998) from `duration` / 1e3 up to
-    1e6 `duration`. Unknowns so slow that they move by less than 1e-12 of a unit in `duration` may stay what they are.
+    1e6 `duration`. Moves count in units of signal, and relative to the effort where that is larger than one: inputs may
+    be in the hundreds. Unknowns so slow that they move by less than 1e-12 of it in `duration` may stay what they are.
 
     Raises
     ------
@@ -176,12 +177,13 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
         matrix = sparse.csc_array(unit / step - equations.jacobian(effort))
         change = factors(matrix).solve(rate.ravel()).reshape(rate.shape)
         effort[:, equations.dynamic] += change
-        moved = float(np.abs(change / scale).max(initial=0.0))
+        size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))
+        moved = float(np.abs(change / size).max(initial=0.0))
         if moved <= 1e-12 and step >= _RATIO * duration:
             equations.complete(effort)
             return
         step = min(step * _GROWTH, _RATIO * duration) if moved < 1.0 else max(step / _GROWTH, duration / 1e9)
-    if float(np.abs(rate / scale).max(initial=0.0)) * duration <= 1e-12:
+    if float(np.abs(rate / size).max(initial=0.0)) * duration <= 1e-12:
         equations.complete(effort)
         return
     do = "check the first interval: is every storage tied to something while the reset is on?"

@@ -12,7 +12,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationError, SimulatorMissingError, explain
-from lstm_analog.export import NGSPICE, USUAL, Accuracy, write_spice
+from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
@@ -27,15 +27,16 @@ class Ngspice:
 
     Attributes
     ----------
-    accuracy : Accuracy
-        Its tolerances and least number of steps; `chgtol` is to stay below reltol x capacitance x 1 V.
+    accuracy : Accuracy, optional
+        Its tolerances and least number of steps, `suited` to the network unless given; `chgtol` is to stay below reltol
+        x capacitance x 1 V.
     time_limit : float
         Seconds after which a run is given up.
     program : str
         The program's name or path.
     """
 
-    accuracy: Accuracy = USUAL
+    accuracy: Accuracy | None = None
     time_limit: float = 600.0
     program: str = "ngspice"
 
@@ -73,7 +74,7 @@ class Ngspice:
     def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
         with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
             deck, raw = Path(folder) / "deck.cir", Path(folder) / "out.raw"
-            write_spice(deck, network, schedule, NGSPICE, self.accuracy)
+            write_spice(deck, network, schedule, NGSPICE, self.accuracy or suited(network))
             words = self._call(deck, raw)
             if not raw.exists():
                 raise SimulationError(explain("ngspice", must="simulate the deck", got=words, do="read its message"))

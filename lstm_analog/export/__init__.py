@@ -5,10 +5,11 @@ from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graphs import graph, pipes
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
-from lstm_analog.export.spice import USUAL, Accuracy, write_spice
+from lstm_analog.export.spice import FINE, USUAL, Accuracy, suited, write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
 
 __all__ = [
+    "FINE",
     "NGSPICE",
     "USUAL",
     "Accuracy",
@@ -24,6 +25,7 @@ __all__ = [
     "read_json",
     "read_spice",
     "statics",
+    "suited",
     "write_epanet",
     "write_graphml",
     "write_json",

@@ -12,8 +12,8 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.cards import cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import NGSPICE
-from lstm_analog.export.numbers import parse_number
-from lstm_analog.export.spice import MARK, clock_node, heads, staircase
+from lstm_analog.export.numbers import number_text, parse_number
+from lstm_analog.export.spice import MARK, Accuracy, clock_node, heads, staircase
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part, Transconductors
 from lstm_analog.network.schedule import Schedule
@@ -22,6 +22,7 @@ Course = tuple[Floats, Floats]
 """A piecewise linear waveform: times (s) and values, each (points,)."""
 
 _MARKS = frozenset({"domain", "provenance", "lines", "group", "interval", "order"})
+_TOLERANCES = ("reltol", "vntol", "abstol", "chgtol")
 _SETTINGS = (".options", ".save", ".tran", ".end")
 
 
@@ -101,6 +102,23 @@ def check_settings(found: tuple[str, ...]) -> None:
     commands = [line.lower().split()[0] for line in found]
     if commands.count(".end") != 1 or commands[-1] != ".end":
         raise refusal("netlist", "end with .end", commands[-1:] or "nothing", "give the whole file")
+
+
+def accuracy_of(found: tuple[str, ...], schedule: Schedule) -> Accuracy:
+    """Return the settings that the lines `found` in the last section make with `schedule`; refuse others by name."""
+    told = {line.lower().split()[0]: line.lower().split()[1:] for line in found}
+    if len(told) < len(found) or not {".options", ".tran"} <= set(told):
+        raise refusal("netlist", "have one .options, .save, .tran and .end", sorted(told), "restore or remove")
+    options = dict(word.partition("=")[::2] for word in told[".options"])
+    if list(options) != list(_TOLERANCES):
+        raise refusal(".options", f"give {', '.join(_TOLERANCES)}", " ".join(options) or "none", "restore them")
+    step, end, *rest = [parse_number(word, {}) for word in told[".tran"]]
+    if rest != [0.0, step] or not (step > 0.0 and np.isclose(end, schedule.ends[-1], rtol=1e-9, atol=0.0)):
+        must = f"be 'step {number_text(schedule.ends[-1])} 0 step'"
+        do = "change the interval and order lines of the header, and write the deck anew"
+        raise refusal(".tran", must, " ".join(told[".tran"]), do)
+    steps = max(1, round(float(schedule.durations.max()) / step))
+    return Accuracy(**{name: parse_number(text, {}) for name, text in options.items()}, steps=steps)
 
 
 def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Schedule) -> None:

@@ -2,7 +2,7 @@
 
 What a card says counts: change a resistor, a weight, a `.param`, an input, and the network changes. What this reader
 does not know it refuses, with the line (`spice_checks`). The clocks are read from the interval lines; a clock source
-that says otherwise is refused. The simulator's settings (`.options`, `.save`, `.tran`) are no part of a network.
+that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps is no part of a network.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,9 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.cards import BANKS, Cards
 from lstm_analog.export.numbers import parse_number
-from lstm_analog.export.spice import MARK
+from lstm_analog.export.spice import MARK, Accuracy
 from lstm_analog.export.spice_checks import (
+    accuracy_of,
     check_cards,
     check_clocks,
     check_devices,
@@ -38,10 +39,11 @@ _PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Deck:
-    """What a netlist says: the network and how it is driven."""
+    """What a netlist says: the network, how it is driven, and the simulator's settings."""
 
     network: Network
     schedule: Schedule
+    accuracy: Accuracy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,8 @@ def _deck(sections: list[_Section]) -> Deck:
     check_settings(sections[-1].lines)
     imposed = [entry for section in parts if (entry := _imposed(section, context, bare)) is not None]
     schedule = Schedule(names=bare.names, high=bare.high, durations=bare.durations, imposed=tuple(imposed))
-    return Deck(network=network.verify(), schedule=schedule.fit(network))
+    accuracy = accuracy_of(sections[-1].lines, bare)
+    return Deck(network=network.verify(), schedule=schedule.fit(network), accuracy=accuracy)
 
 
 def _provenance(line: str) -> tuple[str, str]:

@@ -42,9 +42,18 @@ def read_archive(path: str | Path) -> Archive:
     try:
         tensors: list[tuple[str, dict[str, Any]]] = deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
+        _refuse_pickles(path, data)
         what, do = f"file {str(path)!r}", "check that it is complete and of that format"
         raise FileFormatError(explain(what, must="be in safetensors format", got=error, do=do)) from error
     return Archive(arrays={name: _array(name, tensor) for name, tensor in tensors}, metadata=_metadata(data))
+
+
+def _refuse_pickles(path: str | Path, data: bytes) -> None:
+    """Refuse what `torch.save` wrote, by name; only for what is no safetensors file, whose length may begin alike."""
+    if data.startswith((b"PK\x03\x04", b"\x80\x02")):
+        got = "what looks like a PyTorch file, a zip or a pickle"
+        do = "convert it: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+        raise FileFormatError(explain(f"file {str(path)!r}", must="be in safetensors format", got=got, do=do))
 
 
 def write_archive(path: str | Path, archive: Archive) -> None:

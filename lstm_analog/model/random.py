@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.gates import Gate
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.weights import Cell, Layer
@@ -26,6 +26,7 @@ def random_lstm(
     >>> random_lstm(np.random.default_rng(1), inputs=2, hidden=3).hidden_size
     3
     """
+    _check_generator(rng)
     for what, value in (("inputs", inputs), ("hidden", hidden), ("layers", layers)):
         if value < 1:
             raise InvalidValueError(explain(what, must="be at least 1", got=value, do="give a whole number above 0"))
@@ -35,6 +36,12 @@ def random_lstm(
     sizes = (inputs,) + (hidden,) * (layers - 1)
     cells = tuple(_random_cell(rng, size, hidden, bound, bias) for size in sizes)
     return LSTM(layers=tuple(Layer(forward=cell) for cell in cells), name=name)
+
+
+def _check_generator(rng: object) -> None:
+    if not isinstance(rng, np.random.Generator):
+        do = "give e.g. numpy.random.default_rng(0)"
+        raise InvalidTypeError(explain("rng", must="be a numpy.random.Generator", got=ascii(rng)[:80], do=do))
 
 
 def _random_cell(rng: np.random.Generator, inputs: int, hidden: int, bound: float, bias: bool) -> Cell:

@@ -55,7 +55,7 @@ def electrical_analogue(network: Network, *, effort: float, flow: float) -> Netw
 
 
 _LARGEST = 1e3
-"""One farad over the largest capacitor of a circuit made by analogy: at 1 F and 1 S ngspice finds no operating point."""
+"""One farad over the largest capacitor of an analogue: at 1 F and 1 S ngspice finds no operating point."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,6 +1,6 @@
 """The static curves of controlled parts, each with its derivative.
 
-None is fitted: a sigmoid is what two competing exponential conductances do (design.md, section 1), a softplus is
+None is fitted: a sigmoid is what two competing exponential conductances do, a softplus is
 a conductance with a rounded threshold, and their ratio is the inflow that makes a gated leak exact (section 5).
 """
 

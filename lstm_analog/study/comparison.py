@@ -3,7 +3,7 @@
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, Gate, LayerTrace, State
 from lstm_analog.study.digest import network_digest
 from lstm_analog.study.report import LayerErrors, Report, errors, versions
@@ -11,8 +11,8 @@ from lstm_analog.study.run import Run
 from lstm_analog.study.settling import settling
 
 ENGINE_TOLERANCE = 1e-5
-"""Error of h, full scale being 1, that is left to the engine: every engine keeps it at the sampling instants (ngspice
-comes closest to it, `Integrate` as preset stays below 1e-8)."""
+"""Error of h, full scale being 1, that is left to the engine: each engine as preset keeps it at the sampling instants
+at 20 time constants or more (ngspice in a gated leak comes closest to it, `Integrate` stays below 1e-8)."""
 SETTLED = 1e-3
 """Largest error of h that passes without a `tolerance`: a clock that leaves more is too slow, whatever it explains."""
 
@@ -42,22 +42,26 @@ def compare(run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int |
     ------
     InvalidValueError
         If the run is of another LSTM, or the tolerance is not above zero.
+    InvalidTypeError
+        If `run` is no run or `lstm` no LSTM.
     InvalidShapeError
         If the layers of the run are not those of the LSTM.
     """
     if tolerance is not None and not (np.isfinite(tolerance) and tolerance > 0):
         raise InvalidValueError(explain("tolerance", must="be positive", got=tolerance, do="give units of h"))
+    _check_kinds(run, lstm)
     provenance = dict(run.compiled.network.provenance)
     _check_origin(provenance, lstm)
     digital = lstm.trace(run.x, run.state).layers
     _check_shapes(run.layers, digital)
     settled = settling(run)
-    explained = _lag(lstm, run, digital, settled.error * _travel(digital, run.state)) + ENGINE_TOLERANCE
+    by_clock = _lag(lstm, run, digital, settled.error * _travel(digital, run.state))
     return Report(
         model=lstm.name,
         layers=tuple(_layer(a, d) for a, d in zip(run.layers, digital, strict=True)),
-        tolerance=min(explained, SETTLED) if tolerance is None else float(tolerance),
-        explained=explained,
+        tolerance=min(by_clock + ENGINE_TOLERANCE, SETTLED) if tolerance is None else float(tolerance),
+        by_clock=by_clock,
+        by_engine=ENGINE_TOLERANCE,
         settling=settled,
         seed=None if seed is None else int(seed),
         versions=versions(),
@@ -67,6 +71,15 @@ def compare(run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int |
         technology=provenance.get("technology", "unnamed"),
         timing=run.compiled.timing.value,
     )
+
+
+def _check_kinds(run: object, lstm: object) -> None:
+    for what, value, kind, do in (
+        ("run", run, Run, "give what Machine.run returned, then the LSTM"),
+        ("lstm", lstm, LSTM, "give the LSTM that the machine was compiled from"),
+    ):
+        if not isinstance(value, kind):
+            raise InvalidTypeError(explain(what, must=f"be of type {kind.__name__}", got=type(value).__name__, do=do))
 
 
 def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:

@@ -24,6 +24,7 @@ class Verdict(Enum):
 
     WITHIN = "within tolerance"
     SLOW_CLOCK = "above tolerance, explained by the clock: the settling ratio T/tau is too small"
+    ENGINE = "above tolerance but within the engine's accuracy"
     DEFECT = "above tolerance and not explained by the clock: a defect"
 
 
@@ -95,8 +96,8 @@ class Report:
         Bottom first.
     tolerance : float
         The largest error of h, in any layer, that is accepted.
-    explained : float
-        The largest error of h that the clock and the engine account for.
+    by_clock, by_engine : float
+        The largest error of h that the clock accounts for, and the engine.
     settling : Settling
         How the clock's tightest interval settles.
     seed : int or None
@@ -112,7 +113,8 @@ class Report:
     model: str
     layers: tuple[LayerErrors, ...]
     tolerance: float
-    explained: float
+    by_clock: float
+    by_engine: float
     settling: Settling
     seed: int | None
     versions: Versions
@@ -128,11 +130,18 @@ class Report:
         return max(layer.h.max for layer in self.layers)
 
     @property
+    def explained(self) -> float:
+        """The largest error of h that the clock and the engine account for together."""
+        return self.by_clock + self.by_engine
+
+    @property
     def verdict(self) -> Verdict:
-        """What to think of `worst_h`, given `tolerance` and what is `explained`."""
+        """What to think of `worst_h`, given `tolerance` and what is `explained`, by which of the two."""
         if self.worst_h <= self.tolerance:
             return Verdict.WITHIN
-        return Verdict.SLOW_CLOCK if self.worst_h <= self.explained else Verdict.DEFECT
+        if self.worst_h > self.explained:
+            return Verdict.DEFECT
+        return Verdict.SLOW_CLOCK if self.by_clock > self.tolerance else Verdict.ENGINE
 
     @property
     def holds(self) -> bool:
@@ -150,6 +159,7 @@ class Report:
             "verdict": self.verdict.value,
             "holds": self.holds,
             "worst_h": self.worst_h,
+            "explained": self.explained,
             **plain,
             "settling": settled,
             "levels": [*LEVELS],
@@ -196,10 +206,11 @@ def versions() -> Versions:
 def _summary(report: Report) -> list[str]:
     settled = report.settling
     clock = f"T/tau = {settled.ratio:.4g} in {settled.interval} (tau = {settled.time_constant:.3g} s)"
+    shares = f"{report.by_clock:.3g} by the clock, {report.by_engine:.3g} by the engine"
     return [
         f"{report.model}, analog against digital: {report.verdict.value}",
         f"  max |h error|  {report.worst_h:.3g}, tolerance {report.tolerance:.3g}",
-        f"  explained      {report.explained:.3g}, by the clock and the engine",
+        f"  explained      {report.explained:.3g}: {shares}",
         f"  settling       {clock}, poles in a chain: {settled.poles}, left of a unit step: {settled.error:.3g}",
     ]
 

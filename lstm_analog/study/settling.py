@@ -1,4 +1,4 @@
-"""How far a clocked network has settled when its clock samples it: read off the network, not fitted (design.md, 5).
+"""How far a clocked network has settled when its clock samples it: read off the network, not fitted.
 
 In a phase of length T, equal poles of time constant tau in a chain leave, of each unit by which they had to move,
 

@@ -11,6 +11,7 @@ from lstm_analog.engines import Integrate
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.model import LSTM, Gate, State, random_lstm
 from lstm_analog.model.weights import Layer
+from lstm_analog.network.shapes import Shape
 
 ENGINE = Integrate(rtol=1e-8, atol=1e-10)
 TOLERANCE = 1e-6
@@ -100,6 +101,10 @@ def a_scaled_capacitor(bank):
     return replace(bank, capacitance=values)
 
 
+def with_factor(part, **changes):
+    return replace(part, factors=(replace(part.factors[0], **changes), *part.factors[1:]))
+
+
 FAULTS = {
     "input and forget gate swapped": ("l0_rows", swapped_gates),
     "a missing bias": ("l1_rows", changed_weight((4, -1), 0.0)),
@@ -111,10 +116,8 @@ FAULTS = {
     "a wrong load": ("l0_c_load", lambda part: replace(part, conductance=part.conductance * 1.01)),
     "a wrong tail current": ("l0_h_add", lambda part: replace(part, current=part.current * 1.01)),
     "a switch on the wrong line": ("l0_c_take", lambda part: replace(part, line=1)),
-    "a tanh for a sigmoid": (
-        "l0_c_keep",
-        lambda part: replace(part, factors=(replace(part.factors[0], scale=-part.factors[0].scale), part.factors[1])),
-    ),
+    "a tanh for a sigmoid": ("l0_c_keep", lambda part: with_factor(part, shape=Shape.TANH)),
+    "a sigmoid upside down": ("l0_c_keep", lambda part: with_factor(part, scale=-part.factors[0].scale)),
 }
 
 
@@ -122,6 +125,20 @@ FAULTS = {
 def test_planted_faults_in_the_circuit_are_caught(compiled, lstm, x, fault):
     label, change = FAULTS[fault]
     assert error(with_parts(compiled, label, change), lstm, x) > 10 * TOLERANCE  # without: the test above
+
+
+LEAK_FAULTS = {
+    "a fill of i g / T": ("l0_c_fill", lambda part: replace(part, factors=part.factors[:-1])),
+    "a drain of sigmoid(-z) / T": ("l1_c_drain", lambda part: replace(part, shape=Shape.SIGMOID)),
+    "a wrong rate": ("l0_c_drain", lambda part: replace(part, conductance=part.conductance * 1.01)),
+}
+
+
+@pytest.mark.parametrize("fault", LEAK_FAULTS)
+def test_planted_faults_in_the_gated_leak_are_caught(lstm, x, fault):
+    label, change = LEAK_FAULTS[fault]
+    compiled = lower(BEHAVIOURAL, signal_network(lstm), GATED_LEAK, 24.0)
+    assert error(with_parts(compiled, label, change), lstm, x) > 10 * TOLERANCE
 
 
 def broken_cell(cell, name):

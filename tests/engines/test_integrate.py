@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
 
+from lstm_analog.compiler import CLOCKED, GATED_LEAK
+from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.engines import Integrate
 from lstm_analog.engines.integrate import _method, operating_point
 from lstm_analog.engines.system import system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, SimulationError
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
@@ -223,6 +227,17 @@ def test_junctions_that_nothing_holds_are_refused(circuit, driven):
     text = r"^the network must determine every unknown, got a matrix: .* singular: tie each junction to something"
     with pytest.raises(SimulationError, match=text):
         Integrate().run(network, driven([0.0], [1.0]))
+
+
+@pytest.mark.parametrize("size", [300.0, 1e3, 1e4])
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+def test_inputs_that_nobody_scaled_have_an_operating_point(size, timing):
+    """Pre-activations in the thousands: a move of 1e-12 of a unit is less than the arithmetic keeps there."""
+    rng = np.random.default_rng(4)
+    lstm, x = random_lstm(rng, 2, 3, scale=2.0), size * rng.uniform(-1, 1, (3, 2))
+    run = compile(lstm, BEHAVIOURAL, timing=timing, settling=24.0).run(x)
+    assert np.abs(run.layers[0].z).max() > 0.5 * size
+    assert np.abs(run.h - lstm(x).h).max() < 1e-3
 
 
 def test_a_network_without_operating_point_is_refused(circuit, driven):

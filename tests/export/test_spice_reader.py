@@ -1,5 +1,5 @@
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -157,7 +157,13 @@ def test_an_input_may_be_made_constant(edit):
 
 def test_settings_layout_and_case_may_change(edit):
     before, path = edit("reltol=1e-06", "reltol=1e-4")
-    assert changes(before, read_spice(path)) == {}
+    after = read_spice(path)
+    assert changes(before, after) == {}
+    assert (before.accuracy, after.accuracy) == (USUAL, replace(USUAL, reltol=1e-4))
+    step = line_of(edit.text, ".tran ").split()[1]
+    before, path = edit(f".tran {step} ", f".tran {float(step) / 3!r} ", count=1)
+    path.write_text(path.read_text().replace(f" 0 {step}", f" 0 {float(step) / 3!r}"))
+    assert read_spice(path).accuracy == replace(USUAL, steps=3 * USUAL.steps)
     old = line_of(edit.text, "rl0_rows_load_5 ")
     for new in (old.upper().replace("{L0_ROWS_LOAD_R}", "10K").replace("L0_ZG_1", "l0_zg_1"), old.replace(" ", "   ")):
         before, path = edit(old, new)
@@ -176,7 +182,7 @@ def test_unknown_cards_and_edits_are_refused(edit):
     x1, g = line_of(edit.text, "xl0_c_add_1 "), line_of(edit.text, "gl0_rows_3_1 ")
     take, interval = line_of(edit.text, "xl0_c_take_0 "), line_of(edit.text, "*| interval compute0 ")
     follow = line_of(edit.text, "el0_c_follow_0 ")
-    load = line_of(edit.text, "rl0_c_load_0 ")
+    load, tran = line_of(edit.text, "rl0_c_load_0 "), line_of(edit.text, ".tran ")
     cases = (
         (r5, r5.replace("l0_zg_1", "l0_zz_1"), "node must belong to a group of the header, got 'l0_zz_1'"),
         (r5 + "\n", "", "part l0_rows_load must have 8 cards, got '7': restore the missing"),
@@ -208,6 +214,12 @@ def test_unknown_cards_and_edits_are_refused(edit):
         ("*tanh(", "*sinh(", "device line must stand as written"),
         (".ends\n", ".ends\n.ic v(x_0)=1\n", "device line must stand as written, got '.ic"),
         (".end\n", "", "netlist must end with .end"),
+        ("reltol=1e-06 ", "", r"\.options must give reltol, vntol, abstol, chgtol, got 'vntol abstol chgtol'"),
+        ("reltol=1e-06", "method=gear reltol=1e-06", r"\.options must give reltol, .*, got 'method reltol "),
+        ("reltol=1e-06", "reltol=-1", "reltol must be positive"),
+        (tran, tran.replace(f" {tran.split()[2]} ", " 1e-6 "), r"\.tran must be 'step \S+ 0 step', got"),
+        (tran, tran + " uic", "netlist value must be a number, got 'uic'"),
+        (tran, tran + "\n" + tran, r"netlist must have one \.options, \.save, \.tran and \.end"),
         (".end\n", ".end\n.end\n", "netlist must end with .end"),
         (
             "vreset_clk reset_clk 0 pwl(",

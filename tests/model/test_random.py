@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lstm_analog.errors import InvalidValueError
+from lstm_analog.errors import InvalidTypeError, InvalidValueError
 from lstm_analog.model import random_lstm
 
 
@@ -28,6 +28,12 @@ def test_sizes_must_be_positive(what):
     sizes = {"inputs": 1, "hidden": 2, what: 0}
     with pytest.raises(InvalidValueError, match=f"{what} must be at least 1, got 0: give"):
         random_lstm(np.random.default_rng(1), **sizes)
+
+
+def test_a_seed_is_no_generator():
+    text = r"^rng must be a numpy\.random\.Generator, got 3: give e\.g\. numpy\.random\.default_rng\(0\)$"
+    with pytest.raises(InvalidTypeError, match=text):
+        random_lstm(3, inputs=1, hidden=2)
 
 
 @pytest.mark.parametrize("scale", [-1.0, np.nan, np.inf])

@@ -229,6 +229,13 @@ def test_damaged_and_hostile_files(write, content):
         load(write(content))
 
 
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x80\x02"])
+def test_a_pytorch_file_is_refused_with_the_way_to_convert_it(write, start):
+    text = r"got what looks like a PyTorch file, a zip or a pickle: convert it: safetensors\.torch\.save_file\(model\."
+    with pytest.raises(FileFormatError, match=text):
+        load(write(start + bytes(range(256)) * 4))
+
+
 @pytest.mark.parametrize("shape", [[2**40, 0], [0], [], [1] * 100])
 def test_strange_shapes(write, shape):
     size = 8 * int(np.prod(shape))

@@ -1,4 +1,4 @@
-"""Three networks made by hand (design.md, section 4): RC ladder, op-amp inverter, switched half-bridge."""
+"""Three networks made by hand: RC ladder, op-amp inverter, switched half-bridge."""
 
 from dataclasses import dataclass, replace
 

@@ -9,7 +9,7 @@ import pytest
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.timing import GATED_LEAK
 from lstm_analog.engines import Integrate
-from lstm_analog.errors import FileAccessError, InvalidShapeError, InvalidValueError
+from lstm_analog.errors import FileAccessError, InvalidShapeError, InvalidTypeError, InvalidValueError
 from lstm_analog.machine import compile
 from lstm_analog.model import Gate, random_lstm
 from lstm_analog.network.parts import Transconductors
@@ -114,6 +114,17 @@ def test_tolerance_is_the_users_if_given(hurried: Run, settled: Run) -> None:
     assert compare(settled, LSTM, tolerance=1e-12).verdict is Verdict.SLOW_CLOCK
 
 
+def test_the_engines_share_is_not_blamed_on_the_clock(settled: Run) -> None:
+    """An engine off by 3e-6 where the clock leaves less than 1e-6."""
+    rough = replace(settled.trajectory, efforts=settled.trajectory.efforts + 3e-6)
+    report = compare(replace(settled, trajectory=rough), LSTM, tolerance=1e-6)
+    assert report.by_clock < 1e-6 < report.worst_h < report.by_engine == 1e-5
+    assert report.verdict is Verdict.ENGINE
+    assert not report.holds
+    assert "within the engine's accuracy" in str(report).splitlines()[0]
+    assert "by the clock, 1e-05 by the engine" in str(report)
+
+
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), float("inf")])
 def test_tolerance_must_be_positive(settled: Run, tolerance: float) -> None:
     with pytest.raises(InvalidValueError) as caught:
@@ -132,6 +143,13 @@ def test_start_state_is_compared_too() -> None:
     start = LSTM.trace(X).outputs.state
     report = compare(machine.run(X[:, :2], state=start, engine=FAST), LSTM)
     assert (report.verdict, report.timing) == (Verdict.WITHIN, "gated_leak")
+
+
+def test_swapped_arguments_are_refused(settled: Run) -> None:
+    with pytest.raises(InvalidTypeError, match=r"^run must be of type Run, got LSTM: give what Machine\.run returned"):
+        compare(LSTM, settled)  # type: ignore[arg-type]
+    with pytest.raises(InvalidTypeError, match=r"^lstm must be of type LSTM, got str: give the LSTM that"):
+        compare(settled, "model.safetensors")  # type: ignore[arg-type]
 
 
 def test_run_of_another_lstm_is_refused(settled: Run) -> None:
@@ -166,6 +184,7 @@ def test_report_goes_through_json(report: Report, tmp_path: Path) -> None:
     assert told["layers"][1]["h"]["by_unit"] == report.layers[1].h.by_unit.tolist()
     assert told["settling"]["poles"] == 3
     assert told["seed"] == 7
+    assert told["explained"] == told["by_clock"] + told["by_engine"] == report.explained
     assert told["lstm_digest"] == LSTM.digest
     assert told["versions"]["python"] == platform.python_version()
     assert told["engine"] == repr(FAST)

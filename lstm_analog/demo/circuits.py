@@ -1,6 +1,6 @@
-"""The main job on real data: two airline forecasters as circuits, held against the digital ones."""
+"""The airline forecasters as circuits, held against the digital ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.engines import Integrate, Progress
-from lstm_analog.errors import FileAccessError, explain
 from lstm_analog.files import whole_file
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import Forecaster, airline
@@ -57,26 +56,11 @@ def study(units: Literal[4, 15], progress: Progress | None = None) -> Study:
     return Study(forecaster=forecaster, machine=machine, run=run, report=report, months=months, values=values)
 
 
-def run_demo(folder: Path, bar: Callable[[str], Progress]) -> Iterator[str]:
-    """Run both studies, leave their files in `folder`, and yield the lines that tell of them.
-
-    `bar` makes a progress bar with a label. Raises `FileAccessError` if the folder cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        got = error.strerror or error
-        raise FileAccessError(
-            explain(f"folder {str(folder)!r}", must="be writable", got=got, do="choose --out")
-        ) from error
-    yield "Airline passengers 1949-1960: one month ahead, the years 1958-1960 never seen in training."
-    yield "Each LSTM runs as a circuit of ideal sources, real R and C; the linear head is digital."
-    for units in airline.UNITS:
-        result = study(units, bar(f"circuit of {units} units"))
-        _write(folder, result)
-        yield from _lines(result)
-    yield f"Files are in {folder}:"
-    yield from (f"  {path.name}" for path in sorted(folder.iterdir()))
+def circuit_lines(units: Literal[4, 15], folder: Path, progress: Progress | None) -> Iterator[str]:
+    """Run the study of `units` units telling `progress`, leave its files in `folder`, and yield the lines about it."""
+    result = study(units, progress)
+    _write(folder, result)
+    yield from _lines(result)
 
 
 def _write(folder: Path, result: Study) -> None:
@@ -89,9 +73,12 @@ def _write(folder: Path, result: Study) -> None:
     with whole_file(folder / f"{name}_forecast.csv") as stream:
         stream.write(_table(result).encode())
     save(forecast(result.forecaster, result.months, result.values, result.run), folder / f"{name}_forecast.png")
-    save(sequence(result.run, result.forecaster.lstm), folder / f"{name}_signals.png")
-    short = result.machine.run(result.run.x[:3], engine=Integrate(points=60))
-    save(step_waveforms(short, 2, lstm=result.forecaster.lstm), folder / f"{name}_step.png")
+    signals = sequence(result.run, result.forecaster.lstm)
+    signals.axes[2].set_xlabel("step (month)")
+    save(signals, folder / f"{name}_signals.png")
+    x, lstm = result.run.x, result.forecaster.lstm
+    last = result.machine.run(x[-3:], state=lstm(x[:-3]).state, engine=Integrate(points=60))
+    save(step_waveforms(last, -1, lstm=lstm), folder / f"{name}_step.png")
 
 
 def _table(result: Study) -> str:

@@ -1,0 +1,61 @@
+"""The same forecaster as plumbing in oil: what the machine would be, and what it answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.compiler.hydraulic import OIL
+from lstm_analog.engines import Integrate, Progress
+from lstm_analog.files import whole_file
+from lstm_analog.imperfections import BoreTolerance, RelayGain, SeatLeak, Streams
+from lstm_analog.machine import Machine, compile
+from lstm_analog.model import Forecaster, State, airline
+from lstm_analog.study.run import Run
+
+SETTLING = 14.0
+"""Phase length in time constants: longer would only make the step longer than it is, 14 s."""
+MONTHS = 12
+"""The last months of the series are run, from the digital state of the months before."""
+ENGINE = Integrate(rtol=1e-6, atol=1e-8)
+
+
+def plumbing_lines(folder: Path, progress: Progress | None) -> Iterator[str]:
+    """Build the 4-unit forecaster in oil, run it telling `progress`, leave its papers in `folder`, yield what to say."""
+    forecaster = airline.forecaster(4)
+    _, values = airline.series()
+    x = forecaster.encode(values)
+    start, x = forecaster.lstm(x[:-MONTHS]).state, x[-MONTHS:]
+    machine = compile(forecaster.lstm, OIL, settling=SETTLING)
+    run = machine.run(x, state=start, engine=ENGINE, progress=progress)
+    bill, check = machine.bill_of_materials(run), machine.check(run)
+    bill.write(folder / "plumbing_4_bill.csv")
+    with whole_file(folder / "plumbing_4_check.txt") as stream:
+        stream.write(f"{check}\n".encode())
+    totals = dict(bill.totals)
+    yield ""
+    yield f"plumbing_4: the 4 units in oil (OIL), the last {MONTHS} months"
+    yield f"  {totals['tubes']} tubes, {totals['tube length']}; a forecast takes {totals['step time']}"
+    yield f"  design check: {len(check.warnings)} warnings (plumbing_4_check.txt)"
+    yield f"  analog against digital, RMSE:    {_apart(forecaster, run, start):.2g} thousand passengers"
+    yield "  the same with real parts, RMSE, thousand passengers:"
+    for name, value in _sensitivities(machine, forecaster, run, start):
+        yield f"    {name:<34} {value:.2g}"
+
+
+def _apart(forecaster: Forecaster, run: Run, start: State) -> float:
+    difference = forecaster.decode(run.h) - forecaster.decode(forecaster.lstm(run.x, start).h)
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def _sensitivities(machine: Machine, forecaster: Forecaster, run: Run, start: State) -> Iterator[tuple[str, float]]:
+    """Yield what one flaw at a time costs, one machine drawn with seed 5."""
+    streams = Streams(seed=5)
+    flaws = (
+        ("bores scatter by 0.25 %", BoreTolerance(sigma=0.0025)),
+        ("relays give 0.1 % too little", RelayGain(gain=0.999)),
+        ("solenoids leak 1e-4 of their flow", SeatLeak(share=1e-4)),
+    )
+    for name, flaw in flaws:
+        flawed = machine.with_imperfection(flaw, streams).run(run.x, state=start, engine=ENGINE)
+        yield name, _apart(forecaster, flawed, start)
