@@ -21,7 +21,7 @@ ENGINE = Integrate(rtol=1e-6, atol=1e-8)
 
 
 def plumbing_lines(folder: Path, progress: Progress | None) -> Iterator[str]:
-    """Build the 4-unit forecaster in oil, run it telling `progress`, leave its papers in `folder`, yield what to say."""
+    """Build the 4-unit forecaster in oil, run it telling `progress`, leave papers in `folder`, yield what to say."""
     forecaster = airline.forecaster(4)
     _, values = airline.series()
     x = forecaster.encode(values)

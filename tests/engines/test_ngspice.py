@@ -86,7 +86,7 @@ def test_the_hardest_gated_leaks_keep_what_is_promised(seed):
 
 def test_accuracy_suits_the_clock():
     for timing, accuracy in ((CLOCKED, USUAL), (GATED_LEAK, FINE)):
-        assert suited(machine_and_input(1, 1.0, timing, 20.0)[0].network) is accuracy
+        assert suited(machine_and_input(1, 1.0, timing, 20.0)[0].network) == accuracy
 
 
 def test_steps_govern_what_still_moves():

@@ -1,4 +1,4 @@
-"""Plumbing in ngspice, by the electrical analogy."""
+"""Plumbing in ngspice, by the electrical analogy: agreement to 1e-4 of a unit is asked (z is S times a difference)."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def test_ngspice_agrees_with_scipy(detail):
     x = np.random.default_rng(2).uniform(-1, 1, (3, 2))
     ours, theirs = machine.run(x), machine.run(x, engine=la.engines.Ngspice())
     for one, other in zip((*ours.layers[0].z, ours.c, ours.h), (*theirs.layers[0].z, theirs.c, theirs.h), strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
     assert np.abs(theirs.h - lstm(x).h).max() < 3e-5
 
 

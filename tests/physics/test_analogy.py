@@ -10,11 +10,12 @@ What corresponds (label in both networks):
     stacked pairs, currents into one load       half-bridges, pressures added by a relay
     gated leak: port drain, pairs fill          valves drain and fill, the same parts
 
-So the plumbing is the circuit whose rows are fast. Asserted, the strongest that is true:
-1. With the pole of z made fast (R_row = 1e-2 ... 1e-4 R) the waveforms of all masters and slaves at the same T/tau tend to
-   those of the plumbing, the difference falling in proportion to R_row: measured 1.5e-2, 1.5e-3, 1.5e-4 of a unit.
-2. Gated leak: from settled gates on, while the leak is open, the waveform of the store of c is the same to 1e-8 with the
-   pole of z as it is, and the states at the end of each step are the same to 1e-9.
+So the plumbing is the circuit whose rows settle at once. Asserted, the strongest that is true:
+1. Clocked, with rows so fast (R_row = R/1000) that they settle in the pause before the masters open: the waveforms of
+   all masters and slaves over the whole run are the same at the same T/tau to solver tolerance (measured 4e-10 of a
+   unit at rtol 1e-10). With the rows as they are, they are not: by more than 0.05 of a unit while the masters fill.
+2. Gated leak, the rows as they are: once gates have settled, the store of c has the same waveform while the leak is
+   open to 1e-8, and c and h are the same at the end of each step to 1e-9. Drain and fill have the same numbers.
 """
 
 from dataclasses import replace
@@ -60,21 +61,22 @@ def plumbing() -> Run:
     return run(replace(OIL, detail=Detail.IDEAL), CLOCKED, 10.0)
 
 
-def test_waveforms_of_all_memories_tend_to_those_of_the_plumbing_as_the_rows_get_fast(plumbing: Run) -> None:
-    apart = []
-    for share in (1e-2, 1e-3):
-        fast = replace(alike(BEHAVIOURAL), row_resistance=share * BEHAVIOURAL.row_resistance)
-        circuit = run(fast, CLOCKED, 10.0)
-        np.testing.assert_allclose(clock(circuit), clock(plumbing), rtol=1e-12)
-        apart.append(max(np.abs(signal(circuit, label) - signal(plumbing, label)).max() for label in MEMORIES))
-    assert apart[0] < 0.02
-    assert apart[1] == pytest.approx(0.1 * apart[0], rel=0.1)
+def apart(one: Run, other: Run) -> float:
+    """Return the largest difference of any memory at any time, in signal units."""
+    return max(float(np.abs(signal(one, label) - signal(other, label)).max()) for label in MEMORIES)
+
+
+def test_waveforms_of_all_memories_are_those_of_the_plumbing_when_rows_are_fast(plumbing: Run) -> None:
+    circuit = run(replace(alike(BEHAVIOURAL), row_resistance=1e-3 * BEHAVIOURAL.row_resistance), CLOCKED, 10.0)
+    np.testing.assert_allclose(clock(circuit), clock(plumbing), rtol=1e-12)
+    assert apart(circuit, plumbing) < 1e-8
+    assert min(np.ptp(signal(plumbing, label)) for label in MEMORIES) > 0.1
 
 
 def test_the_pole_of_z_has_no_counterpart(plumbing: Run) -> None:
     """Without it in the plumbing, the masters of the circuit as it is lag behind by a time constant's worth."""
     circuit = run(alike(BEHAVIOURAL), CLOCKED, 10.0)
-    assert max(np.abs(signal(circuit, label) - signal(plumbing, label)).max() for label in MEMORIES) > 0.05
+    assert apart(circuit, plumbing) > 0.05
 
 
 def test_open_leaks_are_the_same_valve() -> None:
@@ -94,8 +96,8 @@ def test_open_leaks_are_the_same_valve() -> None:
 
 def test_memories_have_the_same_parts_number_by_number() -> None:
     circuit, water = (compile(LSTM, tech, timing=GATED_LEAK) for tech in (alike(BEHAVIOURAL), OIL))
-    for machine_parts in zip(*((m.network.part("l0_c_drain"), m.network.part("l0_c_fill")) for m in (circuit, water))):
-        assert len({type(part) for part in machine_parts}) == 1
+    for label in ("l0_c_drain", "l0_c_fill"):
+        assert type(circuit.network.part(label)) is type(water.network.part(label))
     rates = [
         m.network.part("l0_c_drain").conductance / m.network.part("l0_c_store").capacitance for m in (circuit, water)
     ]

@@ -18,8 +18,8 @@ from lstm_analog.network.parts import Storages
 MODEL = random_lstm(np.random.default_rng(1), 2, 3, scale=3.0)
 X = np.random.default_rng(2).uniform(-1.0, 1.0, (3, 2))
 STREAMS = Streams(seed=1)
-SHUT = -40.0
-"""A pre-activation at which sigmoid is 4e-18."""
+SHUT = -14.0
+"""A pre-activation at which sigmoid is 8e-7: one port conducts 1e3 times less than at rest, its opposite 1e3 more."""
 
 
 def plumbing(lstm: LSTM = MODEL, detail: Detail = Detail.IDEAL, settling: float = 24.0) -> Machine:
@@ -103,9 +103,9 @@ def slowed(machine: Machine, factor: float) -> object:
 def test_shutting_the_output_valve_makes_h_zero_and_keeps_c(detail: Detail) -> None:
     lstm = biased(Gate.OUTPUT, SHUT)
     run = plumbing(lstm, detail).run(X)
-    assert np.abs(run.h).max() < 1e-8
+    assert np.abs(run.h).max() < 1e-6
     # h no longer comes back through the rows; else c goes its way.
-    np.testing.assert_allclose(run.c, lstm.trace(X).layers[0].c, atol=1e-8)
+    np.testing.assert_allclose(run.c, lstm.trace(X).layers[0].c, atol=2e-8)
     assert np.abs(run.c).min() > 1e-2
 
 
@@ -118,5 +118,5 @@ def test_shutting_the_forget_valve_loses_the_memory(detail: Detail) -> None:
         [plumbing(lstm, detail).run(X[:1], state=state).c for state in states]
         for lstm in (biased(Gate.FORGET, SHUT), MODEL)
     )
-    np.testing.assert_allclose(shut[0], shut[1], atol=1e-8)
+    np.testing.assert_allclose(shut[0], shut[1], atol=1e-5)
     assert np.abs(unshut[0] - unshut[1]).max() > 0.1
