@@ -21,7 +21,7 @@ from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import Schedule, imposed_efforts
 from lstm_analog.network.trajectory import Trajectory
 
-_STIFF = 300.0
+_STIFF = 100.0
 """Fastest rate x interval above which an explicit method takes more steps for stability than for accuracy."""
 _STABLE = 4.0
 """Longest step of DOP853 x fastest rate: at its limit of stability, near 6, its interpolant is off by 1e-6 of full
