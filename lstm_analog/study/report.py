@@ -38,6 +38,15 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Spread:
+    """Absolute errors of each unit, or of each step: `max` (n,), `rms` (n,) and `quantiles` (n, 3) at `LEVELS`."""
+
+    max: Floats
+    rms: Floats
+    quantiles: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Errors:
     """How far a signal of a layer is from the numeric LSTM, in units of the signal.
 
@@ -47,8 +56,8 @@ class Errors:
         Over sequences, steps and units; for z over the four gates too.
     quantiles : float array, (3,)
         What 50, 90 and 99 % of the absolute errors stay below.
-    by_unit, by_step : float array, (units,), (time,)
-        The largest absolute error of each.
+    by_unit, by_step : Spread
+        The same of each unit and of each step.
     where : Place
         Of the largest.
     """
@@ -56,8 +65,8 @@ class Errors:
     max: float
     rms: float
     quantiles: Floats
-    by_unit: Floats
-    by_step: Floats
+    by_unit: Spread
+    by_step: Spread
     where: Place
 
 
@@ -190,9 +199,18 @@ def errors(analog: Floats, digital: Floats) -> Errors:
         max=float(size.max()),
         rms=float(np.sqrt(np.mean(size**2))),
         quantiles=floats(np.quantile(size, LEVELS), "quantiles"),
-        by_unit=floats(by_place.max(axis=(0, 1)), "errors by unit"),
-        by_step=floats(by_place.max(axis=(0, 2)), "errors by step"),
+        by_unit=_spread(size, (0, 1, 2)),
+        by_step=_spread(size, (0, 2, 3)),
         where=Place(batch=batch, step=step, unit=unit),
+    )
+
+
+def _spread(size: Floats, axes: tuple[int, ...]) -> Spread:
+    """Return the spread of the absolute errors `size` over `axes`, for each place on the axis that is left."""
+    return Spread(
+        max=floats(size.max(axis=axes), "largest errors"),
+        rms=floats(np.sqrt(np.mean(size**2, axis=axes)), "rms errors"),
+        quantiles=floats(np.quantile(size, LEVELS, axis=axes).T, "quantiles"),
     )
 
 

@@ -53,8 +53,18 @@ def test_numbers_are_those_computed_directly(hurried: Run, report: Report, layer
         assert entry.rms == pytest.approx(np.sqrt((apart**2).mean()), rel=1e-12)
         np.testing.assert_allclose(entry.quantiles, np.quantile(apart, (0.5, 0.9, 0.99)), rtol=1e-12)
         axes = (0, 1, 2) if letter == "z" else (0, 1)
-        np.testing.assert_array_equal(entry.by_unit, apart.max(axis=axes))
-        assert [apart[:, step].max() for step in range(4)] == entry.by_step.tolist()
+        np.testing.assert_array_equal(entry.by_unit.max, apart.max(axis=axes))
+        np.testing.assert_allclose(entry.by_unit.rms, np.sqrt((apart**2).mean(axis=axes)), rtol=1e-12)
+        assert entry.by_unit.quantiles.shape == (apart.shape[-1], 3)
+        for unit, quantiles in enumerate(entry.by_unit.quantiles):
+            np.testing.assert_allclose(quantiles, np.quantile(apart[..., unit], (0.5, 0.9, 0.99)), rtol=1e-12)
+        for step in range(4):
+            at_step = apart[:, step]
+            assert entry.by_step.max[step] == at_step.max()
+            assert entry.by_step.rms[step] == pytest.approx(np.sqrt((at_step**2).mean()), rel=1e-12)
+            np.testing.assert_allclose(
+                entry.by_step.quantiles[step], np.quantile(at_step, (0.5, 0.9, 0.99)), rtol=1e-12
+            )
         place = entry.where
         assert apart[place.batch, place.step, ..., place.unit].max() == entry.max
 
@@ -135,7 +145,7 @@ def test_tolerance_must_be_positive(settled: Run, tolerance: float) -> None:
 def test_one_sequence_is_a_batch_of_one() -> None:
     one, batch = (compare(run_at(3.0, x), LSTM) for x in (X[0], X[:1]))
     assert one.to_dict() == batch.to_dict()
-    assert one.layers[0].h.by_step.shape == (4,)
+    assert one.layers[0].h.by_step.max.shape == (4,)
 
 
 def test_start_state_is_compared_too() -> None:
@@ -181,7 +191,7 @@ def test_report_goes_through_json(report: Report, tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == json.loads(report.to_json()) == report.to_dict()
     told = report.to_dict()
     assert told["verdict"] == "above tolerance, explained by the clock: the settling ratio T/tau is too small"
-    assert told["layers"][1]["h"]["by_unit"] == report.layers[1].h.by_unit.tolist()
+    assert told["layers"][1]["h"]["by_unit"]["rms"] == report.layers[1].h.by_unit.rms.tolist()
     assert told["settling"]["poles"] == 3
     assert told["seed"] == 7
     assert told["explained"] == told["by_clock"] + told["by_engine"] == report.explained
