@@ -8,7 +8,21 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.timing import Timing
 from lstm_analog.network.graph import Group
-from lstm_analog.network.parts import ALWAYS, Followers, Junctions, Part, Ports, Sources, Storages, Switches, Term
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Followers,
+    Inertances,
+    Junctions,
+    Part,
+    Ports,
+    Sources,
+    Spools,
+    Stops,
+    Storages,
+    Switches,
+    Term,
+)
 from lstm_analog.network.shapes import Shape
 
 HIGH, LOW = "rail_hi", "rail_lo"
@@ -62,6 +76,17 @@ class Draft:
         """Add storages."""
         self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.array(capacitance)))
 
+    def memory(self, label: str, nodes: Indices) -> None:
+        """Add tanks that hold a memory; but for ideal detail with their stops."""
+        technology, hardware = self.technology, self.technology.hardware
+        self.tank(label, nodes, technology.tank)
+        if technology.detail is not Detail.IDEAL:
+            low, high = (np.array(stop) for stop in technology.reach())
+            relief, band = np.array(hardware.relief_conductance), np.array(hardware.relief_band)
+            self.parts.append(
+                Stops(label=f"{label}_stops", nodes=nodes, low=low, high=high, conductance=relief, band=band)
+            )
+
     def relay(self, label: str, *inputs: Indices) -> Indices:
         """Add followers of the sum of `inputs` and return their nodes."""
         nodes, unbound = self.nodes(label, inputs[0].size), np.array(np.inf)
@@ -79,7 +104,27 @@ class Draft:
         return nodes
 
     def solenoid(self, label: str, line: str, a: Indices, b: Indices) -> None:
-        """Add solenoid valves with their tank lines from `a` to `b`."""
+        """Add solenoid valves with their tank lines from `a` to `b`; in dynamic detail their fluid has mass."""
+        if self.technology.detail is not Detail.DYNAMIC:
+            self.cock(label, line, a, b)
+            return
+        tank_line, fluid = self.technology.tank_line, self.technology.fluid
+        opened = tank_line.conductance(fluid)
+        valve = Inertances(
+            label=label,
+            line=self.lines.index(line),
+            a=a,
+            b=b,
+            state=self.nodes(f"{label}_flow", a.size),
+            inertance=np.array(tank_line.inertance(fluid)),
+            closed=np.array(opened),
+            opened=np.array(opened * self.technology.seat_leak),
+            closing=np.array(self.technology.hardware.closing_time),
+        )
+        self.parts.append(valve)
+
+    def cock(self, label: str, line: str, a: Indices, b: Indices) -> None:
+        """Add valves of a tank line's conductance from `a` to `b`."""
         opened = self.technology.tank_line.conductance(self.technology.fluid)
         leak = opened * self.technology.seat_leak
         valve = Switches(
@@ -87,9 +132,28 @@ class Draft:
         )
         self.parts.append(valve)
 
+    def spool(self, label: str, control: Control) -> Control:
+        """Return what a valve follows: the `control` itself, in dynamic detail a spool that it moves."""
+        technology, hardware = self.technology, self.technology.hardware
+        if technology.detail is not Detail.DYNAMIC:
+            return control
+        position, speed = (self.nodes(f"{label}_{state}", control.p.size) for state in ("spool", "speed"))
+        spools = Spools(
+            label=f"{label}_piston",
+            p=control.p,
+            n=control.n,
+            position=position,
+            speed=speed,
+            capacitance=np.array(technology.pilot),
+            frequency=np.array(hardware.spool_frequency),
+            damping=np.array(hardware.spool_damping),
+        )
+        self.parts.append(spools)
+        return Control(p=position, n=np.full_like(position, DATUM), scale=control.scale)
+
     def bridge(self, label: str, control: Control, gain: float, top: Indices, bottom: Indices) -> Indices:
         """Add two opposed ports and return the nodes between them: bottom + sigmoid(gain z) (top - bottom)."""
-        middle = self.chamber(label, control.p.size)
+        middle, control = self.chamber(label, control.p.size), self.spool(label, control)
         for name, sign, a, b in (("top", 1.0, top, middle), ("bot", -1.0, middle, bottom)):
             port = Ports(
                 label=f"{label}_{name}",

@@ -3,7 +3,8 @@
 A row is two manifolds: each weight a capillary from its source into the plus or the minus one, a dummy capillary to the
 datum so that both total G_u S; then p+ - p- = p_unit z/S. Two opposed exponential ports between a top and a bottom rail
 settle at bottom + sigmoid(z) (top - bottom); with twice the gain between the unit rails at p_unit tanh(z). A top rail
-tied to a pressure makes a product. Pilot chambers draw no flow, so every bridge feeds a relay.
+tied to a pressure makes a product. Pilot chambers draw no flow, so every bridge feeds a relay. In dynamic detail a spool
+stands between the manifolds and the ports of a bridge, or the drain and the filling valve of a gated leak.
 """
 
 from dataclasses import replace
@@ -193,9 +194,9 @@ def _clocked(draft: Draft, memory: Memory, number: int) -> None:
     total = draft.relay(f"{label}_sum", *products)
     master = draft.nodes(f"{label}_new", size)
     draft.solenoid(f"{label}_take", compute_line(number), total, master)
-    draft.tank(f"{label}_master", master, draft.technology.tank)
+    draft.memory(f"{label}_master", master)
     draft.solenoid(f"{label}_copy", COPY, draft.relay(_fresh(label), master), slave)
-    draft.tank(f"{label}_slave", slave, draft.technology.tank)
+    draft.memory(f"{label}_slave", slave)
     draft.relay(_held(label), slave)
     _reset(draft, label, slave)
 
@@ -207,7 +208,8 @@ def _leak(draft: Draft, memory: Memory, number: int) -> None:
         got, do = "none" if tap is None else tap.shape.value, "use CLOCKED"
         raise UnsupportedError(explain(f"{label} keep", must="be a sigmoid in a gated leak", got=got, do=do))
     store = draft.nodes(label, memory.target.size)
-    control, line = _control(draft, tap.reading), draft.lines.index(leak_line(number))
+    control = draft.spool(f"{label}_drain", _control(draft, tap.reading))
+    line = draft.lines.index(leak_line(number))
     rate, none = draft.technology.tank / draft.leak_time, np.array(0.0)
     drain = Ports(
         label=f"{label}_drain",
@@ -227,18 +229,19 @@ def _leak(draft: Draft, memory: Memory, number: int) -> None:
         line=line,
         out=store,
         current=np.array(rate * draft.technology.pressure_unit),
-        factors=(*(_factor(draft, factor) for factor in memory.add), filling),
+        factors=(*(_factor(draft, f"{label}_fill{k}", factor) for k, factor in enumerate(memory.add)), filling),
     )
     draft.parts.extend((drain, fill))
-    draft.tank(f"{label}_store", store, draft.technology.tank)
+    draft.memory(f"{label}_store", store)
     _reset(draft, label, store)
 
 
-def _factor(draft: Draft, tap: Tap) -> Factor:
-    control = _control(draft, tap.reading)
+def _factor(draft: Draft, label: str, tap: Tap) -> Factor:
+    control = draft.spool(label, _control(draft, tap.reading))
     return Factor(shape=tap.shape, p=control.p, n=control.n, scale=control.scale, offset=np.array(0.0))
 
 
 def _reset(draft: Draft, label: str, tank: Indices) -> None:
+    """Filling cocks set a memory at the start and stay shut: bubble-tight, on a short hose, no part of the clock."""
     start = draft.sources(reset_label(label), np.zeros(tank.size))
-    draft.solenoid(f"{label}_reset", RESET, start, tank)
+    draft.cock(f"{label}_reset", RESET, start, tank)

@@ -2,31 +2,37 @@
 
 A bank says what is there; `laws.py` says what it does. Node arrays have shape (m,) and count the network's unknowns,
 0 being the datum. Parameters have shape (m,); leading axes (chips) may stand before it. A scalar means m equal parts.
-Crossbars and ports, whose flow may be other than linear, stand in `passages`.
+Crossbars and ports, whose flow may be other than linear, stand in `passages`; what has mass or stops in `moving`.
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.network.bank import count, limit_array, node_array, positive_array, put, settle, value_array
 from lstm_analog.network.labels import check_label
+from lstm_analog.network.moving import Inertances, Spools, Stops
 from lstm_analog.network.passages import ALWAYS, Crossbars, Ports
 from lstm_analog.network.shapes import Shape
 
 __all__ = [
     "ALWAYS",
     "DATUM",
+    "KINDS",
     "Conductors",
     "Crossbars",
     "Factor",
     "Followers",
+    "Inertances",
     "Junctions",
     "OpAmps",
     "Pairs",
     "Part",
     "Ports",
     "Sources",
+    "Spools",
+    "Stops",
     "Storages",
     "Switches",
     "Term",
@@ -242,7 +248,13 @@ Part = (
     | Pairs
     | Ports
     | OpAmps
+    | Inertances
+    | Spools
+    | Stops
 )
+
+KINDS: tuple[type[Part], ...] = get_args(Part)
+"""All kinds of part, for whatever lists them."""
 
 
 def _settle(part: Part) -> None:
