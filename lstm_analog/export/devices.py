@@ -82,4 +82,45 @@ def _opamp(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
     )
 
 
-_BODIES = {"pair": _pair, "port": _port, "switch": _switch, "follower": _follower, "opamp": _opamp}
+def _inertance(read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    """Return a capacitor of L G^2 for the state x, what drives it, and the flow G x it lets through."""
+    pin, _ = _enable(read)
+    drop = "(v(a)-v(b))"
+    drive = f"({drop}-v(x))/{{ron}}"
+    if pin:
+        dying = f"{{l}}/({{ron}}*{{ron}}*{{tc}})*({{ron}}/{{roff}}*{drop}-v(x))"
+        drive = f"v(en)*{drive}+(1-v(en))*{dying}"
+    return f"a b x{pin}", (
+        "c1 x 0 {l/(ron*ron)}",
+        _expression("x", "0 x", dialect.current, drive),
+        _expression("ab", "a b", dialect.current, "v(x)/{ron}"),
+    )
+
+
+def _spool(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    return "p n x s", (
+        "c1 x 0 {cx}",
+        "c2 s 0 {cx}",
+        _expression("x", "0 x", dialect.current, "{cx}*{w0}*v(s)"),
+        _expression("s", "0 s", dialect.current, "{cx}*{w0}*(v(p)-v(n)-v(x)-2*{zeta}*v(s))"),
+    )
+
+
+def _stops(_read: Cards, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    def valve(beyond: str) -> str:
+        opening = f"min(max({beyond},0),{{band}})"
+        return f"(0.5*{opening}*{opening}/{{band}}+max({beyond}-{{band}},0))"
+
+    return "e", (_expression("e", "0 e", dialect.current, f"{{g}}*({valve('({lo}-v(e))')}-{valve('(v(e)-{hi})')})"),)
+
+
+_BODIES = {
+    "pair": _pair,
+    "port": _port,
+    "switch": _switch,
+    "follower": _follower,
+    "opamp": _opamp,
+    "inertance": _inertance,
+    "spool": _spool,
+    "stops": _stops,
+}

@@ -21,12 +21,15 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Followers,
+    Inertances,
     Junctions,
     OpAmps,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
     Transconductors,
@@ -44,7 +47,7 @@ class Components:
     suffixes : tuple of str, (m,)
         What follows the bank's label in each name; empty where components are named after what they set.
     sets : tuple of (pin, index array (m,))
-        The pin at which each sets an unknown, and which; at most one.
+        The pins at which each sets an unknown, and which; each is named after the first.
     pins : mapping of pin name to index array (m,)
         Where the other pins go.
     values : mapping of parameter name to float array (m,)
@@ -221,3 +224,34 @@ def _(part: OpAmps) -> tuple[Components, ...]:
     }
     pins = {"plus": part.plus, "minus": part.minus, "out": part.out}
     return (Components(model=models.OPAMP, sets=(("x", part.state),), pins=pins, values=values),)
+
+
+@components.register
+def _(part: Inertances) -> tuple[Components, ...]:
+    values, clocked = {"L": part.inertance, "closed": part.closed}, part.line != ALWAYS
+    values |= {"opened": part.opened, "closing": part.closing} if clocked else {}
+    pins = {"a": part.a, "b": part.b}
+    return (
+        Components(
+            model=models.inertance(clocked), sets=(("x", part.state),), pins=pins, values=values, line=part.line
+        ),
+    )
+
+
+@components.register
+def _(part: Spools) -> tuple[Components, ...]:
+    return (
+        Components(
+            model=models.SPOOL,
+            sets=(("position", part.position), ("speed", part.speed)),
+            pins={"p": part.p, "n": part.n},
+            values={"C": part.capacitance, "w": part.frequency, "zeta": part.damping},
+        ),
+    )
+
+
+@components.register
+def _(part: Stops) -> tuple[Components, ...]:
+    values = {"low": part.low, "high": part.high, "G": part.conductance, "band": part.band}
+    model, pins = models.STOPS, {"pin": part.nodes}
+    return (Components(model=model, suffixes=_numbered(part.nodes.size), pins=pins, values=values),)

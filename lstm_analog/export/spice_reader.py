@@ -13,7 +13,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
-from lstm_analog.export.cards import BANKS, Cards
+from lstm_analog.export.banks import BANKS
+from lstm_analog.export.cards import Cards
 from lstm_analog.export.numbers import parse_number
 from lstm_analog.export.spice import MARK, Accuracy
 from lstm_analog.export.spice_checks import (
