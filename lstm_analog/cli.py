@@ -8,7 +8,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 from tqdm import tqdm
@@ -179,11 +181,21 @@ def _check_range(what: str, value: int, least: int, most: int) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
-    if read_bytes(options.file)[:2] == b"PK":
+    content = read_bytes(options.file)
+    if content[:2] == b"PK":
+        _refuse_checkpoint(options.file, content)
         _print_machine(load_machine(options.file))
     else:
         _print_model(load(options.file))
     return 0
+
+
+def _refuse_checkpoint(path: Path, content: bytes) -> None:
+    """Refuse what `torch.save` writes, a zip archive with a pickle: reading it would run what stands in it."""
+    if is_zipfile(BytesIO(content)) and any(name.endswith("data.pkl") for name in ZipFile(BytesIO(content)).namelist()):
+        must, got = "hold a model (safetensors) or a machine (npz)", "a PyTorch checkpoint, which is a pickle"
+        do = "write it with safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+        raise FileFormatError(explain(f"file {str(path)!r}", must=must, got=got, do=do))
 
 
 def _print_model(lstm: LSTM) -> None:

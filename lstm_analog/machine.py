@@ -25,21 +25,8 @@ from lstm_analog.model.lstm import sequences, starting_state
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import (
-    Conductors,
-    Crossbars,
-    Factor,
-    Followers,
-    Junctions,
-    OpAmps,
-    Pairs,
-    Ports,
-    Sources,
-    Storages,
-    Switches,
-    Term,
-    Transconductors,
-)
+from lstm_analog.network.parts import KINDS as PART_KINDS
+from lstm_analog.network.parts import Factor, Term
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 from lstm_analog.records import load_record, save_record
@@ -173,41 +160,31 @@ KINDS = MappingProxyType(
     {
         kind.__name__: kind
         for kind in (
+            *PART_KINDS,
             Behavioural,
             Compiled,
-            Conductors,
             Constant,
-            Crossbars,
             Cycle,
             Detail,
             Domain,
             Factor,
             Fluid,
-            Followers,
             GlycerolWater,
             Group,
             Hardware,
             Hydraulic,
             Interval,
-            Junctions,
             LayerLayout,
             Layout,
             Line,
             Machine,
             Network,
-            OpAmps,
             OpenTube,
-            Pairs,
-            Ports,
             Shape,
-            Sources,
             Spot,
             SpringPiston,
-            Storages,
-            Switches,
             Term,
             Timing,
-            Transconductors,
             Unknowns,
             Vogel,
             Walther,
@@ -225,10 +202,21 @@ def load_machine(path: str | Path) -> Machine:
     machine = load_record(path, Machine, KINDS)
     try:
         machine.network.verify()
+        _check_sizes(machine)
     except LstmAnalogError as error:
         do = "save the machine again"
         raise FileFormatError(explain(f"file {str(path)!r}", must="hold a Machine", got=error, do=do)) from error
     return machine
+
+
+def _check_sizes(machine: Machine) -> None:
+    groups = {group.label: group.size for group in machine.network.unknowns.groups}
+    layout = machine.compiled.layout
+    told = (machine.input_size, *machine.sizes)
+    held = (groups.get(layout.inputs), *(groups.get(layer.h.group) for layer in layout.layers))
+    if told != held:
+        what, must = "input_size and sizes", f"be those of its layout, {held}"
+        raise InvalidValueError(explain(what, must=must, got=told, do="save the machine again"))
 
 
 def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settling: float = 20.0) -> Machine:

@@ -149,12 +149,36 @@ def _dense_jacobian(equations: System, effort: Floats, _time: float, states: Flo
 
 
 def _method(equations: System, effort: Floats, duration: float) -> dict[str, Any]:
-    fastest = float(np.abs(equations.jacobian(effort).diagonal()).max(initial=0.0))
+    fastest = max(_fastest(equations.jacobian(effort)), _fastest_ahead(equations, effort, duration))
     if fastest * duration < _STIFF:
         return {"method": "DOP853", "max_step": _STABLE / fastest if fastest else np.inf}
     if effort.shape[0] * equations.dynamic.size <= _SMALL:
         return {"method": "LSODA", "jac": partial(_dense_jacobian, equations, effort)}
     return {"method": "BDF", "jac": partial(_jacobian, equations, effort)}
+
+
+def _fastest(jacobian: sparse.csc_array) -> float:
+    """Return the largest rate of a state on its own, or of two that act on each other: sqrt |J_ij J_ji|, an oscillator.
+
+    Neither depends on the units of the states; what is only passed on is no pole.
+    """
+    pairs = abs(jacobian.multiply(jacobian.T))
+    return float(np.sqrt(pairs.max())) if pairs.nnz else 0.0
+
+
+def _fastest_ahead(equations: System, effort: Floats, duration: float) -> float:
+    """Return the fastest rate near where the interval of `duration` leads: after one implicit step of that length.
+
+    What opens a valve only moves in the interval, so its start may look slow.
+    """
+    states, ahead = effort[:, equations.dynamic], effort.copy()
+    if not states.size:
+        return 0.0
+    unit = sparse.eye_array(states.size)
+    matrix = sparse.csc_array(unit / duration - equations.jacobian(effort))
+    ahead[:, equations.dynamic] = states + factors(matrix).solve(equations.rates(effort).ravel()).reshape(states.shape)
+    equations.complete(ahead)
+    return _fastest(equations.jacobian(ahead))
 
 
 def operating_point(equations: System, effort: Floats, duration: float) -> None:

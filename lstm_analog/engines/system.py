@@ -30,6 +30,11 @@ from lstm_analog.network.parts import Part
 
 _NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-13
+_HALVINGS = 30
+_ROUNDING = 1e-9
+"""Size of a Newton step, relative to the effort, below which its residual is not asked to fall: rounding decides it."""
+_COLUMNS = 64
+"""Right-hand sides that a factorised matrix is asked for at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,22 +97,49 @@ class Stage:
         if self.inverse is not None:
             effort[:, self.nodes] -= (self.inverse @ self.share.flows(effort).T).T
             return
+        flows = self.share.flows(effort)
         for _ in range(_NEWTON_STEPS):
-            step = self._step(effort)
-            effort[:, self.nodes] -= step
-            if self.affine or np.abs(step).max() <= _NEWTON_TOLERANCE * max(
-                1.0, float(np.abs(effort[:, self.nodes]).max())
-            ):
+            values = self.partials(effort)
+            step = self._step(flows, values)
+            small = _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort[:, self.nodes]).max()))
+            if self.affine or np.abs(step).max() <= small:
+                effort[:, self.nodes] -= step
                 return
+            flows = self._walk(effort, flows, step, values)
         got, do = f"a last step of {np.abs(step).max():.3g}", "check the parts around these nodes"
         raise SimulationError(explain("Newton's method at the junctions", must="converge", got=got, do=do))
 
-    def _step(self, effort: Floats) -> Floats:
-        flows, values = self.share.flows(effort), self.partials(effort)
+    def _step(self, flows: Floats, values: Floats) -> Floats:
         if self.pattern.diagonal:
             return flows / self.pattern.scatter(values)
         step: Floats = factors(self.pattern.fill(values)).solve(flows.ravel()).reshape(flows.shape)
         return step
+
+    def _walk(self, effort: Floats, flows: Floats, step: Floats, values: Floats) -> Floats:
+        """Move `effort` by as much of the Newton `step` as lets the flows fall, and return the flows there.
+
+        A step is halved while the residual is not smaller (Armijo 1966): of each unknown where all stand alone, else of
+        each batch entry, its flows counted by the partial `values` on the diagonal. A step that is rounding is taken.
+        """
+        start = effort[:, self.nodes].copy()
+        own = np.ones_like(flows) if self.pattern.diagonal else self._diagonal(values, flows.shape)
+        before, rounding = self._residual(flows / own), _ROUNDING * np.maximum(1.0, np.abs(start))
+        for _ in range(_HALVINGS):
+            effort[:, self.nodes] = start - step
+            after = self.share.flows(effort)
+            worse = (self._residual(after / own) >= before) & (np.abs(step) > rounding)
+            if not worse.any():
+                break
+            step = np.where(worse, 0.5 * step, step)
+        return after
+
+    def _residual(self, flows: Floats) -> Floats:
+        size = np.abs(flows)
+        return size if self.pattern.diagonal else size.max(axis=1, keepdims=True)
+
+    def _diagonal(self, values: Floats, shape: tuple[int, ...]) -> Floats:
+        own = np.abs(self.pattern.fill(values).diagonal()).reshape(shape)
+        return np.where(own > 0.0, own, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,9 +179,24 @@ class System:
         values = self.partials(effort)
         reduced = self.yy.fill(values)
         if self.stages:
-            reduced = reduced - self.ya.fill(values) @ _solve(self.aa.fill(values), self.ay.fill(values))
+            reduced = reduced - self.ya.fill(values) @ self._eliminated(values)
         inverse = sparse.diags_array(1.0 / np.tile(self.capacity, len(effort)))
         return sparse.csc_array(inverse @ reduced)
+
+    def _eliminated(self, values: Floats) -> sparse.csc_array:
+        """Return F_aa^-1 F_ay, sparse.
+
+        Where every stage is diagonal F_aa = D + N, N leading from stage to stage: one product a stage is exact.
+        """
+        matrix, right = self.aa.fill(values), self.ay.fill(values)
+        if not all(stage.pattern.diagonal for stage in self.stages):
+            return _solve(matrix, right)
+        own = sparse.diags_array(1.0 / matrix.diagonal())
+        rest = matrix - sparse.diags_array(matrix.diagonal())
+        result = own @ right
+        for _ in self.stages[1:]:
+            result = own @ (right - rest @ result)
+        return sparse.csc_array(result)
 
 
 def system(network: Network, high: High) -> System:
@@ -271,7 +318,13 @@ def _touches(block: Block, place: Indices) -> bool:
 
 
 def _solve(matrix: sparse.csc_array, right: sparse.csc_array) -> sparse.csc_array:
-    diagonal = matrix.diagonal()
-    if matrix.nnz == np.count_nonzero(diagonal) == diagonal.size:
-        return sparse.csc_array(sparse.diags_array(1.0 / diagonal) @ right)
-    return sparse.csc_array(factors(matrix).solve(right.toarray()))
+    """Return matrix^-1 right, sparse: of the columns that are not zero, some at a time."""
+    factorised, columns = factors(matrix), np.flatnonzero(np.diff(right.indptr))
+    pieces = [
+        sparse.csc_array(factorised.solve(right[:, columns[k : k + _COLUMNS]].toarray()))
+        for k in range(0, columns.size, _COLUMNS)
+    ]
+    if not pieces:
+        return right
+    place = sparse.csr_array((np.ones(columns.size), (np.arange(columns.size), columns)), (columns.size, right.shape[1]))
+    return sparse.csc_array(sparse.hstack(pieces) @ place)

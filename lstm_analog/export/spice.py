@@ -27,6 +27,10 @@ from lstm_analog.network.schedule import Schedule
 MARK = "*|"
 """Begins a line that the reader needs and every simulator skips."""
 
+PIVOT = 1e-30
+"""Least pivot (S) that ngspice may divide by. Its own 1e-13 makes matrices with shut valves of 1e-22 S singular: it then
+fails at clock edges with "timestep too small", whatever the tolerances."""
+
 _WIDTH = 110
 _EDGE = 0.1
 """Rise time of clocks and inputs as a fraction of the shortest interval."""
@@ -260,7 +264,7 @@ def _footer(network: Network, schedule: Schedule, accuracy: Accuracy, names: lis
     step = float(schedule.durations.max()) / accuracy.steps
     yield f"\n{MARK} analysis\n"
     yield f".options reltol={accuracy.reltol!r} vntol={accuracy.vntol!r} abstol={accuracy.abstol!r}"
-    yield f" chgtol={accuracy.chgtol!r}\n"
+    yield f" chgtol={accuracy.chgtol!r} pivtol={number_text(PIVOT)}\n"
     yield ".save\n"
     saved = [*names[1:], *(clock_node(line) for line in network.lines)]
     yield from _wrapped("+", [f"v({name})" for name in saved])

@@ -13,7 +13,7 @@ from lstm_analog.export.cards import cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.numbers import number_text, parse_number
-from lstm_analog.export.spice import MARK, Accuracy, clock_node, heads, staircase
+from lstm_analog.export.spice import MARK, PIVOT, Accuracy, clock_node, heads, staircase
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part, Transconductors
 from lstm_analog.network.schedule import Schedule
@@ -110,6 +110,8 @@ def accuracy_of(found: tuple[str, ...], schedule: Schedule) -> Accuracy:
     if len(told) < len(found) or not {".options", ".tran"} <= set(told):
         raise refusal("netlist", "have one .options, .save, .tran and .end", sorted(told), "restore or remove")
     options = dict(word.partition("=")[::2] for word in told[".options"])
+    if options.pop("pivtol", "") != number_text(PIVOT):
+        raise refusal(".options pivtol", f"be {number_text(PIVOT)}", " ".join(told[".options"]), "restore it")
     if list(options) != list(_TOLERANCES):
         raise refusal(".options", f"give {', '.join(_TOLERANCES)}", " ".join(options) or "none", "restore them")
     step, end, *rest = [parse_number(word, {}) for word in told[".tran"]]

@@ -1,6 +1,6 @@
 """The schedule: what the outside world does to a network, interval by interval."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,15 @@ class Schedule:
     def phase(self, interval: int) -> High:
         """Return which clock lines are high in `interval`."""
         return tuple(bool(value) for value in self.high[interval])
+
+    def sequence(self, number: int) -> "Schedule":
+        """Return the sequence `number` of the batch alone, counted in C order."""
+        where = np.unravel_index(number, self.lead)
+        alone = (np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed)
+        imposed = tuple(
+            Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
+        )
+        return replace(self, imposed=imposed)
 
     def fit(self, network: Network) -> "Schedule":
         """Return the schedule itself if its clock lines and imposed sources are those of `network`.
