@@ -28,6 +28,9 @@ _STABLE = 4.0
 scale, whatever the tolerance; up to here it keeps the tolerance for as many evaluations (measured on an RC ladder)."""
 _SMALL = 150
 """States up to which LSODA's dense factorisation beats BDF with a sparse one."""
+_EXTREME = 1e9
+"""Fastest rate x interval from which LSODA is lost in rounding: at 1e18, ports open by e^40, it does not end. BDF does.
+"""
 _BEHIND = 1e-6
 """Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
@@ -152,7 +155,7 @@ def _method(equations: System, effort: Floats, duration: float) -> dict[str, Any
     fastest = max(_fastest(equations.jacobian(effort)), _fastest_ahead(equations, effort, duration))
     if fastest * duration < _STIFF:
         return {"method": "DOP853", "max_step": _STABLE / fastest if fastest else np.inf}
-    if effort.shape[0] * equations.dynamic.size <= _SMALL:
+    if effort.shape[0] * equations.dynamic.size <= _SMALL and fastest * duration < _EXTREME:
         return {"method": "LSODA", "jac": partial(_dense_jacobian, equations, effort)}
     return {"method": "BDF", "jac": partial(_jacobian, equations, effort)}
 

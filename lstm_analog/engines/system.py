@@ -31,6 +31,8 @@ from lstm_analog.network.parts import Part
 _NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-13
 _HALVINGS = 30
+_FALL = 0.1
+"""By what share of the step the residual has to fall, a full step of a linear system letting it fall to zero."""
 _ROUNDING = 1e-9
 """Size of a Newton step, relative to the effort, below which its residual is not asked to fall: rounding decides it."""
 _COLUMNS = 64
@@ -101,7 +103,8 @@ class Stage:
         for _ in range(_NEWTON_STEPS):
             values = self.partials(effort)
             step = self._step(flows, values)
-            small = _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort[:, self.nodes]).max()))
+            # a drop is known to the rounding of the efforts that it lies between, however small it is
+            small = _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort).max()))
             if self.affine or np.abs(step).max() <= small:
                 effort[:, self.nodes] -= step
                 return
@@ -123,14 +126,15 @@ class Stage:
         """
         start = effort[:, self.nodes].copy()
         own = np.ones_like(flows) if self.pattern.diagonal else self._diagonal(values, flows.shape)
-        before, rounding = self._residual(flows / own), _ROUNDING * np.maximum(1.0, np.abs(start))
+        before, rounding = self._residual(flows / own), _ROUNDING * max(1.0, float(np.abs(effort).max()))
+        part = np.ones_like(before)
         for _ in range(_HALVINGS):
-            effort[:, self.nodes] = start - step
+            effort[:, self.nodes] = start - part * step
             after = self.share.flows(effort)
-            worse = (self._residual(after / own) >= before) & (np.abs(step) > rounding)
+            worse = (self._residual(after / own) > (1.0 - _FALL * part) * before) & (np.abs(part * step) > rounding)
             if not worse.any():
                 break
-            step = np.where(worse, 0.5 * step, step)
+            part = np.where(worse if self.pattern.diagonal else worse.any(axis=1, keepdims=True), 0.5 * part, part)
         return after
 
     def _residual(self, flows: Floats) -> Floats:
