@@ -330,5 +330,7 @@ def _solve(matrix: sparse.csc_array, right: sparse.csc_array) -> sparse.csc_arra
     ]
     if not pieces:
         return right
-    place = sparse.csr_array((np.ones(columns.size), (np.arange(columns.size), columns)), (columns.size, right.shape[1]))
+    place = sparse.csr_array(
+        (np.ones(columns.size), (np.arange(columns.size), columns)), (columns.size, right.shape[1])
+    )
     return sparse.csc_array(sparse.hstack(pieces) @ place)

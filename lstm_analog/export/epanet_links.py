@@ -120,7 +120,9 @@ def _paths(part: Part, effort: Floats, unit: Floats, high: High) -> _Paths:
 
 
 @_paths.register
-def _(part: Sources | Junctions | Storages | Followers | Spools | Stops, effort: Floats, unit: Floats, high: High) -> _Paths:
+def _(
+    part: Sources | Junctions | Storages | Followers | Spools | Stops, effort: Floats, unit: Floats, high: High
+) -> _Paths:
     return _no_paths()
 
 

@@ -37,7 +37,9 @@ def is_filling(network: Network, part: Valve) -> bool:
 def internal_states(network: Network) -> Indices:
     """Return the unknowns of `network` that are no node: states of its parts."""
     found = [sets(part) for part in network.parts if not isinstance(part, Storages)]
-    return np.concatenate([np.empty(0, np.int64), *(nodes for kind, nodes in filter(None, found) if kind is Kind.STORED)])
+    return np.concatenate(
+        [np.empty(0, np.int64), *(nodes for kind, nodes in filter(None, found) if kind is Kind.STORED)]
+    )
 
 
 def without_mass(network: Network) -> Network:
@@ -55,9 +57,7 @@ def _resting(part: Part) -> Part:
     if isinstance(part, Spools):
         one, none, unbound = np.array(1.0), np.array(0.0), np.array(np.inf)
         terms = (Term(inputs=part.p, gain=one), Term(inputs=part.n, gain=-one))
-        return Followers(
-            label=part.label, nodes=part.position, terms=terms, offset=none, low=-unbound, high=unbound
-        )
+        return Followers(label=part.label, nodes=part.position, terms=terms, offset=none, low=-unbound, high=unbound)
     return part
 
 

@@ -84,7 +84,9 @@ class Schedule:
     def sequence(self, number: int) -> "Schedule":
         """Return the sequence `number` of the batch alone, counted in C order."""
         where = np.unravel_index(number, self.lead)
-        alone = (np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed)
+        alone = (
+            np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed
+        )
         imposed = tuple(
             Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
         )

@@ -215,7 +215,7 @@ def _part_items(judged: Plant) -> Iterator[Item]:
             known = part.nodes.size == 1 and part.effort.any()
             size = f"{float(part.effort.max()):+.4g} Pa" if known else "set from outside"
             yield Item(part="pressure rail", size=size, count=part.nodes.size, where=part.label)
-        elif part.label in vessels:
+        elif isinstance(part, Storages) and part.label in vessels:
             yield Item(part="tank", size=_vessel(judged), count=part.nodes.size, where=part.label)
         elif isinstance(part, Storages | Junctions):
             size = f"at most {technology.pilot:.3g} m3/Pa"

@@ -87,13 +87,11 @@ def spool_findings(plant: Plant, part: Spools) -> Iterator[Finding]:
     damping = part.damping.reshape(-1, part.p.size).min(axis=0)
 
     def place(number: int) -> str:
-        return plant.names[part.position[number]]
+        return plant.names[int(part.position[number])]
 
     lag = times / plant.compiled.time_constant
     yield judge(Rule.SPOOL_TIME, lag, SLUGGISH, part=part.label, place=place, assumed=True)
-    yield judge(
-        Rule.SPOOL_DAMPING, damping, RINGING, part=part.label, place=place, bound=Bound.AT_LEAST, assumed=True
-    )
+    yield judge(Rule.SPOOL_DAMPING, damping, RINGING, part=part.label, place=place, bound=Bound.AT_LEAST, assumed=True)
 
 
 def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
@@ -123,7 +121,9 @@ def fluid_findings(plant: Plant) -> Iterator[Finding]:
     nodes = np.setdiff1d(np.arange(DATUM, network.unknowns.size), internal_states(network))
     absolute = ATMOSPHERE + technology.datum + plant.lowest(nodes)
     vapour = technology.fluid.vapour_pressure
-    yield judge(Rule.CAVITATION, absolute, vapour, place=lambda number: plant.names[nodes[number]], bound=Bound.AT_LEAST)
+    yield judge(
+        Rule.CAVITATION, absolute, vapour, place=lambda number: plant.names[nodes[number]], bound=Bound.AT_LEAST
+    )
     unit = technology.pressure_unit
     head = technology.fluid.density * GRAVITY * hardware.level_error
     yield _single(Rule.ELEVATION, head / unit, TOLERATED, True)

@@ -87,7 +87,10 @@ def _check_stops(network: Network, effort: Floats) -> None:
             if beyond.size:
                 tank = int(beyond[0])
                 what = f"tank {network.unknowns.names()[part.nodes[tank]]} for EPANET"
-                must, do = f"stay between its stops, {part.low[tank]:.6g} and {part.high[tank]:.6g} Pa", "see its check()"
+                must, do = (
+                    f"stay between its stops, {part.low[tank]:.6g} and {part.high[tank]:.6g} Pa",
+                    "see its check()",
+                )
                 raise UnsupportedError(explain(what, must=must, got=f"{level[tank]:.6g} Pa", do=do))
 
 

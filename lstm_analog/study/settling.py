@@ -28,8 +28,8 @@ HELD = 1e-3
 """A storage holds its value in a phase if its rate there is below this share of its fastest rate in a step. Its rates
 are held against each other, not against the length of a phase: a slow clock must not look like a held value."""
 NEGLIGIBLE = 1e-6
-"""Share of a storage's fastest rate, both in signal units, below which another storage does not act on it: an open switch
-has 1e-14, a gate has more unless its pre-activation is beyond 14."""
+"""Share of a storage's fastest rate, both in signal units, below which another storage does not act on it: an open
+switch has 1e-14, a gate has more unless its pre-activation is beyond 14."""
 EQUAL = 0.7
 """Poles of at least this share of the slowest time constant count as equal to it: the law is then a bound."""
 
@@ -172,9 +172,7 @@ def _phase(entry: _Matrix, reference: Floats) -> _Phase:
     component, poles = _poles(entry.coupling, edges)
     slowest = np.full(int(component.max(initial=-1)) + 1, np.inf)
     np.minimum.at(slowest, poles.components, poles.rates)
-    return _Phase(
-        interval=entry.interval, edges=edges, component=component, poles=poles, rates=slowest[component]
-    )
+    return _Phase(interval=entry.interval, edges=edges, component=component, poles=poles, rates=slowest[component])
 
 
 def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
