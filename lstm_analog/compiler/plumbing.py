@@ -3,8 +3,8 @@
 A row is two manifolds: each weight a capillary from its source into the plus or the minus one, a dummy capillary to the
 datum so that both total G_u S; then p+ - p- = p_unit z/S. Two opposed exponential ports between a top and a bottom rail
 settle at bottom + sigmoid(z) (top - bottom); with twice the gain between the unit rails at p_unit tanh(z). A top rail
-tied to a pressure makes a product. Pilot chambers draw no flow, so every bridge feeds a relay. In dynamic detail a spool
-stands between the manifolds and the ports of a bridge, or the drain and the filling valve of a gated leak.
+tied to a pressure makes a product. Pilot chambers draw no flow, so every bridge feeds a relay. In dynamic detail a
+spool stands between the manifolds and the ports of a bridge, or the drain and the filling valve of a gated leak.
 """
 
 from dataclasses import replace
@@ -242,6 +242,6 @@ def _factor(draft: Draft, label: str, tap: Tap) -> Factor:
 
 
 def _reset(draft: Draft, label: str, tank: Indices) -> None:
-    """Filling cocks set a memory at the start and stay shut: bubble-tight, on a short hose, no part of the clock."""
+    """Add filling cocks, which set a memory at the start and stay shut: bubble-tight, on a short hose."""
     start = draft.sources(reset_label(label), np.zeros(tank.size))
     draft.cock(f"{label}_reset", RESET, start, tank)

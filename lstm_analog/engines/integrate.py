@@ -14,7 +14,8 @@ from scipy.integrate import solve_ivp
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.system import System, factors, system
+from lstm_analog.engines.stage import factors
+from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High

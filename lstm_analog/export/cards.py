@@ -62,7 +62,10 @@ class Cards:
 
 
 def inverse(values: Floats) -> Floats:
-    """Return resistances for conductances, `values` of any shape, and back; what becomes infinite is refused by the bank, by its name."""
+    """Return resistances for conductances, `values` of any shape, and back.
+
+    What becomes infinite is refused by the bank, by its name.
+    """
     with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / values
 

@@ -2,7 +2,8 @@
 
 A file is: a header, the model of each kind of part, the clock, one section a part bank: components, then `connect`
 clauses. Every tube, port and weight is one component with its own value. Unknowns are the components that set them, so
-`l0_c_0.pin.e` is the effort of the unknown `l0_c_0`; a spool, which sets two, is named after its position. All times stand in `ends`, what a source holds in `.._values`.
+`l0_c_0.pin.e` is the effort of the unknown `l0_c_0`; a spool, which sets two, is named after its position.
+All times stand in `ends`, what a source holds in `.._values`.
 """
 
 import re

@@ -101,8 +101,8 @@ def _throttled(drop: str) -> str:
 
 
 _ON = "input Boolean on = true"
-_DROP = "a.e - b.e"
-_PASS = "b.f = -a.f"
+DROP = "a.e - b.e"
+PASS = "b.f = -a.f"
 
 DATUM_MODEL = Model(
     name="Datum",
@@ -138,21 +138,21 @@ CONDUCTOR = Model(
     title="linear: resistor, capillary (Hagen-Poiseuille)",
     parameters=(("G", "conductance"),),
     pins=("a", "b"),
-    equations=(f"a.f = G*({_DROP})", _PASS),
+    equations=(f"a.f = G*({DROP})", PASS),
 )
 ORIFICE = Model(
     name="Orifice",
     title="flow goes with the root of the drop far above the transition",
     parameters=(("G", "conductance"), ("transition", "effort")),
     pins=("a", "b"),
-    equations=(f"a.f = G*{_throttled(_DROP)}", _PASS),
+    equations=(f"a.f = G*{_throttled(DROP)}", PASS),
 )
 TUBE = Model(
     name="Tube",
     title="capillary with end losses: drop = f/G (1 + abs(f)/end_flow)",
     parameters=(("G", "conductance"), ("end_flow", "flow")),
     pins=("a", "b"),
-    equations=(f"a.f = 2*G*({_DROP})/(1 + sqrt(1 + 4*G*abs({_DROP})/end_flow))", _PASS),
+    equations=(f"a.f = 2*G*({DROP})/(1 + sqrt(1 + 4*G*abs({DROP})/end_flow))", PASS),
 )
 SWITCH = Model(
     name="Switch",
@@ -160,7 +160,7 @@ SWITCH = Model(
     parameters=(("closed", "conductance"), ("opened", "conductance")),
     variables=("input Boolean on",),
     pins=("a", "b"),
-    equations=(f"a.f = (if on then closed else opened)*({_DROP})", _PASS),
+    equations=(f"a.f = (if on then closed else opened)*({DROP})", PASS),
 )
 TRANSCONDUCTOR = Model(
     name="Transconductor",
@@ -193,64 +193,6 @@ OPAMP = Model(
         "minus.f = 0",
     ),
 )
-
-
-SPOOL = Model(
-    name="Spool",
-    title="piston on a spring: position and speed of second order",
-    parameters=(
-        ("C", "capacitance"),
-        ("w", "frequency"),
-        ("zeta", "1"),
-        ("start", "effort"),
-        ("start_speed", "effort"),
-    ),
-    pins=(
-        "p",
-        "n",
-        "position(e(start = start, fixed = true))",
-        "speed(e(start = start_speed, fixed = true))",
-    ),
-    equations=(
-        "C*der(position.e) = position.f + C*w*speed.e",
-        "C*der(speed.e) = speed.f + C*w*(p.e - n.e - position.e - 2*zeta*speed.e)",
-        "p.f = 0",
-        "n.f = 0",
-    ),
-)
-STOPS = Model(
-    name="Stops",
-    title="relief or overflow above a tank's upper stop, make-up below the lower one",
-    parameters=(("low", "effort"), ("high", "effort"), ("G", "conductance"), ("band", "effort")),
-    variables=(
-        "Real above = max(pin.e - high, 0)",
-        "Real below = max(low - pin.e, 0)",
-    ),
-    pins=("pin",),
-    equations=(
-        "pin.f = G*(min(above, band)^2/(2*band) + max(above - band, 0)"
-        " - min(below, band)^2/(2*band) - max(below - band, 0))",
-    ),
-)
-
-
-def inertance(clocked: bool) -> Model:
-    """Return the model of lines whose fluid has mass; `clocked` have a valve that a clock opens."""
-    pushing = f"closed*({_DROP} - x.e)"
-    dying = f"L*closed^2/closing*(opened/closed*({_DROP}) - x.e)"
-    valve = (("opened", "conductance"), ("closing", "time")) if clocked else ()
-    return Model(
-        name="ValvedLine" if clocked else "Line",
-        title="line whose fluid has mass; closed x.e flows from a to b",
-        parameters=(("L", "inertance"), ("closed", "conductance"), *valve, ("start", "effort")),
-        variables=("input Boolean on",) if clocked else (),
-        pins=("a", "b", "x(e(start = start, fixed = true))"),
-        equations=(
-            f"L*closed^2*der(x.e) = x.f + ({f'if on then {pushing} else {dying}' if clocked else pushing})",
-            "a.f = closed*x.e",
-            _PASS,
-        ),
-    )
 
 
 def follower(terms: int, clipped: bool) -> Model:
@@ -297,7 +239,7 @@ def port(shape: Shape, free: bool, laminar: bool) -> Model:
     """Return the model of ports of `shape`; `free` have no limit and no deadband, `laminar` no transition."""
     opening = "" if free else 'Real v = min(max(u - min(max(u, -deadband), deadband), -limit), limit) "opening"'
     extras = () if free else (("limit", "1"), ("deadband", "1"))
-    passing = f"({_DROP})" if laminar else _throttled(_DROP)
+    passing = f"({DROP})" if laminar else _throttled(DROP)
     return Model(
         name="_".join(["Port", shape.value, *([] if free else ["limited"]), *([] if laminar else ["orifice"])]),
         title="conductance under control: valve with a characterised trim, pseudo-resistor",
@@ -306,7 +248,7 @@ def port(shape: Shape, free: bool, laminar: bool) -> Model:
         pins=("a", "b", "p", "n"),
         equations=(
             f"a.f = if on then G*{_curve(shape, 'u' if free else 'v')}*{passing} else 0",
-            _PASS,
+            PASS,
             "p.f = 0",
             "n.f = 0",
         ),

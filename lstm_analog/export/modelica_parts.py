@@ -14,6 +14,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, UnsupportedPartError, explain
 from lstm_analog.export import modelica_models as models
+from lstm_analog.export import modelica_moving as moving
 from lstm_analog.export.modelica_models import Model
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -233,7 +234,7 @@ def _(part: Inertances) -> tuple[Components, ...]:
     pins = {"a": part.a, "b": part.b}
     return (
         Components(
-            model=models.inertance(clocked), sets=(("x", part.state),), pins=pins, values=values, line=part.line
+            model=moving.inertance(clocked), sets=(("x", part.state),), pins=pins, values=values, line=part.line
         ),
     )
 
@@ -242,7 +243,7 @@ def _(part: Inertances) -> tuple[Components, ...]:
 def _(part: Spools) -> tuple[Components, ...]:
     return (
         Components(
-            model=models.SPOOL,
+            model=moving.SPOOL,
             sets=(("position", part.position), ("speed", part.speed)),
             pins={"p": part.p, "n": part.n},
             values={"C": part.capacitance, "w": part.frequency, "zeta": part.damping},
@@ -253,5 +254,5 @@ def _(part: Spools) -> tuple[Components, ...]:
 @components.register
 def _(part: Stops) -> tuple[Components, ...]:
     values = {"low": part.low, "high": part.high, "G": part.conductance, "band": part.band}
-    model, pins = models.STOPS, {"pin": part.nodes}
+    model, pins = moving.STOPS, {"pin": part.nodes}
     return (Components(model=model, suffixes=_numbered(part.nodes.size), pins=pins, values=values),)

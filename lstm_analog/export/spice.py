@@ -28,8 +28,8 @@ MARK = "*|"
 """Begins a line that the reader needs and every simulator skips."""
 
 PIVOT = 1e-30
-"""Least pivot (S) that ngspice may divide by. Its own 1e-13 makes matrices with shut valves of 1e-22 S singular: it then
-fails at clock edges with "timestep too small", whatever the tolerances."""
+"""Least pivot (S) that ngspice may divide by. Its own 1e-13 makes matrices with shut valves of 1e-22 S singular: it
+then fails at clock edges with "timestep too small", whatever the tolerances."""
 
 _WIDTH = 110
 _EDGE = 0.1

@@ -206,28 +206,29 @@ def _part_items(judged: Plant) -> Iterator[Item]:
             filling = is_filling(network, part)
             kind, size = ("filling cock", "bubble-tight") if filling else ("solenoid valve", "2/2 way")
             yield Item(part=kind, size=size, count=part.a.size, where=part.label)
-        elif isinstance(part, Spools):
-            yield Item(part="spool", size=_spool(judged, part), count=part.p.size, where=part.label)
-        elif isinstance(part, Stops):
-            size = f"{part.low.max():.4g} and {part.high.min():+.4g} Pa"
-            yield Item(part="relief or overflow", size=size, count=part.nodes.size, where=part.label)
         elif isinstance(part, Sources):
             known = part.nodes.size == 1 and part.effort.any()
             size = f"{float(part.effort.max()):+.4g} Pa" if known else "set from outside"
             yield Item(part="pressure rail", size=size, count=part.nodes.size, where=part.label)
         elif isinstance(part, Storages) and part.label in vessels:
             yield Item(part="tank", size=_vessel(judged), count=part.nodes.size, where=part.label)
+        elif isinstance(part, Spools | Stops):
+            yield _moving(judged, part)
         elif isinstance(part, Storages | Junctions):
             size = f"at most {technology.pilot:.3g} m3/Pa"
             yield Item(part="manifold or chamber", size=size, count=part.nodes.size, where=part.label)
 
 
-def _spool(judged: Plant, part: Spools) -> str:
-    """Return the spool's pilot, spring k = A^2/C and mass k/w^2, of the stiffest."""
+def _moving(judged: Plant, part: Spools | Stops) -> Item:
+    """Return the valves at the stops of tanks, or spools: pilot, spring k = A^2/C and mass k/w^2, of the stiffest."""
+    if isinstance(part, Stops):
+        size = f"{part.low.max():.4g} and {part.high.min():+.4g} Pa"
+        return Item(part="relief or overflow", size=size, count=part.nodes.size, where=part.label)
     area = judged.technology.hardware.pilot_area
     rate = area**2 / float(part.capacitance.min())
     mass = rate / float(part.frequency.min()) ** 2
-    return f"pilot {area * 1e4:.3g} cm2, spring {rate:.4g} N/m, mass {mass * 1e3:.3g} g"
+    size = f"pilot {area * 1e4:.3g} cm2, spring {rate:.4g} N/m, mass {mass * 1e3:.3g} g"
+    return Item(part="spool", size=size, count=part.p.size, where=part.label)
 
 
 def _vessel(judged: Plant) -> str:

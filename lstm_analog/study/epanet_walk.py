@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.system import Stage, system
+from lstm_analog.engines.stage import Stage
+from lstm_analog.engines.system import system
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.epanet_links import Links, links

@@ -38,7 +38,8 @@ from scipy import sparse
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.engines import Integrate
-from lstm_analog.engines.system import System, factors, system
+from lstm_analog.engines.stage import factors
+from lstm_analog.engines.system import System, system
 from lstm_analog.imperfections import (
     BoreTolerance,
     Deadband,
