@@ -25,7 +25,7 @@ def by_method(machine: la.Machine, x: np.ndarray, method: str) -> float:
     small = integrate._SMALL
     integrate._SMALL = {"LSODA": sys.maxsize, "BDF": 0}[method]
     try:
-        return seconds(partial(machine.run, x, engine=ENGINE), 3)
+        return seconds(partial(machine.run, x, engine=ENGINE), 1)
     finally:
         integrate._SMALL = small
 
@@ -44,7 +44,7 @@ def main(sizes: list[int]) -> None:
             if units > RUN_UP_TO:
                 rows.append((*row, *["-"] * 4))
                 continue
-            own = seconds(partial(machine.run, x, engine=ENGINE), 3)
+            own = seconds(partial(machine.run, x, engine=ENGINE), 1)
             lsoda, bdf = (by_method(machine, x, method) for method in ("LSODA", "BDF"))
             rows.append((*row, own, lsoda, bdf, lsoda / bdf))
     print(conditions())
