@@ -21,7 +21,7 @@ from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueEr
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, model_name, suited, write_modelica, write_spice
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
-from lstm_analog.model.lstm import sequences, starting_state
+from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -72,7 +72,9 @@ class Machine:
     def schedule(self, x: ArrayLike, state: State | None = None) -> Schedule:
         """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`."""
         inputs = sequences(x, self.input_size)
-        return schedule(self.compiled, inputs, starting_state(state, self.sizes, inputs.shape[:-2]))
+        return schedule(
+            self.compiled, inputs, starting_state(state, tuple((n, n) for n in self.sizes), inputs.shape[:-2])
+        )
 
     def run(
         self,
@@ -87,7 +89,7 @@ class Machine:
         `engine` is `Integrate()` unless given; `progress(done, total)` is told the intervals done.
         """
         inputs = sequences(x, self.input_size)
-        start = starting_state(state, self.sizes, inputs.shape[:-2])
+        start = starting_state(state, tuple((n, n) for n in self.sizes), inputs.shape[:-2])
         chosen = Integrate() if engine is None else engine
         _check_engine(chosen)
         trajectory = chosen.run(self.network, schedule(self.compiled, inputs, start), progress)

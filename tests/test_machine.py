@@ -132,7 +132,7 @@ def test_each_layer_needs_its_own_time(layer):
     hurried = [name == f"compute{layer}" for name in planned.names]
     short = replace(planned, durations=np.where(hurried, planned.durations / 10, planned.durations))
     trajectory = la.engines.Integrate().run(built.network, short)
-    run = la.Run(compiled=built.compiled, x=inputs, state=la.State.zeros(model.sizes, ()), trajectory=trajectory)
+    run = la.Run(compiled=built.compiled, x=inputs, state=la.State.zeros(model.state_sizes, ()), trajectory=trajectory)
     digital = model.trace(inputs).layers
     errors = [np.abs(analog.h - true.h).max() for analog, true in zip(run.layers, digital, strict=True)]
     assert errors[layer] > 1e-2

@@ -53,7 +53,7 @@ class Forecaster:
             got, do = self.lstm.input_size, "train it on one series"
             raise InvalidShapeError(explain("inputs of the LSTM", must="be 1", got=got, do=do))
         check_shape(self.head_bias, "head_bias", ("outputs",))
-        check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.hidden_size))
+        check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.output_size))
         _check_number("offset", self.offset, "be finite", isfinite(self.offset))
         _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
 
@@ -66,8 +66,8 @@ class Forecaster:
     def decode(self, h: ArrayLike) -> Floats:
         """Return the forecasts `(..., outputs)`, in `unit`, for `h (..., H)`; row t forecasts the value at t + 1."""
         states = floats(h, "h")
-        if states.shape[-1:] != (self.lstm.hidden_size,):
-            must, got = f"have {self.lstm.hidden_size} units on its last axis", f"shape {states.shape}"
+        if states.shape[-1:] != (self.lstm.output_size,):
+            must, got = f"have {self.lstm.output_size} units on its last axis", f"shape {states.shape}"
             raise InvalidShapeError(explain("h", must=must, got=got, do="give h of the LSTM's top layer"))
         return self.offset + self.scale * (states @ self.head_weight.T + self.head_bias)
 

@@ -13,8 +13,9 @@ from lstm_analog.arrays import Array, Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.archive import Archive, read_archive, write_archive
 from lstm_analog.model.gates import Gate
+from lstm_analog.model.layers import Layer
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.weights import Cell, Layer
+from lstm_analog.model.weights import Cell
 
 RECURRENT = re.compile(r"(?P<prefix>(?:.*\.)?)(?P<part>(?:weight|bias)_(?:ih|hh))_l(?P<layer>0|[1-9][0-9]{0,5})")
 UNSUPPORTED = re.compile(r".*(weight_hr_l[0-9]+|_reverse)", re.DOTALL)
@@ -58,13 +59,23 @@ def name_after(path: str | Path) -> str:
 def arrays_of(lstm: LSTM, prefix: str = "") -> dict[str, Floats]:
     """Return the arrays of an LSTM by PyTorch's names, each after `prefix`."""
     arrays: dict[str, Floats] = {}
-    for n, cell in enumerate(layer.forward for layer in lstm.layers):
+    for n, cell in enumerate(_plain(lstm)):
         arrays[f"{prefix}weight_ih_l{n}"] = cell.input.reshape(-1, cell.input_size)
         arrays[f"{prefix}weight_hh_l{n}"] = cell.recurrent.reshape(-1, cell.hidden_size)
         if cell.bias is not None:
             arrays[f"{prefix}bias_ih_l{n}"] = cell.bias.reshape(-1)
             arrays[f"{prefix}bias_hh_l{n}"] = np.zeros(cell.bias.size)
     return arrays
+
+
+def _plain(lstm: LSTM) -> list[Cell]:
+    """Return the cells of a stack of plain forward LSTM layers, or refuse it."""
+    cells = [chain.cell for chain in lstm.chains if isinstance(chain.cell, Cell) and not chain.backward]
+    special = [cell for cell in cells if cell.peephole is not None or cell.projection is not None or cell.coupled]
+    if special or len(cells) < len(lstm.chains) or lstm.head is not None:
+        do = "keep the file it came from"
+        raise UnsupportedError(explain("LSTM to save", must="be a stack of plain forward layers", got=lstm, do=do))
+    return cells
 
 
 def lstm_of(arrays: Mapping[str, Array], name: str) -> LSTM:

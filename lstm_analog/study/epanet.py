@@ -28,7 +28,7 @@ from lstm_analog.compiler.hydraulic import Hydraulic, bore
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.model import LSTM, LayerTrace, State
-from lstm_analog.model.lstm import sequences, starting_state
+from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
 from lstm_analog.study.epanet_run import Simulator, run_epanet
@@ -85,7 +85,7 @@ def epanet_check(
     if inputs.shape[:-2] not in ((), (1,)):
         got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
         raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
-    start = starting_state(state, lstm.sizes, inputs.shape[:-2])
+    start = starting_state(state, lstm.state_sizes, inputs.shape[:-2])
     liquid = technology.fluid if fluid is None else fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
     with _folder(folder) as place:

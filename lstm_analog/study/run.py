@@ -7,9 +7,11 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, decode
-from lstm_analog.model import LayerTrace, State
+from lstm_analog.model import SIGMOID, TANH, Gate, LayerTrace, State
 from lstm_analog.model.reference import activate
 from lstm_analog.network.trajectory import Trajectory
+
+GATES = (SIGMOID, SIGMOID, TANH, SIGMOID)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,4 +55,4 @@ class Run:
             np.stack([decode(self.compiled, self.trajectory, spot, steps) for spot in spots], axis=-2)
             for spots in (layout.z, (layout.c,), (layout.h,))
         )
-        return LayerTrace(z=z, gates=activate(z), c=c[..., 0, :], h=h[..., 0, :])
+        return LayerTrace(order=Gate, z=z, gates=activate(GATES, z), c=c[..., 0, :], h=h[..., 0, :])

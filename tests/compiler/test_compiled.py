@@ -42,5 +42,5 @@ def test_a_schedule_holds_each_input_for_its_step(compiled):
 
 
 def test_a_schedule_keeps_the_batch(compiled):
-    made = schedule(compiled, np.ones((5, 3, 2)), State.zeros((3, 3), (5,)))
+    made = schedule(compiled, np.ones((5, 3, 2)), State.zeros(((3, 3), (3, 3)), (5,)))
     assert made.lead == (5,)

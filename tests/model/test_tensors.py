@@ -189,7 +189,7 @@ def test_not_supported_yet(write, name):
 
 def test_layers_must_chain(write):
     arrays = tensors(layers=2) | {"weight_ih_l1": np.ones((12, 5))}
-    with pytest.raises(LstmAnalogError, match="inputs of layer 1 must be 3, the units of the layer below, got 5"):
+    with pytest.raises(LstmAnalogError, match="inputs of layer 1 must be 3, the outputs of the layer below, got 5"):
         load(write(arrays))
 
 
