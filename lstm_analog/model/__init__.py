@@ -12,13 +12,13 @@ from lstm_analog.model.activations import (
     Curve,
 )
 from lstm_analog.model.forecaster import Forecaster, load_forecaster, save_forecaster
+from lstm_analog.model.formats import load, save
 from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
 from lstm_analog.model.layers import Chain, Head, Layer
 from lstm_analog.model.lstm import LSTM, Trace
 from lstm_analog.model.random import Form, random_lstm
 from lstm_analog.model.reference import LayerTrace
 from lstm_analog.model.sequences import Outputs, State
-from lstm_analog.model.tensors import load, save
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
 
 __all__ = [

@@ -77,12 +77,22 @@ STORAGES = MappingProxyType(
 """torch's classes of storage and the kind of number in each."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pickle:
+    """The `value` of a pickle, the byte `end` after it, and every storage it refers to, by key."""
+
+    value: Any
+    end: int
+    storages: Mapping[str, Storage]
+
+
 class Machine:
-    """The stack, the marks and the memo of one pickle while it is read."""
+    """The stack with its marks, the memo and the storages met, of one pickle while it is read."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.storages: dict[str, Storage] = {}
 
     def push(self, value: object) -> None:
         """Put `value` on the stack."""
@@ -114,8 +124,8 @@ class _StackError(Exception):
     """An instruction found something else on the stack than it works on."""
 
 
-def read_pickle(content: bytes | memoryview, start: int = 0) -> tuple[Any, int]:
-    """Return the value of the pickle in `content` from byte `start`, and the byte after it.
+def read_pickle(content: bytes, start: int = 0) -> Pickle:
+    """Return the pickle in `content` from byte `start`.
 
     Raises
     ------
@@ -130,7 +140,7 @@ def read_pickle(content: bytes | memoryview, start: int = 0) -> tuple[Any, int]:
             if step >= MOST_STEPS:
                 raise _refused(place, f"have at most {MOST_STEPS} instructions", "more")
             if opcode.name == "STOP":
-                return machine.pop(), start + stream.tell()
+                return Pickle(value=machine.pop(), end=start + stream.tell(), storages=machine.storages)
             if opcode.name not in STEPS:
                 raise _refused(place, "use only what state dicts need", f"instruction {opcode.name}")
             STEPS[opcode.name](machine, argument, place)
@@ -268,7 +278,10 @@ def _persistent(machine: Machine, argument: Any, place: int) -> None:
         case ("storage", Name(module="torch", name=kind), str(key), str(), int(count), *rest) if (
             kind in STORAGES and 0 <= count < 2**62 and rest in ([], [None])
         ):
-            machine.push(Storage(kind=STORAGES[kind], key=key, count=count))
+            storage = Storage(kind=STORAGES[kind], key=key, count=count)
+            if machine.storages.setdefault(key, storage) != storage:
+                raise _refused(place, "describe a storage in one way", f"two of {key[:40]!a}")
+            machine.push(storage)
         case _:
             raise _refused(place, "refer to storages of tensors", "another note")
 

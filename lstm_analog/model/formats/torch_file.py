@@ -1,12 +1,16 @@
 """What `torch.save` writes, without torch: a zip with a pickle and raw numbers, or, before 1.6, all in one stream."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
+
+from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.pickles import ADVICE, LONGEST, Storage, read_pickle
-from lstm_analog.model.formats.tensor import DTYPES, Tensors
-from lstm_analog.model.formats.zips import Archive, open_archive
+from lstm_analog.model.formats.pickles import ADVICE, LONGEST, Pickle, Storage, View, read_pickle
+from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, count_of, label
+from lstm_analog.model.formats.zips import open_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
@@ -17,10 +21,7 @@ DEEPEST = 3
 
 _RECURRENT = re.compile(r"(?:.*\.)?(?:weight|bias)_(?:ih|hh|hr)(?:_l[0-9]+(?:_reverse)?)?", re.DOTALL)
 _COUNT = 8
-_DAMAGED = "the file is damaged: save or fetch it again"
-
-_Bytes = Callable[[Storage], memoryview]
-"""Returns the bytes of a storage, as many as its count says, or raises."""
+DAMAGED = "the file is damaged: save or fetch it again"
 
 
 def read_zip(content: bytes) -> Tensors:
@@ -42,8 +43,9 @@ def read_zip(content: bytes) -> Tensors:
     if len(pickled) > LONGEST:
         must = f"have at most {LONGEST} bytes"
         raise FileFormatError(explain("pickle", must=must, got=f"{len(pickled)} bytes", do=ADVICE))
-    value, _ = read_pickle(pickled)
-    return _tensors(value, _from_archive(archive, roots[0]))
+    note = read_pickle(pickled)
+    read = {key: archive.read(f"{roots[0]}data/{key}") for key in _needed(note)}
+    return _tensors(note, {key: memoryview(data) for key, data in read.items()})
 
 
 def read_stream(content: bytes) -> Tensors:
@@ -52,56 +54,105 @@ def read_stream(content: bytes) -> Tensors:
     Three short pickles (mark, version, sizes of the machine), the state dict, the keys of the storages, then for each its
     count in 8 bytes and its numbers.
     """
-    magic, at = read_pickle(content)
-    version, at = read_pickle(content, at)
-    if (magic, version) != (MAGIC, PROTOCOL):
-        got = f"a pickle of {type(magic).__name__}" if magic != MAGIC else f"version {ascii(version)[:40]}"
-        raise FileFormatError(explain("content", must="be what torch.save wrote", got=got, do=ADVICE))
-    system, at = read_pickle(content, at)
-    if not isinstance(system, dict) or system.get("little_endian") is not True:
+    magic = read_pickle(content)
+    version = read_pickle(content, magic.end)
+    if (magic.value, version.value) != (MAGIC, PROTOCOL):
+        raise FileFormatError(explain("content", must="be what torch.save wrote", got="another pickle", do=ADVICE))
+    system = read_pickle(content, version.end)
+    if not isinstance(system.value, dict) or system.value.get("little_endian") is not True:
         raise FileFormatError(explain("byte order", must="be little", got="another", do="save it on this machine"))
-    value, at = read_pickle(content, at)
-    keys, at = read_pickle(content, at)
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise FileFormatError(
-            explain("keys of storages", must="be a list of text", got=type(keys).__name__, do=_DAMAGED)
-        )
-    return _tensors(value, _from_stream(content, at, keys))
+    note = read_pickle(content, system.end)
+    keys = read_pickle(content, note.end)
+    return _tensors(note, _storages(memoryview(content)[keys.end :], note.storages, keys.value))
 
 
-def _from_archive(archive: Archive, root: str) -> _Bytes:
-    read: dict[str, bytes] = {}
-
-    def data(storage: Storage) -> memoryview:
-        name = f"{root}data/{storage.key}"
-        if name not in read:
-            read[name] = archive.read(name)
-        return _checked(storage, memoryview(read[name]))
-
-    return data
-
-
-def _from_stream(content: bytes, at: int, keys: list[str]) -> _Bytes:
-    """The storages follow each other in order of their keys; how wide their numbers are only the tensors say."""
-    order = {key: n for n, key in enumerate(keys)}
-    starts = [at]
-    whole = memoryview(content)
-
-    def data(storage: Storage) -> memoryview:
-        if storage.key not in order:
-            raise FileFormatError(explain("storage", must="be listed", got=ascii(storage.key[:40]), do=_DAMAGED))
-        start = order[storage.key]
-        del start
-        raise NotImplementedError
-
-    del starts, whole
-    return data
+def _storages(data: memoryview, storages: Mapping[str, Storage], keys: object) -> dict[str, memoryview]:
+    """Return the bytes of each storage: they follow each other in order of `keys`, each after its count."""
+    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+        raise FileFormatError(explain("keys", must="list the storages", got="another list", do=DAMAGED))
+    found = {}
+    for key in keys:
+        count, size = int.from_bytes(data[:_COUNT], "little"), _size(storages[key])
+        if count != storages[key].count:
+            what, must = f"storage {key[:40]!a}", f"hold {storages[key].count} numbers"
+            raise FileFormatError(explain(what, must=must, got=count, do=DAMAGED))
+        found[key] = data[_COUNT : _COUNT + size]
+        data = data[_COUNT + size :]
+    return found
 
 
-def _checked(storage: Storage, data: memoryview) -> memoryview:
-    expected = storage.count * DTYPES[storage.kind].itemsize
-    if len(data) != expected:
-        must = f"have {expected} bytes for {storage.count} of {storage.kind}"
-        what = f"storage {storage.key[:40]!a}"
-        raise FileFormatError(explain(what, must=must, got=f"{len(data)} bytes", do=_DAMAGED))
-    return data
+def _size(storage: Storage) -> int:
+    return storage.count * DTYPES[storage.kind].itemsize
+
+
+def _needed(note: Pickle) -> set[str]:
+    return {view.storage.key for view in _views(note).values()}
+
+
+def _views(note: Pickle) -> dict[str, View]:
+    """Return the tensors of the state dict in `note`, by name: of the one that has a recurrent module, else of the outer.
+
+    Of several they are named after where they lie, as in `model.lstm.weight_ih_l0` and `ema.lstm.weight_ih_l0`.
+    """
+    found = [(path, names) for path, names in _dictionaries(note.value) if any(map(_RECURRENT.fullmatch, names))]
+    if len(found) == 1:
+        return found[0][1]
+    return {f"{path}{name}": view for path, names in found for name, view in names.items()}
+
+
+def _dictionaries(value: object) -> Iterator[tuple[str, dict[str, View]]]:
+    """Yield each dictionary that holds tensors, with the path to it; dictionaries reached twice are one."""
+    level: list[tuple[str, Any]] = [("", value)]
+    seen: set[int] = set()
+    for _ in range(DEEPEST):
+        inner: list[tuple[str, Any]] = []
+        for path, item in level:
+            if isinstance(item, dict) and id(item) not in seen:
+                seen.add(id(item))
+                names = {str(key): entry for key, entry in item.items() if isinstance(entry, View)}
+                if names:
+                    yield path, names
+                inner.extend((f"{path}{key}.", entry) for key, entry in item.items() if isinstance(entry, dict))
+        level = inner
+
+
+def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> Tensors:
+    views = _views(note)
+    if not views:
+        got = f"a {type(note.value).__name__} without one"
+        raise FileFormatError(explain("content", must="hold a recurrent module's state dict", got=got, do=ADVICE))
+    return {name: _tensor(name, view, data[view.storage.key]) for name, view in views.items()}
+
+
+def _tensor(name: str, view: View, data: memoryview) -> Tensor:
+    storage, dtype = view.storage, DTYPES[view.storage.kind]
+    if len(data) != _size(storage):
+        must = f"have {_size(storage)} bytes for {storage.count} of {storage.kind}"
+        raise FileFormatError(explain(f"storage of {label(name)}", must=must, got=f"{len(data)} bytes", do=DAMAGED))
+    match view:
+        case View(offset=int(offset), shape=tuple(shape), stride=tuple(stride)) if len(shape) == len(stride):
+            _check_inside(name, storage.count, offset, shape, stride)
+        case _:
+            raise FileFormatError(explain(label(name), must="have whole sizes and strides", got="others", do=DAMAGED))
+    steps = tuple(step * dtype.itemsize for step in stride)
+    stored: Array = np.ndarray(shape, dtype, data, offset * dtype.itemsize, steps)
+    return Tensor(name=name, kind=storage.kind, stored=stored)
+
+
+def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], stride: tuple[Any, ...]) -> None:
+    """Check that a tensor's elements lie inside its storage of `count` numbers, each in a place of its own."""
+    elements = count_of(name, shape)
+    steps = [(step, size) for step, size in zip(stride, shape, strict=True) if size != 1]
+    last = offset
+    for step, size in sorted(steps, key=_by_step):
+        if type(step) is not int or step <= last - offset:
+            do = "save it contiguous: tensor.contiguous()"
+            raise FileFormatError(explain(f"strides of {label(name)}", must="not overlap", got=stride, do=do))
+        last += step * (size - 1)
+    if elements and not 0 <= offset <= last < count:
+        must, got = f"lie inside its storage of {count}", f"elements {offset} to {last}"
+        raise FileFormatError(explain(label(name), must=must, got=got, do=DAMAGED))
+
+
+def _by_step(entry: tuple[Any, Any]) -> int:
+    return entry[0] if type(entry[0]) is int else -1
