@@ -12,8 +12,17 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.layers import Chain, Head, Layer, chains_of
-from lstm_analog.model.reference import LayerTrace, last, unroll
-from lstm_analog.model.sequences import Outputs, State, StateSizes, given_lengths, sequences, starting_state
+from lstm_analog.model.reference import LayerTrace, unroll
+from lstm_analog.model.sequences import (
+    Outputs,
+    State,
+    StateSizes,
+    given_lengths,
+    in_time,
+    sequences,
+    starting_state,
+    state_after,
+)
 from lstm_analog.model.weights import Cell, RecurrentCell
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -125,42 +134,25 @@ class LSTM:
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
         ends = given_lengths(lengths, inputs.shape)
         lead = (np.newaxis,) * (3 - inputs.ndim)
-        signal, layers, number = inputs[lead], list[LayerTrace](), 0
+        signal, traces, number = inputs[lead], list[LayerTrace](), 0
         for layer in self.layers:
             for cell in layer.cells:
                 h, c = start.h[number][lead], start.c[number][lead]
-                layers.append(unroll(cell, signal, h, c, ends, backward=self.chains[number].backward))
+                traces.append(unroll(cell, signal, h, c, ends, backward=self.chains[number].backward))
                 number += 1
-            signal = np.concatenate([trace.h for trace in layers[-len(layer.cells) :]], axis=-1)
+            signal = np.concatenate([trace.h for trace in traces[-len(layer.cells) :]], axis=-1)
         if lead:
-            layers = [_without_batch(layer) for layer in layers]
-        return Trace(layers=tuple(layers), outputs=outputs_of(self.chains, self.head, tuple(layers), lengths))
+            signal, traces = signal[0], [_without_batch(trace) for trace in traces]
+        return Trace(layers=tuple(traces), outputs=self._outputs(signal, tuple(traces), ends))
 
-
-def outputs_of(
-    chains: tuple[Chain, ...], head: Head | None, traces: tuple[LayerTrace, ...], lengths: ArrayLike | None
-) -> Outputs:
-    """Return what an LSTM of `chains` and `head` answers, given their `traces` over sequences of `lengths`."""
-    shape = traces[0].h.shape
-    ends, batch = given_lengths(lengths, shape), (np.newaxis,) * (3 - len(shape))
-    top = [n for n, chain in enumerate(chains) if chain.layer == chains[-1].layer]
-    final = {
-        name: tuple(_final(getattr(t, name), batch, ends, c.backward) for t, c in zip(traces, chains, strict=True))
-        for name in ("h", "c")
-    }
-    h = np.concatenate([traces[n].h for n in top], axis=-1)
-    y = None
-    if head is not None and head.final:
-        y = head(np.concatenate([final["h"][n] for n in top], axis=-1))
-    elif head is not None:
-        inside = (np.arange(shape[-2]) < ends[:, None])[..., None].reshape(*shape[:-1], 1)
-        y = np.where(inside, head(h), 0.0)
-    return Outputs(h=h, state=State(h=final["h"], c=final["c"]), y=y)
-
-
-def _final(signal: Floats, batch: tuple[None, ...], ends: Indices, backward: bool) -> Floats:
-    result = last(signal[batch], ends, backward=backward)
-    return result[0] if batch else result
+    def _outputs(self, h: Floats, traces: tuple[LayerTrace, ...], lengths: Indices | None) -> Outputs:
+        state = state_after(traces, [chain.backward for chain in self.chains], lengths)
+        if self.head is None:
+            return Outputs(h=h, state=state, y=None)
+        if self.head.final:
+            top = len(self.layers[-1].cells)
+            return Outputs(h=h, state=state, y=self.head(np.concatenate(state.h[-top:], axis=-1)))
+        return Outputs(h=h, state=state, y=in_time(self.head(h), lengths, backward=False))
 
 
 def check_name(name: str) -> None:

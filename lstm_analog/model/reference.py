@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.model.activations import Activation
 from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate
+from lstm_analog.model.sequences import in_time
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,44 +120,28 @@ def _rows(weights: Floats, signal: Floats) -> Floats:
     return result
 
 
-def unroll(cell: RecurrentCell, x: Floats, h: Floats, c: Floats, lengths: Indices, *, backward: bool) -> LayerTrace:
+def input_rows(cell: RecurrentCell, x: Floats) -> Floats:
+    """Return what the inputs `x (..., D)` and the biases of `cell` alone give, (..., gates, H)."""
+    rows = _rows(cell.input, x)
+    return rows if cell.bias is None else rows + cell.bias
+
+
+def unroll(
+    cell: RecurrentCell, x: Floats, h: Floats, c: Floats, lengths: Indices | None, *, backward: bool
+) -> LayerTrace:
     """Run one `cell` over `x (batch, time, D)`, each sequence up to its own of `lengths (batch,)`, from `h, c`.
 
     `backward` runs from the end of each sequence to its start; what is returned stands in the order of `x`.
     """
-    order, inside = processing_order(lengths, x.shape[1], backward=backward)
-    rows = _rows(cell.input, np.take_along_axis(x, order[..., None], axis=1))
-    if cell.bias is not None:
-        rows += cell.bias
+    rows = input_rows(cell, in_time(x, lengths, backward=backward))
     steps = []
     for t in range(x.shape[1]):
         steps.append(step(cell, rows[:, t], h, c))
         h, c = steps[-1].h, steps[-1].c
-    # what a sequence computes beyond its end is never read: its state is taken at its length
-    signals = {name: np.stack([getattr(s, name) for s in steps], axis=1) for name in ("z", "gates", "c", "h")}
-    return LayerTrace(order=cell.gates, **{name: reordered(s, order, inside) for name, s in signals.items()})
 
+    def stood(name: str) -> Floats:  # what a sequence computes beyond its end is dropped
+        signal = np.stack([getattr(taken, name) for taken in steps], axis=1)
+        flat = signal.reshape(*signal.shape[:2], -1)
+        return in_time(flat, lengths, backward=backward).reshape(signal.shape)
 
-def processing_order(lengths: Indices, time: int, *, backward: bool) -> tuple[Indices, Mask]:
-    """Return which step each sequence takes when, (batch, `time`), and which steps lie within its `lengths (batch,)`.
-
-    `backward` reverses each sequence within its own length; the order is its own inverse.
-    """
-    steps = np.arange(time)
-    inside = steps < lengths[:, None]
-    return np.where(inside & backward, lengths[:, None] - 1 - steps, steps), inside
-
-
-def reordered(signal: Floats, order: Indices, inside: Mask) -> Floats:
-    """Return `signal (batch, time, ...)` with its steps in `order (batch, time)`, zero but `inside` the sequences."""
-    extra = (1,) * (signal.ndim - 2)
-    taken = np.take_along_axis(signal, order.reshape(*order.shape, *extra), axis=1)
-    result: Floats = np.where(inside.reshape(*inside.shape, *extra), taken, 0.0)
-    return result
-
-
-def last(signal: Floats, lengths: Indices, *, backward: bool) -> Floats:
-    """Return `signal (batch, time, n)` after the last step taken: at the `lengths`, or at the start `backward`."""
-    ends = np.zeros_like(lengths) if backward else lengths - 1
-    result: Floats = signal[np.arange(lengths.size), ends]
-    return result
+    return LayerTrace(order=cell.gates, z=stood("z"), gates=stood("gates"), c=stood("c"), h=stood("h"))

@@ -1,12 +1,29 @@
 """What an LSTM takes and returns: sequences, their lengths, states, outputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices, floats, indices
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+
+
+class Signals(Protocol):
+    """What a chain computed at each step: `h` and `c`, (..., time, n)."""
+
+    @property
+    def h(self) -> Floats:
+        """The outputs."""
+        ...
+
+    @property
+    def c(self) -> Floats:
+        """The cells."""
+        ...
+
 
 StateSizes = tuple[tuple[int, int], ...]
 """Number of h and of c of each chain; a GRU has no c."""
@@ -65,15 +82,18 @@ def sequences(x: ArrayLike, inputs: int) -> Floats:
     return array
 
 
-def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices:
-    """Return how many steps of each sequence count, (batch,), for an x of `shape`: all, unless `lengths` says else.
+def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices | None:
+    """Return `lengths` as how many steps of each sequence of an x of `shape` count, (batch,); None for all.
 
-    One number for an x without batch axis. Raises `InvalidShapeError` or `InvalidValueError` if they do not fit.
+    Raises `InvalidShapeError` or `InvalidValueError` if they do not fit.
     """
     *lead, time, _ = shape
     if lengths is None:
-        return np.full(lead or 1, time)
+        return None
     array = np.asarray(lengths)
+    if not lead:
+        do = "cut the sequence, or give it a batch axis"
+        raise InvalidShapeError(explain("lengths", must="come with a batch axis of x", got=f"{shape}", do=do))
     if array.shape != tuple(lead):
         do = "give one length a sequence"
         raise InvalidShapeError(explain("lengths", must=f"have shape {tuple(lead)}", got=f"{array.shape}", do=do))
@@ -95,3 +115,36 @@ def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...]
             do = "give one array a layer and direction, with a batch axis where x has one"
             raise InvalidShapeError(explain(f"state {name}", must=f"have shapes {expected}", got=got, do=do))
     return state
+
+
+def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
+    """Return `signal (..., time, n)` as a chain goes through it, or what a chain made as it stands in time.
+
+    `backward` turns each sequence round within its own of the `lengths (batch,)`; beyond them is zero. It is its own
+    inverse. Without `lengths` all steps count, and there need be no batch axis.
+    """
+    if lengths is None:
+        return signal[..., ::-1, :] if backward else signal
+    steps = np.arange(signal.shape[-2])
+    inside = steps < lengths[:, None]
+    order = np.where(inside & backward, lengths[:, None] - 1 - steps, steps)
+    return np.where(inside[..., None], np.take_along_axis(signal, order[..., None], axis=-2), 0.0)
+
+
+def state_after(traces: Sequence[Signals], backward: Sequence[bool], lengths: Indices | None) -> State:
+    """Return the state that chains leave: the last h and c of their `traces` over sequences of `lengths`.
+
+    A `backward` chain ends at the start of a sequence, another one at its length.
+    """
+    h, c = (
+        tuple(_last(signal, lengths, backward=way) for signal, way in zip(signals, backward, strict=True))
+        for signals in ([trace.h for trace in traces], [trace.c for trace in traces])
+    )
+    return State(h=h, c=c)
+
+
+def _last(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
+    if backward or lengths is None:
+        return signal[..., 0 if backward else -1, :]
+    result: Floats = signal[np.arange(lengths.size), lengths - 1]
+    return result

@@ -15,10 +15,16 @@ def network_digest(network: Network) -> str:
 
     Where it comes from (its provenance) does not count, nor does the sign of a zero.
     """
+    return networks_digest((network,))
+
+
+def networks_digest(networks: tuple[Network, ...]) -> str:
+    """Return the SHA-256 over all `networks` of a machine, in order; of one alone it is its `network_digest`."""
     result = sha256()
-    for what in (network.domain, network.unknowns, network.parts, network.lines):
-        for piece in _pieces(what):
-            result.update(piece)
+    for network in networks:
+        for what in (network.domain, network.unknowns, network.parts, network.lines):
+            for piece in _pieces(what):
+                result.update(piece)
     return result.hexdigest()
 
 

@@ -109,7 +109,8 @@ def at_rest(machine: Machine, network: Network, x: Floats) -> Run:
         kept.append(effort[0].copy())
     time = np.append(0.0, schedule.ends)
     path = Trajectory(network=network, schedule=schedule, time=time, efforts=np.array(kept), engine="at rest")
-    return Run(compiled=machine.compiled, x=x, state=None, trajectory=path)
+    only = PassRun(compiled=machine.compiled, x=x, state=None, lengths=None, trajectory=path)
+    return Run(passes=(only,), x=x, state=None)
 
 
 def rest(equations: System, effort: Floats, step: float) -> None:
@@ -133,7 +134,7 @@ def timed(number: int, settling: float, *records: object, rtol: float = 1e-7) ->
     for record in records:
         network = apply(record, network, STREAMS)
     engine = Integrate(rtol=rtol, atol=1e-2 * rtol)
-    run = replace(machine, compiled=replace(machine.compiled, network=network)).run(x, engine=engine)
+    run = replace(machine, passes=(replace(machine.compiled, network=network),)).run(x, engine=engine)
     return float(np.abs(run.c - lstm.trace(x).layers[0].c).max())
 
 
