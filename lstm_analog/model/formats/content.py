@@ -1,7 +1,7 @@
 """Bytes of a model file, and what kind of file they are: told by content, never by the ending of the name.
 
 Nothing in a file can make this package run code, write, or open another file, but for the side files of an ONNX model.
-Memory is bounded: reading or refusing a file of n bytes takes at most `64 MiB + 40 n`, whatever the file claims.
+Memory is bounded: reading or refusing a file of n bytes takes at most `256 MiB + 64 n`, whatever the file claims.
 """
 
 import stat
@@ -10,12 +10,13 @@ from pathlib import Path
 
 from lstm_analog.errors import FileAccessError, FileFormatError, explain
 from lstm_analog.files import read_bytes
+from lstm_analog.model.formats.hdf5 import SIGNATURE
 from lstm_analog.model.formats.zips import member_names
 
 LARGEST_FILE = 2**31
 """Bytes a file may have; protobuf has the same limit."""
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _LENGTH = 8
 
@@ -59,7 +60,7 @@ def format_of(content: bytes) -> Format:
     """Return what kind of model file `content` is, or raise `FileFormatError`."""
     if content.startswith(_ZIP):
         return _format_of_zip(content)
-    if content.startswith(HDF5_SIGNATURE):
+    if content.startswith(SIGNATURE):
         return Format.HDF5
     if _is_safetensors(content):
         return Format.SAFETENSORS

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgpack
-
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, from_bytes
 
 DEEPEST = 16
@@ -14,26 +12,28 @@ DEEPEST = 16
 MOST_TENSORS = 20_000
 """Arrays a tree may have."""
 
+_ALONE = "save the parameters of the recurrent module alone"
 _ARRAY = 1
 """flax's extension type of an array: shape, name of the numbers, bytes."""
 
 
 def read_flax(content: bytes) -> Tensors:
-    """Return the arrays of a flax file by their path in the tree, with dots, or raise `FileFormatError`."""
-    try:
-        tree = msgpack.unpackb(content, raw=False, strict_map_key=True)
-    except (ValueError, TypeError, LookupError, msgpack.exceptions.UnpackException) as error:
-        got, do = ascii(str(error))[:120] or type(error).__name__, "save it with flax.serialization.to_bytes"
-        raise FileFormatError(explain("content", must="be msgpack", got=got, do=do)) from error
+    """Return the arrays of a flax file by their path in the tree, with dots.
+
+    Raises
+    ------
+    FileFormatError
+        If it is damaged or holds anything but arrays.
+    UnsupportedError
+        If the `msgpack` package is missing.
+    """
+    tree = _unpacked("content", content)
     tensors = {}
     for name, leaf in _leaves(tree, "", DEEPEST):
         tensors[name] = _tensor(name, leaf)
         if len(tensors) > MOST_TENSORS:
             raise FileFormatError(explain("tree", must=f"have at most {MOST_TENSORS} arrays", got="more", do=_ALONE))
     return tensors
-
-
-_ALONE = "save the parameters of the recurrent module alone"
 
 
 def _leaves(tree: Any, path: str, deepest: int) -> Iterator[tuple[str, Any]]:
@@ -47,15 +47,26 @@ def _leaves(tree: Any, path: str, deepest: int) -> Iterator[tuple[str, Any]]:
 
 
 def _tensor(name: str, leaf: Any) -> Tensor:
+    from msgpack import ExtType
+
     what, do = f"entry {name[:80]!a}", _ALONE
-    if not isinstance(leaf, msgpack.ExtType) or leaf.code != _ARRAY:
+    if not isinstance(leaf, ExtType) or leaf.code != _ARRAY:
         raise FileFormatError(explain(what, must="be an array", got=type(leaf).__name__, do=do))
-    try:
-        parts = msgpack.unpackb(leaf.data, raw=False, strict_map_key=True)
-    except (ValueError, TypeError, LookupError, msgpack.exceptions.UnpackException) as error:
-        raise FileFormatError(explain(what, must="be an array", got="damaged bytes", do=do)) from error
-    match parts:
+    match _unpacked(what, leaf.data):
         case [list(shape), str(kind), bytes(data)] if kind in DTYPES:
             return from_bytes(name, kind, tuple(shape), data)
         case _:
             raise FileFormatError(explain(what, must="be an array of numbers", got="another", do=do))
+
+
+def _unpacked(what: str, content: bytes) -> Any:
+    try:
+        from msgpack import exceptions, unpackb
+    except ImportError:
+        do = "pip install 'lstm_analog[flax]'"
+        raise UnsupportedError(explain("flax file", must="be read by msgpack", got="no msgpack", do=do)) from None
+    try:
+        return unpackb(content, raw=False, strict_map_key=True)
+    except (ValueError, TypeError, LookupError, exceptions.UnpackException) as error:
+        got, do = ascii(str(error))[:120] or type(error).__name__, "save it with flax.serialization.to_bytes"
+        raise FileFormatError(explain(what, must="be msgpack", got=got, do=do)) from error

@@ -16,8 +16,8 @@ def load(path: str | Path, *, only: Only = None) -> LSTM:
     """Return the LSTM, GRU or stack of them in the model file at `path`, in float64.
 
     The format is told by the content: safetensors, PyTorch (`.pt`, `.pth`: a state dict), npz, ONNX, Keras (`.keras`,
-    `.h5`, `.weights.h5`), flax msgpack. No framework is needed; ONNX, Keras and flax files need the small libraries that
-    `pip install 'lstm_analog[onnx]'`, `[keras]` and `[flax]` bring. Numbers of 16 and 32 bits are widened, not rounded.
+    `.h5`, `.weights.h5`), flax msgpack. No framework is needed; ONNX and flax files need the small libraries that
+    `pip install 'lstm_analog[onnx]'` and `[flax]` bring. Numbers of 16 and 32 bits are widened, not rounded.
 
     Parameters
     ----------

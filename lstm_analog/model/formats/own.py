@@ -1,4 +1,4 @@
-"""This package's own files: safetensors with PyTorch's names where PyTorch has the form, else with the records' own.
+"""Files of this package: safetensors with PyTorch's names where PyTorch has the form, else with the records' own.
 
 The latter say in the header's words `lstm_analog` what the arrays make: a list of layers, of each the directions, of
 each the kind of cell and its options. The arrays are called `l0.input`, `l0r.recurrent`, `head.weights`, after the
@@ -155,7 +155,7 @@ def _cell(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Recurr
 
 def _values(kind: type, place: str, said: Mapping[str, Any], arrays: dict[str, Floats]) -> dict[str, Any]:
     """Return the fields of a record of that `kind`, taking its arrays out of `arrays`."""
-    values = {}
+    values: dict[str, Any] = {}
     for entry in fields(kind):
         name = f"{place}.{entry.name}"
         if name in arrays:

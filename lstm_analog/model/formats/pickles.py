@@ -1,8 +1,8 @@
 """A pickle read as data: nothing is imported, called or made but the few values listed here.
 
-A pickle is a program for a small stack machine. Python's own machine runs whatever functions the program names; this one
-knows dictionaries, lists, tuples, numbers, texts, and *notes* of tensors. Each other instruction and each other name is
-refused with its place. The instructions are decoded by the standard library's `pickletools`, which executes nothing.
+A pickle is a program for a small stack machine. Python's own machine runs whatever functions the program names; this
+one knows dictionaries, lists, tuples, numbers, texts, and *notes* of tensors. Every other instruction and name is refused
+with its place. The instructions are decoded by the standard library's `pickletools`, which executes nothing.
 """
 
 import pickletools
@@ -166,11 +166,7 @@ def _value(machine: Machine, argument: Any, place: int) -> None:
     machine.push(argument)
 
 
-def _constant(value: object) -> _Step:
-    return lambda machine, argument, place: machine.push(value)
-
-
-def _empty(make: Callable[[], object]) -> _Step:
+def _made_by(make: Callable[[], object]) -> _Step:
     return lambda machine, argument, place: machine.push(make())
 
 
@@ -265,7 +261,7 @@ def _made(name: object, arguments: tuple[Any, ...], place: int) -> object:
 
 
 def _build(machine: Machine, argument: Any, place: int) -> None:
-    """Take the attribute that torch hangs on a state dict: the versions of its modules, which say nothing of weights."""
+    """Take the attribute that torch hangs on a state dict: versions of its modules, which say nothing of weights."""
     state = machine.pop()
     machine.top(dict)
     if not isinstance(state, dict) or len(state) > 1 or (state and "_metadata" not in state):
@@ -290,8 +286,13 @@ STEPS: Mapping[str, _Step] = MappingProxyType(
     dict.fromkeys(("PROTO", "FRAME"), _nothing)
     | dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), _value)
     | dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE"), _value)
-    | {"NONE": _constant(None), "NEWTRUE": _constant(True), "NEWFALSE": _constant(False), "MARK": _constant(_MARK)}
-    | {"EMPTY_DICT": _empty(dict), "EMPTY_LIST": _empty(list), "EMPTY_TUPLE": _constant(())}
+    | {
+        "NONE": _made_by(lambda: None),
+        "NEWTRUE": _made_by(lambda: True),
+        "NEWFALSE": _made_by(lambda: False),
+        "MARK": _made_by(lambda: _MARK),
+    }
+    | {"EMPTY_DICT": _made_by(dict), "EMPTY_LIST": _made_by(list), "EMPTY_TUPLE": _made_by(tuple)}
     | {"TUPLE": _tuple, "TUPLE1": _tuple_of(1), "TUPLE2": _tuple_of(2), "TUPLE3": _tuple_of(3)}
     | {"APPEND": _append, "APPENDS": _appends, "SETITEM": _setitem, "SETITEMS": _setitems}
     | {"BINPUT": _put, "LONG_BINPUT": _put, "MEMOIZE": _memoize}

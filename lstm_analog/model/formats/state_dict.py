@@ -1,8 +1,8 @@
 """Recurrent modules by PyTorch's names: `weight_ih_l0 (4H, D)`, `weight_hh_l0 (4H, P)`, `bias_ih_l0 (4H,)`, ...
 
 The rows of an LSTM are the gates i, f, g, o, those of a GRU r, z, n, H of each. `_reverse` is the backward direction,
-`weight_hr_l0 (P, H)` a projection; `nn.LSTMCell` and `nn.GRUCell` have the same names without `_l0`. Names may begin with
-the path to the module: `encoder.lstm.weight_ih_l0`.
+`weight_hr_l0 (P, H)` a projection; `nn.LSTMCell` and `nn.GRUCell` have the same names without `_l0`. Names may begin
+with the path to the module: `encoder.lstm.weight_ih_l0`.
 """
 
 import re
@@ -26,7 +26,9 @@ NAMES = re.compile(
     re.DOTALL,
 )
 LINEAR = re.compile(r"(?P<module>(?:.*\.)?)(?P<part>weight|bias)", re.DOTALL)
-READ_OUTS = re.compile(r"(?:.*\.)?(?:head|fc|linear|dense|out|output|classifier|decoder|readout|regressor)_?[0-9]?")
+READ_OUTS = re.compile(
+    r"(?:.*\.)?(?:head|fc|linear|dense|out|output|classifier|decoder|readout|regressor)_?[0-9]?", re.IGNORECASE
+)
 """Names of a linear layer that show that it follows the recurrent one."""
 
 WEIGHTS = ("weight_ih", "weight_hh")
@@ -125,7 +127,7 @@ def _head_after(module: str, stack: Stack, linears: Mapping[str, Parts], rest: l
 
 
 def _follows(linear: str, module: str) -> bool:
-    """Whether the name of a `linear` layer says that it comes after `module`: a later number in a Sequential, or a word."""
+    """Whether the name of a `linear` layer says that it follows `module`: a later number in a Sequential, or a word."""
     (outer, _, number), (other, _, first) = (name.rpartition(".") for name in (linear, module))
     if number.isdecimal() and first.isdecimal():
         return outer == other and int(number) > int(first)

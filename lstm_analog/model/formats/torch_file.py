@@ -51,8 +51,8 @@ def read_zip(content: bytes) -> Tensors:
 def read_stream(content: bytes) -> Tensors:
     """Return the tensors of the state dict in what `torch.save` wrote before 1.6, as `read_zip` does.
 
-    Three short pickles (mark, version, sizes of the machine), the state dict, the keys of the storages, then for each its
-    count in 8 bytes and its numbers.
+    Three short pickles (mark, version, sizes of the machine), the state dict, the keys of the storages, then for each
+    its count in 8 bytes and its numbers.
     """
     magic = read_pickle(content)
     version = read_pickle(content, magic.end)
@@ -82,7 +82,7 @@ def _storages(data: memoryview, storages: Mapping[str, Storage], keys: object) -
 
 
 def _size(storage: Storage) -> int:
-    return storage.count * DTYPES[storage.kind].itemsize
+    return storage.count * int(DTYPES[storage.kind].itemsize)
 
 
 def _needed(note: Pickle) -> set[str]:
@@ -90,7 +90,7 @@ def _needed(note: Pickle) -> set[str]:
 
 
 def _views(note: Pickle) -> dict[str, View]:
-    """Return the tensors of the state dict in `note`, by name: of the one that has a recurrent module, else of the outer.
+    """Return the tensors of the state dicts in `note` that have a recurrent module, by name.
 
     Of several they are named after where they lie, as in `model.lstm.weight_ih_l0` and `ema.lstm.weight_ih_l0`.
     """

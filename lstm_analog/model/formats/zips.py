@@ -12,10 +12,10 @@ from lstm_analog.errors import FileFormatError, explain
 MOST_MEMBERS = 20_000
 """Members an archive may have."""
 
-MOST_EXPANSION = 16
+MOST_EXPANSION = 4
 """How many times its own size an archive may unpack to, beside `FREE_EXPANSION`; trained weights hardly shrink."""
 
-FREE_EXPANSION = 2**20
+FREE_EXPANSION = 2**24
 """Bytes any archive may unpack to."""
 
 _DAMAGE = (BadZipFile, zlib.error, EOFError, ValueError, LookupError, OSError, NotImplementedError, RuntimeError)
