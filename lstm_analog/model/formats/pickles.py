@@ -1,18 +1,18 @@
 """A pickle read as data: nothing is imported, called or made but the few values listed here.
 
 A pickle is a program for a small stack machine. Python's own machine runs whatever functions the program names; this
-one knows dictionaries, lists, tuples, numbers, texts, and *notes* of tensors. Every other instruction and name is refused
+one knows dictionaries, lists, tuples, numbers, texts, and notes of tensors. Every other instruction and name is refused
 with its place. The instructions are decoded by the standard library's `pickletools`, which executes nothing.
 """
 
 import pickletools
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from types import MappingProxyType
 from typing import Any
 
 from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.notes import ORDERED, PARAMETER, REBUILD, STORAGES, Name, Pickle, Storage, View
 
 LONGEST = 4 * 2**20
 """Bytes a pickle may have: a state dict takes about 150 a tensor, and its numbers lie elsewhere."""
@@ -25,65 +25,6 @@ LARGEST_KEY = 2**31
 
 ADVICE = "save the weights alone: torch.save(module.state_dict(), path)"
 _MARK = object()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Name:
-    """A function or class that a pickle names; it is never looked up."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Storage:
-    """A note of where numbers lie: the `kind` of storage, its `key` and how many numbers it holds."""
-
-    kind: str
-    key: str
-    count: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """A note of a tensor: its numbers are `storage[offset + sum(i * stride)]`; not yet checked."""
-
-    storage: Storage
-    offset: object
-    shape: object
-    stride: object
-
-
-ORDERED = Name(module="collections", name="OrderedDict")
-REBUILD = Name(module="torch._utils", name="_rebuild_tensor_v2")
-PARAMETER = Name(module="torch._utils", name="_rebuild_parameter")
-STORAGES = MappingProxyType(
-    {
-        "HalfStorage": "float16",
-        "BFloat16Storage": "bfloat16",
-        "FloatStorage": "float32",
-        "DoubleStorage": "float64",
-        "CharStorage": "int8",
-        "ShortStorage": "int16",
-        "IntStorage": "int32",
-        "LongStorage": "int64",
-        "ByteStorage": "uint8",
-        "BoolStorage": "bool",
-    }
-)
-"""torch's classes of storage and the kind of number in each."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pickle:
-    """The `value` of a pickle, the byte `end` after it, and every storage it refers to, by key."""
-
-    value: Any
-    end: int
-    storages: Mapping[str, Storage]
 
 
 class Machine:

@@ -8,7 +8,8 @@ import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.pickles import ADVICE, LONGEST, Pickle, Storage, View, read_pickle
+from lstm_analog.model.formats.notes import Pickle, Storage, View
+from lstm_analog.model.formats.pickles import ADVICE, LONGEST, read_pickle
 from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, count_of, label
 from lstm_analog.model.formats.zips import open_archive
 
