@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.study.run import PassRun
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.errors import (
     FileAccessError,
@@ -22,6 +21,7 @@ from lstm_analog.errors import (
     UnsupportedError,
 )
 from lstm_analog.network.parts import Part
+from lstm_analog.study.run import PassRun
 
 SETTLED = 2e-6
 """What 20 time constants and three equal poles leave of full scale (`study.settling`), and a little more."""

@@ -21,10 +21,15 @@ from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Pairs, Part, Ports, Transconductors
 from lstm_analog.network.shapes import Shape
 
-_NAMES = (
-    "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
-    "read at the end of a step; _sum load of products, _new master, _buf its buffer, _start reset, _one bias"
-)
+_OTHERS = {
+    "q": "q: what the reset gate multiplies",
+    "rq": "rq: r q",
+    "rh": "rh: r h",
+    "fh": "fh: f h",
+    "p": "p: h before the projection, zh: after it",
+    "y": "y: the head, read as the pre-activations are",
+}
+"""What signals are that not every LSTM has, by the last word of their label."""
 
 
 @lower.register
@@ -54,7 +59,7 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
             ("technology", technology.name),
             ("timing", timing.value),
             ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
-            ("names", _NAMES),
+            ("names", _names(signals)),
         ),
     )
     return Compiled(
@@ -64,6 +69,23 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
         timing=timing,
         settling=settling,
         time_constant=tau,
+    )
+
+
+def _names(signals: SignalNetwork) -> str:
+    """Return what the labels of the network mean."""
+    blocks = [block for stage in signals.stages for block in stage.blocks]
+    rows = dict.fromkeys(row.label.partition("_")[2] for block in blocks for row in block.rows)
+    chains = {True: "l<layer>r", False: "l<layer>"}[bool(blocks) and all(block.backward for block in blocks)]
+    state = ", ".join(f"{chains}_{m}" for m in ("c", "h") if m == "h" or any(b.cell is not None for b in blocks))
+    targets = [t for op in signals.operations for t in (op.targets if isinstance(op, Sum) else (op.target,))]
+    words = dict.fromkeys(target.label.rpartition("_")[2] for target in targets)
+    others = "".join(f"; {_OTHERS[word]}" for word in words if word in _OTHERS)
+    backward = "; l<layer>r_: backward" if any(block.backward for block in blocks) else ""
+    return (
+        f"{chains}_ {' '.join(rows)}: pre-activations, read when their layer has computed; {state}: the state, read at "
+        "the end of a step; _sum load of products, _new master, _buf its buffer, _start reset, _one bias"
+        f"{others}{backward}"
     )
 
 

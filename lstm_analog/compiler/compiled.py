@@ -163,7 +163,7 @@ def leaking_tap(memory: Memory) -> Tap:
     """
     tap = memory.keep
     if tap is None or tap.shape is not Shape.SIGMOID:
-        got, do = "none" if tap is None else tap.shape.value, "use CLOCKED"
+        got, do = "none" if tap is None else tap.shape.value, "use CLOCKED and an electrical technology"
         what = f"{memory.target.label} keep"
         raise UnsupportedError(explain(what, must="be a sigmoid in a gated leak", got=got, do=do))
     return tap

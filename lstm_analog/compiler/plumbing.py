@@ -177,6 +177,12 @@ def _check_gate(label: str, gate: Tap) -> None:
         raise UnsupportedError(explain(f"{label} gate in plumbing", must="be a sigmoid", got=gate.shape.value, do=do))
 
 
+def _check_value(label: str, tap: Tap) -> None:
+    if tap.shape is not Shape.TANH and tap.shape not in _BOUNDS:
+        must, do = "be tanh, linear, relu or a hard sigmoid", "use an electrical technology"
+        raise UnsupportedError(explain(f"{label} value in plumbing", must=must, got=tap.shape.value, do=do))
+
+
 def _value(draft: Draft, label: str, tap: Tap) -> Indices:
     """Return nodes at the value of `tap` that flow may be drawn from, for the product `label`."""
     reading, size = tap.reading, tap.reading.signal.size
@@ -186,9 +192,7 @@ def _value(draft: Draft, label: str, tap: Tap) -> Indices:
     if tap.shape is Shape.TANH:
         rails = draft.rail(HIGH, size), draft.rail(LOW, size)
         return draft.relay(f"{label}_val", draft.bridge(f"{label}_tanh", _control(draft, tap), 2.0, *rails))
-    if tap.shape not in _BOUNDS:
-        must, do = "be tanh, linear, relu or a hard sigmoid", "use an electrical technology"
-        raise UnsupportedError(explain(f"{label} value in plumbing", must=must, got=tap.shape.value, do=do))
+    _check_value(label, tap)
     return draft.lever(f"{label}_val", _control(draft, tap), *_BOUNDS[tap.shape])
 
 
@@ -233,6 +237,7 @@ def _leak(draft: Draft, memory: Memory, number: int) -> None:
     label, size, tap = memory.target.label, memory.target.size, leaking_tap(memory)
     for gate in memory.add[:-1]:
         _check_gate(label, gate)
+    _check_value(label, memory.add[-1])
     single = label in draft.single
     store = draft.nodes(label if single else f"{label}_new", size)
     control, line = _control(draft, tap), draft.lines.index(leak_line(number))

@@ -1,7 +1,7 @@
 """An LSTM with a linear head that forecasts the next value of one series."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from lstm_analog.model.formats.loading import name_after
 from lstm_analog.model.formats.own import torch_arrays
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 from lstm_analog.model.formats.state_dict import stack_of
+from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.weights import check_shape
 
@@ -59,6 +60,11 @@ class Forecaster:
         check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.output_size))
         _check_number("offset", self.offset, "be finite", isfinite(self.offset))
         _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
+
+    @property
+    def whole(self) -> LSTM:
+        """The LSTM with the head, to be compiled as one machine; `offset + scale y` is then the forecast."""
+        return replace(self.lstm, head=Head(weights=self.head_weight, bias=self.head_bias))
 
     def encode(self, values: ArrayLike) -> Floats:
         """Return the inputs `x (time, 1)` of the LSTM for `values (time,)` of the series, in `unit`."""

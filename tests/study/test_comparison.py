@@ -48,7 +48,7 @@ def test_numbers_are_those_computed_directly(hurried: Run, report: Report, layer
         name = letter if at is None else "gates"
         apart = np.abs(getattr(analog, name) - getattr(digital, name))
         apart = apart if at is None else apart[:, :, at]
-        entry = getattr(found, letter)
+        entry = found[letter]
         assert entry.max == apart.max()
         assert entry.rms == pytest.approx(np.sqrt((apart**2).mean()), rel=1e-12)
         np.testing.assert_allclose(entry.quantiles, np.quantile(apart, (0.5, 0.9, 0.99)), rtol=1e-12)
@@ -217,7 +217,7 @@ def test_text_tells_the_verdict_and_every_signal(report: Report) -> None:
     assert lines[0] == f"two_layers, analog against digital: {Verdict.SLOW_CLOCK.value}"
     rows = [line.split()[:2] for line in lines if line.split()[:1] in (["0"], ["1"])]
     assert rows == [[str(layer), signal] for layer in (0, 1) for signal in "zifgoch"]
-    assert f"{report.layers[1]["c"].max:.2e}" in str(report)
+    assert f"{report.layers[1]['c'].max:.2e}" in str(report)
     assert "T/tau = 3 in compute0" in str(report)
     assert "np.float64" not in str(report)
     assert all(line.isascii() and len(line) <= 130 for line in lines)
