@@ -56,7 +56,9 @@ def flipped(content: bytes, rng: np.random.Generator) -> bytes:
     data = bytearray(content)
     for _ in range(rng.integers(1, 6)):
         near = min(400, len(data))
-        at = rng.choice([rng.integers(len(data)), rng.integers(near), len(data) - 1 - rng.integers(near)]) if data else 0
+        at = (
+            rng.choice([rng.integers(len(data)), rng.integers(near), len(data) - 1 - rng.integers(near)]) if data else 0
+        )
         if data:
             data[at] = rng.integers(256) if rng.random() < 0.5 else data[at] ^ (1 << rng.integers(8))
     return bytes(data)
@@ -86,7 +88,9 @@ def repacked(content: bytes, others: list[bytes], rng: np.random.Generator) -> b
         for name in names:
             data = old.read(name)
             if name == struck:
-                data = (flipped(data, rng), b"", others[rng.integers(len(others))], overwritten(data, rng), data * 3)[way]
+                data = (flipped(data, rng), b"", others[rng.integers(len(others))], overwritten(data, rng), data * 3)[
+                    way
+                ]
             new.writestr(name, data)
     return stream.getvalue()
 
@@ -135,7 +139,9 @@ def main() -> int:
     for name, number in sorted(outcomes.items()):
         print(f"{number:8} {name}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{sum(outcomes.values())} files in {time.monotonic() - begun:.0f} s, peak memory {peak:.0f} MiB, in {folder}")
+    print(
+        f"{sum(outcomes.values())} files in {time.monotonic() - begun:.0f} s, peak memory {peak:.0f} MiB, in {folder}"
+    )
     return any("FAILED" in name or "without" in name for name in outcomes)
 
 

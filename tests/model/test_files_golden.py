@@ -46,7 +46,9 @@ ONNX = {
 KERAS = {  # Keras multiplies in float32 in a GRU and in a Dense layer, whatever the dtype of their weights
     "lstm_f32.keras": SINGLE,
     **dict.fromkeys(("stacked.keras", "backwards.h5", "hard_sigmoid.keras"), DOUBLE),
-    **dict.fromkeys(("bidirectional.keras", "gru_after.keras", "gru_before.h5", "cells.h5", "last_backwards.keras"), SINGLE),
+    **dict.fromkeys(
+        ("bidirectional.keras", "gru_after.keras", "gru_before.h5", "cells.h5", "last_backwards.keras"), SINGLE
+    ),
 }
 REFUSED = {
     "projection_dynamo.onnx": r"initial_c of node .* must have shape \(1, 2, 2\), got shape \(1, 2, 3\): save its state dict",

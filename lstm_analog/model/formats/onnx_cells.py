@@ -15,6 +15,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
 from lstm_analog.model.formats.onnx_graph import Inputs, Node, Origin
+from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Layer
@@ -64,7 +65,7 @@ def layer_of(node: Node, inputs: Inputs) -> Layer:
     strange = sorted(set(node.attributes) - KNOWN)
     if strange:
         do = "export it without, or train it so that it needs none"
-        raise UnsupportedError(explain(node.label, must="have options known here", got=ascii(strange)[:120], do=do))
+        raise UnsupportedError(explain(node.label, must="have options known here", got=listed(strange), do=do))
     ways = ways_of(node)
     lstm = node.operation == "LSTM"
     gates = 4 if lstm else 3

@@ -85,6 +85,10 @@ class Reader:
         if not self.recurrent:
             do = "give a model with an LSTM or GRU node"
             raise FileFormatError(explain("graph", must="have a recurrent node", got="none", do=do))
+        for each in self.recurrent.values():
+            if each.before is None:
+                must = "read the graph's input as it is, or the outputs of the node before"
+                raise UnsupportedError(explain(each.node.label, must=must, got=each.why, do=_PART))
         (top,) = chosen(tuple(sorted(tops)) or tuple(self.recurrent)[:1], (), only)
         layers = self._chain(top)
         return Stack(layers=layers, head=self._head(top, [(name, values.get(name)) for name in outputs]))
@@ -93,9 +97,6 @@ class Reader:
         chain = [self.recurrent[top]]
         while chain[0].before:
             chain.insert(0, self.recurrent[chain[0].before])
-        if chain[0].before is None:
-            must = "read the graph's input as it is, or the outputs of the node before"
-            raise UnsupportedError(explain(chain[0].node.label, must=must, got=chain[0].why, do=_PART))
         return tuple(each.layer for each in chain)
 
     def _unroll(self, node: Node, inputs: Inputs) -> Sequence[Value]:

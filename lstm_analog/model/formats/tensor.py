@@ -94,7 +94,7 @@ def count_of(name: str, shape: tuple[int, ...]) -> int:
 
 
 def _widened(stored: Array, kind: str) -> Floats:
-    if kind == BFLOAT16:
-        return (stored.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    with np.errstate(invalid="ignore"):  # a signalling NaN; it is refused by the caller
+    with np.errstate(invalid="ignore"):  # a signalling NaN, which the caller refuses
+        if kind == BFLOAT16:
+            return (stored.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
         return stored.astype(np.float64)

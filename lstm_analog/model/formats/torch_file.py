@@ -150,8 +150,8 @@ def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], st
             do = "save it contiguous: tensor.contiguous()"
             raise FileFormatError(explain(f"strides of {label(name)}", must="not overlap", got=stride, do=do))
         last += step * (size - 1)
-    if elements and not 0 <= offset <= last < count:
-        must, got = f"lie inside its storage of {count}", f"elements {offset} to {last}"
+    if not elements or not 0 <= offset <= last < count:
+        must, got = f"lie inside its storage of {count}, and not be empty", f"{elements} elements, {offset} to {last}"
         raise FileFormatError(explain(label(name), must=must, got=got, do=DAMAGED))
 
 
