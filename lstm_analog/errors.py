@@ -44,6 +44,10 @@ class SimulationError(LstmAnalogError, RuntimeError):
     """An engine could not finish; the message carries its reason."""
 
 
+class CertificateError(LstmAnalogError, RuntimeError):
+    """A machine or a file does not do what its certificate would have to say."""
+
+
 class SimulatorMissingError(LstmAnalogError, FileNotFoundError):
     """An external simulator is not installed."""
 

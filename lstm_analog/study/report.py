@@ -181,14 +181,14 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as dicts, lists, strings and numbers."""
-        plain: dict[str, Any] = {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
-        settled = plain["settling"] | {"error": self.settling.error}
+        content: dict[str, Any] = {entry.name: plain(getattr(self, entry.name)) for entry in fields(self)}
+        settled = content["settling"] | {"error": self.settling.error}
         return {
             "verdict": self.verdict.value,
             "holds": self.holds,
             "worst_h": self.worst_h,
             "explained": self.explained,
-            **plain,
+            **content,
             "settling": settled,
             "levels": [*LEVELS],
         }
@@ -275,14 +275,14 @@ def _origin(report: Report) -> list[str]:
     ]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` with records as dicts, arrays and tuples as lists."""
     if isinstance(value, LayerErrors):
-        return {"chain": value.chain} | _plain(value.signals)
+        return {"chain": value.chain} | plain(value.signals)
     if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
     if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
