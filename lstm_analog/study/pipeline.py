@@ -2,8 +2,9 @@
 
 Within a step the stages work one after the other: each has its own interval, in which it reads what the stage below
 holds, and then holds its own result; at the end of the step all slaves copy at once. So a stage never reads what still
-moves, a step takes as long as all its stages together, and the next step begins when the slaves have copied. A pass
-that needs whole sequences begins when the one before has ended.
+moves, a step takes as long as all its stages together, and the next step begins when the slaves have copied. Clocked
+stages are all open during the reset before the first step: its inputs reach them then. A pass that needs whole
+sequences begins when the one before has ended.
 """
 
 from dataclasses import dataclass
@@ -31,14 +32,15 @@ class PassTime:
         In the order in which they work.
     reset : float
         How long the reset before the first step takes (s).
-    copied : float
-        When the slaves have copied, in seconds since the step began.
+    copying, copied : float
+        When the slaves begin to copy and when they have, in seconds since the step began.
     step : float
         How long a step takes (s).
     """
 
     stages: tuple[StageTime, ...]
     reset: float
+    copying: float
     copied: float
     step: float
 
@@ -87,7 +89,9 @@ def _pass(compiled: Compiled) -> PassTime:
     stages = tuple(
         StageTime(label=label, start=_first(starts, n), ready=ends[compute_line(n)]) for n, label in enumerate(labels)
     )
-    return PassTime(stages=stages, reset=compiled.cycle.reset.duration, copied=ends[COPY], step=now)
+    return PassTime(
+        stages=stages, reset=compiled.cycle.reset.duration, copying=starts[COPY], copied=ends[COPY], step=now
+    )
 
 
 def _first(starts: dict[str, float], stage: int) -> float:
