@@ -40,6 +40,10 @@ class UnsupportedPartError(LstmAnalogError, TypeError):
     """A back end met a kind of part that it has no law or text for."""
 
 
+class LibraryMissingError(LstmAnalogError, ImportError):
+    """An optional library is not installed."""
+
+
 class SimulationError(LstmAnalogError, RuntimeError):
     """An engine could not finish; the message carries its reason."""
 

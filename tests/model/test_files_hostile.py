@@ -18,7 +18,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lstm_analog.errors import FileAccessError, FileFormatError, LstmAnalogError, UnsupportedError
+from lstm_analog.errors import (
+    FileAccessError,
+    FileFormatError,
+    LibraryMissingError,
+    LstmAnalogError,
+    UnsupportedError,
+)
 from lstm_analog.model import load
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"
@@ -493,7 +499,7 @@ def test_unknown_content_is_named(refused, content, message):
 def test_a_missing_library_is_named(monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
     file, extra = {"onnx": ("plain.onnx", "onnx"), "msgpack": ("flax_lstm.msgpack", "flax")}[library]
-    with pytest.raises(UnsupportedError, match=rf"got no {library}.*: pip install 'lstm_analog\[{extra}\]'"):
+    with pytest.raises(LibraryMissingError, match=rf"got no {library}.*: pip install 'lstm_analog\[{extra}\]'"):
         load(FOLDER / file)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, LibraryMissingError, explain
 from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, from_bytes
 
 DEEPEST = 16
@@ -18,13 +18,13 @@ _ARRAY = 1
 
 
 def read_flax(content: bytes) -> Tensors:
-    """Return the arrays of a flax file by their path in the tree, with dots.
+    """Return the arrays of the flax file `content` by their path in the tree, with dots.
 
     Raises
     ------
     FileFormatError
         If it is damaged or holds anything but arrays.
-    UnsupportedError
+    LibraryMissingError
         If the `msgpack` package is missing.
     """
     tree = _unpacked("content", content)
@@ -64,7 +64,7 @@ def _unpacked(what: str, content: bytes) -> Any:
         from msgpack import exceptions, unpackb
     except ImportError:
         do = "pip install 'lstm_analog[flax]'"
-        raise UnsupportedError(explain("flax file", must="be read by msgpack", got="no msgpack", do=do)) from None
+        raise LibraryMissingError(explain("flax file", must="be read by msgpack", got="no msgpack", do=do)) from None
     try:
         return unpackb(content, raw=False, strict_map_key=True)
     except (ValueError, TypeError, LookupError, exceptions.UnpackException) as error:

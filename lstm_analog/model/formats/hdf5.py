@@ -57,7 +57,7 @@ class Tree:
 
 
 class Image:
-    """The bytes of a file, the addresses of what was visited, and how many bytes may still be looked at."""
+    """The bytes `content` of a file, the addresses visited, and how many bytes may still be looked at."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -85,7 +85,7 @@ class Image:
 
 
 def read_hdf5(content: bytes) -> Tree:
-    """Return what an HDF5 file holds, or raise `FileFormatError` for damage and all that this module does not read."""
+    """Return what the HDF5 file `content` holds, or raise `FileFormatError` for damage and all that this module does not read."""
     image, tensors, words = Image(content), dict[str, Tensor](), dict[str, dict[str, Words]]()
     try:
         (root,) = struct.unpack("<Q", _checked_superblock(image)[_ROOT : _ROOT + 8])

@@ -35,7 +35,9 @@ def load(path: str | Path, *, only: Only = None) -> LSTM:
     FileFormatError
         If it is damaged, hostile, or holds several modules or anything else beside; the message names it.
     UnsupportedError
-        If it holds a form that is understood and not offered, or a library to read it is missing.
+        If it holds a form that is understood and not offered.
+    LibraryMissingError
+        If the library that reads this format is missing.
     """
     content = read_model(path)
     try:

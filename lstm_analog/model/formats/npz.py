@@ -23,7 +23,7 @@ _DAMAGE = (ValueError, TypeError, LookupError, SyntaxError, TokenError, EOFError
 
 
 def read_npz(content: bytes) -> Tensors:
-    """Return the arrays of an npz file by name, or raise `FileFormatError`."""
+    """Return the arrays of the npz file `content` by name, or raise `FileFormatError`."""
     archive = open_archive(content)
     names = {name.removesuffix(".npy"): name for name in archive.members}
     return {name: _array(name, archive.read(member)) for name, member in names.items()}

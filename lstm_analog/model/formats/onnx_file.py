@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, LibraryMissingError, UnsupportedError, explain
 from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.onnx_graph import Node, Value, numbers
 from lstm_analog.model.formats.onnx_signals import Reader
@@ -33,14 +33,16 @@ def read_onnx(content: bytes, path: Path, only: Only) -> Stack:
     Raises
     ------
     FileFormatError, UnsupportedError
-        For damage, for what is not offered, by the name of the node, and if the `onnx` package is missing.
+        For damage, and for what is not offered, by the name of the node.
+    LibraryMissingError
+        If the `onnx` package is missing.
     """
     try:
         from google.protobuf.message import DecodeError
         from onnx import ModelProto
     except ImportError:
         do = "pip install 'lstm_analog[onnx]'"
-        raise UnsupportedError(explain("ONNX file", must="be read by onnx", got="no onnx package", do=do)) from None
+        raise LibraryMissingError(explain("ONNX file", must="be read by onnx", got="no onnx package", do=do)) from None
     model = ModelProto()
     try:
         model.ParseFromString(content)

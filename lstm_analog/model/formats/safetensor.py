@@ -24,7 +24,7 @@ _LENGTH = 8
 
 
 def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
-    """Return the tensors of a safetensors file and the words in its header, or raise `FileFormatError`."""
+    """Return the tensors of the safetensors file `content` and the words in its header, or raise `FileFormatError`."""
     try:
         described: list[tuple[str, dict[str, Any]]] = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:

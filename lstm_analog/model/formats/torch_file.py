@@ -26,7 +26,7 @@ DAMAGED = "the file is damaged: save or fetch it again"
 
 
 def read_zip(content: bytes) -> Tensors:
-    """Return the tensors of the state dict in a zip that `torch.save` wrote.
+    """Return the tensors of the state dict in `content`, a zip that `torch.save` wrote.
 
     Raises `FileFormatError` for anything that a state dict does not need, and for tensors that do not lie inside their
     storage or whose elements overlap.
@@ -50,7 +50,7 @@ def read_zip(content: bytes) -> Tensors:
 
 
 def read_stream(content: bytes) -> Tensors:
-    """Return the tensors of the state dict in what `torch.save` wrote before 1.6, as `read_zip` does.
+    """Return the tensors of the state dict in `content`, which `torch.save` wrote before 1.6, as `read_zip` does.
 
     Three short pickles (mark, version, sizes of the machine), the state dict, the keys of the storages, then for each
     its count in 8 bytes and its numbers.
