@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog.cli import main
 from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Integrate, Ngspice
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
@@ -223,8 +224,7 @@ def test_a_gated_leak_refuses_what_is_no_sigmoid():
 
 @pytest.mark.parametrize(
     ("form", "poles"),
-    [(Form.LSTM, 3), (Form.PEEPHOLE, 4), (Form.PROJECTED, 4), (Form.COUPLED, 3)]
-    + [(Form.GRU, 3), (Form.GRU_RESET_BEFORE, 3), (Form.MGU, 3)],
+    [(form, 4 if form in (Form.PEEPHOLE, Form.PROJECTED) else 3) for form in Form],
 )
 def test_the_error_follows_the_law_of_the_network(form, poles):
     lstm, ratios = model(form, outputs=0), (14.0, 18.0, 22.0)
@@ -325,8 +325,8 @@ def test_what_needs_one_network_is_refused_by_name(deep, tmp_path):
         lambda: machine.network,
         lambda: machine.compiled,
         lambda: machine.schedule(X),
-        lambda: machine.graph(),
-        lambda: machine.check(),
+        machine.graph,
+        machine.check,
         lambda: machine.write_spice(tmp_path / "a.cir", X[:1]),
     ):
         with pytest.raises(UnsupportedError, match=must):
@@ -414,3 +414,20 @@ def test_a_bias_inside_a_reset_that_comes_first_is_refused():
     cell = model(Form.GRU).layers[0].forward
     with pytest.raises(InvalidValueError, match="GRU recurrent_bias must be None where the reset comes first, got an"):
         GRUCell(input=cell.input, recurrent=cell.recurrent, recurrent_bias=np.ones(2), reset_after=False)
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_the_command_line_runs_a_machine_of_several_passes(final, tmp_path, capsys):
+    lstm = model(bidirectional=True)
+    lstm = replace(lstm, head=replace(lstm.head, final=final))
+    la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0).save(tmp_path / "machine.npz")
+    np.save(tmp_path / "x.npy", X[0])
+    paths = [str(tmp_path / name) for name in ("machine.npz", "x.npy", "h.csv")]
+    assert main(["info", paths[0]]) == 0
+    assert "pass 2 of 2" in capsys.readouterr().out
+    assert main(["run", *paths]) == 0
+    table, answer = np.loadtxt(paths[2], delimiter=",", ndmin=2), lstm(X[0])
+    np.testing.assert_allclose(table[:, :4], answer.h, atol=3e-7)
+    told = capsys.readouterr().out
+    y = np.array([float(word) for word in told.splitlines()[0].split()[1:]]) if final else table[:, 4:]
+    np.testing.assert_allclose(y, answer.y, atol=3e-7)

@@ -19,10 +19,10 @@ _COMPUTES, _COPIES = "#dde6ee", "#fbe9d7"
 def dataflow(run: Run, *, number: int = 0, sequence: int = 0, first: int = 1, steps: int = 2) -> Figure:
     """Return how the inputs of `steps` steps, from step `first` on, move through the stages of pass `number` of `run`.
 
-    `sequence` chooses from a batch. On top the input that moves most, then a panel a chain: master and slave of the h that moves most. Blue: the stage
-    computes from what the one above it in the picture holds; orange: all slaves copy. Between, everything holds. Step 0
-    shows little: its inputs reach all masters during the reset before it. The run needs points within the intervals:
-    `Integrate(points=60)`.
+    `sequence` chooses from a batch. On top is the input that moves most, then a panel a chain: master and slave of the
+    h that moves most. Blue: the stage computes from what the one above it in the picture holds; orange: all slaves
+    copy. Between, everything holds. Step 0 shows little: its inputs reach all masters during the reset before it. The
+    run needs points within the intervals: `Integrate(points=60)`.
 
     Raises
     ------

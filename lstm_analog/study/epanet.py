@@ -81,13 +81,11 @@ def epanet_check(
         See `run_epanet`.
     """
     _check_origin(compiled, lstm, technology)
+    _check_whole(compiled, lstm)
     inputs = sequences(x, lstm.input_size)
     if inputs.shape[:-2] not in ((), (1,)):
         got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
         raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
-    if len(compiled.layout.layers) < len(lstm.chains):
-        got, do = f"{len(compiled.layout.layers)} of {len(lstm.chains)} chains", "check an LSTM that needs one"
-        raise UnsupportedError(explain("machine for EPANET", must="go through time once", got=got, do=do))
     start = starting_state(state, lstm.state_sizes, inputs.shape[:-2])
     liquid = technology.fluid if fluid is None else fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
@@ -123,6 +121,12 @@ def tubes_of(technology: Hydraulic, fluid: Fluid) -> Tubes:
         datum=technology.datum,
         bore=lambda conductance: bore(conductance, technology.capillary_length, technology.fluid),
     )
+
+
+def _check_whole(compiled: Compiled, lstm: LSTM) -> None:
+    if len(compiled.layout.layers) < len(lstm.chains):
+        got, do = f"{len(compiled.layout.layers)} of {len(lstm.chains)} chains", "check an LSTM that needs one pass"
+        raise UnsupportedError(explain("machine for EPANET", must="go through time once", got=got, do=do))
 
 
 def _errors(analog: LayerTrace, digital: LayerTrace) -> StaticErrors:

@@ -27,7 +27,10 @@ def travel(lstm: LSTM, layers: tuple[LayerTrace, ...], state: State, lengths: In
 
 
 def lagging(lstm: LSTM, x: Floats, state: State, lengths: Indices | None, late: float) -> tuple[Floats, ...]:
-    """Return h of each chain of `lstm`, fed `x` from `state`, if its h and c stay behind by `late` in every step."""
+    """Return h of each chain of `lstm`, fed `x` from `state`, if its h and c stay behind by `late` in every step.
+
+    `lengths` are how many steps of each sequence count.
+    """
     signal, number, result = x, 0, list[Floats]()
     for layer in lstm.layers:
         for cell in layer.cells:

@@ -79,7 +79,7 @@ class PassRun:
         head = self.compiled.layout.head
         if head is None:
             return None
-        y = in_time(decode(self.compiled, self.trajectory, head.y, self._steps), self.lengths, backward=self._backward)
+        y = in_time(decode(self.compiled, self.trajectory, head.y, self._steps), self.lengths, backward=self.backward)
         return y[..., 0, :] if head.final else y
 
     @property
@@ -87,7 +87,7 @@ class PassRun:
         return int(self.x.shape[-2])
 
     @property
-    def _backward(self) -> bool:
+    def backward(self) -> bool:
         """Whether the pass has backward chains only: then its head, too, goes from the end."""
         return all(bank.backward for bank in self.compiled.layout.inputs)
 
