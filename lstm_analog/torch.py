@@ -15,7 +15,7 @@ from lstm_analog.errors import LibraryMissingError, UnsupportedError, explain
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
 from lstm_analog.model import LSTM, State
-from lstm_analog.model.formats.stacks import Only, listed
+from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import Tensor
 
@@ -57,23 +57,25 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
         do = "say which modules follow each other: from_torch(module, only=('lstm', 'fc'))"
         must = "be an LSTM or GRU with at most a Linear layer after it"
         raise UnsupportedError(explain(f"module {type(module).__name__}", must=must, got=listed(strange), do=do))
-    tensors = {
-        key: Tensor(name=key, kind="float64", stored=_array(value)) for key, value in module.state_dict().items()
-    }
-    stack = stack_of(tensors, only)
+    stack = _stack(module, only)
     return LSTM(layers=stack.layers, head=stack.head, name=name)
 
 
-class AnalogLSTM(nn.LSTM):
+def _stack(module: nn.Module, only: Only) -> Stack:
+    state = module.state_dict()
+    return stack_of({key: Tensor(name=key, kind="float64", stored=_array(value)) for key, value in state.items()}, only)
+
+
+class AnalogLSTM(nn.RNNBase):
     """An `nn.LSTM` whose forward is the analog machine: it is compiled from the weights when first called.
 
-    It takes and returns what `nn.LSTM` does: sequences, batches of them in either layout or packed ones, a state or none.
-    It has the same state dict, so a trained LSTM is loaded as usual. Gradients are refused when they are asked for.
+    It takes and returns what `nn.LSTM` does: sequences, batches of them in either layout or packed ones, a state or
+    none. It has the same state dict, so a trained LSTM is loaded as usual. Gradients are refused when asked for.
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype
-        As of `nn.LSTM`.
+    input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
+    dropout, bidirectional, proj_size, device, dtype : as of nn.LSTM
     technology : object
         What it is built in: a record such as `la.electrical.BEHAVIOURAL`.
     settling : float
@@ -102,14 +104,19 @@ class AnalogLSTM(nn.LSTM):
         timing: Timing = CLOCKED,
         engine: Engine | None = None,
     ) -> None:
-        options = {
-            "batch_first": batch_first,
-            "dropout": dropout,
-            "bidirectional": bidirectional,
-            "proj_size": proj_size,
-        }
-        nn.LSTM.__init__(
-            self, input_size, hidden_size, num_layers=num_layers, bias=bias, device=device, dtype=dtype, **options
+        nn.RNNBase.__init__(
+            self,
+            "LSTM",
+            input_size,
+            hidden_size,
+            num_layers=num_layers,
+            bias=bias,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            proj_size=proj_size,
+            device=device,
+            dtype=dtype,
         )
         self.technology, self.settling, self.timing, self.engine = technology, settling, timing, engine
         self._built: tuple[str, Machine] | None = None
@@ -117,13 +124,13 @@ class AnalogLSTM(nn.LSTM):
     @property
     def machine(self) -> Machine:
         """The machine that computes it: compiled anew whenever the weights have changed."""
-        lstm = LSTM(layers=from_torch(self).layers, name="torch")
+        lstm = LSTM(layers=_stack(self, None).layers, name="torch")
         if self._built is None or self._built[0] != lstm.digest:
             machine = compiled(lstm, self.technology, timing=self.timing, settling=self.settling)
             self._built = (lstm.digest, machine)
         return self._built[1]
 
-    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - the name that nn.LSTM has
+    def forward(self, input: Any, hx: Any = None) -> Any:
         """Return `output, (h_n, c_n)` for `input` and the state `hx`, in the shapes of `nn.LSTM`."""
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)

@@ -1,8 +1,8 @@
 """Mutated model files: thousands of damaged copies of good ones are loaded, or refused by name, within a memory bound.
 
 `python tests/model/fuzzing.py 100000` (`make fuzz`) runs in this process and prints what it met. Nothing but an
-`LstmAnalogError` may come out of `load`, no file may take longer than `LONGEST` seconds, and the memory of the whole run
-may not exceed `MOST_MEMORY` bytes, which the operating system enforces.
+`LstmAnalogError` may come out of `load`, no file may take longer than `LONGEST` seconds, and the memory of the whole
+run may not exceed `MOST_MEMORY` bytes, which the operating system enforces.
 """
 
 import resource
@@ -110,7 +110,7 @@ def outcome(path: Path) -> str:
 
 
 def fuzz(count: int, seed: int, folder: Path) -> Counter[str]:
-    """Load at least `count` mutants, `seed` deciding which, and count outcomes by format; a failure keeps its file."""
+    """Load at least `count` mutants, `seed` deciding which, and count outcomes by format; failures stay in `folder`."""
     rng = np.random.default_rng(seed)
     contents = [(FOLDER / name).read_bytes() for name in SEEDS]
     outcomes: Counter[str] = Counter()
@@ -134,13 +134,14 @@ def main() -> int:
     outcome(FOLDER / "peephole.onnx")  # libraries are loaded before memory is limited
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        outcomes = fuzz(count, seed, Path(folder))
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    outcomes = fuzz(count, seed, folder)
     for name, number in sorted(outcomes.items()):
-        print(f"{number:8} {name}")
+        sys.stdout.write(f"{number:8} {name}\n")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{sum(outcomes.values())} files in {time.monotonic() - begun:.0f} s, peak memory {peak:.0f} MiB, in {folder}"
+    spent = time.monotonic() - begun
+    sys.stdout.write(
+        f"{sum(outcomes.values())} files in {spent:.0f} s, peak memory {peak:.0f} MiB, failures in {folder}\n"
     )
     return any("FAILED" in name or "without" in name for name in outcomes)
 

@@ -81,7 +81,7 @@ def test_what_is_not_clear_is_asked():
         la.from_torch(two)
     assert la.from_torch(two, only=("encoder", "decoder")).sizes == (3, 3)
     with pytest.raises(
-        UnsupportedError, match="module Sequential must be an LSTM or GRU with .* got 'Tanh': say which"
+        UnsupportedError, match=r"module Sequential must be an LSTM or GRU with .* got 'Tanh': say which"
     ):
         la.from_torch(nn.Sequential(nn.LSTM(2, 3), nn.Tanh(), nn.Linear(3, 1)))
     with pytest.raises(UnsupportedError, match="got 'RNN'"):

@@ -85,7 +85,7 @@ class Image:
 
 
 def read_hdf5(content: bytes) -> Tree:
-    """Return what the HDF5 file `content` holds, or raise `FileFormatError` for damage and all that this module does not read."""
+    """Return what the HDF5 file `content` holds; raise `FileFormatError` for damage and what is not read here."""
     image, tensors, words = Image(content), dict[str, Tensor](), dict[str, dict[str, Words]]()
     try:
         (root,) = struct.unpack("<Q", _checked_superblock(image)[_ROOT : _ROOT + 8])

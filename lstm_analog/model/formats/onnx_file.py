@@ -1,8 +1,9 @@
 """ONNX files, by the `onnx` package: the protobuf, and the numbers in it or in side files that lie beside it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, LibraryMissingError, UnsupportedError, explain
 from lstm_analog.model.formats.content import read_model
-from lstm_analog.model.formats.onnx_graph import Node, Value, numbers
+from lstm_analog.model.formats.onnx_graph import MOST_NODES, Node, Value, numbers
 from lstm_analog.model.formats.onnx_signals import Reader
 from lstm_analog.model.formats.stacks import Only, Stack
-from lstm_analog.model.formats.tensor import BFLOAT16, FLOATS, Tensor, count_of, from_bytes
+from lstm_analog.model.formats.tensor import BFLOAT16, FLOATS, Tensor, count_of, from_bytes, label
 
 _ADVICE = "export the model again"
 _SIDE_FILE = re.compile(r"[^/\\:\x00]{1,200}")
@@ -25,6 +26,15 @@ _KINDS = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT
     "UINT8": "uint8",
     "BOOL": "bool",
 }
+
+_Kind = type | tuple[type, ...]
+_INTEGERS = ("hidden_size", "layout", "linear_before_reset", "input_forget", "transA", "transB")
+_FLOAT_LISTS = ("activation_alpha", "activation_beta")
+KINDS: Mapping[str, _Kind] = MappingProxyType(
+    {**dict.fromkeys(_INTEGERS, int), **dict.fromkeys(("alpha", "beta"), float), "direction": bytes}
+    | {**dict.fromkeys(_FLOAT_LISTS, (float,)), "activations": (bytes,)}
+)
+"""What the attributes of recurrent nodes and of read-outs are; in brackets: a list of these."""
 
 
 def read_onnx(content: bytes, path: Path, only: Only) -> Stack:
@@ -48,17 +58,18 @@ def read_onnx(content: bytes, path: Path, only: Only) -> Stack:
         model.ParseFromString(content)
     except DecodeError as error:
         raise FileFormatError(explain("content", must="be ONNX", got=ascii(str(error))[:120], do=_ADVICE)) from error
-    if not model.HasField("graph") or not model.graph.node:
-        raise FileFormatError(explain("content", must="be ONNX with a graph", got="no nodes", do=_ADVICE))
+    if not 0 < len(model.graph.node) <= MOST_NODES:
+        must, got = f"be ONNX with a graph of at most {MOST_NODES} nodes", f"{len(model.graph.node)} nodes"
+        raise FileFormatError(explain("content", must=must, got=got, do=_ADVICE))
     tensors = Tensors(path.parent)
     nodes = [_node(entry, n, tensors) for n, entry in enumerate(model.graph.node)]
     reader = Reader(len(content) + tensors.side_bytes)
-    values = _unique((entry.name, tensors.value(entry)) for entry in model.graph.initializer)
-    sizes = [(entry.name, _sizes(entry)) for entry in model.graph.input if entry.name not in values]
+    values = _unique((str(entry.name), tensors.value(entry)) for entry in model.graph.initializer)
+    sizes = [(str(entry.name), _sizes(entry)) for entry in model.graph.input if entry.name not in values]
     for name, shape in sizes:
         values[name] = reader.opened(name, shape)
     reader.run(nodes, values)
-    return reader.stack(tuple(entry.name for entry in model.graph.output), values, only)
+    return reader.stack(tuple(str(entry.name) for entry in model.graph.output), values, only)
 
 
 def _unique(entries: Iterable[tuple[str, Value]]) -> dict[str, Value]:
@@ -97,7 +108,7 @@ class Tensors:
         from onnx import TensorProto
 
         word = TensorProto.DataType.Name(entry.data_type) if entry.data_type in TensorProto.DataType.values() else ""
-        name, shape = entry.name, tuple(entry.dims)
+        name, shape = str(entry.name), tuple(entry.dims)
         if word not in _KINDS:
             must, got = f"be one of {', '.join(_KINDS)}", word or entry.data_type
             raise UnsupportedError(
@@ -114,7 +125,7 @@ class Tensors:
         return Tensor(name=name, kind=_KINDS[word], stored=listed.reshape(shape))
 
     def _side_bytes(self, entry: Any) -> memoryview:
-        said = {item.key: item.value for item in entry.external_data}
+        said = {str(item.key): str(item.value) for item in entry.external_data}
         content = memoryview(self._side_file(said.get("location", "")))
         try:
             start = int(said.get("offset", "0")[:20])
@@ -123,7 +134,7 @@ class Tensors:
             start, length = -1, 0
         if not 0 <= start <= start + length <= len(content):
             must, got = f"lie in its side file of {len(content)} bytes", f"{start} + {length}"
-            raise FileFormatError(explain(f"tensor {entry.name[:80]!a}", must=must, got=got, do=_ADVICE))
+            raise FileFormatError(explain(label(str(entry.name)), must=must, got=got, do=_ADVICE))
         return content[start : start + length]
 
     def _side_file(self, location: str) -> bytes:
@@ -149,12 +160,34 @@ def _listed(entry: Any, word: str) -> Array:
 
 
 def _node(entry: Any, number: int, tensors: Tensors) -> Node:
+    texts = (
+        entry.op_type,
+        entry.domain,
+        entry.name,
+        *entry.input,
+        *entry.output,
+        *(each.name for each in entry.attribute),
+    )
+    if not all(isinstance(each, str) for each in texts):  # protobuf hands out bytes where they are no UTF-8
+        raise FileFormatError(explain(f"node {number}", must="have names in UTF-8", got="bytes", do=_ADVICE))
     operation = entry.op_type if entry.domain in ("", "ai.onnx") else f"{entry.domain}.{entry.op_type}"
     attributes = {attribute.name: _attribute(attribute, tensors) for attribute in entry.attribute}
+    wrong = [name for name, kind in KINDS.items() if name in attributes and not _is(attributes[name], kind)]
+    if wrong:
+        what, must = f"{wrong[0]} of node {number}", "be of the kind that the standard says"
+        got = type(attributes[wrong[0]]).__name__
+        raise FileFormatError(explain(what, must=must, got=got, do=_ADVICE))
     name = entry.name or f"{operation}_{number}"
     return Node(
         operation=operation, name=name, inputs=tuple(entry.input), outputs=tuple(entry.output), attributes=attributes
     )
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    """Whether `value` is of a `kind`, or a list of that kind in a tuple."""
+    if isinstance(kind, tuple):
+        return isinstance(value, list) and all(isinstance(each, kind[0]) for each in value)
+    return isinstance(value, kind)
 
 
 def _attribute(entry: Any, tensors: Tensors) -> object:

@@ -101,9 +101,6 @@ def run(nodes: Sequence[Node], values: dict[str, Value], specials: Mapping[str, 
     A node of `specials` is carried out by it; one that moves data about by numpy; the outputs of any other are unknown,
     which is no error until something reads them that matters.
     """
-    if len(nodes) > MOST_NODES:
-        do = "export the recurrent module alone"
-        raise FileFormatError(explain("graph", must=f"have at most {MOST_NODES} nodes", got=len(nodes), do=do))
     total = 0
     for node in nodes:
         missing = [name for name in node.inputs if name and name not in values]

@@ -20,7 +20,7 @@ Attributes = Mapping[str, Any]
 Arrays = Sequence[Array | None]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Operation:
     """An operation `run(inputs, attributes)`, where inputs left out at the end are missing and others None.
 

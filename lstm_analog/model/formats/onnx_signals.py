@@ -152,7 +152,7 @@ class Reader:
         """Return the node whose outputs, whole ones, stand along the last axis of `x`."""
         for each in self.recurrent.values():
             rows = np.concatenate([each.h.reshape(-1, each.h.shape[-1]), each.final])
-            if x.ndim and x.shape[-1] == rows.shape[1] and np.isin(x, rows).all():
+            if x.ndim and x.shape[-1] == rows.shape[1] and np.isin(x[..., 0], rows[:, 0]).all():
                 first = np.searchsorted(*_sorted(rows[:, 0]), x[..., 0])
                 if np.array_equal(x, rows[_order(rows[:, 0])[first]]):
                     return each

@@ -135,7 +135,7 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
             _check_inside(name, storage.count, offset, shape, stride)
         case _:
             raise FileFormatError(explain(label(name), must="have whole sizes and strides", got="others", do=DAMAGED))
-    steps = tuple(step * dtype.itemsize for step in stride)
+    steps = tuple(step * dtype.itemsize if size > 1 else 0 for step, size in zip(stride, shape, strict=True))
     stored: Array = np.ndarray(shape, dtype, data, offset * dtype.itemsize, steps)
     return Tensor(name=name, kind=storage.kind, stored=stored)
 

@@ -31,9 +31,8 @@ if __name__ == "__main__":
         rng = np.random.default_rng(120 + number)
         x = rng.normal(size=(2, 5, 2))
         module = WithHead(cell(3, **KIND))
-        tree = jax.tree_util.tree_map(
-            lambda leaf: rng.normal(0.3, 0.7, leaf.shape), module.init(jax.random.PRNGKey(0), x)
-        )
+        leaves, shape = jax.tree_util.tree_flatten(module.init(jax.random.PRNGKey(0), x))
+        tree = jax.tree_util.tree_unflatten(shape, [rng.normal(0.3, 0.7, leaf.shape) for leaf in leaves])
         (HERE / f"{name}.msgpack").write_bytes(serialization.to_bytes(tree))
         found |= {f"{name}.x": x, f"{name}.y": np.asarray(module.apply(tree, x))}
     np.savez_compressed(HERE / "flax.npz", **found)

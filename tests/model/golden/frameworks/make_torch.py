@@ -1,8 +1,8 @@
 """Makes the PyTorch files: run with torch 2.13.0 (CPU) and safetensors, from this folder: `python make_torch.py`.
 
-Each case is a module whose weights are drawn one by one, the gates with means of their own, run on a batch. `torch.npz`
-holds for each case the inputs `x`, perhaps a state `h0, c0` and `lengths` (packed sequences), and what PyTorch answered:
-`h`, and the states `hn, cn` after the last step.
+Each case is a module whose weights are drawn one by one, the gates with means of their own, run on a batch.
+`torch.npz` holds for each case the inputs `x`, perhaps a state `h0, c0` and `lengths` (packed sequences), and what
+PyTorch answered: `h`, and the states `hn, cn` after the last step.
 """
 
 from pathlib import Path
