@@ -2,12 +2,12 @@
 
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
-* `load`, `save`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
+* `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
 * `compare`, `Report`: how far it is from the digital answer;
 * `NGSPICE`, `read_spice`: the netlist;
-* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`:
-  modules.
+* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`,
+  `torch`: modules.
 """
 
 from importlib import import_module
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lstm_analog import network as network
     from lstm_analog import show as show
     from lstm_analog import study as study
+    from lstm_analog import torch as torch
     from lstm_analog.compiler import CLOCKED as CLOCKED
     from lstm_analog.compiler import GATED_LEAK as GATED_LEAK
     from lstm_analog.compiler import electrical as electrical
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from lstm_analog.study import Report as Report
     from lstm_analog.study import compare as compare
     from lstm_analog.study.run import Run as Run
+    from lstm_analog.torch import from_torch as from_torch
 else:
     # Hidden from type checkers: it would make them take any misspelt name.
     _HOMES = MappingProxyType(
@@ -59,6 +61,7 @@ else:
             "State": "lstm_analog.model",
             "compare": "lstm_analog.study",
             "compile": "lstm_analog.machine",
+            "from_torch": "lstm_analog.torch",
             "load": "lstm_analog.model",
             "random_lstm": "lstm_analog.model",
             "read_spice": "lstm_analog.export",
@@ -77,6 +80,7 @@ else:
             "network": "lstm_analog.network",
             "show": "lstm_analog.show",
             "study": "lstm_analog.study",
+            "torch": "lstm_analog.torch",
         }
     )
 

@@ -90,10 +90,12 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    """Run a compiled machine over one sequence and write the outputs h."""
+    """Run a compiled machine over one sequence and write the outputs h, and y of its head."""
     parser.add_argument("machine", type=Path, help="a compiled machine (npz)")
     parser.add_argument("input", type=Path, help="one sequence, a row a step (csv or npy)")
-    parser.add_argument("output", type=Path, help="where h goes, a row a step (csv)")
+    parser.add_argument(
+        "output", type=Path, help="where h goes, a row a step (csv), and y where the head answers at each step"
+    )
     _add_engine(parser)
     parser.set_defaults(command=_run)
 
@@ -155,7 +157,15 @@ def _run(options: argparse.Namespace) -> int:
     run = load_machine(options.machine).run(
         _sequence(options.input), engine=_engine(options), progress=_progress("running")
     )
-    _write_csv(options.output, [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h)
+    names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h
+    if run.y is not None and run.y.ndim == table.ndim:  # a head that answers at each step
+        names, table = (
+            [*names, *(f"y_{row}" for row in range(run.y.shape[-1]))],
+            np.concatenate((table, run.y), axis=-1),
+        )
+    elif run.y is not None:
+        print(f"y {' '.join(f'{value:.17g}' for value in run.y)}")
+    _write_csv(options.output, names, table)
     print(f"wrote {options.output}")
     return 0
 
@@ -204,14 +214,15 @@ def _print_model(lstm: LSTM) -> None:
 
 
 def _print_machine(machine: Machine) -> None:
-    compiled = machine.compiled
     print(f"machine: {machine.input_size} inputs, layers of {', '.join(map(str, machine.sizes))} units")
-    for key, value in machine.network.provenance:
-        print(f"{key} {value}")
-    print(f"{machine.network.unknowns.size - 1} unknowns in {len(machine.network.unknowns.groups)} groups")
-    print(f"{len(machine.network.parts)} banks of parts")
-    print(f"time constant {compiled.time_constant:.3g} s, phases of {compiled.settling:g} time constants")
-    print(f"one step takes {compiled.cycle.step_time:.3g} s")
+    for compiled in machine.passes:
+        network = compiled.network
+        for key, value in network.provenance:
+            print(f"{key} {value}")
+        print(f"{network.unknowns.size - 1} unknowns in {len(network.unknowns.groups)} groups")
+        print(f"{len(network.parts)} banks of parts")
+        print(f"time constant {compiled.time_constant:.3g} s, phases of {compiled.settling:g} time constants")
+        print(f"one step takes {compiled.cycle.step_time:.3g} s")
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -10,29 +10,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Indices
-from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, lower, schedule, signal_network
-from lstm_analog.compiler.electrical import Behavioural
-from lstm_analog.compiler.fluids import Constant, Fluid, GlycerolWater, Vogel, Walther
-from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
-from lstm_analog.compiler.hydraulic import Detail, Hydraulic
-from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
+from lstm_analog.compiler import Compiled, Timing, lower, schedule, signal_networks, state_sizes
+from lstm_analog.compiler.saved import PIECES
+from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, model_name, suited, write_modelica, write_spice
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
-from lstm_analog.model.lstm import sequences, starting_state
+from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
 from lstm_analog.network.analogy import as_circuit
-from lstm_analog.network.domain import Domain
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import KINDS as PART_KINDS
-from lstm_analog.network.parts import Factor, Term
+from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.shapes import Shape
+from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.records import load_record, save_record
 from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.design_check import DesignCheck, design_check
-from lstm_analog.study.run import Run
+from lstm_analog.study.pipeline import Pipeline, pipeline
+from lstm_analog.study.run import Run, only, run_through
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -42,43 +37,83 @@ if TYPE_CHECKING:
 class Machine:
     """An LSTM as a physical machine: run it, look at its network, write it out.
 
-    `compiled` is what was made of it in `technology`; `sizes` are the units of each layer, bottom first, `input_size`
-    the inputs a step.
+    `passes` are what was made of it in `technology`: one network, unless a layer needs a whole sequence before it can
+    begin, as those of two directions do; then one for each pass through time, with a sample memory between them.
+    `sizes` are the units of each layer in one direction, bottom first, `input_size` the inputs a step.
     """
 
-    compiled: Compiled
+    passes: tuple[Compiled, ...]
     technology: object
     sizes: tuple[int, ...]
     input_size: int
 
     @property
+    def compiled(self) -> Compiled:
+        """What was made of the LSTM, if it is one network; else `UnsupportedError`: take `passes`, or `alone`."""
+        return only(self.passes, "machine")
+
+    @property
     def network(self) -> Network:
-        """The physical network, the single source of truth."""
+        """The physical network, the single source of truth, if it is one; else `UnsupportedError`."""
         return self.compiled.network
 
-    def schedule(self, x: ArrayLike, state: State | None = None) -> Schedule:
-        """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`."""
+    @property
+    def state_sizes(self) -> StateSizes:
+        """Number of h and of c of each chain, bottom layer first, forward before backward."""
+        return tuple(sizes for compiled in self.passes for sizes in state_sizes(compiled))
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """When each stage works within a step: how long an answer takes, how many steps a second there are."""
+        return pipeline(self.passes)
+
+    def alone(self, number: int) -> "Machine":
+        """Return pass `number` as a machine of its own, which is fed what the passes before it have left.
+
+        `run.passes[number].x` is that; so all that needs one network can be had of each.
+        """
+        _check_place("pass", number, len(self.passes))
+        compiled = self.passes[number]
+        layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
+        inputs = compiled.network.unknowns[compiled.layout.inputs[0].label].size
+        return replace(self, passes=(compiled,), sizes=tuple(self.sizes[n] for n in layers), input_size=int(inputs))
+
+    def schedule(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Schedule:
+        """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`.
+
+        `lengths` (batch,) are how many steps of each sequence count. Raises `UnsupportedError` for several passes.
+        """
         inputs = sequences(x, self.input_size)
-        return schedule(self.compiled, inputs, starting_state(state, self.sizes, inputs.shape[:-2]))
+        start = starting_state(state, self.state_sizes, inputs.shape[:-2])
+        return schedule(self.compiled, inputs, start, given_lengths(lengths, inputs.shape))
 
     def run(
         self,
         x: ArrayLike,
         *,
         state: State | None = None,
+        lengths: ArrayLike | None = None,
         engine: Engine | None = None,
         progress: Progress | None = None,
     ) -> Run:
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
-        `engine` is `Integrate()` unless given; `progress(done, total)` is told the intervals done.
+        `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Integrate()`
+        unless given; `progress(done, total)` is told the intervals done.
         """
         inputs = sequences(x, self.input_size)
-        start = starting_state(state, self.sizes, inputs.shape[:-2])
+        start = starting_state(state, self.state_sizes, inputs.shape[:-2])
         chosen = Integrate() if engine is None else engine
         _check_engine(chosen)
-        trajectory = chosen.run(self.network, schedule(self.compiled, inputs, start), progress)
-        return Run(compiled=self.compiled, x=inputs, state=start, trajectory=trajectory)
+        counts = [len(compiled.cycle.intervals(inputs.shape[-2])) for compiled in self.passes]
+        done = iter(np.cumsum([0, *counts]).tolist())
+
+        def solve(compiled: Compiled, fed: Schedule) -> Trajectory:
+            before = next(done)
+            tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
+            return chosen.run(compiled.network, fed, tell)
+
+        return run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
 
     def write_spice(
         self,
@@ -131,8 +166,8 @@ class Machine:
 
     def with_imperfection(self, imperfection: object, streams: Streams) -> "Machine":
         """Return the same machine made of real parts: its network with `imperfection`, drawn from `streams`."""
-        network = apply(imperfection, self.network, streams)
-        return replace(self, compiled=replace(self.compiled, network=network))
+        passes = (replace(each, network=apply(imperfection, each.network, streams)) for each in self.passes)
+        return replace(self, passes=tuple(passes))
 
     def save(self, path: str | Path) -> None:
         """Save the machine to `path` (npz); `load_machine` reads it back."""
@@ -141,7 +176,9 @@ class Machine:
     def _unit(self, layer: int, unit: int) -> Indices:
         _check_place("layer", layer, len(self.sizes))
         _check_place("unit", unit, self.sizes[layer])
-        groups = [group for group in self.network.unknowns.groups if group.label.startswith(f"l{layer}_")]
+        groups = [
+            group for group in self.network.unknowns.groups if group.label.startswith((f"l{layer}_", f"l{layer}r_"))
+        ]
         return np.array([self.network.unknowns[group.label][unit] for group in groups if unit < group.size])
 
 
@@ -156,41 +193,7 @@ def _check_place(what: str, place: int, size: int) -> None:
         raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
 
 
-KINDS = MappingProxyType(
-    {
-        kind.__name__: kind
-        for kind in (
-            *PART_KINDS,
-            Behavioural,
-            Compiled,
-            Constant,
-            Cycle,
-            Detail,
-            Domain,
-            Factor,
-            Fluid,
-            GlycerolWater,
-            Group,
-            Hardware,
-            Hydraulic,
-            Interval,
-            LayerLayout,
-            Layout,
-            Line,
-            Machine,
-            Network,
-            OpenTube,
-            Shape,
-            Spot,
-            SpringPiston,
-            Term,
-            Timing,
-            Unknowns,
-            Vogel,
-            Walther,
-        )
-    }
-)
+KINDS = MappingProxyType({**PIECES, Machine.__name__: Machine})
 """What a saved machine is made of; nothing else is made when it is loaded."""
 
 
@@ -201,7 +204,8 @@ def load_machine(path: str | Path) -> Machine:
     """
     machine = load_record(path, Machine, KINDS)
     try:
-        machine.network.verify()
+        for compiled in machine.passes:
+            compiled.network.verify()
         _check_sizes(machine)
     except LstmAnalogError as error:
         do = "save the machine again"
@@ -210,10 +214,14 @@ def load_machine(path: str | Path) -> Machine:
 
 
 def _check_sizes(machine: Machine) -> None:
-    groups = {group.label: group.size for group in machine.network.unknowns.groups}
-    layout = machine.compiled.layout
+    """Raise unless the sizes that `machine` tells are those of its networks."""
+    sizes: dict[int, int] = {}
+    for compiled in machine.passes:
+        unknowns = compiled.network.unknowns
+        sizes |= {place.layer: unknowns[place.z[0].group].size for place in compiled.layout.layers}
+    first = machine.passes[0]
+    held = (first.network.unknowns[first.layout.inputs[0].label].size, *(sizes[layer] for layer in sorted(sizes)))
     told = (machine.input_size, *machine.sizes)
-    held = (groups.get(layout.inputs), *(groups.get(layer.h.group) for layer in layout.layers))
     if told != held:
         what, must = "input_size and sizes", f"be those of its layout, {held}"
         raise InvalidValueError(explain(what, must=must, got=told, do="save the machine again"))
@@ -228,11 +236,14 @@ def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settlin
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
     _check_kind("settling", settling, Real, "be a number", "give time constants")
-    compiled = lower(technology, signal_network(lstm), timing, settling)
-    origin = (("model", lstm.name), ("digest", lstm.digest), *compiled.network.provenance)
-    network = replace(compiled.network, provenance=origin)
-    compiled = replace(compiled, network=network)
-    return Machine(compiled=compiled, technology=technology, sizes=lstm.sizes, input_size=lstm.input_size)
+    networks = signal_networks(lstm)
+    passes = []
+    for number, signals in enumerate(networks):
+        compiled = lower(technology, signals, timing, settling)
+        place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
+        origin = (("model", lstm.name), ("digest", lstm.digest), *place, *compiled.network.provenance)
+        passes.append(replace(compiled, network=replace(compiled.network, provenance=origin)))
+    return Machine(passes=tuple(passes), technology=technology, sizes=lstm.sizes, input_size=lstm.input_size)
 
 
 def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:

@@ -1,6 +1,6 @@
 """Plumbing as it grows: groups get their unknowns in the order in which they are asked for, parts as they are added."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lstm_analog.network.graph import Group
 from lstm_analog.network.parts import (
     ALWAYS,
     DATUM,
+    Conductors,
     Followers,
     Inertances,
     Junctions,
@@ -31,11 +32,12 @@ HIGH, LOW = "rail_hi", "rail_lo"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Control:
-    """What a valve is opened by: the signal is `scale` (p - n), arrays (m,), scale per Pa."""
+    """What a valve is opened by: the signal is `scale` (p - n) + `offset`, arrays (m,), scale per Pa."""
 
     p: Indices
     n: Indices
     scale: Floats
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +46,14 @@ class Draft:
 
     Throughout, `label` names a group or a bank and `size` is its number of nodes; `nodes`, `a`, `b`, `inputs`, `top`
     and `bottom` are unknowns, `line` is a clock line, `effort` is in Pa and `capacitance` in m3/Pa. A `control` opens a
-    bridge with its signal times `gain`.
+    bridge with its signal times `gain`. `single` are the memories with but one tank.
     """
 
     technology: Hydraulic
     timing: Timing
     lines: tuple[str, ...]
     leak_time: float
+    single: frozenset[str] = frozenset()
     groups: dict[str, Group] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
@@ -96,6 +99,30 @@ class Draft:
         )
         self.parts.append(relay)
         return nodes
+
+    def lever(self, label: str, control: Control, low: float, high: float) -> Indices:
+        """Add relays with unequal arms at the signal of `control`, between `low` and `high` pressure units."""
+        nodes, unit = self.nodes(label, control.p.size), self.technology.pressure_unit
+        ends = [(control.p, unit * control.scale)]
+        ends += [(control.n, -unit * control.scale)] if (control.n != DATUM).any() else []
+        relay = Followers(
+            label=f"{label}_relay",
+            nodes=nodes,
+            terms=tuple(Term(inputs=end, gain=gain) for end, gain in ends),
+            offset=np.array(unit * control.offset),
+            low=np.array(unit * low),
+            high=np.array(unit * high),
+        )
+        self.parts.append(relay)
+        return nodes
+
+    def capillaries(self, label: str, weights: Floats, inputs: Indices, plus: Indices, minus: Indices) -> None:
+        """Add one capillary a unit for `weights` (m,), from `inputs` into the `plus` or the `minus` manifolds, (m,)."""
+        used = np.flatnonzero(weights)
+        if used.size:
+            ends = np.where(weights > 0.0, plus, minus)[used]
+            conductance = self.technology.unit_conductance * np.abs(weights[used])
+            self.parts.append(Conductors(label=label, a=inputs[used], b=ends, conductance=conductance))
 
     def sources(self, label: str, effort: Floats) -> Indices:
         """Add sources at `effort` (m,) and return their nodes."""
@@ -149,7 +176,7 @@ class Draft:
             damping=np.array(hardware.spool_damping),
         )
         self.parts.append(spools)
-        return Control(p=position, n=np.full_like(position, DATUM), scale=control.scale)
+        return replace(control, p=position, n=np.full_like(position, DATUM))
 
     def bridge(self, label: str, control: Control, gain: float, top: Indices, bottom: Indices) -> Indices:
         """Add two opposed ports and return the nodes between them: bottom + sigmoid(gain z) (top - bottom)."""
@@ -165,7 +192,7 @@ class Draft:
                 n=control.n,
                 conductance=np.array(self.technology.port_conductance),
                 scale=0.5 * sign * gain * control.scale,
-                offset=np.array(0.0),
+                offset=np.array(0.5 * sign * gain * control.offset + 0.0),
             )
             self.parts.append(port)
         return middle

@@ -55,6 +55,8 @@ def curve_text(shape: Shape, node: str) -> str:
         Shape.TANH: f"tanh({u})",
         Shape.SOFTPLUS: softplus,
         Shape.EXP: f"exp(min(max({u},-200),200))",
+        Shape.CLIP: f"min(max({u},0),1)",
+        Shape.RELU: f"max({u},0)",
         Shape.SOFTPLUS_RATIO: f"({u}<-15)?(1+0.5*exp({u})):((1+exp(-{u}))*{softplus})",
     }
     return texts[shape]

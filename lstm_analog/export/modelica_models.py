@@ -91,6 +91,8 @@ def _curve(shape: Shape, u: str) -> str:
         Shape.TANH: f"tanh({u})",
         Shape.SOFTPLUS: softplus,
         Shape.SOFTPLUS_RATIO: f"noEvent(if {u} < -9 then {series} else (1 + exp(-max({u}, -9)))*{softplus})",
+        Shape.CLIP: f"min(max({u}, 0), 1)",
+        Shape.RELU: f"max({u}, 0)",
         Shape.EXP: f"exp(min(max({u}, -200), 200))",
     }[shape]
 

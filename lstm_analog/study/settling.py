@@ -4,7 +4,8 @@ In a phase of length T, equal poles of time constant tau in a chain leave, of ea
 
     exp(-N) sum_{j<=k} N^j/j!,    N = T/tau,
 
-where k + 1 is the number of poles on the longest path of storages that ends where the next interval holds the value.
+where k + 1 is the number of poles on the longest path of storages that ends where the next interval holds the value, or
+lets it act on what was held so far, as the gates of a leak.
 The path is a bound: it counts a pole that an earlier interval has settled already. So it is with the gated leak, where
 z rests long before h is taken from it: the network has two poles there, and the error falls as with one.
 """
@@ -22,7 +23,7 @@ from lstm_analog.compiler.timing import Interval
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.laws import High
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import PassRun, Run
 
 HELD = 1e-3
 """A storage holds its value in a phase if its rate there is below this share of its fastest rate in a step. Its rates
@@ -123,6 +124,11 @@ def settling(run: Run) -> Settling:
     UnsupportedError
         If no interval that settles is followed by one that holds a value.
     """
+    recurrent = [each for each in run.passes if each.layers]  # a head alone has one pole and holds nothing
+    return max(map(_pass, recurrent), key=lambda result: result.error)
+
+
+def _pass(run: PassRun) -> Settling:
     phases = _phases(_matrices(run))
     fastest = np.max([phase.rates for phase in phases], axis=0)
     following = phases[1:] + phases[:1]
@@ -134,7 +140,7 @@ def settling(run: Run) -> Settling:
     return max(found, key=lambda result: result.error)
 
 
-def _matrices(run: Run) -> list[_Matrix]:
+def _matrices(run: PassRun) -> list[_Matrix]:
     cycle, systems = run.compiled.cycle, dict[High, System]()
     steps = run.x.shape[-2]
     result = []
@@ -146,7 +152,7 @@ def _matrices(run: Run) -> list[_Matrix]:
     return result
 
 
-def _matrix(run: Run, interval: Interval, number: int, equations: System) -> _Matrix:
+def _matrix(run: PassRun, interval: Interval, number: int, equations: System) -> _Matrix:
     trajectory = run.trajectory
     moment = int(np.abs(trajectory.time - trajectory.schedule.ends[number]).argmin())
     effort = trajectory.efforts[(0,) * (trajectory.efforts.ndim - 2)][moment : moment + 1].copy()
@@ -177,7 +183,7 @@ def _phase(entry: _Matrix, reference: Floats) -> _Phase:
 
 def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
     active = now.rates > HELD * fastest
-    targets = active & (after.rates <= HELD * fastest)
+    targets = active & ((after.rates <= HELD * fastest) | _released(now, after, fastest))
     if not targets.any():
         return None
     edges = now.edges.within(active)
@@ -195,6 +201,14 @@ def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
         ratio=now.interval.duration * slowest,
         poles=int(reach[component[targets]].max()),
     )
+
+
+def _released(now: _Phase, after: _Phase, fastest: Floats) -> Mask:
+    """Return what acts, in the interval `after`, on storages that were held in `now`: a leak takes its gates then."""
+    moving = (now.rates <= HELD * fastest) & (after.rates > HELD * fastest)
+    edges, result = after.edges, np.zeros(moving.size, dtype=bool)
+    result[edges.tails[moving[edges.heads]]] = True
+    return result
 
 
 def _edges(coupling: sparse.coo_array, reference: Floats) -> _Edges:

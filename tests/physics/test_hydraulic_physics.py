@@ -84,7 +84,7 @@ def test_uniform_viscosity_changes_time_constants_only(detail: Detail) -> None:
     thick = replace(
         thin, compiled=replace(thin.compiled, network=apply(ViscosityChange(factor=2.0), thin.network, STREAMS))
     )
-    slow = replace(thick, compiled=slowed(thick, 2.0))
+    slow = replace(thick, passes=(slowed(thick, 2.0),))
     engine = Integrate(rtol=1e-10, atol=1e-12, points=11)
     fast, same = (machine.run(X[:2], engine=engine) for machine in (thin, slow))
     np.testing.assert_allclose(same.trajectory.time, 2.0 * fast.trajectory.time, rtol=1e-12)

@@ -64,7 +64,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import imposed_efforts
 from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.study import Run
+from lstm_analog.study.run import PassRun, Run
 
 PROTOTYPE = replace(OIL, least_total=1e-6)
 MODELS = ((269, 1.54068, 1.2), (360, 2.72234, 3.3))
@@ -114,7 +114,8 @@ def at_rest(machine: Machine, network: Network, x: Floats) -> Run:
         kept.append(effort[0].copy())
     time = np.append(0.0, schedule.ends)
     path = Trajectory(network=network, schedule=schedule, time=time, efforts=np.array(kept), engine="at rest")
-    return Run(compiled=machine.compiled, x=x, state=None, trajectory=path)
+    only = PassRun(compiled=machine.compiled, x=x, state=None, lengths=None, trajectory=path)
+    return Run(passes=(only,), x=x, state=None)
 
 
 def rest(equations: System, effort: Floats, step: float) -> None:
@@ -138,7 +139,7 @@ def timed(number: int, settling: float, *records: object, rtol: float = 1e-7) ->
     for record in records:
         network = apply(record, network, STREAMS)
     engine = Integrate(rtol=rtol, atol=1e-2 * rtol)
-    run = replace(machine, compiled=replace(machine.compiled, network=network)).run(x, engine=engine)
+    run = replace(machine, passes=(replace(machine.compiled, network=network),)).run(x, engine=engine)
     return float(np.abs(run.c - lstm.trace(x).layers[0].c).max())
 
 

@@ -143,7 +143,7 @@ def test_tiny_weight_is_found_with_its_place() -> None:
     row, column = np.argwhere(positive > 0)[0]
     positive[row, column] = 2e-11 * 1e-9
     parts = tuple(replace(p, positive=positive) if p is bank else p for p in built.network.parts)
-    small = replace(built, compiled=replace(built.compiled, network=replace(built.network, parts=parts)))
+    small = replace(built, passes=(replace(built.compiled, network=replace(built.network, parts=parts)),))
     (finding,) = (f for f in small.check().warnings if f.rule is Rule.BORE_SMALL)
     names = built.network.unknowns.names()
     assert finding.where == f"{names[bank.inputs[column]]} to {names[bank.plus[row]]}"

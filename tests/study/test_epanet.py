@@ -44,7 +44,7 @@ def check(lstm: LSTM, technology: Hydraulic = OIL, **options: object) -> EpanetR
 def with_network(machine: Machine, change: Callable) -> Machine:
     """Return `machine` with `change` applied to each part of its network."""
     network = replace(machine.network, parts=tuple(change(part) for part in machine.network.parts))
-    return replace(machine, compiled=replace(machine.compiled, network=network))
+    return replace(machine, passes=(replace(machine.compiled, network=network),))
 
 
 def edited(path: Path, ends: str, change: Callable[[float], float]) -> int:
