@@ -41,6 +41,34 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_files(folder: str | Path) -> Iterator[Path]:
+    """Make a temporary folder in `folder` for files that belong together; they move out of it once all are written.
+
+    Raises
+    ------
+    FileAccessError
+        As `whole_file` does; nothing is left behind, and nothing replaced.
+    """
+    target = Path(folder)
+    try:
+        stage = tempfile.TemporaryDirectory(dir=target, prefix=".lstm_analog-")
+    except (OSError, ValueError) as error:
+        raise _unwritable(target, error) from error
+    with stage as name:
+        yield Path(name)
+        parts = sorted(Path(name).iterdir())
+        for part in parts:
+            _refuse_special(target / part.name)
+            if (target / part.name).is_dir():
+                raise _unwritable(target / part.name, "a folder")
+        for part in parts:
+            try:
+                part.replace(target / part.name)
+            except OSError as error:
+                raise _unwritable(target / part.name, error) from error
+
+
 def read_bytes(path: str | Path) -> bytes:
     """Return the content of the file at `path`, or raise `FileAccessError`."""
     try:
