@@ -60,6 +60,7 @@ from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import imposed_efforts
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study import Run
+from lstm_analog.study.run import PassRun
 
 PROTOTYPE = replace(OIL, least_total=1e-6)
 MODELS = ((269, 1.54068, 1.2), (360, 2.72234, 3.3))
