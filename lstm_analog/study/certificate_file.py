@@ -44,15 +44,19 @@ def load_certificate(path: str | Path) -> Certificate:
     content = read_bytes(path)
     try:
         if len(content) > _LARGEST:
-            raise ValueError(f"{len(content)} bytes")
-        said = json.loads(content)
+            raise _refusal("it", f"be {_LARGEST} bytes at most", len(content))
+        said = _fields("file", json.loads(content), ("certificate", "digest"))
         if said["digest"] != _digest(said["certificate"]):
-            raise ValueError("another digest than it states: it was changed")
+            raise _refusal("its digest", "be that of its content", "another: it was changed")
         return _certificate(said["certificate"])
     except (LstmAnalogError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
-        got = f"no field {error}" if isinstance(error, KeyError) else ascii(str(error))[:300]
         do = "take the file that was written beside the export"
-        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a certificate", got=got, do=do)) from error
+        what, got = f"file {str(path)!r}", ascii(str(error))[:300]
+        raise FileFormatError(explain(what, must="hold a certificate", got=got, do=do)) from error
+
+
+def _refusal(what: str, must: str, got: object) -> FileFormatError:
+    return FileFormatError(explain(what, must=must, got=got, do="restore it"))
 
 
 def _digest(content: Any) -> str:
@@ -63,7 +67,9 @@ def _certificate(content: Any) -> Certificate:
     return _record(
         Certificate,
         content,
-        source=lambda source: None if source is None else _record(ModelFile, source, only=_texts),
+        source=lambda source: (
+            None if source is None else _record(ModelFile, source, only=lambda names: tuple(map(_text, _list(names))))
+        ),
         technology=lambda tree: record_of(tree, PIECES),
         timing=Timing,
         settling=_number,
@@ -73,7 +79,7 @@ def _certificate(content: Any) -> Certificate:
         seed=lambda seed: None if seed is None else _whole(seed),
         tolerance=_number,
         error=_number,
-        errors=lambda errors: {label: _number(error) for label, error in errors.items()},
+        errors=lambda errors: {label: _number(error) for label, error in _exactly(dict)(errors).items()},
         versions=lambda versions: _record(Versions, versions),
         exports=lambda exports: tuple(map(_export, _list(exports))),
     )
@@ -100,50 +106,38 @@ def _signal(content: Any) -> Signal:
     )
 
 
-def _record(kind: type[_Kind], content: Any, **readers: Callable[[Any], object]) -> _Kind:
+def _record(kind: type[_Kind], content: Any, **readers: Callable[[Any], Any]) -> _Kind:
     """Return a record of `kind` from its plain `content`; fields without one of the `readers` are text."""
-    names = [entry.name for entry in fields(kind)]  # type: ignore[arg-type]
-    if not isinstance(content, dict):
-        raise TypeError(f"{type(content).__name__} where a {kind.__name__} should be")
-    strange = sorted(content.keys() - set(names))
-    if strange:
-        raise ValueError(f"{kind.__name__} with the strange field {strange[0]!r}")
-    return kind(**{name: readers.get(name, _text)(content[name]) for name in names})
+    names = tuple(entry.name for entry in fields(kind))  # type: ignore[arg-type]
+    said = _fields(kind.__name__, content, names)
+    return kind(**{name: readers.get(name, _text)(said[name]) for name in names})
+
+
+def _fields(what: str, content: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return `content` if it is what `names` the fields of a record called `what`, all of them and no more."""
+    if not isinstance(content, dict) or content.keys() != set(names):
+        got = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+        raise _refusal(what, f"have the fields {', '.join(names)}", got)
+    return content
 
 
 def _same(value: Any) -> object:
     return value
 
 
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{type(value).__name__} where a list should be")
-    return value
+def _exactly(*kinds: type) -> Callable[[Any], Any]:
+    """Return a reader that hands on what is of one of `kinds`: no truth value for a number, no number for a text."""
+
+    def read(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise _refusal("a field", f"be of type {kinds[0].__name__}", type(value).__name__)
+        return value
+
+    return read
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where a text should be")
-    return value
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    return tuple(map(_text, _list(values)))
+_list, _text, _whole, _flag = _exactly(list), _exactly(str), _exactly(int), _exactly(bool)
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{type(value).__name__} where a number should be")
-    return float(value)
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{type(value).__name__} where a whole number should be")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{type(value).__name__} where true or false should be")
-    return value
+    return float(_exactly(float, int)(value))

@@ -58,9 +58,9 @@ def certify(
         What it was built in.
     path : str or Path
         Where the netlist goes.
-    dialect, accuracy
+    dialect, accuracy : Dialect, and Accuracy or None
         As in `write_spice`; the accuracy is `suited` to the network unless given.
-    tolerance, seed
+    tolerance, seed : float or None, and int or None
         As in `compare`.
     source : ModelFile, optional
         The file that `lstm` came from, for `verify` to find.

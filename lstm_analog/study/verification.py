@@ -55,9 +55,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What became of the checks of the netlist `file`; it `holds` if none failed."""
+    """What became of the checks of the netlist `file`, certified as `export`; it `holds` if none failed."""
 
     file: str
+    export: str
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -103,7 +104,7 @@ def verify(
     except (FileFormatError, NetworkError) as reason:
         unread = (Outcome(check=check, holds=None, got="it cannot be read") for check in list(Check)[2:])
         values = Outcome(check=Check.VALUES, holds=False, got=str(reason))
-        return Verification(file=Path(path).name, outcomes=(file, values, *unread))
+        return Verification(file=Path(path).name, export=export.file, outcomes=(file, values, *unread))
     _check_origin(deck, certificate, export)
     outcomes = (
         file,
@@ -112,20 +113,20 @@ def verify(
         _answer(certificate, lstm),
         _rerun(deck, export, certificate, engine or Integrate()),
     )
-    return Verification(file=Path(path).name, outcomes=outcomes)
+    return Verification(file=Path(path).name, export=export.file, outcomes=outcomes)
 
 
-def model_of(certificate: Certificate, folder: str | Path) -> LSTM | None:
-    """Return the LSTM of a `certificate` that lies in `folder`, from the file it names, or None if that is not at hand.
+def model_of(certificate: Certificate, folder: str | Path, file: str | Path | None = None) -> LSTM | None:
+    """Return the LSTM of a `certificate` that lies in `folder`, from `file` or else from the one the certificate names.
 
-    The file is looked for where it was, seen from the folder, then in the folder itself.
+    That is looked for where it was, seen from the folder, then in the folder itself; None if it is not at hand. Raises
+    as `load` does.
     """
     source = certificate.source
-    if source is None:
-        return None
-    places = (Path(folder) / source.file, Path(folder) / Path(source.file).name)
-    found = next((place for place in places if place.is_file()), None)
-    return None if found is None else load(found, only=source.only or None)
+    if source is not None and file is None:
+        places = (Path(folder) / source.file, Path(folder) / Path(source.file).name)
+        file = next((place for place in places if place.is_file()), None)
+    return None if file is None else load(file, only=(source and source.only) or None)
 
 
 def _export(path: Path, digest: str, certificate: Certificate) -> Export:
