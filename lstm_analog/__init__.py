@@ -5,6 +5,7 @@ The names below are imported when first used, so that `import lstm_analog` stays
 * `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
 * `compare`, `Report`: how far it is from the digital answer;
+* `verify`, `load_certificate`, `Certificate`, `Verification`: whether a netlist is what `Machine.certify` certified;
 * `NGSPICE`, `read_spice`: the netlist;
 * `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`,
   `torch`: modules.
@@ -41,8 +42,12 @@ if TYPE_CHECKING:
     from lstm_analog.model import load as load
     from lstm_analog.model import random_lstm as random_lstm
     from lstm_analog.model import save as save
+    from lstm_analog.study import Certificate as Certificate
     from lstm_analog.study import Report as Report
+    from lstm_analog.study import Verification as Verification
     from lstm_analog.study import compare as compare
+    from lstm_analog.study import load_certificate as load_certificate
+    from lstm_analog.study import verify as verify
     from lstm_analog.study.run import Run as Run
     from lstm_analog.torch import from_torch as from_torch
 else:
@@ -50,6 +55,7 @@ else:
     _HOMES = MappingProxyType(
         {
             "CLOCKED": "lstm_analog.compiler",
+            "Certificate": "lstm_analog.study",
             "GATED_LEAK": "lstm_analog.compiler",
             "Gate": "lstm_analog.model",
             "LSTM": "lstm_analog.model",
@@ -59,13 +65,16 @@ else:
             "Run": "lstm_analog.study.run",
             "load_machine": "lstm_analog.machine",
             "State": "lstm_analog.model",
+            "Verification": "lstm_analog.study",
             "compare": "lstm_analog.study",
             "compile": "lstm_analog.machine",
             "from_torch": "lstm_analog.torch",
             "load": "lstm_analog.model",
+            "load_certificate": "lstm_analog.study",
             "random_lstm": "lstm_analog.model",
             "read_spice": "lstm_analog.export",
             "save": "lstm_analog.model",
+            "verify": "lstm_analog.study",
         }
     )
     _MODULES = MappingProxyType(

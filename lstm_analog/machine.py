@@ -25,6 +25,8 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.records import load_record, save_record
 from lstm_analog.study.bill import Bill, bill_of_materials
+from lstm_analog.study.certificate import Certificate, ModelFile
+from lstm_analog.study.certification import certify
 from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.pipeline import Pipeline, pipeline
 from lstm_analog.study.run import Run, only, run_through
@@ -133,6 +135,40 @@ class Machine:
         circuit = as_circuit(self.network, self.schedule(x, state))
         write_spice(path, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
 
+    def certify(
+        self,
+        lstm: LSTM,
+        x: ArrayLike,
+        path: str | Path,
+        *,
+        state: State | None = None,
+        engine: Engine | None = None,
+        dialect: Dialect = NGSPICE,
+        accuracy: Accuracy | None = None,
+        tolerance: float | None = None,
+        seed: int | None = None,
+        source: ModelFile | None = None,
+        progress: Progress | None = None,
+    ) -> Certificate:
+        """Run the machine over one sequence, hold it against `lstm`, write its netlists and their certificate.
+
+        `x` (time, inputs), `state`, `engine` and `progress` are as in `run`, `path`, `dialect` and `accuracy` as in
+        `write_spice`, `tolerance` and `seed` as in `compare`; `source` is the file that `lstm` came from. The
+        certificate of `lstm.cir` goes to `lstm.certificate.json`; several passes are `lstm-1.cir`, `lstm-2.cir`.
+        `verify` goes the way back. Raises `CertificateError` if the two do not agree; nothing is written then.
+        """
+        return certify(
+            self.run(x, state=state, engine=engine, progress=progress),
+            lstm,
+            self.technology,
+            path,
+            dialect=dialect,
+            accuracy=accuracy,
+            tolerance=tolerance,
+            seed=seed,
+            source=source,
+        )
+
     def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
@@ -215,13 +251,15 @@ def load_machine(path: str | Path) -> Machine:
 
 def _check_sizes(machine: Machine) -> None:
     """Raise unless the sizes that `machine` tells are those of its networks."""
-    sizes: dict[int, int] = {}
+    held = [
+        compiled.network.unknowns[bank.label].size for compiled in machine.passes for bank in compiled.layout.inputs
+    ][:1]
+    layers: dict[int, int] = {}
     for compiled in machine.passes:
-        unknowns = compiled.network.unknowns
-        sizes |= {place.layer: unknowns[place.z[0].group].size for place in compiled.layout.layers}
-    first = machine.passes[0]
-    held = (first.network.unknowns[first.layout.inputs[0].label].size, *(sizes[layer] for layer in sorted(sizes)))
-    told = (machine.input_size, *machine.sizes)
+        for place in compiled.layout.layers:
+            layers |= {place.layer: compiled.network.unknowns[spot.group].size for spot in place.z[:1]}
+    held += [layers[layer] for layer in sorted(layers)]
+    told = [machine.input_size, *machine.sizes]
     if told != held:
         what, must = "input_size and sizes", f"be those of its layout, {held}"
         raise InvalidValueError(explain(what, must=must, got=told, do="save the machine again"))

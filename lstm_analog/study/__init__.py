@@ -1,6 +1,9 @@
 """Studies say how far a machine is from the digital LSTM, and why."""
 
 from lstm_analog.study.bill import Bill, Item, bill_of_materials
+from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
+from lstm_analog.study.certificate_file import load_certificate
+from lstm_analog.study.certification import certify, write_netlists
 from lstm_analog.study.comparison import compare
 from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.digest import network_digest
@@ -10,26 +13,38 @@ from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.report import Errors, LayerErrors, Report, Verdict
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
+from lstm_analog.study.verification import Check, Outcome, Verification, model_of, verify
 
 __all__ = [
     "Bill",
+    "Certificate",
+    "Check",
     "DesignCheck",
     "EpanetReport",
     "Errors",
     "Finding",
     "Item",
     "LayerErrors",
+    "ModelFile",
+    "Outcome",
     "Report",
     "Rule",
     "Run",
     "Settling",
     "Severity",
     "Verdict",
+    "Verification",
     "bill_of_materials",
+    "certificate_path",
+    "certify",
     "compare",
     "design_check",
     "epanet_check",
+    "load_certificate",
+    "model_of",
     "network_digest",
     "settling",
     "settling_error",
+    "verify",
+    "write_netlists",
 ]

@@ -25,7 +25,7 @@ from lstm_analog.errors import (
     LstmAnalogError,
     UnsupportedError,
 )
-from lstm_analog.model import load
+from lstm_analog.model import LINEAR, STEEP_HARD_SIGMOID, load
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"
 MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)
@@ -561,3 +561,21 @@ def test_no_truncation_is_loaded(tmp_path, file):
         (tmp_path / "m").write_bytes(content[:end])
         with pytest.raises((FileFormatError, UnsupportedError)):
             load(tmp_path / "m")
+
+
+def test_views_of_one_storage_are_read_where_they_lie(tmp_path):
+    """Weights flattened into one storage, one of them transposed."""
+    values = np.arange(12 * 2 + 12 * 3, dtype="f4") / 64
+    parts = text("weight_ih_l0") + tensor(count=60, offset=36, shape=(12, 2), stride=(1, 12))
+    parts += text("weight_hh_l0") + tensor(count=60, shape=(12, 3), stride=(3, 1))
+    path = tmp_path / "m.pt"
+    path.write_bytes(torch_zip(b"\x80\x02}(" + parts + b"u.", **{"0": values.tobytes()}))
+    cell = load(path).layers[0].forward
+    np.testing.assert_array_equal(cell.recurrent.reshape(12, 3), values[:36].reshape(12, 3))
+    np.testing.assert_array_equal(cell.input.reshape(12, 2), values[36:].reshape(2, 12).T)
+
+
+def test_the_hard_sigmoid_of_onnx_is_the_steep_one_unless_told(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(one_node(activations=["HardSigmoid", "Affine", "Tanh"]))
+    cell = load(tmp_path / "m.onnx").layers[0].forward
+    assert (cell.gate, cell.candidate) == (STEEP_HARD_SIGMOID, LINEAR)
