@@ -1,0 +1,168 @@
+"""What a run of a network needs besides its efforts: phases in order, segments with their buffers, a grid an interval."""
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.waveform import chebyshev
+from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.couplings import Couplings, beside_batches, chips_of, couplings
+from lstm_analog.engines.waveform.images import Images
+from lstm_analog.engines.waveform.segment import Segment, Tolerance, segment
+from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High
+
+DROPPED = 1e-3
+"""Share of the tolerance below which an effect is left out: an open switch, a shut valve."""
+_REST = Tolerance(rtol=1e-13, atol=1e-13)
+_SMOOTH, _RATIO = 40.0, 4.0
+"""Rate x time up to which one segment is tried; how much longer each segment is than all before it."""
+_LEAST, _LARGEST, _USUAL = 3, 28, 14
+"""Degrees of the polynomials: from, to, and of a segment that comes from splitting another."""
+
+
+class OutOfReachError(ArithmeticError):
+    """The network cannot be run this way; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A piece of an interval: its `share` of it, and the `degree` that keeps the tolerance."""
+
+    share: float
+    degree: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Workspace:
+    """The phases, segments and buffers of runs of `network` over efforts (*lead, N) within `tolerance`.
+
+    Segments serve any run, one at a time; `forget` what belongs to a single run before the next.
+    """
+
+    network: Network
+    lead: tuple[int, ...]
+    tolerance: Tolerance
+    images: Images
+    phases: dict[High, Couplings] = field(default_factory=dict)
+    orders: dict[tuple[High, float], Structure] = field(default_factory=dict)
+    segments: dict[tuple[High, float, int, Keep], Segment] = field(default_factory=dict)
+
+    def order(self, high: High, duration: float) -> Structure:
+        """Return in which order a segment of `duration` (s) is solved with the lines `high`."""
+        key = (high, duration)
+        if key not in self.orders:
+            found = structure(self.couplings(high), duration, DROPPED * self.tolerance.units)
+            if found.obstacle:
+                raise OutOfReachError(found.obstacle)
+            self.orders[key] = found
+        return self.orders[key]
+
+    def couplings(self, high: High) -> Couplings:
+        """Return who acts on whom with the lines `high`."""
+        if high not in self.phases:
+            self.phases[high] = couplings(self.network, high)
+        return self.phases[high]
+
+    def segment(self, high: High, duration: float, degree: int, keep: Keep) -> Segment:
+        """Return a segment of `duration` (s) and `degree` with the lines `high` that keeps what `keep` says."""
+        key = (high, duration, degree, keep)
+        if key not in self.segments:
+            self.segments[key] = segment(
+                self.couplings(high),
+                self.order(high, duration),
+                self.images,
+                duration=duration,
+                degree=degree,
+                keep=keep,
+                tolerance=self.tolerance,
+            )
+        return self.segments[key]
+
+    def rest(self, high: High, duration: float) -> Segment:
+        """Return the segment that finds the state of rest with the lines `high`; what `duration` does not move stays."""
+        still = at_rest(self.couplings(high), duration)
+        order = structure(still, np.inf, _REST.units)
+        if order.obstacle:
+            raise OutOfReachError(order.obstacle)
+        return segment(still, order, self.images, duration=1.0, degree=0, keep=Keep.END, tolerance=_REST)
+
+    def pieces(self, high: High, duration: float) -> list[Piece]:
+        """Return how an interval of `duration` (s) with the lines `high` is cut at first.
+
+        One piece while its fastest pole is resolved by few points; else graded toward its start, each piece as long as
+        all before it times 3: at a rate x time of 1e3, 73 points give 2e-7 (measured).
+        """
+        reach = float((rates(self.couplings(high)) * duration).max(initial=0.0))
+        first = min(1.0, 0.5 * _SMOOTH / max(reach, 1e-300)) if reach > _SMOOTH else 1.0
+        cuts = [first]
+        while cuts[-1] < 1.0:
+            cuts.append(min(1.0, _RATIO * cuts[-1]))
+        degree = _degree(min(reach, 0.5 * _SMOOTH if len(cuts) > 1 else reach), self.tolerance.units)
+        return [Piece(share=float(share), degree=degree) for share in np.diff([0.0, *cuts])]
+
+    def forget(self) -> None:
+        """Start anew, so that a run does not depend on the one before."""
+        self.images.forget()
+
+
+def _degree(reach: float, tolerance: float) -> int:
+    """Return the degree that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, and two more."""
+    size = np.abs(chebyshev.coefficients(48) @ np.exp(-reach * chebyshev.points(48)))
+    return int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST, _LARGEST))
+
+
+def refined(piece: Piece, error: float) -> list[Piece]:
+    """Return `piece` with a higher degree, or cut in two, after it was wrong by `error` tolerances.
+
+    Raises `OutOfReachError` if it is very short already.
+    """
+    if error < 1e6 and piece.degree < _LARGEST:
+        return [Piece(share=piece.share, degree=min(_LARGEST, piece.degree + (3 if error < 1e2 else 6)))]
+    if piece.share < 1e-9:
+        raise OutOfReachError("its waveforms do not get smooth, however short the segments")
+    return [Piece(share=share * piece.share, degree=_USUAL) for share in (1.0 / _RATIO, 1.0 - 1.0 / _RATIO)]
+
+
+def shrunk(piece: Piece, degree: int) -> Piece:
+    """Return `piece` with the lower `degree` that would have done."""
+    return Piece(share=piece.share, degree=min(piece.degree, max(degree, _LEAST)))
+
+
+_IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
+"""Workspaces that no run is using, so that the next run of a network finds its segments made."""
+
+
+@contextmanager
+def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance) -> Iterator[Workspace]:
+    """Lend a workspace for runs of `network` over a `batch`: one that is idle, or a new one."""
+    idle = _IDLE.setdefault(network, [])
+    chips = chips_of(network)
+    lead = ((chips,) if chips else ()) + (int(np.prod(batch)),)
+    found = None
+    while idle and found is None:
+        other = idle.pop()
+        found = other if other.lead == lead and other.tolerance == tolerance else None
+    if found is None:
+        found = Workspace(
+            network=_beside_batches(network), lead=lead, tolerance=tolerance, images=Images(lead=lead, known={})
+        )
+    try:
+        yield found
+    finally:
+        idle.append(found)
+
+
+def _beside_batches(network: Network) -> Network:
+    return Network(
+        domain=network.domain,
+        unknowns=network.unknowns,
+        parts=tuple(beside_batches(part) for part in network.parts),
+        lines=network.lines,
+        provenance=network.provenance,
+    )
