@@ -102,10 +102,10 @@ def schedule(compiled: Compiled, x: Floats, state: State) -> Schedule:
     intervals = compiled.cycle.intervals(steps)
     repeats = np.full(steps, len(compiled.cycle.step))
     repeats[0] += 1
-    imposed = [_imposed(compiled, compiled.layout.inputs, np.repeat(x, repeats, axis=-2))]
+    imposed = [_imposed(compiled, compiled.layout.inputs, np.repeat(x, repeats, axis=-2), len(intervals))]
     for place, h, c in zip(compiled.layout.layers, state.h, state.c, strict=True):
         for label, start in ((place.reset_h, h), (place.reset_c, c)):
-            imposed.append(_imposed(compiled, label, np.repeat(start[..., None, :], len(intervals), axis=-2)))
+            imposed.append(_imposed(compiled, label, start[..., None, :], len(intervals)))
     return Schedule(
         names=tuple(interval.name for interval in intervals),
         high=compiled.cycle.flags(steps),
@@ -114,9 +114,10 @@ def schedule(compiled: Compiled, x: Floats, state: State) -> Schedule:
     )
 
 
-def _imposed(compiled: Compiled, label: str, signal: Floats) -> Imposed:
+def _imposed(compiled: Compiled, label: str, signal: Floats, intervals: int) -> Imposed:
     scale = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
-    return Imposed(label=label, efforts=signal * scale)
+    shape = (*signal.shape[:-2], intervals, signal.shape[-1])
+    return Imposed(label=label, efforts=np.broadcast_to(signal * scale, shape))
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:

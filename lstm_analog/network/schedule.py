@@ -18,17 +18,28 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Imposed:
-    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit."""
+    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit.
+
+    What was broadcast along the intervals stays so: it is held once, however long the schedule.
+    """
 
     label: str
     efforts: Floats
 
     def __post_init__(self) -> None:
         """Check that the efforts are finite and have at least the two axes."""
-        put(self, "efforts", floats(self.efforts, f"imposed {self.label}"))
+        what, given = f"imposed {self.label}", self.efforts
+        steady = isinstance(given, np.ndarray) and given.ndim > 1 and given.size > 0 and given.strides[-2] == 0
+        held = floats(given[..., :1, :] if steady else given, what)
+        put(self, "efforts", np.broadcast_to(held, given.shape) if steady else held)
         if self.efforts.ndim < 2:
             must, got = "have shape (..., intervals, sources)", self.efforts.shape
             raise InvalidShapeError(explain(f"imposed {self.label}", must=must, got=got, do="add the missing axis"))
+
+    @property
+    def steady(self) -> bool:
+        """Whether every interval has the same efforts, held once."""
+        return self.efforts.strides[-2] == 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,9 +4,6 @@ Efforts stand as (..., unknowns, batch), chips leading. Every call writes into a
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
@@ -44,6 +41,10 @@ def calls(stage: Stage, efforts: Array) -> tuple[Call, ...]:
 
 def _own(feed: Feed) -> bool:
     return feed.way is Way.DIAGONAL and bool((feed.columns == feed.rows).all())
+
+
+def _still(feed: Feed) -> bool:
+    return feed.way is Way.DIAGONAL and bool((feed.columns == DATUM).all())
 
 
 def _hold(feeds: tuple[Feed, ...]) -> Floats:
@@ -110,7 +111,7 @@ def _filling(moved: Array, out: Array) -> None:
 
 def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array) -> None:
     """Write what flows in at own effort zero, times `weight` (..., n), to `target`; not through ports."""
-    entering = [feed for way in _ORDER for feed in feeds if feed.way is way and not _own(feed)]
+    entering = [feed for way in _ORDER for feed in feeds if feed.way is way and not _own(feed) and not _still(feed)]
     for number, feed in enumerate(entering):
         held = bench.room(target.shape[-2]) if number else target
         _enter(bench, feed, weight, held)
@@ -150,25 +151,26 @@ def _product(bench: Bench, part: Pairs, weight: Floats, out: Array) -> None:
 
 def _curve(bench: Bench, factor: Factor) -> tuple[Floats, Array]:
     """Return a constant (..., m) and an array whose product is the curve of `factor`."""
-    one = np.ones(factor.p.size)
     if factor.shape is Shape.LINEAR and not factor.offset.any():
         sign, base = _difference(bench, factor)
         return sign * factor.scale, base
-    if factor.shape is Shape.SIGMOID:  # (1 + tanh(u/2)) / 2
-        value = _control(bench, factor, 0.5)
-        bench.call(np.tanh, value, value)
-        bench.call(np.add, value, 1.0, value)
-        return 0.5 * one, value
-    value = _control(bench, factor, 1.0)
+    one, value = np.ones(factor.p.size), bench.room(factor.p.size)
+    control = _control(bench, factor, 0.5 if factor.shape is Shape.SIGMOID else 1.0)
     if factor.shape is Shape.TANH:
-        bench.call(np.tanh, value, value)
-    elif factor.shape is not Shape.LINEAR:
-        bench.call(_drawn, factor.shape, value)
+        bench.call(np.tanh, control, value)
+    elif factor.shape is Shape.SIGMOID:  # (1 + tanh(u/2)) / 2
+        bench.call(np.tanh, control, value)
+        bench.call(np.add, value, 1.0, value)
+        one = 0.5 * one
+    elif factor.shape is Shape.LINEAR:
+        value = control
+    else:
+        bench.call(_drawn, factor.shape, control, value)
     return one, value
 
 
-def _drawn(shape: Shape, value: Array) -> None:
-    value[...] = curve(shape, value)
+def _drawn(shape: Shape, control: Array, value: Array) -> None:
+    value[...] = curve(shape, control)
 
 
 def _difference(bench: Bench, ends: Factor | Ports) -> tuple[float, Array]:
@@ -183,28 +185,30 @@ def _difference(bench: Bench, ends: Factor | Ports) -> tuple[float, Array]:
 
 
 def _control(bench: Bench, ends: Factor | Ports, times: float) -> Array:
-    """Return `times` the control u = scale (e_p - e_n) + offset."""
+    """Return `times` the control u = scale (e_p - e_n) + offset; not to be written to."""
     sign, base = _difference(bench, ends)
+    control = bench.times(base, sign * times * ends.scale, ends.p.size)
+    if not ends.offset.any():
+        return control
     held = bench.room(ends.p.size)
-    bench.scaled(base, sign * times * ends.scale, held)
-    if ends.offset.any():
-        bench.call(np.add, held, bench.number(times * ends.offset), held)
+    bench.call(np.add, control, bench.number(times * ends.offset), held)
     return held
 
 
 def _conductance(bench: Bench, part: Ports, weight: Floats) -> Array:
     """Return `weight` times the conductance of `part`."""
-    value = _control(bench, part, 1.0)
+    control, value = _control(bench, part, 1.0), bench.room(part.p.size)
     if not part.free:
         limit, deadband = (np.broadcast_to(array, part.scale.shape)[..., None] for array in (part.limit, part.deadband))
-        bench.call(_opened, limit, deadband, value)
-    bench.call(_drawn, part.shape, value)
+        bench.call(_opened, limit, deadband, control, value)
+        control = value
+    bench.call(_drawn, part.shape, control, value)
     bench.scaled(value, part.conductance * weight, value)
     return value
 
 
-def _opened(limit: Any, deadband: Any, value: Array) -> None:
-    value -= np.clip(value, -deadband, deadband)
+def _opened(limit: Floats, deadband: Floats, control: Array, value: Array) -> None:
+    np.subtract(control, np.clip(control, -deadband, deadband), value)
     np.clip(value, -limit, limit, value)
 
 
@@ -229,8 +233,8 @@ def _bridge(bench: Bench, top: Feed, bottom: Feed, target: Array) -> None:
     """Write bottom + sigmoid(2u) (top - bottom) to `target`: e^u / (e^u + e^-u) = (1 + tanh u)/2."""
     if not isinstance(top.part, Ports):
         return
-    share = _control(bench, top.part, 1.0)
-    bench.call(np.tanh, share, share)
+    share = bench.room(target.shape[-2])
+    bench.call(np.tanh, _control(bench, top.part, 1.0), share)
     bench.call(np.add, share, 1.0, share)
     bench.call(np.multiply, share, 0.5, share)
     high, low = bench.read(top.columns), bench.read(bottom.columns)

@@ -8,6 +8,7 @@ the others settle as if it stood still, it moves, and they settle again; what is
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,12 @@ from lstm_analog.network.parts import Part
 
 _RUNS = 16
 """Runs of neighbours up to which each is copied by itself; more are gathered at once."""
+
+
+_REMEMBERED = 16
+"""Phases kept, about three networks: working them out takes as long as a hundred steps of a small one."""
+
+Key = tuple[object, ...]
 
 
 class Mode(Enum):
@@ -46,7 +53,7 @@ class Stage:
     inputs: Indices
     feeds: tuple[Feed, ...]
     pace: Floats
-    key: tuple[object, ...]
+    key: Key
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,6 +80,7 @@ class _Store:
         return most / self.duration
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def phase(network: Network, high: High, duration: float, settled: float) -> Phase:
     """Return how `network` settles with the clock lines `high` for `duration` seconds (infinite: for good).
 
@@ -189,9 +197,8 @@ def _stage(store: _Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) -
     mode = Mode.NEWTON if lawful else Mode.EXPONENTIAL if slow else Mode.LEVEL
     inputs = np.unique(np.concatenate([np.concatenate((feed.columns, feed.controls)) for feed in own]))
     inputs = np.union1d(inputs, nodes) if slow else np.setdiff1d(inputs, nodes)
-    key = (mode, nodes.tobytes(), inputs.tobytes(), tuple(feed.name for feed in own))
-    with np.errstate(divide="ignore"):
-        pace = store.duration / store.amount[..., nodes[0]] if slow else np.empty(0)
+    pace = store.duration / store.amount[..., nodes[0]] if slow else np.empty(0)
+    key = (mode, nodes.tobytes(), inputs.tobytes(), pace.tobytes(), tuple(feed.name for feed in own))
     return Stage(mode=mode, nodes=nodes, inputs=inputs, feeds=own, pace=pace, key=key)
 
 

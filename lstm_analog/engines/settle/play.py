@@ -9,7 +9,7 @@ from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.settle.bench import Call
 from lstm_analog.engines.settle.kernels import calls
-from lstm_analog.engines.settle.phase import Stage
+from lstm_analog.engines.settle.phase import Key
 from lstm_analog.engines.settle.script import Scene, Script
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.network.graph import Network
@@ -39,7 +39,7 @@ def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | 
 
 def _run(script: Script, efforts: Array, nodes: Indices, result: Array, progress: Progress | None) -> None:
     inputs = {label: _input(script, label, efforts) for label in script.changed}
-    bound: dict[int, tuple[Call, ...]] = {}
+    bound: dict[Key, tuple[Call, ...]] = {}
     programs = [_program(scene, efforts, bound) for scene in script.scenes]
     loads = [tuple(inputs[label] for label in scene.load) for scene in script.scenes]
     pieces, count = _pieces(nodes), 0
@@ -56,12 +56,12 @@ def _run(script: Script, efforts: Array, nodes: Indices, result: Array, progress
             progress(point, script.order.size - 1)
 
 
-def _program(scene: Scene, efforts: Array, bound: dict[int, tuple[Call, ...]]) -> tuple[Call, ...]:
+def _program(scene: Scene, efforts: Array, bound: dict[Key, tuple[Call, ...]]) -> tuple[Call, ...]:
     """Return the calls of a scene; a stage that several scenes run is bound once."""
     for stage in scene.stages:
-        if id(stage) not in bound:
-            bound[id(stage)] = calls(stage, efforts)
-    return tuple(call for stage in scene.stages for call in bound[id(stage)])
+        if stage.key not in bound:
+            bound[stage.key] = calls(stage, efforts)
+    return tuple(call for stage in scene.stages for call in bound[stage.key])
 
 
 def _pieces(nodes: Indices) -> list[tuple[slice, slice]]:

@@ -71,11 +71,15 @@ def script(network: Network, schedule: Schedule, *, settled: float, kept: Flags,
 
 
 def _changes(schedule: Schedule) -> dict[str, Flags]:
+    """Return at which points each imposed bank changes; the first point and the first interval have the same."""
     changed = {}
     for entry in schedule.imposed:
-        steps = np.diff(entry.efforts, axis=-2) != 0.0
-        moves = steps.any(axis=(*range(steps.ndim - 2), -1))
-        changed[entry.label] = np.concatenate(([True, False], moves))
+        flags = np.zeros(1 + len(schedule.names), dtype=bool)
+        flags[0] = True
+        if not entry.steady:
+            moves = entry.efforts[..., 1:, :] != entry.efforts[..., :-1, :]
+            flags[2:] = moves.any(axis=(*range(moves.ndim - 2), -1))
+        changed[entry.label] = flags
     return changed
 
 
