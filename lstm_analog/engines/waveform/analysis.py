@@ -104,11 +104,11 @@ def _asked(
         if loaded and (level.dynamic or any(points[field] for field in own)):
             for field in own:
                 points[field] = True
-        if not factored[start]:
-            target = points if level.dynamic or any(points[field] for field in own) else ends
-            if target is points or any(ends[field] for field in own):
-                for source in wires.sources() - set(own):
-                    target[source] = True
+        at_points = level.dynamic > 0 or any(points[field] for field in own)
+        if at_points or any(ends[field] for field in own):
+            target = points if at_points and not factored[start] else ends
+            for source in wires.sources() - set(own):
+                target[source] = True
     return points, ends
 
 
