@@ -5,7 +5,7 @@ from enum import Enum
 
 import numpy as np
 
-from lstm_analog.engines.waveform.couplings import Couplings
+from lstm_analog.engines.waveform.couplings import Couplings, Flags
 from lstm_analog.engines.waveform.fields import Places
 from lstm_analog.engines.waveform.levels import alike
 from lstm_analog.engines.waveform.structure import Level, Structure
@@ -38,15 +38,18 @@ class Outline:
     ends: list[bool]
 
 
-def outline(couplings: Couplings, order: Structure, count: int, keep: Keep) -> Outline:
-    """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`."""
+def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags) -> Outline:
+    """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
+
+    At the end of what is kept, only the `wanted` unknowns (N,) count.
+    """
     size, levels = couplings.dynamic.size, order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)])
     field, place = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     for number, level in zip(first, levels, strict=False):
         for row, nodes in enumerate(level.members.T):
             field[nodes], place[nodes] = number + row, np.arange(nodes.size)
-    held = np.flatnonzero(field == 0)
+    held = np.flatnonzero((field == 0) & _read(couplings, order))
     place[held] = np.arange(held.size)
     places = Places(field=field, place=place)
     wirings = tuple(
@@ -54,7 +57,9 @@ def outline(couplings: Couplings, order: Structure, count: int, keep: Keep) -> O
     )
     starts = tuple(int(number) for number in first[:-1])
     factored = _factored(levels, wirings, starts, int(first[-1]), count)
-    points, ends = _asked(levels, wirings, starts, factored, keep)
+    ends = [False, *(keep is not Keep.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T)]
+    points = [keep is Keep.POINTS] * len(ends)
+    _ask(levels, wirings, starts, factored, points, ends)
     return Outline(
         levels=levels,
         wirings=wirings,
@@ -87,11 +92,23 @@ def _factored(
     return [number > 0 for number in terms]
 
 
-def _asked(
-    levels: tuple[Level, ...], wirings: tuple[Wiring, ...], first: tuple[int, ...], factored: list[bool], keep: Keep
-) -> tuple[list[bool], list[bool]]:
-    points = [keep is Keep.POINTS] * len(factored)
-    ends = [keep is not Keep.STATES] * len(factored)
+def _read(couplings: Couplings, order: Structure) -> Flags:
+    """Return which unknowns anything reads, (N,)."""
+    read = np.zeros(couplings.dynamic.size, dtype=bool)
+    for bank in (*order.links, *couplings.dense, *(block for curved in couplings.curved for block in curved.blocks)):
+        read[bank.columns] = True
+    return read
+
+
+def _ask(
+    levels: tuple[Level, ...],
+    wirings: tuple[Wiring, ...],
+    first: tuple[int, ...],
+    factored: list[bool],
+    points: list[bool],
+    ends: list[bool],
+) -> None:
+    """Set in `points` and `ends` what the levels ask of the fields before them."""
     for wires in wirings:
         for wire in wires.wires:
             if wire.torn:
@@ -109,7 +126,6 @@ def _asked(
             target = points if at_points and not factored[start] else ends
             for source in wires.sources() - set(own):
                 target[source] = True
-    return points, ends
 
 
 def is_newton(level: Level, wires: Wiring) -> bool:

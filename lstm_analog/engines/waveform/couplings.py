@@ -49,13 +49,14 @@ class Curved:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Couplings:
-    """The couplings of a network with the clock lines `high`.
+    """The couplings of a network with the clock lines `high`; `groups` and `scales` (N,) are those of its unknowns.
 
     `dynamic` and `imposed` say which of its unknowns have a rate and which come from outside, (N,); `capacity` and
     `offset`, the flow at no effort at all, have shape (..., N).
     """
 
     high: High
+    groups: Indices
     scales: Floats
     dynamic: Flags
     imposed: Flags
@@ -115,6 +116,7 @@ def couplings(network: Network, high: High) -> Couplings:
     curved: list[Curved] = []
     offset = np.zeros(size)
     rest = np.zeros(size)
+    sizes = [group.size for group in network.unknowns.groups]
     for part in network.parts:
         couples, fed = blocks(part, high), fed_rows(network, kinds, part)
         if not couples or not (fed >= 0).any():
@@ -127,6 +129,7 @@ def couplings(network: Network, high: High) -> Couplings:
             _sort_in(block, value, np.unique(fed[fed >= 0]), links, dense)
     return Couplings(
         high=high,
+        groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
         scales=network.unknowns.scales(),
         dynamic=dynamic,
         imposed=imposed,

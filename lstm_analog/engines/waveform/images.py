@@ -1,5 +1,6 @@
 """Products of dense banks with their drivers, kept as long as the drivers stand still."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +10,15 @@ from lstm_analog.engines.waveform.wiring import Sheet
 
 
 class Image:
-    """The product of a matrix (m, n) and a drive (*lead, n), kept until the drive changes: held drivers cost nothing."""
+    """The product of a matrix (m, n) and a drive (*lead, n), and the `stamp` of that drive: while it holds, no product.
+
+    Held drivers so cost nothing, and drivers that relax by one exponential are multiplied once a step.
+    """
 
     def __init__(self, matrix: Floats, lead: tuple[int, ...]) -> None:
         self.transposed = transposed(matrix)
-        self.drive = np.full((*lead, matrix.shape[-1]), np.nan)
         self.value = np.empty((*lead, matrix.shape[-2]))
-
-    def of(self, drive: Floats) -> Floats:
-        """Return the image of `drive` (*lead, n); not to be written to."""
-        if not np.array_equal(drive, self.drive):
-            np.matmul(drive, self.transposed, out=self.value)
-            self.drive[...] = drive
-        return self.value
+        self.stamp = -1
 
 
 def transposed(matrix: Floats) -> Floats:
@@ -32,19 +29,40 @@ def transposed(matrix: Floats) -> Floats:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Images:
-    """The images of all held drivers, `known` by the name of their matrix, whatever the phase."""
+    """The images of all held drivers, `known` by the name of their matrix, whatever the phase.
+
+    `stamps` has a number for each group of unknowns, which changes when any of their efforts do.
+    """
 
     lead: tuple[int, ...]
+    stamps: list[int]
     known: dict[tuple[int, ...], Image]
 
-    def of(self, sheet: Sheet) -> Image:
+    def image(self, sheet: Sheet) -> Image:
         """Return the image that belongs to `sheet`."""
         key = (*sheet.name, *sheet.matrix.shape)
         if key not in self.known:
             self.known[key] = Image(sheet.matrix, self.lead)
         return self.known[key]
 
+    def product(self, sheet: Sheet, drive: Callable[[], Floats]) -> Callable[[], Floats]:
+        """Return what gives the image of `drive`, the efforts of the sheet's drivers; not to be written to."""
+        image, stamps, group = self.image(sheet), self.stamps, sheet.group
+
+        def value() -> Floats:
+            if image.stamp != stamps[group]:
+                np.matmul(drive(), image.transposed, out=image.value)
+                image.stamp = stamps[group]
+            return image.value
+
+        return value
+
+    def moved(self, groups: tuple[int, ...]) -> None:
+        """Say that efforts of these `groups` have changed."""
+        for group in groups:
+            self.stamps[group] += 1
+
     def forget(self) -> None:
         """Start anew, so that a run does not depend on the one before."""
         for image in self.known.values():
-            image.drive[...] = np.nan
+            image.stamp = -1

@@ -9,9 +9,9 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves
 from lstm_analog.engines.waveform.images import Images, transposed
-from lstm_analog.engines.waveform.kernels import kernel
+from lstm_analog.engines.waveform.kernels import flowing, kernel
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
-from lstm_analog.network.laws import High
+from lstm_analog.network.laws import High, rows
 
 Step = Callable[[], None]
 """One thing to do in a segment, its buffers bound."""
@@ -94,8 +94,8 @@ class Inflow:
                 same[0].flows.append((entry.into, flow))
         return found
 
-    def waveform(self, row: int, out: Floats, waves: Waves, rows: slice | None) -> list[Step]:
-        """Return the steps that write all that flows into `row` at the points `rows` into `out` (points, *lead, m).
+    def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Step]:
+        """Return the steps that write all that flows into `row` at the points `at` into `out` (points, *lead, m).
 
         `waves` is what the parts see, at the same points; None stands for the end alone.
         """
@@ -107,15 +107,15 @@ class Inflow:
         for entry in self._linear(row):
             source = self.fields[entry.source]
             constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
-            if constant or rows is None:
+            if constant or at is None:
                 held = source.start if constant else source.end
                 term = Term(basis=np.ones(1), weight=held, held=constant)
                 (flow,) = self._products(entry, (term,))
                 steps.append(_feeding(adder(out, entry.into, first=False), flow))
             elif isinstance(entry, Sheet) and source.terms is not None and self._flat(source.terms):
-                steps += self._outer(entry, source.terms, out, rows)
+                steps += self._outer(entry, source.terms, out, at)
             else:
-                steps.append(self._whole(entry, source, out, rows))
+                steps.append(self._whole(entry, source, out, at))
         offset = self.wiring.offset[..., row]
         return [*steps, lambda: cast(None, np.add(out, offset, out=out))] if offset.any() else steps
 
@@ -142,27 +142,26 @@ class Inflow:
         """Return for each of the `terms` of the source what gives its weight times the coefficients of `entry`."""
         if isinstance(entry, Wire):
             return [_scaled(entry.values, taker(term.weight, entry.places)) for term in terms]
-        image = self.images.of(entry)
         moving = len(terms) > 1
-        kept = [np.empty_like(image.value) for _ in terms] if moving else []
+        kept = [np.empty_like(self.images.image(entry).value) for _ in terms] if moving else []
         flows = []
         for number, term in enumerate(terms):
             drive = taker(term.weight, entry.places)
-            product = _held(image.of, drive) if term.held else _applied(transposed(entry.matrix), drive)
+            product = self.images.product(entry, drive) if term.held else _applied(transposed(entry.matrix), drive)
             flows.append(_keeping(product, kept[number]) if moving else product)
         if moving:
-            self.after.append(_moving_on(image.drive, image.value, kept, self.fields[entry.source], entry, terms))
+            self.after.append(_moving_on(self.images, entry, kept, terms))
         return flows
 
-    def _outer(self, entry: Sheet, terms: tuple[Term, ...], out: Floats, rows: slice) -> list[Step]:
+    def _outer(self, entry: Sheet, terms: tuple[Term, ...], out: Floats, at: slice) -> list[Step]:
         steps: list[Step] = []
         for term, flow in zip(terms, self._products(entry, terms), strict=True):
-            basis = term.basis[rows].reshape(-1, *(1,) * (out.ndim - 1))
+            basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1))
             steps.append(_feeding(adder(out, entry.into, first=False), _scaled(basis, flow)))
         return steps
 
-    def _whole(self, entry: Wire | Sheet, source: Field, out: Floats, rows: slice) -> Step:
-        drive = taker(_known(source.values)[rows], entry.places)
+    def _whole(self, entry: Wire | Sheet, source: Field, out: Floats, at: slice) -> Step:
+        drive = taker(_known(source.values)[at], entry.places)
         add = adder(out, entry.into, first=False)
         if isinstance(entry, Wire):
             return _feeding(add, _scaled(entry.values, drive))
@@ -188,10 +187,6 @@ def _applied(matrix: Floats, drive: Callable[[], Floats]) -> Callable[[], Floats
     return lambda: np.matmul(drive(), matrix)
 
 
-def _held(image: Callable[[Floats], Floats], drive: Callable[[], Floats]) -> Callable[[], Floats]:
-    return lambda: image(drive())
-
-
 def _keeping(flow: Callable[[], Floats], kept: Floats) -> Callable[[], Floats]:
     def keep() -> Floats:
         np.copyto(kept, flow())
@@ -200,18 +195,16 @@ def _keeping(flow: Callable[[], Floats], kept: Floats) -> Callable[[], Floats]:
     return keep
 
 
-def _moving_on(
-    drive: Floats, value: Floats, kept: list[Floats], source: Field, entry: Sheet, terms: tuple[Term, ...]
-) -> Step:
+def _moving_on(images: Images, entry: Sheet, kept: list[Floats], terms: tuple[Term, ...]) -> Step:
     """Return the step that makes of the products with the factors the image of where the drivers have come to."""
-    end = taker(source.end, entry.places)
+    image = images.image(entry)
     last = [float(term.basis[-1]) for term in terms]
 
     def move() -> None:
-        np.multiply(kept[0], last[0], out=value)
+        np.multiply(kept[0], last[0], out=image.value)
         for share, product in zip(last[1:], kept[1:], strict=True):
-            np.add(value, share * product, out=value)
-        drive[...] = end()
+            np.add(image.value, share * product, out=image.value)
+        image.stamp = images.stamps[entry.group]
 
     return move
 
@@ -220,15 +213,16 @@ def _loading(load: Load, row: int, out: Floats, waves: Waves, high: High, first:
     routes = [route for route in load.routes if route.row == row]
     if not routes:
         return []
-    whole = first and len(routes) == 1 and routes[0].into == slice(0, out.shape[-1])
-    flow = kernel(load.part, waves, high)
-    adds = [(route, adder(out, route.into, first=whole)) for route in routes]
-
-    def add() -> None:
-        if first and not whole:
-            np.copyto(out, 0.0)
-        flows = flow()
-        for route, into in adds:
-            into(flows[..., route.terminal, :][..., route.elements])
-
-    return [add]
+    whole = slice(0, out.shape[-1])
+    if first and len(routes) == 1 and routes[0].into == whole and routes[0].elements == whole:
+        direct = kernel(load.part, waves, high, out, routes[0].terminal)
+        if direct is not None:
+            return [direct]
+    flows = np.empty((*waves.shape[:-1], *rows(load.part).shape))
+    steps = [flowing(load.part, waves, high, flows)]
+    if first:
+        steps.insert(0, lambda: np.copyto(out, 0.0))
+    for route in routes:
+        flow = taker(flows[..., route.terminal, :], route.elements)
+        steps.append(_feeding(adder(out, route.into, first=False), flow))
+    return steps

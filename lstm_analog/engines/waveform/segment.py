@@ -1,14 +1,14 @@
 """A segment: a stretch of one clock phase in which every waveform is one polynomial through Chebyshev points."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
-from lstm_analog.engines.waveform.couplings import Couplings
-from lstm_analog.engines.waveform.fields import Field, Term, Waves
+from lstm_analog.engines.waveform.couplings import Couplings, Flags
+from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves, span
 from lstm_analog.engines.waveform.images import Images
 from lstm_analog.engines.waveform.inflow import Inflow, Step
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
@@ -48,6 +48,10 @@ class Sweep:
 
     def run(self) -> int:
         """Solve the levels and return how many sweeps it took; `Unsolved` if they do not come to rest."""
+        if not self.torn:
+            for step in self.steps:
+                step()
+            return 1
         for field in self.torn:
             np.copyto(_values(field), field.start)
         for number in range(1, _SWEEPS):
@@ -67,31 +71,42 @@ class Sweep:
 class Segment:
     """The steps that take the efforts of a network over a segment, buffers bound; made by `segment`.
 
-    `arena` (points, total) are the waveforms of all `drawn` fields, side by side, `units` (total,) their scales.
+    `nodes` (k,) are the unknowns whose `starts` (*lead, k) are read. `arena` (points, total) are the waveforms of all
+    `drawn` fields, side by side, `units` (total,) their scales, `least` (total,) one over what is tolerated of these;
+    `tail` (2, points) gives the last coefficients. `moving` are the unknowns that end elsewhere, with their ends, `groups`
+    those they belong to; `after` is done then. `fixed` are the last coefficients of bases that are not drawn, with their
+    weights and scales.
     """
 
     degree: int
-    fields: list[Field]
+    nodes: Indices
+    starts: Floats
     drawn: tuple[Field, ...]
     arena: Floats
     units: Floats
+    least: Floats
+    tail: Floats
     sweeps: tuple[Sweep, ...]
     after: list[Step]
+    moving: tuple[tuple[Span, Floats], ...]
+    groups: tuple[int, ...]
+    images: Images
     fixed: tuple[tuple[float, Floats, Floats], ...]
     tolerance: Tolerance
 
     def solve(self, effort: Floats) -> int:
         """Find all waveforms from the start `effort` (*lead, N); return the number of sweeps, `Unsolved` if it fails."""
-        for field in self.fields:
-            np.take(effort, field.nodes, axis=-1, out=field.start, mode="clip")
-        return max((sweep.run() for sweep in self.sweeps), default=1)
+        np.take(effort, self.nodes, axis=-1, out=self.starts, mode="clip")
+        return max([sweep.run() for sweep in self.sweeps], default=1)
 
     def error(self) -> float:
         """Return the estimated error in tolerances: the last Chebyshev coefficients of the waveforms."""
         worst = 0.0
         if self.arena.size:
-            tail = np.abs(chebyshev.coefficients(self.degree)[-2:] @ self.arena).max(axis=0)
-            worst = float((tail / self._allowed()).max())
+            tail = self.tail @ self.arena
+            worst = float(np.abs(tail * self.least).max())
+            if worst > 1.0:  # too much for one unit: perhaps not for the efforts there are
+                worst = float((np.abs(tail) / self._allowed()).max())
         for tail_of_basis, weight, scale in self.fixed:
             size = np.abs(weight).max(axis=tuple(range(weight.ndim - 1)))
             allowed = self.tolerance.rtol * size + self.tolerance.units * scale
@@ -113,18 +128,20 @@ class Segment:
 
     def commit(self, effort: Floats) -> None:
         """Write where the waveforms end into `effort` (*lead, N)."""
+        for places, end in self.moving:
+            effort[..., places] = end
+        self.images.moved(self.groups)
         for step in self.after:
             step()
-        for field in self.fields[1:]:
-            effort[..., field.nodes] = field.end
 
     def sample(self, at: Floats, path: Floats) -> None:
-        """Write the waveforms `at` (k,), from 0 at the start to 1 at the end, into `path` (*lead, k, N)."""
+        """Write the waveforms `at` (k,), from 0 at the start to 1 at the end, into `path` (*lead, k, N).
+
+        What is held is left out.
+        """
         matrix = chebyshev.evaluation(self.degree, at)
-        for field in self.fields:
-            values = np.broadcast_to(field.start, (1, *field.start.shape)) if field.values is None else field.values
-            found = np.tensordot(matrix, values, axes=1) if field.values is not None else values
-            path[..., field.nodes] = np.moveaxis(found, 0, -2)
+        for field in self.drawn:
+            path[..., field.nodes] = np.moveaxis(np.tensordot(matrix, _values(field), axes=1), 0, -2)
 
 
 def _values(field: Field) -> Floats:
@@ -139,17 +156,18 @@ def segment(
     duration: float,
     degree: int,
     keep: Keep,
+    wanted: Flags,
     tolerance: Tolerance,
 ) -> Segment:
     """Return the segment of `duration` (s) and polynomials of `degree` in the phase of `couplings`, solved in `order`.
 
-    A `degree` of 0 asks for the state of rest. `images` are shared by all segments of a run, `keep` says what is wanted
-    and `tolerance` how well.
+    A `degree` of 0 asks for the state of rest. `images` are shared by all segments of a run, `keep` says what is kept,
+    of which `wanted` unknowns (N,), and `tolerance` how well.
     """
     frame = _frame(duration, degree, images.lead)
-    plan = outline(couplings, order, frame.count, keep)
+    plan = outline(couplings, order, frame.count, keep, wanted)
     scales = couplings.scales
-    fields, drawn, arena = _buffers(plan, frame)
+    fields, drawn, arena, starts = _buffers(plan, frame)
     after: list[Step] = []
     numbers = sorted({level.sweep for level in plan.levels})
     steps: dict[int, list[Step]] = {number: [] for number in numbers}
@@ -163,14 +181,22 @@ def segment(
             found, terms = linear_steps(task)
             steps[level.sweep] += found
             _name_terms(fields, plan.first[place], terms)
+    units = np.concatenate([np.empty(0), *(np.tile(scales[field.nodes], _batch(frame)) for field in drawn)])
+    moving = tuple((span(fields[k].nodes), fields[k].end) for k in _moving(plan))
     return Segment(
         degree=degree,
-        fields=fields,
+        nodes=np.concatenate([field.nodes for field in fields]),
+        starts=starts,
         drawn=drawn,
         arena=arena,
-        units=np.concatenate([np.empty(0), *(np.tile(scales[field.nodes], _batch(frame)) for field in drawn)]),
-        sweeps=tuple(_sweep(plan, number, steps[number], fields, order, scales, tolerance) for number in numbers),
+        units=units,
+        least=1.0 / (tolerance.units * units),
+        tail=np.ascontiguousarray(chebyshev.coefficients(degree)[-2:]) if degree else np.zeros((1, 1)),
+        sweeps=_joined([_sweep(plan, k, steps[k], fields, order, scales, tolerance) for k in numbers]),
         after=after,
+        moving=moving,
+        groups=tuple(np.unique([couplings.groups[node] for k in _moving(plan) for node in fields[k].nodes]).tolist()),
+        images=images,
         fixed=tuple(_fixed(fields, scales, degree)),
         tolerance=tolerance,
     )
@@ -185,15 +211,34 @@ def _batch(frame: Frame) -> int:
     return int(np.prod(frame.lead))
 
 
-def _buffers(plan: Outline, frame: Frame) -> tuple[list[Field], tuple[Field, ...], Floats]:
+def _moving(plan: Outline) -> list[int]:
+    """Return the numbers of the fields whose ends are known: storages, and what is asked for."""
+    found = []
+    for level, first in zip(plan.levels, plan.first, strict=True):
+        for number in range(first, first + level.members.shape[1]):
+            if number < first + level.dynamic or plan.points[number] or plan.ends[number]:
+                found.append(number)
+    return found
+
+
+def _joined(sweeps: list[Sweep]) -> tuple[Sweep, ...]:
+    """Return `sweeps` as one if nothing is torn, so that a segment is one list of steps."""
+    if any(sweep.torn for sweep in sweeps) or not sweeps:
+        return tuple(sweeps)
+    return (replace(sweeps[0], steps=[step for sweep in sweeps for step in sweep.steps]),)
+
+
+def _buffers(plan: Outline, frame: Frame) -> tuple[list[Field], tuple[Field, ...], Floats, Floats]:
     nodes: list[Indices] = [plan.held, *(column for level in plan.levels for column in level.members.T)]
     sizes = [part.size * _batch(frame) * asked for part, asked in zip(nodes, [False, *plan.points[1:]], strict=True)]
     ends = np.cumsum([0, *sizes])
     arena = np.zeros((frame.count, int(ends[-1])))
-    fields = []
+    fields: list[Field] = []
+    places = np.cumsum([0, *(part.size for part in nodes)])
+    starts = np.zeros((*frame.lead, int(places[-1])))
     for number, part in enumerate(nodes):
         shape = (*frame.lead, part.size)
-        start = np.zeros(shape)
+        start = starts[..., places[number] : places[number + 1]]
         if not number:
             fields.append(_held(part, start, frame))
             continue
@@ -202,7 +247,7 @@ def _buffers(plan: Outline, frame: Frame) -> tuple[list[Field], tuple[Field, ...
             values = arena[:, ends[number] : ends[number + 1]].reshape(frame.count, *shape)
         end = np.zeros(shape) if values is None else values[-1]
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
-    return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena
+    return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, starts
 
 
 def _held(nodes: Indices, start: Floats, frame: Frame) -> Field:

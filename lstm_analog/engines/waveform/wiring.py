@@ -26,13 +26,14 @@ class Wire:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sheet:
-    """The same through a `matrix` (..., m, n); `name` tells it from others, whatever the phase."""
+    """The same through a `matrix` (..., m, n) from unknowns of one `group`; `name` tells it from others in any phase."""
 
     row: int
     into: Span
     source: int
     places: Span
     matrix: Floats
+    group: int
     name: tuple[int, int, int]
 
 
@@ -143,7 +144,7 @@ def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> 
     for dense in couplings.dense:
         for row in np.unique(places.field[dense.rows[mine[dense.rows]]]) - first:
             chosen = np.flatnonzero(mine[dense.rows] & (places.field[dense.rows] == first + row))
-            for number, some in places.by_field(dense.columns):
+            for number, group, some in _runs(couplings, places, dense.columns):
                 matrix = dense.matrix[..., span(chosen), :][..., span(some)]
                 sheet = Sheet(
                     row=int(row),
@@ -151,10 +152,20 @@ def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> 
                     source=number,
                     places=span(places.place[dense.columns[some]]),
                     matrix=matrix,
+                    group=group,
                     name=(id(dense.matrix), int(dense.rows[chosen[0]]), int(dense.columns[some[0]])),
                 )
                 sheets.append(sheet)
     return sheets
+
+
+def _runs(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[int, int, Indices]]:
+    """Return the `columns` by field and group: number of the field, of the group, and which they are."""
+    return [
+        (number, int(group), some[couplings.groups[columns[some]] == group])
+        for number, some in places.by_field(columns)
+        for group in np.unique(couplings.groups[columns[some]])
+    ]
 
 
 def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indices) -> Load:

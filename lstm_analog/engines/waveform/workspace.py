@@ -10,7 +10,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep
-from lstm_analog.engines.waveform.couplings import Couplings, beside_batches, chips_of, couplings
+from lstm_analog.engines.waveform.couplings import Couplings, Flags, beside_batches, chips_of, couplings
 from lstm_analog.engines.waveform.images import Images
 from lstm_analog.engines.waveform.segment import Segment, Tolerance, segment
 from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
@@ -42,12 +42,14 @@ class Piece:
 class Workspace:
     """The phases, segments and buffers of runs of `network` over efforts (*lead, N) within `tolerance`.
 
-    Segments serve any run, one at a time; `forget` what belongs to a single run before the next.
+    Of the unknowns, those `wanted` (N,) are kept.
+    Segments serve any run, one at a time.
     """
 
     network: Network
     lead: tuple[int, ...]
     tolerance: Tolerance
+    wanted: Flags
     images: Images
     phases: dict[High, Couplings] = field(default_factory=dict)
     orders: dict[tuple[High, float], Structure] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Workspace:
                 duration=duration,
                 degree=degree,
                 keep=keep,
+                wanted=self.wanted,
                 tolerance=self.tolerance,
             )
         return self.segments[key]
@@ -90,7 +93,7 @@ class Workspace:
         order = structure(still, np.inf, _REST.units)
         if order.obstacle:
             raise OutOfReachError(order.obstacle)
-        return segment(still, order, self.images, duration=1.0, degree=0, keep=Keep.END, tolerance=_REST)
+        return segment(still, order, self.images, duration=1.0, degree=0, keep=Keep.END, wanted=np.ones_like(self.wanted), tolerance=_REST)
 
     def pieces(self, high: High, duration: float) -> list[Piece]:
         """Return how an interval of `duration` (s) with the lines `high` is cut at first.
@@ -105,10 +108,6 @@ class Workspace:
             cuts.append(min(1.0, _RATIO * cuts[-1]))
         degree = _degree(min(reach, 0.5 * _SMOOTH if len(cuts) > 1 else reach), self.tolerance.units)
         return [Piece(share=float(share), degree=degree) for share in np.diff([0.0, *cuts])]
-
-    def forget(self) -> None:
-        """Start anew, so that a run does not depend on the one before."""
-        self.images.forget()
 
 
 def _degree(reach: float, tolerance: float) -> int:
@@ -139,18 +138,28 @@ _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDict
 
 
 @contextmanager
-def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance) -> Iterator[Workspace]:
-    """Lend a workspace for runs of `network` over a `batch`: one that is idle, or a new one."""
+def workspace(
+    network: Network, batch: tuple[int, ...], tolerance: Tolerance, wanted: Flags
+) -> Iterator[Workspace]:
+    """Lend a workspace for runs of `network` over a `batch` that keep the `wanted` unknowns: an idle or a new one.
+
+    `tolerance` is that of its segments.
+    """
     idle = _IDLE.setdefault(network, [])
     chips = chips_of(network)
     lead = ((chips,) if chips else ()) + (int(np.prod(batch)),)
     found = None
     while idle and found is None:
         other = idle.pop()
-        found = other if other.lead == lead and other.tolerance == tolerance else None
+        fits = other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
+        found = other if fits else None
     if found is None:
         found = Workspace(
-            network=_beside_batches(network), lead=lead, tolerance=tolerance, images=Images(lead=lead, known={})
+            network=_beside_batches(network),
+            lead=lead,
+            tolerance=tolerance,
+            wanted=wanted,
+            images=Images(lead=lead, stamps=[0] * (1 + len(network.unknowns.groups)), known={}),
         )
     try:
         yield found
