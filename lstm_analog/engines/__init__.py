@@ -4,5 +4,6 @@ from lstm_analog.engines.base import Engine, Progress
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.rumoca import Rumoca, Solver, start_efforts
+from lstm_analog.engines.settle import Precision, Settle
 
-__all__ = ["Engine", "Integrate", "Ngspice", "Progress", "Rumoca", "Solver", "start_efforts"]
+__all__ = ["Engine", "Integrate", "Ngspice", "Precision", "Progress", "Rumoca", "Settle", "Solver", "start_efforts"]

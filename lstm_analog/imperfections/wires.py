@@ -20,9 +20,9 @@ from lstm_analog.network.parts import Crossbars, Transconductors
 class WireResistance:
     """Each cell of a crossbar adds `line` ohms to the wire of its driver and `column` ohms to that of its row.
 
-    0.35 to 1 ohm a cell in published arrays. A weight is a pair of devices in neighbouring columns, plus first; a signed
-    transconductance has one of them, whichever its sign needs, and becomes the difference of the two currents. Columns
-    end in virtual grounds: exact where an op-amp or a current mirror holds them.
+    0.35 to 1 ohm a cell in published arrays. A weight is a pair of devices in neighbouring columns, plus first; a
+    signed transconductance has one of them, whichever its sign needs, and becomes the difference of the two currents.
+    Columns end in virtual grounds: exact where an op-amp or a current mirror holds them.
     """
 
     line: float

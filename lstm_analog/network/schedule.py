@@ -29,7 +29,7 @@ class Imposed:
     def __post_init__(self) -> None:
         """Check that the efforts are finite and have at least the two axes."""
         what, given = f"imposed {self.label}", self.efforts
-        steady = isinstance(given, np.ndarray) and given.ndim > 1 and given.size > 0 and given.strides[-2] == 0
+        steady = _steady(given)
         held = floats(given[..., :1, :] if steady else given, what)
         put(self, "efforts", np.broadcast_to(held, given.shape) if steady else held)
         if self.efforts.ndim < 2:
@@ -39,7 +39,7 @@ class Imposed:
     @property
     def steady(self) -> bool:
         """Whether every interval has the same efforts, held once."""
-        return self.efforts.strides[-2] == 0
+        return _steady(self.efforts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,6 +110,10 @@ class Schedule:
                 must = f"name a bank of {entry.efforts.shape[-1]} sources"
                 raise NetworkError(explain(f"imposed {entry.label}", must=must, got=f"{size}", do="check the label"))
         return self
+
+
+def _steady(efforts: object) -> bool:
+    return isinstance(efforts, np.ndarray) and efforts.ndim > 1 and efforts.size > 0 and efforts.strides[-2] == 0
 
 
 def _flags(high: object) -> Flags:

@@ -94,9 +94,7 @@ def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, 
         for number, (way, row, columns, values) in enumerate(_flows(part, rest, high)):
             fed = np.where(open_to[row], row, -1)
             if (fed >= 0).any():
-                feed = Feed(
-                    part=part, high=high, number=number, way=way, rows=fed, columns=columns, values=values
-                )
+                feed = Feed(part=part, high=high, number=number, way=way, rows=fed, columns=columns, values=values)
                 found.append(feed)
     return tuple(found)
 

@@ -3,14 +3,13 @@
 Efforts stand as (..., unknowns, batch), chips leading. Every call writes into an array that was made for it.
 """
 
-from collections.abc import Callable
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.arrays import Array, Floats
 from lstm_analog.engines.settle.bench import Bench, Call
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.engines.settle.newton import newton
-from lstm_analog.engines.settle.phase import Mode, Stage
+from lstm_analog.engines.settle.stages import Mode, Stage
 from lstm_analog.network.parts import DATUM, Factor, Pairs, Ports
 from lstm_analog.network.shapes import Shape, curve
 

@@ -11,11 +11,14 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Form, High, Order, blocks, partials
+from lstm_analog.network.parts import Part
 
 NOTHING = 1e-13
 """Share of what holds an unknown that changes nothing in double precision: an open switch, a shut valve."""
 
 Flags = NDArray[np.bool_]
+_Entry = tuple[Indices, Indices, Floats, bool]
+"""Tails, heads, strengths (..., k), and whether these are the same anywhere."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,14 +76,12 @@ class Links:
 def links(network: Network, found: tuple[Feed, ...], high: High) -> Links:
     """Return the couplings of `network` through the feeds `found` with the lines `high`."""
     size, hubs = network.unknowns.size, 0
-    entries: list[tuple[Indices, Indices, Floats, bool]] = []
+    entries: list[_Entry] = []
     for feed in found:
         fed = np.flatnonzero(feed.rows >= 0)
         if feed.way is Way.DENSE:
-            hub, hubs = size + hubs, hubs + 1
-            inputs, targets = feed.columns, feed.rows[fed]
-            entries.append((inputs, np.full(inputs.size, hub), np.full(inputs.size, np.inf), False))
-            entries.append((np.full(targets.size, hub), targets, np.full(targets.size, np.inf), False))
+            entries += _dense(feed.columns, feed.rows[fed], size + hubs)
+            hubs += 1
         elif feed.way is Way.DIAGONAL and feed.values is not None:
             entries.append((feed.columns[fed], feed.rows[fed], feed.values[..., fed], True))
     for part, taking in _lawful(found, size):
@@ -88,17 +89,23 @@ def links(network: Network, found: tuple[Feed, ...], high: High) -> Links:
         for block, value in zip(blocks(part, high), rest, strict=True):
             fed = np.flatnonzero(taking[block.rows])
             if block.form is Form.DENSE:
-                hub, hubs = size + hubs, hubs + 1
-                entries.append((block.columns, np.full(block.columns.size, hub), np.full(block.columns.size, np.inf), False))
-                entries.append((np.full(fed.size, hub), block.rows[fed], np.full(fed.size, np.inf), False))
+                entries += _dense(block.columns, block.rows[fed], size + hubs)
+                hubs += 1
             else:
                 entries.append((block.columns[fed], block.rows[fed], value[..., fed], block.order is Order.CONSTANT))
     return _joined(entries, size + hubs)
 
 
-def _lawful(found: tuple[Feed, ...], size: int) -> list[tuple[object, Flags]]:
+def _dense(inputs: Indices, targets: Indices, hub: int) -> list[_Entry]:
+    """Return the couplings through a dense bank, which is the node `hub`: its inputs on it, it on its rows."""
+    there = (inputs, np.full(inputs.size, hub), np.full(inputs.size, np.inf), False)
+    return [there, (np.full(targets.size, hub), targets, np.full(targets.size, np.inf), False)]
+
+
+def _lawful(found: tuple[Feed, ...], size: int) -> list[tuple[Part, Flags]]:
     """Return the banks whose feeds are not written out as constants, and which unknowns they feed."""
-    parts, taking = {}, {}
+    parts: dict[str, Part] = {}
+    taking: dict[str, Flags] = {}
     for feed in found:
         if feed.way in (Way.PRODUCT, Way.CONTROLLED, Way.LAW):
             parts[feed.part.label] = feed.part
@@ -106,7 +113,7 @@ def _lawful(found: tuple[Feed, ...], size: int) -> list[tuple[object, Flags]]:
     return [(parts[label], taking[label]) for label in parts]
 
 
-def _joined(entries: list[tuple[Indices, Indices, Floats, bool]], size: int) -> Links:
+def _joined(entries: list[_Entry], size: int) -> Links:
     none = np.empty(0)
     entries = [entry for entry in entries if entry[0].size]
     wide = [value.reshape(-1, value.shape[-1]) for _, _, value, _ in entries]
@@ -143,8 +150,8 @@ def same(coupled: Links, free: Flags, hold: tuple[Floats, Floats]) -> Indices:
     """Return by whose name each unknown may go, (unknowns,): an unknown tied to nothing but one other is its equal.
 
     `free` are those that may have it so: they settle and have no constant inflow. `hold` are their least and largest
-    conductances. So a store is the equal of what a closed switch ties it to. A follower is not: it takes no flow from its
-    input.
+    conductances. So a store is the equal of what a closed switch ties it to. A follower is not: it takes no flow from
+    its input.
     """
     count, foreign = free.size, ~coupled.own
     others = coupled.only(foreign)

@@ -7,16 +7,16 @@ unknown is held back by a conductance that fades.
 
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.settle.bench import Call
-from lstm_analog.engines.settle.phase import Stage
+from lstm_analog.engines.settle.stages import Stage
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
 from lstm_analog.network.laws import Form, High, blocks, flow, partials, rows, take
-from lstm_analog.network.parts import Factor, Part, Term
+from lstm_analog.network.parts import Part
 
 _STEPS, _PATIENT = 12, 400
 """Newton steps, and steps with a drag, before giving up."""
@@ -24,14 +24,13 @@ _TOLERANCE = 1e-12
 """Last step, relative to the largest effort: Newton's method squares it."""
 _GROWTH, _FADED = 4.0, 1e-9
 _MATRICES = frozenset(("transconductance", "positive", "negative"))
-_Record = TypeVar("_Record", Part, Factor, Term)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Share:
     """The elements `part` of a bank that feed the components; where in (p, n) their flows and partials go.
 
-    `rows` (terminals, m) and `entries`, a pair (block, places (m,)) each, count flat; what goes nowhere goes to the end.
+    `rows` (terminals, m) and `entries`, a pair (block, places (m,)) each, count flat; the end takes what is left over.
     """
 
     part: Part
@@ -69,17 +68,37 @@ class _Loop:
 def _add(total: Floats, places: Indices, values: Floats) -> None:
     """Add `values` (..., m) into `total` at `places` (m,), which may repeat."""
     wide = np.broadcast_to(values, (*total.shape[:-1], places.size))
-    np.add.at(total, (..., places), wide)
+    np.add.at(np.moveaxis(total, -1, 0), places, np.moveaxis(wide, -1, 0))
 
 
 def newton(stage: Stage, efforts: Array) -> Call:
     """Return the call that solves the components of `stage` in `efforts` (..., unknowns, batch)."""
+    return partial(_solve, _loop(stage, efforts.shape[-2]), efforts)
+
+
+def slowest(stage: Stage, capacity: Floats) -> float:
+    """Return the slowest rate (1/s) at which a loop of `stage` settles near rest; infinite if nothing is stored there.
+
+    `capacity` (..., unknowns) is what each unknown stores; unknowns without are eliminated.
+    """
+    store = capacity[..., stage.nodes.T]
+    stored = (store > 0).reshape(-1, stage.nodes.shape[0]).all(axis=0)
+    if not stored.any():
+        return np.inf
+    matrix = _loop(stage, capacity.shape[-1]).jacobian(np.zeros((1, capacity.shape[-1])))
+    rest = ~stored
+    blocks_ = [matrix[..., rows_, :][..., columns] for rows_ in (stored, rest) for columns in (stored, rest)]
+    reduced = blocks_[0] - blocks_[1] @ np.linalg.solve(blocks_[3], blocks_[2])
+    rates = np.linalg.eigvals(reduced / np.expand_dims(store[..., stored], -1 - stage.nodes.ndim)[..., None])
+    return float(-rates.real.max())
+
+
+def _loop(stage: Stage, size: int) -> _Loop:
     names = {id(feed.part): feed for feed in stage.feeds}
-    place = np.full(efforts.shape[-2], -1)
+    place = np.full(size, -1)
     place[stage.nodes.ravel()] = np.arange(stage.nodes.size)
     shares = tuple(_share(feed.part, feed.high, place, stage.nodes.shape) for feed in names.values())
-    loop = _Loop(nodes=stage.nodes, high=stage.feeds[0].high, shares=shares)
-    return partial(_solve, loop, efforts)
+    return _Loop(nodes=stage.nodes, high=stage.feeds[0].high, shares=shares)
 
 
 def _share(part: Part, high: High, place: Indices, shape: tuple[int, ...]) -> _Share:
@@ -106,9 +125,9 @@ def _refuse_dense(part: Part, row: Indices, column: Indices, count: int) -> None
         raise UnsupportedError(explain(f"bank {part.label}", must="stand in no loop", got="one", do=do))
 
 
-def _lanes(record: _Record) -> _Record:
+def _lanes(record: Any) -> Any:
     """Return a bank or tier with an axis for the batch behind that of the chips, where it has one."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for entry in fields(record):
         value = getattr(record, entry.name)
         if isinstance(value, tuple):

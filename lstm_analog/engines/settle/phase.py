@@ -1,83 +1,39 @@
-"""In which order the unknowns of a network find their fixed point while the clock stands in one phase.
+"""How a network finds its fixed point while the clock stands in one phase.
 
 An unknown is imposed, held, the same as another, settled, or too slow for its phase. Which, the phase decides by
 numbers: a coupling counts in proportion to what holds its row, the storage's own C/T included. The rest is cut into
-strongly connected components; like components of a level are one stage. A slow storage inside a loop (a leak) tears it:
-the others settle as if it stood still, it moves, and they settle again; what is left out is the leak's square.
+strongly connected components; like components of a level are one stage.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
+from typing import NoReturn
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
 from lstm_analog.engines.settle.links import Flags, Links, audible, links, same
+from lstm_analog.engines.settle.newton import slowest
+from lstm_analog.engines.settle.order import cut, sequence
+from lstm_analog.engines.settle.stages import Mode, Stage, Store, copies, grouped
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, capacity
-from lstm_analog.network.parts import Part
-
-
-_RUNS = 16
-"""Runs of neighbours up to which each is copied by itself; more are gathered at once."""
-
 
 _REMEMBERED = 16
-"""Phases kept, about three networks: working them out takes as long as a hundred steps of a small one."""
-
-Key = tuple[object, ...]
+"""Phases kept, about three networks: working them out takes as long as some hundred steps of a small one."""
 
 
-class Mode(Enum):
-    """How a stage gets its efforts: from another unknown, from its own balance, over time, or by Newton's method."""
-
-    COPY = "copy"
-    LEVEL = "level"
-    EXPONENTIAL = "exponential"
-    NEWTON = "newton"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
-    """Components solved side by side: `nodes` (p, n), n components of p unknowns each.
-
-    `inputs` are the unknowns read, `feeds` what feeds the nodes; a copy reads its nodes' values from its inputs, for an
-    exponential `pace` (..., n) is T/C. Stages of equal `key` compute the same.
-    """
-
-    mode: Mode
-    nodes: Indices
-    inputs: Indices
-    feeds: tuple[Feed, ...]
-    pace: Floats
-    key: Key
+_LOOSE = 1e-2
+"""Time constants in a phase up to which a storage that does not settle may be tied to others in a loop: a leak."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Phase:
-    """The `stages` of a clock phase in order, for `parts` between the unknowns that go by their own name."""
+    """The `stages` of a clock phase, in order."""
 
-    parts: tuple[Part, ...]
-    high: High
     stages: tuple[Stage, ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Store:
-    """Capacities (..., unknowns) of a `network`, zero where nothing is stored, and how long the phase is (s)."""
-
-    network: Network
-    amount: Floats
-    duration: float
-
-    @property
-    def hold(self) -> Floats:
-        """What a storage holds itself by, C/T, the most over the chips, (unknowns,)."""
-        most: Floats = self.amount.reshape(-1, self.amount.shape[-1]).max(axis=0)
-        return most / self.duration
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -89,17 +45,16 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
     Raises
     ------
     UnsupportedError
-        If a storage that does not settle is fed by what has no exponential.
+        If a storage or a loop of storages does not settle and has no exponential.
     """
-    store = _Store(network=network, amount=_capacities(network), duration=duration)
+    store = Store(network=network, amount=_capacities(network), duration=duration)
     found = feeds(network, network.parts, high)
     found, coupled = _heard(store, found, high)
     slow = _slow(store, coupled, settled)
     names = same(coupled, _free(store, found, slow), coupled.held(slow.size))
     parts = tuple(renamed(part, names) for part in network.parts)
     found, coupled = _heard(store, feeds(network, parts, high), high)
-    stages = _stages(store, found, coupled, slow, names)
-    return Phase(parts=parts, high=high, stages=stages)
+    return Phase(stages=_stages(store, found, coupled, slow, names, settled))
 
 
 def _capacities(network: Network) -> Floats:
@@ -111,23 +66,34 @@ def _capacities(network: Network) -> Floats:
     return result
 
 
-def _heard(store: _Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], Links]:
+def _heard(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], Links]:
     hold = links(store.network, found, high).held(store.network.unknowns.size)[1]
     heard = audible(found, store.network, hold + store.hold)
     return heard, links(store.network, heard, high)
 
 
-def _slow(store: _Store, coupled: Links, settled: float) -> Flags:
+def _slow(store: Store, coupled: Links, settled: float) -> Flags:
     """Return which unknowns do not settle: storages moved too little by themselves and those they form a loop with."""
     component = coupled.components()
     inner = coupled.only((component[coupled.tails] == component[coupled.heads]) & np.isfinite(coupled.least))
-    pull = np.zeros(store.network.unknowns.size)
-    np.add.at(pull, inner.heads, np.minimum(np.abs(inner.least), np.abs(inner.most)))
+    pull, others = np.zeros((2, store.network.unknowns.size))
+    weakest = np.minimum(np.abs(inner.least), np.abs(inner.most))
+    np.add.at(pull, inner.heads, weakest)
+    np.add.at(others, inner.heads, np.where(inner.own, 0.0, weakest))
     slow: Flags = (store.hold > 0) & (pull < settled * store.hold)
+    wrong = np.flatnonzero(slow & (others > _LOOSE * store.hold))
+    if wrong.size:
+        got = f"{others[wrong[0]] / store.hold[wrong[0]]:.3g}"
+        _refuse(store, int(wrong[0]), f"settle in {settled:g} time constants or be tied by {_LOOSE:g}", got)
     return slow
 
 
-def _free(store: _Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
+def _refuse(store: Store, node: int, must: str, got: str) -> NoReturn:
+    name, do = store.network.unknowns.names()[node], "change the length of the phase, or run it with Integrate"
+    raise UnsupportedError(explain(f"the loop at {name}", must=must, got=got, do=do))
+
+
+def _free(store: Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
     free, kinds = np.zeros(slow.size, dtype=bool), store.network.kinds()
     free[kinds[Kind.BALANCED]] = free[kinds[Kind.STORED]] = True
     free &= ~slow
@@ -137,87 +103,25 @@ def _free(store: _Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
     return free
 
 
-def _stages(store: _Store, found: tuple[Feed, ...], coupled: Links, slow: Flags, names: Indices) -> tuple[Stage, ...]:
-    """Return the stages in order; those that a torn loop has to repeat stand in it twice."""
-    size, component = slow.size, coupled.components()
-    cut = (component[coupled.tails] == component[coupled.heads]) & ~coupled.own & (coupled.heads < size)
-    cut[cut] = slow[coupled.heads[cut]]
-    torn = np.zeros(size, dtype=bool)
-    torn[coupled.heads[cut]] = True
-    whole = coupled.only(~cut)
-    component = whole.components()
-    made = _grouped(store, found, component[:size], whole.levels(component)[:size], slow)
-    early = [stage for stage in made if not torn[stage.nodes].any()]
-    late = [stage for stage in made if torn[stage.nodes].any()]
-    again, fresh = [], torn.copy()
-    for stage in early:
-        if fresh[stage.inputs].any():
-            fresh[stage.nodes] = True
-            again.append(stage)
-    once = [stage for stage in early if stage.mode is not Mode.EXPONENTIAL or stage not in again]
-    settled = np.concatenate([np.empty(0, np.int64), *(stage.nodes.ravel() for stage in made)])
-    given = np.setdiff1d(names, settled)
-    order = [*once, *late, *again]
-    return (*_copies(names, given), *(each for stage in order for each in (stage, *_copies(names, stage.nodes))))
+def _stages(
+    store: Store, found: tuple[Feed, ...], coupled: Links, slow: Flags, names: Indices, settled: float
+) -> tuple[Stage, ...]:
+    size = slow.size
+    hold = coupled.held(size)[0] + store.hold
+    where = cut(coupled, slow, hold, store.network.unknowns.scales())
+    component = where.whole.components()
+    made = grouped(store, found, component[:size], where.whole.levels(component)[:size], slow)
+    _check_loops(store, made, settled)
+    found_here = np.concatenate([np.empty(0, np.int64), *(stage.nodes.ravel() for stage in made)])
+    same_as = {id(stage): copies(names, stage.nodes) for stage in made}
+    ordered = (each for stage in sequence(made, where) for each in (stage, *same_as[id(stage)]))
+    return (*copies(names, np.setdiff1d(names, found_here)), *ordered)
 
 
-def _grouped(
-    store: _Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags
-) -> list[Stage]:
-    """Return like components of a level as one stage each, by level."""
-    size = component.size
-    counts = np.stack([np.bincount(feed.rows[feed.rows >= 0], minlength=size) for feed in found], axis=1)
-    members = np.flatnonzero(counts.any(axis=1))
-    traits = np.column_stack((level[members], slow[members], counts[members]))
-    kind = np.unique(traits, axis=0, return_inverse=True)[1].reshape(-1)
-    order = np.lexsort((members, kind, component[members]))
-    members, kind = members[order], kind[order]
-    sizes = np.unique(component[members], return_inverse=True, return_counts=True)
-    extent = sizes[2][sizes[1]]
-    stages: list[tuple[int, Stage]] = []
-    for unknowns in np.unique(extent).tolist():
-        chosen = extent == unknowns
-        nodes, kinds = members[chosen].reshape(-1, unknowns), kind[chosen].reshape(-1, unknowns)
-        like = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1)
-        for number in range(int(like.max(initial=-1)) + 1):
-            alike = nodes[like == number]
-            alike = alike[np.argsort(alike[:, 0])].T
-            stages.append((int(level[alike[0, 0]]), _stage(store, found, alike, bool(slow[alike[0, 0]]))))
-    return [stage for _, stage in sorted(stages, key=lambda entry: entry[0])]
-
-
-def _stage(store: _Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) -> Stage:
-    fed = [feed.of(nodes[0]) if len(nodes) == 1 else (feed,) for feed in found if np.isin(feed.rows, nodes).any()]
-    own = tuple(feed for several in fed for feed in several)
-    lawful = len(nodes) > 1 or any(feed.way is Way.LAW or np.isin(feed.controls, nodes).any() for feed in own)
-    if slow and lawful:
-        where, do = store.network.unknowns.names()[nodes[0, 0]], "run it with Integrate, or lengthen the phase"
-        must = "settle in its phase or be fed linearly in its own effort"
-        raise UnsupportedError(explain(f"storage {where}", must=must, got="neither", do=do))
-    mode = Mode.NEWTON if lawful else Mode.EXPONENTIAL if slow else Mode.LEVEL
-    inputs = np.unique(np.concatenate([np.concatenate((feed.columns, feed.controls)) for feed in own]))
-    inputs = np.union1d(inputs, nodes) if slow else np.setdiff1d(inputs, nodes)
-    pace = store.duration / store.amount[..., nodes[0]] if slow else np.empty(0)
-    key = (mode, nodes.tobytes(), inputs.tobytes(), pace.tobytes(), tuple(feed.name for feed in own))
-    return Stage(mode=mode, nodes=nodes, inputs=inputs, feeds=own, pace=pace, key=key)
-
-
-def _copies(names: Indices, sources: Indices) -> list[Stage]:
-    """Return the stages that copy the `sources` to the unknowns of the same name, a run of neighbours each."""
-    nodes = np.flatnonzero((names != np.arange(names.size)) & np.isin(names, sources))
-    if not nodes.size:
-        return []
-    breaks = np.flatnonzero((np.diff(nodes) != 1) | (np.diff(names[nodes]) != 1)) + 1
-    runs = np.split(nodes, breaks) if breaks.size < _RUNS else [nodes]
-    none = np.empty(0)
-    return [
-        Stage(
-            mode=Mode.COPY,
-            nodes=run[None],
-            inputs=names[run],
-            feeds=(),
-            pace=none,
-            key=(Mode.COPY, run.tobytes(), names[run].tobytes()),
-        )
-        for run in runs
-    ]
+def _check_loops(store: Store, stages: list[Stage], settled: float) -> None:
+    """Refuse loops of storages whose slowest mode does not settle: each may be tied firmly, and all of them loosely."""
+    for stage in stages:
+        if stage.mode is Mode.NEWTON and np.isfinite(store.duration):
+            constants = slowest(stage, store.amount) * store.duration
+            if constants < settled:
+                _refuse(store, int(stage.nodes[0, 0]), f"settle in {settled:g} time constants", f"{constants:.3g}")

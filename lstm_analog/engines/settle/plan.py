@@ -4,12 +4,11 @@ Walked forward: a stage whose inputs are those of the interval before, and that 
 Walked backward: a stage need not run if what it gives is neither kept nor read later.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_analog.engines.settle.phase import Mode, Phase, Stage
+from lstm_analog.engines.settle.phase import Phase
+from lstm_analog.engines.settle.stages import Mode, Stage
 
 Flags = NDArray[np.bool_]
 

@@ -1,6 +1,7 @@
 """Plays a script: the stages are bound to arrays once, then only calls are made."""
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -9,8 +10,8 @@ from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.settle.bench import Call
 from lstm_analog.engines.settle.kernels import calls
-from lstm_analog.engines.settle.phase import Key
 from lstm_analog.engines.settle.script import Scene, Script
+from lstm_analog.engines.settle.stages import Key
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
@@ -20,7 +21,7 @@ _MATRICES = frozenset(("transconductance", "positive", "negative"))
 
 
 def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | None) -> Floats:
-    """Return the efforts of `nodes` at the points that `script` keeps, (chips, ..., points, nodes), computed in `dtype`.
+    """Return the efforts of `nodes` at the points that `script` keeps, (chips, ..., points, nodes), found in `dtype`.
 
     `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept.
     """
@@ -68,9 +69,7 @@ def _pieces(nodes: Indices) -> list[tuple[slice, slice]]:
     """Return where runs of neighbours among the `nodes` go, and where they come from."""
     breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
     starts = np.concatenate(([0], breaks, [nodes.size])).tolist()
-    return [
-        (slice(a, b), slice(int(nodes[a]), int(nodes[a]) + b - a)) for a, b in zip(starts, starts[1:], strict=False)
-    ]
+    return [(slice(a, b), slice(int(nodes[a]), int(nodes[a]) + b - a)) for a, b in pairwise(starts)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,22 +1,21 @@
 """A schedule as a script: for each of its points (its start and the ends of its intervals) what to load and to run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.settle.phase import Phase, Stage, phase
+from lstm_analog.arrays import Indices
+from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.plan import Flags, moved, needed
+from lstm_analog.engines.settle.stages import Stage
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What happens on the way to a point: the source banks to `load`, the `stages` to run, whether to keep the result."""
+    """What happens on the way to a point: source banks to `load`, `stages` to run, whether to `keep` the result."""
 
     load: tuple[str, ...]
     stages: tuple[Stage, ...]
@@ -55,7 +54,8 @@ def script(network: Network, schedule: Schedule, *, settled: float, kept: Flags,
     acts, kinds = _acts(network, schedule, settled, changed)
     wanted = np.zeros(network.unknowns.size, dtype=bool)
     known: dict[bytes, int] = {wanted.tobytes(): 0}
-    wishes, scenes, seen = [wanted], [], {}
+    wishes, scenes = [wanted], list[Scene]()
+    seen: dict[tuple[int, bool, int], tuple[int, int]] = {}
     order, wish = np.zeros(kinds.size, dtype=np.int64), 0
     for point in range(kinds.size - 1, -1, -1):
         key = (int(kinds[point]), bool(kept[point]), wish)
