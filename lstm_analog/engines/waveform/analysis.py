@@ -23,7 +23,9 @@ class Keep(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outline:
-    """The `levels` of a segment, each with its `wirings` and the number of its first field; field 0 is what is held.
+    """The `levels` of a segment, each with its `wirings` and the number of its first field.
+
+    Field 0 is the state itself, of which the held unknowns are read.
 
     `factored` says of each field whether it has terms, `points` and `ends` who is asked for values there.
     """
@@ -32,7 +34,6 @@ class Outline:
     wirings: tuple[Wiring, ...]
     first: tuple[int, ...]
     places: Places
-    held: np.ndarray[tuple[int], np.dtype[np.int64]]
     factored: list[bool]
     points: list[bool]
     ends: list[bool]
@@ -49,8 +50,7 @@ def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, want
     for number, level in zip(first, levels, strict=False):
         for row, nodes in enumerate(level.members.T):
             field[nodes], place[nodes] = number + row, np.arange(nodes.size)
-    held = np.flatnonzero((field == 0) & _read(couplings, order))
-    place[held] = np.arange(held.size)
+    place[field == 0] = np.flatnonzero(field == 0)
     places = Places(field=field, place=place)
     wirings = tuple(
         wiring(couplings, order, level, int(number), places) for number, level in zip(first, levels, strict=False)
@@ -65,7 +65,6 @@ def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, want
         wirings=wirings,
         first=starts,
         places=places,
-        held=held,
         factored=factored,
         points=points,
         ends=ends,
@@ -90,14 +89,6 @@ def _factored(
                 terms[field] = number
                 flat[field] = same and all(flat[source] for source in wires.sources())
     return [number > 0 for number in terms]
-
-
-def _read(couplings: Couplings, order: Structure) -> Flags:
-    """Return which unknowns anything reads, (N,)."""
-    read = np.zeros(couplings.dynamic.size, dtype=bool)
-    for bank in (*order.links, *couplings.dense, *(block for curved in couplings.curved for block in curved.blocks)):
-        read[bank.columns] = True
-    return read
 
 
 def _ask(

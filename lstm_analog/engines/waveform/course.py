@@ -12,17 +12,16 @@ from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.fields import Span, span
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Workspace, refined, shrunk
+from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Workspace, refined, settled
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save
 
+_END = np.ones(1)
 _LEARNING = 2
 """Visits of a kind of interval in which its pieces are made cheaper, if they can be."""
-_ENOUGH = 0.1
-"""Share of the tolerance that the degree of a piece is lowered to."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,18 +38,36 @@ class Drive:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Cut:
+    """How intervals of `duration` (s) with the lines `high` are cut: into `pieces`, whose segments are `made` so far.
+
+    `visits` are the names of those that have been run, while there is something to be learnt from them.
+    """
+
+    high: High
+    duration: float
+    pieces: list[Piece]
+    made: dict[bool, list[Segment | None]]
+    visits: list[None]
+
+    def changed(self) -> None:
+        """Forget what was made of the pieces."""
+        for kept in (False, True):
+            self.made[kept] = [None] * len(self.pieces)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Course:
     """A run of a `schedule` in a `space`: `points` of each interval and what `save` says are kept.
 
-    `pieces` is how each kind of interval is cut so far, `visits` counts them, `errors` has the worst error accepted.
+    `cuts` is how each kind of interval is cut so far, `errors` has the worst error accepted.
     """
 
     schedule: Schedule
     space: Workspace
     points: int
     save: Save
-    pieces: dict[tuple[High, float], list[Piece]] = field(default_factory=dict)
-    visits: dict[tuple[High, float], int] = field(default_factory=dict)
+    cuts: dict[tuple[High, float], Cut] = field(default_factory=dict)
     errors: list[float] = field(default_factory=lambda: [0.0])
 
     @property
@@ -64,37 +81,41 @@ class Course:
         Raises `OutOfReachError` if the network cannot be run this way.
         """
         space, names, ends = self.space, self.schedule.names, self.schedule.ends.tolist()
-        space.images.forget()
-        nodes = span(self.save.nodes(space.network))
+        space.state.forget()
+        effort, nodes, points = space.state.effort, span(self.save.nodes(space.network)), self.points
         kept = [self.save.takes(name) for name in names]
-        time = np.zeros(1 + self.points * sum(kept))
-        effort = np.zeros((*space.lead, space.network.unknowns.size))
-        drives, kinds = self._drives(), self._kinds()
-        self._impose(effort, drives, 0)
-        self._rest(effort)
+        time = np.zeros(1 + points * sum(kept))
+        drives, cuts = self._drives(), self._cuts()
+        self._impose(drives, 0)
+        self._rest()
         first = effort[..., nodes]
         path = np.zeros((*first.shape[:-1], time.size, first.shape[-1]))
         path[..., 0, :] = first
         place = 1
-        for number, kind in enumerate(kinds):
+        for number, cut in enumerate(cuts):
             if number:
-                self._impose(effort, drives, number)
-            found = self._interval(effort, kind, kept[number])
+                self._impose(drives, number)
+            found = self._interval(cut, kept[number])
             if kept[number]:
-                time[place : place + self.points] = ends[number] - kind[1] + moments(kind[1], self.points)
-                time[place + self.points - 1] = ends[number]
-                path[..., place : place + self.points, :] = found[..., nodes]
-                place += self.points
+                time[place : place + points] = ends[number] - cut.duration + moments(cut.duration, points)
+                time[place + points - 1] = ends[number]
+                path[..., place : place + points, :] = found[..., nodes]
+                place += points
             if progress is not None:
                 progress(number + 1, len(names))
         return time, path
 
-    def _kinds(self) -> list[tuple[High, float]]:
-        """Return the lines and the duration of each interval; equal ones are one object."""
-        known: dict[tuple[High, float], tuple[High, float]] = {}
+    def _cuts(self) -> list[Cut]:
+        """Return how each interval is cut; those of the same lines and duration share it."""
         rows = (tuple(row) for row in self.schedule.high.tolist())
-        pairs = zip(rows, self.schedule.durations.tolist(), strict=True)
-        return [known.setdefault(pair, pair) for pair in pairs]
+        found = []
+        for kind in zip(rows, self.schedule.durations.tolist(), strict=True):
+            if kind not in self.cuts:
+                pieces = self.space.pieces(*kind)
+                self.cuts[kind] = Cut(high=kind[0], duration=kind[1], pieces=pieces, made={}, visits=[])
+                self.cuts[kind].changed()
+            found.append(self.cuts[kind])
+        return found
 
     def _drives(self) -> list[Drive]:
         network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
@@ -114,68 +135,71 @@ class Course:
             drives.append(Drive(places=span(part.nodes), group=int(groups[part.nodes[0]]), efforts=efforts, changes=changes))
         return drives
 
-    def _impose(self, effort: Floats, drives: list[Drive], number: int) -> None:
+    def _impose(self, drives: list[Drive], number: int) -> None:
+        effort = self.space.state.effort
         for drive in drives:
             if drive.changes[number]:
                 value = drive.efforts[..., min(number, drive.efforts.shape[-2] - 1), :]
                 effort[..., drive.places] = value.reshape(-1, value.shape[-1]) if value.ndim > 2 else value
-                self.space.images.moved((drive.group,))
+                self.space.state.moved((drive.group,))
 
-    def _rest(self, effort: Floats) -> None:
+    def _rest(self) -> None:
         high, duration = self.schedule.phase(0), float(self.schedule.durations[0])
+        state = self.space.state
         try:
             resting = self.space.rest(high, duration)
-            resting.solve(effort)
-            resting.commit(effort)
+            resting.solve()
+            resting.commit()
         except (OutOfReachError, Unsolved, np.linalg.LinAlgError):
-            if len(self.space.lead) > 1:
+            if state.effort.ndim > 2:
                 must, do = "be found level by level", "run one chip at a time with Integrate"
                 raise SimulationError(explain("the operating point", must=must, got="a strong loop", do=do)) from None
-            operating_point(system(self.space.network, high), effort, duration)
-            self.space.images.forget()
+            operating_point(system(self.space.network, high), state.effort, duration)
 
-    def _interval(self, effort: Floats, kind: tuple[High, float], kept: bool) -> Floats:
-        """Take `effort` over an interval and return the points kept, (*lead, points, N), if any are."""
-        visits = self.visits.get(kind, 0)
-        if not visits:
-            self.pieces[kind] = self.space.pieces(*kind)
-        self.visits[kind] = visits + 1
-        pieces = self.pieces[kind]
-        at = moments(1.0, self.points)
+    def _interval(self, cut: Cut, kept: bool) -> Floats:
+        """Take the state over an interval and return the points kept, (*lead, points, N), if any are."""
+        effort, at = self.space.state.effort, moments(1.0, self.points) if self.points > 1 else _END
         many = kept and at.size > 1
         path = np.repeat(effort[..., None, :], at.size, axis=-2) if many else effort[..., None, :]
+        learning = len(cut.visits) < _LEARNING
         done, place = 0.0, 0
-        while place < len(pieces):
-            last = place == len(pieces) - 1
-            keep = Keep.POINTS if many else Keep.END if kept and last else Keep.STATES
-            segment = self._accepted(effort, kind, pieces, place, keep)
+        while place < len(cut.pieces):
+            segment = self._accepted(cut, place, kept)
             if segment is None:
                 continue
-            if visits < _LEARNING:
-                pieces[place] = shrunk(pieces[place], segment.needed(_ENOUGH))
-            end = 1.0 if last else done + pieces[place].share
+            end = 1.0 if place == len(cut.pieces) - 1 else done + cut.pieces[place].share
             if many:
                 inside = (at > done) & (at <= end)
                 found = path[..., inside, :]
                 segment.sample((at[inside] - done) / (end - done), found)
                 path[..., inside, :] = found
-            segment.commit(effort)
+            segment.commit()
+            if learning:
+                cut.pieces[place] = settled(cut.pieces[place], segment)
             done, place = end, place + 1
+        if learning:
+            cut.visits.append(None)
+            cut.changed()
         return path
 
-    def _accepted(
-        self, effort: Floats, kind: tuple[High, float], pieces: list[Piece], place: int, keep: Keep
-    ) -> Segment | None:
+    def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:
         """Return the solved segment of a piece; None if it was wrong, and has been refined."""
-        piece, (high, duration) = pieces[place], kind
-        segment = self.space.segment(high, piece.share * duration, piece.degree, keep)
+        segment = cut.made[kept][place] or self._segment(cut, place, kept)
         try:
-            segment.solve(effort)
+            segment.solve()
             error = segment.error()
         except Unsolved:
             error = np.inf
         if not error <= 1.0:
-            pieces[place : place + 1] = refined(piece, error)
+            cut.pieces[place : place + 1] = refined(cut.pieces[place], error)
+            cut.changed()
             return None
         self.errors[0] = max(self.errors[0], error)
         return segment
+
+    def _segment(self, cut: Cut, place: int, kept: bool) -> Segment:
+        last, piece = place == len(cut.pieces) - 1, cut.pieces[place]
+        keep = Keep.POINTS if kept and self.points > 1 else Keep.END if kept and last else Keep.STATES
+        found = self.space.segment(cut.high, piece.share * cut.duration, piece.degree, keep)
+        cut.made[kept][place] = found
+        return found

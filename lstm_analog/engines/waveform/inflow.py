@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves
-from lstm_analog.engines.waveform.images import Images, transposed
+from lstm_analog.engines.waveform.state import State, transposed
 from lstm_analog.engines.waveform.kernels import flowing, kernel
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.network.laws import High, rows
@@ -73,7 +73,7 @@ class Inflow:
 
     wiring: Wiring
     fields: list[Field]
-    images: Images
+    state: State
     high: High
     after: list[Step]
 
@@ -143,14 +143,14 @@ class Inflow:
         if isinstance(entry, Wire):
             return [_scaled(entry.values, taker(term.weight, entry.places)) for term in terms]
         moving = len(terms) > 1
-        kept = [np.empty_like(self.images.image(entry).value) for _ in terms] if moving else []
+        kept = [np.empty_like(self.state.image(entry).value) for _ in terms] if moving else []
         flows = []
         for number, term in enumerate(terms):
             drive = taker(term.weight, entry.places)
-            product = self.images.product(entry, drive) if term.held else _applied(transposed(entry.matrix), drive)
+            product = self.state.product(entry, drive) if term.held else _applied(transposed(entry.matrix), drive)
             flows.append(_keeping(product, kept[number]) if moving else product)
         if moving:
-            self.after.append(_moving_on(self.images, entry, kept, terms))
+            self.after.append(_moving_on(self.state, entry, kept, terms))
         return flows
 
     def _outer(self, entry: Sheet, terms: tuple[Term, ...], out: Floats, at: slice) -> list[Step]:
@@ -195,16 +195,16 @@ def _keeping(flow: Callable[[], Floats], kept: Floats) -> Callable[[], Floats]:
     return keep
 
 
-def _moving_on(images: Images, entry: Sheet, kept: list[Floats], terms: tuple[Term, ...]) -> Step:
+def _moving_on(state: State, entry: Sheet, kept: list[Floats], terms: tuple[Term, ...]) -> Step:
     """Return the step that makes of the products with the factors the image of where the drivers have come to."""
-    image = images.image(entry)
+    image = state.image(entry)
     last = [float(term.basis[-1]) for term in terms]
 
     def move() -> None:
         np.multiply(kept[0], last[0], out=image.value)
         for share, product in zip(last[1:], kept[1:], strict=True):
             np.add(image.value, share * product, out=image.value)
-        image.stamp = images.stamps[entry.group]
+        image.stamp = state.stamps[entry.group]
 
     return move
 

@@ -1,6 +1,7 @@
 """A segment: a stretch of one clock phase in which every waveform is one polynomial through Chebyshev points."""
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -8,14 +9,16 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
 from lstm_analog.engines.waveform.couplings import Couplings, Flags
-from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves, span
-from lstm_analog.engines.waveform.images import Images
+from lstm_analog.engines.waveform.fields import Field, Term, Waves, span
+from lstm_analog.engines.waveform.state import State
 from lstm_analog.engines.waveform.inflow import Inflow, Step
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import Unsolved, newton_steps
 from lstm_analog.engines.waveform.structure import Structure
 
 _SWEEPS = 30
+_NEGLIGIBLE = 1e-4
+"""Share of the tolerance below which the last coefficient of a basis is not looked at in each run."""
 _SHARE = 0.1
 """Share of the tolerance that sweeps and Newton's method may use up."""
 
@@ -71,16 +74,14 @@ class Sweep:
 class Segment:
     """The steps that take the efforts of a network over a segment, buffers bound; made by `segment`.
 
-    `nodes` (k,) are the unknowns whose `starts` (*lead, k) are read. `arena` (points, total) are the waveforms of all
-    `drawn` fields, side by side, `units` (total,) their scales, `least` (total,) one over what is tolerated of these;
-    `tail` (2, points) gives the last coefficients. `moving` are the unknowns that end elsewhere, with their ends, `groups`
-    those they belong to; `after` is done then. `fixed` are the last coefficients of bases that are not drawn, with their
-    weights and scales.
+    What is done `before` reads the state, what is done `after` writes it. `arena` (points, total) are the waveforms of
+    all `drawn` fields, side by side, `units` (total,) their scales, `least` (total,) one over what is tolerated of these;
+    `tail` (2, points) gives the last coefficients. `fixed` are the last coefficients of bases that are not drawn, with
+    their weights and scales.
     """
 
     degree: int
-    nodes: Indices
-    starts: Floats
+    before: list[Step]
     drawn: tuple[Field, ...]
     arena: Floats
     units: Floats
@@ -88,15 +89,13 @@ class Segment:
     tail: Floats
     sweeps: tuple[Sweep, ...]
     after: list[Step]
-    moving: tuple[tuple[Span, Floats], ...]
-    groups: tuple[int, ...]
-    images: Images
     fixed: tuple[tuple[float, Floats, Floats], ...]
     tolerance: Tolerance
 
-    def solve(self, effort: Floats) -> int:
-        """Find all waveforms from the start `effort` (*lead, N); return the number of sweeps, `Unsolved` if it fails."""
-        np.take(effort, self.nodes, axis=-1, out=self.starts, mode="clip")
+    def solve(self) -> int:
+        """Find all waveforms from the state; return the number of sweeps, or raise `Unsolved`."""
+        for step in self.before:
+            step()
         return max([sweep.run() for sweep in self.sweeps], default=1)
 
     def error(self) -> float:
@@ -126,11 +125,8 @@ class Segment:
         allowed: Floats = self.tolerance.rtol * size + self.tolerance.units * self.units
         return allowed
 
-    def commit(self, effort: Floats) -> None:
-        """Write where the waveforms end into `effort` (*lead, N)."""
-        for places, end in self.moving:
-            effort[..., places] = end
-        self.images.moved(self.groups)
+    def commit(self) -> None:
+        """Let the state be where the waveforms end."""
         for step in self.after:
             step()
 
@@ -151,7 +147,7 @@ def _values(field: Field) -> Floats:
 def segment(
     couplings: Couplings,
     order: Structure,
-    images: Images,
+    state: State,
     *,
     duration: float,
     degree: int,
@@ -161,18 +157,18 @@ def segment(
 ) -> Segment:
     """Return the segment of `duration` (s) and polynomials of `degree` in the phase of `couplings`, solved in `order`.
 
-    A `degree` of 0 asks for the state of rest. `images` are shared by all segments of a run, `keep` says what is kept,
+    A `degree` of 0 asks for the state of rest. All segments of a run share the `state`; `keep` says what is kept,
     of which `wanted` unknowns (N,), and `tolerance` how well.
     """
-    frame = _frame(duration, degree, images.lead)
+    frame = _frame(duration, degree, state.effort.shape[:-1])
     plan = outline(couplings, order, frame.count, keep, wanted)
     scales = couplings.scales
-    fields, drawn, arena, starts = _buffers(plan, frame)
+    fields, drawn, arena, before = _buffers(plan, frame, state.effort)
     after: list[Step] = []
     numbers = sorted({level.sweep for level in plan.levels})
     steps: dict[int, list[Step]] = {number: [] for number in numbers}
     for place, level in enumerate(plan.levels):
-        task = _task(plan, place, fields, frame, images, couplings, after)
+        task = _task(plan, place, fields, frame, state, couplings, after)
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
@@ -182,22 +178,17 @@ def segment(
             steps[level.sweep] += found
             _name_terms(fields, plan.first[place], terms)
     units = np.concatenate([np.empty(0), *(np.tile(scales[field.nodes], _batch(frame)) for field in drawn)])
-    moving = tuple((span(fields[k].nodes), fields[k].end) for k in _moving(plan))
     return Segment(
         degree=degree,
-        nodes=np.concatenate([field.nodes for field in fields]),
-        starts=starts,
+        before=before,
         drawn=drawn,
         arena=arena,
         units=units,
         least=1.0 / (tolerance.units * units),
         tail=np.ascontiguousarray(chebyshev.coefficients(degree)[-2:]) if degree else np.zeros((1, 1)),
         sweeps=_joined([_sweep(plan, k, steps[k], fields, order, scales, tolerance) for k in numbers]),
-        after=after,
-        moving=moving,
-        groups=tuple(np.unique([couplings.groups[node] for k in _moving(plan) for node in fields[k].nodes]).tolist()),
-        images=images,
-        fixed=tuple(_fixed(fields, scales, degree)),
+        after=[*_moving(plan, fields, couplings.groups, state), *after],
+        fixed=tuple(_fixed(fields, scales, degree, _NEGLIGIBLE * tolerance.units)),
         tolerance=tolerance,
     )
 
@@ -211,14 +202,31 @@ def _batch(frame: Frame) -> int:
     return int(np.prod(frame.lead))
 
 
-def _moving(plan: Outline) -> list[int]:
-    """Return the numbers of the fields whose ends are known: storages, and what is asked for."""
+def _moving(plan: Outline, fields: list[Field], groups: Indices, state: State) -> list[Step]:
+    """Return the steps that write the ends that are known, of storages and of what is asked for, into the `state`."""
     found = []
     for level, first in zip(plan.levels, plan.first, strict=True):
         for number in range(first, first + level.members.shape[1]):
             if number < first + level.dynamic or plan.points[number] or plan.ends[number]:
-                found.append(number)
-    return found
+                found.append(fields[number])
+    moved = tuple(int(group) for group in np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)])))
+    return [*(_writing(field, state.effort) for field in found), lambda: state.moved(moved)]
+
+
+def _writing(field: Field, effort: Floats) -> Step:
+    places = span(field.nodes)
+    if isinstance(places, slice):
+        view = effort[..., places]
+        return lambda: np.copyto(view, field.end)
+
+    def write() -> None:
+        effort[..., places] = field.end
+
+    return write
+
+
+def _reading(field: Field, effort: Floats) -> Step:
+    return lambda: cast(None, np.take(effort, field.nodes, axis=-1, out=field.start, mode="clip"))
 
 
 def _joined(sweeps: list[Sweep]) -> tuple[Sweep, ...]:
@@ -228,17 +236,19 @@ def _joined(sweeps: list[Sweep]) -> tuple[Sweep, ...]:
     return (replace(sweeps[0], steps=[step for sweep in sweeps for step in sweep.steps]),)
 
 
-def _buffers(plan: Outline, frame: Frame) -> tuple[list[Field], tuple[Field, ...], Floats, Floats]:
-    nodes: list[Indices] = [plan.held, *(column for level in plan.levels for column in level.members.T)]
+def _buffers(
+    plan: Outline, frame: Frame, effort: Floats
+) -> tuple[list[Field], tuple[Field, ...], Floats, list[Step]]:
+    nodes: list[Indices] = [np.arange(effort.shape[-1]), *(column for level in plan.levels for column in level.members.T)]
     sizes = [part.size * _batch(frame) * asked for part, asked in zip(nodes, [False, *plan.points[1:]], strict=True)]
     ends = np.cumsum([0, *sizes])
     arena = np.zeros((frame.count, int(ends[-1])))
     fields: list[Field] = []
-    places = np.cumsum([0, *(part.size for part in nodes)])
-    starts = np.zeros((*frame.lead, int(places[-1])))
+    before: list[Step] = []
     for number, part in enumerate(nodes):
         shape = (*frame.lead, part.size)
-        start = starts[..., places[number] : places[number + 1]]
+        run = span(part)
+        start = effort[..., run] if isinstance(run, slice) else np.zeros(shape)
         if not number:
             fields.append(_held(part, start, frame))
             continue
@@ -247,7 +257,9 @@ def _buffers(plan: Outline, frame: Frame) -> tuple[list[Field], tuple[Field, ...
             values = arena[:, ends[number] : ends[number + 1]].reshape(frame.count, *shape)
         end = np.zeros(shape) if values is None else values[-1]
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
-    return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, starts
+        if not isinstance(run, slice):
+            before.append(_reading(fields[-1], effort))
+    return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
 
 
 def _held(nodes: Indices, start: Floats, frame: Frame) -> Field:
@@ -261,7 +273,7 @@ def _task(
     place: int,
     fields: list[Field],
     frame: Frame,
-    images: Images,
+    state: State,
     couplings: Couplings,
     after: list[Step],
 ) -> Task | None:
@@ -276,7 +288,7 @@ def _task(
     waves = Waves(fields, plan.places, (count, *frame.lead), rows)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, images=images, high=couplings.high, after=after),
+        inflow=Inflow(wiring=wires, fields=fields, state=state, high=couplings.high, after=after),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],
@@ -315,13 +327,13 @@ def _sweep(
     )
 
 
-def _fixed(fields: list[Field], scales: Floats, degree: int) -> list[tuple[float, Floats, Floats]]:
-    """Return the last coefficients of the bases whose waveforms are not drawn, with their weights and scales."""
+def _fixed(fields: list[Field], scales: Floats, degree: int, least: float) -> list[tuple[float, Floats, Floats]]:
+    """Return the last coefficients above `least` of bases whose waveforms are not drawn, their weights and scales."""
     found = []
     for field in fields[1:]:
         if field.values is None and degree:
             for term in field.terms or ():
                 tail = float(np.abs(chebyshev.coefficients(degree)[-2:] @ term.basis).max())
-                if tail > np.finfo(np.float64).eps:
+                if tail > least:
                     found.append((tail, term.weight, scales[field.nodes]))
     return found

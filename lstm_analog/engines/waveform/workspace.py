@@ -11,7 +11,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.couplings import Couplings, Flags, beside_batches, chips_of, couplings
-from lstm_analog.engines.waveform.images import Images
+from lstm_analog.engines.waveform.state import State
 from lstm_analog.engines.waveform.segment import Segment, Tolerance, segment
 from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
 from lstm_analog.network.graph import Network
@@ -22,8 +22,10 @@ DROPPED = 1e-3
 _REST = Tolerance(rtol=1e-13, atol=1e-13)
 _SMOOTH, _RATIO = 40.0, 4.0
 """Rate x time up to which one segment is tried; how much longer each segment is than all before it."""
-_LEAST, _LARGEST, _USUAL = 3, 28, 14
-"""Degrees of the polynomials: from, to, and of a segment that comes from splitting another."""
+_LEAST, _LARGEST, _USUAL, _SURE = 3, 28, 14, 40
+"""Degrees of the polynomials: from, to, of a segment that comes from splitting another, and where points cost nothing."""
+_ENOUGH = 0.1
+"""Share of the tolerance that the degree of a piece is lowered to."""
 
 
 class OutOfReachError(ArithmeticError):
@@ -50,7 +52,7 @@ class Workspace:
     lead: tuple[int, ...]
     tolerance: Tolerance
     wanted: Flags
-    images: Images
+    state: State
     phases: dict[High, Couplings] = field(default_factory=dict)
     orders: dict[tuple[High, float], Structure] = field(default_factory=dict)
     segments: dict[tuple[High, float, int, Keep], Segment] = field(default_factory=dict)
@@ -78,7 +80,7 @@ class Workspace:
             self.segments[key] = segment(
                 self.couplings(high),
                 self.order(high, duration),
-                self.images,
+                self.state,
                 duration=duration,
                 degree=degree,
                 keep=keep,
@@ -89,11 +91,17 @@ class Workspace:
 
     def rest(self, high: High, duration: float) -> Segment:
         """Return the segment that finds the state of rest with the lines `high`; what `duration` does not move stays."""
+        key = (high, duration, 0, Keep.END)
+        if key not in self.segments:
+            self.segments[key] = self._rest(high, duration)
+        return self.segments[key]
+
+    def _rest(self, high: High, duration: float) -> Segment:
         still = at_rest(self.couplings(high), duration)
         order = structure(still, np.inf, _REST.units)
         if order.obstacle:
             raise OutOfReachError(order.obstacle)
-        return segment(still, order, self.images, duration=1.0, degree=0, keep=Keep.END, wanted=np.ones_like(self.wanted), tolerance=_REST)
+        return segment(still, order, self.state, duration=1.0, degree=0, keep=Keep.END, wanted=np.ones_like(self.wanted), tolerance=_REST)
 
     def pieces(self, high: High, duration: float) -> list[Piece]:
         """Return how an interval of `duration` (s) with the lines `high` is cut at first.
@@ -128,9 +136,14 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     return [Piece(share=share * piece.share, degree=_USUAL) for share in (1.0 / _RATIO, 1.0 - 1.0 / _RATIO)]
 
 
-def shrunk(piece: Piece, degree: int) -> Piece:
-    """Return `piece` with the lower `degree` that would have done."""
-    return Piece(share=piece.share, degree=min(piece.degree, max(degree, _LEAST)))
+def settled(piece: Piece, segment: Segment) -> Piece:
+    """Return `piece` with the degree that would have done, as its `segment` shows.
+
+    Where no waveform is drawn, a high degree costs nothing.
+    """
+    if not segment.drawn:
+        return Piece(share=piece.share, degree=_SURE)
+    return Piece(share=piece.share, degree=min(piece.degree, max(segment.needed(_ENOUGH), _LEAST)))
 
 
 _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
@@ -159,7 +172,11 @@ def workspace(
             lead=lead,
             tolerance=tolerance,
             wanted=wanted,
-            images=Images(lead=lead, stamps=[0] * (1 + len(network.unknowns.groups)), known={}),
+            state=State(
+                effort=np.zeros((*lead, network.unknowns.size)),
+                stamps=[0] * (1 + len(network.unknowns.groups)),
+                known={},
+            ),
         )
     try:
         yield found

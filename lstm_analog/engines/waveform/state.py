@@ -1,4 +1,4 @@
-"""Products of dense banks with their drivers, kept as long as the drivers stand still."""
+"""What every segment starts from: efforts, and products of dense banks with drivers that stand still."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,13 +28,14 @@ def transposed(matrix: Floats) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Images:
-    """The images of all held drivers, `known` by the name of their matrix, whatever the phase.
+class State:
+    """The `effort` (*lead, N) of a network as it stands, and the images of its held drivers.
 
-    `stamps` has a number for each group of unknowns, which changes when any of their efforts do.
+    `stamps` has a number for each group of unknowns, which changes when any of their efforts do; `known` are the images
+    by the name of their matrix, whatever the phase.
     """
 
-    lead: tuple[int, ...]
+    effort: Floats
     stamps: list[int]
     known: dict[tuple[int, ...], Image]
 
@@ -42,7 +43,7 @@ class Images:
         """Return the image that belongs to `sheet`."""
         key = (*sheet.name, *sheet.matrix.shape)
         if key not in self.known:
-            self.known[key] = Image(sheet.matrix, self.lead)
+            self.known[key] = Image(sheet.matrix, self.effort.shape[:-1])
         return self.known[key]
 
     def product(self, sheet: Sheet, drive: Callable[[], Floats]) -> Callable[[], Floats]:
@@ -64,5 +65,6 @@ class Images:
 
     def forget(self) -> None:
         """Start anew, so that a run does not depend on the one before."""
+        self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp = -1
