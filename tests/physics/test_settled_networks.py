@@ -19,15 +19,16 @@ def difference(case, points=slice(None)):
 
 
 def test_a_ladder_is_a_loop_that_settles_in_a_long_phase(ladder):
-    case = replace(ladder, schedule=replace(ladder.schedule, durations=[1e-8, 300e-6, 1e-8, 300e-6]))
+    case = replace(ladder, schedule=replace(ladder.schedule, durations=[1e-9, 300e-6, 1e-9, 300e-6]))
     assert difference(case, [0, 2, 4]) < 1e-9
     np.testing.assert_allclose(Settle().run(case.network, case.schedule)["node"][-1], -0.5, rtol=1e-12)
 
 
 def test_a_loop_is_refused_whose_slowest_mode_does_not_settle(ladder):
-    """Each capacitor is moved by 10 time constants and more in 5 us; all of them together by less than one."""
-    with pytest.raises(UnsupportedError, match=r"the loop at node_2 must settle in 3 time constants, got 0\.\d+:"):
-        Settle().run(ladder.network, ladder.schedule)
+    """Each capacitor is moved by 4 time constants and more in 8 us; all of them together by little more than one."""
+    schedule = replace(ladder.schedule, durations=[1e-9, 8e-6, 1e-9, 8e-6])
+    with pytest.raises(UnsupportedError, match=r"the loop at node_2 must settle in 3 time constants, got 1\.\d+:"):
+        Settle().run(ladder.network, schedule)
 
 
 def test_an_op_amp_finds_its_output(inverter):
@@ -59,7 +60,7 @@ def test_a_half_bridge_settles_holds_and_is_pumped(bridge):
     settled, reference = (engine.run(case.network, case.schedule) for engine in (Settle(), EXACT))
     for label in ("mid", "store"):
         np.testing.assert_allclose(settled[label][2:], reference[label][2:], atol=1e-8)
-    assert settled["mid"][4] == settled["mid"][3] != 0.0
+    np.testing.assert_allclose(settled["mid"][4], settled["mid"][3], rtol=1e-6)  # but for its leak
     assert settled["store"][6] > settled["store"][5] + 0.01
 
 
@@ -75,6 +76,7 @@ def test_a_slow_storage_with_a_flow_that_is_not_linear_is_refused(bridge):
     orifices = tuple(
         replace(part, transition=0.1) if isinstance(part, Ports) else part for part in bridge.network.parts
     )
+    apart = replace(bridge.schedule, high=bridge.schedule.high & [True, False, True])
     slow = tuple(replace(part, capacitance=[1e-5, 3e-10]) if isinstance(part, Storages) else part for part in orifices)
     with pytest.raises(UnsupportedError, match=r"storage mid_0 must settle in its phase.*run it with Integrate"):
-        Settle().run(replace(bridge.network, parts=slow), bridge.schedule)
+        Settle().run(replace(bridge.network, parts=slow), apart)
