@@ -37,51 +37,64 @@ def kernel(part: Part, waves: Waves, high: High, out: Floats, terminal: int) -> 
 
 @kernel.register
 def _(part: Pairs, waves: Waves, high: High, out: Floats, terminal: int) -> Step | None:
-    sigmoids = sum(factor.shape is Shape.SIGMOID for factor in part.factors)
-    current = _plain(part.current * 0.5**sigmoids)
-    first, *others = [_factor(factor, waves, out.shape) for factor in part.factors]
+    curved = [factor for factor in part.factors if factor.shape is not Shape.LINEAR]
+    linear = [_control(factor, waves, 1.0) for factor in part.factors if factor.shape is Shape.LINEAR]
+    if not curved:
+        return None
+    first, *others = [_curve(factor, waves) for factor in curved]
+    gain = _plain(part.current * 0.5 ** sum(factor.shape is Shape.SIGMOID for factor in curved))
     spare = np.empty(out.shape)
 
     def run() -> None:
         first(out)
-        for other in others:
-            other(spare)
+        for write in others:
+            write(spare)
             np.multiply(out, spare, out=out)
-        if current is not None:
-            np.multiply(out, current, out=out)
+        times = gain
+        for control in linear:
+            effort = control(spare)
+            if effort.strides[0] == 0:  # held: the same at every point
+                times = effort[:1] * times
+            else:
+                np.multiply(out, effort, out=out)
+        np.multiply(out, times, out=out)
 
     return run
 
 
-def _plain(values: Floats) -> Floats | float | None:
-    """Return `values` as one number if they are all the same, None if that is 1."""
+def _plain(values: Floats) -> Floats | float:
+    """Return `values` as one number if they are all the same."""
     if not values.size or (values != values.flat[0]).any():
         return values
-    return None if values.flat[0] == 1.0 else float(values.flat[0])
+    return float(values.flat[0])
 
 
-def _factor(factor: Factor, waves: Waves, shape: tuple[int, ...]) -> Callable[[Floats], None]:
-    """Return what writes the curve of `factor`, twice that of a sigmoid, into a buffer of `shape`."""
-    half = 0.5 if factor.shape is Shape.SIGMOID else 1.0
-    scale = _plain(factor.scale * half)
-    offset = factor.offset * half if factor.offset.any() else None
+def _control(factor: Factor, waves: Waves, share: float) -> Callable[[Floats], Floats]:
+    """Return what gives a `share` of the control of `factor`, in the buffer it is given unless it is an effort as is."""
+    scale = _plain(factor.scale * share)
+    offset = factor.offset * share if factor.offset.any() else None
     below = bool((factor.n != DATUM).any())
 
     def control(out: Floats) -> Floats:
         u = waves[..., factor.p]
         if below:
             u = np.subtract(u, waves[..., factor.n], out=out)
-        if scale is not None:
+        if not isinstance(scale, float) or scale != 1.0:
             u = np.multiply(u, scale, out=out)
-        if offset is not None:
-            u = np.add(u, offset, out=out)
-        return u
+        return u if offset is None else np.add(u, offset, out=out)
+
+    return control
+
+
+def _curve(factor: Factor, waves: Waves) -> Callable[[Floats], None]:
+    """Return what writes the curve of `factor`, twice that of a sigmoid, into a buffer."""
+    control = _control(factor, waves, 0.5 if factor.shape is Shape.SIGMOID else 1.0)
 
     def tanh(out: Floats) -> None:
         np.tanh(control(out), out=out)
 
     def sigmoid(out: Floats) -> None:
-        tanh(out)
+        np.tanh(control(out), out=out)
         np.add(out, 1.0, out=out)
 
     def other(out: Floats) -> None:
