@@ -66,7 +66,7 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
         count = len(self.names)
-        for name in self.names:
+        for name in dict.fromkeys(self.names):
             check_label(name)
         put(self, "high", _flags(self.high))
         put(self, "durations", positive_of_shape(self.durations, "durations", (count,)))

@@ -63,7 +63,7 @@ class Settle:
         SimulationError
             If Newton's method finds no fixed point in a loop.
         """
-        schedule.fit(network.verify())
+        schedule.fit(network)  # `phase` verifies the network, once
         nodes = self.save.nodes(network)
         kept = np.array([True, *(self.save.takes(name) for name in schedule.names)])
         plan = script(network, schedule, settled=self.settled, kept=kept, nodes=nodes)

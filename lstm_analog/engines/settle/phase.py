@@ -48,7 +48,7 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
         If a storage or a loop of storages does not settle and has no exponential.
     """
     store = Store(network=network, amount=_capacities(network), duration=duration)
-    found = feeds(network, network.parts, high)
+    found = feeds(network, network.verify().parts, high)
     found, coupled = _heard(store, found, high)
     slow = _slow(store, coupled, settled)
     names = same(coupled, _free(store, found, slow), coupled.held(slow.size))

@@ -41,20 +41,22 @@ def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | 
 def _run(script: Script, efforts: Array, nodes: Indices, result: Array, progress: Progress | None) -> None:
     inputs = {label: _input(script, label, efforts) for label in script.changed}
     bound: dict[Key, tuple[Call, ...]] = {}
-    programs = [_program(scene, efforts, bound) for scene in script.scenes]
     loads = [tuple(inputs[label] for label in scene.load) for scene in script.scenes]
-    pieces, count = _pieces(nodes), 0
+    programs = [_program(scene, efforts, bound) for scene in script.scenes]
+    keeps = [_pieces(nodes, efforts) if scene.keep else () for scene in script.scenes]
+    count, last = 0, script.order.size - 1
     for point, number in enumerate(script.order.tolist()):
         for entry in loads[number]:
             entry.load(point)
         for call in programs[number]:
             call()
-        if script.scenes[number].keep:
-            for place, source in pieces:
-                result[count][..., place, :] = efforts[..., source, :]
+        if keeps[number]:
+            held = result[count]
+            for place, source in keeps[number]:
+                held[..., place, :] = source
             count += 1
         if progress is not None and point:
-            progress(point, script.order.size - 1)
+            progress(point, last)
 
 
 def _program(scene: Scene, efforts: Array, bound: dict[Key, tuple[Call, ...]]) -> tuple[Call, ...]:
@@ -65,11 +67,13 @@ def _program(scene: Scene, efforts: Array, bound: dict[Key, tuple[Call, ...]]) -
     return tuple(call for stage in scene.stages for call in bound[stage.key])
 
 
-def _pieces(nodes: Indices) -> list[tuple[slice, slice]]:
-    """Return where runs of neighbours among the `nodes` go, and where they come from."""
+def _pieces(nodes: Indices, efforts: Array) -> tuple[tuple[slice, Array], ...]:
+    """Return runs of neighbours among the `nodes`: where they go, and a view of them in `efforts`."""
     breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
     starts = np.concatenate(([0], breaks, [nodes.size])).tolist()
-    return [(slice(a, b), slice(int(nodes[a]), int(nodes[a]) + b - a)) for a, b in pairwise(starts)]
+    firsts = nodes[starts[:-1]].tolist()
+    runs = zip(pairwise(starts), firsts, strict=True)
+    return tuple((slice(a, b), efforts[..., first : first + b - a, :]) for (a, b), first in runs)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
