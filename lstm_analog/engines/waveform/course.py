@@ -20,8 +20,8 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save
 
 _END = np.ones(1)
-_LEARNING = 2
-"""Visits of a kind of interval in which its pieces are made cheaper, if they can be."""
+_LEARNING = range(1, 3)
+"""Visits of a kind of interval in which its pieces are made cheaper, if they can be; in the first little may move."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,7 +161,7 @@ class Course:
         effort, at = self.space.state.effort, moments(1.0, self.points) if self.points > 1 else _END
         many = kept and at.size > 1
         path = np.repeat(effort[..., None, :], at.size, axis=-2) if many else effort[..., None, :]
-        learning = len(cut.visits) < _LEARNING
+        learning = len(cut.visits) in _LEARNING
         done, place = 0.0, 0
         while place < len(cut.pieces):
             segment = self._accepted(cut, place, kept)
@@ -178,8 +178,9 @@ class Course:
                 cut.pieces[place] = settled(cut.pieces[place], segment)
             done, place = end, place + 1
         if learning:
-            cut.visits.append(None)
             cut.changed()
+        if len(cut.visits) < _LEARNING.stop:
+            cut.visits.append(None)
         return path
 
     def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:

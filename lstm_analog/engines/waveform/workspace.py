@@ -56,6 +56,7 @@ class Workspace:
     phases: dict[High, Couplings] = field(default_factory=dict)
     orders: dict[tuple[High, float], Structure] = field(default_factory=dict)
     segments: dict[tuple[High, float, int, Keep], Segment] = field(default_factory=dict)
+    fastest: dict[High, float] = field(default_factory=dict)
 
     def order(self, high: High, duration: float) -> Structure:
         """Return in which order a segment of `duration` (s) is solved with the lines `high`."""
@@ -109,7 +110,9 @@ class Workspace:
         One piece while its fastest pole is resolved by few points; else graded toward its start, each piece as long as
         all before it times 3: at a rate x time of 1e3, 73 points give 2e-7 (measured).
         """
-        reach = float((rates(self.couplings(high)) * duration).max(initial=0.0))
+        if high not in self.fastest:
+            self.fastest[high] = float(rates(self.couplings(high)).max(initial=0.0))
+        reach = self.fastest[high] * duration
         first = min(1.0, 0.5 * _SMOOTH / max(reach, 1e-300)) if reach > _SMOOTH else 1.0
         cuts = [first]
         while cuts[-1] < 1.0:
@@ -129,8 +132,9 @@ def refined(piece: Piece, error: float) -> list[Piece]:
 
     Raises `OutOfReachError` if it is very short already.
     """
-    if error < 1e6 and piece.degree < _LARGEST:
-        return [Piece(share=piece.share, degree=min(_LARGEST, piece.degree + (3 if error < 1e2 else 6)))]
+    if piece.degree < _LARGEST:
+        higher = piece.degree + (3 if error < 1e2 else 6)
+        return [Piece(share=piece.share, degree=min(_LARGEST, higher) if error < 1e4 else _LARGEST)]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
     return [Piece(share=share * piece.share, degree=_USUAL) for share in (1.0 / _RATIO, 1.0 - 1.0 / _RATIO)]
