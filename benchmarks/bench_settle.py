@@ -111,8 +111,8 @@ def settle(machine: la.Machine, precision: la.engines.Precision) -> la.engines.S
 
 def runner(machine: la.Machine, x: np.ndarray, precision: la.engines.Precision) -> Callable[[], np.ndarray]:
     """Return a call that runs `machine` over `x`, its schedule included, and returns h (..., time, units)."""
-    engine, label = settle(machine, precision), machine.compiled.layout.layers[-1].h.group
-    return lambda: engine.run(machine.network, machine.schedule(x))[label][..., 1:, :]
+    engine = settle(machine, precision)
+    return lambda: engine.run(machine.network, machine.schedule(x)).efforts[..., 1:, :]  # but for the start
 
 
 def real(machine: la.Machine, units: int) -> la.Machine:

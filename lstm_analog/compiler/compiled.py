@@ -117,7 +117,9 @@ def schedule(compiled: Compiled, x: Floats, state: State) -> Schedule:
 def _imposed(compiled: Compiled, label: str, signal: Floats, intervals: int) -> Imposed:
     scale = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
     shape = (*signal.shape[:-2], intervals, signal.shape[-1])
-    return Imposed(label=label, efforts=np.broadcast_to(signal * scale, shape))
+    efforts = signal * scale
+    efforts.flags.writeable = False  # or the record would take a copy
+    return Imposed(label=label, efforts=np.broadcast_to(efforts, shape))
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:

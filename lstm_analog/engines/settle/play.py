@@ -1,6 +1,7 @@
 """Plays a script: the stages are bound to arrays once, then only calls are made."""
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from lstm_analog.errors import NetworkError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 
+_REMEMBERED = 4
 _MATRICES = frozenset(("transconductance", "positive", "negative"))
 """Fields with two axes an element; all others have one."""
 
@@ -35,7 +37,9 @@ def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | 
     result = np.empty((int(np.isin(script.order, kept).sum()), *chips, nodes.size, efforts.shape[-1]), dtype=dtype)
     _run(script, efforts, nodes, result, progress)
     batch_first = np.moveaxis(result, (0, -1), (-2, len(chips)))
-    return np.ascontiguousarray(batch_first).reshape(*chips, *schedule.lead, len(result), nodes.size)
+    found = np.ascontiguousarray(batch_first)
+    found.flags.writeable = False  # or the trajectory would take a copy
+    return found.reshape(*chips, *schedule.lead, len(result), nodes.size)
 
 
 def _run(script: Script, efforts: Array, nodes: Indices, result: Array, progress: Progress | None) -> None:
@@ -110,6 +114,7 @@ def _sources(network: Network, label: str) -> Sources:
     raise NetworkError(explain(f"imposed {label}", must="name sources", got=type(part).__name__, do="fit the schedule"))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _chips(network: Network) -> tuple[int, ...]:
     """Return the chip axis of the parts of `network`, () if no part has one."""
     return np.broadcast_shapes(*(lead for part in network.parts for lead in _leads(part)))
