@@ -16,7 +16,7 @@ from lstm_analog.compiler.fluids import Constant, Fluid, GlycerolWater, Vogel, W
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
-from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
+from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, model_name, suited, write_modelica, write_spice
 from lstm_analog.imperfections import Streams, apply
@@ -84,11 +84,11 @@ class Machine:
     ) -> Run:
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
-        `engine` is `Integrate()` unless given; `progress(done, total)` is told the intervals done.
+        `engine` is `Waveform()` unless given; `progress(done, total)` is told the intervals done.
         """
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.sizes, inputs.shape[:-2])
-        chosen = Integrate() if engine is None else engine
+        chosen = Waveform() if engine is None else engine
         _check_engine(chosen)
         trajectory = chosen.run(self.network, schedule(self.compiled, inputs, start), progress)
         return Run(compiled=self.compiled, x=inputs, state=start, trajectory=trajectory)

@@ -65,7 +65,8 @@ class Settle:
         """
         schedule.fit(network)  # `phase` verifies the network, once
         nodes = self.save.nodes(network)
-        kept = np.array([True, *(self.save.takes(name) for name in schedule.names)])
+        takes = {name: self.save.takes(name) for name in set(schedule.names)}
+        kept = np.array([True, *map(takes.__getitem__, schedule.names)])
         plan = script(network, schedule, settled=self.settled, kept=kept, nodes=nodes)
         return Trajectory(
             network=network,

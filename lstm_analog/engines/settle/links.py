@@ -60,7 +60,10 @@ class Links:
         return np.asarray(csgraph.connected_components(graph, directed=True, connection="strong")[1], dtype=np.int64)
 
     def levels(self, component: Indices) -> Indices:
-        """Return how many components stand before each unknown and dense bank on the longest path, (size,)."""
+        """Return how many components stand before each unknown and dense bank on the longest path, (size,).
+
+        `component` (size,) is the component of each.
+        """
         tails, heads = component[self.tails], component[self.heads]
         between = tails != heads
         pairs = np.unique(np.stack((tails[between], heads[between]), axis=1), axis=0)
@@ -147,7 +150,7 @@ def audible(found: tuple[Feed, ...], network: Network, hold: Floats) -> tuple[Fe
 
 
 def same(coupled: Links, free: Flags, hold: tuple[Floats, Floats]) -> Indices:
-    """Return by whose name each unknown may go, (unknowns,): an unknown tied to nothing but one other is its equal.
+    """Return by whose name each unknown of those `coupled` may go, (unknowns,): one tied to but one other is its equal.
 
     `free` are those that may have it so: they settle and have no constant inflow. `hold` are their least and largest
     conductances. So a store is the equal of what a closed switch ties it to. A follower is not: it takes no flow from

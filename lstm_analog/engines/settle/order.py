@@ -1,8 +1,8 @@
 """Where the loops of a phase are cut, and how often what stands in them is computed.
 
 A slow storage cuts its loops: the others settle as if it stood still, it moves, and they settle again. A weak
-conductance that closes a loop through a dense bank (a leak while all else is open) is swept: each sweep leaves its share
-of the error of the one before.
+conductance that closes a loop through a dense bank (a leak while all else is open) is swept: each sweep leaves its
+share of the error of the one before.
 """
 
 from dataclasses import dataclass

@@ -31,8 +31,9 @@ _LOOSE = 1e-2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Phase:
-    """The `stages` of a clock phase, in order."""
+    """The `stages` of a clock phase of a network of `size` unknowns, in order."""
 
+    size: int
     stages: tuple[Stage, ...]
 
 
@@ -54,7 +55,7 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
     names = same(coupled, _free(store, found, slow), coupled.held(slow.size))
     parts = tuple(renamed(part, names) for part in network.parts)
     found, coupled = _heard(store, feeds(network, parts, high), high)
-    return Phase(stages=_stages(store, found, coupled, slow, names, settled))
+    return Phase(size=slow.size, stages=_stages(store, found, coupled, slow, names, settled))
 
 
 def _capacities(network: Network) -> Floats:

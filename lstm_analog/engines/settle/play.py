@@ -37,7 +37,7 @@ def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | 
     result = np.empty((int(np.isin(script.order, kept).sum()), *chips, nodes.size, efforts.shape[-1]), dtype=dtype)
     _run(script, efforts, nodes, result, progress)
     batch_first = np.moveaxis(result, (0, -1), (-2, len(chips)))
-    found = np.ascontiguousarray(batch_first)
+    found = np.ascontiguousarray(batch_first, dtype=np.float64)
     found.flags.writeable = False  # or the trajectory would take a copy
     return found.reshape(*chips, *schedule.lead, len(result), nodes.size)
 

@@ -1,6 +1,7 @@
 """A schedule as a script: for each of its points (its start and the ends of its intervals) what to load and to run."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from lstm_analog.engines.settle.stages import Stage
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
+
+_REMEMBERED = 128
+"""Kinds of intervals kept, of a few networks."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,22 +56,15 @@ def script(network: Network, schedule: Schedule, *, settled: float, kept: Flags,
     """
     changed = _changes(schedule)
     acts, kinds = _acts(network, schedule, settled, changed)
-    wanted = np.zeros(network.unknowns.size, dtype=bool)
-    known: dict[bytes, int] = {wanted.tobytes(): 0}
-    wishes, scenes = [wanted], list[Scene]()
-    seen: dict[tuple[int, bool, int], tuple[int, int]] = {}
-    order, wish = np.zeros(kinds.size, dtype=np.int64), 0
-    for point in range(kinds.size - 1, -1, -1):
-        key = (int(kinds[point]), bool(kept[point]), wish)
-        if key not in seen:
-            scene, before = _scene(acts[key[0]], wishes[wish], key[1], nodes)
-            number = known.setdefault(before.tobytes(), len(wishes))
-            if number == len(wishes):
-                wishes.append(before)
-            seen[key] = len(scenes), number
-            scenes.append(scene)
-        order[point], wish = seen[key]
-    return Script(network=network, schedule=schedule, scenes=tuple(scenes), order=order, changed=changed)
+    saved, wish = nodes.tobytes(), np.zeros(network.unknowns.size, dtype=bool).tobytes()
+    scenes: dict[int, Scene] = {}
+    numbers: dict[int, int] = {}
+    order = np.zeros(kinds.size, dtype=np.int64)
+    for point, kind, keep in zip(range(kinds.size - 1, -1, -1), kinds[::-1].tolist(), kept[::-1].tolist(), strict=True):
+        scene, wish = _scene(acts[kind], wish, saved if keep else b"", keep)
+        order[point] = numbers.setdefault(id(scene), len(numbers))
+        scenes[id(scene)] = scene
+    return Script(network=network, schedule=schedule, scenes=tuple(scenes.values()), order=order, changed=changed)
 
 
 def _changes(schedule: Schedule) -> dict[str, Flags]:
@@ -87,32 +84,48 @@ def _acts(
     network: Network, schedule: Schedule, settled: float, changed: dict[str, Flags]
 ) -> tuple[list[_Act], Indices]:
     """Return the kinds of intervals and which of them leads to each point."""
-    settings = np.column_stack((schedule.high, schedule.durations))
+    durations, length = np.unique(schedule.durations, return_inverse=True)
+    settings = np.column_stack((length.reshape(-1), schedule.high))
     settings = np.concatenate((settings[:1], settings))
-    settings[0, -1] = np.inf
-    rows, which = np.unique(settings, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    phases = [phase(network, tuple(row[:-1].astype(bool).tolist()), float(row[-1]), settled) for row in rows]
-    traits = np.column_stack((which, np.concatenate(([-1], which[:-1])), *(flags for flags in changed.values())))
-    kinds, number = np.unique(traits, axis=0, return_inverse=True)
-    banks = {part.label: part for part in network.parts if isinstance(part, Sources)}
+    settings[0, 0] = durations.size  # for good
+    first, which = _alike(settings)
+    spans = [*durations.tolist(), np.inf]
+    phases = [phase(network, schedule.phase(max(k - 1, 0)), spans[settings[k, 0]], settled) for k in first.tolist()]
+    before = np.concatenate(([len(phases)], which[:-1]))
+    rows = np.column_stack((which, before, *changed.values()))
+    first, kinds = _alike(rows)
+    banks = [part for label in changed for part in network.parts if part.label == label]
     acts = []
-    for row in kinds:
-        moving = tuple(banks[label] for label, flag in zip(changed, row[2:], strict=True) if flag)
-        imposed = np.zeros(network.unknowns.size, dtype=bool)
-        for bank in moving:
-            imposed[bank.nodes] = True
-        before = phases[row[1]] if row[1] >= 0 else None
-        acts.append(_Act(phase=phases[row[0]], moving=moved(phases[row[0]], before, imposed), banks=moving))
-    return acts, number.reshape(-1)
+    for row in rows[first]:
+        moving = tuple(bank for bank, flag in zip(banks, row[2:], strict=True) if flag)
+        acts.append(_act(phases[row[0]], phases[row[1]] if row[1] < len(phases) else None, moving))
+    return acts, kinds
 
 
-def _scene(act: _Act, wanted: Flags, keep: bool, nodes: Indices) -> tuple[Scene, Flags]:
-    at_end = wanted.copy()
-    if keep:
-        at_end[nodes] = True
+def _alike(rows: Indices) -> tuple[Indices, Indices]:
+    """Return a representative of each kind of `rows` (k, n) of whole numbers >= 0, and the kind of each row."""
+    code = np.zeros(len(rows), dtype=np.int64)
+    for column in rows.T:
+        code = np.unique(code * (int(column.max()) + 1) + column, return_inverse=True)[1].reshape(-1)
+    first, kinds = np.unique(code, return_index=True, return_inverse=True)[1:]
+    return first, kinds.reshape(-1)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _act(now: Phase, before: Phase | None, banks: tuple[Sources, ...]) -> _Act:
+    imposed = np.zeros(now.size, dtype=bool)
+    for bank in banks:
+        imposed[bank.nodes] = True
+    return _Act(phase=now, moving=moved(now, before, imposed), banks=banks)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _scene(act: _Act, wanted: bytes, saved: bytes, keep: bool) -> tuple[Scene, bytes]:
+    """Return what `act` has to do for the flags `wanted` and the nodes `saved` at its end; what it wants to find."""
+    at_end = np.frombuffer(wanted, dtype=bool).copy()
+    at_end[np.frombuffer(saved, dtype=np.int64)] = True
     stages, before = needed(act.phase, act.moving, at_end)
     load = tuple(bank for bank in act.banks if before[bank.nodes].any())
     for bank in load:
         before[bank.nodes] = False
-    return Scene(load=tuple(bank.label for bank in load), stages=stages, keep=keep), before
+    return Scene(load=tuple(bank.label for bank in load), stages=stages, keep=keep), before.tobytes()

@@ -59,7 +59,11 @@ class Store:
 
 
 def grouped(store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags) -> list[Stage]:
-    """Return like components of a level as one stage each, by level."""
+    """Return like components of a level as one stage each, by level.
+
+    `component` and `level` (unknowns,) are those of each unknown of the network in `store`, `found` is what feeds them,
+    `slow` tells which do not settle.
+    """
     if not found:
         return []
     size = component.size
@@ -100,7 +104,7 @@ def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) ->
 
 
 def copies(names: Indices, sources: Indices) -> list[Stage]:
-    """Return the stages that copy the `sources` to the unknowns of the same name, a run of neighbours each."""
+    """Return the stages that copy the `sources` to the unknowns of that name in `names`, a run of neighbours each."""
     nodes = np.flatnonzero((names != np.arange(names.size)) & np.isin(names, sources))
     if not nodes.size:
         return []

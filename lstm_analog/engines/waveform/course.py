@@ -9,6 +9,7 @@ from lstm_analog.engines.base import Progress, moments
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.couplings import Flags
 from lstm_analog.engines.waveform.fields import Span, span
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
@@ -34,7 +35,7 @@ class Drive:
     places: Span
     group: int
     efforts: Floats
-    changes: list[bool]
+    changes: Flags
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,14 +61,13 @@ class Cut:
 class Course:
     """A run of a `schedule` in a `space`: `points` of each interval and what `save` says are kept.
 
-    `cuts` is how each kind of interval is cut so far, `errors` has the worst error accepted.
+    `errors` has the worst error accepted.
     """
 
     schedule: Schedule
     space: Workspace
     points: int
     save: Save
-    cuts: dict[tuple[High, float], Cut] = field(default_factory=dict)
     errors: list[float] = field(default_factory=lambda: [0.0])
 
     @property
@@ -80,7 +80,7 @@ class Course:
 
         Raises `OutOfReachError` if the network cannot be run this way.
         """
-        space, names, ends = self.space, self.schedule.names, self.schedule.ends.tolist()
+        space, names, ends = self.space, self.schedule.names, self.schedule.ends
         space.state.forget()
         effort, nodes, points = space.state.effort, span(self.save.nodes(space.network)), self.points
         kept = [self.save.takes(name) for name in names]
@@ -107,15 +107,16 @@ class Course:
 
     def _cuts(self) -> list[Cut]:
         """Return how each interval is cut; those of the same lines and duration share it."""
-        rows = (tuple(row) for row in self.schedule.high.tolist())
-        found = []
-        for kind in zip(rows, self.schedule.durations.tolist(), strict=True):
-            if kind not in self.cuts:
-                pieces = self.space.pieces(*kind)
-                self.cuts[kind] = Cut(high=kind[0], duration=kind[1], pieces=pieces, made={}, visits=[])
-                self.cuts[kind].changed()
-            found.append(self.cuts[kind])
-        return found
+        kinds = np.column_stack((self.schedule.high, self.schedule.durations))
+        known, number = np.unique(kinds, axis=0, return_inverse=True)
+        cuts = [self._cut(tuple(row[:-1] > 0.0), float(row[-1])) for row in known]
+        return [cuts[place] for place in number.ravel()]
+
+    def _cut(self, flags: tuple[np.bool_, ...], duration: float) -> Cut:
+        high = tuple(bool(flag) for flag in flags)
+        cut = Cut(high=high, duration=duration, pieces=self.space.pieces(high, duration), made={}, visits=[])
+        cut.changed()
+        return cut
 
     def _drives(self) -> list[Drive]:
         network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
@@ -123,16 +124,17 @@ class Course:
         groups = self.space.couplings(self.schedule.phase(0)).groups
         for part in (part for part in network.parts if isinstance(part, Sources)):
             entry = driven.get(part.label)
+            changes = np.zeros(intervals, dtype=bool)
+            changes[0] = True
             if entry is None:
-                efforts, changes = part.effort[..., None, :], [True] + [False] * (intervals - 1)
+                efforts = part.effort[..., None, :]
             else:
                 efforts = np.broadcast_to(entry.efforts, (*self.schedule.lead, *entry.efforts.shape[-2:]))
-                efforts = efforts.reshape(-1, *efforts.shape[-2:]) if not entry.steady else efforts
-                changes = [True] + [False] * (intervals - 1)
                 if not entry.steady:
-                    other = (efforts[:, 1:] != efforts[:, :-1]).any(axis=(0, 2))
-                    changes = [True, *other.tolist()]
-            drives.append(Drive(places=span(part.nodes), group=int(groups[part.nodes[0]]), efforts=efforts, changes=changes))
+                    efforts = efforts.reshape(-1, *efforts.shape[-2:])
+                    changes[1:] = (efforts[:, 1:] != efforts[:, :-1]).any(axis=(0, 2))
+            group = int(groups[part.nodes[0]])
+            drives.append(Drive(places=span(part.nodes), group=group, efforts=efforts, changes=changes))
         return drives
 
     def _impose(self, drives: list[Drive], number: int) -> None:

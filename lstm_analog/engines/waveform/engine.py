@@ -42,8 +42,8 @@ class Waveform:
         Which unknowns and intervals are kept.
     """
 
-    rtol: float = 1e-7
-    atol: float = 1e-9
+    rtol: float = 1e-6
+    atol: float = 1e-8
     points: int = 1
     save: Save = EVERYTHING
 

@@ -343,10 +343,10 @@ def _fixed(
 
 
 def _next(last: list[float]) -> float:
-    """Return twice what follows on the `last` four Chebyshev coefficients if they fall as before, two by two.
+    """Return four times what follows on the `last` four Chebyshev coefficients if they fall as before, two by two.
 
-    Twice, for collocation adds about as much to what the polynomial leaves out (measured, `tests/engines`).
+    Four times, so that it bounds what collocation adds to what the polynomial leaves out (`tests/engines`).
     """
     before, after = max(last[:-2]), max(last[-2:])
     ratio = after / before if after < before else 1.0
-    return 2.0 * after * min(10.0, ratio / (1.0 - ratio) if ratio < 1.0 else 10.0)
+    return 4.0 * after * min(10.0, ratio / (1.0 - ratio) if ratio < 1.0 else 10.0)
