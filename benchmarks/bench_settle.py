@@ -1,12 +1,13 @@
 """The settled machine against digital LSTMs and digital simulators: `python benchmarks/bench_settle.py [hidden ...]`.
 
 One random LSTM of H units and 16 inputs, 100 steps, a batch of 1 and of 32; one thread. Settle (double and single
-precision) keeps h after each step. Against: torch.nn.LSTMCell in a loop and torch.nn.LSTM, float32, if torch is installed
-here or in the Python that the environment variable TORCH_PYTHON names (a process beside this one, in turns with it); the
-package's own numpy reference. Times are medians; ratios are to the LSTMCell loop of the same turn.
+precision) keeps h after each step; its time includes the schedule. Against: torch.nn.LSTMCell in a loop and
+torch.nn.LSTM, float32, if torch is installed here or in the Python that the environment variable TORCH_PYTHON names
+(a process beside this one, in turns with it); the package's own numpy reference. Times are medians, of the processor,
+which other work disturbs less than the clock on the wall; ratios are to the LSTMCell loop of the same turn.
 
-Real devices: programming error 3 % of Gmax, 16 levels and, up to 128 units, 1 ohm a cell of both wires, solved once; and
-100 chips of 32 units. What aihwkit 1.2.0 and CrossSim 3.2.0 took is quoted below each table: measured at another time.
+Real devices: programming error 3 % of Gmax, 16 levels and, up to 128 units, 1 ohm a cell of both wires, solved once.
+And 100 chips of 32 units. What aihwkit 1.2.0 and CrossSim 3.2.0 took is quoted below each table, from another time.
 """
 
 import os
@@ -28,7 +29,7 @@ INPUTS, STEPS, TURNS = 16, 100, 7
 CHIPS, CHIP_UNITS = 100, 32
 DEVICES = (la.imperfections.ProgrammingError(sigma=0.03), la.imperfections.Quantisation(levels=16))
 WIRES, WIRED = la.imperfections.WireResistance(line=1.0, column=1.0), 128
-"""Wires, and the units up to which they are solved here: the time grows as the cube of the units, and with their number."""
+"""Wires, and the units up to which they are solved here: the time grows with the fourth power of the units."""
 PUBLISHED = """Published here before, ms (H32 B1, H32 B32, H128 B1, H128 B32, H512 B1, H512 B32):
   LSTMCell loop                        2.5   4.1    3.4     19    22   179
   aihwkit 1.2.0, default                16    32     17    187   256   905

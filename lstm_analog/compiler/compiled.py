@@ -5,7 +5,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.signals import Quantity, SignalNetwork
 from lstm_analog.compiler.timing import READ_OUT, Cycle, Timing
 from lstm_analog.errors import UnsupportedError, explain
@@ -102,10 +102,10 @@ def schedule(compiled: Compiled, x: Floats, state: State) -> Schedule:
     intervals = compiled.cycle.intervals(steps)
     repeats = np.full(steps, len(compiled.cycle.step))
     repeats[0] += 1
-    imposed = [_imposed(compiled, compiled.layout.inputs, np.repeat(x, repeats, axis=-2), len(intervals))]
+    imposed = [_imposed(compiled, compiled.layout.inputs, x, repeats)]
     for place, h, c in zip(compiled.layout.layers, state.h, state.c, strict=True):
         for label, start in ((place.reset_h, h), (place.reset_c, c)):
-            imposed.append(_imposed(compiled, label, start[..., None, :], len(intervals)))
+            imposed.append(_imposed(compiled, label, start[..., None, :], np.array([len(intervals)])))
     return Schedule(
         names=tuple(interval.name for interval in intervals),
         high=compiled.cycle.flags(steps),
@@ -114,12 +114,15 @@ def schedule(compiled: Compiled, x: Floats, state: State) -> Schedule:
     )
 
 
-def _imposed(compiled: Compiled, label: str, signal: Floats, intervals: int) -> Imposed:
-    scale = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
-    shape = (*signal.shape[:-2], intervals, signal.shape[-1])
-    efforts = signal * scale
+def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Imposed:
+    """Return the `signal` (..., k, n) as efforts of the sources `label`, each of the k values held `repeats` times."""
+    scaled = signal * compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
+    if repeats.size == 1:
+        shape = (*signal.shape[:-2], int(repeats[0]), signal.shape[-1])
+        return Imposed(label=label, efforts=np.broadcast_to(scaled, shape))
+    efforts = np.repeat(scaled, repeats, axis=-2)
     efforts.flags.writeable = False  # or the record would take a copy
-    return Imposed(label=label, efforts=np.broadcast_to(efforts, shape))
+    return Imposed(label=label, efforts=efforts)
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:
