@@ -18,7 +18,7 @@ _BEHIND = 1e-6
 
 
 def moments(duration: float, points: int) -> Floats:
-    """Return the times in an interval of `duration` (s) at which `points` are kept: its end, or evenly from its start."""
+    """Return when in an interval of `duration` (s) `points` are kept, in s: at its end, or evenly from its start."""
     if points == 1:
         return np.array([duration])
     even = np.linspace(0.0, duration, points)

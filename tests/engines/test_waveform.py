@@ -311,6 +311,6 @@ def test_a_dense_bank_is_one_node_of_the_graph(rc):
     high = machine.schedule(np.zeros((1, 2))).phase(2)
     order = structure(couplings(machine.network, high), 20e-6, 1e-9)
     assert all(level.order is Order.CONSTANT for level in order.levels)
-    assert sorted(level.members.shape for level in order.levels) == sorted(
-        [(32, 1), (8, 2), (8, 2), (8, 1), (8, 1)]
-    ), "rows; sums with their masters; buffers"
+    assert sorted(level.members.shape for level in order.levels) == sorted([(32, 1), (8, 2), (8, 2), (8, 1), (8, 1)]), (
+        "rows; sums with their masters; buffers"
+    )

@@ -57,7 +57,10 @@ def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, want
     )
     starts = tuple(int(number) for number in first[:-1])
     factored = _factored(levels, wirings, starts, int(first[-1]), count)
-    ends = [False, *(keep is not Keep.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T)]
+    ends = [
+        False,
+        *(keep is not Keep.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
+    ]
     points = [keep is Keep.POINTS] * len(ends)
     _ask(levels, wirings, starts, factored, points, ends)
     return Outline(
@@ -79,7 +82,7 @@ def _factored(
         width = level.members.shape[1]
         plain = wires.own.ndim == 3 and wires.capacity.ndim == 2 and not wires.loads
         plain = plain and level.order is Order.CONSTANT and (level.dynamic > 0 or width == 1)
-        known = all(terms[entry.source] for entry in (*wires.wires, *wires.sheets))
+        known = all(terms[source] for source in wires.sources())
         known = known and all(flat[sheet.source] for sheet in wires.sheets)
         known = known and not any(wire.torn for wire in wires.wires)
         number = level.dynamic + width + sum(terms[source] - 1 for source in wires.sources())

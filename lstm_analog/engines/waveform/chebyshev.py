@@ -10,7 +10,8 @@ from lstm_analog.arrays import Floats
 @lru_cache(maxsize=128)
 def points(degree: int) -> Floats:
     """Return the `degree` + 1 points (1 - cos(pi j/degree))/2, from 0 to 1."""
-    return np.sin(0.5 * np.pi * np.arange(degree + 1) / degree) ** 2
+    result: Floats = np.sin(0.5 * np.pi * np.arange(degree + 1) / degree) ** 2
+    return result
 
 
 @lru_cache(maxsize=128)
@@ -29,7 +30,7 @@ def differentiation(degree: int) -> Floats:
     k = np.arange(degree + 1)
     weight = np.where((k == 0) | (k == degree), 2.0, 1.0) * (-1.0) ** k
     apart = x[:, None] - x + np.eye(degree + 1)
-    matrix = weight[:, None] / weight / apart
+    matrix: Floats = weight[:, None] / weight / apart
     matrix -= np.diag(matrix.sum(axis=1))
     return matrix
 

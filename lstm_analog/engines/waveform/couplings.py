@@ -159,7 +159,7 @@ def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:
     wide = np.array(np.broadcast_to(offset, np.broadcast_shapes(offset.shape, (*still.shape[:-2], offset.shape[-1]))))
     for row, value in zip(fed, np.moveaxis(still, -2, 0), strict=True):
         inside = row >= 0
-        np.add.at(wide, (..., row[inside]), value[..., inside])
+        np.add.at(np.moveaxis(wide, -1, 0), row[inside], np.moveaxis(value[..., inside], -1, 0))
     return wide
 
 

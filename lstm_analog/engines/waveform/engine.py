@@ -53,7 +53,7 @@ class Waveform:
             if not _TIGHTEST <= value < 1.0:
                 must, do = f"be at least {_TIGHTEST:g} and less than 1", "give e.g. 1e-7"
                 raise InvalidValueError(explain(name, must=must, got=value, do=do))
-        if not isinstance(self.points, int) or self.points < 1:
+        if self.points < 1 or self.points != int(self.points):
             must, do = "be a whole number of at least 1", "give 1 for the ends of intervals"
             raise InvalidValueError(explain("points", must=must, got=self.points, do=do))
 

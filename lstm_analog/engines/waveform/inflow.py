@@ -8,8 +8,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves
-from lstm_analog.engines.waveform.state import State, transposed
 from lstm_analog.engines.waveform.kernels import flowing, kernel
+from lstm_analog.engines.waveform.state import State, transposed
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.network.laws import High, rows
 
@@ -125,7 +125,8 @@ class Inflow:
         return loads or bool(self._linear(row)) or bool(self.wiring.offset[..., row].any())
 
     def _linear(self, row: int) -> list[Wire | Sheet]:
-        return [entry for entry in (*self.wiring.wires, *self.wiring.sheets) if entry.row == row]
+        found: list[Wire | Sheet] = [wire for wire in self.wiring.wires if wire.row == row]
+        return found + [sheet for sheet in self.wiring.sheets if sheet.row == row]
 
     def _spread(self, entry: Wire | Sheet, basis: Floats) -> Floats:
         """Return a `basis` of its own for each unknown of the source as one for each place of the row."""

@@ -20,7 +20,7 @@ Step = Callable[[], None]
 
 
 def flowing(part: Part, waves: Waves, high: High, out: Floats) -> Step:
-    """Return the step that writes the flow of `part` at `waves` with `high` into `out` (points, *lead, terminals, m)."""
+    """Return the step that writes the flow of `part` at `waves` with `high` to `out` (points, *lead, terminals, m)."""
     own = kernel(part, waves, high, out[..., 0, :], 0) if out.shape[-2] == 1 else None
     efforts = cast(Floats, waves)  # all a law asks of efforts is some nodes of them, and the shape before the last axis
     return own or (lambda: np.copyto(out, flow(part, efforts, high)))
@@ -70,7 +70,7 @@ def _plain(values: Floats) -> Floats | float:
 
 
 def _control(factor: Factor, waves: Waves, share: float) -> Callable[[Floats], Floats]:
-    """Return what gives a `share` of the control of `factor`, in the buffer it is given unless it is an effort as is."""
+    """Return what gives a `share` of the control of `factor`, in the buffer given unless it is an effort as it is."""
     scale = _plain(factor.scale * share)
     offset = factor.offset * share if factor.offset.any() else None
     below = bool((factor.n != DATUM).any())

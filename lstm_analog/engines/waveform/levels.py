@@ -117,7 +117,8 @@ def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first:
         column = part @ basis[first:]
     else:
         column = np.einsum("mpj,jm->mp", np.broadcast_to(part, (basis.shape[1], *part.shape[1:])), basis[first:])
-    return column[0] if len(column) == 1 else column.T
+    result: Floats = column[0] if len(column) == 1 else column.T
+    return result
 
 
 def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
@@ -235,7 +236,7 @@ def _each(matrix: Floats, flows: Floats, field: Field) -> Step:
 
 def _balance(task: Task) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
     """Members without rate: sum_l A_il e_l + r_i = 0 at each point."""
-    inverse = -np.linalg.inv(task.inflow.wiring.own)
+    inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
     if task.factored:
         return _balanced_factors(task, inverse[..., 0, 0])
     lead, members = task.frame.lead, len(task.level.members)

@@ -23,47 +23,52 @@ class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the s
 
 
 def newton_steps(task: Task, tolerance: Floats) -> list[Step]:
-    """Return the steps that solve the level of `task` until its efforts move by less than `tolerance` (m, k), in effort units."""
-    width, dynamic = len(task.targets), task.level.dynamic
-    rows = 1 if task.at_end else task.frame.count
-    shape = (rows, *task.frame.lead, len(task.level.members))
-    flows = np.zeros((width, *shape))
-    first = 0 if task.rows is None else task.rows.start
-    steps: list[Step] = []
-    for row in range(width):
-        steps += task.inflow.waveform(row, flows[row, first:], task.waves, task.rows)
-    own = task.inflow.wiring.own
-    slope = _own_slopes(task, (rows - first, *shape[1:]))
+    """Return the step that solves the level of `task` until its efforts move by less than `tolerance` (m, k)."""
     efforts = [field.end[None] if task.at_end else _values(field.values) for field in task.targets]
+    residual, slopes = _residual(task, efforts), _own_slopes(task, efforts[0].shape)
+
+    def solve() -> None:
+        for field, effort in zip(task.targets, efforts, strict=True):
+            effort[...] = field.start
+        for _ in range(_ITERATIONS):
+            change = _change(task, residual(), slopes())
+            for effort, more in zip(efforts, change, strict=True):
+                np.add(effort, more, out=effort)
+            size = float((np.abs(change) / _across(tolerance, change.ndim)).max())
+            if task.level.order is not Order.NONLINEAR or size <= 1.0:
+                return
+        raise Unsolved
+
+    return [solve]
+
+
+def _across(tolerance: Floats, axes: int) -> Floats:
+    """Return `tolerance` (m, k) as it goes with changes (k, points, *lead, m) of so many `axes`."""
+    return tolerance.T.reshape(tolerance.shape[1], *(1,) * (axes - 2), -1)
+
+
+def _residual(task: Task, efforts: list[Floats]) -> Callable[[], Floats]:
+    """Return what gives the flows that are left over at the `efforts`, (k, points, *lead, m)."""
+    wiring, first = task.inflow.wiring, 0 if task.rows is None else task.rows.start
+    flows = np.zeros((len(efforts), *efforts[0].shape))
+    steps: list[Step] = []
+    for row in range(len(efforts)):
+        steps += task.inflow.waveform(row, flows[row, first:], task.waves, task.rows)
 
     def residual() -> Floats:
         for step in steps:
             step()
         result = flows.copy()
-        for row in range(width):
-            for column in range(width):
-                result[row] += own[..., row, column] * efforts[column]
-        for row in range(dynamic):
+        for row, flow in enumerate(result):
+            for column, effort in enumerate(efforts):
+                np.add(flow, wiring.own[..., row, column] * effort, out=flow)
+        for row in range(task.level.dynamic):
             rate = np.tensordot(task.frame.slope, efforts[row], axes=1)
-            result[row] -= task.inflow.wiring.capacity[..., row] * rate
+            result[row] -= wiring.capacity[..., row] * rate
             result[row, 0] = 0.0
         return result
 
-    def solve() -> None:
-        for row in range(width):
-            efforts[row][...] = task.targets[row].start
-        for _ in range(_ITERATIONS):
-            change = _step(task, residual(), slope(), first)
-            for row in range(width):
-                efforts[row][...] += change[row]
-            size = max(float((np.abs(change[row]) / tolerance[:, row]).max()) for row in range(width))
-            if task.level.order is not Order.NONLINEAR or size <= 1.0:
-                return
-            if not np.isfinite(size):
-                break
-        raise Unsolved
-
-    return [solve]
+    return residual
 
 
 def _values(values: Floats | None) -> Floats:
@@ -71,9 +76,9 @@ def _values(values: Floats | None) -> Floats:
 
 
 def _own_slopes(task: Task, shape: tuple[int, ...]) -> Callable[[], Floats]:
-    """Return what gives d own flows / d own efforts at the points that count, (k, k, points, *lead, m)."""
-    width = len(task.targets)
-    result = np.zeros((width, width, *shape))
+    """Return what gives d own flows / d own efforts at all points but those not asked for, (k, k, points, *lead, m)."""
+    width, first = len(task.targets), 0 if task.rows is None else task.rows.start
+    result = np.zeros((width, width, shape[0] - first, *shape[1:]))
     waves, high = cast(Floats, task.waves), task.inflow.high
     constant = task.inflow.wiring.own
 
@@ -96,11 +101,13 @@ def _add_partials(load: Load, values: tuple[Floats, ...], result: Floats) -> Non
         target[..., own.into] += value[..., own.elements]
 
 
-def _step(task: Task, residual: Floats, slope: Floats, first: int) -> Floats:
-    width, dynamic = len(task.targets), task.level.dynamic
+def _change(task: Task, residual: Floats, slope: Floats) -> Floats:
+    """Return the step of Newton's method, (k, points, *lead, m)."""
+    width, dynamic, count = len(task.targets), task.level.dynamic, residual.shape[1]
     if width == 1 and not dynamic:
-        return -residual / slope[0]
-    count = residual.shape[1]
+        alone: Floats = -residual / slope[0]
+        return alone
+    first = count - slope.shape[2]
     matrix = np.zeros((*residual.shape[2:], width, count, width, count))
     each = np.arange(first, count)
     for row in range(width):
@@ -117,4 +124,7 @@ def _step(task: Task, residual: Floats, slope: Floats, first: int) -> Floats:
         found = np.linalg.solve(flat, right)
     except np.linalg.LinAlgError as error:
         raise Unsolved from error
-    return np.moveaxis(found.reshape(*residual.shape[2:], width, count), (-2, -1), (0, 1))
+    result: Floats = np.moveaxis(
+        np.asarray(found, dtype=np.float64).reshape(*residual.shape[2:], width, count), (-2, -1), (0, 1)
+    )
+    return result

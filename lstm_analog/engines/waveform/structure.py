@@ -40,21 +40,20 @@ class Level:
 class Structure:
     """The `levels` of a phase in order and the `links` that count.
 
-    `torn` holds for each bank of links which of them are torn, `weakness` the largest strength of these; `swept` are the
-    numbers of the sweeps that have any. `obstacle` says why the phase cannot be solved this way, empty if it can.
+    `torn` holds for each bank of links which of them are torn, `weakness` the largest strength of these. `obstacle` says
+    why the phase cannot be solved this way, empty if it can.
     """
 
     levels: tuple[Level, ...]
     links: tuple[Links, ...]
     torn: tuple[Flags, ...]
     weakness: float
-    swept: frozenset[int]
     obstacle: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Edges:
-    """The dependency graph: `tails` act on `heads`; `rank` of the order (0 constant, 1 affine, 2 any), `weak` or not."""
+    """The dependency graph: `tails` act on `heads`, of `rank` 0 constant, 1 affine, 2 any; `weak` or not."""
 
     tails: Indices
     heads: Indices
@@ -78,13 +77,11 @@ def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
     outer, inner = _depth(edges, loops, np.zeros_like(torn)), _depth(edges, parts, torn)
     levels = _levels(couplings, edges, moving, parts, (outer[loops], inner[parts]))
     flags, weakness = _torn_links(links, strengths, (loops, parts), moving)
-    swept = {level.sweep for level in levels if _fed_by(level, links, flags)}
     return Structure(
         levels=levels,
         links=links,
         torn=flags,
         weakness=weakness,
-        swept=frozenset(swept),
         obstacle=_obstacle(couplings, levels, parts),
     )
 
@@ -131,7 +128,8 @@ def _held(couplings: Couplings, duration: float, drop: float) -> Flags:
     for curved in couplings.curved:
         free[curved.fed] = True
     least = couplings.capacity.reshape(-1, size).min(axis=0)
-    return couplings.dynamic & ~free[:-1] & (pull * duration / least <= drop)
+    held: Flags = couplings.dynamic & ~free[:-1] & (pull * duration / least <= drop)
+    return held
 
 
 def _counting(
@@ -155,9 +153,7 @@ def _counting(
     return tuple(kept), tuple(strengths)
 
 
-def _edges(
-    couplings: Couplings, links: tuple[Links, ...], strengths: tuple[Floats, ...], moving: Flags
-) -> _Edges:
+def _edges(couplings: Couplings, links: tuple[Links, ...], strengths: tuple[Floats, ...], moving: Flags) -> _Edges:
     size = moving.size
     alive = np.append(moving, False)  # rows that do not count are -1
     total = size
@@ -165,8 +161,8 @@ def _edges(
     for link, strength in zip(links, strengths, strict=True):
         both = alive[link.columns]
         found.append((link.columns[both], link.rows[both], 0, strength[both] < WEAK))
-    for block in couplings.dense:
-        columns, rows = block.columns[alive[block.columns]], block.rows[alive[block.rows]]
+    for bank in couplings.dense:
+        columns, rows = bank.columns[alive[bank.columns]], bank.rows[alive[bank.rows]]
         tails, heads = np.append(columns, np.full(rows.size, total)), np.append(np.full(columns.size, total), rows)
         found.append((tails, heads, 0, np.zeros(tails.size, dtype=bool)))
         total += 1
@@ -254,10 +250,6 @@ def _torn_links(
         weakness = max(weakness, float(strength[torn].max(initial=0.0)))
         flags.append(torn)
     return tuple(flags), weakness
-
-
-def _fed_by(level: Level, links: tuple[Links, ...], torn: tuple[Flags, ...]) -> bool:
-    return any(bool(np.isin(link.rows[flag], level.members).any()) for link, flag in zip(links, torn, strict=True))
 
 
 def _obstacle(couplings: Couplings, levels: tuple[Level, ...], parts: Indices) -> str:

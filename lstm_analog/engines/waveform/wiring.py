@@ -26,7 +26,7 @@ class Wire:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sheet:
-    """The same through a `matrix` (..., m, n) from unknowns of one `group`; `name` tells it from others in any phase."""
+    """The same through a `matrix` (..., m, n) from unknowns of a `group`; `name` tells it from others in any phase."""
 
     row: int
     into: Span
@@ -81,7 +81,7 @@ class Wiring:
 
     def sources(self) -> frozenset[int]:
         """Return the numbers of all fields that flow comes from."""
-        plain = {entry.source for entry in (*self.wires, *self.sheets)}
+        plain = {wire.source for wire in self.wires} | {sheet.source for sheet in self.sheets}
         return frozenset(plain).union(*(load.sources for load in self.loads))
 
 
@@ -113,7 +113,8 @@ def _wires(
             rows, columns = places.place[link.rows[chosen]], link.columns[chosen]
             itself = mine[columns] & (places.place[columns] == rows) & ~torn[chosen]
             inner = places.field[columns[itself]] - first
-            np.add.at(own, (..., rows[itself], row, inner), link.values[..., chosen[itself]])
+            values = np.moveaxis(np.broadcast_to(link.values, (*lead, link.rows.size)), -1, 0)
+            np.add.at(np.moveaxis(own, (-3, -1), (0, 1))[..., row], (rows[itself], inner), values[chosen[itself]])
             for number, some in places.by_field(columns[~itself]):
                 for these in _rounds(rows[~itself][some], some):
                     there = chosen[~itself][these]
@@ -190,9 +191,7 @@ def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indice
     )
 
 
-def _own_partials(
-    curved: Curved, elements: Indices, first: int, places: Places, mine: Indices
-) -> list[Own]:
+def _own_partials(curved: Curved, elements: Indices, first: int, places: Places, mine: Indices) -> list[Own]:
     """Return where partials by the level's own members go; a block's k-th entry belongs to the k-th element."""
     found: list[Own] = []
     taking = np.zeros(mine.size, dtype=bool)

@@ -1,4 +1,4 @@
-"""What a run of a network needs besides its efforts: phases in order, segments with their buffers, a grid an interval."""
+"""What runs of a network share: its phases in order, segments with their buffers, and how an interval is first cut."""
 
 import weakref
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.couplings import Couplings, Flags, beside_batches, chips_of, couplings
+from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import State
-from lstm_analog.engines.waveform.segment import Segment, Tolerance, segment
 from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -23,7 +23,7 @@ _REST = Tolerance(rtol=1e-13, atol=1e-13)
 _SMOOTH, _RATIO = 40.0, 4.0
 """Rate x time up to which one segment is tried; how much longer each segment is than all before it."""
 _LEAST, _LARGEST, _USUAL, _SURE = 3, 28, 14, 40
-"""Degrees of the polynomials: from, to, of a segment that comes from splitting another, and where points cost nothing."""
+"""Degrees of the polynomials: from, to, of a segment that comes from another's split, and where points cost nothing."""
 _ENOUGH = 0.1
 """Share of the tolerance that the degree of a piece is lowered to."""
 
@@ -91,7 +91,7 @@ class Workspace:
         return self.segments[key]
 
     def rest(self, high: High, duration: float) -> Segment:
-        """Return the segment that finds the state of rest with the lines `high`; what `duration` does not move stays."""
+        """Return the segment to the state of rest with the lines `high`; what `duration` does not move stays."""
         key = (high, duration, 0, Keep.END)
         if key not in self.segments:
             self.segments[key] = self._rest(high, duration)
@@ -102,7 +102,16 @@ class Workspace:
         order = structure(still, np.inf, _REST.units)
         if order.obstacle:
             raise OutOfReachError(order.obstacle)
-        return segment(still, order, self.state, duration=1.0, degree=0, keep=Keep.END, wanted=np.ones_like(self.wanted), tolerance=_REST)
+        return segment(
+            still,
+            order,
+            self.state,
+            duration=1.0,
+            degree=0,
+            keep=Keep.END,
+            wanted=np.ones_like(self.wanted),
+            tolerance=_REST,
+        )
 
     def pieces(self, high: High, duration: float) -> list[Piece]:
         """Return how an interval of `duration` (s) with the lines `high` is cut at first.
@@ -150,14 +159,14 @@ def settled(piece: Piece, segment: Segment) -> Piece:
     return Piece(share=piece.share, degree=min(piece.degree, max(segment.needed(_ENOUGH), _LEAST)))
 
 
+_SPARE = 2
+"""Workspaces of a network that are kept beside the last."""
 _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
 """Workspaces that no run is using, so that the next run of a network finds its segments made."""
 
 
 @contextmanager
-def workspace(
-    network: Network, batch: tuple[int, ...], tolerance: Tolerance, wanted: Flags
-) -> Iterator[Workspace]:
+def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Iterator[Workspace]:
     """Lend a workspace for runs of `network` over a `batch` that keep the `wanted` unknowns: an idle or a new one.
 
     `tolerance` is that of its segments.
@@ -165,27 +174,31 @@ def workspace(
     idle = _IDLE.setdefault(network, [])
     chips = chips_of(network)
     lead = ((chips,) if chips else ()) + (int(np.prod(batch)),)
-    found = None
-    while idle and found is None:
-        other = idle.pop()
-        fits = other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
-        found = other if fits else None
-    if found is None:
-        found = Workspace(
-            network=_beside_batches(network),
-            lead=lead,
-            tolerance=tolerance,
-            wanted=wanted,
-            state=State(
-                effort=np.zeros((*lead, network.unknowns.size)),
-                stamps=[0] * (1 + len(network.unknowns.groups)),
-                known={},
-            ),
-        )
+    fits = [
+        other
+        for other in idle
+        if other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
+    ]
+    found = fits[0] if fits else _new(network, lead, tolerance, wanted)
+    idle[:] = [other for other in idle if other is not found][-_SPARE:]
     try:
         yield found
     finally:
         idle.append(found)
+
+
+def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
+    return Workspace(
+        network=_beside_batches(network),
+        lead=lead,
+        tolerance=tolerance,
+        wanted=wanted,
+        state=State(
+            effort=np.zeros((*lead, network.unknowns.size)),
+            stamps=[0] * (1 + len(network.unknowns.groups)),
+            known={},
+        ),
+    )
 
 
 def _beside_batches(network: Network) -> Network:
