@@ -85,7 +85,7 @@ def _acts(
 ) -> tuple[list[_Act], Indices]:
     """Return the kinds of intervals and which of them leads to each point."""
     durations, length = np.unique(schedule.durations, return_inverse=True)
-    settings = np.column_stack((length.reshape(-1), schedule.high))
+    settings = np.column_stack((length.reshape(-1), schedule.high)).astype(np.int64)
     settings = np.concatenate((settings[:1], settings))
     settings[0, 0] = durations.size  # for good
     first, which = _alike(settings)
