@@ -5,7 +5,8 @@ against `Integrate(rtol=1e-9)` at 15 points of every interval of two steps, all 
 effort where that is larger. "All ends" keeps every node at the end of every interval; "signals" z, c and h where they
 are read, the waveforms in between being found all the same. torch.nn.LSTM and the numpy reference compute the same
 sequence (float32 and float64), where torch is installed. ngspice, of the same netlist at its loosest usual accuracy,
-runs up to 32 units, 10 steps, and its time a step is counted. The times of all are the least of several, interleaved.
+runs up to 32 units, 10 steps, and its time a step is counted. Times are the least of several,
+interleaved: processor time of one thread, which other work on the machine disturbs less; ngspice's is that of the wall.
 """
 
 import shutil
@@ -72,8 +73,10 @@ def with_output_resistance(network: Network) -> Network:
     return replace(network, unknowns=Unknowns(groups=tuple(groups)), parts=tuple(parts)).verify()
 
 
-def least(calls: list[Callable[[], object] | None], repeats: int) -> list[float]:
-    """Return the least time of each call; they take turns, so that other work on the machine hits them alike."""
+def least(
+    calls: list[Callable[[], object] | None], repeats: int, clock: Callable[[], float] = time.process_time
+) -> list[float]:
+    """Return the least time of each call by `clock`; in turns, so that other work on the machine hits them alike."""
     for call in calls:
         if call:
             call()
@@ -81,9 +84,9 @@ def least(calls: list[Callable[[], object] | None], repeats: int) -> list[float]
     for _ in range(repeats):
         for place, call in enumerate(calls):
             if call:
-                start = time.perf_counter()
+                start = clock()
                 call()
-                best[place] = min(best[place], time.perf_counter() - start)
+                best[place] = min(best[place], clock() - start)
     return best
 
 
@@ -127,7 +130,7 @@ def row(name: str, made: Case, lstm: la.LSTM | None, repeats: int) -> tuple[obje
     spice = nan
     if units <= LARGEST_NGSPICE and lstm and shutil.which("ngspice"):
         ten = replace(made, x=made.x[:1, :10])
-        spice = 1e6 * least([partial(ten.run, Ngspice())], 1)[0] / ten.x.shape[1]
+        spice = 1e6 * least([partial(ten.run, Ngspice())], 1, time.perf_counter)[0] / ten.x.shape[1]
     return (
         *(units, name, batch, steps, ours, ends, error, torch_time, numpy_time),
         *(ours / torch_time, ends / torch_time, ours / numpy_time, reference / ours, spice / ours),

@@ -194,7 +194,9 @@ def _capacities(network: Network) -> tuple[Indices, Floats]:
 
 
 def fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
-    """Return the rows of `part` that take its flow, (terminals, m); -1 where something else sets the effort.
+    """Return the rows of `part` of `network` that take its flow, (terminals, m); -1 where another sets the effort.
+
+    `kinds` are those of the network's unknowns.
 
     A flow into a source or a follower is supplied by it; the row of a follower is its own equation.
     """

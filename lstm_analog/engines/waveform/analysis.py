@@ -42,7 +42,7 @@ class Outline:
 def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags) -> Outline:
     """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
-    At the end of what is kept, only the `wanted` unknowns (N,) count.
+    `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count.
     """
     size, levels = couplings.dynamic.size, order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)])

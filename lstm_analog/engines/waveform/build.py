@@ -39,23 +39,10 @@ def segment(
     """
     frame = _frame(duration, degree, state.effort.shape[:-1])
     plan = outline(couplings, order, frame.count, keep, wanted)
-    scales = couplings.scales
     fields, drawn, arena, before = _buffers(plan, frame, state.effort)
-    after: list[Step] = []
-    numbers = sorted({level.sweep for level in plan.levels})
-    steps: dict[int, list[Step]] = {number: [] for number in numbers}
-    for place, level in enumerate(plan.levels):
-        task = _task(plan, place, fields, frame, state, couplings, after)
-        if task is None:
-            continue
-        if is_newton(level, task.inflow.wiring):
-            steps[level.sweep] += newton_steps(task, SHARE * tolerance.units * scales[level.members])
-        else:
-            found, terms = linear_steps(task)
-            steps[level.sweep] += found
-            _name_terms(fields, plan.first[place], terms)
+    steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
     bent = [k for k, asked in enumerate(plan.points) if k and asked and not plan.factored[k]]
-    units = np.concatenate([np.empty(0), *(np.tile(scales[fields[k].nodes], _batch(frame)) for k in bent)])
+    units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in bent)])
     return Segment(
         degree=degree,
         before=before,
@@ -64,11 +51,30 @@ def segment(
         units=units,
         least=1.0 / (tolerance.units * units),
         tail=np.ascontiguousarray(chebyshev.coefficients(degree)[-4:]) if degree else np.zeros((1, 1)),
-        sweeps=_joined([_sweep(plan, k, steps[k], fields, order, scales, tolerance) for k in numbers]),
+        sweeps=_joined([_sweep(plan, k, steps[k], fields, order, couplings.scales, tolerance) for k in sorted(steps)]),
         after=[*_moving(plan, fields, couplings.groups, state), *after],
-        fixed=tuple(_fixed(fields, scales, degree, tolerance)),
+        fixed=tuple(_fixed(fields, couplings.scales, degree, tolerance)),
         tolerance=tolerance,
     )
+
+
+def _steps(
+    plan: Outline, fields: list[Field], frame: Frame, state: State, couplings: Couplings, tolerance: Tolerance
+) -> tuple[dict[int, list[Step]], list[Step]]:
+    """Return the steps of each sweep, and what is to be done when the segment is over; name the terms of `fields`."""
+    after: list[Step] = []
+    steps: dict[int, list[Step]] = {level.sweep: [] for level in plan.levels}
+    for place, level in enumerate(plan.levels):
+        task = _task(plan, place, fields, frame, state, couplings, after)
+        if task is None:
+            continue
+        if is_newton(level, task.inflow.wiring):
+            steps[level.sweep] += newton_steps(task, SHARE * tolerance.units * couplings.scales[level.members])
+        else:
+            found, terms = linear_steps(task)
+            steps[level.sweep] += found
+            _name_terms(fields, plan.first[place], terms)
+    return steps, after
 
 
 def _frame(duration: float, degree: int, lead: tuple[int, ...]) -> Frame:

@@ -60,8 +60,9 @@ class Places:
 class Waves:
     """Efforts as the laws ask for them, `waves[..., nodes]`, straight from the buffers of the `fields`.
 
-    It stands for an array (points, *lead, N) of which no law sees more than some nodes; `rows` are the points it has,
-    None for the end alone. Nodes in one run of one field are a view. The same index arrays are asked for every time.
+    It stands for an array (*`shape`, N) of which no law sees more than some nodes, and these lie at `places`; `rows`
+    are the points it has, None for the end alone. Nodes in one run of one field are a view. The same index arrays are
+    asked for every time.
     """
 
     def __init__(self, fields: list[Field], places: Places, shape: tuple[int, ...], rows: slice | None) -> None:

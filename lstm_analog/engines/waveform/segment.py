@@ -66,10 +66,10 @@ class Sweep:
 class Segment:
     """The steps that take the efforts of a network over a segment, buffers bound; made by `build.segment`.
 
-    What is done `before` reads the state, what is done `after` writes it. `drawn` fields have values at the points. Those
-    of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their scales,
-    `least` (total,) one over what is tolerated of these; `tail` (4, points) gives the last coefficients. `fixed` are the
-    last coefficients of known bases, with their weights and what is tolerated of these.
+    What is done `before` reads the state, what is done `after` writes it. `drawn` fields have values at the points.
+    Those of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their
+    scales, `least` (total,) one over what is tolerated of these; `tail` (4, points) gives the last coefficients.
+    `fixed` are the last coefficients of known bases, with their weights and what is tolerated of these.
     """
 
     degree: int

@@ -10,7 +10,7 @@ from lstm_analog.engines.waveform.wiring import Sheet
 
 
 class Image:
-    """The product of a matrix (m, n) and a drive (*lead, n), and the `stamp` of that drive: while it holds, no product.
+    """The product of a `matrix` (m, n) and a drive (*`lead`, n), and the `stamp` of that drive: while it holds, none.
 
     Held drivers so cost nothing, and drivers that relax by one exponential are multiplied once a step.
     """
@@ -47,7 +47,7 @@ class State:
         return self.known[key]
 
     def product(self, sheet: Sheet, drive: Callable[[], Floats]) -> Callable[[], Floats]:
-        """Return what gives the image of `drive`, the efforts of the sheet's drivers; not to be written to."""
+        """Return what gives the image of `drive`, the efforts of the drivers of `sheet`; not to be written to."""
         image, stamps, group = self.image(sheet), self.stamps, sheet.group
 
         def value() -> Floats:

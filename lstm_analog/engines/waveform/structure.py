@@ -40,8 +40,8 @@ class Level:
 class Structure:
     """The `levels` of a phase in order and the `links` that count.
 
-    `torn` holds for each bank of links which of them are torn, `weakness` the largest strength of these. `obstacle` says
-    why the phase cannot be solved this way, empty if it can.
+    `torn` holds for each bank of links which of them are torn, `weakness` the largest strength of these. `obstacle`
+    says why the phase cannot be solved this way, empty if it can.
     """
 
     levels: tuple[Level, ...]
@@ -93,7 +93,7 @@ def at_rest(couplings: Couplings, duration: float) -> Couplings:
 
 
 def rates(couplings: Couplings) -> Floats:
-    """Return at what rate (1/s) linear parts discharge each unknown, 0 for those without storage, (N,)."""
+    """Return at what rate (1/s) linear `couplings` discharge each unknown, 0 for those without storage, (N,)."""
     least = couplings.capacity.reshape(-1, couplings.dynamic.size).min(axis=0)
     return np.where(couplings.dynamic & ~couplings.imposed, _own(couplings) / least, 0.0)
 

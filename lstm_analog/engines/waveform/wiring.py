@@ -86,7 +86,10 @@ class Wiring:
 
 
 def wiring(couplings: Couplings, order: Structure, level: Level, first: int, places: Places) -> Wiring:
-    """Return what flows into `level`, whose members are the fields from number `first` on, with all `places`."""
+    """Return what flows into `level` by the `couplings`, as far as they count in `order`.
+
+    Its members are the fields from number `first` on; `places` says where all unknowns lie.
+    """
     mine = np.append((places.field >= first) & (places.field < first + level.members.shape[1]), False)
     wires, own = _wires(couplings, order, level, first, places, mine)
     loads = [_load(curved, level, first, places, mine) for curved in couplings.curved if mine[curved.fed].any()]
