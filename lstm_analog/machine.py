@@ -13,7 +13,7 @@ from lstm_analog.arrays import Indices
 from lstm_analog.compiler import Compiled, Timing, lower, schedule, signal_networks, state_sizes
 from lstm_analog.compiler.saved import PIECES
 from lstm_analog.compiler.timing import CLOCKED
-from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
+from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, model_name, suited, write_modelica, write_spice
 from lstm_analog.imperfections import Streams, apply
@@ -100,12 +100,12 @@ class Machine:
     ) -> Run:
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
-        `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Integrate()`
+        `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
         unless given; `progress(done, total)` is told the intervals done.
         """
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
-        chosen = Integrate() if engine is None else engine
+        chosen = Waveform() if engine is None else engine
         _check_engine(chosen)
         counts = [len(compiled.cycle.intervals(inputs.shape[-2])) for compiled in self.passes]
         done = iter(np.cumsum([0, *counts]).tolist())

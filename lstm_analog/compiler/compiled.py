@@ -193,13 +193,13 @@ def schedule(compiled: Compiled, x: Floats, state: State, lengths: Indices | Non
     repeats = np.full(steps, len(compiled.cycle.step))
     repeats[0] += 1
     imposed = [
-        _imposed(compiled, bank.label, np.repeat(in_time(x, lengths, backward=bank.backward), repeats, axis=-2))
+        _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
         for bank in compiled.layout.inputs
     ]
     for place, h, c in zip(compiled.layout.layers, state.h, state.c, strict=True):
         for label, start in ((place.reset_h, h), (place.reset_c, c)):
             if label is not None:
-                imposed.append(_imposed(compiled, label, np.repeat(start[..., None, :], len(intervals), axis=-2)))
+                imposed.append(_imposed(compiled, label, start[..., None, :], np.array([len(intervals)])))
     return Schedule(
         names=tuple(interval.name for interval in intervals),
         high=compiled.cycle.flags(steps),
@@ -208,9 +208,15 @@ def schedule(compiled: Compiled, x: Floats, state: State, lengths: Indices | Non
     )
 
 
-def _imposed(compiled: Compiled, label: str, signal: Floats) -> Imposed:
-    scale = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
-    return Imposed(label=label, efforts=signal * scale)
+def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Imposed:
+    """Return the `signal` (..., k, n) as efforts of the sources `label`, each of the k values held `repeats` times."""
+    scaled = signal * compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
+    if repeats.size == 1:
+        shape = (*signal.shape[:-2], int(repeats[0]), signal.shape[-1])
+        return Imposed(label=label, efforts=np.broadcast_to(scaled, shape))
+    efforts = np.repeat(scaled, repeats, axis=-2)
+    efforts.flags.writeable = False  # or the record would take a copy
+    return Imposed(label=label, efforts=efforts)
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:

@@ -13,14 +13,14 @@ from scipy import sparse
 from scipy.integrate import solve_ivp
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import Progress
+from lstm_analog.engines.base import Progress, moments
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import Schedule, imposed_efforts
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 _STIFF = 100.0
 """Fastest rate x interval above which an explicit method takes more steps for stability than for accuracy."""
@@ -32,8 +32,6 @@ _SMALL = 150
 _EXTREME = 1e9
 """Fastest rate x interval from which LSODA is lost in rounding: at 1e18, ports open by e^40, it does not end. BDF does.
 """
-_BEHIND = 1e-6
-"""Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
 """Relative tolerance below which scipy silently takes this one."""
 _GROWTH, _RATIO, _STEPS = 10.0, 1e6, 200
@@ -51,11 +49,14 @@ class Integrate:
         Absolute tolerance of a step in units of each group's signal (`Group.scale`).
     points : int
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
+    save : Save
+        Which unknowns and intervals are kept.
     """
 
     rtol: float = 1e-9
     atol: float = 1e-11
     points: int = 1
+    save: Save = EVERYTHING
 
     def __post_init__(self) -> None:
         """Check that tolerances and points are in the range that the integrators take."""
@@ -76,18 +77,19 @@ class Integrate:
         schedule.fit(network.verify())
         systems: dict[High, System] = {}
         effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
-        times, kept = [np.zeros(1)], []
+        times, kept, nodes = [np.zeros(1)], [], self.save.nodes(network)
         for number in range(len(schedule.names)):
             high = schedule.phase(number)
             equations = systems.setdefault(high, systems.get(high) or system(network, high))
             _impose(effort, schedule, network, number)
             if not number:
                 operating_point(equations, effort, float(schedule.durations[0]))
-                kept.append(effort[:, None].copy())
-            moments, path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
-            times.append((schedule.ends[number] - schedule.durations[number]) + moments[:-1])
-            times.append(schedule.ends[number : number + 1])
-            kept.append(path)
+                kept.append(effort[:, None, nodes].copy())
+            inside, path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
+            if self.save.takes(schedule.names[number]):
+                times.append((schedule.ends[number] - schedule.durations[number]) + inside[:-1])
+                times.append(schedule.ends[number : number + 1])
+                kept.append(path[..., nodes])
             effort = path[:, -1].copy()
             if progress is not None:
                 progress(number + 1, len(schedule.names))
@@ -95,20 +97,21 @@ class Integrate:
             network=network,
             schedule=schedule,
             time=np.concatenate(times),
-            efforts=np.concatenate(kept, axis=1).reshape(*schedule.lead, -1, network.unknowns.size),
+            efforts=np.concatenate(kept, axis=1).reshape(*schedule.lead, -1, nodes.size),
             engine=repr(self),
+            saved=self.save,
         )
 
     def _interval(self, equations: System, start: Floats, duration: float, name: str) -> tuple[Floats, Floats]:
         batch, dynamic = len(start), equations.dynamic
         effort = start.copy()
         equations.complete(effort)
-        moments = _moments(duration, self.points)
+        kept = moments(duration, self.points)
         solution = solve_ivp(
             partial(_rates, equations, effort),
             (0.0, duration),
             start[:, dynamic].ravel(),
-            t_eval=moments,
+            t_eval=kept,
             rtol=self.rtol,
             atol=np.tile(self.atol * equations.network.unknowns.scales()[dynamic], batch),
             **_method(equations, effort, duration),
@@ -116,19 +119,11 @@ class Integrate:
         if not solution.success:
             do = "loosen the tolerance or check the parts"
             raise SimulationError(explain(f"interval {name!r}", must="be integrated", got=solution.message, do=do))
-        path = np.repeat(start[:, None], moments.size, axis=1)
-        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, moments.size), 1, 2)
+        path = np.repeat(start[:, None], kept.size, axis=1)
+        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, kept.size), 1, 2)
         wide = path.reshape(-1, path.shape[-1])
         equations.complete(wide)
-        return moments, path
-
-
-def _moments(duration: float, points: int) -> Floats:
-    if points == 1:
-        return np.array([duration])
-    even = np.linspace(0.0, duration, points)
-    even[0] = _BEHIND * duration
-    return even
+        return kept, path
 
 
 def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:

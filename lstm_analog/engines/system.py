@@ -89,7 +89,7 @@ def system(network: Network, high: High) -> System:
     algebraic = np.concatenate([kinds[Kind.FOLLOWED], kinds[Kind.BALANCED]])
     dynamic, amount = _capacities(network)
     size = network.unknowns.size
-    fed = [_fed_rows(network, kinds, part) for part in network.parts]
+    fed = [fed_rows(network, kinds, part) for part in network.parts]
     couplings = [block for part, row in zip(network.parts, fed, strict=True) for block in _fed_blocks(part, high, row)]
     partial_values = _partials(network.parts, high)
     at_y, at_a = positions(size, dynamic), positions(size, algebraic)
@@ -118,8 +118,10 @@ def _capacities(network: Network) -> tuple[Indices, Floats]:
     return np.concatenate([nodes for nodes, _ in found]), np.concatenate([amount for _, amount in found])
 
 
-def _fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
-    """Return the rows of `part` that take its flow, (terminals, m); -1 where something else sets the effort.
+def fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
+    """Return the rows of `part` of `network` that take its flow, (terminals, m); -1 where another sets the effort.
+
+    `kinds` are those of the network's unknowns.
 
     A flow into a source or a follower is supplied by it; the row of a follower is its own equation.
     """
@@ -177,7 +179,7 @@ def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
     share = _share(network, fed, high, nodes)
     place = positions(network.unknowns.size, nodes)
     kinds = network.kinds()
-    couplings = [block for part in share.parts for block in _fed_blocks(part, high, _fed_rows(network, kinds, part))]
+    couplings = [block for part in share.parts for block in _fed_blocks(part, high, fed_rows(network, kinds, part))]
     partial_values, own = _partials(share.parts, high), _pattern(couplings, place, place)
     orders = {block.order for block in couplings if _touches(block, place)}
     inverse = None

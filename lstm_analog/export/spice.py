@@ -17,7 +17,7 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
-from lstm_analog.export.numbers import number_text
+from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import capacity
@@ -32,6 +32,7 @@ PIVOT = 1e-30
 then fails at clock edges with "timestep too small", whatever the tolerances."""
 
 _WIDTH = 110
+_BLOCK = 4096
 _EDGE = 0.1
 """Rise time of clocks and inputs as a fraction of the shortest interval."""
 
@@ -134,10 +135,11 @@ def _check_single(network: Network, schedule: Schedule) -> None:
         do = "write one sequence, e.g. x[:1]"
         raise InvalidShapeError(explain("a netlist", must="have one sequence", got=f"batch {schedule.lead}", do=do))
     for part in network.parts:
-        if not (cards(part).pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
+        read = cards(part)
+        if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
             do = "leave the bank out"
             raise InvalidShapeError(explain(f"part {part.label}", must="have an element", got="none", do=do))
-        for key, value in cards(part).values.items():
+        for key, value in read.values.items():
             if value.ndim > (2 if isinstance(part, Transconductors) else 1):
                 what, do = f"{part.label} {key}", "write one chip"
                 raise InvalidShapeError(explain(what, must="have no chip axis", got=value.shape, do=do))
@@ -183,26 +185,35 @@ def _options(network: Network, read: Cards) -> str:
     return line + shown + "".join(f" {key}={text}" for key, text in read.options.items())
 
 
-def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...]) -> Iterator[str]:
+def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...], first: int = 0) -> Iterator[str]:
     """Yield what stands on each card of the bank `label` before its values: its name, pins, clock and device.
 
-    `read` are the cards, `names` those of all unknowns, `lines` the clock lines.
+    `read` are the cards, numbered from `first`, `names` those of all unknowns, `lines` the clock lines.
     """
     fixed = [f" {clock_node(lines[read.line])}"] if read.line != ALWAYS else []
     end = "".join([*fixed, f" {read.device}" if read.device else ""])
-    for number, row in enumerate(zip(*read.pins, strict=True)):
-        yield f"{read.letter}{label}_{number} {' '.join([names[node] for node in row])}{end}"
+    start, columns = f"{read.letter}{label}_", [[names[node] for node in pin.tolist()] for pin in read.pins]
+    for number, pins in enumerate(zip(*columns, strict=True), start=first):
+        yield f"{start}{number} {' '.join(pins)}{end}"
 
 
 def _rows(label: str, read: Cards, names: list[str], lines: tuple[str, ...]) -> Iterator[str]:
-    shared = _shared(read)
-    assign = "{key}=" if read.device else ""
-    columns = []
-    for key, value in read.values.items():
-        texts = [f"{{{label}_{key}}}"] * value.size if key in shared else [number_text(v) for v in value]
-        columns.append([assign.format(key=key) + text for text in texts])
-    for head, *row in zip(heads(label, read, names, lines), *columns, strict=True):
-        yield f"{head} {' '.join(row)}\n"
+    shared, size = _shared(read), read.pins[0].size
+    for start in range(0, size, _BLOCK):
+        block = slice(start, min(start + _BLOCK, size))
+        columns = [_texts(label, read, key, value, key in shared, block) for key, value in read.values.items()]
+        words = columns[0] if len(columns) == 1 else [" ".join(row) for row in zip(*columns, strict=True)]
+        chosen = replace(read, pins=tuple(pin[block] for pin in read.pins))
+        named = heads(label, chosen, names, lines, first=start)
+        yield "".join([f"{head} {word}\n" for head, word in zip(named, words, strict=True)])
+
+
+def _texts(label: str, read: Cards, key: str, value: Floats, shared: bool, block: slice) -> list[str]:
+    assign = f"{key}=" if read.device else ""
+    if shared:
+        return [f"{assign}{{{label}_{key}}}"] * (block.stop - block.start)
+    texts = number_texts(value[block])
+    return [assign + text for text in texts] if assign else texts
 
 
 def _dense(part: Transconductors, names: list[str]) -> Iterator[str]:

@@ -18,17 +18,28 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Imposed:
-    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit."""
+    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit.
+
+    What was broadcast along the intervals stays so: it is held once, however long the schedule.
+    """
 
     label: str
     efforts: Floats
 
     def __post_init__(self) -> None:
         """Check that the efforts are finite and have at least the two axes."""
-        put(self, "efforts", floats(self.efforts, f"imposed {self.label}"))
+        what, given = f"imposed {self.label}", self.efforts
+        steady = _steady(given)
+        held = floats(given[..., :1, :] if steady else given, what)
+        put(self, "efforts", np.broadcast_to(held, given.shape) if steady else held)
         if self.efforts.ndim < 2:
             must, got = "have shape (..., intervals, sources)", self.efforts.shape
             raise InvalidShapeError(explain(f"imposed {self.label}", must=must, got=got, do="add the missing axis"))
+
+    @property
+    def steady(self) -> bool:
+        """Whether every interval has the same efforts, held once."""
+        return _steady(self.efforts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +66,7 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
         count = len(self.names)
-        for name in self.names:
+        for name in dict.fromkeys(self.names):
             check_label(name)
         put(self, "high", _flags(self.high))
         put(self, "durations", positive_of_shape(self.durations, "durations", (count,)))
@@ -110,6 +121,10 @@ class Schedule:
                 must = f"name a bank of {entry.efforts.shape[-1]} sources"
                 raise NetworkError(explain(f"imposed {entry.label}", must=must, got=f"{size}", do="check the label"))
         return self
+
+
+def _steady(efforts: object) -> bool:
+    return isinstance(efforts, np.ndarray) and efforts.ndim > 1 and efforts.size > 0 and efforts.strides[-2] == 0
 
 
 def _flags(high: object) -> Flags:

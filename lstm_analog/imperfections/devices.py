@@ -1,0 +1,118 @@
+"""What programmed conductances do: memristors, phase-change cells, floating gates, in a crossbar or as transconductors.
+
+A weight is one device, the one its sign needs, in a pair: a signed transconductance keeps its sign, a crossbar has
+the device in its positive or its negative bank. Where there is no device, nothing errs. The largest conductance of a
+bank is its Gmax. Defaults of published arrays stand with each record.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtr
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.imperfections.base import Streams, apply, change, check_range
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Crossbars, Transconductors
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammingError:
+    """Each conductance is off by a normal error of the standard deviation `sigma` in units of Gmax; none below zero.
+
+    0.01 to 0.04 for phase-change memory, 0.009 to 0.056 for resistive memory; 0.03 is usual.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        """Check that sigma is a share."""
+        check_range("programming error", self.sigma, 0.0, 1.0, "give a share of Gmax, e.g. 0.03")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantisation:
+    """Conductances take one of `levels` values, evenly from zero to Gmax; infinitely many are no quantisation."""
+
+    levels: float
+
+    def __post_init__(self) -> None:
+        """Check that there are two whole levels, or infinitely many."""
+        if not (self.levels >= 2 and (np.isinf(self.levels) or float(self.levels).is_integer())):
+            must, do = "be a whole number >= 2 or infinite", "give e.g. 16"
+            raise InvalidValueError(explain("quantisation levels", must=must, got=self.levels, do=do))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StuckDevices:
+    """The share `off` of all devices conducts nothing, the share `on` conducts Gmax; 0.001 together is usual."""
+
+    off: float
+    on: float
+
+    def __post_init__(self) -> None:
+        """Check that both are shares, and no more than all together."""
+        check_range("stuck devices, off", self.off, 0.0, 1.0, "give a share of the devices")
+        check_range("stuck devices, on", self.on, 0.0, 1.0 - self.off, "give a share of the others")
+
+
+@apply.register
+def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Network:
+    if not imperfection.sigma:
+        return network
+
+    def erring(device: Floats, largest: Floats, name: str) -> Floats:
+        error = streams.normal(f"programming {name}", device.shape[-2:])
+        return np.where(device > 0.0, np.maximum(device + imperfection.sigma * largest * error, 0.0), 0.0)
+
+    return _devices(network, erring)
+
+
+@apply.register
+def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network:
+    if np.isinf(imperfection.levels):
+        return network
+
+    def rounded(device: Floats, largest: Floats, name: str) -> Floats:
+        step = largest / (imperfection.levels - 1)
+        result: Floats = np.rint(device / step) * step
+        return result
+
+    return _devices(network, rounded)
+
+
+@apply.register
+def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network:
+    if not imperfection.off and not imperfection.on:
+        return network
+
+    def stuck(device: Floats, largest: Floats, name: str) -> Floats:
+        lot = ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
+        alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
+        return np.where(device > 0.0, alive, 0.0)
+
+    return _devices(network, stuck)
+
+
+def _devices(network: Network, by: Callable[[Floats, Floats, str], Floats]) -> Network:
+    """Return `network` with the devices of its banks changed `by` a function of (..., m, n), Gmax and a name."""
+
+    def signed(part: Transconductors) -> Transconductors:
+        weights = part.transconductance
+        size = np.abs(weights)
+        return replace(part, transconductance=np.sign(weights) * by(size, _largest(size), part.label))
+
+    def paired(part: Crossbars) -> Crossbars:
+        largest = np.maximum(_largest(part.positive), _largest(part.negative))
+        positive = by(part.positive, largest, f"{part.label} positive")
+        return replace(part, positive=positive, negative=by(part.negative, largest, f"{part.label} negative"))
+
+    return change(change(network, Transconductors, signed), Crossbars, paired)
+
+
+def _largest(size: Floats) -> Floats:
+    """Return Gmax of each chip, (..., 1, 1); where there is no device, one."""
+    most = size.max(axis=(-2, -1), keepdims=True, initial=0.0)
+    return np.where(most > 0.0, most, 1.0)
