@@ -251,14 +251,12 @@ def load_machine(path: str | Path) -> Machine:
 
 def _check_sizes(machine: Machine) -> None:
     """Raise unless the sizes that `machine` tells are those of its networks."""
-    held = [
-        compiled.network.unknowns[bank.label].size for compiled in machine.passes for bank in compiled.layout.inputs
-    ][:1]
-    layers: dict[int, int] = {}
+    inputs, layers = list[int](), dict[int, int]()
     for compiled in machine.passes:
-        for place in compiled.layout.layers:
-            layers |= {place.layer: compiled.network.unknowns[spot.group].size for spot in place.z[:1]}
-    held += [layers[layer] for layer in sorted(layers)]
+        unknowns = compiled.network.unknowns
+        inputs += [unknowns[bank.label].size for bank in compiled.layout.inputs]
+        layers |= {place.layer: unknowns[place.z[0].group].size for place in compiled.layout.layers if place.z}
+    held = [*inputs[:1], *(layers[layer] for layer in sorted(layers))]
     told = [machine.input_size, *machine.sizes]
     if told != held:
         what, must = "input_size and sizes", f"be those of its layout, {held}"
