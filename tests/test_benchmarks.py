@@ -15,6 +15,7 @@ def test_there_are_comparisons():
     assert SCRIPTS == [
         "bench_compile.py",
         "bench_plumbing.py",
+        "bench_settle.py",
         "bench_transient.py",
         "bench_waveform.py",
         "bench_writer.py",
