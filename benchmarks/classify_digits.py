@@ -1,8 +1,9 @@
-"""The digits of scikit-learn, classified by the circuit and by plumbing: `python benchmarks/classify_digits.py [images] [plumbed]`.
+"""Handwritten digits, classified by the circuit and by plumbing: `python benchmarks/classify_digits.py [images] [n]`.
 
 All images that the classifier of `lstm_analog.model.digits` never saw, unless a smaller number is given, through two
-bidirectional layers and a head as a transient; `plumbed` of them, 16 unless given, through plumbing too. Prints how many each of the two, the digital
-and the analog, gets right, how many they classify differently, and how far the scores are apart.
+bidirectional layers and a head as a transient; n of them, 16 unless given, through plumbing too. Prints how many each
+of the two, the digital and the analog, gets right, how many they classify differently, and how far the scores are
+apart.
 """
 
 import sys
