@@ -1,7 +1,7 @@
 """Handwritten digits, classified by the circuit and by plumbing: `python benchmarks/classify_digits.py [images] [n]`.
 
 All images that the classifier of `lstm_analog.model.digits` never saw, unless a smaller number is given, through two
-bidirectional layers and a head as a transient; n of them, 16 unless given, through plumbing too. Prints how many each
+bidirectional layers and a head as a transient; n of them, 1 unless given, through plumbing too. Prints how many each
 of the two, the digital and the analog, gets right, how many they classify differently, and how far the scores are
 apart.
 """
@@ -32,7 +32,7 @@ def classify(technology, images):
     return np.concatenate(scores), time.perf_counter() - start
 
 
-def main(count=359, plumbed=16):
+def main(count=359, plumbed=1):
     print(conditions())
     rows = []
     for technology, number in ((electrical.BEHAVIOURAL, count), (hydraulic.OIL, min(plumbed, count))):
