@@ -1,4 +1,4 @@
-"""Stops of tanks: left out while nothing gets there, found by Newton's method where a valve holds them, else refused."""
+"""Stops of tanks: left out while nothing gets there, solved where a valve holds them, else refused."""
 
 from dataclasses import replace
 
