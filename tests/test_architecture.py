@@ -180,9 +180,15 @@ def subclasses_of_concrete(module: Module) -> Offences:
 
 
 def concrete_classes(module: Module) -> set[str]:
-    trees = {m.path: m.tree for m in (*package(), module) if m.path != "lstm_analog/errors.py"}
-    classes = [c for tree in trees.values() for c in ast.walk(tree) if isinstance(c, ast.ClassDef)]
-    return {c.name for c in classes} - {c.name for c in classes if is_abstract(c)}
+    classes = dict(kinds_of_class(module)) | dict(entry for each in package() for entry in kinds_of_class(each))
+    return {name for name, abstract in classes.items() if not abstract}
+
+
+@cache
+def kinds_of_class(module: Module) -> tuple[tuple[str, bool], ...]:
+    """Return the name of each class of a module and whether it is abstract; errors do not count."""
+    classes = [node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    return tuple((node.name, is_abstract(node)) for node in classes if module.path != "lstm_analog/errors.py")
 
 
 def is_abstract(node: ast.ClassDef) -> bool:
