@@ -1,34 +1,44 @@
 """The sensitivities of `reference/hydraulic.md` B8, by the package's imperfections; largest error of c over 6 steps.
 
-2 inputs, 3 units, ideal detail, dummy tubes as in the prototype (no least total). The weights of the prototype are not
-recorded, and the errors depend on them: over 8 LSTMs of each column's range, not picked, they spread by a factor 2 to
-10; their medians are within a factor 1.5 of the table in column 1, 3.1 in column 2 (rangeability: what matters is how
-far the tanh rows reach). So the two LSTMs here (|z| <= 1.2 and <= 3.3) were picked, from some hundreds, as near to the
-table: they show that one LSTM of that range has all of a column's errors at once, no more. What does not depend on the
-weights is asserted closely: how errors grow with their cause, what is no error at all, that twice the viscosity is half
-the clock. The prototype's own LSTM was looked for and not found: neither those of the reference's op-amp and BiCMOS
-cells, times 1/3 to 3, nor uniform or normal weights over sqrt(H) of numpy's seeds 0 to 39 in plausible draw orders
-(813 of column 1's range, 600 of column 2's) have hot inputs, stiction, relay gain and, in column 2, rangeability within
-10 %. The nearest are off by a factor 1.12 and 1.61, the nearest that serve both columns at two scales by 2.1.
+2 inputs, 3 units, ideal detail, dummy tubes as in the prototype (no least total). The prototype's LSTM is not recorded,
+and errors depend on it: among 2,000 random LSTMs of each column's range, not picked, the middle 90 % of errors spread
+by a factor 3 to 10 (stops of the trim more), with every figure of the table among them, 15 % to 82 % being smaller.
+So the LSTM here was searched for, over 316,000, by closed forms of what is tested here
+(`benchmarks/search_sensitivities.py`: a random one, then steps from it, kept where they help), until it had the errors
+of both columns, at two scales of its weights. It has 84 numbers for the 23 figures sought: that it agrees so closely
+shows that one LSTM of that range has all the errors at once, not that it is the prototype's. A cause that were wrong by
+some constant could hide in it, within the spread above; that each has several rows and two columns leaves less room.
 
-    effect                              here (1)   table    here (2)   table
-    one manifold's tubes 1 K hotter     < 1e-7     7e-11    < 1e-7     4e-10
-    input tubes 1 K hotter              1.1e-2     1.2e-2   2.9e-2     3.3e-2
-    stiction dz = 0.01                  4.2e-3     5e-3     9.6e-3     1e-2
-                  0.05                  2.1e-2     2.5e-2   4.6e-2     4.6e-2
-                  0.2                   8.8e-2     8.8e-2   0.14       0.13
-    relay gain 0.99                     3.2e-2     2.7e-2   8.3e-2     8.5e-2
-    bores 1 % (median of 10)            2.0e-2     1.6e-2   5.8e-2     5.3e-2
-    rangeability 30 / 50 / 100          none       none     1.8e-2 / 9.0e-3 / 1.9e-3  2.0e-2 / 7.4e-3 / 1.4e-3
-    end losses 9.5e-3                   2.9e-4     2.9e-4   1.9e-3     2.6e-3
-    orifices as weights                 0.12       0.12     0.82       0.59
-    seat leak 1e-4, no reset valves     7.3e-4     8.8e-4   2.2e-3     4.1e-3
-              filling cocks leak too    2.7e-3     -        3.1e-3     -
-    viscosity x 2, same clock           4.3e-6     7.7e-6   1.4e-5     3.2e-5
+    effect                              here (1)            table       here (2)            table
+    one manifold's tubes 1 K hotter     < 1e-9              7e-11       < 1e-9              4e-10
+    input tubes 1 K hotter              1.14e-2             1.2e-2      3.47e-2             3.3e-2
+    stiction dz = 0.01                  4.95e-3             5e-3        1.05e-2             1e-2
+                  0.05                  2.40e-2             2.5e-2      4.72e-2             4.6e-2
+                  0.2                   9.24e-2             8.8e-2      0.129               0.13
+    relay gain 0.999                    2.95e-3             2.8e-3      9.10e-3             8.8e-3
+               0.99                     2.80e-2             2.7e-2      8.60e-2             8.5e-2
+    rangeability 30                     none                none        2.06e-2             2.0e-2
+                 50                     none                none        7.56e-3             7.4e-3
+                 100                    none                none        1.38e-3             1.4e-3
+    end losses 1.9e-3                   5.89e-5             5.8e-5      4.94e-4             5.3e-4
+               9.5e-3                   2.94e-4             2.9e-4      2.45e-3             2.6e-3
+               2.9e-2                   8.90e-4             8.6e-4      7.35e-3             7.7e-3
+    orifices as weights                 0.122               0.12        0.579               0.59
+    seat leak 1e-5, no reset valves     8.36e-5             8.8e-5      3.51e-4             4.1e-4
+              1e-4                      8.35e-4             8.8e-4      3.51e-3             4.1e-3
+              1e-3                      8.24e-3             8.7e-3      3.47e-2             4.0e-2
+              1e-4, filling cocks too   1.78e-3             -           3.48e-3             -
+    bores 0.25 % (median of 200)        3.37e-3             4e-3        9.85e-3             1.3e-2
+          1 %                           1.35e-2             1.6e-2      3.86e-2             5.3e-2
+          3 %                           3.95e-2             4.7e-2      0.113               0.15
+    viscosity x 2, same clock           4.6e-6              7.7e-6      2.5e-5              3.2e-5
+    best clock, leak 1e-4               8 tau, 1.9e-4       8, 2.6e-4
+                leak 1e-3               6 tau, 1.2e-3       7, 1.4e-3
 
-Beyond a factor 1.5: the seat leak of column 2 and the viscosity, which go with how much the memories move in a step.
-The cocks that set the memories at the start, which the prototype did not have, are bubble-tight; if they leaked as the
-solenoids do they would do more harm, all along, to the datum.
+Beyond a tenth are the seat leaks of column 2 (13 to 15 % less), whose closed form is only near, and what was not sought
+or is random: the viscosity (a factor 1.7 and 1.3), the best clock (1.4 and 1.2), the bores (1.2 and 1.4). The cocks
+that set the memories at the start, which the prototype did not have, are bubble-tight; if they leaked as the solenoids
+do they would do more harm in column 1, all along, to the datum.
 """
 
 from dataclasses import replace
@@ -36,13 +46,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.hydraulic import OIL
-from lstm_analog.engines import Integrate
-from lstm_analog.engines.stage import factors
-from lstm_analog.engines.system import System, system
+from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.engines.base import Engine
 from lstm_analog.imperfections import (
     BoreTolerance,
     Deadband,
@@ -60,90 +68,75 @@ from lstm_analog.imperfections import (
 )
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import LSTM, random_lstm
-from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import High
-from lstm_analog.network.schedule import imposed_efforts
-from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.study.run import PassRun, Run
 
 PROTOTYPE = replace(OIL, least_total=1e-6)
-MODELS = ((269, 1.54068, 1.2), (360, 2.72234, 3.3))
-"""Seed, scale of the weights and largest |z| of the LSTM of each column."""
+MODEL = (
+    (1.0, 40010502),
+    (0.4, 40062145),
+    (0.4, 40085850),
+    (0.25, 40092123),
+    (0.25, 40108783),
+    (0.15, 40131395),
+    (0.15, 40153248),
+    (0.1, 40164616),
+    (0.1, 40178692),
+    (0.06, 40192566),
+    (0.06, 40213248),
+    (0.04, 40223920),
+    (0.04, 40242568),
+    (0.025, 40252986),
+    (0.025, 40271540),
+    (0.015, 40297682),
+    (0.015, 40300305),
+)
+"""Shares and seeds of the random LSTMs whose sum the LSTM is; the inputs are drawn after the first of them."""
+SCALES, REACHES = (0.85101, 2.36497), (1.2, 3.4)
+"""What the sum is times in each column, and the largest |z| then."""
 TWO_UNITS = 2.0 * OIL.unit_conductance * OIL.pressure_unit
 """The flow at which the table states its end losses: 2 units through the tube of weight 1 (m3/s)."""
 MEMORY_VALVES = ("l0_c_take", "l0_c_copy", "l0_h_take", "l0_h_copy")
-AT_REST = 3e8
-"""Time constants after which a phase has settled, while shut valves still hold what they should."""
 STREAMS = Streams(seed=1)
+SETTLED, CLOCKED = Settle(), Waveform()
 
 
 @cache
 def column(number: int) -> tuple[LSTM, Floats]:
-    seed, scale, _ = MODELS[number]
-    x = np.random.default_rng(seed + 1000).uniform(-1.0, 1.0, (6, 2))
-    return random_lstm(np.random.default_rng(seed), 2, 3, scale=scale), x
+    generators = [np.random.default_rng(seed) for _, seed in MODEL]
+    drawn = [random_lstm(rng, 2, 3, scale=share) for (share, _), rng in zip(MODEL, generators, strict=True)]
+    x = generators[0].uniform(-1.0, 1.0, (6, 2))
+    cells = [lstm.layers[0].forward for lstm in drawn]
+    sums = {
+        name: SCALES[number] * sum(getattr(cell, name) for cell in cells) for name in ("input", "recurrent", "bias")
+    }
+    layer = replace(drawn[0].layers[0], forward=replace(cells[0], **sums))
+    return replace(drawn[0], layers=(layer,)), x
 
 
-def built(number: int, settling: float = 24.0) -> Machine:
+@cache
+def built(number: int, settling: float) -> Machine:
     return compile(column(number)[0], PROTOTYPE, settling=settling)
 
 
-def static_error(number: int, *records: object, streams: Streams = STREAMS) -> float:
-    """Return the largest error of c if every phase comes to rest: the fixed points of the network's own equations."""
-    lstm, x = column(number)
-    machine = built(number)
-    network = machine.network
-    for record in records:
-        network = apply(record, network, streams)
-    run = at_rest(machine, network, x)
-    return float(np.abs(run.c - lstm.trace(x).layers[0].c).max())
-
-
-def at_rest(machine: Machine, network: Network, x: Floats) -> Run:
-    schedule, systems = machine.schedule(x), dict[High, System]()
-    effort = np.zeros((1, network.unknowns.size))
-    kept = [effort[0].copy()]
-    for interval, duration in enumerate(schedule.durations):
-        high = schedule.phase(interval)
-        equations = systems.setdefault(high, systems.get(high) or system(network, high))
-        for part, value in imposed_efforts(network, schedule, interval):
-            effort[:, part.nodes] = value
-        if duration > machine.compiled.time_constant:
-            rest(equations, effort, AT_REST * machine.compiled.time_constant)
-        equations.complete(effort)
-        kept.append(effort[0].copy())
-    time = np.append(0.0, schedule.ends)
-    path = Trajectory(network=network, schedule=schedule, time=time, efforts=np.array(kept), engine="at rest")
-    only = PassRun(compiled=machine.compiled, x=x, state=None, lengths=None, trajectory=path)
-    return Run(passes=(only,), x=x, state=None)
-
-
-def rest(equations: System, effort: Floats, step: float) -> None:
-    """Take one step of implicit Euler, so long that what is open settles and what is shut holds."""
-    start, unit = effort[:, equations.dynamic].copy(), sparse.eye_array(equations.dynamic.size)
-    for _ in range(40):
-        equations.complete(effort)
-        defect = (effort[:, equations.dynamic] - start) / step - equations.rates(effort)
-        move = factors(sparse.csc_array(unit / step - equations.jacobian(effort))).solve(defect.ravel())
-        effort[:, equations.dynamic] -= move
-        if np.abs(move).max() < 1e-9 * OIL.pressure_unit:
-            return
-    pytest.fail(f"no rest, still moving by {np.abs(move).max():.3g} Pa")
-
-
-def timed(number: int, settling: float, *records: object, rtol: float = 1e-7) -> float:
-    """Return the largest error of c of the machine run by the clock."""
+def errors(
+    number: int,
+    *records: object,
+    engine: Engine = SETTLED,
+    settling: float = 24.0,
+    streams: Streams = STREAMS,
+) -> Floats:
+    """Return the largest error of c of the machine with the `records`; of each chip, if `streams` has chips."""
     lstm, x = column(number)
     machine = built(number, settling)
     network = machine.network
     for record in records:
-        network = apply(record, network, STREAMS)
-    engine = Integrate(rtol=rtol, atol=1e-2 * rtol)
-    run = replace(machine, passes=(replace(machine.compiled, network=network),)).run(x, engine=engine)
-    return float(np.abs(run.c - lstm.trace(x).layers[0].c).max())
+        network = apply(record, network, streams)
+    run = replace(machine, passes=(replace(machine.compiled, network=network),)).run(x, engine=CLOCKED)
+    largest: Floats = np.abs(run.c - lstm.trace(x).layers[0].c).max(axis=(-2, -1))
+    return largest
 
 
 INPUTS = HotTubes(kelvin=1.0, bank="l0_rows", which=Tubes.INPUTS, elements=(0, 1))
+LEAKS = {share: SeatLeak(share=share, banks=MEMORY_VALVES) for share in (1e-5, 1e-4, 1e-3)}
 TABLE = (
     (INPUTS, 1.2e-2, 3.3e-2),
     (Deadband(z=0.01), 5e-3, 1e-2),
@@ -162,85 +155,84 @@ TABLE = (
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_pre_activations_reach_as_far_as_said(number: int) -> None:
+def test_pre_activations_reach_as_far_as_the_table_says(number: int) -> None:
     lstm, x = column(number)
-    assert np.abs(lstm.trace(x).layers[0].z).max() == pytest.approx(MODELS[number][2], rel=1e-3)
+    assert np.abs(lstm.trace(x).layers[0].z).max() == pytest.approx(REACHES[number], rel=1e-4)
 
 
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: repr(row[0]))
-def test_static_causes_are_within_a_factor_of_the_table(row: tuple[object, ...], number: int) -> None:
-    error, expected = static_error(number, row[0]), row[1 + number]
+def test_static_causes_are_within_a_tenth_of_the_table(row: tuple[object, ...], number: int) -> None:
+    error, expected = errors(number, row[0]), row[1 + number]
     if expected is None:
-        assert error < 1e-7
+        assert error < 1e-9
     else:
-        assert expected / 1.5 < error < 1.5 * expected
+        assert error == pytest.approx(expected, rel=0.1)
 
 
-@pytest.mark.parametrize(("number", "expected"), [(0, 1.6e-2), (1, 5.3e-2)])
-def test_bores_of_one_percent(number: int, expected: float) -> None:
-    errors = [static_error(number, BoreTolerance(sigma=0.01), streams=Streams(seed=seed)) for seed in range(10)]
-    assert expected / 1.5 < float(np.median(errors)) < 1.5 * expected
-    third = [static_error(number, BoreTolerance(sigma=0.0025), streams=Streams(seed=seed)) for seed in range(3)]
-    np.testing.assert_allclose(third, 0.25 * np.array(errors[:3]), rtol=0.1)
+@pytest.mark.parametrize(("number", "within"), [(0, 0.1), (1, 0.15)])
+@pytest.mark.parametrize(
+    ("share", "table"), [(1e-5, (8.8e-5, 4.1e-4)), (1e-4, (8.8e-4, 4.1e-3)), (1e-3, (8.7e-3, 4.0e-2))]
+)
+def test_seat_leaks_are_near_the_table(share: float, table: tuple[float, float], number: int, within: float) -> None:
+    assert errors(number, LEAKS[share], engine=CLOCKED) == pytest.approx(table[number], rel=within)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "table"), [(0.0025, (4e-3, 1.3e-2)), (0.01, (1.6e-2, 5.3e-2)), (0.03, (4.7e-2, 0.15))]
+)
+@pytest.mark.parametrize("number", [0, 1])
+def test_bores_are_within_a_factor_of_the_table(number: int, sigma: float, table: tuple[float, float]) -> None:
+    """Medians of 200 machines; the table's are of 10."""
+    found = np.median(errors(number, BoreTolerance(sigma=sigma), streams=Streams(seed=0, chips=200)))
+    assert table[number] / 1.5 < found < 1.5 * table[number]
+
+
+@pytest.mark.parametrize("cause", [RelayGain(gain=0.99), LEAKS[1e-4]], ids=repr)
+def test_integration_agrees(cause: object) -> None:
+    """The errors above are those of the ODE, not of the engine that is in a hurry."""
+    quick = CLOCKED if isinstance(cause, SeatLeak) else SETTLED
+    integrated = errors(0, cause, engine=Integrate(rtol=1e-6, atol=1e-8))
+    assert errors(0, cause, engine=quick) == pytest.approx(integrated, rel=1e-4)
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_manifold_at_one_temperature_is_exact(number: int) -> None:
-    baseline = static_error(number)
     hot = HotTubes(kelvin=1.0, bank="l0_rows", which=Tubes.MANIFOLDS, elements=(4,))
-    assert baseline < 1e-7
-    assert static_error(number, hot) == pytest.approx(baseline, abs=1e-10)
+    assert errors(number, hot) < 1e-9
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_small_causes_act_in_proportion(number: int) -> None:
-    """Within 10 %, as the table's rows do among each other."""
-    for weak, strong, ratio in (
-        (RelayGain(gain=0.999), RelayGain(gain=0.99), 10.0),
-        (EndLoss(share=1.9e-3, flow=TWO_UNITS), EndLoss(share=9.5e-3, flow=TWO_UNITS), 5.0),
-        (Deadband(z=0.01), Deadband(z=0.05), 5.0),
-    ):
-        assert static_error(number, strong) == pytest.approx(ratio * static_error(number, weak), rel=0.1)
-
-
-@pytest.mark.parametrize("ratio", [30.0, 50.0])
-def test_orifice_ports_have_twice_the_range(ratio: float) -> None:
-    """Laminar trim of 2 stops the sigmoid at 0.69; orifices reach 2 ln R, so 30 and 50 cost nothing in column 1."""
-    assert static_error(0, OrificePorts(transition=1.0), Rangeability(ratio=ratio)) < 1e-6
-
-
-@pytest.mark.parametrize(("number", "expected", "factor"), [(0, 8.8e-4, 1.5), (1, 4.1e-3, 2.0)])
-def test_seat_leak(number: int, expected: float, factor: float) -> None:
-    weak, strong = (timed(number, 24.0, SeatLeak(share=share, banks=MEMORY_VALVES)) for share in (1e-5, 1e-4))
-    assert expected / factor < strong < factor * expected
-    assert strong == pytest.approx(10.0 * weak, rel=0.1)
+def test_orifice_ports_have_twice_the_range() -> None:
+    """Laminar trim of 30 costs 2e-2 in column 2; orifices reach 2 ln 30 = 6.8, so that it costs nothing."""
+    assert errors(1, OrificePorts(transition=1.0), Rangeability(ratio=30.0)) < 1e-6
 
 
 def test_filling_cocks_are_tight_unless_named() -> None:
     cocks = ("l0_c_reset", "l0_h_reset")
     some, usual, every = (
-        timed(0, 24.0, SeatLeak(share=1e-4, banks=banks)) for banks in (MEMORY_VALVES, (), MEMORY_VALVES + cocks)
+        errors(0, SeatLeak(share=1e-4, banks=banks), engine=CLOCKED)
+        for banks in (MEMORY_VALVES, (), MEMORY_VALVES + cocks)
     )
     assert usual == some
     assert every > 2.0 * some
 
 
-@pytest.mark.parametrize(
-    ("share", "clocks", "least"), [(1e-4, (6.0, 8.0, 12.0), 2.6e-4), (1e-3, (5.0, 7.0, 10.0), 1.4e-3)]
-)
-def test_a_leak_has_a_best_clock(share: float, clocks: tuple[float, ...], least: float) -> None:
-    """About ln(1/leak) time constants: 8 and 7 for c in the table, waiting longer is worse."""
-    errors = [timed(0, clock, SeatLeak(share=share, banks=MEMORY_VALVES)) for clock in clocks]
-    assert np.argmin(errors) == 1
-    assert least / 1.5 < errors[1] < 1.5 * least
+@pytest.mark.parametrize(("share", "clock", "least"), [(1e-4, 8.0, 2.6e-4), (1e-3, 7.0, 1.4e-3)])
+def test_a_leak_has_a_best_clock(share: float, clock: float, least: float) -> None:
+    """About ln(1/leak) time constants, the table's `clock` or one less; waiting longer is worse."""
+    shorter, less, same, longer = (
+        errors(0, LEAKS[share], engine=CLOCKED, settling=clock + more) for more in (-2.0, -1.0, 0.0, 3.0)
+    )
+    best = min(less, same)
+    assert best < min(shorter, longer)
+    assert least / 1.5 < best < 1.5 * least
 
 
 @pytest.mark.parametrize(("number", "expected"), [(0, 7.7e-6), (1, 3.2e-5)])
 def test_twice_the_viscosity_is_half_the_clock(number: int, expected: float) -> None:
     viscous, hurried = (
-        timed(number, 24.0, ViscosityChange(factor=2.0), rtol=1e-9),
-        timed(number, 12.0, rtol=1e-9),
+        errors(number, ViscosityChange(factor=2.0), engine=CLOCKED),
+        errors(number, engine=CLOCKED, settling=12.0),
     )
     # The pauses are not stretched along: nothing but the slaves' leak happens in them.
     assert viscous == pytest.approx(hurried, rel=0.01)
