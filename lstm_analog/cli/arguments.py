@@ -8,9 +8,11 @@ from lstm_analog import __version__
 from lstm_analog.compiler import Timing
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER
-from lstm_analog.engines import Integrate, Ngspice, Settle, Waveform
+from lstm_analog.engines import Engine, Integrate, Ngspice, Settle, Waveform
 
-ENGINES = MappingProxyType({"integrate": Integrate(), "waveform": Waveform(), "settle": Settle(), "ngspice": Ngspice()})
+ENGINES: MappingProxyType[str, Engine] = MappingProxyType(
+    {"integrate": Integrate(), "waveform": Waveform(), "settle": Settle(), "ngspice": Ngspice()}
+)
 """What runs a network, by name."""
 TECHNOLOGIES = MappingProxyType({each.name.lower(): each for each in (BEHAVIOURAL, OIL, WATER, GLYCEROL)})
 """The presets that the command line builds in, by name."""

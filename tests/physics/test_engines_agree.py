@@ -51,8 +51,8 @@ def test_every_engine_finds_the_same_efforts(technology, form, timing, engine):
     """Of every unknown, at the ends of the intervals, in units of signal or of the effort where that is larger."""
     machine, x, exact = reference(technology, form, timing)
     run = machine.run(x, engine=ENGINES[engine])
-    for ours, theirs, compiled in zip(run.passes, exact.passes, machine.passes, strict=True):
-        ours, theirs = ours.trajectory, theirs.trajectory
+    for found, wanted, compiled in zip(run.passes, exact.passes, machine.passes, strict=True):
+        ours, theirs = found.trajectory, wanted.trajectory
         assert "instead of" not in ours.engine
         settling = [interval.name for interval in compiled.cycle.step if interval.settles]
         names = np.array(["start", *ours.schedule.names])
