@@ -3,7 +3,8 @@
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
 * `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
-* `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
+* `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Save`: the physical machine, what it did and
+  what is kept of it;
 * `compare`, `Report`: how far it is from the digital answer;
 * `verify`, `load_certificate`, `Certificate`, `Verification`: whether a netlist is what `Machine.certify` certified;
 * `NGSPICE`, `read_spice`: the netlist;
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from lstm_analog.model import load as load
     from lstm_analog.model import random_lstm as random_lstm
     from lstm_analog.model import save as save
+    from lstm_analog.network.trajectory import Save as Save
     from lstm_analog.study import Certificate as Certificate
     from lstm_analog.study import Report as Report
     from lstm_analog.study import Verification as Verification
@@ -63,6 +65,7 @@ else:
             "NGSPICE": "lstm_analog.export",
             "Report": "lstm_analog.study",
             "Run": "lstm_analog.study.run",
+            "Save": "lstm_analog.network.trajectory",
             "load_machine": "lstm_analog.machine",
             "State": "lstm_analog.model",
             "Verification": "lstm_analog.study",

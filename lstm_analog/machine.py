@@ -220,7 +220,7 @@ class Machine:
 
 def _check_engine(engine: object) -> None:
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
-        do = "give e.g. Integrate() or Ngspice()"
+        do = "give e.g. Waveform(), Settle() or Ngspice()"
         raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))
 
 

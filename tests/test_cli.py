@@ -152,12 +152,13 @@ def test_a_file_of_several_modules_lists_them_and_asks_which(tmp_path, capsys):
     assert main(["compile", str(GOLDEN / "checkpoint.pt"), str(tmp_path / "m.npz"), "--only", "decoder"]) == 0
 
 
-def test_run_takes_ngspice_and_npy(tmp_path, model, capsys):
+@pytest.mark.parametrize("engine", ["ngspice", "waveform", "settle"])
+def test_run_takes_an_engine_and_npy(engine, tmp_path, model, capsys):
     machine, data, out = tmp_path / "m.npz", tmp_path / "x.npy", tmp_path / "h.csv"
     x = np.random.default_rng(3).uniform(-1, 1, (2, 2))
     np.save(data, x)
     assert main(["compile", str(model), str(machine)]) == 0
-    assert main(["run", str(machine), str(data), str(out), "--engine", "ngspice"]) == 0
+    assert main(["run", str(machine), str(data), str(out), "--engine", engine]) == 0
     np.testing.assert_allclose(np.loadtxt(out, delimiter=","), la.load(model)(x).h, rtol=0, atol=1e-5)
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from tqdm import tqdm
 
 from lstm_analog.arrays import Floats
-from lstm_analog.cli.arguments import TECHNOLOGIES, parser
+from lstm_analog.cli.arguments import ENGINES, TECHNOLOGIES, parser
 from lstm_analog.compiler import Timing
 from lstm_analog.demo import run_demo
-from lstm_analog.engines import Engine, Integrate, Ngspice, Progress
+from lstm_analog.engines import Engine, Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.files import read_bytes, read_table, whole_files, write_table
 from lstm_analog.machine import Machine, compile, load_machine
@@ -188,7 +188,7 @@ def _machine(lstm: LSTM, options: argparse.Namespace) -> Machine:
 
 
 def _engine(options: argparse.Namespace) -> Engine:
-    return Integrate() if options.engine == "integrate" else Ngspice()
+    return ENGINES[options.engine]
 
 
 def _progress(label: str) -> Progress:

@@ -8,7 +8,12 @@ from lstm_analog import __version__
 from lstm_analog.compiler import Timing
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER
+from lstm_analog.engines import Engine, Integrate, Ngspice, Settle, Waveform
 
+ENGINES: MappingProxyType[str, Engine] = MappingProxyType(
+    {"integrate": Integrate(), "waveform": Waveform(), "settle": Settle(), "ngspice": Ngspice()}
+)
+"""What runs a network, by name."""
 TECHNOLOGIES = MappingProxyType({each.name.lower(): each for each in (BEHAVIOURAL, OIL, WATER, GLYCEROL)})
 """The presets that the command line builds in, by name."""
 
@@ -116,4 +121,4 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=["integrate", "ngspice"], default="integrate", help="default integrate")
+    parser.add_argument("--engine", choices=[*ENGINES], default="integrate", help="default integrate")

@@ -1,12 +1,65 @@
-"""The engines agree: Waveform against Integrate on networks made by hand, at points all over their intervals."""
+"""The engines agree: on networks made by hand, and on every technology, detail, timing and form of LSTM."""
+
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
-from lstm_analog.engines import Integrate
-from lstm_analog.engines.waveform import Waveform
+import lstm_analog as la
+from lstm_analog.compiler.hydraulic import Detail
+from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.model import Form, random_lstm
 
 POINTS = 40
+OIL = la.hydraulic.OIL
+TECHNOLOGIES = {
+    "behavioural": la.electrical.BEHAVIOURAL,
+    "oil": OIL,
+    "oil in full detail": replace(OIL, detail=Detail.FULL),
+    "oil with spools and lines": replace(OIL, detail=Detail.DYNAMIC),
+}
+FORMS = {
+    **{form.value: {"form": form} for form in Form},
+    "two layers": {"layers": 2},
+    "both directions": {"bidirectional": True},
+}
+CASES = [
+    (technology, form)
+    for technology in TECHNOLOGIES
+    for form in FORMS
+    if technology in ("behavioural", "oil") or form in (Form.LSTM.value, Form.GRU.value)
+]
+ENGINES = {"waveform": Waveform(rtol=1e-7, atol=1e-9), "settle": Settle()}
+"""Settle where a phase has its 30 time constants, which leave 30^4/4! exp(-30) = 3e-9."""
+WRONG = 1e-7
+
+
+@cache
+def reference(technology, form, timing):
+    """Return a machine with a head, what it is fed, and what `Integrate` finds of it."""
+    lstm = random_lstm(np.random.default_rng(3), 2, 2, scale=2.0, outputs=1, **FORMS[form])
+    machine = la.compile(lstm, TECHNOLOGIES[technology], timing=timing, settling=30.0)
+    x = np.random.default_rng(4).uniform(-1.0, 1.0, (2, 2))
+    return machine, x, machine.run(x, engine=Integrate(rtol=1e-9, atol=1e-11))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("timing", [la.CLOCKED, la.GATED_LEAK])
+@pytest.mark.parametrize(("technology", "form"), CASES)
+def test_every_engine_finds_the_same_efforts(technology, form, timing, engine):
+    """Of every unknown, at the ends of the intervals, in units of signal or of the effort where that is larger."""
+    machine, x, exact = reference(technology, form, timing)
+    run = machine.run(x, engine=ENGINES[engine])
+    for found, wanted, compiled in zip(run.passes, exact.passes, machine.passes, strict=True):
+        ours, theirs = found.trajectory, wanted.trajectory
+        assert "instead of" not in ours.engine
+        settling = [interval.name for interval in compiled.cycle.step if interval.settles]
+        names = np.array(["start", *ours.schedule.names])
+        chosen = np.isin(names, settling) if engine == "settle" else np.ones(names.size, dtype=bool)
+        assert chosen.any()
+        scale = np.maximum(ours.network.unknowns.scales(), np.abs(theirs.efforts))
+        assert (np.abs(ours.efforts - theirs.efforts) / scale)[chosen].max() < WRONG
 
 
 def error(case, **settings):

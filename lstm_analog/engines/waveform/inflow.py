@@ -108,8 +108,7 @@ class Inflow:
             source = self.fields[entry.source]
             constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
             if constant or at is None:
-                held = source.start if constant else source.end
-                term = Term(basis=np.ones(1), weight=held, held=constant)
+                term = Term(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
                 (flow,) = self._products(entry, (term,))
                 steps.append(_feeding(adder(out, entry.into, first=False), flow))
             elif isinstance(entry, Sheet) and source.terms is not None and self._flat(source.terms):
