@@ -4,7 +4,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.data_sheets import OpAmpData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,4 +70,22 @@ BEHAVIOURAL = Behavioural(
     capacitance=100e-12,
     off_conductance=1e-19,
     gap=0.1,
+)
+
+OPAMP_IDEAL = OpAmpCircuit(
+    name="OPAMP_IDEAL",
+    provenance="the baseline of an error budget: op-amps far better than the rest, conductances from nearly nothing",
+    signal_volts=1.0,
+    cell_volts=1.0,
+    row_volts=0.3,
+    amplifier=OpAmpData(gain=1e6, gain_bandwidth=100e6, slew=1e9, rail=10.0, output_resistance=1e-3, offset=0.0),
+    crossbar=CrossbarData(least=1e-10, largest=100e-6),
+    row_capacitance=0.0,
+    sum_resistance=10e3,
+    pair=PairData(temperature=300.15, divider_resistance=1e3, load_resistance=1e3, load_capacitance=10e-12),
+    multiplier=MultiplierData(load_resistance=1e3, load_capacitance=10e-12),
+    hold=HoldData(capacitance=10e-12, closed_resistance=100.0, opened_resistance=1e12, leak_resistance=1e15),
+    compute_phase=10e-6,
+    copy_phase=5e-6,
+    gap=0.1e-6,
 )

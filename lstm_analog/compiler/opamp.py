@@ -1,0 +1,172 @@
+"""Lowers signals to op-amps.
+
+A weighted sum is a crossbar of conductance pairs and two op-amps a row: the first inverts the positive side into the
+summing node of the second. A curve of a signal is a differential pair behind an attenuator, a product a multiplier, a
+sum of products an op-amp. A memory is two sample-and-holds, master and slave.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.compiled import Compiled, layout, lower, reset_label
+from lstm_analog.compiler.opamp_parts import Board, Input
+from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, CrossbarData, OpAmpCircuit
+from lstm_analog.compiler.signals import Memory, Quantity, Reading, Signal, SignalNetwork, Stage, Sum, Tap
+from lstm_analog.compiler.timing import COPY, RESET, Cycle, Timing, compute_line, cycle
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Network, Unknowns
+from lstm_analog.network.parts import Crossbars
+from lstm_analog.network.shapes import Shape
+
+_NAMES = (
+    "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
+    "read at the end of a step; _new its master, _cap hold capacitors, _x states of op-amps, _start reset, _one bias"
+)
+
+
+@lower.register
+def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
+    """Return `signals` as a circuit of `technology`, clocked by `timing`, phases of `settling` time constants.
+
+    Raises `UnsupportedError` for another timing than CLOCKED.
+    """
+    if timing is not Timing.CLOCKED:
+        must, do = "be CLOCKED for op-amps", "use BEHAVIOURAL for a gated leak"
+        raise UnsupportedError(explain("timing", must=must, got=timing.name, do=do))
+    tau = technology.time_constant
+    clock = _clock(technology, timing, len(signals.stages), settling)
+    board = Board(technology=technology, lines=clock.lines)
+    board.sources(signals.inputs.label, np.zeros(signals.inputs.size), technology.signal_volts)
+    for number, stage in enumerate(signals.stages):
+        _stage(board, number, stage)
+    network = Network(
+        domain=ELECTRICAL,
+        unknowns=Unknowns(groups=tuple(board.groups.values())),
+        parts=tuple(board.parts),
+        lines=clock.lines,
+        provenance=(
+            ("technology", technology.name),
+            ("timing", timing.value),
+            ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
+            ("names", _NAMES),
+        ),
+    )
+    return Compiled(
+        network=network.verify(),
+        cycle=clock,
+        layout=layout(signals, timing),
+        timing=timing,
+        settling=settling,
+        time_constant=tau,
+    )
+
+
+def _clock(technology: OpAmpCircuit, timing: Timing, stages: int, settling: float) -> Cycle:
+    """Return the clock, its copy phases as much shorter than the others as `technology` says."""
+    tau = technology.time_constant
+    clock = cycle(timing, stages=stages, time_constant=tau, settling=settling, gap=technology.gap / tau)
+    copy = float(f"{technology.copy_phase * settling / FULL_SETTLING:.12g}")
+    return replace(clock, step=tuple(replace(i, duration=copy) if i.name == COPY else i for i in clock.step))
+
+
+def _stage(board: Board, number: int, stage: Stage) -> None:
+    for memory in stage.memories:  # the state first: who reads it finds it
+        _place(board, memory.target)
+    _rows(board, stage.sum)
+    for memory in stage.memories:
+        _memory(board, memory, number)
+
+
+def _volts(technology: OpAmpCircuit, signal: Signal) -> float:
+    special = {Quantity.PREACTIVATION: technology.row_volts, Quantity.CELL: technology.cell_volts}
+    return special.get(signal.quantity, technology.signal_volts)
+
+
+def _place(board: Board, signal: Signal, suffix: str = "") -> Indices:
+    return board.nodes(f"{signal.label}{suffix}", signal.size, _volts(board.technology, signal))
+
+
+def _driver(board: Board, reading: Reading) -> Indices:
+    """Return where a later stage reads a signal: a state of this step from its master."""
+    fresh = reading.signal.quantity in (Quantity.CELL, Quantity.HIDDEN) and not reading.held
+    return _place(board, reading.signal, "_new" if fresh else "")
+
+
+def _rows(board: Board, total: Sum) -> None:
+    """Rows: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`, R such that max|w| makes its share of a volt."""
+    technology, label = board.technology, total.label
+    out = np.concatenate([_place(board, target) for target in total.targets])
+    inputs, weights = np.concatenate([_driver(board, driver) for driver in total.drivers]), total.weights
+    if total.bias is not None:
+        one = board.sources(f"{label}_one", np.full(1, technology.signal_volts), technology.signal_volts)
+        inputs, weights = np.append(inputs, one), np.column_stack((weights, total.bias))
+    largest = float(np.abs(weights).max(initial=0.0)) or 1.0
+    plus, minus, inverted = (
+        board.nodes(f"{label}_{side}", out.size, technology.row_volts) for side in ("plus", "minus", "inverted")
+    )
+    none = np.array(0.0)
+    crossbar = Crossbars(
+        label=label,
+        inputs=inputs,
+        plus=plus,
+        minus=minus,
+        positive=conductances(technology.crossbar, weights / largest),
+        negative=conductances(technology.crossbar, -weights / largest),
+        plus_load=none,
+        minus_load=none,
+    )
+    board.parts.append(crossbar)
+    share = technology.crossbar.largest - technology.crossbar.least
+    resistance = technology.row_volts * largest / (technology.signal_volts * share)
+    board.inverters(f"{label}_first", plus, inverted, resistance)
+    board.resistors(f"{label}_cross", inverted, minus, resistance)
+    board.inverters(f"{label}_second", minus, out, resistance)
+
+
+def conductances(data: CrossbarData, share: Floats) -> Floats:
+    """Return the conductances (S) of `data` that stand for a `share` of the largest weight; least where it is < 0."""
+    return data.least + (data.largest - data.least) * np.maximum(share, 0.0)
+
+
+def _memory(board: Board, memory: Memory, number: int) -> None:
+    """Add what computes the new state, then its master and its slave."""
+    target, volts = memory.target, _volts(board.technology, memory.target)
+    held = Tap(shape=Shape.LINEAR, reading=Reading(signal=target, held=True))
+    products = {"add": memory.add} | ({} if memory.keep is None else {"keep": (memory.keep, held)})
+    fresh, new, slave = (_place(board, target, suffix) for suffix in ("_sum", "_new", ""))
+    if len(products) == 1:
+        _product(board, f"{target.label}_add", memory.add, fresh, volts)
+    else:
+        _sum(board, target, products, fresh)
+    board.holds(f"{target.label}_master", compute_line(number), fresh, new, volts)
+    store = board.holds(f"{target.label}_slave", COPY, new, slave, volts)
+    start = board.sources(reset_label(target.label), np.zeros(target.size), volts)
+    board.switches(f"{target.label}_reset", RESET, start, store)
+
+
+def _sum(board: Board, target: Signal, products: dict[str, tuple[Tap, ...]], fresh: Indices) -> None:
+    """Add an inverting op-amp that sums the inverted products."""
+    volts, resistance = _volts(board.technology, target), board.technology.sum_resistance
+    summing = _place(board, target, "_in")
+    for name, taps in products.items():
+        inverted = _place(board, target, f"_{name}")
+        _product(board, f"{target.label}_{name}", taps, inverted, -volts)
+        board.resistors(f"{target.label}_{name}_in", inverted, summing, resistance)
+    board.inverters(f"{target.label}_adder", summing, fresh, resistance)
+
+
+def _product(board: Board, label: str, taps: tuple[Tap, ...], out: Indices, volts: float) -> None:
+    board.multipliers(label, tuple(_input(board, label, tap) for tap in taps), out, volts)
+
+
+def _input(board: Board, label: str, tap: Tap) -> Input:
+    """Return a tap's signal, or its curve from a pair of its own."""
+    signal = tap.reading.signal
+    fresh = signal.quantity is Quantity.CELL and not tap.reading.held
+    reading = Input(nodes=_place(board, signal, "_sum" if fresh else ""), volts=_volts(board.technology, signal))
+    if tap.shape is Shape.LINEAR:
+        return reading
+    return board.pairs(f"{label}_{signal.label.rpartition('_')[2]}", tap.shape, reading)
