@@ -90,9 +90,18 @@ def _place(board: Board, signal: Signal, suffix: str = "") -> Indices:
 
 
 def _driver(board: Board, reading: Reading) -> Indices:
-    """Return where a later stage reads a signal: a state of this step from its master."""
-    fresh = reading.signal.quantity in (Quantity.CELL, Quantity.HIDDEN) and not reading.held
-    return _place(board, reading.signal, "_new" if fresh else "")
+    """Return the line that carries a signal through a crossbar: an input, or a buffered state, of this step its master.
+
+    All rows load the line, so that its driver has to deliver amperes: a buffer within the op-amp's loop.
+    """
+    signal = reading.signal
+    if signal.quantity is Quantity.INPUT:
+        return _place(board, signal)
+    suffix = "" if reading.held else "_new"
+    label = f"{signal.label}{suffix}_line"
+    if label in board.groups:
+        return _place(board, signal, f"{suffix}_line")
+    return board.buffers(label, _place(board, signal, suffix), _volts(board.technology, signal))
 
 
 def _rows(board: Board, total: Sum) -> None:

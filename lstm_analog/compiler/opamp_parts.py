@@ -37,7 +37,7 @@ class Input:
 class Board:
     """The network as it grows.
 
-    Throughout, `label` names a group or a bank, `nodes`, `plus`, `minus`, `out`, `source` and `summing` are unknowns,
+    Throughout, `label` names a group or a bank, `nodes`, `plus`, `minus`, `out`, `inputs`, `source` and `summing` are unknowns,
     `line` is a clock line, `volts` stand for 1 of the signal at a node, `size` is a number of nodes.
     """
 
@@ -74,6 +74,12 @@ class Board:
             self.capacitors(f"{label}_wire", summing, self.technology.row_capacitance)
         else:
             self.parts.append(Junctions(label=f"{label}_in", nodes=summing))
+
+    def buffers(self, label: str, inputs: Indices, volts: float) -> Indices:
+        """Add ideal followers of `inputs` and return their nodes: they drive what loads them."""
+        nodes = self.nodes(label, inputs.size, volts)
+        self._follow(f"{label}_buffer", inputs, nodes)
+        return nodes
 
     def resistors(self, label: str, a: Indices, b: Indices, resistance: float) -> None:
         """Add resistors of `resistance` (ohm) from `a` to `b`."""
@@ -121,11 +127,7 @@ class Board:
         current = np.array(volts / data.load_resistance)
         self.parts.append(Pairs(label=f"{label}_mult", line=ALWAYS, factors=factors, out=nodes, current=current))
         self._load(f"{label}_core", nodes, data.load_resistance, data.load_capacitance)
-        unbound, terms = np.array(np.inf), (Term(inputs=nodes, gain=np.array(1.0)),)
-        buffer = Followers(
-            label=f"{label}_buffer", nodes=out, terms=terms, offset=np.array(0.0), low=-unbound, high=unbound
-        )
-        self.parts.append(buffer)
+        self._follow(f"{label}_buffer", nodes, out)
 
     def holds(self, label: str, line: str, source: Indices, out: Indices, volts: float) -> Indices:
         """Add sample-and-holds that follow `source` while `line` is high; return the nodes of their capacitors."""
@@ -143,6 +145,12 @@ class Board:
         closed, opened = np.array(1.0 / data.closed_resistance), np.array(1.0 / data.opened_resistance)
         number = self.lines.index(line)
         self.parts.append(Switches(label=label, line=number, a=a, b=b, closed=closed, opened=opened))
+
+    def _follow(self, label: str, inputs: Indices, nodes: Indices) -> None:
+        none, unbound, terms = np.array(0.0), np.array(np.inf), (Term(inputs=inputs, gain=np.array(1.0)),)
+        self.parts.append(
+            Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound)
+        )
 
     def _load(self, label: str, nodes: Indices, resistance: float, capacitance: float) -> None:
         self.resistors(f"{label}_load", nodes, _ground(nodes), resistance)

@@ -113,8 +113,14 @@ def _(part: OpAmps) -> Indices:
 
 
 def _steering(part: OpAmps, effort: Floats) -> Floats:
-    difference = effort[..., part.plus] - effort[..., part.minus] + part.offset
+    plus, minus = effort[..., part.plus], effort[..., part.minus]
+    difference = plus - minus + part.offset + 0.5 * part.common_mode * (plus + minus)
     return np.tanh(part.transconductance * difference / part.current_limit)
+
+
+def _drive(part: OpAmps, effort: Floats) -> Floats:
+    x = effort[..., part.state]
+    return part.output_conductance * (part.swing * np.tanh(x / part.swing) - effort[..., part.out])
 
 
 @flow.register
@@ -122,8 +128,9 @@ def _(part: OpAmps, effort: Floats, high: High) -> Floats:
     x = effort[..., part.state]
     beyond = x - np.clip(x, -part.clamp, part.clamp)
     charge = part.current_limit * _steering(part, effort) - part.conductance * x - part.clamp_conductance * beyond
-    drive = part.output_conductance * (part.swing * np.tanh(x / part.swing) - effort[..., part.out])
-    return np.stack((charge, drive), axis=-2)
+    drive = _drive(part, effort)
+    given = drive if part.unlimited else drive / np.sqrt(1.0 + (drive / part.output_limit) ** 2)
+    return np.stack((charge, given), axis=-2)
 
 
 @blocks.register
@@ -133,7 +140,7 @@ def _(part: OpAmps, high: High) -> tuple[Block, ...]:
         diagonal(part.state, part.minus),
         diagonal(part.state, part.state),
         diagonal(part.out, part.state),
-        diagonal(part.out, part.out, Order.CONSTANT),
+        diagonal(part.out, part.out, Order.CONSTANT if part.unlimited else Order.NONLINEAR),
     )
 
 
@@ -142,5 +149,9 @@ def _(part: OpAmps, effort: Floats, high: High) -> tuple[Floats, ...]:
     x = effort[..., part.state]
     gain = part.transconductance * (1.0 - _steering(part, effort) ** 2)
     leak = part.conductance + np.where(np.abs(x) > part.clamp, part.clamp_conductance, 0.0)
-    follow = part.output_conductance * (1.0 - np.tanh(x / part.swing) ** 2)
-    return gain, -gain, -leak, follow, -part.output_conductance
+    output = part.output_conductance
+    if not part.unlimited:
+        output = output * (1.0 + (_drive(part, effort) / part.output_limit) ** 2) ** -1.5
+    follow = output * (1.0 - np.tanh(x / part.swing) ** 2)
+    half = 0.5 * part.common_mode
+    return gain * (1.0 + half), -gain * (1.0 - half), -leak, follow, -output
