@@ -1,6 +1,15 @@
 """Network to text and back."""
 
-from lstm_analog.export.dialects import NGSPICE, Dialect
+from lstm_analog.export.dialects import (
+    DIALECTS,
+    HSPICE,
+    LTSPICE,
+    NGSPICE,
+    PORTABLE,
+    SPECTRE,
+    XYCE,
+    Dialect,
+)
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graphs import graph, pipes
@@ -9,9 +18,15 @@ from lstm_analog.export.spice import FINE, USUAL, Accuracy, suited, write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
 
 __all__ = [
+    "DIALECTS",
     "FINE",
+    "HSPICE",
+    "LTSPICE",
     "NGSPICE",
+    "PORTABLE",
+    "SPECTRE",
     "USUAL",
+    "XYCE",
     "Accuracy",
     "Deck",
     "Dialect",

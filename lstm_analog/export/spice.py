@@ -17,11 +17,12 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import capacity
-from lstm_analog.network.parts import ALWAYS, Junctions, Pairs, Part, Ports, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Pairs, Part, Ports, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 
 MARK = "*|"
@@ -30,6 +31,10 @@ MARK = "*|"
 _WIDTH = 110
 _EDGE = 0.1
 """Rise time of clocks and inputs as a fraction of the shortest interval."""
+
+
+TOLERANCES = ("reltol", "vntol", "abstol", "chgtol")
+"""Those of an `Accuracy`, in the order in which a deck gives them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,10 @@ FINE = replace(USUAL, steps=400)
 scipy at 20 time constants (ngspice 39, 120 random LSTMs of 1 unit, scales 3 and 6: z 7.4e-6, c 2.5e-6, h 1.6e-6)."""
 
 
+TRANSISTORS = Accuracy(reltol=1e-4, vntol=1e-7, abstol=1e-13, chgtol=1e-16, steps=24)
+"""For transistor-level cells; tighter tolerances only cost time (ngspice 39, 8 of 8 LSTMs: the same error of h)."""
+
+
 def suited(network: Network) -> Accuracy:
     """Return `FINE` for a `network` in which a clock gates pairs or ports, whose flow counts to the last, else `USUAL`.
 
@@ -69,6 +78,8 @@ def suited(network: Network) -> Accuracy:
     The charge tolerance is 1e-7 of the largest capacitor's charge at 1 V.
     """
     gated = (part.line != ALWAYS for part in network.parts if isinstance(part, Pairs | Ports))
+    if any(isinstance(part, Cells) for part in network.parts):
+        return TRANSISTORS
     charges = [float(amount.max()) for part in network.parts if (amount := capacity(part)[1]).size]
     return replace(FINE if any(gated) else USUAL, chgtol=float(f"{1e-7 * max(charges, default=1e-10):.3g}"))
 
@@ -97,18 +108,18 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
     """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece."""
     banks = [(part, cards(part)) for part in network.parts]
     names = network.unknowns.names()
-    yield from _header(network, schedule, dialect, _safe(name))
+    yield from _header(network, schedule, dialect, accuracy, _safe(name))
     yield "\n* ---- parameters: what a whole bank shares\n"
     for part, read in banks:
         if not isinstance(part, Sources | Transconductors):
             yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
     yield "\n* ---- devices\n"
-    devices = {read.device: read for _, read in banks if read.device}
-    yield from (subcircuit(devices[device], dialect) for device in sorted(devices))
+    yield from device_texts(network, dialect)
     for part, read in banks:
         driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
         yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
         yield f"* {_purpose(part)}\n"
+        yield from (f"{line}\n" for line in read.library)
         if isinstance(part, Transconductors):
             yield from _dense(part, names)
         elif isinstance(part, Sources):
@@ -116,8 +127,22 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
         elif isinstance(part, Junctions):
             yield from _wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
         else:
-            yield from _rows(part.label, read, names, network.lines)
-    yield from _footer(network, schedule, accuracy, names)
+            yield from _rows(part.label, read, names, network.lines, dialect)
+    yield from _footer(network, schedule, dialect, accuracy, names)
+
+
+def device_texts(network: Network, dialect: Dialect) -> list[str]:
+    """Return the texts in `dialect` of the devices of `network`, by name, with what opens and closes them."""
+    banks = [(part, cards(part)) for part in network.parts]
+    devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
+    texts = [subcircuit(*devices[device], dialect) for device in sorted(devices)]
+    opening, closing = dialect.brackets
+    return [opening, *texts, closing] if texts else []
+
+
+def unsaid(dialect: Dialect) -> list[str]:
+    """Return the tolerances that `dialect` has no option for; the reader finds them in the header."""
+    return [name for name in TOLERANCES if not any(f"<{name}>" in text for text in dialect.settings)]
 
 
 def _purpose(part: Part) -> str:
@@ -143,14 +168,18 @@ def _safe(name: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
 
 
-def _header(network: Network, schedule: Schedule, dialect: Dialect, name: str) -> Iterator[str]:
+def _header(
+    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str
+) -> Iterator[str]:
     domain, end = network.domain, schedule.ends[-1]
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
-    yield f"* run in batch:  {dialect.run.format(deck=name)}\n"
-    yield f"* or look at it: {dialect.look.format(deck=name)}\n"
+    yield dialect.preamble
+    yield f"* run in batch:  {fill(dialect.run, deck=name)}\n"
+    yield f"* or look at it: {fill(dialect.look, deck=name)}\n"
     yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
     yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
-    yield f"{MARK} domain {domain.name}\n"
+    yield f"{MARK} dialect {dialect.name}\n{MARK} domain {domain.name}\n"
+    yield from (f"{MARK} tolerance {name} {getattr(accuracy, name)!r}\n" for name in unsaid(dialect))
     yield from (f"{MARK} provenance {key} {value}\n" for key, value in network.provenance)
     yield f"{MARK} lines {' '.join(network.lines)}\n"
     yield from (f"{MARK} group {g.label} {g.size} {number_text(g.scale)}\n" for g in network.unknowns.groups)
@@ -179,25 +208,30 @@ def _options(network: Network, read: Cards) -> str:
     return line + shown + "".join(f" {key}={text}" for key, text in read.options.items())
 
 
-def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...]) -> Iterator[str]:
+def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
     """Yield what stands on each card of the bank `label` before its values: its name, pins, clock and device.
 
-    `read` are the cards, `names` those of all unknowns, `lines` the clock lines.
+    `read` are the cards, `names` those of all unknowns, `lines` the clock lines; `dialect` says what comes between
+    device and values.
     """
+    passing = f" {dialect.passing.strip()}" if dialect.passing and read.values else ""
     fixed = [f" {clock_node(lines[read.line])}"] if read.line != ALWAYS else []
-    end = "".join([*fixed, f" {read.device}" if read.device else ""])
+    end = "".join([*fixed, f" {read.device}{passing}" if read.device else ""])
     for number, row in enumerate(zip(*read.pins, strict=True)):
         yield f"{read.letter}{label}_{number} {' '.join([names[node] for node in row])}{end}"
 
 
-def _rows(label: str, read: Cards, names: list[str], lines: tuple[str, ...]) -> Iterator[str]:
+def _rows(
+    label: str, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect
+) -> Iterator[str]:
     shared = _shared(read)
     assign = "{key}=" if read.device else ""
     columns = []
     for key, value in read.values.items():
-        texts = [f"{{{label}_{key}}}"] * value.size if key in shared else [number_text(v) for v in value]
+        named = fill(dialect.parameter, name=f"{label}_{key}")
+        texts = [named] * value.size if key in shared else [number_text(v) for v in value]
         columns.append([assign.format(key=key) + text for text in texts])
-    for head, *row in zip(heads(label, read, names, lines), *columns, strict=True):
+    for head, *row in zip(heads(label, read, names, lines, dialect), *columns, strict=True):
         yield f"{head} {' '.join(row)}\n"
 
 
@@ -253,15 +287,26 @@ def _wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:
         yield f"{prefix} {' '.join(word for _, word in group)}\n"
 
 
-def _footer(network: Network, schedule: Schedule, accuracy: Accuracy, names: list[str]) -> Iterator[str]:
+def _footer(
+    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, names: list[str]
+) -> Iterator[str]:
     yield f"\n{MARK} clocks\n"
     for number, line in enumerate(network.lines):
         yield f"v{clock_node(line)} {clock_node(line)} 0 {staircase(schedule.high[:, number].astype(float), schedule)}"
-    step = float(schedule.durations.max()) / accuracy.steps
-    yield f"\n{MARK} analysis\n"
-    yield f".options reltol={accuracy.reltol!r} vntol={accuracy.vntol!r} abstol={accuracy.abstol!r}"
-    yield f" chgtol={accuracy.chgtol!r}\n"
-    yield ".save\n"
     saved = [*names[1:], *(clock_node(line) for line in network.lines)]
-    yield from _wrapped("+", [f"v({name})" for name in saved])
-    yield f".tran {number_text(step)} {number_text(schedule.ends[-1])} 0 {number_text(step)}\n.end\n"
+    yield f"\n{MARK} analysis\n"
+    yield from analysis(schedule, dialect, accuracy, saved)
+
+
+def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: Iterable[str]) -> Iterator[str]:
+    """Yield the statements in `dialect` that run a deck under `schedule` with `accuracy` and keep the nodes `saved`."""
+    step, end = float(schedule.durations.max()) / accuracy.steps, float(schedule.ends[-1])
+    values = {name: repr(value) for name, value in vars(accuracy).items() if name in TOLERANCES}
+    values |= {"step": number_text(step), "end": number_text(end)}
+    for template in dialect.settings:
+        text = fill(template, **values)
+        if text.endswith("<nodes>"):
+            yield text.removesuffix(" <nodes>") + "\n"
+            yield from _wrapped("+", [fill(dialect.saved, name=name) for name in saved])
+        else:
+            yield f"{text}\n"

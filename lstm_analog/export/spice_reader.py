@@ -6,7 +6,7 @@ that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; wha
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.cards import BANKS, Cards
+from lstm_analog.export.cells import split_library
+from lstm_analog.export.dialects import DIALECTS, Dialect
 from lstm_analog.export.numbers import parse_number
 from lstm_analog.export.spice import MARK, Accuracy
 from lstm_analog.export.spice_checks import (
@@ -56,8 +58,9 @@ class _Section:
 
 @dataclass(frozen=True, kw_only=True)
 class _Context:
-    """What every section needs: names, parameters, clock lines."""
+    """What every section needs: the dialect, names, parameters, clock lines."""
 
+    dialect: Dialect
     names: list[str]
     numbers: dict[str, int]
     parameters: dict[str, float]
@@ -105,7 +108,9 @@ def _deck(sections: list[_Section]) -> Deck:
     )
     lines = tuple(marks["lines"][0])
     names = unknowns.names()
+    dialect = _dialect(marks["dialect"][0][0])
     context = _Context(
+        dialect=dialect,
         names=names,
         numbers={name: number for number, name in enumerate(names)},
         parameters=_parameters(header),
@@ -119,13 +124,22 @@ def _deck(sections: list[_Section]) -> Deck:
         lines=lines,
         provenance=tuple(_provenance(line) for line in header.lines if line.startswith(f"{MARK} provenance ")),
     )
-    check_devices(network, [line for line in header.lines if not line.lower().startswith((MARK, ".param"))])
+    check_devices(network, [line for line in header.lines if not line.lower().startswith((MARK, ".param"))], dialect)
     check_clocks(sections[-2].lines, lines, bare)
-    check_settings(sections[-1].lines)
+    check_settings(sections[-1].lines, dialect)
     imposed = [entry for section in parts if (entry := _imposed(section, context, bare)) is not None]
     schedule = Schedule(names=bare.names, high=bare.high, durations=bare.durations, imposed=tuple(imposed))
-    accuracy = accuracy_of(sections[-1].lines, bare)
+    marked = {name: float(value) for name, value in marks.get("tolerance", [])}
+    accuracy = accuracy_of(sections[-1].lines, bare, dialect, marked)
     return Deck(network=network.verify(), schedule=schedule.fit(network), accuracy=accuracy)
+
+
+def _dialect(name: str) -> Dialect:
+    for dialect in DIALECTS:
+        if dialect.name == name:
+            return dialect
+    known = ", ".join(dialect.name for dialect in DIALECTS)
+    raise refusal("dialect", f"be one of {known}", name, "restore the dialect line")
 
 
 def _provenance(line: str) -> tuple[str, str]:
@@ -189,11 +203,13 @@ def _part(section: _Section, context: _Context) -> Part:
         raise refusal("part", f"be one of {', '.join(BANKS)}", kind, "correct the part line")
     if kind == "Junctions":
         return BANKS[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
-    cards = [line.split() for line in section.lines]
+    library, lines = split_library(section.lines)
+    cards = [line.split() for line in lines]
     if kind != "Transconductors" and len(cards) != int(count):
         raise refusal(f"part {label}", f"have {count} cards", len(cards), "restore the missing or remove the new")
-    part = BANKS[kind](label, _read(kind, cards, int(count), options, context))
-    check_cards(part, cards, context.names, context.lines)
+    read = replace(_read(kind, cards, int(count), options, context), library=library)
+    part = BANKS[kind](label, read)
+    check_cards(part, cards, context.names, context.lines, context.dialect)
     return part
 
 
@@ -239,7 +255,8 @@ def _like_cards(cards: list[list[str]], options: dict[str, str], context: _Conte
     letter = cards[0][0][0].lower()
     fixed = _PINS.get(letter)
     named = [word for word in cards[0] if "=" in word]
-    device_pins = len(cards[0]) - len(named) - 2 - ("line" in options)
+    fixed_words = 2 + ("line" in options) + (context.dialect.passing.strip() in cards[0])
+    device_pins = len(cards[0]) - len(named) - fixed_words
     pins = fixed or device_pins
     columns = [[context.node(words[1 + k]) for words in cards] for k in range(pins)]
     if fixed:

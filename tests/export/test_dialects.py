@@ -5,6 +5,7 @@ import pytest
 
 from lstm_analog.engines import Ngspice
 from lstm_analog.export.dialects import NGSPICE, curve_text
+from lstm_analog.export.emit import fill
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Junctions, Pairs, Sources
@@ -54,4 +55,4 @@ def test_ngspice_evaluates_the_curves(shape):
 
 
 def test_a_dialect_says_how_to_run_it():
-    assert NGSPICE.run.format(deck="a.cir") == "ngspice -b -n -r out.raw a.cir"
+    assert fill(NGSPICE.run, deck="a.cir") == "ngspice -b -n -r out.raw a.cir"
