@@ -7,11 +7,8 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.parts import OpAmps
 
-Columns = tuple[str, tuple[Indices, ...], Mapping[str, Floats], Mapping[str, str]]
-"""Device, pins, values and options of the cards of a bank."""
-
-COMMON_MODE, LIMITED = "cmrr", "limited"
-"""What stands in the option `stage` of op-amps with a common-mode error, and with a limited output current."""
+Columns = tuple[str, tuple[Indices, ...], Mapping[str, Floats]]
+"""Device, pins and values of the cards of a bank."""
 
 
 def amplifier_columns(part: OpAmps) -> Columns:
@@ -30,12 +27,11 @@ def amplifier_columns(part: OpAmps) -> Columns:
     extras = []
     if part.common_mode.any():
         values["cm"] = part.common_mode
-        extras.append(COMMON_MODE)
+        extras.append("cmrr")
     if not part.unlimited:
         values["iout"] = part.output_limit
-        extras.append(LIMITED)
-    options = {"stage": ",".join(extras)} if extras else {}
-    return "_".join(["opamp", *extras]), (part.plus, part.minus, part.out, part.state), values, options
+        extras.append("limited")
+    return "_".join(["opamp", *extras]), (part.plus, part.minus, part.out, part.state), values
 
 
 def amplifiers_of(label: str, pins: tuple[Indices, ...], values: Mapping[str, Floats]) -> OpAmps:
