@@ -1,5 +1,6 @@
 """Network to text and back."""
 
+from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
 from lstm_analog.export.dialects import (
     DIALECTS,
     HSPICE,
@@ -14,7 +15,7 @@ from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graphs import graph, pipes
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
-from lstm_analog.export.spice import FINE, USUAL, Accuracy, suited, write_spice
+from lstm_analog.export.spice import write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
 
 __all__ = [

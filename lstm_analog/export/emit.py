@@ -66,4 +66,3 @@ def subcircuit_text(dialect: Dialect, name: str, pins: str, values: tuple[str, .
     named = " ".join(f"{value}=1" for value in values)
     head, tail = (fill(text, name=name, pins=pins, values=named) for text in (dialect.head, dialect.tail))
     return "\n".join((head, *body, tail, ""))
-

@@ -6,14 +6,14 @@ are named `<bank>_<value>`; edit them there or on a single card. Never start a c
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
@@ -21,8 +21,7 @@ from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import capacity
-from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Pairs, Part, Ports, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 
 MARK = "*|"
@@ -31,57 +30,6 @@ MARK = "*|"
 _WIDTH = 110
 _EDGE = 0.1
 """Rise time of clocks and inputs as a fraction of the shortest interval."""
-
-
-TOLERANCES = ("reltol", "vntol", "abstol", "chgtol")
-"""Those of an `Accuracy`, in the order in which a deck gives them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """A simulator's settings.
-
-    `reltol`, `vntol` (V), `abstol` (A) and `chgtol` (C) are its tolerances; `steps` is how many time steps it takes in
-    the longest interval at least. The steps govern the error of what has not settled: the trapezoidal rule leaves about
-    1/(12 steps^2) of full scale in a gated leak.
-    """
-
-    reltol: float
-    vntol: float
-    abstol: float
-    chgtol: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        """Check that all are positive."""
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise InvalidValueError(explain(name, must="be positive", got=value, do="give e.g. 1e-6"))
-
-
-USUAL = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=100)
-"""For circuits of 1 V and 100 pF; chosen so that ngspice 39 agrees with scipy to 1e-4 where nothing has settled."""
-
-FINE = replace(USUAL, steps=400)
-"""For a gated leak, which is read while it moves: as `USUAL`, but 400 steps an interval keep c and h within 1e-5 of
-scipy at 20 time constants (ngspice 39, 120 random LSTMs of 1 unit, scales 3 and 6: z 7.4e-6, c 2.5e-6, h 1.6e-6)."""
-
-
-TRANSISTORS = Accuracy(reltol=1e-4, vntol=1e-7, abstol=1e-13, chgtol=1e-16, steps=24)
-"""For transistor-level cells; tighter tolerances only cost time (ngspice 39, 8 of 8 LSTMs: the same error of h)."""
-
-
-def suited(network: Network) -> Accuracy:
-    """Return `FINE` for a `network` in which a clock gates pairs or ports, whose flow counts to the last, else `USUAL`.
-
-    What only switches carry has settled when it is read; what flows for exactly an interval is an integral over it.
-    The charge tolerance is 1e-7 of the largest capacitor's charge at 1 V.
-    """
-    gated = (part.line != ALWAYS for part in network.parts if isinstance(part, Pairs | Ports))
-    if any(isinstance(part, Cells) for part in network.parts):
-        return TRANSISTORS
-    charges = [float(amount.max()) for part in network.parts if (amount := capacity(part)[1]).size]
-    return replace(FINE if any(gated) else USUAL, chgtol=float(f"{1e-7 * max(charges, default=1e-10):.3g}"))
 
 
 def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy) -> None:
@@ -168,9 +116,7 @@ def _safe(name: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
 
 
-def _header(
-    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str
-) -> Iterator[str]:
+def _header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
     domain, end = network.domain, schedule.ends[-1]
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
@@ -221,9 +167,7 @@ def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...], dia
         yield f"{read.letter}{label}_{number} {' '.join([names[node] for node in row])}{end}"
 
 
-def _rows(
-    label: str, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect
-) -> Iterator[str]:
+def _rows(label: str, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
     shared = _shared(read)
     assign = "{key}=" if read.device else ""
     columns = []

@@ -9,13 +9,12 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import cards
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.numbers import number_text, parse_number
 from lstm_analog.export.spice import (
     MARK,
-    TOLERANCES,
-    Accuracy,
     clock_node,
     device_texts,
     heads,
@@ -60,9 +59,7 @@ def check_marks(marks: dict[str, list[list[str]]], heads_of_sections: list[tuple
         raise refusal("netlist", "have parts, then clocks, then analysis", "others, or not all of them", do)
 
 
-def check_cards(
-    part: Part, found: list[list[str]], names: list[str], lines: tuple[str, ...], dialect: Dialect
-) -> None:
+def check_cards(part: Part, found: list[list[str]], names: list[str], lines: tuple[str, ...], dialect: Dialect) -> None:
     """Refuse cards whose words but for the values are not those of `part`.
 
     `found` are the words of the cards, `names` those of the unknowns, `lines` the clock lines; `dialect` is the deck's.
@@ -115,9 +112,7 @@ def check_settings(found: tuple[str, ...], dialect: Dialect) -> None:
         raise refusal("netlist", must, commands, "restore or remove")
 
 
-def accuracy_of(
-    found: tuple[str, ...], schedule: Schedule, dialect: Dialect, marked: dict[str, float]
-) -> Accuracy:
+def accuracy_of(found: tuple[str, ...], schedule: Schedule, dialect: Dialect, marked: dict[str, float]) -> Accuracy:
     """Return the settings that the lines `found` in the last section make with `schedule`; refuse others by name.
 
     What `dialect` has no option for stands in the header: `marked`.
@@ -130,9 +125,7 @@ def accuracy_of(
         for name, value in _settings(template, line.lower().split(), end):
             if values.setdefault(name, value) != value:
                 raise _strange_run(template, line, end)
-        if "<end>" in template and not (
-            values["step"] > 0.0 and np.isclose(values["end"], end, rtol=1e-9, atol=0.0)
-        ):
+        if "<end>" in template and not (values["step"] > 0.0 and np.isclose(values["end"], end, rtol=1e-9, atol=0.0)):
             raise _strange_run(template, line, end)
     steps = max(1, round(float(schedule.durations.max()) / values["step"]))
     return Accuracy(**{name: values[name] for name in TOLERANCES}, steps=steps)

@@ -13,11 +13,12 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
+from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import BANKS, Cards
 from lstm_analog.export.cells import split_library
 from lstm_analog.export.dialects import DIALECTS, Dialect
 from lstm_analog.export.numbers import parse_number
-from lstm_analog.export.spice import MARK, Accuracy
+from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import (
     accuracy_of,
     check_cards,
