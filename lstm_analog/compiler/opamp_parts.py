@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
-from lstm_analog.network.data_sheets import opamps
+from lstm_analog.network.data_sheets import opamps, tails
 from lstm_analog.network.graph import Group
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -65,6 +65,9 @@ class Board:
         state = self.nodes(f"{label}_x", out.size, self.technology.signal_volts)
         self.parts.append(opamps(label, self.technology.amplifier, plus=plus, minus=minus, out=out, state=state))
         self.parts.append(Junctions(label=f"{label}_out", nodes=out))
+        if self.technology.amplifier.bias_current:
+            inputs = np.concatenate((plus[plus != DATUM], minus))
+            self.parts.append(tails(f"{label}_bias", inputs, np.array(self.technology.amplifier.bias_current)))
 
     def inverters(self, label: str, summing: Indices, out: Indices, resistance: float) -> None:
         """Add op-amps that hold the nodes `summing` at ground through `resistance` (ohm) from `out`: e = -R i."""

@@ -1,6 +1,18 @@
 """What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
 
 from lstm_analog.imperfections.base import Streams, apply
+from lstm_analog.imperfections.opamps import (
+    AmplifierOffset,
+    ClockFeedthrough,
+    DeviceLevels,
+    DeviceSpread,
+    HoldLeak,
+    MultiplierGain,
+    MultiplierOffset,
+    PairGain,
+    PairOffset,
+    PairTemperature,
+)
 from lstm_analog.imperfections.tubes import (
     BoreTolerance,
     EndLoss,
@@ -12,12 +24,22 @@ from lstm_analog.imperfections.tubes import (
 from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, SeatLeak
 
 __all__ = [
+    "AmplifierOffset",
     "BoreTolerance",
+    "ClockFeedthrough",
     "Deadband",
+    "DeviceLevels",
+    "DeviceSpread",
     "EndLoss",
+    "HoldLeak",
     "HotTubes",
+    "MultiplierGain",
+    "MultiplierOffset",
     "OrificePorts",
     "OrificeWeights",
+    "PairGain",
+    "PairOffset",
+    "PairTemperature",
     "Rangeability",
     "RelayGain",
     "SeatLeak",
