@@ -1,6 +1,6 @@
 """The compiler: LSTM -> signal network (no technology) -> physical network."""
 
-from lstm_analog.compiler import behavioural, electrical, hydraulic, opamp, plumbing
+from lstm_analog.compiler import behavioural, bicmos_lower, electrical, hydraulic, opamp, plumbing
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Layout, Spot, decode, lower, schedule
 from lstm_analog.compiler.signals import SignalNetwork, signal_network
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
@@ -15,6 +15,7 @@ __all__ = [
     "Spot",
     "Timing",
     "behavioural",
+    "bicmos_lower",
     "decode",
     "electrical",
     "hydraulic",

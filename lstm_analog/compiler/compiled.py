@@ -1,5 +1,6 @@
 """What a compiler returns: a network, the clock that drives it, and where each LSTM signal lives in it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -48,9 +49,25 @@ class Layout:
     layers: tuple[LayerLayout, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drive:
+    """How the source bank `label` is driven by `signal`: `offset` + `gain` s, in the effort unit.
+
+    s is in signal units for the inputs and the resets of the layout, 0 or 1 for a clock line.
+    """
+
+    label: str
+    signal: str
+    gain: float
+    offset: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compiled:
-    """A network with its clock and layout; `settling` is the phase length in units of `time_constant` (s)."""
+    """A network with its clock and layout; `settling` is the phase length in units of `time_constant` (s).
+
+    A signal that one of `drives` names is imposed as it says; any other on the sources of its own label.
+    """
 
     network: Network
     cycle: Cycle
@@ -58,6 +75,7 @@ class Compiled:
     timing: Timing
     settling: float
     time_constant: float
+    drives: tuple[Drive, ...] = ()
 
 
 @singledispatch
@@ -99,24 +117,33 @@ def reset_label(label: str) -> str:
 def schedule(compiled: Compiled, x: Floats, state: State) -> Schedule:
     """Return the schedule that runs `compiled` over `x` (..., time, inputs) from `state`, arrays (..., H) a layer."""
     steps = x.shape[-2]
-    intervals = compiled.cycle.intervals(steps)
-    repeats = np.full(steps, len(compiled.cycle.step))
+    intervals, cycle = compiled.cycle.intervals(steps), compiled.cycle
+    repeats = np.full(steps, len(cycle.step))
     repeats[0] += 1
-    imposed = [_imposed(compiled, compiled.layout.inputs, np.repeat(x, repeats, axis=-2))]
+    signals = {compiled.layout.inputs: np.repeat(x, repeats, axis=-2)}
     for place, h, c in zip(compiled.layout.layers, state.h, state.c, strict=True):
         for label, start in ((place.reset_h, h), (place.reset_c, c)):
-            imposed.append(_imposed(compiled, label, np.repeat(start[..., None, :], len(intervals), axis=-2)))
+            signals[label] = np.repeat(start[..., None, :], len(intervals), axis=-2)
+    flags = cycle.flags(steps)
+    wired = {drive.signal for drive in compiled.drives} & set(cycle.lines)
+    clocks = {line: flags[:, [number]].astype(float) for number, line in enumerate(cycle.lines) if line in wired}
     return Schedule(
         names=tuple(interval.name for interval in intervals),
-        high=compiled.cycle.flags(steps),
+        high=flags[:, [cycle.lines.index(line) for line in compiled.network.lines]],
         durations=np.array([interval.duration for interval in intervals]),
-        imposed=tuple(imposed),
+        imposed=tuple(
+            entry for label, signal in (signals | clocks).items() for entry in _imposed(compiled, label, signal)
+        ),
     )
 
 
-def _imposed(compiled: Compiled, label: str, signal: Floats) -> Imposed:
-    scale = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
-    return Imposed(label=label, efforts=signal * scale)
+def _imposed(compiled: Compiled, label: str, signal: Floats) -> Iterator[Imposed]:
+    drives = [drive for drive in compiled.drives if drive.signal == label]
+    for drive in drives:
+        yield Imposed(label=drive.label, efforts=drive.offset + drive.gain * signal)
+    if not drives:
+        scale = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
+        yield Imposed(label=label, efforts=signal * scale)
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:

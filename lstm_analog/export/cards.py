@@ -13,9 +13,12 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.export.cells import cells_of, library_lines
+from lstm_analog.export.amplifiers import amplifier_columns, amplifiers_of
 from lstm_analog.export.crossbars import crossbar_columns, crossbars_of
 from lstm_analog.network.parts import (
     ALWAYS,
+    Cells,
     Conductors,
     Crossbars,
     Factor,
@@ -52,6 +55,8 @@ class Cards:
         Named values of an x card; the one value of another.
     options : mapping of str to str
         What the bank knows and no card shows, for the line that heads the section.
+    library : tuple of str
+        Lines of its own that stand before the cards.
     """
 
     letter: str
@@ -60,6 +65,7 @@ class Cards:
     device: str
     values: Mapping[str, Floats]
     options: Mapping[str, str]
+    library: tuple[str, ...] = ()
 
 
 def _inverse(values: Floats) -> Floats:
@@ -155,18 +161,8 @@ def _(part: Ports) -> Cards:
 
 @cards.register
 def _(part: OpAmps) -> Cards:
-    values = {
-        "gm": part.transconductance,
-        "imax": part.current_limit,
-        "rx": _inverse(part.conductance),
-        "cx": part.capacitance,
-        "vos": part.offset,
-        "swing": part.swing,
-        "clamp": part.clamp,
-        "gclamp": part.clamp_conductance,
-        "rout": _inverse(part.output_conductance),
-    }
-    return _device("opamp", (part.plus, part.minus, part.out, part.state), ALWAYS, values)
+    device, pins, values = amplifier_columns(part)
+    return _device(device, pins, ALWAYS, values)
 
 
 def _gated(line: int) -> tuple[str, ...]:
@@ -243,24 +239,7 @@ def _ports(label: str, read: Cards) -> Part:
 
 
 def _opamps(label: str, read: Cards) -> Part:
-    plus, minus, out, state = read.pins
-    values = read.values
-    return OpAmps(
-        label=label,
-        plus=plus,
-        minus=minus,
-        out=out,
-        state=state,
-        transconductance=values["gm"],
-        current_limit=values["imax"],
-        conductance=_inverse(values["rx"]),
-        capacitance=values["cx"],
-        offset=values["vos"],
-        swing=values["swing"],
-        clamp=values["clamp"],
-        clamp_conductance=values["gclamp"],
-        output_conductance=_inverse(values["rout"]),
-    )
+    return amplifiers_of(label, read.pins, read.values)
 
 
 @cards.register
@@ -272,6 +251,23 @@ def _(part: Crossbars) -> Cards:
 def read_crossbars(label: str, read: Cards) -> Part:
     """Return the crossbar bank `label` of the resistor cards `read`."""
     return crossbars_of(label, read.pins, read.values["r"], read.options)
+
+
+@cards.register
+def _(part: Cells) -> Cards:
+    return Cards(
+        letter="x",
+        pins=tuple(part.pins),
+        line=ALWAYS,
+        device=part.device,
+        values={},
+        options={"device": part.device, "outputs": ",".join(part.circuit.outputs)},
+        library=library_lines(part),
+    )
+
+
+def _cells(label: str, read: Cards) -> Part:
+    return cells_of(label, read.pins, read.library, read.options["device"], read.options["outputs"])
 
 
 BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
@@ -287,6 +283,7 @@ BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
         "Pairs": _pairs,
         "Ports": _ports,
         "OpAmps": _opamps,
+        "Cells": _cells,
     }
 )
 """From the name of a kind of part to the function that makes a bank (label, cards) of it."""
