@@ -37,8 +37,8 @@ class Input:
 class Board:
     """The network as it grows.
 
-    Throughout, `label` names a group or a bank, `nodes`, `plus`, `minus`, `out`, `inputs`, `source` and `summing` are unknowns,
-    `line` is a clock line, `volts` stand for 1 of the signal at a node, `size` is a number of nodes.
+    Throughout, `label` names a group or a bank, `nodes`, `plus`, `minus`, `out`, `inputs`, `source` and `summing` are
+    unknowns, `line` is a clock line, `volts` stand for 1 of the signal at a node, `size` is a number of nodes.
     """
 
     technology: OpAmpCircuit
@@ -151,9 +151,7 @@ class Board:
 
     def _follow(self, label: str, inputs: Indices, nodes: Indices) -> None:
         none, unbound, terms = np.array(0.0), np.array(np.inf), (Term(inputs=inputs, gain=np.array(1.0)),)
-        self.parts.append(
-            Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound)
-        )
+        self.parts.append(Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound))
 
     def _load(self, label: str, nodes: Indices, resistance: float, capacitance: float) -> None:
         self.resistors(f"{label}_load", nodes, _ground(nodes), resistance)

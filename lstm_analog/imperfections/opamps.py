@@ -109,7 +109,7 @@ class DeviceLevels:
 
 @dataclass(frozen=True, kw_only=True)
 class PairTemperature:
-    """Pairs at the temperature `kelvin` behind attenuators `made_for` another: V_T = kT/q has changed, they have not."""
+    """Pairs at the temperature `kelvin` behind attenuators `made_for` another: only V_T = kT/q has changed."""
 
     kelvin: float
     made_for: float
@@ -122,12 +122,12 @@ class PairTemperature:
 
 @dataclass(frozen=True, kw_only=True)
 class ClockFeedthrough:
-    """Charge that a switch leaves on its hold capacitor C_h when it opens.
+    """Charge that a switch leaves on its hold capacitor C_h when it opens, seen as an offset of the op-amp behind.
 
     Half of the clock's `swing` (V) couples through the `overlap` capacitance C_ov (F) once the channel is off; before
-    that the channel R_on carries C_ov dV/dt of an edge of `fall` (s): `swing/2 C_ov/C_h + R_on C_ov swing/fall`, 13.7 mV
-    for 50 fF on 10 pF, 5 V in 20 ns, 100 ohm (`reference/spice.md`; ngspice 13.8). Downwards, so that it reads like an
-    offset of the op-amp that follows; while a switch is closed the offset is there too, and nobody reads it.
+    that the channel R_on carries C_ov dV/dt of an edge of `fall` (s): `swing/2 C_ov/C_h + R_on C_ov swing/fall`, down.
+    That is 13.7 mV for 50 fF on 10 pF, 5 V in 20 ns, 100 ohm (`reference/spice.md`; ngspice 13.8). The offset is there
+    while the switch is closed, too: nobody reads it then.
     """
 
     overlap: float
@@ -164,7 +164,8 @@ def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Netw
 @apply.register
 def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
     def shifted(part: Pairs) -> Pairs:
-        return replace(part, factors=tuple(_shift(part, k, imperfection.volts, streams) for k in range(len(part.factors))))
+        tiers = range(len(part.factors))
+        return replace(part, factors=tuple(_shift(part, tier, imperfection.volts, streams) for tier in tiers))
 
     return change(_holding(network, Pairs), Pairs, shifted)
 
