@@ -1,6 +1,7 @@
 """The command line: thin calls of the public functions, and the only place that prints.
 
-Exit codes: 0 done, 1 the machine does not agree with the LSTM, 2 the input or the environment is wrong.
+Exit codes: 0 done, 1 the machine does not agree with the LSTM, or a netlist with its dialect, 2 the input or the
+environment is wrong.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.demo import run_demo
 from lstm_analog.engines import Engine, Integrate, Ngspice, Progress
 from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.export import DIALECTS, Dialect, check_dialect
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, load
@@ -30,6 +32,7 @@ _EXAMPLES = {
     "run": "lstm-analog run machine.npz input.csv output.csv --engine ngspice",
     "compare": "lstm-analog compare model.safetensors --steps 20 --settling 24 --json report.json",
     "info": "lstm-analog info machine.npz",
+    "lint": "lstm-analog lint deck.cir --dialect xyce",
     "demo": "lstm-analog demo --out build/demo",
 }
 
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _add_run),
         ("compare", _add_compare),
         ("info", _add_info),
+        ("lint", _add_lint),
         ("demo", _add_demo),
     ):
         summary = (adder.__doc__ or "").strip()
@@ -84,6 +88,7 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
     _add_timing(parser)
     parser.add_argument("--spice", type=Path, metavar="DECK", help="also write a netlist, fed with --input")
     parser.add_argument("--input", type=Path, help="one sequence, a row a step (csv or npy), for --spice")
+    _add_dialect(parser, "of the netlist")
     parser.set_defaults(command=_compile)
 
 
@@ -115,6 +120,13 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_info)
 
 
+def _add_lint(parser: argparse.ArgumentParser) -> None:
+    """Check a netlist, written by whomever, against the rules of a SPICE dialect; exit code 1 if it breaks some."""
+    parser.add_argument("deck", type=Path, help="a netlist")
+    _add_dialect(parser, "it is to run in")
+    parser.set_defaults(command=_lint)
+
+
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     """Forecast airline passengers with two LSTMs as circuits; leave netlists, reports, pictures and data."""
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder (default build/demo)")
@@ -125,6 +137,11 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
     timings = [timing.value for timing in Timing]
     parser.add_argument("--timing", choices=timings, default=timings[0], help=f"default {timings[0]}")
     parser.add_argument("--settling", type=float, default=20.0, help="phase length in time constants (default 20)")
+
+
+def _add_dialect(parser: argparse.ArgumentParser, what: str) -> None:
+    names = [dialect.name for dialect in DIALECTS]
+    parser.add_argument("--dialect", choices=names, default=names[0], help=f"dialect {what} (default {names[0]})")
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +161,7 @@ def _compile(options: argparse.Namespace) -> int:
     machine.schedule(x)  # refuses an x that does not fit before anything is written
     machine.save(options.machine)
     print(f"wrote {options.machine}")
-    machine.write_spice(options.spice, x)
+    machine.write_spice(options.spice, x, dialect=_dialect(options))
     print(f"wrote {options.spice}")
     return 0
 
@@ -184,6 +201,18 @@ def _info(options: argparse.Namespace) -> int:
     else:
         _print_model(load(options.file))
     return 0
+
+
+def _lint(options: argparse.Namespace) -> int:
+    found = check_dialect(options.deck, _dialect(options))
+    for breach in found:
+        print(breach)
+    print(f"{len(found)} findings in {options.deck} for {options.dialect}")
+    return 1 if found else 0
+
+
+def _dialect(options: argparse.Namespace) -> Dialect:
+    return next(dialect for dialect in DIALECTS if dialect.name == options.dialect)
 
 
 def _print_model(lstm: LSTM) -> None:

@@ -14,6 +14,7 @@ from lstm_analog.export.dialects import (
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graphs import graph, pipes
+from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
 from lstm_analog.export.spice import write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
@@ -29,10 +30,12 @@ __all__ = [
     "USUAL",
     "XYCE",
     "Accuracy",
+    "Breach",
     "Deck",
     "Dialect",
     "Statics",
     "Tubes",
+    "check_dialect",
     "effort_names",
     "graph",
     "model_name",
