@@ -10,7 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Indices
-from lstm_analog.compiler import Compiled, LayerLayout, Layout, Spot, Timing, lower, schedule, signal_network
+from lstm_analog.compiler import (
+    Compiled,
+    Drive,
+    LayerLayout,
+    Layout,
+    Spot,
+    Timing,
+    fit_ranges,
+    lower,
+    schedule,
+    signal_network,
+)
+from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions, calibrated
+from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.fluids import Constant, Fluid, GlycerolWater, Vogel, Walther
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
@@ -18,11 +31,23 @@ from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
 from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
-from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, model_name, suited, write_modelica, write_spice
+from lstm_analog.export import (
+    NGSPICE,
+    Accuracy,
+    Dialect,
+    Interface,
+    graph,
+    model_name,
+    suited,
+    write_modelica,
+    write_spice,
+    write_subcircuit,
+)
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
 from lstm_analog.network.analogy import as_circuit
+from lstm_analog.network.cells import Cells, Library, Subcircuit
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
@@ -101,15 +126,23 @@ class Machine:
         state: State | None = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
+        as_subckt: bool = False,
     ) -> None:
         """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
         `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
         written as its electrical analogue, whose units the deck states. Raises `InvalidShapeError` for more than one
         sequence.
+
+        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ..., the clock lines and
+        the supplies if there are any, and a testbench that feeds it stands beside it (`export.bench_path`).
         """
         circuit = as_circuit(self.network, self.schedule(x, state))
-        write_spice(path, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+        chosen = accuracy or suited(circuit.network)
+        if as_subckt:
+            write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, _interface(self.compiled))
+        else:
+            write_spice(path, circuit.network, circuit.schedule, dialect, chosen)
 
     def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
@@ -158,6 +191,20 @@ class Machine:
         return np.array([self.network.unknowns[group.label][unit] for group in groups if unit < group.size])
 
 
+def _interface(compiled: Compiled) -> Interface:
+    """Return what of a machine is wired from outside: inputs, the top layer's h, supplies (a bank `supply`)."""
+    layout, network = compiled.layout, compiled.network
+    top = layout.layers[-1].h
+    outputs = (("h", top.group),) if top.against is None else (("hp", top.group), ("hn", top.against))
+    model = dict(network.provenance).get("model", "cell").lower()
+    return Interface(
+        name="lstm_" + "".join(letter if letter.isalnum() else "_" for letter in model)[:56],
+        inputs=((layout.inputs, layout.inputs),),
+        outputs=outputs,
+        supplies=tuple(part.label for part in network.parts if isinstance(part, Sources) and part.label == "supply"),
+    )
+
+
 def _check_engine(engine: object) -> None:
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
         do = "give e.g. Integrate() or Ngspice()"
@@ -174,13 +221,19 @@ KINDS = MappingProxyType(
         kind.__name__: kind
         for kind in (
             Behavioural,
+            Bias,
+            Bicmos,
+            Calibration,
+            Cells,
             Compiled,
+            Conditions,
             Conductors,
             Constant,
             Crossbars,
             Cycle,
             Detail,
             Domain,
+            Drive,
             Factor,
             Fluid,
             Followers,
@@ -192,6 +245,7 @@ KINDS = MappingProxyType(
             Junctions,
             LayerLayout,
             Layout,
+            Library,
             Line,
             Machine,
             Network,
@@ -204,6 +258,7 @@ KINDS = MappingProxyType(
             Spot,
             SpringPiston,
             Storages,
+            Subcircuit,
             Switches,
             Term,
             Timing,
@@ -231,15 +286,29 @@ def load_machine(path: str | Path) -> Machine:
     return machine
 
 
-def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settling: float = 20.0) -> Machine:
+def compile(
+    lstm: LSTM,
+    technology: object,
+    *,
+    timing: Timing = CLOCKED,
+    settling: float = 20.0,
+    inputs: ArrayLike | None = None,
+    calibration: Calibration | None = None,
+) -> Machine:
     """Return `lstm` as a machine built in `technology`.
 
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
-    leave an error of about 1e-6 of full scale (`study.settling` has the law).
+    leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
+    inputs), are what the machine will meet: its ranges are chosen so that the digital signals fit. `calibration` is
+    what `study.calibrate` found for a technology of transistor cells, unless the one that is shipped shall do.
     """
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
     _check_kind("settling", settling, Real, "be a number", "give time constants")
+    if calibration is not None:
+        technology = calibrated(technology, calibration)
+    if inputs is not None:
+        technology = fit_ranges(technology, lstm, sequences(inputs, lstm.input_size))
     compiled = lower(technology, signal_network(lstm), timing, settling)
     origin = (("model", lstm.name), ("digest", lstm.digest), *compiled.network.provenance)
     network = replace(compiled.network, provenance=origin)

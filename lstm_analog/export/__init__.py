@@ -18,6 +18,7 @@ from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
 from lstm_analog.export.spice import write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
+from lstm_analog.export.subcircuits import Interface, bench_path, write_subcircuit
 
 __all__ = [
     "DIALECTS",
@@ -33,8 +34,10 @@ __all__ = [
     "Breach",
     "Deck",
     "Dialect",
+    "Interface",
     "Statics",
     "Tubes",
+    "bench_path",
     "check_dialect",
     "effort_names",
     "graph",
@@ -50,4 +53,5 @@ __all__ = [
     "write_json",
     "write_modelica",
     "write_spice",
+    "write_subcircuit",
 ]

@@ -65,7 +65,8 @@ def _faults(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
         check = spectre_faults if statement.spectre else _spice_faults
         yield from ((statement.line, fault) for fault in check(statement, scope, rules))
     last = deck[-1] if deck else None
-    if last is None or last.text != ".end":
+    library = deck and all(statement.subcircuit or statement.words[0] == "simulator" for statement in deck)
+    if not library and (last is None or last.text != ".end"):
         line = last.line if last else 1
         yield line, Fault(what="deck", must="end with .end", got=last.text[:40] if last else "nothing", do="add it")
 

@@ -6,6 +6,7 @@ are named `<bank>_<value>`; edit them there or on a single card. Never start a c
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect:
         If the file cannot be written; nothing is left behind then.
     """
     schedule.fit(network.verify())
-    _check_single(network, schedule)
+    check_single(network, schedule)
     with whole_file(path) as stream:
         for text in deck(network, schedule, dialect, accuracy, Path(path).name):
             stream.write(text.encode("ascii"))
@@ -56,36 +57,54 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
     """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece."""
     banks = [(part, cards(part)) for part in network.parts]
     names = network.unknowns.names()
-    yield from _header(network, schedule, dialect, accuracy, _safe(name))
+    yield from _header(network, schedule, dialect, accuracy, safe_name(name))
     yield "\n* ---- parameters: what a whole bank shares\n"
-    for part, read in banks:
-        if not isinstance(part, Sources | Transconductors):
-            yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
+    yield from (line for part, read in banks for line in parameters(part, read))
     yield "\n* ---- devices\n"
     yield from device_texts(network, dialect)
     for part, read in banks:
         driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
         yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
         yield f"* {_purpose(part)}\n"
-        yield from (f"{line}\n" for line in read.library)
-        if isinstance(part, Transconductors):
-            yield from _dense(part, names)
+        if isinstance(part, Junctions):
+            yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
         elif isinstance(part, Sources):
-            yield from _sources(part, names, schedule)
-        elif isinstance(part, Junctions):
-            yield from _wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
+            yield from sources(part, names, schedule)
         else:
-            yield from _rows(part.label, read, names, network.lines, dialect)
+            yield from bank(part, read, names, network.lines, dialect)
     yield from _footer(network, schedule, dialect, accuracy, names)
 
 
-def device_texts(network: Network, dialect: Dialect) -> list[str]:
-    """Return the texts in `dialect` of the devices of `network`, by name, with what opens and closes them."""
-    banks = [(part, cards(part)) for part in network.parts]
+def parameters(part: Part, read: Cards) -> Iterator[str]:
+    """Yield a `.param` for each value that all cards `read` of `part` share."""
+    if not isinstance(part, Sources | Transconductors):
+        yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
+
+
+def bank(part: Part, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+    """Yield the cards `read` of `part` in `dialect`, nodes by `names`, clock lines by `lines`; sources by `sources`."""
+    yield from (f"{line}\n" for line in read.library)
+    if isinstance(part, Transconductors):
+        yield from _dense(part, names)
+    elif read.letter:
+        yield from _rows(part.label, read, names, lines, dialect)
+
+
+def device_texts(network: Network, dialect: Dialect, prefix: str = "") -> list[str]:
+    """Return the texts in `dialect` of the devices of `network`, by name, with what opens and closes them.
+
+    `prefix` stands before their names.
+    """
+    banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
     devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
     texts = [subcircuit(*devices[device], dialect) for device in sorted(devices)]
     opening, closing = dialect.brackets
     return [opening, *texts, closing] if texts else []
+
+
+def prefixed(read: Cards, prefix: str) -> Cards:
+    """Return the cards `read` with `prefix` before the name of their device, unless that is in a library of theirs."""
+    return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
 
 
 def unsaid(dialect: Dialect) -> list[str]:
@@ -98,7 +117,8 @@ def _purpose(part: Part) -> str:
     return (type(part).__doc__ or "").splitlines()[0].replace("`", "")
 
 
-def _check_single(network: Network, schedule: Schedule) -> None:
+def check_single(network: Network, schedule: Schedule) -> None:
+    """Raise `InvalidShapeError` unless `network` under `schedule` is one circuit with one input, no bank empty."""
     if schedule.lead not in ((), (1,)):
         do = "write one sequence, e.g. x[:1]"
         raise InvalidShapeError(explain("a netlist", must="have one sequence", got=f"batch {schedule.lead}", do=do))
@@ -112,7 +132,8 @@ def _check_single(network: Network, schedule: Schedule) -> None:
                 raise InvalidShapeError(explain(what, must="have no chip axis", got=value.shape, do=do))
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """Return `name` with all but letters, digits, point, dash and underscore made underscores."""
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
 
 
@@ -140,7 +161,7 @@ def _intervals(network: Network, schedule: Schedule) -> Iterator[str]:
         high = ",".join(line for line, on in zip(network.lines, flags, strict=True) if on)
         order.append(numbers.setdefault(f"{name} {number_text(duration)} {high or '-'}", len(numbers)))
     yield from (f"{MARK} interval {text}\n" for text in numbers)
-    yield from _wrapped(f"{MARK} order", [str(number) for number in order])
+    yield from wrapped(f"{MARK} order", [str(number) for number in order])
 
 
 def _shared(read: Cards) -> dict[str, str]:
@@ -191,7 +212,8 @@ def _dense(part: Transconductors, names: list[str]) -> Iterator[str]:
         )
 
 
-def _sources(part: Sources, names: list[str], schedule: Schedule) -> Iterator[str]:
+def sources(part: Sources, names: list[str], schedule: Schedule) -> Iterator[str]:
+    """Yield a voltage source at each node of `part` by `names`, with its course under `schedule` if that drives it."""
     driven = {entry.label: entry.efforts for entry in schedule.imposed}
     for number, node in enumerate(part.nodes):
         head = f"v{part.label}_{number} {names[node]} 0 "
@@ -218,10 +240,11 @@ def staircase(values: Floats, schedule: Schedule) -> str:
         end = float(schedule.ends[change])
         points.append(f"{number_text(end - half)} {number_text(values[change])}")
         points.append(f"{number_text(end + half)} {number_text(values[change + 1])}")
-    return "pwl(\n" + "".join(_wrapped("+", points)) + "+ )\n"
+    return "pwl(\n" + "".join(wrapped("+", points)) + "+ )\n"
 
 
-def _wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:
+def wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:
+    """Yield `words` in lines of readable length, each after `prefix`."""
     total = 0
     numbered = []
     for word in words:
@@ -235,11 +258,16 @@ def _footer(
     network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, names: list[str]
 ) -> Iterator[str]:
     yield f"\n{MARK} clocks\n"
-    for number, line in enumerate(network.lines):
-        yield f"v{clock_node(line)} {clock_node(line)} 0 {staircase(schedule.high[:, number].astype(float), schedule)}"
+    yield from clocks(network, schedule)
     saved = [*names[1:], *(clock_node(line) for line in network.lines)]
     yield f"\n{MARK} analysis\n"
     yield from analysis(schedule, dialect, accuracy, saved)
+
+
+def clocks(network: Network, schedule: Schedule) -> Iterator[str]:
+    """Yield a voltage source of 1 V for each clock line of `network`, on while `schedule` holds it high."""
+    for number, line in enumerate(network.lines):
+        yield f"v{clock_node(line)} {clock_node(line)} 0 {staircase(schedule.high[:, number].astype(float), schedule)}"
 
 
 def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: Iterable[str]) -> Iterator[str]:
@@ -251,6 +279,6 @@ def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: It
         text = fill(template, **values)
         if text.endswith("<nodes>"):
             yield text.removesuffix(" <nodes>") + "\n"
-            yield from _wrapped("+", [fill(dialect.saved, name=name) for name in saved])
+            yield from wrapped("+", [fill(dialect.saved, name=name) for name in saved])
         else:
             yield f"{text}\n"
