@@ -45,8 +45,8 @@ def test_the_testbench_does_what_the_flat_deck_does(tmp_path, timing):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.cir", "cell_tb.cir", "flat.cir"]
     flat = ngspice(tmp_path / "flat.cir", ["l0_h_0", "l0_h_1"])
     same = ngspice(bench, ["h0", "h1"])
-    np.testing.assert_array_equal(flat[0], same[0])
-    np.testing.assert_allclose(same[1], flat[1], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(flat[0], same[0], rtol=1e-12)
+    np.testing.assert_allclose(same[1], flat[1], rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -112,9 +112,12 @@ def interface(**changes):
 )
 def test_collisions_are_refused_before_anything_is_written(tmp_path, changes, text):
     built = machine()
+
+    def write():
+        write_subcircuit(tmp_path / "a.cir", built.network, built.schedule(X), NGSPICE, USUAL, interface(**changes))
+
     with pytest.raises((InvalidValueError, la.errors.NetworkError), match=text):
-        wires = interface(**changes)
-        write_subcircuit(tmp_path / "a.cir", built.network, built.schedule(X), NGSPICE, USUAL, wires)
+        write()
     assert list(tmp_path.iterdir()) == []
 
 
