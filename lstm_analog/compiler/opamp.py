@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler.compiled import Compiled, layout, lower, reset_label
 from lstm_analog.compiler.opamp_parts import Board, Input
-from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, CrossbarData, OpAmpCircuit
+from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback
 from lstm_analog.compiler.signals import Memory, Quantity, Reading, Signal, SignalNetwork, Stage, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
@@ -39,7 +39,7 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
     tau = technology.time_constant
     clock = _clock(technology, timing, len(signals.stages), settling)
     board = Board(technology=technology, lines=clock.lines)
-    board.sources(signals.inputs.label, np.zeros(signals.inputs.size), technology.signal_volts)
+    board.sources(signals.inputs.label, np.zeros(signals.inputs.size), technology.input_volts)
     for number, stage in enumerate(signals.stages):
         _stage(board, number, stage)
     network = Network(
@@ -81,8 +81,13 @@ def _stage(board: Board, number: int, stage: Stage) -> None:
 
 
 def _volts(technology: OpAmpCircuit, signal: Signal) -> float:
-    special = {Quantity.PREACTIVATION: technology.row_volts, Quantity.CELL: technology.cell_volts}
-    return special.get(signal.quantity, technology.signal_volts)
+    volts = {
+        Quantity.INPUT: technology.input_volts,
+        Quantity.PREACTIVATION: technology.row_volts,
+        Quantity.CELL: technology.cell_volts,
+        Quantity.HIDDEN: technology.signal_volts,
+    }
+    return volts[signal.quantity]
 
 
 def _place(board: Board, signal: Signal, suffix: str = "") -> Indices:
@@ -105,39 +110,38 @@ def _driver(board: Board, reading: Reading) -> Indices:
 
 
 def _rows(board: Board, total: Sum) -> None:
-    """Rows: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`, R such that max|w| makes its share of a volt."""
+    """Rows: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`.
+
+    R is such that the largest weight takes the largest conductance, or less of it if R is of a series.
+    """
     technology, label = board.technology, total.label
     out = np.concatenate([_place(board, target) for target in total.targets])
-    inputs, weights = np.concatenate([_driver(board, driver) for driver in total.drivers]), total.weights
+    volts = np.concatenate([np.full(d.signal.size, _volts(technology, d.signal)) for d in total.drivers])
+    inputs, weights = np.concatenate([_driver(board, driver) for driver in total.drivers]), total.weights / volts
     if total.bias is not None:
         one = board.sources(f"{label}_one", np.full(1, technology.signal_volts), technology.signal_volts)
-        inputs, weights = np.append(inputs, one), np.column_stack((weights, total.bias))
-    largest = float(np.abs(weights).max(initial=0.0)) or 1.0
+        inputs, weights = np.append(inputs, one), np.column_stack((weights, total.bias / technology.signal_volts))
     plus, minus, inverted = (
         board.nodes(f"{label}_{side}", out.size, technology.row_volts) for side in ("plus", "minus", "inverted")
     )
-    none = np.array(0.0)
+    none, data = np.array(0.0), technology.crossbar
+    largest = float(np.abs(weights).max(initial=0.0)) or 1.0
+    resistance = feedback(data, technology.row_volts * largest)
+    shares = weights * technology.row_volts / (resistance * (data.largest - data.least))
     crossbar = Crossbars(
         label=label,
         inputs=inputs,
         plus=plus,
         minus=minus,
-        positive=conductances(technology.crossbar, weights / largest),
-        negative=conductances(technology.crossbar, -weights / largest),
+        positive=data.conductances(shares),
+        negative=data.conductances(-shares),
         plus_load=none,
         minus_load=none,
     )
     board.parts.append(crossbar)
-    share = technology.crossbar.largest - technology.crossbar.least
-    resistance = technology.row_volts * largest / (technology.signal_volts * share)
     board.inverters(f"{label}_first", plus, inverted, resistance)
     board.resistors(f"{label}_cross", inverted, minus, resistance)
     board.inverters(f"{label}_second", minus, out, resistance)
-
-
-def conductances(data: CrossbarData, share: Floats) -> Floats:
-    """Return the conductances (S) of `data` that stand for a `share` of the largest weight; least where it is < 0."""
-    return data.least + (data.largest - data.least) * np.maximum(share, 0.0)
 
 
 def _memory(board: Board, memory: Memory, number: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
 
@@ -97,11 +98,45 @@ class CrossbarData:
     series: int = 0
 
     def __post_init__(self) -> None:
-        """Check that there is a range of conductances."""
+        """Check that there is a range of conductances, and that the series is one that 10^(k/n) gives."""
         check_sizes("crossbar", self)
         if not self.least < self.largest:
             must, do = f"be above least, {self.least:g} S", "give a ratio of 2 at least"
             raise InvalidValueError(explain("crossbar largest", must=must, got=self.largest, do=do))
+        if self.series not in (0, 48, 96, 192):
+            must, do = "be 48, 96 or 192 (IEC 60063), or 0 for any value", "take 96 for 1 % resistors"
+            raise InvalidValueError(explain("crossbar series", must=must, got=self.series, do=do))
+
+    def conductances(self, share: Floats) -> Floats:
+        """Return the conductances (S) that stand for a `share` of the largest; the least where it is below zero."""
+        exact = self.least + (self.largest - self.least) * np.maximum(share, 0.0)
+        return 1.0 / preferred(1.0 / exact, self.series)
+
+
+def preferred(resistance: Floats, series: int) -> Floats:
+    """Return the nearest values (ohm) to `resistance` in the `series` of so many a decade: 10^(k/n) in three digits.
+
+    `series` is 48, 96 or 192 (IEC 60063), or 0 for no rounding. Nearest by ratio.
+    """
+    if not series:
+        return resistance
+    decade = np.floor(np.log10(resistance))
+    ladder = np.append(np.round(10.0 ** (np.arange(series) / series), 2), 10.0)
+    middles = np.sqrt(ladder[1:] * ladder[:-1])
+    result: Floats = ladder[np.searchsorted(middles, resistance / 10.0**decade)] * 10.0**decade
+    return result
+
+
+def feedback(data: CrossbarData, gain: float) -> float:
+    """Return the feedback resistance (ohm) at which the range of `data` makes a `gain`: volts out per volt in.
+
+    Of the series of `data` the next larger, so that no conductance goes beyond the range.
+    """
+    exact = gain / (data.largest - data.least)
+    nearest = float(preferred(np.array(exact), data.series))
+    if nearest < exact * (1.0 - 1e-12):
+        nearest = float(preferred(np.array(nearest * 10.0 ** (1.0 / data.series)), data.series))
+    return nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +147,8 @@ class OpAmpCircuit:
     ----------
     name, provenance : str
         What it is called, and where the sizes come from.
-    signal_volts, cell_volts, row_volts : float
-        Voltage (V) that stands for 1 of x and h, of c, and of z.
+    input_volts, signal_volts, cell_volts, row_volts : float
+        Voltage (V) that stands for 1 of x, of h and the gates, of c, and of z.
     amplifier : OpAmpData
         Every op-amp.
     crossbar : CrossbarData
@@ -134,6 +169,7 @@ class OpAmpCircuit:
 
     name: str
     provenance: str
+    input_volts: float
     signal_volts: float
     cell_volts: float
     row_volts: float
