@@ -3,14 +3,22 @@
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from hashlib import sha256
+from math import ceil, log2
 
 import numpy as np
 
-from lstm_analog.compiler.bicmos_calibration import SHIPPED, Calibration
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.bicmos_shipped import SHIPPED
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 
 _BOLTZMANN_OVER_CHARGE = 8.617333262e-5
 _ZERO_CELSIUS = 273.15
+SATURATION_CURRENT = 2e-17
+"""Of a bipolar transistor (A)."""
+READING_TAIL = 2.0
+"""Tail of the pair that reads c, o tanh(c), in reference currents."""
+LINEAR_TAIL = 3.0
+"""Each tail of the pair that multiplies f and c, in reference currents."""
 
 
 def thermal_voltage(celsius: float) -> float:
@@ -74,6 +82,8 @@ class Bicmos:
         From the master of c to its rail, both resistors in series (ohm).
     tanh_level, master_level : float
         Common modes of tanh's pair and of the master of c (V), which set the divider's rail.
+    cell_level : float
+        Common mode at which c is read (V).
     cell_reset, hidden_reset : float
         Common modes to which the slaves of c and h are reset (V).
     hold_capacitance : float
@@ -94,8 +104,8 @@ class Bicmos:
         By what c is divided on its way to volts, so that it fits: the cell's own products are i g/scale and f c.
     conditions : Conditions
         What the chip meets.
-    calibration : Calibration
-        The gains that circuit simulation has corrected.
+    calibration : Calibration or None
+        The gains that circuit simulation has corrected; None stands for the one shipped for these sizes.
     """
 
     name: str
@@ -110,6 +120,7 @@ class Bicmos:
     divider: float
     tanh_level: float
     master_level: float
+    cell_level: float
     cell_reset: float
     hidden_reset: float
     hold_capacitance: float
@@ -123,7 +134,7 @@ class Bicmos:
     linear_range: float
     state_scale: float
     conditions: Conditions
-    calibration: Calibration
+    calibration: Calibration | None
 
     def __post_init__(self) -> None:
         """Check that every size is positive."""
@@ -137,8 +148,24 @@ class Bicmos:
     def digest(self) -> str:
         """The SHA-256 of all sizes: what a calibration is for. Name, provenance and conditions do not count."""
         said = {e.name: getattr(self, e.name) for e in fields(self)}
-        sizes = sorted((name, value) for name, value in said.items() if isinstance(value, float | int))
+        sizes = sorted((name, float(value)) for name, value in said.items() if isinstance(value, float | int))
         return sha256(repr(sizes).encode()).hexdigest()
+
+    @property
+    def unit_of_c(self) -> float:
+        """Differential voltage (V) of 1 of c at the slave's follower."""
+        return self.trims.cell_volts * self.warmth / self.state_scale
+
+    @property
+    def trims(self) -> Calibration:
+        """The calibration; `InvalidValueError` if there is none for these sizes, or one for others was given."""
+        given = SHIPPED if self.calibration is None else (self.calibration,)
+        for calibration in given:
+            if calibration.technology == self.digest:
+                return calibration
+        got = ", ".join(calibration.technology[:12] for calibration in given)
+        must, do = f"be made for these sizes, digest {self.digest[:12]}", "calibrate this technology: study.calibrate"
+        raise InvalidValueError(explain("calibration", must=must, got=got, do=do))
 
     @property
     def thermal_volts(self) -> float:
@@ -169,6 +196,7 @@ BICMOS = Bicmos(
     divider=47.2e3,
     tanh_level=2.21,
     master_level=3.25,
+    cell_level=2.414,
     cell_reset=3.25,
     hidden_reset=3.75,
     hold_capacitance=2e-12,
@@ -182,5 +210,49 @@ BICMOS = Bicmos(
     linear_range=2.0,
     state_scale=1.0,
     conditions=Conditions(temperature=27.0, supply=5.0, bias=Bias.FIXED),
-    calibration=SHIPPED,
+    calibration=None,
 )
+
+
+def textbook(technology: Bicmos) -> Calibration:
+    """Return what the equations of ideal pairs give for `technology`: where calibration begins.
+
+    The pair of f c is linear by `2 load - 2 V_T/I` between its emitters, I being each of its tails.
+    """
+    thermal, current = technology.thermal_volts, technology.reference_current
+    volts = technology.cell_load * current
+    return Calibration(
+        input_gain=1.0,
+        forget_gain=1.0,
+        candidate_gain=1.0,
+        output_gain=1.0,
+        emitter_resistance=2.0 * (technology.cell_load - thermal / (LINEAR_TAIL * current)),
+        cell_volts=volts,
+        divider_ratio=2.0 * thermal / volts,
+        hidden_load=technology.volts_per_unit / (READING_TAIL * current),
+        cell_follower=1.0,
+        hidden_follower=1.0,
+        technology=technology.digest,
+        simulator="none: textbook values",
+    )
+
+
+LARGEST_SCALE = 4.0
+"""State scale at which the divider before the tanh of c still divides."""
+
+
+def calibrated(technology: object, calibration: Calibration) -> Bicmos:
+    """Return `technology` with `calibration`; `UnsupportedError` unless it is made of transistor cells."""
+    if not isinstance(technology, Bicmos):
+        got, do = type(technology).__name__, "leave the calibration out, or compile in electrical.BICMOS"
+        raise UnsupportedError(explain("technology", must="be Bicmos to take a calibration", got=got, do=do))
+    return replace(technology, calibration=calibration)
+
+
+def fitted(technology: Bicmos, largest: float) -> Bicmos:
+    """Return `technology` with the least state scale, a power of two, at which |c| up to `largest` is linear enough.
+
+    It is `LARGEST_SCALE` where none suffices: the design check then says how far |c| goes beyond.
+    """
+    scale = 2.0 ** max(0, ceil(log2(max(largest, 1e-300) / technology.linear_range)))
+    return replace(technology, state_scale=min(scale, LARGEST_SCALE))

@@ -1,10 +1,13 @@
 """What circuit simulation corrects in a transistor cell: a record that `study.calibrate` makes and `compile` takes."""
 
 from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.records import load_record, save_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,17 +59,11 @@ class Calibration:
             raise InvalidValueError(explain("divider_ratio", must="be below 1", got=self.divider_ratio, do=do))
 
 
-SHIPPED = Calibration(
-    input_gain=0.993,
-    forget_gain=0.973,
-    candidate_gain=0.989,
-    output_gain=0.989,
-    emitter_resistance=45530.53661585358,
-    cell_volts=0.231468,
-    divider_ratio=11000.0 / 47221.17577724585,
-    hidden_load=51201.990943967256,
-    cell_follower=0.98,
-    hidden_follower=1.0,
-    technology="",
-    simulator="",
-)
+def save_calibration(calibration: Calibration, path: str | Path) -> None:
+    """Write `calibration` to `path` (npz)."""
+    save_record(calibration, path)
+
+
+def load_calibration(path: str | Path) -> Calibration:
+    """Return the calibration that `save_calibration` wrote to `path`; `FileFormatError` for anything else."""
+    return load_record(path, Calibration, MappingProxyType({Calibration.__name__: Calibration}))

@@ -10,19 +10,25 @@ bias: a line shared by cells would be loaded by the base currents of them all.
 
 from collections.abc import Iterator
 
-from lstm_analog.compiler.bicmos import Bicmos
+from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos
 from lstm_analog.network.cells import Library, Subcircuit
 
 DEVICE = "lstm_cell"
 """The subcircuit of a whole cell."""
 
 MODELS = (
-    ".model qn npn(is=2e-17 bf=150 nf=1 vaf=100 ikf=5m ise=0 ne=1.8 br=2 var=10 rb=150 re=3 rc=60 cje=60f vje=0.8 "
-    "mje=0.35 cjc=30f vjc=0.6 mjc=0.35 cjs=60f tf=30p tr=5n xti=3 eg=1.12 xtb=1.2)",
-    ".model mn nmos(level=1 vto=0.7 kp=120u gamma=0.5 phi=0.7 lambda=0.03 tox=12n cgso=0.25n cgdo=0.25n cgbo=0.1n "
-    "cj=0.4m mj=0.5 cjsw=0.3n mjsw=0.33 js=1e-6)",
-    ".model mp pmos(level=1 vto=-0.8 kp=40u gamma=0.5 phi=0.7 lambda=0.04 tox=12n cgso=0.25n cgdo=0.25n cgbo=0.1n "
-    "cj=0.5m mj=0.5 cjsw=0.3n mjsw=0.33 js=1e-6)",
+    (
+        ".model qn npn(is=2e-17 bf=150 nf=1 vaf=100 ikf=5m ise=0 ne=1.8 br=2 var=10 rb=150 re=3 rc=60 cje=60f vje=0.8 "
+        "mje=0.35 cjc=30f vjc=0.6 mjc=0.35 cjs=60f tf=30p tr=5n xti=3 eg=1.12 xtb=1.2)"
+    ),
+    (
+        ".model mn nmos(level=1 vto=0.7 kp=120u gamma=0.5 phi=0.7 lambda=0.03 tox=12n cgso=0.25n cgdo=0.25n cgbo=0.1n "
+        "cj=0.4m mj=0.5 cjsw=0.3n mjsw=0.33 js=1e-6)"
+    ),
+    (
+        ".model mp pmos(level=1 vto=-0.8 kp=40u gamma=0.5 phi=0.7 lambda=0.04 tox=12n cgso=0.25n cgdo=0.25n cgbo=0.1n "
+        "cj=0.5m mj=0.5 cjsw=0.3n mjsw=0.33 js=1e-6)"
+    ),
 )
 """A bipolar transistor, an n-channel and a p-channel one."""
 
@@ -38,10 +44,6 @@ OUTPUTS = ("h_p", "h_n", "new_p", "new_n", "c_p", "c_n")
 """What a cell determines."""
 
 
-_READ = 2.0
-"""Tail of the pair that reads c, o tanh(c), in reference currents."""
-_KEEP = 3.0
-"""Each tail of the pair that multiplies f and c."""
 _STEERS = ("xu1 a up un om op om steer", "xu2 b up un op op om steer")
 """The upper tier of a product."""
 
@@ -54,8 +56,8 @@ def library(technology: Bicmos) -> Library:
     parts = [
         _bias(technology),
         _steer(),
-        *(_tanh_product(k) for k in dict.fromkeys((adding, _READ))),
-        _linear_product(technology.calibration.emitter_resistance),
+        *(_tanh_product(k) for k in dict.fromkeys((adding, READING_TAIL))),
+        _linear_product(technology.trims.emitter_resistance),
         *(_follower(k, width) for k, width in ((4.0, 20.0), (2.0, 20.0), (2.0, 40.0))),
         _row_driver(row),
         _gate(),
@@ -102,7 +104,7 @@ def _tanh_product(k: float) -> Subcircuit:
 
 def _linear_product(resistance: float) -> Subcircuit:
     """Return the product of sigmoid(u/V_T) and l, linear by the resistor between the emitters."""
-    tail = _named("tail", _KEEP)
+    tail = _named("tail", LINEAR_TAIL)
     pair = ("q1 a lp e1 qn 1", "q2 b ln e2 qn 1", f"re e1 e2 {_text(resistance)}")
     return _circuit("linear_product", "lp ln up un op om vb", *pair, f"xt1 e1 vb {tail}", f"xt2 e2 vb {tail}", *_STEERS)
 
@@ -156,8 +158,8 @@ def _update(technology: Bicmos, adding: float) -> Iterator[str]:
 def _output(technology: Bicmos) -> Iterator[str]:
     """Yield what computes o tanh(c)."""
     for side in "pn":
-        yield f"ro{side} vcc o_{side} {_text(technology.calibration.hidden_load)}"
-    yield f"xoh t_p t_n zo_p zo_n o_p o_n vb {_named('tanh_product', _READ)}"
+        yield f"ro{side} vcc o_{side} {_text(technology.trims.hidden_load)}"
+    yield f"xoh t_p t_n zo_p zo_n o_p o_n vb {_named('tanh_product', READING_TAIL)}"
 
 
 def _chain(technology: Bicmos, side: str) -> Iterator[str]:

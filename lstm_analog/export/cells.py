@@ -59,9 +59,7 @@ def _circuits(label: str, lines: Sequence[str], outputs: Mapping[str, tuple[str,
             head, cards = words[1:], []
         elif head and words == [_END, head[0]]:
             name, *terminals = head
-            yield Subcircuit(
-                name=name, terminals=tuple(terminals), outputs=outputs.get(name, ()), cards=tuple(cards)
-            )
+            yield Subcircuit(name=name, terminals=tuple(terminals), outputs=outputs.get(name, ()), cards=tuple(cards))
             head = []
         elif head and not words[0].startswith("."):
             cards.append(" ".join(words))

@@ -111,9 +111,7 @@ class Cells:
         terminals = len(self.circuit.terminals)
         if not -273.15 < self.temperature < 1e3:
             do = "give degrees Celsius"
-            raise InvalidValueError(
-                explain(f"{self.label}.temperature", must="be one", got=self.temperature, do=do)
-            )
+            raise InvalidValueError(explain(f"{self.label}.temperature", must="be one", got=self.temperature, do=do))
         pins = np.asarray(self.pins)
         if pins.ndim != 2 or pins.shape[0] != terminals:
             must, do = f"have shape ({terminals}, cells)", f"give a row each to {', '.join(self.circuit.terminals)}"

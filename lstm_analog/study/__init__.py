@@ -1,12 +1,14 @@
 """Studies say how far a machine is from the digital LSTM, and why."""
 
 from lstm_analog.study.bill import Bill, Item, bill_of_materials
+from lstm_analog.study.calibration import Lesson, calibrate
 from lstm_analog.study.comparison import compare
 from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.digest import network_digest
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
+from lstm_analog.study.power import Power, power
 from lstm_analog.study.report import Errors, LayerErrors, Report, Verdict
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
@@ -18,7 +20,9 @@ __all__ = [
     "Errors",
     "Finding",
     "Item",
+    "Lesson",
     "LayerErrors",
+    "Power",
     "Report",
     "Rule",
     "Run",
@@ -26,10 +30,12 @@ __all__ = [
     "Severity",
     "Verdict",
     "bill_of_materials",
+    "calibrate",
     "compare",
     "design_check",
     "epanet_check",
     "network_digest",
+    "power",
     "settling",
     "settling_error",
 ]

@@ -55,6 +55,11 @@ class Rule(Enum):
     CAPILLARY = "capillary rise, units"
     RELAY_FLOW = "relay flow, m3/s"
     RELAY_TIME = "relay time constant over tau"
+    COLUMN = "weights of a column, share"
+    ROW_SINK = "current into a row driver, uA"
+    CELL_RANGE = "|c|, units"
+    STEERED = "f c pair, share of its current"
+    HEADROOM = "least collector over base, V"
 
 
 ADVICE = MappingProxyType(
@@ -87,6 +92,11 @@ ADVICE = MappingProxyType(
         Rule.CAPILLARY: "wider tubes, clean ones, a wetting agent; read against a datum tube of the same bore",
         Rule.RELAY_FLOW: "a larger relay, or a smaller unit_conductance or tank",
         Rule.RELAY_TIME: "faster relays, or a slower tank",
+        Rule.COLUMN: "smaller weights, or a smaller unit_conductance",
+        Rule.ROW_SINK: "a larger row_current, a smaller unit_conductance, or smaller recurrent weights",
+        Rule.CELL_RANGE: "compile with inputs, which sets the state scale, or with a larger state_scale",
+        Rule.STEERED: "a larger state_scale: the product f c compresses large c",
+        Rule.HEADROOM: "more supply, or a larger state_scale",
     }
 )
 """What helps against each."""
