@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,30 +11,21 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler import (
     Compiled,
-    Drive,
-    LayerLayout,
-    Layout,
-    Spot,
     Timing,
     fit_ranges,
     lower,
     schedule,
     signal_network,
 )
-from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions, calibrated
+from lstm_analog.compiler.bicmos import calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
-from lstm_analog.compiler.electrical import Behavioural
-from lstm_analog.compiler.fluids import Constant, Fluid, GlycerolWater, Vogel, Walther
-from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
-from lstm_analog.compiler.hydraulic import Detail, Hydraulic
-from lstm_analog.compiler.timing import CLOCKED, Cycle, Interval
+from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import (
     NGSPICE,
     Accuracy,
     Dialect,
-    Interface,
     graph,
     model_name,
     suited,
@@ -47,29 +37,13 @@ from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.lstm import sequences, starting_state
 from lstm_analog.network.analogy import as_circuit
-from lstm_analog.network.cells import Cells, Library, Subcircuit
-from lstm_analog.network.domain import Domain
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import (
-    Conductors,
-    Crossbars,
-    Factor,
-    Followers,
-    Junctions,
-    OpAmps,
-    Pairs,
-    Ports,
-    Sources,
-    Storages,
-    Switches,
-    Term,
-    Transconductors,
-)
+from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.shapes import Shape
 from lstm_analog.records import load_record, save_record
 from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.design_check import DesignCheck, design_check
+from lstm_analog.study.interface import interface
+from lstm_analog.study.kinds import KINDS
 from lstm_analog.study.run import Run
 
 if TYPE_CHECKING:
@@ -140,7 +114,7 @@ class Machine:
         circuit = as_circuit(self.network, self.schedule(x, state))
         chosen = accuracy or suited(circuit.network)
         if as_subckt:
-            write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, _interface(self.compiled))
+            write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, interface(self.compiled))
         else:
             write_spice(path, circuit.network, circuit.schedule, dialect, chosen)
 
@@ -191,20 +165,6 @@ class Machine:
         return np.array([self.network.unknowns[group.label][unit] for group in groups if unit < group.size])
 
 
-def _interface(compiled: Compiled) -> Interface:
-    """Return what of a machine is wired from outside: inputs, the top layer's h, supplies (a bank `supply`)."""
-    layout, network = compiled.layout, compiled.network
-    top = layout.layers[-1].h
-    outputs = (("h", top.group),) if top.against is None else (("hp", top.group), ("hn", top.against))
-    model = dict(network.provenance).get("model", "cell").lower()
-    return Interface(
-        name="lstm_" + "".join(letter if letter.isalnum() else "_" for letter in model)[:56],
-        inputs=((layout.inputs, layout.inputs),),
-        outputs=outputs,
-        supplies=tuple(part.label for part in network.parts if isinstance(part, Sources) and part.label == "supply"),
-    )
-
-
 def _check_engine(engine: object) -> None:
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
         do = "give e.g. Integrate() or Ngspice()"
@@ -216,68 +176,12 @@ def _check_place(what: str, place: int, size: int) -> None:
         raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
 
 
-KINDS = MappingProxyType(
-    {
-        kind.__name__: kind
-        for kind in (
-            Behavioural,
-            Bias,
-            Bicmos,
-            Calibration,
-            Cells,
-            Compiled,
-            Conditions,
-            Conductors,
-            Constant,
-            Crossbars,
-            Cycle,
-            Detail,
-            Domain,
-            Drive,
-            Factor,
-            Fluid,
-            Followers,
-            GlycerolWater,
-            Group,
-            Hardware,
-            Hydraulic,
-            Interval,
-            Junctions,
-            LayerLayout,
-            Layout,
-            Library,
-            Line,
-            Machine,
-            Network,
-            OpAmps,
-            OpenTube,
-            Pairs,
-            Ports,
-            Shape,
-            Sources,
-            Spot,
-            SpringPiston,
-            Storages,
-            Subcircuit,
-            Switches,
-            Term,
-            Timing,
-            Transconductors,
-            Unknowns,
-            Vogel,
-            Walther,
-        )
-    }
-)
-"""What a saved machine is made of; nothing else is made when it is loaded."""
-
-
-def load_machine(path: str | Path) -> Machine:
-    """Return the machine that `Machine.save` wrote to `path`.
+def load_machine(path: str | Path, own: tuple[type, ...] = ()) -> Machine:
+    """Return the machine that `Machine.save` wrote to `path`; `own` are your parts and technologies in it.
 
     Raises `FileFormatError` for a damaged or foreign file, `FileAccessError` for one that cannot be read.
     """
-    machine = load_record(path, Machine, KINDS)
+    machine = load_record(path, Machine, {**KINDS, "Machine": Machine}, {kind.__name__: kind for kind in own})
     try:
         machine.network.verify()
     except LstmAnalogError as error:

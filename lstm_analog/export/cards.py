@@ -13,8 +13,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.export.cells import cells_of, library_lines
 from lstm_analog.export.amplifiers import amplifier_columns, amplifiers_of
+from lstm_analog.export.cells import cells_of, library_lines
 from lstm_analog.export.crossbars import crossbar_columns, crossbars_of
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -270,7 +270,10 @@ def _cells(label: str, read: Cards) -> Part:
     return cells_of(label, read.pins, read.library, read.options["device"], read.options["outputs"])
 
 
-BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
+Maker = Callable[[str, Cards], Part]
+"""Makes a bank of its label and its cards."""
+
+BANKS: Mapping[str, Maker] = MappingProxyType(
     {
         "Sources": _sources,
         "Junctions": _junctions,

@@ -5,16 +5,17 @@ does not know it refuses, with the line (`spice_checks`). The clocks are read fr
 that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps is no part of a network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.accuracy import Accuracy
-from lstm_analog.export.cards import BANKS, Cards
+from lstm_analog.export.cards import BANKS, Cards, Maker
 from lstm_analog.export.cells import split_library
 from lstm_analog.export.dialects import DIALECTS, Dialect
 from lstm_analog.export.numbers import parse_number
@@ -62,6 +63,7 @@ class _Context:
     """What every section needs: the dialect, names, parameters, clock lines."""
 
     dialect: Dialect
+    makers: Mapping[str, Maker]
     names: list[str]
     numbers: dict[str, int]
     parameters: dict[str, float]
@@ -76,8 +78,10 @@ class _Context:
         return parse_number(text, self.parameters)
 
 
-def read_spice(path: str | Path) -> Deck:
-    """Return the network and schedule of the deck at `path`.
+def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
+    """Return the network and schedule of the deck at `path`, in whichever dialect it is.
+
+    `own` makes banks of your own kinds of parts: by the name of the kind, a function of a label and its `Cards`.
 
     Raises
     ------
@@ -93,14 +97,14 @@ def read_spice(path: str | Path) -> Deck:
     sections = list(_sections(text))
     check_size(text, sections[0].lines)
     try:
-        return _deck(sections)
+        return _deck(sections, MappingProxyType({**BANKS, **(own or {})}))
     except (NetworkError, FileFormatError):
         raise
     except (LstmAnalogError, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         raise refusal("netlist", "read back as a network", error, "undo the last edit") from error
 
 
-def _deck(sections: list[_Section]) -> Deck:
+def _deck(sections: list[_Section], makers: Mapping[str, Maker]) -> Deck:
     header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
     marks = _marks(header)
     check_marks(marks, [section.head for section in sections])
@@ -112,6 +116,7 @@ def _deck(sections: list[_Section]) -> Deck:
     dialect = _dialect(marks["dialect"][0][0])
     context = _Context(
         dialect=dialect,
+        makers=makers,
         names=names,
         numbers={name: number for number, name in enumerate(names)},
         parameters=_parameters(header),
@@ -200,16 +205,16 @@ def _bare_schedule(marks: dict[str, list[list[str]]], lines: tuple[str, ...]) ->
 def _part(section: _Section, context: _Context) -> Part:
     _, kind, label, count, *rest = section.head
     options = dict(option.split("=", 1) for option in rest)
-    if kind not in BANKS:
-        raise refusal("part", f"be one of {', '.join(BANKS)}", kind, "correct the part line")
+    if kind not in context.makers:
+        raise refusal("part", f"be one of {', '.join(context.makers)}", kind, "correct the part line")
     if kind == "Junctions":
-        return BANKS[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
+        return context.makers[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
     library, lines = split_library(section.lines)
     cards = [line.split() for line in lines]
     if kind != "Transconductors" and len(cards) != int(count):
         raise refusal(f"part {label}", f"have {count} cards", len(cards), "restore the missing or remove the new")
     read = replace(_read(kind, cards, int(count), options, context), library=library)
-    part = BANKS[kind](label, read)
+    part = context.makers[kind](label, read)
     check_cards(part, cards, context.names, context.lines, context.dialect)
     return part
 

@@ -1,0 +1,19 @@
+"""What of a machine is wired from outside when it becomes a subcircuit."""
+
+from lstm_analog.compiler import Compiled
+from lstm_analog.export import Interface
+from lstm_analog.network.parts import Sources
+
+
+def interface(compiled: Compiled) -> Interface:
+    """Return what of a `compiled` machine is wired from outside: inputs, the top layer's h, a bank `supply`."""
+    layout, network = compiled.layout, compiled.network
+    top = layout.layers[-1].h
+    outputs = (("h", top.group),) if top.against is None else (("hp", top.group), ("hn", top.against))
+    model = dict(network.provenance).get("model", "cell").lower()
+    return Interface(
+        name="lstm_" + "".join(letter if letter.isalnum() else "_" for letter in model)[:56],
+        inputs=((layout.inputs, layout.inputs),),
+        outputs=outputs,
+        supplies=tuple(part.label for part in network.parts if isinstance(part, Sources) and part.label == "supply"),
+    )
