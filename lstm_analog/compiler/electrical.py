@@ -108,7 +108,7 @@ OPAMP_BENCH = replace(
     OPAMP_IDEAL,
     name="OPAMP_BENCH",
     provenance="parts that can be bought, typical figures of their data sheets: op-amps OPA192 (TI SBOS620: 10 MHz, "
-    "20 V/us, 5 uV, 5 pA, 65 mA, 140 dB) on +-12 V, their open-loop gain 120 dB and 375 ohm assumed; multipliers AD734 "
+    "20 V/us, 5 uV, 5 pA, 65 mA, 140 dB) on +-12 V, their open-loop gain 120 dB and 100 ohm assumed; multipliers AD734 "
     "(10 MHz); pairs MAT01; switches ADG1211 (120 ohm, off 1 Tohm assumed); 1 nF C0G; E96 resistors 10 kohm to 1 Mohm; "
     "20 pF of wiring a row; attenuators trimmed",
     amplifier=OpAmpData(
@@ -116,7 +116,7 @@ OPAMP_BENCH = replace(
         gain_bandwidth=10e6,
         slew=20e6,
         rail=11.8,
-        output_resistance=375.0,
+        output_resistance=100.0,
         offset=5e-6,
         rejection=1e7,
         output_current=65e-3,

@@ -87,22 +87,15 @@ def _(part: Followers, read: Cards, dialect: Dialect) -> Body:
 def _(part: OpAmps, read: Cards, dialect: Dialect) -> Body:
     common = "+0.5*{cm}*(v(plus)+v(minus))" if "cm" in read.values else ""
     steering = f"{{imax}}*tanh({{gm}}*(v(plus)-v(minus)+{{vos}}{common})/{{imax}})"
-    beyond = "{gclamp}*(v(x)-min(max(v(x),-{clamp}),{clamp}))"
+    beyond = "v(x)-min(max(v(x),-{clamp}),{clamp})"
+    if "iout" in read.values:
+        beyond += "+(v(o)-v(out))-min(max(v(o)-v(out),-{iout}*{rout}),{iout}*{rout})"
     lines = (
         current_source(dialect, "i", "0", "x", steering),
         resistor(dialect, "1", "x", "0", "rx"),
         capacitor(dialect, "1", "x", "0", "cx"),
-        current_source(dialect, "k", "x", "0", beyond),
+        current_source(dialect, "k", "x", "0", f"{{gclamp}}*({beyond})"),
         voltage_source(dialect, "o", "o", "0", "{swing}*tanh(v(x)/{swing})"),
-        _output_stage(read, dialect),
+        resistor(dialect, "2", "o", "out", "rout"),
     )
     return Body(pins="plus minus out x", lines=lines)
-
-
-def _output_stage(read: Cards, dialect: Dialect) -> str:
-    """Return what leads from o to out: i = (v(o) - v(out))/rout, limited to i/sqrt(1 + (i/iout)^2)."""
-    if "iout" not in read.values:
-        return resistor(dialect, "2", "o", "out", "rout")
-    flow = "((v(o)-v(out))/{rout})"
-    limited = f"{flow}*exp(-0.5*ln(1+({flow}/{{iout}})*({flow}/{{iout}})))"
-    return current_source(dialect, "2", "o", "out", limited)

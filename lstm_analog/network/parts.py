@@ -218,8 +218,9 @@ class OpAmps:
     `(swing tanh(x/swing) - e_out) output_conductance` into `out`. So A0 = gm/G, gain-bandwidth = gm/(2 pi C) in Hz,
     slew = I/C; the clamp keeps x from winding up beyond the rails. The inputs draw no current.
 
-    `common_mode`, 1/CMRR, adds that share of (e_plus + e_minus)/2 to the offset. An output stage of finite
-    `output_limit` (flow unit) gives `i/sqrt(1 + (i/output_limit)^2)` instead of the i above.
+    `common_mode`, 1/CMRR, adds that share of (e_plus + e_minus)/2 to the offset. A finite `output_limit` (flow unit)
+    takes the drive away from an output that gives more, as a short-circuit protection does: the clamp also acts on
+    swing tanh(x/swing) - e_out beyond ± output_limit/output_conductance.
     """
 
     label: str

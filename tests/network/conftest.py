@@ -83,13 +83,21 @@ class Sampler:
         ends = {"inputs": inputs[:2], "plus": plus, "minus": minus}
         return Crossbars(label="crossbars", positive=positive, negative=negative, **ends, **values)
 
-    def opamps(self):
+    def opamps(self, **changes):
         plus, minus, out, state = self.nodes(4)
         names = ("transconductance", "current_limit", "conductance", "capacitance", "swing")
         numbers = {name: self.positive() for name in (*names, "clamp_conductance", "output_conductance")}
         clamp = 0.3 * self.positive()
         return OpAmps(
-            label="opamps", state=state, plus=plus, minus=minus, out=out, offset=self.value(), clamp=clamp, **numbers
+            label="opamps",
+            state=state,
+            plus=plus,
+            minus=minus,
+            out=out,
+            offset=self.value(),
+            clamp=clamp,
+            **numbers,
+            **changes,
         )
 
     def setters(self):
@@ -114,6 +122,7 @@ class Sampler:
             self.transconductors(),
             self.crossbars(),
             self.opamps(),
+            self.opamps(common_mode=self.value(), output_limit=0.2 * self.positive()),
             *(self.pairs(stack, line=0) for stack in stacks),
             *(self.ports(shape, line=0) for shape in Shape),
         )
