@@ -11,14 +11,17 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler import (
     Compiled,
+    Fit,
+    Scaling,
     Timing,
-    fit_ranges,
     lower,
+    scaled,
     schedule,
     signal_network,
 )
 from lstm_analog.compiler.bicmos import calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.scaling import measured
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.engines import Engine, Integrate, Progress, start_efforts
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
@@ -32,6 +35,7 @@ from lstm_analog.export import (
     write_modelica,
     write_spice,
     write_subcircuit,
+    write_verilog_a,
 )
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
@@ -55,13 +59,14 @@ class Machine:
     """An LSTM as a physical machine: run it, look at its network, write it out.
 
     `compiled` is what was made of it in `technology`; `sizes` are the units of each layer, bottom first, `input_size`
-    the inputs a step.
+    the inputs a step; `scaling` says how its units were chosen, where inputs were given.
     """
 
     compiled: Compiled
     technology: object
     sizes: tuple[int, ...]
     input_size: int
+    scaling: Scaling | None = None
 
     @property
     def network(self) -> Network:
@@ -117,6 +122,13 @@ class Machine:
             write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, interface(self.compiled))
         else:
             write_spice(path, circuit.network, circuit.schedule, dialect, chosen)
+
+    def write_verilog_a(self, path: str | Path) -> None:
+        """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.
+
+        It starts at rest. Raises `UnsupportedPartError` for transistor-level cells.
+        """
+        write_verilog_a(path, self.network, interface(self.compiled))
 
     def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
@@ -197,27 +209,33 @@ def compile(
     timing: Timing = CLOCKED,
     settling: float = 20.0,
     inputs: ArrayLike | None = None,
+    fit: Fit = Fit.SHRINK,
     calibration: Calibration | None = None,
 ) -> Machine:
     """Return `lstm` as a machine built in `technology`.
 
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
     leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
-    inputs), are what the machine will meet: its ranges are chosen so that the digital signals fit. `calibration` is
-    what `study.calibrate` found for a technology of transistor cells, unless the one that is shipped shall do.
+    inputs), are like what the machine will meet: its units are chosen, as `fit` says, so that the digital signals find
+    room; `Machine.scaling` and the provenance say what was chosen and what will clip. `calibration` is what
+    `study.calibrate` found for a technology of transistor cells, unless the one that is shipped shall do.
     """
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
     _check_kind("settling", settling, Real, "be a number", "give time constants")
     if calibration is not None:
         technology = calibrated(technology, calibration)
+    chosen: Scaling | None = None
     if inputs is not None:
-        technology = fit_ranges(technology, lstm, sequences(inputs, lstm.input_size))
+        technology, chosen = scaled(technology, measured(lstm, sequences(inputs, lstm.input_size)), fit)
     compiled = lower(technology, signal_network(lstm), timing, settling)
-    origin = (("model", lstm.name), ("digest", lstm.digest), *compiled.network.provenance)
+    said = () if chosen is None else (("scaling", str(chosen)),)
+    origin = (("model", lstm.name), ("digest", lstm.digest), *compiled.network.provenance, *said)
     network = replace(compiled.network, provenance=origin)
     compiled = replace(compiled, network=network)
-    return Machine(compiled=compiled, technology=technology, sizes=lstm.sizes, input_size=lstm.input_size)
+    return Machine(
+        compiled=compiled, technology=technology, sizes=lstm.sizes, input_size=lstm.input_size, scaling=chosen
+    )
 
 
 def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:

@@ -1,7 +1,8 @@
 """The compiler: LSTM -> signal network (no technology) -> physical network."""
 
 from lstm_analog.compiler import behavioural, bicmos_lower, electrical, hydraulic, opamp, plumbing
-from lstm_analog.compiler.compiled import Compiled, Drive, LayerLayout, Layout, Spot, decode, fit_ranges, lower, schedule
+from lstm_analog.compiler.compiled import Compiled, Drive, LayerLayout, Layout, Spot, decode, lower, schedule
+from lstm_analog.compiler.scaling import Fit, Ranges, Scaling, scaled
 from lstm_analog.compiler.signals import SignalNetwork, signal_network
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 
@@ -10,8 +11,11 @@ __all__ = [
     "GATED_LEAK",
     "Compiled",
     "Drive",
+    "Fit",
     "LayerLayout",
     "Layout",
+    "Ranges",
+    "Scaling",
     "SignalNetwork",
     "Spot",
     "Timing",
@@ -19,11 +23,11 @@ __all__ = [
     "bicmos_lower",
     "decode",
     "electrical",
-    "fit_ranges",
     "hydraulic",
     "lower",
     "opamp",
     "plumbing",
+    "scaled",
     "schedule",
     "signal_network",
 ]

@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler.bicmos import Bicmos, fitted, thermal_voltage
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
 from lstm_analog.compiler.bicmos_chip import SIDES, Chip, Wires
 from lstm_analog.compiler.bicmos_columns import Columns, add_columns, bias_row, columns_of
-from lstm_analog.compiler.compiled import Compiled, Drive, LayerLayout, Layout, Spot, fit_ranges, lower, reset_label
+from lstm_analog.compiler.compiled import Compiled, Drive, LayerLayout, Layout, Spot, lower, reset_label
+from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
 from lstm_analog.compiler.signals import Signal, SignalNetwork
 from lstm_analog.compiler.timing import CLOCKED, COPY, READ_OUT, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.model import LSTM
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
@@ -33,8 +33,14 @@ _NAMES = (
 
 
 @fit_ranges.register
-def _(technology: Bicmos, lstm: LSTM, x: Floats) -> Bicmos:
-    return fitted(technology, max(float(np.abs(layer.c).max(initial=0.0)) for layer in lstm.trace(x).layers))
+def _(technology: Bicmos, ranges: Ranges, fit: Fit) -> Bicmos:
+    return technology if fit is Fit.KEEP else fitted(technology, ranges.c)
+
+
+@reach.register
+def _(technology: Bicmos) -> Ranges:
+    """Return up to which c the pair of f c is linear; columns and rows take what their check says."""
+    return Ranges(x=np.inf, z=np.inf, c=technology.linear_range * technology.state_scale, rows=np.inf)
 
 
 @lower.register

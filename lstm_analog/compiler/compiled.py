@@ -10,7 +10,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.signals import Quantity, SignalNetwork
 from lstm_analog.compiler.timing import READ_OUT, Cycle, Timing
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.model import LSTM, State
+from lstm_analog.model import State
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
@@ -86,16 +86,6 @@ def lower(technology: object, signals: SignalNetwork, timing: Timing, settling: 
     """
     must, got = "be a technology that a compiler is registered for", type(technology).__name__
     raise UnsupportedError(explain("technology", must=must, got=got, do="take a preset, e.g. electrical.BEHAVIOURAL"))
-
-
-@singledispatch
-def fit_ranges(technology: object, lstm: LSTM, x: Floats) -> object:
-    """Return `technology` with its ranges chosen so that the signals of `lstm` for inputs `x` (..., time, inputs) fit.
-
-    Raises `UnsupportedError` for a technology that has no range to choose.
-    """
-    must, got = "have ranges that fit the inputs", type(technology).__name__
-    raise UnsupportedError(explain("technology", must=must, got=got, do="leave inputs out: its ranges are fixed"))
 
 
 def layout(signals: SignalNetwork, timing: Timing) -> Layout:

@@ -12,7 +12,8 @@ import numpy as np
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler.compiled import Compiled, layout, lower, reset_label
 from lstm_analog.compiler.opamp_parts import Board, Input
-from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback
+from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback, thermal_voltage
+from lstm_analog.compiler.scaling import Fit, Ranges, factor, fit_ranges, reach
 from lstm_analog.compiler.signals import Memory, Quantity, Reading, Signal, SignalNetwork, Stage, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
@@ -20,6 +21,11 @@ from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.parts import Crossbars
 from lstm_analog.network.shapes import Shape
+
+HEADROOM = 0.9
+"""Share of the rail that signals may take: beyond, the tanh of the output stage eats the op-amp's gain."""
+LEAST_ROW = 1.1
+"""Volts of 1 of z over 2 V_T, at least: an attenuator cannot amplify."""
 
 _NAMES = (
     "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
@@ -61,6 +67,28 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
         timing=timing,
         settling=settling,
         time_constant=tau,
+    )
+
+
+@reach.register
+def _(technology: OpAmpCircuit) -> Ranges:
+    """Return what op-amps follow, up to `HEADROOM` of the rail: every signal, and the first op-amp of a row."""
+    room = HEADROOM * technology.amplifier.rail
+    rows = room / technology.row_volts
+    return Ranges(x=room / technology.input_volts, z=rows, c=room / technology.cell_volts, rows=rows)
+
+
+@fit_ranges.register
+def _(technology: OpAmpCircuit, ranges: Ranges, fit: Fit) -> OpAmpCircuit:
+    """Choose the volts of x, of c and of z; those of z stay above what a pair needs without a gain before it."""
+    room = reach(technology)
+    rows = max(ranges.z, ranges.rows)
+    least = LEAST_ROW * 2.0 * thermal_voltage(technology.pair.temperature)
+    return replace(
+        technology,
+        input_volts=technology.input_volts * factor(ranges.x, room.x, fit),
+        cell_volts=technology.cell_volts * factor(ranges.c, room.c, fit),
+        row_volts=max(technology.row_volts * factor(rows, room.rows, fit), min(least, technology.row_volts)),
     )
 
 

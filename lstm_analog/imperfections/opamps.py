@@ -102,7 +102,7 @@ class DeviceLevels:
 
     def __post_init__(self) -> None:
         """Check that there are two levels."""
-        if not (isinstance(self.count, int) and self.count >= 2):
+        if not (self.count >= 2 and float(self.count).is_integer()):
             must, do = "be a whole number >= 2", "give e.g. 32"
             raise InvalidValueError(explain("device levels", must=must, got=self.count, do=do))
 
@@ -214,11 +214,11 @@ def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Net
 @apply.register
 def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network:
     def spread(part: Crossbars) -> Crossbars:
-        sides = {}
-        for side, values in (("positive", part.positive), ("negative", part.negative)):
-            drawn = streams.normal(f"device {side} {part.label}", values.shape[-2:])
-            sides[side] = np.maximum(values * (1.0 + imperfection.share * drawn), 0.0)
-        return replace(part, **sides)
+        def drawn(side: str, values: Floats) -> Floats:
+            normal = streams.normal(f"device {side} {part.label}", values.shape[-2:])
+            return np.maximum(values * (1.0 + imperfection.share * normal), 0.0)
+
+        return replace(part, positive=drawn("positive", part.positive), negative=drawn("negative", part.negative))
 
     return change(_holding(network, Crossbars), Crossbars, spread)
 
