@@ -9,7 +9,7 @@ from lstm_analog.export.cards import BANKS, cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.graphs import wires
-from lstm_analog.network.parts import ALWAYS, Part, Transconductors
+from lstm_analog.network.parts import ALWAYS, Cells, Part, Transconductors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ def test_cards_and_back(everything):
         swap = {"parts": (part,)}, {"parts": (again,)}
         one, other = (type(everything.network)(**(vars(everything.network) | parts)) for parts in swap)
         assert one.equals(other, rtol=1e-15), part.label
-    assert kinds == set(get_args(Part))
+    assert kinds == set(get_args(Part)) - {Cells}  # these no engine of ours integrates: test_cells
 
 
 def test_every_x_card_has_a_device(everything):

@@ -150,6 +150,7 @@ WRITTEN = {
     "Crossbars": "label inputs plus minus positive negative plus_load minus_load transition end_flow",
     "Pairs": "label line factors out current",
     "Ports": "label line shape a b p n conductance scale offset limit deadband transition",
+    "Cells": "label device library temperature pins",  # refused by name, as in test_cells
     "OpAmps": "label state plus minus out transconductance current_limit conductance capacitance offset swing clamp "
     "clamp_conductance output_conductance",
 }
