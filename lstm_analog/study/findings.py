@@ -60,6 +60,11 @@ class Rule(Enum):
     CELL_RANGE = "|c|, units"
     STEERED = "f c pair, share of its current"
     HEADROOM = "least collector over base, V"
+    RAIL = "op-amp output, share of the rail"
+    PHASE_MARGIN = "op-amp phase margin, degrees"
+    SLEW = "op-amp slewing, share of the phase"
+    OUTPUT = "op-amp output current, share"
+    LINE = "line driver, mA"
 
 
 ADVICE = MappingProxyType(
@@ -97,6 +102,11 @@ ADVICE = MappingProxyType(
         Rule.CELL_RANGE: "compile with inputs, which sets the state scale, or with a larger state_scale",
         Rule.STEERED: "a larger state_scale: the product f c compresses large c",
         Rule.HEADROOM: "more supply, or a larger state_scale",
+        Rule.RAIL: "compile with inputs, which makes the volts of a unit fit, or higher rails",
+        Rule.PHASE_MARGIN: "less capacitance at the row, a smaller feedback resistance, or a slower op-amp",
+        Rule.SLEW: "a faster op-amp, longer phases, or fewer volts a unit",
+        Rule.OUTPUT: "larger resistances, or an op-amp that gives more",
+        Rule.LINE: "a stronger buffer, smaller conductances, or fewer volts a unit",
     }
 )
 """What helps against each."""
