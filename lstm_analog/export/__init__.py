@@ -14,11 +14,13 @@ from lstm_analog.export.dialects import (
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graphs import graph, pipes
+from lstm_analog.export.interfaces import Interface
 from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
 from lstm_analog.export.spice import write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
-from lstm_analog.export.subcircuits import Interface, bench_path, write_subcircuit
+from lstm_analog.export.subcircuits import bench_path, write_subcircuit
+from lstm_analog.export.verilog_a import write_verilog_a
 
 __all__ = [
     "DIALECTS",
@@ -54,4 +56,5 @@ __all__ = [
     "write_modelica",
     "write_spice",
     "write_subcircuit",
+    "write_verilog_a",
 ]

@@ -3,24 +3,45 @@
 The library stands in the bank's own section, so that a value edited in it belongs to the network that is read back.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.emit import fill
+from lstm_analog.export.numbers import number_text
 from lstm_analog.network.cells import Cells, Library, Subcircuit
+from lstm_analog.network.graph import Network
 
-_TEMPERATURE, _SUBCIRCUIT, _END = ".temp", ".subckt", ".ends"
+_SUBCIRCUIT, _END = ".subckt", ".ends"
+_TEMPERATURE = re.compile(r"\.(?:temp |options device temp=)([0-9.e+-]+)")
+_USUAL = 27.0
+"""The temperature that simulators take unless told (degrees Celsius); HSPICE, which takes 25, has a statement."""
 
 
 def library_lines(part: Cells) -> tuple[str, ...]:
-    """Return the lines that stand before the cards of `part`: temperature, models, subcircuits."""
-    lines = [f"{_TEMPERATURE} {float(part.temperature)!r}", *part.library.models]
+    """Return the lines that stand before the cards of `part`: models, subcircuits."""
+    lines = [*part.library.models]
     for circuit in part.library.subcircuits:
         head = f"{_SUBCIRCUIT} {circuit.name} {' '.join(circuit.terminals)}"
         lines += [head, *circuit.cards, f"{_END} {circuit.name}"]
     return tuple(lines)
+
+
+def temperature_lines(network: Network, dialect: Dialect) -> tuple[str, ...]:
+    """Return the statement in `dialect` of the temperature of the cells of `network`, none if it has no cells.
+
+    Raises `UnsupportedError` if cells differ in temperature, or `dialect` has no such statement and it is not 27.
+    """
+    found = {float(part.temperature) for part in network.parts if isinstance(part, Cells)}
+    if len(found) > 1 or not (dialect.temperature or found <= {_USUAL}):
+        must = "have one temperature" if dialect.temperature else f"be at {_USUAL:g} C in dialect {dialect.name}"
+        got = ", ".join(f"{value:g}" for value in sorted(found))
+        raise UnsupportedError(explain("cells", must=must, got=got, do="write each chip alone, or in another dialect"))
+    return tuple(fill(dialect.temperature, celsius=number_text(value)) for value in found if dialect.temperature)
 
 
 def split_library(lines: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -35,9 +56,9 @@ def cells_of(label: str, pins: tuple[Indices, ...], lines: tuple[str, ...], devi
 
     Raises `FileFormatError` for lines that make no library.
     """
-    first, *rest = [" ".join(line.lower().split()) for line in lines] or [""]
-    if not first.startswith(f"{_TEMPERATURE} "):
-        raise _strange(label, f"begin with {_TEMPERATURE}", first)
+    rest = [" ".join(line.lower().split()) for line in lines]
+    told = _TEMPERATURE.fullmatch(rest[0]) if rest else None
+    rest = rest[1:] if told else rest
     models = tuple(line for line in rest if line.startswith(".model "))
     if tuple(rest[: len(models)]) != models:
         raise _strange(label, "have its models before its subcircuits", "others")
@@ -46,7 +67,7 @@ def cells_of(label: str, pins: tuple[Indices, ...], lines: tuple[str, ...], devi
         label=label,
         device=device,
         library=Library(models=models, subcircuits=circuits),
-        temperature=float(first.split()[1]),
+        temperature=float(told[1]) if told else _USUAL,
         pins=np.stack(pins),
     )
 

@@ -22,6 +22,8 @@ class Dialect:
         How to run a deck `<deck>` in batch mode; how to run it and plot a voltage.
     preamble : str
         What follows the title.
+    temperature : str
+        The temperature of all devices, `<celsius>`.
     parameter, inner : str
         A parameter `<name>` on a card; in an expression.
     logarithm : str
@@ -40,6 +42,8 @@ class Dialect:
         What opens and closes the devices.
     saved : str
         A node `<name>` in the list of what is kept.
+    temperature : str
+        The statement that sets the temperature of all devices to `<celsius>`; empty where there is none that is common.
     settings : tuple of str
         The statements at the end: tolerances, `<nodes>`, `<step>` and `<end>` in s.
     """
@@ -61,6 +65,7 @@ class Dialect:
     passing: str
     brackets: tuple[str, str]
     saved: str
+    temperature: str
     settings: tuple[str, ...]
 
 
@@ -85,6 +90,7 @@ NGSPICE = Dialect(
     passing="",
     brackets=("", ""),
     saved="v(<name>)",
+    temperature=".temp <celsius>",
     settings=(f".options {_TOLERANCES}", ".save <nodes>", _TRAN, ".end"),
 )
 """ngspice 39 and later."""
@@ -110,10 +116,12 @@ PORTABLE = replace(
     switch=(),
     head=".subckt <name> <pins> params: <values>",
     passing="params: ",
+    temperature="",
     settings=(_TRAN, ".end"),
 )
 """Only R C V E G X: no expression source of its own letter, no switch, no options, no list of what is kept. Runs
-unchanged wherever E and G take `value={}`; tolerances are the simulator's own, so its step has to be short enough."""
+unchanged wherever E and G take `value={}`; tolerances are the simulator's own, so its step has to be short enough,
+and so is the temperature, 27 Celsius: another is refused."""
 
 XYCE = replace(
     PORTABLE,
@@ -122,6 +130,7 @@ XYCE = replace(
     look="Xyce <deck>, then read <deck>.raw with any viewer of SPICE raw files",
     voltage="b<name> <a> <b> v={<text>}",
     current="b<name> <a> <b> i={<text>}",
+    temperature=".options device temp=<celsius>",
     switch=("s1 a b clk 0 contact", ".model contact vswitch(von=0.9 voff=0.1 ron={ron} roff={roff})"),
     settings=(
         ".options timeint reltol=<reltol> abstol=<vntol>",

@@ -19,6 +19,8 @@ from lstm_analog.export.rules import RULES, Rules
 from lstm_analog.files import read_bytes
 
 _SWITCHES = ("sw", "vswitch")
+_LIBRARY = ("simulator", ".model", ".param")
+"""What may stand beside subcircuits in a file that is no deck."""
 _REPEATABLE = ("simulator", "parameters", "ends", "save", "include", "subckt")
 
 
@@ -65,7 +67,7 @@ def _faults(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
         check = spectre_faults if statement.spectre else _spice_faults
         yield from ((statement.line, fault) for fault in check(statement, scope, rules))
     last = deck[-1] if deck else None
-    library = deck and all(statement.subcircuit or statement.words[0] == "simulator" for statement in deck)
+    library = deck and all(statement.subcircuit or statement.words[0] in _LIBRARY for statement in deck)
     if not library and (last is None or last.text != ".end"):
         line = last.line if last else 1
         yield line, Fault(what="deck", must="end with .end", got=last.text[:40] if last else "nothing", do="add it")

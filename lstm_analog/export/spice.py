@@ -5,7 +5,7 @@ subcircuits, one section a part bank, clocks, analysis. Values that a whole bank
 are named `<bank>_<value>`; edit them there or on a single card. Never start a comment with `*#`: ngspice runs it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -16,13 +16,14 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import ALWAYS, Junctions, Part, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 
 MARK = "*|"
@@ -66,6 +67,8 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
         driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
         yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
         yield f"* {_purpose(part)}\n"
+        if isinstance(part, Cells):
+            yield from (f"{line}\n" for line in temperature_lines(network, dialect))
         if isinstance(part, Junctions):
             yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
         elif isinstance(part, Sources):
@@ -81,7 +84,7 @@ def parameters(part: Part, read: Cards) -> Iterator[str]:
         yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
 
 
-def bank(part: Part, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+def bank(part: Part, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
     """Yield the cards `read` of `part` in `dialect`, nodes by `names`, clock lines by `lines`; sources by `sources`."""
     yield from (f"{line}\n" for line in read.library)
     if isinstance(part, Transconductors):
@@ -175,7 +178,7 @@ def _options(network: Network, read: Cards) -> str:
     return line + shown + "".join(f" {key}={text}" for key, text in read.options.items())
 
 
-def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+def heads(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
     """Yield what stands on each card of the bank `label` before its values: its name, pins, clock and device.
 
     `read` are the cards, `names` those of all unknowns, `lines` the clock lines; `dialect` says what comes between
@@ -188,7 +191,7 @@ def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...], dia
         yield f"{read.letter}{label}_{number} {' '.join([names[node] for node in row])}{end}"
 
 
-def _rows(label: str, read: Cards, names: list[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+def _rows(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
     shared = _shared(read)
     assign = "{key}=" if read.device else ""
     columns = []
@@ -200,7 +203,7 @@ def _rows(label: str, read: Cards, names: list[str], lines: tuple[str, ...], dia
         yield f"{head} {' '.join(row)}\n"
 
 
-def _dense(part: Transconductors, names: list[str]) -> Iterator[str]:
+def _dense(part: Transconductors, names: Sequence[str]) -> Iterator[str]:
     """One g card a weight, a row of weights at a time: the current g v(input) flows from the datum into the row."""
     inputs = [f" {names[node]} 0 " for node in part.inputs]
     head = f"g{part.label}_"
@@ -212,7 +215,7 @@ def _dense(part: Transconductors, names: list[str]) -> Iterator[str]:
         )
 
 
-def sources(part: Sources, names: list[str], schedule: Schedule) -> Iterator[str]:
+def sources(part: Sources, names: Sequence[str], schedule: Schedule) -> Iterator[str]:
     """Yield a voltage source at each node of `part` by `names`, with its course under `schedule` if that drives it."""
     driven = {entry.label: entry.efforts for entry in schedule.imposed}
     for number, node in enumerate(part.nodes):
@@ -255,7 +258,7 @@ def wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:
 
 
 def _footer(
-    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, names: list[str]
+    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, names: Sequence[str]
 ) -> Iterator[str]:
     yield f"\n{MARK} clocks\n"
     yield from clocks(network, schedule)

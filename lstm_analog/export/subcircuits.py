@@ -3,21 +3,21 @@
 Inside, nothing has a name that could meet another: parameters and nodes are local, devices bear the subcircuit's name.
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export.accuracy import Accuracy
-from lstm_analog.export.cards import cards
+from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.interfaces import Interface, Wires, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.spice import (
     analysis,
     bank,
     check_single,
-    clock_node,
     clocks,
     device_texts,
     parameters,
@@ -28,36 +28,11 @@ from lstm_analog.export.spice import (
 )
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import check_label
 from lstm_analog.network.parts import Junctions, Sources
 from lstm_analog.network.schedule import Schedule
 
-
-@dataclass(frozen=True, kw_only=True)
-class Interface:
-    """What of a network is wired from outside.
-
-    Attributes
-    ----------
-    name : str
-        The subcircuit's name.
-    inputs : tuple of pairs of str
-        What a pin is called, and the bank of sources in its place in an ordinary deck: ("x", "x") makes x0, x1, ...
-    outputs : tuple of pairs of str
-        What a pin is called, and the group of nodes that it leads out: ("h", "l0_h").
-    supplies : tuple of str
-        Banks of sources whose nodes are fed from outside, under their own name.
-    """
-
-    name: str
-    inputs: tuple[tuple[str, str], ...]
-    outputs: tuple[tuple[str, str], ...]
-    supplies: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check that names can stand in a netlist."""
-        for label in (self.name, *(pin for pin, _ in (*self.inputs, *self.outputs)), *self.supplies):
-            check_label(label)
+_NODES = {"q": 3, "m": 4, "d": 2}
+"""Nodes before the model's name on a card; an x card's subcircuit comes last."""
 
 
 def bench_path(path: str | Path) -> Path:
@@ -96,95 +71,77 @@ def write_subcircuit(
     if safe_name(place.name) != place.name:
         must, do = "be letters, digits, point, dash and underscore, for the testbench includes it", "rename the file"
         raise InvalidValueError(explain("file name", must=must, got=ascii(place.name)[:80], do=do))
-    wiring = _wire(network, schedule, dialect, interface)
-    _check_pins(wiring)
-    _check_inside(wiring)
-    bench = _testbench(wiring, accuracy, place.name)
-    for file, lines in ((place, _subcircuit(wiring)), (bench_path(place), bench)):
+    wires = wire(network, interface, RULES[dialect.name].reserved)
+    case = _Case(network=network, schedule=schedule, dialect=dialect, wires=wires)
+    _check_inside(case)
+    for file, lines in ((place, _subcircuit(case)), (bench_path(place), _testbench(case, accuracy, place.name))):
         with whole_file(file) as stream:
             for text in lines:
                 stream.write(text.encode("ascii"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Wiring:
-    """A network with what is wired from outside: `outside` are banks of sources, `names` those of all unknowns."""
+class _Case:
+    """A network under a schedule in a dialect, and what of it is wired from outside."""
 
     network: Network
     schedule: Schedule
     dialect: Dialect
-    name: str
-    outside: frozenset[str]
-    names: list[str]
-    pins: tuple[str, ...]
+    wires: Wires
 
 
-def _wire(network: Network, schedule: Schedule, dialect: Dialect, interface: Interface) -> _Wiring:
-    names, unknowns, pins = network.unknowns.names(), network.unknowns, []
-    for pin, group in (*interface.inputs, *interface.outputs, *((name, name) for name in interface.supplies)):
-        nodes = unknowns[group]
-        single = pin in interface.supplies and nodes.size == 1
-        for number, node in enumerate(nodes):
-            names[node] = pin if single else f"{pin}{number}"
-        pins += [names[node] for node in nodes]
-    supplied = sum(unknowns[name].size for name in interface.supplies)
-    first = len(pins) - supplied
-    return _Wiring(
-        network=network,
-        schedule=schedule,
-        dialect=dialect,
-        name=interface.name,
-        outside=frozenset({label for _, label in interface.inputs} | set(interface.supplies)),
-        names=names,
-        pins=(*pins[:first], *map(clock_node, network.lines), *pins[first:]),
-    )
-
-
-def _check_pins(wiring: _Wiring) -> None:
-    taken = [*wiring.pins, wiring.name]
-    repeated = sorted(pin for pin, times in Counter(taken).items() if times > 1)
-    reserved = sorted(set(taken) & RULES[wiring.dialect.name].reserved)
-    if repeated or reserved:
-        must, do = "differ from each other, the subcircuit and reserved words", "rename one"
-        raise InvalidValueError(explain("pins", must=must, got=", ".join(repeated or reserved), do=do))
-
-
-def _check_inside(wiring: _Wiring) -> None:
-    for entry in wiring.schedule.imposed:
-        values = entry.efforts.reshape(len(wiring.schedule.names), -1)
-        if entry.label not in wiring.outside and (values != values[:1]).any():
+def _check_inside(case: _Case) -> None:
+    for entry in case.schedule.imposed:
+        values = entry.efforts.reshape(len(case.schedule.names), -1)
+        if entry.label not in case.wires.outside and (values != values[:1]).any():
             must, do = "not change with time, for it stays inside", "make it an input"
             raise InvalidValueError(explain(f"source {entry.label}", must=must, got="a waveform", do=do))
 
 
-def _subcircuit(wiring: _Wiring) -> Iterator[str]:
-    network, dialect, name = wiring.network, wiring.dialect, wiring.name
-    banks = [(part, prefixed(cards(part), f"{name}_")) for part in network.parts]
+def _subcircuit(case: _Case) -> Iterator[str]:
+    network, dialect, name = case.network, case.dialect, case.wires.name
+    banks = [(part, _ours(cards(part), f"{name}_")) for part in network.parts]
     yield f"* {name}: {network.domain.name} network as a subcircuit, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
     yield from (f"* {key}: {value}\n" for key, value in network.provenance)
     yield "* pins: inputs and outputs in V, clock lines of 0 V and 1 V, supplies; the datum is node 0\n"
     yield from device_texts(network, dialect, f"{name}_")
+    yield from (f"{line}\n" for part in network.parts for line in _renamed(cards(part).library, f"{name}_"))
     yield f".subckt {name}\n"
-    yield from wrapped("+", wiring.pins)
+    yield from wrapped("+", case.wires.pins)
     yield from (line for part, read in banks for line in parameters(part, read))
     for part, read in banks:
         if isinstance(part, Sources):
-            yield from () if part.label in wiring.outside else sources(part, wiring.names, wiring.schedule)
+            yield from () if part.label in case.wires.outside else sources(part, case.wires.names, case.schedule)
         elif not isinstance(part, Junctions):
-            yield from bank(part, read, wiring.names, network.lines, dialect)
+            yield from bank(part, read, case.wires.names, network.lines, dialect)
     yield f".ends {name}\n"
 
 
-def _testbench(wiring: _Wiring, accuracy: Accuracy, file: str) -> Iterator[str]:
-    schedule, dialect = wiring.schedule, wiring.dialect
-    yield f"* testbench of {wiring.name}, {schedule.ends[-1]:.6g} s, written by lstm_analog for {dialect.name}\n"
+def _ours(read: Cards, prefix: str) -> Cards:
+    """Return the cards `read` of devices with `prefix`, without their library, which stands before the subcircuit."""
+    return prefixed(replace(read, library=()), prefix)
+
+
+def _renamed(lines: tuple[str, ...], prefix: str) -> Iterator[str]:
+    """Yield the `lines` of a library with `prefix` before the names of its models and subcircuits."""
+    declared = {words[1] for words in map(str.split, lines) if words[0] in (".model", ".subckt")}
+    for line in lines:
+        head, *rest = line.split()
+        place = 0 if head.startswith(".") else len(rest) - 1 if head[0] == "x" else _NODES.get(head[0], len(rest))
+        yield " ".join([head, *(f"{prefix}{w}" if n == place and w in declared else w for n, w in enumerate(rest))])
+
+
+def _testbench(case: _Case, accuracy: Accuracy, file: str) -> Iterator[str]:
+    schedule, dialect = case.schedule, case.dialect
+    yield f"* testbench of {case.wires.name}, {schedule.ends[-1]:.6g} s, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
     yield f'.include "{file}"\n'
-    for part in wiring.network.parts:
-        if isinstance(part, Sources) and part.label in wiring.outside:
-            yield from sources(part, wiring.names, schedule)
-    yield from clocks(wiring.network, schedule)
+    yield from (f"{line}\n" for line in temperature_lines(case.network, dialect))
+    for part in case.network.parts:
+        if isinstance(part, Sources) and part.label in case.wires.outside:
+            yield from sources(part, case.wires.names, schedule)
+    yield from clocks(case.network, schedule)
     yield "xdut\n"
-    yield from wrapped("+", [*wiring.pins, wiring.name])
-    yield from analysis(schedule, dialect, accuracy, wiring.pins)
+    yield from wrapped("+", [*case.wires.pins, case.wires.name])
+    yield from analysis(schedule, dialect, accuracy, case.wires.pins)

@@ -140,3 +140,22 @@ def test_a_supply_is_a_pin(tmp_path):
     flat = ngspice(tmp_path / "flat.cir", ["l0_h_0"])
     same = ngspice(tmp_path / "cell_tb.cir", ["h0"])
     np.testing.assert_allclose(same[1], flat[1], rtol=0, atol=1e-12)
+
+
+def test_transistors_with_their_library_become_a_subcircuit_too(tmp_path):
+    """Differential pins, the clocks of the chip and its supply; two chips would not share a model's name."""
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, name="chip")
+    built, x = la.compile(lstm, la.electrical.BICMOS), X[:2, :1]
+    built.write_spice(tmp_path / "flat.cir", x)
+    built.write_spice(tmp_path / "cell.cir", x, as_subckt=True)
+    text = (tmp_path / "cell.cir").read_text()
+    models = [line.split()[1] for line in text.splitlines() if line.startswith((".model", ".subckt"))]
+    assert all(name.startswith("lstm_chip") for name in models)
+    assert check_dialect(tmp_path / "cell.cir", NGSPICE) == ()
+    assert check_dialect(bench_path(tmp_path / "cell.cir"), NGSPICE) == ()
+    place = built.compiled.layout.layers[-1].h
+    flat = ngspice(tmp_path / "flat.cir", [f"{place.group}_0", f"{place.against}_0"])
+    same = ngspice(bench_path(tmp_path / "cell.cir"), ["hp0", "hn0"])
+    times = np.linspace(0.0, flat[0][-1], 50)
+    ours, theirs = (np.stack([np.interp(times, time, column) for column in volts.T]) for time, volts in (flat, same))
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-4)
