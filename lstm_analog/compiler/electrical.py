@@ -107,10 +107,12 @@ OPAMP = replace(
 OPAMP_BENCH = replace(
     OPAMP_IDEAL,
     name="OPAMP_BENCH",
+    row_volts=0.15,
+    sum_resistance=4.99e3,
     provenance="parts that can be bought, typical figures of their data sheets: op-amps OPA192 (TI SBOS620: 10 MHz, "
     "20 V/us, 5 uV, 5 pA, 65 mA, 140 dB) on +-12 V, their open-loop gain 120 dB and 100 ohm assumed; multipliers AD734 "
-    "(10 MHz); pairs MAT01; switches ADG1211 (120 ohm, off 1 Tohm assumed); 1 nF C0G; E96 resistors 10 kohm to 1 Mohm; "
-    "20 pF of wiring a row; attenuators trimmed",
+    "(10 MHz); pairs MAT01; switches ADG1211 (120 ohm, off 1 Tohm assumed); 1 nF C0G; E96 resistors 5 to "
+    "500 kohm; 15 pF a row, half of it the op-amp's; attenuators trimmed",
     amplifier=OpAmpData(
         gain=1e6,
         gain_bandwidth=10e6,
@@ -122,8 +124,9 @@ OPAMP_BENCH = replace(
         output_current=65e-3,
         bias_current=5e-12,
     ),
-    crossbar=CrossbarData(least=1e-6, largest=100e-6, series=96),
-    row_capacitance=20e-12,
+    crossbar=CrossbarData(least=2e-6, largest=200e-6, series=96),
+    row_capacitance=15e-12,
     multiplier=MultiplierData(load_resistance=1e3, load_capacitance=16e-12),
     hold=HoldData(capacitance=1e-9, closed_resistance=120.0, opened_resistance=1e12, leak_resistance=1e12),
+    copy_phase=10e-6,
 )
