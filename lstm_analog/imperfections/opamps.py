@@ -257,7 +257,8 @@ def _warm(factor: Factor, ratio: float) -> Factor:
 @apply.register
 def _(imperfection: ClockFeedthrough, network: Network, streams: Streams) -> Network:
     capacitance, resistance = _held(network)
-    if not np.isin(np.concatenate([p.plus for p in network.parts if isinstance(p, OpAmps)]), _nodes(capacitance)).any():
+    followed = [part.plus for part in network.parts if isinstance(part, OpAmps)]
+    if not any(np.isin(nodes, _nodes(capacitance)).any() for nodes in followed):
         must, do = "have op-amps that follow hold capacitors", "compile it with OPAMP"
         raise NetworkError(explain("the network", must=must, got="none", do=do))
     edge = imperfection.overlap * imperfection.swing
