@@ -17,7 +17,7 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.study.calibration import Lesson, calibrate
 
 SETTLING = 12.0
-SCALES = (1.0, 2.0, 4.0)
+SCALES = (1.0, 2.0)
 STEPS = 16
 
 

@@ -237,8 +237,8 @@ def textbook(technology: Bicmos) -> Calibration:
     )
 
 
-LARGEST_SCALE = 4.0
-"""State scale at which the divider before the tanh of c still divides."""
+LARGEST_SCALE = 2.0
+"""State scale beyond which the divider before the tanh of c would need a rail below ground."""
 
 
 def calibrated(technology: object, calibration: Calibration) -> Bicmos:

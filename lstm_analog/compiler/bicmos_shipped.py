@@ -31,18 +31,4 @@ SHIPPED: tuple[Calibration, ...] = (
         technology="271d88b82caed761345a6704c9d1c2d25387a0de65416e7dac522c465becdd81",
         simulator="ngspice-39",
     ),
-    Calibration(
-        input_gain=0.995981,
-        forget_gain=0.973512,
-        candidate_gain=0.994107,
-        output_gain=0.989694,
-        emitter_resistance=46427.8,
-        cell_volts=0.234385,
-        divider_ratio=0.226242,
-        hidden_load=51547.0,
-        cell_follower=0.999271,
-        hidden_follower=0.999664,
-        technology="e96d34079a0ec04cd5d927d3fecad2cd1a140130acb4caecbff8d92b77719bed",
-        simulator="ngspice-39",
-    ),
 )

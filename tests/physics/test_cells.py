@@ -11,10 +11,12 @@ from lstm_analog.errors import (
     InvalidShapeError,
     InvalidValueError,
     NetworkError,
+    UnsupportedError,
     UnsupportedPartError,
 )
-from lstm_analog.export import NGSPICE, graph, write_modelica, write_spice
+from lstm_analog.export import DIALECTS, NGSPICE, PORTABLE, XYCE, graph, write_modelica, write_spice
 from lstm_analog.export.accuracy import TRANSISTORS, suited
+from lstm_analog.export.lint import check_dialect
 from lstm_analog.network.cells import Cells, Library, Subcircuit
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -209,6 +211,25 @@ def test_the_temperature_is_in_the_deck_and_read_back(tmp_path):
     assert la.read_spice(tmp_path / "hot.cir").network.equals(hot, rtol=1e-15)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_every_dialect_takes_the_library_as_it_is(tmp_path, dialect):
+    path = tmp_path / "cells.cir"
+    write_spice(path, network(), schedule(), dialect, TRANSISTORS)
+    assert check_dialect(path, dialect) == ()
+    text = path.read_text(encoding="ascii")
+    for circuit in LIBRARY.subcircuits:
+        assert "\n".join((f".subckt {circuit.name} {' '.join(circuit.terminals)}", *circuit.cards, ".ends")) in text
+    if dialect is PORTABLE:
+        with pytest.raises(
+            UnsupportedError, match="cells must be at 27 C in dialect portable, got 85: write"
+        ):
+            write_spice(path, network(temperature=85.0), schedule(), dialect, TRANSISTORS)
+    else:
+        write_spice(path, network(temperature=85.0), schedule(), dialect, TRANSISTORS)
+        assert ("device temp=85.0" if dialect is XYCE else ".temp 85.0") in path.read_text(encoding="ascii")
+        assert check_dialect(path, dialect) == ()
+
+
 def test_a_value_edited_in_a_cell_changes_the_network_and_the_run(deck):
     changed = edited(deck, "r1 b m 500.0", "r1 b m 525.0")
     assert not changed.equals(network(), rtol=1e-9)
@@ -222,7 +243,7 @@ def test_a_value_edited_in_a_cell_changes_the_network_and_the_run(deck):
         ("r1 b m 500.0", "r1 b m {r}", "netlist must read back as a network, got .*cards of subcircuit mixer"),
         ("r1 b m 500.0", ".include x", "library of cells must be .subckt, cards and .ends with the name"),
         (".ends mixer", ".ends", "library of cells must be .subckt"),
-        (".temp 27.0\n", "", "library of cells must begin with .temp"),
+        (".temp 27.0\n", ".temp {t}\n", "library of cells must have its models before"),
         ("xcells_1 a_1 b_0 m_1 mixer", "xcells_1 a_1 b_0 m_0 mixer", "must be set by exactly one"),
         ("xcells_1 a_1 b_0 m_1 mixer", "xcells_1 a_1 b_0 m_1 half", "card of part cells must begin with"),
     ],
