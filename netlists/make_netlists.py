@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Makes the decks of this folder, each with its checked results beside it: `python netlists/make_netlists.py`.
 
-Needs ngspice. `tests/test_netlists.py` uses `CASES`, `model`, `machine` and `write` to make them again and compare.
+In `dialects/` one cell in every dialect, as a subcircuit and in Verilog-A. Needs ngspice. `tests/test_netlists.py` and
+`tests/test_dialect_netlists.py` use what stands here to make them again and compare.
 """
 
 import json
@@ -53,6 +54,26 @@ def machine(case: Case) -> la.Machine:
 def write(case: Case, path: Path) -> None:
     """Write the deck of `case` to `path`."""
     machine(case).write_spice(path, case.x, state=case.state)
+
+
+def write_dialects(folder: Path) -> None:
+    """Write the smallest case to `folder` in every dialect, as a subcircuit with its testbench, and in Verilog-A."""
+    case = CASES["unit_1"]
+    built = machine(case)
+    for dialect in la.export.DIALECTS:
+        built.write_spice(folder / f"{dialect.name}.cir", case.x, state=case.state, dialect=dialect)
+    built.write_spice(folder / "cell.cir", case.x, state=case.state, as_subckt=True)
+    built.write_verilog_a(folder / "cell.va")
+
+
+def rules(folder: Path) -> dict[str, list[str]]:
+    """Return what the rule check finds in each SPICE file of `folder`; subcircuit and testbench are ngspice's."""
+    dialects = {f"{dialect.name}.cir": dialect for dialect in la.export.DIALECTS}
+    files = sorted(folder.glob("*.cir"))
+    return {
+        file.name: [str(breach) for breach in la.export.check_dialect(file, dialects.get(file.name, la.NGSPICE))]
+        for file in files
+    }
 
 
 def results(case: Case) -> dict[str, Any]:
@@ -138,7 +159,11 @@ def _with_rows(text: str) -> str:
 
 
 def main() -> None:
-    """Write every deck and its results."""
+    """Write every deck and its results, and the dialects with what the rule check finds in them."""
+    folder = HERE / "dialects"
+    folder.mkdir(exist_ok=True)
+    write_dialects(folder)
+    (folder / "rules.json").write_text(json.dumps(rules(folder), indent=1) + "\n", encoding="ascii")
     for name, case in CASES.items():
         write(case, HERE / f"{name}.cir")
         (HERE / f"{name}.json").write_text(_with_rows(json.dumps(results(case), indent=1)) + "\n", encoding="ascii")
