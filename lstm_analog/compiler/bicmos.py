@@ -22,7 +22,7 @@ LINEAR_TAIL = 3.0
 
 
 def thermal_voltage(celsius: float) -> float:
-    """Return kT/q (V) at a temperature in degrees Celsius (CODATA 2018).
+    """Return kT/q (V) at `celsius` degrees (CODATA 2018).
 
     >>> round(thermal_voltage(27.0), 5)
     0.02586

@@ -1,4 +1,8 @@
-"""A chip as it grows: groups get their unknowns in the order in which they are asked for, parts as they are added."""
+"""A chip as it grows: groups get their unknowns in the order in which they are asked for, parts as they are added.
+
+Throughout, `label` names a group or a bank, `size` is its number of nodes, `scale` and `volts` are volts a unit of its
+signal, `a` and `b` are unknowns.
+"""
 
 from dataclasses import dataclass, field
 

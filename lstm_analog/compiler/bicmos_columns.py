@@ -2,6 +2,9 @@
 
 The total conductance of a column is fixed, G_t = G_u (1 unit)/(kT/q), so that 1 of z makes kT/q between its two sides,
 2 kT/q at a tanh. What the weights leave of it is the termination: hence the limit of sum |w|.
+
+Throughout, `chip` grows; `technology` has the sizes; `stage` is the layer, `columns` are its signals, `target` one of
+them; `label` names a group, `volts` are volts a unit.
 """
 
 from dataclasses import dataclass

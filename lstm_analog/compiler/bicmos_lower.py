@@ -45,7 +45,9 @@ def _(technology: Bicmos) -> Ranges:
 
 @lower.register
 def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as transistor cells of `technology`; `settling` is the compute phase in its time constants.
+    """Return `signals` as transistor cells of `technology` under `timing`.
+
+    `settling` is the compute phase in time constants of the technology.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
 
 
 def clock_of(technology: Bicmos, settling: float) -> Cycle:
-    """Return the clock: a compute phase of `settling` time constants, a shorter copy phase, pauses between."""
+    """Return the clock of `technology`: a compute phase of `settling` time constants, a shorter copy phase, pauses."""
     tau = technology.time_constant
     clock = cycle(CLOCKED, stages=1, time_constant=tau, settling=settling, gap=technology.gap / tau)
     shorter = float(f"{settling * tau * technology.copy_share:.12g}")
