@@ -158,12 +158,35 @@ def _with_rows(text: str) -> str:
     return re.sub(r"\[[^][{}]+\]", lambda found: " ".join(found[0].split()), text)
 
 
+def opamp_machine() -> la.Machine:
+    """Return the machine of `opamp/unit_1.cir`: the LSTM of `unit_1` on op-amps."""
+    return la.compile(model(CASES["unit_1"].lstm), la.electrical.OPAMP)
+
+
+def write_opamp(folder: Path) -> None:
+    """Write two steps of `unit_1` on op-amps to `folder`, with what the engines and the digital LSTM make of them."""
+    built, x = opamp_machine(), CASES["unit_1"].x[:2]
+    built.write_spice(folder / "unit_1.cir", x)
+    runs = {"scipy": built.run(x), "ngspice": built.run(x, engine=la.engines.Ngspice())}
+    said = {
+        "technology": la.electrical.OPAMP.name,
+        "x": x.tolist(),
+        "h": {"digital": model(CASES["unit_1"].lstm)(x).h.tolist()}
+        | {name: run.h.tolist() for name, run in runs.items()},
+        "tolerance": {"engines": 1e-6, "digital": 1e-4},
+        "versions": {**asdict(versions()), "ngspice": ngspice_version()},
+    }
+    (folder / "unit_1.json").write_text(_with_rows(json.dumps(said, indent=1)) + "\n", encoding="ascii")
+
+
 def main() -> None:
     """Write every deck and its results, and the dialects with what the rule check finds in them."""
     folder = HERE / "dialects"
     folder.mkdir(exist_ok=True)
     write_dialects(folder)
     (folder / "rules.json").write_text(json.dumps(rules(folder), indent=1) + "\n", encoding="ascii")
+    (HERE / "opamp").mkdir(exist_ok=True)
+    write_opamp(HERE / "opamp")
     for name, case in CASES.items():
         write(case, HERE / f"{name}.cir")
         (HERE / f"{name}.json").write_text(_with_rows(json.dumps(results(case), indent=1)) + "\n", encoding="ascii")
