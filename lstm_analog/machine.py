@@ -148,9 +148,9 @@ class Machine:
         return graph(self.network, around=self._unit(0 if layer is None else layer, 0 if unit is None else unit))
 
     def check(self, run: Run | None = None) -> DesignCheck:
-        """Return whether the plumbing would work, at the pressures of `run` or else at the design pressures.
+        """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
 
-        Raises `UnsupportedError` unless the technology is hydraulic, `InvalidValueError` for a run of another machine.
+        Raises `UnsupportedError` for ideal sources, which always do, `InvalidValueError` for a run of another machine.
         """
         return design_check(self.compiled, self.technology, run)
 

@@ -220,7 +220,7 @@ class OpAmps:
 
     `common_mode`, 1/CMRR, adds that share of (e_plus + e_minus)/2 to the offset. A finite `output_limit` (flow unit)
     takes the drive away from an output that gives more, as a short-circuit protection does: the clamp also acts on
-    swing tanh(x/swing) - e_out beyond ± output_limit/output_conductance.
+    swing tanh(x/swing) - e_out beyond ± output_limit/output_conductance. It gives way by I/clamp_conductance.
     """
 
     label: str

@@ -7,6 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.opamp import HEADROOM
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors, Crossbars, OpAmps, Storages, Switches
 from lstm_analog.study.comparison import SETTLED
@@ -23,8 +24,14 @@ SLEWING = 0.2
 
 
 def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
-    """Yield what limits the op-amps of `compiled`: at the voltages of `run`, else with every input and state at 1."""
+    """Yield what limits the op-amps of `compiled`: at the voltages of `run`, else with every input and state at 1.
+
+    Raises `InvalidValueError` for a run of another machine.
+    """
     network = compiled.network
+    if run is not None and run.trajectory.network.unknowns != network.unknowns:
+        do = "give a run of this machine"
+        raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
     total = _conductance(network)
     for part in network.parts:
         if isinstance(part, OpAmps):
