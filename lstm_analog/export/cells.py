@@ -41,7 +41,7 @@ def temperature_lines(network: Network, dialect: Dialect) -> tuple[str, ...]:
         must = "have one temperature" if dialect.temperature else f"be at {_USUAL:g} C in dialect {dialect.name}"
         got = ", ".join(f"{value:g}" for value in sorted(found))
         raise UnsupportedError(explain("cells", must=must, got=got, do="write each chip alone, or in another dialect"))
-    return tuple(fill(dialect.temperature, celsius=number_text(value)) for value in found if dialect.temperature)
+    return tuple(fill(dialect.temperature, {"celsius": number_text(value)}) for value in found if dialect.temperature)
 
 
 def split_library(lines: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

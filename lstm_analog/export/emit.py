@@ -1,10 +1,11 @@
 """The elements of a device in a dialect: one emitter for expressions, one for switches.
 
 A neutral expression uses + - * / tanh exp ln abs min max v(node), numbers and parameters as `{name}`; the dialect gives
-them their spelling.
+them their spelling. Throughout, `dialect` is the dialect to write.
 """
 
 import re
+from collections.abc import Mapping
 
 from lstm_analog.export.dialects import Dialect
 
@@ -13,10 +14,10 @@ _STEEPNESS = 40
 """tanh(40 x 0.5) is 1 to the last bit: a switch by expression is fully on or off at 1 V and 0 V."""
 
 
-def fill(template: str, **names: str) -> str:
+def fill(template: str, names: Mapping[str, str]) -> str:
     """Return `template` with each `<name>` replaced by its text in `names`.
 
-    >>> fill("r<name> <a>", name="1", a="x")
+    >>> fill("r<name> <a>", {"name": "1", "a": "x"})
     'r1 x'
     """
     for name, text in names.items():
@@ -27,27 +28,27 @@ def fill(template: str, **names: str) -> str:
 def expression(dialect: Dialect, text: str) -> str:
     """Return the neutral expression `text` as `dialect` spells it."""
     spelt = re.sub(r"\bln\(", f"{dialect.logarithm}(", text)
-    return _PARAMETER.sub(lambda found: fill(dialect.inner, name=found[1]), spelt)
+    return _PARAMETER.sub(lambda found: fill(dialect.inner, {"name": found[1]}), spelt)
 
 
 def voltage_source(dialect: Dialect, name: str, a: str, b: str, text: str) -> str:
     """Return the source `name` that makes v(`a`) - v(`b`) what the neutral expression `text` says."""
-    return fill(dialect.voltage, name=name, a=a, b=b, text=expression(dialect, text))
+    return fill(dialect.voltage, {"name": name, "a": a, "b": b, "text": expression(dialect, text)})
 
 
 def current_source(dialect: Dialect, name: str, a: str, b: str, text: str) -> str:
     """Return the source `name` whose current from `a` through it to `b` is the neutral expression `text`."""
-    return fill(dialect.current, name=name, a=a, b=b, text=expression(dialect, text))
+    return fill(dialect.current, {"name": name, "a": a, "b": b, "text": expression(dialect, text)})
 
 
 def resistor(dialect: Dialect, name: str, a: str, b: str, parameter: str) -> str:
     """Return the resistor `name` from `a` to `b` of the value of `parameter`."""
-    return fill(dialect.resistor, name=name, a=a, b=b, value=parameter)
+    return fill(dialect.resistor, {"name": name, "a": a, "b": b, "value": parameter})
 
 
 def capacitor(dialect: Dialect, name: str, a: str, b: str, parameter: str) -> str:
     """Return the capacitor `name` from `a` to `b` of the value of `parameter`."""
-    return fill(dialect.capacitor, name=name, a=a, b=b, value=parameter)
+    return fill(dialect.capacitor, {"name": name, "a": a, "b": b, "value": parameter})
 
 
 def switch(dialect: Dialect) -> tuple[str, ...]:
@@ -64,5 +65,6 @@ def switch(dialect: Dialect) -> tuple[str, ...]:
 def subcircuit_text(dialect: Dialect, name: str, pins: str, values: tuple[str, ...], body: tuple[str, ...]) -> str:
     """Return the subcircuit `name` with `pins`, parameters `values` (1 unless given) and the lines `body`."""
     named = " ".join(f"{value}=1" for value in values)
-    head, tail = (fill(text, name=name, pins=pins, values=named) for text in (dialect.head, dialect.tail))
+    words = {"name": name, "pins": pins, "values": named}
+    head, tail = (fill(text, words) for text in (dialect.head, dialect.tail))
     return "\n".join((head, *body, tail, ""))

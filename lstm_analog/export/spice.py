@@ -144,8 +144,9 @@ def _header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Ac
     domain, end = network.domain, schedule.ends[-1]
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
-    yield f"* run in batch:  {fill(dialect.run, deck=name)}\n"
-    yield f"* or look at it: {fill(dialect.look, deck=name)}\n"
+    words = {"deck": name}
+    yield f"* run in batch:  {fill(dialect.run, words)}\n"
+    yield f"* or look at it: {fill(dialect.look, words)}\n"
     yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
     yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
     yield f"{MARK} dialect {dialect.name}\n{MARK} domain {domain.name}\n"
@@ -196,7 +197,7 @@ def _rows(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...],
     assign = "{key}=" if read.device else ""
     columns = []
     for key, value in read.values.items():
-        named = fill(dialect.parameter, name=f"{label}_{key}")
+        named = fill(dialect.parameter, {"name": f"{label}_{key}"})
         texts = [named] * value.size if key in shared else [number_text(v) for v in value]
         columns.append([assign.format(key=key) + text for text in texts])
     for head, *row in zip(heads(label, read, names, lines, dialect), *columns, strict=True):
@@ -279,9 +280,9 @@ def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: It
     values = {name: repr(value) for name, value in vars(accuracy).items() if name in TOLERANCES}
     values |= {"step": number_text(step), "end": number_text(end)}
     for template in dialect.settings:
-        text = fill(template, **values)
+        text = fill(template, values)
         if text.endswith("<nodes>"):
             yield text.removesuffix(" <nodes>") + "\n"
-            yield from wrapped("+", [fill(dialect.saved, name=name) for name in saved])
+            yield from wrapped("+", [fill(dialect.saved, {"name": name}) for name in saved])
         else:
             yield f"{text}\n"

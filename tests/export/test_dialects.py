@@ -80,7 +80,7 @@ def test_ngspice_evaluates_the_curves(shape):
 def test_a_deck_says_how_to_run_it(everything, tmp_path, dialect):
     path = tmp_path / "a.cir"
     write_spice(path, everything.network, everything.schedule, dialect, USUAL)
-    assert fill(dialect.run, deck="a.cir") in path.read_text()
+    assert fill(dialect.run, {"deck": "a.cir"}) in path.read_text()
     assert "<deck>" not in path.read_text()
 
 
@@ -111,7 +111,7 @@ def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tm
 def test_a_value_edited_in_any_dialect_counts(lstm_circuit, tmp_path, dialect):
     case, path = lstm_circuit(), tmp_path / "a.cir"
     write_spice(path, case.network, case.schedule, dialect, USUAL)
-    named = fill(dialect.parameter, name="l0_rows_load_r")
+    named = fill(dialect.parameter, {"name": "l0_rows_load_r"})
     text = path.read_text()
     path.write_text(text.replace(f"rl0_rows_load_5 l0_zg_1 0 {named}", "rl0_rows_load_5 l0_zg_1 0 4.7k", 1))
     assert read_spice(path).network.part("l0_rows_load").conductance[5] == 1 / 4700.0
