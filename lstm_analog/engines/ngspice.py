@@ -34,7 +34,7 @@ class Ngspice:
         Seconds after which a run is given up.
     program : str
         The program's name or path. Where ngspice cannot be installed, `ngspice_wasm.mjs` beside this module is one: it
-        runs ngspice 45.2 in node, from the npm package eecircuit-engine 1.8.0, about ten times slower.
+        runs ngspice 45.2 in node, from the npm package eecircuit-engine 1.8.0, with a second or two to start.
     """
 
     accuracy: Accuracy | None = None
