@@ -1,4 +1,9 @@
-"""The BiCMOS technology: the sizes of a transistor-level cell, its conditions and its calibration."""
+"""The BiCMOS technology: the sizes of a transistor-level cell, its conditions and its calibration.
+
+Bipolar pairs are exponential by nature. MOS transistors in weak inversion are nearly so; this cell with every bipolar
+transistor replaced by one (BSIM4, 1000 um/1 um, no redesign) left errors of h of 0.02 at PyTorch's weights and 0.17 at
+three times those, 6 steps: far from 1 %, so it is not offered (measured once in ngspice 39, not by this package's tests).
+"""
 
 from dataclasses import dataclass, fields, replace
 from enum import Enum

@@ -161,6 +161,21 @@ def test_power_is_what_flows_through_the_shunt():
     assert "million steps a second" in str(power)
 
 
+def test_power_of_the_bias_row_is_what_its_resistors_take():
+    """A positive weight pulls at `_p` of its column, a negative one at `_n`: Ohm, one resistor at a time."""
+    result = reference_run()
+    trajectory = result.trajectory
+    after = trajectory.time >= trajectory.schedule.ends[0]
+    time = trajectory.time[after]
+    level = BICMOS.row_level + 0.5
+    current = np.zeros(time.size)
+    for letter, weight in zip("ifgo", WEIGHTS[:, 3], strict=True):
+        column = trajectory[f"l0_z{letter}_{'p' if weight > 0 else 'n'}"][after, 0]
+        current += BICMOS.unit_conductance * abs(weight) * (level - column)
+    expected = level * np.trapezoid(current, time) / np.ptp(time)
+    assert dict(la.study.power(result).sources)["l0_rows_one_p"] == pytest.approx(expected, rel=1e-9)
+
+
 def test_rails_of_columns_feed_base_currents():
     """Without weights a rail feeds its columns the base currents alone: some tens of microampere over beta."""
     nothing = np.full((4, 1, 1), 1e-9)
