@@ -2,7 +2,7 @@
 
 Bipolar pairs are exponential by nature. MOS transistors in weak inversion are nearly so; this cell with every bipolar
 transistor replaced by one (BSIM4, 1000 um/1 um, no redesign) left errors of h of 0.02 at PyTorch's weights and 0.17 at
-three times those, 6 steps: far from 1 %, so it is not offered (measured once in ngspice 39, not by this package's tests).
+three times those, 6 steps: far from 1 %, so it is not offered (measured once, ngspice 39, by no test of this package).
 """
 
 from dataclasses import dataclass, fields, replace

@@ -4,13 +4,23 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from lstm_analog.compiler.bicmos import BICMOS as BICMOS
-from lstm_analog.compiler.bicmos import Bias as Bias
-from lstm_analog.compiler.bicmos import Bicmos as Bicmos
-from lstm_analog.compiler.bicmos import Conditions as Conditions
+from lstm_analog.compiler.bicmos import BICMOS, Bias, Bicmos, Conditions
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
+
+__all__ = [
+    "BEHAVIOURAL",
+    "BICMOS",
+    "OPAMP",
+    "OPAMP_BENCH",
+    "OPAMP_IDEAL",
+    "Behavioural",
+    "Bias",
+    "Bicmos",
+    "Conditions",
+    "OpAmpCircuit",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

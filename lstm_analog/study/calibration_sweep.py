@@ -1,8 +1,8 @@
 """What each block of a transistor cell does: nested sweeps of one clocked step, and the gains that fit them.
 
 A sweep runs the very network that is compiled, with an LSTM whose four pre-activations are its four inputs: every point
-resets c, takes one step and reads c and h as any run does. The gains include what switches inject and followers lose, which a DC sweep
-through transparent switches would miss, about 0.3 % a step.
+resets c, takes one step and reads c and h as any run does. The gains include what switches inject and followers lose; a
+DC sweep through transparent switches would miss it, about 0.3 % a step.
 """
 
 from dataclasses import dataclass, fields

@@ -220,9 +220,7 @@ def test_every_dialect_takes_the_library_as_it_is(tmp_path, dialect):
     for circuit in LIBRARY.subcircuits:
         assert "\n".join((f".subckt {circuit.name} {' '.join(circuit.terminals)}", *circuit.cards, ".ends")) in text
     if dialect is PORTABLE:
-        with pytest.raises(
-            UnsupportedError, match="cells must be at 27 C in dialect portable, got 85: write"
-        ):
+        with pytest.raises(UnsupportedError, match="cells must be at 27 C in dialect portable, got 85: write"):
             write_spice(path, network(temperature=85.0), schedule(), dialect, TRANSISTORS)
     else:
         write_spice(path, network(temperature=85.0), schedule(), dialect, TRANSISTORS)
