@@ -103,7 +103,7 @@ def _measured_rows(cell: Cell, below: Floats, trace: LayerTrace) -> float:
 
 
 def bounded(lstm: LSTM, x: float) -> Ranges:
-    """Return ranges that no sequence of inputs up to ±`x` can leave, whatever its length.
+    """Return ranges that no sequence of inputs up to ±`x` makes `lstm` leave, whatever its length.
 
     Interval arithmetic: |z| <= sum |w| |input| + |b|, and |c| <= max(i) max|g| / (1 - max(f)) of each unit, where f and
     i are the sigmoids of the largest z: the limit of the geometric series.

@@ -1,11 +1,10 @@
 """What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
 
 from lstm_analog.imperfections.base import Streams, apply
+from lstm_analog.imperfections.devices import DeviceLevels, DeviceSpread
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
     ClockFeedthrough,
-    DeviceLevels,
-    DeviceSpread,
     HoldLeak,
     MultiplierGain,
     MultiplierOffset,

@@ -9,19 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import InvalidValueError, NetworkError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range
+from lstm_analog.errors import NetworkError, explain
+from lstm_analog.imperfections.base import Streams, apply, change, check_range, holding
 from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
     ALWAYS,
     DATUM,
     Conductors,
-    Crossbars,
     Factor,
     OpAmps,
     Pairs,
-    Part,
     Storages,
     Switches,
 )
@@ -84,30 +82,6 @@ class MultiplierOffset:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceSpread:
-    """Conductances of crossbars, off by a normal `share`, none below zero."""
-
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_range("device spread", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeviceLevels:
-    """Conductances of crossbars that can be set to `count` even levels, from the least of the bank to the largest."""
-
-    count: int
-
-    def __post_init__(self) -> None:
-        """Check that there are two levels."""
-        if not (self.count >= 2 and float(self.count).is_integer()):
-            must, do = "be a whole number >= 2", "give e.g. 32"
-            raise InvalidValueError(explain("device levels", must=must, got=self.count, do=do))
-
-
-@dataclass(frozen=True, kw_only=True)
 class PairTemperature:
     """Pairs at the temperature `kelvin` behind attenuators `made_for` another: only V_T = kT/q has changed."""
 
@@ -158,7 +132,7 @@ def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Netw
         drawn = streams.normal(f"amplifier offset {part.label}", (part.state.size,))
         return replace(part, offset=part.offset + imperfection.volts * drawn)
 
-    return change(_holding(network, OpAmps), OpAmps, shifted)
+    return change(holding(network, OpAmps), OpAmps, shifted)
 
 
 @apply.register
@@ -167,7 +141,7 @@ def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
         tiers = range(len(part.factors))
         return replace(part, factors=tuple(_shift(part, tier, imperfection.volts, streams) for tier in tiers))
 
-    return change(_holding(network, Pairs), Pairs, shifted)
+    return change(holding(network, Pairs), Pairs, shifted)
 
 
 def _shift(part: Pairs, tier: int, volts: float, streams: Streams) -> Factor:
@@ -188,7 +162,7 @@ def _(imperfection: PairGain | MultiplierGain, network: Network, streams: Stream
         drawn = streams.normal(f"gain {part.label}", (part.out.size,))
         return replace(part, current=part.current * (1.0 + imperfection.share * drawn))
 
-    return change(_holding(network, Pairs), Pairs, scaled)
+    return change(holding(network, Pairs), Pairs, scaled)
 
 
 def _is_multiplier(part: Pairs) -> bool:
@@ -208,34 +182,7 @@ def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Net
     for part in banks:
         drawn = streams.normal(f"multiplier offset {part.label}", (part.out.size,))
         added.append(tails(f"{part.label}_offset", part.out, imperfection.share * drawn * np.abs(part.current)))
-    return replace(network, parts=(*_holding(network, Pairs).parts, *added))
-
-
-@apply.register
-def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network:
-    def spread(part: Crossbars) -> Crossbars:
-        def drawn(side: str, values: Floats) -> Floats:
-            normal = streams.normal(f"device {side} {part.label}", values.shape[-2:])
-            return np.maximum(values * (1.0 + imperfection.share * normal), 0.0)
-
-        return replace(part, positive=drawn("positive", part.positive), negative=drawn("negative", part.negative))
-
-    return change(_holding(network, Crossbars), Crossbars, spread)
-
-
-@apply.register
-def _(imperfection: DeviceLevels, network: Network, streams: Streams) -> Network:
-    def stepped(part: Crossbars) -> Crossbars:
-        least = min(float(part.positive.min()), float(part.negative.min()))
-        largest = max(float(part.positive.max()), float(part.negative.max()))
-        step = (largest - least) / (imperfection.count - 1) or 1.0
-
-        def nearest(values: Floats) -> Floats:
-            return least + step * np.round((values - least) / step)
-
-        return replace(part, positive=nearest(part.positive), negative=nearest(part.negative))
-
-    return change(_holding(network, Crossbars), Crossbars, stepped)
+    return replace(network, parts=(*holding(network, Pairs).parts, *added))
 
 
 @apply.register
@@ -245,7 +192,7 @@ def _(imperfection: PairTemperature, network: Network, streams: Streams) -> Netw
     def warmed(part: Pairs) -> Pairs:
         return replace(part, factors=tuple(_warm(factor, ratio) for factor in part.factors))
 
-    return change(_holding(network, Pairs), Pairs, warmed)
+    return change(holding(network, Pairs), Pairs, warmed)
 
 
 def _warm(factor: Factor, ratio: float) -> Factor:
@@ -301,11 +248,3 @@ def _held(network: Network) -> tuple[Floats, Floats]:
 
 def _nodes(capacitance: Floats) -> Indices:
     return np.flatnonzero(capacitance)
-
-
-def _holding(network: Network, kind: type[Part]) -> Network:
-    """Return `network` if it has parts of `kind`, else raise `NetworkError`: the cause would have no effect."""
-    if not any(isinstance(part, kind) for part in network.parts):
-        must, do = f"have {kind.__name__}", "choose a technology that is built of them"
-        raise NetworkError(explain("the network", must=must, got="none", do=do))
-    return network

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.opamp import HEADROOM
 from lstm_analog.errors import InvalidValueError, explain
@@ -35,16 +35,14 @@ def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
     total = _conductance(network)
     for part in network.parts:
         if isinstance(part, OpAmps):
-            back = _feedback(network, part)
-            share = np.ones(part.out.size) if back is None else back / total[part.minus]
-            yield from _speed(compiled, part, share, total)
+            yield from _speed(compiled, part, _share(network, part, total), total)
             yield from _swing(compiled, part, run)
         elif isinstance(part, Crossbars):
             yield from _rows(network, part, run)
     yield _droop(compiled, total)
 
 
-def _place(network: Network, nodes: Floats) -> Callable[[int], str]:
+def _place(network: Network, nodes: Indices) -> Callable[[int], str]:
     names = network.unknowns.names()
     return lambda number: names[int(nodes[number])]
 
@@ -62,13 +60,14 @@ def _conductance(network: Network) -> Floats:
     return total
 
 
-def _feedback(network: Network, part: OpAmps) -> Floats | None:
-    """Return the conductances from the outputs of `part` to its inverting inputs; None if these are the same nodes."""
+def _share(network: Network, part: OpAmps, total: Floats) -> Floats:
+    """Return what share of the outputs of `part` comes back: feedback over `total` conductance; 1 for a follower."""
     if np.array_equal(part.out, part.minus):
-        return None
-    ends = (part.out, part.minus)
+        return np.ones(part.out.size)
     banks = (bank for bank in network.parts if isinstance(bank, Conductors))
-    return next(b.conductance for b in banks if np.array_equal(b.a, ends[0]) and np.array_equal(b.b, ends[1]))
+    back = next(b for b in banks if np.array_equal(b.a, part.out) and np.array_equal(b.b, part.minus))
+    result: Floats = back.conductance / total[part.minus]
+    return result
 
 
 def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> Iterator[Finding]:
@@ -122,8 +121,8 @@ def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Findin
         yield judge(Rule.LINE, 1e3 * current, 1e3 * most, part=part.label, place=_place(network, part.inputs))
     second = next((bank for bank in amplifiers if np.array_equal(bank.minus, part.minus)), None)
     if run is None and second is not None:
-        back = _feedback(network, second)
-        reach = np.abs(part.positive - part.negative) @ volts / back
+        share = _share(network, second, _conductance(network))
+        reach = np.abs(part.positive - part.negative) @ volts / (share * _conductance(network)[second.minus])
         place = _place(network, second.out)
         yield judge(Rule.RAIL, reach / second.swing, HEADROOM, part=part.label, place=place, worst=Severity.NOTE)
 
