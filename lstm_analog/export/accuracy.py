@@ -46,8 +46,8 @@ BOARD = replace(USUAL, reltol=1e-5, vntol=1e-7, abstol=1e-11)
 with scipy to 1e-8 (1 to 8 units); at the tolerances of `USUAL` it now and then finds its time step too small."""
 
 TRANSISTORS = Accuracy(reltol=1e-4, vntol=1e-7, abstol=1e-13, chgtol=1e-15, steps=24)
-"""For transistor-level cells: h within 1.3e-4 and c within 6e-4 of what reltol 1e-6, chgtol 1e-16 and 60 steps give in six
-times the time (ngspice 39, an LSTM of 3 units, scale 3, 12 steps)."""
+"""For transistor-level cells: h within 1.3e-4 and c within 6e-4 of what reltol 1e-6, chgtol 1e-16 and 60 steps give in
+six times the time (ngspice 39, an LSTM of 3 units, scale 3, 12 steps)."""
 
 
 def suited(network: Network) -> Accuracy:
