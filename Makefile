@@ -2,6 +2,8 @@
 # make test    everything that must hold: style, types, direction of imports, tests, examples, notebooks
 # make lint    the first three of these
 # make oldest  the tests on the oldest releases that pyproject.toml admits
+# make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
+# make torch   the tests of lstm_analog.torch, with PyTorch installed
 # make bench   the comparisons in benchmarks/
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
@@ -10,11 +12,12 @@ PYTHON  ?= python3
 VENV    ?= .venv
 WORKERS ?= auto
 ARGS    ?=
+COUNT   ?= 100000
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest bench clean ngspice wasm
+.PHONY: help demo test lint oldest fuzz torch bench clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -23,7 +26,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/lstm-analog demo
 
 # The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
-test oldest bench: export OMP_NUM_THREADS = 1
+test oldest fuzz torch bench: export OMP_NUM_THREADS = 1
 test oldest bench: export OPENBLAS_NUM_THREADS = 1
 test oldest bench: export MKL_NUM_THREADS = 1
 test oldest bench: export MPLBACKEND = Agg
@@ -40,6 +43,12 @@ lint: $(VENV)/test.stamp
 oldest: ngspice
 	$(MAKE) --no-print-directory VENV=$(VENV)-oldest $(VENV)-oldest/oldest.stamp
 	$(VENV)-oldest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
+
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python tests/model/fuzzing.py $(COUNT)
+
+torch: $(VENV)/torch.stamp
+	$(BIN)/python -m pytest tests/torch $(ARGS)
 
 bench: $(VENV)/demo.stamp
 	@set -e; for file in benchmarks/bench_*.py; do \
@@ -63,6 +72,10 @@ $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[test,lint]'
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/torch.stamp: $(VENV)/test.stamp
+	$(PIP) install --editable '.[torch]'
+	@touch $@
 
 $(VENV)/oldest.stamp: pyproject.toml | $(BIN)/python
 	sed -n '/^dependencies/,/^]/ s/^ *"\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > $(VENV)/oldest.txt

@@ -2,12 +2,13 @@
 
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
-* `load`, `save`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
+* `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`: the physical machine and what it did;
 * `compare`, `Report`: how far it is from the digital answer;
+* `verify`, `load_certificate`, `Certificate`, `Verification`: whether a netlist is what `Machine.certify` certified;
 * `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `read_spice`: the netlist, in any dialect;
-* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`:
-  modules.
+* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`,
+  `torch`: modules.
 """
 
 from importlib import import_module
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lstm_analog import network as network
     from lstm_analog import show as show
     from lstm_analog import study as study
+    from lstm_analog import torch as torch
     from lstm_analog.compiler import CLOCKED as CLOCKED
     from lstm_analog.compiler import GATED_LEAK as GATED_LEAK
     from lstm_analog.compiler import electrical as electrical
@@ -45,14 +47,20 @@ if TYPE_CHECKING:
     from lstm_analog.model import load as load
     from lstm_analog.model import random_lstm as random_lstm
     from lstm_analog.model import save as save
+    from lstm_analog.study import Certificate as Certificate
     from lstm_analog.study import Report as Report
+    from lstm_analog.study import Verification as Verification
     from lstm_analog.study import compare as compare
+    from lstm_analog.study import load_certificate as load_certificate
+    from lstm_analog.study import verify as verify
     from lstm_analog.study.run import Run as Run
+    from lstm_analog.torch import from_torch as from_torch
 else:
     # Hidden from type checkers: it would make them take any misspelt name.
     _HOMES = MappingProxyType(
         {
             "CLOCKED": "lstm_analog.compiler",
+            "Certificate": "lstm_analog.study",
             "GATED_LEAK": "lstm_analog.compiler",
             "Gate": "lstm_analog.model",
             "HSPICE": "lstm_analog.export",
@@ -67,12 +75,16 @@ else:
             "XYCE": "lstm_analog.export",
             "load_machine": "lstm_analog.machine",
             "State": "lstm_analog.model",
+            "Verification": "lstm_analog.study",
             "compare": "lstm_analog.study",
             "compile": "lstm_analog.machine",
+            "from_torch": "lstm_analog.torch",
             "load": "lstm_analog.model",
+            "load_certificate": "lstm_analog.study",
             "random_lstm": "lstm_analog.model",
             "read_spice": "lstm_analog.export",
             "save": "lstm_analog.model",
+            "verify": "lstm_analog.study",
         }
     )
     _MODULES = MappingProxyType(
@@ -87,6 +99,7 @@ else:
             "network": "lstm_analog.network",
             "show": "lstm_analog.show",
             "study": "lstm_analog.study",
+            "torch": "lstm_analog.torch",
         }
     )
 

@@ -40,8 +40,16 @@ class UnsupportedPartError(LstmAnalogError, TypeError):
     """A back end met a kind of part that it has no law or text for."""
 
 
+class LibraryMissingError(LstmAnalogError, ImportError):
+    """An optional library is not installed."""
+
+
 class SimulationError(LstmAnalogError, RuntimeError):
     """An engine could not finish; the message carries its reason."""
+
+
+class CertificateError(LstmAnalogError, RuntimeError):
+    """A machine or a file does not do what its certificate would have to say."""
 
 
 class SimulatorMissingError(LstmAnalogError, FileNotFoundError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from tokenize import TokenError
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -71,6 +71,33 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds 
     if not isinstance(record, kind):
         raise _foreign(path, kind, type(record).__name__)
     return record
+
+
+def is_record(content: bytes) -> bool:
+    """Return whether `content` is that of a file which `save_record` wrote, as far as its table of contents says."""
+    try:
+        return f"{_TREE}.npy" in ZipFile(BytesIO(content)).namelist()
+    except _DAMAGE:
+        return False
+
+
+def tree_of(record: object) -> Any:
+    """Return a `record` without arrays as dicts, lists and plain values; `UnsupportedError` for one that has some."""
+    arrays: dict[str, Array] = {}
+    tree = _encode(record, arrays)
+    if arrays:
+        do = "save it with save_record"
+        raise UnsupportedError(explain(f"a {type(record).__name__}", must="hold no array", got=len(arrays), do=do))
+    return tree
+
+
+def record_of(tree: Any, kinds: Kinds) -> Any:
+    """Return the record of which `tree_of` made `tree`, of `kinds` only; raises `FileFormatError` for anything else."""
+    try:
+        return _decode(tree, {}, kinds, {})
+    except _DAMAGE as error:
+        got, do = ascii(str(error))[:200], "give what this package wrote"
+        raise FileFormatError(explain("a record", must="be as it was written", got=got, do=do)) from error
 
 
 def _foreign(path: str | Path, kind: type, got: object) -> FileFormatError:

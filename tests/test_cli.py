@@ -1,7 +1,9 @@
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,15 +28,129 @@ def table(tmp_path):
 
 def test_a_model_becomes_a_machine_a_netlist_and_outputs(tmp_path, model, table, capsys):
     machine, deck, out = tmp_path / "m.npz", tmp_path / "m.cir", tmp_path / "h.csv"
+    certificate = tmp_path / "m.certificate.json"
     words = ["compile", str(model), str(machine), "--settling", "24", "--spice", str(deck), "--input", str(table)]
     assert main(words) == 0
     assert main(["run", str(machine), str(table), str(out)]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"wrote {path}" for path in (machine, deck, out)]
+    first, *others = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"certified: largest error [0-9.e-]+, tolerance 1e-05", first)
+    assert others == [f"wrote {path}" for path in (machine, certificate, deck, out)]
     x = np.loadtxt(table, delimiter=",")
     digital = la.load(model)(x).h
     np.testing.assert_allclose(np.loadtxt(out, delimiter=","), digital, rtol=0, atol=1e-7)
     assert out.read_text().splitlines()[0] == "# h_0,h_1"
     assert la.read_spice(deck).network.equals(la.load_machine(machine).network, rtol=0.0)
+
+
+@pytest.fixture
+def certified(tmp_path, model, table, capsys):
+    """Return the words that verify what was exported from `model`."""
+    deck = tmp_path / "out" / "m.cir"
+    deck.parent.mkdir()
+    assert main(["compile", str(model), str(tmp_path / "m.npz"), "--spice", str(deck), "--input", str(table)]) == 0
+    capsys.readouterr()
+    return ["verify", str(deck), str(deck.with_suffix(".certificate.json"))]
+
+
+def test_verify_finds_the_model_where_it_was_or_beside(tmp_path, model, certified, capsys):
+    assert main(certified) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "m.cir: holds"
+    assert [line.partition(": ")[2].partition(" ")[0] for line in out[1:]] == ["yes"] * 5
+    moved = tmp_path / "out" / model.name
+    model.rename(moved)
+    assert main(certified) == 0
+    assert capsys.readouterr().out.count("not checked") == 0
+    moved.rename(tmp_path / "elsewhere.safetensors")
+    assert main(certified) == 0
+    out = capsys.readouterr().out
+    assert out.count("not checked (the model is not at hand)") == 2
+    assert main([*certified, "--model", str(tmp_path / "elsewhere.safetensors")]) == 0
+    assert capsys.readouterr().out.count("not checked") == 0
+
+
+def test_verify_ends_with_1_for_an_edit_and_2_for_another_model(tmp_path, model, certified, capsys):
+    deck = tmp_path / "out" / "m.cir"
+    text = deck.read_text()
+    deck.write_text(re.sub(r"(?m)^(gl0_zi_rows_0_0 .* )\S+$", r"\g<1>0.25e-4", text))
+    assert deck.read_text() != text
+    assert main(certified) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("m.cir: DOES NOT HOLD\n")
+    assert "changed: l0_zi_rows" in out
+    la.save(la.random_lstm(np.random.default_rng(9), 2, 2, name="other"), model)
+    assert main(certified) == 2
+    assert re.match(
+        r"lstm-analog: the model must be random, digest \w{12}, got small?\w*|lstm-analog: the model must be random",
+        capsys.readouterr().err,
+    )
+
+
+def test_what_does_not_agree_is_not_exported(tmp_path, model, table, capsys):
+    before = sorted(tmp_path.iterdir())
+    words = ["compile", str(model), str(tmp_path / "m.npz"), "--spice", str(tmp_path / "m.cir"), "--settling", "3"]
+    assert main([*words, "--input", str(table)]) == 1
+    error = capsys.readouterr().err
+    assert "the largest error of h and y must be " in error
+    assert "the settling ratio T/tau is too small: give a longer settling or a larger tolerance" in error
+    assert sorted(tmp_path.iterdir()) == before
+    assert main([*words, "--input", str(table), "--uncertified"]) == 0
+    assert "not certified" in capsys.readouterr().out
+    assert sorted(path.name for path in set(tmp_path.iterdir()) - set(before)) == ["m.cir", "m.npz"]
+
+
+def test_nothing_is_left_where_the_machine_cannot_be_written(tmp_path, model):
+    (tmp_path / "m.npz").mkdir()
+    before = sorted(tmp_path.iterdir())
+    words = ["compile", str(model), str(tmp_path / "m.npz"), "--spice", str(tmp_path / "m.cir"), "--steps", "1"]
+    assert main(words) == 2
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("technology", ["behavioural", "oil"])
+def test_a_machine_of_several_passes(tmp_path, technology, capsys):
+    """Bidirectional, with a head: three netlists, one certificate; with and without."""
+    lstm = la.random_lstm(np.random.default_rng(2), 1, 1, bidirectional=True, outputs=1)
+    la.save(lstm, tmp_path / "both.safetensors")
+    base = ["compile", str(tmp_path / "both.safetensors"), str(tmp_path / "m.npz"), "--spice", str(tmp_path / "m.cir")]
+    base += ["--technology", technology, "--steps", "1"]
+    assert main(base) == 0
+    decks = [str(tmp_path / f"m-{number}.cir") for number in (1, 2)]
+    certificate = str(tmp_path / "m.certificate.json")
+    assert main(["verify", *decks, certificate]) == 0
+    capsys.readouterr()
+    assert main(["verify", decks[1], certificate]) == 0
+    assert "m-1.cir: not looked at" in capsys.readouterr().out
+    texts = [(tmp_path / deck).read_text() for deck in decks]
+    assert main([*base, "--uncertified"]) == 0
+    assert [(tmp_path / deck).read_text() for deck in decks] == texts
+    assert main(["info", str(tmp_path / "m.npz")]) == 0
+    assert "pass 2 of 2" in capsys.readouterr().out
+
+
+GOLDEN = Path(__file__).parent / "model" / "golden" / "frameworks"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("gru_f32.pt", "l1 GRUCell, gates r z n, 3 outputs h, forward"),
+        ("stacked_bidirectional.pt", "l1r Cell, gates i f g o, 3 outputs h, backward"),
+        ("peephole.onnx", "l0 Cell, gates i f g o, 3 outputs h, forward"),
+        ("last_backwards.keras", "y 2 outputs of the final state"),
+        ("flax_lstm.msgpack", "l0 Cell, gates"),
+        ("no_bias.npz", "l0 Cell, gates"),
+    ],
+)
+def test_info_reads_every_format(file, said, capsys):
+    assert main(["info", str(GOLDEN / file)]) == 0
+    assert said in capsys.readouterr().out
+
+
+def test_a_file_of_several_modules_lists_them_and_asks_which(tmp_path, capsys):
+    assert main(["info", str(GOLDEN / "checkpoint.pt")]) == 2
+    assert "got 'decoder', 'encoder.lstm': say which" in capsys.readouterr().err
+    assert main(["compile", str(GOLDEN / "checkpoint.pt"), str(tmp_path / "m.npz"), "--only", "decoder"]) == 0
 
 
 def test_run_takes_ngspice_and_npy(tmp_path, model, capsys):
@@ -78,7 +194,11 @@ def test_info_tells_models_from_machines_by_content(tmp_path, model, capsys):
         (["compare", "{model}", "--steps", "0"], "--steps must be 1 to 1000000, got 0: give a whole number there"),
         (["compare", "{model}", "--steps", "10000000000000"], "--steps must be 1 to 1000000, got 10000000000000"),
         (["compare", "{model}", "--seed", "-1"], "--seed must be 0 to 9223372036854775807, got -1"),
-        (["compile", "{model}", "m.npz", "--spice", "a.cir"], "--spice must come with --input"),
+        (["compile", "{model}", "m.npz", "--spice", "a.cir", "--steps", "0"], "--steps must be 1 to 1000000, got 0"),
+        (["compile", "{model}", "m.npz", "--spice", "no/a.cir", "--uncertified"], "file 'no' must be writable"),
+        (["compile", "{model}", "m.npz", "--only", "decoder"], "only must name modules of the file"),
+        (["verify", "a.cir", "{table}"], "must hold a certificate"),
+        (["verify", "a.cir", "missing.json"], "file 'missing.json' must be readable"),
         (["compile", "{model}", "/no/such/folder/m.npz"], "must be writable"),
         (["compile", "{model}", "/no/such/m.npz", "--spice", "a.cir", "--input", "{table}"], "must be writable"),
         (["compile", "{model}", "m.npz", "--spice", "a.cir", "--input", "missing.csv"], "must be readable"),
@@ -129,14 +249,14 @@ def test_a_reader_that_has_gone_is_no_error(model):
 
 
 def test_a_bug_ends_with_2_and_shows_itself(model, monkeypatch, capsys):
-    monkeypatch.setattr("lstm_analog.cli.load", lambda path: 1 / 0)
+    monkeypatch.setattr("lstm_analog.cli.load", lambda path, only: 1 / 0)
     assert main(["info", str(model)]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error[0].startswith("lstm-analog: internal error: ZeroDivisionError(")
     assert error[1] == "Traceback (most recent call last):"
 
 
-@pytest.mark.parametrize("command", ["compile", "run", "compare", "info", "demo"])
+@pytest.mark.parametrize("command", ["compile", "run", "compare", "info", "verify", "demo"])
 def test_each_command_has_help_with_an_example(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])

@@ -21,6 +21,7 @@ from lstm_analog.errors import (
     UnsupportedError,
 )
 from lstm_analog.network.parts import Part
+from lstm_analog.study.run import PassRun
 
 SETTLED = 2e-6
 """What 20 time constants and three equal poles leave of full scale (`study.settling`), and a little more."""
@@ -132,7 +133,9 @@ def test_each_layer_needs_its_own_time(layer):
     hurried = [name == f"compute{layer}" for name in planned.names]
     short = replace(planned, durations=np.where(hurried, planned.durations / 10, planned.durations))
     trajectory = la.engines.Integrate().run(built.network, short)
-    run = la.Run(compiled=built.compiled, x=inputs, state=la.State.zeros(model.sizes, ()), trajectory=trajectory)
+    rest = la.State.zeros(model.state_sizes, ())
+    made = PassRun(compiled=built.compiled, x=inputs, state=rest, lengths=None, trajectory=trajectory)
+    run = la.Run(passes=(made,), x=inputs, state=rest)
     digital = model.trace(inputs).layers
     errors = [np.abs(analog.h - true.h).max() for analog, true in zip(run.layers, digital, strict=True)]
     assert errors[layer] > 1e-2
@@ -255,7 +258,7 @@ def edited(built: la.Machine, label: str, edit: Callable[[Part], Part]) -> la.Ma
     network = built.network
     parts = tuple(edit(part) if part.label == label else part for part in network.parts)
     assert any(part is not old for part, old in zip(parts, network.parts, strict=True))
-    return replace(built, compiled=replace(built.compiled, network=replace(network, parts=parts)))
+    return replace(built, passes=(replace(built.compiled, network=replace(network, parts=parts)),))
 
 
 def without_row(part: Part, row: int) -> Part:

@@ -1,9 +1,23 @@
 """The compiler: LSTM -> signal network (no technology) -> physical network."""
 
 from lstm_analog.compiler import behavioural, bicmos_lower, electrical, hydraulic, opamp, plumbing
-from lstm_analog.compiler.compiled import Compiled, Drive, LayerLayout, Layout, Spot, decode, lower, schedule
+from lstm_analog.compiler.compiled import (
+    Compiled,
+    Drive,
+    HeadLayout,
+    InputLayout,
+    LayerLayout,
+    Layout,
+    Spot,
+    decode,
+    fed_by,
+    lower,
+    schedule,
+    state_sizes,
+)
+from lstm_analog.compiler.passes import signal_network, signal_networks
 from lstm_analog.compiler.scaling import Fit, Ranges, Scaling, scaled
-from lstm_analog.compiler.signals import SignalNetwork, signal_network
+from lstm_analog.compiler.signals import SignalNetwork
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 
 __all__ = [
@@ -12,6 +26,8 @@ __all__ = [
     "Compiled",
     "Drive",
     "Fit",
+    "HeadLayout",
+    "InputLayout",
     "LayerLayout",
     "Layout",
     "Ranges",
@@ -23,6 +39,7 @@ __all__ = [
     "bicmos_lower",
     "decode",
     "electrical",
+    "fed_by",
     "hydraulic",
     "lower",
     "opamp",
@@ -30,4 +47,6 @@ __all__ = [
     "scaled",
     "schedule",
     "signal_network",
+    "signal_networks",
+    "state_sizes",
 ]

@@ -3,8 +3,8 @@
 The total conductance of a column is fixed, G_t = G_u (1 unit)/(kT/q), so that 1 of z makes kT/q between its two sides,
 2 kT/q at a tanh. What the weights leave of it is the termination: hence the limit of sum |w|.
 
-Throughout, `chip` grows; `technology` has the sizes; `stage` is the layer, `columns` are its signals, `target` one of
-them; `label` names a group, `volts` are volts a unit.
+Throughout, `chip` grows; `technology` has the sizes; `columns` are the signals of the layer, `target` one of them;
+`label` names a group, `volts` are volts a unit.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,17 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos, thermal_voltage
 from lstm_analog.compiler.bicmos_chip import SIDES, Chip, Wires
-from lstm_analog.compiler.signals import Quantity, Signal, Stage
+from lstm_analog.compiler.signals import Memory, Signal, Stage, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.parts import Crossbars, Junctions
 from lstm_analog.network.shapes import Shape
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Columns:
-    """The four columns of a layer, and the states: the signals of a `Stage` by what the cell does with them."""
+    """The four columns of a layer, their sum, and the states: a `Stage` by what the cell does with its signals."""
 
+    rows: Sum
     input: Signal
     forget: Signal
     candidate: Signal
@@ -32,18 +33,22 @@ class Columns:
     h: Signal
 
 
+_CELL = [Shape.SIGMOID, Shape.TANH, Shape.SIGMOID, Shape.TANH, Shape.SIGMOID]
+"""The curves of i, g, o, c and f."""
+
+
 def columns_of(stage: Stage) -> Columns:
     """Return the signals of `stage` by what a cell does with them; `UnsupportedError` unless it is a plain LSTM."""
-    c, h = stage.memory[Quantity.CELL], stage.memory[Quantity.HIDDEN]
-    taps = (*c.add, *h.add, *(() if c.keep is None else (c.keep,)))
-    shapes = [tap.shape for tap in taps]
-    expected = [Shape.SIGMOID, Shape.TANH, Shape.SIGMOID, Shape.TANH, Shape.SIGMOID]
-    if shapes != expected or h.keep is not None or taps[3].reading.signal != c.target:
-        got = ", ".join(shape.value for shape in shapes)
-        must, do = "be sigmoid(f) c + sigmoid(i) tanh(g), then sigmoid(o) tanh(c)", "use BEHAVIOURAL for other forms"
-        raise UnsupportedError(explain("a layer in transistor cells", must=must, got=got, do=do))
-    zi, zg, zo, _, zf = (tap.reading.signal for tap in taps)
-    return Columns(input=zi, forget=zf, candidate=zg, output=zo, c=c.target, h=h.target)
+    match stage.operations:
+        case (Sum(diagonals=()) as rows, Memory(keep=Tap() as keep) as c, Memory(keep=None) as h):
+            taps = (*c.add, *h.add, keep)
+            straight = all((tap.slope, tap.offset) == (1.0, 0.0) for tap in taps)
+            if straight and [tap.shape for tap in taps] == _CELL and taps[3].reading.signal == c.target:
+                zi, zg, zo, _, zf = (tap.reading.signal for tap in taps)
+                return Columns(rows=rows, input=zi, forget=zf, candidate=zg, output=zo, c=c.target, h=h.target)
+    got = ", ".join(type(operation).__name__ for operation in stage.operations)
+    must, do = "be one LSTM, sigmoid(f) c + sigmoid(i) tanh(g), then sigmoid(o) tanh(c)", "use BEHAVIOURAL"
+    raise UnsupportedError(explain("a layer in transistor cells", must=must, got=f"another form: {got}", do=do))
 
 
 def bias_row(chip: Chip, label: str, volts: float) -> Wires:
@@ -53,13 +58,13 @@ def bias_row(chip: Chip, label: str, volts: float) -> Wires:
     return chip.pair(label, 1, volts)
 
 
-def add_columns(chip: Chip, stage: Stage, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
+def add_columns(chip: Chip, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
     """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
-    technology, label = chip.technology, stage.sum.label
+    technology, label = chip.technology, columns.rows.label
     conditions = technology.conditions
     pairs = [
         chip.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
-        for target in stage.sum.targets
+        for target in columns.rows.targets
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
@@ -80,7 +85,7 @@ def add_columns(chip: Chip, stage: Stage, columns: Columns, drivers: list[Wires]
         )
     )
     rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
-    for target, (p, n), total in zip(stage.sum.targets, pairs, rows, strict=True):
+    for target, (p, n), total in zip(columns.rows.targets, pairs, rows, strict=True):
         rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
         node = chip.sources(f"{target.label}_rail", np.full(1, rail))
         rest = termination(technology, columns, target, total)

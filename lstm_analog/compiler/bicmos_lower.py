@@ -14,10 +14,10 @@ from lstm_analog.compiler.bicmos import Bicmos, fitted, thermal_voltage
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
 from lstm_analog.compiler.bicmos_chip import SIDES, Chip, Wires
 from lstm_analog.compiler.bicmos_columns import Columns, add_columns, bias_row, columns_of
-from lstm_analog.compiler.compiled import Compiled, Drive, LayerLayout, Layout, Spot, lower, reset_label
+from lstm_analog.compiler.compiled import Compiled, Drive, Layout, Spot, layout, lower, reset_label
 from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
-from lstm_analog.compiler.signals import Signal, SignalNetwork
-from lstm_analog.compiler.timing import CLOCKED, COPY, READ_OUT, RESET, Cycle, Timing, compute_line, cycle
+from lstm_analog.compiler.signals import SignalNetwork
+from lstm_analog.compiler.timing import CLOCKED, COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.domain import ELECTRICAL
@@ -70,7 +70,7 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     return Compiled(
         network=network.verify(),
         cycle=clock,
-        layout=_layout(technology, signals, columns),
+        layout=_layout(signals),
         timing=timing,
         settling=settling,
         time_constant=technology.time_constant,
@@ -98,7 +98,7 @@ def _supported(signals: SignalNetwork, timing: Timing) -> Columns:
 
 
 def _build(chip: Chip, signals: SignalNetwork, columns: Columns) -> None:
-    technology, stage = chip.technology, signals.stages[0]
+    technology, feed = chip.technology, signals.feeds[0].signal
     size, conditions = columns.c.size, technology.conditions
     volts = technology.volts_per_unit * technology.warmth
     supply = chip.sources(SUPPLY, np.full(1, conditions.supply))
@@ -106,17 +106,14 @@ def _build(chip: Chip, signals: SignalNetwork, columns: Columns) -> None:
     chip.parts.append(Junctions(label="vcc_node", nodes=vcc))
     chip.resistors(SHUNT, supply, vcc, np.array(1.0 / technology.shunt))
     clocks = [_clock(chip, line) for line in (compute_line(0), COPY, RESET)]
-    chip.differential(signals.inputs.label, signals.inputs.size, technology.row_level, volts, 0.0)
-    drivers = [
-        chip.pair(label, n, volts)
-        for label, n in ((signals.inputs.label, signals.inputs.size), (columns.h.label, size))
-    ]
-    weights = stage.sum.weights
-    if stage.sum.bias is not None:
-        label = f"{stage.sum.label}_one"
+    chip.differential(feed.label, feed.size, technology.row_level, volts, 0.0)
+    drivers = [chip.pair(signal.label, signal.size, volts) for signal in (feed, columns.h)]
+    weights = columns.rows.weights
+    if columns.rows.bias is not None:
+        label = f"{columns.rows.label}_one"
         drivers.append(bias_row(chip, label, volts))
-        weights = np.column_stack((weights, stage.sum.bias))
-    add_columns(chip, stage, columns, drivers, weights)
+        weights = np.column_stack((weights, columns.rows.bias))
+    add_columns(chip, columns, drivers, weights)
     _divider(chip, columns.c.label, size)
     starts = [
         chip.differential(reset_label(state.label), size, level, volt, 0.0)
@@ -175,7 +172,7 @@ def _cells(
     shared = [np.repeat(node, size) for node in (*(side for pair in clocks for side in pair), vcc)]
     pins = (*gates, *states, *shared, *(node for pair in starts for node in pair))
     bank = Cells(
-        label="l0_cells",
+        label=f"{c.rpartition('_')[0]}_cells",
         device=DEVICE,
         library=library(technology),
         temperature=technology.conditions.temperature,
@@ -184,18 +181,15 @@ def _cells(
     chip.parts.append(bank)
 
 
-def _layout(technology: Bicmos, signals: SignalNetwork, columns: Columns) -> Layout:
-    def spot(signal: Signal, interval: str) -> Spot:
-        return Spot(group=f"{signal.label}_p", interval=interval, against=f"{signal.label}_n")
+def _layout(signals: SignalNetwork) -> Layout:
+    """Return the layout of `signals`, each read as the difference of its two sides."""
 
-    layer = LayerLayout(
-        z=tuple(spot(target, "hold0") for target in signals.stages[0].sum.targets),
-        c=spot(columns.c, READ_OUT),
-        h=spot(columns.h, READ_OUT),
-        reset_c=reset_label(columns.c.label),
-        reset_h=reset_label(columns.h.label),
-    )
-    return Layout(inputs=signals.inputs.label, layers=(layer,))
+    def across(spot: Spot) -> Spot:
+        return replace(spot, group=f"{spot.group}_p", against=f"{spot.group}_n")
+
+    plain = layout(signals).with_rows(across)
+    layers = (replace(one, h=across(one.h), c=None if one.c is None else across(one.c)) for one in plain.layers)
+    return replace(plain, layers=tuple(layers))
 
 
 def _provenance(technology: Bicmos, timing: Timing, clock: Cycle) -> tuple[tuple[str, str], ...]:

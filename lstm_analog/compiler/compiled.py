@@ -1,18 +1,20 @@
 """What a compiler returns: a network, the clock that drives it, and where each LSTM signal lives in it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.compiler.signals import Quantity, SignalNetwork
-from lstm_analog.compiler.timing import READ_OUT, Cycle, Timing
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.signals import Block, GateMembers, Memory, SignalNetwork, Tap
+from lstm_analog.compiler.timing import GATED_LEAK, READ_OUT, Cycle, Timing
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.model import State
+from lstm_analog.model import Activation, State
+from lstm_analog.model.sequences import StateSizes, in_time
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Trajectory
 
 
@@ -32,21 +34,69 @@ class Spot:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerLayout:
-    """Where the signals of a layer live: `z` in the order of `Gate`, and `c`, `h`; and the sources of its reset."""
+    """Where the signals of a chain, a direction of a layer, live.
 
+    Attributes
+    ----------
+    layer, backward : int, bool
+        Which chain it is.
+    gates, activations : tuple of enum members, tuple of Activation
+        Its gates in order, and their activations.
+    z : tuple of Spot
+        The pre-activations of the gates.
+    c, h : Spot or None, Spot
+        Cells and outputs; a GRU has no cells.
+    reset_c, reset_h : str or None, str
+        The sources that set them before the first step.
+    """
+
+    layer: int
+    backward: bool
+    gates: GateMembers
+    activations: tuple[Activation, ...]
     z: tuple[Spot, ...]
-    c: Spot
+    c: Spot | None
     h: Spot
-    reset_c: str
+    reset_c: str | None
     reset_h: str
+
+    @property
+    def cell(self) -> Spot:
+        """Where c is; `UnsupportedError` for a chain that has none."""
+        if self.c is None:
+            raise UnsupportedError(explain("the chain", must="have cells c", got="none", do="take one of LSTM cells"))
+        return self.c
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputLayout:
+    """A bank of sources for the inputs; `backward` takes each sequence from its end."""
+
+    label: str
+    backward: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadLayout:
+    """Where the outputs `y` of the head live; `final` if they answer once a sequence."""
+
+    y: Spot
+    final: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where every LSTM signal lives; the scale of its group is its unit."""
+    """Where every signal of a pass lives; the scale of its group is its unit."""
 
-    inputs: str
+    inputs: tuple[InputLayout, ...]
     layers: tuple[LayerLayout, ...]
+    head: HeadLayout | None
+
+    def with_rows(self, change: Callable[[Spot], Spot]) -> "Layout":
+        """Return the layout with each spot of a weighted sum as `change` makes it of the plain one."""
+        layers = tuple(replace(layer, z=tuple(map(change, layer.z))) for layer in self.layers)
+        head = None if self.head is None else replace(self.head, y=change(self.head.y))
+        return replace(self, layers=layers, head=head)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,25 +138,59 @@ def lower(technology: object, signals: SignalNetwork, timing: Timing, settling: 
     raise UnsupportedError(explain("technology", must=must, got=got, do="take a preset, e.g. electrical.BEHAVIOURAL"))
 
 
-def layout(signals: SignalNetwork, timing: Timing) -> Layout:
+def layout(signals: SignalNetwork) -> Layout:
     """Return the layout of a machine built from `signals`: held groups bear the label of their signal.
 
-    Pre-activations are read when their stage has computed, c and h at the end of the step; so it is with any `timing`.
+    Weighted sums are read when their stage has computed, c and h at the end of the step.
     """
-    layers = []
+    layers, head = [], None
     for number, stage in enumerate(signals.stages):
-        c, h = stage.memory[Quantity.CELL].target.label, stage.memory[Quantity.HIDDEN].target.label
         moment = f"hold{number}"
-        layers.append(
-            LayerLayout(
-                z=tuple(Spot(group=target.label, interval=moment) for target in stage.sum.targets),
-                c=Spot(group=c, interval=READ_OUT),
-                h=Spot(group=h, interval=READ_OUT),
-                reset_c=reset_label(c),
-                reset_h=reset_label(h),
-            )
-        )
-    return Layout(inputs=signals.inputs.label, layers=tuple(layers))
+        layers += [_layer(block, moment) for block in stage.blocks]
+        if stage.head is not None:
+            (target,) = stage.head.sum.targets
+            head = HeadLayout(y=Spot(group=target.label, interval=moment), final=stage.head.final)
+    inputs = tuple(InputLayout(label=feed.signal.label, backward=feed.backward) for feed in signals.feeds)
+    return Layout(inputs=inputs, layers=tuple(layers), head=head)
+
+
+def _layer(block: Block, moment: str) -> LayerLayout:
+    c, h = block.cell, block.hidden.label
+    return LayerLayout(
+        layer=block.layer,
+        backward=block.backward,
+        gates=block.gates,
+        activations=block.activations,
+        z=tuple(Spot(group=row.label, interval=moment) for row in block.rows),
+        c=None if c is None else Spot(group=c.label, interval=READ_OUT),
+        h=Spot(group=h, interval=READ_OUT),
+        reset_c=None if c is None else reset_label(c.label),
+        reset_h=reset_label(h),
+    )
+
+
+def leaks(memory: Memory, timing: Timing) -> bool:
+    """Return whether `memory` is drained by a gated leak under `timing`: what keeps nothing has no use for one."""
+    return timing is GATED_LEAK and memory.keep is not None
+
+
+def single_storages(signals: SignalNetwork, timing: Timing) -> frozenset[str]:
+    """Return the labels of the memories of `signals` that make do with one storage under `timing`."""
+    memories = {op.target.label: op for op in signals.operations if isinstance(op, Memory)}
+    return frozenset(label for label in signals.single if leaks(memories[label], timing))
+
+
+def leaking_tap(memory: Memory) -> Tap:
+    """Return the gate of a `memory` that leaks.
+
+    Raises `UnsupportedError` unless it is a sigmoid, sigmoid(z) = exp(-softplus(-z)): what a softplus drain leaves.
+    """
+    tap = memory.keep
+    if tap is None or tap.shape is not Shape.SIGMOID:
+        got, do = "none" if tap is None else tap.shape.value, "use CLOCKED and an electrical technology"
+        what = f"{memory.target.label} keep"
+        raise UnsupportedError(explain(what, must="be a sigmoid in a gated leak", got=got, do=do))
+    return tap
 
 
 def reset_label(label: str) -> str:
@@ -114,36 +198,65 @@ def reset_label(label: str) -> str:
     return f"{label}_start"
 
 
-def schedule(compiled: Compiled, x: Floats, state: State) -> Schedule:
-    """Return the schedule that runs `compiled` over `x` (..., time, inputs) from `state`, arrays (..., H) a layer."""
+def fed_by(compiled: Compiled, signal: str) -> tuple[str, ...]:
+    """Return the labels of the source banks of `compiled` that the `signal` drives."""
+    return tuple(drive.label for drive in compiled.drives if drive.signal == signal) or (signal,)
+
+
+def state_sizes(compiled: Compiled) -> StateSizes:
+    """Return the number of h and of c of each chain of `compiled`."""
+    unknowns = compiled.network.unknowns
+    return tuple(
+        (unknowns[place.h.group].size, 0 if place.c is None else unknowns[place.c.group].size)
+        for place in compiled.layout.layers
+    )
+
+
+def schedule(compiled: Compiled, x: Floats, state: State, lengths: Indices | None = None) -> Schedule:
+    """Return the schedule that runs `compiled` over `x` (..., time, inputs) from `state`, arrays (..., H) a chain.
+
+    A backward bank of inputs gets each sequence from its end, which is at its own of the `lengths` (batch,).
+    """
     steps = x.shape[-2]
     intervals, cycle = compiled.cycle.intervals(steps), compiled.cycle
     repeats = np.full(steps, len(cycle.step))
     repeats[0] += 1
-    signals = {compiled.layout.inputs: np.repeat(x, repeats, axis=-2)}
+    flags, once = cycle.flags(steps), np.array([len(intervals)])
+    imposed: list[Imposed] = []
+    for bank in compiled.layout.inputs:
+        imposed += _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
     for place, h, c in zip(compiled.layout.layers, state.h, state.c, strict=True):
         for label, start in ((place.reset_h, h), (place.reset_c, c)):
-            signals[label] = np.repeat(start[..., None, :], len(intervals), axis=-2)
-    flags = cycle.flags(steps)
-    wired = {drive.signal for drive in compiled.drives} & set(cycle.lines)
-    clocks = {line: flags[:, [number]].astype(float) for number, line in enumerate(cycle.lines) if line in wired}
+            if label is not None:
+                imposed += _imposed(compiled, label, start[..., None, :], once)
+    for line in dict.fromkeys(drive.signal for drive in compiled.drives if drive.signal in cycle.lines):
+        high = flags[:, [cycle.lines.index(line)]].astype(float)
+        imposed += _imposed(compiled, line, high, np.ones(len(intervals), dtype=np.int64))
     return Schedule(
         names=tuple(interval.name for interval in intervals),
         high=flags[:, [cycle.lines.index(line) for line in compiled.network.lines]],
         durations=np.array([interval.duration for interval in intervals]),
-        imposed=tuple(
-            entry for label, signal in (signals | clocks).items() for entry in _imposed(compiled, label, signal)
-        ),
+        imposed=tuple(imposed),
     )
 
 
-def _imposed(compiled: Compiled, label: str, signal: Floats) -> Iterator[Imposed]:
+def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Iterator[Imposed]:
+    """Yield the `signal` (..., k, n) as efforts of the sources it drives, each of the k values held `repeats` times."""
     drives = [drive for drive in compiled.drives if drive.signal == label]
     for drive in drives:
-        yield Imposed(label=drive.label, efforts=drive.offset + drive.gain * signal)
+        yield Imposed(label=drive.label, efforts=_held(drive.offset + drive.gain * signal, repeats))
     if not drives:
-        scale = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
-        yield Imposed(label=label, efforts=signal * scale)
+        scales = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
+        yield Imposed(label=label, efforts=_held(signal * scales, repeats))
+
+
+def _held(values: Floats, repeats: Indices) -> Floats:
+    """Return each of the k `values` (..., k, n) held `repeats` (k,) times, read-only; one that stays is no copy."""
+    if repeats.size == 1:
+        return np.broadcast_to(values, (*values.shape[:-2], int(repeats[0]), values.shape[-1]))
+    efforts = np.repeat(values, repeats, axis=-2)
+    efforts.flags.writeable = False  # or the record would take a copy
+    return efforts
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:

@@ -29,6 +29,20 @@ class Line:
         """Return count pi d^4/(128 mu L), Hagen-Poiseuille, in m3/(s Pa), for `fluid`."""
         return float(self.count * np.pi * self.bore**4 / (128.0 * fluid.viscosity * self.length))
 
+    def inertance(self, fluid: Fluid) -> float:
+        """Return 4/3 rho L/(count A) in Pa s2/m3 for `fluid`; the 4/3 is that of a parabolic profile."""
+        area = self.count * 0.25 * np.pi * self.bore**2
+        return float(4.0 / 3.0 * fluid.density * self.length / area)
+
+
+def decay_time(frequency: float, damping: float) -> float:
+    """Return the time constant (s) of the slowest pole of x''/w^2 + 2 zeta x'/w + x.
+
+    w is the `frequency` (rad/s), zeta the `damping`: 1/(zeta w) where it rings, else that of the slower real pole.
+    """
+    slow = damping - np.sqrt(max(damping**2 - 1.0, 0.0))
+    return float(1.0 / (frequency * slow))
+
 
 def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
     """Return the bore (m) of a tube of `length` (m) with `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille."""
@@ -82,7 +96,9 @@ Vessel = SpringPiston | OpenTube
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """What the bought parts can do. Nothing of it enters the equations; the design check holds the machine against it.
+    """What the bought parts can do; the design check holds the machine against it.
+
+    Into the equations enter the relief valves in full and dynamic detail, closing time and spools in dynamic detail.
 
     Attributes
     ----------
@@ -94,6 +110,13 @@ class Hardware:
         A port is so many grooves in parallel of so many m; so is the drain valve of a gated leak.
     swept_volume : float
         What a solenoid valve displaces when it shuts (m3).
+    closing_time : float
+        In which it shuts (s).
+    pilot_area, spool_frequency, spool_damping : float
+        Of the spool of a bridge: effective area (m2), natural frequency (rad/s) and damping ratio; the chamber's
+        capacitance, area^2/rate, gives the spring.
+    relief_conductance, relief_band : float
+        Of the overflow or relief valve at the stops of a tank (m3/(s Pa)), and the pressure over which it opens (Pa).
     relay_flow, relay_bleed : float
         What a relay can deliver, and what it uses at rest (m3/s).
     relay_time : float
@@ -117,6 +140,12 @@ class Hardware:
     port_channels: int
     drain_channels: int
     swept_volume: float
+    closing_time: float
+    pilot_area: float
+    spool_frequency: float
+    spool_damping: float
+    relief_conductance: float
+    relief_band: float
     relay_flow: float
     relay_bleed: float
     relay_time: float
@@ -131,12 +160,19 @@ class Hardware:
 INDUSTRIAL = Hardware(
     name="INDUSTRIAL",
     provenance="assumed: small poppet solenoids and force-balance relays for oil; makers' rangeability 50 to 1; tubes "
-    "of 0.1 to 10 mm from capillary and hydraulic tube stock",
+    "of 0.1 to 10 mm from capillary and hydraulic tube stock; spools of 2 cm2 and 160 rad/s: reference/hydraulic.md B6 "
+    "(assumed there), damping 0.7: C (|Im| 114)",
     rangeability=50.0,
     port_length=50e-3,
     port_channels=6,
     drain_channels=16,
     swept_volume=20e-9,
+    closing_time=20e-3,
+    pilot_area=2e-4,
+    spool_frequency=160.0,
+    spool_damping=0.7,
+    relief_conductance=4e-8,
+    relief_band=500.0,
     relay_flow=1e-4,
     relay_bleed=1e-6,
     relay_time=10e-3,
@@ -152,12 +188,18 @@ INDUSTRIAL = Hardware(
 BENCH = Hardware(
     name="BENCH",
     provenance="assumed: miniature isolation valves and diaphragm relays on a laboratory bench under 1.2 m of water; "
-    "rangeability 50 to 1; glass and metal capillaries and tubes of 0.1 to 10 mm",
+    "rangeability 50 to 1; glass and metal capillaries and tubes of 0.1 to 10 mm; diaphragm-driven spools of 0.2 cm2",
     rangeability=50.0,
     port_length=50e-3,
     port_channels=4,
     drain_channels=8,
     swept_volume=5e-9,
+    closing_time=10e-3,
+    pilot_area=2e-5,
+    spool_frequency=160.0,
+    spool_damping=0.7,
+    relief_conductance=8e-9,
+    relief_band=50.0,
     relay_flow=1e-5,
     relay_bleed=1e-7,
     relay_time=20e-3,

@@ -23,6 +23,7 @@ from lstm_analog.compiler.hardware import (
     Vessel,
     bore,
     bundle,
+    decay_time,
     end_loss,
 )
 from lstm_analog.errors import InvalidValueError, explain
@@ -46,18 +47,22 @@ __all__ = [
     "Vessel",
     "bore",
     "bundle",
+    "decay_time",
     "end_loss",
 ]
 
 
 class Detail(Enum):
-    """Which volumes yield under pressure.
+    """Which volumes yield under pressure, and what has mass.
 
-    IDEAL: the tanks only; manifolds and bridges are at their algebraic balance. FULL: every chamber.
+    IDEAL: the tanks only, and without end; manifolds and bridges are at their algebraic balance. FULL: every chamber,
+    and tanks have stops. DYNAMIC: the spool of every bridge and the fluid in every tank line have mass besides; 31
+    states a unit, 4 tanks, 8 manifolds, 5 bridges, 5 spools of 2, 4 lines.
     """
 
     IDEAL = "ideal"
     FULL = "full"
+    DYNAMIC = "dynamic"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +139,24 @@ class Hydraulic:
 
     @property
     def time_constant(self) -> float:
-        """The slowest pole (s): a tank behind its line, or a manifold of the least total."""
+        """The slowest pole (s): a tank behind its line, a manifold of the least total, a spool."""
         tank = self.tank / self.tank_line.conductance(self.fluid)
+        if self.detail is Detail.IDEAL:
+            return tank
         manifold = self.pilot / (self.unit_conductance * self.least_total)
-        return max(tank, manifold) if self.detail is Detail.FULL else tank
+        if self.detail is Detail.FULL:
+            return max(tank, manifold)
+        spool = decay_time(self.hardware.spool_frequency, self.hardware.spool_damping)
+        return max(decay_time(*self.line_resonance), manifold, spool)
+
+    @property
+    def line_resonance(self) -> tuple[float, float]:
+        """Natural frequency (rad/s) and damping ratio of a tank with the fluid in its line.
+
+        With L the inertance, 1/sqrt(L C) and sqrt(C/L)/(2 G).
+        """
+        inertance, conductance = self.tank_line.inertance(self.fluid), self.tank_line.conductance(self.fluid)
+        return (inertance * self.tank) ** -0.5, 0.5 * (self.tank / inertance) ** 0.5 / conductance
 
     def reach(self) -> tuple[float, float]:
         """Return the least and the largest pressure above the datum (Pa) that a tank can hold between its stops."""

@@ -6,15 +6,16 @@ sum of products an op-amp. A memory is two sample-and-holds, master and slave.
 """
 
 from dataclasses import replace
+from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, layout, lower, reset_label
 from lstm_analog.compiler.opamp_parts import Board, Input
 from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback, thermal_voltage
 from lstm_analog.compiler.scaling import Fit, Ranges, factor, fit_ranges, reach
-from lstm_analog.compiler.signals import Memory, Quantity, Reading, Signal, SignalNetwork, Stage, Sum, Tap
+from lstm_analog.compiler.signals import Memory, Operation, Product, Quantity, Reading, Signal, SignalNetwork, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import ELECTRICAL
@@ -29,7 +30,8 @@ LEAST_ROW = 1.1
 
 _NAMES = (
     "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
-    "read at the end of a step; _new its master, _cap hold capacitors, _x states of op-amps, _start reset, _one bias"
+    "read at the end of a step; l<layer>r_: backward; y: the head; _new its master, _cap hold capacitors, _x states of "
+    "op-amps, _start reset, _one bias"
 )
 
 
@@ -37,17 +39,22 @@ _NAMES = (
 def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
     """Return `signals` as a circuit of `technology`, clocked by `timing`, phases of `settling` time constants.
 
-    Raises `UnsupportedError` for another timing than CLOCKED.
+    Raises `UnsupportedError` for another timing than CLOCKED, and for curves that no pair has.
     """
     if timing is not Timing.CLOCKED:
         must, do = "be CLOCKED for op-amps", "use BEHAVIOURAL for a gated leak"
         raise UnsupportedError(explain("timing", must=must, got=timing.name, do=do))
     tau = technology.time_constant
     clock = _clock(technology, timing, len(signals.stages), settling)
-    board = Board(technology=technology, lines=clock.lines)
-    board.sources(signals.inputs.label, np.zeros(signals.inputs.size), technology.input_volts)
+    cells = {block.cell.label for stage in signals.stages for block in stage.blocks if block.cell is not None}
+    board = Board(technology=technology, lines=clock.lines, cells=frozenset(cells))
+    for feed in signals.feeds:
+        board.sources(feed.signal.label, np.zeros(feed.signal.size), technology.input_volts)
     for number, stage in enumerate(signals.stages):
-        _stage(board, number, stage)
+        for memory in (op for op in stage.operations if isinstance(op, Memory)):
+            _place(board, memory.target)  # the state first: who reads it finds it
+        for operation in stage.operations:
+            _build(operation, board, number)
     network = Network(
         domain=ELECTRICAL,
         unknowns=Unknowns(groups=tuple(board.groups.values())),
@@ -63,7 +70,7 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
     return Compiled(
         network=network.verify(),
         cycle=clock,
-        layout=layout(signals, timing),
+        layout=layout(signals),
         timing=timing,
         settling=settling,
         time_constant=tau,
@@ -100,52 +107,66 @@ def _clock(technology: OpAmpCircuit, timing: Timing, stages: int, settling: floa
     return replace(clock, step=tuple(replace(i, duration=copy) if i.name == COPY else i for i in clock.step))
 
 
-def _stage(board: Board, number: int, stage: Stage) -> None:
-    for memory in stage.memories:  # the state first: who reads it finds it
-        _place(board, memory.target)
-    _rows(board, stage.sum)
-    for memory in stage.memories:
-        _memory(board, memory, number)
-
-
-def _volts(technology: OpAmpCircuit, signal: Signal) -> float:
+def _volts(board: Board, signal: Signal) -> float:
+    technology = board.technology
     volts = {
         Quantity.INPUT: technology.input_volts,
-        Quantity.PREACTIVATION: technology.row_volts,
-        Quantity.CELL: technology.cell_volts,
-        Quantity.HIDDEN: technology.signal_volts,
+        Quantity.SUM: technology.row_volts,
+        Quantity.PRODUCT: technology.signal_volts,
+        Quantity.MEMORY: technology.cell_volts if signal.label in board.cells else technology.signal_volts,
     }
     return volts[signal.quantity]
 
 
 def _place(board: Board, signal: Signal, suffix: str = "") -> Indices:
-    return board.nodes(f"{signal.label}{suffix}", signal.size, _volts(board.technology, signal))
+    return board.nodes(f"{signal.label}{suffix}", signal.size, _volts(board, signal))
 
 
 def _driver(board: Board, reading: Reading) -> Indices:
-    """Return the line that carries a signal through a crossbar: an input, or a buffered state, of this step its master.
+    """Return the line that carries a signal through a crossbar, a memory that is computed in this step by its master.
 
-    All rows load the line, so that its driver has to deliver amperes: a buffer within the op-amp's loop.
+    All rows load the line, so that its driver has to deliver amperes: a buffer within the op-amp's loop. Inputs are
+    sources, multipliers have such a buffer.
     """
     signal = reading.signal
-    if signal.quantity is Quantity.INPUT:
+    if signal.quantity in (Quantity.INPUT, Quantity.PRODUCT):
         return _place(board, signal)
-    suffix = "" if reading.held else "_new"
+    suffix = "_new" if signal.quantity is Quantity.MEMORY and not reading.held else ""
     label = f"{signal.label}{suffix}_line"
     if label in board.groups:
         return _place(board, signal, f"{suffix}_line")
-    return board.buffers(label, _place(board, signal, suffix), _volts(board.technology, signal))
+    return board.buffers(label, _place(board, signal, suffix), _volts(board, signal))
 
 
-def _rows(board: Board, total: Sum) -> None:
+@singledispatch
+def _build(operation: Operation, board: Board, number: int) -> None:
+    """Add the parts of an `operation` of the stage of that `number`."""
+    must, do = "be one that this technology has parts for", "write its parts"
+    raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
+
+
+def _weights(total: Sum) -> tuple[tuple[Reading, ...], Floats]:
+    """Return the readings of `total` and its weights (m, n): one weight a unit is a diagonal of the crossbar."""
+    rows = np.concatenate([np.full(target.size, number) for number, target in enumerate(total.targets)])
+    columns = [total.weights]
+    for diagonal in total.diagonals:
+        column = np.zeros((rows.size, diagonal.weights.size))
+        column[rows == total.targets.index(diagonal.target)] = np.diag(diagonal.weights)
+        columns.append(column)
+    return (*total.drivers, *(diagonal.driver for diagonal in total.diagonals)), np.hstack(columns)
+
+
+@_build.register
+def _(total: Sum, board: Board, number: int) -> None:
     """Rows: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`.
 
     R is such that the largest weight takes the largest conductance, or less of it if R is of a series.
     """
     technology, label = board.technology, total.label
     out = np.concatenate([_place(board, target) for target in total.targets])
-    volts = np.concatenate([np.full(d.signal.size, _volts(technology, d.signal)) for d in total.drivers])
-    inputs, weights = np.concatenate([_driver(board, driver) for driver in total.drivers]), total.weights / volts
+    drivers, weights = _weights(total)
+    weights = weights / np.concatenate([np.full(d.signal.size, _volts(board, d.signal)) for d in drivers])
+    inputs = np.concatenate([_driver(board, driver) for driver in drivers])
     if total.bias is not None:
         one = board.sources(f"{label}_one", np.full(1, technology.signal_volts), technology.signal_volts)
         inputs, weights = np.append(inputs, one), np.column_stack((weights, total.bias / technology.signal_volts))
@@ -172,9 +193,16 @@ def _rows(board: Board, total: Sum) -> None:
     board.inverters(f"{label}_second", minus, out, resistance)
 
 
-def _memory(board: Board, memory: Memory, number: int) -> None:
+@_build.register
+def _(product: Product, board: Board, number: int) -> None:
+    label, volts = product.target.label, _volts(board, product.target)
+    _product(board, f"{label}_of", product.factors, _place(board, product.target), volts)
+
+
+@_build.register
+def _(memory: Memory, board: Board, number: int) -> None:
     """Add what computes the new state, then its master and its slave."""
-    target, volts = memory.target, _volts(board.technology, memory.target)
+    target, volts = memory.target, _volts(board, memory.target)
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=target, held=True))
     products = {"add": memory.add} | ({} if memory.keep is None else {"keep": (memory.keep, held)})
     fresh, new, slave = (_place(board, target, suffix) for suffix in ("_sum", "_new", ""))
@@ -190,7 +218,7 @@ def _memory(board: Board, memory: Memory, number: int) -> None:
 
 def _sum(board: Board, target: Signal, products: dict[str, tuple[Tap, ...]], fresh: Indices) -> None:
     """Add an inverting op-amp that sums the inverted products."""
-    volts, resistance = _volts(board.technology, target), board.technology.sum_resistance
+    volts, resistance = _volts(board, target), board.technology.sum_resistance
     summing = _place(board, target, "_in")
     for name, taps in products.items():
         inverted = _place(board, target, f"_{name}")
@@ -206,8 +234,9 @@ def _product(board: Board, label: str, taps: tuple[Tap, ...], out: Indices, volt
 def _input(board: Board, label: str, tap: Tap) -> Input:
     """Return a tap's signal, or its curve from a pair of its own."""
     signal = tap.reading.signal
-    fresh = signal.quantity is Quantity.CELL and not tap.reading.held
-    reading = Input(nodes=_place(board, signal, "_sum" if fresh else ""), volts=_volts(board.technology, signal))
+    fresh = signal.quantity is Quantity.MEMORY and not tap.reading.held
+    nodes, volts = _place(board, signal, "_sum" if fresh else ""), _volts(board, signal)
+    reading = Input(nodes=nodes, volts=volts, slope=tap.slope, offset=tap.offset)
     if tap.shape is Shape.LINEAR:
         return reading
     return board.pairs(f"{label}_{signal.label.rpartition('_')[2]}", tap.shape, reading)

@@ -1,11 +1,12 @@
 """A circuit of op-amps as it grows: groups get their unknowns as they are asked for, components as parts are added."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.data_sheets import opamps, tails
 from lstm_analog.network.graph import Group
 from lstm_analog.network.parts import (
@@ -27,10 +28,18 @@ from lstm_analog.network.shapes import Shape
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Input:
-    """What a multiplier multiplies: voltages at `nodes` (m,), of which `volts` stand for 1."""
+    """What a multiplier or a pair is fed: `slope` v + `offset` of v at `nodes` (m,), of which `volts` stand for 1."""
 
     nodes: Indices
     volts: float
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def ends(self) -> tuple[Indices, Indices]:
+        """The two inputs of what it is fed to: a signal that falls takes the other one."""
+        ground = _ground(self.nodes)
+        return (self.nodes, ground) if self.slope >= 0.0 else (ground, self.nodes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +47,13 @@ class Board:
     """The network as it grows.
 
     Throughout, `label` names a group or a bank, `nodes`, `plus`, `minus`, `out`, `inputs`, `source` and `summing` are
-    unknowns, `line` is a clock line, `volts` stand for 1 of the signal at a node, `size` is a number of nodes.
+    unknowns, `line` is a clock line, `cells` are the labels of memories of c, `volts` stand for 1 of the signal at a
+    node, `size` is a number of nodes.
     """
 
     technology: OpAmpCircuit
     lines: tuple[str, ...]
+    cells: frozenset[str]
     groups: dict[str, Group] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
@@ -97,16 +108,21 @@ class Board:
 
         A pair's tail current splits as I sigmoid(v/V_T), both sides as I tanh(v/2V_T): the attenuator is V_T, or 2 V_T,
         over the volts of a unit, made for one temperature.
+
+        Raises `UnsupportedError` for other shapes, and where the attenuator would have to amplify.
         """
+        _check_pair(label, shape)
         data, size, volts = self.technology.pair, reading.nodes.size, self.technology.signal_volts
         thermal = thermal_voltage(data.temperature)
         stretch = thermal if shape is Shape.SIGMOID else 2.0 * thermal
         base = self.nodes(f"{label}_base", size, stretch)
-        ratio = stretch / reading.volts
+        ratio = abs(reading.slope) * stretch / reading.volts
+        _check_ratio(label, ratio)
         self.resistors(f"{label}_top", reading.nodes, base, data.divider_resistance * (1.0 / ratio - 1.0))
         self.resistors(f"{label}_foot", base, _ground(base), data.divider_resistance)
         self.parts.append(Junctions(label=f"{label}_base", nodes=base))
-        factor = Factor(shape=shape, p=base, n=_ground(base), scale=np.array(1.0 / stretch), offset=np.array(0.0))
+        p, n = replace(reading, nodes=base).ends
+        factor = Factor(shape=shape, p=p, n=n, scale=np.array(1.0 / stretch), offset=np.array(reading.offset))
         nodes = self.nodes(label, size, volts)
         current = np.array(volts / data.load_resistance)
         self.parts.append(Pairs(label=f"{label}_pair", line=ALWAYS, factors=(factor,), out=nodes, current=current))
@@ -119,10 +135,10 @@ class Board:
         factors = tuple(
             Factor(
                 shape=Shape.LINEAR,
-                p=entry.nodes,
-                n=_ground(entry.nodes),
-                scale=np.array(1.0 / entry.volts),
-                offset=np.array(0.0),
+                p=entry.ends[0],
+                n=entry.ends[1],
+                scale=np.array(abs(entry.slope) / entry.volts),
+                offset=np.array(entry.offset),
             )
             for entry in inputs
         )
@@ -156,6 +172,18 @@ class Board:
     def _load(self, label: str, nodes: Indices, resistance: float, capacitance: float) -> None:
         self.resistors(f"{label}_load", nodes, _ground(nodes), resistance)
         self.capacitors(f"{label}_pole", nodes, capacitance)
+
+
+def _check_pair(label: str, shape: Shape) -> None:
+    if shape not in (Shape.SIGMOID, Shape.TANH):
+        must, do = "be a sigmoid or a tanh in op-amps", "use BEHAVIOURAL for other curves"
+        raise UnsupportedError(explain(f"curve {label}", must=must, got=shape.value, do=do))
+
+
+def _check_ratio(label: str, ratio: float) -> None:
+    if not 0.0 < ratio < 1.0:
+        must, do = "have a ratio of 0 to 1", "choose more volts for a unit, or a slope that is less steep"
+        raise UnsupportedError(explain(f"attenuator {label}", must=must, got=f"{ratio:.3g}", do=do))
 
 
 def _ground(nodes: Indices) -> Indices:

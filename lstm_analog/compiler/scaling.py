@@ -14,9 +14,9 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.model import LSTM, Gate, LayerTrace
-from lstm_analog.model.reference import sigmoid
-from lstm_analog.model.weights import Cell
+from lstm_analog.model import LSTM, Cell, Chain, Gate
+from lstm_analog.model.activations import SIGMOID, TANH, sigmoid
+from lstm_analog.model.weights import RecurrentCell
 
 MARGIN = 1.25
 """How much larger than the ranges the room for them is made: inputs to come may go further than those measured."""
@@ -86,17 +86,22 @@ class Scaling:
 def measured(lstm: LSTM, x: Floats) -> Ranges:
     """Return the ranges of the signals of `lstm` for inputs `x` (..., time, inputs), from rest."""
     below, found = x, [Ranges(x=_most(x), z=0.0, c=0.0, rows=0.0)]
-    for layer, trace in zip(lstm.layers, lstm.trace(x).layers, strict=True):
-        rows = _measured_rows(layer.forward, below, trace)
-        found.append(Ranges(x=0.0, z=_most(trace.z), c=_most(trace.c), rows=rows))
-        below = trace.h
+    traces = dict(zip(lstm.chains, lstm.trace(x).layers, strict=True))
+    for layer in dict.fromkeys(chain.layer for chain in lstm.chains):
+        chains = [chain for chain in lstm.chains if chain.layer == layer]
+        for chain in chains:
+            trace, rows = traces[chain], _measured_rows(chain, below, traces[chain].h)
+            found.append(Ranges(x=0.0, z=_most(trace.z), c=_most(trace.c), rows=rows))
+        below = np.concatenate([traces[chain].h for chain in chains], axis=-1)
     return _union(found)
 
 
-def _measured_rows(cell: Cell, below: Floats, trace: LayerTrace) -> float:
-    """Return the largest sum over the weights of one sign that the inputs `below` and the layer's own h make."""
-    held = np.concatenate((np.zeros_like(trace.h[..., :1, :]), trace.h[..., :-1, :]), axis=-2)
-    drivers = np.concatenate((below, held), axis=-1)
+def _measured_rows(chain: Chain, below: Floats, h: Floats) -> float:
+    """Return the largest sum over the weights of one sign that the inputs `below` and the chain's own `h` make."""
+    rest = np.zeros_like(h[..., :1, :])
+    held = (h[..., 1:, :], rest) if chain.backward else (rest, h[..., :-1, :])
+    drivers = np.concatenate((below, np.concatenate(held, axis=-2)), axis=-1)
+    cell = chain.cell
     weights = np.concatenate((cell.input, cell.recurrent), axis=2).reshape(-1, drivers.shape[-1])
     bias = np.zeros(len(weights)) if cell.bias is None else cell.bias.ravel()
     return max(_most(drivers @ np.maximum(s * weights, 0.0).T + np.maximum(s * bias, 0.0)) for s in (1.0, -1.0))
@@ -106,17 +111,29 @@ def bounded(lstm: LSTM, x: float) -> Ranges:
     """Return ranges that no sequence of inputs up to ±`x` makes `lstm` leave, whatever its length.
 
     Interval arithmetic: |z| <= sum |w| |input| + |b|, and |c| <= max(i) max|g| / (1 - max(f)) of each unit, where f and
-    i are the sigmoids of the largest z: the limit of the geometric series.
+    i are the sigmoids of the largest z: the limit of the geometric series. Raises `UnsupportedError` for other forms
+    than the plain LSTM.
     """
     found, largest = [Ranges(x=abs(x), z=0.0, c=0.0, rows=0.0)], abs(x)
-    for cell in (layer.forward for layer in lstm.layers):
-        z = largest * np.abs(cell.input).sum(axis=2) + np.abs(cell.recurrent).sum(axis=2)
-        z = z + (0.0 if cell.bias is None else np.abs(cell.bias))
-        written = sigmoid(z[Gate.INPUT]) * np.tanh(z[Gate.CELL])
-        c = written * (1.0 + np.exp(np.minimum(z[Gate.FORGET], _FOREVER)))
-        found.append(Ranges(x=0.0, z=_most(z), c=_most(c), rows=_most(z)))
+    for layer in lstm.layers:
+        for cell in map(_plain, layer.cells):
+            z = largest * np.abs(cell.input).sum(axis=2) + np.abs(cell.recurrent).sum(axis=2)
+            z = z + (0.0 if cell.bias is None else np.abs(cell.bias))
+            written = sigmoid(z[Gate.INPUT]) * np.tanh(z[Gate.CELL])
+            c = written * (1.0 + np.exp(np.minimum(z[Gate.FORGET], _FOREVER)))
+            found.append(Ranges(x=0.0, z=_most(z), c=_most(c), rows=_most(z)))
         largest = 1.0
     return _union(found)
+
+
+def _plain(cell: RecurrentCell) -> Cell:
+    """Return `cell` if it is an LSTM without variations."""
+    if isinstance(cell, Cell):
+        same = (cell.gate, cell.candidate, cell.hidden) == (SIGMOID, TANH, TANH)
+        if same and not cell.coupled and cell.peephole is None and cell.projection is None:
+            return cell
+    must, do = "be a plain LSTM, whose bounds are known", "measure the ranges with inputs"
+    raise UnsupportedError(explain("a layer", must=must, got=type(cell).__name__, do=do))
 
 
 def _union(ranges: list[Ranges]) -> Ranges:

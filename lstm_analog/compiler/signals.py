@@ -1,26 +1,25 @@
 """The signal network: what is computed from what, before any technology is chosen.
 
-A weighted sum feeds pre-activations; a memory is `m <- keep m + add`, where keep and the factors of add are static
-curves of other signals. An LSTM layer is one sum and two memories, c and h. Both technologies lower these same records.
+Weighted sums, products of static curves, and memories `m <- keep m + add`: no more is needed for an LSTM and its
+siblings, and no more is what a technology has to know. `cells` writes each kind of cell in these words.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from lstm_analog.arrays import Floats
-from lstm_analog.model import LSTM, Gate
+from lstm_analog.model import Activation
+from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
 from lstm_analog.network.shapes import Shape
 
 
 class Quantity(Enum):
-    """What a signal is, hence its physical unit."""
+    """What sets a signal, hence what it physically is: the outside, a sum, a product, a memory."""
 
     INPUT = "x"
-    PREACTIVATION = "z"
-    CELL = "c"
-    HIDDEN = "h"
+    SUM = "z"
+    PRODUCT = "p"
+    MEMORY = "m"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +41,31 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Tap:
-    """A static curve of a reading: one factor of a product."""
+    """A static curve s(slope v + offset) of a reading v: one factor of a product."""
 
     shape: Shape
     reading: Reading
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the reading itself."""
+        return self.shape is Shape.LINEAR and (self.slope, self.offset) == (1.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Diagonal:
+    """One weight a unit, `weights` (size,), from a driver to a target of the same size: a peephole."""
+
+    target: Signal
+    driver: Reading
+    weights: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sum:
-    """A weighted sum `targets = weights drivers + bias`.
+    """A weighted sum `targets = weights drivers + bias`, and what the `diagonals` add.
 
     `weights` (m, n) with the targets stacked to m rows and the drivers to n columns; `bias` (m,) or None.
     """
@@ -60,6 +75,15 @@ class Sum:
     drivers: tuple[Reading, ...]
     weights: Floats
     bias: Floats | None
+    diagonals: tuple[Diagonal, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """A static product `target = product(factors)`: it keeps nothing and follows at once."""
+
+    target: Signal
+    factors: tuple[Tap, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,56 +95,106 @@ class Memory:
     add: tuple[Tap, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """What is computed together within a step, a layer: later stages read earlier ones when they have settled."""
+Operation = Sum | Product | Memory
 
-    sum: Sum
-    memories: tuple[Memory, ...]
+GateMembers = tuple[Gate, ...] | tuple[CoupledGate, ...] | tuple[GRUGate, ...] | tuple[MGUGate, ...]
+"""The gates of one kind of cell, in order."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """One chain of a stage: its operations in the order in which they follow from each other, and what they stand for.
+
+    Attributes
+    ----------
+    layer, backward : int, bool
+        Which chain of the LSTM it is; a backward one goes through time from the end of each sequence.
+    operations : tuple of Operation
+        What it computes.
+    gates : tuple of enum members
+        Which gates it has, in order.
+    rows : tuple of Signal
+        Their pre-activations.
+    activations : tuple of Activation
+        Their activations.
+    cell, hidden : Signal or None, Signal
+        The memories c, if it has one, and h.
+    """
+
+    layer: int
+    backward: bool
+    operations: tuple[Operation, ...]
+    gates: GateMembers
+    rows: tuple[Signal, ...]
+    activations: tuple[Activation, ...]
+    cell: Signal | None
+    hidden: Signal
 
     @property
-    def memory(self) -> dict[Quantity, Memory]:
-        """The memories by what they hold."""
-        return {memory.target.quantity: memory for memory in self.memories}
+    def memories(self) -> dict[str, Memory]:
+        """The memories by their label."""
+        return {op.target.label: op for op in self.operations if isinstance(op, Memory)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReadOut:
+    """The head: a sum of what the top layer holds; `final` if it answers once a sequence."""
+
+    sum: Sum
+    final: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """What is computed together within a step: later stages read earlier ones when they have settled.
+
+    The `blocks` of a layer, one a direction, or the head.
+    """
+
+    blocks: tuple[Block, ...]
+    head: ReadOut | None = None
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What is computed, in order."""
+        own = () if self.head is None else (self.head.sum,)
+        return (*(op for block in self.blocks for op in block.operations), *own)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignalNetwork:
-    """The stages in the order in which they are computed, and the inputs."""
+class Feed:
+    """A bank of inputs: its label, and whether it takes the sequence from its end."""
 
-    inputs: Signal
+    signal: Signal
+    backward: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SignalNetwork:
+    """One pass through time: the inputs and the stages, in the order in which they are computed."""
+
+    feeds: tuple[Feed, ...]
     stages: tuple[Stage, ...]
 
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All that is computed, in order."""
+        return tuple(op for stage in self.stages for op in stage.operations)
 
-def signal_network(lstm: LSTM) -> SignalNetwork:
-    """Return the signal network of `lstm`: a stage a layer."""
-    inputs = Signal(label="x", size=lstm.input_size, quantity=Quantity.INPUT)
-    stages: list[Stage] = []
-    below = Reading(signal=inputs, held=False)
-    for number in range(len(lstm.layers)):
-        stages.append(_layer(lstm, number, below))
-        below = Reading(signal=stages[-1].memory[Quantity.HIDDEN].target, held=False)
-    return SignalNetwork(inputs=inputs, stages=tuple(stages))
-
-
-def _layer(lstm: LSTM, number: int, below: Reading) -> Stage:
-    cell = lstm.layers[number].forward
-    size, prefix = cell.hidden_size, f"l{number}_"
-    z = {gate: Signal(label=f"{prefix}z{gate.letter}", size=size, quantity=Quantity.PREACTIVATION) for gate in Gate}
-    c = Signal(label=f"{prefix}c", size=size, quantity=Quantity.CELL)
-    h = Signal(label=f"{prefix}h", size=size, quantity=Quantity.HIDDEN)
-    total = Sum(
-        label=f"{prefix}rows",
-        targets=tuple(z.values()),
-        drivers=(below, Reading(signal=h, held=True)),
-        weights=np.concatenate((cell.input, cell.recurrent), axis=2).reshape(len(Gate) * size, -1),
-        bias=None if cell.bias is None else cell.bias.ravel(),
-    )
-    write = (_tap(Shape.SIGMOID, z[Gate.INPUT]), _tap(Shape.TANH, z[Gate.CELL]))
-    read = (_tap(Shape.SIGMOID, z[Gate.OUTPUT]), _tap(Shape.TANH, c))
-    keep = Memory(target=c, keep=_tap(Shape.SIGMOID, z[Gate.FORGET]), add=write)
-    return Stage(sum=total, memories=(keep, Memory(target=h, keep=None, add=read)))
+    @property
+    def single(self) -> frozenset[str]:
+        """The labels of memories whose held value no sum or product reads: where they leak, one storage will do."""
+        held: set[str] = set()
+        for operation in self.operations:
+            for reading in _readings(operation):
+                held |= {reading.signal.label} if reading.held else set()
+        memories = (op for op in self.operations if isinstance(op, Memory))
+        return frozenset(memory.target.label for memory in memories) - held
 
 
-def _tap(shape: Shape, signal: Signal) -> Tap:
-    return Tap(shape=shape, reading=Reading(signal=signal, held=False))
+def _readings(operation: Operation) -> tuple[Reading, ...]:
+    """Return what `operation` reads; a memory's reading of its own held value does not count."""
+    if isinstance(operation, Sum):
+        return (*operation.drivers, *(diagonal.driver for diagonal in operation.diagonals))
+    taps = operation.factors if isinstance(operation, Product) else (operation.keep, *operation.add)
+    return tuple(tap.reading for tap in taps if tap is not None)

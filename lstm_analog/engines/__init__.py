@@ -4,5 +4,18 @@ from lstm_analog.engines.base import Engine, Progress
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.rumoca import Rumoca, Solver, start_efforts
+from lstm_analog.engines.settle import Precision, Settle
+from lstm_analog.engines.waveform import Waveform
 
-__all__ = ["Engine", "Integrate", "Ngspice", "Progress", "Rumoca", "Solver", "start_efforts"]
+__all__ = [
+    "Engine",
+    "Integrate",
+    "Ngspice",
+    "Precision",
+    "Progress",
+    "Rumoca",
+    "Settle",
+    "Solver",
+    "Waveform",
+    "start_efforts",
+]

@@ -3,12 +3,27 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+
+from lstm_analog.arrays import Floats
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 
 Progress = Callable[[int, int], None]
 """Told how many intervals are done, and of how many."""
+
+_BEHIND = 1e-6
+"""Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
+
+
+def moments(duration: float, points: int) -> Floats:
+    """Return when in an interval of `duration` (s) `points` are kept, in s: at its end, or evenly from its start."""
+    if points == 1:
+        return np.array([duration])
+    even = np.linspace(0.0, duration, points)
+    even[0] = _BEHIND * duration
+    return even
 
 
 class Engine(Protocol):

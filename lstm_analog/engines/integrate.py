@@ -13,13 +13,14 @@ from scipy import sparse
 from scipy.integrate import solve_ivp
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import Progress
-from lstm_analog.engines.system import System, factors, system
+from lstm_analog.engines.base import Progress, moments
+from lstm_analog.engines.stage import factors
+from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import Schedule, imposed_efforts
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 _STIFF = 100.0
 """Fastest rate x interval above which an explicit method takes more steps for stability than for accuracy."""
@@ -28,8 +29,9 @@ _STABLE = 4.0
 scale, whatever the tolerance; up to here it keeps the tolerance for as many evaluations (measured on an RC ladder)."""
 _SMALL = 150
 """States up to which LSODA's dense factorisation beats BDF with a sparse one."""
-_BEHIND = 1e-6
-"""Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
+_EXTREME = 1e9
+"""Fastest rate x interval from which LSODA is lost in rounding: at 1e18, ports open by e^40, it does not end. BDF does.
+"""
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
 """Relative tolerance below which scipy silently takes this one."""
 _GROWTH, _RATIO, _STEPS = 10.0, 1e6, 200
@@ -47,11 +49,14 @@ class Integrate:
         Absolute tolerance of a step in units of each group's signal (`Group.scale`).
     points : int
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
+    save : Save
+        Which unknowns and intervals are kept.
     """
 
     rtol: float = 1e-9
     atol: float = 1e-11
     points: int = 1
+    save: Save = EVERYTHING
 
     def __post_init__(self) -> None:
         """Check that tolerances and points are in the range that the integrators take."""
@@ -72,18 +77,19 @@ class Integrate:
         schedule.fit(network.verify())
         systems: dict[High, System] = {}
         effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
-        times, kept = [np.zeros(1)], []
+        times, kept, nodes = [np.zeros(1)], [], self.save.nodes(network)
         for number in range(len(schedule.names)):
             high = schedule.phase(number)
             equations = systems.setdefault(high, systems.get(high) or system(network, high))
             _impose(effort, schedule, network, number)
             if not number:
                 operating_point(equations, effort, float(schedule.durations[0]))
-                kept.append(effort[:, None].copy())
-            moments, path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
-            times.append((schedule.ends[number] - schedule.durations[number]) + moments[:-1])
-            times.append(schedule.ends[number : number + 1])
-            kept.append(path)
+                kept.append(effort[:, None, nodes].copy())
+            inside, path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
+            if self.save.takes(schedule.names[number]):
+                times.append((schedule.ends[number] - schedule.durations[number]) + inside[:-1])
+                times.append(schedule.ends[number : number + 1])
+                kept.append(path[..., nodes])
             effort = path[:, -1].copy()
             if progress is not None:
                 progress(number + 1, len(schedule.names))
@@ -91,20 +97,21 @@ class Integrate:
             network=network,
             schedule=schedule,
             time=np.concatenate(times),
-            efforts=np.concatenate(kept, axis=1).reshape(*schedule.lead, -1, network.unknowns.size),
+            efforts=np.concatenate(kept, axis=1).reshape(*schedule.lead, -1, nodes.size),
             engine=repr(self),
+            saved=self.save,
         )
 
     def _interval(self, equations: System, start: Floats, duration: float, name: str) -> tuple[Floats, Floats]:
         batch, dynamic = len(start), equations.dynamic
         effort = start.copy()
         equations.complete(effort)
-        moments = _moments(duration, self.points)
+        kept = moments(duration, self.points)
         solution = solve_ivp(
             partial(_rates, equations, effort),
             (0.0, duration),
             start[:, dynamic].ravel(),
-            t_eval=moments,
+            t_eval=kept,
             rtol=self.rtol,
             atol=np.tile(self.atol * equations.network.unknowns.scales()[dynamic], batch),
             **_method(equations, effort, duration),
@@ -112,19 +119,11 @@ class Integrate:
         if not solution.success:
             do = "loosen the tolerance or check the parts"
             raise SimulationError(explain(f"interval {name!r}", must="be integrated", got=solution.message, do=do))
-        path = np.repeat(start[:, None], moments.size, axis=1)
-        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, moments.size), 1, 2)
+        path = np.repeat(start[:, None], kept.size, axis=1)
+        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, kept.size), 1, 2)
         wide = path.reshape(-1, path.shape[-1])
         equations.complete(wide)
-        return moments, path
-
-
-def _moments(duration: float, points: int) -> Floats:
-    if points == 1:
-        return np.array([duration])
-    even = np.linspace(0.0, duration, points)
-    even[0] = _BEHIND * duration
-    return even
+        return kept, path
 
 
 def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:
@@ -149,12 +148,36 @@ def _dense_jacobian(equations: System, effort: Floats, _time: float, states: Flo
 
 
 def _method(equations: System, effort: Floats, duration: float) -> dict[str, Any]:
-    fastest = float(np.abs(equations.jacobian(effort).diagonal()).max(initial=0.0))
+    fastest = max(_fastest(equations.jacobian(effort)), _fastest_ahead(equations, effort, duration))
     if fastest * duration < _STIFF:
         return {"method": "DOP853", "max_step": _STABLE / fastest if fastest else np.inf}
-    if effort.shape[0] * equations.dynamic.size <= _SMALL:
+    if effort.shape[0] * equations.dynamic.size <= _SMALL and fastest * duration < _EXTREME:
         return {"method": "LSODA", "jac": partial(_dense_jacobian, equations, effort)}
     return {"method": "BDF", "jac": partial(_jacobian, equations, effort)}
+
+
+def _fastest(jacobian: sparse.csc_array) -> float:
+    """Return the largest rate of a state on its own, or of two that act on each other: sqrt |J_ij J_ji|, an oscillator.
+
+    Neither depends on the units of the states; what is only passed on is no pole.
+    """
+    pairs = abs(jacobian.multiply(jacobian.T))
+    return float(np.sqrt(pairs.max())) if pairs.nnz else 0.0
+
+
+def _fastest_ahead(equations: System, effort: Floats, duration: float) -> float:
+    """Return the fastest rate near where the interval of `duration` leads: after one implicit step of that length.
+
+    What opens a valve only moves in the interval, so its start may look slow.
+    """
+    states, ahead = effort[:, equations.dynamic], effort.copy()
+    if not states.size:
+        return 0.0
+    unit = sparse.eye_array(states.size)
+    matrix = sparse.csc_array(unit / duration - equations.jacobian(effort))
+    ahead[:, equations.dynamic] = states + factors(matrix).solve(equations.rates(effort).ravel()).reshape(states.shape)
+    equations.complete(ahead)
+    return _fastest(equations.jacobian(ahead))
 
 
 def operating_point(equations: System, effort: Floats, duration: float) -> None:

@@ -15,7 +15,7 @@ from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationErr
 from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
-from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 
 _YEAR = 366.0 * 86400.0
@@ -58,8 +58,8 @@ class Ngspice:
             If it fails, stops early or takes too long; the message carries its own words.
         """
         circuit, runs = as_circuit(network, schedule), []
-        for number, entry in enumerate(_sequences(circuit.schedule)):
-            runs.append(self._sequence(circuit.network, entry))
+        for number in range(int(np.prod(schedule.lead))):
+            runs.append(self._sequence(circuit.network, circuit.schedule.sequence(number)))
             if progress is not None:
                 progress(number + 1, int(np.prod(schedule.lead)))
         time = runs[0][0] if len(runs) == 1 else np.unique(np.concatenate([times for times, _ in runs]))
@@ -119,26 +119,6 @@ class Ngspice:
 def _complaints(text: str) -> list[str]:
     marks = ("error", "fatal", "warning", "singular", "too small", "no such", "aborted", "undefined")
     return [line.strip() for line in text.splitlines() if any(mark in line.lower() for mark in marks)]
-
-
-def _sequences(schedule: Schedule) -> list[Schedule]:
-    lead = schedule.lead
-    wide = [
-        np.broadcast_to(entry.efforts, (*lead, *entry.efforts.shape[-2:])).reshape(-1, *entry.efforts.shape[-2:])
-        for entry in schedule.imposed
-    ]
-    return [
-        Schedule(
-            names=schedule.names,
-            high=schedule.high,
-            durations=schedule.durations,
-            imposed=tuple(
-                Imposed(label=entry.label, efforts=efforts[number])
-                for entry, efforts in zip(schedule.imposed, wide, strict=True)
-            ),
-        )
-        for number in range(int(np.prod(lead)))
-    ]
 
 
 def _resample(time: Floats, own: Floats, efforts: Floats) -> Floats:

@@ -21,7 +21,7 @@ from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMiss
 from lstm_analog.export import effort_names, write_modelica
 from lstm_analog.files import read_bytes
 from lstm_analog.network.graph import Network
-from lstm_analog.network.schedule import Imposed, Schedule, imposed_efforts
+from lstm_analog.network.schedule import Schedule, imposed_efforts
 from lstm_analog.network.trajectory import Trajectory
 
 _MODEL, _FILE = "machine", "machine.mo"
@@ -112,7 +112,7 @@ class Rumoca:
         starts = start_efforts(network, schedule).reshape(-1, network.unknowns.size)
         runs = []
         for number, start in enumerate(starts):
-            runs.append(self._sequence(network, _sequence(schedule, number), start))
+            runs.append(self._sequence(network, schedule.sequence(number), start))
             if progress is not None:
                 progress(number + 1, len(starts))
         return Trajectory(
@@ -196,19 +196,6 @@ def start_efforts(network: Network, schedule: Schedule) -> Floats:
         effort[:, part.nodes] = np.broadcast_to(value, (*lead, part.nodes.size)).reshape(-1, part.nodes.size)
     operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
     return effort.reshape(*lead, -1)
-
-
-def _sequence(schedule: Schedule, number: int) -> Schedule:
-    """Return the sequence `number` of the batch of `schedule`."""
-    where = np.unravel_index(number, schedule.lead)
-    imposed = [
-        Imposed(
-            label=entry.label,
-            efforts=np.broadcast_to(entry.efforts, (*schedule.lead, *entry.efforts.shape[-2:]))[where],
-        )
-        for entry in schedule.imposed
-    ]
-    return Schedule(names=schedule.names, high=schedule.high, durations=schedule.durations, imposed=tuple(imposed))
 
 
 def _moments(time: Floats, schedule: Schedule) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:

@@ -9,105 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.order import generations
-from lstm_analog.engines.pattern import (
-    Pattern,
-    Scatter,
-    block_columns,
-    block_rows,
-    flat,
-    pattern,
-    positions,
-    scatter,
-)
-from lstm_analog.errors import InvalidShapeError, SimulationError, explain
+from lstm_analog.engines.pattern import Pattern, block_columns, block_rows, pattern, positions, scatter
+from lstm_analog.engines.stage import Partials, Share, Stage, solve_sparse
+from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, flow, partials, rows, sets, take
+from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, rows, sets, take
 from lstm_analog.network.parts import Part
-
-_NEWTON_STEPS = 50
-_NEWTON_TOLERANCE = 1e-13
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Share:
-    """The elements of the network's parts that feed some rows, and how their flows add up there."""
-
-    parts: tuple[Part, ...]
-    high: High
-    scatter: Scatter
-
-    def flows(self, effort: Floats) -> Floats:
-        """Return the summed flow into each row of the share at `effort` (batch, unknowns), shape (batch, rows)."""
-        each = [flow(part, effort, self.high) for part in self.parts]
-        return self.scatter(flat(each, effort.shape[:-1], [2] * len(each)))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Partials:
-    """All partial derivatives d flow / d effort of some parts, side by side; patterns place them into matrices."""
-
-    parts: tuple[Part, ...]
-    high: High
-    axes: tuple[int, ...]
-
-    def __call__(self, effort: Floats) -> Floats:
-        """Return the flat partial derivatives at `effort` (batch, unknowns), shape (batch, entries)."""
-        values = [value for part in self.parts for value in partials(part, effort, self.high)]
-        return flat(values, effort.shape[:-1], list(self.axes))
-
-
-def factors(matrix: sparse.csc_array) -> SuperLU:
-    """Return the LU factors of `matrix`, or raise `SimulationError` if it is singular."""
-    try:
-        return splu(matrix)
-    except RuntimeError as error:
-        must, do = "determine every unknown", "tie each junction to something that holds it, in every phase"
-        raise SimulationError(explain("the network", must=must, got=f"a matrix: {error}", do=do)) from error
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
-    """Algebraic unknowns solved together: `nodes` (k,).
-
-    `pattern` places d(own flows)/d(own efforts); `inverse` is its inverse where it is constant. Where the flows are
-    `affine` in the own efforts, one step of Newton's method is exact.
-    """
-
-    nodes: Indices
-    share: Share
-    partials: Partials
-    pattern: Pattern
-    affine: bool
-    inverse: sparse.csc_array | None
-
-    def solve(self, effort: Floats) -> None:
-        """Set the stage's efforts in `effort` (batch, unknowns) so that its flows vanish.
-
-        Raises `SimulationError` if Newton's method does not converge.
-        """
-        if self.inverse is not None:
-            effort[:, self.nodes] -= (self.inverse @ self.share.flows(effort).T).T
-            return
-        for _ in range(_NEWTON_STEPS):
-            step = self._step(effort)
-            effort[:, self.nodes] -= step
-            if self.affine or np.abs(step).max() <= _NEWTON_TOLERANCE * max(
-                1.0, float(np.abs(effort[:, self.nodes]).max())
-            ):
-                return
-        got, do = f"a last step of {np.abs(step).max():.3g}", "check the parts around these nodes"
-        raise SimulationError(explain("Newton's method at the junctions", must="converge", got=got, do=do))
-
-    def _step(self, effort: Floats) -> Floats:
-        flows, values = self.share.flows(effort), self.partials(effort)
-        if self.pattern.diagonal:
-            return flows / self.pattern.scatter(values)
-        step: Floats = factors(self.pattern.fill(values)).solve(flows.ravel()).reshape(flows.shape)
-        return step
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,9 +57,24 @@ class System:
         values = self.partials(effort)
         reduced = self.yy.fill(values)
         if self.stages:
-            reduced = reduced - self.ya.fill(values) @ _solve(self.aa.fill(values), self.ay.fill(values))
+            reduced = reduced - self.ya.fill(values) @ self._eliminated(values)
         inverse = sparse.diags_array(1.0 / np.tile(self.capacity, len(effort)))
         return sparse.csc_array(inverse @ reduced)
+
+    def _eliminated(self, values: Floats) -> sparse.csc_array:
+        """Return F_aa^-1 F_ay, sparse.
+
+        Where every stage is diagonal F_aa = D + N, N leading from stage to stage: one product a stage is exact.
+        """
+        matrix, right = self.aa.fill(values), self.ay.fill(values)
+        if not all(stage.pattern.diagonal for stage in self.stages):
+            return solve_sparse(matrix, right)
+        own = sparse.diags_array(1.0 / matrix.diagonal())
+        rest = matrix - sparse.diags_array(matrix.diagonal())
+        result = own @ right
+        for _ in self.stages[1:]:
+            result = own @ (right - rest @ result)
+        return sparse.csc_array(result)
 
 
 def system(network: Network, high: High) -> System:
@@ -164,7 +89,7 @@ def system(network: Network, high: High) -> System:
     algebraic = np.concatenate([kinds[Kind.FOLLOWED], kinds[Kind.BALANCED]])
     dynamic, amount = _capacities(network)
     size = network.unknowns.size
-    fed = [_fed_rows(network, kinds, part) for part in network.parts]
+    fed = [fed_rows(network, kinds, part) for part in network.parts]
     couplings = [block for part, row in zip(network.parts, fed, strict=True) for block in _fed_blocks(part, high, row)]
     partial_values = _partials(network.parts, high)
     at_y, at_a = positions(size, dynamic), positions(size, algebraic)
@@ -193,8 +118,10 @@ def _capacities(network: Network) -> tuple[Indices, Floats]:
     return np.concatenate([nodes for nodes, _ in found]), np.concatenate([amount for _, amount in found])
 
 
-def _fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
-    """Return the rows of `part` that take its flow, (terminals, m); -1 where something else sets the effort.
+def fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
+    """Return the rows of `part` of `network` that take its flow, (terminals, m); -1 where another sets the effort.
+
+    `kinds` are those of the network's unknowns.
 
     A flow into a source or a follower is supplied by it; the row of a follower is its own equation.
     """
@@ -252,13 +179,13 @@ def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
     share = _share(network, fed, high, nodes)
     place = positions(network.unknowns.size, nodes)
     kinds = network.kinds()
-    couplings = [block for part in share.parts for block in _fed_blocks(part, high, _fed_rows(network, kinds, part))]
+    couplings = [block for part in share.parts for block in _fed_blocks(part, high, fed_rows(network, kinds, part))]
     partial_values, own = _partials(share.parts, high), _pattern(couplings, place, place)
     orders = {block.order for block in couplings if _touches(block, place)}
     inverse = None
     if orders == {Order.CONSTANT}:
         matrix = own.fill(partial_values(np.zeros((1, network.unknowns.size))))
-        inverse = _solve(matrix, sparse.csc_array(sparse.eye_array(nodes.size)))
+        inverse = solve_sparse(matrix, sparse.csc_array(sparse.eye_array(nodes.size)))
     affine = Order.NONLINEAR not in orders
     return Stage(nodes=nodes, share=share, partials=partial_values, pattern=own, affine=affine, inverse=inverse)
 
@@ -268,10 +195,3 @@ def _touches(block: Block, place: Indices) -> bool:
     if block.form is Form.DENSE:
         return bool(inside_rows.any() and inside_columns.any())
     return bool((inside_rows & inside_columns).any())
-
-
-def _solve(matrix: sparse.csc_array, right: sparse.csc_array) -> sparse.csc_array:
-    diagonal = matrix.diagonal()
-    if matrix.nnz == np.count_nonzero(diagonal) == diagonal.size:
-        return sparse.csc_array(sparse.diags_array(1.0 / diagonal) @ right)
-    return sparse.csc_array(factors(matrix).solve(right.toarray()))

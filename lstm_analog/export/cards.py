@@ -1,40 +1,39 @@
-"""Part banks as netlist cards: for each kind of part its pins, its device and its values, there and back.
+"""Part banks as netlist cards: for each kind of part its pins, its device and its values.
 
-`cards` turns a bank into columns of pins and values; `BANKS` holds the inverse, by the name of the kind. The text
-between is the business of `spice` and `spice_reader`, so nothing about a part is said twice.
+`cards` turns a bank into columns of pins and values; `banks` has the inverse. The text between is the business of
+`spice` and `spice_reader`, so nothing about a part is said twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import singledispatch
-from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.export.amplifiers import amplifier_columns, amplifiers_of
-from lstm_analog.export.cells import cells_of, library_lines
-from lstm_analog.export.crossbars import crossbar_columns, crossbars_of
+from lstm_analog.export.amplifiers import amplifier_columns
+from lstm_analog.export.cells import library_lines
+from lstm_analog.export.crossbars import crossbar_columns
 from lstm_analog.network.parts import (
     ALWAYS,
     Cells,
     Conductors,
     Crossbars,
-    Factor,
     Followers,
+    Inertances,
     Junctions,
     OpAmps,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
-    Term,
     Transconductors,
 )
-from lstm_analog.network.shapes import Shape
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,8 +67,11 @@ class Cards:
     library: tuple[str, ...] = ()
 
 
-def _inverse(values: Floats) -> Floats:
-    """Return resistances for conductances and back; what becomes infinite is refused by the bank, by its name."""
+def inverse(values: Floats) -> Floats:
+    """Return resistances for conductances, `values` of any shape, and back.
+
+    What becomes infinite is refused by the bank, by its name.
+    """
     with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / values
 
@@ -107,7 +109,7 @@ def _(part: Storages) -> Cards:
 
 @cards.register
 def _(part: Conductors) -> Cards:
-    return _plain("r", (part.a, part.b), r=_inverse(part.conductance))
+    return _plain("r", (part.a, part.b), r=inverse(part.conductance))
 
 
 @cards.register
@@ -130,7 +132,7 @@ def _(part: Followers) -> Cards:
 
 @cards.register
 def _(part: Switches) -> Cards:
-    return _device("switch", (part.a, part.b), part.line, {"ron": _inverse(part.closed), "roff": _inverse(part.opened)})
+    return _device("switch", (part.a, part.b), part.line, {"ron": inverse(part.closed), "roff": inverse(part.opened)})
 
 
 @cards.register
@@ -169,88 +171,29 @@ def _gated(line: int) -> tuple[str, ...]:
     return () if line == ALWAYS else ("gated",)
 
 
-def _sources(label: str, read: Cards) -> Part:
-    return Sources(label=label, nodes=read.pins[0], effort=read.values["rest"])
-
-
-def _junctions(label: str, read: Cards) -> Part:
-    return Junctions(label=label, nodes=read.pins[0])
-
-
-def _storages(label: str, read: Cards) -> Part:
-    return Storages(label=label, nodes=read.pins[0], capacitance=read.values["c"])
-
-
-def _conductors(label: str, read: Cards) -> Part:
-    return Conductors(label=label, a=read.pins[0], b=read.pins[1], conductance=_inverse(read.values["r"]))
-
-
-def _transconductors(label: str, read: Cards) -> Part:
-    return Transconductors(label=label, rows=read.pins[0], inputs=read.pins[1], transconductance=read.values["g"])
-
-
-def _followers(label: str, read: Cards) -> Part:
-    none, unbound = np.array(0.0), np.array(np.inf)
-    if read.letter == "e":
-        term = Term(inputs=read.pins[2], gain=read.values["gain"])
-        return Followers(label=label, nodes=read.pins[0], terms=(term,), offset=none, low=-unbound, high=unbound)
-    terms = tuple(Term(inputs=pin, gain=read.values[f"gain{k}"]) for k, pin in enumerate(read.pins[1:]))
-    offset, low, high = (read.values[name] for name in ("offset", "low", "high"))
-    return Followers(label=label, nodes=read.pins[0], terms=terms, offset=offset, low=low, high=high)
-
-
-def _switches(label: str, read: Cards) -> Part:
-    closed, opened = _inverse(read.values["ron"]), _inverse(read.values["roff"])
-    return Switches(label=label, line=read.line, a=read.pins[0], b=read.pins[1], closed=closed, opened=opened)
-
-
-def _pairs(label: str, read: Cards) -> Part:
-    factors = tuple(
-        Factor(
-            shape=Shape(shape),
-            p=read.pins[1 + 2 * k],
-            n=read.pins[2 + 2 * k],
-            scale=read.values[f"k{k}"],
-            offset=read.values[f"o{k}"],
-        )
-        for k, shape in enumerate(read.options["shapes"].split(","))
-    )
-    return Pairs(label=label, line=read.line, factors=factors, out=read.pins[0], current=read.values["i0"])
-
-
-def _ports(label: str, read: Cards) -> Part:
-    a, b, p, n = read.pins
-    values, none, unbound = read.values, np.array(0.0), np.array(np.inf)
-    return Ports(
-        label=label,
-        line=read.line,
-        shape=Shape(read.options["shape"]),
-        a=a,
-        b=b,
-        p=p,
-        n=n,
-        conductance=values["g0"],
-        scale=values["k0"],
-        offset=values["o0"],
-        limit=values.get("lim", unbound),
-        deadband=values.get("dead", none),
-        transition=values.get("pcr", unbound),
-    )
-
-
-def _opamps(label: str, read: Cards) -> Part:
-    return amplifiers_of(label, read.pins, read.values)
-
-
 @cards.register
 def _(part: Crossbars) -> Cards:
     pins, values, options = crossbar_columns(part)
     return Cards(letter="r", pins=pins, line=ALWAYS, device="", values=values, options=options)
 
 
-def read_crossbars(label: str, read: Cards) -> Part:
-    """Return the crossbar bank `label` of the resistor cards `read`."""
-    return crossbars_of(label, read.pins, read.values["r"], read.options)
+@cards.register
+def _(part: Inertances) -> Cards:
+    values = {"l": part.inertance, "ron": inverse(part.closed), "roff": inverse(part.opened), "tc": part.closing}
+    device = "_".join(["inertance", *_gated(part.line)])
+    return _device(device, (part.a, part.b, part.state), part.line, values)
+
+
+@cards.register
+def _(part: Spools) -> Cards:
+    values = {"cx": part.capacitance, "w0": part.frequency, "zeta": part.damping}
+    return _device("spool", (part.p, part.n, part.position, part.speed), ALWAYS, values)
+
+
+@cards.register
+def _(part: Stops) -> Cards:
+    values = {"lo": part.low, "hi": part.high, "g": part.conductance, "band": part.band}
+    return _device("stops", (part.nodes,), ALWAYS, values)
 
 
 @cards.register
@@ -264,29 +207,3 @@ def _(part: Cells) -> Cards:
         options={"device": part.device, "outputs": ",".join(part.circuit.outputs)},
         library=library_lines(part),
     )
-
-
-def _cells(label: str, read: Cards) -> Part:
-    return cells_of(label, read.pins, read.library, read.options["device"], read.options["outputs"])
-
-
-Maker = Callable[[str, Cards], Part]
-"""Makes a bank of its label and its cards."""
-
-BANKS: Mapping[str, Maker] = MappingProxyType(
-    {
-        "Sources": _sources,
-        "Junctions": _junctions,
-        "Storages": _storages,
-        "Conductors": _conductors,
-        "Transconductors": _transconductors,
-        "Crossbars": read_crossbars,
-        "Followers": _followers,
-        "Switches": _switches,
-        "Pairs": _pairs,
-        "Ports": _ports,
-        "OpAmps": _opamps,
-        "Cells": _cells,
-    }
-)
-"""From the name of a kind of part to the function that makes a bank (label, cards) of it."""

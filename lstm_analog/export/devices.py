@@ -7,7 +7,18 @@ from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.dialects import Dialect, curve_text
 from lstm_analog.export.emit import capacitor, current_source, resistor, subcircuit_text, switch, voltage_source
-from lstm_analog.network.parts import ALWAYS, Followers, OpAmps, Pairs, Part, Ports, Switches
+from lstm_analog.network.parts import (
+    ALWAYS,
+    Followers,
+    Inertances,
+    OpAmps,
+    Pairs,
+    Part,
+    Ports,
+    Spools,
+    Stops,
+    Switches,
+)
 from lstm_analog.network.shapes import Shape
 
 
@@ -99,3 +110,41 @@ def _(part: OpAmps, read: Cards, dialect: Dialect) -> Body:
         resistor(dialect, "2", "o", "out", "rout"),
     )
     return Body(pins="plus minus out x", lines=lines)
+
+
+@body.register
+def _(part: Inertances, read: Cards, dialect: Dialect) -> Body:
+    """Return a capacitor of L G^2 for the state x, what drives it, and the flow G x it lets through."""
+    pin, _ = _enable(read)
+    drop = "(v(a)-v(b))"
+    drive = f"({drop}-v(x))/{{ron}}"
+    if pin:
+        dying = f"{{l}}/({{ron}}*{{ron}}*{{tc}})*({{ron}}/{{roff}}*{drop}-v(x))"
+        drive = f"v(en)*{drive}+(1-v(en))*{dying}"
+    lines = (
+        capacitor(dialect, "1", "x", "0", "l/(ron*ron)"),
+        current_source(dialect, "x", "0", "x", drive),
+        current_source(dialect, "ab", "a", "b", "v(x)/{ron}"),
+    )
+    return Body(pins=f"a b x{pin}", lines=lines)
+
+
+@body.register
+def _(part: Spools, read: Cards, dialect: Dialect) -> Body:
+    lines = (
+        capacitor(dialect, "1", "x", "0", "cx"),
+        capacitor(dialect, "2", "s", "0", "cx"),
+        current_source(dialect, "x", "0", "x", "{cx}*{w0}*v(s)"),
+        current_source(dialect, "s", "0", "s", "{cx}*{w0}*(v(p)-v(n)-v(x)-2*{zeta}*v(s))"),
+    )
+    return Body(pins="p n x s", lines=lines)
+
+
+@body.register
+def _(part: Stops, read: Cards, dialect: Dialect) -> Body:
+    def valve(beyond: str) -> str:
+        opening = f"min(max({beyond},0),{{band}})"
+        return f"(0.5*{opening}*{opening}/{{band}}+max({beyond}-{{band}},0))"
+
+    flow = f"{{g}}*({valve('({lo}-v(e))')}-{valve('(v(e)-{hi})')})"
+    return Body(pins="e", lines=(current_source(dialect, "e", "0", "e", flow),))

@@ -71,6 +71,9 @@ class Dialect:
 
 _TOLERANCES = "reltol=<reltol> vntol=<vntol> abstol=<abstol> chgtol=<chgtol>"
 _TRAN = ".tran <step> <end> 0 <step>"
+_PIVOT = "1e-30"
+"""Least pivot (S) that ngspice may divide by. Its own 1e-13 makes matrices with shut valves of 1e-22 S singular: it
+then fails at clock edges with "timestep too small", whatever the tolerances."""
 
 NGSPICE = Dialect(
     name="ngspice",
@@ -91,7 +94,7 @@ NGSPICE = Dialect(
     brackets=("", ""),
     saved="v(<name>)",
     temperature=".temp <celsius>",
-    settings=(f".options {_TOLERANCES}", ".save <nodes>", _TRAN, ".end"),
+    settings=(f".options {_TOLERANCES} pivtol={_PIVOT}", ".save <nodes>", _TRAN, ".end"),
 )
 """ngspice 39 and later."""
 
@@ -206,6 +209,8 @@ def curve_text(shape: Shape, node: str) -> str:
         Shape.TANH: f"tanh({u})",
         Shape.SOFTPLUS: _softplus(u),
         Shape.EXP: f"exp(min(max({u},-200),200))",
+        Shape.CLIP: f"min(max({u},0),1)",
+        Shape.RELU: f"max({u},0)",
         Shape.SOFTPLUS_RATIO: f"(1+exp(-{bent}))*{_softplus(bent)}+0.5*(exp(min({u},-15))-exp(-15))",
     }
     return texts[shape]

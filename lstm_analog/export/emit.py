@@ -41,14 +41,14 @@ def current_source(dialect: Dialect, name: str, a: str, b: str, text: str) -> st
     return fill(dialect.current, {"name": name, "a": a, "b": b, "text": expression(dialect, text)})
 
 
-def resistor(dialect: Dialect, name: str, a: str, b: str, parameter: str) -> str:
-    """Return the resistor `name` from `a` to `b` of the value of `parameter`."""
-    return fill(dialect.resistor, {"name": name, "a": a, "b": b, "value": parameter})
+def resistor(dialect: Dialect, name: str, a: str, b: str, value: str) -> str:
+    """Return the resistor `name` from `a` to `b`, its `value` a parameter, or some with * / ( ) between them."""
+    return fill(dialect.resistor, {"name": name, "a": a, "b": b, "value": value})
 
 
-def capacitor(dialect: Dialect, name: str, a: str, b: str, parameter: str) -> str:
-    """Return the capacitor `name` from `a` to `b` of the value of `parameter`."""
-    return fill(dialect.capacitor, {"name": name, "a": a, "b": b, "value": parameter})
+def capacitor(dialect: Dialect, name: str, a: str, b: str, value: str) -> str:
+    """Return the capacitor `name` from `a` to `b`, its `value` a parameter, or some with * / ( ) between them."""
+    return fill(dialect.capacitor, {"name": name, "a": a, "b": b, "value": value})
 
 
 def switch(dialect: Dialect) -> tuple[str, ...]:

@@ -20,11 +20,14 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Followers,
+    Inertances,
     Junctions,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
 )
@@ -117,7 +120,9 @@ def _paths(part: Part, effort: Floats, unit: Floats, high: High) -> _Paths:
 
 
 @_paths.register
-def _(part: Sources | Junctions | Storages | Followers, effort: Floats, unit: Floats, high: High) -> _Paths:
+def _(
+    part: Sources | Junctions | Storages | Followers | Spools | Stops, effort: Floats, unit: Floats, high: High
+) -> _Paths:
     return _no_paths()
 
 
@@ -127,7 +132,7 @@ def _(part: Conductors, effort: Floats, unit: Floats, high: High) -> _Paths:
 
 
 @_paths.register
-def _(part: Switches, effort: Floats, unit: Floats, high: High) -> _Paths:
+def _(part: Switches | Inertances, effort: Floats, unit: Floats, high: High) -> _Paths:
     return _tubes(part.a, part.b, part.closed) if is_on(part.line, high) else _no_paths()
 
 

@@ -17,12 +17,15 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Followers,
+    Inertances,
     Junctions,
     OpAmps,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
     Transconductors,
@@ -43,7 +46,8 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns.
 
     A node bears its name, `kind` (its setter), `label` (its group), `part` (the bank that sets it), `scale` (the effort
-    of one unit of signal) and, if it is a storage, `value` and `unit` (its capacity).
+    of one unit of signal), if it is a storage `value` and `unit` (its capacity), if it is a tank with stops `low` and
+    `high` (effort).
 
     An edge bears `kind` (the part), `label` (its bank), `role`, `value` and `unit`; `line`, its clock line, if it has
     one. A conductor stands as one edge of role `conductance` from a to b. Edges of all other roles carry signals, no
@@ -142,7 +146,7 @@ def wire_unit(network: Network, role: str) -> str:
 
 
 @wires.register
-def _(part: Sources | Junctions | Storages) -> Wires:
+def _(part: Sources | Junctions | Storages | Stops) -> Wires:
     return []
 
 
@@ -213,6 +217,20 @@ def _(part: Cells) -> Wires:
     return [("terminal", tail, head, np.ones(tail.size)) for tail in tails for head in heads]
 
 
+@wires.register
+def _(part: Inertances) -> Wires:
+    one = np.ones(part.a.size)
+    ends = [("gain", part.a, part.state, one), ("gain", part.b, part.state, -one)]
+    return [(CONDUCTANCE, part.a, part.b, part.closed), *ends]
+
+
+@wires.register
+def _(part: Spools) -> Wires:
+    one = np.ones(part.p.size)
+    pilots = [("gain", part.p, part.speed, one), ("gain", part.n, part.speed, -one)]
+    return [*pilots, ("gain", part.speed, part.position, one)]
+
+
 def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph[str]", tubes: Tubes | None) -> None:
     number = {name: node for node, name in enumerate(names)}
     kind = np.full(network.unknowns.size, "the datum", dtype=object)
@@ -222,6 +240,12 @@ def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph
         if setting is not None:
             kind[setting[1]], bank[setting[1]] = setting[0].value, part.label
     stored = {int(node): value for part in network.parts for node, value in zip(*capacity(part), strict=True)}
+    stops = {
+        int(node): {"low": float(low), "high": float(high)}
+        for part in network.parts
+        if isinstance(part, Stops)
+        for node, low, high in zip(part.nodes, part.low, part.high, strict=True)
+    }
     labels = ["datum", *(group.label for group in network.unknowns.groups for _ in range(group.size))]
     scales = network.unknowns.scales().tolist()
     for name, data in result.nodes(data=True):
@@ -229,5 +253,6 @@ def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph
         data |= {"kind": str(kind[node]), "label": labels[node], "part": str(bank[node]), "scale": scales[node]}
         if node in stored:
             data |= {"value": float(stored[node]), "unit": network.domain.capacitance_unit}
+        data |= {side: value for side, value in stops.get(node, {}).items() if np.isfinite(value)}
         if tubes is not None:
             data["datum"] = float(tubes.datum)

@@ -2,7 +2,8 @@
 
 A file is: a header, the model of each kind of part, the clock, one section a part bank: components, then `connect`
 clauses. Every tube, port and weight is one component with its own value. Unknowns are the components that set them, so
-`l0_c_0.pin.e` is the effort of the unknown `l0_c_0`. All times stand in `ends`, what a source holds in `.._values`.
+`l0_c_0.pin.e` is the effort of the unknown `l0_c_0`; a spool, which sets two, is named after its position.
+All times stand in `ends`, what a source holds in `.._values`.
 """
 
 import re
@@ -161,9 +162,10 @@ def _table(kind: str, name: str, values: list[str], unit: str = "") -> Iterator[
 def _pins(banks: list[tuple[Part, tuple[Components, ...]]], names: list[str]) -> list[str]:
     """Return the pin that carries each unknown."""
     pins = ["datum.pin"] * len(names)
-    for pin, nodes in (setting for _, bank in banks for entry in bank for setting in entry.sets):
-        for node in nodes:
-            pins[node] = f"{names[node]}.{pin}"
+    for entry in (entry for _, bank in banks for entry in bank):
+        for pin, nodes in entry.sets:
+            for node, first in zip(nodes, entry.sets[0][1], strict=True):
+                pins[node] = f"{names[first]}.{pin}"
     return pins
 
 
@@ -185,8 +187,10 @@ def _declarations(
     entry: Components, labels: list[str], network: Network, start: Floats, held: list[tuple[str, Floats]]
 ) -> Iterator[str]:
     values = {key: [number_text(value) for value in column] for key, column in entry.values.items()}
-    if "start" in dict(entry.model.parameters):
-        values["start"] = [number_text(value) for value in start[entry.sets[0][1]]]
+    for number, (pin, nodes) in enumerate(entry.sets):
+        name = f"start_{pin}" if number else "start"
+        if name in dict(entry.model.parameters):
+            values[name] = [number_text(value) for value in start[nodes]]
     if held:
         values["effort"] = []
         for name, column in held:

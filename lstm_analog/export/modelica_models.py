@@ -44,13 +44,16 @@ def quoted(text: str) -> str:
 
 
 def units(domain: Domain) -> dict[str, str]:
-    """Return the units of `domain` as Modelica spells them: of effort, flow, conductance, capacitance, per effort."""
+    """Return the units of `domain` as Modelica spells them: of effort, flow, conductance and so on."""
     spelled = {
         "effort": domain.effort_unit,
         "flow": domain.flow_unit,
         "conductance": domain.conductance_unit,
         "capacitance": domain.capacitance_unit,
         "per_effort": f"1/{domain.effort_unit}",
+        "inertance": f"{domain.effort_unit} s/({domain.flow_unit})",
+        "frequency": "rad/s",
+        "time": "s",
         "1": "1",
     }
     return {key: unit.replace(" ", ".") for key, unit in spelled.items()}
@@ -88,6 +91,8 @@ def _curve(shape: Shape, u: str) -> str:
         Shape.TANH: f"tanh({u})",
         Shape.SOFTPLUS: softplus,
         Shape.SOFTPLUS_RATIO: f"noEvent(if {u} < -9 then {series} else (1 + exp(-max({u}, -9)))*{softplus})",
+        Shape.CLIP: f"min(max({u}, 0), 1)",
+        Shape.RELU: f"max({u}, 0)",
         Shape.EXP: f"exp(min(max({u}, -200), 200))",
     }[shape]
 
@@ -98,8 +103,8 @@ def _throttled(drop: str) -> str:
 
 
 _ON = "input Boolean on = true"
-_DROP = "a.e - b.e"
-_PASS = "b.f = -a.f"
+DROP = "a.e - b.e"
+PASS = "b.f = -a.f"
 
 DATUM_MODEL = Model(
     name="Datum",
@@ -135,21 +140,21 @@ CONDUCTOR = Model(
     title="linear: resistor, capillary (Hagen-Poiseuille)",
     parameters=(("G", "conductance"),),
     pins=("a", "b"),
-    equations=(f"a.f = G*({_DROP})", _PASS),
+    equations=(f"a.f = G*({DROP})", PASS),
 )
 ORIFICE = Model(
     name="Orifice",
     title="flow goes with the root of the drop far above the transition",
     parameters=(("G", "conductance"), ("transition", "effort")),
     pins=("a", "b"),
-    equations=(f"a.f = G*{_throttled(_DROP)}", _PASS),
+    equations=(f"a.f = G*{_throttled(DROP)}", PASS),
 )
 TUBE = Model(
     name="Tube",
     title="capillary with end losses: drop = f/G (1 + abs(f)/end_flow)",
     parameters=(("G", "conductance"), ("end_flow", "flow")),
     pins=("a", "b"),
-    equations=(f"a.f = 2*G*({_DROP})/(1 + sqrt(1 + 4*G*abs({_DROP})/end_flow))", _PASS),
+    equations=(f"a.f = 2*G*({DROP})/(1 + sqrt(1 + 4*G*abs({DROP})/end_flow))", PASS),
 )
 SWITCH = Model(
     name="Switch",
@@ -157,7 +162,7 @@ SWITCH = Model(
     parameters=(("closed", "conductance"), ("opened", "conductance")),
     variables=("input Boolean on",),
     pins=("a", "b"),
-    equations=(f"a.f = (if on then closed else opened)*({_DROP})", _PASS),
+    equations=(f"a.f = (if on then closed else opened)*({DROP})", PASS),
 )
 TRANSCONDUCTOR = Model(
     name="Transconductor",
@@ -236,7 +241,7 @@ def port(shape: Shape, free: bool, laminar: bool) -> Model:
     """Return the model of ports of `shape`; `free` have no limit and no deadband, `laminar` no transition."""
     opening = "" if free else 'Real v = min(max(u - min(max(u, -deadband), deadband), -limit), limit) "opening"'
     extras = () if free else (("limit", "1"), ("deadband", "1"))
-    passing = f"({_DROP})" if laminar else _throttled(_DROP)
+    passing = f"({DROP})" if laminar else _throttled(DROP)
     return Model(
         name="_".join(["Port", shape.value, *([] if free else ["limited"]), *([] if laminar else ["orifice"])]),
         title="conductance under control: valve with a characterised trim, pseudo-resistor",
@@ -245,7 +250,7 @@ def port(shape: Shape, free: bool, laminar: bool) -> Model:
         pins=("a", "b", "p", "n"),
         equations=(
             f"a.f = if on then G*{_curve(shape, 'u' if free else 'v')}*{passing} else 0",
-            _PASS,
+            PASS,
             "p.f = 0",
             "n.f = 0",
         ),

@@ -14,6 +14,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, UnsupportedPartError, explain
 from lstm_analog.export import modelica_models as models
+from lstm_analog.export import modelica_moving as moving
 from lstm_analog.export.modelica_models import Model
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -21,12 +22,15 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Followers,
+    Inertances,
     Junctions,
     OpAmps,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
     Transconductors,
@@ -44,7 +48,7 @@ class Components:
     suffixes : tuple of str, (m,)
         What follows the bank's label in each name; empty where components are named after what they set.
     sets : tuple of (pin, index array (m,))
-        The pin at which each sets an unknown, and which; at most one.
+        The pins at which each sets an unknown, and which; each is named after the first.
     pins : mapping of pin name to index array (m,)
         Where the other pins go.
     values : mapping of parameter name to float array (m,)
@@ -224,3 +228,34 @@ def _(part: OpAmps) -> tuple[Components, ...]:
         raise UnsupportedPartError(explain(f"part {part.label}", must=must, got="others", do=do))
     pins = {"plus": part.plus, "minus": part.minus, "out": part.out}
     return (Components(model=models.OPAMP, sets=(("x", part.state),), pins=pins, values=values),)
+
+
+@components.register
+def _(part: Inertances) -> tuple[Components, ...]:
+    values, clocked = {"L": part.inertance, "closed": part.closed}, part.line != ALWAYS
+    values |= {"opened": part.opened, "closing": part.closing} if clocked else {}
+    pins = {"a": part.a, "b": part.b}
+    return (
+        Components(
+            model=moving.inertance(clocked), sets=(("x", part.state),), pins=pins, values=values, line=part.line
+        ),
+    )
+
+
+@components.register
+def _(part: Spools) -> tuple[Components, ...]:
+    return (
+        Components(
+            model=moving.SPOOL,
+            sets=(("position", part.position), ("speed", part.speed)),
+            pins={"p": part.p, "n": part.n},
+            values={"C": part.capacitance, "w": part.frequency, "zeta": part.damping},
+        ),
+    )
+
+
+@components.register
+def _(part: Stops) -> tuple[Components, ...]:
+    values = {"low": part.low, "high": part.high, "G": part.conductance, "band": part.band}
+    model, pins = moving.STOPS, {"pin": part.nodes}
+    return (Components(model=model, suffixes=_numbered(part.nodes.size), pins=pins, values=values),)

@@ -2,6 +2,9 @@
 
 import re
 
+import numpy as np
+
+from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
 
 BOUND = 1e300
@@ -30,6 +33,15 @@ def number_text(value: float) -> str:
     '1e-10'
     """
     return repr(min(max(float(value), -BOUND), BOUND))
+
+
+def number_texts(values: Floats) -> list[str]:
+    """Return all of `values` (m,) as `number_text` does.
+
+    >>> number_texts(np.array([0.5, np.inf]))
+    ['0.5', '1e+300']
+    """
+    return [repr(value) for value in np.clip(values, -BOUND, BOUND).tolist()]
 
 
 def parse_number(text: str, parameters: dict[str, float]) -> float:

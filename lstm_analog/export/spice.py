@@ -20,7 +20,7 @@ from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
-from lstm_analog.export.numbers import number_text
+from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
@@ -30,6 +30,7 @@ MARK = "*|"
 """Begins a line that the reader needs and every simulator skips."""
 
 _WIDTH = 110
+_BLOCK = 4096
 _EDGE = 0.1
 """Rise time of clocks and inputs as a fraction of the shortest interval."""
 
@@ -126,10 +127,11 @@ def check_single(network: Network, schedule: Schedule) -> None:
         do = "write one sequence, e.g. x[:1]"
         raise InvalidShapeError(explain("a netlist", must="have one sequence", got=f"batch {schedule.lead}", do=do))
     for part in network.parts:
-        if not (cards(part).pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
+        read = cards(part)
+        if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
             do = "leave the bank out"
             raise InvalidShapeError(explain(f"part {part.label}", must="have an element", got="none", do=do))
-        for key, value in cards(part).values.items():
+        for key, value in read.values.items():
             if value.ndim > (2 if isinstance(part, Transconductors) else 1):
                 what, do = f"{part.label} {key}", "write one chip"
                 raise InvalidShapeError(explain(what, must="have no chip axis", got=value.shape, do=do))
@@ -179,29 +181,44 @@ def _options(network: Network, read: Cards) -> str:
     return line + shown + "".join(f" {key}={text}" for key, text in read.options.items())
 
 
-def heads(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+def heads(
+    label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect, first: int = 0
+) -> Iterator[str]:
     """Yield what stands on each card of the bank `label` before its values: its name, pins, clock and device.
 
-    `read` are the cards, `names` those of all unknowns, `lines` the clock lines; `dialect` says what comes between
-    device and values.
+    `read` are the cards, numbered from `first`, `names` those of all unknowns, `lines` the clock lines; `dialect` says
+    what comes between device and values.
     """
     passing = f" {dialect.passing.strip()}" if dialect.passing and read.values else ""
     fixed = [f" {clock_node(lines[read.line])}"] if read.line != ALWAYS else []
     end = "".join([*fixed, f" {read.device}{passing}" if read.device else ""])
-    for number, row in enumerate(zip(*read.pins, strict=True)):
-        yield f"{read.letter}{label}_{number} {' '.join([names[node] for node in row])}{end}"
+    start, columns = f"{read.letter}{label}_", [[names[node] for node in pin.tolist()] for pin in read.pins]
+    for number, pins in enumerate(zip(*columns, strict=True), start=first):
+        yield f"{start}{number} {' '.join(pins)}{end}"
 
 
 def _rows(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
-    shared = _shared(read)
-    assign = "{key}=" if read.device else ""
-    columns = []
-    for key, value in read.values.items():
-        named = fill(dialect.parameter, {"name": f"{label}_{key}"})
-        texts = [named] * value.size if key in shared else [number_text(v) for v in value]
-        columns.append([assign.format(key=key) + text for text in texts])
-    for head, *row in zip(heads(label, read, names, lines, dialect), *columns, strict=True):
-        yield f"{head} {' '.join(row)}\n"
+    size = read.pins[0].size
+    texts = {key: fill(dialect.parameter, {"name": f"{label}_{key}"}) for key in _shared(read)}
+    for start in range(0, size, _BLOCK):
+        block = slice(start, min(start + _BLOCK, size))
+        chosen = replace(
+            read,
+            pins=tuple(pin[block] for pin in read.pins),
+            values={key: value[block] for key, value in read.values.items()},
+        )
+        named = heads(label, chosen, names, lines, dialect, first=start)
+        columns = [_column(chosen, key, texts.get(key)) for key in read.values]
+        yield "".join([f"{' '.join(row)}\n" for row in zip(named, *columns, strict=True)])
+
+
+def _column(read: Cards, key: str, shared: str | None) -> list[str]:
+    """Return the words that give the value `key` on each of the cards `read`: its number, or what is `shared`."""
+    assign = f"{key}=" if read.device else ""
+    if shared is not None:
+        return [f"{assign}{shared}"] * read.pins[0].size
+    texts = number_texts(read.values[key])
+    return [assign + text for text in texts] if assign else texts
 
 
 def _dense(part: Transconductors, names: Sequence[str]) -> Iterator[str]:

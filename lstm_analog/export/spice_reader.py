@@ -15,7 +15,8 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.accuracy import Accuracy
-from lstm_analog.export.cards import BANKS, Cards, Maker
+from lstm_analog.export.banks import BANKS, Maker
+from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import split_library
 from lstm_analog.export.dialects import DIALECTS, Dialect
 from lstm_analog.export.numbers import parse_number

@@ -33,7 +33,8 @@ VERILOG_A = replace(
 
 _STATEMENT = re.compile(r"([VI])\((\w+),(\w+)\) <\+ (.*);")
 _NODE = re.compile(r"\bv\((\w+)\)")
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r"\{([\w/*()]+)\}")
+_WORD = re.compile(r"[a-z]\w*")
 _Statement = tuple[str, str, str, str]
 """V or I, from, to, and what it is."""
 _KEYWORDS = frozenset({"cell", "module", "analog", "real", "electrical", "ground", "begin", "end", "input", "output"})
@@ -143,7 +144,7 @@ def _inlined(statement: _Statement, label: str, ends: Mapping[str, str], values:
     kind, a, b, text = statement
     wired = {**ends, "0": "0"}
     text = _NODE.sub(lambda node: _volt(wired[node[1]]) if node[1] in wired else f"{label}_{node[1]}", text)
-    text = _PARAMETER.sub(lambda name: f"({values[name[1]]})", text)
+    text = _PARAMETER.sub(lambda found: f"({_WORD.sub(lambda name: values[name[0]], found[1])})", text)
     if kind == "V" and a not in ends:
         return f"{label}_{a} = {text};"
     return _contribution(kind, ends.get(a, "0"), ends.get(b, "0"), text)

@@ -1,7 +1,7 @@
 """What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
 
 from lstm_analog.imperfections.base import Streams, apply
-from lstm_analog.imperfections.devices import DeviceLevels, DeviceSpread
+from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
     ClockFeedthrough,
@@ -21,13 +21,13 @@ from lstm_analog.imperfections.tubes import (
     ViscosityChange,
 )
 from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, SeatLeak
+from lstm_analog.imperfections.wires import WireResistance, seen_conductances
 
 __all__ = [
     "AmplifierOffset",
     "BoreTolerance",
     "ClockFeedthrough",
     "Deadband",
-    "DeviceLevels",
     "DeviceSpread",
     "EndLoss",
     "HoldLeak",
@@ -39,11 +39,16 @@ __all__ = [
     "PairGain",
     "PairOffset",
     "PairTemperature",
+    "ProgrammingError",
+    "Quantisation",
     "Rangeability",
     "RelayGain",
     "SeatLeak",
     "Streams",
+    "StuckDevices",
     "Tubes",
     "ViscosityChange",
+    "WireResistance",
     "apply",
+    "seen_conductances",
 ]

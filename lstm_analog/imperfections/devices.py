@@ -1,19 +1,40 @@
-"""What the conductances of a crossbar do: spread, and levels instead of any value."""
+"""What programmed conductances do: memristors, phase-change cells, floating gates, in a crossbar or as transconductors.
 
+A weight is one device, the one its sign needs, in a pair: a signed transconductance keeps its sign, a crossbar has
+the device in its positive or its negative bank. Where there is no device, nothing errs. The largest conductance of a
+bank is its Gmax. Defaults of published arrays stand with each record.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import ndtr
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range, holding
+from lstm_analog.imperfections.base import Streams, apply, change, check_range
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Crossbars
+from lstm_analog.network.parts import Crossbars, Transconductors
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammingError:
+    """Each conductance is off by a normal error of the standard deviation `sigma` in units of Gmax; none below zero.
+
+    0.01 to 0.04 for phase-change memory, 0.009 to 0.056 for resistive memory; 0.03 is usual.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        """Check that sigma is a share."""
+        check_range("programming error", self.sigma, 0.0, 1.0, "give a share of Gmax, e.g. 0.03")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceSpread:
-    """Conductances of crossbars, off by a normal `share`, none below zero."""
+    """Each conductance is off by a normal `share` of its own value, as resistors are; none below zero."""
 
     share: float
 
@@ -23,40 +44,109 @@ class DeviceSpread:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceLevels:
-    """Conductances of crossbars that can be set to `count` even levels, from the least of the bank to the largest."""
+class Quantisation:
+    """Conductances take one of `levels` values, evenly from the least to Gmax; infinitely many are no quantisation.
 
-    count: int
+    The least is that of a crossbar's two banks, zero where a weight has but one device.
+    """
+
+    levels: float
 
     def __post_init__(self) -> None:
-        """Check that there are two levels."""
-        if not (self.count >= 2 and float(self.count).is_integer()):
-            must, do = "be a whole number >= 2", "give e.g. 32"
-            raise InvalidValueError(explain("device levels", must=must, got=self.count, do=do))
+        """Check that there are two whole levels, or infinitely many."""
+        if not (self.levels >= 2 and (np.isinf(self.levels) or float(self.levels).is_integer())):
+            must, do = "be a whole number >= 2 or infinite", "give e.g. 16"
+            raise InvalidValueError(explain("quantisation levels", must=must, got=self.levels, do=do))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StuckDevices:
+    """The share `off` of all devices conducts nothing, the share `on` conducts Gmax; 0.001 together is usual."""
+
+    off: float
+    on: float
+
+    def __post_init__(self) -> None:
+        """Check that both are shares, and no more than all together."""
+        check_range("stuck devices, off", self.off, 0.0, 1.0, "give a share of the devices")
+        check_range("stuck devices, on", self.on, 0.0, 1.0 - self.off, "give a share of the others")
+
+
+@apply.register
+def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Network:
+    if not imperfection.sigma:
+        return network
+
+    def erring(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
+        error = streams.normal(f"programming {name}", device.shape[-2:])
+        return np.where(device > 0.0, np.maximum(device + imperfection.sigma * largest * error, 0.0), 0.0)
+
+    return _devices(network, erring)
 
 
 @apply.register
 def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network:
-    def spread(part: Crossbars) -> Crossbars:
-        def drawn(side: str, values: Floats) -> Floats:
-            normal = streams.normal(f"device {side} {part.label}", values.shape[-2:])
-            return np.maximum(values * (1.0 + imperfection.share * normal), 0.0)
+    if not imperfection.share:
+        return network
 
-        return replace(part, positive=drawn("positive", part.positive), negative=drawn("negative", part.negative))
+    def spread(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
+        normal = streams.normal(f"spread {name}", device.shape[-2:])
+        return np.maximum(device * (1.0 + imperfection.share * normal), 0.0)
 
-    return change(holding(network, Crossbars), Crossbars, spread)
+    return _devices(network, spread)
 
 
 @apply.register
-def _(imperfection: DeviceLevels, network: Network, streams: Streams) -> Network:
-    def stepped(part: Crossbars) -> Crossbars:
-        least = min(float(part.positive.min()), float(part.negative.min()))
-        largest = max(float(part.positive.max()), float(part.negative.max()))
-        step = (largest - least) / (imperfection.count - 1) or 1.0
+def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network:
+    if np.isinf(imperfection.levels):
+        return network
 
-        def nearest(values: Floats) -> Floats:
-            return least + step * np.round((values - least) / step)
+    def rounded(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
+        step = (largest - least) / (imperfection.levels - 1)
+        result: Floats = least + np.rint((device - least) / np.where(step > 0.0, step, 1.0)) * step
+        return result
 
-        return replace(part, positive=nearest(part.positive), negative=nearest(part.negative))
+    return _devices(network, rounded)
 
-    return change(holding(network, Crossbars), Crossbars, stepped)
+
+@apply.register
+def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network:
+    if not imperfection.off and not imperfection.on:
+        return network
+
+    def stuck(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
+        lot = ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
+        alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
+        return np.where(device > 0.0, alive, 0.0)
+
+    return _devices(network, stuck)
+
+
+def _devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Floats]) -> Network:
+    """Return `network` with the devices of its banks changed `by` a function of (..., m, n), least, Gmax and a name."""
+
+    def signed(part: Transconductors) -> Transconductors:
+        weights = part.transconductance
+        size = np.abs(weights)
+        largest = _largest(size)
+        return replace(part, transconductance=np.sign(weights) * by(size, np.zeros_like(largest), largest, part.label))
+
+    def paired(part: Crossbars) -> Crossbars:
+        largest = np.maximum(_largest(part.positive), _largest(part.negative))
+        least = np.minimum(_least(part.positive), _least(part.negative))
+        positive = by(part.positive, least, largest, f"{part.label} positive")
+        return replace(part, positive=positive, negative=by(part.negative, least, largest, f"{part.label} negative"))
+
+    return change(change(network, Transconductors, signed), Crossbars, paired)
+
+
+def _largest(size: Floats) -> Floats:
+    """Return Gmax of each chip, (..., 1, 1); where there is no device, one."""
+    most = size.max(axis=(-2, -1), keepdims=True, initial=0.0)
+    return np.where(most > 0.0, most, 1.0)
+
+
+def _least(size: Floats) -> Floats:
+    """Return the least conductance of each chip, (..., 1, 1)."""
+    least: Floats = size.min(axis=(-2, -1), keepdims=True, initial=np.inf)
+    return least

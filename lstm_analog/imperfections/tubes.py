@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,11 +10,12 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import Streams, apply, change, change_part, check_range, check_transition, plumbing
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Conductors, Crossbars, Ports, Switches
+from lstm_analog.network.parts import Conductors, Crossbars, Inertances, Ports, Spools, Switches
 
 WARMING = 0.04
 """Relative gain of a tube's conductance a kelvin: VG 32 around 40 C loses about 4 % of its viscosity (assumed)."""
 
+_Valve = TypeVar("_Valve", Switches, Inertances)
 _BORE = 4.0
 """Power of the bore in Hagen-Poiseuille."""
 
@@ -87,7 +89,7 @@ class EndLoss:
 
 @dataclass(frozen=True, kw_only=True)
 class ViscosityChange:
-    """The liquid's viscosity is `factor` times what it was, everywhere; 1 is no change."""
+    """The liquid's viscosity is `factor` times what it was, everywhere, and so is the friction of spools; 1 is none."""
 
     factor: float
 
@@ -179,14 +181,18 @@ def _(imperfection: ViscosityChange, network: Network, streams: Streams) -> Netw
         # G0 = Cd A sqrt(2/(rho pcr)), pcr ~ mu^2: far above the transition the flow stays what it was.
         return replace(part, conductance=part.conductance / factor, transition=part.transition * factor**2)
 
-    def switch(part: Switches) -> Switches:
+    def valve(part: _Valve) -> _Valve:
         return replace(part, closed=part.closed / factor, opened=part.opened / factor)
 
     def conductor(part: Conductors) -> Conductors:
         return replace(part, conductance=part.conductance / factor)
 
+    def spool(part: Spools) -> Spools:
+        return replace(part, damping=part.damping * factor)
+
     thinned = change(change(plumbing(network), Crossbars, crossbar), Ports, port)
-    return change(change(thinned, Switches, switch), Conductors, conductor)
+    slowed = change(change(change(thinned, Switches, valve), Inertances, valve), Spools, spool)
+    return change(slowed, Conductors, conductor)
 
 
 def _check_elements(imperfection: HotTubes, size: int) -> None:

@@ -1,14 +1,18 @@
 """What real relays, solenoids and ports do (`reference/hydraulic.md`, B7): each cause a record, each applied alone."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import Streams, apply, change, change_part, check_range, check_transition, plumbing
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Followers, Ports, Switches
+from lstm_analog.network.parts import Followers, Inertances, Ports, Switches
+from lstm_analog.network.roles import is_filling, valves
 from lstm_analog.network.shapes import Shape
+
+_Valve = TypeVar("_Valve", Switches, Inertances)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,10 @@ class RelayGain:
 
 @dataclass(frozen=True, kw_only=True)
 class SeatLeak:
-    """Shut solenoids leak `share` of their open conductance; `banks` are the labels of those meant, empty for all."""
+    """Shut solenoids leak `share` of their open conductance; `banks` are the labels of those meant, empty for all.
+
+    Filling cocks, which set the memories before the first step, are bubble-tight and do not leak unless named.
+    """
 
     share: float
     banks: tuple[str, ...] = ()
@@ -84,13 +91,15 @@ def _(imperfection: RelayGain, network: Network, streams: Streams) -> Network:
 
 @apply.register
 def _(imperfection: SeatLeak, network: Network, streams: Streams) -> Network:
-    def leaking(part: Switches) -> Switches:
+    def leaking(part: _Valve) -> _Valve:
         return replace(part, opened=part.opened + imperfection.share * part.closed)
 
-    if not imperfection.banks:
-        return change(plumbing(network), Switches, leaking)
-    for label in imperfection.banks:
-        network = change_part(plumbing(network), label, Switches, leaking)
+    solenoids = [part.label for part in valves(plumbing(network)) if not is_filling(network, part)]
+    for label in imperfection.banks or solenoids:
+        if isinstance(network.part(label), Inertances):
+            network = change_part(network, label, Inertances, leaking)
+        else:
+            network = change_part(network, label, Switches, leaking)
     return network
 
 

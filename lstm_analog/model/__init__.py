@@ -1,21 +1,52 @@
 """The mathematics: a trained LSTM as numbers, its reference answer, its files. Knows no circuit."""
 
+from lstm_analog.model.activations import (
+    HARD_SIGMOID,
+    LINEAR,
+    RELU,
+    SIGMOID,
+    SOFTPLUS,
+    STEEP_HARD_SIGMOID,
+    TANH,
+    Activation,
+    Curve,
+)
 from lstm_analog.model.forecaster import Forecaster, load_forecaster, save_forecaster
-from lstm_analog.model.gates import Gate
-from lstm_analog.model.lstm import LSTM, Outputs, State, Trace
-from lstm_analog.model.random import random_lstm
+from lstm_analog.model.formats import load, save
+from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
+from lstm_analog.model.layers import Chain, Head, Layer
+from lstm_analog.model.lstm import LSTM, Trace
+from lstm_analog.model.random import Form, random_lstm
 from lstm_analog.model.reference import LayerTrace
-from lstm_analog.model.tensors import load, save
-from lstm_analog.model.weights import Cell, Layer
+from lstm_analog.model.sequences import Outputs, State
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
 
 __all__ = [
+    "HARD_SIGMOID",
+    "LINEAR",
     "LSTM",
+    "RELU",
+    "SIGMOID",
+    "SOFTPLUS",
+    "STEEP_HARD_SIGMOID",
+    "TANH",
+    "Activation",
     "Cell",
+    "Chain",
+    "CoupledGate",
+    "Curve",
     "Forecaster",
+    "Form",
+    "GRUCell",
+    "GRUGate",
     "Gate",
+    "Head",
     "Layer",
     "LayerTrace",
+    "MGUCell",
+    "MGUGate",
     "Outputs",
+    "RecurrentCell",
     "State",
     "Trace",
     "load",

@@ -1,7 +1,7 @@
 """An LSTM with a linear head that forecasts the next value of one series."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -10,9 +10,13 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
-from lstm_analog.model.archive import Archive, read_archive, write_archive
+from lstm_analog.model.formats.content import read_model
+from lstm_analog.model.formats.loading import name_after
+from lstm_analog.model.formats.own import torch_arrays
+from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
+from lstm_analog.model.formats.state_dict import stack_of
+from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.tensors import arrays_of, lstm_of, name_after
 from lstm_analog.model.weights import check_shape
 
 PREFIX = "lstm."
@@ -53,9 +57,14 @@ class Forecaster:
             got, do = self.lstm.input_size, "train it on one series"
             raise InvalidShapeError(explain("inputs of the LSTM", must="be 1", got=got, do=do))
         check_shape(self.head_bias, "head_bias", ("outputs",))
-        check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.hidden_size))
+        check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.output_size))
         _check_number("offset", self.offset, "be finite", isfinite(self.offset))
         _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
+
+    @property
+    def whole(self) -> LSTM:
+        """The LSTM with the head, to be compiled as one machine; `offset + scale y` is then the forecast."""
+        return replace(self.lstm, head=Head(weights=self.head_weight, bias=self.head_bias))
 
     def encode(self, values: ArrayLike) -> Floats:
         """Return the inputs `x (time, 1)` of the LSTM for `values (time,)` of the series, in `unit`."""
@@ -66,8 +75,8 @@ class Forecaster:
     def decode(self, h: ArrayLike) -> Floats:
         """Return the forecasts `(..., outputs)`, in `unit`, for `h (..., H)`; row t forecasts the value at t + 1."""
         states = floats(h, "h")
-        if states.shape[-1:] != (self.lstm.hidden_size,):
-            must, got = f"have {self.lstm.hidden_size} units on its last axis", f"shape {states.shape}"
+        if states.shape[-1:] != (self.lstm.output_size,):
+            must, got = f"have {self.lstm.output_size} units on its last axis", f"shape {states.shape}"
             raise InvalidShapeError(explain("h", must=must, got=got, do="give h of the LSTM's top layer"))
         return self.offset + self.scale * (states @ self.head_weight.T + self.head_bias)
 
@@ -80,17 +89,16 @@ def load_forecaster(path: str | Path) -> Forecaster:
     FileAccessError, FileFormatError, UnsupportedError
         As `load` does, or if the head or the metadata `offset`, `scale`, `unit` are missing.
     """
-    archive = read_archive(path)
-    missing = [name for name in HEAD if name not in archive.arrays]
+    tensors, words = read_safetensors(read_model(path))
+    missing = [name for name in HEAD if name not in tensors]
     if missing:
         must, got, do = f"hold {' and '.join(HEAD)}", f"no {' and no '.join(missing)}", "use load for a bare LSTM"
         raise FileFormatError(explain(f"file {str(path)!r}", must=must, got=got, do=do))
-    rest = {name: array for name, array in archive.arrays.items() if name not in HEAD}
-    words = archive.metadata
+    stack = stack_of({name: tensor for name, tensor in tensors.items() if name not in HEAD})
     return Forecaster(
-        lstm=lstm_of(rest, words.get("name", name_after(path))),
-        head_weight=archive.arrays["head.weight"],
-        head_bias=archive.arrays["head.bias"],
+        lstm=LSTM(layers=stack.layers, name=words.get("name", name_after(path))),
+        head_weight=tensors["head.weight"].numbers(),
+        head_bias=tensors["head.bias"].numbers(),
         offset=_number(words, "offset"),
         scale=_number(words, "scale"),
         unit=_word(words, "unit"),
@@ -106,7 +114,7 @@ def save_forecaster(forecaster: Forecaster, path: str | Path) -> None:
         "scale": repr(float(forecaster.scale)),
         "unit": forecaster.unit,
     }
-    write_archive(path, Archive(arrays=arrays_of(forecaster.lstm, PREFIX) | head, metadata=words))
+    write_safetensors(path, torch_arrays(forecaster.lstm, PREFIX) | head, words)
 
 
 def _check_number(what: str, value: float, rule: str, holds: bool) -> None:

@@ -1,10 +1,10 @@
-"""The four gates of an LSTM and their one order."""
+"""The gates of each kind of cell and their one order: positions on the gate axis of weights and traces."""
 
 from enum import IntEnum
 
 
 class Gate(IntEnum):
-    """Position of a gate on the gate axis: PyTorch's order i, f, g, o.
+    """The gates of an LSTM: PyTorch's order i, f, g, o.
 
     >>> Gate.CELL.letter
     'g'
@@ -19,3 +19,45 @@ class Gate(IntEnum):
     def letter(self) -> str:
         """The letter the equations use: i, f, g or o."""
         return "ifgo"[self]
+
+
+class CoupledGate(IntEnum):
+    """The gates of an LSTM whose input gate is 1 - f, so that it has no row of its own: f, g, o."""
+
+    FORGET = 0
+    CELL = 1
+    OUTPUT = 2
+
+    @property
+    def letter(self) -> str:
+        """The letter the equations use: f, g or o."""
+        return "fgo"[self]
+
+
+class GRUGate(IntEnum):
+    """The gates of a GRU: PyTorch's order r, z, n; z is the share of h that is kept."""
+
+    RESET = 0
+    UPDATE = 1
+    NEW = 2
+
+    @property
+    def letter(self) -> str:
+        """The letter the equations use: r, z or n."""
+        return "rzn"[self]
+
+
+class MGUGate(IntEnum):
+    """The gates of a minimal gated unit: f, n; 1 - f is the share of h that is kept."""
+
+    FORGET = 0
+    NEW = 1
+
+    @property
+    def letter(self) -> str:
+        """The letter the equations use: f or n."""
+        return "fn"[self]
+
+
+GateOrder = type[Gate] | type[CoupledGate] | type[GRUGate] | type[MGUGate]
+"""The gates of one kind of cell: iterate over it for positions and letters."""

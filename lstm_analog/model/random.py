@@ -1,11 +1,31 @@
-"""Random LSTMs, for tests and for studies of size."""
+"""Random LSTMs of every form, for tests and for studies of size."""
+
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
+from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model.gates import Gate
+from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
+from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.weights import Cell, Layer
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
+
+
+class Form(Enum):
+    """The forms of a cell, by the name a user knows; PROJECTED has (H + 1) // 2 outputs."""
+
+    LSTM = "LSTM"
+    PEEPHOLE = "LSTM with peepholes"
+    PROJECTED = "projected LSTM"
+    COUPLED = "LSTM with coupled input and forget gates"
+    GRU = "GRU, reset after"
+    GRU_RESET_BEFORE = "GRU, reset before"
+    MGU = "minimal gated unit"
+
+
+_GATES = {Form.COUPLED: CoupledGate, Form.GRU: GRUGate, Form.GRU_RESET_BEFORE: GRUGate, Form.MGU: MGUGate}
 
 
 def random_lstm(
@@ -17,11 +37,15 @@ def random_lstm(
     scale: float = 1.0,
     bias: bool = True,
     name: str = "random",
+    form: Form = Form.LSTM,
+    bidirectional: bool = False,
+    outputs: int = 0,
 ) -> LSTM:
     """Return an LSTM whose weights are uniform in `±scale/sqrt(hidden)`: PyTorch's initialisation times `scale`.
 
     `rng` draws them; `inputs` and `hidden` are the sizes of the lowest and of every layer, `layers` is their number,
-    `bias` says whether they have one, `name` is the LSTM's.
+    `bias` says whether they have one, `name` is the LSTM's; `form` is that of all cells, `bidirectional` gives every
+    layer a backward one too; a head of `outputs` rows reads it, none if that is 0.
 
     >>> random_lstm(np.random.default_rng(1), inputs=2, hidden=3).hidden_size
     3
@@ -32,10 +56,13 @@ def random_lstm(
             raise InvalidValueError(explain(what, must="be at least 1", got=value, do="give a whole number above 0"))
     if not (np.isfinite(scale) and scale >= 0):
         raise InvalidValueError(explain("scale", must="be >= 0 and finite", got=scale, do="give 1.0 for PyTorch's"))
-    bound = scale / np.sqrt(hidden)
-    sizes = (inputs,) + (hidden,) * (layers - 1)
-    cells = tuple(_random_cell(rng, size, hidden, bound, bias) for size in sizes)
-    return LSTM(layers=tuple(Layer(forward=cell) for cell in cells), name=name)
+    draw = _Draw(rng=rng, bound=float(scale / np.sqrt(hidden)), bias=bias)
+    stack: list[Layer] = []
+    for _ in range(layers):
+        size = stack[-1].output_size if stack else inputs
+        cells = [draw.cell(form, size, hidden) for _ in range(1 + bidirectional)]
+        stack.append(Layer(forward=cells[0], backward=cells[1] if bidirectional else None))
+    return LSTM(layers=tuple(stack), name=name, head=draw.head(outputs, stack[-1].output_size) if outputs else None)
 
 
 def _check_generator(rng: object) -> None:
@@ -44,9 +71,36 @@ def _check_generator(rng: object) -> None:
         raise InvalidTypeError(explain("rng", must="be a numpy.random.Generator", got=ascii(rng)[:80], do=do))
 
 
-def _random_cell(rng: np.random.Generator, inputs: int, hidden: int, bound: float, bias: bool) -> Cell:
-    return Cell(
-        input=rng.uniform(-bound, bound, (len(Gate), hidden, inputs)),
-        recurrent=rng.uniform(-bound, bound, (len(Gate), hidden, hidden)),
-        bias=rng.uniform(-bound, bound, (len(Gate), hidden)) if bias else None,
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Draw:
+    """Where random weights come from: uniform in ±`bound`, with or without a `bias`."""
+
+    rng: np.random.Generator
+    bound: float
+    bias: bool
+
+    def weights(self, *shape: int) -> Floats:
+        return self.rng.uniform(-self.bound, self.bound, shape)
+
+    def cell(self, form: Form, inputs: int, hidden: int) -> RecurrentCell:
+        gates = len(_GATES.get(form, Gate))
+        outputs = (hidden + 1) // 2 if form is Form.PROJECTED else hidden
+        arrays = self.weights(gates, hidden, inputs), self.weights(gates, hidden, outputs)
+        bias = self.weights(gates, hidden) if self.bias else None
+        if form is Form.MGU:
+            return MGUCell(input=arrays[0], recurrent=arrays[1], bias=bias)
+        if form in (Form.GRU, Form.GRU_RESET_BEFORE):
+            after = form is Form.GRU
+            inner = self.weights(hidden) if self.bias and after else None
+            return GRUCell(input=arrays[0], recurrent=arrays[1], bias=bias, recurrent_bias=inner, reset_after=after)
+        return Cell(
+            input=arrays[0],
+            recurrent=arrays[1],
+            bias=bias,
+            coupled=form is Form.COUPLED,
+            projection=self.weights(outputs, hidden) if form is Form.PROJECTED else None,
+            peephole=self.weights(gates - 1, hidden) if form is Form.PEEPHOLE else None,
+        )
+
+    def head(self, outputs: int, inputs: int) -> Head:
+        return Head(weights=self.weights(outputs, inputs), bias=self.weights(outputs) if self.bias else None)

@@ -3,25 +3,42 @@
     z = W x + U h + b          i, f, o = sigmoid(z_i, z_f, z_o)          g = tanh(z_g)
     c <- f c + i g             h <- o tanh(c)
 
-F. A. Gers, J. Schmidhuber, F. Cummins, Learning to forget, Neural Computation 12 (2000) 2451-2471; no peepholes.
+F. A. Gers, J. Schmidhuber, F. Cummins, Learning to forget, Neural Computation 12 (2000) 2451-2471. The variants and the
+siblings of an LSTM are defined in `weights`; here each kind of cell says how one step of it is taken.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.model.gates import Gate
-from lstm_analog.model.weights import Cell, Layer
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import InvalidTypeError, explain
+from lstm_analog.model.activations import Activation
+from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate
+from lstm_analog.model.sequences import in_time
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerTrace:
-    """All that one layer computed: `z, gates (batch, time, 4, H)` and `c, h (batch, time, H)`, after each step.
+    """All that one chain, a direction of a layer, computed at each step.
 
-    Without the batch axis where the input had none.
+    `z, gates (batch, time, gates, H)`, the gates in the `order` of their kind of cell; `c (batch, time, H)`, without
+    units where the cell has none (a GRU); `h (batch, time, P)`. Without the batch axis where the input had none; zero
+    beyond the length of a sequence.
     """
+
+    order: GateOrder
+    z: Floats
+    gates: Floats
+    c: Floats
+    h: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step:
+    """One step: `z, gates (batch, gates, H)` and the new `c (batch, H or 0)`, `h (batch, P)`."""
 
     z: Floats
     gates: Floats
@@ -29,45 +46,102 @@ class LayerTrace:
     h: Floats
 
 
-def sigmoid(z: Floats) -> Floats:
-    """Return `1 / (1 + exp(-z))`, by way of tanh, which cannot overflow."""
-    return 0.5 + 0.5 * np.tanh(0.5 * z)
+@singledispatch
+def step(cell: object, z: Floats, h: Floats, c: Floats) -> Step:
+    """Return the step of `cell` from `h, c`, where the inputs and biases alone give the pre-activations `z`.
+
+    `z (batch, gates, H)`, `h (batch, P)`, `c (batch, H or 0)`.
+    """
+    must, do = "be one that the reference knows", "give a Cell, GRUCell or MGUCell"
+    raise InvalidTypeError(explain("cell", must=must, got=type(cell).__name__, do=do))
 
 
-def activate(z: Floats) -> Floats:
-    """Return the gates for their pre-activations `z (..., 4, H)`."""
-    gates = sigmoid(z)
-    gates[..., Gate.CELL, :] = np.tanh(z[..., Gate.CELL, :])
+def activate(activations: tuple[Activation, ...], z: Floats) -> Floats:
+    """Return the gates for their pre-activations `z (..., gates, H)`, of `activations` one a gate."""
+    gates = np.empty_like(z)
+    for gate, activation in enumerate(activations):
+        gates[..., gate, :] = activation(z[..., gate, :])
     return gates
 
 
-def unroll(cell: Cell, x: Floats, h: Floats, c: Floats) -> LayerTrace:
-    """Run one `cell` over `x (batch, time, D)` from `h, c (batch, H)`."""
-    batch, time, _ = x.shape
-    rows = (len(Gate), cell.hidden_size)
-    recurrent = cell.recurrent.reshape(-1, cell.hidden_size).T
-
-    z = (x @ cell.input.reshape(-1, cell.input_size).T).reshape(batch, time, *rows)
-    if cell.bias is not None:
-        z += cell.bias
-    gates = np.empty_like(z)
-    cs, hs = np.empty((2, batch, time, cell.hidden_size))
-
-    for t in range(time):
-        z[:, t] += (h @ recurrent).reshape(batch, *rows)
-        gates[:, t] = activate(z[:, t])
-        i, f, g, o = (gates[:, t, gate] for gate in (Gate.INPUT, Gate.FORGET, Gate.CELL, Gate.OUTPUT))
-        c = f * c + i * g
-        h = o * np.tanh(c)
-        cs[:, t], hs[:, t] = c, h
-
-    return LayerTrace(z=z, gates=gates, c=cs, h=hs)
+@step.register
+def _(cell: Cell, z: Floats, h: Floats, c: Floats) -> Step:
+    z, output = z + _rows(cell.recurrent, h), cell.gates["OUTPUT"]
+    if cell.peephole is not None:
+        early = [gate for gate in cell.gates if gate.letter in "if"]
+        z[:, early] += cell.peephole[:-1] * c[:, None]
+    gates = activate(cell.activations, z)
+    i, f, g = _write(cell, gates)
+    c = f * c + i * g
+    if cell.peephole is not None:
+        z[:, output] += cell.peephole[-1] * c
+        gates[:, output] = cell.gate(z[:, output])
+    h = gates[:, output] * cell.hidden(c)
+    return Step(z=z, gates=gates, c=c, h=h if cell.projection is None else h @ cell.projection.T)
 
 
-def stack(layers: Iterable[Layer], x: Floats, hs: Iterable[Floats], cs: Iterable[Floats]) -> tuple[LayerTrace, ...]:
-    """Run each of `layers` over the `h` of the one below, the first over `x`; `hs, cs` have one `(batch, H_l)` each."""
-    traces = []
-    for layer, h, c in zip(layers, hs, cs, strict=True):
-        traces.append(unroll(layer.forward, x, h, c))
-        x = traces[-1].h
-    return tuple(traces)
+def _write(cell: Cell, gates: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return i, f and g of `gates (batch, gates, H)`."""
+    if cell.coupled:
+        f = gates[:, CoupledGate.FORGET]
+        return 1.0 - f, f, gates[:, CoupledGate.CELL]
+    return gates[:, Gate.INPUT], gates[:, Gate.FORGET], gates[:, Gate.CELL]
+
+
+@step.register
+def _(cell: GRUCell, z: Floats, h: Floats, c: Floats) -> Step:
+    z = z + 0.0
+    z[:, : GRUGate.NEW] += _rows(cell.recurrent[: GRUGate.NEW], h)
+    r = cell.gate(z[:, GRUGate.RESET])
+    recurrent = cell.recurrent[GRUGate.NEW].T
+    if cell.reset_after:
+        z[:, GRUGate.NEW] += r * (h @ recurrent + (0.0 if cell.recurrent_bias is None else cell.recurrent_bias))
+    else:
+        z[:, GRUGate.NEW] += (r * h) @ recurrent
+    gates = activate(cell.activations, z)
+    keep = gates[:, GRUGate.UPDATE]
+    return Step(z=z, gates=gates, c=c, h=keep * h + (1.0 - keep) * gates[:, GRUGate.NEW])
+
+
+@step.register
+def _(cell: MGUCell, z: Floats, h: Floats, c: Floats) -> Step:
+    z = z + 0.0
+    z[:, MGUGate.FORGET] += h @ cell.recurrent[MGUGate.FORGET].T
+    f = cell.gate(z[:, MGUGate.FORGET])
+    z[:, MGUGate.NEW] += (f * h) @ cell.recurrent[MGUGate.NEW].T
+    gates = activate(cell.activations, z)
+    return Step(z=z, gates=gates, c=c, h=(1.0 - f) * h + f * gates[:, MGUGate.NEW])
+
+
+def _rows(weights: Floats, signal: Floats) -> Floats:
+    """Return what `signal (..., n)` adds to the rows through `weights (gates, H, n)`, (..., gates, H)."""
+    gates, units, inputs = weights.shape
+    result: Floats = (signal @ weights.reshape(-1, inputs).T).reshape(*signal.shape[:-1], gates, units)
+    return result
+
+
+def input_rows(cell: RecurrentCell, x: Floats) -> Floats:
+    """Return what the inputs `x (..., D)` and the biases of `cell` alone give, (..., gates, H)."""
+    rows = _rows(cell.input, x)
+    return rows if cell.bias is None else rows + cell.bias
+
+
+def unroll(
+    cell: RecurrentCell, x: Floats, h: Floats, c: Floats, lengths: Indices | None, *, backward: bool
+) -> LayerTrace:
+    """Run one `cell` over `x (batch, time, D)`, each sequence up to its own of `lengths (batch,)`, from `h, c`.
+
+    `backward` runs from the end of each sequence to its start; what is returned stands in the order of `x`.
+    """
+    rows = input_rows(cell, in_time(x, lengths, backward=backward))
+    steps = []
+    for t in range(x.shape[1]):
+        steps.append(step(cell, rows[:, t], h, c))
+        h, c = steps[-1].h, steps[-1].c
+
+    def stood(name: str) -> Floats:  # what a sequence computes beyond its end is dropped
+        signal = np.stack([getattr(taken, name) for taken in steps], axis=1)
+        flat = signal.reshape(*signal.shape[:2], -1)
+        return in_time(flat, lengths, backward=backward).reshape(signal.shape)
+
+    return LayerTrace(order=cell.gates, z=stood("z"), gates=stood("gates"), c=stood("c"), h=stood("h"))

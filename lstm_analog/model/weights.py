@@ -1,39 +1,77 @@
-"""The trained numbers of an LSTM, with the gates on an axis of their own."""
+"""The trained numbers of an LSTM and its siblings, with the gates on an axis of their own.
+
+D, H and P count the inputs, the units and the outputs of a cell; P = H but for a projection.
+"""
 
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Floats, floats
-from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.model.gates import Gate
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.model.activations import SIGMOID, TANH, Activation
+from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cell:
-    """Weights of one direction of one layer: `z = input x + recurrent h + bias`, for each gate.
+    """One direction of one layer of an LSTM: `z = input x + recurrent h + bias + peephole c`, for each gate.
+
+        i, f, o = gate(z_i, z_f, z_o)    g = candidate(z_g)    c <- f c + i g    h <- projection (o hidden(c))
 
     Parameters
     ----------
     input : (4, H, D)
-        From the D inputs; the first axis is in order of `Gate`.
-    recurrent : (4, H, H)
-        From the layer's own `h` one step before.
+        From the D inputs; the first axis is in order of `gates`. (3, H, D) if coupled.
+    recurrent : (4, H, P)
+        From the cell's own `h` one step before. (3, H, P) if coupled.
     bias : (4, H) or None
-        One bias a row. PyTorch keeps two, which only ever act as their sum; `load` adds them.
+        One bias a row. PyTorch keeps two, which only ever act as their sum; `load` adds them. (3, H) if coupled.
+    peephole : (3, H) or None
+        From `c` to i, f and o of the same unit; i and f see it before the step, o after it. (2, H) if coupled: f, o.
+        Gers, Schraudolph, Schmidhuber, J. Machine Learning Research 3 (2002) 115-143.
+    projection : (P, H) or None
+        From `o hidden(c)` to h. Sak, Senior, Beaufays, Interspeech 2014, 338-342; without their non-recurrent part.
+    coupled : bool
+        The input gate is 1 - f and has no row. Greff et al., IEEE Trans. Neural Networks 28 (2017) 2222-2232, CIFG.
+    gate, candidate, hidden : Activation
+        Of i, f, o; of g; of c on its way out.
     """
 
     input: Floats
     recurrent: Floats
     bias: Floats | None = None
+    peephole: Floats | None = None
+    projection: Floats | None = None
+    coupled: bool = False
+    gate: Activation = SIGMOID
+    candidate: Activation = TANH
+    hidden: Activation = TANH
 
     def __post_init__(self) -> None:
-        """Freeze the arrays and check their shapes."""
-        for name in ("input", "recurrent") if self.bias is None else ("input", "recurrent", "bias"):
-            object.__setattr__(self, name, floats(getattr(self, name), f"cell {name}"))
-        gates = len(Gate)
+        """Freeze the arrays, check their shapes and the activations."""
+        _freeze(self, "cell", ("input", "recurrent", "bias", "peephole", "projection"))
+        _check_activations(self, "cell", ("gate", "candidate", "hidden"))
+        gates = len(self.gates)
         check_shape(self.input, "cell input", (gates, "H", "D"))
-        check_shape(self.recurrent, "cell recurrent", (gates, self.hidden_size, self.hidden_size))
+        units = self.hidden_size
+        if self.projection is not None:
+            check_shape(self.projection, "cell projection", ("P", units))
+        check_shape(self.recurrent, "cell recurrent", (gates, units, self.output_size))
         if self.bias is not None:
-            check_shape(self.bias, "cell bias", (gates, self.hidden_size))
+            check_shape(self.bias, "cell bias", (gates, units))
+        if self.peephole is not None:
+            check_shape(self.peephole, "cell peephole", (gates - 1, units))
+        if self.coupled:
+            _ = self.gate.complement
+
+    @property
+    def gates(self) -> GateOrder:
+        """The order of the gate axis."""
+        return CoupledGate if self.coupled else Gate
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each gate, in order of `gates`."""
+        return tuple(self.candidate if gate.letter == "g" else self.gate for gate in self.gates)
 
     @property
     def input_size(self) -> int:
@@ -45,22 +83,179 @@ class Cell:
         """Number of units, H."""
         return int(self.input.shape[1])
 
+    @property
+    def output_size(self) -> int:
+        """Number of outputs, P."""
+        return self.hidden_size if self.projection is None else int(self.projection.shape[0])
+
+    @property
+    def cell_size(self) -> int:
+        """Number of memories beside h: the H cells c."""
+        return self.hidden_size
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
-    """One layer of the stack: its cell, run forward in time."""
+class GRUCell:
+    """One direction of one layer of gated recurrent units: `h <- z h + (1 - z) n`, with r, z = gate(z_r, z_z).
 
-    forward: Cell
+        reset_after:   n = candidate(input x + bias + r (recurrent h + recurrent_bias))
+        otherwise:     n = candidate(input x + bias + recurrent (r h))
+
+    The first is PyTorch's, Keras' (`reset_after=True`) and ONNX's with `linear_before_reset=1`; the second that of
+    Cho et al., EMNLP 2014, 1724-1734, and ONNX's as preset.
+
+    Parameters
+    ----------
+    input, recurrent : (3, H, D), (3, H, H)
+        From the inputs and from `h` one step before; the first axis is in order of `GRUGate`.
+    bias : (3, H) or None
+        One bias a row: that of the inputs for n, the sum of both for r and z.
+    recurrent_bias : (H,) or None
+        The bias inside the reset; with `reset_after` only.
+    reset_after : bool
+        Whether r acts after the recurrent product or before.
+    gate, candidate : Activation
+        Of r and z; of n.
+    """
+
+    input: Floats
+    recurrent: Floats
+    bias: Floats | None = None
+    recurrent_bias: Floats | None = None
+    reset_after: bool = True
+    gate: Activation = SIGMOID
+    candidate: Activation = TANH
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays, check their shapes and the activations."""
+        _freeze(self, "GRU", ("input", "recurrent", "bias", "recurrent_bias"))
+        _check_activations(self, "GRU", ("gate", "candidate"))
+        _check_sibling(self, "GRU")
+        _ = self.gate.complement
+        if self.recurrent_bias is not None:
+            check_shape(self.recurrent_bias, "GRU recurrent_bias", (self.hidden_size,))
+            if not self.reset_after:
+                must, do = "be None where the reset comes first", "add it to the bias of n"
+                raise InvalidValueError(explain("GRU recurrent_bias", must=must, got="an array", do=do))
+
+    @property
+    def gates(self) -> GateOrder:
+        """The order of the gate axis."""
+        return GRUGate
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each gate, in order of `gates`."""
+        return self.gate, self.gate, self.candidate
 
     @property
     def input_size(self) -> int:
         """Number of inputs, D."""
-        return self.forward.input_size
+        return int(self.input.shape[2])
 
     @property
     def hidden_size(self) -> int:
-        """Number of outputs a step, H."""
-        return self.forward.hidden_size
+        """Number of units, H."""
+        return int(self.input.shape[1])
+
+    @property
+    def output_size(self) -> int:
+        """Number of outputs: the units."""
+        return self.hidden_size
+
+    @property
+    def cell_size(self) -> int:
+        """Number of memories beside h: none."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MGUCell:
+    """One direction of one layer of minimal gated units: `h <- (1 - f) h + f n`, with one gate f.
+
+        f = gate(z_f)    n = candidate(input x + recurrent (f h) + bias)
+
+    Zhou, Wu, Zhang, Zhou, Int. J. Automation and Computing 13 (2016) 226-234.
+
+    Parameters
+    ----------
+    input, recurrent : (2, H, D), (2, H, H)
+        From the inputs and from `h` one step before; the first axis is in order of `MGUGate`.
+    bias : (2, H) or None
+        One bias a row.
+    gate, candidate : Activation
+        Of f; of n.
+    """
+
+    input: Floats
+    recurrent: Floats
+    bias: Floats | None = None
+    gate: Activation = SIGMOID
+    candidate: Activation = TANH
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays, check their shapes and the activations."""
+        _freeze(self, "MGU", ("input", "recurrent", "bias"))
+        _check_activations(self, "MGU", ("gate", "candidate"))
+        _check_sibling(self, "MGU")
+        _ = self.gate.complement
+
+    @property
+    def gates(self) -> GateOrder:
+        """The order of the gate axis."""
+        return MGUGate
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each gate, in order of `gates`."""
+        return self.gate, self.candidate
+
+    @property
+    def input_size(self) -> int:
+        """Number of inputs, D."""
+        return int(self.input.shape[2])
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of units, H."""
+        return int(self.input.shape[1])
+
+    @property
+    def output_size(self) -> int:
+        """Number of outputs: the units."""
+        return self.hidden_size
+
+    @property
+    def cell_size(self) -> int:
+        """Number of memories beside h: none."""
+        return 0
+
+
+RecurrentCell = Cell | GRUCell | MGUCell
+"""One direction of one layer, of any kind."""
+
+
+def _freeze(cell: RecurrentCell, what: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(cell, name)
+        if value is not None:
+            object.__setattr__(cell, name, floats(value, f"{what} {name}"))
+
+
+def _check_activations(cell: RecurrentCell, what: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(cell, name)
+        if not isinstance(value, Activation):
+            do = "give e.g. model.TANH"
+            raise InvalidTypeError(explain(f"{what} {name}", must="be an Activation", got=ascii(value)[:80], do=do))
+
+
+def _check_sibling(cell: GRUCell | MGUCell, what: str) -> None:
+    gates = len(cell.gates)
+    check_shape(cell.input, f"{what} input", (gates, "H", "D"))
+    check_shape(cell.recurrent, f"{what} recurrent", (gates, cell.hidden_size, cell.hidden_size))
+    if cell.bias is not None:
+        check_shape(cell.bias, f"{what} bias", (gates, cell.hidden_size))
 
 
 def check_shape(array: Floats, what: str, expected: tuple[int | str, ...]) -> None:

@@ -18,11 +18,14 @@ from lstm_analog.network.parts import (
     Crossbars,
     Factor,
     Followers,
+    Inertances,
     Junctions,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
 )
@@ -150,4 +153,26 @@ def _(part: Ports, effort: float, flow: float) -> Part:
         conductance=part.conductance * (effort / flow),
         scale=part.scale * effort,
         transition=part.transition / effort,
+    )
+
+
+@scaled.register
+def _(part: Inertances, effort: float, flow: float) -> Part:
+    unit = effort / flow
+    return replace(part, inertance=part.inertance / unit, closed=part.closed * unit, opened=part.opened * unit)
+
+
+@scaled.register
+def _(part: Spools, effort: float, flow: float) -> Part:
+    return replace(part, capacitance=part.capacitance * (effort / flow))
+
+
+@scaled.register
+def _(part: Stops, effort: float, flow: float) -> Part:
+    return replace(
+        part,
+        low=part.low / effort,
+        high=part.high / effort,
+        conductance=part.conductance * (effort / flow),
+        band=part.band / effort,
     )

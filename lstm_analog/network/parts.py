@@ -2,12 +2,13 @@
 
 A bank says what is there; `laws.py` says what it does. Node arrays have shape (m,) and count the network's unknowns,
 0 being the datum. Parameters have shape (m,); leading axes (chips) may stand before it. A scalar means m equal parts.
-Crossbars and ports, whose flow may be other than linear, stand in `passages`, transistor-level cells in `cells`.
+Crossbars and ports, whose flow may be other than linear, stand in `passages`, what has mass or stops in `moving`,
+transistor-level cells in `cells`.
 """
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -16,23 +17,28 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import Role, count, limit_array, node_array, positive_array, put, settle, value_array
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.labels import check_label
+from lstm_analog.network.moving import Inertances, Spools, Stops
 from lstm_analog.network.passages import ALWAYS, Crossbars, Ports
 from lstm_analog.network.shapes import Shape
 
 __all__ = [
     "ALWAYS",
     "DATUM",
+    "KINDS",
     "Cells",
     "Conductors",
     "Crossbars",
     "Factor",
     "Followers",
+    "Inertances",
     "Junctions",
     "OpAmps",
     "Pairs",
     "Part",
     "Ports",
     "Sources",
+    "Spools",
+    "Stops",
     "Storages",
     "Switches",
     "Term",
@@ -266,7 +272,13 @@ Part = (
     | Ports
     | OpAmps
     | Cells
+    | Inertances
+    | Spools
+    | Stops
 )
+
+KINDS: tuple[type[Part], ...] = get_args(Part)
+"""All kinds of part, for whatever lists them."""
 
 
 def _settle(part: Part) -> None:

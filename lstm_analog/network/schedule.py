@@ -1,6 +1,6 @@
 """The schedule: what the outside world does to a network, interval by interval."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,28 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Imposed:
-    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit."""
+    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit.
+
+    What was broadcast along the intervals stays so: it is held once, however long the schedule.
+    """
 
     label: str
     efforts: Floats
 
     def __post_init__(self) -> None:
         """Check that the efforts are finite and have at least the two axes."""
-        put(self, "efforts", floats(self.efforts, f"imposed {self.label}"))
+        what, given = f"imposed {self.label}", self.efforts
+        steady = _steady(given)
+        held = floats(given[..., :1, :] if steady else given, what)
+        put(self, "efforts", np.broadcast_to(held, given.shape) if steady else held)
         if self.efforts.ndim < 2:
             must, got = "have shape (..., intervals, sources)", self.efforts.shape
             raise InvalidShapeError(explain(f"imposed {self.label}", must=must, got=got, do="add the missing axis"))
+
+    @property
+    def steady(self) -> bool:
+        """Whether every interval has the same efforts, held once."""
+        return _steady(self.efforts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +66,7 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
         count = len(self.names)
-        for name in self.names:
+        for name in dict.fromkeys(self.names):
             check_label(name)
         put(self, "high", _flags(self.high))
         put(self, "durations", positive_of_shape(self.durations, "durations", (count,)))
@@ -81,6 +92,17 @@ class Schedule:
         """Return which clock lines are high in `interval`."""
         return tuple(bool(value) for value in self.high[interval])
 
+    def sequence(self, number: int) -> "Schedule":
+        """Return the sequence `number` of the batch alone, counted in C order."""
+        where = np.unravel_index(number, self.lead)
+        alone = (
+            np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed
+        )
+        imposed = tuple(
+            Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
+        )
+        return replace(self, imposed=imposed)
+
     def fit(self, network: Network) -> "Schedule":
         """Return the schedule itself if its clock lines and imposed sources are those of `network`.
 
@@ -99,6 +121,10 @@ class Schedule:
                 must = f"name a bank of {entry.efforts.shape[-1]} sources"
                 raise NetworkError(explain(f"imposed {entry.label}", must=must, got=f"{size}", do="check the label"))
         return self
+
+
+def _steady(efforts: object) -> bool:
+    return isinstance(efforts, np.ndarray) and efforts.ndim > 1 and efforts.size > 0 and efforts.strides[-2] == 0
 
 
 def _flags(high: object) -> Flags:

@@ -16,7 +16,7 @@ _EXPONENT = 200.0
 
 
 class Shape(Enum):
-    """A curve s(u) of a dimensionless control u."""
+    """A curve s(u) of a dimensionless control u; CLIP is u between 0 and 1, RELU above 0."""
 
     LINEAR = "linear"
     SIGMOID = "sigmoid"
@@ -24,6 +24,8 @@ class Shape(Enum):
     SOFTPLUS = "softplus"
     SOFTPLUS_RATIO = "softplus_ratio"
     EXP = "exp"
+    CLIP = "clip"
+    RELU = "relu"
 
 
 def curve(shape: Shape, control: Floats) -> Floats:
@@ -84,6 +86,8 @@ _CURVES: dict[Shape, Callable[[Floats], Floats]] = {
     Shape.SOFTPLUS: softplus,
     Shape.SOFTPLUS_RATIO: softplus_ratio,
     Shape.EXP: _exp,
+    Shape.CLIP: lambda control: np.clip(control, 0.0, 1.0),
+    Shape.RELU: lambda control: np.maximum(control, 0.0),
 }
 _SLOPES: dict[Shape, Callable[[Floats], Floats]] = {
     Shape.LINEAR: np.ones_like,
@@ -92,4 +96,6 @@ _SLOPES: dict[Shape, Callable[[Floats], Floats]] = {
     Shape.SOFTPLUS: sigmoid,
     Shape.SOFTPLUS_RATIO: _softplus_ratio_slope,
     Shape.EXP: _exp_slope,
+    Shape.CLIP: lambda control: ((control > 0.0) & (control < 1.0)).astype(np.float64),
+    Shape.RELU: lambda control: (control > 0.0).astype(np.float64),
 }

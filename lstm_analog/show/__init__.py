@@ -1,5 +1,6 @@
 """Pictures of runs: the only matplotlib of this package. Functions return a figure; `save` writes it."""
 
+from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
 from lstm_analog.show.saving import save
@@ -7,4 +8,4 @@ from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.states import sequence
 from lstm_analog.show.waveforms import step_waveforms
 
-__all__ = ["forecast", "save", "sequence", "settling_curve", "step_waveforms", "weights"]
+__all__ = ["dataflow", "forecast", "save", "sequence", "settling_curve", "step_waveforms", "weights"]

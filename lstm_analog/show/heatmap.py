@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from lstm_analog.model import LSTM, Cell, Gate
+from lstm_analog.model import LSTM, RecurrentCell
 from lstm_analog.show.style import INK, WIDTH, styled
 
 _MAP = "RdBu_r"
@@ -15,31 +15,37 @@ _MAP = "RdBu_r"
 
 @styled
 def weights(lstm: LSTM) -> Figure:
-    """Return the weights of `lstm`: a row a layer, a panel a gate; in it from left to right inputs, h and bias."""
-    figure = Figure(figsize=(WIDTH, 0.9 + 2.1 * len(lstm.layers)), layout="constrained")
-    axes = figure.subplots(len(lstm.layers), len(Gate), squeeze=False)
-    cells = [layer.forward for layer in lstm.layers]
-    limit = max(float(np.abs(_matrix(cell, gate)).max()) for cell in cells for gate in Gate) or 1.0
-    for number, cell in enumerate(cells):
-        for gate in Gate:
-            image = _draw_gate(axes[number, gate], cell, gate, limit)
-        axes[number, 0].set_ylabel(f"unit of layer {number}")
-    for gate in Gate:
-        axes[0, gate].set_title(f"{gate.letter}: {gate.name.lower()}")
+    """Return the weights of `lstm`: a row a chain, a panel a gate; in it from left to right inputs, h and bias.
+
+    A chain is a direction of a layer. Peepholes, projections and the head are not drawn.
+    """
+    chains = lstm.chains
+    figure = Figure(figsize=(WIDTH, 0.9 + 2.1 * len(chains)), layout="constrained")
+    axes = figure.subplots(len(chains), max(len(chain.cell.gates) for chain in chains), squeeze=False)
+    largest = (np.abs(_matrix(chain.cell, gate)).max() for chain in chains for gate in chain.cell.gates)
+    limit = float(max(largest)) or 1.0
+    for number, (row, chain) in enumerate(zip(axes, chains, strict=True)):
+        for unused in row[len(chain.cell.gates) :]:
+            unused.set_axis_off()
+        for gate in chain.cell.gates:
+            image = _draw_gate(row[gate], chain.cell, gate, limit)
+            if number == 0 or chain.cell.gates is not chains[0].cell.gates:
+                row[gate].set_title(f"{gate.letter}: {gate.name.lower()}")
+        row[0].set_ylabel(f"unit of layer {chain.layer}{', backward' if chain.backward else ''}")
     figure.colorbar(image, ax=axes, label="weight (dimensionless)", aspect=30, pad=0.01)
     figure.suptitle(f"Weights of {lstm.name}")
     return figure
 
 
-def _matrix(cell: Cell, gate: Gate) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _matrix(cell: RecurrentCell, gate: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     blocks = [cell.input[gate], cell.recurrent[gate]]
     return np.column_stack(blocks if cell.bias is None else [*blocks, cell.bias[gate]])
 
 
-def _draw_gate(axes: Axes, cell: Cell, gate: Gate, limit: float) -> AxesImage:
+def _draw_gate(axes: Axes, cell: RecurrentCell, gate: int, limit: float) -> AxesImage:
     matrix = _matrix(cell, gate)
     image = axes.imshow(matrix, cmap=_MAP, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
-    inner = (cell.input_size, cell.input_size + cell.hidden_size)
+    inner = (cell.input_size, cell.input_size + cell.output_size)
     blocks = [("x", 0, inner[0]), ("h", *inner), ("bias", inner[1], matrix.shape[1])]
     shown = blocks if cell.bias is not None else blocks[:2]
     for _, left, _right in shown[1:]:

@@ -11,6 +11,7 @@ from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.schedule import Flags
 from lstm_analog.study import Run
+from lstm_analog.study.run import PassRun
 
 FEWEST = 8
 """Points of an interval in which signals settle, below which its waveform would be drawn falsely."""
@@ -29,14 +30,16 @@ class Trail:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
-    """One unit of one layer of one sequence during one step.
+    """One unit of one chain, a direction of a layer, of one sequence during one step.
 
     Attributes
     ----------
-    run : Run
-        What it looks at.
+    run : PassRun
+        What it looks at: the pass that has the chain.
+    layout : LayerLayout
+        Where the signals of the chain live.
     step, layer, unit, sequence : int
-        Counted from zero.
+        Counted from zero; `layer` counts the chains of all passes.
     start : float
         When the step begins (s).
     edges : float array, (intervals + 1,)
@@ -49,7 +52,8 @@ class Window:
         Of the trajectory's points.
     """
 
-    run: Run
+    run: PassRun
+    layout: LayerLayout
     step: int
     layer: int
     unit: int
@@ -61,11 +65,6 @@ class Window:
     points: slice
 
     @property
-    def layout(self) -> LayerLayout:
-        """Where the signals of the layer live."""
-        return self.run.compiled.layout.layers[self.layer]
-
-    @property
     def time(self) -> Floats:
         """The moments of the points, in seconds since `start`, shape (points,)."""
         return self.run.trajectory.time[self.points] - self.start
@@ -75,6 +74,11 @@ class Window:
         node = self.run.trajectory.network.unknowns[label][self.unit]
         waveform: Floats = one(self.run, self.run.trajectory.efforts, self.sequence)[self.points, node]
         return waveform
+
+    def signal(self, spot: Spot) -> Floats:
+        """Return the signal at `spot` of the unit at `time`, as the effort that stands for it, shape (points,)."""
+        effort = self.effort(spot.group) - (0.0 if spot.against is None else self.effort(spot.against))
+        return effort * (spot.gain[self.unit] if spot.gain else 1.0)
 
     def scale(self, label: str) -> float:
         """Return the effort that stands for one unit of signal in the group `label`."""
@@ -104,23 +108,29 @@ class Window:
 def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Window:
     """Return `unit` of `layer` of `sequence` of `run` during `step`; each may count from the end, as -1.
 
+    `layer` counts chains: of a layer of two directions first the forward one, then the backward one.
+
     Raises
     ------
     InvalidValueError
         If there is no such step, layer, unit or sequence, or the trajectory has too few points for waveforms.
     """
-    compiled, schedule = run.compiled, run.trajectory.schedule
     layer = pick("layer", layer, len(run.layers))
+    part, layout = [(each, place) for each in run.passes for place in each.compiled.layout.layers][layer]
+    compiled, schedule = part.compiled, part.trajectory.schedule
     number, count = pick("step", step, run.x.shape[-2]), len(compiled.cycle.step)
-    first = 1 + number * count
+    sequence = pick("sequence", sequence, sequences(run))
+    steps = run.x.shape[-2] if run.lengths is None else int(run.lengths[sequence])
+    first = 1 + (steps - 1 - number if layout.backward and number < steps else number) * count
     ends = schedule.ends[first - 1 : first + count]
-    left, right = np.searchsorted(run.trajectory.time, ends[[0, -1]] + _SLACK * compiled.time_constant)
+    left, right = np.searchsorted(part.trajectory.time, ends[[0, -1]] + _SLACK * compiled.time_constant)
     result = Window(
-        run=run,
+        run=part,
+        layout=layout,
         step=number,
         layer=layer,
-        unit=pick("unit", unit, run.layers[layer].h.shape[-1]),
-        sequence=pick("sequence", sequence, sequences(run)),
+        unit=pick("unit", unit, min(run.layers[layer].h.shape[-1], run.layers[layer].z.shape[-1])),
+        sequence=sequence,
         start=float(ends[0]),
         edges=ends - ends[0],
         names=schedule.names[first : first + count],
@@ -141,31 +151,31 @@ def pick(what: str, number: int, count: int) -> int:
     return int(number) % count
 
 
-def sequences(run: Run) -> int:
+def sequences(run: Run | PassRun) -> int:
     """Return the number of sequences of `run`, 1 for one without a batch axis."""
     return run.x.shape[0] if run.x.ndim == 3 else 1
 
 
-def one(run: Run, array: Floats, sequence: int) -> Floats:
+def one(run: Run | PassRun, array: Floats, sequence: int) -> Floats:
     """Return the part of `array`, which has a batch axis where the inputs of `run` have one, of one `sequence`."""
     return array[sequence] if run.x.ndim == 3 else array
 
 
 def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
     """Return what `lstm` computes, layer by layer, for the inputs of `run`, or raise if the run is of another LSTM."""
-    words = dict(run.compiled.network.provenance)
+    words = dict(run.passes[0].compiled.network.provenance)
     if words.get("digest") != lstm.digest:
         must, got = (
             f"be of the LSTM {lstm.name!r}",
             f"one of {words.get('model', 'an unnamed LSTM')!r} with other weights",
         )
         raise InvalidValueError(explain("the run", must=must, got=got, do="give the LSTM it was compiled from"))
-    return lstm.trace(run.x, run.state).layers
+    return lstm.trace(run.x, run.state, run.lengths).layers
 
 
 def origin(run: Run) -> str:
     """Return which LSTM `run` is of, in what technology and timing, at what settling ratio."""
-    compiled = run.compiled
+    compiled = run.passes[0].compiled
     words = dict(compiled.network.provenance)
     names = [words[key] for key in ("model", "technology") if key in words]
     timing = compiled.timing.value.replace("_", " ")

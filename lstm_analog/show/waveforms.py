@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Spot
-from lstm_analog.model import LSTM, Gate, LayerTrace
+from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.model.reference import activate
 from lstm_analog.show.reading import Window, digital, one, origin, window
 from lstm_analog.show.style import FAINT, INK, WIDTH, Scale, label_ends, line, panels, roomy, si, styled
@@ -28,10 +28,10 @@ def step_waveforms(
 ) -> Figure:
     """Return the waveforms of one `unit` of one `layer` of `run` during one `step`, its clock lines on top.
 
-    Pre-activations, gates (their curves of the pre-activations), c and h with every junction and storage they pass
-    through. `lstm` adds its digital values as short bars where each signal is sampled. `sequence` chooses from a batch.
-    Everything counts from zero, or from the end, as -1. The run needs points within the intervals:
-    `Integrate(points=60)`.
+    Pre-activations, gates (their curves of the pre-activations), c (but of a GRU) and h with every junction and storage
+    they pass through. `lstm` adds its digital values as short bars where each signal is sampled. `sequence` chooses
+    from a batch; `layer` counts directions of layers. Everything counts from zero, or from the end, as -1. The run
+    needs points within the intervals: `Integrate(points=60)`.
 
     Raises
     ------
@@ -43,13 +43,14 @@ def step_waveforms(
     numeric = None if lstm is None else digital(run, lstm)[view.layer]
     clock = si(float(view.edges[-1]), "s")
     lines = _lines(view)
-    figure, (lanes, *rest) = panels([_LANE * len(lines) + 0.1, *[_PANEL] * 4])
+    figure, (lanes, *rest) = panels([_LANE * len(lines) + 0.1, *[_PANEL] * (3 if view.layout.c is None else 4)])
     _draw_clock(lanes, view, lines, clock)
     c, h = view.layout.c, view.layout.h
     _draw_rows(rest[0], view, clock, numeric)
     _draw_gates(rest[1], view, clock, numeric)
-    _draw_memory(rest[2], view, c, "c", clock, None if numeric is None else numeric.c)
-    _draw_memory(rest[3], view, h, "h", clock, None if numeric is None else numeric.h)
+    if c is not None:
+        _draw_memory(rest[2], view, c, "c", clock, None if numeric is None else numeric.c)
+    _draw_memory(rest[-1], view, h, "h", clock, None if numeric is None else numeric.h)
     for axes in (lanes, *rest):
         axes.set_xlim(0.0, float(view.edges[-1]) / clock.factor)
         for edge in view.edges:
@@ -108,27 +109,27 @@ def _name_intervals(axes: Axes, names: Sequence[str], edges: Floats) -> None:
 
 
 def _draw_rows(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | None) -> None:
-    spots = view.layout.z
+    spots, gates = view.layout.z, view.layout.gates
     effort = _effort(view, spots[0])
-    curves = [(f"$z_{gate.letter}$", view.effort(spots[gate].group) / effort.factor) for gate in Gate]
+    curves = [(f"$z_{gate.letter}$", view.signal(spots[gate]) / effort.factor) for gate in gates]
     samples: list[Sample] = []
     if numeric is not None:
         units = [view.scale(spot.group) / effort.factor for spot in spots]
         z = one(view.run, numeric.z, view.sequence)[view.step, :, view.unit]
-        samples = [(view.moment(spots[gate]), z[gate] * units[gate]) for gate in Gate]
+        samples = [(view.moment(spots[gate]), z[gate] * units[gate]) for gate in gates]
     _draw(axes, view, curves, samples, clock)
     axes.set_ylabel(f"pre-activations z ({effort.unit})")
 
 
 def _draw_gates(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | None) -> None:
-    spots = view.layout.z
-    z = np.stack([view.effort(spot.group) / view.scale(spot.group) for spot in spots], axis=-1)
-    gates = activate(z[..., None])[..., 0]
+    spots, gates = view.layout.z, view.layout.gates
+    z = np.stack([view.signal(spot) / view.scale(spot.group) for spot in spots], axis=-1)
+    values = activate(view.layout.activations, z[..., None])[..., 0]
     samples: list[Sample] = []
     if numeric is not None:
-        values = one(view.run, numeric.gates, view.sequence)[view.step, :, view.unit]
-        samples = [(view.moment(spots[gate]), values[gate]) for gate in Gate]
-    _draw(axes, view, [(gate.letter, gates[:, gate]) for gate in Gate], samples, clock)
+        digits = one(view.run, numeric.gates, view.sequence)[view.step, :, view.unit]
+        samples = [(view.moment(spots[gate]), digits[gate]) for gate in gates]
+    _draw(axes, view, [(gate.letter, values[:, gate]) for gate in gates], samples, clock)
     axes.set_ylabel("gates (dimensionless)")
 
 

@@ -2,6 +2,9 @@
 
 from lstm_analog.study.bill import Bill, Item, bill_of_materials
 from lstm_analog.study.calibration import Lesson, calibrate
+from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
+from lstm_analog.study.certificate_file import load_certificate
+from lstm_analog.study.certification import certify, write_netlists
 from lstm_analog.study.comparison import compare
 from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.digest import network_digest
@@ -12,9 +15,12 @@ from lstm_analog.study.power import Power, power
 from lstm_analog.study.report import Errors, LayerErrors, Report, Verdict
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
+from lstm_analog.study.verification import Check, Outcome, Verification, model_of, verify
 
 __all__ = [
     "Bill",
+    "Certificate",
+    "Check",
     "DesignCheck",
     "EpanetReport",
     "Errors",
@@ -22,6 +28,8 @@ __all__ = [
     "Item",
     "LayerErrors",
     "Lesson",
+    "ModelFile",
+    "Outcome",
     "Power",
     "Report",
     "Rule",
@@ -29,13 +37,20 @@ __all__ = [
     "Settling",
     "Severity",
     "Verdict",
+    "Verification",
     "bill_of_materials",
     "calibrate",
+    "certificate_path",
+    "certify",
     "compare",
     "design_check",
     "epanet_check",
+    "load_certificate",
+    "model_of",
     "network_digest",
     "power",
     "settling",
     "settling_error",
+    "verify",
+    "write_netlists",
 ]

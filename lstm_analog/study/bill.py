@@ -13,7 +13,19 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS, GRAVITY, SpringPiston
 from lstm_analog.files import whole_file
-from lstm_analog.network.parts import Followers, Junctions, Pairs, Ports, Sources, Storages, Switches
+from lstm_analog.network.parts import (
+    Followers,
+    Inertances,
+    Junctions,
+    Pairs,
+    Ports,
+    Sources,
+    Spools,
+    Stops,
+    Storages,
+    Switches,
+)
+from lstm_analog.network.roles import is_filling, tanks
 from lstm_analog.network.shapes import Shape
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.run import Run
@@ -176,9 +188,9 @@ def _tube_items(judged: Plant, bank: Tubes) -> Iterator[Item]:
 
 
 def _part_items(judged: Plant) -> Iterator[Item]:
-    technology, parts = judged.technology, judged.compiled.network.parts
-    ends = np.concatenate([np.concatenate((part.a, part.b)) for part in parts if isinstance(part, Switches)])
-    for part in parts:
+    technology, network = judged.technology, judged.compiled.network
+    vessels = {part.label for part in tanks(network)}
+    for part in network.parts:
         if isinstance(part, Ports):
             equal = part.shape is Shape.EXP
             rest = float(part.conductance.max())
@@ -190,17 +202,33 @@ def _part_items(judged: Plant) -> Iterator[Item]:
         elif isinstance(part, Followers):
             size = f"{len(part.terms)} input{'s' if len(part.terms) > 1 else ''}"
             yield Item(part="relay", size=size, count=part.nodes.size, where=part.label)
-        elif isinstance(part, Switches):
-            yield Item(part="solenoid valve", size="2/2 way", count=part.a.size, where=part.label)
+        elif isinstance(part, Switches | Inertances):
+            filling = is_filling(network, part)
+            kind, size = ("filling cock", "bubble-tight") if filling else ("solenoid valve", "2/2 way")
+            yield Item(part=kind, size=size, count=part.a.size, where=part.label)
         elif isinstance(part, Sources):
             known = part.nodes.size == 1 and part.effort.any()
             size = f"{float(part.effort.max()):+.4g} Pa" if known else "set from outside"
             yield Item(part="pressure rail", size=size, count=part.nodes.size, where=part.label)
-        elif isinstance(part, Storages) and np.isin(part.nodes, ends).all():
+        elif isinstance(part, Storages) and part.label in vessels:
             yield Item(part="tank", size=_vessel(judged), count=part.nodes.size, where=part.label)
+        elif isinstance(part, Spools | Stops):
+            yield _moving(judged, part)
         elif isinstance(part, Storages | Junctions):
             size = f"at most {technology.pilot:.3g} m3/Pa"
             yield Item(part="manifold or chamber", size=size, count=part.nodes.size, where=part.label)
+
+
+def _moving(judged: Plant, part: Spools | Stops) -> Item:
+    """Return the valves at the stops of tanks, or spools: pilot, spring k = A^2/C and mass k/w^2, of the stiffest."""
+    if isinstance(part, Stops):
+        size = f"{part.low.max():.4g} and {part.high.min():+.4g} Pa"
+        return Item(part="relief or overflow", size=size, count=part.nodes.size, where=part.label)
+    area = judged.technology.hardware.pilot_area
+    rate = area**2 / float(part.capacitance.min())
+    mass = rate / float(part.frequency.min()) ** 2
+    size = f"pilot {area * 1e4:.3g} cm2, spring {rate:.4g} N/m, mass {mass * 1e3:.3g} g"
+    return Item(part="spool", size=size, count=part.p.size, where=part.label)
 
 
 def _vessel(judged: Plant) -> str:

@@ -10,14 +10,14 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos, textbook
 from lstm_analog.compiler.bicmos_calibration import Calibration
-from lstm_analog.compiler.compiled import lower, schedule
-from lstm_analog.compiler.signals import signal_network
+from lstm_analog.compiler.compiled import lower
+from lstm_analog.compiler.passes import signal_network
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model import LSTM, State
 from lstm_analog.study.calibration_sweep import Gains, measure_gains
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import run_through
 
 _CLOSE = 1e-3
 """Largest deviation of a gain from 1 at which the sweeps end."""
@@ -128,9 +128,8 @@ def _errors(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[
 def _error(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> Floats:
     """Return analog less digital h and c over their tolerances, flat."""
     compiled = lower(technology, signal_network(lesson.lstm), CLOCKED, settling)
-    state = State.zeros(lesson.lstm.sizes, lesson.x.shape[:-2])
-    trajectory = engine.run(compiled.network, schedule(compiled, lesson.x, state))
-    run = Run(compiled=compiled, x=lesson.x, state=state, trajectory=trajectory)
+    state = State.zeros(lesson.lstm.state_sizes, lesson.x.shape[:-2])
+    run = run_through((compiled,), lesson.x, state, None, lambda one, fed: engine.run(one.network, fed))
     digital = lesson.lstm.trace(lesson.x).layers[0]
     h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
     return np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance

@@ -15,11 +15,10 @@ from scipy.special import expit
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled, Spot, lower, schedule
-from lstm_analog.compiler.signals import signal_network
+from lstm_analog.compiler.passes import signal_network
 from lstm_analog.compiler.timing import CLOCKED, READ_OUT
 from lstm_analog.engines import Engine
-from lstm_analog.model import LSTM, Gate, State
-from lstm_analog.model.weights import Cell, Layer
+from lstm_analog.model import LSTM, Cell, Gate, Layer, State
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
 
@@ -100,7 +99,7 @@ def sweep(technology: Bicmos, engine: Engine, settling: float) -> Sweep:
     course = end_to_end(schedule(compiled, z[:, None, :] / _REACH, start))
     trajectory = engine.run(compiled.network, course)
     layer = compiled.layout.layers[0]
-    held_c, c = (_read(compiled, trajectory, layer.c, name) for name in ("setup", READ_OUT))
+    held_c, c = (_read(compiled, trajectory, layer.cell, name) for name in ("setup", READ_OUT))
     held_h, h = (_read(compiled, trajectory, layer.h, name) for name in ("setup", READ_OUT))
     return Sweep(z=z, imposed=imposed, held_c=held_c, held_h=held_h * signs, c=c, h=h)
 

@@ -28,10 +28,10 @@ def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None) -> It
     if run is not None:
         c = np.abs(run.c).reshape(-1, run.c.shape[-1]).max(axis=0)
         reach = technology.linear_range * technology.state_scale
-        yield judge(Rule.CELL_RANGE, c, reach, part=layer.c.group, place=_unit)
+        yield judge(Rule.CELL_RANGE, c, reach, part=layer.cell.group, place=_unit)
     volts = c * technology.unit_of_c
     full = LINEAR_TAIL * technology.reference_current * technology.warmth * technology.trims.emitter_resistance
-    yield judge(Rule.STEERED, volts / full, STEERED, part=layer.c.group, place=_unit)
+    yield judge(Rule.STEERED, volts / full, STEERED, part=layer.cell.group, place=_unit)
     yield _headroom(technology, layer, volts)
 
 
@@ -77,7 +77,7 @@ def _headroom(technology: Bicmos, layer: LayerLayout, volts: Floats) -> Finding:
     load = technology.conditions.supply - common - 0.5 * volts
     follower = technology.cell_level + 0.5 * volts
     least = np.minimum(load - technology.sigmoid_rail, technology.sigmoid_rail - base_emitter - follower)
-    return judge(Rule.HEADROOM, least, SATURATED, part=layer.c.group, place=_unit, bound=Bound.AT_LEAST)
+    return judge(Rule.HEADROOM, least, SATURATED, part=layer.cell.group, place=_unit, bound=Bound.AT_LEAST)
 
 
 def _rails(technology: Bicmos) -> tuple[float, ...]:

@@ -1,12 +1,15 @@
 """A run held against the numeric LSTM, gate by gate, and a slow clock told from a defect."""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model import LSTM, Gate, LayerTrace, State
-from lstm_analog.study.digest import network_digest
-from lstm_analog.study.report import LayerErrors, Report, errors, versions
+from lstm_analog.model import LSTM, Head, LayerTrace
+from lstm_analog.study.digest import networks_digest
+from lstm_analog.study.lag import lagging, travel
+from lstm_analog.study.report import HeadErrors, LayerErrors, Report, errors, versions
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import settling
 
@@ -50,15 +53,20 @@ def compare(run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int |
     if tolerance is not None and not (np.isfinite(tolerance) and tolerance > 0):
         raise InvalidValueError(explain("tolerance", must="be positive", got=tolerance, do="give units of h"))
     _check_kinds(run, lstm)
-    provenance = dict(run.compiled.network.provenance)
+    first = run.passes[0]
+    provenance = dict(first.compiled.network.provenance)
     _check_origin(provenance, lstm)
-    digital = lstm.trace(run.x, run.state).layers
+    trace = lstm.trace(run.x, run.state, run.lengths)
+    digital = trace.layers
     _check_shapes(run.layers, digital)
     settled = settling(run)
-    by_clock = _lag(lstm, run, digital, settled.error * _travel(digital, run.state))
+    late = settled.error * travel(lstm, digital, run.state, run.lengths)
+    behind = lagging(lstm, run.x, run.state, run.lengths, late)
+    by_clock = max(float(np.abs(h - layer.h).max()) for h, layer in zip(behind, digital, strict=True))
     return Report(
         model=lstm.name,
-        layers=tuple(_layer(a, d) for a, d in zip(run.layers, digital, strict=True)),
+        layers=tuple(_layer(chain.label, a, d) for chain, a, d in zip(lstm.chains, run.layers, digital, strict=True)),
+        head=_head(run, lstm.head, trace.outputs.y),
         tolerance=min(by_clock + ENGINE_TOLERANCE, SETTLED) if tolerance is None else float(tolerance),
         by_clock=by_clock,
         by_engine=ENGINE_TOLERANCE,
@@ -66,10 +74,10 @@ def compare(run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int |
         seed=None if seed is None else int(seed),
         versions=versions(),
         lstm_digest=lstm.digest,
-        network_digest=network_digest(run.trajectory.network),
-        engine=run.trajectory.engine,
+        network_digest=networks_digest(tuple(each.trajectory.network for each in run.passes)),
+        engine=first.trajectory.engine,
         technology=provenance.get("technology", "unnamed"),
-        timing=run.compiled.timing.value,
+        timing=first.compiled.timing.value,
     )
 
 
@@ -99,39 +107,26 @@ def _check_shapes(analog: tuple[LayerTrace, ...], digital: tuple[LayerTrace, ...
         raise InvalidShapeError(explain("z of the layers of the run", must=f"have shapes {expected}", got=got, do=do))
 
 
-def _travel(layers: tuple[LayerTrace, ...], state: State) -> float:
-    """Return the farthest that any z, c or h moves in a step; z of the first step has settled during the reset."""
-    farthest = 0.0
-    for layer, h, c in zip(layers, state.h, state.c, strict=True):
-        moves = [np.diff(layer.z, axis=-3)]
-        moves += [np.diff(path, axis=-2, prepend=start[..., None, :]) for path, start in ((layer.h, h), (layer.c, c))]
-        farthest = max(farthest, *(float(np.abs(move).max(initial=0.0)) for move in moves))
-    return farthest
-
-
-def _lag(lstm: LSTM, run: Run, digital: tuple[LayerTrace, ...], late: float) -> float:
-    """Return the largest error of h, in any layer, of an LSTM whose h and c stay behind by `late` in every step."""
-    worst, state = 0.0, run.state
-    for step in range(run.x.shape[-2]):
-        after = lstm(run.x[..., step : step + 1, :], state).state
-        state = State(h=_late(state.h, after.h, late), c=_late(state.c, after.c, late))
-        apart = (np.abs(h - layer.h[..., step, :]) for h, layer in zip(state.h, digital, strict=True))
-        worst = max(worst, *(float(error.max()) for error in apart))
-    return worst
-
-
-def _late(before: tuple[Floats, ...], after: tuple[Floats, ...], late: float) -> tuple[Floats, ...]:
-    return tuple(b + late * np.sign(a - b) for a, b in zip(before, after, strict=True))
-
-
-def _layer(analog: LayerTrace, digital: LayerTrace) -> LayerErrors:
+def _layer(label: str, analog: LayerTrace, digital: LayerTrace) -> LayerErrors:
     pairs = {"z": (analog.z, digital.z)}
-    pairs |= {gate.letter: (_of(analog, gate), _of(digital, gate)) for gate in Gate}
+    pairs |= {gate.letter: (_of(analog, gate), _of(digital, gate)) for gate in digital.order}
     pairs |= {"c": (_alone(analog.c), _alone(digital.c)), "h": (_alone(analog.h), _alone(digital.h))}
-    return LayerErrors(**{name: errors(_with_batch(a), _with_batch(d)) for name, (a, d) in pairs.items()})
+    signals = {name: errors(_with_batch(a), _with_batch(d)) for name, (a, d) in pairs.items() if d.size}
+    return LayerErrors(chain=label, signals=MappingProxyType(signals))
 
 
-def _of(layer: LayerTrace, gate: Gate) -> Floats:
+def _head(run: Run, head: Head | None, digital: Floats | None) -> HeadErrors | None:
+    """Return the errors of y; they count by the largest that an error of 1 in every h could make in one of them."""
+    analog = run.y
+    if head is None or analog is None or digital is None:
+        return None
+    if head.final:
+        analog, digital = analog[..., None, :], digital[..., None, :]
+    found = errors(_with_batch(_alone(analog)), _with_batch(_alone(digital)))
+    return HeadErrors(y=found, gain=max(float(np.abs(head.weights).sum(axis=1).max()), 1.0))
+
+
+def _of(layer: LayerTrace, gate: int) -> Floats:
     return layer.gates[..., gate : gate + 1, :]
 
 

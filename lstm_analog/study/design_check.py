@@ -8,13 +8,14 @@ from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
-from lstm_analog.network.parts import Crossbars, Ports
+from lstm_analog.network.parts import Crossbars, Ports, Spools
 from lstm_analog.study.chip_rules import chip_findings
 from lstm_analog.study.device_rules import (
     clock_findings,
     fluid_findings,
     port_findings,
     relay_findings,
+    spool_findings,
     tank_findings,
 )
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity
@@ -131,6 +132,8 @@ def _findings(judged: Plant) -> Iterator[Finding]:
             yield from manifold_findings(judged, part)
         elif isinstance(part, Ports):
             yield from port_findings(judged, part)
+        elif isinstance(part, Spools):
+            yield from spool_findings(judged, part)
     yield from tank_findings(judged)
     yield from relay_findings(judged, supply(judged))
     yield from fluid_findings(judged)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.compiler.hardware import GRAVITY, OpenTube, SpringPiston
-from lstm_analog.network.parts import DATUM, Followers, Ports, Sources, Storages, Switches
+from lstm_analog.compiler.hardware import GRAVITY, OpenTube, SpringPiston, decay_time
+from lstm_analog.network.parts import DATUM, Followers, Ports, Sources, Spools
+from lstm_analog.network.roles import Valve, internal_states, tanks, valves
 from lstm_analog.network.shapes import Shape, curve
 from lstm_analog.study.comparison import SETTLED
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
@@ -17,6 +18,8 @@ from lstm_analog.study.tube_rules import CHAIN, SLUGGISH, TOLERATED
 
 ATMOSPHERE = 101325.0
 """Pa."""
+RINGING = 0.4
+"""Least damping of a spool: it overshoots by a quarter there."""
 
 
 def port_findings(plant: Plant, part: Ports) -> Iterator[Finding]:
@@ -50,22 +53,20 @@ def port_findings(plant: Plant, part: Ports) -> Iterator[Finding]:
 def tank_findings(plant: Plant) -> Iterator[Finding]:
     """Yield what is found on the tanks of `plant`, the storages behind solenoids: stops, springs, seals, rise."""
     technology, network = plant.technology, plant.compiled.network
-    ends = np.concatenate([np.concatenate((part.a, part.b)) for part in network.parts if isinstance(part, Switches)])
     low, high = (stop / technology.pressure_unit for stop in technology.reach())
-    for part in network.parts:
-        if isinstance(part, Storages) and np.isin(part.nodes, ends).all():
-            nodes = part.nodes
+    for part in tanks(network):
+        nodes = part.nodes
 
-            def place(number: int, nodes: Indices = nodes) -> str:
-                return plant.names[int(nodes[number])]
+        def place(number: int, nodes: Indices = nodes) -> str:
+            return plant.names[int(nodes[number])]
 
-            tops, bottoms = (value / technology.pressure_unit for value in (plant.highest(nodes), plant.lowest(nodes)))
-            yield judge(Rule.STOPS_HIGH, tops, high, part=part.label, place=place, assumed=True)
-            yield judge(Rule.STOPS_LOW, -bottoms, -low, part=part.label, place=place, assumed=True)
-            if isinstance(technology.vessel, SpringPiston):
-                pressed = (technology.datum + plant.highest(nodes)) * technology.tank / technology.vessel.area
-                limit = technology.vessel.travel
-                yield judge(Rule.PRELOAD, pressed, limit, part=part.label, place=place, assumed=True)
+        tops, bottoms = (value / technology.pressure_unit for value in (plant.highest(nodes), plant.lowest(nodes)))
+        yield judge(Rule.STOPS_HIGH, tops, high, part=part.label, place=place, assumed=True)
+        yield judge(Rule.STOPS_LOW, -bottoms, -low, part=part.label, place=place, assumed=True)
+        if isinstance(technology.vessel, SpringPiston):
+            pressed = (technology.datum + plant.highest(nodes)) * technology.tank / technology.vessel.area
+            limit = technology.vessel.travel
+            yield judge(Rule.PRELOAD, pressed, limit, part=part.label, place=place, assumed=True)
     yield from _vessel(plant)
 
 
@@ -78,6 +79,19 @@ def _vessel(plant: Plant) -> Iterator[Finding]:
         bore = np.sqrt(4.0 * technology.tank * technology.fluid.density * GRAVITY / np.pi)
         rise = 4.0 * technology.fluid.surface_tension / bore / technology.pressure_unit
         yield _single(Rule.CAPILLARY, vessel.wetting_spread * rise, TOLERATED, True)
+
+
+def spool_findings(plant: Plant, part: Spools) -> Iterator[Finding]:
+    """Yield what is found on the spools of `part` of `plant`: how long they take, how they ring."""
+    times = np.vectorize(decay_time)(part.frequency, part.damping).reshape(-1, part.p.size).max(axis=0)
+    damping = part.damping.reshape(-1, part.p.size).min(axis=0)
+
+    def place(number: int) -> str:
+        return plant.names[int(part.position[number])]
+
+    lag = times / plant.compiled.time_constant
+    yield judge(Rule.SPOOL_TIME, lag, SLUGGISH, part=part.label, place=place, assumed=True)
+    yield judge(Rule.SPOOL_DAMPING, damping, RINGING, part=part.label, place=place, bound=Bound.AT_LEAST, assumed=True)
 
 
 def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
@@ -103,10 +117,13 @@ def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
 def fluid_findings(plant: Plant) -> Iterator[Finding]:
     """Yield what is found on the fluid of `plant`: cavitation, levels, temperature, what solenoids displace."""
     technology, hardware = plant.technology, plant.technology.hardware
-    nodes = np.arange(DATUM, plant.compiled.network.unknowns.size)
+    network = plant.compiled.network
+    nodes = np.setdiff1d(np.arange(DATUM, network.unknowns.size), internal_states(network))
     absolute = ATMOSPHERE + technology.datum + plant.lowest(nodes)
     vapour = technology.fluid.vapour_pressure
-    yield judge(Rule.CAVITATION, absolute, vapour, place=lambda number: plant.names[number], bound=Bound.AT_LEAST)
+    yield judge(
+        Rule.CAVITATION, absolute, vapour, place=lambda number: plant.names[nodes[number]], bound=Bound.AT_LEAST
+    )
     unit = technology.pressure_unit
     head = technology.fluid.density * GRAVITY * hardware.level_error
     yield _single(Rule.ELEVATION, head / unit, TOLERATED, True)
@@ -118,18 +135,17 @@ def clock_findings(plant: Plant) -> Iterator[Finding]:
     """Yield what is found on the clock of `plant`: phases too short to settle, or too long for the leaks."""
     compiled = plant.compiled
     yield _single(Rule.SETTLING, settling_error(compiled.settling, CHAIN), SETTLED, False)
-    for part in compiled.network.parts:
-        if isinstance(part, Switches):
-            leak = (part.opened / part.closed).reshape(-1, part.a.size).max(axis=0)
+    for part in valves(compiled.network):
+        leak = (part.opened / part.closed).reshape(-1, part.a.size).max(axis=0)
 
-            def place(number: int, part: Switches = part) -> str:
-                return f"{plant.names[part.a[number]]} to {plant.names[part.b[number]]}"
+        def place(number: int, part: Valve = part) -> str:
+            return f"{plant.names[part.a[number]]} to {plant.names[part.b[number]]}"
 
-            # the best phase is ln(1/leak) time constants: `reference/hydraulic.md` B8
-            phase, best = np.full(leak.size, compiled.settling), float(np.log(1.0 / leak.max()))
-            yield judge(Rule.LEAK, phase, best, part=part.label, place=place, assumed=True)
-            lost = leak * compiled.cycle.step_time / compiled.time_constant
-            yield judge(Rule.DROOP, lost, SETTLED, part=part.label, place=place, assumed=True)
+        # the best phase is ln(1/leak) time constants: `reference/hydraulic.md` B8
+        phase, best = np.full(leak.size, compiled.settling), float(np.log(1.0 / leak.max()))
+        yield judge(Rule.LEAK, phase, best, part=part.label, place=place, assumed=True)
+        lost = leak * compiled.cycle.step_time / compiled.time_constant
+        yield judge(Rule.DROOP, lost, SETTLED, part=part.label, place=place, assumed=True)
 
 
 def _single(rule: Rule, value: float, limit: float, assumed: bool) -> Finding:

@@ -10,16 +10,26 @@ import numpy as np
 from lstm_analog.network.graph import Network
 
 
+def digest_of(*values: object) -> str:
+    """Return the SHA-256, in hexadecimal, over `values`: arrays, enums, records, tuples and plain ones."""
+    result = sha256()
+    for value in values:
+        for piece in _pieces(value):
+            result.update(piece)
+    return result.hexdigest()
+
+
 def network_digest(network: Network) -> str:
     """Return the SHA-256, in hexadecimal, over all that `network` is: domain, unknowns, parts with values, clock lines.
 
     Where it comes from (its provenance) does not count, nor does the sign of a zero.
     """
-    result = sha256()
-    for what in (network.domain, network.unknowns, network.parts, network.lines):
-        for piece in _pieces(what):
-            result.update(piece)
-    return result.hexdigest()
+    return networks_digest((network,))
+
+
+def networks_digest(networks: tuple[Network, ...]) -> str:
+    """Return the SHA-256 over all `networks` of a machine, in order; of one alone it is its `network_digest`."""
+    return digest_of(*(what for each in networks for what in (each.domain, each.unknowns, each.parts, each.lines)))
 
 
 def _pieces(value: object) -> Iterator[bytes | memoryview]:

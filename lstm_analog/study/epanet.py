@@ -25,15 +25,15 @@ from numpy.typing import ArrayLike
 from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.fluids import Fluid
 from lstm_analog.compiler.hydraulic import Hydraulic, bore
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.model import LSTM, LayerTrace, State
-from lstm_analog.model.lstm import sequences, starting_state
+from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
 from lstm_analog.study.epanet_run import Simulator, run_epanet
 from lstm_analog.study.epanet_walk import Desk, steady_states
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import PassRun
 
 TOLERANCE = 1e-6
 """Largest error of z, c and h, and largest relative error of a conductance, that passes."""
@@ -81,11 +81,12 @@ def epanet_check(
         See `run_epanet`.
     """
     _check_origin(compiled, lstm, technology)
+    _check_whole(compiled, lstm)
     inputs = sequences(x, lstm.input_size)
     if inputs.shape[:-2] not in ((), (1,)):
         got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
         raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
-    start = starting_state(state, lstm.sizes, inputs.shape[:-2])
+    start = starting_state(state, lstm.state_sizes, inputs.shape[:-2])
     liquid = technology.fluid if fluid is None else fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
     with _folder(folder) as place:
@@ -98,7 +99,7 @@ def epanet_check(
         efforts=efforts.reshape(*inputs.shape[:-2], *efforts.shape),
         engine="EPANET 2.2, steady states",
     )
-    run = Run(compiled=compiled, x=inputs, state=start, trajectory=trajectory)
+    run = PassRun(compiled=compiled, x=inputs, state=start, lengths=None, trajectory=trajectory)
     return EpanetReport(
         model=lstm.name,
         technology=technology.name,
@@ -122,9 +123,17 @@ def tubes_of(technology: Hydraulic, fluid: Fluid) -> Tubes:
     )
 
 
+def _check_whole(compiled: Compiled, lstm: LSTM) -> None:
+    if len(compiled.layout.layers) < len(lstm.chains):
+        got, do = f"{len(compiled.layout.layers)} of {len(lstm.chains)} chains", "check an LSTM that needs one pass"
+        raise UnsupportedError(explain("machine for EPANET", must="go through time once", got=got, do=do))
+
+
 def _errors(analog: LayerTrace, digital: LayerTrace) -> StaticErrors:
     names = [entry.name for entry in fields(StaticErrors)]
-    return StaticErrors(**{name: float(np.abs(getattr(analog, name) - getattr(digital, name)).max()) for name in names})
+    return StaticErrors(
+        **{name: float(np.abs(getattr(analog, name) - getattr(digital, name)).max(initial=0.0)) for name in names}
+    )
 
 
 def _check_origin(compiled: Compiled, lstm: LSTM, technology: object) -> None:

@@ -10,7 +10,7 @@ from lstm_analog.compiler.fluids import Fluid
 from lstm_analog.export.epanet import LAMINAR
 from lstm_analog.export.epanet_links import Links
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Switches
+from lstm_analog.network.parts import Inertances, Switches
 from lstm_analog.study.epanet_walk import Reading
 
 SEEN = 1e-3
@@ -142,7 +142,7 @@ def gauged(network: Network, readings: list[Reading], fluid: Fluid, unit: float)
 
     Solenoids with their tank lines are left out: at rest nothing flows there.
     """
-    tubes = [number for number, part in enumerate(network.parts) if not isinstance(part, Switches)]
+    tubes = [number for number, part in enumerate(network.parts) if not isinstance(part, Switches | Inertances)]
     pipes = Links(
         **{e.name: np.concatenate([getattr(reading.pipes, e.name) for reading in readings]) for e in fields(Links)}
     )

@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.system import Stage, system
+from lstm_analog.engines.stage import Stage
+from lstm_analog.engines.system import system
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.epanet_links import Links, links
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, is_on
-from lstm_analog.network.parts import Followers, Junctions, Part, Sources, Storages, Switches
+from lstm_analog.network.parts import Followers, Junctions, Part, Sources, Stops, Storages, Switches
+from lstm_analog.network.roles import without_mass
 from lstm_analog.network.schedule import Schedule, imposed_efforts
 from lstm_analog.study.epanet_run import Simulator
 
@@ -55,8 +57,10 @@ def steady_states(
     Raises
     ------
     UnsupportedError
-        If a clock line is high in an interval that does not settle, or chambers act on their own relays.
+        If a clock line is high in an interval that does not settle, chambers act on their own relays, or a tank would
+        pass its stops.
     """
+    network = without_mass(network)
     effort, ends = np.zeros(network.unknowns.size), []
     phases: dict[High, list[_Step]] = {}
     readings: list[Reading] = []
@@ -71,8 +75,24 @@ def steady_states(
             steps = phases.setdefault(high, phases.get(high) or _steps(network, effort, high))
             for count, step in enumerate(steps):
                 readings += _solve(network, effort, high, step, desk, f"{number:04d}_{name}_{count:02d}.inp")
+            _check_stops(network, effort)
         ends.append(effort.copy())
     return np.array(ends), readings
+
+
+def _check_stops(network: Network, effort: Floats) -> None:
+    for part in network.parts:
+        if isinstance(part, Stops):
+            level = effort[part.nodes]
+            beyond = np.flatnonzero((level < part.low) | (level > part.high))
+            if beyond.size:
+                tank = int(beyond[0])
+                what = f"tank {network.unknowns.names()[part.nodes[tank]]} for EPANET"
+                must, do = (
+                    f"stay between its stops, {part.low[tank]:.6g} and {part.high[tank]:.6g} Pa",
+                    "see its check()",
+                )
+                raise UnsupportedError(explain(what, must=must, got=f"{level[tank]:.6g} Pa", do=do))
 
 
 def _steps(network: Network, effort: Floats, high: High) -> list[_Step]:

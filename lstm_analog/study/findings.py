@@ -55,6 +55,8 @@ class Rule(Enum):
     CAPILLARY = "capillary rise, units"
     RELAY_FLOW = "relay flow, m3/s"
     RELAY_TIME = "relay time constant over tau"
+    SPOOL_TIME = "spool time constant over tau"
+    SPOOL_DAMPING = "spool damping"
     COLUMN = "weights of a column, share"
     ROW_SINK = "current into a row driver, uA"
     CELL_RANGE = "|c|, units"
@@ -97,6 +99,8 @@ ADVICE = MappingProxyType(
         Rule.CAPILLARY: "wider tubes, clean ones, a wetting agent; read against a datum tube of the same bore",
         Rule.RELAY_FLOW: "a larger relay, or a smaller unit_conductance or tank",
         Rule.RELAY_TIME: "faster relays, or a slower tank",
+        Rule.SPOOL_TIME: "lighter spools on stiffer springs, or a slower tank",
+        Rule.SPOOL_DAMPING: "more overlap or a dashpot: it rings for 1/(zeta w)",
         Rule.COLUMN: "smaller weights, or a smaller unit_conductance",
         Rule.ROW_SINK: "a larger row_current, a smaller unit_conductance, or smaller recurrent weights",
         Rule.CELL_RANGE: "compile with inputs, which sets the state scale, or with a larger state_scale",

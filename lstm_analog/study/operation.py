@@ -11,7 +11,7 @@ from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars
+from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Spools
 from lstm_analog.network.schedule import Flags
 from lstm_analog.study.run import Run
 
@@ -105,6 +105,9 @@ class Plant:
                     total = tubes.sum(axis=-1)
                     share = total / np.maximum(total + load, np.finfo(float).tiny)
                     result[nodes] = self.design * share.reshape(-1, nodes.size).max(axis=0)
+        for part in self.compiled.network.parts:
+            if isinstance(part, Spools):
+                result[part.position] = result[part.p] + result[part.n]
         return result
 
     def control(self, p: Indices, n: Indices, scale: Floats, offset: Floats) -> tuple[Floats, Floats]:

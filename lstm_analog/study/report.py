@@ -2,7 +2,8 @@
 
 import json
 import platform
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -72,15 +73,25 @@ class Errors:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerErrors:
-    """The errors of a layer: pre-activations `z`, gates `i, f, g, o`, cells `c` and outputs `h`."""
+    """The errors of the `chain` of that label, a direction of a layer.
 
-    z: Errors
-    i: Errors
-    f: Errors
-    g: Errors
-    o: Errors
-    c: Errors
-    h: Errors
+    `signals` has them by name: pre-activations `z`, each gate by its letter, cells `c` but of a GRU, outputs `h`.
+    """
+
+    chain: str
+    signals: Mapping[str, Errors]
+
+    def __getitem__(self, name: str) -> Errors:
+        """Return the errors of the signal `name`."""
+        return self.signals[name]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeadErrors:
+    """The errors of the outputs `y` of the head; its `gain` is what an error of 1 in every h can make of them, or 1."""
+
+    y: Errors
+    gain: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +113,11 @@ class Report:
     model : str
         The name of the LSTM.
     layers : tuple of LayerErrors
-        Bottom first.
+        Bottom first, forward before backward.
+    head : HeadErrors or None
+        Of the read-out, if there is one.
     tolerance : float
-        The largest error of h, in any layer, that is accepted.
+        The largest error of h, in any layer, that is accepted; of y, over the gain of the head.
     by_clock, by_engine : float
         The largest error of h that the clock accounts for, and the engine.
     settling : Settling
@@ -121,6 +134,7 @@ class Report:
 
     model: str
     layers: tuple[LayerErrors, ...]
+    head: HeadErrors | None
     tolerance: float
     by_clock: float
     by_engine: float
@@ -136,7 +150,12 @@ class Report:
     @property
     def worst_h(self) -> float:
         """The largest error of h in any layer."""
-        return max(layer.h.max for layer in self.layers)
+        return max(layer["h"].max for layer in self.layers)
+
+    @property
+    def worst(self) -> float:
+        """The largest error of h in any layer, or of y over the gain of the head, if that is larger."""
+        return self.worst_h if self.head is None else max(self.worst_h, self.head.y.max / self.head.gain)
 
     @property
     def explained(self) -> float:
@@ -145,10 +164,10 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """What to think of `worst_h`, given `tolerance` and what is `explained`, by which of the two."""
-        if self.worst_h <= self.tolerance:
+        """What to think of `worst`, given `tolerance` and what is `explained`, by which of the two."""
+        if self.worst <= self.tolerance:
             return Verdict.WITHIN
-        if self.worst_h > self.explained:
+        if self.worst > self.explained:
             return Verdict.DEFECT
         return Verdict.SLOW_CLOCK if self.by_clock > self.tolerance else Verdict.ENGINE
 
@@ -158,18 +177,18 @@ class Report:
         return self.verdict is Verdict.WITHIN
 
     def __str__(self) -> str:
-        return "\n".join([*_summary(self), "", *_table(self.layers), "", *_origin(self)])
+        return "\n".join([*_summary(self), "", *_table(self), "", *_origin(self)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as dicts, lists, strings and numbers."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        settled = plain["settling"] | {"error": self.settling.error}
+        content: dict[str, Any] = {entry.name: plain(getattr(self, entry.name)) for entry in fields(self)}
+        settled = content["settling"] | {"error": self.settling.error}
         return {
             "verdict": self.verdict.value,
             "holds": self.holds,
             "worst_h": self.worst_h,
             "explained": self.explained,
-            **plain,
+            **content,
             "settling": settled,
             "levels": [*LEVELS],
         }
@@ -233,15 +252,15 @@ def _summary(report: Report) -> list[str]:
     ]
 
 
-def _table(layers: tuple[LayerErrors, ...]) -> list[str]:
+def _table(report: Report) -> list[str]:
     heads = ("max", "rms", *(f"{level:.0%}" for level in LEVELS))
     lines = ["  layer  signal" + "".join(f"{head:>10}" for head in heads) + "   largest at (batch, step, unit)"]
-    for number, layer in enumerate(layers):
-        for entry in fields(layer):
-            error: Errors = getattr(layer, entry.name)
-            values = "".join(f"{value:10.2e}" for value in (error.max, error.rms, *error.quantiles))
-            place = f"{error.where.batch}, {error.where.step}, {error.where.unit}"
-            lines.append(f"  {number:5}  {entry.name:<6}{values}   {place}")
+    rows = [(layer.chain.removeprefix("l"), *entry) for layer in report.layers for entry in layer.signals.items()]
+    rows += [] if report.head is None else [("head", "y", report.head.y)]
+    for chain, name, error in rows:
+        values = "".join(f"{value:10.2e}" for value in (error.max, error.rms, *error.quantiles))
+        place = f"{error.where.batch}, {error.where.step}, {error.where.unit}"
+        lines.append(f"  {chain:>5}  {name:<6}{values}   {place}")
     return lines
 
 
@@ -256,10 +275,14 @@ def _origin(report: Report) -> list[str]:
     ]
 
 
-def _plain(value: Any) -> Any:
-    """Return `value` with arrays and tuples as lists."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+def plain(value: Any) -> Any:
+    """Return `value` with records as dicts, arrays and tuples as lists."""
+    if isinstance(value, LayerErrors):
+        return {"chain": value.chain} | plain(value.signals)
+    if is_dataclass(value):
+        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value

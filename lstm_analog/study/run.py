@@ -1,56 +1,212 @@
 """What a machine did with some inputs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.compiler.compiled import Compiled, LayerLayout, decode
-from lstm_analog.model import LayerTrace, State
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.compiled import Compiled, LayerLayout, decode, schedule
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.model import LayerTrace, Outputs, State
 from lstm_analog.model.reference import activate
+from lstm_analog.model.sequences import in_time, state_after
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
-    """What a machine did with `x` from `state`: the trajectory, and the LSTM's signals read off it.
+class PassRun:
+    """What a machine did in one pass through time.
 
-    `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes.
+    Attributes
+    ----------
+    compiled : Compiled
+        What was run.
+    x : float array, (batch, time, inputs) or (time, inputs)
+        What it was fed, in the order of time: of a later pass what the earlier one has left.
+    state : State
+        Where its chains started.
+    lengths : index array, (batch,), or None
+        How many steps of each sequence count, all if None.
+    trajectory : Trajectory
+        What the engine computed.
     """
 
     compiled: Compiled
     x: Floats
     state: State
+    lengths: Indices | None
     trajectory: Trajectory
 
     @cached_property
     def layers(self) -> tuple[LayerTrace, ...]:
-        """Pre-activations, gates, c and h of every layer after each step, in signal units, bottom layer first.
+        """Pre-activations, gates, c and h of each chain after each step, in signal units.
 
         Gates are not nodes of every circuit: they are the curves of the measured pre-activations.
         """
         return tuple(self._layer(layout) for layout in self.compiled.layout.layers)
 
     @property
+    def state_after(self) -> State:
+        """What its chains are left with."""
+        backward = [place.backward for place in self.compiled.layout.layers]
+        return state_after(self.layers, backward, self.lengths)
+
+    @property
+    def top(self) -> slice:
+        """Which of its chains are those of its top layer."""
+        places = self.compiled.layout.layers
+        return slice(-sum(place.layer == places[-1].layer for place in places), None)
+
+    @property
     def h(self) -> Floats:
-        """The output of the top layer, shape (..., time, units)."""
-        return self.layers[-1].h
+        """The outputs of its top layer, forward before backward, shape (..., time, outputs)."""
+        return np.concatenate([trace.h for trace in self.layers[self.top]], axis=-1)
+
+    @property
+    def final(self) -> Floats:
+        """The outputs of its top layer after the last step of each direction, shape (..., outputs)."""
+        return np.concatenate(self.state_after.h[self.top], axis=-1)
+
+    @cached_property
+    def y(self) -> Floats | None:
+        """The outputs of the head, if the pass has one: (..., time, K), or (..., K) if it answers once a sequence."""
+        head = self.compiled.layout.head
+        if head is None:
+            return None
+        y = in_time(decode(self.compiled, self.trajectory, head.y, self._steps), self.lengths, backward=self.backward)
+        return y[..., 0, :] if head.final else y
+
+    @property
+    def _steps(self) -> int:
+        return int(self.x.shape[-2])
+
+    @property
+    def backward(self) -> bool:
+        """Whether the pass has backward chains only: then its head, too, goes from the end."""
+        return all(bank.backward for bank in self.compiled.layout.inputs)
+
+    def _layer(self, place: LayerLayout) -> LayerTrace:
+        z, c, h = (
+            [
+                in_time(
+                    decode(self.compiled, self.trajectory, spot, self._steps), self.lengths, backward=place.backward
+                )
+                for spot in spots
+            ]
+            for spots in (place.z, () if place.c is None else (place.c,), (place.h,))
+        )
+        gates = activate(place.activations, np.stack(z, axis=-2))
+        inside = in_time(np.ones_like(h[0]), self.lengths, backward=False)[..., :1]
+        return LayerTrace(
+            order=type(place.gates[0]),
+            z=np.stack(z, axis=-2),
+            gates=gates * inside[..., None, :],
+            c=c[0] if c else np.zeros((*h[0].shape[:-1], 0)),
+            h=h[0],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """What a machine did with `x` from `state`, `lengths` steps of each sequence: the signals of all its `passes`.
+
+    `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes.
+    """
+
+    passes: tuple[PassRun, ...]
+    x: Floats
+    state: State
+    lengths: Indices | None = None
+
+    @property
+    def compiled(self) -> Compiled:
+        """What was run, if one pass was enough; else `UnsupportedError`."""
+        return self._only.compiled
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """What the engine computed, if one pass was enough; else `UnsupportedError`."""
+        return self._only.trajectory
+
+    @cached_property
+    def layers(self) -> tuple[LayerTrace, ...]:
+        """The signals of every chain after each step, bottom layer first, forward before backward."""
+        return tuple(layer for each in self.passes for layer in each.layers)
+
+    @property
+    def h(self) -> Floats:
+        """The outputs of the top layer, forward before backward, shape (..., time, outputs)."""
+        return np.concatenate([layer.h for layer in self._top], axis=-1)
 
     @property
     def c(self) -> Floats:
-        """The cells of the top layer, shape (..., time, units)."""
-        return self.layers[-1].c
+        """The cells of the top layer, shape (..., time, units); a GRU has none."""
+        return np.concatenate([layer.c for layer in self._top], axis=-1)
 
     @property
     def gates(self) -> Floats:
-        """The gates of the top layer, shape (..., time, 4, units), in the order of `Gate`."""
-        return self.layers[-1].gates
+        """The gates of the top layer, shape (..., time, gates, units), in the order of its kind of cell."""
+        return np.concatenate([layer.gates for layer in self._top], axis=-1)
 
-    def _layer(self, layout: LayerLayout) -> LayerTrace:
-        steps = self.x.shape[-2]
-        z, c, h = (
-            np.stack([decode(self.compiled, self.trajectory, spot, steps) for spot in spots], axis=-2)
-            for spots in (layout.z, (layout.c,), (layout.h,))
-        )
-        return LayerTrace(z=z, gates=activate(z), c=c[..., 0, :], h=h[..., 0, :])
+    @property
+    def y(self) -> Floats | None:
+        """The outputs of the head, if there is one: (..., time, K), or (..., K) if it answers once a sequence."""
+        return self.passes[-1].y
+
+    @property
+    def outputs(self) -> Outputs:
+        """What calling the LSTM returns, as the machine has it: `outputs.state` carries the run on."""
+        states = [each.state_after for each in self._recurrent]
+        h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
+        return Outputs(h=self.h, state=State(h=h, c=c), y=self.y)
+
+    @property
+    def _recurrent(self) -> list[PassRun]:
+        """The passes that are not a head alone."""
+        return [each for each in self.passes if each.layers]
+
+    @property
+    def _top(self) -> tuple[LayerTrace, ...]:
+        last = self._recurrent[-1]
+        return last.layers[last.top]
+
+    @property
+    def _only(self) -> PassRun:
+        return only(self.passes, "run")
+
+
+Solve = Callable[[Compiled, Schedule], Trajectory]
+"""Runs one pass: an engine, told what and how."""
+
+
+def run_through(passes: tuple[Compiled, ...], x: Floats, state: State, lengths: Indices | None, solve: Solve) -> Run:
+    """Return what `solve` makes of `passes`, one after the other, fed with `x` from `state` over `lengths` steps.
+
+    Each pass is fed what the one before has left, sampled at the end of each step: a sample memory stands between.
+    """
+    done: list[PassRun] = []
+    first, signal = 0, x
+    for compiled in passes:
+        count = len(compiled.layout.layers)
+        start = State(h=state.h[first : first + count], c=state.c[first : first + count])
+        first, within = first + count, lengths
+        if compiled.layout.head is not None and compiled.layout.head.final:
+            signal, within = done[-1].final[..., None, :], None
+        trajectory = solve(compiled, schedule(compiled, signal, start, within))
+        done.append(PassRun(compiled=compiled, x=signal, state=start, lengths=within, trajectory=trajectory))
+        signal = done[-1].h if count else signal
+    return Run(passes=tuple(done), x=x, state=state, lengths=lengths)
+
+
+def only(passes: tuple[_Item, ...], what: str) -> _Item:
+    """Return the one of `passes`, or raise `UnsupportedError`: `what` goes through time several times."""
+    if len(passes) > 1:
+        got, do = f"{len(passes)} passes", f"take {what}.passes[k]"
+        raise UnsupportedError(explain(f"the {what}", must="go through time once", got=got, do=do))
+    return passes[0]

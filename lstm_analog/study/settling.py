@@ -4,7 +4,8 @@ In a phase of length T, equal poles of time constant tau in a chain leave, of ea
 
     exp(-N) sum_{j<=k} N^j/j!,    N = T/tau,
 
-where k + 1 is the number of poles on the longest path of storages that ends where the next interval holds the value.
+where k + 1 is the number of poles on the longest path of storages that ends where the next interval holds the value, or
+lets it act on what was held so far, as the gates of a leak.
 The path is a bound: it counts a pole that an earlier interval has settled already. So it is with the gated leak, where
 z rests long before h is taken from it: the network has two poles there, and the error falls as with one.
 """
@@ -23,14 +24,14 @@ from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Cells
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import PassRun, Run
 
 HELD = 1e-3
 """A storage holds its value in a phase if its rate there is below this share of its fastest rate in a step. Its rates
 are held against each other, not against the length of a phase: a slow clock must not look like a held value."""
 NEGLIGIBLE = 1e-6
-"""Share of a storage's own rate, both in signal units, below which another storage does not act on it: an open switch
-has 1e-14, a gate has more unless its pre-activation is beyond 14."""
+"""Share of a storage's fastest rate, both in signal units, below which another storage does not act on it: an open
+switch has 1e-14, a gate has more unless its pre-activation is beyond 14."""
 EQUAL = 0.7
 """Poles of at least this share of the slowest time constant count as equal to it: the law is then a bound."""
 
@@ -65,12 +66,25 @@ class Settling:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Phase:
-    """The network in an `interval`: `rates` (n,) per second and `coupling` (n, n), both in signal units."""
+class _Matrix:
+    """The network in an `interval`: d rates / d storages, (n, n) per second, in signal units."""
 
     interval: Interval
-    rates: Floats
     coupling: sparse.coo_array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Phase:
+    """Who acts on whom in an `interval`, by `edges`; storages that act on each other share a `component` (n,).
+
+    `rates` (n,), per second, is the slowest pole of each storage's component; `poles` are all of them.
+    """
+
+    interval: Interval
+    edges: "_Edges"
+    component: Indices
+    poles: "_Poles"
+    rates: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,9 +126,14 @@ def settling(run: Run) -> Settling:
     UnsupportedError
         If no interval that settles is followed by one that holds a value.
     """
+    recurrent = [each for each in run.passes if each.layers]  # a head alone has one pole and holds nothing
+    return max(map(_pass, recurrent), key=lambda result: result.error)
+
+
+def _pass(run: PassRun) -> Settling:
     if any(isinstance(part, Cells) for part in run.trajectory.network.parts):
         return _designed(run)
-    phases = _phases(run)
+    phases = _phases(_matrices(run))
     fastest = np.max([phase.rates for phase in phases], axis=0)
     following = phases[1:] + phases[:1]
     pairs = [(now, after) for now, after in zip(phases, following, strict=True) if now.interval.settles]
@@ -125,13 +144,13 @@ def settling(run: Run) -> Settling:
     return max(found, key=lambda result: result.error)
 
 
-def _designed(run: Run) -> Settling:
+def _designed(run: PassRun) -> Settling:
     compiled, interval = run.compiled, compute_line(0)
     settled = compiled.cycle.step[compiled.cycle.position(interval)].duration / compiled.time_constant
     return Settling(interval=interval, time_constant=compiled.time_constant, ratio=settled, poles=2)
 
 
-def _phases(run: Run) -> list[_Phase]:
+def _matrices(run: PassRun) -> list[_Matrix]:
     cycle, systems = run.compiled.cycle, dict[High, System]()
     steps = run.x.shape[-2]
     result = []
@@ -139,29 +158,48 @@ def _phases(run: Run) -> list[_Phase]:
         number = int(cycle.ends(interval.name, steps)[-1])
         high = run.trajectory.schedule.phase(number)
         equations = systems.setdefault(high, systems.get(high) or system(run.trajectory.network, high))
-        result.append(_phase(run, interval, number, equations))
+        result.append(_matrix(run, interval, number, equations))
     return result
 
 
-def _phase(run: Run, interval: Interval, number: int, equations: System) -> _Phase:
+def _matrix(run: PassRun, interval: Interval, number: int, equations: System) -> _Matrix:
     trajectory = run.trajectory
     moment = int(np.abs(trajectory.time - trajectory.schedule.ends[number]).argmin())
     effort = trajectory.efforts[(0,) * (trajectory.efforts.ndim - 2)][moment : moment + 1].copy()
     equations.complete(effort)
     unit = sparse.diags_array(trajectory.network.unknowns.scales()[equations.dynamic])
     coupling = sparse.coo_array(sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit)
-    return _Phase(interval=interval, rates=np.abs(coupling.diagonal()), coupling=coupling)
+    return _Matrix(interval=interval, coupling=coupling)
+
+
+def _phases(matrices: list[_Matrix]) -> list[_Phase]:
+    """Return the phases of a step; what acts on a storage is held against its fastest rate in any of them.
+
+    That is its own rate; where it has none (a tank that inertia fills, the position of a spool) its largest coupling.
+    """
+    own = np.max([np.abs(entry.coupling.diagonal()) for entry in matrices], axis=0)
+    largest = np.max([abs(entry.coupling).max(axis=1).toarray().ravel() for entry in matrices], axis=0)
+    reference = np.where(own > HELD * largest, own, largest)
+    return [_phase(entry, reference) for entry in matrices]
+
+
+def _phase(entry: _Matrix, reference: Floats) -> _Phase:
+    edges = _edges(entry.coupling, reference)
+    component, poles = _poles(entry.coupling, edges)
+    slowest = np.full(int(component.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(slowest, poles.components, poles.rates)
+    return _Phase(interval=entry.interval, edges=edges, component=component, poles=poles, rates=slowest[component])
 
 
 def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
     active = now.rates > HELD * fastest
-    targets = active & (after.rates <= HELD * fastest)
+    targets = active & ((after.rates <= HELD * fastest) | _released(now, after, fastest))
     if not targets.any():
         return None
-    edges = _edges(now).within(active)
+    edges = now.edges.within(active)
     upstream = _upstream(edges, targets)
-    edges = edges.within(upstream)
-    component, poles = _poles(now, edges, upstream)
+    edges, component = edges.within(upstream), now.component
+    poles = now.poles.of(np.unique(component[upstream]))
     # A rate far below the fastest of the path is no pole but a sum that the path holds, as of two joined storages.
     slowest = float(poles.rates[poles.rates > HELD * poles.rates.max()].min())
     equal = (poles.rates >= slowest) & (poles.rates <= slowest / EQUAL)
@@ -175,10 +213,18 @@ def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
     )
 
 
-def _edges(phase: _Phase) -> _Edges:
-    heads, tails = phase.coupling.coords
-    values = phase.coupling.data
-    kept = (heads != tails) & (np.abs(values) > NEGLIGIBLE * phase.rates[heads])
+def _released(now: _Phase, after: _Phase, fastest: Floats) -> Mask:
+    """Return what acts, in the interval `after`, on storages that were held in `now`: a leak takes its gates then."""
+    moving = (now.rates <= HELD * fastest) & (after.rates > HELD * fastest)
+    edges, result = after.edges, np.zeros(moving.size, dtype=bool)
+    result[edges.tails[moving[edges.heads]]] = True
+    return result
+
+
+def _edges(coupling: sparse.coo_array, reference: Floats) -> _Edges:
+    heads, tails = coupling.coords
+    values = coupling.data
+    kept = (heads != tails) & (np.abs(values) > NEGLIGIBLE * reference[heads])
     return _Edges(tails=tails[kept], heads=heads[kept], rates=values[kept])
 
 
@@ -197,21 +243,27 @@ class _Poles:
     components: Indices
     rates: Floats
 
+    def of(self, components: Indices) -> "_Poles":
+        """Return those of the given `components`."""
+        kept = np.isin(self.components, components)
+        return _Poles(components=self.components[kept], rates=self.rates[kept])
 
-def _poles(phase: _Phase, edges: _Edges, members: Mask) -> tuple[Indices, _Poles]:
-    """Return the component of each storage, (n,), and the poles of the components of `members`.
 
-    A storage on its own has its own rate; storages that act on each other have the eigenvalues of their coupling.
+def _poles(coupling: sparse.coo_array, edges: _Edges) -> tuple[Indices, _Poles]:
+    """Return the component of each storage, (n,), and the poles of all components.
+
+    A storage on its own has its own rate; storages that act on each other have the decay of the eigenvalues of their
+    coupling.
     """
-    size = phase.rates.size
+    size, own = coupling.shape[0], np.abs(coupling.diagonal())
     graph = sparse.csr_array((np.ones(edges.tails.size), (edges.tails, edges.heads)), shape=(size, size))
     count, labels = csgraph.connected_components(graph, directed=True, connection="strong")
     component = labels.astype(np.int64)
     crowd = np.bincount(component, minlength=count)
-    alone = np.flatnonzero(members & (crowd[component] == 1))
-    components, rates = [component[alone]], [phase.rates[alone]]
-    matrix = sparse.csr_array(phase.coupling)
-    together = np.flatnonzero(members & (crowd[component] > 1))
+    alone = np.flatnonzero(crowd[component] == 1)
+    components, rates = [component[alone]], [own[alone]]
+    matrix = sparse.csr_array(coupling)
+    together = np.flatnonzero(crowd[component] > 1)
     order = together[np.argsort(component[together], kind="stable")]
     for group in np.split(order, np.flatnonzero(np.diff(component[order])) + 1) if order.size else []:
         components.append(component[group])

@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws import Kind
-from lstm_analog.network.parts import DATUM, Conductors, Crossbars, Followers, Pairs, Ports, Switches
+from lstm_analog.network.parts import DATUM, Conductors, Crossbars, Followers, Inertances, Pairs, Ports, Switches
 from lstm_analog.network.shapes import curve
 from lstm_analog.study.operation import Plant, Snapshots
 from lstm_analog.study.tubes import port_flow
@@ -79,7 +79,7 @@ def _designed(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
             np.add.at(steady, part.a, port_flow(part, plant))
         elif isinstance(part, Conductors):
             np.add.at(steady, part.a, plant.design * part.conductance.reshape(-1, part.a.size).max(axis=0))
-        elif isinstance(part, Switches):
+        elif isinstance(part, Switches | Inertances):
             flow = plant.design * part.closed.reshape(-1, part.a.size).max(axis=0)
             np.add.at(charging[part.line], part.a, flow)
     deliveries = np.zeros(size)
@@ -121,6 +121,8 @@ def _out_of(plant: Plant, some: Snapshots) -> tuple[Floats, Floats]:
         elif isinstance(part, Switches):
             conductance = np.where(some.on(part.line)[:, None], part.closed, part.opened)
             _between(out, part.a, part.b, conductance * (e[:, part.a] - e[:, part.b]))
+        elif isinstance(part, Inertances):
+            _between(out, part.a, part.b, part.closed * e[:, part.state])
         elif isinstance(part, Ports):
             control = np.clip(part.scale * (e[:, part.p] - e[:, part.n]) + part.offset, -part.limit, part.limit)
             opening = part.conductance * curve(part.shape, control) * some.on(part.line)[:, None]

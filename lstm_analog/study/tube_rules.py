@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.hardware import SHARE_LOST, end_loss
-from lstm_analog.network.parts import Crossbars, Switches
+from lstm_analog.network.parts import Crossbars, Inertances, Switches
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
 from lstm_analog.study.operation import Plant
 from lstm_analog.study.settling import settling_error
@@ -33,7 +33,7 @@ def tube_findings(plant: Plant, bank: Tubes) -> Iterator[Finding]:
     reynolds = 4.0 * fluid.density * bank.flow / (np.pi * fluid.viscosity * bores)
     lost = end_loss(bank.flow, bank.length, fluid)
     hardware, assumed = plant.technology.hardware, bank.use is Use.PORT
-    inertance = fluid.density * bores**2 / (24.0 * fluid.viscosity) / plant.compiled.time_constant
+    inertance = _lag(plant, bank) / plant.compiled.time_constant
     for rule, values, limit in (
         (Rule.REYNOLDS, reynolds, LAMINAR),
         (Rule.END_LOSS, lost, SHARE_LOST),
@@ -51,6 +51,15 @@ def tube_findings(plant: Plant, bank: Tubes) -> Iterator[Finding]:
         yield from _tank_line(plant, bank, place)
 
 
+def _lag(plant: Plant, bank: Tubes) -> Floats:
+    """Return I/R of the tubes of `bank` (s): of a line with mass its own, else rho d^2/(24 mu)."""
+    part = plant.compiled.network.part(bank.label)
+    if isinstance(part, Inertances):
+        own: Floats = (part.inertance * part.closed).reshape(-1, part.a.size).max(axis=0)
+        return own
+    return bank.fluid.density * bank.bore**2 / (24.0 * bank.fluid.viscosity)
+
+
 def _place(plant: Plant, bank: Tubes) -> Callable[[int], str]:
     return lambda number: f"{plant.names[bank.a[number]]} to {plant.names[bank.b[number]]}"
 
@@ -59,7 +68,7 @@ def _tank_line(plant: Plant, bank: Tubes, place: Callable[[int], str]) -> Iterat
     """Yield damping sqrt(tau R/I)/2 and water hammer rho a v (Joukowsky 1898), a = sqrt(beta/rho)."""
     fluid, hardware = bank.fluid, plant.technology.hardware
     own = plant.technology.tank / (bank.conductance * bank.count)
-    damping = 0.5 * np.sqrt(own * 24.0 * fluid.viscosity / (fluid.density * bank.bore**2))
+    damping = 0.5 * np.sqrt(own / _lag(plant, bank))
     yield judge(Rule.DAMPING, damping, 1.0, part=bank.label, place=place, bound=Bound.AT_LEAST)
     impedance = np.sqrt(fluid.density * fluid.bulk_modulus) / (0.25 * np.pi * bank.bore**2)
     full = impedance * bank.flow
@@ -80,7 +89,7 @@ def _tank_line(plant: Plant, bank: Tubes, place: Callable[[int], str]) -> Iterat
 def _settled_flow(plant: Plant, bank: Tubes) -> Floats:
     """Return the flow (m3/s) of each tube of `bank` when its solenoid shuts."""
     switch, snapshots = plant.compiled.network.part(bank.label), plant.snapshots
-    if snapshots is None or not isinstance(switch, Switches):
+    if snapshots is None or not isinstance(switch, Switches | Inertances):
         return bank.flow * settling_error(plant.compiled.settling, CHAIN)
     efforts = snapshots.efforts[snapshots.ending & snapshots.on(switch.line)]
     drop = np.abs(efforts[:, switch.a] - efforts[:, switch.b]).max(axis=0, initial=0.0)

@@ -15,14 +15,18 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Followers,
+    Inertances,
     Junctions,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
 )
+from lstm_analog.network.roles import is_filling
 from lstm_analog.network.shapes import Shape, curve
 from lstm_analog.study.operation import Plant
 
@@ -77,7 +81,7 @@ class Tubes:
 
 
 def tubes(plant: Plant) -> tuple[Tubes, ...]:
-    """Return the tubes of `plant`, bank by bank; a weight of zero has none."""
+    """Return the tubes of `plant`, bank by bank; a weight of zero has none, nor has a filling cock."""
     found = [_tubes(part, plant) for part in plant.compiled.network.parts]
     return tuple(bank for bank in found if bank is not None and bank.a.size)
 
@@ -89,7 +93,7 @@ def _tubes(part: Part, plant: Plant) -> Tubes | None:
 
 
 @_tubes.register
-def _(part: Sources | Junctions | Storages | Followers | Pairs, plant: Plant) -> None:
+def _(part: Sources | Junctions | Storages | Followers | Pairs | Spools | Stops, plant: Plant) -> None:
     return None
 
 
@@ -119,7 +123,9 @@ def _(part: Conductors, plant: Plant) -> Tubes:
 
 
 @_tubes.register
-def _(part: Switches, plant: Plant) -> Tubes:
+def _(part: Switches | Inertances, plant: Plant) -> Tubes | None:
+    if is_filling(plant.compiled.network, part):
+        return None
     line, closed = plant.technology.tank_line, _widest(part.closed, part.a.size)
     return Tubes(
         label=part.label,

@@ -10,7 +10,7 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.engines import Integrate
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.model import LSTM, Gate, State, random_lstm
-from lstm_analog.model.weights import Layer
+from lstm_analog.model.layers import Layer
 from lstm_analog.network.shapes import Shape
 
 ENGINE = Integrate(rtol=1e-8, atol=1e-10)
@@ -34,7 +34,7 @@ def compiled(lstm):
 
 def error(compiled, lstm, x, state=None):
     """Return the largest error of z, c and h of all layers and steps, in units of the signal."""
-    state = state or State.zeros(lstm.sizes, x.shape[:-2])
+    state = state or State.zeros(lstm.state_sizes, x.shape[:-2])
     trajectory = ENGINE.run(compiled.network, schedule(compiled, x, state))
     worst = []
     for place, layer in zip(compiled.layout.layers, lstm.trace(x, state).layers, strict=True):
@@ -166,7 +166,7 @@ def test_a_gated_leak_is_exact_however_short(x):
     lstm = random_lstm(np.random.default_rng(6), 2, 3, scale=2.0)
     compiled = lower(BEHAVIOURAL, signal_network(lstm), GATED_LEAK, 40.0)
     trajectory = Integrate(rtol=1e-12, atol=1e-14).run(
-        compiled.network, schedule(compiled, x, State.zeros(lstm.sizes, ()))
+        compiled.network, schedule(compiled, x, State.zeros(lstm.state_sizes, ()))
     )
     got = decode(compiled, trajectory, compiled.layout.layers[0].c, 3)
     np.testing.assert_allclose(got, lstm.trace(x).layers[0].c, atol=1e-9)

@@ -13,7 +13,7 @@ def compiled():
 
 def test_the_layout_names_groups_of_the_network(compiled):
     unknowns = compiled.network.unknowns
-    assert compiled.layout.inputs == "x"
+    assert [(bank.label, bank.backward) for bank in compiled.layout.inputs] == [("x", False)]
     for number, place in enumerate(compiled.layout.layers):
         assert [spot.group for spot in place.z] == [f"l{number}_z{gate.letter}" for gate in Gate]
         assert {spot.interval for spot in place.z} == {f"hold{number}"}
@@ -42,5 +42,5 @@ def test_a_schedule_holds_each_input_for_its_step(compiled):
 
 
 def test_a_schedule_keeps_the_batch(compiled):
-    made = schedule(compiled, np.ones((5, 3, 2)), State.zeros((3, 3), (5,)))
+    made = schedule(compiled, np.ones((5, 3, 2)), State.zeros(((3, 3), (3, 3)), (5,)))
     assert made.lead == (5,)

@@ -37,7 +37,7 @@ from lstm_analog.network.shapes import Shape
 
 pytest.importorskip("rumoca")
 
-FULL = replace(hydraulic.OIL, detail=hydraulic.Detail.FULL)
+FULL, DYNAMIC = (replace(hydraulic.OIL, detail=detail) for detail in (hydraulic.Detail.FULL, hydraulic.Detail.DYNAMIC))
 INPUTS = np.random.default_rng(7).uniform(-1, 1, (6, 2))
 EXACT = Integrate(rtol=1e-10, atol=1e-12)
 AGREE = 1e-7
@@ -243,11 +243,13 @@ def machine(technology, timing=la.CLOCKED):
     [
         (FULL, la.CLOCKED),
         (FULL, la.GATED_LEAK),
+        (DYNAMIC, la.CLOCKED),
+        (DYNAMIC, la.GATED_LEAK),
         (hydraulic.OIL, la.CLOCKED),
         (la.electrical.BEHAVIOURAL, la.CLOCKED),
         (la.electrical.BEHAVIOURAL, la.GATED_LEAK),
     ],
-    ids=["full", "full leak", "ideal", "circuit", "circuit leak"],
+    ids=["full", "full leak", "dynamic", "dynamic leak", "ideal", "circuit", "circuit leak"],
 )
 def test_machines_agree_with_scipy_at_the_end_of_every_interval(technology, timing):
     """Every unknown of the network is compared."""

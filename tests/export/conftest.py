@@ -17,10 +17,13 @@ from lstm_analog.network.parts import (
     Crossbars,
     Factor,
     Followers,
+    Inertances,
     Junctions,
     Pairs,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
     Term,
@@ -54,6 +57,8 @@ def everything():
         "out": 1,
         "state": 1,
         "cap": 1,
+        "line": 2,
+        "piston": 2,
     }
     unknowns = Unknowns(groups=tuple(Group(label=label, size=n, scale=1.0) for label, n in groups.items()))
     node = {label: unknowns[label] for label in groups}
@@ -83,6 +88,7 @@ def everything():
     stack = (tier(Shape.SIGMOID), tier(Shape.TANH, scale=[2.0]), tier(Shape.SOFTPLUS))
     data = OpAmpData(gain=1e3, gain_bandwidth=2.0, slew=9.0, rail=3.0, output_resistance=0.5, offset=-0.01)
     loads = np.concatenate([node[label] for label in ("curve", "port", "row", "out", "cap")])
+    ends = {"a": node["drive"][:1], "b": node["cap"], "inertance": [0.5], "closed": [0.2]}
     network = Network(
         domain=ELECTRICAL,
         unknowns=unknowns,
@@ -126,6 +132,19 @@ def everything():
                 label="weights", inputs=node["drive"], rows=node["row"], transconductance=[[0.5, -0.0], [1 / 3, -1e-12]]
             ),
             Switches(label="contact", line=0, a=node["row"][:1], b=node["row"][1:], closed=[5.0], opened=[1e-9]),
+            Inertances(label="pipe", line=0, state=node["line"][:1], opened=[1e-9], closing=[0.1], **ends),
+            Inertances(label="open_pipe", line=ALWAYS, state=node["line"][1:], opened=[1e-9], closing=[0.1], **ends),
+            Spools(
+                label="spool",
+                p=node["drive"][:1],
+                n=node["drive"][1:],
+                position=node["piston"][:1],
+                speed=node["piston"][1:],
+                capacitance=[0.02],
+                frequency=[9.0],
+                damping=[0.3],
+            ),
+            Stops(label="ends", nodes=node["cap"], low=[-np.inf], high=[0.1], conductance=[5.0], band=[0.05]),
             opamps("u", data, plus=node["drive"][:1], minus=node["out"], out=node["out"], state=node["state"]),
         ),
     ).verify()

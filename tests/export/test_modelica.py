@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, fields, replace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from lstm_analog.export import effort_names, model_name, write_modelica
 from lstm_analog.export.modelica_parts import components
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import Conductors, Crossbars, Part, Sources, Storages
+from lstm_analog.network.parts import KINDS, Conductors, Crossbars, Sources, Storages
 from lstm_analog.network.schedule import Imposed, Schedule
 
 INPUTS = np.random.default_rng(3).uniform(-1, 1, (2, 2))
@@ -153,10 +152,13 @@ WRITTEN = {
     "Cells": "label device library temperature pins",  # refused by name, as in test_cells
     "OpAmps": "label state plus minus out transconductance current_limit conductance capacitance offset swing clamp "
     "clamp_conductance output_conductance",
+    "Inertances": "label line a b state inertance closed opened closing",
+    "Spools": "label p n position speed capacitance frequency damping",
+    "Stops": "label nodes low high conductance band",
 }
 
 
-@pytest.mark.parametrize("kind", get_args(Part))
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_field_of_a_part_is_dropped_in_silence(kind):
     """A field added to a bank must reach `modelica_parts`, or be refused there; then add it here."""
     assert {entry.name for entry in fields(kind)} == set(WRITTEN[kind.__name__].split())

@@ -10,7 +10,6 @@ from lstm_analog.errors import InvalidValueError, NetworkError
 from lstm_analog.imperfections import (
     AmplifierOffset,
     ClockFeedthrough,
-    DeviceLevels,
     DeviceSpread,
     HoldLeak,
     MultiplierGain,
@@ -18,6 +17,7 @@ from lstm_analog.imperfections import (
     PairGain,
     PairOffset,
     PairTemperature,
+    Quantisation,
     Streams,
     apply,
 )
@@ -131,7 +131,7 @@ def test_an_offset_of_a_multiplier_is_a_constant_current(network):
 
 def test_levels_are_even_and_nearest(network):
     bank = network.part("l0_rows")
-    stepped = apply(DeviceLevels(count=5), network, STREAMS).part("l0_rows")
+    stepped = apply(Quantisation(levels=5), network, STREAMS).part("l0_rows")
     levels = np.linspace(bank.positive.min(), max(bank.positive.max(), bank.negative.max()), 5)
     for before, after in ((bank.positive, stepped.positive), (bank.negative, stepped.negative)):
         expected = levels[np.abs(before[..., None] - levels).argmin(axis=-1)]
@@ -186,7 +186,7 @@ def test_causes_that_find_nothing_to_act_on_are_refused(network):
         (lambda: MultiplierGain(share=-0.1), r"^multiplier gain must be at least 0"),
         (lambda: MultiplierOffset(share=-0.1), r"^multiplier offset must be at least 0"),
         (lambda: DeviceSpread(share=-0.1), r"^device spread must be at least 0"),
-        (lambda: DeviceLevels(count=1), r"^device levels must be a whole number >= 2, got 1: give e.g. 32$"),
+        (lambda: Quantisation(levels=1), r"^device levels must be a whole number >= 2, got 1: give e.g. 32$"),
         (
             lambda: PairTemperature(kelvin=0.0, made_for=300.0),
             r"^temperature must be at least 1, got 0.0: give kelvin$",

@@ -32,7 +32,7 @@ def test_shapes_without_a_batch(lstm):
     assert outputs.h.shape == layer.h.shape == layer.c.shape == (7, 3)
     assert layer.z.shape == layer.gates.shape == (7, 4, 3)
     assert [a.shape for a in (*outputs.state.h, *outputs.state.c)] == [(3,)] * 4
-    np.testing.assert_array_equal(lstm(x, State.zeros(lstm.sizes, ())).h, outputs.h)
+    np.testing.assert_array_equal(lstm(x, State.zeros(lstm.state_sizes, ())).h, outputs.h)
 
 
 def test_lists_and_float32_are_taken(lstm):
@@ -86,7 +86,7 @@ def test_a_name_is_a_string(lstm):
 
 
 def test_layers_must_chain(lstm):
-    with pytest.raises(InvalidShapeError, match="inputs of layer 1 must be 3, the units of the layer below, got 2: "):
+    with pytest.raises(InvalidShapeError, match="inputs of layer 1 must be 3, the outputs of the layer below, got 2: "):
         LSTM(layers=lstm.layers[:1] * 2, name="a")
 
 
@@ -125,12 +125,12 @@ def test_bad_states(lstm):
     with pytest.raises(
         InvalidShapeError, match=r"state h must have shapes \(\(5, 3\), \(5, 3\)\), got \(\(4, 3\), \(4, 3\)\)"
     ):
-        lstm(x, State.zeros(lstm.sizes, (4,)))
+        lstm(x, State.zeros(lstm.state_sizes, (4,)))
     with pytest.raises(
         InvalidShapeError, match=r"state h must have shapes \(\(5, 3\), .* got \(\(3,\), \(3,\)\): give"
     ):
-        lstm(x, State.zeros(lstm.sizes, ()))
+        lstm(x, State.zeros(lstm.state_sizes, ()))
     with pytest.raises(InvalidShapeError, match=r"state c must have shapes .* got \(\(5, 3\),\): give"):
-        lstm(x, replace(State.zeros(lstm.sizes, (5,)), c=(np.ones((5, 3)),)))
+        lstm(x, replace(State.zeros(lstm.state_sizes, (5,)), c=(np.ones((5, 3)),)))
     with pytest.raises(InvalidValueError, match=r"state c of layer 1 must be finite, got nan at index \(0,\)"):
         State(h=(), c=(np.ones(1), np.array([np.nan])))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.model import LSTM, Cell, Layer, State, load, random_lstm
-from lstm_analog.model.reference import sigmoid
+from lstm_analog.model.activations import sigmoid
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.stem for path in GOLDEN.glob("*.npz"))
@@ -70,7 +70,7 @@ def test_golden_files_would_show_weights_transposed_and_a_lost_state(case):
         for c in (layer.forward for layer in lstm.layers)
     )
     assert worst_error(LSTM(layers=turned, name="turned"), state, answers) > 0.01
-    assert worst_error(lstm, State.zeros(lstm.sizes, (2,)), answers) > 0.01
+    assert worst_error(lstm, State.zeros(lstm.state_sizes, (2,)), answers) > 0.01
 
 
 def test_one_unit_one_step_by_hand():

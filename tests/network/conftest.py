@@ -1,5 +1,3 @@
-from typing import get_args
-
 import numpy as np
 import pytest
 
@@ -7,16 +5,19 @@ from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     ALWAYS,
+    KINDS,
     Conductors,
     Crossbars,
     Factor,
     Followers,
+    Inertances,
     Junctions,
     OpAmps,
     Pairs,
-    Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
     Term,
@@ -25,7 +26,6 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.shapes import Shape
 
 SIZE = 14
-KINDS = get_args(Part)
 
 
 class Sampler:
@@ -100,6 +100,22 @@ class Sampler:
             **changes,
         )
 
+    def inertances(self, line=0):
+        a, b, state = self.nodes(3)
+        names = ("inertance", "closed", "opened", "closing")
+        numbers = {name: self.positive() for name in names}
+        return Inertances(label="inertances", line=line, a=a, b=b, state=state, **numbers)
+
+    def spools(self):
+        p, n, position, speed = self.nodes(4)
+        numbers = {name: self.positive() for name in ("capacitance", "frequency", "damping")}
+        return Spools(label="spools", p=p, n=n, position=position, speed=speed, **numbers)
+
+    def stops(self):
+        (nodes,) = self.nodes(1)
+        ends = {"low": -0.2 * self.positive(), "high": 0.2 * self.positive()}
+        return Stops(label="stops", nodes=nodes, conductance=self.positive(), band=0.2 * self.positive(), **ends)
+
     def setters(self):
         (nodes,) = self.nodes(1)
         return (
@@ -123,6 +139,9 @@ class Sampler:
             self.crossbars(),
             self.opamps(),
             self.opamps(common_mode=self.value(), output_limit=0.2 * self.positive()),
+            self.inertances(),
+            self.spools(),
+            self.stops(),
             *(self.pairs(stack, line=0) for stack in stacks),
             *(self.ports(shape, line=0) for shape in Shape),
         )

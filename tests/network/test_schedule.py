@@ -107,3 +107,15 @@ def test_sources_hold_what_is_imposed_else_their_own(rc):
     assert value.tolist() == [1.0]
     ((_, value),) = imposed_efforts(rc(), schedule(imposed=(drive(3),)), 0)
     assert value.tolist() == [[0.0], [2.0], [4.0]]
+
+
+def test_what_is_broadcast_along_the_intervals_is_held_once():
+    once = np.array([[1.0, 2.0]])
+    entry = Imposed(label="drive", efforts=np.broadcast_to(once, (10**9, 2)))
+    once[0, 0] = 9.0
+    assert entry.steady
+    assert entry.efforts.shape == (10**9, 2)
+    np.testing.assert_array_equal(entry.efforts[-1], [1.0, 2.0])
+    assert not Imposed(label="drive", efforts=np.ones((3, 2))).steady
+    with pytest.raises(InvalidValueError, match="imposed drive must be finite"):
+        Imposed(label="drive", efforts=np.broadcast_to(np.array([np.nan, 1.0]), (5, 2)))

@@ -21,6 +21,8 @@ REFERENCES = {
     Shape.SOFTPLUS: lambda u: (1 + u.exp()).ln(),
     Shape.SOFTPLUS_RATIO: lambda u: (1 + (-u).exp()) * (1 + u.exp()).ln(),
     Shape.EXP: lambda u: max(min(u, Decimal(200)), Decimal(-200)).exp(),
+    Shape.CLIP: lambda u: max(min(u, Decimal(1)), Decimal(0)),
+    Shape.RELU: lambda u: max(u, Decimal(0)),
 }
 SLOPES = {
     Shape.LINEAR: lambda _: Decimal(1),
@@ -29,6 +31,8 @@ SLOPES = {
     Shape.SOFTPLUS: lambda u: 1 / (1 + (-u).exp()),
     Shape.SOFTPLUS_RATIO: lambda u: 1 - (-u).exp() * (1 + u.exp()).ln(),
     Shape.EXP: lambda u: u.exp() if abs(u) < 200 else Decimal(0),
+    Shape.CLIP: lambda u: Decimal(0 < u < 1),
+    Shape.RELU: lambda u: Decimal(u > 0),
 }
 
 

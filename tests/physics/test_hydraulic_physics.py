@@ -7,9 +7,10 @@ import pytest
 from scipy.integrate import simpson
 
 from lstm_analog.arrays import Floats
+from lstm_analog.compiler import Compiled
 from lstm_analog.compiler.hydraulic import OIL, Detail, Hydraulic
 from lstm_analog.engines import Integrate
-from lstm_analog.imperfections import Streams, ViscosityChange, apply
+from lstm_analog.imperfections import Streams, ViscosityChange
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import LSTM, Gate, State, random_lstm
 from lstm_analog.network.laws import flow, rows
@@ -81,10 +82,8 @@ def test_volume_that_leaves_one_end_arrives_at_the_other() -> None:
 def test_uniform_viscosity_changes_time_constants_only(detail: Detail) -> None:
     """Twice as viscous at half the pace of the clock: the same machine, point for point."""
     thin = plumbing(detail=detail, settling=8.0)
-    thick = replace(
-        thin, compiled=replace(thin.compiled, network=apply(ViscosityChange(factor=2.0), thin.network, STREAMS))
-    )
-    slow = replace(thick, compiled=slowed(thick, 2.0))
+    thick = thin.with_imperfection(ViscosityChange(factor=2.0), STREAMS)
+    slow = replace(thick, passes=(slowed(thick, 2.0),))
     engine = Integrate(rtol=1e-10, atol=1e-12, points=11)
     fast, same = (machine.run(X[:2], engine=engine) for machine in (thin, slow))
     np.testing.assert_allclose(same.trajectory.time, 2.0 * fast.trajectory.time, rtol=1e-12)
@@ -93,7 +92,7 @@ def test_uniform_viscosity_changes_time_constants_only(detail: Detail) -> None:
     assert np.abs(hurried.c - fast.c).max() > 1e-3
 
 
-def slowed(machine: Machine, factor: float) -> object:
+def slowed(machine: Machine, factor: float) -> Compiled:
     cycle = machine.compiled.cycle
     reset, *step = (replace(entry, duration=factor * entry.duration) for entry in (cycle.reset, *cycle.step))
     return replace(machine.compiled, cycle=replace(cycle, reset=reset, step=tuple(step)))

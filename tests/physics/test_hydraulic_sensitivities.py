@@ -6,7 +6,10 @@ recorded, and the errors depend on them: over 8 LSTMs of each column's range, no
 far the tanh rows reach). So the two LSTMs here (|z| <= 1.2 and <= 3.3) were picked, from some hundreds, as near to the
 table: they show that one LSTM of that range has all of a column's errors at once, no more. What does not depend on the
 weights is asserted closely: how errors grow with their cause, what is no error at all, that twice the viscosity is half
-the clock.
+the clock. The prototype's own LSTM was looked for and not found: neither those of the reference's op-amp and BiCMOS
+cells, times 1/3 to 3, nor uniform or normal weights over sqrt(H) of numpy's seeds 0 to 39 in plausible draw orders
+(813 of column 1's range, 600 of column 2's) have hot inputs, stiction, relay gain and, in column 2, rangeability within
+10 %. The nearest are off by a factor 1.12 and 1.61, the nearest that serve both columns at two scales by 2.1.
 
     effect                              here (1)   table    here (2)   table
     one manifold's tubes 1 K hotter     < 1e-7     7e-11    < 1e-7     4e-10
@@ -20,11 +23,12 @@ the clock.
     end losses 9.5e-3                   2.9e-4     2.9e-4   1.9e-3     2.6e-3
     orifices as weights                 0.12       0.12     0.82       0.59
     seat leak 1e-4, no reset valves     7.3e-4     8.8e-4   2.2e-3     4.1e-3
-              with reset valves         2.7e-3     -        3.1e-3     -
+              filling cocks leak too    2.7e-3     -        3.1e-3     -
     viscosity x 2, same clock           4.3e-6     7.7e-6   1.4e-5     3.2e-5
 
 Beyond a factor 1.5: the seat leak of column 2 and the viscosity, which go with how much the memories move in a step.
-The valves that set the memories at the start, which the prototype did not have, leak too: all along, to the datum.
+The cocks that set the memories at the start, which the prototype did not have, are bubble-tight; if they leaked as the
+solenoids do they would do more harm, all along, to the datum.
 """
 
 from dataclasses import replace
@@ -37,7 +41,8 @@ from scipy import sparse
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.engines import Integrate
-from lstm_analog.engines.system import System, factors, system
+from lstm_analog.engines.stage import factors
+from lstm_analog.engines.system import System, system
 from lstm_analog.imperfections import (
     BoreTolerance,
     Deadband,
@@ -59,7 +64,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import imposed_efforts
 from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.study import Run
+from lstm_analog.study.run import PassRun, Run
 
 PROTOTYPE = replace(OIL, least_total=1e-6)
 MODELS = ((269, 1.54068, 1.2), (360, 2.72234, 3.3))
@@ -109,7 +114,8 @@ def at_rest(machine: Machine, network: Network, x: Floats) -> Run:
         kept.append(effort[0].copy())
     time = np.append(0.0, schedule.ends)
     path = Trajectory(network=network, schedule=schedule, time=time, efforts=np.array(kept), engine="at rest")
-    return Run(compiled=machine.compiled, x=x, state=None, trajectory=path)
+    only = PassRun(compiled=machine.compiled, x=x, state=None, lengths=None, trajectory=path)
+    return Run(passes=(only,), x=x, state=None)
 
 
 def rest(equations: System, effort: Floats, step: float) -> None:
@@ -133,7 +139,7 @@ def timed(number: int, settling: float, *records: object, rtol: float = 1e-7) ->
     for record in records:
         network = apply(record, network, STREAMS)
     engine = Integrate(rtol=rtol, atol=1e-2 * rtol)
-    run = replace(machine, compiled=replace(machine.compiled, network=network)).run(x, engine=engine)
+    run = replace(machine, passes=(replace(machine.compiled, network=network),)).run(x, engine=engine)
     return float(np.abs(run.c - lstm.trace(x).layers[0].c).max())
 
 
@@ -211,8 +217,12 @@ def test_seat_leak(number: int, expected: float, factor: float) -> None:
     assert strong == pytest.approx(10.0 * weak, rel=0.1)
 
 
-def test_leak_of_the_reset_valves_adds_to_it() -> None:
-    some, every = (timed(0, 24.0, SeatLeak(share=1e-4, banks=banks)) for banks in (MEMORY_VALVES, ()))
+def test_filling_cocks_are_tight_unless_named() -> None:
+    cocks = ("l0_c_reset", "l0_h_reset")
+    some, usual, every = (
+        timed(0, 24.0, SeatLeak(share=1e-4, banks=banks)) for banks in (MEMORY_VALVES, (), MEMORY_VALVES + cocks)
+    )
+    assert usual == some
     assert every > 2.0 * some
 
 

@@ -38,7 +38,7 @@ def test_lines_are_the_trajectory(machine_run, drawn, timing, layers):
         np.testing.assert_allclose(line.get_xdata(), time, atol=1e-9)
         np.testing.assert_array_equal(line.get_ydata(), effort)
         stack.append(effort)
-    expected = activate(np.stack(stack, axis=-1)[..., None])[..., 0]
+    expected = activate(lstm.chains[layer].cell.activations, np.stack(stack, axis=-1)[..., None])[..., 0]
     for gate in Gate:
         np.testing.assert_array_equal(drawn(gates)[gate.letter][0].get_ydata(), expected[:, gate])
 

@@ -38,11 +38,12 @@ def test_every_part_is_counted() -> None:
     weights = np.count_nonzero(bank.positive) + np.count_nonzero(bank.negative)
     dummies = sum(np.count_nonzero(load > 1e-20) for load in (bank.plus_load, bank.minus_load))
     assert found["capillary"] == weights + dummies
-    assert found["tank line tube"] == 20 * 6 * UNITS
-    # per unit: 5 bridges of 2 ports, 8 relays, 4 tanks, their solenoids and 2 for the reset (reference B3, B4)
+    assert found["tank line tube"] == 20 * 4 * UNITS
+    # per unit: 5 bridges of 2 ports, 8 relays, 4 tanks, their solenoids and 2 filling cocks (reference B3, B4)
     assert found["equal-percentage port"] == 10 * UNITS
     assert found["relay"] == 8 * UNITS
-    assert found["solenoid valve"] == 6 * UNITS
+    assert found["solenoid valve"] == 4 * UNITS
+    assert found["filling cock"] == 2 * UNITS
     assert found["tank"] == 4 * UNITS
     assert found["manifold or chamber"] == 13 * UNITS
     assert found["pressure rail"] == 2 + 2 + 2 * UNITS

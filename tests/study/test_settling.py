@@ -95,7 +95,7 @@ def changed(machine: Machine, *parts: object) -> Machine:
     labels = {part.label for part in parts}
     kept = tuple(part for part in machine.network.parts if part.label not in labels)
     network = replace(machine.network, parts=(*kept, *parts)).verify()
-    return replace(machine, compiled=replace(machine.compiled, network=network))
+    return replace(machine, passes=(replace(machine.compiled, network=network),))
 
 
 def test_an_unscaled_capacitor_shows_in_the_network_not_in_the_technology() -> None:

@@ -11,12 +11,15 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Followers,
+    Inertances,
     Junctions,
     OpAmps,
     Pairs,
     Part,
     Ports,
     Sources,
+    Spools,
+    Stops,
     Storages,
     Switches,
     Transconductors,
@@ -37,7 +40,19 @@ def _(
 
 @take.register
 def _(
-    part: Sources | Junctions | Storages | Followers | Conductors | Switches | Pairs | Ports | OpAmps, elements: Indices
+    part: Sources
+    | Junctions
+    | Storages
+    | Followers
+    | Conductors
+    | Switches
+    | Pairs
+    | Ports
+    | OpAmps
+    | Inertances
+    | Spools
+    | Stops,
+    elements: Indices,
 ) -> Part:
     return take_elements(part, elements)
 

@@ -1,0 +1,38 @@
+"""The plumbing: compiling, and its ODE in each detail: `python benchmarks/bench_plumbing.py [units ...]`.
+
+H units, 2 inputs, OIL, 6 steps at 14 time constants a phase, rtol 1e-6, the start at rest included. Wanted: H = 128
+compiles in less than 2 s; full detail of H = 16 takes less than 2 s on one core (OMP_NUM_THREADS=1).
+"""
+
+import sys
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from measure import conditions, seconds, table
+
+import lstm_analog as la
+
+SIZES = (3, 8, 16, 128)
+RUN_UP_TO = 16
+"""More units are compiled only."""
+ENGINE = la.engines.Integrate(rtol=1e-6, atol=1e-8)
+
+
+def main(sizes: list[int]) -> None:
+    """Print a row a size and detail."""
+    rows = []
+    for units in sizes:
+        lstm = la.random_lstm(np.random.default_rng(0), 2, units)
+        x = np.random.default_rng(1).uniform(-1, 1, (6, 2))
+        for detail in la.hydraulic.Detail:
+            build = partial(la.compile, lstm, replace(la.hydraulic.OIL, detail=detail), settling=14.0)
+            machine, compiling = build(), seconds(build, 3)
+            run = seconds(partial(machine.run, x, engine=ENGINE), 1) if units <= RUN_UP_TO else "-"
+            rows.append((units, detail.value, machine.network.unknowns.size, compiling, run))
+    print(conditions())
+    print(table(("H", "detail", "unknowns", "compile, s", "run, s"), rows))
+
+
+if __name__ == "__main__":
+    main([int(word) for word in sys.argv[1:]] or list(SIZES))

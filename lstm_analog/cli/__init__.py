@@ -1,0 +1,231 @@
+"""The command line: thin calls of the public functions, and the only place that prints.
+
+Exit codes: 0 done, 1 the machine does not agree with the LSTM, or a netlist with its certificate or its dialect, 2 the
+input or the environment is wrong.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from tqdm import tqdm
+
+from lstm_analog.arrays import Floats
+from lstm_analog.cli.arguments import TECHNOLOGIES, parser
+from lstm_analog.compiler import Timing
+from lstm_analog.demo import run_demo
+from lstm_analog.engines import Engine, Integrate, Ngspice, Progress
+from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.export import DIALECTS, Dialect, check_dialect
+from lstm_analog.files import read_bytes, read_table, whole_files, write_table
+from lstm_analog.machine import Machine, compile, load_machine
+from lstm_analog.model import LSTM, load
+from lstm_analog.records import is_record
+from lstm_analog.study import ModelFile, compare, load_certificate, model_of, verify, write_netlists
+
+_MOST_STEPS = 1_000_000
+_LARGEST_SEED = 2**63 - 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command in `arguments` (default: the process's own) and return the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code = _COMMANDS[options.command](options)
+        sys.stdout.flush()
+    except LstmAnalogError as error:
+        print(f"lstm-analog: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # who reads has gone, as with `| head`; what Python still holds must not fail at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which here says that the machine disagrees
+        print(f"lstm-analog: internal error: {error!r}; please report it with what follows", file=sys.stderr)
+        traceback.print_exc()
+        return 2
+    return code
+
+
+def _compile(options: argparse.Namespace) -> int:
+    lstm = load(options.model, only=options.only)
+    machine, deck = _machine(lstm, options), options.spice
+    if deck is None:
+        machine.save(options.machine)
+        print(f"wrote {options.machine}")
+        return 0
+    x = _inputs(options, lstm)
+    try:
+        with whole_files(deck.parent) as stage:  # nothing is left unless all is written, the machine too
+            told = _export(machine, lstm, x, stage / deck.name, options)
+            machine.save(options.machine)
+            written = sorted(path.name for path in stage.iterdir())
+    except CertificateError as error:
+        print(f"lstm-analog: {error}", file=sys.stderr)
+        return 1
+    print(told, *(f"wrote {path}" for path in (options.machine, *(deck.parent / name for name in written))), sep="\n")
+    return 0
+
+
+def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argparse.Namespace) -> str:
+    """Write the netlists of `machine` to `path`, beside where they go, with a certificate if one is due; say which."""
+    engine, progress, dialect = _engine(options), _progress("running"), _dialect(options)
+    if options.uncertified and len(machine.passes) == 1:
+        machine.write_spice(path, x, dialect=dialect)
+    elif options.uncertified:  # a pass is fed what the one before has left
+        write_netlists(machine.run(x, engine=engine, progress=progress), path, dialect)
+    if options.uncertified:
+        return "not certified: nobody has compared this netlist with the model"
+    where = os.path.relpath(options.model, options.spice.parent)
+    certificate = machine.certify(
+        lstm,
+        x,
+        path,
+        engine=engine,
+        dialect=dialect,
+        tolerance=options.tolerance,
+        seed=None if options.input else options.seed,
+        source=ModelFile(file=where, only=tuple(options.only or ())),
+        progress=progress,
+    )
+    return f"certified: largest error {certificate.error:.3g}, tolerance {certificate.tolerance:.3g}"
+
+
+def _verify(options: argparse.Namespace) -> int:
+    certificate = load_certificate(options.certificate)
+    lstm = model_of(certificate, options.certificate.parent, options.model)
+    found = [verify(path, certificate, lstm=lstm, engine=_engine(options)) for path in options.netlists]
+    print(*found, sep="\n")
+    for name in sorted({export.file for export in certificate.exports} - {each.export for each in found}):
+        print(f"{name}: not looked at")
+    return 0 if all(each.holds for each in found) else 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    run = load_machine(options.machine).run(
+        read_table(options.input), engine=_engine(options), progress=_progress("running")
+    )
+    names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h
+    if run.y is not None and run.y.ndim == table.ndim:  # a head that answers at each step
+        names, table = (
+            [*names, *(f"y_{row}" for row in range(run.y.shape[-1]))],
+            np.concatenate((table, run.y), axis=-1),
+        )
+    elif run.y is not None:
+        print(f"y {' '.join(f'{value:.17g}' for value in run.y)}")
+    write_table(options.output, names, table)
+    print(f"wrote {options.output}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    lstm = load(options.model, only=options.only)
+    x = _inputs(options, lstm)
+    run = _machine(lstm, options).run(x, engine=_engine(options), progress=_progress("running"))
+    report = compare(run, lstm, tolerance=options.tolerance, seed=None if options.input else options.seed)
+    print(report)
+    if options.json is not None:
+        report.write(options.json)
+        print(f"wrote {options.json}")
+    return 0 if report.holds else 1
+
+
+def _inputs(options: argparse.Namespace, lstm: LSTM) -> Floats:
+    """Return the sequence to run: stored or random, (time, inputs)."""
+    _check_range("--steps", options.steps, 1, _MOST_STEPS)
+    _check_range("--seed", options.seed, 0, _LARGEST_SEED)
+    if options.input is not None:
+        return read_table(options.input)
+    return np.random.default_rng(options.seed).uniform(-1.0, 1.0, (options.steps, lstm.input_size))
+
+
+def _check_range(what: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidValueError(explain(what, must=f"be {least} to {most}", got=value, do="give a whole number there"))
+
+
+def _info(options: argparse.Namespace) -> int:
+    if is_record(read_bytes(options.file)):
+        _print_machine(load_machine(options.file))
+    else:
+        _print_model(load(options.file, only=options.only))
+    return 0
+
+
+def _print_model(lstm: LSTM) -> None:
+    print(f"model {lstm.name}: {lstm.input_size} inputs, layers of {', '.join(map(str, lstm.sizes))} units")
+    for chain in lstm.chains:
+        cell, gates = chain.cell, " ".join(gate.letter for gate in chain.cell.gates)
+        way = "backward" if chain.backward else "forward"
+        print(f"{chain.label} {type(cell).__name__}, gates {gates}, {cell.output_size} outputs h, {way}")
+    if lstm.head is not None:
+        print(f"y {lstm.head.output_size} outputs of {'the final state' if lstm.head.final else 'every step'}")
+    print(f"digest {lstm.digest}")
+
+
+def _print_machine(machine: Machine) -> None:
+    print(f"machine: {machine.input_size} inputs, layers of {', '.join(map(str, machine.sizes))} units")
+    for compiled in machine.passes:
+        network = compiled.network
+        for key, value in network.provenance:
+            print(f"{key} {value}")
+        print(f"{network.unknowns.size - 1} unknowns in {len(network.unknowns.groups)} groups")
+        print(f"{len(network.parts)} banks of parts")
+        print(f"time constant {compiled.time_constant:.3g} s, phases of {compiled.settling:g} time constants")
+        print(f"one step takes {compiled.cycle.step_time:.3g} s")
+
+
+def _lint(options: argparse.Namespace) -> int:
+    found = check_dialect(options.deck, _dialect(options))
+    for breach in found:
+        print(breach)
+    print(f"{len(found)} findings in {options.deck} for {options.dialect}")
+    return 1 if found else 0
+
+
+def _dialect(options: argparse.Namespace) -> Dialect:
+    return next(dialect for dialect in DIALECTS if dialect.name == options.dialect)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    for line in run_demo(options.out, _progress):
+        print(line)
+    return 0
+
+
+def _machine(lstm: LSTM, options: argparse.Namespace) -> Machine:
+    return compile(lstm, TECHNOLOGIES[options.technology], timing=Timing(options.timing), settling=options.settling)
+
+
+def _engine(options: argparse.Namespace) -> Engine | None:
+    return {"integrate": Integrate(), "ngspice": Ngspice(), None: None}[options.engine]
+
+
+def _progress(label: str) -> Progress:
+    """Return a progress bar for a terminal, which shows itself where something takes more than two seconds."""
+    bar = tqdm(desc=label, unit="interval", delay=2.0, leave=False, mininterval=0.5, disable=None)
+
+    def tell(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return tell
+
+
+_COMMANDS = MappingProxyType(
+    {
+        "compile": _compile,
+        "run": _run,
+        "compare": _compare,
+        "info": _info,
+        "verify": _verify,
+        "lint": _lint,
+        "demo": _demo,
+    }
+)

@@ -1,0 +1,255 @@
+"""The LSTM, its variants and its siblings as signal networks: a few sums, products and memories each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import singledispatch
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.signals import (
+    Block,
+    Diagonal,
+    Memory,
+    Operation,
+    Product,
+    Quantity,
+    Reading,
+    Signal,
+    Sum,
+    Tap,
+)
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.model import Activation, Cell, Chain, CoupledGate, Curve, Gate, GRUCell, GRUGate, MGUCell, MGUGate
+from lstm_analog.network.shapes import Shape
+
+SHAPES = {
+    Curve.SIGMOID: Shape.SIGMOID,
+    Curve.TANH: Shape.TANH,
+    Curve.CLIP: Shape.CLIP,
+    Curve.RELU: Shape.RELU,
+    Curve.LINEAR: Shape.LINEAR,
+    Curve.SOFTPLUS: Shape.SOFTPLUS,
+}
+"""The curve of a part for each curve of an activation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Names:
+    """Makes the signals of a chain of `size` units, whose labels begin with `prefix`."""
+
+    prefix: str
+    size: int
+
+    def sum(self, name: str, size: int | None = None) -> Signal:
+        return self._signal(name, Quantity.SUM, size)
+
+    def product(self, name: str) -> Signal:
+        return self._signal(name, Quantity.PRODUCT)
+
+    def memory(self, name: str, size: int | None = None) -> Signal:
+        return self._signal(name, Quantity.MEMORY, size)
+
+    def _signal(self, name: str, quantity: Quantity, size: int | None = None) -> Signal:
+        return Signal(label=f"{self.prefix}_{name}", size=self.size if size is None else size, quantity=quantity)
+
+
+def _now(signal: Signal) -> Reading:
+    return Reading(signal=signal, held=False)
+
+
+def _held(signal: Signal) -> Reading:
+    return Reading(signal=signal, held=True)
+
+
+def _tap(activation: Activation, signal: Signal) -> Tap:
+    return Tap(shape=SHAPES[activation.curve], reading=_now(signal), slope=activation.slope, offset=activation.offset)
+
+
+def _itself(reading: Reading) -> Tap:
+    return Tap(shape=Shape.LINEAR, reading=reading)
+
+
+def _stacked(*columns: Floats) -> Floats:
+    """Return weights (gates, H, n) of several drivers as one matrix, (gates H, all n)."""
+    whole = np.concatenate(columns, axis=-1)
+    return whole.reshape(-1, whole.shape[-1])
+
+
+@singledispatch
+def block(cell: object, chain: Chain, below: Reading) -> Block:
+    """Return `cell`, of `chain`, as a block of operations that reads `below`.
+
+    Raises `UnsupportedError` for an unknown kind of cell.
+    """
+    must, do = "be one that a signal network is written for", "give a Cell, GRUCell or MGUCell"
+    raise UnsupportedError(explain("cell", must=must, got=type(cell).__name__, do=do))
+
+
+@block.register
+def _(cell: Cell, chain: Chain, below: Reading) -> Block:
+    name = _Names(prefix=chain.label, size=cell.hidden_size)
+    z = {gate.letter: name.sum(f"z{gate.letter}") for gate in cell.gates}
+    c, h = name.memory("c"), name.memory("h", cell.output_size)
+    write = cell.gate.complement if cell.coupled else cell.gate
+    update = Memory(
+        target=c,
+        keep=_tap(cell.gate, z["f"]),
+        add=(_tap(write, z["f" if cell.coupled else "i"]), _tap(cell.candidate, z["g"])),
+    )
+    exposed = (_tap(cell.gate, z["o"]), _tap(cell.hidden, c))
+    rows, late = _rows(cell, name, z, (below, _held(h)), c)
+    return Block(
+        layer=chain.layer,
+        backward=chain.backward,
+        operations=(*rows, update, *late, *_output(cell, name, exposed, h)),
+        gates=tuple(CoupledGate) if cell.coupled else tuple(Gate),
+        rows=tuple(z.values()),
+        activations=cell.activations,
+        cell=c,
+        hidden=h,
+    )
+
+
+def _rows(
+    cell: Cell, name: _Names, z: dict[str, Signal], drivers: tuple[Reading, ...], c: Signal
+) -> tuple[list[Sum], list[Sum]]:
+    """Return the sums before the cells are updated and those after it: with peepholes, o sees the new cells."""
+    early = [gate for gate in cell.gates if cell.peephole is None or gate.letter != "o"]
+    late = [gate for gate in cell.gates if gate not in early]
+    peeping = [gate.letter for gate in cell.gates if gate.letter != "g"]
+    result = []
+    for label, gates, reading in (("rows", early, _held(c)), ("late", late, _now(c))):
+        diagonals = tuple(
+            Diagonal(target=z[letter], driver=reading, weights=weights)
+            for letter, weights in zip(peeping, () if cell.peephole is None else cell.peephole, strict=False)
+            if letter in [gate.letter for gate in gates]
+        )
+        rows = Sum(
+            label=f"{name.prefix}_{label}",
+            targets=tuple(z[gate.letter] for gate in gates),
+            drivers=drivers,
+            weights=_stacked(cell.input[gates], cell.recurrent[gates]),
+            bias=None if cell.bias is None else cell.bias[gates].ravel(),
+            diagonals=diagonals,
+        )
+        result.append([rows] if gates else [])
+    return result[0], result[1]
+
+
+def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> list[Operation]:
+    """Return how h follows from the gated cells: at once, or through the projection."""
+    if cell.projection is None:
+        return [Memory(target=h, keep=None, add=exposed)]
+    gated, row = name.product("p"), name.sum("zh", cell.output_size)
+    return [
+        Product(target=gated, factors=exposed),
+        Sum(label=f"{name.prefix}_proj", targets=(row,), drivers=(_now(gated),), weights=cell.projection, bias=None),
+        Memory(target=h, keep=None, add=(_itself(_now(row)),)),
+    ]
+
+
+@block.register
+def _(cell: GRUCell, chain: Chain, below: Reading) -> Block:
+    name = _Names(prefix=chain.label, size=cell.hidden_size)
+    z = {gate: name.sum(f"z{gate.letter}") for gate in GRUGate}
+    h, gates = name.memory("h"), [GRUGate.RESET, GRUGate.UPDATE]
+    rows = Sum(
+        label=f"{name.prefix}_rows",
+        targets=tuple(z[gate] for gate in gates),
+        drivers=(below, _held(h)),
+        weights=_stacked(cell.input[gates], cell.recurrent[gates]),
+        bias=None if cell.bias is None else cell.bias[gates].ravel(),
+    )
+    build = _reset_after if cell.reset_after else _reset_before
+    update = Memory(
+        target=h,
+        keep=_tap(cell.gate, z[GRUGate.UPDATE]),
+        add=(_tap(cell.gate.complement, z[GRUGate.UPDATE]), _tap(cell.candidate, z[GRUGate.NEW])),
+    )
+    return Block(
+        layer=chain.layer,
+        backward=chain.backward,
+        operations=(rows, *build(cell, name, z, below, h), update),
+        gates=tuple(GRUGate),
+        rows=tuple(z.values()),
+        activations=cell.activations,
+        cell=None,
+        hidden=h,
+    )
+
+
+def _reset_after(
+    cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
+) -> Iterable[Operation]:
+    """z_n = W x + b + r q with q = U h + b_h."""
+    q, rq, new = name.sum("q"), name.product("rq"), GRUGate.NEW
+    yield Sum(
+        label=f"{name.prefix}_recur",
+        targets=(q,),
+        drivers=(_held(h),),
+        weights=cell.recurrent[new],
+        bias=cell.recurrent_bias,
+    )
+    yield Product(target=rq, factors=(_tap(cell.gate, z[GRUGate.RESET]), _itself(_now(q))))
+    yield Sum(
+        label=f"{name.prefix}_new",
+        targets=(z[new],),
+        drivers=(below,),
+        weights=cell.input[new],
+        bias=None if cell.bias is None else cell.bias[new],
+        diagonals=(Diagonal(target=z[new], driver=_now(rq), weights=np.ones(name.size)),),
+    )
+
+
+def _reset_before(
+    cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
+) -> Iterable[Operation]:
+    """z_n = W x + U (r h) + b."""
+    rh, new = name.product("rh"), GRUGate.NEW
+    yield Product(target=rh, factors=(_tap(cell.gate, z[GRUGate.RESET]), _itself(_held(h))))
+    yield Sum(
+        label=f"{name.prefix}_new",
+        targets=(z[new],),
+        drivers=(below, _now(rh)),
+        weights=_stacked(cell.input[new], cell.recurrent[new]),
+        bias=None if cell.bias is None else cell.bias[new],
+    )
+
+
+@block.register
+def _(cell: MGUCell, chain: Chain, below: Reading) -> Block:
+    name = _Names(prefix=chain.label, size=cell.hidden_size)
+    z = {gate: name.sum(f"z{gate.letter}") for gate in MGUGate}
+    h, fh = name.memory("h"), name.product("fh")
+
+    def rows(label: str, gate: MGUGate, recurrent: Reading) -> Sum:
+        return Sum(
+            label=f"{name.prefix}_{label}",
+            targets=(z[gate],),
+            drivers=(below, recurrent),
+            weights=_stacked(cell.input[gate], cell.recurrent[gate]),
+            bias=None if cell.bias is None else cell.bias[gate],
+        )
+
+    forget = _tap(cell.gate, z[MGUGate.FORGET])
+    update = Memory(
+        target=h,
+        keep=_tap(cell.gate.complement, z[MGUGate.FORGET]),
+        add=(forget, _tap(cell.candidate, z[MGUGate.NEW])),
+    )
+    return Block(
+        layer=chain.layer,
+        backward=chain.backward,
+        operations=(
+            rows("rows", MGUGate.FORGET, _held(h)),
+            Product(target=fh, factors=(forget, _itself(_held(h)))),
+            rows("new", MGUGate.NEW, _now(fh)),
+            update,
+        ),
+        gates=tuple(MGUGate),
+        rows=tuple(z.values()),
+        activations=cell.activations,
+        cell=None,
+        hidden=h,
+    )

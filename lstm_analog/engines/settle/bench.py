@@ -1,0 +1,85 @@
+"""The workbench of `kernels`: views of the efforts, arrays to write to, and the calls that were put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Array, Indices
+
+Call = Callable[[], object]
+
+_PIECES = 4
+"""Runs of neighbours up to which each is copied; more are gathered at once."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bench:
+    """Where calls are put together: `efforts` (..., unknowns, batch) they work on, and the `calls` so far.
+
+    Throughout, `nodes` are unknowns, (n,), `size` is a number of them, and `values` are parameters (..., n).
+    """
+
+    efforts: Array
+    calls: list[Call] = field(default_factory=list)
+
+    def call(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Add a call of `function` with `arguments`."""
+        self.calls.append(partial(function, *arguments))
+
+    def room(self, size: int) -> Array:
+        """Return a new array for `size` unknowns."""
+        return np.empty((*self.efforts.shape[:-2], size, self.efforts.shape[-1]), dtype=self.efforts.dtype)
+
+    def view(self, nodes: Indices) -> Array | None:
+        """Return the efforts of `nodes` as a view if they are neighbours, else None."""
+        if nodes.size and (np.diff(nodes) == 1).all():
+            return self.efforts[..., int(nodes[0]) : int(nodes[-1]) + 1, :]
+        return None
+
+    def read(self, nodes: Indices) -> Array:
+        """Return the efforts of `nodes`: a view of neighbours or of one that stands for all, else gathered."""
+        if nodes.size > 1 and (nodes == nodes[0]).all():
+            return self.efforts[..., int(nodes[0]) : int(nodes[0]) + 1, :]
+        return self.side_by_side(nodes)
+
+    def side_by_side(self, nodes: Indices) -> Array:
+        """Return the efforts of `nodes` as a view of neighbours, else gathered in an array of their own."""
+        view = self.view(nodes)
+        if view is not None:
+            return view
+        held = self.room(nodes.size)
+        breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
+        if breaks.size >= _PIECES:
+            self.call(np.take, self.efforts, nodes, -2, held, "clip")
+            return held
+        start = 0
+        for piece in np.split(nodes, breaks):
+            self.call(np.copyto, held[..., start : start + piece.size, :], self.view(piece))
+            start += piece.size
+        return held
+
+    def number(self, values: Array) -> Any:
+        """Return `values` as they enter a call: one number if all are equal, else (..., n, 1)."""
+        if values.size and (values == values.flat[0]).all():
+            return float(values.flat[0])
+        return np.ascontiguousarray(values[..., None], dtype=self.efforts.dtype)
+
+    def scaled(self, base: Array, values: Array, out: Array) -> None:
+        """Write `base` times `values` to `out`."""
+        gain = self.number(values)
+        if not isinstance(gain, float) or gain != 1.0:
+            self.call(np.multiply, base, gain, out)
+        elif base is not out:
+            self.call(np.copyto, out, base)
+
+    def times(self, base: Array, values: Array, size: int) -> Array:
+        """Return `base` times `values`: itself if they are one, else an array of `size` of its own."""
+        gain = self.number(values)
+        if isinstance(gain, float) and gain == 1.0:
+            return base
+        held = self.room(size)
+        self.call(np.multiply, base, gain, held)
+        return held

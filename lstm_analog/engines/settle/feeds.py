@@ -1,0 +1,148 @@
+"""What feeds each unknown in a clock phase, as far as `Settle` has a shape for it, taken from the laws of the parts.
+
+A bank whose couplings are all constant is its partial derivatives: coefficients of other efforts, or one matrix. Pairs
+are products of curves, laminar ports conductances under control. The rest is left to the laws themselves.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.network.graph import Network, line_of
+from lstm_analog.network.laws import Form, High, Kind, Order, blocks, flow, is_on, partials, rows, take
+from lstm_analog.network.parts import Conductors, Followers, Pairs, Part, Ports, Switches
+
+
+class Way(Enum):
+    """How a flow depends on efforts: not at all, by a coefficient each, by a matrix, as products, as conductances."""
+
+    CONSTANT = "constant"
+    DIAGONAL = "diagonal"
+    DENSE = "dense"
+    PRODUCT = "product"
+    CONTROLLED = "controlled"
+    LAW = "law"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Feed:
+    """The flow of the bank `part` into the unknowns `rows` (m,), -1 where something else supplies it.
+
+    `values` are the constants (..., m), the coefficients (..., m) of the `columns` (m,), or the matrix (..., m, n) of
+    the `columns` (n,); for a conductance under control the `columns` (m,) are the other ends. `number` tells the feeds
+    of a part apart.
+    """
+
+    part: Part
+    high: High
+    number: int
+    way: Way
+    rows: Indices
+    columns: Indices
+    values: Floats | None
+
+    @property
+    def name(self) -> tuple[object, ...]:
+        """What tells this feed from others, whatever the phase."""
+        return self.part.label, self.number, is_on(line_of(self.part), self.high)
+
+    @property
+    def controls(self) -> Indices:
+        """What controls the flow without carrying it."""
+        if isinstance(self.part, Pairs):
+            return np.concatenate([end for factor in self.part.factors for end in (factor.p, factor.n)])
+        if isinstance(self.part, Ports) and self.way is Way.CONTROLLED:
+            return np.concatenate((self.part.p, self.part.n))
+        if self.way is Way.LAW:
+            return np.concatenate([block.columns for block in blocks(self.part, self.high)])
+        return np.empty(0, np.int64)
+
+    def of(self, nodes: Indices) -> tuple["Feed", ...]:
+        """Return the feed into the sorted `nodes` (n,) in their order: as often as each of them is fed by this bank."""
+        fed = np.flatnonzero(np.isin(self.rows, nodes))
+        order = fed[np.argsort(self.rows[fed], kind="stable")].reshape(nodes.size, -1)
+        return tuple(self._take(order[:, k]) for k in range(order.shape[1]))
+
+    def _take(self, elements: Indices) -> "Feed":
+        dense = self.way is Way.DENSE
+        values = None if self.values is None else self.values[..., elements, :] if dense else self.values[..., elements]
+        whole = self.way in (Way.CONSTANT, Way.DIAGONAL, Way.DENSE)
+        return replace(
+            self,
+            part=self.part if whole else take(self.part, elements),
+            rows=self.rows[elements],
+            columns=self.columns if dense or not self.columns.size else self.columns[elements],
+            values=values,
+        )
+
+
+def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, ...]:
+    """Return what feeds the unknowns of `network` through `parts` with the clock lines `high`."""
+    kinds = network.kinds()
+    taking = np.zeros(network.unknowns.size, dtype=bool)
+    taking[kinds[Kind.BALANCED]] = taking[kinds[Kind.STORED]] = True
+    own = np.zeros_like(taking)
+    own[kinds[Kind.FOLLOWED]] = True
+    rest = np.zeros(network.unknowns.size)
+    found: list[Feed] = []
+    for part in parts:
+        open_to = own if isinstance(part, Followers) else taking
+        for number, (way, row, columns, values) in enumerate(_flows(part, rest, high)):
+            fed = np.where(open_to[row], row, -1)
+            if (fed >= 0).any():
+                feed = Feed(part=part, high=high, number=number, way=way, rows=fed, columns=columns, values=values)
+                found.append(feed)
+    return tuple(found)
+
+
+def _flows(part: Part, rest: Floats, high: High) -> Iterator[tuple[Way, Indices, Indices, Floats | None]]:
+    couplings, none = blocks(part, high), np.empty(0, np.int64)
+    if not couplings:
+        return
+    if all(block.order is Order.CONSTANT for block in couplings):
+        for block, value in zip(couplings, partials(part, rest, high), strict=True):
+            way = Way.DENSE if block.form is Form.DENSE else Way.DIAGONAL
+            yield way, block.rows, block.columns, value
+        still = flow(part, rest, high)
+        for terminal, row in enumerate(rows(part)):
+            if still[..., terminal, :].any():
+                yield Way.CONSTANT, row, none, still[..., terminal, :]
+    elif isinstance(part, Pairs):
+        yield Way.PRODUCT, part.out, none, None
+    elif isinstance(part, Ports) and part.laminar:
+        yield Way.CONTROLLED, part.a, part.b, None
+        yield Way.CONTROLLED, part.b, part.a, None
+    else:
+        for row in rows(part):
+            yield Way.LAW, row, none, None
+
+
+def renamed(part: Part, names: Indices) -> Part:
+    """Return `part` between the unknowns `names[k]` instead of k.
+
+    What then joins an unknown to itself is left out. Followers keep their names.
+    """
+    moved: Part = _renamed(part, names)  # type: ignore[assignment]
+    return _only(moved, moved.a != moved.b) if isinstance(moved, Conductors | Switches | Ports) else moved
+
+
+def _only(part: Part, wanted: NDArray[np.bool_]) -> Part:
+    return part if wanted.all() else take(part, np.flatnonzero(wanted))
+
+
+def _renamed(record: object, names: Indices) -> object:
+    changes: dict[str, object] = {}
+    for entry in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, entry.name)
+        if isinstance(value, np.ndarray) and value.dtype == np.int64:
+            if (names[value] != value).any():
+                changes[entry.name] = names[value]
+        elif isinstance(value, tuple):
+            inner = tuple(_renamed(item, names) for item in value)
+            if any(new is not old for new, old in zip(inner, value, strict=True)):
+                changes[entry.name] = inner
+    return replace(record, **changes) if changes else record  # type: ignore[type-var]

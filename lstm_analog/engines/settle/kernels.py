@@ -1,0 +1,246 @@
+"""A stage of a phase as calls of numpy with their arrays bound: what runs is a list, nothing is decided in the loop.
+
+Efforts stand as (..., unknowns, batch), chips leading. Every call writes into an array that was made for it.
+"""
+
+import numpy as np
+
+from lstm_analog.arrays import Array, Floats
+from lstm_analog.engines.settle.bench import Bench, Call
+from lstm_analog.engines.settle.feeds import Feed, Way
+from lstm_analog.engines.settle.newton import newton
+from lstm_analog.engines.settle.stages import Mode, Stage
+from lstm_analog.network.parts import DATUM, Factor, Pairs, Ports
+from lstm_analog.network.shapes import Shape, curve
+
+_ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
+"""Which feeds are added first: the product of a matrix is best written where it is to stand."""
+
+
+def calls(stage: Stage, efforts: Array) -> tuple[Call, ...]:
+    """Return the calls that bring the nodes of `stage` in `efforts` (..., unknowns, batch) where they belong."""
+    bench = Bench(efforts=efforts)
+    if stage.mode is Mode.NEWTON:
+        return (newton(stage, efforts),)
+    nodes = stage.nodes[0]
+    view = bench.view(nodes)
+    target = bench.room(nodes.size) if view is None else view
+    if stage.mode is Mode.COPY:
+        bench.call(np.copyto, target, bench.read(stage.inputs))
+    elif stage.mode is Mode.LEVEL:
+        _level(bench, stage.feeds, target)
+    else:
+        if view is None:
+            bench.call(np.take, efforts, nodes, -2, target, "clip")
+        _advance(bench, stage, target)
+    if view is None:
+        bench.call(efforts.__setitem__, (..., nodes, slice(None)), target)
+    return tuple(bench.calls)
+
+
+def _own(feed: Feed) -> bool:
+    return feed.way is Way.DIAGONAL and bool((feed.columns == feed.rows).all())
+
+
+def _still(feed: Feed) -> bool:
+    return feed.way is Way.DIAGONAL and bool((feed.columns == DATUM).all())
+
+
+def _hold(feeds: tuple[Feed, ...]) -> Floats:
+    """Return the constant conductance that holds the nodes, (..., n)."""
+    total: Floats = np.zeros(feeds[0].rows.size)
+    for feed in feeds:
+        if _own(feed) and feed.values is not None:
+            total = total - feed.values
+    return total
+
+
+def _level(bench: Bench, feeds: tuple[Feed, ...], target: Array) -> None:
+    """Write e = inflow / conductance to `target`."""
+    hold, ports = _hold(feeds), [feed for feed in feeds if feed.way is Way.CONTROLLED]
+    if not ports:
+        _inflow(bench, feeds, 1.0 / hold, target)
+    elif not hold.any() and len(ports) == 2 and len(feeds) == 2 and _opposed(*feeds):
+        _bridge(bench, *feeds, target)
+    else:
+        total = _flow_and_conductance(bench, feeds, hold, np.ones_like(hold), target)
+        bench.call(np.divide, target, total, target)
+
+
+def _flow_and_conductance(bench: Bench, feeds: tuple[Feed, ...], hold: Floats, weight: Floats, target: Array) -> Array:
+    """Write the inflow at own effort zero to `target`, return the conductance, both times `weight` (..., n)."""
+    _inflow(bench, feeds, weight, target)
+    total, product = bench.room(hold.shape[-1]), bench.room(hold.shape[-1])
+    bench.call(np.copyto, total, bench.number(hold * weight))
+    for feed in feeds:
+        if isinstance(feed.part, Ports) and feed.way is Way.CONTROLLED:
+            opened = _conductance(bench, feed.part, weight)
+            bench.call(np.add, total, opened, total)
+            bench.call(np.multiply, opened, bench.read(feed.columns), product)
+            bench.call(np.add, target, product, target)
+    return total
+
+
+def _advance(bench: Bench, stage: Stage, target: Array) -> None:
+    """Advance e in `target` for the time T: e <- e exp(-aT) + inflow/C T phi(aT), phi(u) = (1 - exp(-u))/u."""
+    hold, inflow = _hold(stage.feeds), bench.room(stage.nodes.size)
+    if any(feed.way is Way.CONTROLLED for feed in stage.feeds):
+        moved, filled = _flow_and_conductance(bench, stage.feeds, hold, stage.pace, inflow), bench.room(hold.shape[-1])
+        bench.call(_filling, moved, filled)
+        bench.call(np.multiply, moved, target, moved)
+        bench.call(np.subtract, inflow, moved, inflow)
+        bench.call(np.multiply, inflow, filled, inflow)
+    else:
+        moved = hold * stage.pace
+        filled = np.empty_like(moved)
+        _filling(moved, filled)
+        _inflow(bench, stage.feeds, stage.pace * filled, inflow)
+        bench.call(np.multiply, target, bench.number(np.exp(-moved)), target)
+    bench.call(np.add, target, inflow, target)
+
+
+def _filling(moved: Array, out: Array) -> None:
+    """Write phi(u) = (1 - exp(-u))/u of u = `moved` >= 0 to `out`."""
+    np.maximum(moved, np.finfo(moved.dtype).tiny, out=moved)
+    np.negative(moved, out)
+    np.expm1(out, out)
+    np.divide(out, moved, out)
+    np.negative(out, out)
+
+
+def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array) -> None:
+    """Write what flows in at own effort zero, times `weight` (..., n), to `target`; not through ports."""
+    entering = [feed for way in _ORDER for feed in feeds if feed.way is way and not _own(feed) and not _still(feed)]
+    for number, feed in enumerate(entering):
+        held = bench.room(target.shape[-2]) if number else target
+        _enter(bench, feed, weight, held)
+        if number:
+            bench.call(np.add, target, held, target)
+    if not entering:
+        bench.call(np.copyto, target, 0.0)
+
+
+def _enter(bench: Bench, feed: Feed, weight: Floats, out: Array) -> None:
+    if isinstance(feed.part, Pairs):
+        _product(bench, feed.part, weight, out)
+        return
+    values: Floats = np.zeros(0) if feed.values is None else feed.values
+    if feed.way is Way.DENSE:
+        matrix = np.ascontiguousarray(values * weight[..., None], dtype=out.dtype)
+        bench.call(np.matmul, matrix, bench.side_by_side(feed.columns), out)
+    elif feed.way is Way.DIAGONAL:
+        bench.scaled(bench.read(feed.columns), values * weight, out)
+    else:
+        bench.call(np.copyto, out, bench.number(values * weight))
+
+
+def _product(bench: Bench, part: Pairs, weight: Floats, out: Array) -> None:
+    """Write `weight` times current times the product of the tiers' curves to `out`."""
+    gain, curves = part.current * weight, []
+    for factor in part.factors:
+        share, value = _curve(bench, factor)
+        gain = gain * share
+        curves.append(value)
+    so_far = curves[0]
+    for value in curves[1:]:
+        bench.call(np.multiply, so_far, value, out)
+        so_far = out
+    bench.scaled(so_far, gain, out)
+
+
+def _curve(bench: Bench, factor: Factor) -> tuple[Floats, Array]:
+    """Return a constant (..., m) and an array whose product is the curve of `factor`."""
+    if factor.shape is Shape.LINEAR and not factor.offset.any():
+        sign, base = _difference(bench, factor)
+        return sign * factor.scale, base
+    one, value = np.ones(factor.p.size), bench.room(factor.p.size)
+    control = _control(bench, factor, 0.5 if factor.shape is Shape.SIGMOID else 1.0)
+    if factor.shape is Shape.TANH:
+        bench.call(np.tanh, control, value)
+    elif factor.shape is Shape.SIGMOID:  # (1 + tanh(u/2)) / 2
+        bench.call(np.tanh, control, value)
+        bench.call(np.add, value, 1.0, value)
+        one = 0.5 * one
+    elif factor.shape is Shape.LINEAR:
+        value = control
+    else:
+        bench.call(_drawn, factor.shape, control, value)
+    return one, value
+
+
+def _drawn(shape: Shape, control: Array, value: Array) -> None:
+    value[...] = curve(shape, control)
+
+
+def _difference(bench: Bench, ends: Factor | Ports) -> tuple[float, Array]:
+    """Return sign and array of e_p - e_n."""
+    if (ends.n == DATUM).all():
+        return 1.0, bench.read(ends.p)
+    if (ends.p == DATUM).all():
+        return -1.0, bench.read(ends.n)
+    held = bench.room(ends.p.size)
+    bench.call(np.subtract, bench.read(ends.p), bench.read(ends.n), held)
+    return 1.0, held
+
+
+def _control(bench: Bench, ends: Factor | Ports, times: float) -> Array:
+    """Return `times` the control u = scale (e_p - e_n) + offset; not to be written to."""
+    sign, base = _difference(bench, ends)
+    control = bench.times(base, sign * times * ends.scale, ends.p.size)
+    if not ends.offset.any():
+        return control
+    held = bench.room(ends.p.size)
+    bench.call(np.add, control, bench.number(times * ends.offset), held)
+    return held
+
+
+def _conductance(bench: Bench, part: Ports, weight: Floats) -> Array:
+    """Return `weight` times the conductance of `part`."""
+    control, value = _control(bench, part, 1.0), bench.room(part.p.size)
+    if not part.free:
+        limit, deadband = (np.broadcast_to(array, part.scale.shape)[..., None] for array in (part.limit, part.deadband))
+        bench.call(_opened, limit, deadband, control, value)
+        control = value
+    bench.call(_drawn, part.shape, control, value)
+    bench.scaled(value, part.conductance * weight, value)
+    return value
+
+
+def _opened(limit: Floats, deadband: Floats, control: Array, value: Array) -> None:
+    np.subtract(control, np.clip(control, -deadband, deadband), value)
+    np.clip(value, -limit, limit, value)
+
+
+def _opposed(top: Feed, bottom: Feed) -> bool:
+    """Return whether two ports open exponentially against each other, so that they split as a sigmoid."""
+    a, b = top.part, bottom.part
+    return (
+        isinstance(a, Ports)
+        and isinstance(b, Ports)
+        and a.shape is b.shape is Shape.EXP
+        and a.free
+        and b.free
+        and np.array_equal(a.p, b.p)
+        and np.array_equal(a.n, b.n)
+        and np.array_equal(a.scale, -b.scale)
+        and np.array_equal(a.offset, -b.offset)
+        and np.array_equal(a.conductance, b.conductance)
+    )
+
+
+def _bridge(bench: Bench, top: Feed, bottom: Feed, target: Array) -> None:
+    """Write bottom + sigmoid(2u) (top - bottom) to `target`: e^u / (e^u + e^-u) = (1 + tanh u)/2."""
+    if not isinstance(top.part, Ports):
+        return
+    share = bench.room(target.shape[-2])
+    bench.call(np.tanh, _control(bench, top.part, 1.0), share)
+    bench.call(np.add, share, 1.0, share)
+    bench.call(np.multiply, share, 0.5, share)
+    high, low = bench.read(top.columns), bench.read(bottom.columns)
+    if (bottom.columns == DATUM).all():
+        bench.call(np.multiply, share, high, target)
+        return
+    span = bench.room(target.shape[-2])
+    bench.call(np.subtract, high, low, span)
+    bench.call(np.multiply, span, share, span)
+    bench.call(np.add, span, low, target)

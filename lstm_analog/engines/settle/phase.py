@@ -1,0 +1,128 @@
+"""How a network finds its fixed point while the clock stands in one phase.
+
+An unknown is imposed, held, the same as another, settled, or too slow for its phase. Which, the phase decides by
+numbers: a coupling counts in proportion to what holds its row, the storage's own C/T included. The rest is cut into
+strongly connected components; like components of a level are one stage.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NoReturn
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
+from lstm_analog.engines.settle.links import Flags, Links, audible, links, same
+from lstm_analog.engines.settle.newton import slowest
+from lstm_analog.engines.settle.order import cut, sequence
+from lstm_analog.engines.settle.stages import Mode, Stage, Store, copies, grouped
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High, Kind, capacity
+
+_REMEMBERED = 16
+"""Phases kept, about three networks: working them out takes as long as some hundred steps of a small one."""
+
+
+_LOOSE = 1e-2
+"""Time constants in a phase up to which a storage that does not settle may be tied to others in a loop: a leak."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Phase:
+    """The `stages` of a clock phase of a network of `size` unknowns, in order."""
+
+    size: int
+    stages: tuple[Stage, ...]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def phase(network: Network, high: High, duration: float, settled: float) -> Phase:
+    """Return how `network` settles with the clock lines `high` for `duration` seconds (infinite: for good).
+
+    A storage settles if its ties move it by `settled` time constants or more; if less, it takes its exponential.
+
+    Raises
+    ------
+    UnsupportedError
+        If a storage or a loop of storages does not settle and has no exponential.
+    """
+    store = Store(network=network, amount=_capacities(network), duration=duration)
+    found = feeds(network, network.verify().parts, high)
+    found, coupled = _heard(store, found, high)
+    slow = _slow(store, coupled, settled)
+    names = same(coupled, _free(store, found, slow), coupled.held(slow.size))
+    parts = tuple(renamed(part, names) for part in network.parts)
+    found, coupled = _heard(store, feeds(network, parts, high), high)
+    return Phase(size=slow.size, stages=_stages(store, found, coupled, slow, names, settled))
+
+
+def _capacities(network: Network) -> Floats:
+    found = [capacity(part) for part in network.parts]
+    lead = np.broadcast_shapes(*(amount.shape[:-1] for _, amount in found))
+    result = np.zeros((*lead, network.unknowns.size))
+    for nodes, amount in found:
+        result[..., nodes] = amount
+    return result
+
+
+def _heard(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], Links]:
+    hold = links(store.network, found, high).held(store.network.unknowns.size)[1]
+    heard = audible(found, store.network, hold + store.hold)
+    return heard, links(store.network, heard, high)
+
+
+def _slow(store: Store, coupled: Links, settled: float) -> Flags:
+    """Return which unknowns do not settle: storages moved too little by themselves and those they form a loop with."""
+    component = coupled.components()
+    inner = coupled.only((component[coupled.tails] == component[coupled.heads]) & np.isfinite(coupled.least))
+    pull, others = np.zeros((2, store.network.unknowns.size))
+    weakest = np.minimum(np.abs(inner.least), np.abs(inner.most))
+    np.add.at(pull, inner.heads, weakest)
+    np.add.at(others, inner.heads, np.where(inner.own, 0.0, weakest))
+    slow: Flags = (store.hold > 0) & (pull < settled * store.hold)
+    wrong = np.flatnonzero(slow & (others > _LOOSE * store.hold))
+    if wrong.size:
+        got = f"{others[wrong[0]] / store.hold[wrong[0]]:.3g}"
+        _refuse(store, int(wrong[0]), f"settle in {settled:g} time constants or be tied by {_LOOSE:g}", got)
+    return slow
+
+
+def _refuse(store: Store, node: int, must: str, got: str) -> NoReturn:
+    name, do = store.network.unknowns.names()[node], "change the length of the phase, or run it with Integrate"
+    raise UnsupportedError(explain(f"the loop at {name}", must=must, got=got, do=do))
+
+
+def _free(store: Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
+    free, kinds = np.zeros(slow.size, dtype=bool), store.network.kinds()
+    free[kinds[Kind.BALANCED]] = free[kinds[Kind.STORED]] = True
+    free &= ~slow
+    for feed in found:
+        if feed.way is not Way.DIAGONAL:
+            free[feed.rows[feed.rows >= 0]] = False
+    return free
+
+
+def _stages(
+    store: Store, found: tuple[Feed, ...], coupled: Links, slow: Flags, names: Indices, settled: float
+) -> tuple[Stage, ...]:
+    size = slow.size
+    hold = coupled.held(size)[0] + store.hold
+    where = cut(coupled, slow, hold, store.network.unknowns.scales())
+    component = where.whole.components()
+    made = grouped(store, found, component[:size], where.whole.levels(component)[:size], slow)
+    _check_loops(store, made, settled)
+    found_here = np.concatenate([np.empty(0, np.int64), *(stage.nodes.ravel() for stage in made)])
+    same_as = {id(stage): copies(names, stage.nodes) for stage in made}
+    ordered = (each for stage in sequence(made, where) for each in (stage, *same_as[id(stage)]))
+    return (*copies(names, np.setdiff1d(names, found_here)), *ordered)
+
+
+def _check_loops(store: Store, stages: list[Stage], settled: float) -> None:
+    """Refuse loops of storages whose slowest mode does not settle: each may be tied firmly, and all of them loosely."""
+    for stage in stages:
+        if stage.mode is Mode.NEWTON and np.isfinite(store.duration):
+            constants = slowest(stage, store.amount) * store.duration
+            if constants < settled:
+                _refuse(store, int(stage.nodes[0, 0]), f"settle in {settled:g} time constants", f"{constants:.3g}")

@@ -1,0 +1,131 @@
+"""Plays a script: the stages are bound to arrays once, then only calls are made."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.engines.base import Progress
+from lstm_analog.engines.settle.bench import Call
+from lstm_analog.engines.settle.kernels import calls
+from lstm_analog.engines.settle.script import Scene, Script
+from lstm_analog.engines.settle.stages import Key
+from lstm_analog.errors import NetworkError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Sources
+
+_REMEMBERED = 4
+_MATRICES = frozenset(("transconductance", "positive", "negative"))
+"""Fields with two axes an element; all others have one."""
+
+
+def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | None) -> Floats:
+    """Return the efforts of `nodes` at the points that `script` keeps, (chips, ..., points, nodes), found in `dtype`.
+
+    `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept.
+    """
+    network, schedule = script.network, script.schedule
+    chips = _chips(network)
+    efforts = np.zeros((*chips, network.unknowns.size, int(np.prod(schedule.lead))), dtype=dtype)
+    for part in network.parts:
+        if isinstance(part, Sources):
+            efforts[..., part.nodes, :] = part.effort[..., None]
+    kept = np.flatnonzero([scene.keep for scene in script.scenes])
+    result = np.empty((int(np.isin(script.order, kept).sum()), *chips, nodes.size, efforts.shape[-1]), dtype=dtype)
+    _run(script, efforts, nodes, result, progress)
+    batch_first = np.moveaxis(result, (0, -1), (-2, len(chips)))
+    found = np.ascontiguousarray(batch_first, dtype=np.float64)
+    found.flags.writeable = False  # or the trajectory would take a copy
+    return found.reshape(*chips, *schedule.lead, len(result), nodes.size)
+
+
+def _run(script: Script, efforts: Array, nodes: Indices, result: Array, progress: Progress | None) -> None:
+    inputs = {label: _input(script, label, efforts) for label in script.changed}
+    bound: dict[Key, tuple[Call, ...]] = {}
+    loads = [tuple(inputs[label] for label in scene.load) for scene in script.scenes]
+    programs = [_program(scene, efforts, bound) for scene in script.scenes]
+    keeps = [_pieces(nodes, efforts) if scene.keep else () for scene in script.scenes]
+    count, last = 0, script.order.size - 1
+    for point, number in enumerate(script.order.tolist()):
+        for entry in loads[number]:
+            entry.load(point)
+        for call in programs[number]:
+            call()
+        if keeps[number]:
+            held = result[count]
+            for place, source in keeps[number]:
+                held[..., place, :] = source
+            count += 1
+        if progress is not None and point:
+            progress(point, last)
+
+
+def _program(scene: Scene, efforts: Array, bound: dict[Key, tuple[Call, ...]]) -> tuple[Call, ...]:
+    """Return the calls of a scene; a stage that several scenes run is bound once."""
+    for stage in scene.stages:
+        if stage.key not in bound:
+            bound[stage.key] = calls(stage, efforts)
+    return tuple(call for stage in scene.stages for call in bound[stage.key])
+
+
+def _pieces(nodes: Indices, efforts: Array) -> tuple[tuple[slice, Array], ...]:
+    """Return runs of neighbours among the `nodes`: where they go, and a view of them in `efforts`."""
+    breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
+    starts = np.concatenate(([0], breaks, [nodes.size])).tolist()
+    firsts = nodes[starts[:-1]].tolist()
+    runs = zip(pairwise(starts), firsts, strict=True)
+    return tuple((slice(a, b), efforts[..., first : first + b - a, :]) for (a, b), first in runs)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Input:
+    """A source bank: its different `values` in time (changes, sources, batch), which point has which, where they go."""
+
+    values: Array
+    turn: Indices
+    target: Array
+
+    def load(self, point: int) -> None:
+        """Impose what the bank holds at `point`."""
+        self.target[...] = self.values[self.turn[point]]
+
+
+def _input(script: Script, label: str, efforts: Array) -> _Input:
+    entry = next(entry for entry in script.schedule.imposed if entry.label == label)
+    nodes, flags = _sources(script.network, label).nodes, script.changed[label]
+    intervals = np.maximum(np.flatnonzero(flags) - 1, 0)
+    shape = (*script.schedule.lead, intervals.size, nodes.size)
+    values = np.broadcast_to(entry.efforts[..., intervals, :], shape).reshape(-1, *shape[-2:])
+    target = efforts[..., int(nodes[0]) : int(nodes[-1]) + 1, :]
+    return _Input(
+        values=np.ascontiguousarray(np.moveaxis(values, 0, -1), dtype=efforts.dtype),
+        turn=np.cumsum(flags) - 1,
+        target=target,
+    )
+
+
+def _sources(network: Network, label: str) -> Sources:
+    part = network.part(label)
+    if isinstance(part, Sources):
+        return part
+    raise NetworkError(explain(f"imposed {label}", must="name sources", got=type(part).__name__, do="fit the schedule"))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _chips(network: Network) -> tuple[int, ...]:
+    """Return the chip axis of the parts of `network`, () if no part has one."""
+    return np.broadcast_shapes(*(lead for part in network.parts for lead in _leads(part)))
+
+
+def _leads(record: object) -> list[tuple[int, ...]]:
+    found: list[tuple[int, ...]] = []
+    for entry in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, entry.name)
+        if isinstance(value, np.ndarray):
+            found.append(value.shape[: value.ndim - (2 if entry.name in _MATRICES else 1)])
+        elif isinstance(value, tuple):
+            found += [lead for item in value for lead in _leads(item)]
+    return found

@@ -1,0 +1,131 @@
+"""A schedule as a script: for each of its points (its start and the ends of its intervals) what to load and to run."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from lstm_analog.arrays import Indices
+from lstm_analog.engines.settle.phase import Phase, phase
+from lstm_analog.engines.settle.plan import Flags, moved, needed
+from lstm_analog.engines.settle.stages import Stage
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Sources
+from lstm_analog.network.schedule import Schedule
+
+_REMEMBERED = 128
+"""Kinds of intervals kept, of a few networks."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """What happens on the way to a point: source banks to `load`, `stages` to run, whether to `keep` the result."""
+
+    load: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    keep: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Script:
+    """The `scenes` and which of them leads to each point, `order` (1 + intervals,).
+
+    `changed` says at which points each imposed bank changes, the first included.
+    """
+
+    network: Network
+    schedule: Schedule
+    scenes: tuple[Scene, ...]
+    order: Indices
+    changed: dict[str, Flags]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Act:
+    """One kind of interval: its phase, the stages that may move in it, the banks that change at its beginning."""
+
+    phase: Phase
+    moving: tuple[bool, ...]
+    banks: tuple[Sources, ...]
+
+
+def script(network: Network, schedule: Schedule, *, settled: float, kept: Flags, nodes: Indices) -> Script:
+    """Return the script that gives the `nodes` of `network` under `schedule` at the `kept` points, (1 + intervals,).
+
+    `settled` is the number of time constants at which a storage counts as settled.
+    """
+    changed = _changes(schedule)
+    acts, kinds = _acts(network, schedule, settled, changed)
+    saved, wish = nodes.tobytes(), np.zeros(network.unknowns.size, dtype=bool).tobytes()
+    scenes: dict[int, Scene] = {}
+    numbers: dict[int, int] = {}
+    order = np.zeros(kinds.size, dtype=np.int64)
+    for point, kind, keep in zip(range(kinds.size - 1, -1, -1), kinds[::-1].tolist(), kept[::-1].tolist(), strict=True):
+        scene, wish = _scene(acts[kind], wish, saved if keep else b"", keep)
+        order[point] = numbers.setdefault(id(scene), len(numbers))
+        scenes[id(scene)] = scene
+    return Script(network=network, schedule=schedule, scenes=tuple(scenes.values()), order=order, changed=changed)
+
+
+def _changes(schedule: Schedule) -> dict[str, Flags]:
+    """Return at which points each imposed bank changes; the first point and the first interval have the same."""
+    changed = {}
+    for entry in schedule.imposed:
+        flags = np.zeros(1 + len(schedule.names), dtype=bool)
+        flags[0] = True
+        if not entry.steady:
+            moves = entry.efforts[..., 1:, :] != entry.efforts[..., :-1, :]
+            flags[2:] = moves.any(axis=(*range(moves.ndim - 2), -1))
+        changed[entry.label] = flags
+    return changed
+
+
+def _acts(
+    network: Network, schedule: Schedule, settled: float, changed: dict[str, Flags]
+) -> tuple[list[_Act], Indices]:
+    """Return the kinds of intervals and which of them leads to each point."""
+    durations, length = np.unique(schedule.durations, return_inverse=True)
+    settings = np.column_stack((length.reshape(-1), schedule.high)).astype(np.int64)
+    settings = np.concatenate((settings[:1], settings))
+    settings[0, 0] = durations.size  # for good
+    first, which = _alike(settings)
+    spans = [*durations.tolist(), np.inf]
+    phases = [phase(network, schedule.phase(max(k - 1, 0)), spans[settings[k, 0]], settled) for k in first.tolist()]
+    before = np.concatenate(([len(phases)], which[:-1]))
+    rows = np.column_stack((which, before, *changed.values()))
+    first, kinds = _alike(rows)
+    banks = [part for label in changed for part in network.parts if part.label == label]
+    acts = []
+    for row in rows[first]:
+        moving = tuple(bank for bank, flag in zip(banks, row[2:], strict=True) if flag)
+        acts.append(_act(phases[row[0]], phases[row[1]] if row[1] < len(phases) else None, moving))
+    return acts, kinds
+
+
+def _alike(rows: Indices) -> tuple[Indices, Indices]:
+    """Return a representative of each kind of `rows` (k, n) of whole numbers >= 0, and the kind of each row."""
+    code = np.zeros(len(rows), dtype=np.int64)
+    for column in rows.T:
+        code = np.unique(code * (int(column.max()) + 1) + column, return_inverse=True)[1].reshape(-1)
+    first, kinds = np.unique(code, return_index=True, return_inverse=True)[1:]
+    return first, kinds.reshape(-1)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _act(now: Phase, before: Phase | None, banks: tuple[Sources, ...]) -> _Act:
+    imposed = np.zeros(now.size, dtype=bool)
+    for bank in banks:
+        imposed[bank.nodes] = True
+    return _Act(phase=now, moving=moved(now, before, imposed), banks=banks)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _scene(act: _Act, wanted: bytes, saved: bytes, keep: bool) -> tuple[Scene, bytes]:
+    """Return what `act` has to do for the flags `wanted` and the nodes `saved` at its end; what it wants to find."""
+    at_end = np.frombuffer(wanted, dtype=bool).copy()
+    at_end[np.frombuffer(saved, dtype=np.int64)] = True
+    stages, before = needed(act.phase, act.moving, at_end)
+    load = tuple(bank for bank in act.banks if before[bank.nodes].any())
+    for bank in load:
+        before[bank.nodes] = False
+    return Scene(load=tuple(bank.label for bank in load), stages=stages, keep=keep), before.tobytes()

@@ -1,0 +1,124 @@
+"""The stages of a phase: components of like shape and level, side by side."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.settle.feeds import Feed, Way
+from lstm_analog.engines.settle.links import Flags
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.graph import Network
+
+_RUNS = 16
+"""Runs of neighbours up to which each is copied by itself; more are gathered at once."""
+
+
+Key = tuple[object, ...]
+
+
+class Mode(Enum):
+    """How a stage gets its efforts: from another unknown, from its own balance, over time, or by Newton's method."""
+
+    COPY = "copy"
+    LEVEL = "level"
+    EXPONENTIAL = "exponential"
+    NEWTON = "newton"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """Components solved side by side: `nodes` (p, n), n components of p unknowns each.
+
+    `inputs` are the unknowns read, `feeds` what feeds the nodes; a copy reads its nodes' values from its inputs, for an
+    exponential `pace` (..., n) is T/C. Stages of equal `key` compute the same.
+    """
+
+    mode: Mode
+    nodes: Indices
+    inputs: Indices
+    feeds: tuple[Feed, ...]
+    pace: Floats
+    key: Key
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Store:
+    """Capacities (..., unknowns) of a `network`, zero where nothing is stored, and how long the phase is (s)."""
+
+    network: Network
+    amount: Floats
+    duration: float
+
+    @property
+    def hold(self) -> Floats:
+        """What a storage holds itself by, C/T, the most over the chips, (unknowns,)."""
+        most: Floats = self.amount.reshape(-1, self.amount.shape[-1]).max(axis=0)
+        return most / self.duration
+
+
+def grouped(store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags) -> list[Stage]:
+    """Return like components of a level as one stage each, by level.
+
+    `component` and `level` (unknowns,) are those of each unknown of the network in `store`, `found` is what feeds them,
+    `slow` tells which do not settle.
+    """
+    if not found:
+        return []
+    size = component.size
+    counts = np.stack([np.bincount(feed.rows[feed.rows >= 0], minlength=size) for feed in found], axis=1)
+    members = np.flatnonzero(counts.any(axis=1))
+    traits = np.column_stack((level[members], slow[members], counts[members]))
+    kind = np.unique(traits, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.lexsort((members, kind, component[members]))
+    members, kind = members[order], kind[order]
+    sizes = np.unique(component[members], return_inverse=True, return_counts=True)
+    extent = sizes[2][sizes[1]]
+    stages: list[tuple[int, Stage]] = []
+    for unknowns in np.unique(extent).tolist():
+        chosen = extent == unknowns
+        nodes, kinds = members[chosen].reshape(-1, unknowns), kind[chosen].reshape(-1, unknowns)
+        like = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1)
+        for number in range(int(like.max(initial=-1)) + 1):
+            alike = nodes[like == number]
+            alike = alike[np.argsort(alike[:, 0])].T
+            stages.append((int(level[alike[0, 0]]), _stage(store, found, alike, bool(slow[alike[0, 0]]))))
+    return [stage for _, stage in sorted(stages, key=lambda entry: entry[0])]
+
+
+def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) -> Stage:
+    fed = [feed.of(nodes[0]) if len(nodes) == 1 else (feed,) for feed in found if np.isin(feed.rows, nodes).any()]
+    own = tuple(feed for several in fed for feed in several)
+    lawful = len(nodes) > 1 or any(feed.way is Way.LAW or np.isin(feed.controls, nodes).any() for feed in own)
+    if slow and lawful:
+        where, do = store.network.unknowns.names()[nodes[0, 0]], "run it with Integrate, or lengthen the phase"
+        must = "settle in its phase or be fed linearly in its own effort"
+        raise UnsupportedError(explain(f"storage {where}", must=must, got="neither", do=do))
+    mode = Mode.NEWTON if lawful else Mode.EXPONENTIAL if slow else Mode.LEVEL
+    inputs = np.unique(np.concatenate([np.concatenate((feed.columns, feed.controls)) for feed in own]))
+    inputs = np.union1d(inputs, nodes) if slow else np.setdiff1d(inputs, nodes)
+    pace = store.duration / store.amount[..., nodes[0]] if slow else np.empty(0)
+    key = (mode, nodes.tobytes(), inputs.tobytes(), pace.tobytes(), tuple(feed.name for feed in own))
+    return Stage(mode=mode, nodes=nodes, inputs=inputs, feeds=own, pace=pace, key=key)
+
+
+def copies(names: Indices, sources: Indices) -> list[Stage]:
+    """Return the stages that copy the `sources` to the unknowns of that name in `names`, a run of neighbours each."""
+    nodes = np.flatnonzero((names != np.arange(names.size)) & np.isin(names, sources))
+    if not nodes.size:
+        return []
+    breaks = np.flatnonzero((np.diff(nodes) != 1) | (np.diff(names[nodes]) != 1)) + 1
+    runs = np.split(nodes, breaks) if breaks.size < _RUNS else [nodes]
+    none = np.empty(0)
+    return [
+        Stage(
+            mode=Mode.COPY,
+            nodes=run[None],
+            inputs=names[run],
+            feeds=(),
+            pace=none,
+            key=(Mode.COPY, run.tobytes(), names[run].tobytes()),
+        )
+        for run in runs
+    ]

@@ -1,0 +1,145 @@
+"""Algebraic unknowns that are solved together, and the pieces of parts that they and the rates are made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import SuperLU, splu
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.pattern import Pattern, Scatter, flat
+from lstm_analog.errors import SimulationError, explain
+from lstm_analog.network.laws import High, flow, partials
+from lstm_analog.network.parts import Part
+
+_NEWTON_STEPS = 50
+_NEWTON_TOLERANCE = 1e-13
+_HALVINGS = 30
+_FALL = 0.1
+"""By what share of the step the residual has to fall, a full step of a linear system letting it fall to zero."""
+_ROUNDING = 1e-9
+"""Size of a Newton step, relative to the effort, below which its residual is not asked to fall: rounding decides it."""
+_COLUMNS = 64
+"""Right-hand sides that a factorised matrix is asked for at once."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Share:
+    """The elements of the network's parts that feed some rows, and how their flows add up there."""
+
+    parts: tuple[Part, ...]
+    high: High
+    scatter: Scatter
+
+    def flows(self, effort: Floats) -> Floats:
+        """Return the summed flow into each row of the share at `effort` (batch, unknowns), shape (batch, rows)."""
+        each = [flow(part, effort, self.high) for part in self.parts]
+        return self.scatter(flat(each, effort.shape[:-1], [2] * len(each)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Partials:
+    """All partial derivatives d flow / d effort of some parts, side by side; patterns place them into matrices."""
+
+    parts: tuple[Part, ...]
+    high: High
+    axes: tuple[int, ...]
+
+    def __call__(self, effort: Floats) -> Floats:
+        """Return the flat partial derivatives at `effort` (batch, unknowns), shape (batch, entries)."""
+        values = [value for part in self.parts for value in partials(part, effort, self.high)]
+        return flat(values, effort.shape[:-1], list(self.axes))
+
+
+def factors(matrix: sparse.csc_array) -> SuperLU:
+    """Return the LU factors of `matrix`, or raise `SimulationError` if it is singular."""
+    try:
+        return splu(matrix)
+    except RuntimeError as error:
+        must, do = "determine every unknown", "tie each junction to something that holds it, in every phase"
+        raise SimulationError(explain("the network", must=must, got=f"a matrix: {error}", do=do)) from error
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """Algebraic unknowns solved together: `nodes` (k,).
+
+    `pattern` places d(own flows)/d(own efforts); `inverse` is its inverse where it is constant. Where the flows are
+    `affine` in the own efforts, one step of Newton's method is exact.
+    """
+
+    nodes: Indices
+    share: Share
+    partials: Partials
+    pattern: Pattern
+    affine: bool
+    inverse: sparse.csc_array | None
+
+    def solve(self, effort: Floats) -> None:
+        """Set the stage's efforts in `effort` (batch, unknowns) so that its flows vanish.
+
+        Raises `SimulationError` if Newton's method does not converge.
+        """
+        if self.inverse is not None:
+            effort[:, self.nodes] -= (self.inverse @ self.share.flows(effort).T).T
+            return
+        flows = self.share.flows(effort)
+        for _ in range(_NEWTON_STEPS):
+            values = self.partials(effort)
+            step = self._step(flows, values)
+            # a drop is known to the rounding of the efforts that it lies between, however small it is
+            small = _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort).max()))
+            if self.affine or np.abs(step).max() <= small:
+                effort[:, self.nodes] -= step
+                return
+            flows = self._walk(effort, flows, step, values)
+        got, do = f"a last step of {np.abs(step).max():.3g}", "check the parts around these nodes"
+        raise SimulationError(explain("Newton's method at the junctions", must="converge", got=got, do=do))
+
+    def _step(self, flows: Floats, values: Floats) -> Floats:
+        if self.pattern.diagonal:
+            return flows / self.pattern.scatter(values)
+        step: Floats = factors(self.pattern.fill(values)).solve(flows.ravel()).reshape(flows.shape)
+        return step
+
+    def _walk(self, effort: Floats, flows: Floats, step: Floats, values: Floats) -> Floats:
+        """Move `effort` by as much of the Newton `step` as lets the flows fall, and return the flows there.
+
+        A step is halved while the residual is not smaller (Armijo 1966): of each unknown where all stand alone, else of
+        each batch entry, its flows counted by the partial `values` on the diagonal. A step that is rounding is taken.
+        """
+        start = effort[:, self.nodes].copy()
+        own = np.ones_like(flows) if self.pattern.diagonal else self._diagonal(values, flows.shape)
+        before, rounding = self._residual(flows / own), _ROUNDING * max(1.0, float(np.abs(effort).max()))
+        part = np.ones_like(before)
+        for _ in range(_HALVINGS):
+            effort[:, self.nodes] = start - part * step
+            after = self.share.flows(effort)
+            worse = (self._residual(after / own) > (1.0 - _FALL * part) * before) & (np.abs(part * step) > rounding)
+            if not worse.any():
+                break
+            part = np.where(worse if self.pattern.diagonal else worse.any(axis=1, keepdims=True), 0.5 * part, part)
+        return after
+
+    def _residual(self, flows: Floats) -> Floats:
+        size = np.abs(flows)
+        return size if self.pattern.diagonal else size.max(axis=1, keepdims=True)
+
+    def _diagonal(self, values: Floats, shape: tuple[int, ...]) -> Floats:
+        own = np.abs(self.pattern.fill(values).diagonal()).reshape(shape)
+        return np.where(own > 0.0, own, 1.0)
+
+
+def solve_sparse(matrix: sparse.csc_array, right: sparse.csc_array) -> sparse.csc_array:
+    """Return `matrix`^-1 `right`, sparse: of the columns that are not zero, some at a time."""
+    factorised, columns = factors(matrix), np.flatnonzero(np.diff(right.indptr))
+    pieces = [
+        sparse.csc_array(factorised.solve(right[:, columns[k : k + _COLUMNS]].toarray()))
+        for k in range(0, columns.size, _COLUMNS)
+    ]
+    if not pieces:
+        return right
+    place = sparse.csr_array(
+        (np.ones(columns.size), (np.arange(columns.size), columns)), (columns.size, right.shape[1])
+    )
+    return sparse.csc_array(sparse.hstack(pieces) @ place)

@@ -1,0 +1,127 @@
+"""What each level of a segment has to hand on: factors, values at all points, the end alone, or nothing."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from lstm_analog.engines.waveform.couplings import Couplings, Flags
+from lstm_analog.engines.waveform.fields import Places
+from lstm_analog.engines.waveform.levels import alike
+from lstm_analog.engines.waveform.structure import Level, Structure
+from lstm_analog.engines.waveform.wiring import Wiring, wiring
+from lstm_analog.network.laws import Order
+
+
+class Keep(Enum):
+    """What is wanted of a segment: where its storages end, where all unknowns end, or all points."""
+
+    STATES = "states"
+    END = "end"
+    POINTS = "points"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outline:
+    """The `levels` of a segment, each with its `wirings` and the number of its first field.
+
+    Field 0 is the state itself, of which the held unknowns are read.
+
+    `factored` says of each field whether it has terms, `points` and `ends` who is asked for values there.
+    """
+
+    levels: tuple[Level, ...]
+    wirings: tuple[Wiring, ...]
+    first: tuple[int, ...]
+    places: Places
+    factored: list[bool]
+    points: list[bool]
+    ends: list[bool]
+
+
+def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags) -> Outline:
+    """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
+
+    `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count.
+    """
+    size, levels = couplings.dynamic.size, order.levels
+    first = np.cumsum([1, *(level.members.shape[1] for level in levels)])
+    field, place = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    for number, level in zip(first, levels, strict=False):
+        for row, nodes in enumerate(level.members.T):
+            field[nodes], place[nodes] = number + row, np.arange(nodes.size)
+    place[field == 0] = np.flatnonzero(field == 0)
+    places = Places(field=field, place=place)
+    wirings = tuple(
+        wiring(couplings, order, level, int(number), places) for number, level in zip(first, levels, strict=False)
+    )
+    starts = tuple(int(number) for number in first[:-1])
+    factored = _factored(levels, wirings, starts, int(first[-1]), count)
+    ends = [
+        False,
+        *(keep is not Keep.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
+    ]
+    points = [keep is Keep.POINTS] * len(ends)
+    _ask(levels, wirings, starts, factored, points, ends)
+    return Outline(
+        levels=levels,
+        wirings=wirings,
+        first=starts,
+        places=places,
+        factored=factored,
+        points=points,
+        ends=ends,
+    )
+
+
+def _factored(
+    levels: tuple[Level, ...], wirings: tuple[Wiring, ...], first: tuple[int, ...], total: int, count: int
+) -> list[bool]:
+    terms, flat = [1] + [0] * (total - 1), [True] * total
+    for level, wires, start in zip(levels, wirings, first, strict=True):
+        width = level.members.shape[1]
+        plain = wires.own.ndim == 3 and wires.capacity.ndim == 2 and not wires.loads
+        plain = plain and level.order is Order.CONSTANT and (level.dynamic > 0 or width == 1)
+        known = all(terms[source] for source in wires.sources())
+        known = known and all(flat[sheet.source] for sheet in wires.sheets)
+        known = known and not any(wire.torn for wire in wires.wires)
+        number = level.dynamic + width + sum(terms[source] - 1 for source in wires.sources())
+        if plain and known and number <= max(3, count // 2):
+            same = not level.dynamic or alike(wires.own, wires.capacity)
+            for field in range(start, start + width):
+                terms[field] = number
+                flat[field] = same and all(flat[source] for source in wires.sources())
+    return [number > 0 for number in terms]
+
+
+def _ask(
+    levels: tuple[Level, ...],
+    wirings: tuple[Wiring, ...],
+    first: tuple[int, ...],
+    factored: list[bool],
+    points: list[bool],
+    ends: list[bool],
+) -> None:
+    """Set in `points` and `ends` what the levels ask of the fields before them."""
+    for wires in wirings:
+        for wire in wires.wires:
+            if wire.torn:
+                points[wire.source] = True
+    for level, wires, start in zip(reversed(levels), reversed(wirings), reversed(first), strict=True):
+        if not factored[start]:
+            points[start : start + level.dynamic] = [True] * level.dynamic  # so that their error can be estimated
+        own = range(start, start + level.members.shape[1])
+        loaded = any(load.own for load in wires.loads) or level.order is not Order.CONSTANT
+        if loaded and (level.dynamic or any(points[field] for field in own)):
+            for field in own:
+                points[field] = True
+        at_points = level.dynamic > 0 or any(points[field] for field in own)
+        if at_points or any(ends[field] for field in own):
+            target = points if at_points and not factored[start] else ends
+            for source in wires.sources() - set(own):
+                target[source] = True
+
+
+def is_newton(level: Level, wires: Wiring) -> bool:
+    """Return whether `level` with its `wires` needs Newton's method."""
+    return level.order is not Order.CONSTANT or any(load.own for load in wires.loads)

@@ -1,0 +1,225 @@
+"""How a segment is made: buffers, the steps of each level, and what reads and writes the state before and after."""
+
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.waveform import chebyshev
+from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
+from lstm_analog.engines.waveform.couplings import Couplings, Flags
+from lstm_analog.engines.waveform.fields import Field, Term, Waves, span
+from lstm_analog.engines.waveform.inflow import Inflow, Step
+from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
+from lstm_analog.engines.waveform.newton import newton_steps
+from lstm_analog.engines.waveform.segment import SHARE, Segment, Sweep, Tolerance, next_coefficients
+from lstm_analog.engines.waveform.state import State
+from lstm_analog.engines.waveform.structure import Structure
+
+_NEGLIGIBLE = 1e-4
+"""Share of the tolerance below which the last coefficient of a basis is not looked at in each run."""
+
+
+def segment(
+    couplings: Couplings,
+    order: Structure,
+    state: State,
+    *,
+    duration: float,
+    degree: int,
+    keep: Keep,
+    wanted: Flags,
+    tolerance: Tolerance,
+) -> Segment:
+    """Return the segment of `duration` (s) and polynomials of `degree` in the phase of `couplings`, solved in `order`.
+
+    A `degree` of 0 asks for the state of rest. All segments of a run share the `state`; `keep` says what is kept,
+    of which `wanted` unknowns (N,), and `tolerance` how well.
+    """
+    frame = _frame(duration, degree, state.effort.shape[:-1])
+    plan = outline(couplings, order, frame.count, keep, wanted)
+    fields, drawn, arena, before = _buffers(plan, frame, state.effort)
+    steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
+    bent = [k for k, asked in enumerate(plan.points) if k and asked and not plan.factored[k]]
+    units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in bent)])
+    return Segment(
+        degree=degree,
+        before=before,
+        drawn=drawn,
+        solved=arena[:, -units.size :] if units.size else arena[:, :0],
+        units=units,
+        least=1.0 / (tolerance.units * units),
+        tail=np.ascontiguousarray(chebyshev.coefficients(degree)[-4:]) if degree else np.zeros((1, 1)),
+        sweeps=_joined([_sweep(plan, k, steps[k], fields, order, couplings.scales, tolerance) for k in sorted(steps)]),
+        after=[*_moving(plan, fields, couplings.groups, state), *after],
+        fixed=tuple(_fixed(fields, couplings.scales, degree, tolerance)),
+        tolerance=tolerance,
+    )
+
+
+def _steps(
+    plan: Outline, fields: list[Field], frame: Frame, state: State, couplings: Couplings, tolerance: Tolerance
+) -> tuple[dict[int, list[Step]], list[Step]]:
+    """Return the steps of each sweep, and what is to be done when the segment is over; name the terms of `fields`."""
+    after: list[Step] = []
+    steps: dict[int, list[Step]] = {level.sweep: [] for level in plan.levels}
+    for place, level in enumerate(plan.levels):
+        task = _task(plan, place, fields, frame, state, couplings, after)
+        if task is None:
+            continue
+        if is_newton(level, task.inflow.wiring):
+            steps[level.sweep] += newton_steps(task, SHARE * tolerance.units * couplings.scales[level.members])
+        else:
+            found, terms = linear_steps(task)
+            steps[level.sweep] += found
+            _name_terms(fields, plan.first[place], terms)
+    return steps, after
+
+
+def _frame(duration: float, degree: int, lead: tuple[int, ...]) -> Frame:
+    slope = chebyshev.differentiation(degree) / duration if degree else np.zeros((1, 1))
+    return Frame(slope=slope, lead=lead)
+
+
+def _batch(frame: Frame) -> int:
+    return int(np.prod(frame.lead))
+
+
+def _moving(plan: Outline, fields: list[Field], groups: Indices, state: State) -> list[Step]:
+    """Return the steps that write the ends that are known, of storages and of what is asked for, into the `state`."""
+    found = [
+        fields[number]
+        for level, first in zip(plan.levels, plan.first, strict=True)
+        for number in range(first, first + level.members.shape[1])
+        if number < first + level.dynamic or plan.points[number] or plan.ends[number]
+    ]
+    moved = tuple(int(group) for group in np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)])))
+    return [*(_writing(field, state.effort) for field in found), lambda: state.moved(moved)]
+
+
+def _writing(field: Field, effort: Floats) -> Step:
+    places = span(field.nodes)
+    if isinstance(places, slice):
+        view = effort[..., places]
+        return lambda: np.copyto(view, field.end)
+
+    def write() -> None:
+        effort[..., places] = field.end
+
+    return write
+
+
+def _reading(field: Field, effort: Floats) -> Step:
+    return lambda: cast(None, np.take(effort, field.nodes, axis=-1, out=field.start, mode="clip"))
+
+
+def _joined(sweeps: list[Sweep]) -> tuple[Sweep, ...]:
+    """Return `sweeps` as one if nothing is torn, so that a segment is one list of steps."""
+    if any(sweep.torn for sweep in sweeps) or not sweeps:
+        return tuple(sweeps)
+    return (replace(sweeps[0], steps=[step for sweep in sweeps for step in sweep.steps]),)
+
+
+def _buffers(plan: Outline, frame: Frame, effort: Floats) -> tuple[list[Field], tuple[Field, ...], Floats, list[Step]]:
+    nodes: list[Indices] = [
+        np.arange(effort.shape[-1]),
+        *(column for level in plan.levels for column in level.members.T),
+    ]
+    sizes = [part.size * _batch(frame) * asked for part, asked in zip(nodes, [False, *plan.points[1:]], strict=True)]
+    order = sorted(range(len(nodes)), key=lambda number: not plan.factored[number])  # sums of known bases first
+    ends = np.zeros(len(nodes), dtype=np.int64)
+    ends[order] = np.cumsum([sizes[number] for number in order])
+    arena = np.zeros((frame.count, sum(sizes)))
+    fields: list[Field] = []
+    before: list[Step] = []
+    for number, part in enumerate(nodes):
+        shape = (*frame.lead, part.size)
+        run = span(part)
+        start = effort[..., run] if isinstance(run, slice) else np.zeros(shape)
+        if not number:
+            fields.append(_held(part, start, frame))
+            continue
+        values = None
+        if sizes[number]:
+            values = arena[:, ends[number] - sizes[number] : ends[number]].reshape(frame.count, *shape)
+        end = np.zeros(shape) if values is None else values[-1]
+        fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
+        if not isinstance(run, slice):
+            before.append(_reading(fields[-1], effort))
+    return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
+
+
+def _held(nodes: Indices, start: Floats, frame: Frame) -> Field:
+    values = np.broadcast_to(start, (frame.count, *start.shape))
+    term = Term(basis=np.ones(frame.count), weight=start, held=True)
+    return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
+
+
+def _task(
+    plan: Outline,
+    place: int,
+    fields: list[Field],
+    frame: Frame,
+    state: State,
+    couplings: Couplings,
+    after: list[Step],
+) -> Task | None:
+    level, wires, first = plan.levels[place], plan.wirings[place], plan.first[place]
+    own = range(first, first + level.members.shape[1])
+    wanted = tuple(plan.points[field] or plan.ends[field] or field < first + level.dynamic for field in own)
+    if not any(wanted):
+        return None
+    at_end = not level.dynamic and not any(plan.points[field] for field in own)
+    rows = None if at_end else slice(1 if level.dynamic == len(own) else 0, None)
+    count = 1 if rows is None else frame.count - rows.start
+    waves = Waves(fields, plan.places, (count, *frame.lead), rows)
+    return Task(
+        level=level,
+        inflow=Inflow(wiring=wires, fields=fields, state=state, high=couplings.high, after=after),
+        targets=tuple(fields[field] for field in own),
+        frame=frame,
+        factored=plan.factored[first],
+        at_end=at_end,
+        wanted=wanted,
+        waves=waves,
+    )
+
+
+def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[Term, ...] | None, ...]) -> None:
+    for number, found in enumerate(terms, start=first):
+        field = fields[number]
+        fields[number] = Field(nodes=field.nodes, start=field.start, end=field.end, values=field.values, terms=found)
+
+
+def _sweep(
+    plan: Outline,
+    number: int,
+    steps: list[Step],
+    fields: list[Field],
+    order: Structure,
+    scales: Floats,
+    tolerance: Tolerance,
+) -> Sweep:
+    levels = [wires for level, wires in zip(plan.levels, plan.wirings, strict=True) if level.sweep == number]
+    sources = sorted({wire.source for wires in levels for wire in wires.wires if wire.torn})
+    torn = tuple(fields[source] for source in sources)
+    return Sweep(
+        steps=steps,
+        torn=torn,
+        scales=tuple(scales[field.nodes] for field in torn),
+        weakness=order.weakness,
+        tolerance=SHARE * tolerance.units,
+    )
+
+
+def _fixed(fields: list[Field], scales: Floats, degree: int, tolerance: Tolerance) -> list[tuple[float, Floats, float]]:
+    """Return what the known bases neglect, where that may count, with their weights and the tolerance."""
+    found = []
+    for field in fields[1:]:
+        for term in field.terms or () if degree else ():
+            last = np.abs(chebyshev.coefficients(degree)[-4:] @ term.basis).reshape(4, -1).max(axis=1)
+            neglected = next_coefficients(last.tolist())
+            if neglected > _NEGLIGIBLE * tolerance.units * np.abs(term.basis).max():
+                found.append((neglected, term.weight, tolerance.units * float(scales[field.nodes].min())))
+    return found

@@ -1,0 +1,172 @@
+"""Who acts on whom in a clock phase, and how, as the laws of the parts say; with chip axes made to fit a batch.
+
+A bank whose blocks are all constant is no more than coefficients: `Links` between single unknowns, `Dense` blocks, and
+an offset. Every other bank stays a part whose law is evaluated (`Curved`).
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.system import fed_rows
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, flow, partials
+from lstm_analog.network.parts import Crossbars, Part, Transconductors
+
+Flags = NDArray[np.bool_]
+Bank = TypeVar("Bank")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Links:
+    """Flow into `rows` (m,) is `values` (..., m) times the efforts of `columns` (m,)."""
+
+    rows: Indices
+    columns: Indices
+    values: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dense:
+    """Flow into `rows` (m,), -1 where it is not taken, is the `matrix` (..., m, n) times the efforts of `columns`."""
+
+    rows: Indices
+    columns: Indices
+    matrix: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curved:
+    """A `part` whose law is not linear; `fed` (terminals, m) are the rows that take its flow, else -1."""
+
+    part: Part
+    fed: Indices
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Couplings:
+    """The couplings of a network with the clock lines `high`; `groups` and `scales` (N,) are those of its unknowns.
+
+    `dynamic` and `imposed` say which of its unknowns have a rate and which come from outside, (N,); `capacity` and
+    `offset`, the flow at no effort at all, have shape (..., N).
+    """
+
+    high: High
+    groups: Indices
+    scales: Floats
+    dynamic: Flags
+    imposed: Flags
+    capacity: Floats
+    offset: Floats
+    links: tuple[Links, ...]
+    dense: tuple[Dense, ...]
+    curved: tuple[Curved, ...]
+
+
+def chips_of(network: Network) -> int:
+    """Return how many chips the parameters of `network` describe, 0 if they carry no chip axis."""
+    records = [record for part in network.parts for record in (part, *_tiers(part))]
+    sizes = [array.shape[0] for record in records for _, array, own in _parameters(record) if array.ndim > own]
+    return max(sizes, default=0)
+
+
+def beside_batches(record: Bank) -> Bank:
+    """Return the bank `record` with a batch axis of one behind the chip axis of each parameter that has one."""
+    changes: dict[str, object] = {
+        name: array.reshape(*array.shape[:-own], 1, *array.shape[-own:])
+        for name, array, own in _parameters(record)
+        if array.ndim > own
+    }
+    for name, value in _values(record):
+        if isinstance(value, tuple) and value:
+            changes[name] = tuple(beside_batches(item) for item in value)
+    return replace(record, **changes) if changes else record  # type: ignore[type-var]
+
+
+def _values(record: object) -> list[tuple[str, object]]:
+    return [(entry.name, getattr(record, entry.name)) for entry in fields(record)]  # type: ignore[arg-type]
+
+
+def _tiers(record: object) -> list[object]:
+    return [item for _, value in _values(record) if isinstance(value, tuple) for item in value]
+
+
+def _parameters(record: object) -> list[tuple[str, Floats, int]]:
+    """Return name, array and number of own axes of the parameters of a bank, those of its tiers left out."""
+    matrices = ("transconductance", "positive", "negative") if isinstance(record, Transconductors | Crossbars) else ()
+    return [
+        (name, value, 2 if name in matrices else 1)
+        for name, value in _values(record)
+        if isinstance(value, np.ndarray) and value.dtype == np.float64
+    ]
+
+
+def couplings(network: Network, high: High) -> Couplings:
+    """Return the couplings of `network` with the clock lines `high`."""
+    size, kinds = network.unknowns.size, network.kinds()
+    dynamic, imposed = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    dynamic[kinds[Kind.STORED]] = True
+    imposed[kinds[Kind.IMPOSED]] = imposed[0] = True
+    links: list[Links] = []
+    dense: list[Dense] = []
+    curved: list[Curved] = []
+    offset = np.zeros(size)
+    rest = np.zeros(size)
+    sizes = [group.size for group in network.unknowns.groups]
+    for part in network.parts:
+        couples, fed = blocks(part, high), fed_rows(network, kinds, part)
+        if not couples or not (fed >= 0).any():
+            continue
+        if any(block.order is not Order.CONSTANT for block in couples):
+            curved.append(Curved(part=part, fed=fed, blocks=couples))
+            continue
+        offset = _with_offset(offset, fed, flow(part, rest, high))
+        for block, value in zip(couples, partials(part, rest, high), strict=True):
+            _sort_in(block, value, np.unique(fed[fed >= 0]), links, dense)
+    return Couplings(
+        high=high,
+        groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
+        scales=network.unknowns.scales(),
+        dynamic=dynamic,
+        imposed=imposed,
+        capacity=_capacity(network),
+        offset=offset,
+        links=tuple(links),
+        dense=tuple(dense),
+        curved=tuple(curved),
+    )
+
+
+def _sort_in(block: Block, value: Floats, taking: Indices, links: list[Links], dense: list[Dense]) -> None:
+    taken = np.isin(block.rows, taking)
+    if not taken.any():
+        return
+    if block.form is Form.DENSE:
+        dense.append(Dense(rows=np.where(taken, block.rows, -1), columns=block.columns, matrix=value))
+    elif taken.all():
+        links.append(Links(rows=block.rows, columns=block.columns, values=value))
+    else:
+        links.append(Links(rows=block.rows[taken], columns=block.columns[taken], values=value[..., taken]))
+
+
+def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:
+    if not still.any():
+        return offset
+    wide = np.array(np.broadcast_to(offset, np.broadcast_shapes(offset.shape, (*still.shape[:-2], offset.shape[-1]))))
+    for row, value in zip(fed, np.moveaxis(still, -2, 0), strict=True):
+        inside = row >= 0
+        np.add.at(np.moveaxis(wide, -1, 0), row[inside], np.moveaxis(value[..., inside], -1, 0))
+    return wide
+
+
+def _capacity(network: Network) -> Floats:
+    found = [capacity(part) for part in network.parts]
+    lead = np.broadcast_shapes(*(amount.shape[:-1] for _, amount in found))
+    result = np.ones((*lead, network.unknowns.size))
+    for nodes, amount in found:
+        result[..., nodes] = amount
+    return result

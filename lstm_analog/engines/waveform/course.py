@@ -1,0 +1,208 @@
+"""One run: interval after interval, each cut into pieces that adapt to the tolerance and are kept for the next time."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.base import Progress, moments
+from lstm_analog.engines.integrate import operating_point
+from lstm_analog.engines.system import system
+from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.couplings import Flags
+from lstm_analog.engines.waveform.fields import Span, span
+from lstm_analog.engines.waveform.newton import Unsolved
+from lstm_analog.engines.waveform.segment import Segment
+from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Workspace, refined, settled
+from lstm_analog.errors import SimulationError, explain
+from lstm_analog.network.laws import High
+from lstm_analog.network.parts import Sources
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.trajectory import Save
+
+_END = np.ones(1)
+_LEARNING = range(1, 3)
+"""Visits of a kind of interval in which its pieces are made cheaper, if they can be; in the first little may move."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drive:
+    """What a bank of sources imposes: `efforts` (*lead, intervals, m) on `places`, of unknowns of one `group`.
+
+    `changes` tells in which intervals it is not what it was in the one before.
+    """
+
+    places: Span
+    group: int
+    efforts: Floats
+    changes: Flags
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cut:
+    """How intervals of `duration` (s) with the lines `high` are cut: into `pieces`, whose segments are `made` so far.
+
+    `visits` are the names of those that have been run, while there is something to be learnt from them.
+    """
+
+    high: High
+    duration: float
+    pieces: list[Piece]
+    made: dict[bool, list[Segment | None]]
+    visits: list[None]
+
+    def changed(self) -> None:
+        """Forget what was made of the pieces."""
+        for kept in (False, True):
+            self.made[kept] = [None] * len(self.pieces)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """A run of a `schedule` in a `space`: `points` of each interval and what `save` says are kept.
+
+    `errors` has the worst error accepted.
+    """
+
+    schedule: Schedule
+    space: Workspace
+    points: int
+    save: Save
+    errors: list[float] = field(default_factory=lambda: [0.0])
+
+    @property
+    def worst(self) -> float:
+        """The largest estimate of an error, in tolerances."""
+        return self.errors[0]
+
+    def run(self, progress: Progress | None) -> tuple[Floats, Floats]:
+        """Return the times kept, (points,), and the efforts then, (*lead, points, kept), telling `progress`.
+
+        Raises `OutOfReachError` if the network cannot be run this way.
+        """
+        space, names, ends = self.space, self.schedule.names, self.schedule.ends
+        space.state.forget()
+        effort, nodes, points = space.state.effort, span(self.save.nodes(space.network)), self.points
+        kept = [self.save.takes(name) for name in names]
+        time = np.zeros(1 + points * sum(kept))
+        drives, cuts = self._drives(), self._cuts()
+        self._impose(drives, 0)
+        self._rest()
+        first = effort[..., nodes]
+        path = np.zeros((*first.shape[:-1], time.size, first.shape[-1]))
+        path[..., 0, :] = first
+        place = 1
+        for number, cut in enumerate(cuts):
+            if number:
+                self._impose(drives, number)
+            found = self._interval(cut, kept[number])
+            if kept[number]:
+                time[place : place + points] = ends[number] - cut.duration + moments(cut.duration, points)
+                time[place + points - 1] = ends[number]
+                path[..., place : place + points, :] = found[..., nodes]
+                place += points
+            if progress is not None:
+                progress(number + 1, len(names))
+        return time, path
+
+    def _cuts(self) -> list[Cut]:
+        """Return how each interval is cut; those of the same lines and duration share it."""
+        kinds = np.column_stack((self.schedule.high, self.schedule.durations))
+        known, number = np.unique(kinds, axis=0, return_inverse=True)
+        cuts = [self._cut(tuple(row[:-1] > 0.0), float(row[-1])) for row in known]
+        return [cuts[place] for place in number.ravel()]
+
+    def _cut(self, flags: tuple[np.bool_, ...], duration: float) -> Cut:
+        high = tuple(bool(flag) for flag in flags)
+        cut = Cut(high=high, duration=duration, pieces=self.space.pieces(high, duration), made={}, visits=[])
+        cut.changed()
+        return cut
+
+    def _drives(self) -> list[Drive]:
+        network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
+        intervals, drives = len(self.schedule.names), []
+        groups = self.space.couplings(self.schedule.phase(0)).groups
+        for part in (part for part in network.parts if isinstance(part, Sources)):
+            entry = driven.get(part.label)
+            changes = np.zeros(intervals, dtype=bool)
+            changes[0] = True
+            if entry is None:
+                efforts = part.effort[..., None, :]
+            else:
+                efforts = np.broadcast_to(entry.efforts, (*self.schedule.lead, *entry.efforts.shape[-2:]))
+                if not entry.steady:
+                    efforts = efforts.reshape(-1, *efforts.shape[-2:])
+                    changes[1:] = (efforts[:, 1:] != efforts[:, :-1]).any(axis=(0, 2))
+            group = int(groups[part.nodes[0]])
+            drives.append(Drive(places=span(part.nodes), group=group, efforts=efforts, changes=changes))
+        return drives
+
+    def _impose(self, drives: list[Drive], number: int) -> None:
+        effort = self.space.state.effort
+        for drive in drives:
+            if drive.changes[number]:
+                value = drive.efforts[..., min(number, drive.efforts.shape[-2] - 1), :]
+                effort[..., drive.places] = value.reshape(-1, value.shape[-1]) if value.ndim > 2 else value
+                self.space.state.moved((drive.group,))
+
+    def _rest(self) -> None:
+        high, duration = self.schedule.phase(0), float(self.schedule.durations[0])
+        state = self.space.state
+        try:
+            resting = self.space.rest(high, duration)
+            resting.solve()
+            resting.commit()
+        except (OutOfReachError, Unsolved, np.linalg.LinAlgError):
+            if state.effort.ndim > 2:
+                must, do = "be found level by level", "run one chip at a time with Integrate"
+                raise SimulationError(explain("the operating point", must=must, got="a strong loop", do=do)) from None
+            operating_point(system(self.space.network, high), state.effort, duration)
+
+    def _interval(self, cut: Cut, kept: bool) -> Floats:
+        """Take the state over an interval and return the points kept, (*lead, points, N), if any are."""
+        effort, at = self.space.state.effort, moments(1.0, self.points) if self.points > 1 else _END
+        many = kept and at.size > 1
+        path = np.repeat(effort[..., None, :], at.size, axis=-2) if many else effort[..., None, :]
+        learning = len(cut.visits) in _LEARNING
+        done, place = 0.0, 0
+        while place < len(cut.pieces):
+            segment = self._accepted(cut, place, kept)
+            if segment is None:
+                continue
+            end = 1.0 if place == len(cut.pieces) - 1 else done + cut.pieces[place].share
+            if many:
+                inside = (at > done) & (at <= end)
+                found = path[..., inside, :]
+                segment.sample((at[inside] - done) / (end - done), found)
+                path[..., inside, :] = found
+            segment.commit()
+            if learning:
+                cut.pieces[place] = settled(cut.pieces[place], segment)
+            done, place = end, place + 1
+        if learning:
+            cut.changed()
+        if len(cut.visits) < _LEARNING.stop:
+            cut.visits.append(None)
+        return path
+
+    def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:
+        """Return the solved segment of a piece; None if it was wrong, and has been refined."""
+        segment = cut.made[kept][place] or self._segment(cut, place, kept)
+        try:
+            segment.solve()
+            error = segment.error()
+        except Unsolved:
+            error = np.inf
+        if not error <= 1.0:
+            cut.pieces[place : place + 1] = refined(cut.pieces[place], error)
+            cut.changed()
+            return None
+        self.errors[0] = max(self.errors[0], error)
+        return segment
+
+    def _segment(self, cut: Cut, place: int, kept: bool) -> Segment:
+        last, piece = place == len(cut.pieces) - 1, cut.pieces[place]
+        keep = Keep.POINTS if kept and self.points > 1 else Keep.END if kept and last else Keep.STATES
+        found = self.space.segment(cut.high, piece.share * cut.duration, piece.degree, keep)
+        cut.made[kept][place] = found
+        return found

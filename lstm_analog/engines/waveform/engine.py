@@ -1,0 +1,98 @@
+"""The fast engine: whole waveforms, one level of the network after the other, from the laws of its parts.
+
+While the clock stands, held states make a network feed-forward but for a few small loops. So instead of stepping all
+of it through time, each level's waveforms are found over a whole stretch of time at once, as polynomials through
+Chebyshev points (waveform relaxation, Lelarasmee et al. 1982, with spectral collocation; here in an order in which most
+networks need no relaxing). The error is estimated from the last Chebyshev coefficients; points and stretches adapt.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_analog.engines.base import Progress
+from lstm_analog.engines.integrate import Integrate
+from lstm_analog.engines.waveform.couplings import Flags
+from lstm_analog.engines.waveform.course import Course
+from lstm_analog.engines.waveform.segment import Tolerance
+from lstm_analog.engines.waveform.workspace import OutOfReachError, workspace
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
+
+_TIGHTEST = 1e-13
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waveform:
+    """Waveform by waveform, in the order of the network; the start is the operating point of the first interval.
+
+    What it cannot do it leaves to `Integrate`, and says so in the trajectory's `engine`: strong loops of many unknowns.
+
+    Attributes
+    ----------
+    rtol : float
+        Relative tolerance of every waveform in every segment, of the effort or its scale, if that is larger.
+    atol : float
+        Absolute tolerance in units of each group's signal (`Group.scale`).
+    points : int
+        Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
+    save : Save
+        Which unknowns and intervals are kept.
+    """
+
+    rtol: float = 1e-6
+    atol: float = 1e-8
+    points: int = 1
+    save: Save = EVERYTHING
+
+    def __post_init__(self) -> None:
+        """Check that the tolerances are within what doubles can do, and that points are a whole number."""
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if not _TIGHTEST <= value < 1.0:
+                must, do = f"be at least {_TIGHTEST:g} and less than 1", "give e.g. 1e-7"
+                raise InvalidValueError(explain(name, must=must, got=value, do=do))
+        if self.points < 1 or self.points != int(self.points):
+            must, do = "be a whole number of at least 1", "give 1 for the ends of intervals"
+            raise InvalidValueError(explain("points", must=must, got=self.points, do=do))
+
+    def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
+        """Return the efforts of `network` under `schedule`, (..., points, kept), telling `progress` by interval.
+
+        A network whose parameters carry a chip axis gives efforts (chips, ..., points, kept).
+
+        Raises
+        ------
+        SimulationError
+            If neither this engine nor `Integrate` can run the network; the message says why.
+        """
+        schedule.fit(network.verify())
+        wanted = _wanted(network, self.save)
+        try:
+            with workspace(network, schedule.lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
+                course = Course(schedule=schedule, space=space, points=self.points, save=self.save)
+                time, path = course.run(progress)
+        except OutOfReachError as reason:
+            return self._instead(str(reason), network, schedule, progress)
+        path.flags.writeable = False
+        return Trajectory(
+            network=network,
+            schedule=schedule,
+            time=time,
+            efforts=path.reshape(*space.lead[:-1], *schedule.lead, *path.shape[-2:]),
+            engine=repr(self),
+            saved=self.save,
+            error=course.worst,
+        )
+
+    def _instead(self, reason: str, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
+        other = Integrate(rtol=self.rtol, atol=self.atol, points=self.points, save=self.save)
+        trajectory = other.run(network, schedule, progress)
+        return replace(trajectory, engine=f"{other!r} instead of {self!r}: {reason}")
+
+
+def _wanted(network: Network, save: Save) -> Flags:
+    wanted = np.zeros(network.unknowns.size, dtype=bool)
+    wanted[save.nodes(network)] = True
+    return wanted

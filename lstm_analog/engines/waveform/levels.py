@@ -1,0 +1,276 @@
+"""The steps that solve one level of a segment, by what its members do to each other.
+
+Linear: collocation, C_i sum_j D_tj e_ij = sum_l A_il e_lt + r_it at every point t but the first, for the dynamic ones,
+0 = sum_l A_il e_lt + r_it for the others, is one matrix from what flows in, r, and the start to all efforts; nodes that
+are alike share it. What comes in by few factors goes out by few: the matrix has a column each.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.waveform.fields import Field, Term, Waves
+from lstm_analog.engines.waveform.inflow import Factor, Inflow, Step, summing
+from lstm_analog.engines.waveform.structure import Level
+
+_SAME = 1e-12
+"""Relative difference up to which two components are alike."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frame:
+    """The points of a segment: `slope` (points, points) differentiates (1/s), one point and no slope at rest.
+
+    `lead` are the axes of chips and batches.
+    """
+
+    slope: Floats
+    lead: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of points."""
+        return len(self.slope)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """A `level` with its `inflow` and the fields of its members, `targets`; `factored` if all that flows in has terms.
+
+    `at_end` says that only the end is asked for, and no member has a rate; `wanted` which targets anyone asks for.
+    """
+
+    level: Level
+    inflow: Inflow
+    targets: tuple[Field, ...]
+    frame: Frame
+    factored: bool
+    at_end: bool
+    wanted: tuple[bool, ...]
+    waves: Waves
+
+    @property
+    def rows(self) -> slice | None:
+        """The points at which parts are asked: not at the start if all members have a rate; None for the end alone."""
+        if self.at_end:
+            return None
+        return slice(1, None) if self.level.dynamic == len(self.targets) else slice(0, None)
+
+
+def response(own: Floats, capacity: Floats, slope: Floats) -> Floats:
+    """Return the inverse of the collocation equations, (..., m, k, points, k, points).
+
+    `own` (..., m, k, k) are the partials among the members, `capacity` (..., m, dynamic) those of the dynamic ones,
+    which come first; `slope` differentiates. The first point of a dynamic member is its start.
+    """
+    width, dynamic, count = own.shape[-1], capacity.shape[-1], len(slope)
+    lead = np.broadcast_shapes(own.shape[:-2], capacity.shape[:-1])
+    matrix = np.zeros((*lead, width, count, width, count))
+    each = np.arange(count)
+    for row in range(width):
+        for column in range(width):
+            matrix[..., row, each, column, each] = -np.broadcast_to(own[..., row, column], lead)[..., None]
+    for row in range(dynamic):
+        matrix[..., row, :, row, :] += capacity[..., row, None, None] * slope
+        matrix[..., row, 0, :, :] = 0.0
+        matrix[..., row, 0, row, 0] = 1.0
+    flat = matrix.reshape(*lead, width * count, width * count)
+    inverse: Floats = np.linalg.inv(flat).reshape(matrix.shape)
+    return inverse
+
+
+def alike(own: Floats, capacity: Floats) -> bool:
+    """Return whether all components have the same `own` (..., m, k, k) and `capacity` (..., m, dynamic)."""
+    if own.ndim > 3 or capacity.ndim > 2:
+        return False
+    spread = [np.abs(array - array[:1]) <= _SAME * np.abs(array).max(axis=0) for array in (own, capacity)]
+    return all(bool(same.all()) for same in spread)
+
+
+def linear_steps(task: Task) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+    """Return the steps of the linear level of `task` and the terms of each of its targets."""
+    if not task.level.dynamic:
+        return _balance(task)
+    wiring = task.inflow.wiring
+    own, capacity = wiring.own, wiring.capacity
+    if alike(own, capacity):
+        own, capacity = own[:1], capacity[:1]
+    inverse = response(own, capacity, task.frame.slope)
+    if task.factored:
+        return _factored(task, inverse)
+    return _whole(task, inverse), (None,) * len(task.targets)
+
+
+def _first(task: Task, row: int) -> int:
+    """Return the first point at which what flows into `row` matters."""
+    return 1 if row < task.level.dynamic else 0
+
+
+def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first: int) -> Floats:
+    """Return what a flow of the `basis` into `row` does to `target`, (points,), or (points, m) if members differ."""
+    part = inverse[:, target, :, row, first:]
+    if basis is None:
+        column = part.sum(axis=-1)
+    elif basis.ndim == 1:
+        column = part @ basis[first:]
+    else:
+        column = np.einsum("mpj,jm->mp", np.broadcast_to(part, (basis.shape[1], *part.shape[1:])), basis[first:])
+    result: Floats = column[0] if len(column) == 1 else column.T
+    return result
+
+
+def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+    dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
+    inputs: list[tuple[int, Factor]] = [
+        (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row)
+    ]
+    weights = np.zeros((dynamic + len(inputs), *lead, members))
+    steps = [_starting(field, weights[number]) for number, field in enumerate(task.targets[:dynamic])]
+    for number, (row, factor) in enumerate(inputs):
+        offset = task.inflow.wiring.offset[..., row] if factor.basis is None else np.zeros(1)
+        steps += summing(factor, weights[dynamic + number], offset)
+    terms: list[tuple[Term, ...]] = []
+    for target, field in enumerate(task.targets):
+        columns = []
+        for number in range(dynamic):
+            start = inverse[:, target, :, number, 0]
+            columns.append(start[0] if len(start) == 1 else start.T)
+        columns += [_column(inverse, target, row, factor.basis, _first(task, row)) for row, factor in inputs]
+        terms.append(
+            tuple(
+                Term(basis=column, weight=weights[number], held=number < dynamic and target == number)
+                for number, column in enumerate(columns)
+            )
+        )
+        steps += _combining(columns, weights, field)
+    return steps, tuple(terms)
+
+
+def _starting(field: Field, row: Floats) -> Step:
+    return lambda: np.copyto(row, field.start)
+
+
+def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Step]:
+    """Return the steps that put waveforms of the `columns` times the `weights` (columns, *lead, m) into `field`."""
+    if all(column.ndim == 1 for column in columns):
+        matrix, flat = np.stack(columns, axis=1), weights.reshape(len(weights), -1)
+        return _multiplying(matrix, flat, field)
+    axes = (1,) * (weights.ndim - 2)
+    wide = [column.reshape(len(column), *axes, -1) for column in columns]
+
+    def combine() -> None:
+        if field.values is None:
+            np.copyto(field.end, sum(column[-1] * weight for column, weight in zip(wide, weights, strict=True)))
+            return
+        np.multiply(wide[0], weights[0], out=field.values)
+        for column, weight in zip(wide[1:], weights[1:], strict=True):
+            np.add(field.values, column * weight, out=field.values)
+
+    return [combine]
+
+
+def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Step]:
+    """Return the step that puts `matrix` (points, k) times `flat` (k, ...) into `field`, at the points or the end."""
+    if field.values is None:
+        last, end = matrix[-1:], field.end.reshape(1, -1)
+        return [lambda: cast(None, np.matmul(last, flat, out=end))]
+    rows = two_axes(field.values)
+    return [lambda: cast(None, np.matmul(matrix, flat, out=rows))]
+
+
+def two_axes(values: Floats) -> Floats:
+    """Return `values` (points, *lead, m) with all but the first axis in one, a view of them."""
+    flat = values.view()
+    flat.shape = (len(values), values[0].size)
+    return flat
+
+
+def _whole(task: Task, inverse: Floats) -> list[Step]:
+    dynamic, lead, count = task.level.dynamic, task.frame.lead, task.frame.count
+    members = len(task.level.members)
+    first = task.rows.start if task.rows is not None else 0
+    fed = [row for row in range(len(task.targets)) if task.inflow.feeds(row)]
+    depth = count - first
+    flows = np.zeros((dynamic + depth * len(fed), *lead, members))
+    steps = [_starting(field, flows[number]) for number, field in enumerate(task.targets[:dynamic])]
+    for number, row in enumerate(fed):
+        slab = flows[dynamic + depth * number : dynamic + depth * (number + 1)]
+        steps += task.inflow.waveform(row, slab, task.waves, task.rows)
+    for target, field in enumerate(task.targets):
+        if not task.wanted[target]:
+            continue
+        parts = [inverse[..., target, :, number, :1] for number in range(dynamic)]
+        parts += [_seen(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
+        matrix = np.concatenate(parts, axis=-1)
+        if matrix.shape[:-2] == (1,):
+            steps += _multiplying(matrix[0], flows.reshape(len(flows), -1), field)
+        else:
+            steps.append(_each(matrix, flows, field))
+    return steps
+
+
+def _seen(columns: Floats, hidden: int) -> Floats:
+    """Return `columns` with the first `hidden` at zero: what flows into a storage at its start changes nothing yet."""
+    if hidden:
+        columns = columns.copy()
+        columns[..., :hidden] = 0.0
+    return columns
+
+
+def _each(matrix: Floats, flows: Floats, field: Field) -> Step:
+    """Return the step for members that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
+    chips = matrix.ndim > 3
+    plain = matrix[:, 0] if chips else matrix  # (chips, m, points, k): batches go along
+    rows = plain if field.values is not None else plain[..., -1:, :]
+    target = field.values if field.values is not None else field.end[None]
+    spread = flows.reshape(len(flows), *(matrix.shape[:1] if chips else ()), -1, flows.shape[-1])
+
+    def apply() -> None:
+        product = np.matmul(rows, np.moveaxis(spread, (0, -1), (-2, -3)))  # (chips, m, points, batch)
+        np.copyto(target, np.moveaxis(product, (-2, -3), (0, -1)).reshape(target.shape))
+
+    return apply
+
+
+def _balance(task: Task) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+    """Members without rate: sum_l A_il e_l + r_i = 0 at each point."""
+    inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
+    if task.factored:
+        return _balanced_factors(task, inverse[..., 0, 0])
+    lead, members = task.frame.lead, len(task.level.members)
+    rows = 1 if task.rows is None else task.frame.count
+    flows = np.zeros((len(task.targets), rows, *lead, members))
+    steps: list[Step] = []
+    for row in range(len(task.targets)):
+        steps += task.inflow.waveform(row, flows[row], task.waves, task.rows)
+    for target, field in enumerate(task.targets):
+        if task.wanted[target]:
+            out = field.end[None] if task.rows is None or field.values is None else field.values
+            steps.append(_mixing([inverse[..., target, row] for row in range(len(task.targets))], flows, out))
+    return steps, (None,) * len(task.targets)
+
+
+def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Step:
+    source = flows[:, -len(out) :]
+
+    def mix() -> None:
+        np.multiply(gains[0], source[0], out=out)
+        for gain, flow in zip(gains[1:], source[1:], strict=True):
+            np.add(out, gain * flow, out=out)
+
+    return mix
+
+
+def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+    (field,) = task.targets
+    factors = task.inflow.factors(0)
+    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)))
+    steps: list[Step] = []
+    for weight, factor in zip(weights, factors, strict=True):
+        steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
+    steps.append(lambda: cast(None, np.multiply(weights, gain, out=weights)))
+    bases = [np.ones(task.frame.count) if factor.basis is None else factor.basis for factor in factors]
+    terms = tuple(Term(basis=basis, weight=w, held=False) for basis, w in zip(bases, weights, strict=True))
+    return steps + _combining(bases, weights, field), (terms,)

@@ -1,0 +1,145 @@
+"""A segment: a stretch of one clock phase in which every waveform is one polynomial through Chebyshev points."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.waveform import chebyshev
+from lstm_analog.engines.waveform.fields import Field
+from lstm_analog.engines.waveform.inflow import Step
+from lstm_analog.engines.waveform.newton import Unsolved
+
+_SWEEPS = 30
+SHARE = 0.1
+"""Share of the tolerance that sweeps and Newton's method may use up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """What is allowed to be wrong: `rtol` of the effort or of its scale, if that is larger, and `atol` scales."""
+
+    rtol: float
+    atol: float
+
+    @property
+    def units(self) -> float:
+        """The tolerance in units of signal, for efforts of the order of one unit."""
+        return self.rtol + self.atol
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sweep:
+    """The `steps` of levels that are solved one after the other; again, if `torn` fields feed back, until these rest.
+
+    `weakness` is the strength with which they do, `scales` (m,) are the units of each.
+    """
+
+    steps: list[Step]
+    torn: tuple[Field, ...]
+    scales: tuple[Floats, ...]
+    weakness: float
+    tolerance: float
+
+    def run(self) -> int:
+        """Solve the levels and return how many sweeps it took; `Unsolved` if they do not come to rest."""
+        if not self.torn:
+            for step in self.steps:
+                step()
+            return 1
+        for field in self.torn:
+            np.copyto(values_of(field), field.start)
+        for number in range(1, _SWEEPS):
+            before = [values_of(field).copy() for field in self.torn]
+            for step in self.steps:
+                step()
+            moved = (
+                np.abs(values_of(field) - old) / scale
+                for field, old, scale in zip(self.torn, before, self.scales, strict=True)
+            )
+            if self.weakness * max((float(size.max()) for size in moved), default=0.0) <= self.tolerance:
+                return number
+        raise Unsolved
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segment:
+    """The steps that take the efforts of a network over a segment, buffers bound; made by `build.segment`.
+
+    What is done `before` reads the state, what is done `after` writes it. `drawn` fields have values at the points.
+    Those of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their
+    scales, `least` (total,) one over what is tolerated of these; `tail` (4, points) gives the last coefficients.
+    `fixed` are the last coefficients of known bases, with their weights and what is tolerated of these.
+    """
+
+    degree: int
+    before: list[Step]
+    drawn: tuple[Field, ...]
+    solved: Floats
+    units: Floats
+    least: Floats
+    tail: Floats
+    sweeps: tuple[Sweep, ...]
+    after: list[Step]
+    fixed: tuple[tuple[float, Floats, float], ...]
+    tolerance: Tolerance
+
+    def solve(self) -> int:
+        """Find all waveforms from the state; return the number of sweeps, or raise `Unsolved`."""
+        for step in self.before:
+            step()
+        return max([sweep.run() for sweep in self.sweeps], default=1)
+
+    def error(self) -> float:
+        """Return the estimated error in tolerances, from the last Chebyshev coefficients of the waveforms."""
+        worst = 0.0
+        if self.solved.size:
+            tail = self.tail @ self.solved
+            worst = next_coefficients(np.abs(tail * self.least).max(axis=1).tolist())
+            if worst > 1.0:  # too much for one unit: perhaps not for the efforts there are
+                worst = next_coefficients((np.abs(tail) / self._allowed()).max(axis=1).tolist())
+        for tail_of_basis, weight, scale in self.fixed:
+            worst = max(worst, tail_of_basis * max(float(weight.max()), -float(weight.min())) / scale)
+        return worst
+
+    def needed(self, share: float) -> int:
+        """Return the degree that would do for the waveforms found, with an error of a `share` of the tolerance."""
+        if not self.solved.size:
+            return self.degree
+        size = (np.abs(chebyshev.coefficients(self.degree) @ self.solved) / self._allowed()).max(axis=1)
+        large = np.flatnonzero(size > share)
+        return int(large[-1]) + 1 if large.size else 0
+
+    def _allowed(self) -> Floats:
+        size = np.maximum(np.abs(self.solved[0]), np.abs(self.solved[-1]))
+        allowed: Floats = self.tolerance.rtol * size + self.tolerance.units * self.units
+        return allowed
+
+    def commit(self) -> None:
+        """Let the state be where the waveforms end."""
+        for step in self.after:
+            step()
+
+    def sample(self, at: Floats, path: Floats) -> None:
+        """Write the waveforms `at` (k,), from 0 at the start to 1 at the end, into `path` (*lead, k, N).
+
+        What is held is left out.
+        """
+        matrix = chebyshev.evaluation(self.degree, at)
+        for field in self.drawn:
+            path[..., field.nodes] = np.moveaxis(np.tensordot(matrix, values_of(field), axes=1), 0, -2)
+
+
+def values_of(field: Field) -> Floats:
+    """Return the values of `field` at the points, or its start where it has none."""
+    return field.start if field.values is None else field.values
+
+
+def next_coefficients(last: list[float]) -> float:
+    """Return four times what follows on the `last` four Chebyshev coefficients if they fall as before, two by two.
+
+    Four times, so that it bounds what collocation adds to what the polynomial leaves out (`tests/engines`).
+    """
+    before, after = max(last[:-2]), max(last[-2:])
+    ratio = after / before if after < before else 1.0
+    return 4.0 * after * min(10.0, ratio / (1.0 - ratio) if ratio < 1.0 else 10.0)

@@ -1,0 +1,219 @@
+"""What flows into the members of a level from elsewhere, cut to the fields it comes from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.waveform.couplings import Couplings, Curved
+from lstm_analog.engines.waveform.fields import Places, Span, span
+from lstm_analog.engines.waveform.structure import Level, Structure
+from lstm_analog.network.laws import Block, Form, take
+from lstm_analog.network.parts import Part
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Wire:
+    """Flow into the places `into` of row `row` of a level: `values` times the efforts at `places` of field `source`."""
+
+    row: int
+    into: Span
+    source: int
+    places: Span
+    values: Floats
+    torn: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sheet:
+    """The same through a `matrix` (..., m, n) from unknowns of a `group`; `name` tells it from others in any phase."""
+
+    row: int
+    into: Span
+    source: int
+    places: Span
+    matrix: Floats
+    group: int
+    name: tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Route:
+    """Where the flow of a part goes: from the `elements` of its `terminal` to the places `into` of row `row`."""
+
+    terminal: int
+    row: int
+    elements: Span
+    into: Span
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Own:
+    """Where the partials of a part's block number `block` go: those of `elements` to `into`, d row / d column."""
+
+    block: int
+    row: int
+    column: int
+    elements: Indices
+    into: Indices
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Load:
+    """A `part` that is not linear, its `routes` into the level, its `own` partials and the fields it reads."""
+
+    part: Part
+    routes: tuple[Route, ...]
+    own: tuple[Own, ...]
+    sources: frozenset[int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Wiring:
+    """All that flows into a level; `own` (..., m, k, k) are the constant partials among its members."""
+
+    wires: tuple[Wire, ...]
+    sheets: tuple[Sheet, ...]
+    loads: tuple[Load, ...]
+    own: Floats
+    offset: Floats
+    capacity: Floats
+
+    def sources(self) -> frozenset[int]:
+        """Return the numbers of all fields that flow comes from."""
+        plain = {wire.source for wire in self.wires} | {sheet.source for sheet in self.sheets}
+        return frozenset(plain).union(*(load.sources for load in self.loads))
+
+
+def wiring(couplings: Couplings, order: Structure, level: Level, first: int, places: Places) -> Wiring:
+    """Return what flows into `level` by the `couplings`, as far as they count in `order`.
+
+    Its members are the fields from number `first` on; `places` says where all unknowns lie.
+    """
+    mine = np.append((places.field >= first) & (places.field < first + level.members.shape[1]), False)
+    wires, own = _wires(couplings, order, level, first, places, mine)
+    loads = [_load(curved, level, first, places, mine) for curved in couplings.curved if mine[curved.fed].any()]
+    return Wiring(
+        wires=tuple(wires),
+        sheets=tuple(_sheets(couplings, first, places, mine)),
+        loads=tuple(loads),
+        own=own,
+        offset=couplings.offset[..., level.members],
+        capacity=couplings.capacity[..., level.members[:, : level.dynamic]],
+    )
+
+
+def _wires(
+    couplings: Couplings, order: Structure, level: Level, first: int, places: Places, mine: Indices
+) -> tuple[list[Wire], Floats]:
+    count, width = level.members.shape
+    lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in order.links), ())
+    own = np.zeros((*lead, count, width, width))
+    wires: list[Wire] = []
+    for link, torn in zip(order.links, order.torn, strict=True):
+        for row in np.unique(places.field[link.rows[mine[link.rows]]]) - first:
+            chosen = np.flatnonzero(places.field[link.rows] == first + row)
+            rows, columns = places.place[link.rows[chosen]], link.columns[chosen]
+            itself = mine[columns] & (places.place[columns] == rows) & ~torn[chosen]
+            inner = places.field[columns[itself]] - first
+            values = np.moveaxis(np.broadcast_to(link.values, (*lead, link.rows.size)), -1, 0)
+            np.add.at(np.moveaxis(own, (-3, -1), (0, 1))[..., row], (rows[itself], inner), values[chosen[itself]])
+            for number, some in places.by_field(columns[~itself]):
+                for these in _rounds(rows[~itself][some], some):
+                    there = chosen[~itself][these]
+                    wires.append(
+                        Wire(
+                            row=int(row),
+                            into=span(places.place[link.rows[there]]),
+                            source=number,
+                            places=span(places.place[link.columns[there]]),
+                            values=link.values[..., there],
+                            torn=bool(torn[there].any()),
+                        )
+                    )
+    return wires, own if own.any() or not lead else own[(0,) * len(lead)]
+
+
+def _rounds(rows: Indices, chosen: Indices) -> list[Indices]:
+    """Return the `chosen` in rounds, in each of which no row comes twice."""
+    order = np.argsort(rows, kind="stable")
+    first = np.searchsorted(rows[order], rows[order])
+    turn = np.empty_like(order)
+    turn[order] = np.arange(order.size) - first
+    return [chosen[turn == number] for number in range(int(turn.max(initial=-1)) + 1)]
+
+
+def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> list[Sheet]:
+    sheets = []
+    for dense in couplings.dense:
+        for row in np.unique(places.field[dense.rows[mine[dense.rows]]]) - first:
+            chosen = np.flatnonzero(mine[dense.rows] & (places.field[dense.rows] == first + row))
+            for number, group, some in _runs(couplings, places, dense.columns):
+                matrix = dense.matrix[..., span(chosen), :][..., span(some)]
+                sheet = Sheet(
+                    row=int(row),
+                    into=span(places.place[dense.rows[chosen]]),
+                    source=number,
+                    places=span(places.place[dense.columns[some]]),
+                    matrix=matrix,
+                    group=group,
+                    name=(id(dense.matrix), int(dense.rows[chosen[0]]), int(dense.columns[some[0]])),
+                )
+                sheets.append(sheet)
+    return sheets
+
+
+def _runs(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[int, int, Indices]]:
+    """Return the `columns` by field and group: number of the field, of the group, and which they are."""
+    return [
+        (number, int(group), some[couplings.groups[columns[some]] == group])
+        for number, some in places.by_field(columns)
+        for group in np.unique(couplings.groups[columns[some]])
+    ]
+
+
+def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indices) -> Load:
+    inside = mine[curved.fed]
+    elements = np.flatnonzero(inside.any(axis=0))
+    part = curved.part if elements.size == inside.shape[1] else take(curved.part, elements)
+    routes = []
+    for terminal in range(inside.shape[0]):
+        fed = curved.fed[terminal, elements]
+        for row in range(level.members.shape[1]):
+            chosen = np.flatnonzero(mine[fed] & (places.field[fed] == first + row))
+            for these in _rounds(places.place[fed[chosen]], chosen) if chosen.size else ():
+                into = span(places.place[fed[these]])
+                routes.append(Route(terminal=terminal, row=row, elements=span(these), into=into))
+    columns = [block.columns for block in curved.blocks]
+    sources = {number for nodes in columns for number, _ in places.by_field(nodes)}
+    return Load(
+        part=part,
+        routes=tuple(routes),
+        own=tuple(_own_partials(curved, elements, first, places, mine)),
+        sources=frozenset(sources),
+    )
+
+
+def _own_partials(curved: Curved, elements: Indices, first: int, places: Places, mine: Indices) -> list[Own]:
+    """Return where partials by the level's own members go; a block's k-th entry belongs to the k-th element."""
+    found: list[Own] = []
+    taking = np.zeros(mine.size, dtype=bool)
+    taking[curved.fed[curved.fed >= 0]] = True
+    for number, block in enumerate(curved.blocks):
+        if block.form is Form.DENSE:
+            continue
+        rows, columns = _of_elements(block, elements)
+        chosen = np.flatnonzero(
+            mine[rows] & mine[columns] & taking[rows] & (places.place[rows] == places.place[columns])
+        )
+        ends = np.stack((places.field[rows[chosen]], places.field[columns[chosen]])) - first
+        for row, column in np.unique(ends, axis=1).T:
+            same = chosen[(ends[0] == row) & (ends[1] == column)]
+            for these in _rounds(places.place[rows[same]], same):
+                into = places.place[rows[these]]
+                found.append(Own(block=number, row=int(row), column=int(column), elements=these, into=into))
+    return found
+
+
+def _of_elements(block: Block, elements: Indices) -> tuple[Indices, Indices]:
+    return block.rows[elements], block.columns[elements]

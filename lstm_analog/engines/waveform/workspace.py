@@ -1,0 +1,211 @@
+"""What runs of a network share: its phases in order, segments with their buffers, and how an interval is first cut."""
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_analog.engines.waveform import chebyshev
+from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.build import segment
+from lstm_analog.engines.waveform.couplings import Couplings, Flags, beside_batches, chips_of, couplings
+from lstm_analog.engines.waveform.segment import Segment, Tolerance
+from lstm_analog.engines.waveform.state import State
+from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High
+
+DROPPED = 1e-3
+"""Share of the tolerance below which an effect is left out: an open switch, a shut valve."""
+_REST = Tolerance(rtol=1e-13, atol=1e-13)
+_SMOOTH, _RATIO = 40.0, 4.0
+"""Rate x time up to which one segment is tried; how much longer each segment is than all before it."""
+_LEAST, _LARGEST, _USUAL, _SURE = 3, 28, 14, 40
+"""Degrees of the polynomials: from, to, of a segment that comes from another's split, and where points cost nothing."""
+_ENOUGH = 0.1
+"""Share of the tolerance that the degree of a piece is lowered to."""
+
+
+class OutOfReachError(ArithmeticError):
+    """The network cannot be run this way; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A piece of an interval: its `share` of it, and the `degree` that keeps the tolerance."""
+
+    share: float
+    degree: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Workspace:
+    """The phases, segments and buffers of runs of `network` over efforts (*lead, N) within `tolerance`.
+
+    Of the unknowns, those `wanted` (N,) are kept.
+    Segments serve any run, one at a time.
+    """
+
+    network: Network
+    lead: tuple[int, ...]
+    tolerance: Tolerance
+    wanted: Flags
+    state: State
+    phases: dict[High, Couplings] = field(default_factory=dict)
+    orders: dict[tuple[High, float], Structure] = field(default_factory=dict)
+    segments: dict[tuple[High, float, int, Keep], Segment] = field(default_factory=dict)
+    fastest: dict[High, float] = field(default_factory=dict)
+
+    def order(self, high: High, duration: float) -> Structure:
+        """Return in which order a segment of `duration` (s) is solved with the lines `high`."""
+        key = (high, duration)
+        if key not in self.orders:
+            found = structure(self.couplings(high), duration, DROPPED * self.tolerance.units)
+            if found.obstacle:
+                raise OutOfReachError(found.obstacle)
+            self.orders[key] = found
+        return self.orders[key]
+
+    def couplings(self, high: High) -> Couplings:
+        """Return who acts on whom with the lines `high`."""
+        if high not in self.phases:
+            self.phases[high] = couplings(self.network, high)
+        return self.phases[high]
+
+    def segment(self, high: High, duration: float, degree: int, keep: Keep) -> Segment:
+        """Return a segment of `duration` (s) and `degree` with the lines `high` that keeps what `keep` says."""
+        key = (high, duration, degree, keep)
+        if key not in self.segments:
+            self.segments[key] = segment(
+                self.couplings(high),
+                self.order(high, duration),
+                self.state,
+                duration=duration,
+                degree=degree,
+                keep=keep,
+                wanted=self.wanted,
+                tolerance=self.tolerance,
+            )
+        return self.segments[key]
+
+    def rest(self, high: High, duration: float) -> Segment:
+        """Return the segment to the state of rest with the lines `high`; what `duration` does not move stays."""
+        key = (high, duration, 0, Keep.END)
+        if key not in self.segments:
+            self.segments[key] = self._rest(high, duration)
+        return self.segments[key]
+
+    def _rest(self, high: High, duration: float) -> Segment:
+        still = at_rest(self.couplings(high), duration)
+        order = structure(still, np.inf, _REST.units)
+        if order.obstacle:
+            raise OutOfReachError(order.obstacle)
+        return segment(
+            still,
+            order,
+            self.state,
+            duration=1.0,
+            degree=0,
+            keep=Keep.END,
+            wanted=np.ones_like(self.wanted),
+            tolerance=_REST,
+        )
+
+    def pieces(self, high: High, duration: float) -> list[Piece]:
+        """Return how an interval of `duration` (s) with the lines `high` is cut at first.
+
+        One piece while its fastest pole is resolved by few points; else graded toward its start, each piece as long as
+        all before it times 3: at a rate x time of 1e3, 73 points give 2e-7 (measured).
+        """
+        if high not in self.fastest:
+            self.fastest[high] = float(rates(self.couplings(high)).max(initial=0.0))
+        reach = self.fastest[high] * duration
+        first = min(1.0, 0.5 * _SMOOTH / max(reach, 1e-300)) if reach > _SMOOTH else 1.0
+        cuts = [first]
+        while cuts[-1] < 1.0:
+            cuts.append(min(1.0, _RATIO * cuts[-1]))
+        degree = _degree(min(reach, 0.5 * _SMOOTH if len(cuts) > 1 else reach), self.tolerance.units)
+        return [Piece(share=float(share), degree=degree) for share in np.diff([0.0, *cuts])]
+
+
+def _degree(reach: float, tolerance: float) -> int:
+    """Return the degree that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, and two more."""
+    size = np.abs(chebyshev.coefficients(48) @ np.exp(-reach * chebyshev.points(48)))
+    return int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST, _LARGEST))
+
+
+def refined(piece: Piece, error: float) -> list[Piece]:
+    """Return `piece` with a higher degree, or cut in two, after it was wrong by `error` tolerances.
+
+    Raises `OutOfReachError` if it is very short already.
+    """
+    if piece.degree < _LARGEST:
+        higher = piece.degree + (3 if error < 1e2 else 6)
+        return [Piece(share=piece.share, degree=min(_LARGEST, higher) if error < 1e4 else _LARGEST)]
+    if piece.share < 1e-9:
+        raise OutOfReachError("its waveforms do not get smooth, however short the segments")
+    return [Piece(share=share * piece.share, degree=_USUAL) for share in (1.0 / _RATIO, 1.0 - 1.0 / _RATIO)]
+
+
+def settled(piece: Piece, segment: Segment) -> Piece:
+    """Return `piece` with the degree that would have done, as its `segment` shows.
+
+    Where no waveform is drawn, a high degree costs nothing.
+    """
+    if not segment.drawn:
+        return Piece(share=piece.share, degree=_SURE)
+    return Piece(share=piece.share, degree=min(piece.degree, max(segment.needed(_ENOUGH), _LEAST)))
+
+
+_SPARE = 2
+"""Workspaces of a network that are kept beside the last."""
+_IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
+"""Workspaces that no run is using, so that the next run of a network finds its segments made."""
+
+
+@contextmanager
+def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Iterator[Workspace]:
+    """Lend a workspace for runs of `network` over a `batch` that keep the `wanted` unknowns: an idle or a new one.
+
+    `tolerance` is that of its segments.
+    """
+    idle = _IDLE.setdefault(network, [])
+    chips = chips_of(network)
+    lead = ((chips,) if chips else ()) + (int(np.prod(batch)),)
+    fits = [
+        other
+        for other in idle
+        if other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
+    ]
+    found = fits[0] if fits else _new(network, lead, tolerance, wanted)
+    idle[:] = [other for other in idle if other is not found][-_SPARE:]
+    try:
+        yield found
+    finally:
+        idle.append(found)
+
+
+def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
+    return Workspace(
+        network=_beside_batches(network),
+        lead=lead,
+        tolerance=tolerance,
+        wanted=wanted,
+        state=State(
+            effort=np.zeros((*lead, network.unknowns.size)),
+            stamps=[0] * (1 + len(network.unknowns.groups)),
+            known={},
+        ),
+    )
+
+
+def _beside_batches(network: Network) -> Network:
+    return Network(
+        domain=network.domain,
+        unknowns=network.unknowns,
+        parts=tuple(beside_batches(part) for part in network.parts),
+        lines=network.lines,
+        provenance=network.provenance,
+    )

@@ -1,0 +1,92 @@
+"""Resistance of the wires of a crossbar: with linear devices, a crossbar with its wires is again one matrix.
+
+A driver feeds its line at one end; a line crosses all columns, a column all lines, and each column ends in a virtual
+ground. A segment of wire lies before every crossing. The reduction is exact, by block elimination along the lines.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import NetworkError, explain
+from lstm_analog.imperfections.base import Streams, apply, change, check_range
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Crossbars, Transconductors
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireResistance:
+    """Each cell of a crossbar adds `line` ohms to the wire of its driver and `column` ohms to that of its row.
+
+    0.35 to 1 ohm a cell in published arrays. A weight is a pair of devices in neighbouring columns, plus first; a
+    signed transconductance has one of them, whichever its sign needs, and becomes the difference of the two currents.
+    Columns end in virtual grounds: exact where an op-amp or a current mirror holds them.
+    """
+
+    line: float
+    column: float
+
+    def __post_init__(self) -> None:
+        """Check that no resistance is below zero."""
+        for what, ohms in (("line", self.line), ("column", self.column)):
+            check_range(f"wire resistance, {what}", ohms, 0.0, np.inf, "give ohms a cell")
+
+
+@apply.register
+def _(imperfection: WireResistance, network: Network, streams: Streams) -> Network:
+    if network.domain != ELECTRICAL:
+        got, do = network.domain.name, "compile it in an electrical technology"
+        raise NetworkError(explain("the network", must="be electrical", got=got, do=do))
+    if not imperfection.line and not imperfection.column:
+        return network
+
+    def pairs(positive: Floats, negative: Floats) -> tuple[Floats, Floats]:
+        columns = np.stack((positive, negative), axis=-2).reshape(*positive.shape[:-2], -1, positive.shape[-1])
+        reduced = seen_conductances(columns, line=imperfection.line, column=imperfection.column)
+        return reduced[..., 0::2, :], reduced[..., 1::2, :]
+
+    def signed(part: Transconductors) -> Transconductors:
+        weights = part.transconductance
+        plus, minus = pairs(np.maximum(weights, 0.0), np.maximum(-weights, 0.0))
+        return replace(part, transconductance=plus - minus)
+
+    def wired(part: Crossbars) -> Crossbars:
+        plus, minus = pairs(part.positive, part.negative)
+        return replace(part, positive=plus, negative=minus)
+
+    return change(change(network, Transconductors, signed), Crossbars, wired)
+
+
+def seen_conductances(conductance: Floats, *, line: float, column: float) -> Floats:
+    """Return the current at the end of each column for one volt on each driver, (..., columns, drivers), in siemens.
+
+    Parameters
+    ----------
+    conductance : float array, (..., columns, drivers)
+        Of the devices (S); column 0 is next to the drivers, the last line next to the ends of the columns.
+    line, column : float
+        Resistance of a segment of either wire (ohm).
+
+    Notes
+    -----
+    Let u_j be the voltages of the lines at column j, D_j its conductances, Z the resistance between nodes of a column
+    (what two paths to its end have in common), r the segment of a line. A column draws D_j (1 + Z D_j)^-1 u_j; so u_j =
+    F_j u_(j-1) with F_j = (1 + Z D_j) Q_j, Q_j^-1 = M + (r + M Z) D_j, M = 2 - F_(j+1), and F = 1 beyond the last. The
+    current of column j is d_j Q_j u_(j-1). One elimination a column, as wide as there are drivers, all chips at once:
+    the Schur complements of the sparse network in the order of its columns.
+    """
+    drivers = conductance.shape[-1]
+    one, place = np.eye(drivers), np.arange(drivers)
+    shared = column * (drivers - np.maximum(place[:, None], place))
+    seen = np.empty_like(conductance)
+    passing = one
+    for j in range(conductance.shape[-2] - 1, -1, -1):
+        device = conductance[..., j, :]
+        onward = 2.0 * one - passing
+        inverse = np.linalg.inv(onward + (line * one + onward @ shared) * device[..., None, :])
+        passing = inverse + shared @ (device[..., :, None] * inverse)
+        seen[..., j + 1 :, :] = seen[..., j + 1 :, :] @ passing
+        seen[..., j : j + 1, :] = device[..., None, :] @ inverse
+    return seen

@@ -1,0 +1,123 @@
+"""Bytes of a model file, and what kind of file they are: told by content, never by the ending of the name.
+
+Nothing in a file can make this package run code, write, or open another file, but for the side files of an ONNX model.
+Memory is bounded: reading or refusing a file of n bytes takes at most `256 MiB + 64 n`, whatever the file claims.
+"""
+
+import stat
+from enum import Enum
+from pathlib import Path
+
+from lstm_analog.errors import FileAccessError, FileFormatError, explain
+from lstm_analog.files import read_bytes
+from lstm_analog.model.formats.hdf5 import SIGNATURE
+from lstm_analog.model.formats.zips import member_names
+
+LARGEST_FILE = 2**31
+"""Bytes a file may have; protobuf has the same limit."""
+
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_LENGTH = 8
+
+
+class Format(Enum):
+    """Kinds of model file, by what their users call them."""
+
+    SAFETENSORS = "safetensors"
+    TORCH = "PyTorch (.pt, .pth)"
+    TORCH_LEGACY = "PyTorch before 1.6 (.pt, .pth)"
+    NPZ = "npz"
+    KERAS = "Keras (.keras)"
+    HDF5 = "HDF5 (.h5, .weights.h5)"
+    ONNX = "ONNX"
+    FLAX = "flax msgpack"
+
+
+def read_model(path: str | Path) -> bytes:
+    """Return the content of the model file at `path`.
+
+    Raises
+    ------
+    FileAccessError
+        If it cannot be read, is a folder, device or pipe, or has more than `LARGEST_FILE` bytes.
+    """
+    place, must = f"file {str(path)!r}", "be readable"
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return read_bytes(path)  # which says why not
+    if not stat.S_ISREG(status.st_mode):
+        got = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
+        raise FileAccessError(explain(place, must="be a file", got=got, do="give the file that holds the weights"))
+    if status.st_size > LARGEST_FILE:
+        must, do = f"have at most {LARGEST_FILE} bytes", "save the recurrent module alone"
+        raise FileAccessError(explain(place, must=must, got=f"{status.st_size} bytes", do=do))
+    return read_bytes(path)
+
+
+def format_of(content: bytes) -> Format:
+    """Return what kind of model file `content` is, or raise `FileFormatError`."""
+    if content.startswith(_ZIP):
+        return _format_of_zip(content)
+    if content.startswith(SIGNATURE):
+        return Format.HDF5
+    if _is_safetensors(content):
+        return Format.SAFETENSORS
+    if _is_pickle(content):
+        return Format.TORCH_LEGACY
+    if content.startswith((b"\x08", b"\x0a", b"\x12", b"\x3a", b"\x42")) and _is_protobuf(content):
+        return Format.ONNX
+    if content and (0x81 <= content[0] <= 0x8F or content[0] in (0xDE, 0xDF)):
+        return Format.FLAX
+    raise _unknown(_guess(content))
+
+
+def _format_of_zip(content: bytes) -> Format:
+    names = member_names(content)
+    last = [name.rsplit("/", 1)[-1] for name in names]
+    if "constants.pkl" in last:
+        do = "save the weights alone: torch.save(module.state_dict(), path)"
+        raise FileFormatError(explain("zip", must="hold no program", got="a TorchScript archive", do=do))
+    if "data.pkl" in last:
+        return Format.TORCH
+    if "config.json" in names and "model.weights.h5" in names:
+        return Format.KERAS
+    if "tree.npy" in names:
+        do = "read it with load_machine"
+        raise FileFormatError(explain("file", must="hold weights", got="a Machine that this package saved", do=do))
+    if names and all(name.endswith(".npy") for name in names):
+        return Format.NPZ
+    raise _unknown(f"a zip with {', '.join(ascii(name[:40]) for name in names[:4]) or 'nothing'}")
+
+
+def _is_safetensors(content: bytes) -> bool:
+    """Whether it begins with the length of a header and the header; a damaged length still leaves the brace."""
+    return content[_LENGTH : _LENGTH + 2] in (b'{"', b"{}", b"{ ", b"{\n")
+
+
+def _is_pickle(content: bytes) -> bool:
+    return len(content) > 2 and content[0] == 0x80 and content[1] <= 5
+
+
+def _is_protobuf(content: bytes) -> bool:
+    """Whether the first field is one of ONNX's ModelProto in its own wire type: ir_version or a length before bytes."""
+    return content[0] != 0x08 or (len(content) > 1 and 0 < content[1] < 0x80)
+
+
+def _guess(content: bytes) -> str:
+    if not content:
+        return "an empty file"
+    if content[257:262] == b"ustar":
+        return "a tar archive: PyTorch before 0.2"
+    if content.startswith(b"\x93NUMPY"):
+        return "one bare array (npy)"
+    if content.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")):
+        return "a compressed file"
+    return f"a file that begins with {content[:8]!r}"
+
+
+def _unknown(got: str) -> FileFormatError:
+    must = f"be {', '.join(kind.value for kind in Format)}"
+    do = "save the weights with safetensors or torch.save(module.state_dict(), path)"
+    return FileFormatError(explain("content", must=must, got=got, do=do))

@@ -1,0 +1,93 @@
+"""flax cells as PyTorch would name them: kernels `(D, H)`, one a gate, become rows of one matrix.
+
+`OptimizedLSTMCell` and `LSTMCell` have `ii, if, ig, io` from the inputs and `hi, hf, hg, ho` from h, `GRUCell` has
+`ir, iz, in` and `hr, hz, hn`. A flax file says nothing of directions and activations: forward in time, sigmoid and tanh
+are taken, which are flax's own presets.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.model.formats.stacks import Only, Stack, listed
+from lstm_analog.model.formats.state_dict import stack_of
+from lstm_analog.model.formats.tensor import Tensor, Tensors
+
+GATES = ("ifgo", "rzn")
+"""Letters of the gates in PyTorch's order: of an LSTM, of a GRU."""
+
+
+def flax_stack(tensors: Tensors, only: Only) -> Stack:
+    """Return the layers and the head that the `tensors` of a flax tree make; `only` is as of `load`.
+
+    Raises
+    ------
+    FileFormatError, UnsupportedError
+        For what is missing, left over or not offered, by name.
+    """
+    cells: dict[str, dict[str, Tensor]] = {}
+    rest: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        path, _, part = name.rpartition(".")
+        cell, _, gate = path.rpartition(".")
+        if len(gate) == 2 and gate[0] in "ih" and gate[1] in "ifgorzn" and part in ("kernel", "bias"):
+            cells.setdefault(cell.removeprefix("params.") or "cell", {})[f"{gate}.{part}"] = tensor
+        else:
+            rest[name.removeprefix("params.")] = tensor
+    made = dict(_linears(rest))
+    for cell, parts in cells.items():
+        made |= {
+            f"{cell}.{name}": _tensor(f"{cell}.{name}", array) for name, array in _torch_parts(cell, parts).items()
+        }
+    return stack_of(made, only)
+
+
+def _linears(tensors: Tensors) -> Tensors:
+    """Return the kernels of Dense layers as PyTorch's weights; whatever else there is keeps its name."""
+    made = {}
+    for name, tensor in tensors.items():
+        if name.endswith(".kernel") and len(tensor.shape) == 2:
+            torch_name = f"{name.removesuffix('kernel')}weight"
+            made[torch_name] = Tensor(name=torch_name, kind=tensor.kind, stored=tensor.stored.T)
+        else:
+            made[name] = tensor
+    return made
+
+
+def _torch_parts(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
+    letters = next((each for each in GATES if all(f"i{gate}.kernel" in parts for gate in each)), None)
+    if letters is None:
+        must, do = "have the gates of an LSTMCell or GRUCell", "train one of these"
+        raise UnsupportedError(explain(f"cell {cell[:80]!a}", must=must, got=listed(parts), do=do))
+    known = {f"{way}{gate}.{part}" for way in "ih" for gate in letters for part in ("kernel", "bias")}
+    if set(parts) - known or any(f"h{gate}.kernel" not in parts for gate in letters):
+        must, got = "have one kernel a gate from inputs and from h", listed(parts)
+        raise FileFormatError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="save the whole tree"))
+    kernels = {way: [parts[f"{way}{gate}.kernel"].numbers() for gate in letters] for way in "ih"}
+    units = kernels["h"][0].shape[-1]
+    shapes = {way: {kernel.shape for kernel in kernels[way]} for way in "ih"}
+    if shapes["h"] != {(units, units)} or len(shapes["i"]) != 1 or min(shapes["i"])[1:] != (units,):
+        must, got = "have kernels of one shape", f"{sorted(shapes['i'])} and {sorted(shapes['h'])}"
+        raise FileFormatError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="save the whole tree"))
+    made = {f"weight_{way}h": np.concatenate(kernels[way], axis=1).T for way in "ih"}
+    if any(name.endswith("bias") for name in parts):
+        for way in "ih":
+            rows = [_row(parts, f"{way}{gate}.bias", units) for gate in letters]
+            made[f"bias_{way}h"] = np.concatenate(rows)
+    return made
+
+
+def _row(parts: Mapping[str, Tensor], name: str, units: int) -> Floats:
+    if name not in parts:
+        return np.zeros(units)
+    row = parts[name].numbers()
+    if row.shape != (units,):
+        must, do = f"have shape ({units},)", "save the whole tree"
+        raise FileFormatError(explain(parts[name].label, must=must, got=row.shape, do=do))
+    return row
+
+
+def _tensor(name: str, array: Floats) -> Tensor:
+    return Tensor(name=name, kind="float64", stored=array)

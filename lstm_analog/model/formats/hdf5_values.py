@@ -1,0 +1,115 @@
+"""Types, shapes and values of an HDF5 file: little-endian numbers, texts of fixed and of any length.
+
+HDF5 File Format Specification 3.0, The HDF Group; sections in brackets.
+"""
+
+import struct
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.tensor import Tensor, from_bytes
+
+MOST_TEXTS = 20_000
+"""Texts an attribute may hold."""
+
+_INTEGER, _FLOAT, _STRING, _VARIABLE = 0, 1, 3, 9
+_BIG = 0x1
+_SIGNED = 0x8
+_IS_TEXT = 0x1
+_FLOATS = MappingProxyType(
+    {
+        (2, struct.pack("<HHBBBBI", 0, 16, 10, 5, 0, 10, 15)): "float16",
+        (4, struct.pack("<HHBBBBI", 0, 32, 23, 8, 0, 23, 127)): "float32",
+        (8, struct.pack("<HHBBBBI", 0, 64, 52, 11, 0, 52, 1023)): "float64",
+    }
+)
+"""[IV.A.2.d] The IEEE formats: size; bit offset, precision, place and size of exponent and mantissa, bias."""
+
+
+class Bytes(Protocol):
+    """The bytes of a file by address; `at` returns `size` of them from `address`, or raises."""
+
+    def at(self, address: int, size: int) -> bytes:
+        """Return `size` bytes from `address`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Type:
+    """A type: the `number` it is, else "", its `text` for messages, its `size` in bytes; `variable` is a long text."""
+
+    number: str
+    text: str
+    size: int
+    variable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """The shape of a dataset or attribute; () is one value."""
+
+    shape: tuple[int, ...]
+
+
+def type_of(body: bytes) -> Type:
+    """Return the type that the datatype message `body` describes. [IV.A.2.d]."""
+    kind, flags, size = body[0] & 0xF, body[1], int.from_bytes(body[4:8], "little")
+    if kind == _FLOAT and not flags & _BIG:
+        return Type(number=_FLOATS.get((size, body[8:20]), ""), text=f"a float of {size} bytes", size=size)
+    if kind == _INTEGER and not flags & _BIG and size in (1, 2, 4, 8):
+        name = f"{'int' if flags & _SIGNED or size > 1 else 'uint'}{8 * size}"
+        return Type(number=name, text=name, size=size)
+    if kind == _STRING:
+        return Type(number="", text="text", size=size)
+    if kind == _VARIABLE and flags & 0xF == _IS_TEXT:
+        return Type(number="", text="text", size=16, variable=True)
+    return Type(number="", text=f"type {kind}", size=size)
+
+
+def space_of(body: bytes) -> Space:
+    """Return the shape that the dataspace message `body` describes. [IV.A.2.b]."""
+    version, axes = body[0], body[1]
+    start = {1: 8, 2: 4}[version]
+    return Space(shape=struct.unpack_from(f"<{axes}Q", body, start))
+
+
+def data_of(path: str, kind: Type, shape: tuple[int, ...], data: bytes) -> Tensor:
+    """Return the tensor called `path` of that `kind` of number and `shape` in `data`."""
+    return from_bytes(path, kind.number, shape, data)
+
+
+def texts_of(image: Bytes, kind: Type, space: Space, data: bytes) -> str | tuple[str, ...]:
+    """Return the texts of an attribute with the `kind` and `space` and the bytes `data`; () if it is none.
+
+    Texts of any length lie in heaps of `image`.
+    """
+    if kind.text != "text":
+        return ()
+    count = 1
+    for size in space.shape:
+        count *= size
+    if count > MOST_TEXTS or count * kind.size > len(data):
+        must, do = f"hold at most {MOST_TEXTS} texts, all there", "the file is damaged: save or fetch it again"
+        raise FileFormatError(explain("HDF5 attribute", must=must, got=count, do=do))
+    pieces = [data[n * kind.size : (n + 1) * kind.size] for n in range(count)]
+    texts = tuple((_long(image, piece) if kind.variable else piece.rstrip(b"\0")).decode() for piece in pieces)
+    return texts if space.shape else texts[0]
+
+
+def _long(image: Bytes, piece: bytes) -> bytes:
+    """Return the text that `piece` refers to: length, address of a global heap, number in it. [III.E]."""
+    length, address, wanted = struct.unpack("<IQI", piece)
+    if not length:
+        return b""
+    signature, _, size = struct.unpack("<4sIQ", image.at(address, 16))
+    at, end = address + 16, address + size
+    while signature == b"GCOL" and at + 16 <= end:
+        number, _, _, long = struct.unpack("<HHIQ", image.at(at, 16))
+        if number == wanted and number and length <= long:
+            return image.at(at + 16, length)
+        if not number:
+            break
+        at += 16 + (long + 7) // 8 * 8
+    do = "the file is damaged: save or fetch it again"
+    raise FileFormatError(explain("HDF5 text", must="be in its heap", got=f"none of number {wanted}", do=do))

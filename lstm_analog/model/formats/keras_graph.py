@@ -1,0 +1,147 @@
+"""The configuration of a Keras model as a chain of layers, or a refusal: nothing beside the chain is dropped."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.model.formats.stacks import Only, chosen, listed
+
+MOST_LAYERS = 1000
+RECURRENT = ("LSTM", "GRU", "Bidirectional", "RNN")
+KNOWN = frozenset(
+    [
+        "name",
+        "trainable",
+        "dtype",
+        "batch_input_shape",
+        "batch_shape",
+        "units",
+        "activation",
+        "recurrent_activation",
+        "use_bias",
+        "unit_forget_bias",
+        "return_sequences",
+        "return_state",
+        "go_backwards",
+        "stateful",
+        "unroll",
+        "seed",
+        "zero_output_for_mask",
+        "implementation",
+        "reset_after",
+        "layer",
+        "backward_layer",
+        "merge_mode",
+        "cell",
+        "cells",
+        "input_dim",
+        "input_length",
+        "build_config",
+        "enable_caching_device",
+    ]
+)
+"""Options that are understood here or change no output; another one that is set is refused by name."""
+_ADVICE = "save it with model.save"
+_DEEPEST = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerConfig:
+    """A layer of a model: its class, its name and its options."""
+
+    kind: str
+    name: str
+    options: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"layer {self.name[:80]!a} ({self.kind[:40]!a})"
+
+
+def layers_in_order(config: Mapping[str, Any], only: Only) -> tuple[LayerConfig, ...]:
+    """Return the layers of the model that `config` describes, in the order in which they follow; or those of `only`.
+
+    Raises
+    ------
+    FileFormatError
+        If it describes no model.
+    UnsupportedError
+        If the layers make no chain: the message names where it branches.
+    """
+    inner = config.get("config")
+    entries = inner.get("layers") if isinstance(inner, dict) else inner
+    if not isinstance(entries, list) or len(entries) > MOST_LAYERS:
+        must, do = f"describe a model of at most {MOST_LAYERS} layers", _ADVICE
+        raise FileFormatError(explain("configuration", must=must, got=type(entries).__name__, do=do))
+    layers = {layer.name: (layer, entry) for layer, entry in zip(map(layer_of, entries), entries, strict=True)}
+    if len(layers) < len(entries):
+        raise FileFormatError(explain("layers", must="have names of their own", got="one twice", do=_ADVICE))
+    if only is not None:
+        recurrent = [name for name, (layer, _) in layers.items() if layer.kind in RECURRENT]
+        return tuple(layers[name][0] for name in chosen(recurrent, tuple(layers), only))
+    sequential = config.get("class_name") == "Sequential"
+    names = tuple(layers) if sequential else _chain({name: entry for name, (_, entry) in layers.items()})
+    return tuple(layers[name][0] for name in names)
+
+
+def layer_of(entry: Any) -> LayerConfig:
+    """Return the layer that `entry` of a configuration describes."""
+    match entry:
+        case {"class_name": str(kind), "config": dict(options)} if isinstance(options.get("name", ""), str):
+            return LayerConfig(kind=kind, name=options.get("name", kind), options=options)
+        case _:
+            raise FileFormatError(
+                explain("layer", must="have a class and options", got=type(entry).__name__, do=_ADVICE)
+            )
+
+
+def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of a functional model's layers in order of a chain."""
+    sources = {name: _sources(name, entry, entries) for name, entry in entries.items()}
+    starts = [name for name, source in sources.items() if not source]
+    after = {source[0]: name for name, source in sources.items() if len(source) == 1}
+    branching = [name for name, source in sources.items() if len(source) > 1]
+    if len(starts) != 1 or branching or len(after) != len(entries) - 1:
+        got = f"inputs {listed(starts)}, joins {listed(branching)}, {len(entries) - 1 - len(after)} more branches"
+        do = "take part of it: load(path, only=('lstm', 'dense')), or save a model that is a chain"
+        raise UnsupportedError(explain("layers", must="follow each other in one chain", got=got, do=do))
+    names = [starts[0]]
+    while names[-1] in after and len(names) <= len(entries):
+        names.append(after[names[-1]])
+    if len(names) != len(entries):
+        raise FileFormatError(
+            explain("layers", must="all be reached", got=listed(set(entries) - set(names)), do=_ADVICE)
+        )
+    return tuple(names)
+
+
+def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the layers whose outputs a layer takes, at its only call."""
+    nodes = entry.get("inbound_nodes", [])
+    found = tuple(_references(nodes, _DEEPEST))
+    unknown = [source for source, _ in found if source not in entries]
+    if unknown or (isinstance(nodes, list) and len(nodes) > 1):
+        must, got = "be called once, on layers of the model", f"{len(nodes)} calls, unknown {listed(unknown)}"
+        raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got=got, do="save a model that is a chain"))
+    states = [source for source, output in found if output]
+    if states:
+        must, got = "take outputs, not states", f"a state of {listed(states)}"
+        raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got=got, do="save a model that is a chain"))
+    return tuple(source for source, _ in found)
+
+
+def _references(node: Any, deepest: int) -> Iterator[tuple[str, int]]:
+    """Yield layer and output for each tensor that a call refers to, as Keras 3 or Keras 2 write it."""
+    match node:
+        case {"keras_history": [str(source), int(), int(output)]}:
+            yield source, output
+        case [str(source), int(), int(output), *_]:
+            yield source, output
+        case dict() | list() if deepest:
+            inner: Sequence[Any] = list(node.values()) if isinstance(node, dict) else node
+            for part in inner:
+                yield from _references(part, deepest - 1)
+        case _:
+            return

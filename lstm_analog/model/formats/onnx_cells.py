@@ -1,0 +1,184 @@
+"""ONNX recurrent nodes to cells.
+
+Gates lie in the order i o f c in the rows of an LSTM's weights `(directions, 4H, D)`, i o f in its peepholes, and z r h
+in a GRU's. ONNX operator schemas, LSTM-14 and GRU-14.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.model.activations import LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
+from lstm_analog.model.formats.onnx_graph import Inputs, Node, Origin
+from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.state_dict import gru
+from lstm_analog.model.gates import GRUGate
+from lstm_analog.model.layers import Layer
+from lstm_analog.model.weights import Cell, RecurrentCell
+
+DIRECTIONS = MappingProxyType({"forward": (False,), "reverse": (True,), "bidirectional": (False, True)})
+PLAIN = MappingProxyType({"sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softplus": SOFTPLUS})
+SCALED = MappingProxyType({"hardsigmoid": (0.2, 0.5), "affine": (1.0, 0.0)})
+"""Activations `s(alpha z + beta)`, with alpha and beta as preset."""
+
+KNOWN = frozenset(
+    [
+        "activations",
+        "activation_alpha",
+        "activation_beta",
+        "direction",
+        "hidden_size",
+        "layout",
+        "input_forget",
+        "linear_before_reset",
+    ]
+)
+_IFGO, _IFO, _RZN = [0, 2, 3, 1], [0, 2, 1], [1, 0, 2]
+"""Where our gates stand in ONNX's order."""
+
+_ADVICE = "export the model again"
+
+
+def ways_of(node: Node) -> tuple[bool, ...]:
+    """Return for each direction of `node` whether it is backward."""
+    word = _text(node.attributes.get("direction", b"forward"))
+    if word not in DIRECTIONS:
+        raise FileFormatError(explain(node.label, must=f"run {', '.join(DIRECTIONS)}", got=ascii(word), do=_ADVICE))
+    return DIRECTIONS[word]
+
+
+def layer_of(node: Node, inputs: Inputs) -> Layer:
+    """Return the layer that a recurrent `node` with these `inputs` is.
+
+    Raises
+    ------
+    FileFormatError
+        Where shapes do not fit each other.
+    UnsupportedError
+        For weights that the file does not hold, and for options that are not offered, by name.
+    """
+    strange = sorted(set(node.attributes) - KNOWN)
+    if strange:
+        do = "export it without, or train it so that it needs none"
+        raise UnsupportedError(explain(node.label, must="have options known here", got=listed(strange), do=do))
+    ways = ways_of(node)
+    lstm = node.operation == "LSTM"
+    gates = 4 if lstm else 3
+    recurrent = _weights(node, inputs, 2, "R")
+    units = recurrent.shape[-1]
+    if node.attributes.get("hidden_size", units) != units:
+        got = node.attributes["hidden_size"]
+        raise FileFormatError(
+            explain(f"hidden_size of {node.label}", must=f"be {units}, as R says", got=got, do=_ADVICE)
+        )
+    weights = _weights(node, inputs, 1, "W")
+    parts: dict[str, tuple[Floats, tuple[int, ...]]]
+    parts = {"input": (weights, (gates * units, weights.shape[-1])), "recurrent": (recurrent, (gates * units, units))}
+    if _has(inputs, 3):
+        parts["bias"] = (_weights(node, inputs, 3, "B"), (2 * gates * units,))
+    if lstm and _has(inputs, 7):
+        parts["peephole"] = (_weights(node, inputs, 7, "P"), (3 * units,))
+    for name, (array, shape) in parts.items():
+        if array.shape != (len(ways), *shape):
+            must, what = f"have shape {(len(ways), *shape)}", f"{name} of {node.label}"
+            raise FileFormatError(explain(what, must=must, got=array.shape, do=_ADVICE))
+    make = _lstm_cell if lstm else _gru_cell
+    curves = list(_activations(node, len(ways)))
+    cells = [make(node, {name: array[n] for name, (array, _) in parts.items()}, curves[n]) for n in range(len(ways))]
+    named = dict(zip(("backward" if backward else "forward" for backward in ways), cells, strict=True))
+    return Layer(**named)
+
+
+def _lstm_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation, ...]) -> RecurrentCell:
+    weights = {name: parts[name].reshape(4, -1, parts[name].shape[-1])[_IFGO] for name in ("input", "recurrent")}
+    bias = parts["bias"].reshape(2, 4, -1).sum(axis=0)[_IFGO] if "bias" in parts else None
+    peephole = parts["peephole"].reshape(3, -1)[_IFO] if "peephole" in parts else None
+    gate, candidate, hidden = curves
+    cell = Cell(
+        input=weights["input"],
+        recurrent=weights["recurrent"],
+        bias=bias,
+        peephole=peephole,
+        gate=gate,
+        candidate=candidate,
+        hidden=hidden,
+    )
+    return _coupled(node, cell) if node.attributes.get("input_forget", 0) else cell
+
+
+def _coupled(node: Node, cell: Cell) -> Cell:
+    """Return the cell whose forget gate is 1 - i, as one whose input gate is 1 - f, with f = s(-z_i)."""
+    if cell.gate.complement != replace(cell.gate, slope=-cell.gate.slope):
+        must, do = "have a gate with 1 - s(z) = s(-z) where input_forget is set", "train it with a sigmoid"
+        raise UnsupportedError(explain(node.label, must=must, got=cell.gate, do=do))
+    flipped: dict[str, Any] = {}
+    for name in ("input", "recurrent", "bias", "peephole"):
+        array = getattr(cell, name)
+        if array is not None:  # i f g o to f g o, of the peepholes i f o to f o
+            flipped[name] = np.concatenate([-array[:1], array[2:]])
+    return replace(cell, **flipped, coupled=True)
+
+
+def _gru_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation, ...]) -> RecurrentCell:
+    inputs, recurrent = (parts[n].reshape(3, -1, parts[n].shape[-1])[_RZN] for n in ("input", "recurrent"))
+    biases = list(parts["bias"].reshape(2, 3, -1)[:, _RZN]) if "bias" in parts else []
+    made = gru(inputs, recurrent, *biases)
+    after = bool(node.attributes.get("linear_before_reset", 0))
+    if not after and biases:  # without a reset between them, the two biases of n are one
+        total = made.bias + 0.0 if made.bias is not None else None
+        if total is not None:
+            total[GRUGate.NEW] = biases[0][GRUGate.NEW] + biases[1][GRUGate.NEW]
+        made = replace(made, bias=total, recurrent_bias=None, reset_after=False)
+    return replace(made, reset_after=after, gate=curves[0], candidate=curves[1])
+
+
+def _has(inputs: Inputs, n: int) -> bool:
+    return n < len(inputs) and inputs[n] is not None
+
+
+def _weights(node: Node, inputs: Inputs, n: int, name: str) -> Floats:
+    value = inputs[n] if _has(inputs, n) else None
+    if value is None or value.origin is not Origin.NUMBERS or value.array.dtype != np.float64:
+        got = "none" if value is None else value.why or value.origin.value
+        do = "export the model with its weights as constants"
+        raise UnsupportedError(explain(f"{name} of {node.label}", must="be float numbers of the file", got=got, do=do))
+    if value.array.ndim != (2 if name in "BP" else 3) or not value.array.size:
+        must, got = "have an axis of directions and no empty one", f"shape {value.array.shape}"
+        raise FileFormatError(explain(f"{name} of {node.label}", must=must, got=got, do=_ADVICE))
+    return value.array
+
+
+def _activations(node: Node, directions: int) -> Iterator[tuple[Activation, ...]]:
+    """Yield the activations of each direction: gate, candidate and, of an LSTM, hidden."""
+    presets = [b"Sigmoid", b"Tanh", b"Tanh"] if node.operation == "LSTM" else [b"Sigmoid", b"Tanh"]
+    names = [_text(word).lower() for word in node.attributes.get("activations", presets * directions)]
+    if len(names) != len(presets) * directions:
+        must, got = f"name {len(presets) * directions} activations", len(names)
+        raise FileFormatError(explain(node.label, must=must, got=got, do=_ADVICE))
+    alphas, betas = (iter(node.attributes.get(f"activation_{word}", ())) for word in ("alpha", "beta"))
+    made = []
+    for name in names:
+        if name in SCALED:
+            alpha, beta = (
+                float(next(given, preset)) for given, preset in zip((alphas, betas), SCALED[name], strict=True)
+            )
+            curve = Curve.CLIP if name == "hardsigmoid" else LINEAR.curve
+            made.append(Activation(curve=curve, slope=alpha, offset=beta))
+        elif name in PLAIN:
+            made.append(PLAIN[name])
+        else:
+            must = f"have activations among {', '.join((*PLAIN, *SCALED))}"
+            raise UnsupportedError(
+                explain(node.label, must=must, got=ascii(name[:40]), do="train it with one of these")
+            )
+    for n in range(directions):
+        yield tuple(made[n * len(presets) : (n + 1) * len(presets)])
+
+
+def _text(word: object) -> str:
+    return word.decode(errors="replace") if isinstance(word, bytes) else str(word)

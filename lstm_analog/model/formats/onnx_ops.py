@@ -1,0 +1,157 @@
+"""ONNX operations that move data about or compute shapes, in numpy. None makes more elements than it may.
+
+ONNX operator schemas, https://onnx.ai/onnx/operators
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Array
+
+LARGEST = 2**22
+"""Elements of one array that is carried through a graph."""
+
+Attributes = Mapping[str, Any]
+Arrays = Sequence[Array | None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operation:
+    """An operation `run(inputs, attributes)`, where inputs left out at the end are missing and others None.
+
+    It `moves` elements of its first input, `joins` those of all, or only `asks_shape`; else it computes numbers.
+    """
+
+    run: Callable[[Arrays, Attributes], Array]
+    moves: bool = False
+    joins: bool = False
+    asks_shape: bool = False
+
+
+class CannotError(Exception):
+    """An operation was given what it does not take, or would make too much."""
+
+
+def _given(inputs: Arrays, n: int) -> Array:
+    if n >= len(inputs) or inputs[n] is None:
+        raise CannotError(f"no input {n}")
+    array = inputs[n]
+    return np.asarray(array)
+
+
+def _sized(shape: Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in shape)
+    if prod(sizes) > LARGEST or min(sizes, default=0) < 0:
+        raise CannotError(f"shape {sizes} is too large")
+    return sizes
+
+
+def _axes(inputs: Arrays, attributes: Attributes) -> tuple[int, ...] | None:
+    """Return the axes that an operation is told, as an input or (before opset 13) as an attribute."""
+    if len(inputs) > 1 and inputs[1] is not None:
+        return tuple(int(axis) for axis in np.asarray(inputs[1]).reshape(-1))
+    return tuple(attributes["axes"]) if "axes" in attributes else None
+
+
+def _shape(inputs: Arrays, attributes: Attributes) -> Array:
+    shape = np.array(_given(inputs, 0).shape, dtype=np.int64)
+    return shape[attributes.get("start", 0) : attributes.get("end", None)]
+
+
+def _gather(inputs: Arrays, attributes: Attributes) -> Array:
+    data, places, axis = _given(inputs, 0), _given(inputs, 1), attributes.get("axis", 0)
+    _sized((data.size // max(data.shape[axis], 1), places.size))
+    return np.take(data, places.astype(np.int64), axis=axis)
+
+
+def _slice(inputs: Arrays, attributes: Attributes) -> Array:
+    if "starts" in attributes:  # before opset 10
+        starts, ends = attributes["starts"], attributes["ends"]
+        axes, steps = attributes.get("axes", range(len(starts))), [1] * len(starts)
+    else:
+        starts, ends = _given(inputs, 1).tolist(), _given(inputs, 2).tolist()
+        axes = _given(inputs, 3).tolist() if len(inputs) > 3 and inputs[3] is not None else range(len(starts))
+        steps = _given(inputs, 4).tolist() if len(inputs) > 4 and inputs[4] is not None else [1] * len(starts)
+    data = _given(inputs, 0)
+    cuts = [slice(None)] * data.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        size = data.shape[axis]
+        backward_to_first = step < 0 and end < -size
+        cuts[axis] = slice(int(start), None if backward_to_first else int(end), int(step))
+    return data[tuple(cuts)]
+
+
+def _unsqueeze(inputs: Arrays, attributes: Attributes) -> Array:
+    return np.expand_dims(_given(inputs, 0), _axes(inputs, attributes) or ())
+
+
+def _squeeze(inputs: Arrays, attributes: Attributes) -> Array:
+    return np.squeeze(_given(inputs, 0), _axes(inputs, attributes))
+
+
+def _reshape(inputs: Arrays, attributes: Attributes) -> Array:
+    data, wanted = _given(inputs, 0), _given(inputs, 1).reshape(-1).tolist()
+    kept = not attributes.get("allowzero", 0)
+    return data.reshape([data.shape[n] if kept and size == 0 else int(size) for n, size in enumerate(wanted)])
+
+
+def _flatten(inputs: Arrays, attributes: Attributes) -> Array:
+    data, axis = _given(inputs, 0), attributes.get("axis", 1)
+    return data.reshape(prod(data.shape[:axis]), -1)
+
+
+def _transpose(inputs: Arrays, attributes: Attributes) -> Array:
+    return np.transpose(_given(inputs, 0), attributes.get("perm"))
+
+
+def _expand(inputs: Arrays, attributes: Attributes) -> Array:
+    data = _given(inputs, 0)
+    shape = np.broadcast_shapes(data.shape, _sized(_given(inputs, 1).reshape(-1).tolist()))
+    return np.broadcast_to(data, _sized(shape))
+
+
+def _concat(inputs: Arrays, attributes: Attributes) -> Array:
+    arrays = [_given(inputs, n) for n in range(len(inputs))]
+    _sized([sum(array.size for array in arrays)])
+    return np.concatenate(arrays, axis=attributes["axis"])
+
+
+def _full(inputs: Arrays, attributes: Attributes) -> Array:
+    value = np.asarray(attributes.get("value", np.zeros(1))).reshape(-1)
+    return np.full(_sized(_given(inputs, 0).reshape(-1).tolist()), value[0])
+
+
+def _same(inputs: Arrays, attributes: Attributes) -> Array:
+    return _given(inputs, 0)
+
+
+def _computed(function: Callable[[Array, Array], Array]) -> Callable[[Arrays, Attributes], Array]:
+    def run(inputs: Arrays, attributes: Attributes) -> Array:
+        a, b = _given(inputs, 0), _given(inputs, 1)
+        _sized(np.broadcast_shapes(a.shape, b.shape))
+        return function(a, b)
+
+    return run
+
+
+def _divided(a: Array, b: Array) -> Array:
+    quotient: Array = a // b if a.dtype.kind in "iu" else a / b
+    return quotient
+
+
+OPS: Mapping[str, Operation] = MappingProxyType(
+    {name: Operation(run=_same, moves=True) for name in ("Identity", "Cast", "Dropout")}
+    | {"Gather": Operation(run=_gather, moves=True), "Slice": Operation(run=_slice, moves=True)}
+    | {"Squeeze": Operation(run=_squeeze, moves=True), "Unsqueeze": Operation(run=_unsqueeze, moves=True)}
+    | {"Reshape": Operation(run=_reshape, moves=True), "Flatten": Operation(run=_flatten, moves=True)}
+    | {"Transpose": Operation(run=_transpose, moves=True), "Expand": Operation(run=_expand, moves=True)}
+    | {"Concat": Operation(run=_concat, joins=True), "Shape": Operation(run=_shape, asks_shape=True)}
+    | {"ConstantOfShape": Operation(run=_full), "Mul": Operation(run=_computed(np.multiply))}
+    | {"Sub": Operation(run=_computed(np.subtract)), "Div": Operation(run=_computed(_divided))}
+)
+"""By name. `Add` is carried out with the read-outs, for it may be a bias."""

@@ -1,0 +1,176 @@
+"""Files of this package: safetensors with PyTorch's names where PyTorch has the form, else with the records' own.
+
+The latter say in the header's words `lstm_analog` what the arrays make: a list of layers, of each the directions, of
+each the kind of cell and its options. The arrays are called `l0.input`, `l0r.recurrent`, `head.weights`, after the
+fields of the records.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
+from lstm_analog.model.activations import Activation, Curve
+from lstm_analog.model.formats.safetensor import write_safetensors
+from lstm_analog.model.formats.stacks import Stack, listed
+from lstm_analog.model.formats.tensor import Tensors
+from lstm_analog.model.gates import GRUGate
+from lstm_analog.model.layers import Head, Layer
+from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
+
+WORD = "lstm_analog"
+"""The entry of the header that says what the arrays make."""
+
+VERSION = 1
+CELLS: Mapping[str, type[RecurrentCell]] = MappingProxyType({"LSTM": Cell, "GRU": GRUCell, "MGU": MGUCell})
+
+
+def save(lstm: LSTM, path: str | Path) -> None:
+    """Write `lstm` to `path` as `load` reads it: a safetensors file, in float64, whole or not at all.
+
+    A form that PyTorch has is written under PyTorch's names, the bias in `bias_ih`.
+    """
+    if _torch_has(lstm):
+        write_safetensors(path, torch_arrays(lstm), {"name": lstm.name})
+        return
+    arrays: dict[str, Floats] = {}
+    layers = []
+    for number, layer in enumerate(lstm.layers):
+        ways = ((f"l{number}", layer.forward), (f"l{number}r", layer.backward))
+        layers.append([cell and {"kind": _kind(cell), **_noted(cell, place, arrays)} for place, cell in ways])
+    head = lstm.head and _noted(lstm.head, "head", arrays)
+    word = json.dumps({"version": VERSION, "layers": layers, "head": head})
+    write_safetensors(path, arrays, {"name": lstm.name, WORD: word})
+
+
+def own_stack(tensors: Tensors, word: str) -> Stack:
+    """Return the layers that `tensors` make, as the `word` in the header says, or raise `FileFormatError`."""
+    try:
+        said = json.loads(word)
+        if said["version"] != VERSION:
+            do = "read it with the release that wrote it"
+            raise FileFormatError(explain("version", must=f"be {VERSION}", got=ascii(said["version"])[:40], do=do))
+        arrays = {name: tensor.numbers() for name, tensor in tensors.items()}
+        layers = tuple(_layer(number, ways, arrays) for number, ways in enumerate(said["layers"]))
+        head = None if said["head"] is None else Head(**_values(Head, "head", said["head"], arrays))
+    except LstmAnalogError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        got, do = f"{type(error).__name__}: {ascii(str(error))[:80]}", "save it again with this package"
+        raise FileFormatError(explain(f"header's {WORD!r}", must="say what the arrays make", got=got, do=do)) from error
+    if arrays:
+        must, do = "all be named in the header", "save it again with this package"
+        raise FileFormatError(explain("tensors", must=must, got=listed(arrays), do=do))
+    return Stack(layers=layers, head=head)
+
+
+def torch_arrays(lstm: LSTM, prefix: str = "") -> dict[str, Floats]:
+    """Return the arrays of an `lstm` of a form that PyTorch has, by PyTorch's names, each after `prefix`."""
+    arrays: dict[str, Floats] = {}
+    for chain in lstm.chains:
+        place = f"_l{chain.layer}{'_reverse' if chain.backward else ''}"
+        for part, array in _torch_parts(chain.cell).items():
+            arrays[f"{prefix}{part}{place}"] = array
+    if lstm.head is not None:
+        arrays["head.weight"] = lstm.head.weights
+        if lstm.head.bias is not None:
+            arrays["head.bias"] = lstm.head.bias
+    return arrays
+
+
+def _torch_parts(cell: RecurrentCell) -> dict[str, Floats]:
+    parts = {"weight_ih": _rows(cell.input), "weight_hh": _rows(cell.recurrent)}
+    if cell.bias is not None:
+        inner = np.zeros(cell.bias.shape)
+        if isinstance(cell, GRUCell) and cell.recurrent_bias is not None:
+            inner[GRUGate.NEW] = cell.recurrent_bias
+        parts |= {"bias_ih": cell.bias.reshape(-1), "bias_hh": inner.reshape(-1)}
+    if isinstance(cell, Cell) and cell.projection is not None:
+        parts["weight_hr"] = cell.projection
+    return parts
+
+
+def _rows(weights: Floats) -> Floats:
+    return weights.reshape(-1, weights.shape[-1])
+
+
+def _torch_has(lstm: LSTM) -> bool:
+    """Whether PyTorch has this form, and reading it back by PyTorch's names gives it to the last bit."""
+    plain = len({_kind(chain.cell) for chain in lstm.chains}) == 1 and all(
+        map(_is_plain, (c.cell for c in lstm.chains))
+    )
+    return plain and all(layer.forward for layer in lstm.layers) and not (lstm.head and lstm.head.final)
+
+
+def _is_plain(cell: RecurrentCell) -> bool:
+    """Whether all that is not weights is as preset, and the biases are as PyTorch has them."""
+    preset = all(
+        getattr(cell, entry.name) == entry.default
+        for entry in fields(cell)
+        if entry.name not in ("input", "recurrent", "bias", "recurrent_bias", "projection")
+        and not isinstance(getattr(cell, entry.name), np.ndarray)
+    )
+    if isinstance(cell, GRUCell):
+        return preset and (cell.bias is None) == (cell.recurrent_bias is None)
+    return preset and isinstance(cell, Cell) and cell.peephole is None
+
+
+def _kind(cell: RecurrentCell) -> str:
+    (kind,) = (name for name, made in CELLS.items() if isinstance(cell, made))
+    return kind
+
+
+def _noted(record: RecurrentCell | Head, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
+    """Return the options of `record`, and put its arrays in `arrays` by `place` and field."""
+    noted: dict[str, Any] = {}
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{place}.{entry.name}"] = value
+        elif isinstance(value, Activation):
+            noted[entry.name] = [value.curve.value, value.slope, value.offset]
+        elif isinstance(value, bool):
+            noted[entry.name] = value
+    return noted
+
+
+def _layer(number: int, ways: list[dict[str, Any] | None], arrays: dict[str, Floats]) -> Layer:
+    forward, backward = ways
+    places = ((f"l{number}", forward), (f"l{number}r", backward))
+    cells = [None if said is None else _cell(place, dict(said), arrays) for place, said in places]
+    return Layer(forward=cells[0], backward=cells[1])
+
+
+def _cell(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> RecurrentCell:
+    kind = CELLS[said.pop("kind")]
+    return kind(**_values(kind, place, said, arrays))
+
+
+def _values(kind: type, place: str, said: Mapping[str, Any], arrays: dict[str, Floats]) -> dict[str, Any]:
+    """Return the fields of a record of that `kind`, taking its arrays out of `arrays`."""
+    values: dict[str, Any] = {}
+    for entry in fields(kind):
+        name = f"{place}.{entry.name}"
+        if name in arrays:
+            values[entry.name] = arrays.pop(name)
+        elif entry.name in said:
+            values[entry.name] = _option(said[entry.name])
+    return values
+
+
+def _option(said: object) -> bool | Activation:
+    match said:
+        case bool():
+            return said
+        case [str(curve), float(slope), float(offset)]:
+            return Activation(curve=Curve(curve), slope=slope, offset=offset)
+        case _:
+            do = "save it again with this package"
+            raise FileFormatError(explain("option", must="be a switch or an activation", got=ascii(said)[:60], do=do))

@@ -1,0 +1,244 @@
+"""A pickle read as data: nothing is imported, called or made but the few values listed here.
+
+A pickle is a program for a small stack machine. Python's own machine runs whatever functions the program names; this
+one knows dictionaries, lists, tuples, numbers, texts, and notes of tensors. Every other instruction and name is refused
+with its place. The instructions are decoded by the standard library's `pickletools`, which executes nothing.
+"""
+
+import pickletools
+from collections.abc import Callable, Hashable, Mapping
+from io import BytesIO
+from types import MappingProxyType
+from typing import Any
+
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.notes import ORDERED, PARAMETER, REBUILD, STORAGES, Name, Pickle, Storage, View
+
+LONGEST = 4 * 2**20
+"""Bytes a pickle may have: a state dict takes about 150 a tensor, and its numbers lie elsewhere."""
+
+MOST_STEPS = 500_000
+"""Instructions a pickle may have."""
+
+LARGEST_KEY = 2**31
+"""Whole numbers up to here may name entries; larger ones could be chosen to share one hash."""
+
+ADVICE = "save the weights alone: torch.save(module.state_dict(), path)"
+_MARK = object()
+
+
+class Machine:
+    """The stack with its marks, the memo and the storages met, of one pickle while it is read."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+        self.storages: dict[str, Storage] = {}
+
+    def push(self, value: object) -> None:
+        """Put `value` on the stack."""
+        self.stack.append(value)
+
+    def pop(self) -> Any:
+        """Take the top of the stack."""
+        if not self.stack or self.stack[-1] is _MARK:
+            raise _StackError
+        return self.stack.pop()
+
+    def pop_mark(self) -> list[Any]:
+        """Take what lies above the last mark, and the mark."""
+        for at in range(len(self.stack) - 1, -1, -1):
+            if self.stack[at] is _MARK:
+                items = self.stack[at + 1 :]
+                del self.stack[at:]
+                return items
+        raise _StackError
+
+    def top(self, kind: type) -> Any:
+        """Return the top of the stack, which must be of that `kind`."""
+        if not self.stack or not isinstance(self.stack[-1], kind):
+            raise _StackError
+        return self.stack[-1]
+
+
+class _StackError(Exception):
+    """An instruction found something else on the stack than it works on."""
+
+
+def read_pickle(content: bytes, start: int = 0) -> Pickle:
+    """Return the pickle in `content` from byte `start`.
+
+    Raises
+    ------
+    FileFormatError
+        At the first instruction or name that is not on the list; the message says which and where.
+    """
+    stream = BytesIO(content[start : start + LONGEST])
+    machine, place = Machine(), start
+    try:
+        for step, (opcode, argument, position) in enumerate(pickletools.genops(stream)):
+            place = start + (position or 0)
+            if step >= MOST_STEPS:
+                raise _refused(place, f"have at most {MOST_STEPS} instructions", "more")
+            if opcode.name == "STOP":
+                return Pickle(value=machine.pop(), end=start + stream.tell(), storages=machine.storages)
+            if opcode.name not in STEPS:
+                raise _refused(place, "use only what state dicts need", f"instruction {opcode.name}")
+            STEPS[opcode.name](machine, argument, place)
+    except _StackError:
+        raise _refused(place, "be whole", "an instruction without its operands") from None
+    except (ValueError, TypeError, LookupError, EOFError, OverflowError, RecursionError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise _refused(place, "be whole", ascii(str(error))[:120]) from error
+    raise _refused(place, "end with STOP", "none")
+
+
+def _refused(place: int, must: str, got: str) -> FileFormatError:
+    return FileFormatError(explain(f"pickle at byte {place}", must=must, got=got, do=f"nothing was executed; {ADVICE}"))
+
+
+# What each instruction does. `argument` is what `pickletools` decoded, `place` the byte it stands at.
+
+_Step = Callable[[Machine, Any, int], None]
+
+
+def _value(machine: Machine, argument: Any, place: int) -> None:
+    machine.push(argument)
+
+
+def _made_by(make: Callable[[], object]) -> _Step:
+    return lambda machine, argument, place: machine.push(make())
+
+
+def _nothing(machine: Machine, argument: Any, place: int) -> None:
+    pass
+
+
+def _tuple_of(size: int) -> _Step:
+    def step(machine: Machine, argument: Any, place: int) -> None:
+        items = [machine.pop() for _ in range(size)]
+        machine.push(tuple(reversed(items)))
+
+    return step
+
+
+def _tuple(machine: Machine, argument: Any, place: int) -> None:
+    machine.push(tuple(machine.pop_mark()))
+
+
+def _append(machine: Machine, argument: Any, place: int) -> None:
+    item = machine.pop()
+    machine.top(list).append(item)
+
+
+def _appends(machine: Machine, argument: Any, place: int) -> None:
+    items = machine.pop_mark()
+    machine.top(list).extend(items)
+
+
+def _setitem(machine: Machine, argument: Any, place: int) -> None:
+    value, key = machine.pop(), machine.pop()
+    _set(machine.top(dict), [key, value], place)
+
+
+def _setitems(machine: Machine, argument: Any, place: int) -> None:
+    items = machine.pop_mark()
+    _set(machine.top(dict), items, place)
+
+
+def _set(target: dict[Hashable, Any], items: list[Any], place: int) -> None:
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < LARGEST_KEY):
+            raise _refused(place, "name entries by text or small whole numbers", type(key).__name__)
+        target[key] = value
+
+
+def _put(machine: Machine, argument: int, place: int) -> None:
+    machine.memo[argument] = machine.top(object)
+
+
+def _memoize(machine: Machine, argument: Any, place: int) -> None:
+    machine.memo[len(machine.memo)] = machine.top(object)
+
+
+def _get(machine: Machine, argument: int, place: int) -> None:
+    machine.push(machine.memo[argument])
+
+
+def _global(machine: Machine, argument: str, place: int) -> None:
+    module, _, name = argument.partition(" ")
+    machine.push(_known(module, name, place))
+
+
+def _stack_global(machine: Machine, argument: Any, place: int) -> None:
+    name, module = machine.pop(), machine.pop()
+    machine.push(_known(str(module), str(name), place))
+
+
+def _known(module: str, name: str, place: int) -> Name:
+    known = Name(module=module, name=name)
+    if known in (ORDERED, REBUILD, PARAMETER) or (module == "torch" and name in STORAGES):
+        return known
+    raise _refused(place, "name nothing but tensors and dictionaries", ascii(f"{module}.{name}"[:120]))
+
+
+def _reduce(machine: Machine, argument: Any, place: int) -> None:
+    arguments, name = machine.pop(), machine.pop()
+    if not isinstance(arguments, tuple):
+        raise _StackError
+    machine.push(_made(name, arguments, place))
+
+
+def _made(name: object, arguments: tuple[Any, ...], place: int) -> object:
+    if name == ORDERED and not arguments:
+        return {}
+    if name == REBUILD and len(arguments) in (6, 7) and isinstance(arguments[0], Storage):
+        storage, offset, shape, stride = arguments[:4]
+        return View(storage=storage, offset=offset, shape=shape, stride=stride)
+    if name == PARAMETER and len(arguments) == 3 and isinstance(arguments[0], View):
+        return arguments[0]
+    raise _refused(place, "make tensors and dictionaries as torch does", f"{str(name)[:80]} of {len(arguments)} values")
+
+
+def _build(machine: Machine, argument: Any, place: int) -> None:
+    """Take the attribute that torch hangs on a state dict: versions of its modules, which say nothing of weights."""
+    state = machine.pop()
+    machine.top(dict)
+    if not isinstance(state, dict) or len(state) > 1 or (state and "_metadata" not in state):
+        raise _refused(place, "set no attributes", "some")
+
+
+def _persistent(machine: Machine, argument: Any, place: int) -> None:
+    note = machine.pop()
+    match note:
+        case ("storage", Name(module="torch", name=kind), str(key), str(), int(count), *rest) if (
+            kind in STORAGES and 0 <= count < 2**62 and rest in ([], [None])
+        ):
+            storage = Storage(kind=STORAGES[kind], key=key, count=count)
+            if machine.storages.setdefault(key, storage) != storage:
+                raise _refused(place, "describe a storage in one way", f"two of {key[:40]!a}")
+            machine.push(storage)
+        case _:
+            raise _refused(place, "refer to storages of tensors", "another note")
+
+
+STEPS: Mapping[str, _Step] = MappingProxyType(
+    dict.fromkeys(("PROTO", "FRAME"), _nothing)
+    | dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), _value)
+    | dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE"), _value)
+    | {
+        "NONE": _made_by(lambda: None),
+        "NEWTRUE": _made_by(lambda: True),
+        "NEWFALSE": _made_by(lambda: False),
+        "MARK": _made_by(lambda: _MARK),
+    }
+    | {"EMPTY_DICT": _made_by(dict), "EMPTY_LIST": _made_by(list), "EMPTY_TUPLE": _made_by(tuple)}
+    | {"TUPLE": _tuple, "TUPLE1": _tuple_of(1), "TUPLE2": _tuple_of(2), "TUPLE3": _tuple_of(3)}
+    | {"APPEND": _append, "APPENDS": _appends, "SETITEM": _setitem, "SETITEMS": _setitems}
+    | {"BINPUT": _put, "LONG_BINPUT": _put, "MEMOIZE": _memoize}
+    | {"BINGET": _get, "LONG_BINGET": _get}
+    | {"GLOBAL": _global, "STACK_GLOBAL": _stack_global, "REDUCE": _reduce, "BUILD": _build}
+    | {"BINPERSID": _persistent}
+)
+"""The instructions that are carried out; all others are refused."""

@@ -1,0 +1,55 @@
+"""safetensors, by the library of that name: it checks the header, the offsets and the sizes."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save as serialize
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.files import whole_file
+from lstm_analog.model.formats.tensor import BFLOAT16, Tensor, Tensors, from_bytes
+
+KINDS = MappingProxyType(
+    {"F16": "float16", "BF16": BFLOAT16, "F32": "float32", "F64": "float64", "BOOL": "bool", "U8": "uint8"}
+    | {f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}
+)
+"""safetensors' names of the numbers taken; only floats may be weights."""
+
+_LENGTH = 8
+
+
+def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
+    """Return the tensors of the safetensors file `content` and the words in its header, or raise `FileFormatError`."""
+    try:
+        described: list[tuple[str, dict[str, Any]]] = deserialize(content)  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        do = "check that it is complete and of that format"
+        text = explain("content", must="be in safetensors format", got=ascii(str(error))[:160], do=do)
+        raise FileFormatError(text) from error
+    return {name: _tensor(name, tensor) for name, tensor in described}, _words(content)
+
+
+def write_safetensors(path: str | Path, arrays: Mapping[str, Floats], words: Mapping[str, str]) -> None:
+    """Write `arrays` by name and `words` about them to a file at `path`, whole or not at all."""
+    content = serialize(dict(arrays), metadata=dict(words))
+    with whole_file(path) as stream:
+        stream.write(content)
+
+
+def _tensor(name: str, tensor: Mapping[str, Any]) -> Tensor:
+    if tensor["dtype"] not in KINDS:
+        must, do = f"be one of {', '.join(KINDS)}", "convert it before saving"
+        raise FileFormatError(explain(f"tensor {name[:80]!a}", must=must, got=tensor["dtype"], do=do))
+    return from_bytes(name, KINDS[tensor["dtype"]], tuple(tensor["shape"]), tensor["data"])
+
+
+def _words(content: bytes) -> dict[str, str]:
+    """Return the words in the header, which `deserialize` has checked but does not hand out."""
+    length = int.from_bytes(content[:_LENGTH], "little")
+    words: dict[str, str] = json.loads(content[_LENGTH : _LENGTH + length]).get("__metadata__") or {}
+    return words

@@ -1,0 +1,221 @@
+"""Recurrent modules by PyTorch's names: `weight_ih_l0 (4H, D)`, `weight_hh_l0 (4H, P)`, `bias_ih_l0 (4H,)`, ...
+
+The rows of an LSTM are the gates i, f, g, o, those of a GRU r, z, n, H of each. `_reverse` is the backward direction,
+`weight_hr_l0 (P, H)` a projection; `nn.LSTMCell` and `nn.GRUCell` have the same names without `_l0`. Names may begin
+with the path to the module: `encoder.lstm.weight_ih_l0`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.model.formats.stacks import Only, Stack, chosen, listed
+from lstm_analog.model.formats.tensor import Tensor, Tensors
+from lstm_analog.model.gates import Gate, GRUGate
+from lstm_analog.model.layers import Head, Layer
+from lstm_analog.model.weights import Cell, GRUCell, RecurrentCell
+
+NAMES = re.compile(
+    r"(?P<module>(?:.*\.)?)(?P<part>(?:weight|bias)_(?:ih|hh)|weight_hr)"
+    r"(?:_l(?P<layer>0|[1-9][0-9]{0,5})(?P<reverse>_reverse)?)?",
+    re.DOTALL,
+)
+LINEAR = re.compile(r"(?P<module>(?:.*\.)?)(?P<part>weight|bias)", re.DOTALL)
+READ_OUTS = re.compile(
+    r"(?:.*\.)?(?:head|fc|linear|dense|out|output|classifier|decoder|readout|regressor)_?[0-9]?", re.IGNORECASE
+)
+"""Names of a linear layer that show that it follows the recurrent one."""
+
+WEIGHTS = ("weight_ih", "weight_hh")
+BIASES = ("bias_ih", "bias_hh")
+KINDS = MappingProxyType({len(Gate): "LSTM", len(GRUGate): "GRU", 1: "plain RNN"})
+"""What rows a unit say of a module."""
+
+Parts = Mapping[str, Tensor]
+"""The tensors of one direction of one layer, by PyTorch's name without module and layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Which direction of which layer; a cell module is the forward direction of layer 0."""
+
+    layer: int
+    backward: bool
+
+    def __str__(self) -> str:
+        return f"layer {self.layer}{' reverse' if self.backward else ''}"
+
+
+def stack_of(tensors: Tensors, only: Only = None) -> Stack:
+    """Return the layers and the head that `tensors` make by PyTorch's names.
+
+    Without `only`, a file must hold one recurrent module and beside it at most a linear layer that clearly follows it.
+
+    Raises
+    ------
+    FileFormatError, UnsupportedError
+        For tensors that are missing, misshaped or left over; the message names them.
+    """
+    modules, rest = recurrent_modules(tensors)
+    linears = _linears(tensors, rest)
+    names = chosen(tuple(modules), tuple(linears), only)
+    if not names:
+        must, do = "hold a recurrent module", "save weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..."
+        raise FileFormatError(explain("tensors", must=must, got=listed(rest), do=do))
+    stack = Stack(layers=tuple(layer for name in names if name in modules for layer in _layers(modules[name])))
+    if only is None:
+        return replace(stack, head=_head_after(names[0], stack, linears, rest))
+    heads = [name for name in names if name in linears]
+    if heads not in ([], [names[-1]]):
+        do = "name the recurrent modules, then one linear layer"
+        raise FileFormatError(explain("only", must="end with the linear layer", got=listed(heads), do=do))
+    return replace(stack, head=_head(linears[heads[0]]) if heads else None)
+
+
+def recurrent_modules(tensors: Tensors) -> tuple[dict[str, dict[Place, Parts]], list[str]]:
+    """Return the recurrent modules in `tensors` by the path to each, and the names of all other tensors."""
+    modules: dict[str, dict[Place, dict[str, Tensor]]] = {}
+    rest = []
+    for name, tensor in tensors.items():
+        match = NAMES.fullmatch(name)
+        if match is None:
+            rest.append(name)
+        else:
+            place = Place(layer=int(match["layer"] or 0), backward=match["reverse"] is not None)
+            parts = modules.setdefault(match["module"].rstrip("."), {}).setdefault(place, {})
+            if match["part"] in parts:
+                do = "save one module a prefix"
+                raise FileFormatError(explain(tensor.label, must="be there once", got="an LSTM's and a cell's", do=do))
+            parts[match["part"]] = tensor
+    return {name: dict(places) for name, places in modules.items()}, rest
+
+
+def _linears(tensors: Tensors, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+    """Return what may be linear layers among the tensors called `names`: a matrix `weight` and perhaps a `bias`."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for name in names:
+        match = LINEAR.fullmatch(name)
+        if match is not None:
+            found.setdefault(match["module"].rstrip("."), {})[match["part"]] = tensors[name]
+    return {name: parts for name, parts in found.items() if "weight" in parts and len(parts["weight"].shape) == 2}
+
+
+def _head(parts: Parts) -> Head:
+    return Head(weights=parts["weight"].numbers(), bias=parts["bias"].numbers() if "bias" in parts else None)
+
+
+def _head_after(module: str, stack: Stack, linears: Mapping[str, Parts], rest: list[str]) -> Head | None:
+    """Return the only other thing in the file, if it is a linear layer that clearly follows `module`; refuse else."""
+    if not rest:
+        return None
+    fits = [
+        name for name in linears if _follows(name, module) and linears[name]["weight"].shape[1] == stack.output_size
+    ]
+    if len(fits) == 1 and len(linears[fits[0]]) == len(rest):
+        return _head(linears[fits[0]])
+    must, example = (
+        "belong to the recurrent module or to a linear layer that clearly follows it",
+        (module, *linears)[:2],
+    )
+    do = f"say what follows what: load(path, only={example!a}); what is not named is left out"
+    raise FileFormatError(explain("tensors", must=must, got=listed(rest), do=do))
+
+
+def _follows(linear: str, module: str) -> bool:
+    """Whether the name of a `linear` layer says that it follows `module`: a later number in a Sequential, or a word."""
+    (outer, _, number), (other, _, first) = (name.rpartition(".") for name in (linear, module))
+    if number.isdecimal() and first.isdecimal():
+        return outer == other and int(number) > int(first)
+    return READ_OUTS.fullmatch(linear) is not None
+
+
+def _layers(places: Mapping[Place, Parts]) -> tuple[Layer, ...]:
+    numbers = sorted({place.layer for place in places})
+    if numbers != list(range(len(numbers))):
+        do = "save every layer of the module"
+        raise FileFormatError(explain("layers", must="be numbered from 0 without gaps", got=numbers[:20], do=do))
+    layers = []
+    for number in numbers:
+        ways = [Place(layer=number, backward=backward) for backward in (False, True)]
+        forward, backward = (_cell(way, places[way]) if way in places else None for way in ways)
+        if forward is None:
+            do = "save both directions"
+            raise FileFormatError(
+                explain(f"layer {number}", must="have a forward direction", got="only a reverse", do=do)
+            )
+        layers.append(Layer(forward=forward, backward=backward))
+    return tuple(layers)
+
+
+def _cell(place: Place, parts: Parts) -> RecurrentCell:
+    _check_complete(place, parts)
+    kind = _kind(place, parts)
+    _check_shapes(place, parts, kind)
+    numbers = {part: tensor.numbers() for part, tensor in parts.items()}
+    gates = numbers["weight_ih"].shape[0] // _units(parts)
+    weights = {part: numbers[part].reshape(gates, -1, numbers[part].shape[1]) for part in WEIGHTS}
+    biases = [numbers[part].reshape(gates, -1) for part in BIASES if part in numbers]
+    if kind == "GRU":
+        return gru(weights["weight_ih"], weights["weight_hh"], *biases)
+    with np.errstate(over="ignore"):
+        bias = biases[0] + biases[1] if biases else None
+    projection = numbers.get("weight_hr")
+    return Cell(input=weights["weight_ih"], recurrent=weights["weight_hh"], bias=bias, projection=projection)
+
+
+def gru(inputs: Floats, recurrent: Floats, bias: Floats | None = None, inner: Floats | None = None) -> GRUCell:
+    """Return the cell with weights `inputs (3, H, D)`, `recurrent (3, H, H)` and PyTorch's two biases a row.
+
+    `bias, inner (3, H)` come with the inputs and with h; the reset acts on the `inner` one of n.
+    """
+    if bias is None or inner is None:
+        return GRUCell(input=inputs, recurrent=recurrent, bias=bias)
+    total = bias + inner
+    total[GRUGate.NEW] = bias[GRUGate.NEW]
+    return GRUCell(input=inputs, recurrent=recurrent, bias=total, recurrent_bias=inner[GRUGate.NEW])
+
+
+def _units(parts: Parts) -> int:
+    """Return the number of units H: the columns of what reads all of them."""
+    return parts["weight_hr" if "weight_hr" in parts else "weight_hh"].shape[-1]
+
+
+def _check_complete(place: Place, parts: Parts) -> None:
+    for group in (WEIGHTS, BIASES):
+        missing = [part for part in group if part not in parts]
+        if missing and (len(missing) == 1 or group is WEIGHTS):
+            must, got = f"have both {group[0]} and {group[1]}", f"no {' and no '.join(missing)}"
+            raise FileFormatError(explain(str(place), must=must, got=got, do="save the whole state_dict"))
+    for part, tensor in parts.items():
+        axes = 1 if part in BIASES else 2
+        if len(tensor.shape) != axes or not tensor.stored.size:
+            must, do = f"have {'one axis' if axes == 1 else 'two axes'} and no empty one", "save the weights as trained"
+            raise FileFormatError(explain(tensor.label, must=must, got=f"shape {tensor.shape}", do=do))
+
+
+def _kind(place: Place, parts: Parts) -> str:
+    rows, units = parts["weight_hh"].shape[0], _units(parts)
+    kind = KINDS.get(rows // units, "") if rows % units == 0 else ""
+    if kind == "plain RNN":
+        must, do = "be an LSTM or a GRU", "train an LSTM: a plain RNN has no gates"
+        raise UnsupportedError(explain(str(place), must=must, got=f"{rows} rows of {units} units, a plain RNN", do=do))
+    if not kind or (kind == "GRU" and "weight_hr" in parts):
+        must = "have 4 rows a unit (LSTM) or 3 (GRU)"
+        got, do = f"{rows} rows of {units} units", "check which module it belongs to"
+        raise FileFormatError(explain(f"weight_hh of {place}", must=must, got=got, do=do))
+    return kind
+
+
+def _check_shapes(place: Place, parts: Parts, kind: str) -> None:
+    rows, outputs = parts["weight_hh"].shape
+    units = _units(parts)
+    shapes = {"weight_ih": (rows, parts["weight_ih"].shape[1]), "bias_ih": (rows,), "bias_hh": (rows,)}
+    for part, shape in (shapes | {"weight_hr": (outputs, units)}).items():
+        if part in parts and parts[part].shape != shape:
+            got, do = f"shape {parts[part].shape}", f"weight_hh says {kind} of {units} units; check whose it is"
+            raise FileFormatError(explain(f"{part} of {place}", must=f"have shape {shape}", got=got, do=do))

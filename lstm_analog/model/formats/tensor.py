@@ -1,0 +1,100 @@
+"""A named tensor of a file: a view of the file's own bytes, not yet numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from lstm_analog.arrays import Array, Floats
+from lstm_analog.errors import FileFormatError, explain
+
+MOST_AXES = 8
+"""Axes a tensor may have."""
+
+BFLOAT16 = "bfloat16"
+"""The upper half of a float32, which numpy does not know: its bits are held as uint16."""
+
+FLOATS = frozenset({"float16", BFLOAT16, "float32", "float64"})
+"""What weights may be; each is widened to float64, which changes no number."""
+
+DTYPES = MappingProxyType(
+    {name: np.dtype(name).newbyteorder("<") for name in ("float16", "float32", "float64")}
+    | {name: np.dtype(name).newbyteorder("<") for name in ("int8", "int16", "int32", "int64", "uint8", "bool")}
+    | {BFLOAT16: np.dtype("<u2")}
+)
+"""How the kinds of number lie in a file."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tensor:
+    """A tensor called `name`, of a `kind` of `DTYPES`; `stored` has its shape and lies in the file's bytes."""
+
+    name: str
+    kind: str
+    stored: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its number of elements an axis."""
+        return self.stored.shape
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return label(self.name)
+
+    def numbers(self) -> Floats:
+        """Return its numbers in float64, exactly.
+
+        Raises `FileFormatError` unless they are finite floats.
+        """
+        if self.kind not in FLOATS:
+            must, do = "be float16, bfloat16, float32 or float64", "convert it before saving"
+            raise FileFormatError(explain(self.label, must=must, got=self.kind, do=do))
+        if not self.stored.size:
+            do = "save the weights of a trained module"
+            raise FileFormatError(explain(self.label, must="have no empty axis", got=f"shape {self.shape}", do=do))
+        values = _widened(self.stored, self.kind)
+        if not np.isfinite(values).all():
+            do = "train or save it again"
+            raise FileFormatError(explain(self.label, must="be finite", got="NaN or infinity", do=do))
+        return values
+
+
+Tensors = Mapping[str, Tensor]
+"""All tensors of a file by name, in the file's order."""
+
+
+def label(name: str) -> str:
+    """Return what a tensor called `name` is called in messages: short and printable."""
+    return f"tensor {name[:80]!a}"
+
+
+def from_bytes(name: str, kind: str, shape: tuple[int, ...], data: bytes | memoryview) -> Tensor:
+    """Return the tensor `name` of that `kind` and `shape` that fills `data` exactly, row by row, or raise."""
+    dtype = DTYPES[kind]
+    count = count_of(name, shape)
+    if count * dtype.itemsize != len(data):
+        got, must = f"{len(data)} bytes", f"have {count * dtype.itemsize} bytes for shape {shape} of {kind}"
+        raise FileFormatError(explain(label(name), must=must, got=got, do="the file is damaged: fetch it again"))
+    return Tensor(name=name, kind=kind, stored=np.frombuffer(data, dtype).reshape(shape))
+
+
+def count_of(name: str, shape: tuple[int, ...]) -> int:
+    """Return the number of elements of a `shape` read from a file, or raise, naming tensor `name`."""
+    sizes = all(type(size) is int and 0 <= size < 2**62 for size in shape)
+    if not sizes or len(shape) > MOST_AXES:
+        must, do = f"have at most {MOST_AXES} axes of whole sizes", "the file is damaged: fetch it again"
+        raise FileFormatError(explain(label(name), must=must, got=f"shape {ascii(shape)[:120]}", do=do))
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _widened(stored: Array, kind: str) -> Floats:
+    with np.errstate(invalid="ignore"):  # a signalling NaN, which the caller refuses
+        if kind == BFLOAT16:
+            return (stored.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+        return stored.astype(np.float64)

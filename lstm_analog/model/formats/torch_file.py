@@ -1,0 +1,159 @@
+"""What `torch.save` writes, without torch: a zip with a pickle and raw numbers, or, before 1.6, all in one stream."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Array
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.notes import Pickle, Storage, View
+from lstm_analog.model.formats.pickles import ADVICE, LONGEST, read_pickle
+from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, count_of, label
+from lstm_analog.model.formats.zips import open_archive
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+"""The first two pickles of a file before 1.6: a mark and a version."""
+
+DEEPEST = 3
+"""Dictionaries in dictionaries that are searched for a state dict, as in `{"model": {"state_dict": ...}}`."""
+
+_RECURRENT = re.compile(r"(?:.*\.)?(?:weight|bias)_(?:ih|hh|hr)(?:_l[0-9]+(?:_reverse)?)?", re.DOTALL)
+_COUNT = 8
+DAMAGED = "the file is damaged: save or fetch it again"
+
+
+def read_zip(content: bytes) -> Tensors:
+    """Return the tensors of the state dict in `content`, a zip that `torch.save` wrote.
+
+    Raises `FileFormatError` for anything that a state dict does not need, and for tensors that do not lie inside their
+    storage or whose elements overlap.
+    """
+    archive = open_archive(content)
+    roots = [name.removesuffix("data.pkl") for name in archive.members if name.rsplit("/", 1)[-1] == "data.pkl"]
+    if len(roots) != 1:
+        raise FileFormatError(explain("archive", must="hold one data.pkl", got=len(roots), do=ADVICE))
+    order = archive.read(f"{roots[0]}byteorder") if f"{roots[0]}byteorder" in archive.members else b"little"
+    if order != b"little":
+        raise FileFormatError(
+            explain("byte order", must="be little", got=ascii(order[:20]), do="save it on this machine")
+        )
+    pickled = archive.read(f"{roots[0]}data.pkl")
+    if len(pickled) > LONGEST:
+        must = f"have at most {LONGEST} bytes"
+        raise FileFormatError(explain("pickle", must=must, got=f"{len(pickled)} bytes", do=ADVICE))
+    note = read_pickle(pickled)
+    read = {key: archive.read(f"{roots[0]}data/{key}") for key in _needed(note)}
+    return _tensors(note, {key: memoryview(data) for key, data in read.items()})
+
+
+def read_stream(content: bytes) -> Tensors:
+    """Return the tensors of the state dict in `content`, which `torch.save` wrote before 1.6, as `read_zip` does.
+
+    Three short pickles (mark, version, sizes of the machine), the state dict, the keys of the storages, then for each
+    its count in 8 bytes and its numbers.
+    """
+    magic = read_pickle(content)
+    version = read_pickle(content, magic.end)
+    if (magic.value, version.value) != (MAGIC, PROTOCOL):
+        raise FileFormatError(explain("content", must="be what torch.save wrote", got="another pickle", do=ADVICE))
+    system = read_pickle(content, version.end)
+    if not isinstance(system.value, dict) or system.value.get("little_endian") is not True:
+        raise FileFormatError(explain("byte order", must="be little", got="another", do="save it on this machine"))
+    note = read_pickle(content, system.end)
+    keys = read_pickle(content, note.end)
+    return _tensors(note, _storages(memoryview(content)[keys.end :], note.storages, keys.value))
+
+
+def _storages(data: memoryview, storages: Mapping[str, Storage], keys: object) -> dict[str, memoryview]:
+    """Return the bytes of each storage: they follow each other in order of `keys`, each after its count."""
+    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+        raise FileFormatError(explain("keys", must="list the storages", got="another list", do=DAMAGED))
+    found = {}
+    for key in keys:
+        count, size = int.from_bytes(data[:_COUNT], "little"), _size(storages[key])
+        if count != storages[key].count:
+            what, must = f"storage {key[:40]!a}", f"hold {storages[key].count} numbers"
+            raise FileFormatError(explain(what, must=must, got=count, do=DAMAGED))
+        found[key] = data[_COUNT : _COUNT + size]
+        data = data[_COUNT + size :]
+    return found
+
+
+def _size(storage: Storage) -> int:
+    return storage.count * int(DTYPES[storage.kind].itemsize)
+
+
+def _needed(note: Pickle) -> set[str]:
+    return {view.storage.key for view in _views(note).values()}
+
+
+def _views(note: Pickle) -> dict[str, View]:
+    """Return the tensors of the state dicts in `note` that have a recurrent module, by name.
+
+    Of several they are named after where they lie, as in `model.lstm.weight_ih_l0` and `ema.lstm.weight_ih_l0`.
+    """
+    found = [(path, names) for path, names in _dictionaries(note.value) if any(map(_RECURRENT.fullmatch, names))]
+    if len(found) == 1:
+        return found[0][1]
+    return {f"{path}{name}": view for path, names in found for name, view in names.items()}
+
+
+def _dictionaries(value: object) -> Iterator[tuple[str, dict[str, View]]]:
+    """Yield each dictionary that holds tensors, with the path to it; dictionaries reached twice are one."""
+    level: list[tuple[str, Any]] = [("", value)]
+    seen: set[int] = set()
+    for _ in range(DEEPEST):
+        inner: list[tuple[str, Any]] = []
+        for path, item in level:
+            if isinstance(item, dict) and id(item) not in seen:
+                seen.add(id(item))
+                names = {str(key): entry for key, entry in item.items() if isinstance(entry, View)}
+                if names:
+                    yield path, names
+                inner.extend((f"{path}{key}.", entry) for key, entry in item.items() if isinstance(entry, dict))
+        level = inner
+
+
+def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> Tensors:
+    views = _views(note)
+    if not views:
+        got = f"a {type(note.value).__name__} without one"
+        raise FileFormatError(explain("content", must="hold a recurrent module's state dict", got=got, do=ADVICE))
+    return {name: _tensor(name, view, data[view.storage.key]) for name, view in views.items()}
+
+
+def _tensor(name: str, view: View, data: memoryview) -> Tensor:
+    storage, dtype = view.storage, DTYPES[view.storage.kind]
+    if len(data) != _size(storage):
+        must = f"have {_size(storage)} bytes for {storage.count} of {storage.kind}"
+        raise FileFormatError(explain(f"storage of {label(name)}", must=must, got=f"{len(data)} bytes", do=DAMAGED))
+    match view:
+        case View(offset=int(offset), shape=tuple(shape), stride=tuple(stride)) if len(shape) == len(stride):
+            _check_inside(name, storage.count, offset, shape, stride)
+        case _:
+            raise FileFormatError(explain(label(name), must="have whole sizes and strides", got="others", do=DAMAGED))
+    steps = tuple(step * dtype.itemsize if size > 1 else 0 for step, size in zip(stride, shape, strict=True))
+    stored: Array = np.ndarray(shape, dtype, data, offset * dtype.itemsize, steps)
+    return Tensor(name=name, kind=storage.kind, stored=stored)
+
+
+def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], stride: tuple[Any, ...]) -> None:
+    """Check that a tensor's elements lie inside its storage of `count` numbers, each in a place of its own."""
+    elements = count_of(name, shape)
+    steps = [(step, size) for step, size in zip(stride, shape, strict=True) if size != 1]
+    last = offset
+    for step, size in sorted(steps, key=_by_step):
+        if type(step) is not int or step <= last - offset:
+            do = "save it contiguous: tensor.contiguous()"
+            raise FileFormatError(explain(f"strides of {label(name)}", must="not overlap", got=stride, do=do))
+        last += step * (size - 1)
+    if not elements or not 0 <= offset <= last < count:
+        must, got = f"lie inside its storage of {count}, and not be empty", f"{elements} elements, {offset} to {last}"
+        raise FileFormatError(explain(label(name), must=must, got=got, do=DAMAGED))
+
+
+def _by_step(entry: tuple[Any, Any]) -> int:
+    return entry[0] if type(entry[0]) is int else -1

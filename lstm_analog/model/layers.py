@@ -1,0 +1,127 @@
+"""What a stack is made of: layers of one or two directions, and a linear head."""
+
+from dataclasses import dataclass
+
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, check_shape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """One layer of the stack: a cell that runs forward in time, one that runs backward, or both.
+
+    Of both, the outputs are the forward h followed by the backward h of the same step. A backward cell starts at the
+    end of each sequence; its outputs stand at the steps whose inputs they have just seen, as in PyTorch and ONNX.
+    """
+
+    forward: RecurrentCell | None = None
+    backward: RecurrentCell | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is a cell, and that two take the same inputs."""
+        if not self.cells:
+            do = "give forward, backward or both"
+            raise InvalidValueError(explain("layer", must="have a cell", got="none", do=do))
+        cells: tuple[object, ...] = self.cells
+        for cell in cells:
+            if not isinstance(cell, RecurrentCell):
+                got, do = type(cell).__name__, f"give a {Cell.__name__}, {GRUCell.__name__} or {MGUCell.__name__}"
+                raise InvalidTypeError(explain("layer", must="hold cells", got=got, do=do))
+        sizes = [cell.input_size for cell in self.cells]
+        if len(set(sizes)) > 1:
+            must, do = "be the same forward and backward", "give both directions the same inputs"
+            raise InvalidShapeError(explain("inputs of a layer", must=must, got=sizes, do=do))
+
+    @property
+    def cells(self) -> tuple[RecurrentCell, ...]:
+        """Its cells, forward first."""
+        return tuple(cell for cell in (self.forward, self.backward) if cell is not None)
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether it runs both ways."""
+        return len(self.cells) == 2
+
+    @property
+    def input_size(self) -> int:
+        """Number of inputs a step, D."""
+        return self.cells[0].input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of units of one direction, H."""
+        return self.cells[0].hidden_size
+
+    @property
+    def output_size(self) -> int:
+        """Number of outputs a step, of all directions."""
+        return sum(cell.output_size for cell in self.cells)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Head:
+    """A linear read-out of the top layer, `y = weights h + bias`: PyTorch's `nn.Linear`.
+
+    Parameters
+    ----------
+    weights : (K, H)
+        From the outputs of the top layer, of all directions.
+    bias : (K,) or None
+        One a row.
+    final : bool
+        Whether it reads the final h of each direction, which for a backward one is that of the first step, and answers
+        once a sequence; else it reads h at each step and answers there. A Keras layer without `return_sequences`, or
+        PyTorch's `h_n` of the top layer, is the first kind.
+    """
+
+    weights: Floats
+    bias: Floats | None = None
+    final: bool = False
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays and check their shapes."""
+        object.__setattr__(self, "weights", floats(self.weights, "head weights"))
+        check_shape(self.weights, "head weights", ("K", "H"))
+        if self.bias is not None:
+            object.__setattr__(self, "bias", floats(self.bias, "head bias"))
+            check_shape(self.bias, "head bias", (self.output_size,))
+
+    @property
+    def input_size(self) -> int:
+        """Number of outputs h it reads."""
+        return int(self.weights.shape[1])
+
+    @property
+    def output_size(self) -> int:
+        """Number of its outputs, K."""
+        return int(self.weights.shape[0])
+
+    def __call__(self, h: Floats) -> Floats:
+        """Return y (..., K) for `h` (..., H)."""
+        y: Floats = h @ self.weights.T
+        return y if self.bias is None else y + self.bias
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chain:
+    """One direction of one layer: what is a recurrence of its own. `layer` counts from the bottom."""
+
+    layer: int
+    backward: bool
+    cell: RecurrentCell
+
+    @property
+    def label(self) -> str:
+        """What its signals are called after: l0, or l0r for a backward one."""
+        return f"l{self.layer}{'r' if self.backward else ''}"
+
+
+def chains_of(layers: tuple[Layer, ...]) -> tuple[Chain, ...]:
+    """Return the chains of `layers`, bottom first, forward before backward: the order of PyTorch's states."""
+    return tuple(
+        Chain(layer=number, backward=backward, cell=cell)
+        for number, layer in enumerate(layers)
+        for backward, cell in ((False, layer.forward), (True, layer.backward))
+        if cell is not None
+    )

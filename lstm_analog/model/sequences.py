@@ -1,0 +1,150 @@
+"""What an LSTM takes and returns: sequences, their lengths, states, outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, Indices, floats, indices
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+
+
+class Signals(Protocol):
+    """What a chain computed at each step: `h` and `c`, (..., time, n)."""
+
+    @property
+    def h(self) -> Floats:
+        """The outputs."""
+        ...
+
+    @property
+    def c(self) -> Floats:
+        """The cells."""
+        ...
+
+
+StateSizes = tuple[tuple[int, int], ...]
+"""Number of h and of c of each chain; a GRU has no c."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """What an LSTM remembers between two steps.
+
+    One array of `h (batch, P)` and of `c (batch, H)` a chain, without the batch axis where x has none; bottom layer
+    first, forward before backward. A chain without cells (a GRU) has a `c` without units.
+    """
+
+    h: tuple[Floats, ...]
+    c: tuple[Floats, ...]
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays."""
+        for name in ("h", "c"):
+            arrays = tuple(floats(array, f"state {name} of layer {n}") for n, array in enumerate(getattr(self, name)))
+            object.__setattr__(self, name, arrays)
+
+    @staticmethod
+    def zeros(sizes: StateSizes, lead: tuple[int, ...]) -> "State":
+        """Return the state at rest of chains of `sizes`; `lead` is (batch,), or () for one sequence."""
+        h, c = (tuple(np.zeros((*lead, size[kind])) for size in sizes) for kind in (0, 1))
+        return State(h=h, c=c)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outputs:
+    """The answer of an LSTM.
+
+    `h (batch, time, outputs)` of the top layer, forward before backward; the `state` after the last step of each
+    sequence; `y` of the head, (batch, time, K), or (batch, K) if it reads the final h, or None if there is no head.
+    """
+
+    h: Floats
+    state: State
+    y: Floats | None
+
+
+def sequences(x: ArrayLike, inputs: int) -> Floats:
+    """Return `x` as float64 of shape (batch, time, `inputs`) or (time, `inputs`), neither empty, or raise."""
+    array = floats(x, "x")
+    if array.ndim not in (2, 3):
+        must, do = "have shape (batch, time, inputs) or (time, inputs)", "add or remove an axis"
+        raise InvalidShapeError(explain("x", must=must, got=f"shape {array.shape}", do=do))
+    if array.shape[-1] != inputs:
+        got, do = f"{array.shape[-1]} (shape {array.shape})", "give one column per input of the LSTM"
+        raise InvalidShapeError(explain("features of x", must=f"be {inputs}", got=got, do=do))
+    for axis, what in ((0, "time steps" if array.ndim == 2 else "sequences"), (-2, "time steps")):
+        if array.shape[axis] == 0:
+            do = "give a sequence that is not empty"
+            raise InvalidShapeError(explain(f"{what} of x", must="be at least 1", got=f"shape {array.shape}", do=do))
+    return array
+
+
+def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices | None:
+    """Return `lengths` as how many steps of each sequence of an x of `shape` count, (batch,); None for all.
+
+    Raises `InvalidShapeError` or `InvalidValueError` if they do not fit.
+    """
+    *lead, time, _ = shape
+    if lengths is None:
+        return None
+    array = np.asarray(lengths)
+    if not lead:
+        do = "cut the sequence, or give it a batch axis"
+        raise InvalidShapeError(explain("lengths", must="come with a batch axis of x", got=f"{shape}", do=do))
+    if array.shape != tuple(lead):
+        do = "give one length a sequence"
+        raise InvalidShapeError(explain("lengths", must=f"have shape {tuple(lead)}", got=f"{array.shape}", do=do))
+    result = indices(array.reshape(-1), "lengths")
+    if not 1 <= result.min() <= result.max() <= time:
+        got, do = f"{result.min()} to {result.max()}", "count the steps of each sequence"
+        raise InvalidValueError(explain("lengths", must=f"be 1 to {time}, the steps of x", got=got, do=do))
+    return result
+
+
+def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...]) -> State:
+    """Return `state`, else rest, for chains of `sizes` and the batch axes `lead`; raise where shapes differ."""
+    if state is None:
+        return State.zeros(sizes, lead)
+    for kind, name, arrays in ((0, "h", state.h), (1, "c", state.c)):
+        expected = tuple((*lead, size[kind]) for size in sizes)
+        got = tuple(array.shape for array in arrays)
+        if got != expected:
+            do = "give one array a layer and direction, with a batch axis where x has one"
+            raise InvalidShapeError(explain(f"state {name}", must=f"have shapes {expected}", got=got, do=do))
+    return state
+
+
+def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
+    """Return `signal (..., time, n)` as a chain goes through it, or what a chain made as it stands in time.
+
+    `backward` turns each sequence round within its own of the `lengths (batch,)`; beyond them is zero. It is its own
+    inverse. Without `lengths` all steps count, and there need be no batch axis.
+    """
+    if lengths is None:
+        return signal[..., ::-1, :] if backward else signal
+    steps = np.arange(signal.shape[-2])
+    inside = steps < lengths[:, None]
+    order = np.where(inside & backward, lengths[:, None] - 1 - steps, steps)
+    return np.where(inside[..., None], np.take_along_axis(signal, order[..., None], axis=-2), 0.0)
+
+
+def state_after(traces: Sequence[Signals], backward: Sequence[bool], lengths: Indices | None) -> State:
+    """Return the state that chains leave: the last h and c of their `traces` over sequences of `lengths`.
+
+    A `backward` chain ends at the start of a sequence, another one at its length.
+    """
+    h, c = (
+        tuple(_last(signal, lengths, backward=way) for signal, way in zip(signals, backward, strict=True))
+        for signals in ([trace.h for trace in traces], [trace.c for trace in traces])
+    )
+    return State(h=h, c=c)
+
+
+def _last(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
+    if backward or lengths is None:
+        return signal[..., 0 if backward else -1, :]
+    result: Floats = signal[np.arange(lengths.size), lengths - 1]
+    return result

@@ -1,0 +1,135 @@
+"""Parts that move: fluid in a line, a spool on its spring, a tank at its stops.
+
+What moves has a state of its own besides the efforts. It is kept in effort units, as the effort that balances it at
+rest, so that a unit of signal means the same for states as for nodes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.bank import limit_array, node_array, positive_array, settle
+from lstm_analog.network.labels import check_label
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inertances:
+    """Lines whose fluid has mass, each with a valve: flow from a to b is G x, x the internal `state` (effort unit).
+
+    x is the part of the drop that friction takes. With the valve open, L dphi/dt = e_a - e_b - phi/G for the flow
+    phi = G x; shut, the flow dies within the valve's closing time T towards the leak, T dphi/dt = g (e_a - e_b) - phi.
+    As a storage, an inertance behind a gyrator being one of L G^2:
+
+    `L G^2 dx/dt = G (e_a - e_b - x)` open, `L G^2 dx/dt = L G^2/T (g/G (e_a - e_b) - x)` shut.
+
+    An inductor with its resistance; a tank line of L = 4/3 rho l/A, the kinetic energy of a parabolic profile being
+    4/3 of that of an even one, G by Hagen-Poiseuille. A rigid column: valid while T is longer than sound takes to
+    and fro, 2 l/a, and while the profile keeps up, for changes slower than rho d^2/(24 mu) = L G. The hammer of a
+    faster valve is a figure of the design check (Joukowsky 1898).
+
+    Attributes
+    ----------
+    line : int
+        The clock line that opens the valve, `ALWAYS` for none.
+    a, b, state : int array, (m,)
+        Ends and internal state.
+    inertance : float array, (..., m)
+        L (effort unit s per flow unit).
+    closed, opened : float array, (..., m)
+        G while the line is high and g while it is low, in the words of `Switches` (conductance unit).
+    closing : float array, (..., m)
+        T (s).
+    """
+
+    label: str
+    line: int
+    a: Indices = node_array()
+    b: Indices = node_array()
+    state: Indices = node_array()
+    inertance: Floats = positive_array()
+    closed: Floats = positive_array()
+    opened: Floats = positive_array()
+    closing: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        check_label(self.label)
+        settle(self, self.label)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spools:
+    """Pistons on springs, driven by a difference of efforts, the valves that they open being `Ports`.
+
+    The position X = k x/A (effort unit) is the pressure that the spring balances, V = (dX/dt)/w its speed:
+
+    `dX/dt = w V`, `dV/dt = w (e_p - e_n - X - 2 zeta V)`; so m x'' + b x' + k x = A (e_p - e_n), w^2 = k/m.
+
+    C = A^2/k turns them into flows: C dX/dt is what the pilot displaces. That flow is not drawn from the pilots: their
+    chambers have that capacitance already, as if the spool followed at once. Newton with viscous friction; Merritt,
+    Hydraulic Control Systems (1967). Valid between the end stops; dry friction is the deadband of the ports.
+
+    Attributes
+    ----------
+    p, n : int array, (m,)
+        The pilots.
+    position, speed : int array, (m,)
+        The internal states X and V.
+    capacitance : float array, (..., m)
+        C (capacitance unit).
+    frequency, damping : float array, (..., m)
+        Natural frequency w (rad/s) and damping ratio zeta.
+    """
+
+    label: str
+    p: Indices = node_array()
+    n: Indices = node_array()
+    position: Indices = node_array()
+    speed: Indices = node_array()
+    capacitance: Floats = positive_array()
+    frequency: Floats = positive_array()
+    damping: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        check_label(self.label)
+        settle(self, self.label)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stops:
+    """Ends of what tanks can hold: beyond them the flow into `nodes` is G f(low - e) - G f(e - high), between them 0.
+
+    f(u) = min(max(u, 0), w)^2/(2 w) + max(u - w, 0): a valve that opens over the `band` w, so that the flow and its
+    slope are continuous. An open tube overflows, and draws air when it is dry; a piston at its stop opens its relief
+    valve, or its make-up valve. What they pass comes from the datum, or goes there: it is lost to the signal.
+
+    Attributes
+    ----------
+    nodes : int array, (m,)
+        The tanks.
+    low, high : float array, (..., m)
+        The stops (effort unit); infinite for none.
+    conductance : float array, (..., m)
+        G (conductance unit).
+    band : float array, (..., m)
+        w (effort unit).
+    """
+
+    label: str
+    nodes: Indices = node_array()
+    low: Floats = limit_array()
+    high: Floats = limit_array()
+    conductance: Floats = positive_array()
+    band: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label, the arrays and that low lies below high."""
+        check_label(self.label)
+        settle(self, self.label)
+        if not (self.low < self.high).all():
+            got = f"{np.max(self.low):.6g} and {np.min(self.high):.6g}"
+            do = "give the pressures of a dry and of a full tank"
+            raise InvalidValueError(explain(f"{self.label}.low and high", must="be in order", got=got, do=do))

@@ -1,0 +1,68 @@
+"""What parts are for, read off a network: tanks, filling cocks, internal states; and the network without mass."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_analog.arrays import Indices
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import Kind, sets
+from lstm_analog.network.parts import Followers, Inertances, Part, Sources, Spools, Storages, Switches, Term
+
+Valve = Switches | Inertances
+"""What a clock opens and shuts between two nodes."""
+
+
+def valves(network: Network) -> tuple[Valve, ...]:
+    """Return the banks of `network` that a clock opens and shuts."""
+    return tuple(part for part in network.parts if isinstance(part, Switches | Inertances))
+
+
+def tanks(network: Network) -> tuple[Storages, ...]:
+    """Return the storages of `network` that all stand behind a valve: they hold something."""
+    ends = np.concatenate([np.empty(0, np.int64), *(node for part in valves(network) for node in (part.a, part.b))])
+    banks = (part for part in network.parts if isinstance(part, Storages))
+    return tuple(part for part in banks if np.isin(part.nodes, ends).all())
+
+
+def is_filling(network: Network, part: Valve) -> bool:
+    """Return whether `part` of `network` are filling cocks: valves that all start at a source.
+
+    They set a memory before the first step and stay shut. A cock is bubble-tight and stands on a short hose, unlike a
+    solenoid valve with its tank line.
+    """
+    return bool(np.isin(part.a, network.kinds()[Kind.IMPOSED]).all())
+
+
+def internal_states(network: Network) -> Indices:
+    """Return the unknowns of `network` that are no node: states of its parts."""
+    found = [sets(part) for part in network.parts if not isinstance(part, Storages)]
+    return np.concatenate(
+        [np.empty(0, np.int64), *(nodes for kind, nodes in filter(None, found) if kind is Kind.STORED)]
+    )
+
+
+def without_mass(network: Network) -> Network:
+    """Return `network` as it is at rest: lines as valves, spools as followers of their pilots, their speeds zero.
+
+    Parts keep their places and labels, unknowns their numbers.
+    """
+    parts = tuple(_resting(part) for part in network.parts)
+    return replace(network, parts=(*parts, *(rest for part in network.parts if (rest := _zero(part)) is not None)))
+
+
+def _resting(part: Part) -> Part:
+    if isinstance(part, Inertances):
+        return Switches(label=part.label, line=part.line, a=part.a, b=part.b, closed=part.closed, opened=part.opened)
+    if isinstance(part, Spools):
+        one, none, unbound = np.array(1.0), np.array(0.0), np.array(np.inf)
+        terms = (Term(inputs=part.p, gain=one), Term(inputs=part.n, gain=-one))
+        return Followers(label=part.label, nodes=part.position, terms=terms, offset=none, low=-unbound, high=unbound)
+    return part
+
+
+def _zero(part: Part) -> Sources | None:
+    if not isinstance(part, Inertances | Spools):
+        return None
+    nodes = part.state if isinstance(part, Inertances) else part.speed
+    return Sources(label=f"{part.label}_at_rest", nodes=nodes, effort=np.array(0.0))

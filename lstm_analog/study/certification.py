@@ -1,0 +1,191 @@
+"""`certify`: the netlists of a run that agrees with its LSTM, each read back, and their certificate, all or nothing."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler import Spot
+from lstm_analog.errors import CertificateError, InvalidShapeError, explain
+from lstm_analog.export import NGSPICE, Accuracy, Dialect, read_spice, suited, write_spice
+from lstm_analog.files import read_bytes, whole_files
+from lstm_analog.model import LSTM
+from lstm_analog.network.analogy import as_circuit
+from lstm_analog.study.certificate import (
+    ROUNDING,
+    Certificate,
+    Export,
+    ModelFile,
+    Signal,
+    answers,
+    banks_of,
+    certificate_path,
+    compiled_passes,
+)
+from lstm_analog.study.certificate_file import save_certificate
+from lstm_analog.study.comparison import compare
+from lstm_analog.study.digest import network_digest
+from lstm_analog.study.report import Report
+from lstm_analog.study.run import PassRun, Run
+
+
+def certify(
+    run: Run,
+    lstm: LSTM,
+    technology: object,
+    path: str | Path,
+    *,
+    dialect: Dialect = NGSPICE,
+    accuracy: Accuracy | None = None,
+    tolerance: float | None = None,
+    seed: int | None = None,
+    source: ModelFile | None = None,
+) -> Certificate:
+    """Write the netlists of a `run` that agrees with `lstm` to `path`, their certificate beside them, and return it.
+
+    Each file is read back and held against the network that was run; the certificate of `lstm.cir` goes to
+    `lstm.certificate.json`. A machine of several passes gives a netlist each: `lstm-1.cir`, `lstm-2.cir`.
+
+    Parameters
+    ----------
+    run : Run
+        What the machine did with one sequence.
+    lstm : LSTM
+        What the machine was compiled from.
+    technology : object
+        What it was built in.
+    path : str or Path
+        Where the netlist goes.
+    dialect, accuracy : Dialect, and Accuracy or None
+        As in `write_spice`; the accuracy is `suited` to the network unless given.
+    tolerance, seed : float or None, and int or None
+        As in `compare`.
+    source : ModelFile, optional
+        The file that `lstm` came from, for `verify` to find.
+
+    Raises
+    ------
+    CertificateError
+        If the machine does not agree with `lstm`, or a file does not say what was run; nothing is written.
+    InvalidShapeError
+        If there is more than one sequence.
+    FileAccessError
+        If the files cannot be written; nothing is left behind.
+    """
+    if run.x.ndim > 2:
+        got, do = f"shape {run.x.shape}", "certify one sequence, e.g. x[0]"
+        raise InvalidShapeError(explain("x", must="be one sequence, (time, inputs)", got=got, do=do))
+    report = compare(run, lstm, tolerance=tolerance, seed=seed)
+    if not report.holds:
+        must, got = f"be {report.tolerance:.3g} at most", f"{report.worst:.3g}, {report.verdict.value}"
+        do = "give a longer settling or a larger tolerance; nothing was written"
+        raise CertificateError(explain("the largest error of h and y", must=must, got=got, do=do))
+    with whole_files(Path(path).parent) as stage:
+        targets, shown = _targets(stage / Path(path).name, len(run.passes)), _signals(run, lstm, report)
+        exports = (
+            _export(each, target, signals, dialect, accuracy)
+            for each, target, signals in zip(run.passes, targets, shown, strict=True)
+        )
+        certificate = _certificate(run, lstm, technology, report, tuple(exports), source)
+        save_certificate(certificate, certificate_path(stage / Path(path).name))
+    return certificate
+
+
+def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accuracy: Accuracy | None = None) -> None:
+    """Write the netlists of a `run` to `path` as `certify` does, in `dialect` with `accuracy`, and certify nothing."""
+    with whole_files(Path(path).parent) as stage:
+        for each, target in zip(run.passes, _targets(stage / Path(path).name, len(run.passes)), strict=True):
+            circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
+            write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+
+
+def _targets(path: Path, count: int) -> list[Path]:
+    """Return where the netlist of each of `count` passes goes."""
+    if count == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, count + 1)]
+
+
+def _signals(run: Run, lstm: LSTM, report: Report) -> list[tuple[Signal, ...]]:
+    """Return what each pass of `run` is to show: h and y as the numeric `lstm` has them."""
+    values, labels = answers(lstm, run.x, run.state), iter([*(f"{chain.label}_h" for chain in lstm.chains), "y"])
+    units = iter([*(1.0 for _ in lstm.chains), 1.0 if report.head is None else report.head.gain])
+    return [
+        tuple(_signal(each, *spot, next(labels), next(units), next(values)) for spot in _spots(each))
+        for each in run.passes
+    ]
+
+
+def _spots(each: PassRun) -> Iterator[tuple[Spot, bool]]:
+    """Yield where a pass shows its signals, and whether it shows them from the end."""
+    layout = each.compiled.layout
+    yield from ((place.h, place.backward) for place in layout.layers)
+    if layout.head is not None:
+        yield layout.head.y, each.backward
+
+
+def _signal(each: PassRun, spot: Spot, backward: bool, label: str, unit: float, values: Floats) -> Signal:
+    ends = each.compiled.cycle.ends(spot.interval, each.x.shape[-2]).tolist()
+    return Signal(
+        label=label,
+        group=spot.group,
+        against=spot.against,
+        gain=np.broadcast_to(np.array(spot.gain or 1.0), values.shape[-1:]),
+        unit=unit,
+        ends=tuple(ends[::-1] if backward else ends),
+        values=values,
+    )
+
+
+def _export(
+    each: PassRun, target: Path, signals: tuple[Signal, ...], dialect: Dialect, accuracy: Accuracy | None
+) -> Export:
+    """Write the netlist of a pass to `target`, read it back, and say what it says."""
+    circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
+    write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+    deck = read_spice(target)
+    if not deck.network.equals(circuit.network, rtol=ROUNDING):
+        do = "report it: the writer or the reader is wrong; nothing was written"
+        raise CertificateError(explain(f"file {target.name}", must="say what was run", got="another network", do=do))
+    return Export(
+        file=target.name,
+        digest=sha256(read_bytes(target)).hexdigest(),
+        dialect=dialect.name,
+        banks=banks_of(deck),
+        signals=signals,
+    )
+
+
+def _certificate(
+    run: Run, lstm: LSTM, technology: object, report: Report, exports: tuple[Export, ...], source: ModelFile | None
+) -> Certificate:
+    first = run.passes[0].compiled
+    made = compiled_passes(lstm, technology, first.timing, first.settling)
+    pairs = zip(made, run.passes, strict=True)
+    return Certificate(
+        model=lstm.name,
+        lstm_digest=lstm.digest,
+        source=source,
+        technology=technology,
+        timing=first.timing,
+        settling=float(first.settling),
+        as_compiled=all(network_digest(one.network) == network_digest(each.trajectory.network) for one, each in pairs),
+        x=run.x,
+        start=run.state,
+        seed=report.seed,
+        tolerance=report.tolerance,
+        error=report.worst,
+        errors=_errors_by_signal(report),
+        network_digest=report.network_digest,
+        engine=report.engine,
+        versions=report.versions,
+        exports=exports,
+    )
+
+
+def _errors_by_signal(report: Report) -> dict[str, float]:
+    """Return the largest error of each signal of a `report`, by label."""
+    found = {f"{layer.chain}_{name}": error.max for layer in report.layers for name, error in layer.signals.items()}
+    return found if report.head is None else found | {"y": report.head.y.max}

@@ -1,0 +1,214 @@
+"""The way back from a certificate: whether a netlist is still what was certified, and still computes the LSTM."""
+
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.engines import Engine, Integrate, Ngspice
+from lstm_analog.errors import CertificateError, FileFormatError, LstmAnalogError, NetworkError, explain
+from lstm_analog.export import Deck, read_spice
+from lstm_analog.files import read_bytes
+from lstm_analog.model import LSTM, load
+from lstm_analog.network.parts import Cells
+from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.study.certificate import (
+    ROUNDING,
+    Certificate,
+    Export,
+    Signal,
+    answers,
+    banks_of,
+    compiled_passes,
+)
+from lstm_analog.study.deviation import deviations
+
+_SAME_ANSWER = 1e-12
+"""What two versions of numpy may make of the same numeric LSTM, full scale or the value itself being 1."""
+_SHOWN = 3
+"""How many deviations are told one by one."""
+
+
+class Check(Enum):
+    """What was looked at."""
+
+    FILE = "the file is the one that was certified"
+    VALUES = "its values are those that were certified"
+    MODEL = "its values are what the model compiles to"
+    ANSWER = "the model answers what was certified"
+    RERUN = "run again, it computes what the model answers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The outcome of a `check`: whether it `holds`, None where it could not be made, and what was found."""
+
+    check: Check
+    holds: bool | None
+    got: str
+
+    def __str__(self) -> str:
+        mark = {True: "yes", False: "NO", None: "not checked"}[self.holds]
+        return f"{self.check.value}: {mark} ({self.got})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What became of the checks of the netlist `file`, certified as `export`; it `holds` if none failed."""
+
+    file: str
+    export: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no check failed."""
+        return all(outcome.holds is not False for outcome in self.outcomes)
+
+    def __getitem__(self, check: Check) -> Outcome:
+        """Return the outcome of `check`."""
+        (outcome,) = (each for each in self.outcomes if each.check is check)
+        return outcome
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.file}: {'holds' if self.holds else 'DOES NOT HOLD'}", *map(str, self.outcomes)])
+
+
+def verify(
+    path: str | Path, certificate: Certificate, *, lstm: LSTM | None = None, engine: Engine | None = None
+) -> Verification:
+    """Return whether the netlist at `path` is what its `certificate` says, and does what it says.
+
+    The file is read again, value by value; held against what `lstm` compiles to, where it is given; and run again by
+    `engine` from the inputs in the file, against the answers in the certificate. It is `Integrate()` unless given, for
+    transistor-level cells `Ngspice()`.
+
+    Raises
+    ------
+    CertificateError
+        If the certificate is of other netlists, or of another LSTM than `lstm`.
+    FileAccessError
+        If the netlist cannot be read.
+    """
+    content = read_bytes(path)
+    digest = sha256(content).hexdigest()
+    export = _export(Path(path), digest, certificate)
+    if lstm is not None and lstm.digest != certificate.lstm_digest:
+        do = "give the model it was made from"
+        must = f"be {certificate.model}, digest {certificate.lstm_digest[:12]}"
+        raise CertificateError(explain("the model", must=must, got=f"{lstm.name}, {lstm.digest[:12]}", do=do))
+    same = digest == export.digest
+    file = Outcome(check=Check.FILE, holds=same, got="the same bytes" if same else "other bytes")
+    try:
+        deck = read_spice(path)
+    except (FileFormatError, NetworkError) as reason:
+        unread = (Outcome(check=check, holds=None, got="it cannot be read") for check in list(Check)[2:])
+        values = Outcome(check=Check.VALUES, holds=False, got=str(reason))
+        return Verification(file=Path(path).name, export=export.file, outcomes=(file, values, *unread))
+    _check_origin(deck, certificate, export)
+    outcomes = (
+        file,
+        _values(deck, export),
+        _model(deck, export, certificate, lstm),
+        _answer(certificate, lstm),
+        _rerun(deck, export, certificate, engine or _usual(deck)),
+    )
+    return Verification(file=Path(path).name, export=export.file, outcomes=outcomes)
+
+
+def model_of(certificate: Certificate, folder: str | Path, file: str | Path | None = None) -> LSTM | None:
+    """Return the LSTM of a `certificate` that lies in `folder`, from `file` or else from the one the certificate names.
+
+    That is looked for where it was, seen from the folder, then in the folder itself; None if it is not at hand. Raises
+    as `load` does.
+    """
+    source = certificate.source
+    if source is not None and file is None:
+        places = (Path(folder) / source.file, Path(folder) / Path(source.file).name)
+        file = next((place for place in places if place.is_file()), None)
+    return None if file is None else load(file, only=(source and source.only) or None)
+
+
+def _export(path: Path, digest: str, certificate: Certificate) -> Export:
+    """Return the export that the file at `path` is: by its bytes, else by its name."""
+    for export in (*(each for each in certificate.exports if each.digest == digest), *certificate.exports):
+        if digest == export.digest or path.name == export.file:
+            return export
+    known = ", ".join(export.file for export in certificate.exports)
+    do = "give the netlist that belongs to the certificate"
+    raise CertificateError(explain("the netlist", must=f"be {known}, or a copy", got=path.name, do=do))
+
+
+def _check_origin(deck: Deck, certificate: Certificate, export: Export) -> None:
+    """Refuse a deck that says it was made of another LSTM, or of another pass of it."""
+    said = dict(deck.network.provenance)
+    count = len(certificate.exports)
+    place = None if count == 1 else f"{certificate.exports.index(export) + 1} of {count}"
+    if said.get("digest") != certificate.lstm_digest or said.get("pass") != place:
+        must = f"be of {certificate.model}, digest {certificate.lstm_digest[:12]}, pass {place or '1 of 1'}"
+        got = f"{said.get('model', 'no model')}, {said.get('digest', 'none')[:12]}, pass {said.get('pass', '1 of 1')}"
+        do = "give the netlist that belongs to the certificate"
+        raise CertificateError(explain("the netlist", must=must, got=got, do=do))
+
+
+def _values(deck: Deck, export: Export) -> Outcome:
+    now, then = ({bank.label: bank.digest for bank in banks} for banks in (banks_of(deck), export.banks))
+    changed = sorted(label for label in now.keys() | then.keys() if now.get(label) != then.get(label))
+    got = f"changed: {', '.join(changed)}" if changed else f"{len(now)} banks"
+    return Outcome(check=Check.VALUES, holds=not changed, got=got)
+
+
+_NOT_AT_HAND = "the model is not at hand"
+
+
+def _model(deck: Deck, export: Export, certificate: Certificate, lstm: LSTM | None) -> Outcome:
+    if lstm is None:
+        return Outcome(check=Check.MODEL, holds=None, got=_NOT_AT_HAND)
+    if not certificate.as_compiled:
+        got = "it is made of real parts, which the model alone does not say"
+        return Outcome(check=Check.MODEL, holds=None, got=got)
+    made = compiled_passes(lstm, certificate.technology, certificate.timing, certificate.settling)
+    wrong = list(deviations(deck, made, certificate.exports.index(export), certificate.x, certificate.start))
+    more = [] if len(wrong) <= _SHOWN else [f"{len(wrong) - _SHOWN} more"]
+    got = "; ".join([*wrong[:_SHOWN], *more]) or f"within {ROUNDING:g}"
+    return Outcome(check=Check.MODEL, holds=not wrong, got=got)
+
+
+def _answer(certificate: Certificate, lstm: LSTM | None) -> Outcome:
+    if lstm is None:
+        return Outcome(check=Check.ANSWER, holds=None, got=_NOT_AT_HAND)
+    then = [signal.values for export in certificate.exports for signal in export.signals]
+    now = list(answers(lstm, certificate.x, certificate.start))
+    if [a.shape for a in now] != [a.shape for a in then]:
+        return Outcome(check=Check.ANSWER, holds=False, got="answers of other shapes")
+    off = max(float((np.abs(a - b) / np.maximum(np.abs(b), 1.0)).max()) for a, b in zip(now, then, strict=True))
+    return Outcome(check=Check.ANSWER, holds=off <= _SAME_ANSWER, got=f"off by {off:.2g}")
+
+
+def _usual(deck: Deck) -> Engine:
+    return Ngspice() if any(isinstance(part, Cells) for part in deck.network.parts) else Integrate()
+
+
+def _rerun(deck: Deck, export: Export, certificate: Certificate, engine: Engine) -> Outcome:
+    try:
+        trajectory = engine.run(deck.network, deck.schedule, None)
+        errors = {signal.label: _error(trajectory, signal) for signal in export.signals}
+    except LstmAnalogError as reason:
+        return Outcome(check=Check.RERUN, holds=False, got=str(reason))
+    worst = max(errors, key=lambda label: errors[label])
+    got = f"largest error {errors[worst]:.3g}, of {worst}; tolerance {certificate.tolerance:.3g}"
+    return Outcome(check=Check.RERUN, holds=errors[worst] <= certificate.tolerance, got=got)
+
+
+def _error(trajectory: Trajectory, signal: Signal) -> float:
+    """Return how far a run is from what `signal` says, as the tolerance counts it; infinity where it is not there."""
+    unknowns, ends = trajectory.network.unknowns, np.array(signal.ends)
+    if ends.max() >= len(trajectory.schedule.names) or unknowns[signal.group].size != signal.gain.size:
+        return float("inf")
+    efforts = trajectory.at_ends(signal.group, ends)
+    if signal.against is not None:
+        efforts = efforts - trajectory.at_ends(signal.against, ends)
+    shown = efforts * signal.gain / unknowns.scales()[unknowns[signal.group]]
+    return float(np.abs(shown - signal.values).max()) / signal.unit

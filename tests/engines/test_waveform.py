@@ -1,0 +1,316 @@
+"""Waveform against Integrate on compiled networks, and the laws that a spectral method has to keep."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler import CLOCKED, GATED_LEAK
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.hydraulic import OIL, Detail
+from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines.waveform.couplings import couplings
+from lstm_analog.engines.waveform.structure import structure
+from lstm_analog.errors import InvalidValueError, NetworkError, SimulationError
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
+from lstm_analog.network.laws import Order
+from lstm_analog.network.parts import (
+    ALWAYS,
+    Conductors,
+    Crossbars,
+    Factor,
+    Followers,
+    Junctions,
+    Pairs,
+    Sources,
+    Storages,
+    Switches,
+    Term,
+    Transconductors,
+)
+from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.shapes import Shape
+from lstm_analog.network.trajectory import Save
+
+OPEN, LEAKING = 1e-15, 1e-4
+TECHNOLOGIES = {
+    "behavioural": BEHAVIOURAL,
+    "behavioural leaking": replace(BEHAVIOURAL, off_conductance=LEAKING / BEHAVIOURAL.copy_resistance),
+    "oil": OIL,
+    "oil in full detail": replace(OIL, detail=Detail.FULL),
+    "oil in full detail leaking": replace(OIL, detail=Detail.FULL, seat_leak=LEAKING),
+}
+
+
+def worst(ours, exact):
+    """Return the largest difference in units of signal, or relative to the effort where that is larger."""
+    scale = np.maximum(exact.network.unknowns.scales(), np.abs(exact.efforts))
+    return float((np.abs(ours.efforts - exact.efforts) / scale).max())
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_it_agrees_with_integrate(technology, timing, layers):
+    """At points all over the intervals; and where only their ends are kept, which leaves out what nobody asks for."""
+    rng = np.random.default_rng(3)
+    lstm, x = random_lstm(rng, 2, 3, layers=layers), rng.uniform(-1.5, 1.5, (2, 2, 2))
+    machine = compile(lstm, TECHNOLOGIES[technology], timing=timing)
+    engine = Waveform(rtol=1e-7, atol=1e-9, points=7)
+    ours, ends = (machine.run(x, engine=e).trajectory for e in (engine, replace(engine, points=1)))
+    exact = machine.run(x, engine=Integrate(rtol=1e-10, atol=1e-12, points=7)).trajectory
+    assert "instead of" not in ours.engine
+    np.testing.assert_allclose(ours.time, exact.time, rtol=1e-12)
+    assert worst(ours, exact) <= 2e-7
+    assert worst(ends, replace(exact, time=exact.time[::7], efforts=exact.efforts[..., ::7, :])) <= 2e-7
+    assert 0.0 < ours.error <= 1.0
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
+def test_the_estimate_bounds_the_error(rtol):
+    rng = np.random.default_rng(5)
+    lstm, x = random_lstm(rng, 2, 4), rng.uniform(-1.5, 1.5, (3, 2))
+    machine = compile(lstm, BEHAVIOURAL)
+    ours = machine.run(x, engine=Waveform(rtol=rtol, atol=rtol / 100, points=50)).trajectory
+    exact = machine.run(x, engine=Integrate(rtol=1e-12, atol=1e-14, points=50)).trajectory
+    assert worst(ours, exact) <= max(ours.error, 0.1) * 1.01 * rtol + 1e-11
+    assert ours.error <= 1.0
+
+
+def test_the_error_falls_geometrically_with_the_degree(rc):
+    """exp(-10 t) by polynomials: from degree to degree by an ever larger factor (Trefethen, chapter 5)."""
+    from lstm_analog.engines.waveform.analysis import Keep
+    from lstm_analog.engines.waveform.segment import Tolerance
+    from lstm_analog.engines.waveform.workspace import workspace
+
+    network = rc([10.0])
+    wanted = np.ones(network.unknowns.size, dtype=bool)
+    errors = []
+    for degree in (6, 9, 12, 15):
+        with workspace(network, (), Tolerance(rtol=1e-12, atol=1e-12), wanted) as space:
+            space.state.forget()
+            space.state.effort[..., 1] = 1.0
+            found = space.segment((), 1.0, degree, Keep.POINTS)
+            found.solve()
+            at = np.linspace(0.01, 1.0, 50)
+            path = np.zeros((1, 50, 3))
+            found.sample(at, path)
+            errors.append(np.abs(path[0, :, 2] - (1.0 - np.exp(-10.0 * at))).max())
+    ratios = np.array(errors[:-1]) / errors[1:]
+    assert (ratios > 10).all()
+    assert (np.diff(ratios) > 0).all()
+
+
+@pytest.mark.parametrize("stiffness", [1e3, 1e4, 1e5])
+def test_stiff_nodes_are_resolved_from_the_edge_on(rc, driven, stiffness):
+    rates = np.array([1.0, stiffness])
+    run = Waveform(rtol=1e-7, atol=1e-9, points=400).run(rc(rates), driven([0.0, 1.0], [1.0, 1.0]))
+    time = np.clip(run.time - 1.0, 0.0, None)[:, None]
+    assert np.abs(run["c"] - (1.0 - np.exp(-rates * time))).max() <= 2e-7
+
+
+def leaking(circuit, leak):
+    """A loop of three storages and followers that only a leak closes."""
+    loop = Term(inputs=[2, 3, 4], gain=1.0)
+    return circuit(
+        {"drive": 1, "c": 3, "buffer": 3},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Followers(label="f", nodes=[5, 6, 7], terms=(loop,), offset=0.0, low=-np.inf, high=np.inf),
+        Conductors(label="r", a=[1, 5, 6, 7], b=[2, 3, 4, 2], conductance=[1.0, 1.0, 1.0, leak]),
+        Storages(label="c", nodes=[2, 3, 4], capacitance=1.0),
+    )
+
+
+@pytest.mark.parametrize(("leak", "sweeps"), [(1e-6, 3), (1e-3, 5)])
+def test_weak_edges_are_torn_and_swept(circuit, driven, leak, sweeps):
+    network, schedule = leaking(circuit, leak), driven([0.0, 1.0], [1.0, 3.0])
+    order = structure(couplings(network, ()), 3.0, 1e-12)
+    assert [level.members.shape[1] for level in order.levels] == [1] * 6
+    assert leak / 2 < order.weakness < 4 * leak
+    engine = Waveform(rtol=1e-8, atol=1e-10, points=20)
+    exact = Integrate(rtol=1e-12, atol=1e-13, points=20).run(network, schedule)
+    assert worst(engine.run(network, schedule), exact) < 2e-8
+    assert most_sweeps(network, 3.0) <= sweeps
+
+
+def most_sweeps(network, duration):
+    from lstm_analog.engines.waveform.analysis import Keep
+    from lstm_analog.engines.waveform.segment import Tolerance
+    from lstm_analog.engines.waveform.workspace import workspace
+
+    with workspace(network, (), Tolerance(rtol=1e-8, atol=1e-10), np.ones(network.unknowns.size, bool)) as space:
+        space.state.forget()
+        space.state.effort[..., 1] = 1.0
+        return space.segment((), duration, 20, Keep.END).solve()
+
+
+def test_a_strong_loop_is_one_component(circuit, driven):
+    network = leaking(circuit, 0.5)
+    order = structure(couplings(network, ()), 3.0, 1e-12)
+    assert [level.members.shape for level in order.levels] == [(1, 6)]
+    exact = Integrate(rtol=1e-12, atol=1e-13, points=20).run(network, driven([0.0, 1.0], [1.0, 3.0]))
+    ours = Waveform(rtol=1e-8, atol=1e-10, points=20).run(network, driven([0.0, 1.0], [1.0, 3.0]))
+    assert worst(ours, exact) < 2e-8
+
+
+def ring(circuit, size, weight):
+    """Storages that a dense bank feeds back on themselves: no order in time."""
+    nodes = np.arange(2, 2 + size)
+    return circuit(
+        {"drive": 1, "c": size},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Transconductors(label="w", inputs=nodes, rows=nodes, transconductance=weight / size * np.ones((size, size))),
+        Conductors(label="r", a=np.ones(size, dtype=int), b=nodes, conductance=1.0),
+        Storages(label="c", nodes=nodes, capacitance=1.0),
+    )
+
+
+def test_what_it_cannot_do_is_left_to_integrate_and_said(circuit, driven):
+    network, schedule = ring(circuit, 4, -2.0), driven([0.0, 1.0], [1.0, 2.0])
+    run = Waveform().run(network, schedule)
+    assert run.engine.startswith("Integrate(rtol=1e-06")
+    assert run.engine.endswith("a dense block acts back on its own inputs")
+    assert " instead of Waveform(" in run.engine
+    chain = np.arange(2, 42)
+    long = circuit(
+        {"drive": 1, "c": 40},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=np.arange(1, 41), b=chain, conductance=1.0),
+        Storages(label="c", nodes=chain, capacitance=1.0),
+    )
+    assert "40 unknowns act on each other strongly, 24 at most" in Waveform().run(long, schedule).engine
+
+
+def test_chips_and_batches_are_axes(circuit, driven):
+    """Three chips and two sequences at once are the single runs."""
+    rng = np.random.default_rng(2)
+    weights, loads = rng.normal(size=(3, 2, 2)), rng.uniform(0.5, 2.0, (3, 2))
+
+    def made(weight, load):
+        factors = tuple(Factor(shape=Shape.SIGMOID, p=nodes, n=[0, 0], scale=1.0, offset=0.0) for nodes in ([3, 4],))
+        return circuit(
+            {"drive": 2, "row": 2, "sum": 2, "c": 2},
+            Sources(label="drive", nodes=[1, 2], effort=0.0),
+            Transconductors(label="w", inputs=[1, 2], rows=[3, 4], transconductance=weight),
+            Conductors(label="load", a=[3, 4, 5, 6], b=[0] * 4, conductance=np.concatenate((load, load), axis=-1)),
+            Storages(label="row", nodes=[3, 4], capacitance=load),
+            Pairs(label="pair", line=ALWAYS, factors=factors, out=[5, 6], current=1.0),
+            Switches(label="take", line=0, a=[5, 6], b=[7, 8], closed=1.0, opened=1e-9),
+            Junctions(label="sum", nodes=[5, 6]),
+            Storages(label="c", nodes=[7, 8], capacitance=1.0),
+            lines=("take",),
+        )
+
+    levels = rng.normal(size=(2, 3, 2))
+    schedule = Schedule(
+        names=("a", "b", "c"),
+        high=[[True], [False], [True]],
+        durations=[1.0, 2.0, 1.5],
+        imposed=(Imposed(label="drive", efforts=levels),),
+    )
+    engine = Waveform(rtol=1e-9, atol=1e-11, points=5)
+    together = engine.run(made(weights, loads), schedule)
+    assert together.efforts.shape == (3, 2, 16, 9)
+    for chip in range(3):
+        alone = engine.run(made(weights[chip], loads[chip]), schedule)
+        np.testing.assert_allclose(together.efforts[chip], alone.efforts, atol=3e-9)
+
+
+def test_a_loaded_crossbar_is_solved(circuit, driven):
+    network = circuit(
+        {"drive": 1, "plus": 1, "minus": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Crossbars(
+            label="x",
+            inputs=[1],
+            plus=[2],
+            minus=[3],
+            positive=[[2.0]],
+            negative=[[1.0]],
+            plus_load=1.0,
+            minus_load=2.0,
+        ),
+        Storages(label="c", nodes=[2, 3], capacitance=[1.0, 2.0]),
+    )
+    schedule = driven([0.0, 1.0], [1.0, 1.0])
+    exact = Integrate(rtol=1e-12, atol=1e-13, points=9).run(network, schedule)
+    assert worst(Waveform(points=9).run(network, schedule), exact) < 1e-6
+
+
+def test_a_run_does_not_depend_on_the_one_before():
+    rng = np.random.default_rng(1)
+    machine = compile(random_lstm(rng, 2, 3), BEHAVIOURAL)
+    x, other = rng.normal(size=(2, 4, 2))
+    first = machine.run(x, engine=Waveform()).trajectory.efforts.copy()
+    machine.run(other, engine=Waveform())
+    np.testing.assert_array_equal(machine.run(x, engine=Waveform()).trajectory.efforts, first)
+
+
+@pytest.mark.parametrize("engine", [Waveform, Integrate])
+def test_what_is_kept_is_chosen(engine):
+    rng = np.random.default_rng(1)
+    machine = compile(random_lstm(rng, 2, 3), BEHAVIOURAL)
+    schedule = machine.schedule(rng.normal(size=(4, 2)))
+    everything = engine(rtol=1e-8, atol=1e-10).run(machine.network, schedule)
+    save = Save(groups=("l0_h", "l0_c"), intervals=("readout",))
+    some = engine(rtol=1e-8, atol=1e-10, save=save).run(machine.network, schedule)
+    assert some.efforts.shape == (5, 6)
+    ends = np.arange(5, 21, 5)
+    np.testing.assert_allclose(some.at_ends("l0_c", ends), everything.at_ends("l0_c", ends), atol=1e-8)
+    with pytest.raises(InvalidValueError, match=r"^label must be one of l0_h, l0_c, got one that was not kept"):
+        some["l0_zi"]
+    with pytest.raises(InvalidValueError, match=r"^times must be kept points of readout, got others: save more$"):
+        some.at_ends("l0_c", ends - 1)
+    with pytest.raises(NetworkError, match="label must be one of"):
+        engine(save=Save(groups=("none",))).run(machine.network, schedule)
+
+
+def test_the_memory_of_a_long_run_is_what_it_keeps():
+    import tracemalloc
+
+    rng = np.random.default_rng(1)
+    machine = compile(random_lstm(rng, 1, 2), BEHAVIOURAL)
+    engine = Waveform(save=Save(groups=("l0_h",), intervals=("readout",)))
+    peaks = []
+    for steps in (200, 2000):
+        schedule = machine.schedule(rng.normal(size=(steps, 1)))
+        engine.run(machine.network, schedule)
+        tracemalloc.start()
+        run = engine.run(machine.network, schedule)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert run.efforts.shape == (1 + steps, 2)
+    assert (peaks[1] - peaks[0]) / 1800 < 800, "bytes a step: when its 5 intervals end, of which kind they are"
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"rtol": 0.0}, r"^rtol must be at least 1e-13 and less than 1, got 0\.0: give e\.g\. 1e-7$"),
+        ({"atol": np.nan}, r"^atol must be at least"),
+        ({"points": 0}, r"^points must be a whole number of at least 1, got 0: give 1 for the ends of intervals$"),
+        ({"points": 1.5}, r"^points must be"),
+    ],
+)
+def test_bad_settings_are_refused(settings, text):
+    with pytest.raises(InvalidValueError, match=text):
+        Waveform(**settings)
+
+
+def test_chips_in_a_loop_at_rest_are_refused(circuit, driven):
+    network = ring(circuit, 3, -2.0)
+    chips = replace(network.part("c"), capacitance=[[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]])
+    network = replace(network, parts=(*network.parts[:-1], chips))
+    with pytest.raises((SimulationError, ValueError), match=r"chip"):
+        Waveform().run(network, driven([0.0], [1.0]))
+
+
+def test_a_dense_bank_is_one_node_of_the_graph(rc):
+    machine = compile(random_lstm(np.random.default_rng(0), 2, 8), BEHAVIOURAL)
+    high = machine.schedule(np.zeros((1, 2))).phase(2)
+    order = structure(couplings(machine.network, high), 20e-6, 1e-9)
+    assert all(level.order is Order.CONSTANT for level in order.levels)
+    assert sorted(level.members.shape for level in order.levels) == sorted([(32, 1), (8, 2), (8, 2), (8, 1), (8, 1)]), (
+        "rows; sums with their masters; buffers"
+    )

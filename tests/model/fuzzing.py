@@ -1,0 +1,150 @@
+"""Mutated model files: thousands of damaged copies of good ones are loaded, or refused by name, within a memory bound.
+
+`python tests/model/fuzzing.py 100000` (`make fuzz`) runs in this process and prints what it met. Nothing but an
+`LstmAnalogError` may come out of `load`, no file may take longer than `LONGEST` seconds, and the memory of the whole
+run may not exceed `MOST_MEMORY` bytes, which the operating system enforces.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.errors import LstmAnalogError
+from lstm_analog.model import load
+
+FOLDER = Path(__file__).parent / "golden" / "frameworks"
+SEEDS = (
+    *("lstm_f32.pt", "stacked_bidirectional.pt", "checkpoint.pt", "lstm_legacy.pth", "sequential.pt"),
+    *("projection.safetensors", "bfloat.safetensors", "gru_no_bias.npz", "no_bias.npz"),
+    *("stacked_legacy.onnx", "stacked_dynamo.onnx", "peephole.onnx", "gru_after.onnx", "state_legacy.onnx"),
+    *("stacked.keras", "bidirectional.keras", "gru_before.h5", "backwards.h5", "alone.weights.h5"),
+    *("flax_lstm.msgpack", "flax_gru.msgpack"),
+)
+LONGEST = 10.0
+"""Seconds that one file may take; those of a few kB take milliseconds."""
+
+MOST_MEMORY = 2 * 2**30
+"""Bytes of address space for the run: that of Python with its libraries, and 256 MiB + 64 n for files of n < 100 kB."""
+
+HUGE = (0, 1, 0x7F, 0x80, 0xFF)
+ODD = (b"\xff" * 8, b"\x00" * 8, (2**31).to_bytes(8, "little"), (2**63 - 1).to_bytes(8, "little"), b"9" * 12, b"-1")
+"""What declared sizes are overwritten with."""
+
+
+def mutants(content: bytes, others: list[bytes], rng: np.random.Generator) -> Iterator[bytes]:
+    """Yield one mutated copy of `content` of each kind."""
+    yield flipped(content, rng)
+    yield content[: rng.integers(len(content))]
+    yield spliced(content, others[rng.integers(len(others))], rng)
+    yield overwritten(content, rng)
+    yield flipped(overwritten(content, rng), rng)
+    if content.startswith(b"PK"):
+        yield repacked(content, others, rng)
+        yield repacked(content, others, rng)
+
+
+def flipped(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return `content` with a few bytes changed, half of them near an end, where headers and directories are."""
+    data = bytearray(content)
+    for _ in range(rng.integers(1, 6)):
+        near = min(400, len(data))
+        at = (
+            rng.choice([rng.integers(len(data)), rng.integers(near), len(data) - 1 - rng.integers(near)]) if data else 0
+        )
+        if data:
+            data[at] = rng.integers(256) if rng.random() < 0.5 else data[at] ^ (1 << rng.integers(8))
+    return bytes(data)
+
+
+def overwritten(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return `content` with a number in it replaced by a huge or odd one."""
+    piece = ODD[rng.integers(len(ODD))][: rng.integers(1, 9)]
+    at = int(rng.integers(max(len(content) - len(piece), 1)))
+    return content[:at] + piece + content[at + len(piece) :]
+
+
+def spliced(content: bytes, other: bytes, rng: np.random.Generator) -> bytes:
+    """Return the start of `content`, a stretch of another file or of itself, and the rest."""
+    source = other if rng.random() < 0.5 else content
+    start, at = int(rng.integers(len(source))), int(rng.integers(len(content)))
+    stretch = source[start : start + int(rng.integers(1, 200))]
+    return content[:at] + stretch + content[at + int(rng.integers(2)) * len(stretch) :]
+
+
+def repacked(content: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
+    """Return a good zip with one member mutated, doubled, emptied or replaced by a whole other file."""
+    stream = BytesIO()
+    with zipfile.ZipFile(BytesIO(content)) as old, zipfile.ZipFile(stream, "w") as new:
+        names = old.namelist()
+        struck, way = names[rng.integers(len(names))], rng.integers(5)
+        for name in names:
+            data = old.read(name)
+            if name == struck:
+                data = (flipped(data, rng), b"", others[rng.integers(len(others))], overwritten(data, rng), data * 3)[
+                    way
+                ]
+            new.writestr(name, data)
+    return stream.getvalue()
+
+
+def outcome(path: Path) -> str:
+    """Return what comes of loading the file at `path`: "loaded", "refused", or the failure."""
+    begun = time.monotonic()
+    try:
+        load(path)
+        result = "loaded"
+    except LstmAnalogError as error:
+        result = "refused" if str(error).startswith(f"file '{path}'") else f"refused without a place: {error}"
+    except Exception as error:  # noqa: BLE001 - any other exception is what is looked for
+        result = f"FAILED {type(error).__name__}: {str(error)[:100]}"
+    spent = time.monotonic() - begun
+    return result if spent < LONGEST else f"FAILED: {spent:.1f} s"
+
+
+def fuzz(count: int, seed: int, folder: Path) -> Counter[str]:
+    """Load at least `count` mutants, `seed` deciding which, and count outcomes by format; failures stay in `folder`."""
+    rng = np.random.default_rng(seed)
+    contents = [(FOLDER / name).read_bytes() for name in SEEDS]
+    outcomes: Counter[str] = Counter()
+    done = 0
+    while done < count:
+        for name, content in zip(SEEDS, contents, strict=True):
+            for mutant in mutants(content, contents, rng):
+                path = folder / "mutant.bin"
+                path.write_bytes(mutant)
+                result = outcome(path)
+                if result not in ("loaded", "refused"):
+                    (folder / f"failure_{done}.bin").write_bytes(mutant)
+                outcomes[f"{Path(name).suffix} {result}"] += 1
+                done += 1
+    return outcomes
+
+
+def main() -> int:
+    """Run as a script: `fuzzing.py [count] [seed]`."""
+    count, seed = (int(sys.argv[n]) if len(sys.argv) > n else preset for n, preset in ((1, 100_000), (2, 0)))
+    outcome(FOLDER / "peephole.onnx")  # libraries are loaded before memory is limited
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    begun = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    outcomes = fuzz(count, seed, folder)
+    for name, number in sorted(outcomes.items()):
+        sys.stdout.write(f"{number:8} {name}\n")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    spent = time.monotonic() - begun
+    sys.stdout.write(
+        f"{sum(outcomes.values())} files in {spent:.0f} s, peak memory {peak:.0f} MiB, failures in {folder}\n"
+    )
+    return any("FAILED" in name or "without" in name for name in outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

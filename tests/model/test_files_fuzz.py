@@ -1,0 +1,108 @@
+"""The short version of the fuzz (`make fuzz` is the long one), and hypothesis on names, shapes and kinds of number."""
+
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save as serialize
+
+from lstm_analog.errors import LstmAnalogError
+from lstm_analog.model import load
+
+ROOT = Path(__file__).parents[2]
+HARNESS = Path(__file__).with_name("fuzzing.py")
+
+
+def test_mutated_files_are_loaded_or_refused_within_a_memory_bound():
+    command = [sys.executable, str(HARNESS), "1500", "11"]
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
+    result = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "loaded" in result.stdout
+    assert "refused" in result.stdout
+
+
+PARTS = st.sampled_from(["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "weight", "bias"])
+NAMES = st.builds(
+    lambda module, part, layer, way: f"{module}{part}{layer}{way}",
+    st.sampled_from(["", "lstm.", "a.b.", "head.", "0.", "fc."]),
+    PARTS,
+    st.sampled_from(["", "_l0", "_l1", "_l00", "_l7"]),
+    st.sampled_from(["", "_reverse"]),
+)
+SHAPES = st.one_of(
+    st.sampled_from([(12, 3), (12, 2), (12,), (9, 3), (9,), (8, 2), (2, 3), (1, 3)]),
+    st.lists(st.integers(0, 5), max_size=4).map(tuple),
+)
+KINDS = st.sampled_from(["f2", "f4", "f8", "i4", "i8", "u1", "?"])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(entries=st.dictionaries(NAMES, st.tuples(SHAPES, KINDS), max_size=8), as_npz=st.booleans())
+def test_any_names_shapes_and_kinds_are_loaded_or_refused(tmp_path, entries, as_npz):
+    arrays = {name: np.ones(shape, kind) for name, (shape, kind) in entries.items()}
+    path = tmp_path / "m"
+    if as_npz:
+        np.savez(path.with_suffix(".npz"), **arrays)
+        path = path.with_suffix(".npz")
+    else:
+        path.write_bytes(serialize(arrays))
+    said = f"file '{path}'"
+    try:
+        assert load(path).layers
+    except LstmAnalogError as error:
+        said = str(error)
+    assert said.startswith(f"file '{path}'")
+
+
+BOMBS = {
+    "nodes": lambda n: b"\x08\x08\x3a" + _varint(2 * n) + b"\x0a\x00" * n,
+    "lists": lambda n: _zip({"m/data.pkl": b"\x80\x02(" + b"]" * min(n, 4_000_000) + b"t."}),
+    "members": lambda n: _zip({str(k): b"" for k in range(n // 100)}),
+    "maps": lambda n: b"\xdf" + (n // 2).to_bytes(4, "big") + b"\xa0\x80" * (n // 2),
+    "arrays": lambda n: b"\x81\xa1a\xdd" + n.to_bytes(4, "big") + b"\x90" * n,
+}
+
+
+def _varint(number):
+    out = b""
+    while number > 127:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
+
+
+def _zip(members):
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+MEASURE = """
+import resource, sys
+import numpy, onnx, msgpack
+from lstm_analog.model import load
+from lstm_analog.errors import LstmAnalogError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    load(sys.argv[1])
+except LstmAnalogError:
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_memory_is_bounded(tmp_path, bomb):
+    """256 MiB + 64 n, as `formats.content` says, for files of n = 4 MB made to swell."""
+    path = tmp_path / bomb
+    path.write_bytes(BOMBS[bomb](2_000_000))
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+    assert int(result.stdout) <= 256 * 2**20 + 64 * path.stat().st_size

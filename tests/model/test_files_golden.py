@@ -1,0 +1,246 @@
+"""Every format and form of model file against what its own framework answered (`golden/frameworks`, `make_*.py`).
+
+`FORMS` is the table form x file: the worst error allowed, or the text of the refusal.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError
+from lstm_analog.model import LSTM, State, load, save
+
+FOLDER = Path(__file__).parent / "golden" / "frameworks"
+SINGLE, DOUBLE = 1e-6, 1e-12
+"""Largest error against answers in float32 and in float64."""
+
+ANSWERS = {name: dict(np.load(FOLDER / f"{name}.npz")) for name in ("torch", "onnx", "keras", "flax")}
+
+TORCH = {
+    "lstm_f32.pt": SINGLE,
+    "lstm_f64.pt": DOUBLE,
+    "lstm_legacy.pth": SINGLE,
+    "stacked_bidirectional.pt": DOUBLE,
+    "projection.safetensors": DOUBLE,
+    "projection_f32.pt": SINGLE,
+    "no_bias.npz": DOUBLE,
+    "gru_f32.pt": SINGLE,
+    "gru_f64.safetensors": DOUBLE,
+    "gru_no_bias.npz": DOUBLE,
+    "half.pt": DOUBLE,  # 16-bit weights, run in float64 by both
+    "bfloat.safetensors": DOUBLE,
+    "lengths_lstm.pt": DOUBLE,
+    "lengths_gru.pt": DOUBLE,
+    "lstm_cell.pt": DOUBLE,
+    "gru_cell.pt": DOUBLE,
+    "sequential.pt": DOUBLE,
+}
+ONNX = {
+    **dict.fromkeys(("stacked_legacy.onnx", "stacked_dynamo.onnx", "last_legacy.onnx", "last_dynamo.onnx"), SINGLE),
+    **dict.fromkeys(("gru_legacy.onnx", "gru_dynamo.onnx", "state_legacy.onnx", "state_dynamo.onnx"), SINGLE),
+    **dict.fromkeys(("plain.onnx", "peephole.onnx", "reverse.onnx", "input_forget.onnx", "hard_sigmoid.onnx"), SINGLE),
+    **dict.fromkeys(("relu.onnx", "no_bias.onnx", "lengths.onnx", "gru_before.onnx", "gru_after.onnx"), SINGLE),
+}
+KERAS = {  # Keras multiplies in float32 in a GRU and in a Dense layer, whatever the dtype of their weights
+    "lstm_f32.keras": SINGLE,
+    **dict.fromkeys(("stacked.keras", "backwards.h5", "hard_sigmoid.keras"), DOUBLE),
+    **dict.fromkeys(
+        ("bidirectional.keras", "gru_after.keras", "gru_before.h5", "cells.h5", "last_backwards.keras"), SINGLE
+    ),
+}
+REFUSED = {
+    "projection_dynamo.onnx": r"initial_c of node .* must have shape \(1, 2, 2\), got shape \(1, 2, 3\): save",
+    "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'softmax': leave it out",
+    "reversed.keras": "last layer must return its outputs in the order of time, got go_backwards with return_sequences",
+    "convolution.keras": r"layer 'conv1d_?[0-9]*' \('Conv1D'\) must be one of LSTM, GRU, .*: take part of the model",
+    "alone.weights.h5": r"must come with a configuration, .* got weights alone, of 'dense_?[0-9]*', 'lstm_?[0-9]*'",
+    "checkpoint.pt": r"recurrent modules must be one, or be chosen, got 'decoder', 'encoder\.lstm': say which",
+    "flax_mgu.msgpack": "cell 'cell' must have the gates of an LSTMCell or GRUCell, got 'hf.kernel', 'hn.bias'",
+}
+
+
+def answers(group: str, file: str) -> dict[str, np.ndarray]:
+    case = file.split(".", maxsplit=1)[0]
+    return {key.partition(".")[2]: value for key, value in ANSWERS[group].items() if key.startswith(f"{case}.")}
+
+
+def torch_state(lstm: LSTM, given: dict[str, np.ndarray]) -> State | None:
+    """Return PyTorch's state (chains, batch, units) as ours."""
+    if "h0" not in given:
+        return None
+    shape = given["h0"].shape[:2]
+    cells = given.get("c0", np.zeros((*shape, 0)))
+    return State(h=tuple(given["h0"].astype(float)), c=tuple(cells.astype(float)))
+
+
+def torch_error(lstm: LSTM, given: dict[str, np.ndarray]) -> float:
+    outputs = lstm(given["x"].astype(float), torch_state(lstm, given), given.get("lengths"))
+    errors = [abs(outputs.h - given["h"]).max()]
+    errors += [abs(np.stack(ours) - given[key]).max() for key, ours in (("hn", outputs.state.h),) if key in given]
+    errors += [abs(np.stack(ours) - given[key]).max() for key, ours in (("cn", outputs.state.c),) if key in given]
+    errors += [abs(outputs.y - given["y"]).max()] if "y" in given else []
+    return max(errors)
+
+
+def keras_answer(lstm: LSTM, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    outputs = lstm(x)
+    return outputs.h if outputs.y is None else outputs.y
+
+
+def onnx_answer(lstm: LSTM, file: str, given: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return our answer and onnxruntime's, in one layout: (batch, time, features)."""
+    x, y = given["feed0"].astype(float), given["y"]
+    if "legacy" in file or "dynamo" in file:
+        state = None
+        if file.startswith("state"):
+            state = State(h=tuple(given["feed1"].astype(float)), c=tuple(given["feed2"].astype(float)))
+        outputs = lstm(x, state)
+        return (outputs.h if outputs.y is None else outputs.y), y
+    ours = lstm(x.transpose(1, 0, 2), lengths=given.get("feed1")).h
+    return ours, y.transpose(2, 0, 1, 3).reshape(ours.shape)
+
+
+@pytest.mark.parametrize("file", TORCH)
+def test_pytorch(file):
+    assert torch_error(load(FOLDER / file), answers("torch", file)) <= TORCH[file]
+
+
+@pytest.mark.parametrize("file", ONNX)
+def test_onnx(file):
+    ours, theirs = onnx_answer(load(FOLDER / file), file, answers("onnx", file))
+    assert ours.shape == theirs.shape
+    assert abs(ours - theirs).max() <= ONNX[file]
+
+
+@pytest.mark.parametrize("file", KERAS)
+def test_keras(file):
+    given = answers("keras", file)
+    ours = keras_answer(load(FOLDER / file), given["x"].astype(float), given["y"])
+    assert ours.shape == given["y"].shape
+    assert abs(ours - given["y"]).max() <= KERAS[file]
+
+
+def test_keras_weights_alone_take_presets_when_the_layers_are_named():
+    given = answers("keras", "alone.weights.h5")
+    with pytest.raises(FileFormatError) as refusal:
+        load(FOLDER / "alone.weights.h5")
+    names = re.findall(r"'((?:lstm|dense)_?[0-9]*)'", str(refusal.value))
+    lstm = load(FOLDER / "alone.weights.h5", only=[names[1], names[0]])
+    assert abs(lstm(given["x"]).y - given["y"]).max() <= SINGLE
+
+
+@pytest.mark.parametrize("file", ["flax_lstm.msgpack", "flax_gru.msgpack"])
+def test_flax(file):
+    given = answers("flax", file)
+    assert abs(load(FOLDER / file)(given["x"]).y - given["y"]).max() <= DOUBLE
+
+
+@pytest.mark.parametrize("file", REFUSED)
+def test_refused_by_name(file):
+    with pytest.raises((FileFormatError, UnsupportedError), match=REFUSED[file]) as refusal:
+        load(FOLDER / file)
+    assert str(refusal.value).startswith(f"file '{FOLDER / file}': ")
+
+
+def test_a_module_of_several_is_taken_by_name():
+    given = answers("torch", "checkpoint.pt")
+    assert torch_error(load(FOLDER / "checkpoint.pt", only="decoder"), given) <= DOUBLE
+    other = load(FOLDER / "checkpoint.pt", only=["encoder.lstm"])
+    assert torch_error(other, given) > 0.01
+    with pytest.raises(
+        LstmAnalogError, match=r"only must name modules of the file, .* got 'coder': choose of 'decoder'"
+    ):
+        load(FOLDER / "checkpoint.pt", only="coder")
+
+
+@pytest.mark.parametrize("file", [*TORCH, *ONNX, *KERAS, "flax_lstm.msgpack", "flax_gru.msgpack"])
+def test_our_own_round_trip_is_exact(tmp_path, file):
+    lstm = load(FOLDER / file)
+    save(lstm, tmp_path / "own.safetensors")
+    again = load(tmp_path / "own.safetensors")
+    assert (again.digest, again.name) == (lstm.digest, lstm.name)
+
+
+@pytest.mark.parametrize("file", [*TORCH, *ONNX, *KERAS, "flax_lstm.msgpack"])
+def test_the_ending_says_nothing(tmp_path, file):
+    (tmp_path / "model.bin").write_bytes((FOLDER / file).read_bytes())
+    assert load(tmp_path / "model.bin").digest == load(FOLDER / file).digest
+
+
+# The orders of the gates. A swap of two gates in a copy of the file must be seen: the error of the right order is below
+# 1e-6, that of any wrong one above 1e-2.
+
+
+def swapped_onnx(path: Path, file: str, first: int, second: int) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(FOLDER / file))
+    gates = 4 if model.graph.node[0].op_type == "LSTM" else 3
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor).copy()
+        rows = array.reshape(array.shape[0], -1, gates, 3, *array.shape[2:]) if tensor.name in "WRB" else None
+        if rows is not None:
+            rows[:, :, [first, second]] = rows[:, :, [second, first]]
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    onnx.save(model, str(path))
+
+
+@pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(4) for b in range(a)])
+def test_onnx_lstm_gates_are_i_o_f_c(tmp_path, first, second):
+    swapped_onnx(tmp_path / "m.onnx", "plain.onnx", first, second)
+    ours, theirs = onnx_answer(load(tmp_path / "m.onnx"), "plain.onnx", answers("onnx", "plain.onnx"))
+    assert abs(ours - theirs).max() > 0.01
+
+
+@pytest.mark.parametrize("file", ["gru_before.onnx", "gru_after.onnx"])
+@pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(3) for b in range(a)])
+def test_onnx_gru_gates_are_z_r_h(tmp_path, file, first, second):
+    swapped_onnx(tmp_path / "m.onnx", file, first, second)
+    ours, theirs = onnx_answer(load(tmp_path / "m.onnx"), file, answers("onnx", file))
+    assert abs(ours - theirs).max() > 0.01
+
+
+def test_onnx_peepholes_are_i_o_f(tmp_path):
+    import onnx
+    from onnx import numpy_helper
+
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        model = onnx.load(str(FOLDER / "peephole.onnx"))
+        (tensor,) = (each for each in model.graph.initializer if each.name == "P")
+        array = numpy_helper.to_array(tensor).copy().reshape(3, 3)
+        array[[first, second]] = array[[second, first]]
+        tensor.CopyFrom(numpy_helper.from_array(array.reshape(1, 9), "P"))
+        onnx.save(model, str(tmp_path / "m.onnx"))
+        ours, theirs = onnx_answer(load(tmp_path / "m.onnx"), "peephole.onnx", answers("onnx", "peephole.onnx"))
+        assert abs(ours - theirs).max() > 0.01
+
+
+def swapped_keras(path: Path, file: str, gates: int, first: int, second: int) -> None:
+    import h5py
+
+    path.write_bytes((FOLDER / file).read_bytes())
+    with h5py.File(path, "r+") as stored:
+        found = []
+        stored["model_weights"].visititems(
+            lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+        )
+        for name in found:
+            array = stored["model_weights"][name][()]
+            columns = array.reshape(*array.shape[:-1], gates, -1)
+            columns[..., [first, second], :] = columns[..., [second, first], :]
+            stored["model_weights"][name][...] = array
+
+
+@pytest.mark.parametrize(
+    ("file", "gates", "first", "second"),
+    [("backwards.h5", 4, a, b) for a in range(4) for b in range(a)]
+    + [("gru_before.h5", 3, a, b) for a in range(3) for b in range(a)],
+)
+def test_keras_gates_are_i_f_c_o_and_z_r_h(tmp_path, file, gates, first, second):
+    swapped_keras(tmp_path / "m.h5", file, gates, first, second)
+    given = answers("keras", file)
+    ours = keras_answer(load(tmp_path / "m.h5"), given["x"], given["y"])
+    assert abs(ours - given["y"]).max() > 0.01

@@ -1,0 +1,169 @@
+"""Modules of PyTorch in and out. Run by `make torch`."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+import lstm_analog as la
+from lstm_analog.errors import FileFormatError, UnsupportedError
+
+SETTLING = 18.0
+CLOSE = 1e-5
+"""18 time constants a phase leave about 3e-6."""
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(3)
+
+
+def x64(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (nn.LSTM, {}),
+        (nn.LSTM, {"num_layers": 2, "bidirectional": True}),
+        (nn.LSTM, {"proj_size": 2, "batch_first": True}),
+        (nn.LSTM, {"bias": False}),
+        (nn.GRU, {"num_layers": 2, "batch_first": True}),
+        (nn.GRU, {"bidirectional": True, "bias": False}),
+    ],
+)
+def test_from_torch(kind, options):
+    module = kind(2, 3, dtype=torch.float64, **options)
+    lstm = la.from_torch(module)
+    x = x64(4, 5, 2)
+    theirs = module(x if module.batch_first else x.transpose(0, 1))[0].detach()
+    ours = lstm(x.numpy()).h
+    assert abs(ours - (theirs if module.batch_first else theirs.transpose(0, 1)).numpy()).max() <= 1e-12
+
+
+@pytest.mark.parametrize("kind", [nn.LSTMCell, nn.GRUCell])
+def test_from_a_cell(kind):
+    cell = kind(2, 3, dtype=torch.float64)
+    x = x64(4, 2)
+    step = cell(x)
+    theirs = (step[0] if isinstance(step, tuple) else step).detach().numpy()
+    assert abs(la.from_torch(cell)(x[:, None].numpy()).h[:, 0] - theirs).max() <= 1e-12
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_weights_are_widened_exactly(dtype):
+    module = nn.LSTM(2, 3, dtype=dtype)
+    weights = la.from_torch(module).layers[0].forward.recurrent.reshape(12, 3)
+    np.testing.assert_array_equal(weights, module.weight_hh_l0.detach().to(torch.float64).numpy())
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(2, 3, batch_first=True), nn.Linear(3, 1)
+        self.double()
+
+
+def test_a_module_that_holds_one_with_a_head():
+    model = Model()
+    x = x64(4, 5, 2)
+    assert abs(la.from_torch(model)(x.numpy()).y - model.fc(model.lstm(x)[0]).detach().numpy()).max() <= 1e-12
+    assert la.from_torch(model, only="lstm").head is None
+    sequential = nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))
+    assert la.from_torch(sequential).head.weights.shape == (1, 3)
+
+
+def test_what_is_not_clear_is_asked():
+    two = nn.ModuleDict({"encoder": nn.LSTM(2, 3), "decoder": nn.GRU(3, 3)})
+    with pytest.raises(FileFormatError, match="recurrent modules must be one, or be chosen, got 'decoder', 'encoder'"):
+        la.from_torch(two)
+    assert la.from_torch(two, only=("encoder", "decoder")).sizes == (3, 3)
+    with pytest.raises(
+        UnsupportedError, match=r"module Sequential must be an LSTM or GRU with .* got 'Tanh': say which"
+    ):
+        la.from_torch(nn.Sequential(nn.LSTM(2, 3), nn.Tanh(), nn.Linear(3, 1)))
+    with pytest.raises(UnsupportedError, match="got 'RNN'"):
+        la.from_torch(nn.RNN(2, 3))
+
+
+def pair(**options):
+    """Return an `nn.LSTM` and an analog one with its weights."""
+    module = nn.LSTM(2, 3, dtype=torch.float64, **options)
+    analog = la.torch.AnalogLSTM(
+        2, 3, dtype=torch.float64, technology=la.electrical.BEHAVIOURAL, settling=SETTLING, **options
+    )
+    analog.load_state_dict(module.state_dict())
+    return module, analog
+
+
+def compare(theirs, ours):
+    assert type(theirs[0]) is type(ours[0])
+    for a, b in zip((theirs[0], *theirs[1]), (ours[0], *ours[1]), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        assert (a - b).abs().max() <= CLOSE
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"num_layers": 2, "proj_size": 2}])
+def test_analog_lstm_answers_like_an_lstm(batch_first, options):
+    module, analog = pair(batch_first=batch_first, **options)
+    x = x64(2, 4, 2)
+    compare(module(x), analog(x))
+    batch = x.shape[0 if batch_first else 1]
+    chains = module.num_layers * (1 + module.bidirectional)
+    state = (0.3 * x64(chains, batch, module.proj_size or 3), 0.3 * x64(chains, batch, 3))
+    compare(module(x, state), analog(x, state))
+
+
+def test_one_sequence_without_a_batch():
+    module, analog = pair(batch_first=True)
+    x, state = x64(4, 2), (0.3 * x64(1, 3), 0.3 * x64(1, 3))
+    compare(module(x), analog(x))
+    compare(module(x, state), analog(x, state))
+
+
+@pytest.mark.parametrize("sort", [True, False])
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "batch_first": True}])
+def test_packed_sequences(options, sort):
+    module, analog = pair(**options)
+    lengths = [4, 2, 1] if sort else [1, 4, 2]
+    packed = pack_padded_sequence(x64(3, 4, 2), lengths, batch_first=True, enforce_sorted=sort)
+    theirs, ours = module(packed), analog(packed)
+    assert torch.equal(theirs[0].batch_sizes, ours[0].batch_sizes)
+    unpacked = [(pad_packed_sequence(each[0], batch_first=True)[0], each[1]) for each in (theirs, ours)]
+    compare(*unpacked)
+
+
+def test_new_weights_make_a_new_machine():
+    module, analog = pair()
+    x = x64(3, 1, 2)
+    before, machine = analog(x)[0], analog.machine
+    assert analog.machine is machine
+    with torch.no_grad():
+        analog.weight_hh_l0.mul_(0.5)
+        module.weight_hh_l0.mul_(0.5)
+    compare(module(x), analog(x))
+    assert (before - analog(x)[0]).abs().max() > 100 * CLOSE
+
+
+def test_gradients_are_refused_when_they_are_asked_for():
+    _, analog = pair()
+    output, _ = analog(x64(2, 1, 2))
+    with pytest.raises(
+        UnsupportedError, match=r"gradients through an AnalogLSTM must not be asked for, .*: train an nn"
+    ):
+        output.sum().backward()
+    with torch.no_grad():
+        assert not analog(x64(2, 1, 2))[0].requires_grad
+
+
+def test_it_takes_the_place_of_an_lstm_in_a_model():
+    module, analog = pair(batch_first=True)
+    model = Model()
+    x = x64(2, 3, 2)
+    model.lstm = module
+    theirs = model.fc(model.lstm(x)[0])
+    model.lstm = analog
+    assert (model.fc(model.lstm(x)[0]) - theirs).abs().max() <= CLOSE
