@@ -12,7 +12,14 @@ SCRIPTS = sorted(path.name for path in (ROOT / "benchmarks").glob("bench_*.py"))
 
 
 def test_there_are_comparisons():
-    assert SCRIPTS == ["bench_compile.py", "bench_plumbing.py", "bench_transient.py", "bench_writer.py"]
+    assert SCRIPTS == [
+        "bench_compile.py",
+        "bench_plumbing.py",
+        "bench_settle.py",
+        "bench_transient.py",
+        "bench_waveform.py",
+        "bench_writer.py",
+    ]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -86,8 +86,7 @@ def epanet_check(
     if inputs.shape[:-2] not in ((), (1,)):
         got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
         raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
-    start = starting_state(state, lstm.state_sizes, inputs.shape[:-2])
-    liquid = technology.fluid if fluid is None else fluid
+    start, liquid = starting_state(state, lstm.state_sizes, inputs.shape[:-2]), fluid or technology.fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
     with _folder(folder) as place:
         desk = Desk(tubes=tubes_of(technology, liquid), folder=place, simulator=simulator)
@@ -100,13 +99,14 @@ def epanet_check(
         engine="EPANET 2.2, steady states",
     )
     run = PassRun(compiled=compiled, x=inputs, state=start, lengths=None, trajectory=trajectory)
+    digital = lstm.trace(inputs, start).layers
     return EpanetReport(
         model=lstm.name,
         technology=technology.name,
         fluid=liquid.name,
         steps=inputs.shape[-2],
         solves=len(readings),
-        layers=tuple(_errors(a, d) for a, d in zip(run.layers, lstm.trace(inputs, start).layers, strict=True)),
+        layers=tuple(_errors(a, d) for a, d in zip(run.layers, digital, strict=True)),
         gauges=gauged(compiled.network, readings, liquid, technology.pressure_unit),
         tolerance=TOLERANCE,
     )

@@ -314,3 +314,37 @@ def test_a_dense_bank_is_one_node_of_the_graph(rc):
     assert sorted(level.members.shape for level in order.levels) == sorted([(32, 1), (8, 2), (8, 2), (8, 1), (8, 1)]), (
         "rows; sums with their masters; buffers"
     )
+
+
+def test_nodes_in_any_order_are_found(circuit, driven):
+    """Banks that name their nodes back to front, and one that feeds a node twice."""
+    network = circuit(
+        {"drive": 2, "c": 3, "sum": 3},
+        Sources(label="drive", nodes=[2, 1], effort=[1.0, 0.5]),
+        Transconductors(
+            label="w", inputs=[2, 1], rows=[5, 3, 4], transconductance=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+        ),
+        Conductors(label="r", a=[4, 3, 5, 3], b=[0, 0, 0, 0], conductance=[1.0, 2.0, 3.0, 0.5]),
+        Storages(label="c", nodes=[4, 5, 3], capacitance=[1.0, 2.0, 3.0]),
+        Pairs(
+            label="p",
+            line=ALWAYS,
+            factors=(Factor(shape=Shape.TANH, p=[5, 3, 4, 3], n=[3, 0, 0, 5], scale=0.3, offset=0.1),),
+            out=[8, 6, 7, 6],
+            current=[1.0, 2.0, -1.0, 0.5],
+        ),
+        Conductors(label="load", a=[7, 6, 8], b=[0, 0, 0], conductance=[1.0, 2.0, 3.0]),
+        Junctions(label="j", nodes=[8, 6, 7]),
+    )
+    schedule = Schedule(
+        names=("a", "b"),
+        high=np.zeros((2, 0)),
+        durations=[1.0, 2.0],
+        imposed=(Imposed(label="drive", efforts=[[1.0, 0.5], [-1.0, 2.0]]),),
+    )
+    exact = Integrate(rtol=1e-11, atol=1e-12, points=9).run(network, schedule)
+    for points in (1, 9):
+        ours = Waveform(points=points).run(network, schedule)
+        assert (
+            worst(ours, replace(exact, time=exact.time[:: 9 // points], efforts=exact.efforts[:: 9 // points])) < 1e-6
+        )

@@ -225,6 +225,19 @@ def doubled():
     return stream.getvalue()
 
 
+def far_away():
+    """Return an archive whose directory puts its member beyond any file, in a zip64 field."""
+    content = bytearray(zipped({"m/data.pkl": b"\x80\x02}."}))
+    start, name = content.index(b"PK\x01\x02"), len("m/data.pkl")
+    content[start + 30 : start + 32] = struct.pack("<H", 12)
+    content[start + 42 : start + 46] = b"\xff" * 4
+    at = start + 46 + name
+    content[at:at] = struct.pack("<HHQ", 1, 8, 2**63 + 1)
+    end = content.index(b"PK\x05\x06")
+    content[end + 12 : end + 16] = struct.pack("<I", end - start)
+    return bytes(content)
+
+
 def lying(size):
     """Return an archive whose directory declares another size for its member."""
     content = bytearray(zipped({"m/data.pkl": b"\x80\x02}."}, zipfile.ZIP_DEFLATED))
@@ -254,6 +267,7 @@ def lying(size):
         (zipped({str(n): b"" for n in range(20_001)}), "archive must have at most 20000 members, got 20001"),
         (lying(2**32 - 2), "bytes, a zip bomb"),
         (lying(2**20), "must be readable, got '4 bytes where 1048576 were declared'"),
+        (far_away(), "archive member 'm/data.pkl' must be readable"),
         (zipped({"m/data.pkl": b"", "m/constants.pkl": b""}), "zip must hold no program, got a TorchScript archive"),
         (zipped({"tree.npy": b""}), "got a Machine that this package saved: read it with load_machine"),
         (zipped({"inner.zip": zipped({"m/data.pkl": b""})}), "got a zip with 'inner.zip'"),

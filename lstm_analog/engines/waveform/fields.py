@@ -17,6 +17,11 @@ def span(places: Indices) -> Span:
     return places
 
 
+def covers(places: Span, size: int) -> bool:
+    """Return whether `places` are all of `size`, in order."""
+    return isinstance(places, slice) and places == slice(0, size)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Term:
     """One factor of waveforms: `basis` over the points, (points,) or (points, m), times a `weight` (*lead, m).

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves
+from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves, covers
 from lstm_analog.engines.waveform.kernels import flowing, kernel
 from lstm_analog.engines.waveform.state import State, transposed
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
@@ -52,7 +52,7 @@ class Factor:
 def summing(factor: Factor, out: Floats, offset: Floats) -> list[Step]:
     """Return the steps that write `offset` and the flows of `factor` into the buffer `out` (*lead, m)."""
     steps: list[Step] = []
-    whole = bool(factor.flows) and factor.flows[0][0] == slice(0, out.shape[-1]) and not offset.any()
+    whole = bool(factor.flows) and covers(factor.flows[0][0], out.shape[-1]) and not offset.any()
     if not whole:
         steps.append(lambda: np.copyto(out, offset))
     for number, (into, flow) in enumerate(factor.flows):
@@ -214,8 +214,8 @@ def _loading(load: Load, row: int, out: Floats, waves: Waves, high: High, first:
     routes = [route for route in load.routes if route.row == row]
     if not routes:
         return []
-    whole = slice(0, out.shape[-1])
-    if first and len(routes) == 1 and routes[0].into == whole and routes[0].elements == whole:
+    whole = all(covers(span, out.shape[-1]) for span in (routes[0].into, routes[0].elements))
+    if first and len(routes) == 1 and whole:
         direct = kernel(load.part, waves, high, out, routes[0].terminal)
         if direct is not None:
             return [direct]

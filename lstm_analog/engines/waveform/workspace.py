@@ -22,8 +22,11 @@ DROPPED = 1e-3
 _REST = Tolerance(rtol=1e-13, atol=1e-13)
 _SMOOTH, _RATIO = 40.0, 4.0
 """Rate x time up to which one segment is tried; how much longer each segment is than all before it."""
-_LEAST, _LARGEST, _USUAL, _SURE = 3, 28, 14, 40
-"""Degrees of the polynomials: from, to, of a segment that comes from another's split, and where points cost nothing."""
+_LEAST, _LARGEST, _USUAL, _SURE = 6, 28, 14, 40
+"""Degrees: from, to, of a piece that comes from another's split, and where points cost nothing.
+
+From 6: of a lower degree, the last four coefficients that the error is judged by hold the mean, and say nothing.
+"""
 _ENOUGH = 0.1
 """Share of the tolerance that the degree of a piece is lowered to."""
 

@@ -1,6 +1,7 @@
 """Zip archives, read with bounds. Members are looked up by name and never written anywhere."""
 
 import stat
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +19,11 @@ MOST_EXPANSION = 4
 FREE_EXPANSION = 2**24
 """Bytes any archive may unpack to."""
 
-_DAMAGE = (BadZipFile, zlib.error, EOFError, ValueError, LookupError, OSError, NotImplementedError, RuntimeError)
-"""What zipfile raises for damage, encryption, a version or a compression that it does not know."""
+_DAMAGE = (
+    *(BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError, RuntimeError),
+    *(ValueError, LookupError, OverflowError),
+)
+"""What zipfile raises for damage, encryption, places beyond any file, a version or compression it does not know."""
 _ENCRYPTED = 0x1
 
 
