@@ -72,8 +72,8 @@ class Dialect:
 _TOLERANCES = "reltol=<reltol> vntol=<vntol> abstol=<abstol> chgtol=<chgtol>"
 _TRAN = ".tran <step> <end> 0 <step>"
 _PIVOT = "1e-30"
-"""Least pivot (S) that ngspice may divide by. Its own 1e-13 makes matrices with shut valves of 1e-22 S singular: it
-then fails at clock edges with "timestep too small", whatever the tolerances."""
+"""Least pivot (S) that ngspice and LTspice may divide by. Their own 1e-13 makes matrices with shut valves of 1e-22 S singular: they
+then fail at clock edges with "timestep too small", whatever the tolerances."""
 
 NGSPICE = Dialect(
     name="ngspice",
@@ -104,7 +104,7 @@ LTSPICE = replace(
     run="LTspice -b <deck>",
     look="open <deck> in LTspice, run, plot V(<node>)",
     switch=("s1 a b clk 0 contact", ".model contact sw(vt=0.5 vh=-0.4 ron={ron} roff={roff})"),
-    settings=(f".options plotwinsize=0 numdgt=15 {_TOLERANCES}", ".save <nodes>", _TRAN, ".end"),
+    settings=(f".options plotwinsize=0 numdgt=15 {_TOLERANCES} pivtol={_PIVOT}", ".save <nodes>", _TRAN, ".end"),
 )
 """LTspice 24: a negative vh makes the switch smooth, from vt - 0.4 to vt + 0.4; waveforms are kept uncompressed."""
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.export.spice import clock_node
+from lstm_analog.export.courses import clock_node
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 

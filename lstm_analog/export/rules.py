@@ -116,7 +116,7 @@ NGSPICE_RULES = Rules(
     sources=_table(b="v i", e="value vol", g="value cur"),
     quotes=("", "{}", "''"),
     models={**_PLAIN, "sw": _names("vt vh ron roff"), "csw": _names("it ih ron roff")},
-    options=_names("reltol vntol abstol chgtol trtol pivtol gmin method temp tnom itl1 itl2 itl4 maxord rshunt"),
+    options=_names("reltol vntol abstol chgtol trtol pivrel pivtol gmin method temp tnom itl1 itl2 itl4 maxord rshunt"),
     comments=(";", "$ ", "//"),
     advice=_ADVICE,
 )
@@ -134,7 +134,8 @@ LTSPICE_RULES = replace(
     quotes=("", "{}"),
     models={**_PLAIN, "sw": _names("vt vh ron roff lser vser ilimit"), "csw": _names("it ih ron roff")},
     options=_names(
-        "reltol vntol abstol chgtol trtol gmin method temp tnom itl1 itl2 itl4 maxstep plotwinsize numdgt gshunt cshunt"
+        "reltol vntol abstol chgtol trtol pivrel pivtol gmin method temp tnom itl1 itl2 itl4 maxstep plotwinsize numdgt"
+        " gshunt cshunt"
     ),
     run=(1, 4),
     comments=(";",),

@@ -7,16 +7,13 @@ are named `<bank>_<value>`; edit them there or on a single card. Never start a c
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
-from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
+from lstm_analog.export.courses import clock_node, clocks, sources, wrapped
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
@@ -29,10 +26,7 @@ from lstm_analog.network.schedule import Schedule
 MARK = "*|"
 """Begins a line that the reader needs and every simulator skips."""
 
-_WIDTH = 110
 _BLOCK = 4096
-_EDGE = 0.1
-"""Rise time of clocks and inputs as a fraction of the shortest interval."""
 
 
 def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy) -> None:
@@ -233,48 +227,6 @@ def _dense(part: Transconductors, names: Sequence[str]) -> Iterator[str]:
         )
 
 
-def sources(part: Sources, names: Sequence[str], schedule: Schedule) -> Iterator[str]:
-    """Yield a voltage source at each node of `part` by `names`, with its course under `schedule` if that drives it."""
-    driven = {entry.label: entry.efforts for entry in schedule.imposed}
-    for number, node in enumerate(part.nodes):
-        head = f"v{part.label}_{number} {names[node]} 0 "
-        if part.label in driven:
-            values = driven[part.label].reshape(len(schedule.names), -1)[:, number]
-            yield head + staircase(values, schedule)
-        else:
-            yield f"{head}{number_text(part.effort[number])}\n"
-
-
-def clock_node(line: str) -> str:
-    """Return the node of the clock `line`: high is 1 V. It cannot be an unknown's, for these end in a number."""
-    return f"{line}_clk"
-
-
-def staircase(values: Floats, schedule: Schedule) -> str:
-    """Return a source that holds each of `values` for its interval of `schedule`, edges centred on the ends."""
-    changes: Indices = np.flatnonzero(np.diff(values) != 0.0)
-    if not changes.size:
-        return f"{number_text(values[0])}\n"
-    half = 0.5 * _EDGE * float(schedule.durations.min())
-    points = [f"0 {number_text(values[0])}"]
-    for change in changes:
-        end = float(schedule.ends[change])
-        points.append(f"{number_text(end - half)} {number_text(values[change])}")
-        points.append(f"{number_text(end + half)} {number_text(values[change + 1])}")
-    return "pwl(\n" + "".join(wrapped("+", points)) + "+ )\n"
-
-
-def wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:
-    """Yield `words` in lines of readable length, each after `prefix`."""
-    total = 0
-    numbered = []
-    for word in words:
-        total += len(word) + 1
-        numbered.append((total // _WIDTH, word))
-    for _, group in groupby(numbered, key=lambda entry: entry[0]):
-        yield f"{prefix} {' '.join(word for _, word in group)}\n"
-
-
 def _footer(
     network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, names: Sequence[str]
 ) -> Iterator[str]:
@@ -283,12 +235,6 @@ def _footer(
     saved = [*names[1:], *(clock_node(line) for line in network.lines)]
     yield f"\n{MARK} analysis\n"
     yield from analysis(schedule, dialect, accuracy, saved)
-
-
-def clocks(network: Network, schedule: Schedule) -> Iterator[str]:
-    """Yield a voltage source of 1 V for each clock line of `network`, on while `schedule` holds it high."""
-    for number, line in enumerate(network.lines):
-        yield f"v{clock_node(line)} {clock_node(line)} 0 {staircase(schedule.high[:, number].astype(float), schedule)}"
 
 
 def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: Iterable[str]) -> Iterator[str]:

@@ -11,14 +11,13 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import cards
+from lstm_analog.export.courses import clock_node, staircase
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.numbers import number_text, parse_number
 from lstm_analog.export.spice import (
     MARK,
-    clock_node,
     device_texts,
     heads,
-    staircase,
     unsaid,
 )
 from lstm_analog.network.graph import Network

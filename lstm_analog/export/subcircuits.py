@@ -11,6 +11,7 @@ from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
+from lstm_analog.export.courses import clocks, sources, wrapped
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.interfaces import Interface, Wires, wire
 from lstm_analog.export.rules import RULES
@@ -18,13 +19,10 @@ from lstm_analog.export.spice import (
     analysis,
     bank,
     check_single,
-    clocks,
     device_texts,
     parameters,
     prefixed,
     safe_name,
-    sources,
-    wrapped,
 )
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.courses import clock_node
 from lstm_analog.export.devices import body
 from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.interfaces import Interface, Wires, wire
 from lstm_analog.export.numbers import number_text
-from lstm_analog.export.spice import clock_node
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, Junctions, Part, Sources, Transconductors

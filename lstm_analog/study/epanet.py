@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.fluids import Fluid
 from lstm_analog.compiler.hydraulic import Hydraulic, bore
@@ -82,10 +83,7 @@ def epanet_check(
     """
     _check_origin(compiled, lstm, technology)
     _check_whole(compiled, lstm)
-    inputs = sequences(x, lstm.input_size)
-    if inputs.shape[:-2] not in ((), (1,)):
-        got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
-        raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
+    inputs = _one_sequence(x, lstm)
     start, liquid = starting_state(state, lstm.state_sizes, inputs.shape[:-2]), fluid or technology.fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
     with _folder(folder) as place:
@@ -134,6 +132,14 @@ def _errors(analog: LayerTrace, digital: LayerTrace) -> StaticErrors:
     return StaticErrors(
         **{name: float(np.abs(getattr(analog, name) - getattr(digital, name)).max(initial=0.0)) for name in names}
     )
+
+
+def _one_sequence(x: ArrayLike, lstm: LSTM) -> Floats:
+    inputs = sequences(x, lstm.input_size)
+    if inputs.shape[:-2] not in ((), (1,)):
+        got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
+        raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
+    return inputs
 
 
 def _check_origin(compiled: Compiled, lstm: LSTM, technology: object) -> None:

@@ -167,8 +167,6 @@ def test_causes_that_find_nothing_to_act_on_are_refused(network):
     text = r"^the network must have OpAmps, got none: choose a technology that is built of them$"
     with pytest.raises(NetworkError, match=text):
         apply(AmplifierOffset(volts=1e-3), plain, STREAMS)
-    with pytest.raises(NetworkError, match=r"^the network must have Crossbars, got none"):
-        apply(DeviceSpread(share=0.1), plain, STREAMS)
     with pytest.raises(NetworkError, match=r"^the network must have op-amps that follow hold capacitors, got none: "):
         apply(ClockFeedthrough(overlap=1e-15, **PEDESTAL), plain, STREAMS)
     bare = replace(network, parts=tuple(part for part in network.parts if not part.label.endswith("_take")))
@@ -186,7 +184,10 @@ def test_causes_that_find_nothing_to_act_on_are_refused(network):
         (lambda: MultiplierGain(share=-0.1), r"^multiplier gain must be at least 0"),
         (lambda: MultiplierOffset(share=-0.1), r"^multiplier offset must be at least 0"),
         (lambda: DeviceSpread(share=-0.1), r"^device spread must be at least 0"),
-        (lambda: Quantisation(levels=1), r"^device levels must be a whole number >= 2, got 1: give e.g. 32$"),
+        (
+            lambda: Quantisation(levels=1),
+            r"^quantisation levels must be a whole number >= 2 or infinite, got 1: give e.g. 16$",
+        ),
         (
             lambda: PairTemperature(kelvin=0.0, made_for=300.0),
             r"^temperature must be at least 1, got 0.0: give kelvin$",
