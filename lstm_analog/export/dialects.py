@@ -72,8 +72,8 @@ class Dialect:
 _TOLERANCES = "reltol=<reltol> vntol=<vntol> abstol=<abstol> chgtol=<chgtol>"
 _TRAN = ".tran <step> <end> 0 <step>"
 _PIVOT = "1e-30"
-"""Least pivot (S) that ngspice and LTspice may divide by. Their own 1e-13 makes matrices with shut valves of 1e-22 S singular: they
-then fail at clock edges with "timestep too small", whatever the tolerances."""
+"""Least pivot (S) that ngspice and LTspice may divide by. Their own 1e-13 makes matrices with shut valves of 1e-22 S
+singular: ngspice then fails at clock edges with "timestep too small", whatever the tolerances."""
 
 NGSPICE = Dialect(
     name="ngspice",

@@ -186,7 +186,7 @@ def test_causes_that_find_nothing_to_act_on_are_refused(network):
         (lambda: DeviceSpread(share=-0.1), r"^device spread must be at least 0"),
         (
             lambda: Quantisation(levels=1),
-            r"^quantisation levels must be a whole number >= 2 or infinite, got 1: give e.g. 16$",
+            r"^quantisation levels must be a whole number >= 2 or infinite, got 1",
         ),
         (
             lambda: PairTemperature(kelvin=0.0, made_for=300.0),
