@@ -11,7 +11,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, layout, lower, reset_label
+from lstm_analog.compiler.compiled import Compiled, Layout, layout, lower, reset_label
 from lstm_analog.compiler.opamp_parts import Board, Input
 from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback, thermal_voltage
 from lstm_analog.compiler.scaling import Fit, Ranges, factor, fit_ranges, reach
@@ -70,11 +70,23 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
     return Compiled(
         network=network.verify(),
         cycle=clock,
-        layout=layout(signals),
+        layout=_layout(signals),
         timing=timing,
         settling=settling,
         time_constant=tau,
     )
+
+
+def _layout(signals: SignalNetwork) -> Layout:
+    """Return the layout of `signals`, the head read while it computes.
+
+    Where the copy phase begins, charging the slaves makes the outputs of the masters dip, and the head follows.
+    """
+    plain = layout(signals)
+    if plain.head is None:
+        return plain
+    y = replace(plain.head.y, interval=compute_line(len(signals.stages) - 1))
+    return replace(plain, head=replace(plain.head, y=y))
 
 
 @reach.register
