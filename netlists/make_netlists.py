@@ -83,7 +83,7 @@ def results(case: Case) -> dict[str, Any]:
     scipy_run = built.run(case.x, state=case.state)
     spice_run = built.run(case.x, state=case.state, engine=la.engines.Ngspice())
     report = la.compare(scipy_run, lstm)
-    given = case.state or la.State.zeros(lstm.sizes, ())
+    given = case.state or la.State.zeros(lstm.state_sizes, ())
     top = digital.layers[-1]
     return {
         "lstm": {**case.lstm, "digest": lstm.digest},

@@ -156,7 +156,7 @@ def test_rows_are_alike_and_nothing_joins_them(lstm):
 def with_parts(machine, label, change):
     parts = tuple(change(part) if part.label == label else part for part in machine.network.parts)
     assert any(part.label == label for part in parts)
-    return replace(machine, compiled=replace(machine.compiled, network=replace(machine.network, parts=parts)))
+    return replace(machine, passes=(replace(machine.compiled, network=replace(machine.network, parts=parts)),))
 
 
 def first_factor(part, **changes):

@@ -10,9 +10,10 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import textbook
 from lstm_analog.errors import InvalidValueError, UnsupportedError
-from lstm_analog.model.weights import Cell, Layer
+from lstm_analog.model import Cell, Layer
 from lstm_analog.study.calibration import Lesson, calibrate, corrected, trim
 from lstm_analog.study.calibration_sweep import Gains, fit, sweep
+from lstm_analog.study.run import run_through
 
 BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
 NGSPICE = la.engines.Ngspice()
@@ -100,7 +101,7 @@ def test_a_swapped_pair_of_columns_is_seen():
     bank = machine.network.part("l0_cells")
     crossed = replace(bank, pins=bank.pins[[0, 1, 2, 3, 5, 4, *range(6, len(bank.pins))]])
     network = replace(machine.network, parts=tuple(crossed if p is bank else p for p in machine.network.parts))
-    other = replace(machine, compiled=replace(machine.compiled, network=network))
+    other = replace(machine, passes=(replace(machine.compiled, network=network),))
     assert wrong(lstm, other.run(x, engine=QUICK)) > 0.05
 
 
@@ -231,8 +232,8 @@ def test_an_edited_resistor_reads_back_and_moves_h_as_it_should(tmp_path):
     (tmp_path / "chip.cir").write_text(text, encoding="ascii")
     deck = la.read_spice(tmp_path / "chip.cir")
     assert not deck.network.equals(machine.network, rtol=1e-3)
-    trajectory = NGSPICE.run(deck.network, deck.schedule)
-    moved = la.study.Run(compiled=machine.compiled, x=X, state=la.State.zeros((1,), ()), trajectory=trajectory)
+    rest = la.State.zeros(machine.state_sizes, ())
+    moved = run_through(machine.passes, X, rest, None, lambda *_: NGSPICE.run(deck.network, deck.schedule))
     weights = WEIGHTS.copy()
     weights[0, 1] /= 1.05
     other = Cell(input=weights[:, None, :2], recurrent=weights[:, None, 2:3], bias=weights[:, None, 3])
