@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,15 @@ def test_a_comparison_runs_and_prints_its_conditions_and_a_table(script):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    conditions, heads, rule, *rows = done.stdout.splitlines()
+    conditions, *lines = done.stdout.splitlines()
     assert conditions.startswith("lstm_analog ")
     assert "/" not in conditions.split(";")[0], "no paths"
-    assert rule.count("---") == heads.count("|") - 1
-    assert rows
-    assert all(row.startswith("| 2 |") and row.count("|") == heads.count("|") for row in rows)
+    tables = [list(group) for bars, group in groupby(lines, lambda line: line.startswith("|")) if bars]
+    assert tables
+    for heads, rule, *rows in tables:
+        assert rule.count("---") == heads.count("|") - 1
+        assert rows
+        assert all(row.startswith("| 2 |") and row.count("|") == heads.count("|") for row in rows)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

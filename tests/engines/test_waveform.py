@@ -40,6 +40,7 @@ TECHNOLOGIES = {
     "oil": OIL,
     "oil in full detail": replace(OIL, detail=Detail.FULL),
     "oil in full detail leaking": replace(OIL, detail=Detail.FULL, seat_leak=LEAKING),
+    "oil with spools and lines": replace(OIL, detail=Detail.DYNAMIC),
 }
 
 
@@ -67,6 +68,23 @@ def test_it_agrees_with_integrate(technology, timing, layers):
     assert 0.0 < ours.error <= 1.0
 
 
+@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
+@pytest.mark.parametrize("detail", [Detail.FULL, Detail.DYNAMIC])
+def test_tanks_at_their_stops_agree_with_integrate(detail, timing):
+    """Pistons that stop at half a unit: the tanks of c get there, and stay a while when their valves shut."""
+    lstm = random_lstm(np.random.default_rng(3), 2, 3, scale=4.0)
+    stroke = 0.5 * OIL.pressure_unit * OIL.tank / OIL.vessel.area
+    short = replace(OIL, detail=detail, vessel=replace(OIL.vessel, stroke=stroke))
+    machine, x = compile(lstm, short, timing=timing), np.array([[1.5, 1.0], [-1.0, 0.5]])
+    ours = machine.run(x, engine=Waveform(rtol=1e-7, atol=1e-9, points=7)).trajectory
+    exact = machine.run(x, engine=Integrate(rtol=1e-10, atol=1e-12, points=7)).trajectory
+    assert "instead of" not in ours.engine
+    assert worst(ours, exact) <= 5e-7
+    longer = compile(lstm, replace(OIL, detail=detail), timing=timing).run(x, engine=Integrate()).trajectory
+    assert np.abs(longer["l0_c"]).max() > np.abs(ours["l0_c"]).max() + 0.01 * OIL.pressure_unit
+    assert np.abs(ours["l0_c"]).max() > short.reach()[1]
+
+
 @pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
 def test_the_estimate_bounds_the_error(rtol):
     rng = np.random.default_rng(5)
@@ -82,7 +100,7 @@ def test_the_error_falls_geometrically_with_the_degree(rc):
     """exp(-10 t) by polynomials: from degree to degree by an ever larger factor (Trefethen, chapter 5)."""
     from lstm_analog.engines.waveform.analysis import Keep
     from lstm_analog.engines.waveform.segment import Tolerance
-    from lstm_analog.engines.waveform.workspace import workspace
+    from lstm_analog.engines.waveform.workspace import Regime, workspace
 
     network = rc([10.0])
     wanted = np.ones(network.unknowns.size, dtype=bool)
@@ -91,7 +109,7 @@ def test_the_error_falls_geometrically_with_the_degree(rc):
         with workspace(network, (), Tolerance(rtol=1e-12, atol=1e-12), wanted) as space:
             space.state.forget()
             space.state.effort[..., 1] = 1.0
-            found = space.segment((), 1.0, degree, Keep.POINTS)
+            found = space.segment(Regime(high=(), idle=True), 1.0, degree, Keep.POINTS)
             found.solve()
             at = np.linspace(0.01, 1.0, 50)
             path = np.zeros((1, 50, 3))
@@ -137,12 +155,12 @@ def test_weak_edges_are_torn_and_swept(circuit, driven, leak, sweeps):
 def most_sweeps(network, duration):
     from lstm_analog.engines.waveform.analysis import Keep
     from lstm_analog.engines.waveform.segment import Tolerance
-    from lstm_analog.engines.waveform.workspace import workspace
+    from lstm_analog.engines.waveform.workspace import Regime, workspace
 
     with workspace(network, (), Tolerance(rtol=1e-8, atol=1e-10), np.ones(network.unknowns.size, bool)) as space:
         space.state.forget()
         space.state.effort[..., 1] = 1.0
-        return space.segment((), duration, 20, Keep.END).solve()
+        return space.segment(Regime(high=(), idle=True), duration, 20, Keep.END).solve()
 
 
 def test_a_strong_loop_is_one_component(circuit, driven):

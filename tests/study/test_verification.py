@@ -61,7 +61,7 @@ def other(text):
 
 
 def edits(text):
-    """Yield bank and deck with one value edited: of each bank the last on its first card, and the shared ones."""
+    """Yield the bank and the deck with one value edited: the last on the first card of each bank, the shared ones."""
     lines, part, fresh = text.splitlines(), None, False
     for number, line in enumerate(lines):
         words, edited = line.split(" "), None

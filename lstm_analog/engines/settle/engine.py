@@ -5,7 +5,10 @@ from enum import Enum
 
 import numpy as np
 
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.base import Progress
+from lstm_analog.engines.limits import BeyondError, Within, within
+from lstm_analog.engines.settle.plan import Flags
 from lstm_analog.engines.settle.play import play
 from lstm_analog.engines.settle.script import script
 from lstm_analog.errors import InvalidValueError, explain
@@ -29,6 +32,7 @@ class Settle:
     its phase moves by less than `settled` time constants takes its exponential instead, which is exact if what feeds it
     stands still: so a gated leak drains for its time, an open switch droops, and a pause settles no row. What feeds it
     counts as settled from the beginning: a droop is off by the share of the phase in which its feeder moved.
+    Stops of tanks are left out until a tank gets there; then all is computed again with them.
 
     Attributes
     ----------
@@ -59,7 +63,8 @@ class Settle:
         Raises
         ------
         UnsupportedError
-            If a storage neither settles in a phase nor has an exponential, or a dense bank stands in a loop.
+            If a storage neither settles in a phase nor has an exponential, as one at its stops with its valve shut, or
+            if a dense bank stands in a loop.
         SimulationError
             If Newton's method finds no fixed point in a loop.
         """
@@ -67,12 +72,23 @@ class Settle:
         nodes = self.save.nodes(network)
         takes = {name: self.save.takes(name) for name in set(schedule.names)}
         kept = np.array([True, *map(takes.__getitem__, schedule.names)])
-        plan = script(network, schedule, settled=self.settled, kept=kept, nodes=nodes)
+        plain = within(network)
+        try:
+            efforts = self._efforts(plain, schedule, kept, nodes, progress)
+        except BeyondError:
+            efforts = self._efforts(Within(network=network, ranges=()), schedule, kept, nodes, progress)
         return Trajectory(
             network=network,
             schedule=schedule,
             time=np.concatenate(([0.0], schedule.ends))[kept],
-            efforts=play(plan, nodes, self.precision.value, progress),
+            efforts=efforts,
             engine=repr(self),
             saved=self.save,
         )
+
+    def _efforts(
+        self, made: Within, schedule: Schedule, kept: Flags, nodes: Indices, progress: Progress | None
+    ) -> Floats:
+        """Return the efforts of `nodes` at the points `kept`; `BeyondError` if one gets where its stops act."""
+        plan = script(made.network, schedule, settled=self.settled, kept=kept, nodes=nodes)
+        return play(plan, nodes, made.ranges, self.precision.value, progress)

@@ -85,7 +85,9 @@ def slowest(stage: Stage, capacity: Floats) -> float:
     stored = (store > 0).reshape(-1, stage.nodes.shape[0]).all(axis=0)
     if not stored.any():
         return np.inf
-    matrix = _loop(stage, capacity.shape[-1]).jacobian(np.zeros((1, capacity.shape[-1])))
+    loop, still = _loop(stage, capacity.shape[-1]), np.zeros((1, capacity.shape[-1]))
+    lead = np.broadcast_shapes(*(flow(share.part, still, loop.high).shape[:-2] for share in loop.shares))
+    matrix = loop.jacobian(np.broadcast_to(still, (*lead, still.shape[-1])))
     rest = ~stored
     blocks_ = [matrix[..., rows_, :][..., columns] for rows_ in (stored, rest) for columns in (stored, rest)]
     reduced = blocks_[0] - blocks_[1] @ np.linalg.solve(blocks_[3], blocks_[2])

@@ -1,7 +1,7 @@
 """Plays a script: the stages are bound to arrays once, then only calls are made."""
 
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,12 +9,14 @@ from numpy.typing import DTypeLike
 
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.settle.bench import Call
+from lstm_analog.engines.limits import BeyondError
+from lstm_analog.engines.settle.bench import Bench, Call
 from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.script import Scene, Script
-from lstm_analog.engines.settle.stages import Key
+from lstm_analog.engines.settle.stages import Key, Stage
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
 
 _REMEMBERED = 4
@@ -22,10 +24,13 @@ _MATRICES = frozenset(("transconductance", "positive", "negative"))
 """Fields with two axes an element; all others have one."""
 
 
-def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | None) -> Floats:
+def play(
+    script: Script, nodes: Indices, ranges: tuple[Idle, ...], dtype: DTypeLike, progress: Progress | None
+) -> Floats:
     """Return the efforts of `nodes` at the points that `script` keeps, (chips, ..., points, nodes), found in `dtype`.
 
-    `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept.
+    `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept. Raises
+    `BeyondError` if an effort left one of the `ranges`.
     """
     network, schedule = script.network, script.schedule
     chips = _chips(network)
@@ -35,18 +40,28 @@ def play(script: Script, nodes: Indices, dtype: DTypeLike, progress: Progress | 
             efforts[..., part.nodes, :] = part.effort[..., None]
     kept = np.flatnonzero([scene.keep for scene in script.scenes])
     result = np.empty((int(np.isin(script.order, kept).sum()), *chips, nodes.size, efforts.shape[-1]), dtype=dtype)
-    _run(script, efforts, nodes, result, progress)
+    gauges = tuple(_gauge(limits, efforts) for limits in ranges)
+    _run(script, efforts, nodes, gauges, result, progress)
+    if not all(gauge.inside for gauge in gauges):
+        raise BeyondError
     batch_first = np.moveaxis(result, (0, -1), (-2, len(chips)))
     found = np.ascontiguousarray(batch_first, dtype=np.float64)
     found.flags.writeable = False  # or the trajectory would take a copy
     return found.reshape(*chips, *schedule.lead, len(result), nodes.size)
 
 
-def _run(script: Script, efforts: Array, nodes: Indices, result: Array, progress: Progress | None) -> None:
+def _run(
+    script: Script,
+    efforts: Array,
+    nodes: Indices,
+    gauges: tuple["_Gauge", ...],
+    result: Array,
+    progress: Progress | None,
+) -> None:
     inputs = {label: _input(script, label, efforts) for label in script.changed}
     bound: dict[Key, tuple[Call, ...]] = {}
     loads = [tuple(inputs[label] for label in scene.load) for scene in script.scenes]
-    programs = [_program(scene, efforts, bound) for scene in script.scenes]
+    programs = [_program(scene, efforts, gauges, bound) for scene in script.scenes]
     keeps = [_pieces(nodes, efforts) if scene.keep else () for scene in script.scenes]
     count, last = 0, script.order.size - 1
     for point, number in enumerate(script.order.tolist()):
@@ -63,12 +78,46 @@ def _run(script: Script, efforts: Array, nodes: Indices, result: Array, progress
             progress(point, last)
 
 
-def _program(scene: Scene, efforts: Array, bound: dict[Key, tuple[Call, ...]]) -> tuple[Call, ...]:
-    """Return the calls of a scene; a stage that several scenes run is bound once."""
+def _program(
+    scene: Scene, efforts: Array, gauges: tuple["_Gauge", ...], bound: dict[Key, tuple[Call, ...]]
+) -> tuple[Call, ...]:
+    """Return the calls of a scene; a stage that several scenes run is bound once, with the `gauges` of its nodes."""
     for stage in scene.stages:
         if stage.key not in bound:
-            bound[stage.key] = calls(stage, efforts)
+            watching = (call for gauge in gauges for call in gauge.calls(stage, efforts))
+            bound[stage.key] = (*calls(stage, efforts), *watching)
     return tuple(call for stage in scene.stages for call in bound[stage.key])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Gauge:
+    """The `lowest` and `highest` efforts (..., m, batch) that the nodes of some `limits` have had."""
+
+    limits: Idle
+    lowest: Array
+    highest: Array
+
+    def calls(self, stage: Stage, efforts: Array) -> tuple[Call, ...]:
+        """Return the calls that note what `stage` has set in `efforts` (..., unknowns, batch)."""
+        chosen = np.flatnonzero(np.isin(self.limits.nodes, stage.nodes))
+        bench = Bench(efforts=efforts)
+        for part in np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1) if chosen.size else ():
+            seen, places = bench.side_by_side(self.limits.nodes[part]), slice(part[0], part[-1] + 1)
+            lowest, highest = self.lowest[..., places, :], self.highest[..., places, :]
+            bench.calls.append(partial(np.minimum, lowest, seen, out=lowest))
+            bench.calls.append(partial(np.maximum, highest, seen, out=highest))
+        return tuple(bench.calls)
+
+    @property
+    def inside(self) -> bool:
+        """Whether no effort has left the range."""
+        low, high = self.limits.low[..., None], self.limits.high[..., None]
+        return bool((self.lowest >= low).all() and (self.highest <= high).all())
+
+
+def _gauge(limits: Idle, efforts: Array) -> _Gauge:
+    shape = (*efforts.shape[:-2], limits.nodes.size, efforts.shape[-1])
+    return _Gauge(limits=limits, lowest=np.full(shape, np.inf), highest=np.full(shape, -np.inf))
 
 
 def _pieces(nodes: Indices, efforts: Array) -> tuple[tuple[slice, Array], ...]:

@@ -10,6 +10,7 @@ from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.engines.settle.links import Flags
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import idle
 
 _RUNS = 16
 """Runs of neighbours up to which each is copied by itself; more are gathered at once."""
@@ -92,8 +93,10 @@ def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) ->
     own = tuple(feed for several in fed for feed in several)
     lawful = len(nodes) > 1 or any(feed.way is Way.LAW or np.isin(feed.controls, nodes).any() for feed in own)
     if slow and lawful:
-        where, do = store.network.unknowns.names()[nodes[0, 0]], "run it with Integrate, or lengthen the phase"
-        must = "settle in its phase or be fed linearly in its own effort"
+        where, do = store.network.unknowns.names()[nodes[0, 0]], "run it with Waveform, or lengthen the phase"
+        limited = any(idle(feed.part) is not None for feed in own)
+        other = "stay between its stops" if limited else "be fed linearly in its own effort"
+        must = f"settle in its phase or {other}"
         raise UnsupportedError(explain(f"storage {where}", must=must, got="neither", do=do))
     mode = Mode.NEWTON if lawful else Mode.EXPONENTIAL if slow else Mode.LEVEL
     inputs = np.unique(np.concatenate([np.concatenate((feed.columns, feed.controls)) for feed in own]))

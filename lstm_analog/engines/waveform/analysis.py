@@ -39,10 +39,12 @@ class Outline:
     ends: list[bool]
 
 
-def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags) -> Outline:
+def outline(
+    couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags, watched: Flags
+) -> Outline:
     """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
-    `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count.
+    `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count, the `watched` ones (N,) at all points.
     """
     size, levels = couplings.dynamic.size, order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)])
@@ -61,7 +63,8 @@ def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, want
         False,
         *(keep is not Keep.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
     ]
-    points = [keep is Keep.POINTS] * len(ends)
+    drawn = [bool(watched[nodes].any()) for level in levels for nodes in level.members.T]
+    points = [keep is Keep.POINTS, *(asked or keep is Keep.POINTS for asked in drawn)]
     _ask(levels, wirings, starts, factored, points, ends)
     return Outline(
         levels=levels,

@@ -10,12 +10,22 @@ from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
 from lstm_analog.engines.waveform.couplings import Couplings, Flags
 from lstm_analog.engines.waveform.fields import Field, Term, Waves, span
-from lstm_analog.engines.waveform.inflow import Inflow, Step
+from lstm_analog.engines.waveform.inflow import Inflow, Step, taker
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
-from lstm_analog.engines.waveform.segment import SHARE, Segment, Sweep, Tolerance, next_coefficients
+from lstm_analog.engines.waveform.segment import (
+    SHARE,
+    Combined,
+    Segment,
+    Sweep,
+    Tolerance,
+    Watch,
+    next_coefficients,
+    values_of,
+)
 from lstm_analog.engines.waveform.state import State
 from lstm_analog.engines.waveform.structure import Structure
+from lstm_analog.network.laws import Idle
 
 _NEGLIGIBLE = 1e-4
 """Share of the tolerance below which the last coefficient of a basis is not looked at in each run."""
@@ -30,15 +40,18 @@ def segment(
     degree: int,
     keep: Keep,
     wanted: Flags,
+    ranges: tuple[Idle, ...],
     tolerance: Tolerance,
 ) -> Segment:
     """Return the segment of `duration` (s) and polynomials of `degree` in the phase of `couplings`, solved in `order`.
 
     A `degree` of 0 asks for the state of rest. All segments of a run share the `state`; `keep` says what is kept,
-    of which `wanted` unknowns (N,), and `tolerance` how well.
+    of which `wanted` unknowns (N,), and `tolerance` how well. Efforts are watched that must stay in `ranges`.
     """
     frame = _frame(duration, degree, state.effort.shape[:-1])
-    plan = outline(couplings, order, frame.count, keep, wanted)
+    watched = np.zeros_like(wanted)
+    watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
+    plan = outline(couplings, order, frame.count, keep, wanted, watched)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
     bent = [k for k, asked in enumerate(plan.points) if k and asked and not plan.factored[k]]
@@ -54,8 +67,19 @@ def segment(
         sweeps=_joined([_sweep(plan, k, steps[k], fields, order, couplings.scales, tolerance) for k in sorted(steps)]),
         after=[*_moving(plan, fields, couplings.groups, state), *after],
         fixed=tuple(_fixed(fields, couplings.scales, degree, tolerance)),
+        watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         tolerance=tolerance,
     )
+
+
+def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[Watch]:
+    found = []
+    for number, chosen in plan.places.by_field(limits.nodes):
+        low, high = limits.low[..., chosen], limits.high[..., chosen]
+        places = span(plan.places.place[limits.nodes[chosen]])
+        waves = values_of(fields[number]) if number else fields[number].start
+        found.append(Watch(efforts=taker(waves, places), low=low, high=high))
+    return found
 
 
 def _steps(
@@ -213,13 +237,16 @@ def _sweep(
     )
 
 
-def _fixed(fields: list[Field], scales: Floats, degree: int, tolerance: Tolerance) -> list[tuple[float, Floats, float]]:
-    """Return what the known bases neglect, where that may count, with their weights and the tolerance."""
+def _fixed(fields: list[Field], scales: Floats, degree: int, tolerance: Tolerance) -> list[Combined]:
+    """Return the last coefficients of the known bases, where they may count."""
     found = []
     for field in fields[1:]:
-        for term in field.terms or () if degree else ():
-            last = np.abs(chebyshev.coefficients(degree)[-4:] @ term.basis).reshape(4, -1).max(axis=1)
-            neglected = next_coefficients(last.tolist())
-            if neglected > _NEGLIGIBLE * tolerance.units * np.abs(term.basis).max():
-                found.append((neglected, term.weight, tolerance.units * float(scales[field.nodes].min())))
+        terms = (field.terms or ()) if degree else ()
+        tails = [(chebyshev.coefficients(degree)[-4:] @ term.basis).reshape(4, -1) for term in terms]
+        neglected = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
+        sizes = [float(np.abs(term.basis).max()) for term in terms]
+        if any(left > _NEGLIGIBLE * tolerance.units * size for left, size in zip(neglected, sizes, strict=True)):
+            allowed = tolerance.units * float(scales[field.nodes].min())
+            weights = tuple(term.weight for term in terms)
+            found.append(Combined(tails=tuple(tail / allowed for tail in tails), weights=weights))
     return found

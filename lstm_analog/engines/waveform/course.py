@@ -1,6 +1,6 @@
 """One run: interval after interval, each cut into pieces that adapt to the tolerance and are kept for the next time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from lstm_analog.engines.waveform.couplings import Flags
 from lstm_analog.engines.waveform.fields import Span, span
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Workspace, refined, settled
+from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined, settled
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Sources
@@ -121,7 +121,7 @@ class Course:
     def _drives(self) -> list[Drive]:
         network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
         intervals, drives = len(self.schedule.names), []
-        groups = self.space.couplings(self.schedule.phase(0)).groups
+        groups = self.space.couplings(Regime(high=self.schedule.phase(0), idle=True)).groups
         for part in (part for part in network.parts if isinstance(part, Sources)):
             entry = driven.get(part.label)
             changes = np.zeros(intervals, dtype=bool)
@@ -149,8 +149,13 @@ class Course:
         high, duration = self.schedule.phase(0), float(self.schedule.durations[0])
         state = self.space.state
         try:
-            resting = self.space.rest(high, duration)
-            resting.solve()
+            start = state.effort.copy()
+            for idle in (True, False):
+                np.copyto(state.effort, start)
+                resting = self.space.rest(Regime(high=high, idle=idle), duration)
+                resting.solve()
+                if resting.holds():
+                    break
             resting.commit()
         except (OutOfReachError, Unsolved, np.linalg.LinAlgError):
             if state.effort.ndim > 2:
@@ -197,12 +202,17 @@ class Course:
             cut.pieces[place : place + 1] = refined(cut.pieces[place], error)
             cut.changed()
             return None
+        if not segment.holds():
+            cut.pieces[place] = replace(cut.pieces[place], idle=False)
+            cut.changed()
+            return None
         self.errors[0] = max(self.errors[0], error)
         return segment
 
     def _segment(self, cut: Cut, place: int, kept: bool) -> Segment:
         last, piece = place == len(cut.pieces) - 1, cut.pieces[place]
         keep = Keep.POINTS if kept and self.points > 1 else Keep.END if kept and last else Keep.STATES
-        found = self.space.segment(cut.high, piece.share * cut.duration, piece.degree, keep)
+        regime = Regime(high=cut.high, idle=piece.idle)
+        found = self.space.segment(regime, piece.share * cut.duration, piece.degree, keep)
         cut.made[kept][place] = found
         return found

@@ -1,5 +1,6 @@
 """A segment: a stretch of one clock phase in which every waveform is one polynomial through Chebyshev points."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +64,46 @@ class Sweep:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Combined:
+    """Waveforms that are sums of known bases: the last coefficients of each basis, `tails` (4, 1 or m), in tolerances.
+
+    `weights` (*lead, m) go with them. Bases may each be far off where their sum is not: a pole that has died down.
+    """
+
+    tails: tuple[Floats, ...]
+    weights: tuple[Floats, ...]
+
+    def last(self) -> list[float]:
+        """Return the largest of each of the last four coefficients of the sums."""
+        total = np.zeros((4, *self.weights[0].shape))
+        for tail, weight in zip(self.tails, self.weights, strict=True):
+            total += tail.reshape(4, *(1,) * (weight.ndim - 1), -1) * weight
+        largest: list[float] = np.abs(total).reshape(4, -1).max(axis=1).tolist()
+        return largest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Watch:
+    """Waveforms `efforts` (..., m) that must stay between `low` and `high` (..., m), or parts left out would act."""
+
+    efforts: Callable[[], Floats]
+    low: Floats
+    high: Floats
+
+    def holds(self) -> bool:
+        """Return whether they do."""
+        found = self.efforts()
+        return bool((found >= self.low).all() and (found <= self.high).all())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Segment:
     """The steps that take the efforts of a network over a segment, buffers bound; made by `build.segment`.
 
     What is done `before` reads the state, what is done `after` writes it. `drawn` fields have values at the points.
     Those of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their
     scales, `least` (total,) one over what is tolerated of these; `tail` (4, points) gives the last coefficients.
-    `fixed` are the last coefficients of known bases, with their weights and what is tolerated of these.
+    `fixed` are those that are such sums; `watches` look whether all stay within limits.
     """
 
     degree: int
@@ -81,7 +115,8 @@ class Segment:
     tail: Floats
     sweeps: tuple[Sweep, ...]
     after: list[Step]
-    fixed: tuple[tuple[float, Floats, float], ...]
+    fixed: tuple[Combined, ...]
+    watches: tuple[Watch, ...]
     tolerance: Tolerance
 
     def solve(self) -> int:
@@ -98,9 +133,11 @@ class Segment:
             worst = next_coefficients(np.abs(tail * self.least).max(axis=1).tolist())
             if worst > 1.0:  # too much for one unit: perhaps not for the efforts there are
                 worst = next_coefficients((np.abs(tail) / self._allowed()).max(axis=1).tolist())
-        for tail_of_basis, weight, scale in self.fixed:
-            worst = max(worst, tail_of_basis * max(float(weight.max()), -float(weight.min())) / scale)
-        return worst
+        return max([worst, *(next_coefficients(combined.last()) for combined in self.fixed)])
+
+    def holds(self) -> bool:
+        """Return whether all waveforms stay where the parts that were left out carry nothing."""
+        return all(watch.holds() for watch in self.watches)
 
     def needed(self, share: float) -> int:
         """Return the degree that would do for the waveforms found, with an error of a `share` of the tolerance."""

@@ -3,10 +3,11 @@
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.build import segment
@@ -36,72 +37,84 @@ class OutOfReachError(ArithmeticError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Regime:
+    """Which clock lines are `high`, and whether parts that are `idle` between limits are left out."""
+
+    high: High
+    idle: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of an interval: its `share` of it, and the `degree` that keeps the tolerance."""
+    """A piece of an interval: its `share` of it, the `degree` that keeps the tolerance, and whether stops are `idle`."""
 
     share: float
     degree: int
+    idle: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workspace:
     """The phases, segments and buffers of runs of `network` over efforts (*lead, N) within `tolerance`.
 
+    `free` is the network without the parts that are idle between limits.
     Of the unknowns, those `wanted` (N,) are kept.
     Segments serve any run, one at a time.
     """
 
     network: Network
+    free: Within
     lead: tuple[int, ...]
     tolerance: Tolerance
     wanted: Flags
     state: State
-    phases: dict[High, Couplings] = field(default_factory=dict)
-    orders: dict[tuple[High, float], Structure] = field(default_factory=dict)
-    segments: dict[tuple[High, float, int, Keep], Segment] = field(default_factory=dict)
+    phases: dict[Regime, Couplings] = field(default_factory=dict)
+    orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
+    segments: dict[tuple[Regime, float, int, Keep], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
 
-    def order(self, high: High, duration: float) -> Structure:
-        """Return in which order a segment of `duration` (s) is solved with the lines `high`."""
-        key = (high, duration)
+    def order(self, regime: Regime, duration: float) -> Structure:
+        """Return in which order a segment of `duration` (s) is solved in a `regime`."""
+        key = (regime, duration)
         if key not in self.orders:
-            found = structure(self.couplings(high), duration, DROPPED * self.tolerance.units)
+            found = structure(self.couplings(regime), duration, DROPPED * self.tolerance.units)
             if found.obstacle:
                 raise OutOfReachError(found.obstacle)
             self.orders[key] = found
         return self.orders[key]
 
-    def couplings(self, high: High) -> Couplings:
-        """Return who acts on whom with the lines `high`."""
-        if high not in self.phases:
-            self.phases[high] = couplings(self.network, high)
-        return self.phases[high]
+    def couplings(self, regime: Regime) -> Couplings:
+        """Return who acts on whom in a `regime`."""
+        if regime not in self.phases:
+            self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
+        return self.phases[regime]
 
-    def segment(self, high: High, duration: float, degree: int, keep: Keep) -> Segment:
-        """Return a segment of `duration` (s) and `degree` with the lines `high` that keeps what `keep` says."""
-        key = (high, duration, degree, keep)
+    def segment(self, regime: Regime, duration: float, degree: int, keep: Keep) -> Segment:
+        """Return a segment of `duration` (s) and `degree` in a `regime` that keeps what `keep` says."""
+        key = (regime, duration, degree, keep)
         if key not in self.segments:
             self.segments[key] = segment(
-                self.couplings(high),
-                self.order(high, duration),
+                self.couplings(regime),
+                self.order(regime, duration),
                 self.state,
                 duration=duration,
                 degree=degree,
                 keep=keep,
                 wanted=self.wanted,
+                ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
             )
         return self.segments[key]
 
-    def rest(self, high: High, duration: float) -> Segment:
-        """Return the segment to the state of rest with the lines `high`; what `duration` does not move stays."""
-        key = (high, duration, 0, Keep.END)
+    def rest(self, regime: Regime, duration: float) -> Segment:
+        """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
+        key = (regime, duration, 0, Keep.END)
         if key not in self.segments:
-            self.segments[key] = self._rest(high, duration)
+            self.segments[key] = self._rest(regime, duration)
         return self.segments[key]
 
-    def _rest(self, high: High, duration: float) -> Segment:
-        still = at_rest(self.couplings(high), duration)
+    def _rest(self, regime: Regime, duration: float) -> Segment:
+        still = at_rest(self.couplings(regime), duration)
         order = structure(still, np.inf, _REST.units)
         if order.obstacle:
             raise OutOfReachError(order.obstacle)
@@ -113,6 +126,7 @@ class Workspace:
             degree=0,
             keep=Keep.END,
             wanted=np.ones_like(self.wanted),
+            ranges=self.free.ranges if regime.idle else (),
             tolerance=_REST,
         )
 
@@ -123,7 +137,7 @@ class Workspace:
         all before it times 3: at a rate x time of 1e3, 73 points give 2e-7 (measured).
         """
         if high not in self.fastest:
-            self.fastest[high] = float(rates(self.couplings(high)).max(initial=0.0))
+            self.fastest[high] = float(rates(self.couplings(Regime(high=high, idle=True))).max(initial=0.0))
         reach = self.fastest[high] * duration
         first = min(1.0, 0.5 * _SMOOTH / max(reach, 1e-300)) if reach > _SMOOTH else 1.0
         cuts = [first]
@@ -146,10 +160,10 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     """
     if piece.degree < _LARGEST:
         higher = piece.degree + (3 if error < 1e2 else 6)
-        return [Piece(share=piece.share, degree=min(_LARGEST, higher) if error < 1e4 else _LARGEST)]
+        return [replace(piece, degree=min(_LARGEST, higher) if error < 1e4 else _LARGEST)]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
-    return [Piece(share=share * piece.share, degree=_USUAL) for share in (1.0 / _RATIO, 1.0 - 1.0 / _RATIO)]
+    return [replace(piece, share=share * piece.share, degree=_USUAL) for share in (1.0 / _RATIO, 1.0 - 1.0 / _RATIO)]
 
 
 def settled(piece: Piece, segment: Segment) -> Piece:
@@ -158,8 +172,8 @@ def settled(piece: Piece, segment: Segment) -> Piece:
     Where no waveform is drawn, a high degree costs nothing.
     """
     if not segment.drawn:
-        return Piece(share=piece.share, degree=_SURE)
-    return Piece(share=piece.share, degree=min(piece.degree, max(segment.needed(_ENOUGH), _LEAST)))
+        return replace(piece, degree=_SURE)
+    return replace(piece, degree=min(piece.degree, max(segment.needed(_ENOUGH), _LEAST)))
 
 
 _SPARE = 2
@@ -191,8 +205,10 @@ def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance, wa
 
 
 def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
+    spread = _beside_batches(network)
     return Workspace(
-        network=_beside_batches(network),
+        network=spread,
+        free=within(spread),
         lead=lead,
         tolerance=tolerance,
         wanted=wanted,

@@ -43,6 +43,15 @@ class Block:
     order: Order
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Idle:
+    """A range of efforts of `nodes` (m,), from `low` to `high` (..., m), its kinks."""
+
+    nodes: Indices
+    low: Floats
+    high: Floats
+
+
 class Kind(Enum):
     """What sets an unknown: exactly one of these."""
 
@@ -96,6 +105,15 @@ def partials(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
     Shape (..., m) for a diagonal block, (..., m, n) for a dense one.
     """
     raise _refuse(part, "partials")
+
+
+@singledispatch
+def idle(part: Part) -> Idle | None:
+    """Return between which efforts `part` carries no flow at all, whatever the clock; None for a part that always may.
+
+    An engine may leave such a part out, if it sees to it that no effort leaves its range.
+    """
+    return None
 
 
 @singledispatch

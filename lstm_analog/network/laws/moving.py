@@ -6,12 +6,14 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws.base import (
     Block,
     High,
+    Idle,
     Kind,
     Order,
     blocks,
     capacity,
     diagonal,
     flow,
+    idle,
     is_on,
     nothing,
     partials,
@@ -118,6 +120,11 @@ def _(part: Stops) -> tuple[Indices, Floats]:
 @rows.register
 def _(part: Stops) -> Indices:
     return part.nodes[None]
+
+
+@idle.register
+def _(part: Stops) -> Idle:
+    return Idle(nodes=part.nodes, low=part.low, high=part.high)
 
 
 def _beyond(part: Stops, effort: Floats) -> tuple[Floats, Floats]:

@@ -24,7 +24,10 @@ from lstm_analog.model import State, random_lstm
 from lstm_analog.network.trajectory import Save
 
 FULL = replace(OIL, detail=Detail.FULL)
-KINDS = pytest.mark.parametrize("technology", [BEHAVIOURAL, OIL, FULL], ids=["electrical", "ideal oil", "full oil"])
+DYNAMIC = replace(OIL, detail=Detail.DYNAMIC)
+KINDS = pytest.mark.parametrize(
+    "technology", [BEHAVIOURAL, OIL, FULL, DYNAMIC], ids=["electrical", "ideal oil", "full oil", "dynamic oil"]
+)
 TIMINGS = pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
 EXACT = Integrate(rtol=1e-11, atol=1e-13)
 
@@ -70,9 +73,10 @@ def test_every_unknown_at_every_edge_is_that_of_the_transient(technology, timing
 
 
 @TIMINGS
-def test_full_plumbing_agrees_where_it_has_time(timing):
+@pytest.mark.parametrize("technology", [FULL, DYNAMIC], ids=["full oil", "dynamic oil"])
+def test_full_plumbing_agrees_where_it_has_time(technology, timing):
     """In a pause the chambers settle one after the other, which a fixed point does not know: 3 % off there."""
-    made = machine(FULL, timing)[1]
+    made = machine(technology, timing)[1]
     settling = [interval.name for interval in made.compiled.cycle.step if interval.settles]
     assert worst(made, inputs(2), intervals=settling) < 1e-9
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import UnsupportedPartError
-from lstm_analog.network.laws import Form, Kind, Order, blocks, capacity, flow, is_on, partials, rows, sets, take
+from lstm_analog.network.laws import Form, Kind, Order, blocks, capacity, flow, idle, is_on, partials, rows, sets, take
 from lstm_analog.network.parts import ALWAYS, Cells
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
@@ -118,3 +118,16 @@ def test_rows_flow_and_capacity_agree_in_shape(sampler, size):
 def test_always_is_on_and_a_line_follows_its_clock():
     assert is_on(ALWAYS, ()) is True
     assert (is_on(1, (False, True)), is_on(1, (True, False))) == (True, False)
+
+
+def test_an_idle_part_carries_nothing_within_its_range_and_something_beyond(sampler):
+    """Whatever the clock does: so it may be left out while all efforts stay within."""
+    limited = [part for part in sampler(3).all() if idle(part) is not None]
+    assert {type(part).__name__ for part in limited} == {"Stops"}
+    for part in limited:
+        limits, effort = idle(part), np.zeros(1 + int(rows(part).max()))
+        for end, sign in ((limits.low, -1.0), (limits.high, 1.0)):
+            effort[limits.nodes] = end
+            assert not flow(part, effort, (True,)).any()
+            effort[limits.nodes] = end + sign * 1e-3 * np.abs(end)
+            assert flow(part, effort, (False,)).any()

@@ -1,0 +1,89 @@
+"""Stops of tanks: left out while nothing gets there, solved where a valve holds them, else refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler.hydraulic import OIL, Detail
+from lstm_analog.engines import Integrate, Settle
+from lstm_analog.errors import UnsupportedError
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
+from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import Sources, Stops, Storages, Switches
+from lstm_analog.network.schedule import Imposed, Schedule
+
+
+def tanks(conductance=20.0):
+    """Two tanks, the second behind the first, that stop at -1 and 2."""
+    return Network(
+        domain=HYDRAULIC,
+        unknowns=Unknowns(groups=(Group(label="drive", size=1, scale=1.0), Group(label="e", size=2, scale=1.0))),
+        parts=(
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Switches(label="line", line=0, a=[1, 2], b=[2, 3], closed=1.0, opened=1e-30),
+            Storages(label="tank", nodes=[2, 3], capacitance=0.01),
+            Stops(label="ends", nodes=[2, 3], low=-1.0, high=2.0, conductance=conductance, band=0.1),
+        ),
+        lines=("on",),
+        provenance=(),
+    )
+
+
+def driven(levels, high):
+    return Schedule(
+        names=tuple(f"s{k}" for k in range(len(levels))),
+        high=np.array(high)[:, None],
+        durations=np.ones(len(levels)),
+        imposed=(Imposed(label="drive", efforts=np.array(levels)[:, None]),),
+    )
+
+
+def test_a_tank_is_held_at_its_stops_and_let_go_again():
+    network, schedule = tanks(), driven([0.5, 5.0, -5.0, 0.5], [True] * 4)
+    exact = Integrate(rtol=1e-11, atol=1e-13).run(network, schedule)
+    settled = Settle().run(network, schedule)
+    np.testing.assert_allclose(settled.efforts, exact.efforts, atol=1e-9)
+    assert settled["e"].max() > 2.0
+    assert settled["e"].min() < -1.0
+
+
+def test_stops_that_nothing_reaches_change_no_bit():
+    network, schedule = tanks(), driven([0.5, 2.0, -1.0, 0.5], [True, True, False, True])
+    without = replace(network, parts=network.parts[:-1])
+    ours, theirs = (Settle().run(each, schedule).efforts for each in (network, without))
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_every_sequence_and_chip_has_its_own_stops():
+    """Only the second sequence gets there, and only on the first of two chips."""
+    network = tanks()
+    ends = replace(network.part("ends"), high=np.array([[2.0, 2.0], [6.0, 6.0]]))
+    network = replace(network, parts=(*network.parts[:-1], ends))
+    levels = np.array([[[0.5]], [[5.0]]])
+    schedule = Schedule(names=("s",), high=[[True]], durations=[1.0], imposed=(Imposed(label="drive", efforts=levels),))
+    found = Settle().run(network, schedule)["e"][..., -1, :]
+    assert found.shape == (2, 2, 2)
+    held = Settle().run(tanks(), driven([5.0], [True]))["e"][-1]
+    np.testing.assert_allclose(found, [[[0.5, 0.5], held], [[0.5, 0.5], [5.0, 5.0]]], atol=1e-12)
+
+
+def test_a_tank_left_beyond_its_stops_is_refused():
+    """Its make-up valve goes on moving it by 1/t: neither a fixed point nor an exponential."""
+    text = (
+        r"^storage e_0 must settle in its phase or stay between its stops, got neither: "
+        r"run it with Waveform, or lengthen the phase$"
+    )
+    with pytest.raises(UnsupportedError, match=text):
+        Settle().run(tanks(), driven([0.5, 5.0, 5.0], [True, True, False]))
+
+
+def test_a_machine_whose_tanks_overflow_is_refused_by_name():
+    """Pistons that stop at half a unit: c gets there."""
+    lstm = random_lstm(np.random.default_rng(0), 2, 3, scale=4.0)
+    vessel = replace(OIL.vessel, stroke=0.5 * OIL.pressure_unit * OIL.tank / OIL.vessel.area)
+    machine = compile(lstm, replace(OIL, detail=Detail.FULL, vessel=vessel))
+    with pytest.raises(UnsupportedError, match=r"^storage l0_\w+ must settle in its phase or stay between its stops"):
+        machine.run(np.full((1, 5, 2), 1.0), engine=Settle())
