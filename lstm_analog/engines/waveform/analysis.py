@@ -39,9 +39,7 @@ class Outline:
     ends: list[bool]
 
 
-def outline(
-    couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags, watched: Flags
-) -> Outline:
+def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags, watched: Flags) -> Outline:
     """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
     `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count, the `watched` ones (N,) at all points.
