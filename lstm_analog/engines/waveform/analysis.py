@@ -42,7 +42,8 @@ class Outline:
 def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags, watched: Flags) -> Outline:
     """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
-    `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count, the `watched` ones (N,) at all points.
+    `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count, the `watched` ones (N,) at all
+    points.
     """
     size, levels = couplings.dynamic.size, order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)])

@@ -46,7 +46,7 @@ class Regime:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of an interval: its `share` of it, the `degree` that keeps the tolerance, and whether stops are `idle`."""
+    """A piece of an interval: its `share` of it, the `degree` that keeps the tolerance, whether stops are `idle`."""
 
     share: float
     degree: int
