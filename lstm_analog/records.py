@@ -48,8 +48,10 @@ def save_record(record: object, path: str | Path) -> None:
         np.savez(stream, **content)  # no allow_pickle: numpy 2.0 would take it for an array
 
 
-def load_record(path: str | Path, kind: type[_Record], kinds: Kinds) -> _Record:
-    """Return the record of type `kind` in the file at `path`, made of `kinds` only.
+def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds | None = None) -> _Record:
+    """Return the record of type `kind` in the file at `path`, made of `kinds` only, and of a caller's `own`.
+
+    Where a field wants one of several records, one of `own` will do too.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds) -> _Record:
         raise _foreign(path, kind, "no npz file" if content else "an empty file")
     try:
         with np.load(BytesIO(content), allow_pickle=False) as arrays:
-            record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds)
+            record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds, own or {})
     except _DAMAGE as error:
         raise _foreign(path, kind, "pickled objects" if "allow_pickle" in str(error) else error) from error
     if not isinstance(record, kind):
@@ -92,7 +94,7 @@ def tree_of(record: object) -> Any:
 def record_of(tree: Any, kinds: Kinds) -> Any:
     """Return the record of which `tree_of` made `tree`, of `kinds` only; raises `FileFormatError` for anything else."""
     try:
-        return _decode(tree, {}, kinds)
+        return _decode(tree, {}, kinds, {})
     except _DAMAGE as error:
         got, do = ascii(str(error))[:200], "give what this package wrote"
         raise FileFormatError(explain("a record", must="be as it was written", got=got, do=do)) from error
@@ -125,26 +127,26 @@ def sorted_items(value: tuple[Any, ...] | frozenset[Any]) -> list[Any]:
     return list(value) if isinstance(value, tuple) else sorted(value)
 
 
-def _decode(tree: Any, arrays: Mapping[str, Array], kinds: Kinds) -> Any:
+def _decode(tree: Any, arrays: Mapping[str, Array], kinds: Kinds, own: Kinds) -> Any:
     if not isinstance(tree, dict):
         return tree
     if "enum" in tree:
-        return kinds[tree["enum"]][tree["name"]]  # type: ignore[index]
+        return {**kinds, **own}[tree["enum"]][tree["name"]]  # type: ignore[index]
     if "record" in tree:
-        kind = kinds[tree["record"]]
-        content = {name: _decode(value, arrays, kinds) for name, value in tree["fields"].items()}
-        _check_fields(kind, content)
+        kind = own[tree["record"]] if tree["record"] in own else kinds[tree["record"]]
+        content = {name: _decode(value, arrays, kinds, own) for name, value in tree["fields"].items()}
+        _check_fields(kind, content, tuple(own.values()))
         return kind(**content)
     if "array" in tree:
         return arrays[tree["array"]]
     make = tuple if "tuple" in tree else frozenset
-    return make(_decode(item, arrays, kinds) for item in tree["tuple" if make is tuple else "frozenset"])
+    return make(_decode(item, arrays, kinds, own) for item in tree["tuple" if make is tuple else "frozenset"])
 
 
-def _check_fields(kind: type, content: Mapping[str, object]) -> None:
+def _check_fields(kind: type, content: Mapping[str, object], own: tuple[type, ...]) -> None:
     hints = _hints(kind)
     for name, value in content.items():
-        if not _fits(value, hints[name]):
+        if not _fits(value, hints[name], own):
             must, do = f"hold a {hints[name]}", "save the machine again"
             raise FileFormatError(explain(f"{kind.__name__}.{name}", must=must, got=type(value).__name__, do=do))
 
@@ -154,18 +156,21 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _fits(value: object, hint: Any) -> bool:
-    """Return whether `value` is of the annotated kind `hint`: a class, union, array, or a tuple or set of these."""
+def _fits(value: object, hint: Any, own: tuple[type, ...]) -> bool:
+    """Return whether `value` is of the annotated kind `hint`: a class, union, array, or a tuple or set of these.
+
+    One of the kinds `own` fits any union of records.
+    """
     origin, inner = get_origin(hint), get_args(hint)
     if origin is UnionType:
-        return any(_fits(value, each) for each in inner)
+        return type(value) in own or any(_fits(value, each, own) for each in inner)
     if origin is frozenset:
-        return isinstance(value, frozenset) and all(_fits(item, inner[0]) for item in value)
+        return isinstance(value, frozenset) and all(_fits(item, inner[0], own) for item in value)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
         each = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
-        return len(each) == len(value) and all(map(_fits, value, each))
+        return len(each) == len(value) and all(_fits(item, one, own) for item, one in zip(value, each, strict=True))
     if hint is float:
         return isinstance(value, float | int) and not isinstance(value, bool)
     return isinstance(value, origin or hint) and (hint is bool or not isinstance(value, bool))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Makes the decks of this folder, each with its checked results beside it: `python netlists/make_netlists.py`.
 
-Needs ngspice. `tests/test_netlists.py` uses `CASES`, `model`, `machine` and `write` to make them again and compare.
+In `dialects/` one cell in every dialect, as a subcircuit and in Verilog-A. Needs ngspice. `tests/test_netlists.py` and
+`tests/test_dialect_netlists.py` use what stands here to make them again and compare.
 """
 
 import json
@@ -55,6 +56,26 @@ def write(case: Case, path: Path) -> None:
     machine(case).write_spice(path, case.x, state=case.state)
 
 
+def write_dialects(folder: Path) -> None:
+    """Write the smallest case to `folder` in every dialect, as a subcircuit with its testbench, and in Verilog-A."""
+    case = CASES["unit_1"]
+    built = machine(case)
+    for dialect in la.export.DIALECTS:
+        built.write_spice(folder / f"{dialect.name}.cir", case.x, state=case.state, dialect=dialect)
+    built.write_spice(folder / "cell.cir", case.x, state=case.state, as_subckt=True)
+    built.write_verilog_a(folder / "cell.va")
+
+
+def rules(folder: Path) -> dict[str, list[str]]:
+    """Return what the rule check finds in each SPICE file of `folder`; subcircuit and testbench are ngspice's."""
+    dialects = {f"{dialect.name}.cir": dialect for dialect in la.export.DIALECTS}
+    files = sorted(folder.glob("*.cir"))
+    return {
+        file.name: [str(breach) for breach in la.export.check_dialect(file, dialects.get(file.name, la.NGSPICE))]
+        for file in files
+    }
+
+
 def results(case: Case) -> dict[str, Any]:
     """Return what was given and what scipy, ngspice and the digital LSTM make of it, in units, ready for JSON."""
     lstm, built = model(case.lstm), machine(case)
@@ -62,7 +83,7 @@ def results(case: Case) -> dict[str, Any]:
     scipy_run = built.run(case.x, state=case.state)
     spice_run = built.run(case.x, state=case.state, engine=la.engines.Ngspice())
     report = la.compare(scipy_run, lstm)
-    given = case.state or la.State.zeros(lstm.sizes, ())
+    given = case.state or la.State.zeros(lstm.state_sizes, ())
     top = digital.layers[-1]
     return {
         "lstm": {**case.lstm, "digest": lstm.digest},
@@ -137,8 +158,35 @@ def _with_rows(text: str) -> str:
     return re.sub(r"\[[^][{}]+\]", lambda found: " ".join(found[0].split()), text)
 
 
+def opamp_machine() -> la.Machine:
+    """Return the machine of `opamp/unit_1.cir`: the LSTM of `unit_1` on op-amps."""
+    return la.compile(model(CASES["unit_1"].lstm), la.electrical.OPAMP)
+
+
+def write_opamp(folder: Path) -> None:
+    """Write two steps of `unit_1` on op-amps to `folder`, with what the engines and the digital LSTM make of them."""
+    built, x = opamp_machine(), CASES["unit_1"].x[:2]
+    built.write_spice(folder / "unit_1.cir", x)
+    runs = {"scipy": built.run(x), "ngspice": built.run(x, engine=la.engines.Ngspice())}
+    said = {
+        "technology": la.electrical.OPAMP.name,
+        "x": x.tolist(),
+        "h": {"digital": model(CASES["unit_1"].lstm)(x).h.tolist()}
+        | {name: run.h.tolist() for name, run in runs.items()},
+        "tolerance": {"engines": 1e-6, "digital": 1e-4},
+        "versions": {**asdict(versions()), "ngspice": ngspice_version()},
+    }
+    (folder / "unit_1.json").write_text(_with_rows(json.dumps(said, indent=1)) + "\n", encoding="ascii")
+
+
 def main() -> None:
-    """Write every deck and its results."""
+    """Write every deck and its results, and the dialects with what the rule check finds in them."""
+    folder = HERE / "dialects"
+    folder.mkdir(exist_ok=True)
+    write_dialects(folder)
+    (folder / "rules.json").write_text(json.dumps(rules(folder), indent=1) + "\n", encoding="ascii")
+    (HERE / "opamp").mkdir(exist_ok=True)
+    write_opamp(HERE / "opamp")
     for name, case in CASES.items():
         write(case, HERE / f"{name}.cir")
         (HERE / f"{name}.json").write_text(_with_rows(json.dumps(results(case), indent=1)) + "\n", encoding="ascii")

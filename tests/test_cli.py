@@ -274,3 +274,15 @@ def test_the_module_is_the_command():
         [sys.executable, "-m", "lstm_analog", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"lstm-analog {la.__version__}\n"
+
+
+def test_a_netlist_in_any_dialect_and_its_rule_check(tmp_path, model, table, capsys):
+    machine, deck = tmp_path / "m.npz", tmp_path / "m.cir"
+    words = ["compile", str(model), str(machine), "--spice", str(deck), "--input", str(table), "--dialect", "xyce"]
+    assert main(words) == 0
+    assert "vswitch(" in deck.read_text()
+    assert main(["lint", str(deck), "--dialect", "xyce"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"0 findings in {deck} for xyce"
+    assert main(["lint", str(deck)]) == 1
+    assert ": kind of model must be one of " in capsys.readouterr().out
+    assert main(["lint", str(tmp_path / "none.cir")]) == 2

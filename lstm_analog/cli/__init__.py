@@ -1,7 +1,7 @@
 """The command line: thin calls of the public functions, and the only place that prints.
 
-Exit codes: 0 done, 1 the machine does not agree with the LSTM, or a netlist with its certificate, 2 the input or the
-environment is wrong.
+Exit codes: 0 done, 1 the machine does not agree with the LSTM, or a netlist with its certificate or its dialect, 2 the
+input or the environment is wrong.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from lstm_analog.compiler import Timing
 from lstm_analog.demo import run_demo
 from lstm_analog.engines import Engine, Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.export import DIALECTS, Dialect, check_dialect
 from lstm_analog.files import read_bytes, read_table, whole_files, write_table
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, load
@@ -72,11 +73,11 @@ def _compile(options: argparse.Namespace) -> int:
 
 def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argparse.Namespace) -> str:
     """Write the netlists of `machine` to `path`, beside where they go, with a certificate if one is due; say which."""
-    engine, progress = _engine(options), _progress("running")
+    engine, progress, dialect = _engine(options), _progress("running"), _dialect(options)
     if options.uncertified and len(machine.passes) == 1:
-        machine.write_spice(path, x)
+        machine.write_spice(path, x, dialect=dialect)
     elif options.uncertified:  # a pass is fed what the one before has left
-        write_netlists(machine.run(x, engine=engine, progress=progress), path)
+        write_netlists(machine.run(x, engine=engine, progress=progress), path, dialect)
     if options.uncertified:
         return "not certified: nobody has compared this netlist with the model"
     where = os.path.relpath(options.model, options.spice.parent)
@@ -85,6 +86,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
         x,
         path,
         engine=engine,
+        dialect=dialect,
         tolerance=options.tolerance,
         seed=None if options.input else options.seed,
         source=ModelFile(file=where, only=tuple(options.only or ())),
@@ -177,6 +179,18 @@ def _print_machine(machine: Machine) -> None:
         print(f"one step takes {compiled.cycle.step_time:.3g} s")
 
 
+def _lint(options: argparse.Namespace) -> int:
+    found = check_dialect(options.deck, _dialect(options))
+    for breach in found:
+        print(breach)
+    print(f"{len(found)} findings in {options.deck} for {options.dialect}")
+    return 1 if found else 0
+
+
+def _dialect(options: argparse.Namespace) -> Dialect:
+    return next(dialect for dialect in DIALECTS if dialect.name == options.dialect)
+
+
 def _demo(options: argparse.Namespace) -> int:
     for line in run_demo(options.out, _progress):
         print(line)
@@ -187,8 +201,8 @@ def _machine(lstm: LSTM, options: argparse.Namespace) -> Machine:
     return compile(lstm, TECHNOLOGIES[options.technology], timing=Timing(options.timing), settling=options.settling)
 
 
-def _engine(options: argparse.Namespace) -> Engine:
-    return ENGINES[options.engine]
+def _engine(options: argparse.Namespace) -> Engine | None:
+    return None if options.engine is None else ENGINES[options.engine]
 
 
 def _progress(label: str) -> Progress:
@@ -205,5 +219,13 @@ def _progress(label: str) -> Progress:
 
 
 _COMMANDS = MappingProxyType(
-    {"compile": _compile, "run": _run, "compare": _compare, "info": _info, "verify": _verify, "demo": _demo}
+    {
+        "compile": _compile,
+        "run": _run,
+        "compare": _compare,
+        "info": _info,
+        "verify": _verify,
+        "lint": _lint,
+        "demo": _demo,
+    }
 )

@@ -6,15 +6,17 @@ from types import MappingProxyType
 
 from lstm_analog import __version__
 from lstm_analog.compiler import Timing
-from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP, OPAMP_BENCH, OPAMP_IDEAL
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER
 from lstm_analog.engines import Engine, Integrate, Ngspice, Settle, Waveform
+from lstm_analog.export import DIALECTS
 
 ENGINES: MappingProxyType[str, Engine] = MappingProxyType(
     {"integrate": Integrate(), "waveform": Waveform(), "settle": Settle(), "ngspice": Ngspice()}
 )
 """What runs a network, by name."""
-TECHNOLOGIES = MappingProxyType({each.name.lower(): each for each in (BEHAVIOURAL, OIL, WATER, GLYCEROL)})
+_PRESETS = (BEHAVIOURAL, OPAMP_IDEAL, OPAMP, OPAMP_BENCH, BICMOS, OIL, WATER, GLYCEROL)
+TECHNOLOGIES = MappingProxyType({each.name.lower(): each for each in _PRESETS})
 """The presets that the command line builds in, by name."""
 
 _EXAMPLES = {
@@ -23,6 +25,7 @@ _EXAMPLES = {
     "compare": "lstm-analog compare model.safetensors --steps 20 --settling 24 --json report.json",
     "info": "lstm-analog info model.onnx",
     "verify": "lstm-analog verify lstm.cir lstm.certificate.json --model model.pt",
+    "lint": "lstm-analog lint deck.cir --dialect xyce",
     "demo": "lstm-analog demo --out build/demo",
 }
 
@@ -41,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         ("compare", _add_compare),
         ("info", _add_info),
         ("verify", _add_verify),
+        ("lint", _add_lint),
         ("demo", _add_demo),
     ):
         summary = (adder.__doc__ or "").strip()
@@ -55,6 +59,7 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("machine", type=Path, help="where the machine goes (npz)")
     parser.add_argument("--spice", type=Path, metavar="DECK", help="also write a netlist that has run and agreed")
     parser.add_argument("--uncertified", action="store_true", help="write the netlist alone, whether it agrees or not")
+    _add_dialect(parser, "of the netlist")
     _add_inputs(parser)
     _add_machine(parser)
     _add_engine(parser)
@@ -89,7 +94,14 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, help="the model file; else the one that the certificate names, if at hand"
     )
-    _add_engine(parser)
+    usual = "default integrate, for transistor cells ngspice"
+    parser.add_argument("--engine", choices=[*ENGINES], help=usual)
+
+
+def _add_lint(parser: argparse.ArgumentParser) -> None:
+    """Check a netlist, written by whomever, against the rules of a SPICE dialect; exit code 1 if it breaks some."""
+    parser.add_argument("deck", type=Path, help="a netlist")
+    _add_dialect(parser, "it is to run in")
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +130,11 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--technology", choices=names, default=names[0], help=f"default {names[0]}")
     parser.add_argument("--timing", choices=timings, default=timings[0], help=f"default {timings[0]}")
     parser.add_argument("--settling", type=float, default=20.0, help="phase length in time constants (default 20)")
+
+
+def _add_dialect(parser: argparse.ArgumentParser, what: str) -> None:
+    names = [dialect.name for dialect in DIALECTS]
+    parser.add_argument("--dialect", choices=names, default=names[0], help=f"dialect {what} (default {names[0]})")
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:

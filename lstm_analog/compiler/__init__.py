@@ -1,19 +1,22 @@
 """The compiler: LSTM -> signal network (no technology) -> physical network."""
 
-from lstm_analog.compiler import behavioural, electrical, hydraulic, plumbing
+from lstm_analog.compiler import behavioural, bicmos_lower, electrical, hydraulic, opamp, plumbing
 from lstm_analog.compiler.compiled import (
     Compiled,
+    Drive,
     HeadLayout,
     InputLayout,
     LayerLayout,
     Layout,
     Spot,
     decode,
+    fed_by,
     lower,
     schedule,
     state_sizes,
 )
 from lstm_analog.compiler.passes import signal_network, signal_networks
+from lstm_analog.compiler.scaling import Fit, Ranges, Scaling, scaled
 from lstm_analog.compiler.signals import SignalNetwork
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 
@@ -21,19 +24,27 @@ __all__ = [
     "CLOCKED",
     "GATED_LEAK",
     "Compiled",
+    "Drive",
+    "Fit",
     "HeadLayout",
     "InputLayout",
     "LayerLayout",
     "Layout",
+    "Ranges",
+    "Scaling",
     "SignalNetwork",
     "Spot",
     "Timing",
     "behavioural",
+    "bicmos_lower",
     "decode",
     "electrical",
+    "fed_by",
     "hydraulic",
     "lower",
+    "opamp",
     "plumbing",
+    "scaled",
     "schedule",
     "signal_network",
     "signal_networks",

@@ -1,6 +1,6 @@
 """What a compiler returns: a network, the clock that drives it, and where each LSTM signal lives in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
@@ -60,6 +60,13 @@ class LayerLayout:
     reset_c: str | None
     reset_h: str
 
+    @property
+    def cell(self) -> Spot:
+        """Where c is; `UnsupportedError` for a chain that has none."""
+        if self.c is None:
+            raise UnsupportedError(explain("the chain", must="have cells c", got="none", do="take one of LSTM cells"))
+        return self.c
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputLayout:
@@ -92,9 +99,25 @@ class Layout:
         return replace(self, layers=layers, head=head)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drive:
+    """How the source bank `label` is driven by `signal`: `offset` + `gain` s, in the effort unit.
+
+    s is in signal units for the inputs and the resets of the layout, 0 or 1 for a clock line.
+    """
+
+    label: str
+    signal: str
+    gain: float
+    offset: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compiled:
-    """A network with its clock and layout; `settling` is the phase length in units of `time_constant` (s)."""
+    """A network with its clock and layout; `settling` is the phase length in units of `time_constant` (s).
+
+    A signal that one of `drives` names is imposed as it says; any other on the sources of its own label.
+    """
 
     network: Network
     cycle: Cycle
@@ -102,6 +125,7 @@ class Compiled:
     timing: Timing
     settling: float
     time_constant: float
+    drives: tuple[Drive, ...] = ()
 
 
 @singledispatch
@@ -174,6 +198,11 @@ def reset_label(label: str) -> str:
     return f"{label}_start"
 
 
+def fed_by(compiled: Compiled, signal: str) -> tuple[str, ...]:
+    """Return the labels of the source banks of `compiled` that the `signal` drives."""
+    return tuple(drive.label for drive in compiled.drives if drive.signal == signal) or (signal,)
+
+
 def state_sizes(compiled: Compiled) -> StateSizes:
     """Return the number of h and of c of each chain of `compiled`."""
     unknowns = compiled.network.unknowns
@@ -189,34 +218,45 @@ def schedule(compiled: Compiled, x: Floats, state: State, lengths: Indices | Non
     A backward bank of inputs gets each sequence from its end, which is at its own of the `lengths` (batch,).
     """
     steps = x.shape[-2]
-    intervals = compiled.cycle.intervals(steps)
-    repeats = np.full(steps, len(compiled.cycle.step))
+    intervals, cycle = compiled.cycle.intervals(steps), compiled.cycle
+    repeats = np.full(steps, len(cycle.step))
     repeats[0] += 1
-    imposed = [
-        _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
-        for bank in compiled.layout.inputs
-    ]
+    flags, once = cycle.flags(steps), np.array([len(intervals)])
+    imposed: list[Imposed] = []
+    for bank in compiled.layout.inputs:
+        imposed += _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
     for place, h, c in zip(compiled.layout.layers, state.h, state.c, strict=True):
         for label, start in ((place.reset_h, h), (place.reset_c, c)):
             if label is not None:
-                imposed.append(_imposed(compiled, label, start[..., None, :], np.array([len(intervals)])))
+                imposed += _imposed(compiled, label, start[..., None, :], once)
+    for line in dict.fromkeys(drive.signal for drive in compiled.drives if drive.signal in cycle.lines):
+        high = flags[:, [cycle.lines.index(line)]].astype(float)
+        imposed += _imposed(compiled, line, high, np.ones(len(intervals), dtype=np.int64))
     return Schedule(
         names=tuple(interval.name for interval in intervals),
-        high=compiled.cycle.flags(steps),
+        high=flags[:, [cycle.lines.index(line) for line in compiled.network.lines]],
         durations=np.array([interval.duration for interval in intervals]),
         imposed=tuple(imposed),
     )
 
 
-def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Imposed:
-    """Return the `signal` (..., k, n) as efforts of the sources `label`, each of the k values held `repeats` times."""
-    scaled = signal * compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
+def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Iterator[Imposed]:
+    """Yield the `signal` (..., k, n) as efforts of the sources it drives, each of the k values held `repeats` times."""
+    drives = [drive for drive in compiled.drives if drive.signal == label]
+    for drive in drives:
+        yield Imposed(label=drive.label, efforts=_held(drive.offset + drive.gain * signal, repeats))
+    if not drives:
+        scales = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
+        yield Imposed(label=label, efforts=_held(signal * scales, repeats))
+
+
+def _held(values: Floats, repeats: Indices) -> Floats:
+    """Return each of the k `values` (..., k, n) held `repeats` (k,) times, read-only; one that stays is no copy."""
     if repeats.size == 1:
-        shape = (*signal.shape[:-2], int(repeats[0]), signal.shape[-1])
-        return Imposed(label=label, efforts=np.broadcast_to(scaled, shape))
-    efforts = np.repeat(scaled, repeats, axis=-2)
+        return np.broadcast_to(values, (*values.shape[:-2], int(repeats[0]), values.shape[-1]))
+    efforts = np.repeat(values, repeats, axis=-2)
     efforts.flags.writeable = False  # or the record would take a copy
-    return Imposed(label=label, efforts=efforts)
+    return efforts
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:

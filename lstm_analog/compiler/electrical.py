@@ -1,10 +1,26 @@
 """Electrical technologies: the sizes a circuit is built with. Signals become voltages."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from lstm_analog.compiler.bicmos import BICMOS, Bias, Bicmos, Conditions
+from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.data_sheets import OpAmpData
+
+__all__ = [
+    "BEHAVIOURAL",
+    "BICMOS",
+    "OPAMP",
+    "OPAMP_BENCH",
+    "OPAMP_IDEAL",
+    "Behavioural",
+    "Bias",
+    "Bicmos",
+    "Conditions",
+    "OpAmpCircuit",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,4 +84,59 @@ BEHAVIOURAL = Behavioural(
     capacitance=100e-12,
     off_conductance=1e-19,
     gap=0.1,
+)
+
+OPAMP_IDEAL = OpAmpCircuit(
+    name="OPAMP_IDEAL",
+    provenance="the baseline of an error budget: op-amps far better than the rest, conductances from nearly nothing",
+    input_volts=1.0,
+    signal_volts=1.0,
+    cell_volts=1.0,
+    row_volts=0.3,
+    amplifier=OpAmpData(gain=1e6, gain_bandwidth=100e6, slew=1e9, rail=10.0, output_resistance=1e-3, offset=0.0),
+    crossbar=CrossbarData(least=1e-10, largest=100e-6),
+    row_capacitance=0.0,
+    sum_resistance=10e3,
+    pair=PairData(temperature=300.15, divider_resistance=1e3, load_resistance=1e3, load_capacitance=10e-12),
+    multiplier=MultiplierData(load_resistance=1e3, load_capacitance=10e-12),
+    hold=HoldData(capacitance=10e-12, closed_resistance=100.0, opened_resistance=1e12, leak_resistance=1e15),
+    compute_phase=10e-6,
+    copy_phase=5e-6,
+    gap=0.1e-6,
+)
+
+OPAMP = replace(
+    OPAMP_IDEAL,
+    name="OPAMP",
+    provenance="assumed: an integrated circuit around a crossbar of resistive memory, 1 to 100 uS; op-amps of 100 dB, "
+    "10 MHz and 10 V/us on 5 V less headroom, 10 pF hold capacitors behind 100 ohm transmission gates",
+    amplifier=OpAmpData(gain=1e5, gain_bandwidth=10e6, slew=10e6, rail=4.5, output_resistance=100.0, offset=0.0),
+    crossbar=CrossbarData(least=1e-6, largest=100e-6),
+)
+
+OPAMP_BENCH = replace(
+    OPAMP_IDEAL,
+    name="OPAMP_BENCH",
+    row_volts=0.15,
+    sum_resistance=4.99e3,
+    provenance="parts that can be bought, typical figures of their data sheets: op-amps OPA192 (TI SBOS620: 10 MHz, "
+    "20 V/us, 5 uV, 5 pA, 65 mA, 140 dB) on +-12 V, their open-loop gain 120 dB and 100 ohm assumed; multipliers AD734 "
+    "(10 MHz); pairs MAT01; switches ADG1211 (120 ohm, off 1 Tohm assumed); 1 nF C0G; E96 resistors 5 to "
+    "500 kohm; 15 pF a row, half of it the op-amp's; attenuators trimmed",
+    amplifier=OpAmpData(
+        gain=1e6,
+        gain_bandwidth=10e6,
+        slew=20e6,
+        rail=11.8,
+        output_resistance=100.0,
+        offset=5e-6,
+        rejection=1e7,
+        output_current=65e-3,
+        bias_current=5e-12,
+    ),
+    crossbar=CrossbarData(least=2e-6, largest=200e-6, series=96),
+    row_capacitance=15e-12,
+    multiplier=MultiplierData(load_resistance=1e3, load_capacitance=16e-12),
+    hold=HoldData(capacitance=1e-9, closed_resistance=120.0, opened_resistance=1e12, leak_resistance=1e12),
+    copy_phase=10e-6,
 )

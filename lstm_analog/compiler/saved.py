@@ -2,13 +2,19 @@
 
 from types import MappingProxyType
 
-from lstm_analog.compiler.compiled import Compiled, HeadLayout, InputLayout, LayerLayout, Layout, Spot
+from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions
+from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.compiled import Compiled, Drive, HeadLayout, InputLayout, LayerLayout, Layout, Spot
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.fluids import Constant, Fluid, GlycerolWater, Vogel, Walther
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic
+from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
+from lstm_analog.compiler.scaling import Fit, Ranges, Scaling
 from lstm_analog.compiler.timing import Cycle, Interval, Timing
 from lstm_analog.model import Activation, CoupledGate, Curve, Gate, GRUGate, MGUGate
+from lstm_analog.network.cells import Library, Subcircuit
+from lstm_analog.network.data_sheets import OpAmpData
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import KINDS, Factor, Term
@@ -21,14 +27,21 @@ PIECES = MappingProxyType(
             *KINDS,
             Activation,
             Behavioural,
+            Bias,
+            Bicmos,
+            Calibration,
             Compiled,
+            Conditions,
             Constant,
             CoupledGate,
+            CrossbarData,
             Curve,
             Cycle,
             Detail,
             Domain,
+            Drive,
             Factor,
+            Fit,
             Fluid,
             GRUGate,
             Gate,
@@ -36,18 +49,27 @@ PIECES = MappingProxyType(
             Group,
             Hardware,
             HeadLayout,
+            HoldData,
             Hydraulic,
             InputLayout,
             Interval,
             LayerLayout,
             Layout,
+            Library,
             Line,
             MGUGate,
+            MultiplierData,
             Network,
+            OpAmpCircuit,
+            OpAmpData,
             OpenTube,
+            PairData,
+            Ranges,
+            Scaling,
             Shape,
             Spot,
             SpringPiston,
+            Subcircuit,
             Term,
             Timing,
             Unknowns,

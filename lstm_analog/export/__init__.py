@@ -1,22 +1,46 @@
 """Network to text and back."""
 
-from lstm_analog.export.dialects import NGSPICE, Dialect
+from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
+from lstm_analog.export.dialects import (
+    DIALECTS,
+    HSPICE,
+    LTSPICE,
+    NGSPICE,
+    PORTABLE,
+    SPECTRE,
+    XYCE,
+    Dialect,
+)
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graphs import graph, pipes
+from lstm_analog.export.interfaces import Interface
+from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
-from lstm_analog.export.spice import FINE, USUAL, Accuracy, suited, write_spice
+from lstm_analog.export.spice import write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
+from lstm_analog.export.subcircuits import bench_path, write_subcircuit
+from lstm_analog.export.verilog_a import write_verilog_a
 
 __all__ = [
+    "DIALECTS",
     "FINE",
+    "HSPICE",
+    "LTSPICE",
     "NGSPICE",
+    "PORTABLE",
+    "SPECTRE",
     "USUAL",
+    "XYCE",
     "Accuracy",
+    "Breach",
     "Deck",
     "Dialect",
+    "Interface",
     "Statics",
     "Tubes",
+    "bench_path",
+    "check_dialect",
     "effort_names",
     "graph",
     "model_name",
@@ -31,4 +55,6 @@ __all__ = [
     "write_json",
     "write_modelica",
     "write_spice",
+    "write_subcircuit",
+    "write_verilog_a",
 ]

@@ -5,7 +5,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lstm_analog.export.amplifiers import amplifiers_of
 from lstm_analog.export.cards import Cards, inverse
+from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
 from lstm_analog.network.parts import (
     Conductors,
@@ -13,7 +15,6 @@ from lstm_analog.network.parts import (
     Followers,
     Inertances,
     Junctions,
-    OpAmps,
     Pairs,
     Part,
     Ports,
@@ -98,24 +99,7 @@ def _ports(label: str, read: Cards) -> Part:
 
 
 def _opamps(label: str, read: Cards) -> Part:
-    plus, minus, out, state = read.pins
-    values = read.values
-    return OpAmps(
-        label=label,
-        plus=plus,
-        minus=minus,
-        out=out,
-        state=state,
-        transconductance=values["gm"],
-        current_limit=values["imax"],
-        conductance=inverse(values["rx"]),
-        capacitance=values["cx"],
-        offset=values["vos"],
-        swing=values["swing"],
-        clamp=values["clamp"],
-        clamp_conductance=values["gclamp"],
-        output_conductance=inverse(values["rout"]),
-    )
+    return amplifiers_of(label, read.pins, read.values)
 
 
 def _inertances(label: str, read: Cards) -> Part:
@@ -157,7 +141,14 @@ def _crossbars(label: str, read: Cards) -> Part:
     return crossbars_of(label, read.pins, read.values["r"], read.options)
 
 
-BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
+def _cells(label: str, read: Cards) -> Part:
+    return cells_of(label, read.pins, read.library, read.options["device"], read.options["outputs"])
+
+
+Maker = Callable[[str, Cards], Part]
+"""Makes a bank of its label and its cards."""
+
+BANKS: Mapping[str, Maker] = MappingProxyType(
     {
         "Sources": _sources,
         "Junctions": _junctions,
@@ -173,6 +164,7 @@ BANKS: Mapping[str, Callable[[str, Cards], Part]] = MappingProxyType(
         "Inertances": _inertances,
         "Spools": _spools,
         "Stops": _stops,
+        "Cells": _cells,
     }
 )
 """From the name of a kind of part to the function that makes a bank (label, cards) of it."""

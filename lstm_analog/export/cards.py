@@ -12,9 +12,12 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.export.amplifiers import amplifier_columns
+from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
 from lstm_analog.network.parts import (
     ALWAYS,
+    Cells,
     Conductors,
     Crossbars,
     Followers,
@@ -51,6 +54,8 @@ class Cards:
         Named values of an x card; the one value of another.
     options : mapping of str to str
         What the bank knows and no card shows, for the line that heads the section.
+    library : tuple of str
+        Lines of its own that stand before the cards.
     """
 
     letter: str
@@ -59,6 +64,7 @@ class Cards:
     device: str
     values: Mapping[str, Floats]
     options: Mapping[str, str]
+    library: tuple[str, ...] = ()
 
 
 def inverse(values: Floats) -> Floats:
@@ -157,18 +163,8 @@ def _(part: Ports) -> Cards:
 
 @cards.register
 def _(part: OpAmps) -> Cards:
-    values = {
-        "gm": part.transconductance,
-        "imax": part.current_limit,
-        "rx": inverse(part.conductance),
-        "cx": part.capacitance,
-        "vos": part.offset,
-        "swing": part.swing,
-        "clamp": part.clamp,
-        "gclamp": part.clamp_conductance,
-        "rout": inverse(part.output_conductance),
-    }
-    return _device("opamp", (part.plus, part.minus, part.out, part.state), ALWAYS, values)
+    device, pins, values = amplifier_columns(part)
+    return _device(device, pins, ALWAYS, values)
 
 
 def _gated(line: int) -> tuple[str, ...]:
@@ -198,3 +194,16 @@ def _(part: Spools) -> Cards:
 def _(part: Stops) -> Cards:
     values = {"lo": part.low, "hi": part.high, "g": part.conductance, "band": part.band}
     return _device("stops", (part.nodes,), ALWAYS, values)
+
+
+@cards.register
+def _(part: Cells) -> Cards:
+    return Cards(
+        letter="x",
+        pins=tuple(part.pins),
+        line=ALWAYS,
+        device=part.device,
+        values={},
+        options={"device": part.device, "outputs": ",".join(part.circuit.outputs)},
+        library=library_lines(part),
+    )

@@ -23,7 +23,7 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.export.graphs import graph
 from lstm_analog.files import read_bytes, whole_file
-from lstm_analog.network import domain, parts, passages, shapes
+from lstm_analog.network import cells, domain, parts, passages, shapes
 from lstm_analog.network import graph as network_graph
 from lstm_analog.network.graph import Network
 
@@ -40,7 +40,7 @@ def _records(*modules: ModuleType) -> Mapping[str, type]:
     return MappingProxyType({name: kind for name, kind in kinds if is_dataclass(kind) or issubclass(kind, Enum)})
 
 
-KINDS = _records(domain, network_graph, parts, passages, shapes)
+KINDS = _records(cells, domain, network_graph, parts, passages, shapes)
 """What a network in a file may be made of; nothing else is made when it is read."""
 
 

@@ -13,6 +13,7 @@ from lstm_analog.network.laws import Kind, capacity, sets
 from lstm_analog.network.parts import (
     ALWAYS,
     DATUM,
+    Cells,
     Conductors,
     Crossbars,
     Followers,
@@ -205,6 +206,15 @@ def _(part: OpAmps) -> Wires:
         ("gain", part.minus, part.state, -gain),
         (CONDUCTANCE, part.state, part.out, part.output_conductance),
     ]
+
+
+@wires.register
+def _(part: Cells) -> Wires:
+    circuit = part.circuit
+    places = [circuit.terminals.index(name) for name in circuit.outputs]
+    heads = part.pins[places]
+    tails = np.delete(part.pins, places, axis=0)
+    return [("terminal", tail, head, np.ones(tail.size)) for tail in tails for head in heads]
 
 
 @wires.register

@@ -223,6 +223,9 @@ def _(part: OpAmps) -> tuple[Components, ...]:
         "G_clamp": part.clamp_conductance,
         "G_out": part.output_conductance,
     }
+    if part.common_mode.any() or not part.unlimited:
+        must, do = "have ideal common-mode rejection and any output current here", "write a netlist"
+        raise UnsupportedPartError(explain(f"part {part.label}", must=must, got="others", do=do))
     pins = {"plus": part.plus, "minus": part.minus, "out": part.out}
     return (Components(model=models.OPAMP, sets=(("x", part.state),), pins=pins, values=values),)
 

@@ -45,7 +45,7 @@ def number_texts(values: Floats) -> list[str]:
 
 
 def parse_number(text: str, parameters: dict[str, float]) -> float:
-    """Return the number in `text`: digits with a SPICE suffix, or `{name}` of one of the `parameters`.
+    """Return the number in `text`: digits with a SPICE suffix, or `{name}` or `'name'` of one of the `parameters`.
 
     Raises `FileFormatError` for anything else.
 
@@ -54,7 +54,7 @@ def parse_number(text: str, parameters: dict[str, float]) -> float:
     >>> parse_number("{r_load}", {"r_load": 5e3})
     5000.0
     """
-    if text.startswith("{") and text.endswith("}") and text[1:-1] in parameters:
+    if text[:1] + text[-1:] in ("{}", "''") and text[1:-1] in parameters:
         return parameters[text[1:-1]]
     match = _NUMBER.fullmatch(text.lower())
     if match is None:

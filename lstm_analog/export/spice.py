@@ -5,77 +5,28 @@ subcircuits, one section a part bank, clocks, analysis. Values that a whole bank
 are named `<bank>_<value>`; edit them there or on a single card. Never start a comment with `*#`: ngspice runs it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cells import temperature_lines
+from lstm_analog.export.courses import clock_node, clocks, sources, wrapped
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import capacity
-from lstm_analog.network.parts import ALWAYS, Junctions, Pairs, Part, Ports, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 
 MARK = "*|"
 """Begins a line that the reader needs and every simulator skips."""
 
-PIVOT = 1e-30
-"""Least pivot (S) that ngspice may divide by. Its own 1e-13 makes matrices with shut valves of 1e-22 S singular: it
-then fails at clock edges with "timestep too small", whatever the tolerances."""
-
-_WIDTH = 110
 _BLOCK = 4096
-_EDGE = 0.1
-"""Rise time of clocks and inputs as a fraction of the shortest interval."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """A simulator's settings.
-
-    `reltol`, `vntol` (V), `abstol` (A) and `chgtol` (C) are its tolerances; `steps` is how many time steps it takes in
-    the longest interval at least. The steps govern the error of what has not settled: the trapezoidal rule leaves about
-    1/(12 steps^2) of full scale in a gated leak.
-    """
-
-    reltol: float
-    vntol: float
-    abstol: float
-    chgtol: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        """Check that all are positive."""
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise InvalidValueError(explain(name, must="be positive", got=value, do="give e.g. 1e-6"))
-
-
-USUAL = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=100)
-"""For circuits of 1 V and 100 pF; chosen so that ngspice 39 agrees with scipy to 1e-4 where nothing has settled."""
-
-FINE = replace(USUAL, steps=400)
-"""For a gated leak, which is read while it moves: as `USUAL`, but 400 steps an interval keep c and h within 1e-5 of
-scipy at 20 time constants (ngspice 39, 120 random LSTMs of 1 unit, scales 3 and 6: z 7.4e-6, c 2.5e-6, h 1.6e-6)."""
-
-
-def suited(network: Network) -> Accuracy:
-    """Return `FINE` for a `network` in which a clock gates pairs or ports, whose flow counts to the last, else `USUAL`.
-
-    What only switches carry has settled when it is read; what flows for exactly an interval is an integral over it.
-    The charge tolerance is 1e-7 of the largest capacitor's charge at 1 V.
-    """
-    gated = (part.line != ALWAYS for part in network.parts if isinstance(part, Pairs | Ports))
-    charges = [float(amount.max()) for part in network.parts if (amount := capacity(part)[1]).size]
-    return replace(FINE if any(gated) else USUAL, chgtol=float(f"{1e-7 * max(charges, default=1e-10):.3g}"))
 
 
 def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy) -> None:
@@ -92,7 +43,7 @@ def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect:
         If the file cannot be written; nothing is left behind then.
     """
     schedule.fit(network.verify())
-    _check_single(network, schedule)
+    check_single(network, schedule)
     with whole_file(path) as stream:
         for text in deck(network, schedule, dialect, accuracy, Path(path).name):
             stream.write(text.encode("ascii"))
@@ -102,27 +53,61 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
     """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece."""
     banks = [(part, cards(part)) for part in network.parts]
     names = network.unknowns.names()
-    yield from _header(network, schedule, dialect, _safe(name))
+    yield from _header(network, schedule, dialect, accuracy, safe_name(name))
     yield "\n* ---- parameters: what a whole bank shares\n"
-    for part, read in banks:
-        if not isinstance(part, Sources | Transconductors):
-            yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
+    yield from (line for part, read in banks for line in parameters(part, read))
     yield "\n* ---- devices\n"
-    devices = {read.device: read for _, read in banks if read.device}
-    yield from (subcircuit(devices[device], dialect) for device in sorted(devices))
+    yield from device_texts(network, dialect)
     for part, read in banks:
         driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
         yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
         yield f"* {_purpose(part)}\n"
-        if isinstance(part, Transconductors):
-            yield from _dense(part, names)
+        if isinstance(part, Cells):
+            yield from (f"{line}\n" for line in temperature_lines(network, dialect))
+        if isinstance(part, Junctions):
+            yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
         elif isinstance(part, Sources):
-            yield from _sources(part, names, schedule)
-        elif isinstance(part, Junctions):
-            yield from _wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
+            yield from sources(part, names, schedule)
         else:
-            yield from _rows(part.label, read, names, network.lines)
-    yield from _footer(network, schedule, accuracy, names)
+            yield from bank(part, read, names, network.lines, dialect)
+    yield from _footer(network, schedule, dialect, accuracy, names)
+
+
+def parameters(part: Part, read: Cards) -> Iterator[str]:
+    """Yield a `.param` for each value that all cards `read` of `part` share."""
+    if not isinstance(part, Sources | Transconductors):
+        yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
+
+
+def bank(part: Part, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+    """Yield the cards `read` of `part` in `dialect`, nodes by `names`, clock lines by `lines`; sources by `sources`."""
+    yield from (f"{line}\n" for line in read.library)
+    if isinstance(part, Transconductors):
+        yield from _dense(part, names)
+    elif read.letter:
+        yield from _rows(part.label, read, names, lines, dialect)
+
+
+def device_texts(network: Network, dialect: Dialect, prefix: str = "") -> list[str]:
+    """Return the texts in `dialect` of the devices of `network`, by name, with what opens and closes them.
+
+    `prefix` stands before their names.
+    """
+    banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
+    devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
+    texts = [subcircuit(*devices[device], dialect) for device in sorted(devices)]
+    opening, closing = dialect.brackets
+    return [opening, *texts, closing] if texts else []
+
+
+def prefixed(read: Cards, prefix: str) -> Cards:
+    """Return the cards `read` with `prefix` before the name of their device, unless that is in a library of theirs."""
+    return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
+
+
+def unsaid(dialect: Dialect) -> list[str]:
+    """Return the tolerances that `dialect` has no option for; the reader finds them in the header."""
+    return [name for name in TOLERANCES if not any(f"<{name}>" in text for text in dialect.settings)]
 
 
 def _purpose(part: Part) -> str:
@@ -130,7 +115,8 @@ def _purpose(part: Part) -> str:
     return (type(part).__doc__ or "").splitlines()[0].replace("`", "")
 
 
-def _check_single(network: Network, schedule: Schedule) -> None:
+def check_single(network: Network, schedule: Schedule) -> None:
+    """Raise `InvalidShapeError` unless `network` under `schedule` is one circuit with one input, no bank empty."""
     if schedule.lead not in ((), (1,)):
         do = "write one sequence, e.g. x[:1]"
         raise InvalidShapeError(explain("a netlist", must="have one sequence", got=f"batch {schedule.lead}", do=do))
@@ -145,18 +131,22 @@ def _check_single(network: Network, schedule: Schedule) -> None:
                 raise InvalidShapeError(explain(what, must="have no chip axis", got=value.shape, do=do))
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """Return `name` with all but letters, digits, point, dash and underscore made underscores."""
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
 
 
-def _header(network: Network, schedule: Schedule, dialect: Dialect, name: str) -> Iterator[str]:
+def _header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
     domain, end = network.domain, schedule.ends[-1]
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
-    yield f"* run in batch:  {dialect.run.format(deck=name)}\n"
-    yield f"* or look at it: {dialect.look.format(deck=name)}\n"
+    yield dialect.preamble
+    words = {"deck": name}
+    yield f"* run in batch:  {fill(dialect.run, words)}\n"
+    yield f"* or look at it: {fill(dialect.look, words)}\n"
     yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
     yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
-    yield f"{MARK} domain {domain.name}\n"
+    yield f"{MARK} dialect {dialect.name}\n{MARK} domain {domain.name}\n"
+    yield from (f"{MARK} tolerance {name} {getattr(accuracy, name)!r}\n" for name in unsaid(dialect))
     yield from (f"{MARK} provenance {key} {value}\n" for key, value in network.provenance)
     yield f"{MARK} lines {' '.join(network.lines)}\n"
     yield from (f"{MARK} group {g.label} {g.size} {number_text(g.scale)}\n" for g in network.unknowns.groups)
@@ -171,7 +161,7 @@ def _intervals(network: Network, schedule: Schedule) -> Iterator[str]:
         high = ",".join(line for line, on in zip(network.lines, flags, strict=True) if on)
         order.append(numbers.setdefault(f"{name} {number_text(duration)} {high or '-'}", len(numbers)))
     yield from (f"{MARK} interval {text}\n" for text in numbers)
-    yield from _wrapped(f"{MARK} order", [str(number) for number in order])
+    yield from wrapped(f"{MARK} order", [str(number) for number in order])
 
 
 def _shared(read: Cards) -> dict[str, str]:
@@ -185,38 +175,47 @@ def _options(network: Network, read: Cards) -> str:
     return line + shown + "".join(f" {key}={text}" for key, text in read.options.items())
 
 
-def heads(label: str, read: Cards, names: list[str], lines: tuple[str, ...], first: int = 0) -> Iterator[str]:
+def heads(
+    label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect, first: int = 0
+) -> Iterator[str]:
     """Yield what stands on each card of the bank `label` before its values: its name, pins, clock and device.
 
-    `read` are the cards, numbered from `first`, `names` those of all unknowns, `lines` the clock lines.
+    `read` are the cards, numbered from `first`, `names` those of all unknowns, `lines` the clock lines; `dialect` says
+    what comes between device and values.
     """
+    passing = f" {dialect.passing.strip()}" if dialect.passing and read.values else ""
     fixed = [f" {clock_node(lines[read.line])}"] if read.line != ALWAYS else []
-    end = "".join([*fixed, f" {read.device}" if read.device else ""])
+    end = "".join([*fixed, f" {read.device}{passing}" if read.device else ""])
     start, columns = f"{read.letter}{label}_", [[names[node] for node in pin.tolist()] for pin in read.pins]
     for number, pins in enumerate(zip(*columns, strict=True), start=first):
         yield f"{start}{number} {' '.join(pins)}{end}"
 
 
-def _rows(label: str, read: Cards, names: list[str], lines: tuple[str, ...]) -> Iterator[str]:
-    shared, size = _shared(read), read.pins[0].size
+def _rows(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+    size = read.pins[0].size
+    texts = {key: fill(dialect.parameter, {"name": f"{label}_{key}"}) for key in _shared(read)}
     for start in range(0, size, _BLOCK):
         block = slice(start, min(start + _BLOCK, size))
-        columns = [_texts(label, read, key, value, key in shared, block) for key, value in read.values.items()]
-        words = columns[0] if len(columns) == 1 else [" ".join(row) for row in zip(*columns, strict=True)]
-        chosen = replace(read, pins=tuple(pin[block] for pin in read.pins))
-        named = heads(label, chosen, names, lines, first=start)
-        yield "".join([f"{head} {word}\n" for head, word in zip(named, words, strict=True)])
+        chosen = replace(
+            read,
+            pins=tuple(pin[block] for pin in read.pins),
+            values={key: value[block] for key, value in read.values.items()},
+        )
+        named = heads(label, chosen, names, lines, dialect, first=start)
+        columns = [_column(chosen, key, texts.get(key)) for key in read.values]
+        yield "".join([f"{' '.join(row)}\n" for row in zip(named, *columns, strict=True)])
 
 
-def _texts(label: str, read: Cards, key: str, value: Floats, shared: bool, block: slice) -> list[str]:
+def _column(read: Cards, key: str, shared: str | None) -> list[str]:
+    """Return the words that give the value `key` on each of the cards `read`: its number, or what is `shared`."""
     assign = f"{key}=" if read.device else ""
-    if shared:
-        return [f"{assign}{{{label}_{key}}}"] * (block.stop - block.start)
-    texts = number_texts(value[block])
+    if shared is not None:
+        return [f"{assign}{shared}"] * read.pins[0].size
+    texts = number_texts(read.values[key])
     return [assign + text for text in texts] if assign else texts
 
 
-def _dense(part: Transconductors, names: list[str]) -> Iterator[str]:
+def _dense(part: Transconductors, names: Sequence[str]) -> Iterator[str]:
     """One g card a weight, a row of weights at a time: the current g v(input) flows from the datum into the row."""
     inputs = [f" {names[node]} 0 " for node in part.inputs]
     head = f"g{part.label}_"
@@ -228,55 +227,25 @@ def _dense(part: Transconductors, names: list[str]) -> Iterator[str]:
         )
 
 
-def _sources(part: Sources, names: list[str], schedule: Schedule) -> Iterator[str]:
-    driven = {entry.label: entry.efforts for entry in schedule.imposed}
-    for number, node in enumerate(part.nodes):
-        head = f"v{part.label}_{number} {names[node]} 0 "
-        if part.label in driven:
-            values = driven[part.label].reshape(len(schedule.names), -1)[:, number]
-            yield head + staircase(values, schedule)
-        else:
-            yield f"{head}{number_text(part.effort[number])}\n"
-
-
-def clock_node(line: str) -> str:
-    """Return the node of the clock `line`: high is 1 V. It cannot be an unknown's, for these end in a number."""
-    return f"{line}_clk"
-
-
-def staircase(values: Floats, schedule: Schedule) -> str:
-    """Return a source that holds each of `values` for its interval of `schedule`, edges centred on the ends."""
-    changes: Indices = np.flatnonzero(np.diff(values) != 0.0)
-    if not changes.size:
-        return f"{number_text(values[0])}\n"
-    half = 0.5 * _EDGE * float(schedule.durations.min())
-    points = [f"0 {number_text(values[0])}"]
-    for change in changes:
-        end = float(schedule.ends[change])
-        points.append(f"{number_text(end - half)} {number_text(values[change])}")
-        points.append(f"{number_text(end + half)} {number_text(values[change + 1])}")
-    return "pwl(\n" + "".join(_wrapped("+", points)) + "+ )\n"
-
-
-def _wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:
-    total = 0
-    numbered = []
-    for word in words:
-        total += len(word) + 1
-        numbered.append((total // _WIDTH, word))
-    for _, group in groupby(numbered, key=lambda entry: entry[0]):
-        yield f"{prefix} {' '.join(word for _, word in group)}\n"
-
-
-def _footer(network: Network, schedule: Schedule, accuracy: Accuracy, names: list[str]) -> Iterator[str]:
+def _footer(
+    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, names: Sequence[str]
+) -> Iterator[str]:
     yield f"\n{MARK} clocks\n"
-    for number, line in enumerate(network.lines):
-        yield f"v{clock_node(line)} {clock_node(line)} 0 {staircase(schedule.high[:, number].astype(float), schedule)}"
-    step = float(schedule.durations.max()) / accuracy.steps
-    yield f"\n{MARK} analysis\n"
-    yield f".options reltol={accuracy.reltol!r} vntol={accuracy.vntol!r} abstol={accuracy.abstol!r}"
-    yield f" chgtol={accuracy.chgtol!r} pivtol={number_text(PIVOT)}\n"
-    yield ".save\n"
+    yield from clocks(network, schedule)
     saved = [*names[1:], *(clock_node(line) for line in network.lines)]
-    yield from _wrapped("+", [f"v({name})" for name in saved])
-    yield f".tran {number_text(step)} {number_text(schedule.ends[-1])} 0 {number_text(step)}\n.end\n"
+    yield f"\n{MARK} analysis\n"
+    yield from analysis(schedule, dialect, accuracy, saved)
+
+
+def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: Iterable[str]) -> Iterator[str]:
+    """Yield the statements in `dialect` that run a deck under `schedule` with `accuracy` and keep the nodes `saved`."""
+    step, end = float(schedule.durations.max()) / accuracy.steps, float(schedule.ends[-1])
+    values = {name: repr(value) for name, value in vars(accuracy).items() if name in TOLERANCES}
+    values |= {"step": number_text(step), "end": number_text(end)}
+    for template in dialect.settings:
+        text = fill(template, values)
+        if text.endswith("<nodes>"):
+            yield text.removesuffix(" <nodes>") + "\n"
+            yield from wrapped("+", [fill(dialect.saved, {"name": name}) for name in saved])
+        else:
+            yield f"{text}\n"

@@ -9,11 +9,17 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import cards
-from lstm_analog.export.devices import subcircuit
-from lstm_analog.export.dialects import NGSPICE
+from lstm_analog.export.courses import clock_node, staircase
+from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.numbers import number_text, parse_number
-from lstm_analog.export.spice import MARK, PIVOT, Accuracy, clock_node, heads, staircase
+from lstm_analog.export.spice import (
+    MARK,
+    device_texts,
+    heads,
+    unsaid,
+)
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part, Transconductors
 from lstm_analog.network.schedule import Schedule
@@ -21,9 +27,7 @@ from lstm_analog.network.schedule import Schedule
 Course = tuple[Floats, Floats]
 """A piecewise linear waveform: times (s) and values, each (points,)."""
 
-_MARKS = frozenset({"domain", "provenance", "lines", "group", "interval", "order"})
-_TOLERANCES = ("reltol", "vntol", "abstol", "chgtol")
-_SETTINGS = (".options", ".save", ".tran", ".end")
+_MARKS = frozenset({"dialect", "tolerance", "domain", "provenance", "lines", "group", "interval", "order"})
 
 
 def refusal(what: str, must: str, got: object, do: str) -> FileFormatError:
@@ -41,8 +45,8 @@ def check_size(text: str, header: Iterable[str]) -> None:
 
 def check_marks(marks: dict[str, list[list[str]]], heads_of_sections: list[tuple[str, ...]]) -> None:
     """Refuse a header whose `marks` are not all there or say more, and sections out of order (`heads_of_sections`)."""
-    needed = _MARKS - {"provenance"}
-    single = [name for name in ("domain", "lines") if len(marks.get(name, [])) != 1]
+    needed = _MARKS - {"provenance", "tolerance"}
+    single = [name for name in ("dialect", "domain", "lines") if len(marks.get(name, [])) != 1]
     if not needed <= set(marks) or single:
         got = f"no {', '.join(sorted(needed - set(marks))) or 'single ' + single[0]}"
         raise refusal("netlist", "carry the marks of write_spice", got, "give a deck written by this package")
@@ -54,14 +58,14 @@ def check_marks(marks: dict[str, list[list[str]]], heads_of_sections: list[tuple
         raise refusal("netlist", "have parts, then clocks, then analysis", "others, or not all of them", do)
 
 
-def check_cards(part: Part, found: list[list[str]], names: list[str], lines: tuple[str, ...]) -> None:
+def check_cards(part: Part, found: list[list[str]], names: list[str], lines: tuple[str, ...], dialect: Dialect) -> None:
     """Refuse cards whose words but for the values are not those of `part`.
 
-    `found` are the words of the cards, `names` those of the unknowns, `lines` the clock lines.
+    `found` are the words of the cards, `names` those of the unknowns, `lines` the clock lines; `dialect` is the deck's.
     """
     keys = [] if isinstance(part, Transconductors) else list(cards(part).values)
     device = "" if isinstance(part, Transconductors) else cards(part).device
-    for words, head in zip(found, _heads(part, names, lines), strict=True):
+    for words, head in zip(found, _heads(part, names, lines, dialect), strict=True):
         expected, rest = head.split(), words[len(head.split()) :]
         if [word.lower() for word in words[: len(expected)]] != expected:
             do = "a value may change, its place may not"
@@ -72,19 +76,18 @@ def check_cards(part: Part, found: list[list[str]], names: list[str], lines: tup
             raise refusal(f"card {words[0]}", "give one value", " ".join(rest), "restore it")
 
 
-def _heads(part: Part, names: list[str], lines: tuple[str, ...]) -> Iterator[str]:
+def _heads(part: Part, names: list[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
     if not isinstance(part, Transconductors):
-        yield from heads(part.label, cards(part), names, lines)
+        yield from heads(part.label, cards(part), names, lines, dialect)
         return
     for row, target in enumerate(part.rows):
         for column, source in enumerate(part.inputs):
             yield f"g{part.label}_{row}_{column} 0 {names[target]} {names[source]} 0"
 
 
-def check_devices(network: Network, found: list[str]) -> None:
-    """Refuse device lines `found` in the header that are not those of the parts of `network`."""
-    devices = {read.device: read for read in map(cards, network.parts) if read.device}
-    texts = [subcircuit(devices[device], NGSPICE) for device in sorted(devices)]
+def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
+    """Refuse device lines `found` in the header that are not those of the parts of `network` in `dialect`."""
+    texts = [dialect.preamble, *device_texts(network, dialect)]
     expected = [line.split() for text in texts for line in text.splitlines()]
     for number, words in enumerate(line.lower().split() for line in found):
         if words != (expected[number] if number < len(expected) else []):
@@ -94,33 +97,66 @@ def check_devices(network: Network, found: list[str]) -> None:
         raise refusal("device lines", "all stand", f"no {' '.join(expected[len(found)])}", "restore the missing")
 
 
-def check_settings(found: tuple[str, ...]) -> None:
-    """Refuse lines `found` in the last section that are no settings, and one that does not end with `.end`."""
-    for line in found:
-        if line.lower().split()[0] not in _SETTINGS:
-            raise refusal("analysis line", f"be one of {', '.join(_SETTINGS)}", line, "a part belongs to a bank")
+def check_settings(found: tuple[str, ...], dialect: Dialect) -> None:
+    """Refuse lines `found` in the last section that are no settings of `dialect`, and an end without `.end`."""
+    known = [template.split()[0] for template in dialect.settings]
     commands = [line.lower().split()[0] for line in found]
+    for line, command in zip(found, commands, strict=True):
+        if command not in known:
+            raise refusal("analysis line", f"be one of {', '.join(known)}", line, "a part belongs to a bank")
     if commands.count(".end") != 1 or commands[-1] != ".end":
         raise refusal("netlist", "end with .end", commands[-1:] or "nothing", "give the whole file")
+    if commands != known:
+        must = f"have one {', '.join(known[:-1])} and {known[-1]}, in this order"
+        raise refusal("netlist", must, commands, "restore or remove")
 
 
-def accuracy_of(found: tuple[str, ...], schedule: Schedule) -> Accuracy:
-    """Return the settings that the lines `found` in the last section make with `schedule`; refuse others by name."""
-    told = {line.lower().split()[0]: line.lower().split()[1:] for line in found}
-    if len(told) < len(found) or not {".options", ".tran"} <= set(told):
-        raise refusal("netlist", "have one .options, .save, .tran and .end", sorted(told), "restore or remove")
-    options = dict(word.partition("=")[::2] for word in told[".options"])
-    if options.pop("pivtol", "") != number_text(PIVOT):
-        raise refusal(".options pivtol", f"be {number_text(PIVOT)}", " ".join(told[".options"]), "restore it")
-    if list(options) != list(_TOLERANCES):
-        raise refusal(".options", f"give {', '.join(_TOLERANCES)}", " ".join(options) or "none", "restore them")
-    step, end, *rest = [parse_number(word, {}) for word in told[".tran"]]
-    if rest != [0.0, step] or not (step > 0.0 and np.isclose(end, schedule.ends[-1], rtol=1e-9, atol=0.0)):
-        must = f"be 'step {number_text(schedule.ends[-1])} 0 step'"
-        do = "change the interval and order lines of the header, and write the deck anew"
-        raise refusal(".tran", must, " ".join(told[".tran"]), do)
-    steps = max(1, round(float(schedule.durations.max()) / step))
-    return Accuracy(**{name: parse_number(text, {}) for name, text in options.items()}, steps=steps)
+def accuracy_of(found: tuple[str, ...], schedule: Schedule, dialect: Dialect, marked: dict[str, float]) -> Accuracy:
+    """Return the settings that the lines `found` in the last section make with `schedule`; refuse others by name.
+
+    What `dialect` has no option for stands in the header: `marked`.
+    """
+    end = float(schedule.ends[-1])
+    if list(marked) != unsaid(dialect):
+        raise refusal("tolerance lines", f"give {', '.join(unsaid(dialect)) or 'none'}", list(marked), "restore them")
+    values = dict(marked)
+    for template, line in zip(dialect.settings, found, strict=True):
+        for name, value in _settings(template, line.lower().split(), end):
+            if values.setdefault(name, value) != value:
+                raise _strange_run(template, line, end)
+        if "<end>" in template and not (values["step"] > 0.0 and np.isclose(values["end"], end, rtol=1e-9, atol=0.0)):
+            raise _strange_run(template, line, end)
+    steps = max(1, round(float(schedule.durations.max()) / values["step"]))
+    return Accuracy(**{name: values[name] for name in TOLERANCES}, steps=steps)
+
+
+def _settings(template: str, words: list[str], end: float) -> Iterator[tuple[str, float]]:
+    """Yield what a statement of `words` says by its `template`: names in angle brackets and their numbers."""
+    expected = template.split()
+    if expected[-1] == "<nodes>":
+        return
+    keys, given = ([word.partition("=")[0] for word in text if "=" in word] for text in (expected, words))
+    if keys != given:
+        raise refusal(words[0], f"give {', '.join(keys)}", " ".join(given) or "none", "restore them")
+    values = [word.partition("=")[2] or word for word in words]
+    if len(expected) != len(words):
+        numbers = [parse_number(value, {}) for value in values[1:]]
+        raise _strange_run(template, " ".join(map(number_text, numbers)), end)
+    for place, value in zip((word.partition("=")[2] or word for word in expected), values, strict=True):
+        if place.startswith("<"):
+            yield place[1:-1], parse_number(value, {})
+        elif _differ(place, value):
+            raise _strange_run(template, " ".join(words), end)
+
+
+def _differ(place: str, value: str) -> bool:
+    return parse_number(value, {}) != parse_number(place, {}) if place.isdecimal() else value != place
+
+
+def _strange_run(template: str, got: str, end: float) -> FileFormatError:
+    command, *rest = template.replace("<end>", number_text(end)).replace("<step>", "step").split()
+    do = "change the interval and order lines of the header, and write the deck anew"
+    return refusal(command, f"be '{' '.join(rest)}'", got, do)
 
 
 def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Schedule) -> None:

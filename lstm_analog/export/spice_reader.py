@@ -5,18 +5,22 @@ does not know it refuses, with the line (`spice_checks`). The clocks are read fr
 that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps is no part of a network.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
-from lstm_analog.export.banks import BANKS
+from lstm_analog.export.accuracy import Accuracy
+from lstm_analog.export.banks import BANKS, Maker
 from lstm_analog.export.cards import Cards
+from lstm_analog.export.cells import split_library
+from lstm_analog.export.dialects import DIALECTS, Dialect
 from lstm_analog.export.numbers import parse_number
-from lstm_analog.export.spice import MARK, Accuracy
+from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import (
     accuracy_of,
     check_cards,
@@ -57,8 +61,10 @@ class _Section:
 
 @dataclass(frozen=True, kw_only=True)
 class _Context:
-    """What every section needs: names, parameters, clock lines."""
+    """What every section needs: the dialect, names, parameters, clock lines."""
 
+    dialect: Dialect
+    makers: Mapping[str, Maker]
     names: list[str]
     numbers: dict[str, int]
     parameters: dict[str, float]
@@ -73,8 +79,10 @@ class _Context:
         return parse_number(text, self.parameters)
 
 
-def read_spice(path: str | Path) -> Deck:
-    """Return the network and schedule of the deck at `path`.
+def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
+    """Return the network and schedule of the deck at `path`, in whichever dialect it is.
+
+    `own` makes banks of your own kinds of parts: by the name of the kind, a function of a label and its `Cards`.
 
     Raises
     ------
@@ -90,14 +98,14 @@ def read_spice(path: str | Path) -> Deck:
     sections = list(_sections(text))
     check_size(text, sections[0].lines)
     try:
-        return _deck(sections)
+        return _deck(sections, MappingProxyType({**BANKS, **(own or {})}))
     except (NetworkError, FileFormatError):
         raise
     except (LstmAnalogError, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         raise refusal("netlist", "read back as a network", error, "undo the last edit") from error
 
 
-def _deck(sections: list[_Section]) -> Deck:
+def _deck(sections: list[_Section], makers: Mapping[str, Maker]) -> Deck:
     header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
     marks = _marks(header)
     check_marks(marks, [section.head for section in sections])
@@ -106,7 +114,10 @@ def _deck(sections: list[_Section]) -> Deck:
     )
     lines = tuple(marks["lines"][0])
     names = unknowns.names()
+    dialect = _dialect(marks["dialect"][0][0])
     context = _Context(
+        dialect=dialect,
+        makers=makers,
         names=names,
         numbers={name: number for number, name in enumerate(names)},
         parameters=_parameters(header),
@@ -120,13 +131,22 @@ def _deck(sections: list[_Section]) -> Deck:
         lines=lines,
         provenance=tuple(_provenance(line) for line in header.lines if line.startswith(f"{MARK} provenance ")),
     )
-    check_devices(network, [line for line in header.lines if not line.lower().startswith((MARK, ".param"))])
+    check_devices(network, [line for line in header.lines if not line.lower().startswith((MARK, ".param"))], dialect)
     check_clocks(sections[-2].lines, lines, bare)
-    check_settings(sections[-1].lines)
+    check_settings(sections[-1].lines, dialect)
     imposed = [entry for section in parts if (entry := _imposed(section, context, bare)) is not None]
     schedule = Schedule(names=bare.names, high=bare.high, durations=bare.durations, imposed=tuple(imposed))
-    accuracy = accuracy_of(sections[-1].lines, bare)
+    marked = {name: float(value) for name, value in marks.get("tolerance", [])}
+    accuracy = accuracy_of(sections[-1].lines, bare, dialect, marked)
     return Deck(network=network.verify(), schedule=schedule.fit(network), accuracy=accuracy)
+
+
+def _dialect(name: str) -> Dialect:
+    for dialect in DIALECTS:
+        if dialect.name == name:
+            return dialect
+    known = ", ".join(dialect.name for dialect in DIALECTS)
+    raise refusal("dialect", f"be one of {known}", name, "restore the dialect line")
 
 
 def _provenance(line: str) -> tuple[str, str]:
@@ -186,15 +206,17 @@ def _bare_schedule(marks: dict[str, list[list[str]]], lines: tuple[str, ...]) ->
 def _part(section: _Section, context: _Context) -> Part:
     _, kind, label, count, *rest = section.head
     options = dict(option.split("=", 1) for option in rest)
-    if kind not in BANKS:
-        raise refusal("part", f"be one of {', '.join(BANKS)}", kind, "correct the part line")
+    if kind not in context.makers:
+        raise refusal("part", f"be one of {', '.join(context.makers)}", kind, "correct the part line")
     if kind == "Junctions":
-        return BANKS[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
-    cards = [line.split() for line in section.lines]
+        return context.makers[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
+    library, lines = split_library(section.lines)
+    cards = [line.split() for line in lines]
     if kind != "Transconductors" and len(cards) != int(count):
         raise refusal(f"part {label}", f"have {count} cards", len(cards), "restore the missing or remove the new")
-    part = BANKS[kind](label, _read(kind, cards, int(count), options, context))
-    check_cards(part, cards, context.names, context.lines)
+    read = replace(_read(kind, cards, int(count), options, context), library=library)
+    part = context.makers[kind](label, read)
+    check_cards(part, cards, context.names, context.lines, context.dialect)
     return part
 
 
@@ -240,7 +262,8 @@ def _like_cards(cards: list[list[str]], options: dict[str, str], context: _Conte
     letter = cards[0][0][0].lower()
     fixed = _PINS.get(letter)
     named = [word for word in cards[0] if "=" in word]
-    device_pins = len(cards[0]) - len(named) - 2 - ("line" in options)
+    fixed_words = 2 + ("line" in options) + (context.dialect.passing.strip() in cards[0])
+    device_pins = len(cards[0]) - len(named) - fixed_words
     pins = fixed or device_pins
     columns = [[context.node(words[1 + k]) for words in cards] for k in range(pins)]
     if fixed:

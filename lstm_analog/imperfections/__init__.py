@@ -1,7 +1,17 @@
 """What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
 
 from lstm_analog.imperfections.base import Streams, apply
-from lstm_analog.imperfections.devices import ProgrammingError, Quantisation, StuckDevices
+from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
+from lstm_analog.imperfections.opamps import (
+    AmplifierOffset,
+    ClockFeedthrough,
+    HoldLeak,
+    MultiplierGain,
+    MultiplierOffset,
+    PairGain,
+    PairOffset,
+    PairTemperature,
+)
 from lstm_analog.imperfections.tubes import (
     BoreTolerance,
     EndLoss,
@@ -14,12 +24,21 @@ from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeabilit
 from lstm_analog.imperfections.wires import WireResistance, seen_conductances
 
 __all__ = [
+    "AmplifierOffset",
     "BoreTolerance",
+    "ClockFeedthrough",
     "Deadband",
+    "DeviceSpread",
     "EndLoss",
+    "HoldLeak",
     "HotTubes",
+    "MultiplierGain",
+    "MultiplierOffset",
     "OrificePorts",
     "OrificeWeights",
+    "PairGain",
+    "PairOffset",
+    "PairTemperature",
     "ProgrammingError",
     "Quantisation",
     "Rangeability",

@@ -63,6 +63,14 @@ def apply(imperfection: object, network: Network, streams: Streams) -> Network:
     raise InvalidTypeError(explain("imperfection", must="be a known record", got=got, do=do))
 
 
+def holding(network: Network, kind: type[Part]) -> Network:
+    """Return `network` if it has parts of `kind`, else raise `NetworkError`: the cause would have no effect."""
+    if not any(isinstance(part, kind) for part in network.parts):
+        must, do = f"have {kind.__name__}", "choose a technology that is built of them"
+        raise NetworkError(explain("the network", must=must, got="none", do=do))
+    return network
+
+
 def change(network: Network, kind: type[_Bank], by: Callable[[_Bank], Part]) -> Network:
     """Return `network` with every bank of `kind` changed `by` a function."""
     return replace(network, parts=tuple(by(part) if isinstance(part, kind) else part for part in network.parts))

@@ -33,8 +33,22 @@ class ProgrammingError:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceSpread:
+    """Each conductance is off by a normal `share` of its own value, as resistors are; none below zero."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("device spread", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quantisation:
-    """Conductances take one of `levels` values, evenly from zero to Gmax; infinitely many are no quantisation."""
+    """Conductances take one of `levels` values, evenly from the least to Gmax; infinitely many are no quantisation.
+
+    The least is that of a crossbar's two banks, zero where a weight has but one device.
+    """
 
     levels: float
 
@@ -63,7 +77,7 @@ def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Net
     if not imperfection.sigma:
         return network
 
-    def erring(device: Floats, largest: Floats, name: str) -> Floats:
+    def erring(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
         error = streams.normal(f"programming {name}", device.shape[-2:])
         return np.where(device > 0.0, np.maximum(device + imperfection.sigma * largest * error, 0.0), 0.0)
 
@@ -71,13 +85,25 @@ def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Net
 
 
 @apply.register
+def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network:
+    if not imperfection.share:
+        return network
+
+    def spread(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
+        normal = streams.normal(f"spread {name}", device.shape[-2:])
+        return np.maximum(device * (1.0 + imperfection.share * normal), 0.0)
+
+    return _devices(network, spread)
+
+
+@apply.register
 def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network:
     if np.isinf(imperfection.levels):
         return network
 
-    def rounded(device: Floats, largest: Floats, name: str) -> Floats:
-        step = largest / (imperfection.levels - 1)
-        result: Floats = np.rint(device / step) * step
+    def rounded(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
+        step = (largest - least) / (imperfection.levels - 1)
+        result: Floats = least + np.rint((device - least) / np.where(step > 0.0, step, 1.0)) * step
         return result
 
     return _devices(network, rounded)
@@ -88,7 +114,7 @@ def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network
     if not imperfection.off and not imperfection.on:
         return network
 
-    def stuck(device: Floats, largest: Floats, name: str) -> Floats:
+    def stuck(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
         lot = ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
         alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
         return np.where(device > 0.0, alive, 0.0)
@@ -96,18 +122,20 @@ def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network
     return _devices(network, stuck)
 
 
-def _devices(network: Network, by: Callable[[Floats, Floats, str], Floats]) -> Network:
-    """Return `network` with the devices of its banks changed `by` a function of (..., m, n), Gmax and a name."""
+def _devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Floats]) -> Network:
+    """Return `network` with the devices of its banks changed `by` a function of (..., m, n), least, Gmax and a name."""
 
     def signed(part: Transconductors) -> Transconductors:
         weights = part.transconductance
         size = np.abs(weights)
-        return replace(part, transconductance=np.sign(weights) * by(size, _largest(size), part.label))
+        largest = _largest(size)
+        return replace(part, transconductance=np.sign(weights) * by(size, np.zeros_like(largest), largest, part.label))
 
     def paired(part: Crossbars) -> Crossbars:
         largest = np.maximum(_largest(part.positive), _largest(part.negative))
-        positive = by(part.positive, largest, f"{part.label} positive")
-        return replace(part, positive=positive, negative=by(part.negative, largest, f"{part.label} negative"))
+        least = np.minimum(_least(part.positive), _least(part.negative))
+        positive = by(part.positive, least, largest, f"{part.label} positive")
+        return replace(part, positive=positive, negative=by(part.negative, least, largest, f"{part.label} negative"))
 
     return change(change(network, Transconductors, signed), Crossbars, paired)
 
@@ -116,3 +144,9 @@ def _largest(size: Floats) -> Floats:
     """Return Gmax of each chip, (..., 1, 1); where there is no device, one."""
     most = size.max(axis=(-2, -1), keepdims=True, initial=0.0)
     return np.where(most > 0.0, most, 1.0)
+
+
+def _least(size: Floats) -> Floats:
+    """Return the least conductance of each chip, (..., 1, 1)."""
+    least: Floats = size.min(axis=(-2, -1), keepdims=True, initial=np.inf)
+    return least

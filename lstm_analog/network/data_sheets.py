@@ -4,13 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
-from lstm_analog.network.parts import OpAmps
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.network.parts import ALWAYS, DATUM, Factor, OpAmps, Pairs
+from lstm_analog.network.shapes import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpAmpData:
-    """An op-amp as its data sheet gives it: A0 (V/V), Hz, V/s, symmetric rail (V), ohm, offset (V)."""
+    """An op-amp as its data sheet gives it: A0 (V/V), Hz, V/s, symmetric rail (V), ohm, offset (V).
+
+    `rejection` is the common-mode rejection ratio (V/V), `output_current` the most it gives (A), `bias_current` what
+    flows out of either input (A).
+    """
 
     gain: float
     gain_bandwidth: float
@@ -18,6 +23,9 @@ class OpAmpData:
     rail: float
     output_resistance: float
     offset: float
+    rejection: float = np.inf
+    output_current: float = np.inf
+    bias_current: float = 0.0
 
 
 def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: Indices, state: Indices) -> OpAmps:
@@ -44,4 +52,13 @@ def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: I
         clamp=np.array(2.0 * data.rail),
         clamp_conductance=np.array(10.0 * limit / data.rail),
         output_conductance=np.array(1.0 / data.output_resistance),
+        common_mode=np.array(1.0 / data.rejection),
+        output_limit=np.array(data.output_current),
     )
+
+
+def tails(label: str, nodes: Indices, current: Floats) -> Pairs:
+    """Return the bank `label` of constant flows `current` (..., m) into `nodes`: tails of pairs that nothing steers."""
+    none, datum = np.array(0.0), np.full_like(nodes, DATUM)
+    straight = Factor(shape=Shape.LINEAR, p=datum, n=datum, scale=none, offset=np.array(1.0))
+    return Pairs(label=label, line=ALWAYS, factors=(straight,), out=nodes, current=current)

@@ -215,7 +215,7 @@ def _check_setters(network: Network) -> None:
     wrong = np.flatnonzero(times[1:] != 1) + 1
     if wrong.size:
         name, number = network.unknowns.names()[wrong[0]], int(times[wrong[0]])
-        must = "be set by exactly one source, follower, storage, junction or internal state"
+        must = "be set by exactly one source, follower, storage, junction, cell or internal state"
         do = f"fix it and {wrong.size - 1} more" if wrong.size > 1 else "add or remove one"
         raise NetworkError(explain(f"unknown {name}", must=must, got=f"{number} setters", do=do))
 

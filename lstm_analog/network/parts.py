@@ -2,15 +2,20 @@
 
 A bank says what is there; `laws.py` says what it does. Node arrays have shape (m,) and count the network's unknowns,
 0 being the datum. Parameters have shape (m,); leading axes (chips) may stand before it. A scalar means m equal parts.
-Crossbars and ports, whose flow may be other than linear, stand in `passages`; what has mass or stops in `moving`.
+Crossbars and ports, whose flow may be other than linear, stand in `passages`, what has mass or stops in `moving`,
+transistor-level cells in `cells`.
 """
 
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
-from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.network.bank import count, limit_array, node_array, positive_array, put, settle, value_array
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.network.bank import Role, count, limit_array, node_array, positive_array, put, settle, value_array
+from lstm_analog.network.cells import Cells
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.moving import Inertances, Spools, Stops
 from lstm_analog.network.passages import ALWAYS, Crossbars, Ports
@@ -20,6 +25,7 @@ __all__ = [
     "ALWAYS",
     "DATUM",
     "KINDS",
+    "Cells",
     "Conductors",
     "Crossbars",
     "Factor",
@@ -38,6 +44,9 @@ __all__ = [
     "Term",
     "Transconductors",
 ]
+
+_UNBOUND: Any = np.inf
+_NONE: Any = 0.0
 
 DATUM = 0
 """The unknown that is zero by definition: electrical ground, the reference pressure."""
@@ -214,6 +223,10 @@ class OpAmps:
     `C dx/dt = I tanh(gm (e_plus - e_minus + offset)/I) - G x - K (x - clip(x, -clamp, clamp))`; the output stage feeds
     `(swing tanh(x/swing) - e_out) output_conductance` into `out`. So A0 = gm/G, gain-bandwidth = gm/(2 pi C) in Hz,
     slew = I/C; the clamp keeps x from winding up beyond the rails. The inputs draw no current.
+
+    `common_mode`, 1/CMRR, adds that share of (e_plus + e_minus)/2 to the offset. A finite `output_limit` (flow unit)
+    takes the drive away from an output that gives more, as a short-circuit protection does: the clamp also acts on
+    swing tanh(x/swing) - e_out beyond ± output_limit/output_conductance. It gives way by I/clamp_conductance.
     """
 
     label: str
@@ -230,10 +243,20 @@ class OpAmps:
     clamp: Floats = positive_array()
     clamp_conductance: Floats = positive_array()
     output_conductance: Floats = positive_array()
+    common_mode: Floats = field(default=_NONE, metadata={"role": Role.VALUES})
+    output_limit: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
+        """Check the label, the arrays and that the output gives a current."""
         _settle(self)
+        if not (self.output_limit > 0).all():
+            got, do = float(self.output_limit.min()), "give infinity for none"
+            raise InvalidValueError(explain(f"{self.label}.output_limit", must="be positive", got=got, do=do))
+
+    @cached_property
+    def unlimited(self) -> bool:
+        """Whether every output gives any current."""
+        return bool(np.isinf(self.output_limit).all())
 
 
 Part = (
@@ -248,6 +271,7 @@ Part = (
     | Pairs
     | Ports
     | OpAmps
+    | Cells
     | Inertances
     | Spools
     | Stops

@@ -1,6 +1,7 @@
 """Studies say how far a machine is from the digital LSTM, and why."""
 
 from lstm_analog.study.bill import Bill, Item, bill_of_materials
+from lstm_analog.study.calibration import Lesson, calibrate
 from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
 from lstm_analog.study.certificate_file import load_certificate
 from lstm_analog.study.certification import certify, write_netlists
@@ -10,6 +11,7 @@ from lstm_analog.study.digest import network_digest
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
+from lstm_analog.study.power import Power, power
 from lstm_analog.study.report import Errors, LayerErrors, Report, Verdict
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
@@ -25,8 +27,10 @@ __all__ = [
     "Finding",
     "Item",
     "LayerErrors",
+    "Lesson",
     "ModelFile",
     "Outcome",
+    "Power",
     "Report",
     "Rule",
     "Run",
@@ -35,6 +39,7 @@ __all__ = [
     "Verdict",
     "Verification",
     "bill_of_materials",
+    "calibrate",
     "certificate_path",
     "certify",
     "compare",
@@ -43,6 +48,7 @@ __all__ = [
     "load_certificate",
     "model_of",
     "network_digest",
+    "power",
     "settling",
     "settling_error",
     "verify",

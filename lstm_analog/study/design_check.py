@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
+from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.network.parts import Crossbars, Ports, Spools
+from lstm_analog.study.chip_rules import chip_findings
 from lstm_analog.study.device_rules import (
     clock_findings,
     fluid_findings,
@@ -16,6 +19,7 @@ from lstm_analog.study.device_rules import (
     tank_findings,
 )
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity
+from lstm_analog.study.opamp_rules import opamp_findings
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.run import Run
 from lstm_analog.study.supply import supply
@@ -86,6 +90,9 @@ def _row(finding: Finding) -> str:
 def design_check(compiled: Compiled, technology: object, run: Run | None = None) -> DesignCheck:
     """Return the design check of `compiled`, built in `technology`, at the pressures of `run`.
 
+    A chip of transistor cells is judged by its weights and the range of c, or at the voltages of `run`; op-amps with
+    every input and state at 1, or at the voltages of `run`.
+
     Without a run every tube has 2 pressure units across it, every tank is 2 units off the datum, and a pre-activation
     is as large as its weights allow at 2 units. Conductances are the network's; bores follow from them, length and
     fluid.
@@ -93,13 +100,28 @@ def design_check(compiled: Compiled, technology: object, run: Run | None = None)
     Raises
     ------
     UnsupportedError
-        If the machine is not plumbing.
+        If the machine is neither plumbing nor op-amps nor a chip of transistor cells.
     InvalidValueError
         If the run is of another machine.
     """
+    if isinstance(technology, Bicmos):
+        return _chip_check(compiled, technology, run)
+    if isinstance(technology, OpAmpCircuit):
+        return _opamp_check(compiled, technology, run)
     judged = plant(compiled, technology, run)
     basis = f"{DESIGN_UNITS:g} pressure units" if run is None else f"the pressures of a run of {run.x.shape[-2]} steps"
     return DesignCheck(technology=judged.technology.name, basis=basis, findings=tuple(_findings(judged)))
+
+
+def _chip_check(compiled: Compiled, technology: Bicmos, run: Run | None) -> DesignCheck:
+    basis = "its weights and the linear range of c" if run is None else f"a run of {run.x.shape[-2]} steps"
+    found = tuple(chip_findings(compiled, technology, run))
+    return DesignCheck(technology=technology.name, basis=basis, findings=found)
+
+
+def _opamp_check(compiled: Compiled, technology: OpAmpCircuit, run: Run | None) -> DesignCheck:
+    basis = "inputs and states of 1" if run is None else f"the voltages of a run of {run.x.shape[-2]} steps"
+    return DesignCheck(technology=technology.name, basis=basis, findings=tuple(opamp_findings(compiled, run)))
 
 
 def _findings(judged: Plant) -> Iterator[Finding]:

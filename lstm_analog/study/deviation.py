@@ -1,12 +1,12 @@
 """What a deck says, held number by number against what its LSTM compiles to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import Compiled, schedule
+from lstm_analog.compiler import Compiled, fed_by, schedule
 from lstm_analog.export import Deck
 from lstm_analog.model import State
 from lstm_analog.network.analogy import as_circuit
@@ -21,7 +21,7 @@ def deviations(deck: Deck, passes: tuple[Compiled, ...], number: int, x: Floats,
     The inputs of a later pass are what the pass before it has left, so only those of the first follow from the LSTM.
     """
     network, fed = _expected(passes, number, x, start)
-    free = {bank.label for bank in passes[number].layout.inputs} if number else set()
+    free = _inputs(passes[number]) if number else []
     known = replace(deck.schedule, imposed=tuple(each for each in deck.schedule.imposed if each.label not in free))
     now, then = dict(_said(deck.network, known)), dict(_said(network, fed))
     for name in sorted(now.keys() | then.keys()):
@@ -35,17 +35,21 @@ def _expected(passes: tuple[Compiled, ...], number: int, x: Floats, start: State
     chains = slice(first, first + len(made.layout.layers))
     if number:
         once = made.layout.head is not None and made.layout.head.final
-        x = np.zeros((1 if once else len(x), made.network.unknowns[made.layout.inputs[0].label].size))
+        x = np.zeros((1 if once else len(x), made.network.unknowns[_inputs(made)[0]].size))
     fed = schedule(made, x, State(h=start.h[chains], c=start.c[chains]))
     if number:
-        inputs = [bank.label for bank in made.layout.inputs]
-        fed = replace(fed, imposed=tuple(each for each in fed.imposed if each.label not in inputs))
+        fed = replace(fed, imposed=tuple(each for each in fed.imposed if each.label not in _inputs(made)))
     circuit = as_circuit(made.network, fed)
     return circuit.network, circuit.schedule
 
 
-def _said(network: Network, fed: Schedule) -> Iterator[tuple[str, Floats]]:
-    """Yield every array that a deck says, by name."""
+def _inputs(made: Compiled) -> list[str]:
+    """Return the labels of the source banks that the inputs of a pass drive."""
+    return [label for bank in made.layout.inputs for label in fed_by(made, bank.label)]
+
+
+def _said(network: Network, fed: Schedule) -> Iterator[tuple[str, Floats | str]]:
+    """Yield every array that a deck says, and every line of a library, by name."""
     yield from ((f"group {group.label}", np.array([group.size, group.scale])) for group in network.unknowns.groups)
     for part in network.parts:
         yield from _arrays(part, part.label)
@@ -53,10 +57,12 @@ def _said(network: Network, fed: Schedule) -> Iterator[tuple[str, Floats]]:
     yield from ((f"{entry.label} over time", entry.efforts) for entry in fed.imposed)
 
 
-def _arrays(value: object, name: str) -> Iterator[tuple[str, Floats]]:
-    """Yield every array of a bank, of its terms and factors too, by name."""
+def _arrays(value: object, name: str) -> Iterator[tuple[str, Floats | str]]:
+    """Yield every array and text of a bank, of its terms, factors and library too, by name."""
     if isinstance(value, np.ndarray):
         yield name, value.astype(np.float64)
+    elif isinstance(value, str):
+        yield name, value
     elif isinstance(value, tuple):
         for number, item in enumerate(value):
             yield from _arrays(item, f"{name}[{number}]")
@@ -65,13 +71,17 @@ def _arrays(value: object, name: str) -> Iterator[tuple[str, Floats]]:
             yield from _arrays(getattr(value, entry.name), f"{name}.{entry.name}")
 
 
-def _deviation(name: str, now: dict[str, Floats], then: dict[str, Floats]) -> Iterator[str]:
-    """Yield what of the array `name` is not as it was."""
+def _deviation(name: str, now: Mapping[str, Floats | str], then: Mapping[str, Floats | str]) -> Iterator[str]:
+    """Yield what of the array or text `name` is not as it was."""
     if name not in now or name not in then:
         yield f"{name} is {'missing' if name in then else 'too many'}"
-    elif now[name].shape != then[name].shape:
-        yield f"{name} has shape {now[name].shape}, not {then[name].shape}"
+        return
+    one, other = now[name], then[name]
+    if isinstance(one, str) or isinstance(other, str):
+        yield from () if one is other or str(one) == str(other) else (f"{name} is {one!s:.60}, not {other!s:.60}",)
+    elif one.shape != other.shape:
+        yield f"{name} has shape {one.shape}, not {other.shape}"
     else:
-        for place in np.argwhere(~np.isclose(now[name], then[name], rtol=ROUNDING, atol=0.0)).tolist():
+        for place in np.argwhere(~np.isclose(one, other, rtol=ROUNDING, atol=0.0)).tolist():
             index = tuple(place)
-            yield f"{name}{place} is {now[name][index]:.9g}, not {then[name][index]:.9g}"
+            yield f"{name}{place} is {one[index]:.9g}, not {other[index]:.9g}"

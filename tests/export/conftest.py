@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -30,6 +31,9 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
+
+# OpenVAF has no wheel for the newest Pythons.
+collect_ignore = [] if find_spec("openvaf_py") else ["test_verilog_a.py"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from lstm_analog.export.cards import cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.graphs import wires
-from lstm_analog.network.parts import ALWAYS, KINDS, Transconductors
+from lstm_analog.network.parts import ALWAYS, KINDS, Cells, Transconductors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +41,15 @@ def test_cards_and_back(everything):
         swap = {"parts": (part,)}, {"parts": (again,)}
         one, other = (type(everything.network)(**(vars(everything.network) | parts)) for parts in swap)
         assert one.equals(other, rtol=1e-15), part.label
-    assert kinds == set(KINDS)
+    assert kinds == set(KINDS) - {Cells}  # these no engine of ours integrates: test_cells
 
 
 def test_every_x_card_has_a_device(everything):
     for part in everything.network.parts:
         read = cards(part)
         assert (read.letter == "x") is bool(read.device)
-        if read.device:
-            head, *_, end = subcircuit(read, NGSPICE).splitlines()
+        if read.device and not read.library:
+            head, *_, end = subcircuit(part, read, NGSPICE).splitlines()
             pins = len(read.pins) + (read.line != ALWAYS)
             assert head.split()[:2] == [".subckt", read.device]
             assert sum("=" not in word for word in head.split()[2:]) == pins

@@ -10,14 +10,18 @@ from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import NGSPICE
 
 
-def test_an_unknown_device_is_refused(everything):
-    read = replace(cards(everything.network.part("u")), device="diode")
-    with pytest.raises(UnsupportedPartError, match=r"^device must have a subcircuit, got diode: write its body"):
-        subcircuit(read, NGSPICE)
+def test_a_part_without_a_body_is_refused(everything):
+    part = everything.network.part("load")
+    read = replace(cards(part), device="diode")
+    with pytest.raises(
+        UnsupportedPartError, match=r"^part Conductors must have a device, got diode: register its body"
+    ):
+        subcircuit(part, read, NGSPICE)
 
 
 def test_gates_are_in_the_device(everything):
-    gated, free = (subcircuit(cards(everything.network.part(label)), NGSPICE) for label in ("port1", "port0"))
+    parts = (everything.network.part(label) for label in ("port1", "port0"))
+    gated, free = (subcircuit(part, cards(part), NGSPICE) for part in parts)
     assert gated.count(" en ") == 1
     assert "*v(en)" in gated
     assert "en" not in free.replace(".ends", "")

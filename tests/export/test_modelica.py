@@ -149,8 +149,9 @@ WRITTEN = {
     "Crossbars": "label inputs plus minus positive negative plus_load minus_load transition end_flow",
     "Pairs": "label line factors out current",
     "Ports": "label line shape a b p n conductance scale offset limit deadband transition",
+    "Cells": "label device library temperature pins",  # refused by name, as in test_cells
     "OpAmps": "label state plus minus out transconductance current_limit conductance capacitance offset swing clamp "
-    "clamp_conductance output_conductance",
+    "clamp_conductance output_conductance common_mode output_limit",  # the last two are refused by name
     "Inertances": "label line a b state inertance closed opened closing",
     "Spools": "label p n position speed capacitance frequency damping",
     "Stops": "label nodes low high conductance band",

@@ -16,7 +16,8 @@ from lstm_analog.errors import (
     UnsupportedPartError,
 )
 from lstm_analog.export import NGSPICE, USUAL, Accuracy, read_spice, write_spice
-from lstm_analog.export.spice import clock_node, deck, staircase
+from lstm_analog.export.courses import clock_node, staircase
+from lstm_analog.export.spice import deck
 from lstm_analog.model import State, random_lstm
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import FileFormatError
+from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.spice_checks import check_clocks, check_driven, check_settings, check_size, points
 from lstm_analog.network.schedule import Schedule
 
@@ -48,12 +49,12 @@ def test_a_driven_source_holds_one_value_an_interval():
 
 
 def test_only_settings_stand_in_the_analysis():
-    check_settings((".OPTIONS reltol=1", ".save v(a)", ".tran 1 2", ".end"))
+    check_settings((".OPTIONS reltol=1", ".save v(a)", ".tran 1 2", ".end"), NGSPICE)
     for lines in ((), (".end", ".save v(a)"), (".tran 1 2",), (".end", ".end")):
         with pytest.raises(FileFormatError, match=r"^netlist must end with .end"):
-            check_settings(lines)
+            check_settings(lines, NGSPICE)
     with pytest.raises(FileFormatError, match=r"^analysis line must be one of .*, got 'r1 a b 1'"):
-        check_settings(("r1 a b 1", ".end"))
+        check_settings(("r1 a b 1", ".end"), NGSPICE)
 
 
 @pytest.mark.parametrize("size", ["11", "-1", "1e3", "x", "9" * 5000])

@@ -83,13 +83,21 @@ class Sampler:
         ends = {"inputs": inputs[:2], "plus": plus, "minus": minus}
         return Crossbars(label="crossbars", positive=positive, negative=negative, **ends, **values)
 
-    def opamps(self):
+    def opamps(self, **changes):
         plus, minus, out, state = self.nodes(4)
         names = ("transconductance", "current_limit", "conductance", "capacitance", "swing")
         numbers = {name: self.positive() for name in (*names, "clamp_conductance", "output_conductance")}
         clamp = 0.3 * self.positive()
         return OpAmps(
-            label="opamps", state=state, plus=plus, minus=minus, out=out, offset=self.value(), clamp=clamp, **numbers
+            label="opamps",
+            state=state,
+            plus=plus,
+            minus=minus,
+            out=out,
+            offset=self.value(),
+            clamp=clamp,
+            **numbers,
+            **changes,
         )
 
     def inertances(self, line=0):
@@ -130,6 +138,7 @@ class Sampler:
             self.transconductors(),
             self.crossbars(),
             self.opamps(),
+            self.opamps(common_mode=self.value(), output_limit=0.2 * self.positive()),
             self.inertances(),
             self.spools(),
             self.stops(),

@@ -87,6 +87,7 @@ def test_a_good_network_verifies_to_itself(rc):
         Kind.FOLLOWED: [],
         Kind.BALANCED: [],
         Kind.STORED: [2, 3],
+        Kind.INSIDE: [],
     }
 
 

@@ -121,8 +121,20 @@ def test_inverter_in_ngspice(inverter, level, tolerance):
     agree(case, tolerance=tolerance)
 
 
+def test_inverter_gives_no_more_than_its_output_current(inverter):
+    """-2 V take 0.1 mA. One of 20 uA behind 10 kohm stops where its clamp, 10 I_max/rail, takes all of I_max."""
+    limits = {"output_current": 20e-6, "output_resistance": 1e4}
+    case = inverter([0.0, 1.0, 1.0, 1.0], [1e-8, 1e-6, 1e-8, 20e-6], gain_bandwidth=5e7, **limits)
+    out = FINE.run(case.network, case.schedule)["out"][-1, 0]
+    given = 20e-6 + 0.1 * 4.5 / 1e4
+    np.testing.assert_allclose(out, 1.0 - given * 30e3, rtol=1e-3)
+    np.testing.assert_allclose(SPICE.run(case.network, case.schedule)["out"][-1, 0], out, atol=1e-6)
+
+
 def test_inverter_there_and_back(inverter, tmp_path):
     assert same_after_writing(inverter([0.0, 1e-3], [1e-8, 1e-6], offset=-2e-3), tmp_path)
+    limits = {"output_current": 20e-6, "rejection": 1e4}
+    assert same_after_writing(inverter([0.0, 1e-3], [1e-8, 1e-6], **limits), tmp_path)
 
 
 # Switched half-bridge

@@ -100,7 +100,7 @@ def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, 
 
 
 def _flows(part: Part, rest: Floats, high: High) -> Iterator[tuple[Way, Indices, Indices, Floats | None]]:
-    couplings, none = blocks(part, high), np.empty(0, np.int64)
+    couplings, fed, none = blocks(part, high), rows(part), np.empty(0, np.int64)  # `rows` refuses what has no law
     if not couplings:
         return
     if all(block.order is Order.CONSTANT for block in couplings):
@@ -108,7 +108,7 @@ def _flows(part: Part, rest: Floats, high: High) -> Iterator[tuple[Way, Indices,
             way = Way.DENSE if block.form is Form.DENSE else Way.DIAGONAL
             yield way, block.rows, block.columns, value
         still = flow(part, rest, high)
-        for terminal, row in enumerate(rows(part)):
+        for terminal, row in enumerate(fed):
             if still[..., terminal, :].any():
                 yield Way.CONSTANT, row, none, still[..., terminal, :]
     elif isinstance(part, Pairs):
@@ -117,7 +117,7 @@ def _flows(part: Part, rest: Floats, high: High) -> Iterator[tuple[Way, Indices,
         yield Way.CONTROLLED, part.a, part.b, None
         yield Way.CONTROLLED, part.b, part.a, None
     else:
-        for row in rows(part):
+        for row in fed:
             yield Way.LAW, row, none, None
 
 

@@ -1,6 +1,7 @@
 """The waveforms of a segment as the levels leave them: values at its points, and where they are few, their factors."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ class Waves:
 
     It stands for an array (*`shape`, N) of which no law sees more than some nodes, and these lie at `places`; `rows`
     are the points it has, None for the end alone. Nodes in one run of one field are a view. The same index arrays are
-    asked for every time.
+    asked for every time; what stands behind them, as in `waves[..., nodes, None]`, indexes the result.
     """
 
     def __init__(self, fields: list[Field], places: Places, shape: tuple[int, ...], rows: slice | None) -> None:
@@ -75,12 +76,13 @@ class Waves:
         self._fields, self._places, self._rows = fields, places, rows
         self._known: dict[int, tuple[Indices, Floats | None]] = {}
 
-    def __getitem__(self, key: tuple[object, Indices]) -> Floats:
-        nodes = key[1]
+    def __getitem__(self, key: tuple[Any, ...]) -> Floats:
+        nodes: Indices = key[1]
         known = self._known.get(id(nodes))
         if known is None:
             known = self._known[id(nodes)] = (nodes, self._view(nodes))
-        return self._gather(nodes) if known[1] is None else known[1]
+        found = self._gather(nodes) if known[1] is None else known[1]
+        return found if len(key) == 2 else found[(..., *key[2:])]
 
     def _of(self, number: int) -> Floats:
         field = self._fields[number]

@@ -128,7 +128,7 @@ def _held(couplings: Couplings, duration: float, drop: float) -> Flags:
     for curved in couplings.curved:
         free[curved.fed] = True
     least = couplings.capacity.reshape(-1, size).min(axis=0)
-    held: Flags = couplings.dynamic & ~free[:-1] & (pull * duration / least <= drop)
+    held: Flags = couplings.dynamic & ~free[:-1] & (pull * duration <= drop * least)
     return held
 
 

@@ -59,6 +59,7 @@ class Kind(Enum):
     FOLLOWED = "a follower"
     BALANCED = "a junction"
     STORED = "a storage or an internal state"
+    INSIDE = "a transistor-level cell"
 
 
 def _refuse(part: object, law: str) -> UnsupportedPartError:

@@ -113,27 +113,40 @@ def _(part: OpAmps) -> Indices:
 
 
 def _steering(part: OpAmps, effort: Floats) -> Floats:
-    difference = effort[..., part.plus] - effort[..., part.minus] + part.offset
+    plus, minus = effort[..., part.plus], effort[..., part.minus]
+    difference = plus - minus + part.offset + 0.5 * part.common_mode * (plus + minus)
     return np.tanh(part.transconductance * difference / part.current_limit)
+
+
+def _beyond(value: Floats, limit: Floats) -> Floats:
+    return value - np.clip(value, -limit, limit)
+
+
+def _lead(part: OpAmps, effort: Floats) -> Floats:
+    """Return by how much the inner output is ahead of the outer one: what drives the output current."""
+    return part.swing * np.tanh(effort[..., part.state] / part.swing) - effort[..., part.out]
 
 
 @flow.register
 def _(part: OpAmps, effort: Floats, high: High) -> Floats:
-    x = effort[..., part.state]
-    beyond = x - np.clip(x, -part.clamp, part.clamp)
+    x, lead = effort[..., part.state], _lead(part, effort)
+    beyond = _beyond(x, part.clamp)
+    if not part.unlimited:
+        beyond = beyond + _beyond(lead, part.output_limit / part.output_conductance)
     charge = part.current_limit * _steering(part, effort) - part.conductance * x - part.clamp_conductance * beyond
-    drive = part.output_conductance * (part.swing * np.tanh(x / part.swing) - effort[..., part.out])
-    return np.stack((charge, drive), axis=-2)
+    return np.stack((charge, part.output_conductance * lead), axis=-2)
 
 
 @blocks.register
 def _(part: OpAmps, high: High) -> tuple[Block, ...]:
+    limited = () if part.unlimited else (diagonal(part.state, part.out),)
     return (
         diagonal(part.state, part.plus),
         diagonal(part.state, part.minus),
         diagonal(part.state, part.state),
         diagonal(part.out, part.state),
         diagonal(part.out, part.out, Order.CONSTANT),
+        *limited,
     )
 
 
@@ -142,5 +155,17 @@ def _(part: OpAmps, effort: Floats, high: High) -> tuple[Floats, ...]:
     x = effort[..., part.state]
     gain = part.transconductance * (1.0 - _steering(part, effort) ** 2)
     leak = part.conductance + np.where(np.abs(x) > part.clamp, part.clamp_conductance, 0.0)
-    follow = part.output_conductance * (1.0 - np.tanh(x / part.swing) ** 2)
-    return gain, -gain, -leak, follow, -part.output_conductance
+    slope, half = 1.0 - np.tanh(x / part.swing) ** 2, 0.5 * part.common_mode
+    limited: tuple[Floats, ...] = ()
+    if not part.unlimited:
+        over = np.abs(_lead(part, effort)) > part.output_limit / part.output_conductance
+        taken = np.where(over, part.clamp_conductance, 0.0)
+        leak, limited = leak + taken * slope, (taken,)
+    return (
+        gain * (1.0 + half),
+        -gain * (1.0 - half),
+        -leak,
+        part.output_conductance * slope,
+        -part.output_conductance,
+        *limited,
+    )

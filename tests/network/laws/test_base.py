@@ -5,7 +5,7 @@ import pytest
 
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.network.laws import Form, Kind, Order, blocks, capacity, flow, idle, is_on, partials, rows, sets, take
-from lstm_analog.network.parts import ALWAYS
+from lstm_analog.network.parts import ALWAYS, Cells
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
 HIGH = ((True,), (False,))
@@ -27,7 +27,7 @@ def test_every_kind_has_every_law(kinds):
 
 
 def test_samples_cover_every_kind(sampler, kinds):
-    assert {type(part) for part in sampler(0).all()} == set(kinds)
+    assert {type(part) for part in sampler(0).all()} == set(kinds) - {Cells}  # these have no equations: test_cells
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

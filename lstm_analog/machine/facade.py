@@ -1,21 +1,28 @@
 """The facade a user holds: a compiled machine."""
 
 from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Indices
-from lstm_analog.compiler import Compiled, Timing, lower, schedule, signal_networks, state_sizes
-from lstm_analog.compiler.saved import PIECES
-from lstm_analog.compiler.timing import CLOCKED
+from lstm_analog.compiler import Compiled, Scaling, fed_by, schedule, state_sizes
 from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
-from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
-from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, model_name, suited, write_modelica, write_spice
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.export import (
+    NGSPICE,
+    Accuracy,
+    Dialect,
+    graph,
+    model_name,
+    suited,
+    write_modelica,
+    write_spice,
+    write_subcircuit,
+    write_verilog_a,
+)
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
@@ -23,11 +30,12 @@ from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.records import load_record, save_record
+from lstm_analog.records import save_record
 from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.certificate import Certificate, ModelFile
 from lstm_analog.study.certification import certify
 from lstm_analog.study.design_check import DesignCheck, design_check
+from lstm_analog.study.interface import interface
 from lstm_analog.study.pipeline import Pipeline, pipeline
 from lstm_analog.study.run import Run, only, run_through
 
@@ -41,13 +49,15 @@ class Machine:
 
     `passes` are what was made of it in `technology`: one network, unless a layer needs a whole sequence before it can
     begin, as those of two directions do; then one for each pass through time, with a sample memory between them.
-    `sizes` are the units of each layer in one direction, bottom first, `input_size` the inputs a step.
+    `sizes` are the units of each layer in one direction, bottom first, `input_size` the inputs a step; `scaling` says
+    how its units were chosen, where inputs were given.
     """
 
     passes: tuple[Compiled, ...]
     technology: object
     sizes: tuple[int, ...]
     input_size: int
+    scaling: Scaling | None = None
 
     @property
     def compiled(self) -> Compiled:
@@ -77,8 +87,9 @@ class Machine:
         _check_place("pass", number, len(self.passes))
         compiled = self.passes[number]
         layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
-        inputs = compiled.network.unknowns[compiled.layout.inputs[0].label].size
-        return replace(self, passes=(compiled,), sizes=tuple(self.sizes[n] for n in layers), input_size=int(inputs))
+        bank, *_ = fed_by(compiled, compiled.layout.inputs[0].label)
+        inputs = int(compiled.network.unknowns[bank].size)
+        return replace(self, passes=(compiled,), sizes=tuple(self.sizes[n] for n in layers), input_size=inputs)
 
     def schedule(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Schedule:
         """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`.
@@ -125,15 +136,30 @@ class Machine:
         state: State | None = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
+        as_subckt: bool = False,
     ) -> None:
         """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
         `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
         written as its electrical analogue, whose units the deck states. Raises `InvalidShapeError` for more than one
         sequence.
+
+        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ..., the clock lines and
+        the supplies if there are any, and a testbench that feeds it stands beside it (`export.bench_path`).
         """
         circuit = as_circuit(self.network, self.schedule(x, state))
-        write_spice(path, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+        chosen = accuracy or suited(circuit.network)
+        if as_subckt:
+            write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, interface(self.compiled))
+        else:
+            write_spice(path, circuit.network, circuit.schedule, dialect, chosen)
+
+    def write_verilog_a(self, path: str | Path) -> None:
+        """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.
+
+        It starts at rest. Raises `UnsupportedPartError` for transistor-level cells.
+        """
+        write_verilog_a(path, self.network, interface(self.compiled))
 
     def certify(
         self,
@@ -187,9 +213,9 @@ class Machine:
         return graph(self.network, around=self._unit(0 if layer is None else layer, 0 if unit is None else unit))
 
     def check(self, run: Run | None = None) -> DesignCheck:
-        """Return whether the plumbing would work, at the pressures of `run` or else at the design pressures.
+        """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
 
-        Raises `UnsupportedError` unless the technology is hydraulic, `InvalidValueError` for a run of another machine.
+        Raises `UnsupportedError` for ideal sources, which always do, `InvalidValueError` for a run of another machine.
         """
         return design_check(self.compiled, self.technology, run)
 
@@ -227,61 +253,3 @@ def _check_engine(engine: object) -> None:
 def _check_place(what: str, place: int, size: int) -> None:
     if not 0 <= place < size:
         raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
-
-
-KINDS = MappingProxyType({**PIECES, Machine.__name__: Machine})
-"""What a saved machine is made of; nothing else is made when it is loaded."""
-
-
-def load_machine(path: str | Path) -> Machine:
-    """Return the machine that `Machine.save` wrote to `path`.
-
-    Raises `FileFormatError` for a damaged or foreign file, `FileAccessError` for one that cannot be read.
-    """
-    machine = load_record(path, Machine, KINDS)
-    try:
-        for compiled in machine.passes:
-            compiled.network.verify()
-        _check_sizes(machine)
-    except LstmAnalogError as error:
-        do = "save the machine again"
-        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a Machine", got=error, do=do)) from error
-    return machine
-
-
-def _check_sizes(machine: Machine) -> None:
-    """Raise unless the sizes that `machine` tells are those of its networks."""
-    inputs, layers = list[int](), dict[int, int]()
-    for compiled in machine.passes:
-        unknowns = compiled.network.unknowns
-        inputs += [unknowns[bank.label].size for bank in compiled.layout.inputs]
-        layers |= {place.layer: unknowns[place.z[0].group].size for place in compiled.layout.layers if place.z}
-    held = [*inputs[:1], *(layers[layer] for layer in sorted(layers))]
-    told = [machine.input_size, *machine.sizes]
-    if told != held:
-        what, must = "input_size and sizes", f"be those of its layout, {held}"
-        raise InvalidValueError(explain(what, must=must, got=told, do="save the machine again"))
-
-
-def compile(lstm: LSTM, technology: object, *, timing: Timing = CLOCKED, settling: float = 20.0) -> Machine:
-    """Return `lstm` as a machine built in `technology`.
-
-    `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
-    leave an error of about 1e-6 of full scale (`study.settling` has the law).
-    """
-    _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
-    _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
-    _check_kind("settling", settling, Real, "be a number", "give time constants")
-    networks = signal_networks(lstm)
-    passes = []
-    for number, signals in enumerate(networks):
-        compiled = lower(technology, signals, timing, settling)
-        place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
-        origin = (("model", lstm.name), ("digest", lstm.digest), *place, *compiled.network.provenance)
-        passes.append(replace(compiled, network=replace(compiled.network, provenance=origin)))
-    return Machine(passes=tuple(passes), technology=technology, sizes=lstm.sizes, input_size=lstm.input_size)
-
-
-def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:
-    if not isinstance(value, kind):
-        raise InvalidTypeError(explain(what, must=must, got=ascii(value)[:80], do=do))

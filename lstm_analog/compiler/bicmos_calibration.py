@@ -1,0 +1,69 @@
+"""What circuit simulation corrects in a transistor cell: a record that `study.calibrate` makes and `compile` takes."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.records import load_record, save_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Gains of a transistor cell, set so that it computes the LSTM's equations.
+
+    Attributes
+    ----------
+    input_gain, forget_gain, candidate_gain, output_gain : float
+        Total conductance of a column over its textbook value; they absorb base currents.
+    emitter_resistance : float
+        Between the emitters of the pair that multiplies f and c: sets the gain of c to itself (ohm).
+    cell_volts : float
+        Differential voltage (V) of 1 of c at the slave's follower.
+    divider_ratio : float
+        Share of the master's voltage that reaches the tanh of c.
+    hidden_load : float
+        Sets the gain of h (ohm).
+    cell_follower, hidden_follower : float
+        What a reset level is multiplied by on its way to where c and h are read.
+    technology : str
+        Digest of the sizes it was made for.
+    simulator : str
+        Which one made it.
+    """
+
+    input_gain: float
+    forget_gain: float
+    candidate_gain: float
+    output_gain: float
+    emitter_resistance: float
+    cell_volts: float
+    divider_ratio: float
+    hidden_load: float
+    cell_follower: float
+    hidden_follower: float
+    technology: str
+    simulator: str
+
+    def __post_init__(self) -> None:
+        """Check that every gain is positive and that the divider divides."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if not isinstance(value, str) and not (np.isfinite(value) and value > 0):
+                do = "calibrate anew with study.calibrate"
+                raise InvalidValueError(explain(f"calibration {entry.name}", must="be positive", got=value, do=do))
+        if not self.divider_ratio < 1.0:
+            do = "calibrate anew with study.calibrate"
+            raise InvalidValueError(explain("divider_ratio", must="be below 1", got=self.divider_ratio, do=do))
+
+
+def save_calibration(calibration: Calibration, path: str | Path) -> None:
+    """Write `calibration` to `path` (npz)."""
+    save_record(calibration, path)
+
+
+def load_calibration(path: str | Path) -> Calibration:
+    """Return the calibration that `save_calibration` wrote to `path`; `FileFormatError` for anything else."""
+    return load_record(path, Calibration, MappingProxyType({Calibration.__name__: Calibration}))

@@ -1,0 +1,117 @@
+"""The columns of a chip: crossbars of resistor pairs and their terminations, which make the pre-activations.
+
+The total conductance of a column is fixed, G_t = G_u (1 unit)/(kT/q), so that 1 of z makes kT/q between its two sides,
+2 kT/q at a tanh. What the weights leave of it is the termination: hence the limit of sum |w|.
+
+Throughout, `chip` grows; `technology` has the sizes; `columns` are the signals of the layer, `target` one of them;
+`label` names a group, `volts` are volts a unit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.bicmos import Bicmos, thermal_voltage
+from lstm_analog.compiler.bicmos_chip import SIDES, Chip, Wires
+from lstm_analog.compiler.signals import Memory, Signal, Stage, Sum, Tap
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.parts import Crossbars, Junctions
+from lstm_analog.network.shapes import Shape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Columns:
+    """The four columns of a layer, their sum, and the states: a `Stage` by what the cell does with its signals."""
+
+    rows: Sum
+    input: Signal
+    forget: Signal
+    candidate: Signal
+    output: Signal
+    c: Signal
+    h: Signal
+
+
+_CELL = [Shape.SIGMOID, Shape.TANH, Shape.SIGMOID, Shape.TANH, Shape.SIGMOID]
+"""The curves of i, g, o, c and f."""
+
+
+def columns_of(stage: Stage) -> Columns:
+    """Return the signals of `stage` by what a cell does with them; `UnsupportedError` unless it is a plain LSTM."""
+    match stage.operations:
+        case (Sum(diagonals=()) as rows, Memory(keep=Tap() as keep) as c, Memory(keep=None) as h):
+            taps = (*c.add, *h.add, keep)
+            straight = all((tap.slope, tap.offset) == (1.0, 0.0) for tap in taps)
+            if straight and [tap.shape for tap in taps] == _CELL and taps[3].reading.signal == c.target:
+                zi, zg, zo, _, zf = (tap.reading.signal for tap in taps)
+                return Columns(rows=rows, input=zi, forget=zf, candidate=zg, output=zo, c=c.target, h=h.target)
+    got = ", ".join(type(operation).__name__ for operation in stage.operations)
+    must, do = "be one LSTM, sigmoid(f) c + sigmoid(i) tanh(g), then sigmoid(o) tanh(c)", "use BEHAVIOURAL"
+    raise UnsupportedError(explain("a layer in transistor cells", must=must, got=f"another form: {got}", do=do))
+
+
+def bias_row(chip: Chip, label: str, volts: float) -> Wires:
+    """Return the two sources of the bias row, at 1."""
+    for side, share in SIDES.items():
+        chip.sources(label + side, np.full(1, chip.technology.row_level + share * volts), volts)
+    return chip.pair(label, 1, volts)
+
+
+def add_columns(chip: Chip, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
+    """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
+    technology, label = chip.technology, columns.rows.label
+    conditions = technology.conditions
+    pairs = [
+        chip.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
+        for target in columns.rows.targets
+        for fold in (2.0 if target == columns.candidate else 1.0,)
+    ]
+    plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
+    chip.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
+    inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
+    own, crossed = (technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
+    none = np.array(0.0)
+    chip.parts.append(
+        Crossbars(
+            label=label,
+            inputs=inputs,
+            plus=plus,
+            minus=minus,
+            positive=np.hstack((own, crossed)),
+            negative=np.hstack((crossed, own)),
+            plus_load=none,
+            minus_load=none,
+        )
+    )
+    rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
+    for target, (p, n), total in zip(columns.rows.targets, pairs, rows, strict=True):
+        rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
+        node = chip.sources(f"{target.label}_rail", np.full(1, rail))
+        rest = termination(technology, columns, target, total)
+        chip.resistors(f"{target.label}_term_p", p, np.repeat(node, p.size), rest)
+        chip.resistors(f"{target.label}_term_n", n, np.repeat(node, n.size), rest)
+
+
+def termination(technology: Bicmos, columns: Columns, target: Signal, total: Floats) -> Floats:
+    """Return the conductance (S) that a column of `target` still needs beside its weights, `total` (H,) of |w|.
+
+    Raises `InvalidValueError` where the weights are more than the column may have.
+    """
+    conductance = column_conductance(technology, columns, target)
+    limit = conductance / technology.unit_conductance
+    worst = int(total.argmax())
+    if not total[worst] < limit:
+        do = "scale the weights down, or choose a smaller unit_conductance with larger volts_per_unit"
+        must, got = f"have sum |w| below {limit:.3g}", f"{total[worst]:.3g} at unit {worst}"
+        raise InvalidValueError(explain(f"column {target.label}", must=must, got=got, do=do))
+    return conductance - technology.unit_conductance * total
+
+
+def column_conductance(technology: Bicmos, columns: Columns, target: Signal) -> float:
+    """Return the total conductance (S) of a column of `target`: 1 of z makes kT/q there, 2 kT/q at a tanh."""
+    c = technology.trims
+    trims = {columns.input: c.input_gain, columns.forget: c.forget_gain, columns.output: c.output_gain}
+    folds = 2.0 if target == columns.candidate else 1.0
+    textbook = technology.unit_conductance * technology.volts_per_unit / (folds * technology.thermal_volts)
+    return trims.get(target, c.candidate_gain) * textbook

@@ -1,0 +1,190 @@
+"""A circuit of op-amps as it grows: groups get their unknowns as they are asked for, components as parts are added."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.data_sheets import opamps, tails
+from lstm_analog.network.graph import Group
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Factor,
+    Followers,
+    Junctions,
+    Pairs,
+    Part,
+    Sources,
+    Storages,
+    Switches,
+    Term,
+)
+from lstm_analog.network.shapes import Shape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Input:
+    """What a multiplier or a pair is fed: `slope` v + `offset` of v at `nodes` (m,), of which `volts` stand for 1."""
+
+    nodes: Indices
+    volts: float
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def ends(self) -> tuple[Indices, Indices]:
+        """The two inputs of what it is fed to: a signal that falls takes the other one."""
+        ground = _ground(self.nodes)
+        return (self.nodes, ground) if self.slope >= 0.0 else (ground, self.nodes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """The network as it grows.
+
+    Throughout, `label` names a group or a bank, `nodes`, `plus`, `minus`, `out`, `inputs`, `source` and `summing` are
+    unknowns, `line` is a clock line, `cells` are the labels of memories of c, `volts` stand for 1 of the signal at a
+    node, `size` is a number of nodes.
+    """
+
+    technology: OpAmpCircuit
+    lines: tuple[str, ...]
+    cells: frozenset[str]
+    groups: dict[str, Group] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+
+    def nodes(self, label: str, size: int, volts: float) -> Indices:
+        """Return the unknowns of the group `label`, which is made if it is new."""
+        if label not in self.groups:
+            self.starts[label] = 1 + sum(group.size for group in self.groups.values())
+            self.groups[label] = Group(label=label, size=size, scale=volts)
+        return np.arange(self.starts[label], self.starts[label] + size)
+
+    def sources(self, label: str, effort: Floats, volts: float) -> Indices:
+        """Add sources at `effort` (m,) in volts and return their nodes."""
+        nodes = self.nodes(label, effort.size, volts)
+        self.parts.append(Sources(label=label, nodes=nodes, effort=effort))
+        return nodes
+
+    def amplifiers(self, label: str, plus: Indices, minus: Indices, out: Indices) -> None:
+        """Add op-amps, their outputs at the junctions `out`."""
+        state = self.nodes(f"{label}_x", out.size, self.technology.signal_volts)
+        self.parts.append(opamps(label, self.technology.amplifier, plus=plus, minus=minus, out=out, state=state))
+        self.parts.append(Junctions(label=f"{label}_out", nodes=out))
+        if self.technology.amplifier.bias_current:
+            inputs = np.concatenate((plus[plus != DATUM], minus))
+            self.parts.append(tails(f"{label}_bias", inputs, np.array(self.technology.amplifier.bias_current)))
+
+    def inverters(self, label: str, summing: Indices, out: Indices, resistance: float) -> None:
+        """Add op-amps that hold the nodes `summing` at ground through `resistance` (ohm) from `out`: e = -R i."""
+        self.amplifiers(label, np.full_like(out, DATUM), summing, out)
+        self.resistors(f"{label}_back", out, summing, resistance)
+        if self.technology.row_capacitance > 0:
+            self.capacitors(f"{label}_wire", summing, self.technology.row_capacitance)
+        else:
+            self.parts.append(Junctions(label=f"{label}_in", nodes=summing))
+
+    def buffers(self, label: str, inputs: Indices, volts: float) -> Indices:
+        """Add ideal followers of `inputs` and return their nodes: they drive what loads them."""
+        nodes = self.nodes(label, inputs.size, volts)
+        self._follow(f"{label}_buffer", inputs, nodes)
+        return nodes
+
+    def resistors(self, label: str, a: Indices, b: Indices, resistance: float) -> None:
+        """Add resistors of `resistance` (ohm) from `a` to `b`."""
+        self.parts.append(Conductors(label=label, a=a, b=b, conductance=np.array(1.0 / resistance)))
+
+    def capacitors(self, label: str, nodes: Indices, capacitance: float) -> None:
+        """Add capacitors of `capacitance` (F) to ground."""
+        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.array(capacitance)))
+
+    def pairs(self, label: str, shape: Shape, reading: Input) -> Input:
+        """Add differential pairs of `shape` behind attenuators at `reading`, and return their outputs.
+
+        A pair's tail current splits as I sigmoid(v/V_T), both sides as I tanh(v/2V_T): the attenuator is V_T, or 2 V_T,
+        over the volts of a unit, made for one temperature.
+
+        Raises `UnsupportedError` for other shapes, and where the attenuator would have to amplify.
+        """
+        _check_pair(label, shape)
+        data, size, volts = self.technology.pair, reading.nodes.size, self.technology.signal_volts
+        thermal = thermal_voltage(data.temperature)
+        stretch = thermal if shape is Shape.SIGMOID else 2.0 * thermal
+        base = self.nodes(f"{label}_base", size, stretch)
+        ratio = abs(reading.slope) * stretch / reading.volts
+        _check_ratio(label, ratio)
+        self.resistors(f"{label}_top", reading.nodes, base, data.divider_resistance * (1.0 / ratio - 1.0))
+        self.resistors(f"{label}_foot", base, _ground(base), data.divider_resistance)
+        self.parts.append(Junctions(label=f"{label}_base", nodes=base))
+        p, n = replace(reading, nodes=base).ends
+        factor = Factor(shape=shape, p=p, n=n, scale=np.array(1.0 / stretch), offset=np.array(reading.offset))
+        nodes = self.nodes(label, size, volts)
+        current = np.array(volts / data.load_resistance)
+        self.parts.append(Pairs(label=f"{label}_pair", line=ALWAYS, factors=(factor,), out=nodes, current=current))
+        self._load(label, nodes, data.load_resistance, data.load_capacitance)
+        return Input(nodes=nodes, volts=volts)
+
+    def multipliers(self, label: str, inputs: tuple[Input, ...], out: Indices, volts: float) -> None:
+        """Add multipliers whose buffered outputs `out` are `volts` times the product of the `inputs`."""
+        data = self.technology.multiplier
+        factors = tuple(
+            Factor(
+                shape=Shape.LINEAR,
+                p=entry.ends[0],
+                n=entry.ends[1],
+                scale=np.array(abs(entry.slope) / entry.volts),
+                offset=np.array(entry.offset),
+            )
+            for entry in inputs
+        )
+        nodes = self.nodes(f"{label}_core", out.size, abs(volts))
+        current = np.array(volts / data.load_resistance)
+        self.parts.append(Pairs(label=f"{label}_mult", line=ALWAYS, factors=factors, out=nodes, current=current))
+        self._load(f"{label}_core", nodes, data.load_resistance, data.load_capacitance)
+        self._follow(f"{label}_buffer", nodes, out)
+
+    def holds(self, label: str, line: str, source: Indices, out: Indices, volts: float) -> Indices:
+        """Add sample-and-holds that follow `source` while `line` is high; return the nodes of their capacitors."""
+        data = self.technology.hold
+        nodes = self.nodes(f"{label}_cap", out.size, volts)
+        self.switches(f"{label}_take", line, source, nodes)
+        self.capacitors(f"{label}_cap", nodes, data.capacitance)
+        self.resistors(f"{label}_leak", nodes, _ground(nodes), data.leak_resistance)
+        self.amplifiers(label, nodes, out, out)
+        return nodes
+
+    def switches(self, label: str, line: str, a: Indices, b: Indices) -> None:
+        """Add switches from `a` to `b`."""
+        data = self.technology.hold
+        closed, opened = np.array(1.0 / data.closed_resistance), np.array(1.0 / data.opened_resistance)
+        number = self.lines.index(line)
+        self.parts.append(Switches(label=label, line=number, a=a, b=b, closed=closed, opened=opened))
+
+    def _follow(self, label: str, inputs: Indices, nodes: Indices) -> None:
+        none, unbound, terms = np.array(0.0), np.array(np.inf), (Term(inputs=inputs, gain=np.array(1.0)),)
+        self.parts.append(Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound))
+
+    def _load(self, label: str, nodes: Indices, resistance: float, capacitance: float) -> None:
+        self.resistors(f"{label}_load", nodes, _ground(nodes), resistance)
+        self.capacitors(f"{label}_pole", nodes, capacitance)
+
+
+def _check_pair(label: str, shape: Shape) -> None:
+    if shape not in (Shape.SIGMOID, Shape.TANH):
+        must, do = "be a sigmoid or a tanh in op-amps", "use BEHAVIOURAL for other curves"
+        raise UnsupportedError(explain(f"curve {label}", must=must, got=shape.value, do=do))
+
+
+def _check_ratio(label: str, ratio: float) -> None:
+    if not 0.0 < ratio < 1.0:
+        must, do = "have a ratio of 0 to 1", "choose more volts for a unit, or a slope that is less steep"
+        raise UnsupportedError(explain(f"attenuator {label}", must=must, got=f"{ratio:.3g}", do=do))
+
+
+def _ground(nodes: Indices) -> Indices:
+    return np.full_like(nodes, DATUM)

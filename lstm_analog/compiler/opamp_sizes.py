@@ -1,0 +1,211 @@
+"""What an op-amp circuit is built with: op-amps, pairs, multipliers, sample-and-holds, crossbars of conductance pairs.
+
+The presets stand in `electrical`.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.data_sheets import OpAmpData
+
+BOLTZMANN, CHARGE = 1.380649e-23, 1.602176634e-19
+"""J/K and C, exact (SI 2019)."""
+
+
+def thermal_voltage(temperature: float) -> float:
+    """Return V_T = kT/q (V) at a `temperature` (K): what makes a bipolar pair's tail current split as a sigmoid."""
+    return BOLTZMANN * temperature / CHARGE
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairData:
+    """A bipolar differential pair behind an attenuator, its current into a load.
+
+    Attributes
+    ----------
+    temperature : float
+        For which the attenuator, V_T over the volts of a unit of z, is made (K).
+    divider_resistance : float
+        The attenuator's resistor to ground (ohm); the other follows from the ratio.
+    load_resistance, load_capacitance : float
+        What its current flows into (ohm, F): the pole of a gate.
+    """
+
+    temperature: float
+    divider_resistance: float
+    load_resistance: float
+    load_capacitance: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_sizes("pair", self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiplierData:
+    """A four-quadrant multiplier: a current into `load_resistance` (ohm) and `load_capacitance` (F), then a buffer."""
+
+    load_resistance: float
+    load_capacitance: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_sizes("multiplier", self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldData:
+    """A sample-and-hold: switch, capacitor, op-amp as follower.
+
+    Attributes
+    ----------
+    capacitance : float
+        Of the hold capacitor (F).
+    closed_resistance, opened_resistance : float
+        Of the switch (ohm).
+    leak_resistance : float
+        From the hold capacitor to ground (ohm).
+    """
+
+    capacitance: float
+    closed_resistance: float
+    opened_resistance: float
+    leak_resistance: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_sizes("hold", self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossbarData:
+    """Conductance pairs: G = least + (largest - least) |w|/max|w| on the side of the sign, `least` on the other.
+
+    Attributes
+    ----------
+    least, largest : float
+        What a device can be set to (S).
+    series : int
+        Values a decade that can be bought, 96 for E96 resistors; 0 for any.
+    """
+
+    least: float
+    largest: float
+    series: int = 0
+
+    def __post_init__(self) -> None:
+        """Check that there is a range of conductances, and that the series is one that 10^(k/n) gives."""
+        check_sizes("crossbar", self)
+        if not self.least < self.largest:
+            must, do = f"be above least, {self.least:g} S", "give a ratio of 2 at least"
+            raise InvalidValueError(explain("crossbar largest", must=must, got=self.largest, do=do))
+        if self.series not in (0, 48, 96, 192):
+            must, do = "be 48, 96 or 192 (IEC 60063), or 0 for any value", "take 96 for 1 % resistors"
+            raise InvalidValueError(explain("crossbar series", must=must, got=self.series, do=do))
+
+    def conductances(self, share: Floats) -> Floats:
+        """Return the conductances (S) that stand for a `share` of the largest; the least where it is below zero."""
+        exact = self.least + (self.largest - self.least) * np.maximum(share, 0.0)
+        return 1.0 / preferred(1.0 / exact, self.series)
+
+
+def preferred(resistance: Floats, series: int) -> Floats:
+    """Return the nearest values (ohm) to `resistance` in the `series` of so many a decade: 10^(k/n) in three digits.
+
+    `series` is 48, 96 or 192 (IEC 60063), or 0 for no rounding. Nearest by ratio.
+    """
+    if not series:
+        return resistance
+    decade = np.floor(np.log10(resistance))
+    ladder = np.append(np.round(10.0 ** (np.arange(series) / series), 2), 10.0)
+    middles = np.sqrt(ladder[1:] * ladder[:-1])
+    result: Floats = ladder[np.searchsorted(middles, resistance / 10.0**decade)] * 10.0**decade
+    return result
+
+
+def feedback(data: CrossbarData, gain: float) -> float:
+    """Return the feedback resistance (ohm) at which the range of `data` makes a `gain`: volts out per volt in.
+
+    Of the series of `data` the next larger, so that no conductance goes beyond the range.
+    """
+    exact = gain / (data.largest - data.least)
+    nearest = float(preferred(np.array(exact), data.series))
+    if nearest < exact * (1.0 - 1e-12):
+        nearest = float(preferred(np.array(nearest * 10.0 ** (1.0 / data.series)), data.series))
+    return nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpAmpCircuit:
+    """Op-amps, pairs and multipliers around conductances and switches: macro-models of a board or a chip.
+
+    Attributes
+    ----------
+    name, provenance : str
+        What it is called, and where the sizes come from.
+    input_volts, signal_volts, cell_volts, row_volts : float
+        Voltage (V) that stands for 1 of x, of h and the gates, of c, and of z.
+    amplifier : OpAmpData
+        Every op-amp.
+    crossbar : CrossbarData
+        The weights.
+    row_capacitance : float
+        At the summing node of a row (F); 0 for none.
+    sum_resistance : float
+        Of the op-amp that adds two products (ohm).
+    pair : PairData
+        Sigmoids and tanhs.
+    multiplier : MultiplierData
+        Products.
+    hold : HoldData
+        Memories.
+    compute_phase, copy_phase, gap : float
+        Length of the two clock phases at a settling of 20, and the pause between clock pulses (s).
+    """
+
+    name: str
+    provenance: str
+    input_volts: float
+    signal_volts: float
+    cell_volts: float
+    row_volts: float
+    amplifier: OpAmpData
+    crossbar: CrossbarData
+    row_capacitance: float
+    sum_resistance: float
+    pair: PairData
+    multiplier: MultiplierData
+    hold: HoldData
+    compute_phase: float
+    copy_phase: float
+    gap: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_sizes(self.name, self, zero=("row_capacitance",))
+
+    @property
+    def time_constant(self) -> float:
+        """What the clock counts in (s): a phase of 20 of them is `compute_phase`."""
+        return self.compute_phase / FULL_SETTLING
+
+
+FULL_SETTLING = 20.0
+"""The settling, in time constants, at which the phases of an op-amp circuit have the length that its preset gives."""
+
+
+def check_sizes(name: str, record: Any, *, zero: tuple[str, ...] = ()) -> None:
+    """Raise `InvalidValueError` unless all numbers of `record`, called `name`, are positive.
+
+    Those in `zero` may be 0, and so may whole numbers.
+    """
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        least = 0.0 if entry.name in zero or isinstance(value, int) else np.nextafter(0.0, 1.0)
+        if isinstance(value, int | float) and not (np.isfinite(value) and value >= least):
+            must = "be positive" if least else "be zero or positive"
+            raise InvalidValueError(explain(f"{name} {entry.name}", must=must, got=value, do="give SI units"))

@@ -1,0 +1,204 @@
+"""Ranges: how far the signals of an LSTM go, how far those of a technology may, and the units that make them fit.
+
+The ranges come from inputs that are like those to be met (`measured`), or from the weights alone (`bounded`), which
+holds for any sequence and is often far more than is met.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import singledispatch
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.electrical import Behavioural
+from lstm_analog.compiler.hydraulic import Hydraulic
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.model import LSTM, Cell, Chain, Gate
+from lstm_analog.model.activations import SIGMOID, TANH, sigmoid
+from lstm_analog.model.weights import RecurrentCell
+
+MARGIN = 1.25
+"""How much larger than the ranges the room for them is made: inputs to come may go further than those measured."""
+
+
+_FOREVER = 700.0
+"""Pre-activation beyond which 1/(1 - sigmoid(z)) = 1 + e^z is more than a float holds."""
+
+
+class Fit(Enum):
+    """What to do with ranges that do not fit a technology; the value is how `Scaling` says it.
+
+    KEEP: nothing, but say so. SHRINK: make units smaller where signals would clip. FILL: also larger, where there is
+    room, so that offsets and noise count less.
+    """
+
+    KEEP = "units kept"
+    SHRINK = "units shrunk where signals would clip"
+    FILL = "units made to fill the range"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    """The largest magnitudes of signals, in units of the LSTM.
+
+    Attributes
+    ----------
+    x, z, c : float
+        Inputs, pre-activations and cells of all layers. That of h is at most 1.
+    rows : float
+        Of the weighted sums over positive or over negative weights alone, of which z is the difference: a circuit that
+        adds them up separately has to hold each.
+    """
+
+    x: float
+    z: float
+    c: float
+    rows: float
+
+    def __post_init__(self) -> None:
+        """Check that no range is below zero."""
+        for name, value in vars(self).items():
+            if not value >= 0.0:
+                raise InvalidValueError(explain(f"range of {name}", must="be >= 0", got=value, do="give a magnitude"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """What was chosen: signals of `ranges` in a technology that takes those of `reach`, after `fit`."""
+
+    ranges: Ranges
+    reach: Ranges
+    fit: Fit
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """The signals that go further than they may."""
+        return tuple(name for name, value in vars(self.ranges).items() if value > vars(self.reach)[name])
+
+    def __str__(self) -> str:
+        """Return on one line how far each signal goes and may go, and what will clip."""
+        reach = vars(self.reach)
+        sizes = ", ".join(f"{name} {value:.3g} of {reach[name]:.3g}" for name, value in vars(self.ranges).items())
+        return f"{self.fit.value}: {sizes}; clips: {', '.join(self.clips) or 'none'}"
+
+
+def measured(lstm: LSTM, x: Floats) -> Ranges:
+    """Return the ranges of the signals of `lstm` for inputs `x` (..., time, inputs), from rest."""
+    below, found = x, [Ranges(x=_most(x), z=0.0, c=0.0, rows=0.0)]
+    traces = dict(zip(lstm.chains, lstm.trace(x).layers, strict=True))
+    for layer in dict.fromkeys(chain.layer for chain in lstm.chains):
+        chains = [chain for chain in lstm.chains if chain.layer == layer]
+        for chain in chains:
+            trace, rows = traces[chain], _measured_rows(chain, below, traces[chain].h)
+            found.append(Ranges(x=0.0, z=_most(trace.z), c=_most(trace.c), rows=rows))
+        below = np.concatenate([traces[chain].h for chain in chains], axis=-1)
+    return _union(found)
+
+
+def _measured_rows(chain: Chain, below: Floats, h: Floats) -> float:
+    """Return the largest sum over the weights of one sign that the inputs `below` and the chain's own `h` make."""
+    rest = np.zeros_like(h[..., :1, :])
+    held = (h[..., 1:, :], rest) if chain.backward else (rest, h[..., :-1, :])
+    drivers = np.concatenate((below, np.concatenate(held, axis=-2)), axis=-1)
+    cell = chain.cell
+    weights = np.concatenate((cell.input, cell.recurrent), axis=2).reshape(-1, drivers.shape[-1])
+    bias = np.zeros(len(weights)) if cell.bias is None else cell.bias.ravel()
+    return max(_most(drivers @ np.maximum(s * weights, 0.0).T + np.maximum(s * bias, 0.0)) for s in (1.0, -1.0))
+
+
+def bounded(lstm: LSTM, x: float) -> Ranges:
+    """Return ranges that no sequence of inputs up to ±`x` makes `lstm` leave, whatever its length.
+
+    Interval arithmetic: |z| <= sum |w| |input| + |b|, and |c| <= max(i) max|g| / (1 - max(f)) of each unit, where f and
+    i are the sigmoids of the largest z: the limit of the geometric series. Raises `UnsupportedError` for other forms
+    than the plain LSTM.
+    """
+    found, largest = [Ranges(x=abs(x), z=0.0, c=0.0, rows=0.0)], abs(x)
+    for layer in lstm.layers:
+        for cell in map(_plain, layer.cells):
+            z = largest * np.abs(cell.input).sum(axis=2) + np.abs(cell.recurrent).sum(axis=2)
+            z = z + (0.0 if cell.bias is None else np.abs(cell.bias))
+            written = sigmoid(z[Gate.INPUT]) * np.tanh(z[Gate.CELL])
+            c = written * (1.0 + np.exp(np.minimum(z[Gate.FORGET], _FOREVER)))
+            found.append(Ranges(x=0.0, z=_most(z), c=_most(c), rows=_most(z)))
+        largest = 1.0
+    return _union(found)
+
+
+def _plain(cell: RecurrentCell) -> Cell:
+    """Return `cell` if it is an LSTM without variations."""
+    if isinstance(cell, Cell):
+        same = (cell.gate, cell.candidate, cell.hidden) == (SIGMOID, TANH, TANH)
+        if same and not cell.coupled and cell.peephole is None and cell.projection is None:
+            return cell
+    must, do = "be a plain LSTM, whose bounds are known", "measure the ranges with inputs"
+    raise UnsupportedError(explain("a layer", must=must, got=type(cell).__name__, do=do))
+
+
+def _union(ranges: list[Ranges]) -> Ranges:
+    columns = {name: max(getattr(each, name) for each in ranges) for name in vars(ranges[0])}
+    return Ranges(**columns)
+
+
+def _most(values: Floats) -> float:
+    return float(np.abs(values).max(initial=0.0))
+
+
+@singledispatch
+def reach(technology: object) -> Ranges:
+    """Return how large signals may be in `technology`, infinity where nothing stops them.
+
+    Raises `UnsupportedError` for a technology whose limits are not known.
+    """
+    must, got = "be a technology whose ranges are known", type(technology).__name__
+    raise UnsupportedError(explain("technology", must=must, got=got, do="leave inputs out: its ranges are fixed"))
+
+
+@singledispatch
+def fit_ranges(technology: object, ranges: Ranges, fit: Fit) -> object:
+    """Return `technology` with units in which signals of `ranges` find room, chosen as `fit` says.
+
+    A technology without units to choose stays what it is; `Scaling.clips` tells what then does not fit.
+    """
+    return technology
+
+
+def scaled(technology: object, ranges: Ranges, fit: Fit) -> tuple[object, Scaling]:
+    """Return `technology` with its units chosen for signals of `ranges` as `fit` says, and what that led to."""
+    chosen = fit_ranges(technology, ranges, fit)
+    return chosen, Scaling(ranges=ranges, reach=reach(chosen), fit=fit)
+
+
+def factor(range_: float, limit: float, fit: Fit) -> float:
+    """Return by what to multiply a unit so that a signal of `range_` units has its place below `limit` units.
+
+    With `MARGIN`; at most 1 unless `fit` says to fill.
+    """
+    if fit is Fit.KEEP or not range_ or not np.isfinite(limit):
+        return 1.0
+    wanted = limit / (MARGIN * range_)
+    return wanted if fit is Fit.FILL else min(wanted, 1.0)
+
+
+@reach.register
+def _(technology: Behavioural) -> Ranges:
+    return Ranges(x=np.inf, z=np.inf, c=np.inf, rows=np.inf)
+
+
+@reach.register
+def _(technology: Hydraulic) -> Ranges:
+    """Return the stops of the tanks for c, and for z the trim of the ports: ln R for a sigmoid, half for a tanh.
+
+    Manifolds settle at means of their inputs: they go no further than the inputs do.
+    """
+    stop = min(abs(pressure) for pressure in technology.reach()) / technology.pressure_unit
+    trim = 0.5 * float(np.log(technology.hardware.rangeability))
+    return Ranges(x=np.inf, z=trim, c=stop, rows=np.inf)
+
+
+@fit_ranges.register
+def _(technology: Hydraulic, ranges: Ranges, fit: Fit) -> Hydraulic:
+    """Choose the pressure of a unit for c; the trim is a ratio of conductances and does not change with it."""
+    change = factor(ranges.c, reach(technology).c, fit)
+    return replace(technology, pressure_unit=technology.pressure_unit * change)

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+// ngspice 45.2 compiled to WebAssembly, behind ngspice's own command line: -b -n -r out.raw deck.cir
+// It needs `npm install eecircuit-engine@1.8.0` in a folder above this file, or its module's path in NGSPICE_WASM.
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const named = process.env.NGSPICE_WASM;
+const { Simulation } = await import(named ? pathToFileURL(named).href : "eecircuit-engine");
+
+const words = process.argv.slice(2);
+const raw = words[words.indexOf("-r") + 1];
+const deck = readFileSync(words.at(-1), "utf8");
+
+const simulation = new Simulation();
+await simulation.start();
+simulation.setNetList(deck);
+const result = await simulation.runSim();
+const complaints = simulation.getError();
+if (complaints.length) console.error(complaints.join("\n"));
+if (!result.numPoints) process.exit(1);
+
+const columns = result.data;
+const names = columns.map((column, k) => `\t${k}\t${column.name}\t${column.type}\n`).join("");
+const header = `Title: ${deck.split("\n", 1)[0]}\nDate: -\nPlotname: Transient Analysis\nFlags: real\nNo. Variables: ${columns.length}\n`
+  + `No. Points: ${result.numPoints}\nVariables:\n${names}Binary:\n`;
+const values = new Float64Array(columns.length * result.numPoints);
+columns.forEach((column, k) => column.values.forEach((value, n) => { values[n * columns.length + k] = value; }));
+writeFileSync(raw, Buffer.concat([Buffer.from(header, "ascii"), Buffer.from(values.buffer)]));
+process.exit(0);

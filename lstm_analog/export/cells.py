@@ -1,0 +1,93 @@
+"""Transistor-level cells as netlist text, and back: their library of models and subcircuits, then an x card each.
+
+The library stands in the bank's own section, so that a value edited in it belongs to the network that is read back.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from lstm_analog.arrays import Indices
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.emit import fill
+from lstm_analog.export.numbers import number_text
+from lstm_analog.network.cells import Cells, Library, Subcircuit
+from lstm_analog.network.graph import Network
+
+_SUBCIRCUIT, _END = ".subckt", ".ends"
+_TEMPERATURE = re.compile(r"\.(?:temp |options device temp=)([0-9.e+-]+)")
+_USUAL = 27.0
+"""The temperature that simulators take unless told (degrees Celsius); HSPICE, which takes 25, has a statement."""
+
+
+def library_lines(part: Cells) -> tuple[str, ...]:
+    """Return the lines that stand before the cards of `part`: models, subcircuits."""
+    lines = [*part.library.models]
+    for circuit in part.library.subcircuits:
+        head = f"{_SUBCIRCUIT} {circuit.name} {' '.join(circuit.terminals)}"
+        lines += [head, *circuit.cards, f"{_END} {circuit.name}"]
+    return tuple(lines)
+
+
+def temperature_lines(network: Network, dialect: Dialect) -> tuple[str, ...]:
+    """Return the statement in `dialect` of the temperature of the cells of `network`, none if it has no cells.
+
+    Raises `UnsupportedError` if cells differ in temperature, or `dialect` has no such statement and it is not 27.
+    """
+    found = {float(part.temperature) for part in network.parts if isinstance(part, Cells)}
+    if len(found) > 1 or not (dialect.temperature or found <= {_USUAL}):
+        must = "have one temperature" if dialect.temperature else f"be at {_USUAL:g} C in dialect {dialect.name}"
+        got = ", ".join(f"{value:g}" for value in sorted(found))
+        raise UnsupportedError(explain("cells", must=must, got=got, do="write each chip alone, or in another dialect"))
+    return tuple(fill(dialect.temperature, {"celsius": number_text(value)}) for value in found if dialect.temperature)
+
+
+def split_library(lines: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the `lines` of a section up to its last `.ends`, and those behind: the library and the cards."""
+    ends = [number for number, line in enumerate(lines, start=1) if line.lower().startswith(_END)]
+    place = ends[-1] if ends else 0
+    return lines[:place], lines[place:]
+
+
+def cells_of(label: str, pins: tuple[Indices, ...], lines: tuple[str, ...], device: str, outputs: str) -> Cells:
+    """Return the bank `label` of cards with `pins`, its library in `lines`, the `outputs` of `device` comma-separated.
+
+    Raises `FileFormatError` for lines that make no library.
+    """
+    rest = [" ".join(line.lower().split()) for line in lines]
+    told = _TEMPERATURE.fullmatch(rest[0]) if rest else None
+    rest = rest[1:] if told else rest
+    models = tuple(line for line in rest if line.startswith(".model "))
+    if tuple(rest[: len(models)]) != models:
+        raise _strange(label, "have its models before its subcircuits", "others")
+    circuits = tuple(_circuits(label, rest[len(models) :], {device: tuple(outputs.split(","))}))
+    return Cells(
+        label=label,
+        device=device,
+        library=Library(models=models, subcircuits=circuits),
+        temperature=float(told[1]) if told else _USUAL,
+        pins=np.stack(pins),
+    )
+
+
+def _circuits(label: str, lines: Sequence[str], outputs: Mapping[str, tuple[str, ...]]) -> Iterator[Subcircuit]:
+    head: list[str] = []
+    cards: list[str] = []
+    for words in map(str.split, lines):
+        if words[0] == _SUBCIRCUIT and not head and len(words) > 1:
+            head, cards = words[1:], []
+        elif head and words == [_END, head[0]]:
+            name, *terminals = head
+            yield Subcircuit(name=name, terminals=tuple(terminals), outputs=outputs.get(name, ()), cards=tuple(cards))
+            head = []
+        elif head and not words[0].startswith("."):
+            cards.append(" ".join(words))
+        else:
+            raise _strange(label, f"be {_SUBCIRCUIT}, cards and {_END} with the name", " ".join(words))
+
+
+def _strange(label: str, must: str, got: str) -> FileFormatError:
+    do = "restore it: only a value may change"
+    return FileFormatError(explain(f"library of {label}", must=must, got=ascii(got)[:80], do=do))

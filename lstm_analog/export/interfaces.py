@@ -1,0 +1,77 @@
+"""What of a network is wired from outside when it becomes a subcircuit or a module: pins and their names."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.export.courses import clock_node
+from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import check_label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """What of a network is wired from outside.
+
+    Attributes
+    ----------
+    name : str
+        The subcircuit's name.
+    inputs : tuple of pairs of str
+        What a pin is called, and the bank of sources in its place in an ordinary deck: ("x", "x") makes x0, x1, ...
+    outputs : tuple of pairs of str
+        What a pin is called, and the group of nodes that it leads out: ("h", "l0_h").
+    supplies : tuple of str
+        Banks of sources whose nodes are fed from outside, under their own name: supplies, clocks that are no lines.
+    """
+
+    name: str
+    inputs: tuple[tuple[str, str], ...]
+    outputs: tuple[tuple[str, str], ...]
+    supplies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that names can stand in a netlist."""
+        for label in (self.name, *(pin for pin, _ in (*self.inputs, *self.outputs)), *self.supplies):
+            check_label(label)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wires:
+    """The subcircuit's `name`, its `pins` in order, the `names` of all unknowns within, and the banks `outside`."""
+
+    name: str
+    pins: tuple[str, ...]
+    names: tuple[str, ...]
+    outside: frozenset[str]
+
+
+def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Wires:
+    """Return the wires of `network` through its `interface`: inputs, outputs, clock lines, supplies.
+
+    Raises `InvalidValueError` if two pins, or a pin and one of the `reserved` words, have one name.
+    """
+    names, unknowns, pins = network.unknowns.names(), network.unknowns, []
+    for pin, group in (*interface.inputs, *interface.outputs, *((name, name) for name in interface.supplies)):
+        nodes = unknowns[group]
+        single = pin in interface.supplies and nodes.size == 1
+        for number, node in enumerate(nodes):
+            names[node] = pin if single else f"{pin}{number}"
+        pins += [names[node] for node in nodes]
+    first = len(pins) - sum(unknowns[name].size for name in interface.supplies)
+    ordered = (*pins[:first], *map(clock_node, network.lines), *pins[first:])
+    _check_pins([*ordered, interface.name], reserved)
+    return Wires(
+        name=interface.name,
+        pins=ordered,
+        names=tuple(names),
+        outside=frozenset({label for _, label in interface.inputs} | set(interface.supplies)),
+    )
+
+
+def _check_pins(taken: list[str], reserved: frozenset[str]) -> None:
+    repeated = sorted(pin for pin, times in Counter(taken).items() if times > 1)
+    words = sorted(set(taken) & reserved)
+    if repeated or words:
+        must, do = "differ from each other, the subcircuit and reserved words", "rename one"
+        raise InvalidValueError(explain("pins", must=must, got=", ".join(repeated or words), do=do))

@@ -1,0 +1,196 @@
+"""A rule check for decks that cannot be run here: `check_dialect` says, line by line, what a simulator refuses.
+
+It reads any deck, not only those of this package, knows nothing of how they are written, and goes by `rules` alone.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.lint_cards import Check, card_faults, passing_faults, value_faults
+from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
+from lstm_analog.export.lint_expressions import Fault
+from lstm_analog.export.lint_spectre import spectre_faults
+from lstm_analog.export.rules import RULES, Rules
+from lstm_analog.files import read_bytes
+
+_SWITCHES = ("sw", "vswitch")
+_LIBRARY = ("simulator", ".model", ".param")
+"""What may stand beside subcircuits in a file that is no deck."""
+_REPEATABLE = ("simulator", "parameters", "ends", "save", "include", "subckt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """A line that a simulator would refuse or misread, `fault` being what is wrong with it."""
+
+    line: int
+    fault: Fault
+
+    def __str__(self) -> str:
+        """Return the finding with its line number."""
+        fault = self.fault
+        return f"line {self.line}: " + explain(fault.what, must=fault.must, got=fault.got, do=fault.do)
+
+
+def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
+    """Return what in the deck at `path` breaks the rules of `dialect`, in the order of lines; empty if nothing does.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read.
+    FileFormatError
+        If it is no ASCII text.
+    """
+    try:
+        text = read_bytes(path).decode("ascii")
+    except UnicodeDecodeError:
+        must, do = "be ASCII text", "give a netlist"
+        raise FileFormatError(explain(f"file {str(path)!r}", must=must, got="other bytes", do=do)) from None
+    rules = RULES[dialect.name]
+    found = [Breach(line=line, fault=fault) for line, fault in _faults(text, rules)]
+    return tuple(sorted(found, key=lambda breach: breach.line))
+
+
+def _faults(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
+    yield from _layout(text, rules)
+    deck = list(statements(text, rules))
+    places = scopes(deck)
+    yield from _repeated(deck)
+    for statement in deck:
+        scope = places[statement.subcircuit]
+        check = spectre_faults if statement.spectre else _spice_faults
+        yield from ((statement.line, fault) for fault in check(statement, scope, rules))
+    last = deck[-1] if deck else None
+    library = deck and all(statement.subcircuit or statement.words[0] in _LIBRARY for statement in deck)
+    if not library and (last is None or last.text != ".end"):
+        line = last.line if last else 1
+        yield line, Fault(what="deck", must="end with .end", got=last.text[:40] if last else "nothing", do="add it")
+
+
+def _repeated(deck: list[Statement]) -> Iterator[tuple[int, Fault]]:
+    """Yield the cards and parameters whose name stands twice in one subcircuit; case does not tell them apart."""
+    seen: set[tuple[str, str]] = set()
+    for statement in deck:
+        head, *rest = statement.text.split(maxsplit=2)
+        name = f"{head} {rest[0].partition('=')[0]}" if head in (".param", ".subckt", ".model") and rest else head
+        place = "" if head == ".subckt" else statement.subcircuit
+        if (name.startswith(".") and " " not in name) or name.split()[0] in _REPEATABLE:
+            continue
+        if (place, name) in seen:
+            do = "rename one; case does not tell them apart"
+            yield statement.line, Fault(what="name", must="be given once", got=name, do=do)
+        seen.add((place, name))
+
+
+def _layout(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > rules.line and not line.startswith("*"):
+            must, do = f"have at most {rules.line} letters", "continue it with + on the next"
+            yield number, Fault(what="line", must=must, got=str(len(line)), do=do)
+        if line.startswith("*#"):
+            yield number, Fault(what="comment", must="not start with *#", got=line[:40], do="ngspice runs it: use * #")
+        alien = [mark for mark in (";", "$ ", "//") if mark in line and not mark.startswith(rules.comments)]
+        if alien and not line.startswith(("*", "//")):
+            yield number, Fault(what="line", must="hold no comment of another dialect", got=alien[0], do="remove it")
+
+
+def _spice_faults(statement: Statement, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    words = statement.words
+    if words[0] == "simulator":
+        if not rules.masters:
+            do = "leave it to Spectre"
+            yield Fault(what="statement", must="be a card or a dot command", got=statement.text[:40], do=do)
+    elif words[0].startswith("."):
+        yield from _command(words, scope, rules)
+    elif words[0][0] not in rules.letters:
+        must = f"begin with one of {' '.join(rules.letters)}"
+        yield Fault(what="card", must=must, got=words[0], do="say it with cards that this dialect has")
+    else:
+        yield from card_faults(words, scope, rules)
+
+
+def _command(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
+    name = words[0][1:]
+    if name not in rules.statements:
+        must = f"be one of .{' .'.join(sorted(rules.statements))}"
+        yield Fault(what="command", must=must, got=words[0], do="leave it out, or use this dialect's own")
+        return
+    check = _COMMANDS.get(name)
+    if check is not None:
+        yield from check(words, scope, rules)
+
+
+def _parameters(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
+    for word in words[1:]:
+        _, equals, value = word.partition("=")
+        if not equals:
+            yield Fault(what=".param", must="be name=value", got=word, do="write it without blanks")
+        yield from value_faults(value, scope, rules)
+
+
+def _run(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
+    least, most = rules.run
+    times = [word for word in words[1:] if word != "uic"]
+    if not least <= len(times) <= most:
+        do = "give the longest step as this dialect does"
+        yield Fault(what=".tran", must=f"have {least} to {most} times", got=" ".join(times), do=do)
+    for word in times:
+        yield from value_faults(word, scope, rules)
+
+
+def _options(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
+    known, given = rules.options, words[1:]
+    if rules.packages:
+        package = given[0] if given else ""
+        if package not in rules.packages:
+            must = f"name one of {', '.join(rules.packages)} first"
+            yield Fault(what=words[0], must=must, got=package, do="put the package before its options")
+            return
+        known, given = rules.packages[package], given[1:]
+    for word in given:
+        if word.partition("=")[0] not in known:
+            must, do = f"be one of {' '.join(sorted(known))}", "leave it out"
+            yield Fault(what="option", must=must, got=word.partition("=")[0], do=do)
+
+
+def _model(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
+    kind, _, inside = " ".join(words[2:]).partition("(")
+    kind = kind.strip()
+    if kind not in rules.models:
+        must = f"be one of {', '.join(rules.models)}"
+        do = "write the switch as this dialect does" if kind in _SWITCHES else "use another"
+        yield Fault(what="kind of model", must=must, got=kind, do=do)
+        return
+    known, given = rules.models[kind], dict(re.findall(r"([\w]+)=(\S+)", inside.rstrip(")")))
+    for name in given:
+        if known and name not in known:
+            must = f"be one of {' '.join(sorted(known))}"
+            yield Fault(what=f"parameter of {kind}", must=must, got=name, do="name it as this dialect does")
+    if kind == "sw" and "lser" not in known and given.get("vh", "0").startswith("-"):
+        yield Fault(what="vh", must="not be negative", got=given["vh"], do="only LTspice is smooth then: write 0")
+    for value in given.values():
+        yield from value_faults(value, scope, rules)
+
+
+def _subcircuit(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
+    if "params:" in words and words[-1] == "params:":
+        yield Fault(what="params:", must="be followed by values", got="none", do="leave it out")
+    yield from passing_faults(words, rules)
+
+
+_COMMANDS: Mapping[str, Check] = MappingProxyType(
+    {
+        "param": _parameters,
+        "tran": _run,
+        "options": _options,
+        "option": _options,
+        "model": _model,
+        "subckt": _subcircuit,
+    }
+)

@@ -1,0 +1,146 @@
+"""Checks cards, letter by letter, against a dialect's rules: nodes, values, sources, models, subcircuits."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate, pairwise
+from types import MappingProxyType
+
+from lstm_analog.export.lint_decks import Scope
+from lstm_analog.export.lint_expressions import Fault, expression_faults
+from lstm_analog.export.rules import Names, Passing, Rules
+
+Words = tuple[str, ...]
+Check = Callable[[Words, Scope, Rules], Iterator[Fault]]
+"""Yields what is wrong with the words of a statement, in its scope, by a dialect's rules."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?:meg|mil|[tgkmunpfa])?[a-z]*")
+_NAME = re.compile(r"[a-z_]\w*|0")
+_NODES = MappingProxyType(dict.fromkeys("rclvibegd", 2) | {"s": 4, "m": 4, "q": 3})
+
+
+def card_faults(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    """Yield what is wrong with the card of `words` in its `scope` by `rules`."""
+    for node in words[1 : 1 + _NODES.get(words[0][0], 0)]:
+        yield from _node(node, rules)
+    check = _CARDS.get(words[0][0])
+    if check is not None:
+        yield from check(words, scope, rules)
+
+
+def passing_faults(words: Words, rules: Rules) -> Iterator[Fault]:
+    """Yield whether `params:` stands among `words` against `rules`."""
+    stands, values = "params:" in words, any("=" in word for word in words)
+    wrong = {Passing.FORBIDDEN: stands, Passing.REQUIRED: values and not stands, Passing.ALLOWED: False}
+    if wrong[rules.passing]:
+        must = f"{rules.passing.value} before values".removeprefix("must ")
+        yield Fault(what="params:", must=must, got=words[0], do="add or remove it")
+
+
+def _node(node: str, rules: Rules) -> Iterator[Fault]:
+    if not _NAME.fullmatch(node):
+        must = "be 0, or a letter followed by letters, digits and underscores"
+        yield Fault(what="node", must=must, got=node, do="rename it")
+    if node in rules.reserved:
+        yield Fault(what="node", must=f"not be one of {' '.join(sorted(rules.reserved))}", got=node, do="rename it")
+
+
+def value_faults(text: str, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    """Yield what is wrong with `text` in its `scope` by `rules`: a number, or an expression in the dialect's marks."""
+    if _NUMBER.fullmatch(text):
+        return
+    marks = text[:1] + text[-1:]
+    if marks not in ("{}", "''"):
+        do = "write digits, or an expression in its marks"
+        yield Fault(what="value", must="be a number or an expression in marks", got=text[:60], do=do)
+    elif marks not in rules.quotes:
+        must = f"stand in {' or '.join(mark for mark in rules.quotes if mark)}"
+        yield Fault(what="expression", must=must, got=text[:60], do="use the marks of this dialect")
+    else:
+        yield from expression_faults(text[1:-1], rules, scope.names)
+
+
+def _two_ends(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    if len(words) < 4:
+        yield Fault(what=f"card {words[0]}", must="have two nodes and a value", got=" ".join(words), do="complete it")
+    for word in words[3:]:
+        yield from value_faults(word.partition("=")[2] or word, scope, rules)
+
+
+def _independent(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    rest = [word for word in words[3:] if word != "dc"]
+    course = re.fullmatch(r"(pwl|pulse|sin|exp)\s*\((.*)\)", " ".join(rest))
+    if course is None:
+        yield from (fault for word in rest for fault in value_faults(word, scope, rules))
+        return
+    values = course[2].replace(",", " ").split()
+    yield from (fault for word in values for fault in value_faults(word, scope, rules))
+    if course[1] == "pwl" and all(map(_NUMBER.fullmatch, values)):
+        times = [float(re.sub(r"[a-z]+$", "", value)) for value in values[::2]]
+        if len(values) % 2 or any(later <= sooner for sooner, later in pairwise(times)):
+            do = "sort the points"
+            yield Fault(what=f"source {words[0]}", must="have pairs in order of time", got=" ".join(values[:6]), do=do)
+
+
+def _controlled(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    letter, rest = words[0][0], " ".join(words[3:])
+    keyword, equals, text = rest.partition("=")
+    if not equals and letter in "eg" and len(words) == 6:
+        yield from (fault for node in words[3:5] for fault in _node(node, rules))
+        yield from value_faults(words[5], scope, rules)
+        return
+    known: Names = rules.sources.get(letter, frozenset())
+    if keyword.strip() not in known:
+        must = f"impose {' or '.join(sorted(known))} = an expression" if known else "have four nodes and a number"
+        yield Fault(what=f"card {words[0]}", must=must, got=rest[:40], do="write the source as this dialect does")
+        return
+    text = text.strip()
+    if _enclosed(text):
+        yield from value_faults(text, scope, rules)
+    elif "" not in rules.quotes:
+        yield Fault(what="expression", must=f"stand in {' or '.join(rules.quotes)}", got=text[:60], do="enclose it")
+    else:
+        yield from expression_faults(re.sub(r"\{(\w+)\}", r"\1", text), rules, scope.names)
+
+
+def _enclosed(text: str) -> bool:
+    """Return whether `text` stands in one pair of marks, not only between two of several."""
+    if text[:1] + text[-1:] == "{}":
+        depths = list(accumulate((letter == "{") - (letter == "}") for letter in text))
+        return 0 not in depths[:-1]
+    return text[:1] + text[-1:] == "''"
+
+
+def _modelled(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    rest = [word for word in words[1 + _NODES[words[0][0]] :] if "=" not in word]
+    if not set(rest) & scope.models:
+        do = "add its .model"
+        yield Fault(what=f"card {words[0]}", must="name a model of this deck", got=" ".join(rest), do=do)
+
+
+def _instance(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
+    plain = [word for word in words[1:] if "=" not in word and word != "params:"]
+    *nodes, name = plain or [""]
+    yield from passing_faults(words, rules)
+    yield from (fault for node in nodes for fault in _node(node, rules))
+    if name not in scope.subcircuits:
+        if not scope.includes:
+            yield Fault(what=f"card {words[0]}", must="call a subcircuit of this deck", got=name, do="define it")
+        return
+    pins, values = scope.subcircuits[name]
+    if len(nodes) != pins:
+        yield Fault(what=f"card {words[0]}", must=f"have {pins} nodes", got=str(len(nodes)), do="match the .subckt")
+    for word in (word for word in words if "=" in word):
+        key, _, value = word.partition("=")
+        if key not in values:
+            must = f"give only {' '.join(sorted(values))}"
+            yield Fault(what=f"card {words[0]}", must=must, got=key, do="match the .subckt")
+        yield from value_faults(value, scope, rules)
+
+
+_CARDS: Mapping[str, Check] = MappingProxyType(
+    dict.fromkeys("rcl", _two_ends)
+    | dict.fromkeys("vi", _independent)
+    | dict.fromkeys("beg", _controlled)
+    | dict.fromkeys("sqmd", _modelled)
+    | {"x": _instance}
+)

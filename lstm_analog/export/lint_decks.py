@@ -1,0 +1,109 @@
+"""A deck as statements with line numbers, and what is declared where."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from lstm_analog.export.rules import Names, Rules
+
+_BLANKS = re.compile(r"\s*=\s*")
+_WORD = re.compile(r"(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|'[^']*'|[^\s{'])+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A statement in lower case, continuations joined: the `line` it begins on and the `subcircuit` it stands in.
+
+    `spectre` says whether it is in Spectre's own language.
+    """
+
+    line: int
+    text: str
+    subcircuit: str
+    spectre: bool
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Its words; an expression in braces or quotes is one."""
+        return tuple(_WORD.findall(_BLANKS.sub("=", self.text)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What may be named: parameters `names`, `models`, `subcircuits` with their pins and values.
+
+    `includes` says that more may come from other files.
+    """
+
+    names: Names
+    models: Names
+    subcircuits: Mapping[str, tuple[int, Names]]
+    includes: bool
+
+
+def statements(text: str, rules: Rules) -> Iterator[Statement]:
+    """Yield the statements of the deck `text` but for its title, comments by `rules` removed."""
+    inside, spectre = "", False
+    for line, joined in _joined(text, rules):
+        lower = joined.lower()
+        words = lower.split()
+        head = words[0].removeprefix(".")
+        if head == "subckt" and len(words) > 1 and not inside:
+            inside = words[1]
+            yield Statement(line=line, text=lower, subcircuit=inside, spectre=spectre)
+            continue
+        yield Statement(line=line, text=lower, subcircuit=inside, spectre=spectre and head != "simulator")
+        if head == "ends":
+            inside = ""
+        if head == "simulator":
+            spectre = bool(rules.masters) and lower.replace(" ", "") == "simulatorlang=spectre"
+
+
+def _joined(text: str, rules: Rules) -> Iterator[tuple[int, str]]:
+    pending: tuple[int, str] | None = None
+    for number, raw in enumerate(text.splitlines()[1:], start=2):
+        line = raw
+        for mark in rules.comments:
+            line = line.partition(mark)[0]
+        if line.startswith(("*", "//")) or not line.strip():
+            continue
+        if line.startswith("+") and pending is not None:
+            pending = (pending[0], f"{pending[1]} {line[1:]}")
+            continue
+        if pending is not None:
+            yield pending
+        pending = (number, line)
+    if pending is not None:
+        yield pending
+
+
+def scopes(deck: Sequence[Statement]) -> dict[str, Scope]:
+    """Return what may be named in each subcircuit of `deck`, and under the empty name at its top."""
+    declared: dict[str, set[str]] = {"": set()}
+    models: dict[str, set[str]] = {"": set()}
+    values: dict[str, set[str]] = {}
+    pins: dict[str, int] = {}
+    includes = False
+    for statement in deck:
+        place, head = statement.subcircuit, statement.text.split(maxsplit=1)[0].removeprefix(".")
+        if head in ("subckt", "parameters"):
+            names = {word.partition("=")[0] for word in statement.words if "=" in word}
+            values.setdefault(place, set()).update(names)
+            if head == "subckt":
+                pins[place] = sum("=" not in word and word != "params:" for word in statement.words[2:])
+        elif head == "param":
+            declared.setdefault(place, set()).update(word.partition("=")[0] for word in statement.words[1:])
+        elif head == "model":
+            models.setdefault(place, set()).update(statement.words[1:2])
+        includes |= head == "include"
+    circuits = {place: (count, frozenset(values[place])) for place, count in pins.items()}
+    return {
+        place: Scope(
+            names=frozenset(declared[""] | declared.get(place, set()) | values.get(place, set())),
+            models=frozenset(models[""] | models.get(place, set())),
+            subcircuits=circuits,
+            includes=includes,
+        )
+        for place in ("", *pins)
+    }

@@ -1,0 +1,145 @@
+"""A network as one `.subckt` for someone else's testbench, and a testbench of ours beside it.
+
+Inside, nothing has a name that could meet another: parameters and nodes are local, devices bear the subcircuit's name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.export.accuracy import Accuracy
+from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cells import temperature_lines
+from lstm_analog.export.courses import clocks, sources, wrapped
+from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.interfaces import Interface, Wires, wire
+from lstm_analog.export.rules import RULES
+from lstm_analog.export.spice import (
+    analysis,
+    bank,
+    check_single,
+    device_texts,
+    parameters,
+    prefixed,
+    safe_name,
+)
+from lstm_analog.files import whole_file
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Junctions, Sources
+from lstm_analog.network.schedule import Schedule
+
+_NODES = {"q": 3, "m": 4, "d": 2}
+"""Nodes before the model's name on a card; an x card's subcircuit comes last."""
+
+
+def bench_path(path: str | Path) -> Path:
+    """Return where the testbench of the subcircuit at `path` stands: beside it, `_tb` after its name.
+
+    >>> bench_path("cell.cir").name
+    'cell_tb.cir'
+    """
+    return Path(path).with_name(f"{Path(path).stem}_tb{Path(path).suffix}")
+
+
+def write_subcircuit(
+    path: str | Path,
+    network: Network,
+    schedule: Schedule,
+    dialect: Dialect,
+    accuracy: Accuracy,
+    interface: Interface,
+) -> None:
+    """Write `network` to `path` as one subcircuit in `dialect`, and a testbench beside it (`bench_path`).
+
+    The `interface` says what is wired from outside; clock lines are, as `<line>_clk`, 0 V and 1 V. What else `schedule`
+    imposes must not change with time and stays inside. The testbench includes the file, drives it as `schedule` says
+    and runs with `accuracy`.
+
+    Raises
+    ------
+    InvalidValueError
+        If two pins or a pin and a reserved word have one name, or what stays inside changes with time.
+    InvalidShapeError, NetworkError, FileAccessError
+        As `write_spice`.
+    """
+    schedule.fit(network.verify())
+    check_single(network, schedule)
+    place = Path(path)
+    if safe_name(place.name) != place.name:
+        must, do = "be letters, digits, point, dash and underscore, for the testbench includes it", "rename the file"
+        raise InvalidValueError(explain("file name", must=must, got=ascii(place.name)[:80], do=do))
+    wires = wire(network, interface, RULES[dialect.name].reserved)
+    case = _Case(network=network, schedule=schedule, dialect=dialect, wires=wires)
+    _check_inside(case)
+    for file, lines in ((place, _subcircuit(case)), (bench_path(place), _testbench(case, accuracy, place.name))):
+        with whole_file(file) as stream:
+            for text in lines:
+                stream.write(text.encode("ascii"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Case:
+    """A network under a schedule in a dialect, and what of it is wired from outside."""
+
+    network: Network
+    schedule: Schedule
+    dialect: Dialect
+    wires: Wires
+
+
+def _check_inside(case: _Case) -> None:
+    for entry in case.schedule.imposed:
+        values = entry.efforts.reshape(len(case.schedule.names), -1)
+        if entry.label not in case.wires.outside and (values != values[:1]).any():
+            must, do = "not change with time, for it stays inside", "make it an input"
+            raise InvalidValueError(explain(f"source {entry.label}", must=must, got="a waveform", do=do))
+
+
+def _subcircuit(case: _Case) -> Iterator[str]:
+    network, dialect, name = case.network, case.dialect, case.wires.name
+    banks = [(part, _ours(cards(part), f"{name}_")) for part in network.parts]
+    yield f"* {name}: {network.domain.name} network as a subcircuit, written by lstm_analog for {dialect.name}\n"
+    yield dialect.preamble
+    yield from (f"* {key}: {value}\n" for key, value in network.provenance)
+    yield "* pins: inputs and outputs in V, clock lines of 0 V and 1 V, supplies; the datum is node 0\n"
+    yield from device_texts(network, dialect, f"{name}_")
+    yield from (f"{line}\n" for part in network.parts for line in _renamed(cards(part).library, f"{name}_"))
+    yield f".subckt {name}\n"
+    yield from wrapped("+", case.wires.pins)
+    yield from (line for part, read in banks for line in parameters(part, read))
+    for part, read in banks:
+        if isinstance(part, Sources):
+            yield from () if part.label in case.wires.outside else sources(part, case.wires.names, case.schedule)
+        elif not isinstance(part, Junctions):
+            yield from bank(part, read, case.wires.names, network.lines, dialect)
+    yield f".ends {name}\n"
+
+
+def _ours(read: Cards, prefix: str) -> Cards:
+    """Return the cards `read` of devices with `prefix`, without their library, which stands before the subcircuit."""
+    return prefixed(replace(read, library=()), prefix)
+
+
+def _renamed(lines: tuple[str, ...], prefix: str) -> Iterator[str]:
+    """Yield the `lines` of a library with `prefix` before the names of its models and subcircuits."""
+    declared = {words[1] for words in map(str.split, lines) if words[0] in (".model", ".subckt")}
+    for line in lines:
+        head, *rest = line.split()
+        place = 0 if head.startswith(".") else len(rest) - 1 if head[0] == "x" else _NODES.get(head[0], len(rest))
+        yield " ".join([head, *(f"{prefix}{w}" if n == place and w in declared else w for n, w in enumerate(rest))])
+
+
+def _testbench(case: _Case, accuracy: Accuracy, file: str) -> Iterator[str]:
+    schedule, dialect = case.schedule, case.dialect
+    yield f"* testbench of {case.wires.name}, {schedule.ends[-1]:.6g} s, written by lstm_analog for {dialect.name}\n"
+    yield dialect.preamble
+    yield f'.include "{file}"\n'
+    yield from (f"{line}\n" for line in temperature_lines(case.network, dialect))
+    for part in case.network.parts:
+        if isinstance(part, Sources) and part.label in case.wires.outside:
+            yield from sources(part, case.wires.names, schedule)
+    yield from clocks(case.network, schedule)
+    yield "xdut\n"
+    yield from wrapped("+", [*case.wires.pins, case.wires.name])
+    yield from analysis(schedule, dialect, accuracy, case.wires.pins)

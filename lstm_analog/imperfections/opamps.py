@@ -1,0 +1,250 @@
+"""What real op-amps, pairs, multipliers and sample-and-holds do: each cause a record, each applied alone.
+
+A pair is a bank of `Pairs` with a tier that saturates, a multiplier one of linear tiers only. Sample-and-holds are
+capacitors behind switches.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import NetworkError, explain
+from lstm_analog.imperfections.base import Streams, apply, change, check_range, holding
+from lstm_analog.network.data_sheets import tails
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Factor,
+    OpAmps,
+    Pairs,
+    Storages,
+    Switches,
+)
+from lstm_analog.network.shapes import Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmplifierOffset:
+    """Input offsets of op-amps, normal with standard deviation `volts`."""
+
+    volts: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("amplifier offset", self.volts, 0.0, np.inf, "give volts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairOffset:
+    """Input offsets of differential pairs, normal with standard deviation `volts` at the pair, beside V_T."""
+
+    volts: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("pair offset", self.volts, 0.0, np.inf, "give volts at the pair")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairGain:
+    """Tail currents of pairs, off by a normal `share`."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("pair gain", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiplierGain:
+    """Gains of multipliers, off by a normal `share`."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("multiplier gain", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiplierOffset:
+    """Output offsets of multipliers, a normal `share` of the output at which the product is 1."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("multiplier offset", self.share, 0.0, np.inf, "give a share, 1e-3 for 1 mV of 1 V")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairTemperature:
+    """Pairs at the temperature `kelvin` behind attenuators `made_for` another: only V_T = kT/q has changed."""
+
+    kelvin: float
+    made_for: float
+
+    def __post_init__(self) -> None:
+        """Check that both are temperatures."""
+        for value in (self.kelvin, self.made_for):
+            check_range("temperature", value, 1.0, np.inf, "give kelvin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockFeedthrough:
+    """Charge that a switch leaves on its hold capacitor C_h when it opens, seen as an offset of the op-amp behind.
+
+    Half of the clock's `swing` (V) couples through the `overlap` capacitance C_ov (F) once the channel is off; before
+    that the channel R_on carries C_ov dV/dt of an edge of `fall` (s): `swing/2 C_ov/C_h + R_on C_ov swing/fall`, down.
+    That is 13.7 mV for 50 fF on 10 pF, 5 V in 20 ns, 100 ohm (`reference/spice.md`; ngspice 13.8). The offset is there
+    while the switch is closed, too: nobody reads it then.
+    """
+
+    overlap: float
+    swing: float
+    fall: float
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        check_range("feedthrough overlap", self.overlap, 0.0, np.inf, "give farad")
+        check_range("feedthrough swing", self.swing, 0.0, np.inf, "give volts")
+        check_range("feedthrough fall", self.fall, np.nextafter(0.0, 1.0), np.inf, "give seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldLeak:
+    """Hold capacitors leak to ground through a `conductance` (S): the droop rate is G/C_h."""
+
+    conductance: float
+
+    def __post_init__(self) -> None:
+        """Check that the conductance is not below zero."""
+        check_range("hold leak", self.conductance, 0.0, np.inf, "give siemens, 1e-9 for 1 Gohm")
+
+
+@apply.register
+def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Network:
+    def shifted(part: OpAmps) -> OpAmps:
+        drawn = streams.normal(f"amplifier offset {part.label}", (part.state.size,))
+        return replace(part, offset=part.offset + imperfection.volts * drawn)
+
+    return change(holding(network, OpAmps), OpAmps, shifted)
+
+
+@apply.register
+def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
+    def shifted(part: Pairs) -> Pairs:
+        tiers = range(len(part.factors))
+        return replace(part, factors=tuple(_shift(part, tier, imperfection.volts, streams) for tier in tiers))
+
+    return change(holding(network, Pairs), Pairs, shifted)
+
+
+def _shift(part: Pairs, tier: int, volts: float, streams: Streams) -> Factor:
+    factor = part.factors[tier]
+    if factor.shape is Shape.LINEAR:
+        return factor
+    drawn = streams.normal(f"pair offset {part.label} {tier}", (part.out.size,))
+    return replace(factor, offset=factor.offset + factor.scale * volts * drawn)
+
+
+@apply.register
+def _(imperfection: PairGain | MultiplierGain, network: Network, streams: Streams) -> Network:
+    multiplying = isinstance(imperfection, MultiplierGain)
+
+    def scaled(part: Pairs) -> Pairs:
+        if _is_multiplier(part) is not multiplying or _is_tail(part):
+            return part
+        drawn = streams.normal(f"gain {part.label}", (part.out.size,))
+        return replace(part, current=part.current * (1.0 + imperfection.share * drawn))
+
+    return change(holding(network, Pairs), Pairs, scaled)
+
+
+def _is_multiplier(part: Pairs) -> bool:
+    return all(factor.shape is Shape.LINEAR for factor in part.factors)
+
+
+def _is_tail(part: Pairs) -> bool:
+    return all(not factor.scale.any() for factor in part.factors)
+
+
+@apply.register
+def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Network:
+    if not imperfection.share:
+        return network
+    banks = [part for part in network.parts if isinstance(part, Pairs) and _is_multiplier(part) and not _is_tail(part)]
+    added = []
+    for part in banks:
+        drawn = streams.normal(f"multiplier offset {part.label}", (part.out.size,))
+        added.append(tails(f"{part.label}_offset", part.out, imperfection.share * drawn * np.abs(part.current)))
+    return replace(network, parts=(*holding(network, Pairs).parts, *added))
+
+
+@apply.register
+def _(imperfection: PairTemperature, network: Network, streams: Streams) -> Network:
+    ratio = imperfection.made_for / imperfection.kelvin
+
+    def warmed(part: Pairs) -> Pairs:
+        return replace(part, factors=tuple(_warm(factor, ratio) for factor in part.factors))
+
+    return change(holding(network, Pairs), Pairs, warmed)
+
+
+def _warm(factor: Factor, ratio: float) -> Factor:
+    if factor.shape is Shape.LINEAR:
+        return factor
+    return replace(factor, scale=factor.scale * ratio, offset=factor.offset * ratio)
+
+
+@apply.register
+def _(imperfection: ClockFeedthrough, network: Network, streams: Streams) -> Network:
+    capacitance, resistance = _held(network)
+    followed = [part.plus for part in network.parts if isinstance(part, OpAmps)]
+    if not any(np.isin(nodes, _nodes(capacitance)).any() for nodes in followed):
+        must, do = "have op-amps that follow hold capacitors", "compile it with OPAMP"
+        raise NetworkError(explain("the network", must=must, got="none", do=do))
+    edge = imperfection.overlap * imperfection.swing
+
+    def stepped(part: OpAmps) -> OpAmps:
+        held = np.isin(part.plus, _nodes(capacitance))
+        size = np.where(held, capacitance[part.plus], 1.0)
+        pedestal = edge * (0.5 / size + resistance[part.plus] / imperfection.fall)
+        return replace(part, offset=part.offset - np.where(held, pedestal, 0.0))
+
+    return change(network, OpAmps, stepped)
+
+
+@apply.register
+def _(imperfection: HoldLeak, network: Network, streams: Streams) -> Network:
+    nodes = _nodes(_held(network)[0])
+    if not imperfection.conductance:
+        return network
+    leak = Conductors(
+        label="hold_leak", a=nodes, b=np.full_like(nodes, DATUM), conductance=np.array(imperfection.conductance)
+    )
+    return replace(network, parts=(*network.parts, leak))
+
+
+def _held(network: Network) -> tuple[Floats, Floats]:
+    """Return the capacitance behind switches at every unknown (F), 0 for none, and their resistance (ohm)."""
+    capacitance, resistance = np.zeros((2, network.unknowns.size))
+    for part in network.parts:
+        if isinstance(part, Storages):
+            capacitance[part.nodes] = part.capacitance
+    for part in network.parts:
+        if isinstance(part, Switches) and part.line != ALWAYS:
+            resistance[part.b] = 1.0 / part.closed
+    capacitance[resistance == 0.0] = 0.0
+    if not capacitance.any():
+        must, do = "have capacitors behind switches", "compile it with CLOCKED"
+        raise NetworkError(explain("the network", must=must, got="none", do=do))
+    return capacitance, resistance
+
+
+def _nodes(capacitance: Floats) -> Indices:
+    return np.flatnonzero(capacitance)

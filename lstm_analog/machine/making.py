@@ -1,0 +1,97 @@
+"""How a user comes by a machine: compiled from an LSTM, or loaded."""
+
+from dataclasses import replace
+from numbers import Real
+from pathlib import Path
+from types import MappingProxyType
+
+from numpy.typing import ArrayLike
+
+from lstm_analog.compiler import Fit, Scaling, Timing, fed_by, lower, scaled, signal_networks
+from lstm_analog.compiler.bicmos import calibrated
+from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.saved import PIECES
+from lstm_analog.compiler.scaling import measured
+from lstm_analog.compiler.timing import CLOCKED
+from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.machine.facade import Machine
+from lstm_analog.model import LSTM
+from lstm_analog.model.sequences import sequences
+from lstm_analog.records import load_record
+
+KINDS = MappingProxyType({**PIECES, Machine.__name__: Machine})
+"""What a saved machine is made of; nothing else is made when it is loaded, but a caller's own."""
+
+
+def load_machine(path: str | Path, own: tuple[type, ...] = ()) -> Machine:
+    """Return the machine that `Machine.save` wrote to `path`; `own` are your parts and technologies in it.
+
+    Raises `FileFormatError` for a damaged or foreign file, `FileAccessError` for one that cannot be read.
+    """
+    machine = load_record(path, Machine, KINDS, {kind.__name__: kind for kind in own})
+    try:
+        for compiled in machine.passes:
+            compiled.network.verify()
+        _check_sizes(machine)
+    except LstmAnalogError as error:
+        do = "save the machine again"
+        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a Machine", got=error, do=do)) from error
+    return machine
+
+
+def _check_sizes(machine: Machine) -> None:
+    """Raise unless the sizes that `machine` tells are those of its networks."""
+    inputs, layers = list[int](), dict[int, int]()
+    for compiled in machine.passes:
+        unknowns = compiled.network.unknowns
+        inputs += [unknowns[label].size for bank in compiled.layout.inputs for label in fed_by(compiled, bank.label)]
+        layers |= {place.layer: unknowns[place.z[0].group].size for place in compiled.layout.layers if place.z}
+    held = [*inputs[:1], *(layers[layer] for layer in sorted(layers))]
+    told = [machine.input_size, *machine.sizes]
+    if told != held:
+        what, must = "input_size and sizes", f"be those of its layout, {held}"
+        raise InvalidValueError(explain(what, must=must, got=told, do="save the machine again"))
+
+
+def compile(
+    lstm: LSTM,
+    technology: object,
+    *,
+    timing: Timing = CLOCKED,
+    settling: float = 20.0,
+    inputs: ArrayLike | None = None,
+    fit: Fit = Fit.SHRINK,
+    calibration: Calibration | None = None,
+) -> Machine:
+    """Return `lstm` as a machine built in `technology`.
+
+    `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
+    leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
+    inputs), are like what the machine will meet: its units are chosen, as `fit` says, so that the digital signals find
+    room; `Machine.scaling` and the provenance say what was chosen and what will clip. `calibration` is what
+    `study.calibrate` found for a technology of transistor cells, unless the one that is shipped shall do.
+    """
+    _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
+    _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
+    _check_kind("settling", settling, Real, "be a number", "give time constants")
+    if calibration is not None:
+        technology = calibrated(technology, calibration)
+    chosen: Scaling | None = None
+    if inputs is not None:
+        technology, chosen = scaled(technology, measured(lstm, sequences(inputs, lstm.input_size)), fit)
+    said = () if chosen is None else (("scaling", str(chosen)),)
+    networks = signal_networks(lstm)
+    passes = []
+    for number, signals in enumerate(networks):
+        compiled = lower(technology, signals, timing, settling)
+        place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
+        origin = (("model", lstm.name), ("digest", lstm.digest), *place, *compiled.network.provenance, *said)
+        passes.append(replace(compiled, network=replace(compiled.network, provenance=origin)))
+    return Machine(
+        passes=tuple(passes), technology=technology, sizes=lstm.sizes, input_size=lstm.input_size, scaling=chosen
+    )
+
+
+def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:
+    if not isinstance(value, kind):
+        raise InvalidTypeError(explain(what, must=must, got=ascii(value)[:80], do=do))

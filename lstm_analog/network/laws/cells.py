@@ -1,0 +1,62 @@
+"""Transistor-level cells: what a network must know of them. Their equations are the models of a SPICE simulator."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.network.cells import Cells
+from lstm_analog.network.laws.base import (
+    Block,
+    High,
+    Kind,
+    blocks,
+    capacity,
+    flow,
+    nothing,
+    partials,
+    rows,
+    sets,
+    take,
+)
+
+
+@sets.register
+def _(part: Cells) -> tuple[Kind, Indices]:
+    return Kind.INSIDE, part.outputs
+
+
+@capacity.register
+def _(part: Cells) -> tuple[Indices, Floats]:
+    return nothing(0), np.empty(0)
+
+
+@blocks.register
+def _(part: Cells, high: High) -> tuple[Block, ...]:
+    return ()
+
+
+def _refuse(part: Cells) -> UnsupportedPartError:
+    must, got, do = "have equations in this package", "transistor-level Cells", "run it with engines.Ngspice()"
+    return UnsupportedPartError(explain(f"part {part.label}", must=must, got=got, do=do))
+
+
+@rows.register
+def _(part: Cells) -> Indices:
+    raise _refuse(part)
+
+
+@flow.register
+def _(part: Cells, effort: Floats, high: High) -> Floats:
+    raise _refuse(part)
+
+
+@partials.register
+def _(part: Cells, effort: Floats, high: High) -> tuple[Floats, ...]:
+    raise _refuse(part)
+
+
+@take.register
+def _(part: Cells, elements: Indices) -> Cells:
+    return replace(part, pins=part.pins[:, elements])

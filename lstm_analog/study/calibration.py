@@ -1,0 +1,135 @@
+"""Calibrates transistor cells by simulation: sweeps and least squares, then a trim in closed loop on other LSTMs.
+
+Both stages run the network that is compiled, so a `Calibration` is a property of a technology and not of an LSTM.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.bicmos import Bicmos, textbook
+from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.compiled import lower
+from lstm_analog.compiler.passes import signal_network
+from lstm_analog.compiler.timing import CLOCKED
+from lstm_analog.engines import Engine
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.model import LSTM, State
+from lstm_analog.study.calibration_sweep import Gains, measure_gains
+from lstm_analog.study.run import run_through
+
+_CLOSE = 1e-3
+"""Largest deviation of a gain from 1 at which the sweeps end."""
+_STEP = 5e-3
+"""Relative change of a value that shows its effect in the trim: far above what ngspice leaves, 1e-4 of h."""
+_CELL_TOLERANCE = 5.0
+"""Tolerance of c over that of h."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lesson:
+    """An LSTM with inputs `x` (time, inputs) to trim on; errors of h count in units of `tolerance`, those of c less."""
+
+    lstm: LSTM
+    x: Floats
+    tolerance: float
+
+
+def calibrate(
+    technology: Bicmos,
+    engine: Engine,
+    *,
+    settling: float,
+    lessons: tuple[Lesson, ...] = (),
+    sweeps: int = 4,
+    simulator: str,
+) -> Calibration:
+    """Return the calibration of cells of `technology`, found by `engine` from the textbook's values.
+
+    Parameters
+    ----------
+    technology : Bicmos
+        The sizes; its own calibration does not count.
+    engine : Engine
+        A simulator of transistors.
+    settling : float
+        Length of a compute phase in time constants.
+    lessons : tuple of Lesson
+        On which the trim runs in closed loop; without any, the sweeps alone decide.
+    sweeps : int
+        How many sweeps are made at most, each from the values that the one before has corrected.
+    simulator : str
+        What the record shall say about who made it.
+    """
+    if sweeps < 1:
+        raise InvalidValueError(explain("sweeps", must="be at least 1", got=sweeps, do="give e.g. 4"))
+    found = replace(technology, calibration=replace(textbook(technology), simulator=simulator))
+    for _ in range(sweeps):
+        gains = measure_gains(found, engine, settling)
+        found = replace(found, calibration=corrected(found.trims, gains))
+        if gains.worst < _CLOSE:
+            break
+    return trim(found, engine, settling=settling, lessons=lessons) if lessons else found.trims
+
+
+def corrected(calibration: Calibration, gains: Gains) -> Calibration:
+    """Return the `calibration` that takes back the `gains` measured with it, each where it arises."""
+    return replace(
+        calibration,
+        input_gain=calibration.input_gain * gains.input,
+        forget_gain=calibration.forget_gain * gains.forget,
+        candidate_gain=calibration.candidate_gain * gains.candidate,
+        output_gain=calibration.output_gain * gains.output,
+        emitter_resistance=calibration.emitter_resistance * gains.keep,
+        cell_volts=calibration.cell_volts * gains.add,
+        divider_ratio=calibration.divider_ratio / (gains.tanh * gains.add),
+        hidden_load=calibration.hidden_load / gains.hidden,
+        cell_follower=calibration.cell_follower * gains.cell_reset,
+        hidden_follower=calibration.hidden_follower * gains.hidden_reset,
+    )
+
+
+def trim(technology: Bicmos, engine: Engine, *, settling: float, lessons: tuple[Lesson, ...]) -> Calibration:
+    """Return the calibration of `technology` after one step of Gauss and Newton on the errors in `lessons`.
+
+    `engine` runs them, with compute phases of `settling` time constants; the Jacobian is by differences.
+    """
+    start = technology.trims
+    before = _errors(technology, engine, settling, lessons)
+    slopes = []
+    for step in _STEP * np.eye(4):
+        moved = replace(technology, calibration=_moved(start, step))
+        slopes.append((_errors(moved, engine, settling, lessons) - before) / _STEP)
+    change, *_ = np.linalg.lstsq(np.stack(slopes, axis=1), -before, rcond=None)
+    return _moved(start, np.asarray(change, dtype=np.float64))
+
+
+def _moved(calibration: Calibration, step: Floats) -> Calibration:
+    """Return `calibration` with the four values of the trim changed by the relative `step` (4,).
+
+    These are the gains that the recurrence raises to a power. The columns stay as the sweeps left them: a few LSTMs
+    tell their gains from these too poorly.
+    """
+    factors = (1.0 + step).tolist()
+    return replace(
+        calibration,
+        cell_volts=calibration.cell_volts * factors[0],
+        emitter_resistance=calibration.emitter_resistance * factors[1],
+        divider_ratio=calibration.divider_ratio * factors[2],
+        hidden_load=calibration.hidden_load * factors[3],
+    )
+
+
+def _errors(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[Lesson, ...]) -> Floats:
+    return np.concatenate([_error(technology, engine, settling, lesson) for lesson in lessons])
+
+
+def _error(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> Floats:
+    """Return analog less digital h and c over their tolerances, flat."""
+    compiled = lower(technology, signal_network(lesson.lstm), CLOCKED, settling)
+    state = State.zeros(lesson.lstm.state_sizes, lesson.x.shape[:-2])
+    run = run_through((compiled,), lesson.x, state, None, lambda one, fed: engine.run(one.network, fed))
+    digital = lesson.lstm.trace(lesson.x).layers[0]
+    h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
+    return np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance

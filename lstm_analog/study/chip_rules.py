@@ -1,0 +1,97 @@
+"""Would the chip work? What limits a transistor cell, held against its weights and the voltages of a run."""
+
+from collections.abc import Iterator
+from math import log
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.bicmos import LINEAR_TAIL, SATURATION_CURRENT, Bicmos
+from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot
+from lstm_analog.network.parts import Conductors, Crossbars
+from lstm_analog.study.findings import Bound, Finding, Rule, judge
+from lstm_analog.study.run import Run
+
+SATURATED = -0.3
+"""Collector over base (V) below which a transistor's collector junction conducts."""
+STEERED = 0.8
+"""Share of its tail current beyond which the pair of f c is no longer linear: V_T atanh(0.8) is 28 mV."""
+
+
+def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None) -> Iterator[Finding]:
+    """Yield what limits `compiled`, built in `technology`, at the voltages of `run`, else at its linear range."""
+    layer = compiled.layout.layers[0]
+    crossbar = next(part for part in compiled.network.parts if isinstance(part, Crossbars))
+    yield _columns(compiled, layer, crossbar)
+    yield _row_drivers(compiled, technology, layer, crossbar, run)
+    c = np.full(1, technology.linear_range * technology.state_scale)
+    if run is not None:
+        c = np.abs(run.c).reshape(-1, run.c.shape[-1]).max(axis=0)
+        reach = technology.linear_range * technology.state_scale
+        yield judge(Rule.CELL_RANGE, c, reach, part=layer.cell.group, place=_unit)
+    volts = c * technology.unit_of_c
+    full = LINEAR_TAIL * technology.reference_current * technology.warmth * technology.trims.emitter_resistance
+    yield judge(Rule.STEERED, volts / full, STEERED, part=layer.cell.group, place=_unit)
+    yield _headroom(technology, layer, volts)
+
+
+def _unit(number: int) -> str:
+    return f"unit {number}"
+
+
+def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Finding:
+    """Return what share of a column's conductance its weights take: all of it leaves nothing for the termination."""
+    weights = (crossbar.positive.sum(axis=1)).reshape(-1)
+    rest = np.concatenate([_part(compiled, f"{_signal(spot)}_term_p").conductance for spot in layer.z])
+    size = rest.size // len(layer.z)
+    names = [f"{_signal(spot)} of unit {unit}" for spot in layer.z for unit in range(size)]
+    return judge(Rule.COLUMN, weights / (weights + rest), 1.0, part=crossbar.label, place=lambda n: names[n])
+
+
+def _row_drivers(
+    compiled: Compiled, technology: Bicmos, layer: LayerLayout, crossbar: Crossbars, run: Run | None
+) -> Finding:
+    """Return the largest current (uA) that columns push into a row driver, a sink of class A."""
+    nodes = np.concatenate([compiled.network.unknowns[label] for label in _wires(layer.h)])
+    places = np.array([int(np.flatnonzero(crossbar.inputs == node)[0]) for node in nodes])
+    weights = np.vstack((crossbar.positive, crossbar.negative))[:, places]
+    columns = np.concatenate((crossbar.plus, crossbar.minus))
+    if run is None:
+        level = np.concatenate([np.full(columns.size // 8, rail) for rail in _rails(technology)] * 2)
+        lowest = technology.row_level - 0.5 * technology.volts_per_unit * technology.warmth
+        sink = weights.T @ (level - lowest)
+    else:
+        efforts = run.trajectory.efforts
+        into = efforts[..., columns] @ weights - efforts[..., nodes] * weights.sum(axis=0)
+        sink = into.reshape(-1, nodes.size).max(axis=0)
+    limit = technology.row_current * technology.warmth * 1e6
+    half = nodes.size // 2
+    return judge(Rule.ROW_SINK, 1e6 * sink, limit, part=layer.h.group, place=lambda n: _unit(n % half))
+
+
+def _headroom(technology: Bicmos, layer: LayerLayout, volts: Floats) -> Finding:
+    """Return the least collector over base (V): of the steering pairs below the loads, of the pairs below those."""
+    current = technology.reference_current * technology.warmth
+    base_emitter = technology.thermal_volts * log(current / SATURATION_CURRENT)
+    common = 0.5 * (1.0 / technology.state_scale + 2.0 * LINEAR_TAIL) * current * technology.cell_load
+    load = technology.conditions.supply - common - 0.5 * volts
+    follower = technology.cell_level + 0.5 * volts
+    least = np.minimum(load - technology.sigmoid_rail, technology.sigmoid_rail - base_emitter - follower)
+    return judge(Rule.HEADROOM, least, SATURATED, part=layer.cell.group, place=_unit, bound=Bound.AT_LEAST)
+
+
+def _rails(technology: Bicmos) -> tuple[float, ...]:
+    """Return the levels of the columns of i, f, g, o."""
+    return (technology.sigmoid_rail, technology.sigmoid_rail, technology.tanh_rail, technology.sigmoid_rail)
+
+
+def _signal(spot: Spot) -> str:
+    return spot.group.removesuffix("_p")
+
+
+def _wires(spot: Spot) -> tuple[str, str]:
+    return spot.group, f"{_signal(spot)}_n"
+
+
+def _part(compiled: Compiled, label: str) -> Conductors:
+    return next(part for part in compiled.network.parts if isinstance(part, Conductors) and part.label == label)

@@ -1,0 +1,36 @@
+"""What of a machine is wired from outside when it becomes a subcircuit."""
+
+from collections.abc import Iterator
+
+from lstm_analog.compiler import Compiled, Layout, fed_by
+from lstm_analog.export import Interface
+from lstm_analog.network.parts import Sources
+
+
+def interface(compiled: Compiled) -> Interface:
+    """Return what of a `compiled` machine is wired from outside: inputs, outputs, clocks, a bank `supply`.
+
+    Outputs are the top layer's h, `hr` of a backward one, and y of a head.
+    """
+    layout, network = compiled.layout, compiled.network
+    fed = [label for bank in layout.inputs for label in fed_by(compiled, bank.label)]
+    clocks = [drive.label for drive in compiled.drives if drive.signal in compiled.cycle.lines]
+    supplies = [part.label for part in network.parts if isinstance(part, Sources) and part.label == "supply"]
+    model = dict(network.provenance).get("model", "cell").lower()
+    return Interface(
+        name="lstm_" + "".join(letter if letter.isalnum() else "_" for letter in model)[:56],
+        inputs=tuple((label, label) for label in fed),
+        outputs=tuple(_outputs(compiled.layout)),
+        supplies=(*clocks, *supplies),
+    )
+
+
+def _outputs(layout: Layout) -> Iterator[tuple[str, str]]:
+    top = [place for place in layout.layers if place.layer == layout.layers[-1].layer]
+    spots = [("hr" if place.backward else "h", place.h) for place in top]
+    spots += [] if layout.head is None else [("y", layout.head.y)]
+    for name, spot in spots:
+        if spot.against is None:
+            yield name, spot.group
+        else:
+            yield from ((f"{name}p", spot.group), (f"{name}n", spot.against))

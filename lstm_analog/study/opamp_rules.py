@@ -1,0 +1,138 @@
+"""Would the op-amps work? Rails, settling, stability, slew rate, currents and droop, each held against its limit."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.compiled import Compiled
+from lstm_analog.compiler.opamp import HEADROOM
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Conductors, Crossbars, OpAmps, Storages, Switches
+from lstm_analog.study.comparison import SETTLED
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
+from lstm_analog.study.run import Run
+from lstm_analog.study.settling import settling_error
+
+STABLE = 45.0
+"""Phase margin (degrees) below which a step overshoots by more than a fifth."""
+POLES = 4
+"""Op-amps in a chain that settle in a phase: two of the row, the sum, the follower."""
+SLEWING = 0.2
+"""Share of a phase that an op-amp may spend slewing from one end of its range to the other."""
+
+
+def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
+    """Yield what limits the op-amps of `compiled`: at the voltages of `run`, else with every input and state at 1.
+
+    Raises `InvalidValueError` for a run of another machine.
+    """
+    network = compiled.network
+    if run is not None and run.trajectory.network.unknowns != network.unknowns:
+        do = "give a run of this machine"
+        raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
+    total = _conductance(network)
+    for part in network.parts:
+        if isinstance(part, OpAmps):
+            yield from _speed(compiled, part, _share(network, part, total), total)
+            yield from _swing(compiled, part, run)
+        elif isinstance(part, Crossbars):
+            yield from _rows(network, part, run)
+    yield _droop(compiled, total)
+
+
+def _place(network: Network, nodes: Indices) -> Callable[[int], str]:
+    names = network.unknowns.names()
+    return lambda number: names[int(nodes[number])]
+
+
+def _conductance(network: Network) -> Floats:
+    """Return what resistors tie to every unknown (S)."""
+    total = np.zeros(network.unknowns.size)
+    for part in network.parts:
+        if isinstance(part, Conductors):
+            np.add.at(total, part.a, part.conductance)
+            np.add.at(total, part.b, part.conductance)
+        elif isinstance(part, Crossbars):
+            np.add.at(total, part.plus, part.positive.sum(axis=-1) + part.plus_load)
+            np.add.at(total, part.minus, part.negative.sum(axis=-1) + part.minus_load)
+    return total
+
+
+def _share(network: Network, part: OpAmps, total: Floats) -> Floats:
+    """Return what share of the outputs of `part` comes back: feedback over `total` conductance; 1 for a follower."""
+    if np.array_equal(part.out, part.minus):
+        return np.ones(part.out.size)
+    banks = (bank for bank in network.parts if isinstance(bank, Conductors))
+    back = next(b for b in banks if np.array_equal(b.a, part.out) and np.array_equal(b.b, part.minus))
+    result: Floats = back.conductance / total[part.minus]
+    return result
+
+
+def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> Iterator[Finding]:
+    """Yield what is left when the clock strikes, and the phase margin.
+
+    The loop gain is w0/s / (1 + s tau): w0 = 2 pi GBW `share`, the feedback `share` being one over the noise gain, and
+    tau that of the capacitance at the inverting input against the `total` conductance there. It crosses 1 where
+    (w tau)^2 (1 + (w tau)^2) = (w0 tau)^2.
+    """
+    network, place = compiled.network, _place(compiled.network, part.out)
+    bandwidth = part.transconductance / part.capacitance * share
+    phase = min(interval.duration for interval in compiled.cycle.step if interval.settles)
+    left = np.array([settling_error(float(phase * rate), POLES) for rate in bandwidth])
+    yield judge(Rule.SETTLING, left, SETTLED, part=part.label, place=place)
+    capacitance = np.zeros(network.unknowns.size)
+    for bank in network.parts:
+        if isinstance(bank, Storages):
+            capacitance[bank.nodes] = bank.capacitance
+    lag = capacitance[part.minus] / np.maximum(total[part.minus], np.finfo(np.float64).tiny)
+    turned = 0.5 * (np.sqrt(1.0 + 4.0 * (bandwidth * lag) ** 2) - 1.0)
+    margin = 90.0 - np.degrees(np.arctan(np.sqrt(turned)))
+    yield judge(Rule.PHASE_MARGIN, margin, STABLE, part=part.label, place=place, bound=Bound.AT_LEAST)
+
+
+def _swing(compiled: Compiled, part: OpAmps, run: Run | None) -> Iterator[Finding]:
+    """Yield how far the outputs go, how long they slew and what they give; without a run only the slewing, at worst."""
+    place = _place(compiled.network, part.out)
+    phase = min(interval.duration for interval in compiled.cycle.step if interval.settles)
+    slew = part.current_limit / part.capacitance
+    if run is None:
+        time = 2.0 * HEADROOM * part.swing / slew
+        yield judge(Rule.SLEW, time / phase, SLEWING, part=part.label, place=place, worst=Severity.NOTE)
+        return
+    efforts = run.trajectory.efforts.reshape(-1, compiled.network.unknowns.size)
+    out, x = efforts[:, part.out], efforts[:, part.state]
+    yield judge(Rule.RAIL, np.abs(out).max(axis=0) / part.swing, HEADROOM, part=part.label, place=place)
+    yield judge(Rule.SLEW, np.ptp(out, axis=0) / slew / phase, SLEWING, part=part.label, place=place)
+    if not part.unlimited:
+        given = np.abs(part.swing * np.tanh(x / part.swing) - out).max(axis=0) * part.output_conductance
+        yield judge(Rule.OUTPUT, given / part.output_limit, 1.0, part=part.label, place=place)
+
+
+def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Finding]:
+    """Yield the volts of the rows at inputs and states of 1, and what the lines have to deliver."""
+    scales = network.unknowns.scales()[part.inputs]
+    volts = scales if run is None else np.abs(run.trajectory.efforts[..., part.inputs]).reshape(-1, scales.size).max(0)
+    current = volts * (part.positive + part.negative).sum(axis=-2)
+    amplifiers = [bank for bank in network.parts if isinstance(bank, OpAmps)]
+    most = min(float(bank.output_limit.min()) for bank in amplifiers)
+    if np.isfinite(most):
+        yield judge(Rule.LINE, 1e3 * current, 1e3 * most, part=part.label, place=_place(network, part.inputs))
+    second = next((bank for bank in amplifiers if np.array_equal(bank.minus, part.minus)), None)
+    if run is None and second is not None:
+        share = _share(network, second, _conductance(network))
+        reach = np.abs(part.positive - part.negative) @ volts / (share * _conductance(network)[second.minus])
+        place = _place(network, second.out)
+        yield judge(Rule.RAIL, reach / second.swing, HEADROOM, part=part.label, place=place, worst=Severity.NOTE)
+
+
+def _droop(compiled: Compiled, total: Floats) -> Finding:
+    """Return what share of a held voltage leaks away in a step."""
+    network = compiled.network
+    behind = np.concatenate([part.b for part in network.parts if isinstance(part, Switches)])
+    held = [part for part in network.parts if isinstance(part, Storages) and np.isin(part.nodes, behind).all()]
+    nodes = np.concatenate([part.nodes for part in held])
+    capacitance = np.concatenate([part.capacitance for part in held])
+    lost = compiled.cycle.step_time * total[nodes] / capacitance
+    return judge(Rule.DROOP, lost, SETTLED, part="holds", place=_place(network, nodes))

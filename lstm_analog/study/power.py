@@ -1,0 +1,101 @@
+"""What a chip of transistor cells takes from each of its sources, measured on a run."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Cells, Conductors, Crossbars, Sources
+from lstm_analog.study.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """Mean power over the steps of a run.
+
+    Attributes
+    ----------
+    sources : tuple of (str, float)
+        Label and power (W) of each bank of sources: the supply of the cells, the rails of columns and dividers, inputs
+        and bias. Negative where a rail takes current back. Clocks and reset levels drive gates only and count nothing.
+    units : int
+        How many cells share it.
+    step_time : float
+        Length of a step (s).
+    """
+
+    sources: tuple[tuple[str, float], ...]
+    units: int
+    step_time: float
+
+    @property
+    def supply(self) -> float:
+        """What the cells take from their supply (W)."""
+        return dict(self.sources)["supply"]
+
+    @property
+    def total(self) -> float:
+        """What all sources deliver (W); what flows back into a rail is lost there and not credited."""
+        return sum(max(power, 0.0) for _, power in self.sources)
+
+    @property
+    def step_rate(self) -> float:
+        """Steps a second."""
+        return 1.0 / self.step_time
+
+    @property
+    def energy(self) -> float:
+        """Energy (J) of the supply a unit and step."""
+        return self.supply * self.step_time / self.units
+
+    def __str__(self) -> str:
+        """Return a line with the figures that matter."""
+        return (
+            f"{self.supply / self.units * 1e3:.3g} mW a unit from the supply, {self.total / self.units * 1e3:.3g} mW "
+            f"with all rails and inputs; {self.step_rate / 1e6:.3g} million steps a second, "
+            f"{self.energy * 1e9:.3g} nJ a unit and step"
+        )
+
+
+def power(run: Run) -> Power:
+    """Return what the sources of `run` deliver on average, from the end of the reset to the end of the last step.
+
+    Raises `UnsupportedError` unless the machine is built of transistor cells: an ideal source has no supply.
+    """
+    network, trajectory = run.trajectory.network, run.trajectory
+    cells = [part for part in network.parts if isinstance(part, Cells)]
+    if not cells:
+        do = "compile in electrical.BICMOS"
+        raise UnsupportedError(explain("the machine", must="be built of transistor Cells", got="none", do=do))
+    after = trajectory.time >= trajectory.schedule.ends[0]
+    time, efforts = trajectory.time[after], trajectory.efforts[..., after, :]
+    currents = _currents(network, efforts)
+    sources = [part for part in network.parts if isinstance(part, Sources)]
+    mean = np.trapezoid(efforts * currents, time, axis=-2) / (time[-1] - time[0])
+    mean = mean.reshape(-1, mean.shape[-1]).mean(axis=0)
+    return Power(
+        sources=tuple((part.label, float(mean[part.nodes].sum())) for part in sources),
+        units=sum(part.pins.shape[1] for part in cells),
+        step_time=run.compiled.cycle.step_time,
+    )
+
+
+def _currents(network: Network, efforts: Floats) -> Floats:
+    """Return the current out of each node into its resistors, as `efforts` (..., points, unknowns)."""
+    out = np.zeros_like(efforts)
+    for part in network.parts:
+        if isinstance(part, Conductors):
+            current = part.conductance * (efforts[..., part.a] - efforts[..., part.b])
+            _add(out, part.a, current)
+            _add(out, part.b, -current)
+        elif isinstance(part, Crossbars):
+            for nodes, conductances in ((part.plus, part.positive), (part.minus, part.negative)):
+                driven, level = efforts[..., part.inputs], efforts[..., nodes]
+                _add(out, part.inputs, conductances.sum(axis=0) * driven - level @ conductances)
+    return out
+
+
+def _add(out: Floats, nodes: Indices, current: Floats) -> None:
+    np.add.at(np.moveaxis(out, -1, 0), nodes, np.moveaxis(current, -1, 0))

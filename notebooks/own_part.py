@@ -1,0 +1,139 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Your own part, your own technology
+# A device of yours with a measured curve becomes a part: a record, its laws, its netlist text, each a function
+# registered for its type. The package stays as it is. Then scipy, ngspice, every SPICE dialect, reading back and saving
+# know it.
+#
+# ## The record and its law
+# Some two-terminal device was measured between a row and ground; between the points the current is linear.
+
+# %%
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+import lstm_analog as la
+from lstm_analog.compiler import lower
+from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.devices import Body, body
+from lstm_analog.export.emit import current_source
+from lstm_analog.network import laws
+from lstm_analog.network.bank import node_array, settle, take_elements, value_array
+from lstm_analog.network.data_sheets import OpAmpData
+from lstm_analog.network.parts import ALWAYS, Transconductors
+
+VOLTS = np.array([-4.0, -1.5, -0.5, 0.5, 1.5, 4.0])
+MICROAMPERES = np.array([-90.0, -22.0, -4.0, 4.0, 22.0, 90.0])
+SLOPES = np.diff(MICROAMPERES) / np.diff(VOLTS) * 1e-6
+BENDS, RISE = np.diff(SLOPES) / 2, (SLOPES[0] + SLOPES[-1]) / 2  # i(v) = base + rise v + sum of bends |v - volts|
+BASE = MICROAMPERES[1] * 1e-6 - RISE * VOLTS[1] - np.abs(VOLTS[1] - VOLTS[1:-1]) @ BENDS
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """Devices to ground of the measured curve, `number` of them in parallel."""
+
+    label: str
+    nodes: np.ndarray = node_array()
+    number: np.ndarray = value_array()
+
+    def __post_init__(self):
+        settle(self, self.label)
+
+
+laws.sets.register(Measured, lambda part: None)
+laws.capacity.register(Measured, lambda part: (np.empty(0, int), np.empty(0)))
+laws.rows.register(Measured, lambda part: part.nodes[None])
+laws.take.register(Measured, take_elements)
+
+
+@laws.flow.register
+def flow(part: Measured, effort, high):
+    v = effort[..., part.nodes]
+    return -(part.number * (BASE + RISE * v + np.abs(v[..., None] - VOLTS[1:-1]) @ BENDS))[..., None, :]
+
+
+@laws.blocks.register
+def blocks(part: Measured, high):
+    return (laws.Block(rows=part.nodes, columns=part.nodes, form=laws.Form.DIAGONAL, order=laws.Order.NONLINEAR),)
+
+
+@laws.partials.register
+def partials(part: Measured, effort, high):
+    return (-part.number * (RISE + np.sign(effort[..., part.nodes, None] - VOLTS[1:-1]) @ BENDS),)
+
+
+# %% [markdown]
+# ## Its text
+# Pins and values of a card, there and back, and the equation as a device. One neutral expression serves every dialect.
+
+
+# %%
+@cards.register
+def to_cards(part: Measured):
+    values = {"number": part.number}
+    return Cards(letter="x", pins=(part.nodes,), line=ALWAYS, device="measured", values=values, options={})
+
+
+def of_cards(label, read):
+    return Measured(label=label, nodes=read.pins[0], number=read.values["number"])
+
+
+@body.register
+def device(part: Measured, read, dialect):
+    bends = "".join(f"+{float(b)!r}*abs(v(a)-({float(v)!r}))" for b, v in zip(BENDS, VOLTS[1:-1], strict=True))
+    curve = f"{{number}}*({float(BASE)!r}+{float(RISE)!r}*v(a){bends})"
+    return Body(pins="a", lines=(current_source(dialect, "1", "a", "0", curve),))
+
+
+# %% [markdown]
+# ## A technology that uses it
+# The behavioural circuit with such a device across every row.
+
+
+# %%
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    number: float
+
+
+@lower.register
+def lower_loaded(technology: Loaded, signals, timing, settling):
+    compiled = lower(la.electrical.BEHAVIOURAL, signals, timing, settling)
+    banks = [part for part in compiled.network.parts if isinstance(part, Transconductors)]
+    loads = [Measured(label=f"{part.label}_device", nodes=part.rows, number=technology.number) for part in banks]
+    network = replace(compiled.network, parts=(*compiled.network.parts, *loads))
+    return replace(compiled, network=network.verify())
+
+
+# %% [markdown]
+# ## Run it
+
+# %%
+lstm = la.random_lstm(np.random.default_rng(0), inputs=2, hidden=3)
+x = np.random.default_rng(1).uniform(-1, 1, (4, 2))
+machine = la.compile(lstm, Loaded(number=0.5))
+print(abs(machine.run(x).h - machine.run(x, engine=la.engines.Ngspice()).h).max(), "scipy against ngspice")
+print(abs(machine.run(x).h - lstm(x).h).max(), "what the devices do to the LSTM")
+
+# %% [markdown]
+# ## Your op-amp
+# A part that is there already takes the figures of your data sheet.
+
+# %%
+slow = OpAmpData(gain=2e5, gain_bandwidth=3e6, slew=13e6, rail=3.5, output_resistance=75.0, offset=0.0)
+board = la.compile(lstm, replace(la.electrical.OPAMP, name="MINE", amplifier=slow))
+print(abs(board.run(x[:1]).h - lstm(x[:1]).h).max(), "error of h with it")

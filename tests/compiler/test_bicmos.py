@@ -1,0 +1,313 @@
+"""What an LSTM becomes in transistor cells, without running it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted, textbook, thermal_voltage
+from lstm_analog.compiler.bicmos_calibration import Calibration, load_calibration, save_calibration
+from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
+from lstm_analog.compiler.scaling import Fit
+from lstm_analog.errors import FileFormatError, InvalidValueError, UnsupportedError
+from lstm_analog.export import NGSPICE
+from lstm_analog.export.accuracy import TRANSISTORS
+from lstm_analog.export.spice import deck
+from lstm_analog.model import airline
+
+BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
+
+
+def lstm(hidden=3, scale=1.0, **options):
+    return la.random_lstm(np.random.default_rng(7), inputs=2, hidden=hidden, scale=scale, **options)
+
+
+def machine(hidden=3, technology=BICMOS, **options):
+    return la.compile(lstm(hidden), technology, settling=12.0, **options)
+
+
+def at(**conditions):
+    return replace(BICMOS, conditions=replace(BICMOS.conditions, **conditions))
+
+
+# The crossbar is the LSTM.
+
+
+def test_a_weight_is_two_equal_resistors_crossed_where_it_is_negative():
+    model, bars = lstm(), machine().network.part("l0_rows")
+    cell = model.layers[0].forward
+    weights = np.concatenate((cell.input, cell.recurrent, cell.bias[..., None]), axis=2).reshape(12, -1)
+    half = weights.shape[1]
+    signed = bars.positive - bars.negative
+    np.testing.assert_allclose(signed[:, :half], BICMOS.unit_conductance * weights, rtol=1e-14)
+    np.testing.assert_array_equal(signed[:, half:], -signed[:, :half])
+    np.testing.assert_array_equal((bars.positive > 0) & (bars.negative > 0), False)
+
+
+def test_columns_of_a_gate_have_one_total_conductance_whatever_their_weights():
+    network, trims = machine().network, BICMOS.trims
+    bars = network.part("l0_rows")
+    share = BICMOS.unit_conductance * BICMOS.volts_per_unit / BICMOS.thermal_volts
+    gains = (trims.input_gain, trims.forget_gain, 0.5 * trims.candidate_gain, trims.output_gain)
+    for number, (letter, gain) in enumerate(zip("ifgo", gains, strict=True)):
+        rows = slice(3 * number, 3 * number + 3)
+        for side, weights in (("p", bars.positive), ("n", bars.negative)):
+            rest = network.part(f"l0_z{letter}_term_{side}").conductance
+            np.testing.assert_allclose(weights[rows].sum(axis=1) + rest, gain * share, rtol=1e-12)
+
+
+def test_an_lstm_without_bias_has_no_bias_row():
+    built = la.compile(lstm(bias=False), BICMOS)
+    assert not [group.label for group in built.network.unknowns.groups if "one" in group.label]
+
+
+def test_every_cell_has_the_terminals_of_its_subcircuit():
+    bank = machine(hidden=5).network.part("l0_cells")
+    assert bank.pins.shape == (len(TERMINALS), 5)
+    assert bank.circuit.outputs == OUTPUTS
+    names = ["0", *machine(hidden=5).network.unknowns.names()[1:]]
+    assert [names[node] for node in bank.pins[:, 4]][:2] == ["l0_zi_p_4", "l0_zi_n_4"]
+    assert [names[node] for node in bank.pins[:, 4]][-1] == "l0_h_start_n_4"
+
+
+def test_one_cell_text_serves_any_size():
+    one, many = (machine(hidden=hidden).network.part("l0_cells").library for hidden in (1, 8))
+    assert one == many
+    cell = one["lstm_cell"]
+    devices = {name: sum(card.startswith(name[0]) for card in text.cards) for text in one.subcircuits for name in "qm"}
+    assert devices
+    assert sum(card.startswith("c") for card in cell.cards) == 8, "four sampled values, two sides each"
+    assert sum(card.endswith(" bias") for card in cell.cards) == 1, "a bias generator of its own"
+
+
+def test_the_cell_has_the_transistors_that_the_design_counts():
+    """39 bipolar and 37 MOS transistors a unit: reference/spice.md, section 3."""
+    library = machine().network.part("l0_cells").library
+
+    def count(name, letter):
+        cards = library[name].cards
+        inside = sum(count(card.split()[-1], letter) for card in cards if card.startswith("x"))
+        return inside + sum(card.startswith(letter) for card in cards)
+
+    assert (count("lstm_cell", "q"), count("lstm_cell", "m")) == (39, 37)
+
+
+def test_the_deck_has_no_expression_and_no_behavioural_source():
+    built = machine()
+    text = "".join(deck(built.network, built.schedule(np.zeros((2, 2))), NGSPICE, TRANSISTORS, "chip.cir"))
+    cards = [line for line in text.splitlines() if line and line[0] not in "*+."]
+    assert {line[0] for line in cards} <= set("rciqmxv")
+    shared = {line.split("=")[0].split()[1] for line in text.splitlines() if line.startswith(".param ")}
+    for line in cards:
+        assert "{" not in line or line.split("{")[1].rstrip("}\n") in shared, line
+
+
+# What is chosen at compile time.
+
+
+@pytest.mark.parametrize(
+    ("largest", "scale"), [(0.0, 1.0), (2.0, 1.0), (2.1, 2.0), (3.9, 2.0), (7.0, 2.0), (50.0, 2.0)]
+)
+def test_the_state_scale_is_the_least_power_of_two_that_fits(largest, scale):
+    assert fitted(BICMOS, largest).state_scale == scale <= LARGEST_SCALE
+
+
+def test_inputs_choose_the_state_scale():
+    model = airline.forecaster(4)
+    x = model.encode(airline.series()[1])
+    assert la.compile(model.lstm, BICMOS, inputs=x).technology.state_scale == 1.0
+    built = la.compile(model.lstm, BICMOS, inputs=2.0 * x)
+    assert 2.0 < np.abs(model.lstm.trace(2.0 * x).layers[0].c).max() < 4.0
+    assert built.technology.state_scale == 2.0
+    assert not built.scaling.clips
+    assert "of 4, " in dict(built.network.provenance)["scaling"]
+    kept = la.compile(model.lstm, BICMOS, inputs=2.0 * x, fit=Fit.KEEP)
+    assert kept.technology.state_scale == 1.0
+    assert kept.scaling.clips == ("c",)
+
+
+def test_the_state_scale_halves_the_volts_of_c_and_the_current_that_adds_to_it():
+    one, two = machine(), machine(technology=replace(BICMOS, state_scale=2.0))
+    scale = {built: built.network.unknowns.scales()[built.network.unknowns["l0_c_p"]][0] for built in (one, two)}
+    assert scale[two] / scale[one] == pytest.approx(0.5, rel=0.02)
+    assert two.network.part("l0_cells").library["tail_0p5"].cards == ("q1 n vb e qn 0.5", "r1 e 0 50000.0")
+
+
+def test_proportional_bias_scales_current_and_rows_with_the_absolute_temperature():
+    warmth = (85.0 + 273.15) / (27.0 + 273.15)
+    hot, fixed, cold = (
+        machine(technology=at(**c)) for c in ({"temperature": 85.0, "bias": Bias.PTAT}, {"temperature": 85.0}, {})
+    )
+    assert hot.network.part("l0_cells").temperature == fixed.network.part("l0_cells").temperature == 85.0
+    card = {built: built.network.part("l0_cells").library["lstm_cell"].cards[0] for built in (hot, fixed, cold)}
+    assert card[fixed] == card[cold] == "iref vcc iref 1e-05"
+    assert float(card[hot].split()[-1]) == pytest.approx(1e-5 * warmth, rel=1e-9)
+    x = np.array([[0.5, -1.0]])
+    volts = {
+        built: np.subtract(*(entry.efforts for entry in built.schedule(x).imposed if entry.label in ("x_p", "x_n")))
+        for built in (hot, cold)
+    }
+    np.testing.assert_allclose(volts[cold][-1], x[0], rtol=1e-12)
+    np.testing.assert_allclose(volts[hot], warmth * volts[cold], rtol=1e-9)
+    np.testing.assert_array_equal(hot.network.part("l0_rows").positive, cold.network.part("l0_rows").positive)
+
+
+def test_clocks_swing_over_the_supply_and_their_complements_against_them():
+    built = machine(technology=at(supply=4.5))
+    course = built.schedule(np.zeros((2, 2)))
+    drive = {entry.label: entry.efforts[:, 0] for entry in course.imposed}
+    computing = np.array([name in ("reset", "compute0") for name in course.names])
+    np.testing.assert_array_equal(drive["clk_compute0"], 4.5 * computing)
+    np.testing.assert_array_equal(drive["clk_compute0_b"], 4.5 * ~computing)
+    assert built.network.part("supply").effort.tolist() == [4.5]
+    both = (drive["clk_compute0"] > 0) & (drive["clk_copy"] > 0)
+    assert not both.any(), "master and slave are never open together"
+
+
+def test_a_state_is_imposed_through_the_reset():
+    state = la.State(h=(np.array([0.1, -0.2, 0.0]),), c=(np.array([1.0, 0.0, -2.0]),))
+    drive = {entry.label: entry.efforts[0] for entry in machine().schedule(np.zeros((1, 2)), state).imposed}
+    volts = BICMOS.trims.cell_volts / BICMOS.trims.cell_follower
+    np.testing.assert_allclose(drive["l0_c_start_p"] - drive["l0_c_start_n"], volts * state.c[0], atol=1e-12)
+    np.testing.assert_allclose((drive["l0_c_start_p"] + drive["l0_c_start_n"]) / 2.0, BICMOS.cell_reset)
+
+
+# What is refused.
+
+
+def test_weights_beyond_the_termination_are_refused_with_the_figures():
+    big = la.random_lstm(np.random.default_rng(1), inputs=2, hidden=3, scale=16.0)
+    with pytest.raises(
+        InvalidValueError, match=r"column l0_z. must have sum \|w\| below 38.4, got 43 at unit 1: scale"
+    ):
+        la.compile(big, BICMOS)
+
+
+@pytest.mark.parametrize(("letter", "limit"), [("i", 38.4), ("f", 37.6), ("g", 19.1), ("o", 38.3)])
+def test_the_limits_are_those_of_the_design(letter, limit):
+    """38.4, 37.6 and 19.1 in reference/spice.md, with that calibration."""
+    bars, network = machine().network.part("l0_rows"), machine().network
+    row = 3 * "ifgo".index(letter)
+    total = bars.positive[row].sum() + network.part(f"l0_z{letter}_term_p").conductance[0]
+    assert total / BICMOS.unit_conductance == pytest.approx(limit, abs=0.06)
+
+
+def test_what_a_cell_cannot_do_is_refused_by_name():
+    with pytest.raises(UnsupportedError, match="layers must be 1 in transistor cells, got 2: use BEHAVIOURAL for more"):
+        la.compile(lstm(layers=2), BICMOS)
+    with pytest.raises(UnsupportedError, match="timing must be CLOCKED for transistor cells, got GATED_LEAK: use BEH"):
+        la.compile(lstm(), BICMOS, timing=la.GATED_LEAK)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        ({"temperature": 200.0}, "temperature must be -55 to 150 degrees Celsius, got 200.0"),
+        ({"supply": 0.0}, "supply must be positive and at most 10 V, got 0.0: give volts"),
+    ],
+)
+def test_impossible_conditions_are_refused(conditions, text):
+    with pytest.raises(InvalidValueError, match=text):
+        at(**conditions)
+
+
+def test_sizes_must_be_positive():
+    with pytest.raises(
+        InvalidValueError, match=r"BICMOS cell_load must be positive, got -1.0: give SI units above zero"
+    ):
+        replace(BICMOS, cell_load=-1.0)
+
+
+# Calibrations.
+
+
+def test_a_calibration_is_for_its_sizes_only():
+    other = replace(BICMOS, cell_load=26e3)
+    with pytest.raises(
+        InvalidValueError, match=r"calibration must be made for these sizes, digest \w{12}, got \w{12}, "
+    ):
+        la.compile(lstm(), other)
+    with pytest.raises(InvalidValueError, match=r"calibration must be made for these sizes"):
+        la.compile(lstm(), BICMOS, calibration=textbook(other))
+    assert la.compile(lstm(), other, calibration=textbook(other)).technology.trims == textbook(other)
+    with pytest.raises(
+        UnsupportedError, match="technology must be Bicmos to take a calibration, got Behavioural: leave"
+    ):
+        la.compile(lstm(), la.electrical.BEHAVIOURAL, calibration=textbook(BICMOS))
+
+
+def test_conditions_name_and_provenance_do_not_ask_for_a_new_calibration():
+    assert (
+        at(temperature=85.0, bias=Bias.PTAT, supply=4.5).digest == replace(BICMOS, name="MINE").digest == BICMOS.digest
+    )
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_shipped_calibrations_are_near_the_textbook(scale):
+    technology = replace(BICMOS, state_scale=scale)
+    trims, book = technology.trims, textbook(technology)
+    for name in ("input_gain", "forget_gain", "candidate_gain", "output_gain", "cell_follower", "hidden_follower"):
+        assert getattr(trims, name) == pytest.approx(getattr(book, name), rel=0.03)
+    for name in ("emitter_resistance", "cell_volts", "divider_ratio", "hidden_load"):
+        assert getattr(trims, name) == pytest.approx(getattr(book, name), rel=0.15), name
+    assert trims.simulator == "ngspice-39"
+
+
+def test_the_textbook_is_what_ideal_pairs_give():
+    book = textbook(BICMOS)
+    assert book.cell_volts == pytest.approx(0.25)
+    assert book.hidden_load == pytest.approx(50e3)
+    assert book.divider_ratio * book.cell_volts == pytest.approx(2.0 * thermal_voltage(27.0))
+
+
+def test_a_calibration_is_saved_and_loaded(tmp_path):
+    save_calibration(BICMOS.trims, tmp_path / "chip.npz")
+    assert load_calibration(tmp_path / "chip.npz") == BICMOS.trims
+    machine().save(tmp_path / "machine.npz")
+    with pytest.raises(FileFormatError, match="must hold a Calibration"):
+        load_calibration(tmp_path / "machine.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "must"), [("input_gain", 0.0, "be positive"), ("divider_ratio", 1.5, "be below 1")]
+)
+def test_an_impossible_calibration_is_refused(name, value, must):
+    with pytest.raises(InvalidValueError, match=f"{name} must {must}, got {value}: calibrate anew"):
+        replace(BICMOS.trims, **{name: value})
+
+
+def test_a_machine_is_saved_and_loaded(tmp_path):
+    built = machine(technology=at(temperature=0.0, bias=Bias.PTAT), calibration=BICMOS.trims)
+    built.save(tmp_path / "chip.npz")
+    again = la.load_machine(tmp_path / "chip.npz")
+    assert again.technology == built.technology
+    assert again.network.equals(built.network, rtol=0.0)
+    assert isinstance(again.technology.calibration, Calibration)
+
+
+def test_the_deck_reads_back_cells_and_all(tmp_path):
+    built = machine()
+    built.write_spice(tmp_path / "chip.cir", np.zeros((2, 2)))
+    assert la.read_spice(tmp_path / "chip.cir").network.equals(built.network, rtol=1e-14)
+
+
+# What limits it.
+
+
+def test_the_check_names_what_is_beyond_its_limit():
+    assert machine().check().holds
+    strong = la.random_lstm(np.random.default_rng(4), inputs=1, hidden=16, scale=6.0)
+    check = la.compile(strong, BICMOS).check()
+    found = {finding.rule.name: finding for finding in check.warnings}
+    assert set(found) == {"ROW_SINK"}
+    assert found["ROW_SINK"].value > found["ROW_SINK"].limit == 200.0
+    assert "a larger row_current" in str(check)
+
+
+def test_the_check_sees_a_starved_supply_and_a_large_state():
+    low = machine(technology=at(supply=3.6)).check()
+    assert {finding.rule.name for finding in low.warnings} == {"HEADROOM"}
+    wide = replace(BICMOS, linear_range=6.0)
+    wide = replace(wide, calibration=textbook(wide))
+    assert "STEERED" in {finding.rule.name for finding in la.compile(lstm(), wide).check().warnings}

@@ -1,0 +1,142 @@
+"""Ranges hold what they promise, and the units that are made of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler import Fit
+from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP
+from lstm_analog.compiler.hydraulic import OIL
+from lstm_analog.compiler.scaling import MARGIN, Ranges, Scaling, bounded, factor, fit_ranges, measured, reach, scaled
+from lstm_analog.engines import Ngspice
+from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.machine import compile
+from lstm_analog.model import LSTM, Cell, Layer, random_lstm
+
+LARGE = Ranges(x=20.0, z=60.0, c=8.0, rows=80.0)
+
+
+@pytest.fixture
+def lstm():
+    return random_lstm(np.random.default_rng(3), 2, 3, layers=2, scale=4.0)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(5).uniform(-5, 5, (4, 30, 2))
+
+
+def test_measured_ranges_are_the_largest_signals(lstm, x):
+    found, trace = measured(lstm, x), lstm.trace(x)
+    assert found.x == np.abs(x).max()
+    assert found.z == max(np.abs(layer.z).max() for layer in trace.layers)
+    assert found.c == max(np.abs(layer.c).max() for layer in trace.layers)
+
+
+def test_rows_are_the_sums_over_weights_of_one_sign():
+    """One unit, h = 0 at first: z = 3 x1 - 2 x2 + 0.5, its sums 3 x1 + 0.5 and 2 x2."""
+    weights = np.zeros((4, 1, 2))
+    weights[0] = [[3.0, -2.0]]
+    bias = np.zeros((4, 1))
+    bias[0] = 0.5
+    cell = Cell(input=weights, recurrent=np.zeros((4, 1, 1)), bias=bias)
+    found = measured(LSTM(layers=(Layer(forward=cell),), name="one"), np.array([[4.0, 5.0], [1.0, 9.0]]))
+    assert found == Ranges(x=9.0, z=14.5, c=found.c, rows=18.0)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0, 6.0])
+def test_no_sequence_leaves_the_bounds(scale):
+    rng = np.random.default_rng(7)
+    for _ in range(5):
+        lstm = random_lstm(rng, 2, 3, layers=2, scale=scale)
+        met, bound = measured(lstm, 3.0 * np.sign(rng.uniform(-1, 1, (8, 40, 2)))), bounded(lstm, 3.0)
+        assert all(getattr(met, name) <= getattr(bound, name) for name in ("x", "z", "c", "rows"))
+
+
+def test_the_bound_of_c_is_reached_by_a_unit_that_only_writes():
+    """Gates at their bounds for ever: c -> i g / (1 - f)."""
+    bias = np.array([[2.0], [3.0], [1.0], [0.0]])
+    cell = Cell(input=np.zeros((4, 1, 1)), recurrent=np.zeros((4, 1, 1)), bias=bias)
+    lstm = LSTM(layers=(Layer(forward=cell),), name="writer")
+    assert measured(lstm, np.zeros((2000, 1))).c == pytest.approx(bounded(lstm, 0.0).c, rel=1e-9)
+
+
+def test_reach_of_each_technology():
+    room = 0.9 * OPAMP.amplifier.rail
+    assert reach(OPAMP) == Ranges(x=room, z=room / 0.3, c=room, rows=room / 0.3)
+    assert reach(BEHAVIOURAL).c == np.inf
+    assert reach(OIL).c == pytest.approx(min(map(abs, OIL.reach())) / OIL.pressure_unit)
+    assert reach(OIL).z == pytest.approx(0.5 * np.log(50.0))
+    assert reach(BICMOS).c == BICMOS.linear_range * BICMOS.state_scale
+
+
+@pytest.mark.parametrize(("technology", "c"), [(OPAMP, 8.0), (OIL, 8.0), (BICMOS, 4.0)], ids=["OPAMP", "OIL", "BICMOS"])
+def test_shrinking_makes_room_for_c_and_keeping_does_not(technology, c):
+    """The transistor cell has two state scales, room for 2 and for 4."""
+    ranges = replace(LARGE, c=c)
+    kept, said = scaled(technology, ranges, Fit.KEEP)
+    assert kept == technology
+    assert "c" in said.clips
+    shrunk, said = scaled(technology, ranges, Fit.SHRINK)
+    assert "c" not in said.clips
+    again, _ = scaled(shrunk, ranges, Fit.SHRINK)
+    assert reach(again).c == pytest.approx(reach(shrunk).c)
+
+
+def test_small_signals_are_widened_only_on_request():
+    small = Ranges(x=0.1, z=0.5, c=0.2, rows=0.5)
+    assert fit_ranges(OPAMP, small, Fit.SHRINK) == OPAMP
+    wide = fit_ranges(OPAMP, small, Fit.FILL)
+    assert wide.cell_volts == pytest.approx(0.9 * 4.5 / (MARGIN * 0.2))
+    assert fit_ranges(OIL, small, Fit.FILL).pressure_unit > OIL.pressure_unit
+    assert fit_ranges(BEHAVIOURAL, LARGE, Fit.FILL) == BEHAVIOURAL
+
+
+def test_rows_keep_the_volts_that_an_attenuator_needs():
+    """2 V_T is 52 mV at 27 C: a unit of z below that would ask for a gain before the tanh."""
+    found = fit_ranges(OPAMP, replace(LARGE, z=1e3, rows=1e3), Fit.SHRINK)
+    assert found.row_volts == pytest.approx(1.1 * 2 * 0.025865, rel=1e-3)
+
+
+def test_factor():
+    assert factor(2.0, 10.0, Fit.SHRINK) == 1.0
+    assert factor(2.0, 10.0, Fit.FILL) == pytest.approx(5.0 / MARGIN)
+    assert factor(20.0, 10.0, Fit.SHRINK) == pytest.approx(0.5 / MARGIN)
+    assert factor(20.0, 10.0, Fit.KEEP) == factor(0.0, 10.0, Fit.FILL) == factor(1.0, np.inf, Fit.FILL) == 1.0
+
+
+def test_what_clips_is_said_with_figures():
+    said = Scaling(ranges=LARGE, reach=Ranges(x=30.0, z=10.0, c=4.0, rows=np.inf), fit=Fit.KEEP)
+    assert said.clips == ("z", "c")
+    assert str(said) == "units kept: x 20 of 30, z 60 of 10, c 8 of 4, rows 80 of inf; clips: z, c"
+
+
+def test_fitted_units_turn_a_useless_circuit_into_a_good_one():
+    """Rails of 2.5 V and inputs up to 8: as it comes it clips everywhere."""
+    lstm = random_lstm(np.random.default_rng(3), 2, 3, scale=6.0)
+    x = np.random.default_rng(5).uniform(-8, 8, (3, 2))
+    small = replace(OPAMP, name="small", amplifier=replace(OPAMP.amplifier, rail=2.5))
+    errors = []
+    for fit in (Fit.KEEP, Fit.SHRINK):
+        machine = compile(lstm, small, inputs=x, fit=fit)
+        assert dict(machine.network.provenance)["scaling"] == str(machine.scaling)
+        errors.append(np.abs(machine.run(x, engine=Ngspice()).h - lstm(x).h).max())
+    assert errors[0] > 0.05
+    assert errors[1] < 1e-3
+
+
+def test_without_inputs_nothing_is_chosen():
+    machine = compile(random_lstm(np.random.default_rng(3), 1, 1), OPAMP)
+    assert machine.scaling is None
+    assert machine.technology == OPAMP
+
+
+def test_ranges_are_magnitudes():
+    with pytest.raises(InvalidValueError, match=r"^range of c must be >= 0, got -1.0: give a magnitude$"):
+        Ranges(x=1.0, z=1.0, c=-1.0, rows=1.0)
+
+
+def test_an_unknown_technology_is_refused():
+    with pytest.raises(UnsupportedError, match=r"^technology must be a technology whose ranges are known, got str"):
+        reach("OPAMP")
