@@ -142,14 +142,6 @@ def _errors(analog: LayerTrace, digital: LayerTrace) -> StaticErrors:
     )
 
 
-def _one_sequence(x: ArrayLike, lstm: LSTM) -> Floats:
-    inputs = sequences(x, lstm.input_size)
-    if inputs.shape[:-2] not in ((), (1,)):
-        got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
-        raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
-    return inputs
-
-
 def _check_origin(compiled: Compiled, lstm: LSTM, technology: object) -> None:
     if not isinstance(technology, Hydraulic):
         got, do = type(technology).__name__, "give the one that the machine was compiled in"
