@@ -144,7 +144,7 @@ def test_each_layer_needs_its_own_time(layer):
 
 @pytest.mark.parametrize("engine", ["ngspice", la.engines.Ngspice, 3])
 def test_an_engine_is_an_object_with_settings(engine):
-    text = r"^engine must be an engine, got .*: give e\.g\. Integrate\(\) or Ngspice\(\)$"
+    text = r"^engine must be an engine, got .*: give e\.g\. Waveform\(\), Settle\(\) or Ngspice\(\)$"
     with pytest.raises(InvalidTypeError, match=text):
         machine(lstm()).run(x(1, 2), engine=engine)
 
