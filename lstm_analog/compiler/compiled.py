@@ -234,7 +234,7 @@ def schedule(compiled: Compiled, x: Floats, state: State, lengths: Indices | Non
         imposed += _imposed(compiled, line, high, np.ones(len(intervals), dtype=np.int64))
     return Schedule(
         names=tuple(interval.name for interval in intervals),
-        high=flags[:, [cycle.lines.index(line) for line in compiled.network.lines]],
+        high=flags.take([cycle.lines.index(line) for line in compiled.network.lines], axis=1),  # row by row
         durations=np.array([interval.duration for interval in intervals]),
         imposed=tuple(imposed),
     )
