@@ -156,7 +156,7 @@ def biased(z: float) -> LSTM:
 def dynamic(scale: float, ratio: float, timing: Timing = CLOCKED) -> tuple[Machine, Run, float]:
     lstm = random_lstm(np.random.default_rng(1), 2, 3, scale=scale)
     machine = compile(lstm, replace(OIL, detail=Detail.DYNAMIC), timing=timing, settling=ratio)
-    run = machine.run(X)
+    run = machine.run(X, engine=Integrate())
     return machine, run, float(np.abs(run.h - lstm(X).h).max())
 
 
