@@ -78,5 +78,5 @@ def test_a_slow_storage_with_a_flow_that_is_not_linear_is_refused(bridge):
     )
     apart = replace(bridge.schedule, high=bridge.schedule.high & [True, False, True])
     slow = tuple(replace(part, capacitance=[1e-5, 3e-10]) if isinstance(part, Storages) else part for part in orifices)
-    with pytest.raises(UnsupportedError, match=r"storage mid_0 must settle in its phase.*run it with Integrate"):
+    with pytest.raises(UnsupportedError, match=r"storage mid_0 must settle in its phase.*run it with Waveform"):
         Settle().run(replace(bridge.network, parts=slow), apart)
