@@ -12,6 +12,7 @@ import numpy as np
 
 from lstm_analog.compiler.compiled import Compiled, layout, leaking_tap, leaks, lower, reset_label, single_storages
 from lstm_analog.compiler.electrical import Behavioural
+from lstm_analog.compiler.followers import adders
 from lstm_analog.compiler.plan import Plan, fresh
 from lstm_analog.compiler.signals import Diagonal, Memory, Operation, Product, Reading, SignalNetwork, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
@@ -190,7 +191,7 @@ def _clocked(plan: Plan, memory: Memory, number: int) -> list[Part]:
 def _slave(plan: Plan, label: str) -> list[Part]:
     node = plan.unknowns
     return [
-        plan.followers(f"{label}_follow", node[fresh(label)], node[_buffer(label)]),
+        adders(f"{label}_follow", node[_buffer(label)], node[fresh(label)]),
         plan.switches(f"{label}_copy", COPY, node[_buffer(label)], node[label], plan.technology.copy_resistance),
         plan.capacitors(f"{label}_slave", node[label]),
     ]

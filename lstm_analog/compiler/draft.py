@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.followers import adders
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.timing import Timing
 from lstm_analog.network.graph import Group
@@ -92,12 +93,8 @@ class Draft:
 
     def relay(self, label: str, *inputs: Indices) -> Indices:
         """Add followers of the sum of `inputs` and return their nodes."""
-        nodes, unbound = self.nodes(label, inputs[0].size), np.array(np.inf)
-        terms = tuple(Term(inputs=pin, gain=np.array(1.0)) for pin in inputs)
-        relay = Followers(
-            label=f"{label}_relay", nodes=nodes, terms=terms, offset=np.array(0.0), low=-unbound, high=unbound
-        )
-        self.parts.append(relay)
+        nodes = self.nodes(label, inputs[0].size)
+        self.parts.append(adders(f"{label}_relay", nodes, *inputs))
         return nodes
 
     def lever(self, label: str, control: Control, low: float, high: float) -> Indices:
@@ -196,7 +193,3 @@ class Draft:
             )
             self.parts.append(port)
         return middle
-
-    def rail(self, label: str, size: int) -> Indices:
-        """Return the node of a rail, `size` times."""
-        return np.repeat(self.nodes(label, 1), size)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.followers import adders
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.data_sheets import opamps, tails
@@ -14,14 +15,12 @@ from lstm_analog.network.parts import (
     DATUM,
     Conductors,
     Factor,
-    Followers,
     Junctions,
     Pairs,
     Part,
     Sources,
     Storages,
     Switches,
-    Term,
 )
 from lstm_analog.network.shapes import Shape
 
@@ -92,7 +91,7 @@ class Board:
     def buffers(self, label: str, inputs: Indices, volts: float) -> Indices:
         """Add ideal followers of `inputs` and return their nodes: they drive what loads them."""
         nodes = self.nodes(label, inputs.size, volts)
-        self._follow(f"{label}_buffer", inputs, nodes)
+        self.parts.append(adders(f"{label}_buffer", nodes, inputs))
         return nodes
 
     def resistors(self, label: str, a: Indices, b: Indices, resistance: float) -> None:
@@ -146,7 +145,7 @@ class Board:
         current = np.array(volts / data.load_resistance)
         self.parts.append(Pairs(label=f"{label}_mult", line=ALWAYS, factors=factors, out=nodes, current=current))
         self._load(f"{label}_core", nodes, data.load_resistance, data.load_capacitance)
-        self._follow(f"{label}_buffer", nodes, out)
+        self.parts.append(adders(f"{label}_buffer", out, nodes))
 
     def holds(self, label: str, line: str, source: Indices, out: Indices, volts: float) -> Indices:
         """Add sample-and-holds that follow `source` while `line` is high; return the nodes of their capacitors."""
@@ -164,10 +163,6 @@ class Board:
         closed, opened = np.array(1.0 / data.closed_resistance), np.array(1.0 / data.opened_resistance)
         number = self.lines.index(line)
         self.parts.append(Switches(label=label, line=number, a=a, b=b, closed=closed, opened=opened))
-
-    def _follow(self, label: str, inputs: Indices, nodes: Indices) -> None:
-        none, unbound, terms = np.array(0.0), np.array(np.inf), (Term(inputs=inputs, gain=np.array(1.0)),)
-        self.parts.append(Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound))
 
     def _load(self, label: str, nodes: Indices, resistance: float, capacitance: float) -> None:
         self.resistors(f"{label}_load", nodes, _ground(nodes), resistance)

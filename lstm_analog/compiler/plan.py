@@ -13,13 +13,11 @@ from lstm_analog.network.parts import (
     DATUM,
     Conductors,
     Factor,
-    Followers,
     Pairs,
     Part,
     Sources,
     Storages,
     Switches,
-    Term,
 )
 
 
@@ -73,12 +71,6 @@ class Plan:
         """Return switches from `a` to `b`, closed while `line` is high."""
         closed, opened = np.array(1.0 / resistance), np.array(self.technology.off_conductance)
         return Switches(label=label, line=self.line(line), a=a, b=b, closed=closed, opened=opened)
-
-    def followers(self, label: str, inputs: Indices, nodes: Indices) -> Part:
-        """Return buffers from `inputs` to `nodes`."""
-        none, unbound = np.array(0.0), np.array(np.inf)
-        terms = (Term(inputs=inputs, gain=np.array(1.0)),)
-        return Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound)
 
     def pairs(self, label: str, line: int, out: Indices, current: float | Floats, taps: tuple[Tap, ...]) -> Part:
         """Return stacked pairs that feed `out` with `current` times the product of `taps`."""

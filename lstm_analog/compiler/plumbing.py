@@ -191,7 +191,7 @@ def _value(draft: Draft, label: str, tap: Tap) -> Indices:
     if tap.plain and reading.signal.quantity is not Quantity.SUM and not alone:
         return _driver(draft, reading)
     if tap.shape is Shape.TANH:
-        rails = draft.rail(HIGH, size), draft.rail(LOW, size)
+        rails = [np.repeat(draft.nodes(rail, 1), size) for rail in (HIGH, LOW)]
         return draft.relay(f"{label}_val", draft.bridge(f"{label}_tanh", _control(draft, tap), 2.0, *rails))
     _check_value(label, tap)
     return draft.lever(f"{label}_val", _control(draft, tap), *_BOUNDS[tap.shape])

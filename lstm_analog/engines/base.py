@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
@@ -15,6 +16,16 @@ Progress = Callable[[int, int], None]
 
 _BEHIND = 1e-6
 """Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
+
+
+_YEAR = 366.0 * 86400.0
+
+
+def check_time_limit(seconds: float) -> None:
+    """Raise `InvalidValueError` unless `seconds` can be waited for."""
+    if not 0 < seconds <= _YEAR:
+        must = "be positive and at most a year"
+        raise InvalidValueError(explain("time_limit", must=must, got=seconds, do="give seconds"))
 
 
 def moments(duration: float, points: int) -> Floats:

@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import Progress
+from lstm_analog.engines.base import Progress, check_time_limit
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
-
-_YEAR = 366.0 * 86400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +41,7 @@ class Ngspice:
 
     def __post_init__(self) -> None:
         """Check that the time limit is positive and can be waited for."""
-        if not 0 < self.time_limit <= _YEAR:
-            must = "be positive and at most a year"
-            raise InvalidValueError(explain("time_limit", must=must, got=self.time_limit, do="give seconds"))
+        check_time_limit(self.time_limit)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import Progress
+from lstm_analog.engines.base import Progress, check_time_limit
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.system import system
 from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
@@ -29,7 +29,6 @@ _MISSING = 86
 _SAME = 1e-9
 """Fraction of the shortest interval below which two times are one."""
 _REMEDY = "read its message; against failed steps, take another tolerance or solver"
-_YEAR = 366.0 * 86400.0
 _WORKER = f"""
 import json, sys
 try:
@@ -95,9 +94,7 @@ class Rumoca:
             if not 0 < value < np.inf or (name == "points" and not isinstance(value, int)):
                 do = "give a whole number" if name == "points" else "give e.g. 1e-10"
                 raise InvalidValueError(explain(name, must="be positive and finite", got=value, do=do))
-        if not 0 < self.time_limit <= _YEAR:
-            must = "be positive and at most a year"
-            raise InvalidValueError(explain("time_limit", must=must, got=self.time_limit, do="give seconds"))
+        check_time_limit(self.time_limit)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.

@@ -3,6 +3,7 @@
 D, H and P count the inputs, the units and the outputs of a cell; P = H but for a projection.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Floats, floats
@@ -11,8 +12,39 @@ from lstm_analog.model.activations import SIGMOID, TANH, Activation
 from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate
 
 
+class Recurrence(ABC):
+    """What all cells tell of themselves: `input` (gates, H, D) and a gate axis."""
+
+    input: Floats
+
+    @property
+    @abstractmethod
+    def gates(self) -> GateOrder:
+        """The order of the gate axis."""
+
+    @property
+    def input_size(self) -> int:
+        """Number of inputs, D."""
+        return int(self.input.shape[2])
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of units, H."""
+        return int(self.input.shape[1])
+
+    @property
+    def output_size(self) -> int:
+        """Number of outputs: the units, unless they are projected."""
+        return self.hidden_size
+
+    @property
+    def cell_size(self) -> int:
+        """Number of memories beside h, none unless there are cells c."""
+        return 0
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cell:
+class Cell(Recurrence):
     """One direction of one layer of an LSTM: `z = input x + recurrent h + bias + peephole c`, for each gate.
 
         i, f, o = gate(z_i, z_f, z_o)    g = candidate(z_g)    c <- f c + i g    h <- projection (o hidden(c))
@@ -74,16 +106,6 @@ class Cell:
         return tuple(self.candidate if gate.letter == "g" else self.gate for gate in self.gates)
 
     @property
-    def input_size(self) -> int:
-        """Number of inputs, D."""
-        return int(self.input.shape[2])
-
-    @property
-    def hidden_size(self) -> int:
-        """Number of units, H."""
-        return int(self.input.shape[1])
-
-    @property
     def output_size(self) -> int:
         """Number of outputs, P."""
         return self.hidden_size if self.projection is None else int(self.projection.shape[0])
@@ -95,7 +117,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class GRUCell:
+class GRUCell(Recurrence):
     """One direction of one layer of gated recurrent units: `h <- z h + (1 - z) n`, with r, z = gate(z_r, z_z).
 
         reset_after:   n = candidate(input x + bias + r (recurrent h + recurrent_bias))
@@ -148,29 +170,9 @@ class GRUCell:
         """The activation of each gate, in order of `gates`."""
         return self.gate, self.gate, self.candidate
 
-    @property
-    def input_size(self) -> int:
-        """Number of inputs, D."""
-        return int(self.input.shape[2])
-
-    @property
-    def hidden_size(self) -> int:
-        """Number of units, H."""
-        return int(self.input.shape[1])
-
-    @property
-    def output_size(self) -> int:
-        """Number of outputs: the units."""
-        return self.hidden_size
-
-    @property
-    def cell_size(self) -> int:
-        """Number of memories beside h: none."""
-        return 0
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MGUCell:
+class MGUCell(Recurrence):
     """One direction of one layer of minimal gated units: `h <- (1 - f) h + f n`, with one gate f.
 
         f = gate(z_f)    n = candidate(input x + recurrent (f h) + bias)
@@ -209,26 +211,6 @@ class MGUCell:
     def activations(self) -> tuple[Activation, ...]:
         """The activation of each gate, in order of `gates`."""
         return self.gate, self.candidate
-
-    @property
-    def input_size(self) -> int:
-        """Number of inputs, D."""
-        return int(self.input.shape[2])
-
-    @property
-    def hidden_size(self) -> int:
-        """Number of units, H."""
-        return int(self.input.shape[1])
-
-    @property
-    def output_size(self) -> int:
-        """Number of outputs: the units."""
-        return self.hidden_size
-
-    @property
-    def cell_size(self) -> int:
-        """Number of memories beside h: none."""
-        return 0
 
 
 RecurrentCell = Cell | GRUCell | MGUCell

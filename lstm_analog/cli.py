@@ -15,8 +15,8 @@ from types import MappingProxyType
 import numpy as np
 from tqdm import tqdm
 
+from lstm_analog.arguments import ENGINES, TECHNOLOGIES, parser
 from lstm_analog.arrays import Floats
-from lstm_analog.cli.arguments import ENGINES, TECHNOLOGIES, parser
 from lstm_analog.compiler import Timing
 from lstm_analog.demo import run_demo
 from lstm_analog.engines import Engine, Progress
