@@ -5,6 +5,7 @@ from enum import Enum
 
 import numpy as np
 
+from lstm_analog.arrays import Indices
 from lstm_analog.engines.waveform.couplings import Couplings, Flags
 from lstm_analog.engines.waveform.fields import Places
 from lstm_analog.engines.waveform.levels import alike
@@ -25,7 +26,8 @@ class Keep(Enum):
 class Outline:
     """The `levels` of a segment, each with its `wirings` and the number of its first field.
 
-    Field 0 is the state itself, of which the held unknowns are read.
+    Field 0 is the state itself, of which the held unknowns are read. The last fields are guesses, one for each sweep in
+    which unknowns are read before they are found: of those `guessed`.
 
     `factored` says of each field whether it has terms, `points` and `ends` who is asked for values there.
     """
@@ -34,16 +36,19 @@ class Outline:
     wirings: tuple[Wiring, ...]
     first: tuple[int, ...]
     places: Places
+    guessed: dict[int, Indices]
     factored: list[bool]
     points: list[bool]
     ends: list[bool]
 
 
-def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, wanted: Flags, watched: Flags) -> Outline:
+def outline(
+    couplings: Couplings, order: Structure, count: int, still: bool, keep: Keep, wanted: Flags, watched: Flags
+) -> Outline:
     """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
-    `keep` says what is wanted of it; of the end, only the `wanted` unknowns (N,) count. The `watched` ones (N,) are
-    drawn at all points.
+    Guesses are that all stands `still`, or waveforms. `keep` says what is wanted of the segment; of the end, only the
+    `wanted` unknowns (N,) count. The `watched` ones (N,) are drawn at all points.
     """
     size, levels = couplings.dynamic.size, order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)])
@@ -53,40 +58,62 @@ def outline(couplings: Couplings, order: Structure, count: int, keep: Keep, want
             field[nodes], place[nodes] = number + row, np.arange(nodes.size)
     place[field == 0] = np.flatnonzero(field == 0)
     places = Places(field=field, place=place)
+    guessed, guesses = _guesses(order, places, int(first[-1]))
     wirings = tuple(
-        wiring(couplings, order, level, int(number), places) for number, level in zip(first, levels, strict=False)
+        wiring(couplings, order, level, int(number), places, guesses)
+        for number, level in zip(first, levels, strict=False)
     )
     starts = tuple(int(number) for number in first[:-1])
-    factored = _factored(levels, wirings, starts, int(first[-1]), count)
+    terms = [1] + [0] * (int(first[-1]) - 1) + [int(still)] * len(guessed)
+    factored = _factored(levels, wirings, starts, terms, count)
     ends = [
         False,
         *(keep is not Keep.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
+        *(False for _ in guessed),
     ]
-    drawn = [bool(watched[nodes].any()) for level in levels for nodes in level.members.T]
-    points = [keep is Keep.POINTS, *(asked or keep is Keep.POINTS for asked in drawn)]
+    seen = watched.copy()
+    seen[np.concatenate([np.empty(0, np.int64), *guessed.values()])] = True
+    drawn = [bool(seen[nodes].any()) for level in levels for nodes in level.members.T]
+    points = [keep is Keep.POINTS, *(asked or keep is Keep.POINTS for asked in drawn), *(False for _ in guessed)]
     _ask(levels, wirings, starts, factored, points, ends)
     return Outline(
         levels=levels,
         wirings=wirings,
         first=starts,
         places=places,
+        guessed=guessed,
         factored=factored,
         points=points,
         ends=ends,
     )
 
 
+def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, Indices], Places]:
+    """Return which unknowns are guessed in each sweep, and where their guesses lie, in fields from `total` on."""
+    columns = [link.columns[torn] for link, torn in zip(order.links, order.torn, strict=True)]
+    torn = np.zeros(places.field.size, dtype=bool)
+    torn[np.concatenate([np.empty(0, np.int64), *columns])] = True
+    field, place, guessed = np.zeros_like(places.field), np.zeros_like(places.place), {}
+    for sweep in sorted({level.sweep for level in order.levels}):
+        members = np.concatenate([level.members.T.ravel() for level in order.levels if level.sweep == sweep])
+        nodes = members[torn[members]]
+        if nodes.size:
+            field[nodes], place[nodes] = total + len(guessed), np.arange(nodes.size)
+            guessed[sweep] = nodes
+    return guessed, Places(field=field, place=place)
+
+
 def _factored(
-    levels: tuple[Level, ...], wirings: tuple[Wiring, ...], first: tuple[int, ...], total: int, count: int
+    levels: tuple[Level, ...], wirings: tuple[Wiring, ...], first: tuple[int, ...], terms: list[int], count: int
 ) -> list[bool]:
-    terms, flat = [1] + [0] * (total - 1), [True] * total
+    """Return which fields have terms, those included that already have some."""
+    flat = [True] * len(terms)
     for level, wires, start in zip(levels, wirings, first, strict=True):
         width = level.members.shape[1]
         plain = wires.own.ndim == 3 and wires.capacity.ndim == 2 and not wires.loads
         plain = plain and level.order is Order.CONSTANT and (level.dynamic > 0 or width == 1)
         known = all(terms[source] for source in wires.sources())
         known = known and all(flat[sheet.source] for sheet in wires.sheets)
-        known = known and not any(wire.torn for wire in wires.wires)
         number = level.dynamic + width + sum(terms[source] - 1 for source in wires.sources())
         if plain and known and number <= max(3, count // 2):
             same = not level.dynamic or alike(wires.own, wires.capacity)
@@ -105,10 +132,6 @@ def _ask(
     ends: list[bool],
 ) -> None:
     """Set in `points` and `ends` what the levels ask of the fields before them."""
-    for wires in wirings:
-        for wire in wires.wires:
-            if wire.torn:
-                points[wire.source] = True
     for level, wires, start in zip(reversed(levels), reversed(wirings), reversed(first), strict=True):
         if not factored[start]:
             points[start : start + level.dynamic] = [True] * level.dynamic  # so that their error can be estimated

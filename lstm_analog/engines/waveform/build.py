@@ -15,7 +15,9 @@ from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
     SHARE,
+    SWEPT,
     Combined,
+    Guess,
     Segment,
     Sweep,
     Tolerance,
@@ -38,23 +40,27 @@ def segment(
     *,
     duration: float,
     degree: int,
+    still: bool,
     keep: Keep,
     wanted: Flags,
     ranges: tuple[Idle, ...],
     tolerance: Tolerance,
+    first: Segment | None,
 ) -> Segment:
     """Return the segment of `duration` (s) and polynomials of `degree` in the phase of `couplings`, solved in `order`.
 
-    A `degree` of 0 asks for the state of rest. All segments of a run share the `state`; `keep` says what is kept,
-    of which `wanted` unknowns (N,), and `tolerance` how well. Efforts are watched that must stay in `ranges`.
+    A `degree` of 0 asks for the state of rest. What is read before it is found is taken to stand `still`, or swept from
+    what a coarser segment finds `first`. All segments of a run share the `state`; `keep` says what is kept, of which
+    `wanted` unknowns (N,), and `tolerance` how well. Efforts are watched that must stay in `ranges`.
     """
     frame = _frame(duration, degree, state.effort.shape[:-1])
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(couplings, order, frame.count, keep, wanted, watched)
-    fields, drawn, arena, before = _buffers(plan, frame, state.effort)
+    plan = outline(couplings, order, frame.count, still, keep, wanted, watched)
+    bent = _bent(plan, keep)
+    fields, drawn, arena, before = _buffers(plan, frame, state.effort, bent)
+    guesses = _guesses(plan, fields, frame, still, couplings.scales, order.slow)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
-    bent = [k for k, asked in enumerate(plan.points) if k and asked and not plan.factored[k]]
     units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in bent)])
     return Segment(
         degree=degree,
@@ -64,12 +70,46 @@ def segment(
         units=units,
         least=1.0 / (tolerance.units * units),
         tail=np.ascontiguousarray(chebyshev.coefficients(degree)[-4:]) if degree else np.zeros((1, 1)),
-        sweeps=_joined([_sweep(plan, k, steps[k], fields, order, couplings.scales, tolerance) for k in sorted(steps)]),
+        sweeps=_joined([_sweep(plan, k, steps[k], guesses, order, tolerance) for k in sorted(steps)]),
         after=[*_moving(plan, fields, couplings.groups, state), *after],
         fixed=tuple(_fixed(fields, couplings.scales, degree, tolerance)),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         tolerance=tolerance,
+        first=first,
     )
+
+
+def _bent(plan: Outline, keep: Keep) -> list[int]:
+    """Return the fields whose polynomials are judged: what has no rate is as good as what it comes from."""
+    rated = {
+        number
+        for level, first in zip(plan.levels, plan.first, strict=True)
+        for number in range(first, first + (level.members.shape[1] if keep is Keep.POINTS else level.dynamic))
+    }
+    return [k for k, asked in enumerate(plan.points) if k in rated and asked and not plan.factored[k]]
+
+
+def _guesses(
+    plan: Outline, fields: list[Field], frame: Frame, still: bool, scales: Floats, slow: bool
+) -> dict[int, Guess]:
+    """Return the guess of each sweep that needs one, and append its field."""
+    found = {}
+    effect = np.linalg.inv(chebyshev.differentiation(frame.count - 1)[1:, 1:]) if slow and frame.count > 1 else None
+    for sweep, nodes in plan.guessed.items():
+        shape = (*frame.lead, nodes.size)
+        if still:
+            fields.append(_constant(nodes, np.zeros(shape), frame, held=False))
+        else:
+            values = np.zeros((frame.count, *shape))
+            fields.append(Field(nodes=nodes, start=values[0], end=values[-1], values=values, terms=None))
+        sources = plan.places.by_field(nodes)
+        found[sweep] = Guess(
+            field=fields[-1],
+            found=tuple((span(some), fields[k], span(plan.places.place[nodes[some]])) for k, some in sources),
+            scales=scales[nodes],
+            effect=effect,
+        )
+    return found
 
 
 def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[Watch]:
@@ -139,19 +179,25 @@ def _reading(field: Field, effort: Floats) -> Step:
 
 
 def _joined(sweeps: list[Sweep]) -> tuple[Sweep, ...]:
-    """Return `sweeps` as one if nothing is torn, so that a segment is one list of steps."""
-    if any(sweep.torn for sweep in sweeps) or not sweeps:
+    """Return `sweeps` as one if nothing is guessed, so that a segment is one list of steps."""
+    if any(sweep.guess for sweep in sweeps) or not sweeps:
         return tuple(sweeps)
     return (replace(sweeps[0], steps=[step for sweep in sweeps for step in sweep.steps]),)
 
 
-def _buffers(plan: Outline, frame: Frame, effort: Floats) -> tuple[list[Field], tuple[Field, ...], Floats, list[Step]]:
+def _buffers(
+    plan: Outline, frame: Frame, effort: Floats, bent: list[int]
+) -> tuple[list[Field], tuple[Field, ...], Floats, list[Step]]:
+    """Return the fields of the levels, those that are drawn, their values side by side, the `bent` last, and what reads
+    the state.
+    """
     nodes: list[Indices] = [
         np.arange(effort.shape[-1]),
         *(column for level in plan.levels for column in level.members.T),
     ]
-    sizes = [part.size * _batch(frame) * asked for part, asked in zip(nodes, [False, *plan.points[1:]], strict=True)]
-    order = sorted(range(len(nodes)), key=lambda number: not plan.factored[number])  # sums of known bases first
+    asked = [False, *plan.points[1 : len(nodes)]]
+    sizes = [part.size * _batch(frame) * drawn for part, drawn in zip(nodes, asked, strict=True)]
+    order = sorted(range(len(nodes)), key=lambda number: number in bent)
     ends = np.zeros(len(nodes), dtype=np.int64)
     ends[order] = np.cumsum([sizes[number] for number in order])
     arena = np.zeros((frame.count, sum(sizes)))
@@ -162,7 +208,7 @@ def _buffers(plan: Outline, frame: Frame, effort: Floats) -> tuple[list[Field], 
         run = span(part)
         start = effort[..., run] if isinstance(run, slice) else np.zeros(shape)
         if not number:
-            fields.append(_held(part, start, frame))
+            fields.append(_constant(part, start, frame, held=True))
             continue
         values = None
         if sizes[number]:
@@ -174,9 +220,9 @@ def _buffers(plan: Outline, frame: Frame, effort: Floats) -> tuple[list[Field], 
     return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
 
 
-def _held(nodes: Indices, start: Floats, frame: Frame) -> Field:
+def _constant(nodes: Indices, start: Floats, frame: Frame, held: bool) -> Field:
     values = np.broadcast_to(start, (frame.count, *start.shape))
-    term = Term(basis=np.ones(frame.count), weight=start, held=True)
+    term = Term(basis=np.ones(frame.count), weight=start, held=held)
     return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
 
 
@@ -220,20 +266,15 @@ def _sweep(
     plan: Outline,
     number: int,
     steps: list[Step],
-    fields: list[Field],
+    guesses: dict[int, Guess],
     order: Structure,
-    scales: Floats,
     tolerance: Tolerance,
 ) -> Sweep:
-    levels = [wires for level, wires in zip(plan.levels, plan.wirings, strict=True) if level.sweep == number]
-    sources = sorted({wire.source for wires in levels for wire in wires.wires if wire.torn})
-    torn = tuple(fields[source] for source in sources)
     return Sweep(
         steps=steps,
-        torn=torn,
-        scales=tuple(scales[field.nodes] for field in torn),
+        guess=guesses.get(number),
         weakness=order.weakness,
-        tolerance=SHARE * tolerance.units,
+        tolerance=SWEPT * tolerance.units,
     )
 
 

@@ -51,14 +51,15 @@ class Curved:
 class Couplings:
     """The couplings of a network with the clock lines `high`; `groups` and `scales` (N,) are those of its unknowns.
 
-    `dynamic` and `imposed` say which of its unknowns have a rate and which come from outside, (N,); `capacity` and
-    `offset`, the flow at no effort at all, have shape (..., N).
+    `dynamic`, `balanced` and `imposed` say which of its unknowns have a rate, which are junctions and which come from
+    outside, (N,); `capacity` and `offset`, the flow at no effort at all, have shape (..., N).
     """
 
     high: High
     groups: Indices
     scales: Floats
     dynamic: Flags
+    balanced: Flags
     imposed: Flags
     capacity: Floats
     offset: Floats
@@ -108,8 +109,9 @@ def _parameters(record: object) -> list[tuple[str, Floats, int]]:
 def couplings(network: Network, high: High) -> Couplings:
     """Return the couplings of `network` with the clock lines `high`."""
     size, kinds = network.unknowns.size, network.kinds()
-    dynamic, imposed = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    dynamic, balanced, imposed = np.zeros((3, size), dtype=bool)
     dynamic[kinds[Kind.STORED]] = True
+    balanced[kinds[Kind.BALANCED]] = True
     imposed[kinds[Kind.IMPOSED]] = imposed[0] = True
     links: list[Links] = []
     dense: list[Dense] = []
@@ -132,6 +134,7 @@ def couplings(network: Network, high: High) -> Couplings:
         groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
         scales=network.unknowns.scales(),
         dynamic=dynamic,
+        balanced=balanced,
         imposed=imposed,
         capacity=_capacity(network),
         offset=offset,

@@ -202,8 +202,9 @@ class Course:
             cut.pieces[place : place + 1] = refined(cut.pieces[place], error)
             cut.changed()
             return None
-        if not segment.holds():
-            cut.pieces[place] = replace(cut.pieces[place], idle=False)
+        if not (segment.stands() and segment.holds()):
+            change = {"idle": False} if segment.stands() else {"still": False}
+            cut.pieces[place] = replace(cut.pieces[place], **change)
             cut.changed()
             return None
         self.errors[0] = max(self.errors[0], error)
@@ -213,6 +214,6 @@ class Course:
         last, piece = place == len(cut.pieces) - 1, cut.pieces[place]
         keep = Keep.POINTS if kept and self.points > 1 else Keep.END if kept and last else Keep.STATES
         regime = Regime(high=cut.high, idle=piece.idle)
-        found = self.space.segment(regime, piece.share * cut.duration, piece.degree, keep)
+        found = self.space.segment(regime, piece.share * cut.duration, piece.degree, piece.still, keep)
         cut.made[kept][place] = found
         return found

@@ -7,13 +7,13 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.fields import Field
+from lstm_analog.engines.waveform.fields import Field, Span
 from lstm_analog.engines.waveform.inflow import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 
 _SWEEPS = 30
-SHARE = 0.1
-"""Share of the tolerance that sweeps and Newton's method may use up."""
+SHARE, SWEPT = 0.1, 0.3
+"""Shares of the tolerance that Newton's method may use up, and what is swept, which is bounded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,37 +30,69 @@ class Tolerance:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sweep:
-    """The `steps` of levels that are solved one after the other; again, if `torn` fields feed back, until these rest.
+class Guess:
+    """Waveforms that are read before they are found, in a `field`: that all stands still, or what was found before.
 
-    `weakness` is the strength with which they do, `scales` (m,) are the units of each.
+    `found` says which places of them are what in another field; `scales` (m,) are their units, `effect` (points - 1,
+    points - 1), if any, what counts of a difference at all points but the first.
+    """
+
+    field: Field
+    found: tuple[tuple[Span, Field, Span], ...]
+    scales: Floats
+    effect: Floats | None
+
+    def begin(self) -> None:
+        """Guess that nothing moves."""
+        target = self.field.start if self.field.terms else self.field.values
+        for own, field, places in self.found:
+            target[..., own] = field.start[..., places]  # type: ignore[index]
+
+    def take(self, other: "Guess", evaluation: Floats) -> None:
+        """Guess what the field of `other` was found to be, at other points by `evaluation` (points, its points)."""
+        np.copyto(values_of(self.field), np.tensordot(evaluation, other.waves(), axes=1))
+
+    def waves(self) -> Floats:
+        """Return what was found, (points, *lead, m)."""
+        found = [values_of(field)[..., places] for _, field, places in self.found]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
+
+    def moved(self) -> float:
+        """Return how far what was found is from what was guessed, in units; guess that now, unless all stands still."""
+        waves, guessed = self.waves(), values_of(self.field)
+        change = (waves - guessed) / self.scales
+        if self.effect is not None:
+            change = self.effect @ change[1:].reshape(len(self.effect), -1)
+        size = float(np.abs(change).max(initial=0.0))
+        if not self.field.terms:
+            np.copyto(guessed, waves)
+        return size
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sweep:
+    """The `steps` of levels that are solved one after the other; again, if they read a `guess`, until it rests.
+
+    `weakness` is the strength with which guesses act, `tolerance` what may come of them, in units.
     """
 
     steps: list[Step]
-    torn: tuple[Field, ...]
-    scales: tuple[Floats, ...]
+    guess: Guess | None
     weakness: float
     tolerance: float
 
     def run(self) -> int:
         """Solve the levels and return how many sweeps it took; `Unsolved` if they do not come to rest."""
-        if not self.torn:
-            for step in self.steps:
-                step()
-            return 1
-        for field in self.torn:
-            np.copyto(values_of(field), field.start)
         for number in range(1, _SWEEPS):
-            before = [values_of(field).copy() for field in self.torn]
             for step in self.steps:
                 step()
-            moved = (
-                np.abs(values_of(field) - old) / scale
-                for field, old, scale in zip(self.torn, before, self.scales, strict=True)
-            )
-            if self.weakness * max((float(size.max()) for size in moved), default=0.0) <= self.tolerance:
+            if not self.guess or self.guess.field.terms or self.rests():
                 return number
         raise Unsolved
+
+    def rests(self) -> bool:
+        """Return whether the guess was good enough."""
+        return not self.guess or self.weakness * self.guess.moved() <= self.tolerance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +135,8 @@ class Segment:
     What is done `before` reads the state, what is done `after` writes it. `drawn` fields have values at the points.
     Those of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their
     scales, `least` (total,) one over what is tolerated of these; `tail` (4, points) gives the last coefficients.
-    `fixed` are those that are such sums; `watches` look whether all stay within limits.
+    `fixed` are those that are such sums; `watches` look whether all stay within limits. A coarser segment may come
+    `first`, for better guesses.
     """
 
     degree: int
@@ -118,12 +151,30 @@ class Segment:
     fixed: tuple[Combined, ...]
     watches: tuple[Watch, ...]
     tolerance: Tolerance
+    first: "Segment | None"
 
     def solve(self) -> int:
         """Find all waveforms from the state; return the number of sweeps, or raise `Unsolved`."""
         for step in self.before:
             step()
+        self._guess()
         return max([sweep.run() for sweep in self.sweeps], default=1)
+
+    def _guess(self) -> None:
+        if self.first is None:
+            for sweep in self.sweeps:
+                if sweep.guess:
+                    sweep.guess.begin()
+            return
+        self.first.solve()
+        evaluation = chebyshev.evaluation(self.first.degree, chebyshev.points(self.degree))
+        for sweep, before in zip(self.sweeps, self.first.sweeps, strict=True):
+            if sweep.guess and before.guess:
+                sweep.guess.take(before.guess, evaluation)
+
+    def stands(self) -> bool:
+        """Return whether what was guessed to stand still does, as far as it counts."""
+        return all(not sweep.guess or not sweep.guess.field.terms or sweep.rests() for sweep in self.sweeps)
 
     def error(self) -> float:
         """Return the estimated error in tolerances, from the last Chebyshev coefficients of the waveforms."""

@@ -2,8 +2,10 @@
 
 A coupling counts by what a change of one unit of signal at its column does to its row within the segment. What does
 next to nothing is dropped; a storage that nothing moves is held. The rest is a graph, a dense block being one node of
-it, not one edge a weight. Its strongly connected components come apart where their weak edges are torn; components of
-one kind that depend on earlier ones only are a level, solved side by side. What is torn is swept.
+it, not one edge a weight. Its strongly connected components come apart where weak edges are torn: those that no order
+of the rest lets run forward. Components of one kind that depend on earlier ones only are a level, solved side by side.
+What is torn is swept from a first guess, its effort at the start; a junction may jump from there, so an edge from it
+runs forward where it can.
 """
 
 from dataclasses import dataclass, replace
@@ -40,14 +42,16 @@ class Level:
 class Structure:
     """The `levels` of a phase in order and the `links` that count.
 
-    `torn` holds for each bank of links which of them are torn, `weakness` the largest strength of these. `obstacle`
-    says why the phase cannot be solved this way, empty if it can.
+    `torn` holds for each bank of links which of them are torn, `weakness` the largest strength of these; `slow` tells
+    that they act on storages alone that do not discharge within the segment, so that only the integral of what they
+    carry counts. `obstacle` says why the phase cannot be solved this way, empty if it can.
     """
 
     levels: tuple[Level, ...]
     links: tuple[Links, ...]
     torn: tuple[Flags, ...]
     weakness: float
+    slow: bool
     obstacle: str
 
 
@@ -72,16 +76,21 @@ def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
     links, strengths = _counting(couplings, moving, reach, drop)
     edges = _edges(couplings, links, strengths, moving)
     loops = _components(edges, np.ones(edges.tails.size, dtype=bool))
-    torn = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
-    parts = _components(edges, ~torn)
-    outer, inner = _depth(edges, loops, np.zeros_like(torn)), _depth(edges, parts, torn)
-    levels = _levels(couplings, edges, moving, parts, (outer[loops], inner[parts]))
-    flags, weakness = _torn_links(links, strengths, (loops, parts), moving)
+    loose = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
+    jumping = loose & np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))[edges.tails]
+    knots = _components(edges, ~loose | jumping)
+    loose &= ~jumping | (knots[edges.tails] == knots[edges.heads])
+    parts = _components(edges, ~loose)
+    outer, inner = _depth(edges, loops, np.zeros_like(loose))[loops], _depth(edges, parts, loose)[parts]
+    levels = _levels(couplings, edges, moving, parts, (outer, inner))
+    flags, weakness = _torn_links(links, strengths, (loops, parts, inner), moving)
+    pressed = np.unique(np.concatenate([link.rows[some] for link, some in zip(links, flags, strict=True)] or [np.empty(0, np.int64)]))
     return Structure(
         levels=levels,
         links=links,
         torn=flags,
         weakness=weakness,
+        slow=bool(couplings.dynamic[pressed].all() and (rates(couplings)[pressed] * duration < 1.0).all()),
         obstacle=_obstacle(couplings, levels, parts),
     )
 
@@ -241,12 +250,13 @@ def _levels(
 
 
 def _torn_links(
-    links: tuple[Links, ...], strengths: tuple[Floats, ...], parts: tuple[Indices, Indices], moving: Flags
+    links: tuple[Links, ...], strengths: tuple[Floats, ...], order: tuple[Indices, Indices, Indices], moving: Flags
 ) -> tuple[tuple[Flags, ...], float]:
-    (loops, tight), flags, weakness = parts, [], 0.0
+    """Return which `links` run against the `order`, by loop, component and its depth there, and how strong they are."""
+    (loops, tight, depth), flags, weakness = order, [], 0.0
     for link, strength in zip(links, strengths, strict=True):
         torn = (strength < WEAK) & moving[link.columns] & (loops[link.columns] == loops[link.rows])
-        torn &= tight[link.columns] != tight[link.rows]
+        torn &= (tight[link.columns] != tight[link.rows]) & (depth[link.columns] >= depth[link.rows])
         weakness = max(weakness, float(strength[torn].max(initial=0.0)))
         flags.append(torn)
     return tuple(flags), weakness

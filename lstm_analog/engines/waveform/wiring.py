@@ -21,7 +21,6 @@ class Wire:
     source: int
     places: Span
     values: Floats
-    torn: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,13 +84,16 @@ class Wiring:
         return frozenset(plain).union(*(load.sources for load in self.loads))
 
 
-def wiring(couplings: Couplings, order: Structure, level: Level, first: int, places: Places) -> Wiring:
+def wiring(
+    couplings: Couplings, order: Structure, level: Level, first: int, places: Places, guesses: Places
+) -> Wiring:
     """Return what flows into `level` by the `couplings`, as far as they count in `order`.
 
-    Its members are the fields from number `first` on; `places` says where all unknowns lie.
+    Its members are the fields from number `first` on; `places` says where all unknowns lie, `guesses` where the guesses
+    of those lie that are read before they are found.
     """
     mine = np.append((places.field >= first) & (places.field < first + level.members.shape[1]), False)
-    wires, own = _wires(couplings, order, level, first, places, mine)
+    wires, own = _wires(order, level, first, (places, guesses), mine)
     loads = [_load(curved, level, first, places, mine) for curved in couplings.curved if mine[curved.fed].any()]
     return Wiring(
         wires=tuple(wires),
@@ -104,9 +106,9 @@ def wiring(couplings: Couplings, order: Structure, level: Level, first: int, pla
 
 
 def _wires(
-    couplings: Couplings, order: Structure, level: Level, first: int, places: Places, mine: Indices
+    order: Structure, level: Level, first: int, where: tuple[Places, Places], mine: Indices
 ) -> tuple[list[Wire], Floats]:
-    count, width = level.members.shape
+    (count, width), (places, guesses) = level.members.shape, where
     lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in order.links), ())
     own = np.zeros((*lead, count, width, width))
     wires: list[Wire] = []
@@ -118,19 +120,19 @@ def _wires(
             inner = places.field[columns[itself]] - first
             values = np.moveaxis(np.broadcast_to(link.values, (*lead, link.rows.size)), -1, 0)
             np.add.at(np.moveaxis(own, (-3, -1), (0, 1))[..., row], (rows[itself], inner), values[chosen[itself]])
-            for number, some in places.by_field(columns[~itself]):
-                for these in _rounds(rows[~itself][some], some):
-                    there = chosen[~itself][these]
-                    wires.append(
-                        Wire(
-                            row=int(row),
-                            into=span(places.place[link.rows[there]]),
-                            source=number,
-                            places=span(places.place[link.columns[there]]),
-                            values=link.values[..., there],
-                            torn=bool(torn[there].any()),
+            for sources, others in ((places, ~itself & ~torn[chosen]), (guesses, ~itself & torn[chosen])):
+                for number, some in sources.by_field(columns[others]):
+                    for these in _rounds(rows[others][some], some):
+                        there = chosen[others][these]
+                        wires.append(
+                            Wire(
+                                row=int(row),
+                                into=span(places.place[link.rows[there]]),
+                                source=number,
+                                places=span(sources.place[link.columns[there]]),
+                                values=link.values[..., there],
+                            )
                         )
-                    )
     return wires, own if own.any() or not lead else own[(0,) * len(lead)]
 
 

@@ -28,6 +28,8 @@ _LEAST, _LARGEST, _USUAL, _SURE = 6, 28, 14, 40
 
 From 6: of a lower degree, the last four coefficients that the error is judged by hold the mean, and say nothing.
 """
+_COARSE = 0.6
+"""Share of the degree of a segment that a guess is found with."""
 _ENOUGH = 0.1
 """Share of the tolerance that the degree of a piece is lowered to."""
 
@@ -46,11 +48,16 @@ class Regime:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of an interval: its `share` of it, the `degree` that keeps the tolerance; whether stops are `idle`."""
+    """A piece of an interval: its `share` of it, the `degree` that keeps the tolerance.
+
+    `idle` tells whether parts between limits carry nothing, `still` whether what weak edges feed back may be taken to
+    stand still.
+    """
 
     share: float
     degree: int
     idle: bool = True
+    still: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +77,7 @@ class Workspace:
     state: State
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
-    segments: dict[tuple[Regime, float, int, Keep], Segment] = field(default_factory=dict)
+    segments: dict[tuple[Regime, float, int, bool, Keep], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
 
     def order(self, regime: Regime, duration: float) -> Structure:
@@ -89,26 +96,49 @@ class Workspace:
             self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
         return self.phases[regime]
 
-    def segment(self, regime: Regime, duration: float, degree: int, keep: Keep) -> Segment:
-        """Return a segment of `duration` (s) and `degree` in a `regime` that keeps what `keep` says."""
-        key = (regime, duration, degree, keep)
+    def segment(self, regime: Regime, duration: float, degree: int, still: bool, keep: Keep) -> Segment:
+        """Return a segment of `duration` (s) and `degree` in a `regime` that keeps what `keep` says.
+
+        What weak edges feed back is taken to stand `still`, or swept.
+        """
+        key = (regime, duration, degree, still, keep)
         if key not in self.segments:
-            self.segments[key] = segment(
-                self.couplings(regime),
-                self.order(regime, duration),
-                self.state,
-                duration=duration,
-                degree=degree,
-                keep=keep,
-                wanted=self.wanted,
-                ranges=self.free.ranges if regime.idle else (),
-                tolerance=self.tolerance,
-            )
+            first = None if still else self._first(regime, duration, degree)
+            self.segments[key] = self._made(regime, duration, degree, still, keep, self.tolerance, first)
         return self.segments[key]
+
+    def _first(self, regime: Regime, duration: float, degree: int) -> Segment:
+        """Return what finds a guess: of a lower degree, as what is wrong with it counts by its weakness only."""
+        coarse = max(_LEAST, int(np.ceil(_COARSE * degree)))
+        return self._made(regime, duration, coarse, True, Keep.STATES, self.tolerance, None)
+
+    def _made(
+        self,
+        regime: Regime,
+        duration: float,
+        degree: int,
+        still: bool,
+        keep: Keep,
+        tolerance: Tolerance,
+        first: Segment | None,
+    ) -> Segment:
+        return segment(
+            self.couplings(regime),
+            self.order(regime, duration),
+            self.state,
+            duration=duration,
+            degree=degree,
+            still=still,
+            keep=keep,
+            wanted=self.wanted,
+            ranges=self.free.ranges if regime.idle else (),
+            tolerance=tolerance,
+            first=first,
+        )
 
     def rest(self, regime: Regime, duration: float) -> Segment:
         """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
-        key = (regime, duration, 0, Keep.END)
+        key = (regime, duration, 0, False, Keep.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
         return self.segments[key]
@@ -124,10 +154,12 @@ class Workspace:
             self.state,
             duration=1.0,
             degree=0,
+            still=False,
             keep=Keep.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
             tolerance=_REST,
+            first=None,
         )
 
     def pieces(self, high: High, duration: float) -> list[Piece]:
