@@ -90,9 +90,8 @@ def outline(
 
 def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, Indices], Places]:
     """Return which unknowns are guessed in each sweep, and where their guesses lie, in fields from `total` on."""
-    columns = [link.columns[torn] for link, torn in zip(order.links, order.torn, strict=True)]
     torn = np.zeros(places.field.size, dtype=bool)
-    torn[np.concatenate([np.empty(0, np.int64), *columns])] = True
+    torn[order.links.columns[order.torn]] = True
     field, place, guessed = np.zeros_like(places.field), np.zeros_like(places.place), {}
     for sweep in sorted({level.sweep for level in order.levels}):
         members = np.concatenate([level.members.T.ravel() for level in order.levels if level.sweep == sweep])

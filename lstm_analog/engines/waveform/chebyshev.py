@@ -46,3 +46,9 @@ def evaluation(degree: int, at: Floats) -> Floats:
     hit = near.any(axis=1)
     matrix[hit] = near[hit]
     return matrix
+
+
+@lru_cache(maxsize=128)
+def refinement(coarse: int, fine: int) -> Floats:
+    """Return the matrix from the values at the `points` of degree `coarse` to those at the points of degree `fine`."""
+    return evaluation(coarse, points(fine))

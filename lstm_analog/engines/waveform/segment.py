@@ -50,7 +50,8 @@ class Guess:
 
     def take(self, other: "Guess", evaluation: Floats) -> None:
         """Guess what the field of `other` was found to be, at other points by `evaluation` (points, its points)."""
-        np.copyto(values_of(self.field), np.tensordot(evaluation, other.waves(), axes=1))
+        waves, values = other.waves(), values_of(self.field)
+        np.matmul(evaluation, waves.reshape(len(waves), -1), out=values.reshape(len(values), -1))
 
     def waves(self) -> Floats:
         """Return what was found, (points, *lead, m)."""
@@ -167,7 +168,7 @@ class Segment:
                     sweep.guess.begin()
             return
         self.first.solve()
-        evaluation = chebyshev.evaluation(self.first.degree, chebyshev.points(self.degree))
+        evaluation = chebyshev.refinement(self.first.degree, self.degree)
         for sweep, before in zip(self.sweeps, self.first.sweeps, strict=True):
             if sweep.guess and before.guess:
                 sweep.guess.take(before.guess, evaluation)

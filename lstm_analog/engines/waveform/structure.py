@@ -40,16 +40,15 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Structure:
-    """The `levels` of a phase in order and the `links` that count.
+    """The `levels` of a phase in order and the `links` that count, all of them as one.
 
-    `torn` holds for each bank of links which of them are torn, `weakness` the largest strength of these; `slow` tells
-    that they act on storages alone that do not discharge within the segment, so that only the integral of what they
+    `torn` says which of them are torn, (m,), `weakness` is the largest strength of these; `slow` tells that they act on storages alone that do not discharge within the segment, so that only the integral of what they
     carry counts. `obstacle` says why the phase cannot be solved this way, empty if it can.
     """
 
     levels: tuple[Level, ...]
-    links: tuple[Links, ...]
-    torn: tuple[Flags, ...]
+    links: Links
+    torn: Flags
     weakness: float
     slow: bool
     obstacle: str
@@ -73,8 +72,8 @@ def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
     """
     reach = _reach(couplings, duration)
     moving = ~couplings.imposed & ~_held(couplings, min(duration, 1e300), drop)
-    links, strengths = _counting(couplings, moving, reach, drop)
-    edges = _edges(couplings, links, strengths, moving)
+    links, strength = _counting(couplings, moving, reach, drop)
+    edges = _edges(couplings, links, strength < WEAK, moving)
     loops = _components(edges, np.ones(edges.tails.size, dtype=bool))
     loose = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
     jumping = loose & np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))[edges.tails]
@@ -83,14 +82,15 @@ def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
     parts = _components(edges, ~loose)
     outer, inner = _depth(edges, loops, np.zeros_like(loose))[loops], _depth(edges, parts, loose)[parts]
     levels = _levels(couplings, edges, moving, parts, (outer, inner))
-    flags, weakness = _torn_links(links, strengths, (loops, parts, inner), moving)
-    pressed = np.unique(np.concatenate([link.rows[some] for link, some in zip(links, flags, strict=True)] or [np.empty(0, np.int64)]))
+    torn = (strength < WEAK) & moving[links.columns] & (loops[links.columns] == loops[links.rows])
+    torn &= (parts[links.columns] != parts[links.rows]) & (inner[links.columns] >= inner[links.rows])
+    pressed = links.rows[torn]
     return Structure(
         levels=levels,
         links=links,
-        torn=flags,
-        weakness=weakness,
-        slow=bool(couplings.dynamic[pressed].all() and (rates(couplings)[pressed] * duration < 1.0).all()),
+        torn=torn,
+        weakness=float(strength[torn].max(initial=0.0)),
+        slow=bool(couplings.dynamic[pressed].all() and (rates(couplings)[pressed] < 1.0 / duration).all()),
         obstacle=_obstacle(couplings, levels, parts),
     )
 
@@ -141,35 +141,35 @@ def _held(couplings: Couplings, duration: float, drop: float) -> Flags:
     return held
 
 
-def _counting(
-    couplings: Couplings, moving: Flags, reach: Floats, drop: float
-) -> tuple[tuple[Links, ...], tuple[Floats, ...]]:
-    """Return the links into what moves that do more than `drop`, and the strength of each."""
-    kept, strengths = [], []
+def _counting(couplings: Couplings, moving: Flags, reach: Floats, drop: float) -> tuple[Links, Floats]:
+    """Return the links into what moves that do more than `drop`, and the strength of each, (m,)."""
+    lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
+    rows, columns, strengths, values = [], [], [], []
     for link in couplings.links:
         size = np.abs(link.values).reshape(-1, link.rows.size).max(axis=0)
         with np.errstate(invalid="ignore"):
             strength = size * reach[link.rows] * couplings.scales[link.columns] / couplings.scales[link.rows]
         counts = moving[link.rows] & (link.columns > 0) & (size > 0.0)
         counts &= ~(strength <= drop) | (link.rows == link.columns)
-        if counts.all():
-            kept.append(link)
-        elif counts.any():
-            rows, columns, values = link.rows[counts], link.columns[counts], link.values[..., counts]
-            kept.append(Links(rows=rows, columns=columns, values=values))
-        if counts.any():
-            strengths.append(strength[counts])
-    return tuple(kept), tuple(strengths)
+        rows.append(link.rows[counts])
+        columns.append(link.columns[counts])
+        strengths.append(strength[counts])
+        values.append(np.broadcast_to(link.values[..., counts], (*lead, rows[-1].size)))
+    none = np.empty(0, dtype=np.int64)
+    links = Links(
+        rows=np.concatenate([none, *rows]),
+        columns=np.concatenate([none, *columns]),
+        values=np.concatenate([np.empty((*lead, 0)), *values], axis=-1),
+    )
+    return links, np.concatenate([np.empty(0), *strengths])
 
 
-def _edges(couplings: Couplings, links: tuple[Links, ...], strengths: tuple[Floats, ...], moving: Flags) -> _Edges:
+def _edges(couplings: Couplings, links: Links, weak: Flags, moving: Flags) -> _Edges:
     size = moving.size
     alive = np.append(moving, False)  # rows that do not count are -1
     total = size
-    found: list[tuple[Indices, Indices, int, Flags]] = []
-    for link, strength in zip(links, strengths, strict=True):
-        both = alive[link.columns]
-        found.append((link.columns[both], link.rows[both], 0, strength[both] < WEAK))
+    both = alive[links.columns]
+    found: list[tuple[Indices, Indices, int, Flags]] = [(links.columns[both], links.rows[both], 0, weak[both])]
     for bank in couplings.dense:
         columns, rows = bank.columns[alive[bank.columns]], bank.rows[alive[bank.rows]]
         tails, heads = np.append(columns, np.full(rows.size, total)), np.append(np.full(columns.size, total), rows)
@@ -247,19 +247,6 @@ def _levels(
         level = Level(members=members[chosen].reshape(-1, width), dynamic=states, order=own, sweep=outer)
         levels.append(level)
     return tuple(levels)
-
-
-def _torn_links(
-    links: tuple[Links, ...], strengths: tuple[Floats, ...], order: tuple[Indices, Indices, Indices], moving: Flags
-) -> tuple[tuple[Flags, ...], float]:
-    """Return which `links` run against the `order`, by loop, component and its depth there, and how strong they are."""
-    (loops, tight, depth), flags, weakness = order, [], 0.0
-    for link, strength in zip(links, strengths, strict=True):
-        torn = (strength < WEAK) & moving[link.columns] & (loops[link.columns] == loops[link.rows])
-        torn &= (tight[link.columns] != tight[link.rows]) & (depth[link.columns] >= depth[link.rows])
-        weakness = max(weakness, float(strength[torn].max(initial=0.0)))
-        flags.append(torn)
-    return tuple(flags), weakness
 
 
 def _obstacle(couplings: Couplings, levels: tuple[Level, ...], parts: Indices) -> str:

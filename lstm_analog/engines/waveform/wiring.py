@@ -108,31 +108,31 @@ def wiring(
 def _wires(
     order: Structure, level: Level, first: int, where: tuple[Places, Places], mine: Indices
 ) -> tuple[list[Wire], Floats]:
-    (count, width), (places, guesses) = level.members.shape, where
-    lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in order.links), ())
+    (count, width), (places, guesses), links = level.members.shape, where, order.links
+    lead = links.values.shape[:-1]
     own = np.zeros((*lead, count, width, width))
     wires: list[Wire] = []
-    for link, torn in zip(order.links, order.torn, strict=True):
-        for row in np.unique(places.field[link.rows[mine[link.rows]]]) - first:
-            chosen = np.flatnonzero(places.field[link.rows] == first + row)
-            rows, columns = places.place[link.rows[chosen]], link.columns[chosen]
-            itself = mine[columns] & (places.place[columns] == rows) & ~torn[chosen]
-            inner = places.field[columns[itself]] - first
-            values = np.moveaxis(np.broadcast_to(link.values, (*lead, link.rows.size)), -1, 0)
-            np.add.at(np.moveaxis(own, (-3, -1), (0, 1))[..., row], (rows[itself], inner), values[chosen[itself]])
-            for sources, others in ((places, ~itself & ~torn[chosen]), (guesses, ~itself & torn[chosen])):
-                for number, some in sources.by_field(columns[others]):
-                    for these in _rounds(rows[others][some], some):
-                        there = chosen[others][these]
-                        wires.append(
-                            Wire(
-                                row=int(row),
-                                into=span(places.place[link.rows[there]]),
-                                source=number,
-                                places=span(sources.place[link.columns[there]]),
-                                values=link.values[..., there],
-                            )
+    values = np.moveaxis(links.values, -1, 0)
+    for row in range(width):
+        chosen = np.flatnonzero(mine[links.rows] & (places.field[links.rows] == first + row))
+        chosen = chosen[np.argsort(places.place[links.rows[chosen]], kind="stable")]
+        rows, columns, torn = places.place[links.rows[chosen]], links.columns[chosen], order.torn[chosen]
+        itself = mine[columns] & (places.place[columns] == rows) & ~torn
+        inner = places.field[columns[itself]] - first
+        np.add.at(np.moveaxis(own, (-3, -1), (0, 1))[..., row], (rows[itself], inner), values[chosen[itself]])
+        for sources, others in ((places, ~itself & ~torn), (guesses, ~itself & torn)):
+            for number, some in sources.by_field(columns[others]):
+                for these in _rounds(rows[others][some], some):
+                    there = chosen[others][these]
+                    wires.append(
+                        Wire(
+                            row=row,
+                            into=span(places.place[links.rows[there]]),
+                            source=number,
+                            places=span(sources.place[links.columns[there]]),
+                            values=links.values[..., there],
                         )
+                    )
     return wires, own if own.any() or not lead else own[(0,) * len(lead)]
 
 
