@@ -109,7 +109,7 @@ def test_the_error_falls_geometrically_with_the_degree(rc):
         with workspace(network, (), Tolerance(rtol=1e-12, atol=1e-12), wanted) as space:
             space.state.forget()
             space.state.effort[..., 1] = 1.0
-            found = space.segment(Regime(high=(), idle=True), 1.0, degree, Keep.POINTS)
+            found = space.segment(Regime(high=(), idle=True), 1.0, degree, True, Keep.POINTS)
             found.solve()
             at = np.linspace(0.01, 1.0, 50)
             path = np.zeros((1, 50, 3))
@@ -160,7 +160,7 @@ def most_sweeps(network, duration):
     with workspace(network, (), Tolerance(rtol=1e-8, atol=1e-10), np.ones(network.unknowns.size, bool)) as space:
         space.state.forget()
         space.state.effort[..., 1] = 1.0
-        return space.segment(Regime(high=(), idle=True), duration, 20, Keep.END).solve()
+        return space.segment(Regime(high=(), idle=True), duration, 20, False, Keep.END).solve()
 
 
 def test_a_strong_loop_is_one_component(circuit, driven):

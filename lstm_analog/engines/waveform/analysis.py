@@ -92,7 +92,8 @@ def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, In
     """Return which unknowns are guessed in each sweep, and where their guesses lie, in fields from `total` on."""
     torn = np.zeros(places.field.size, dtype=bool)
     torn[order.links.columns[order.torn]] = True
-    field, place, guessed = np.zeros_like(places.field), np.zeros_like(places.place), {}
+    field, place = np.zeros_like(places.field), np.zeros_like(places.place)
+    guessed: dict[int, Indices] = {}
     for sweep in sorted({level.sweep for level in order.levels}):
         members = np.concatenate([level.members.T.ravel() for level in order.levels if level.sweep == sweep])
         nodes = members[torn[members]]

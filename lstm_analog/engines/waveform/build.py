@@ -94,7 +94,7 @@ def _guesses(
 ) -> dict[int, Guess]:
     """Return the guess of each sweep that needs one, and append its field."""
     found = {}
-    effect = np.linalg.inv(chebyshev.differentiation(frame.count - 1)[1:, 1:]) if slow and frame.count > 1 else None
+    effect = chebyshev.integration(frame.count - 1) if slow and frame.count > 1 else None
     for sweep, nodes in plan.guessed.items():
         shape = (*frame.lead, nodes.size)
         if still:
@@ -188,8 +188,9 @@ def _joined(sweeps: list[Sweep]) -> tuple[Sweep, ...]:
 def _buffers(
     plan: Outline, frame: Frame, effort: Floats, bent: list[int]
 ) -> tuple[list[Field], tuple[Field, ...], Floats, list[Step]]:
-    """Return the fields of the levels, those that are drawn, their values side by side, the `bent` last, and what reads
-    the state.
+    """Return the fields of the levels, those drawn, their values side by side, and what reads the state.
+
+    The `bent` fields lie last.
     """
     nodes: list[Indices] = [
         np.arange(effort.shape[-1]),

@@ -35,6 +35,13 @@ def differentiation(degree: int) -> Floats:
     return matrix
 
 
+@lru_cache(maxsize=128)
+def integration(degree: int) -> Floats:
+    """Return the matrix from the values at all `points` of `degree` but the first to the integral from 0 to there."""
+    matrix: Floats = np.linalg.inv(differentiation(degree)[1:, 1:]).astype(np.float64)
+    return matrix
+
+
 def evaluation(degree: int, at: Floats) -> Floats:
     """Return the matrix (k, degree + 1) from the values at the `points` of `degree` to the values `at` (k,) in [0, 1].
 

@@ -202,9 +202,9 @@ class Course:
             cut.pieces[place : place + 1] = refined(cut.pieces[place], error)
             cut.changed()
             return None
-        if not (segment.stands() and segment.holds()):
-            change = {"idle": False} if segment.stands() else {"still": False}
-            cut.pieces[place] = replace(cut.pieces[place], **change)
+        if not (stands := segment.stands()) or not segment.holds():
+            piece = cut.pieces[place]
+            cut.pieces[place] = replace(piece, idle=False) if stands else replace(piece, still=False)
             cut.changed()
             return None
         self.errors[0] = max(self.errors[0], error)

@@ -64,6 +64,20 @@ def _feeding(add: Callable[[Floats], None], flow: Callable[[], Floats]) -> Step:
     return lambda: add(flow())
 
 
+def _wired(wire: Wire, drive: Floats, out: Floats) -> Step:
+    """Return the step that adds the flow of `wire` at the efforts `drive` (..., of its source) to `out`."""
+    if not isinstance(wire.places, slice) or not isinstance(wire.into, slice):
+        return _feeding(adder(out, wire.into, first=False), _scaled(wire.values, taker(drive, wire.places)))
+    efforts, target = drive[..., wire.places], out[..., wire.into]
+    flow = np.empty(np.broadcast_shapes(wire.values.shape, efforts.shape))
+
+    def add() -> None:
+        np.multiply(wire.values, efforts, out=flow)
+        np.add(target, flow, out=target)
+
+    return add
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inflow:
     """What flows into the rows of one level by its `wiring`, from `fields`, with the clock lines `high`.
@@ -107,11 +121,13 @@ class Inflow:
         for entry in self._linear(row):
             source = self.fields[entry.source]
             constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
-            if constant or at is None:
+            if isinstance(entry, Wire):
+                steps.append(_wired(entry, source.end if constant or at is None else _known(source.values)[at], out))
+            elif constant or at is None:
                 term = Term(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
                 (flow,) = self._products(entry, (term,))
                 steps.append(_feeding(adder(out, entry.into, first=False), flow))
-            elif isinstance(entry, Sheet) and source.terms is not None and self._flat(source.terms):
+            elif source.terms is not None and self._flat(source.terms):
                 steps += self._outer(entry, source.terms, out, at)
             else:
                 steps.append(self._whole(entry, source, out, at))
@@ -160,11 +176,9 @@ class Inflow:
             steps.append(_feeding(adder(out, entry.into, first=False), _scaled(basis, flow)))
         return steps
 
-    def _whole(self, entry: Wire | Sheet, source: Field, out: Floats, at: slice) -> Step:
+    def _whole(self, entry: Sheet, source: Field, out: Floats, at: slice) -> Step:
         drive = taker(_known(source.values)[at], entry.places)
         add = adder(out, entry.into, first=False)
-        if isinstance(entry, Wire):
-            return _feeding(add, _scaled(entry.values, drive))
         matrix = transposed(entry.matrix)
         if matrix.ndim > 2:
             return _feeding(add, _applied(matrix, drive))

@@ -42,8 +42,9 @@ class Level:
 class Structure:
     """The `levels` of a phase in order and the `links` that count, all of them as one.
 
-    `torn` says which of them are torn, (m,), `weakness` is the largest strength of these; `slow` tells that they act on storages alone that do not discharge within the segment, so that only the integral of what they
-    carry counts. `obstacle` says why the phase cannot be solved this way, empty if it can.
+    `torn` says which of them are torn, (m,), `weakness` is the largest strength of these. `slow` tells that they act on
+    storages alone that do not discharge within the segment, so that only the integral of what they carry counts.
+    `obstacle` says why the phase cannot be solved this way, empty if it can.
     """
 
     levels: tuple[Level, ...]

@@ -84,9 +84,7 @@ class Wiring:
         return frozenset(plain).union(*(load.sources for load in self.loads))
 
 
-def wiring(
-    couplings: Couplings, order: Structure, level: Level, first: int, places: Places, guesses: Places
-) -> Wiring:
+def wiring(couplings: Couplings, order: Structure, level: Level, first: int, places: Places, guesses: Places) -> Wiring:
     """Return what flows into `level` by the `couplings`, as far as they count in `order`.
 
     Its members are the fields from number `first` on; `places` says where all unknowns lie, `guesses` where the guesses

@@ -29,7 +29,7 @@ _LEAST, _LARGEST, _USUAL, _SURE = 6, 28, 14, 40
 From 6: of a lower degree, the last four coefficients that the error is judged by hold the mean, and say nothing.
 """
 _COARSE = 0.6
-"""Share of the degree of a segment that a guess is found with."""
+"""Share of the degree of a segment that its guess is found with; what is wrong with it counts by its weakness only."""
 _ENOUGH = 0.1
 """Share of the tolerance that the degree of a piece is lowered to."""
 
@@ -99,42 +99,25 @@ class Workspace:
     def segment(self, regime: Regime, duration: float, degree: int, still: bool, keep: Keep) -> Segment:
         """Return a segment of `duration` (s) and `degree` in a `regime` that keeps what `keep` says.
 
-        What weak edges feed back is taken to stand `still`, or swept.
+        What weak edges feed back is taken to stand `still`, or swept from what a coarser segment finds that way.
         """
         key = (regime, duration, degree, still, keep)
         if key not in self.segments:
-            first = None if still else self._first(regime, duration, degree)
-            self.segments[key] = self._made(regime, duration, degree, still, keep, self.tolerance, first)
+            coarse = max(_LEAST, int(np.ceil(_COARSE * degree)))
+            self.segments[key] = segment(
+                self.couplings(regime),
+                self.order(regime, duration),
+                self.state,
+                duration=duration,
+                degree=degree,
+                still=still,
+                keep=keep,
+                wanted=self.wanted,
+                ranges=self.free.ranges if regime.idle else (),
+                tolerance=self.tolerance,
+                first=None if still else self.segment(regime, duration, coarse, True, Keep.STATES),
+            )
         return self.segments[key]
-
-    def _first(self, regime: Regime, duration: float, degree: int) -> Segment:
-        """Return what finds a guess: of a lower degree, as what is wrong with it counts by its weakness only."""
-        coarse = max(_LEAST, int(np.ceil(_COARSE * degree)))
-        return self._made(regime, duration, coarse, True, Keep.STATES, self.tolerance, None)
-
-    def _made(
-        self,
-        regime: Regime,
-        duration: float,
-        degree: int,
-        still: bool,
-        keep: Keep,
-        tolerance: Tolerance,
-        first: Segment | None,
-    ) -> Segment:
-        return segment(
-            self.couplings(regime),
-            self.order(regime, duration),
-            self.state,
-            duration=duration,
-            degree=degree,
-            still=still,
-            keep=keep,
-            wanted=self.wanted,
-            ranges=self.free.ranges if regime.idle else (),
-            tolerance=tolerance,
-            first=first,
-        )
 
     def rest(self, regime: Regime, duration: float) -> Segment:
         """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
