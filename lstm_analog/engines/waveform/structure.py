@@ -18,7 +18,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.waveform.couplings import Couplings, Flags, Links
 from lstm_analog.network.laws import Form, Order
 
-WEAK = 1e-2
+WEAK = 5e-2
 """Strength below which an edge is torn if that opens a loop (measured: three sweeps at 1e-6, five at 1e-3)."""
 LARGEST = 24
 """Unknowns up to which a component is solved as a whole."""
