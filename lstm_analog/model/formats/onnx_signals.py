@@ -83,8 +83,9 @@ class Reader:
             return Stack(layers=layers, head=heads[-1] if heads else None)
         tops = set(self.recurrent) - {each.before for each in self.recurrent.values()}
         if not self.recurrent:
-            do = "give a model with an LSTM or GRU node"
-            raise FileFormatError(explain("graph", must="have a recurrent node", got="none", do=do))
+            made = (value.why for value in map(values.get, outputs) if value is not None and value.why)
+            got, do = next(made, "none"), "give a model with an LSTM or GRU node"
+            raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
         for each in self.recurrent.values():
             if each.before is None:
                 must = "read the graph's input as it is, or the outputs of the node before"

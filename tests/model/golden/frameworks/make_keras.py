@@ -17,7 +17,7 @@ from keras import layers
 HERE = Path(__file__).parent
 TIME, INPUTS, UNITS = 5, 2, 3
 EACH = {"return_sequences": True}
-DTYPES = ("float32", *("float64",) * 15)
+DTYPES = ("float32", *("float64",) * 17)
 
 
 def cases():
@@ -37,6 +37,8 @@ def cases():
     yield "convolution", ".keras", [layers.Conv1D(UNITS, 2), layers.LSTM(UNITS)]
     yield "lengths", ".keras", [layers.Bidirectional(layers.LSTM(UNITS, **EACH)), layers.GRU(UNITS)]
     yield "state", ".keras", [layers.LSTM(UNITS, **EACH)]
+    yield "relu", ".keras", [layers.LSTM(UNITS, activation="relu", **EACH)]
+    yield "gru_before_alone", ".weights.h5", [layers.GRU(UNITS, reset_after=False, **EACH)]
     yield "masking", ".keras", [layers.Masking(), layers.LSTM(UNITS)]
 
 
