@@ -77,7 +77,9 @@ class Verification:
         return outcome
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.file}: {'holds' if self.holds else 'DOES NOT HOLD'}", *map(str, self.outcomes)])
+        whole = all(outcome.holds for outcome in self.outcomes)
+        found = "holds" if whole else "holds as far as it was checked" if self.holds else "DOES NOT HOLD"
+        return "\n".join([f"{self.file}: {found}", *map(str, self.outcomes)])
 
 
 def verify(
