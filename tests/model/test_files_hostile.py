@@ -481,6 +481,34 @@ def test_onnx_layers_that_are_rearranged_on_the_way_are_refused(refused):
     assert message in refused(one_node(extra=nodes[:-1], outputs=["back"]))
 
 
+STATES = {
+    "as it is": ([], "y_h", True),
+    "of its direction": ([helper.make_node("Squeeze", ["y_h", "zero"], ["z"])], "z", True),
+    "batch first": ([helper.make_node("Transpose", ["y_h"], ["z"], perm=[1, 0, 2])], "z", True),
+    "units turned": ([helper.make_node("Gather", ["y_h", "order"], ["z"], axis=2)], "z", False),
+    "one unit": ([helper.make_node("Gather", ["y_h", "zero"], ["z"], axis=2)], "z", False),
+    "one sequence": ([helper.make_node("Gather", ["y_h", "zero"], ["z"], axis=1)], "z", False),
+    "sequences turned": ([helper.make_node("Gather", ["y_h", "turned"], ["z"], axis=1)], "z", False),
+    "all in a row": ([helper.make_node("Reshape", ["y_h", "row"], ["z"])], "z", False),
+}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_onnx_states_are_handed_out_whole_or_refused(refused, tmp_path, case):
+    nodes, output, whole = STATES[case]
+    given = {"zero": [0], "order": [2, 1, 0], "turned": [1, 0], "row": [-1]}
+    constants = [helper.make_node("Constant", [], [name], value_ints=value) for name, value in given.items()]
+    content = one_node(extra=[*constants, *nodes], outputs=[output])
+    if whole:
+        (tmp_path / "m.onnx").write_bytes(content)
+        assert load(tmp_path / "m.onnx").hidden_size == 3
+    else:
+        message = (
+            f"graph output '{output}' must be h, a state or a linear read-out as they are, got another arrangement"
+        )
+        assert message in refused(content)
+
+
 # HDF5.
 
 
