@@ -1,10 +1,16 @@
 """Every form of LSTM x file x technology: `python benchmarks/table_forms.py > benchmarks/forms.md`.
 
-A number is the worst error: of a file, how far the LSTM that `load` returns is from what the file's own framework
-answered (stored in tests/model/golden/frameworks, where the scripts that made them are); of a technology, how far the
-machine is from the numeric LSTM, after two steps. A text in quotes is the refusal. State dicts are one set of weights
-in three containers; the weights of Keras alone are read by the names of their layers where all else is as Keras presets
-it. "our own" is `save` and `load` again: 0 is the same digest. Needs torch, onnx and msgpack.
+A number is the worst error. Of a file it is how far the LSTM that `load` returns is from what the file's own framework
+answered (stored in tests/model/golden/frameworks, where the scripts that made them are); "our own" is `save` and `load`
+again: 0 is the same digest. Of a technology it is how far the machine is from the numeric LSTM after two steps:
+`static` by `Settle`, `transient` by `Integrate`, of transistors by ngspice.
+
+A text in quotes is the refusal, word for word. For a form that a framework does not have it is that of the nearest that
+its user would bring (`stand_ins.py`): a module, layer or operator of one's own, its parameters alone. "read as" says
+what `load` makes of parameters that are those of another form to the last name and shape.
+
+State dicts are one set of weights in three containers. The weights of Keras alone, and flax cells one on another, are
+read by the names of their layers. Needs torch, onnx, msgpack and ngspice; five minutes.
 """
 
 import re
@@ -12,52 +18,88 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import stand_ins
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK, electrical, hydraulic
-from lstm_analog.engines import Integrate
-from lstm_analog.errors import LibraryMissingError, LstmAnalogError
+from lstm_analog.engines import Integrate, Ngspice, Settle
+from lstm_analog.errors import LstmAnalogError
 from lstm_analog.machine import compile
 from lstm_analog.model import Form, State, load, random_lstm, save
 from lstm_analog.model.formats.npz import read_npz
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 from lstm_analog.model.formats.torch_file import read_stream, read_zip
+from lstm_analog.model.weights import Cell, GRUCell
 from lstm_analog.study import compare
 
-GOLDEN = Path(__file__).parents[1] / "tests" / "model" / "golden" / "frameworks"
+GOLDEN = stand_ins.GOLDEN
 SINGLE, DOUBLE = 1e-6, 1e-12
 """Largest errors of what a framework computed in float32 and in float64."""
-SETTLING, ENGINE = 24.0, Integrate(rtol=1e-7, atol=1e-9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A column of machines: in what, how clocked and how long a phase, run by which engine, the largest error."""
+
+    technology: object
+    timing: object
+    engine: object
+    bound: float
+    settling: float = 24.0
+
+
+TIGHT, LOOSE = Integrate(rtol=1e-7, atol=1e-9), Integrate(rtol=1e-5, atol=1e-7)
 TECHNOLOGIES = {
-    f"{technology.name}, {timing.value}": (technology, timing)
+    f"{technology.name}, {timing.value}, {way}": Built(technology=technology, timing=timing, engine=engine, bound=bound)
     for technology in (electrical.BEHAVIOURAL, hydraulic.OIL)
     for timing in (CLOCKED, GATED_LEAK)
+    for way, engine, bound in (("static", Settle(), DOUBLE), ("transient", TIGHT, SINGLE))
 }
+TECHNOLOGIES |= {
+    f"OPAMP_IDEAL, {timing.value}, {way}": Built(
+        technology=electrical.OPAMP_IDEAL, timing=timing, engine=engine, bound=1e-5
+    )
+    for timing, way, engine in (
+        (CLOCKED, "static", Settle()),
+        (CLOCKED, "transient", LOOSE),
+        (GATED_LEAK, "static and transient", Settle()),
+    )
+}
+TECHNOLOGIES["BICMOS, clocked, transient"] = Built(
+    technology=electrical.BICMOS, timing=CLOCKED, engine=Ngspice(), bound=0.01, settling=12.0
+)
 FILES = (".pt, .pth", "safetensors", "npz", "from_torch", "ONNX", ".keras, .h5", ".weights.h5", "flax", "our own")
+OWN = "own"
+"""For a file: the stand-in of the form."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A form: the golden files that hold it, or the reason why a framework has none."""
+    """A form: the golden files that hold it, or `OWN` where a framework has none; the machine is made of the first."""
 
     form: str
-    torch: str
-    onnx: str
-    keras: str
-    weights: str
-    flax: str
+    torch: str = OWN
+    onnx: str = OWN
+    keras: str = OWN
+    weights: str = OWN
+    flax: str = OWN
+    machine: str = OWN
 
 
-TORCH, ONNX, KERAS, FLAX = (f"{name} has no such form" for name in ("PyTorch", "ONNX", "Keras", "flax"))
-CALL = "an argument of the call, not of the file"
-ALONE = "parameters alone do not say it"
-NOT_OURS = "no form of `LSTM`: its outputs are in the order of time"
-LAST = "a state dict does not say it: taken for a read-out of every step"
-NAMED = ("lstm_f32", "stacked", "gru_after", "alone")
+ALONE = {
+    "lstm_f32": ["lstm"],
+    "stacked": ["lstm", "lstm_1"],
+    "gru_after": ["gru", "time_distributed"],
+    "state": ["lstm"],
+    "gru_before_alone": ["gru"],
+    "alone": ["lstm", "dense"],
+}
 """Weights of Keras that need but the names of their layers, all else being as Keras presets it."""
+CHOSEN = {"flax_stack.msgpack": ("cells_0", "cells_1", "Dense_0")}
+"""What to take of a flax file, in order."""
 ROWS = (
     Row(
         form="plain",
@@ -73,60 +115,39 @@ ROWS = (
         onnx="state_legacy.onnx",
         keras="stacked.keras",
         weights="stacked",
-        flax=ALONE,
+        flax="flax_stack.msgpack",
     ),
     Row(
         form="both directions",
         torch="stacked_bidirectional.pt",
-        onnx="stacked_dynamo.onnx",
+        onnx="double_dynamo.onnx",
         keras="bidirectional.keras",
         weights="bidirectional",
-        flax=ALONE,
+    ),
+    Row(form="projection", torch="projection_f32.pt", onnx="projection_dynamo.onnx"),
+    Row(form="no bias", torch="no_bias.npz", onnx="no_bias.onnx", keras="hard_sigmoid.keras", weights="hard_sigmoid"),
+    Row(form="peepholes", onnx="peephole.onnx"),
+    Row(form="coupled input and forget gates", onnx="input_forget.onnx"),
+    Row(
+        form="initial state",
+        torch="lstm_f64.pt",
+        onnx="state_dynamo.onnx",
+        keras="state.keras",
+        weights="state",
+        flax="flax_state.msgpack",
     ),
     Row(
-        form="projection",
-        torch="projection_f32.pt",
-        onnx="projection_dynamo.onnx",
-        keras=KERAS,
-        weights=KERAS,
-        flax=FLAX,
+        form="lengths",
+        torch="lengths_lstm.pt",
+        onnx="lengths.onnx",
+        keras="lengths.keras",
+        weights="lengths",
+        flax="flax_lengths.msgpack",
     ),
-    Row(
-        form="no bias",
-        torch="no_bias.npz",
-        onnx="no_bias.onnx",
-        keras="hard_sigmoid.keras",
-        weights="hard_sigmoid",
-        flax=FLAX,
-    ),
-    Row(form="peepholes", torch=TORCH, onnx="peephole.onnx", keras=KERAS, weights=KERAS, flax=FLAX),
-    Row(
-        form="coupled input and forget gates",
-        torch=TORCH,
-        onnx="input_forget.onnx",
-        keras=KERAS,
-        weights=KERAS,
-        flax=FLAX,
-    ),
-    Row(form="initial state", torch="lstm_f64.pt", onnx="state_dynamo.onnx", keras=CALL, weights=CALL, flax=CALL),
-    Row(form="lengths", torch="lengths_lstm.pt", onnx="lengths.onnx", keras=CALL, weights=CALL, flax=CALL),
-    Row(
-        form="backward only",
-        torch=TORCH,
-        onnx="reverse.onnx",
-        keras="backwards.h5",
-        weights="last_backwards",
-        flax=ALONE,
-    ),
-    Row(form="backward, not turned", torch=TORCH, onnx=ONNX, keras="reversed.keras", weights="reversed", flax=ALONE),
-    Row(
-        form="hard sigmoid",
-        torch=TORCH,
-        onnx="hard_sigmoid.onnx",
-        keras="hard_sigmoid.keras",
-        weights="hard_sigmoid",
-        flax=ALONE,
-    ),
+    Row(form="backward only", onnx="reverse.onnx", keras="backwards.h5", weights="last_backwards"),
+    Row(form="backward, not turned", keras="reversed.keras", weights="reversed"),
+    Row(form="hard sigmoid", onnx="hard_sigmoid.onnx", keras="hard_sigmoid.keras", weights="hard_sigmoid"),
+    Row(form="relu", onnx="relu.onnx", keras="relu.keras", weights="relu", machine="relu.keras"),
     Row(
         form="GRU, reset after",
         torch="gru_f64.safetensors",
@@ -135,15 +156,9 @@ ROWS = (
         weights="gru_after",
         flax="flax_gru.msgpack",
     ),
-    Row(
-        form="GRU, reset before",
-        torch=TORCH,
-        onnx="gru_before.onnx",
-        keras="gru_before.h5",
-        weights=ALONE,
-        flax=FLAX,
-    ),
-    Row(form="minimal gated unit", torch=TORCH, onnx=ONNX, keras=KERAS, weights=KERAS, flax="flax_mgu.msgpack"),
+    Row(form="GRU, reset before", onnx="gru_before.onnx", keras="gru_before.h5", weights="gru_before_alone"),
+    Row(form="minimal gated unit"),
+    Row(form="minimal gated unit, reset after", flax="flax_mgu.msgpack"),
     Row(
         form="read-out of every step",
         torch="sequential.pt",
@@ -152,14 +167,7 @@ ROWS = (
         weights="alone",
         flax="flax_lstm.msgpack",
     ),
-    Row(
-        form="read-out of the last",
-        torch=LAST,
-        onnx="last_dynamo.onnx",
-        keras="last_backwards.keras",
-        weights="last_backwards",
-        flax=ALONE,
-    ),
+    Row(form="read-out of the last", onnx="last_dynamo.onnx", keras="last_backwards.keras", weights="last_backwards"),
 )
 
 
@@ -195,8 +203,29 @@ def of_onnx(lstm, given, file):
 
 
 def of_arrays(lstm, given):
-    outputs = lstm(given["x"].astype(float))
-    return float(abs((outputs.h if outputs.y is None else outputs.y) - given["y"]).max())
+    """Return the error against Keras or flax, of every step within its length or of the last."""
+    state = State(h=(given["h0"],), c=(given["c0"],)) if "h0" in given else None
+    outputs, y = lstm(given["x"].astype(float), state, given.get("lengths")), given["y"]
+    ours = outputs.h if outputs.y is None else outputs.y
+    if ours.ndim > y.ndim:
+        ours = np.concatenate(outputs.state.h[-len(lstm.layers[-1].cells) :], axis=-1)
+    inside = np.ones(y.shape[:2], dtype=bool)
+    if "lengths" in given and y.ndim > 2:
+        inside = np.arange(y.shape[1]) < given["lengths"][:, None]
+    return float(abs(ours - y)[inside].max())
+
+
+def read_as(lstm):
+    """Return what an LSTM is that was read from parameters of another form."""
+    cell, words = lstm.layers[0].cells[0], []
+    words.append({Cell: "LSTM", GRUCell: "GRU"}.get(type(cell), "MGU"))
+    if isinstance(cell, GRUCell):
+        words.append(f"reset {'after' if cell.reset_after else 'before'}")
+    words.append("backward" if lstm.layers[0].forward is None else "forward")
+    words.append(f"{cell.gate.curve.value} and {cell.candidate.curve.value}")
+    words += ["without bias"] if cell.bias is None else []
+    words += [] if lstm.head is None else [f"read-out of {'the last' if lstm.head.final else 'every step'}"]
+    return f"read as: {', '.join(words)}"
 
 
 def state_dict(file):
@@ -206,18 +235,21 @@ def state_dict(file):
     return {name: tensor.numbers() for name, tensor in read[Path(file).suffix](content).items()}
 
 
-def torch_cells(file, folder):
-    """Return the errors of one state dict in each container, and through a module."""
-    if "." not in file:
-        return dict.fromkeys(FILES[:4], file)
-    given, arrays = answer("torch", file), state_dict(file)
+def torch_cells(row, folder):
+    """Return the errors of one state dict in each container, and through a module; or what is said of them."""
+    file = row.torch
+    if file == OWN:
+        given, arrays, measure = None, stand_ins.STATE_DICTS[row.form](), read_as
+    else:
+        given, arrays = answer("torch", file), state_dict(file)
+        measure = partial(of_torch, given=given)
     np.savez(folder / "m.npz", **arrays)
     write_safetensors(folder / "m.safetensors", arrays, {})
-    paths = dict(zip(FILES[:3], (GOLDEN / file, folder / "m.safetensors", folder / "m.npz"), strict=True))
-    cells = {name: of_torch(load(path), given) for name, path in paths.items()}
-    if not file.endswith((".pt", ".pth")):
-        cells[".pt, .pth"] = of_torch(load(repacked(arrays, folder)), given)
-    return cells | {"from_torch": through_a_module(file, arrays, given)}
+    golden = GOLDEN / file if file.endswith((".pt", ".pth")) else repacked(arrays, folder)
+    paths = dict(zip(FILES[:3], (golden, folder / "m.safetensors", folder / "m.npz"), strict=True))
+    cells = {name: attempt(lambda path=path: measure(load(path))) for name, path in paths.items()}
+    module = own_module(row.form) if file == OWN else partial(through_a_module, file, arrays, given)
+    return cells | {"from_torch": with_torch(module)}
 
 
 def repacked(arrays, folder):
@@ -230,14 +262,37 @@ def repacked(arrays, folder):
     return folder / "m.pt"
 
 
-def through_a_module(file, arrays, given):
-    """Return the error of `from_torch` of a module that holds the weights of `file`."""
+def with_torch(measure):
+    """Return what `measure` returns or the refusal that it meets, if torch is installed."""
     try:
+        import torch
+    except ImportError:
+        return "torch is not installed"
+    torch.manual_seed(1)
+    return attempt(measure)
+
+
+def own_module(form):
+    """Return what measures `from_torch` of a module of one's own."""
+
+    def measure():
         import torch
 
         from lstm_analog.torch import from_torch
-    except (ImportError, LibraryMissingError):
-        return "torch is not installed"
+
+        module = stand_ins.module(form)
+        lstm, x = from_torch(module), np.random.default_rng(8).normal(size=(2, 5, stand_ins.INPUTS))
+        return float(abs(lstm(x).y - module(torch.tensor(x)).detach().numpy()).max())
+
+    return measure
+
+
+def through_a_module(file, arrays, given):
+    """Return the error of `from_torch` of a module that holds the weights of `file`."""
+    import torch
+
+    from lstm_analog.torch import from_torch
+
     sys.path.insert(0, str(GOLDEN))
     from make_torch import CASES
 
@@ -254,29 +309,37 @@ def attempt(measure):
     try:
         return measure()
     except LstmAnalogError as error:
-        text = str(error).partition("': ")[2] or str(error)
+        text = re.sub(r"^file '[^']*': ", "", str(error))
         return f'"{text}"'.replace("|", "/")
 
 
-def weights_alone(name, folder):
+def weights_alone(row, folder):
     """Return the error or refusal of the weights that Keras saves without their layers."""
-    path = GOLDEN / "alone.weights.h5"
-    if name != "alone":
-        path = folder / "model.weights.h5"
-        path.write_bytes(zipfile.ZipFile(GOLDEN / f"{name}.keras").read("model.weights.h5"))
-    refusal = attempt(lambda: of_arrays(load(path), answer("keras", name)))
-    if name not in NAMED:
-        return refusal
-    names = re.findall(r"'(\w+)'", refusal.partition("weights alone, of ")[2].partition(":")[0])
-    chain = sorted(names, key=lambda layer: ("dense" in layer or "distributed" in layer, layer))
-    return attempt(lambda: of_arrays(load(path, only=chain), answer("keras", name)))
+    path, name = folder / "model.weights.h5", row.weights
+    if (GOLDEN / f"{name}.weights.h5").exists():
+        path = GOLDEN / f"{name}.weights.h5"
+    else:
+        keras = stand_ins.keras(row.form, folder) if name == OWN else GOLDEN / f"{name}.keras"
+        path.write_bytes(zipfile.ZipFile(keras).read("model.weights.h5"))
+    if name not in ALONE:
+        return attempt(lambda: read_as(load(path)))
+    return attempt(lambda: of_arrays(load(path, only=named_in(path, ALONE[name])), answer("keras", name)))
+
+
+def named_in(path, kinds):
+    """Return the layers of the weights at `path` of the given `kinds`, in order, as the file numbers them."""
+    found = re.findall(r"'(\w+)'", attempt(lambda: load(path)).partition("weights alone, of ")[2].partition(":")[0])
+    wanted = [re.sub(r"_\d+$", "", kind) for kind in kinds]
+    left, names = sorted(found, key=lambda name: [int(n) for n in re.findall(r"\d+", name)]), []
+    for kind in wanted:
+        names.append(next(name for name in left if re.sub(r"_\d+$", "", name) == kind))
+        left.remove(names[-1])
+    return names
 
 
 def own_cell(row, folder):
-    """Return the error of the first file of a form after it was saved and loaded here; exact, or it is said."""
+    """Return whether a form is the same after it was saved and loaded here: 0 if it is."""
     lstm = form_of(row)
-    if lstm is None:
-        return NOT_OURS
     save(lstm, folder / "own.safetensors")
     again = load(folder / "own.safetensors")
     return 0.0 if again.digest == lstm.digest else "ANOTHER DIGEST"
@@ -286,42 +349,45 @@ def file_cells(row):
     """Return the cells of a `row` by column, files alone."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cells = torch_cells(row.torch, folder)
-        for column, group, file in (
-            ("ONNX", "onnx", row.onnx),
-            (".keras, .h5", "keras", row.keras),
-            ("flax", "flax", row.flax),
-        ):
-            if not file.endswith((".onnx", ".keras", ".h5", ".msgpack")):
-                cells[column] = file
-            elif group == "onnx":
-                cells[column] = attempt(lambda file=file: of_onnx(load(GOLDEN / file), answer("onnx", file), file))
-            else:
-                cells[column] = attempt(
-                    lambda file=file, group=group: of_arrays(load(GOLDEN / file), answer(group, file))
-                )
-        keras = row.weights if " " in row.weights else weights_alone(row.weights, folder)
-        return cells | {".weights.h5": keras, "our own": own_cell(row, folder)}
+        cells = torch_cells(row, folder)
+        cells["ONNX"] = attempt(
+            lambda: (
+                read_as(load(stand_ins.onnx(row.form, folder)))
+                if row.onnx == OWN
+                else of_onnx(load(GOLDEN / row.onnx), answer("onnx", row.onnx), row.onnx)
+            )
+        )
+        for column, group, file in ((".keras, .h5", "keras", row.keras), ("flax", "flax", row.flax)):
+            cells[column] = attempt(lambda group=group, file=file: _of_arrays(row, folder, group, file))
+        cells[".weights.h5"] = weights_alone(row, folder)
+        return cells | {"our own": attempt(lambda: own_cell(row, folder))}
+
+
+def _of_arrays(row, folder, group, file):
+    if file == OWN:
+        return read_as(load({"keras": stand_ins.keras, "flax": stand_ins.flax}[group](row.form, folder)))
+    return of_arrays(load(GOLDEN / file, only=CHOSEN.get(file)), answer(group, file))
 
 
 def form_of(row):
-    """Return an LSTM of the form: the first golden file that can be loaded; of a minimal gated unit a random one."""
-    for file in (row.torch, row.onnx, row.keras, row.flax):
-        if "." in file and " " not in file and (GOLDEN / file).exists():
-            try:
-                return load(GOLDEN / file)
-            except LstmAnalogError:
-                continue
-    if row.form == "minimal gated unit":
-        return random_lstm(np.random.default_rng(3), 2, 3, form=Form.MGU)
-    return None
+    """Return an LSTM of the form: the first golden file that can be loaded, or else the refusal of the last.
+
+    That no framework has is a random one.
+    """
+    files = [file for file in (row.machine, row.torch, row.onnx, row.keras, row.flax) if file != OWN]
+    if not files:
+        return random_lstm(np.random.default_rng(3), stand_ins.INPUTS, stand_ins.UNITS, form=Form.MGU)
+    for file in files[:-1]:
+        try:
+            return load(GOLDEN / file, only=CHOSEN.get(file))
+        except LstmAnalogError:
+            continue
+    return load(GOLDEN / files[-1], only=CHOSEN.get(files[-1]))
 
 
-def technology_cell(row, technology, timing):
-    """Return the worst error of h and y of a machine, two steps of one sequence, two of lengths 1 and 2."""
+def technology_cell(row, built):
+    """Return the worst error of h and y of a machine, two steps of two sequences, of lengths 1 and 2."""
     lstm, rng = form_of(row), np.random.default_rng(7)
-    if lstm is None:
-        return NOT_OURS
     x = rng.uniform(-1.0, 1.0, (2, 2, lstm.input_size))
     state = lengths = None
     if row.form == "initial state":
@@ -331,20 +397,22 @@ def technology_cell(row, technology, timing):
         state = State(h=tuple(arrays[0]), c=tuple(arrays[1]))
     if row.form == "lengths":
         lengths = [1, 2]
-    machine = compile(lstm, technology, timing=timing, settling=SETTLING)
-    report = compare(machine.run(x, state=state, lengths=lengths, engine=ENGINE), lstm)
-    return report.worst if report.holds else f"ABOVE {report.tolerance:.1e}: {report.worst:.1e}"
+    machine = compile(lstm, built.technology, timing=built.timing, settling=built.settling)
+    run = machine.run(x, state=state, lengths=lengths, engine=built.engine)
+    worst = compare(run, lstm, tolerance=built.bound).worst
+    return worst if worst <= built.bound else f"ABOVE {built.bound:.1e}: {worst:.1e}"
 
 
 def bound(column, row):
     """Return the largest error allowed in a cell."""
     if column in TECHNOLOGIES:
-        return 1e-6
-    group = {"ONNX": "onnx", ".keras, .h5": "keras", ".weights.h5": "keras", "flax": "flax"}.get(column, "torch")
-    file = {"onnx": row.onnx, "keras": row.keras, "flax": row.flax, "torch": row.torch}[group]
-    if group != "torch" or column == "our own":
-        return DOUBLE if group == "flax" else SINGLE
-    return DOUBLE if answer("torch", file)["dtype"] == np.float64 else SINGLE
+        return TECHNOLOGIES[column].bound
+    columns = {"ONNX": row.onnx, ".keras, .h5": row.keras, ".weights.h5": row.weights, "flax": row.flax}
+    groups = {"ONNX": "onnx", ".keras, .h5": "keras", ".weights.h5": "keras", "flax": "flax"}
+    file = columns.get(column, row.torch)
+    if column == "our own" or file == OWN:
+        return DOUBLE
+    return DOUBLE if answer(groups.get(column, "torch"), file)["dtype"] == np.float64 else SINGLE
 
 
 def markdown(columns, cells):
@@ -363,7 +431,7 @@ def main():
     for row in ROWS:
         files[row.form] = file_cells(row)
         machines[row.form] = {
-            name: attempt(lambda row=row, built=built: technology_cell(row, *built))
+            name: attempt(lambda row=row, built=built: technology_cell(row, built))
             for name, built in TECHNOLOGIES.items()
         }
         print(row.form, file=sys.stderr)

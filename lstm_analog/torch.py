@@ -3,7 +3,9 @@
 The only module that imports torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.engines import Engine
-from lstm_analog.errors import LibraryMissingError, UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, LibraryMissingError, UnsupportedError, explain
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
 from lstm_analog.model import LSTM, State
@@ -29,13 +31,18 @@ except ImportError:
     ) from None
 
 HARMLESS = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Identity, nn.Dropout)
-"""Modules that a machine computes, or that do nothing once trained."""
+"""Modules that a machine computes, or that do nothing once trained; a subclass may do anything."""
+
+SAME = 1e-9
+"""How far the answers of a module and of its weights may be apart, both in float64."""
 
 
 def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> LSTM:
     """Return the LSTM, GRU or stack of them in a PyTorch `module`, in float64.
 
-    It takes `x` (batch, time, inputs) whatever the module's `batch_first` says.
+    It takes `x` (batch, time, inputs) whatever the module's `batch_first` says. A module with a `forward` of its own is
+    run once, as a copy, on a short sequence: it must answer what its weights say, of every step or of the last, so that
+    nothing it does beside is dropped.
 
     Parameters
     ----------
@@ -50,19 +57,84 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
     Raises
     ------
     FileFormatError, UnsupportedError
-        Where it holds several recurrent modules, or others that are not offered; the message names them.
+        Where it holds several recurrent modules, or others that are not offered, or does something beside; the message
+        names them.
     """
-    strange = sorted({type(leaf).__name__ for leaf in _leaves(module) if not isinstance(leaf, HARMLESS)})
-    if only is None and strange:
+    if not isinstance(module, nn.Module):
+        do = "give an nn.LSTM or a module that holds one"
+        raise InvalidTypeError(explain("module", must="be an nn.Module", got=type(module).__name__, do=do))
+    if only is None:
+        _check_kinds(module, _leaves(module))
+    stack = _stack(module, only)
+    lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
+    if only is not None:
+        names = (only,) if isinstance(only, str) else only
+        _check_kinds(module, [module.get_submodule(each) for each in names])
+        return lstm
+    forwards = [type(each).forward for each in module.modules() if list(each.children())]
+    known = all(forward in (nn.Module.forward, nn.Sequential.forward) for forward in forwards)
+    return lstm if known else _read_as(module, lstm)
+
+
+def _check_kinds(module: nn.Module, parts: Sequence[nn.Module]) -> None:
+    strange = sorted({type(part).__name__ for part in parts if type(part) not in HARMLESS})
+    if strange:
         do = "say which modules follow each other: from_torch(module, only=('lstm', 'fc'))"
         must = "be an LSTM or GRU with at most a Linear layer after it"
         raise UnsupportedError(explain(f"module {type(module).__name__}", must=must, got=listed(strange), do=do))
-    stack = _stack(module, only)
-    return LSTM(layers=stack.layers, head=stack.head, name=name)
+
+
+def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
+    """Return `lstm` with its head where the forward of `module` reads; refuse a forward that does anything else."""
+    x = np.sin(np.arange(10.0 * lstm.input_size)).reshape(2, 5, -1)
+    readings, said = list(_readings(lstm, x)), list[str]()
+    for turned in (False, True):
+        try:
+            answer = _answer(module, x, turned)
+        except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told below
+            said.append(f"{type(reason).__name__}: {reason}"[:120])
+            continue
+        fits = [(reading, expected) for reading, expected in readings if expected.size == answer.size]
+        for reading, expected in fits:
+            apart = float(np.abs(answer.reshape(expected.shape) - expected).max())
+            if apart <= SAME:
+                return reading
+            said.append(f"answers {apart:.2g} apart")
+        said += [] if fits else [f"an answer of shape {answer.shape}"]
+    must = f"answer to x (batch, time, {lstm.input_size}) what its LSTM or GRU and its Linear layer do, and no more"
+    do = "say what to take: from_torch(module, only=('lstm', 'fc')), and do the rest yourself"
+    raise UnsupportedError(explain(f"module {type(module).__name__}", must=must, got=said[0], do=do))
+
+
+def _readings(lstm: LSTM, x: Floats) -> Iterator[tuple[LSTM, Floats]]:
+    """Yield what a module with the weights of `lstm` may answer to `x`, of every step or of the last, and as what."""
+    outputs = lstm(x)
+    if lstm.head is None:
+        yield lstm, outputs.h
+        yield lstm, np.concatenate(outputs.state.h[-len(lstm.layers[-1].cells) :], axis=-1)
+        return
+    for final in (False, True):
+        reading = replace(lstm, head=replace(lstm.head, final=final))
+        y = reading(x).y
+        if y is not None:
+            yield reading, y
+
+
+def _answer(module: nn.Module, x: Floats, turned: bool) -> Floats:
+    """Return what a copy of `module` answers to `x`, (batch, time, ...), or to x with the first two axes `turned`."""
+    twin = deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
+    with torch.no_grad():
+        answer = twin(torch.as_tensor(x.swapaxes(0, 1) if turned else x))
+    answer = _array(answer[0] if isinstance(answer, tuple) else answer)
+    return answer.swapaxes(0, 1) if turned and answer.shape[:2] == x.shape[1::-1] else answer
 
 
 def _stack(module: nn.Module, only: Only) -> Stack:
     state = module.state_dict()
+    for key, value in state.items():
+        if value.is_complex():
+            do = "train it with real numbers"
+            raise UnsupportedError(explain(f"tensor {key[:80]!a}", must="be real", got=value.dtype, do=do))
     return stack_of({key: Tensor(name=key, kind="float64", stored=_array(value)) for key, value in state.items()}, only)
 
 
@@ -83,7 +155,7 @@ class AnalogLSTM(nn.RNNBase):
     timing : Timing
         How it is clocked.
     engine : Engine or None
-        What solves it, `Integrate()` if None.
+        What solves it, `Waveform()` if None.
     """
 
     def __init__(

@@ -92,6 +92,11 @@ class Layout:
     layers: tuple[LayerLayout, ...]
     head: HeadLayout | None
 
+    @property
+    def backward(self) -> bool:
+        """Whether the pass has backward chains only: then its head, too, goes from the end."""
+        return all(bank.backward for bank in self.inputs)
+
     def with_rows(self, change: Callable[[Spot], Spot]) -> "Layout":
         """Return the layout with each spot of a weighted sum as `change` makes it of the plain one."""
         layers = tuple(replace(layer, z=tuple(map(change, layer.z))) for layer in self.layers)

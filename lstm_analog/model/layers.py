@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, check_shape
@@ -96,6 +98,11 @@ class Head:
     def output_size(self) -> int:
         """Number of its outputs, K."""
         return int(self.weights.shape[0])
+
+    @property
+    def gain(self) -> float:
+        """The largest that an error of 1 in every h can make in one of its outputs, 1 at least."""
+        return max(float(np.abs(self.weights).sum(axis=1).max()), 1.0)
 
     def __call__(self, h: Floats) -> Floats:
         """Return y (..., K) for `h` (..., H)."""

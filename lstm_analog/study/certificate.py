@@ -6,7 +6,6 @@ run that was certified, its tolerance and the versions in use. `certification.ce
 goes the way back.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,8 +46,8 @@ class Signal:
             object.__setattr__(self, name, floats(getattr(self, name), f"{self.label} {name}"))
         _check_positive(f"{self.label} unit", self.unit)
         shape = (len(self.ends), self.gain.size)
-        if self.gain.ndim != 1 or self.values.shape != shape or min(self.ends, default=0) < 0:
-            must = f"have shape {shape}, an interval each step and a gain each unit"
+        if self.gain.ndim != 1 or self.values.shape != shape or 0 in shape or min(self.ends) < 0:
+            must = f"have shape {shape}, an interval each step and a gain each unit, at least one"
             do = "take the certificate as it was written"
             raise InvalidShapeError(explain(f"{self.label} values", must=must, got=self.values.shape, do=do))
 
@@ -70,6 +69,12 @@ class Export:
     dialect: str
     banks: tuple[Bank, ...]
     signals: tuple[Signal, ...]
+
+    def __post_init__(self) -> None:
+        """Check that it shows something."""
+        if not self.signals:
+            do = "take the certificate as it was written"
+            raise InvalidValueError(explain(f"signals of {self.file}", must="be at least one", got=0, do=do))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,14 +163,6 @@ def certificate_path(path: str | Path) -> Path:
     'build/lstm.certificate.json'
     """
     return Path(path).with_suffix(".certificate.json")
-
-
-def answers(lstm: LSTM, x: Floats, start: State) -> Iterator[Floats]:
-    """Yield what `lstm` answers to `x` (time, inputs) from `start`, (steps, n) each: h of every chain, then y."""
-    trace = lstm.trace(x, start)
-    yield from (layer.h for layer in trace.layers)
-    if trace.outputs.y is not None:
-        yield np.atleast_2d(trace.outputs.y)
 
 
 def banks_of(deck: Deck) -> tuple[Bank, ...]:

@@ -75,7 +75,7 @@ def _certificate(content: Any) -> Certificate:
         settling=_number,
         as_compiled=_flag,
         x=_same,
-        start=lambda state: State(h=tuple(state["h"]), c=tuple(state["c"])),
+        start=_state,
         seed=lambda seed: None if seed is None else _whole(seed),
         tolerance=_number,
         error=_number,
@@ -83,6 +83,11 @@ def _certificate(content: Any) -> Certificate:
         versions=lambda versions: _record(Versions, versions),
         exports=lambda exports: tuple(map(_export, _list(exports))),
     )
+
+
+def _state(content: Any) -> State:
+    said = _fields("start", content, ("h", "c"))
+    return State(h=tuple(_list(said["h"])), c=tuple(_list(said["c"])))
 
 
 def _export(content: Any) -> Export:

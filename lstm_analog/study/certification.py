@@ -1,25 +1,20 @@
 """`certify`: the netlists of a run that agrees with its LSTM, each read back, and their certificate, all or nothing."""
 
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
-from lstm_analog.arrays import Floats
-from lstm_analog.compiler import Spot
 from lstm_analog.errors import CertificateError, InvalidShapeError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, read_spice, suited, write_spice
 from lstm_analog.files import read_bytes, whole_files
 from lstm_analog.model import LSTM
 from lstm_analog.network.analogy import as_circuit
+from lstm_analog.study.answers import answers
 from lstm_analog.study.certificate import (
     ROUNDING,
     Certificate,
     Export,
     ModelFile,
     Signal,
-    answers,
     banks_of,
     certificate_path,
     compiled_passes,
@@ -83,7 +78,8 @@ def certify(
         do = "give a longer settling or a larger tolerance; nothing was written"
         raise CertificateError(explain("the largest error of h and y", must=must, got=got, do=do))
     with whole_files(Path(path).parent) as stage:
-        targets, shown = _targets(stage / Path(path).name, len(run.passes)), _signals(run, lstm, report)
+        targets = _targets(stage / Path(path).name, len(run.passes))
+        shown = answers(lstm, tuple(each.compiled for each in run.passes), run.x, run.state)
         exports = (
             _export(each, target, signals, dialect, accuracy)
             for each, target, signals in zip(run.passes, targets, shown, strict=True)
@@ -106,37 +102,6 @@ def _targets(path: Path, count: int) -> list[Path]:
     if count == 1:
         return [path]
     return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, count + 1)]
-
-
-def _signals(run: Run, lstm: LSTM, report: Report) -> list[tuple[Signal, ...]]:
-    """Return what each pass of `run` is to show: h and y as the numeric `lstm` has them."""
-    values, labels = answers(lstm, run.x, run.state), iter([*(f"{chain.label}_h" for chain in lstm.chains), "y"])
-    units = iter([*(1.0 for _ in lstm.chains), 1.0 if report.head is None else report.head.gain])
-    return [
-        tuple(_signal(each, *spot, next(labels), next(units), next(values)) for spot in _spots(each))
-        for each in run.passes
-    ]
-
-
-def _spots(each: PassRun) -> Iterator[tuple[Spot, bool]]:
-    """Yield where a pass shows its signals, and whether it shows them from the end."""
-    layout = each.compiled.layout
-    yield from ((place.h, place.backward) for place in layout.layers)
-    if layout.head is not None:
-        yield layout.head.y, each.backward
-
-
-def _signal(each: PassRun, spot: Spot, backward: bool, label: str, unit: float, values: Floats) -> Signal:
-    ends = each.compiled.cycle.ends(spot.interval, each.x.shape[-2]).tolist()
-    return Signal(
-        label=label,
-        group=spot.group,
-        against=spot.against,
-        gain=np.broadcast_to(np.array(spot.gain or 1.0), values.shape[-1:]),
-        unit=unit,
-        ends=tuple(ends[::-1] if backward else ends),
-        values=values,
-    )
 
 
 def _export(

@@ -123,7 +123,7 @@ def _head(run: Run, head: Head | None, digital: Floats | None) -> HeadErrors | N
     if head.final:
         analog, digital = analog[..., None, :], digital[..., None, :]
     found = errors(_with_batch(_alone(analog)), _with_batch(_alone(digital)))
-    return HeadErrors(y=found, gain=max(float(np.abs(head.weights).sum(axis=1).max()), 1.0))
+    return HeadErrors(y=found, gain=head.gain)
 
 
 def _of(layer: LayerTrace, gate: int) -> Floats:

@@ -79,17 +79,16 @@ class PassRun:
         head = self.compiled.layout.head
         if head is None:
             return None
-        y = in_time(decode(self.compiled, self.trajectory, head.y, self._steps), self.lengths, backward=self.backward)
+        y = in_time(
+            decode(self.compiled, self.trajectory, head.y, self._steps),
+            self.lengths,
+            backward=self.compiled.layout.backward,
+        )
         return y[..., 0, :] if head.final else y
 
     @property
     def _steps(self) -> int:
         return int(self.x.shape[-2])
-
-    @property
-    def backward(self) -> bool:
-        """Whether the pass has backward chains only: then its head, too, goes from the end."""
-        return all(bank.backward for bank in self.compiled.layout.inputs)
 
     def _layer(self, place: LayerLayout) -> LayerTrace:
         z, c, h = (

@@ -26,7 +26,7 @@ SEEDS = (
     *("projection.safetensors", "bfloat.safetensors", "gru_no_bias.npz", "no_bias.npz"),
     *("stacked_legacy.onnx", "stacked_dynamo.onnx", "peephole.onnx", "gru_after.onnx", "state_legacy.onnx"),
     *("stacked.keras", "bidirectional.keras", "gru_before.h5", "backwards.h5", "alone.weights.h5"),
-    *("flax_lstm.msgpack", "flax_gru.msgpack"),
+    *("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack"),
 )
 LONGEST = 10.0
 """Seconds that one file may take; those of a few kB take milliseconds."""

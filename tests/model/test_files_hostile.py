@@ -1,5 +1,6 @@
 """Hostile files: nothing is executed, nothing is written, nothing else is opened, and each is refused by name."""
 
+import json
 import os
 import pickle
 import stat
@@ -90,6 +91,72 @@ def test_a_pickle_that_calls_is_refused_and_not_run(tmp_path, refused, wrap, pro
     assert "pickle at byte" in text
     assert named in text or "instruction" in text or "end with" in text
     assert "nothing was executed; save the weights alone: torch.save(module.state_dict(), path)" in text
+
+
+def tensors(entries, data=bytes(64)):
+    """Return a safetensors file whose header says `entries` of the numbers in `data`."""
+    header = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def entry(shape, begin=0, end=32):
+    return {"dtype": "F64", "shape": shape, "data_offsets": [begin, end]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (tensors({"weight_ih_l0": entry([4, 1]), "weight_hh_l0": entry([4, 1])}), "invalid offset for tensor"),
+        (tensors({"weight_ih_l0": entry([-4, -1])}), "invalid value: integer `-4`"),
+        (tensors({"weight_ih_l0": entry([4, True])}), "invalid type: boolean `true`"),
+        (tensors({"weight_ih_l0": entry([1 << 32, 1 << 32], 0, 0)}, b""), "overflow"),
+        (tensors({"weight_ih_l0": entry([4, 1])}, bytes(96)), "metadata"),
+        (tensors(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "recursion limit exceeded"),
+        (tensors(b'{"a":{"dtype":"F64","shape":[4,1],"data_offsets":[0,1e999]}}'), "number out of range"),
+        (struct.pack("<Q", 1 << 62) + b"{}", "content must be"),
+        (tensors({"weight_ih_l0": entry([4, 1]), "weight_hh_l0": entry([4, 1], 32, 64)}, b"\xff" * 64), "be finite"),
+    ],
+)
+def test_safetensors_tricks(refused, content, message):
+    assert message in refused(content)
+
+
+def keras(change, **more):
+    """Return a copy of a good model whose configuration went through `change`, with `more` members."""
+    with zipfile.ZipFile(FOLDER / "gru_after.keras") as golden:
+        members = {name: golden.read(name) for name in golden.namelist()}
+    config = json.loads(members["config.json"])
+    change(config["config"]["layers"])
+    return zipped(members | {"config.json": json.dumps(config).encode()} | more, zipfile.ZIP_DEFLATED)
+
+
+LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "f", "function": "4wAAAA=="}}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (keras(lambda layers: layers.append(LAMBDA)), "layer 'f' ('Lambda') must end with its Dense layer"),
+        (keras(lambda layers: layers[1].update(module="os", class_name="system")), "('system') must be one of LSTM"),
+        (
+            keras(lambda layers: layers[1]["config"].update(units=10**9)),
+            "must have 1000000000 units, as it says, got arr",
+        ),
+        (
+            keras(lambda layers: layers[1]["config"].update(units=None)),
+            "must have None units, as it says, got arrays of 3",
+        ),
+        (keras(lambda layers: layers[2]["config"]["layer"]["config"].update(units=7)), "must have 7 units, as it says"),
+        (keras(lambda layers: layers.append(layers[1])), "layers must have names of their own, got one twice"),
+        (keras(lambda layers: layers[1]["config"].update(time_major=True)), "known here, got 'time_major'"),
+        (keras(lambda layers: layers.reverse()), "must follow a recurrent layer, got 'the first one'"),
+        (keras(list, **{"config.json": b" " * (1 << 25)}), "a zip bomb"),
+        (keras(list, **{"config.json": b"{" * 100_000}), "be JSON"),
+        (keras(list, **{"model.weights.h5": b"\x89HDF\r\n\x1a\n" + bytes(99)}), "HDF5"),
+    ],
+)
+def test_keras_tricks(refused, content, message):
+    assert message in refused(content)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +446,7 @@ def one_node(operation="LSTM", weights=(), extra=(), shape=(5, 2, 2), outputs=("
         (one_node(weights={"W": np.full((1, 12, 2), np.nan)}), "tensor 'W' must be finite, got NaN or infinity"),
         (one_node(weights={"W": np.ones((12, 2))}), "W of node 'node' (LSTM) must have an axis of directions"),
         (one_node(shape=(2**31, 2**31, 2)), "input 'x' must have 1 to 4194304 elements"),
-        (one_node("RNN"), "graph must have a recurrent node, got none"),
+        (one_node("RNN"), "graph must have a recurrent node, got node 'node' (RNN)"),
         (
             one_node(extra=[helper.make_node("Softmax", ["y"], ["z"], name="soft")], outputs=["z"]),
             "graph output 'z' must be h, a state or a linear read-out, got node 'soft' (Softmax): take part of it",
@@ -412,6 +479,34 @@ def test_onnx_layers_that_are_rearranged_on_the_way_are_refused(refused):
     assert message in refused(one_node(extra=nodes, outputs=["z"]))
     message = "graph output 'back' must be h, a state or a linear read-out as they are, got another arrangement of them"
     assert message in refused(one_node(extra=nodes[:-1], outputs=["back"]))
+
+
+STATES = {
+    "as it is": ([], "y_h", True),
+    "of its direction": ([helper.make_node("Squeeze", ["y_h", "zero"], ["z"])], "z", True),
+    "batch first": ([helper.make_node("Transpose", ["y_h"], ["z"], perm=[1, 0, 2])], "z", True),
+    "units turned": ([helper.make_node("Gather", ["y_h", "order"], ["z"], axis=2)], "z", False),
+    "one unit": ([helper.make_node("Gather", ["y_h", "zero"], ["z"], axis=2)], "z", False),
+    "one sequence": ([helper.make_node("Gather", ["y_h", "zero"], ["z"], axis=1)], "z", False),
+    "sequences turned": ([helper.make_node("Gather", ["y_h", "turned"], ["z"], axis=1)], "z", False),
+    "all in a row": ([helper.make_node("Reshape", ["y_h", "row"], ["z"])], "z", False),
+}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_onnx_states_are_handed_out_whole_or_refused(refused, tmp_path, case):
+    nodes, output, whole = STATES[case]
+    given = {"zero": [0], "order": [2, 1, 0], "turned": [1, 0], "row": [-1]}
+    constants = [helper.make_node("Constant", [], [name], value_ints=value) for name, value in given.items()]
+    content = one_node(extra=[*constants, *nodes], outputs=[output])
+    if whole:
+        (tmp_path / "m.onnx").write_bytes(content)
+        assert load(tmp_path / "m.onnx").hidden_size == 3
+    else:
+        message = (
+            f"graph output '{output}' must be h, a state or a linear read-out as they are, got another arrangement"
+        )
+        assert message in refused(content)
 
 
 # HDF5.

@@ -36,19 +36,43 @@ class Again:
         return self.trajectory
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Made:
+    """An LSTM with a head, a run of it, the path of its netlist, its certificate, the bytes of that.
+
+    Its `repr` is short: pytest and hypothesis print what a failing test was given.
+    """
+
+    lstm: la.LSTM
+    run: la.study.Run
+    path: Path
+    certificate: la.study.Certificate
+    stored: bytes
+
+    @property
+    def content(self):
+        """What the certificate says, as JSON does."""
+        return json.loads(self.stored)["certificate"]
+
+    def verify(self, certificate, **more):
+        return la.verify(self.path, certificate, engine=Again(trajectory=self.run.trajectory), **more)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Return an LSTM with a head, a run of it, the path of its netlist, its certificate."""
     lstm = la.random_lstm(np.random.default_rng(5), 1, 1, outputs=1, scale=2.0, name="small")
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
     state = la.State(h=([0.25],), c=([-0.5],))
     run = machine.run(X, state=state)
     path = tmp_path_factory.mktemp("certified") / "small.cir"
-    return lstm, run, path, certify(run, lstm, machine.technology, path, seed=4, source=ModelFile(file="m.pt", only=()))
+    source = ModelFile(file="m.pt", only=())
+    certificate = certify(run, lstm, machine.technology, path, seed=4, source=source)
+    stored = (path.parent / "small.certificate.json").read_bytes()
+    return Made(lstm=lstm, run=run, path=path, certificate=certificate, stored=stored)
 
 
 def test_it_says_what_was_exported(made):
-    lstm, run, path, certificate = made
+    lstm, run, path, certificate = made.lstm, made.run, made.path, made.certificate
     report = la.compare(run, lstm, seed=4)
     assert (certificate.model, certificate.lstm_digest) == ("small", lstm.digest)
     assert certificate.network_digest == report.network_digest
@@ -71,7 +95,7 @@ def test_it_says_what_was_exported(made):
 
 
 def test_it_is_saved_beside_and_read_back_to_the_last_bit(made):
-    _, _, path, certificate = made
+    path, certificate = made.path, made.certificate
     assert sorted(each.name for each in path.parent.iterdir()) == ["small.certificate.json", "small.cir"]
     again = la.load_certificate(path.parent / "small.certificate.json")
     np.testing.assert_array_equal(again.x, certificate.x)
@@ -86,22 +110,20 @@ def test_it_is_saved_beside_and_read_back_to_the_last_bit(made):
 def test_every_technology_is_kept_as_the_record_it_is(made, tmp_path, technology):
     from lstm_analog.study.certificate_file import save_certificate
 
-    save_certificate(replace(made[3], technology=technology), tmp_path / "c.json")
+    save_certificate(replace(made.certificate, technology=technology), tmp_path / "c.json")
     assert la.load_certificate(tmp_path / "c.json").technology == technology
 
 
 def test_a_technology_of_another_kind_cannot_be_certified(made, tmp_path):
-    lstm, run, _, _ = made
     with pytest.raises(UnsupportedError):
-        certify(run, lstm, object(), tmp_path / "a.cir")
+        certify(made.run, made.lstm, object(), tmp_path / "a.cir")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_does_not_agree_gets_none_and_leaves_nothing(made, tmp_path):
-    lstm, run, _, _ = made
     (tmp_path / "a.cir").write_text("kept")
     with pytest.raises(CertificateError) as caught:
-        certify(run, lstm, la.electrical.BEHAVIOURAL, tmp_path / "a.cir", tolerance=1e-12)
+        certify(made.run, made.lstm, la.electrical.BEHAVIOURAL, tmp_path / "a.cir", tolerance=1e-12)
     assert str(caught.value).startswith("the largest error of h and y must be 1e-12 at most, got ")
     assert str(caught.value).endswith(": give a longer settling or a larger tolerance; nothing was written")
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("a.cir", "kept")]
@@ -130,18 +152,13 @@ def test_of_three_netlists_none_is_left_where_the_last_fails(tmp_path, monkeypat
 
 
 def test_a_batch_is_refused(made, tmp_path):
-    lstm = made[0]
+    lstm = made.lstm
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=6.0)
     with pytest.raises(InvalidShapeError, match=r"x must be one sequence, \(time, inputs\), got shape \(1, 2, 1\)"):
         machine.certify(lstm, X[None], tmp_path / "a.cir", engine=Integrate(rtol=1e-3, atol=1e-3))
 
 
 # Damage.
-
-
-@pytest.fixture(scope="module")
-def stored(made):
-    return (made[2].parent / "small.certificate.json").read_bytes()
 
 
 def load_bytes(folder, content):
@@ -155,7 +172,8 @@ relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 
 @relaxed
 @given(where=st.integers(0, 10**6), change=st.sampled_from(["other", "cut", "twice"]), byte=st.integers(0, 255))
-def test_no_byte_changes_unseen(made, stored, tmp_path, where, change, byte):
+def test_no_byte_changes_unseen(made, tmp_path, where, change, byte):
+    stored = made.stored
     place = where % len(stored)
     damaged = {
         "other": stored[:place] + bytes([byte]) + stored[place + 1 :],
@@ -167,7 +185,7 @@ def test_no_byte_changes_unseen(made, stored, tmp_path, where, change, byte):
     except FileFormatError:
         return
     assert json.loads(damaged) == json.loads(stored), "only what stands between the words may change"
-    assert repr(found) == repr(made[3])
+    assert repr(found) == repr(made.certificate)
 
 
 def places(tree, path=()):
@@ -178,46 +196,112 @@ def places(tree, path=()):
         yield from places(value, (*path, key))
 
 
-STRANGE = [
-    None,
-    True,
-    -1,
-    0,
-    10**400,
-    1e308,
-    float("nan"),
-    float("inf"),
-    "",
-    "l0_z",
-    [],
-    [[1.0], [2.0, 3.0]],
-    {},
-    {"a": 1},
-]
+STRANGE = {
+    "nothing": None,
+    "true": True,
+    "-1": -1,
+    "0": 0,
+    "beyond all floats": 10**400,
+    "1e308": 1e308,
+    "nan": float("nan"),
+    "infinity": float("inf"),
+    "no text": "",
+    "a label": "l0_z",
+    "no list": [],
+    "a ragged list": [[1.0], [2.0, 3.0]],
+    "no dict": {},
+    "a dict": {"a": 1},
+}
 
 
-@relaxed
-@given(where=st.integers(0, 10**6), what=st.integers(0, len(STRANGE) - 1))
-def test_a_forged_certificate_is_refused_or_fails(made, stored, tmp_path, where, what):
-    """Its digest is right, one thing in it is not: no crash, and where a check depends on it, it fails."""
-    lstm, run, path, _ = made
-    said = json.loads(stored)
-    content = copy.deepcopy(said["certificate"])
-    known = list(places(content))[1:]
-    place = known[where % len(known)]
-    target = content
+def with_digest(content):
+    """Return the bytes of a certificate file that says `content`."""
+    return json.dumps({"certificate": content, "digest": _digest(content)}).encode()
+
+
+def changed(content, place, value):
+    """Return `content` with `value` at `place`."""
+    result = target = copy.deepcopy(content)
     for key in place[:-1]:
         target = target[key]
-    target[place[-1]] = STRANGE[what]
-    forged = json.dumps({"certificate": content, "digest": _digest(content)}).encode()
-    try:
-        certificate = load_bytes(tmp_path, forged)
-        found = la.verify(path, certificate, lstm=lstm, engine=Again(trajectory=run.trajectory))
-    except LstmAnalogError:
-        return
+    target[place[-1]] = value
+    return result
+
+
+def unchecked(place):
+    """Return whether what stands at `place` is told, and nothing that a check could hold against the model."""
     told = ("model", "source", "technology", "seed", "error", "errors", "network_digest", "engine", "versions")
-    free = place[0] in (*told, "tolerance") or place[-1] in ("dialect", "label", "unit", "file")
-    assert free or content == said["certificate"] or not found.holds or not found[Check.MODEL].holds, place
+    return place[0] in (*told, "tolerance") or place[-1] in ("dialect", "file")
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_forged_certificate_is_refused_or_fails(made, tmp_path, strange):
+    """Its digest is right, one thing in it is not, each in turn: no crash; where a check depends on it, it fails."""
+    said, unseen = made.content, []
+    for place in list(places(said))[1:]:
+        forged = changed(said, place, STRANGE[strange])
+        try:
+            certificate = load_bytes(tmp_path, with_digest(forged))
+            made.verify(certificate)
+            found = made.verify(certificate, lstm=made.lstm)
+        except LstmAnalogError:
+            continue
+        fails = not found.holds or not found[Check.MODEL].holds
+        unseen += [] if fails or unchecked(place) or forged == said else [place]
+    assert unseen == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (
+            ("start", "h"),
+            [],
+            r"the certificate must feed its model, got state h must have shapes \(\(1,\),\), got \(\): ",
+        ),
+        (("start", "c", 0), 0.5, r"feed its model, got state c must have shapes \(\(1,\),\), got \(\(\),\): give one"),
+        (("x",), [[1.0, 2.0]], "the certificate must feed its model, got features of x must be 1, got 2"),
+    ],
+)
+def test_inputs_that_the_model_does_not_take_are_named(made, tmp_path, place, value, message):
+    certificate = load_bytes(tmp_path, with_digest(changed(made.content, place, value)))
+    with pytest.raises(CertificateError, match=message):
+        la.verify(made.path, certificate, lstm=made.lstm)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("start", "h"), {}, "a field must be of type list, got dict: restore it"),
+        (("start",), {"h": []}, "start must have the fields h, c, got h: restore it"),
+        (("exports", 0, "signals"), [], "signals of small.cir must be at least one, got 0: take the certificate"),
+        (("exports", 0, "signals", 0, "ends"), [], "l0_h values must have shape (0, 1), an interval each step"),
+    ],
+)
+def test_a_certificate_that_would_show_nothing_is_refused(made, tmp_path, place, value, message):
+    with pytest.raises(FileFormatError) as caught:
+        load_bytes(tmp_path, with_digest(changed(made.content, place, value)))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", [("ends", [0, 12]), ("label", "z"), ("unit", 2.0), ("gain", [2.0])])
+def test_a_signal_that_is_read_otherwise_than_the_model_says_fails(made, tmp_path, entry):
+    """At the end of the reset, y is already what it is at the end of the first step: the run alone shows nothing."""
+    content = changed(made.content, ("exports", 0, "signals", 1, entry[0]), entry[1])
+    certificate = load_bytes(tmp_path, with_digest(content))
+    found = made.verify(certificate, lstm=made.lstm)
+    assert found[Check.ANSWER].holds is False
+    assert found[Check.MODEL].holds
+
+
+def test_a_signal_against_a_group_of_another_size_fails(tmp_path):
+    lstm = la.random_lstm(np.random.default_rng(5), 3, 2)
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
+    machine.certify(lstm, np.ones((1, 3)), tmp_path / "a.cir")
+    said = json.loads((tmp_path / "a.certificate.json").read_text())["certificate"]
+    forged = load_bytes(tmp_path, with_digest(changed(said, ("exports", 0, "signals", 0, "against"), "x")))
+    found = la.verify(tmp_path / "a.cir", forged)
+    assert found[Check.RERUN].got.startswith("largest error inf, of l0_h; tolerance ")
 
 
 @pytest.mark.parametrize(
@@ -238,11 +322,11 @@ def test_what_is_no_certificate_is_refused(tmp_path, content, message):
     assert str(caught.value).endswith(": take the file that was written beside the export")
 
 
-def test_a_field_too_many_and_one_too_few_are_named(stored, tmp_path):
+def test_a_field_too_many_and_one_too_few_are_named(made, tmp_path):
     for change in ("more", "fewer"):
-        content = json.loads(stored)["certificate"]
+        content = made.content
         content["strange"] = 1
         if change == "fewer":
             del content["strange"], content["seed"]
         with pytest.raises(FileFormatError, match="Certificate must have the fields model, lstm_digest, source"):
-            load_bytes(tmp_path, json.dumps({"certificate": content, "digest": _digest(content)}).encode())
+            load_bytes(tmp_path, with_digest(content))

@@ -147,6 +147,7 @@ def test_a_copy_is_known_by_its_bytes_and_a_stranger_refused_by_name(tmp_path):
     found = la.verify(copy, certificate, engine=Idle())
     assert found[Check.VALUES].holds
     assert found[Check.MODEL].got == "the model is not at hand"
+    assert str(la.verify(copy, certificate)).startswith("b.cir: holds as far as it was checked\n")
     copy.write_text(deck.read_text() + "\n")
     with pytest.raises(CertificateError, match=r"the netlist must be m\.cir, or a copy, got b\.cir: give the netlist"):
         la.verify(copy, certificate)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import lstm_analog as la
-from lstm_analog.errors import FileFormatError, UnsupportedError
+from lstm_analog.errors import FileFormatError, InvalidTypeError, UnsupportedError
 
 SETTLING = 18.0
 CLOSE = 1e-5
@@ -73,6 +73,94 @@ def test_a_module_that_holds_one_with_a_head():
     assert la.from_torch(model, only="lstm").head is None
     sequential = nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))
     assert la.from_torch(sequential).head.weights.shape == (1, 3)
+
+
+class WithForward(nn.Module):
+    """An LSTM and a Linear layer, put together by `forward`."""
+
+    def __init__(self, forward, **options):
+        super().__init__()
+        self.lstm = nn.LSTM(2, 3, dtype=torch.float64, **options)
+        self.fc = nn.Linear(3 * (1 + self.lstm.bidirectional), 2, dtype=torch.float64)
+        self.how = forward
+
+    def forward(self, x):
+        return self.how(self, x)
+
+
+BOTH, FIRST = {"bidirectional": True}, {"batch_first": True}
+READS = {
+    "every step": (lambda m, x: m.fc(m.lstm(x)[0]), FIRST, False),
+    "every step, time first": (lambda m, x: m.fc(m.lstm(x)[0]), {}, False),
+    "with its state": (lambda m, x: (m.fc(m.lstm(x)[0]), m.lstm(x)[1]), FIRST, False),
+    "the last step": (lambda m, x: m.fc(m.lstm(x)[0][:, -1]), FIRST, True),
+    "the last of both ways": (lambda m, x: m.fc(torch.cat(tuple(m.lstm(x)[1][0]), dim=-1)), FIRST | BOTH, True),
+    "turned by itself": (lambda m, x: m.fc(m.lstm(x.transpose(0, 1))[0]).transpose(0, 1), {}, False),
+}
+
+
+@pytest.mark.parametrize("case", READS)
+def test_a_forward_of_its_own_says_where_the_head_reads(case):
+    forward, options, final = READS[case]
+    model, x = WithForward(forward, **options), x64(4, 5, 2)
+    lstm = la.from_torch(model)
+    assert lstm.head.final is final
+    theirs = model(x.transpose(0, 1) if case.endswith("time first") else x)
+    theirs = (theirs[0] if isinstance(theirs, tuple) else theirs).detach()
+    theirs = theirs.transpose(0, 1) if case.endswith("time first") else theirs
+    assert abs(lstm(x.numpy()).y - theirs.numpy()).max() <= 1e-12
+
+
+STRANGE = {
+    "activation": (lambda m, x: torch.sigmoid(m.fc(m.lstm(x)[0])), r"answers 0\.\d+ apart"),
+    "scaled inputs": (lambda m, x: m.fc(m.lstm(2 * x)[0]), r"answers 0\.\d+ apart"),
+    "residual": (lambda m, x: m.fc(m.lstm(x)[0]) + x, r"answers [01]\.?\d* apart"),
+    "mean over time": (lambda m, x: m.fc(m.lstm(x)[0].mean(1)), r"answers 0\.\d+ apart"),
+    "without its Linear layer": (lambda m, x: m.lstm(x)[0], r"an answer of shape \(2, 5, 3\)"),
+    "something else": (lambda m, x: {"y": x}, "AttributeError: 'dict' object has no attribute 'detach'"),
+    "nothing": (lambda m, x: m.missing, "AttributeError: 'WithForward' object has no attribute 'missing'"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_a_forward_that_does_more_is_refused(case):
+    forward, got = STRANGE[case]
+    model = WithForward(forward, batch_first=True)
+    must = r"module WithForward must answer to x \(batch, time, 2\) what its LSTM or GRU and its Linear layer do, "
+    with pytest.raises(UnsupportedError, match=f"{must}and no more, got {got}: say what to take: from_torch"):
+        la.from_torch(model)
+    assert la.from_torch(model, only=("lstm", "fc")).head.final is False
+
+
+def test_a_module_is_not_changed_by_a_look_at_it():
+    calls = []
+    model = WithForward(lambda m, x: (calls.append(m.training), m.fc(m.lstm(x)[0]))[1], batch_first=True).float()
+    la.from_torch(model)
+    assert calls == [False]
+    assert model.training
+    assert model.fc.weight.dtype == torch.float32
+
+
+class Rectified(nn.LSTM):
+    def forward(self, x, hx=None):
+        output, state = nn.LSTM.forward(self, x, hx)
+        return torch.relu(output), state
+
+
+def test_a_subclass_may_do_anything_and_is_refused():
+    with pytest.raises(
+        UnsupportedError, match=r"module Rectified must be an LSTM or GRU .*, got 'Rectified': say which"
+    ):
+        la.from_torch(Rectified(2, 3))
+    with pytest.raises(UnsupportedError, match=r"module Sequential must be an LSTM or GRU .*, got 'Rectified': say"):
+        la.from_torch(nn.Sequential(Rectified(2, 3), nn.Linear(3, 1)), only=("0", "1"))
+
+
+def test_what_is_no_module_or_not_real_is_refused():
+    with pytest.raises(InvalidTypeError, match=r"module must be an nn\.Module, got dict: give an nn\.LSTM"):
+        la.from_torch({})
+    with pytest.raises(UnsupportedError, match=r"tensor 'weight_ih_l0' must be real, got torch\.complex64: train it"):
+        la.from_torch(nn.LSTM(2, 3, dtype=torch.complex64))
 
 
 def test_what_is_not_clear_is_asked():

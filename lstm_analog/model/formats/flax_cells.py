@@ -1,8 +1,9 @@
 """flax cells as PyTorch would name them: kernels `(D, H)`, one a gate, become rows of one matrix.
 
 `OptimizedLSTMCell` and `LSTMCell` have `ii, if, ig, io` from the inputs and `hi, hf, hg, ho` from h, `GRUCell` has
-`ir, iz, in` and `hr, hz, hn`. A flax file says nothing of directions and activations: forward in time, sigmoid and tanh
-are taken, which are flax's own presets.
+`ir, iz, in` and `hr, hz, hn`. `MGUCell`, with `if, in` and `hf, hn`, is a GRU whose r and z are one gate, and is read
+as that. A flax file says nothing of directions and activations: forward in time, sigmoid and tanh are taken, which are
+flax's own presets.
 """
 
 from collections.abc import Mapping
@@ -15,8 +16,11 @@ from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import Tensor, Tensors
 
-GATES = ("ifgo", "rzn")
-"""Letters of the gates in PyTorch's order: of an LSTM, of a GRU."""
+MINIMAL = "ffn"
+"""Letters of the gates of a minimal gated unit in the order of a GRU's r, z, n."""
+
+GATES = ("ifgo", "rzn", MINIMAL)
+"""Letters of the gates in PyTorch's order: of an LSTM, of a GRU, of an MGU."""
 
 
 def flax_stack(tensors: Tensors, only: Only) -> Stack:
@@ -59,12 +63,15 @@ def _linears(tensors: Tensors) -> Tensors:
 def _torch_parts(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
     letters = next((each for each in GATES if all(f"i{gate}.kernel" in parts for gate in each)), None)
     if letters is None:
-        must, do = "have the gates of an LSTMCell or GRUCell", "train one of these"
+        must, do = "have the gates of an LSTMCell, GRUCell or MGUCell", "train one of these"
         raise UnsupportedError(explain(f"cell {cell[:80]!a}", must=must, got=listed(parts), do=do))
     known = {f"{way}{gate}.{part}" for way in "ih" for gate in letters for part in ("kernel", "bias")}
     if set(parts) - known or any(f"h{gate}.kernel" not in parts for gate in letters):
         must, got = "have one kernel a gate from inputs and from h", listed(parts)
         raise FileFormatError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="save the whole tree"))
+    if letters == MINIMAL and "hn.bias" not in parts:
+        must, got = "have a reset gate, and so hn.bias", listed(parts)
+        raise UnsupportedError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="train it with reset_gate=True"))
     kernels = {way: [parts[f"{way}{gate}.kernel"].numbers() for gate in letters] for way in "ih"}
     units = kernels["h"][0].shape[-1]
     shapes = {way: {kernel.shape for kernel in kernels[way]} for way in "ih"}

@@ -102,12 +102,17 @@ def _legacy_weights(tree: Tree) -> dict[str, list[Tensor]]:
     return found
 
 
+_LEAST = 2
+"""Matrices that a recurrent layer has at least; a Dense layer, which has one and perhaps a row, comes last."""
+
+
 def _of_weights_alone(weights: Mapping[str, Sequence[Tensor]], only: Only) -> Stack:
     names = () if only is None else (only,) if isinstance(only, str) else tuple(only)
     named = [name for name, arrays in weights.items() if arrays]
     if not names or set(names) - set(named):
         must = "come with a configuration, which says what its layers compute"
         got = f"weights alone, of {listed(named)}"
-        do = f"save model.save('model.keras'), or name the layers in order and take Keras' presets: only={named[:2]!a}"
+        chain = sorted(named, key=lambda name: sum(len(each.shape) > 1 for each in weights[name]) < _LEAST)[:2]
+        do = f"save model.save('model.keras'), or name the layers in order and take Keras' presets: only={chain!a}"
         raise FileFormatError(explain("Keras file", must=must, got=got, do=do))
     return keras_stack([LayerFile.preset(name, tuple(weights[name])) for name in names])

@@ -201,6 +201,7 @@ def _dense(chain: _Chain, file: LayerFile) -> _Chain:
         raise _refused(config, "follow a recurrent layer", "the first one", "leave it out: load(path, only='lstm')")
     rest = list(file.arrays)
     weights = _next(config, rest).T
+    _check_units(config, weights.shape[0])
     bias = _next(config, rest) if options.get("use_bias", True) else None
     _check_all_used(config, rest)
     return replace(chain, head=Head(weights=weights, bias=bias, final=chain.ended))
@@ -224,6 +225,7 @@ def _cell(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
     if recurrent.shape[1] != gates * recurrent.shape[0]:
         must, got = f"have {gates} columns a unit", f"shape {recurrent.shape}"
         raise FileFormatError(explain(config.label, must=must, got=got, do="save it again"))
+    _check_units(config, recurrent.shape[0])
     gate = _activation(config, "recurrent_activation", "sigmoid", old)
     candidate = _activation(config, "activation", "tanh", old)
     if lstm:
@@ -271,6 +273,14 @@ def _next(config: LayerConfig, rest: list[Tensor]) -> Floats:
     if not rest:
         raise FileFormatError(explain(config.label, must="have its arrays", got="too few", do="save the model again"))
     return rest.pop(0).numbers()
+
+
+def _check_units(config: LayerConfig, units: int) -> None:
+    """Refuse arrays of another number of `units` than the configuration says, if it does."""
+    said = config.options.get("units", units)
+    if said != units:
+        must, got = f"have {ascii(said)[:40]} units, as it says", f"arrays of {units}"
+        raise FileFormatError(explain(config.label, must=must, got=got, do="save the model again"))
 
 
 def _check_all_used(config: LayerConfig, rest: Sequence[Tensor]) -> None:

@@ -9,7 +9,7 @@ from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.onnx_cells import layer_of, ways_of
 from lstm_analog.model.formats.onnx_graph import Inputs, Labels, Node, Origin, Value, labels, numbers, run, unknown
-from lstm_analog.model.formats.onnx_values import arranged, bias_of, check_states, ends_given
+from lstm_analog.model.formats.onnx_values import are_whole, arranged, bias_of, check_states, ends_given
 from lstm_analog.model.formats.stacks import Only, Stack, chosen, listed
 from lstm_analog.model.layers import Head, Layer
 
@@ -37,6 +37,12 @@ class Recurrent:
     h: Array
     final: Array
     cells: Array
+
+    @property
+    def states(self) -> list[Array]:
+        """The labels of its last h and c, (B, units) each: of every direction, and h of all of them."""
+        ends = np.cumsum([cell.output_size for cell in self.layer.cells])
+        return [self.final, *np.split(self.final, ends[:-1], axis=-1), *self.cells]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,8 +89,9 @@ class Reader:
             return Stack(layers=layers, head=heads[-1] if heads else None)
         tops = set(self.recurrent) - {each.before for each in self.recurrent.values()}
         if not self.recurrent:
-            do = "give a model with an LSTM or GRU node"
-            raise FileFormatError(explain("graph", must="have a recurrent node", got="none", do=do))
+            made = (value.why for value in map(values.get, outputs) if value is not None and value.why)
+            got, do = next(made, "none"), "give a model with an LSTM or GRU node"
+            raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
         for each in self.recurrent.values():
             if each.before is None:
                 must = "read the graph's input as it is, or the outputs of the node before"
@@ -192,7 +199,7 @@ class Reader:
     def _head(self, top: str, outputs: Sequence[tuple[str, Value | None]]) -> Head | None:
         """Return the read-out behind the graph's outputs, each of which must be it, h or a state."""
         node = self.recurrent[top]
-        states = [array for each in self.recurrent.values() for array in (each.final, each.cells)]
+        states = [state for each in self.recurrent.values() for state in each.states]
         heads = [each for each in self.read_outs.values() if each.of == top]
         found: Head | None = None
         for name, value in outputs:
@@ -205,10 +212,7 @@ class Reader:
             if read:
                 ends = not arranged(array, read[0].y) or (read[0].y.shape[0] == 1 and array.ndim < 3)
                 found = replace(read[0].head, final=ends and arranged(array, read[0].final))
-            elif (
-                not arranged(array, node.h)
-                and not np.isin(array, np.concatenate([s.reshape(-1) for s in states])).all()
-            ):
+            elif not arranged(array, node.h) and not are_whole(array, states):
                 must, got = "be h, a state or a linear read-out as they are", "another arrangement of them"
                 raise UnsupportedError(explain(f"graph output {name[:80]!a}", must=must, got=got, do=_PART))
         if len(self.read_outs) > (found is not None):

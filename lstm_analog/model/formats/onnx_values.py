@@ -1,5 +1,7 @@
 """What the values around a recurrent ONNX node may be: lengths, initial states, biases, arrangements of a signal."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats
@@ -69,6 +71,19 @@ def arranged(array: Array, signal: Array) -> bool:
         flat = flat.transpose(0, 2, 1, 3).reshape(flat.shape[0], flat.shape[2], -1)
     return any(
         np.array_equal(flat, way) or np.array_equal(flat, way.squeeze(axis)) for way in ways for axis in _ones(way)
+    )
+
+
+def are_whole(array: Array, states: Sequence[Array]) -> bool:
+    """Whether `array` is one of the `states` (batch, units), or several of them, stacked as first or second axis.
+
+    An axis of one may be missing.
+    """
+    whole = array if array.ndim > 2 else array[None, None] if array.ndim == 1 else array[None]
+    ways = [whole, whole.swapaxes(0, 1)] if whole.ndim == 3 else []
+    return any(
+        len(way) <= len(states) and all(any(np.array_equal(one, state) for state in states) for one in way)
+        for way in ways
     )
 
 

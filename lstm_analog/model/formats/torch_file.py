@@ -91,11 +91,12 @@ def _needed(note: Pickle) -> set[str]:
 
 
 def _views(note: Pickle) -> dict[str, View]:
-    """Return the tensors of the state dicts in `note` that have a recurrent module, by name.
+    """Return the tensors of the state dicts in `note` that have a recurrent module, or else of all, by name.
 
     Of several they are named after where they lie, as in `model.lstm.weight_ih_l0` and `ema.lstm.weight_ih_l0`.
     """
-    found = [(path, names) for path, names in _dictionaries(note.value) if any(map(_RECURRENT.fullmatch, names))]
+    every = list(_dictionaries(note.value))
+    found = [(path, names) for path, names in every if any(map(_RECURRENT.fullmatch, names))] or every
     if len(found) == 1:
         return found[0][1]
     return {f"{path}{name}": view for path, names in found for name, view in names.items()}

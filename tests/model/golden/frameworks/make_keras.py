@@ -1,13 +1,14 @@
-"""Makes the Keras files: run with keras 3.15.1 and torch 2.13.0 from this folder: `python make_keras.py`.
+"""Makes the Keras files: run with keras 3.15.1 and tensorflow 2.21.0 from this folder: `python make_keras.py`.
 
 Each case is a small model whose weights are drawn one by one, in float64 but for `lstm_f32`. `keras.npz` holds for each
-the inputs and the model's own answer.
+the inputs, perhaps a state `h0, c0` or `lengths` (a mask), and the model's own answer. TensorFlow, because Keras rounds
+to float32 whatever its layers multiply on any other backend (`keras.backend.result_type`).
 """
 
 import os
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from keras import layers
 HERE = Path(__file__).parent
 TIME, INPUTS, UNITS = 5, 2, 3
 EACH = {"return_sequences": True}
-DTYPES = ("float32", *("float64",) * 12)
+DTYPES = ("float32", *("float64",) * 17)
 
 
 def cases():
@@ -34,6 +35,11 @@ def cases():
     yield "softmax", ".keras", [layers.LSTM(UNITS), layers.Dense(2, activation="softmax")]
     yield "reversed", ".keras", [layers.LSTM(UNITS, go_backwards=True, **EACH)]
     yield "convolution", ".keras", [layers.Conv1D(UNITS, 2), layers.LSTM(UNITS)]
+    yield "lengths", ".keras", [layers.Bidirectional(layers.LSTM(UNITS, **EACH)), layers.GRU(UNITS)]
+    yield "state", ".keras", [layers.LSTM(UNITS, **EACH)]
+    yield "relu", ".keras", [layers.LSTM(UNITS, activation="relu", **EACH)]
+    yield "gru_before_alone", ".weights.h5", [layers.GRU(UNITS, reset_after=False, **EACH)]
+    yield "masking", ".keras", [layers.Masking(), layers.LSTM(UNITS)]
 
 
 def make(name, ending, chain, dtype, answers, seed):
@@ -42,7 +48,16 @@ def make(name, ending, chain, dtype, answers, seed):
     model = keras.Sequential([keras.Input((TIME, INPUTS), dtype=dtype), *chain], name=name)
     model.set_weights([rng.normal(0.3, 0.7, size=weights.shape) for weights in model.get_weights()])
     x = rng.normal(size=(2, TIME, INPUTS)).astype(dtype)
-    answers[f"{name}.x"], answers[f"{name}.y"] = x, model(x).detach().numpy()
+    noted, options = {"x": x}, {}
+    if name == "lengths":
+        noted["lengths"] = np.array([2, TIME])
+        options = {"mask": np.arange(TIME) < noted["lengths"][:, None]}
+    if name == "state":
+        noted |= {key: rng.normal(size=(2, UNITS)) for key in ("h0", "c0")}
+        options = {"initial_state": [keras.ops.convert_to_tensor(noted[key]) for key in ("h0", "c0")]}
+    answer = (model.layers[0] if name == "state" else model)(x, **options)
+    noted["y"] = keras.ops.convert_to_numpy(answer)
+    answers |= {f"{name}.{key}": value for key, value in noted.items()}
     (model.save_weights if ending == ".weights.h5" else model.save)(HERE / f"{name}{ending}")
 
 

@@ -1,7 +1,8 @@
 """Makes the ONNX files: run with torch 2.13.0, onnx 1.23.2, onnxscript and onnxruntime 1.32.0: `python make_onnx.py`.
 
 Some are exported by PyTorch's legacy and new exporter, the others put together node by node for forms that PyTorch does
-not have. `onnx.npz` holds for each the feeds and the first output of onnxruntime.
+not have. `onnx.npz` holds for each the feeds and the first output of onnxruntime; of `double`, which that does not run,
+PyTorch's.
 """
 
 import warnings
@@ -38,6 +39,7 @@ EXPORTED = {
     "last": (WithHead, {"last": True}),
     "gru": (nn.GRU, {"input_size": INPUTS, "hidden_size": HIDDEN, "num_layers": 2, "batch_first": True}),
     "state": (nn.LSTM, {"input_size": INPUTS, "hidden_size": HIDDEN, "num_layers": 2, "batch_first": True}),
+    "double": (WithHead, {"last": False, "num_layers": 2, "bidirectional": True}),
     "projection": (nn.LSTM, {"input_size": INPUTS, "hidden_size": HIDDEN, "proj_size": 2, "batch_first": True}),
 }
 HARD = {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.25], "activation_beta": [0.5]}
@@ -57,12 +59,15 @@ NODES = {
 
 def exported(name, kind, options, answers):
     """Export a PyTorch module by both exporters."""
+    torch.manual_seed(4)  # of the read-out
     module = kind(**options).eval()
     recurrent = module if isinstance(module, nn.LSTM | nn.GRU) else module.lstm
     drawn(recurrent, torch.Generator().manual_seed(5))
     x = torch.randn(BATCH, TIME, INPUTS, generator=torch.Generator().manual_seed(6))
     state = torch.randn(2, BATCH, HIDDEN, generator=torch.Generator().manual_seed(7))
     arguments = (x, (state, 0.5 * state)) if name == "state" else (x,)
+    if name == "double":
+        module, arguments = module.double(), (x.double(),)
     for way in ("legacy", "dynamo"):
         if (name, way) == ("projection", "legacy"):
             continue  # it refuses
@@ -71,7 +76,10 @@ def exported(name, kind, options, answers):
         if program is not None:
             program.save(str(path), external_data=False)
         stripped(path)
-        if name != "projection":
+        if name == "double":
+            said = {"feed0": arguments[0], "y": module(*arguments).detach()}
+            answers.update({f"{name}_{way}.{key}": value.numpy() for key, value in said.items()})
+        elif name != "projection":
             session = onnxruntime.InferenceSession(str(path))
             feeds = dict(
                 zip(

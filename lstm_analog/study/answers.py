@@ -1,0 +1,45 @@
+"""What netlists are to show: the answers of the numeric LSTM, and where in each pass they can be read."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler import Compiled, Spot
+from lstm_analog.model import LSTM, State
+from lstm_analog.study.certificate import Signal
+
+
+def answers(lstm: LSTM, passes: tuple[Compiled, ...], x: Floats, start: State) -> list[tuple[Signal, ...]]:
+    """Return what each pass of `lstm` is to show, fed with `x` (time, inputs) from `start`: h of its chains, then y.
+
+    `passes` are what it was compiled to.
+    """
+    trace, head = lstm.trace(x, start), lstm.head
+    said = [(f"{chain.label}_h", 1.0, layer.h) for chain, layer in zip(lstm.chains, trace.layers, strict=True)]
+    if head is not None and trace.outputs.y is not None:
+        said.append(("y", head.gain, np.atleast_2d(trace.outputs.y)))
+    left = iter(said)
+    return [tuple(_signal(each, spot, next(left)) for spot in _spots(each)) for each in passes]
+
+
+def _spots(compiled: Compiled) -> Iterator[tuple[Spot, bool]]:
+    """Yield where a pass shows its signals, and whether it shows them from the end."""
+    layout = compiled.layout
+    yield from ((place.h, place.backward) for place in layout.layers)
+    if layout.head is not None:
+        yield layout.head.y, layout.backward
+
+
+def _signal(compiled: Compiled, where: tuple[Spot, bool], said: tuple[str, float, Floats]) -> Signal:
+    (spot, backward), (label, unit, values) = where, said
+    ends = compiled.cycle.ends(spot.interval, len(values)).tolist()
+    return Signal(
+        label=label,
+        group=spot.group,
+        against=spot.against,
+        gain=np.broadcast_to(np.array(spot.gain or 1.0), values.shape[-1:]),
+        unit=unit,
+        ends=tuple(ends[::-1] if backward else ends),
+        values=values,
+    )
