@@ -116,12 +116,17 @@ class Hardware:
         """Return the bridge's tanh of `z`: a sigmoid of twice as much, between the rails."""
         return 2.0 * self.gate(2.0 * z) - 1.0
 
-    def step(self, x: Floats, h: Floats, c: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the c and h that masters settle at, and z, where slaves hold `h` and `c`."""
+    def step(
+        self, x: Floats, h: Floats, c: Floats, master: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return the c and h that masters settle at, and z, where slaves hold `h` and `c`.
+
+        While slaves copy, the tanh of h sees what the `master` of c holds, not what that leaks towards.
+        """
         z = self.rows(np.concatenate((x, self.gain * h, np.ones((len(x), 1))), axis=-1))
         added = self.gate(z[:, 0]) * self.gain * self.tanh(z[:, 2])
         new = self.gain * (self.gate(z[:, 1]) * self.gain * c + added)
-        return new, self.gain * self.gate(z[:, 3]) * self.gain * self.tanh(new), z
+        return new, self.gain * self.gate(z[:, 3]) * self.gain * self.tanh(new if master is None else master), z
 
     def run(self) -> tuple[Floats, Floats]:
         """Return c (6, n, 3) and the largest |z| (n,)."""
@@ -132,7 +137,7 @@ class Hardware:
             new, out, z = self.step(x, h, c)
             if moved:  # while masters take, slaves yield to them; then masters to what the slaves' new values make
                 new, out, _ = self.step(x, h + moved * (out - h), c + moved * (new - c))
-                then, said, _ = self.step(x, out, new)
+                then, said, _ = self.step(x, out, new, new)
                 new, out = new + moved * (then - new), out + moved * (said - out)
             c, h = self.gain * new, self.gain * out
             found.append(c)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.fluids import Fluid
+from lstm_analog.compiler.fluids import Fluid, check_fields, check_number
+from lstm_analog.errors import InvalidValueError, explain
 
 GRAVITY = 9.81
 """m/s2."""
@@ -24,6 +25,10 @@ class Line:
     bore: float
     length: float
     count: int
+
+    def __post_init__(self) -> None:
+        """Check that there are tubes, and that they have a bore and a length."""
+        check_fields(self, "tube")
 
     def conductance(self, fluid: Fluid) -> float:
         """Return count pi d^4/(128 mu L), Hagen-Poiseuille, in m3/(s Pa), for `fluid`."""
@@ -45,7 +50,14 @@ def decay_time(frequency: float, damping: float) -> float:
 
 
 def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
-    """Return the bore (m) of a tube of `length` (m) with `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille."""
+    """Return the bore (m) of a tube of `length` (m) with `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille.
+
+    Raises `InvalidValueError` where no tube has that conductance.
+    """
+    check_number("tube length", length)
+    if not ((conductance > 0) & np.isfinite(conductance)).all():
+        got, do = float(np.min(conductance)), "leave the tube out, or give m3/(s Pa) above zero"
+        raise InvalidValueError(explain("tube conductance", must="be positive", got=got, do=do))
     return (128.0 * fluid.viscosity * length * conductance / np.pi) ** 0.25
 
 
@@ -58,8 +70,11 @@ def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line
     """Return the fewest tubes of `length` (m) with `conductance` (m3/(s Pa)) for `fluid` and an end loss up to 1 %.
 
     The end loss of a tube goes with its flow, whatever its bore, so N tubes in parallel lose an Nth each: N = eps/0.01,
-    eps being that of one tube at the pressure `drop` (Pa). The bore follows from the conductance.
+    eps being that of one tube at the pressure `drop` (Pa). The bore follows from the conductance. Raises
+    `InvalidValueError` unless all are positive.
     """
+    check_number("tube length", length)
+    check_number("pressure drop", drop)
     alone = float(end_loss(np.array(conductance * drop), length, fluid))
     count = max(int(np.ceil(alone / SHARE_LOST)), 1)
     return Line(bore=float(bore(np.array(conductance / count), length, fluid)), length=length, count=count)
@@ -78,6 +93,10 @@ class SpringPiston:
     travel: float
     seal_friction: float
 
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_fields(self, "spring piston")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenTube:
@@ -88,6 +107,10 @@ class OpenTube:
 
     height: float
     wetting_spread: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_fields(self, "open tube")
 
 
 Vessel = SpringPiston | OpenTube
@@ -155,6 +178,16 @@ class Hardware:
     temperature_spread: float
     least_bore: float
     largest_bore: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive, that trim has a range, and that some bores are sold."""
+        check_fields(self, self.name)
+        if not self.rangeability > 1.0:
+            what, do = f"{self.name} rangeability", "give largest over least conductance, e.g. 50"
+            raise InvalidValueError(explain(what, must="be above 1", got=self.rangeability, do=do))
+        if not self.least_bore < self.largest_bore:
+            got, do = f"{self.least_bore:g} and {self.largest_bore:g}", "give the range that is sold (m)"
+            raise InvalidValueError(explain(f"{self.name} bores", must="be in order", got=got, do=do))
 
 
 INDUSTRIAL = Hardware(

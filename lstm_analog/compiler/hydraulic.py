@@ -10,7 +10,7 @@ displace about 1 uL, the unit itself.
 from dataclasses import dataclass
 from enum import Enum
 
-from lstm_analog.compiler.fluids import GLYCEROL_60, PURE_WATER, VG32, Fluid, check_positive
+from lstm_analog.compiler.fluids import GLYCEROL_60, PURE_WATER, VG32, Fluid, check_fields
 from lstm_analog.compiler.hardware import (
     BENCH,
     DESIGN_UNITS,
@@ -124,18 +124,11 @@ class Hydraulic:
     hardware: Hardware
 
     def __post_init__(self) -> None:
-        """Check that every size is positive, and the counts whole."""
-        check_positive(self, self.name)
-        for record, what in ((self.vessel, "vessel"), (self.tank_line, "tank line"), (self.hardware, "hardware")):
-            check_positive(record, f"{self.name} {what}")
-        counts = {
-            "tank line count": self.tank_line.count,
-            "hardware port_channels": self.hardware.port_channels,
-            "hardware drain_channels": self.hardware.drain_channels,
-        }
-        for what, count in counts.items():
-            if not isinstance(count, int):
-                raise InvalidValueError(explain(f"{self.name} {what}", must="be whole", got=count, do="count tubes"))
+        """Check that every size is of its kind and positive, and that a shut solenoid passes less than an open one."""
+        check_fields(self, self.name)
+        if not self.seat_leak < 1.0:
+            do = "give the share of the open conductance"
+            raise InvalidValueError(explain(f"{self.name} seat_leak", must="be below 1", got=self.seat_leak, do=do))
 
     @property
     def time_constant(self) -> float:
