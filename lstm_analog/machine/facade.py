@@ -38,6 +38,7 @@ from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.interface import interface
 from lstm_analog.study.pipeline import Pipeline, pipeline
 from lstm_analog.study.run import Run, only, run_through
+from lstm_analog.study.stops import warn_of_stops
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -113,6 +114,8 @@ class Machine:
 
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
         unless given; `progress(done, total)` is told the intervals done.
+
+        Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
@@ -126,7 +129,9 @@ class Machine:
             tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
             return chosen.run(compiled.network, fed, tell)
 
-        return run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
+        run = run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
+        warn_of_stops(run, stacklevel=2)
+        return run
 
     def write_spice(
         self,
