@@ -143,7 +143,9 @@ class Hardware:
     relay_flow, relay_bleed : float
         What a relay can deliver, and what it uses at rest (m3/s).
     relay_time : float
-        Time constant of a relay (s).
+        Time constant of a relay that feeds a tank line (s).
+    relay_volume : float
+        Enclosed between the valve of a relay and what it feeds (m3); a solenoid stands at its relay.
     supply : float
         Pressure of the pump above the atmosphere (Pa).
     rating : float
@@ -172,6 +174,7 @@ class Hardware:
     relay_flow: float
     relay_bleed: float
     relay_time: float
+    relay_volume: float
     supply: float
     rating: float
     level_error: float
@@ -209,6 +212,7 @@ INDUSTRIAL = Hardware(
     relay_flow=1e-4,
     relay_bleed=1e-6,
     relay_time=10e-3,
+    relay_volume=0.5e-6,
     supply=200e3,
     rating=1e6,
     level_error=1e-3,
@@ -236,6 +240,7 @@ BENCH = Hardware(
     relay_flow=1e-5,
     relay_bleed=1e-7,
     relay_time=20e-3,
+    relay_volume=0.5e-6,
     supply=12e3,
     rating=300e3,
     level_error=0.5e-3,

@@ -19,6 +19,7 @@ from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, random_lstm
 from lstm_analog.network.laws import Kind
 from lstm_analog.study.design_check import DesignCheck
+from lstm_analog.study.device_rules import relay_damping
 from lstm_analog.study.findings import Rule, Severity
 from lstm_analog.study.operation import plant
 from lstm_analog.study.run import Run
@@ -99,6 +100,7 @@ AIRY = replace(OIL, fluid=replace(VG32, bulk_modulus=1e6))
         (Rule.SWEPT, hardware(OIL, swept_volume=1e-6)),
         (Rule.RELAY_FLOW, hardware(OIL, relay_flow=1e-6)),
         (Rule.RELAY_TIME, hardware(OIL, relay_time=0.2)),
+        (Rule.RELAY_DAMPING, hardware(OIL, relay_volume=1e-6)),
     ],
 )
 def test_rule_catches_a_device_made_to_break_it(rule: Rule, device: Hydraulic) -> None:
@@ -137,6 +139,20 @@ def test_inertance_and_damping_are_those_of_the_reference() -> None:
     found = {f.rule: f.value for f in machine(replace(OIL, tank_line=SHORT)).check().findings if f.part == "l0_c_take"}
     assert found[Rule.INERTANCE] * 0.5 == pytest.approx(19.5e-3, rel=0.03)
     assert found[Rule.DAMPING] == pytest.approx(2.5, rel=0.03)
+
+
+@pytest.mark.parametrize(("bleed", "stable"), [(1.01, True), (0.9, False)])
+def test_a_relay_damped_by_half_is_stable_however_slow_its_valve(bleed: float, stable: bool) -> None:
+    """The bleed that makes the damping 1/2, a little more and a little less; poles from the equation's coefficients."""
+    ratio = relay_damping(OIL)
+    device = hardware(OIL, relay_bleed=OIL.hardware.relay_bleed * 0.5 / ratio * bleed)
+    assert relay_damping(device) == pytest.approx(0.5 * bleed)
+    leak = device.hardware.relay_bleed / device.datum
+    yields = device.hardware.relay_volume / device.fluid.bulk_modulus
+    gain = device.tank_line.conductance(device.fluid) / device.hardware.relay_time
+    lags = yields / leak * np.geomspace(1e-3, 1e3, 61)
+    growing = [np.roots([lag * yields, yields + lag * leak, leak, gain]).real.max() > 0.0 for lag in lags]
+    assert any(growing) is not stable
 
 
 def test_tiny_weight_is_found_with_its_place() -> None:
