@@ -188,7 +188,7 @@ def check_number(what: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, Real):
         got, do = ascii(value)[:60], "give SI units above zero"
         raise InvalidTypeError(explain(what, must="be a number", got=got, do=do))
-    if not (np.isfinite(value) and value > 0):
+    if not 0.0 < float(value) < np.inf:
         raise InvalidValueError(explain(what, must="be positive", got=value, do="give SI units above zero"))
 
 
