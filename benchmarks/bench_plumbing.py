@@ -1,13 +1,14 @@
 """The plumbing: compiling, and its ODE in each detail: `python benchmarks/bench_plumbing.py [units ...]`.
 
 H units, 2 inputs, OIL, 6 steps at 14 time constants a phase, rtol 1e-6, the start at rest included; by `Integrate`,
-scipy on the ODE, and by `Waveform`, the default. Wanted: H = 128 compiles in less than 2 s; the ODE of full detail of
-H = 16 takes less than 2 s on one core (OMP_NUM_THREADS=1).
+scipy on the ODE, and by `Waveform`, the default. Times are those of the processor, with OMP_NUM_THREADS=1 of one core.
+Wanted: H = 128 compiles in less than 2 s; the ODE of full detail of H = 16 takes less than 2 s on one core.
 """
 
 import sys
 from dataclasses import replace
 from functools import partial
+from time import process_time
 
 import numpy as np
 from measure import conditions, seconds, table
@@ -28,9 +29,11 @@ def main(sizes: list[int]) -> None:
         x = np.random.default_rng(1).uniform(-1, 1, (6, 2))
         for detail in la.hydraulic.Detail:
             build = partial(la.compile, lstm, replace(la.hydraulic.OIL, detail=detail), settling=14.0)
-            machine, compiling = build(), seconds(build, 3)
+            machine, compiling = build(), seconds(build, 3, process_time)
             small = units <= RUN_UP_TO
-            runs = [seconds(partial(machine.run, x, engine=engine), 1) if small else "-" for engine in ENGINES]
+            runs = [
+                seconds(partial(machine.run, x, engine=engine), 1, process_time) if small else "-" for engine in ENGINES
+            ]
             rows.append((units, detail.value, machine.network.unknowns.size, compiling, *runs))
     print(conditions())
     print(table(("H", "detail", "unknowns", "compile, s", "Integrate, s", "Waveform, s"), rows))
