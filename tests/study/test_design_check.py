@@ -155,6 +155,58 @@ def test_a_relay_damped_by_half_is_stable_however_slow_its_valve(bleed: float, s
     assert any(growing) is not stable
 
 
+@pytest.mark.parametrize(
+    ("preset", "rule", "figure"),
+    [
+        (OIL, Rule.SWEPT, 20e-9 / (1e-9 * 10e3)),  # mL displaced over mL a unit
+        (WATER, Rule.SWEPT, 5e-9 / (2e-9 * 1e3)),
+        (OIL, Rule.SEAL, 0.05 / (1e-3 * 10e3)),  # N over N a unit
+        (OIL, Rule.PRELOAD, (100e3 + 2 * 10e3) * 1e-3 / 1e3),  # datum and 2 units on 10 cm2 and 1 kN/m
+        (WATER, Rule.CAPILLARY, 0.1 * 4 * 0.0728 / 4.99e-3 / 1e3),  # a tenth of Jurin's rise in 4.99 mm
+        (OIL, Rule.ELEVATION, 860 * 9.81 * 1e-3 / 10e3),  # 1 mm of oil
+        (WATER, Rule.ELEVATION, 998.2 * 9.81 * 0.5e-3 / 1e3),
+        (OIL, Rule.RELAY_TIME, 10e-3 / 0.5),
+        (OIL, Rule.RELAY_DAMPING, 0.5 * (1e-6 / 100e3) / (2e-9 / 10e-3 * 0.5e-6 / 1.4e9) ** 0.5),
+    ],
+    ids=lambda each: getattr(each, "name", ""),
+)
+def test_figures_are_those_that_a_fluid_engineer_works_out(preset: Hydraulic, rule: Rule, figure: float) -> None:
+    found = machine(preset).check().worst(rule)
+    assert found is not None
+    assert found.value == pytest.approx(figure, rel=2e-3)
+
+
+def test_ends_of_the_tank_line_are_those_that_a_fluid_engineer_works_out() -> None:
+    """20 tubes of 2.41 mm and 0.3 m share 2e-9 m3/(s Pa) at 2 units."""
+    found = {f.rule: f for f in machine(OIL).check().findings if f.part == "l0_c_take"}
+    flow, viscosity = 2e-9 * 20e3 / 20, 0.02752
+    reynolds = 4 * 860 * flow / (np.pi * viscosity * 2.41e-3)
+    assert found[Rule.END_LOSS].value == pytest.approx(0.046 * 860 * flow / (viscosity * 0.3), rel=1e-3)
+    assert found[Rule.ENTRANCE].value == pytest.approx(0.06 * reynolds * 2.41e-3 / 0.3, rel=1e-3)
+    assert found[Rule.END_LOSS].where == "l0_c_sum_0 to l0_c_new_0"
+
+
+def test_a_solenoid_of_a_micro_machine_would_displace_a_whole_unit() -> None:
+    """Why no micro preset is offered; sizes of `reference/hydraulic.md` B6, the smallest valves displace 1 uL."""
+    micro = replace(
+        hardware(WATER, swept_volume=1e-9, least_bore=20e-6, port_length=10e-3, relay_flow=1e-8, relay_bleed=1e-10),
+        name="MICRO",
+        pressure_unit=10e3,
+        datum=100e3,
+        unit_conductance=2e-13,
+        capillary_length=20e-3,
+        port_conductance=4e-13,
+        tank=1e-13,
+        pilot=1e-15,
+        vessel=SpringPiston(area=1e-6, stroke=5e-3, travel=20e-3, seal_friction=1e-5),
+        tank_line=Line(bore=0.1e-3, length=10e-3, count=1),
+    )
+    swept = machine(micro).check().worst(Rule.SWEPT)
+    assert swept is not None
+    assert (swept.severity, swept.limit) == (Severity.WARNING, 0.01)
+    assert swept.value == pytest.approx(1.0)
+
+
 def test_tiny_weight_is_found_with_its_place() -> None:
     built = machine(OIL)
     bank = built.network.part("l0_rows")
