@@ -3,8 +3,9 @@
 Sizes and their derivations: `reference/hydraulic.md`; `fluids` has the liquids, `hardware` the tubes and bought parts.
 Each preset's tank line is derived: the conductance that gives its time constant, in as few tubes as keep the end loss
 below 1 % at 2 pressure units (`hardware.bundle`). `study.design_check` says whether a machine works. A micro technology
-(water, 10 kPa, tanks of 1 uL a unit) is not offered: its tubes would pass, but a solenoid valve that displaces 1 uL,
-which is assumed for a very small one, moves a tank by a whole unit each time it shuts; 0.01 are admitted.
+(water, 10 kPa, tanks of 1 uL a unit) is not offered: longer tubes would mend its end loss, 2.6 %, but a solenoid valve
+that displaces 1 uL, which is assumed for a very small one, moves a tank by a whole unit when it shuts; 0.01 are
+admitted.
 """
 
 from dataclasses import dataclass
