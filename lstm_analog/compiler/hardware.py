@@ -20,7 +20,10 @@ DESIGN_UNITS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A bundle of `count` equal round tubes in parallel: `bore` and `length` in m."""
+    """A bundle of `count` equal round tubes in parallel: `bore` and `length` in m.
+
+    Valid for laminar flow, Re < 2300 in each tube, and lengths well above 0.06 Re d, over which the profile forms.
+    """
 
     bore: float
     length: float
@@ -82,7 +85,7 @@ def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line
 
 @dataclass(frozen=True, kw_only=True)
 class SpringPiston:
-    """A cylinder on a spring, C = area^2/rate: `area` (m2), `stroke` (m) either side of the datum.
+    """A cylinder on a spring, C = area^2/rate (Hooke): `area` (m2), `stroke` (m) either side of the datum, its limit.
 
     `travel` (m) is how far the spring can be pressed together, its preload by the datum pressure included;
     `seal_friction` (N) what holds the piston back.
@@ -100,7 +103,7 @@ class SpringPiston:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenTube:
-    """An upright tube, C = pi bore^2/(4 rho g): `height` (m) above the gauge level.
+    """An upright tube, C = pi bore^2/(4 rho g), hydrostatics between dry and full: `height` (m) above the gauge level.
 
     `wetting_spread` is the share by which the capillary rise differs from tube to tube: dirt, advancing or receding.
     """
