@@ -111,9 +111,8 @@ class Followers:
     """Buffers that load nothing: e = clip(offset + sum of gain e_input over the `terms`, low, high).
 
     A voltage follower; a force-balance relay, totalizing where it has several terms: gain of its diaphragms' areas,
-    offset of its spring, range of its supply (Fairchild Model 22, `reference/hydraulic.md` A3). It follows at once:
-    valid for changes slow against a relay's own time, with less flow than it can deliver, and if it does not hunt, all
-    three of which the design check looks at. Infinite bounds never bind.
+    offset of its spring, range of its supply (`reference/hydraulic.md` A3). It follows at once: valid if it is faster
+    than its tank, delivers the flow and does not hunt, as the design check asks. Infinite bounds never bind.
     """
 
     label: str
@@ -155,8 +154,7 @@ class Switches:
     """Conductors of `closed` conductance while the clock `line` is high, of `opened` while it is low.
 
     A transistor switch; a solenoid valve with its line, `opened` being the leak of its seat (both as in `Conductors`).
-    Valid while it switches fast against what it fills, and displaces little as it shuts; `Inertances` have a closing
-    time, and the design check looks at the volume that is displaced.
+    Valid while it is faster than what it fills and displaces little as it shuts, as the design check asks.
     """
 
     label: str
