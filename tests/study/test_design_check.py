@@ -14,7 +14,7 @@ from lstm_analog.compiler.fluids import PURE_WATER, VG32
 from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
 from lstm_analog.engines import Integrate
-from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, random_lstm
 from lstm_analog.network.laws import Kind
@@ -314,6 +314,14 @@ def test_run_of_another_machine_is_refused(ran: tuple[Machine, Run]) -> None:
         InvalidValueError, match=r"^the run must have the unknowns of the machine, got others: give a run"
     ):
         compile(random_lstm(np.random.default_rng(0), 2, 2), OIL).check(ran[1])
+
+
+@pytest.mark.parametrize("ask", [Machine.check, Machine.bill_of_materials])
+def test_what_is_no_run_is_refused(ran: tuple[Machine, Run], ask) -> None:
+    with pytest.raises(
+        InvalidTypeError, match=r"^the run must be of type Run, got ndarray: give what Machine\.run ret"
+    ):
+        ask(ran[0], X)
 
 
 def test_large_machine_is_checked_in_well_under_a_second() -> None:
