@@ -134,13 +134,17 @@ def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
     if not isinstance(technology, Hydraulic) or compiled.network.domain != HYDRAULIC:
         got, do = compiled.network.domain.name, "compile in a hydraulic technology"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
-    if run is not None and not isinstance(run, Run):
-        got, do = type(run).__name__, "give what Machine.run returned"
-        raise InvalidTypeError(explain("the run", must="be of type Run", got=got, do=do))
+    _check_kind(run)
     if run is not None and run.trajectory.network.unknowns != compiled.network.unknowns:
         do = "give a run of this machine"
         raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
     return Plant(compiled=compiled, technology=technology, snapshots=None if run is None else _snapshots(run))
+
+
+def _check_kind(run: object) -> None:
+    if not isinstance(run, Run | None):
+        got, do = type(run).__name__, "give what Machine.run returned"
+        raise InvalidTypeError(explain("the run", must="be of type Run", got=got, do=do))
 
 
 def _snapshots(run: Run) -> Snapshots:
