@@ -7,9 +7,9 @@ used. The test compares the errors that the package itself finds.
 First a table: where the reference's errors lie among those of LSTMs drawn at random, not picked. Then the search, for
 one LSTM that has the errors of both columns at two scales of its weights: the best of `FIRST` random ones, then, as
 often as there are `SHARES`, the best of `EACH` sums of the best so far and a random LSTM times the share. Best is the
-least power mean of |ln(error/table)|; that of the bores, which are random, counts ln 1.1/ln 1.5 times. Arguments: the
+least power mean of |ln(error/table)|; that of the bores, which are random, counts ln 1.1/ln 1.4 times. Arguments: the
 seed of the first LSTM, `FIRST`, `EACH`. It takes some minutes. The test has what it prints without arguments; from
-60000000 on it ends a factor 1.27 off, so not every start leads there.
+60000000 on it ends a factor 1.35 off, so not every start leads there.
 """
 
 import sys
@@ -24,12 +24,12 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.imperfections import Streams
 
 SEED, FIRST, EACH, UNPICKED = 40_000_000, 60_000, 16_000, 2_000
-SHARES = (0.4, 0.4, 0.25, 0.25, 0.15, 0.15, 0.1, 0.1, 0.06, 0.06, 0.04, 0.04, 0.025, 0.025, 0.015, 0.015)
+SHARES = (0.4, 0.4, 0.25, 0.25, 0.15, 0.15, 0.1, 0.1, 0.06, 0.06, 0.04, 0.04, 0.025, 0.025, 0.015, 0.015, 0.01, 0.01)
 REACHES = (1.2, 3.4)
 """Largest |z| of each column."""
 POWER = 6
 """Of the mean that is made small: nearly the largest, but smooth, so that small steps find a way down."""
-CHIPS = 10
+CHIPS = 40
 SETTLING = 22.0
 """Time constants of 24 in which a leak acts at its full size: c and h follow first."""
 TRANSITION = 0.03
@@ -60,7 +60,7 @@ CAUSES = (
     Cause(name="end losses", size=9.5e-3, table=(2.9e-4, 2.6e-3)),
     Cause(name="seat leak", size=1e-4, table=(8.8e-4, 4.1e-3)),
     Cause(name="orifices as weights", size=TRANSITION, table=(0.12, 0.59)),
-    Cause(name="bores", size=0.01, table=(1.6e-2, 5.3e-2), weight=np.log(1.1) / np.log(1.5)),
+    Cause(name="bores", size=0.01, table=(1.6e-2, 5.3e-2), weight=np.log(1.1) / np.log(1.4)),
 )
 """In the order in which they rule out most."""
 
@@ -116,12 +116,15 @@ class Hardware:
         """Return the bridge's tanh of `z`: a sigmoid of twice as much, between the rails."""
         return 2.0 * self.gate(2.0 * z) - 1.0
 
-    def step(self, x: Floats, h: Floats, c: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the c and h that masters settle at, and z, where slaves hold `h` and `c`."""
+    def step(self, x: Floats, h: Floats, c: Floats, master: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+        """Return the c and h that masters settle at, and z, where slaves hold `h` and `c`.
+
+        While slaves copy, the tanh of h sees what the `master` of c holds, not what that leaks towards.
+        """
         z = self.rows(np.concatenate((x, self.gain * h, np.ones((len(x), 1))), axis=-1))
         added = self.gate(z[:, 0]) * self.gain * self.tanh(z[:, 2])
         new = self.gain * (self.gate(z[:, 1]) * self.gain * c + added)
-        return new, self.gain * self.gate(z[:, 3]) * self.gain * self.tanh(new), z
+        return new, self.gain * self.gate(z[:, 3]) * self.gain * self.tanh(new if master is None else master), z
 
     def run(self) -> tuple[Floats, Floats]:
         """Return c (6, n, 3) and the largest |z| (n,)."""
@@ -132,7 +135,7 @@ class Hardware:
             new, out, z = self.step(x, h, c)
             if moved:  # while masters take, slaves yield to them; then masters to what the slaves' new values make
                 new, out, _ = self.step(x, h + moved * (out - h), c + moved * (new - c))
-                then, said, _ = self.step(x, out, new)
+                then, said, _ = self.step(x, out, new, new)
                 new, out = new + moved * (then - new), out + moved * (said - out)
             c, h = self.gain * new, self.gain * out
             found.append(c)

@@ -97,3 +97,5 @@ def test_demo_runs_from_another_directory(python: Path, tmp_path: Path) -> None:
         apart = [float(row["analog_forecast"]) - float(row["digital_forecast"]) for row in rows]
         assert len(rows) == 143
         assert (sum(gap * gap for gap in apart) / len(apart)) ** 0.5 <= 0.01, "thousand passengers"
+    told = {"plumbing_4_bill.csv", "plumbing_4_check.txt", "plumbing_4_step.png"}
+    assert told <= {file.name for file in out.iterdir() if file.stat().st_size}

@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
+from typing import Any, get_args
 
 import numpy as np
 
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 
 KELVIN = 273.15
 """0 C in kelvin."""
@@ -129,11 +131,11 @@ class Fluid:
 
     def __post_init__(self) -> None:
         """Check that the numbers are positive and the law holds at the temperature."""
+        check_fields(self, self.name, signed=("temperature",))
         law = self.law
         if not law.lowest <= self.temperature <= law.highest:
             must, do = f"be {law.lowest:g} to {law.highest:g} C", "stay where the viscosity law holds"
             raise InvalidValueError(explain(f"{self.name} temperature", must=must, got=self.temperature, do=do))
-        check_positive(self, self.name, signed=("temperature",))
         check_number(f"{self.name} viscosity", self.viscosity)
 
     @property
@@ -152,20 +154,41 @@ class Fluid:
         return replace(self, temperature=temperature)
 
 
-def check_positive(record: object, what: str, signed: tuple[str, ...] = ()) -> None:
-    """Raise `InvalidValueError` for the first number of `record`, called `what`, that is not above zero.
+def check_fields(record: object, what: str, signed: tuple[str, ...] = ()) -> None:
+    """Raise for the first field of `record`, called `what`, that is of another kind than it says, or not above zero.
 
-    Those named in `signed` may be anything.
+    Numbers named in `signed` may have any sign. A count is whole. Raises `InvalidTypeError` or `InvalidValueError`.
     """
     for entry in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, entry.name)
-        if isinstance(value, float | int) and entry.name not in signed:
-            check_number(f"{what} {entry.name}", value)
+        value, name = getattr(record, entry.name), f"{what} {entry.name}"
+        if entry.type is int:
+            check_count(name, value)
+        elif entry.type is not float:
+            _check_kind(name, value, entry.type)
+        elif entry.name not in signed:
+            check_number(name, value)
 
 
-def check_number(what: str, value: float) -> None:
-    """Raise `InvalidValueError` if `value`, called `what`, is not finite and above zero."""
-    if not (np.isfinite(value) and value > 0):
+def _check_kind(what: str, value: object, kind: Any) -> None:
+    if not isinstance(value, kind):
+        wanted = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
+        got, do = ascii(value)[:60], "take one of a preset, or make your own"
+        raise InvalidTypeError(explain(what, must=f"be of kind {wanted}", got=got, do=do))
+
+
+def check_count(what: str, value: object) -> None:
+    """Raise unless `value`, called `what`, is a whole number above zero."""
+    check_number(what, value)
+    if not isinstance(value, Integral):
+        raise InvalidValueError(explain(what, must="be whole", got=value, do="count them"))
+
+
+def check_number(what: str, value: object) -> None:
+    """Raise unless `value`, called `what`, is a finite number above zero."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        got, do = ascii(value)[:60], "give SI units above zero"
+        raise InvalidTypeError(explain(what, must="be a number", got=got, do=do))
+    if not 0.0 < float(value) < np.inf:
         raise InvalidValueError(explain(what, must="be positive", got=value, do="give SI units above zero"))
 
 

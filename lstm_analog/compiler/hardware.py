@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.fluids import Fluid
+from lstm_analog.compiler.fluids import Fluid, check_fields, check_number
+from lstm_analog.errors import InvalidValueError, explain
 
 GRAVITY = 9.81
 """m/s2."""
@@ -19,11 +20,18 @@ DESIGN_UNITS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A bundle of `count` equal round tubes in parallel: `bore` and `length` in m."""
+    """A bundle of `count` equal round tubes in parallel: `bore` and `length` in m.
+
+    Valid for laminar flow, Re < 2300 in each tube, and lengths well above 0.06 Re d, over which the profile forms.
+    """
 
     bore: float
     length: float
     count: int
+
+    def __post_init__(self) -> None:
+        """Check that there are tubes, and that they have a bore and a length."""
+        check_fields(self, "tube")
 
     def conductance(self, fluid: Fluid) -> float:
         """Return count pi d^4/(128 mu L), Hagen-Poiseuille, in m3/(s Pa), for `fluid`."""
@@ -45,7 +53,14 @@ def decay_time(frequency: float, damping: float) -> float:
 
 
 def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
-    """Return the bore (m) of a tube of `length` (m) with `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille."""
+    """Return the bore (m) of a tube of `length` (m) with `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille.
+
+    Raises `InvalidValueError` where no tube has that conductance.
+    """
+    check_number("tube length", length)
+    if not ((conductance > 0) & np.isfinite(conductance)).all():
+        got, do = float(np.min(conductance)), "leave the tube out, or give m3/(s Pa) above zero"
+        raise InvalidValueError(explain("tube conductance", must="be positive", got=got, do=do))
     return (128.0 * fluid.viscosity * length * conductance / np.pi) ** 0.25
 
 
@@ -58,8 +73,11 @@ def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line
     """Return the fewest tubes of `length` (m) with `conductance` (m3/(s Pa)) for `fluid` and an end loss up to 1 %.
 
     The end loss of a tube goes with its flow, whatever its bore, so N tubes in parallel lose an Nth each: N = eps/0.01,
-    eps being that of one tube at the pressure `drop` (Pa). The bore follows from the conductance.
+    eps being that of one tube at the pressure `drop` (Pa). The bore follows from the conductance. Raises
+    `InvalidValueError` unless all are positive.
     """
+    check_number("tube length", length)
+    check_number("pressure drop", drop)
     alone = float(end_loss(np.array(conductance * drop), length, fluid))
     count = max(int(np.ceil(alone / SHARE_LOST)), 1)
     return Line(bore=float(bore(np.array(conductance / count), length, fluid)), length=length, count=count)
@@ -67,7 +85,7 @@ def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line
 
 @dataclass(frozen=True, kw_only=True)
 class SpringPiston:
-    """A cylinder on a spring, C = area^2/rate: `area` (m2), `stroke` (m) either side of the datum.
+    """A cylinder on a spring, C = area^2/rate (Hooke): `area` (m2), `stroke` (m) either side of the datum, its limit.
 
     `travel` (m) is how far the spring can be pressed together, its preload by the datum pressure included;
     `seal_friction` (N) what holds the piston back.
@@ -78,16 +96,24 @@ class SpringPiston:
     travel: float
     seal_friction: float
 
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_fields(self, "spring piston")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenTube:
-    """An upright tube, C = pi bore^2/(4 rho g): `height` (m) above the gauge level.
+    """An upright tube, C = pi bore^2/(4 rho g), hydrostatics between dry and full: `height` (m) above the gauge level.
 
     `wetting_spread` is the share by which the capillary rise differs from tube to tube: dirt, advancing or receding.
     """
 
     height: float
     wetting_spread: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_fields(self, "open tube")
 
 
 Vessel = SpringPiston | OpenTube
@@ -120,7 +146,9 @@ class Hardware:
     relay_flow, relay_bleed : float
         What a relay can deliver, and what it uses at rest (m3/s).
     relay_time : float
-        Time constant of a relay (s).
+        Time constant of a relay that feeds a tank line (s).
+    relay_volume : float
+        Enclosed between the valve of a relay and what it feeds (m3); a solenoid stands at its relay.
     supply : float
         Pressure of the pump above the atmosphere (Pa).
     rating : float
@@ -149,12 +177,23 @@ class Hardware:
     relay_flow: float
     relay_bleed: float
     relay_time: float
+    relay_volume: float
     supply: float
     rating: float
     level_error: float
     temperature_spread: float
     least_bore: float
     largest_bore: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive, that trim has a range, and that some bores are sold."""
+        check_fields(self, self.name)
+        if not self.rangeability > 1.0:
+            what, do = f"{self.name} rangeability", "give largest over least conductance, e.g. 50"
+            raise InvalidValueError(explain(what, must="be above 1", got=self.rangeability, do=do))
+        if not self.least_bore < self.largest_bore:
+            got, do = f"{self.least_bore:g} and {self.largest_bore:g}", "give the range that is sold (m)"
+            raise InvalidValueError(explain(f"{self.name} bores", must="be in order", got=got, do=do))
 
 
 INDUSTRIAL = Hardware(
@@ -176,6 +215,7 @@ INDUSTRIAL = Hardware(
     relay_flow=1e-4,
     relay_bleed=1e-6,
     relay_time=10e-3,
+    relay_volume=0.5e-6,
     supply=200e3,
     rating=1e6,
     level_error=1e-3,
@@ -203,6 +243,7 @@ BENCH = Hardware(
     relay_flow=1e-5,
     relay_bleed=1e-7,
     relay_time=20e-3,
+    relay_volume=0.5e-6,
     supply=12e3,
     rating=300e3,
     level_error=0.5e-3,

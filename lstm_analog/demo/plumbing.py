@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.compiler.hydraulic import OIL
-from lstm_analog.engines import Integrate, Progress
+from lstm_analog.engines import Integrate, Progress, Waveform
 from lstm_analog.files import whole_file
-from lstm_analog.imperfections import BoreTolerance, RelayGain, SeatLeak, Streams
+from lstm_analog.imperfections import BoreTolerance, Deadband, Rangeability, RelayGain, SeatLeak, Streams
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import Forecaster, State, airline
+from lstm_analog.show import save, step_waveforms
 from lstm_analog.study.run import Run
 
 SETTLING = 14.0
@@ -32,14 +33,17 @@ def plumbing_lines(folder: Path, progress: Progress | None) -> Iterator[str]:
     bill.write(folder / "plumbing_4_bill.csv")
     with whole_file(folder / "plumbing_4_check.txt") as stream:
         stream.write(f"{check}\n".encode())
-    totals = dict(bill.totals)
+    last = machine.run(x[-3:], state=forecaster.lstm(x[:-3], start).state, engine=Waveform(points=60))
+    save(step_waveforms(last, -1, lstm=forecaster.lstm), folder / "plumbing_4_step.png")
+    totals, tight = dict(bill.totals), max(check.findings, key=lambda finding: finding.strain)
     yield ""
     yield f"plumbing_4: the 4 units in oil (OIL), the last {MONTHS} months"
     yield f"  {totals['tubes']} tubes, {totals['tube length']}; a forecast takes {totals['step time']}"
     yield f"  design check: {len(check.warnings)} warnings (plumbing_4_check.txt)"
+    yield f"  closest to its limit: {tight.rule.value}: {tight.value:.2g} of {tight.limit:.2g} ({tight.where})"
     yield f"  analog against digital, RMSE:    {_apart(forecaster, run, start):.2g} thousand passengers"
-    yield "  the same with real parts, RMSE, thousand passengers:"
-    for name, value in _sensitivities(machine, forecaster, run, start):
+    yield "  the same with real parts, RMSE, thousand passengers, the worst first:"
+    for name, value in sorted(_sensitivities(machine, forecaster, run, start), key=lambda flaw: -flaw[1]):
         yield f"    {name:<34} {value:.2g}"
 
 
@@ -55,6 +59,8 @@ def _sensitivities(machine: Machine, forecaster: Forecaster, run: Run, start: St
         ("bores scatter by 0.25 %", BoreTolerance(sigma=0.0025)),
         ("relays give 0.1 % too little", RelayGain(gain=0.999)),
         ("solenoids leak 1e-4 of their flow", SeatLeak(share=1e-4)),
+        ("spools stick up to z = 0.01", Deadband(z=0.01)),
+        ("trim opens over 50 to 1 only", Rangeability(ratio=50.0)),
     )
     for name, flaw in flaws:
         flawed = machine.with_imperfection(flaw, streams).run(run.x, state=start, engine=ENGINE)

@@ -46,16 +46,20 @@ _CLOSEST = 1e-12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tubes:
-    """What the tubes of a network are: round, of one length, full of one liquid.
+    """What the tubes of a network are: round, of one length, full of one liquid; and those of its tank lines.
 
     Attributes
     ----------
     density, viscosity : float
         Of the liquid: kg/m3, Pa s.
     length : float
-        Of each tube (m).
+        Of each tube (m), tank lines aside.
     datum : float
         Pressure of the datum above the atmosphere (Pa).
+    line_bore, line_length : float
+        Of each of the `line_count` tubes in parallel that make a tank line (m).
+    line_count : int
+        How many they are.
     bore : callable
         Returns the bores (m) that were made for the given conductances (m3/(s Pa)).
     """
@@ -64,6 +68,9 @@ class Tubes:
     viscosity: float
     length: float
     datum: float
+    line_bore: float
+    line_length: float
+    line_count: int
     bore: Callable[[Floats], Floats]
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ from lstm_analog.network import cells, domain, parts, passages, shapes
 from lstm_analog.network import graph as network_graph
 from lstm_analog.network.graph import Network
 
-DERIVED = frozenset({"bore", "length", "datum", "density", "viscosity"})
+DERIVED = frozenset({"bore", "length", "count", "datum", "density", "viscosity"})
 """What tubes add to a graph: it follows from the network and them, and is left aside on the way back."""
 
 _NETWORK = "network"

@@ -30,6 +30,7 @@ from lstm_analog.network.parts import (
     Switches,
     Transconductors,
 )
+from lstm_analog.network.roles import is_filling
 from lstm_analog.network.schedule import Flags
 
 MOST_EDGES = 50_000
@@ -46,14 +47,16 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns.
 
     A node bears its name, `kind` (its setter), `label` (its group), `part` (the bank that sets it), `scale` (the effort
-    of one unit of signal), if it is a storage `value` and `unit` (its capacity), if it is a tank with stops `low` and
-    `high` (effort).
+    of one unit of signal), if it is a storage `capacitance` and its `unit`, if it is a tank with stops `stop_low` and
+    `stop_high` (effort).
 
-    An edge bears `kind` (the part), `label` (its bank), `role`, `value` and `unit`; `line`, its clock line, if it has
-    one. A conductor stands as one edge of role `conductance` from a to b. Edges of all other roles carry signals, no
-    flow: `pilot` and `control` edges lead to the chambers that the part feeds. A port's own edge names its `pilots`.
+    An edge bears `kind` (the part), `label` (its bank), `role`, the number that the role names and its `unit`; `clock`,
+    its clock line, if it has one. A conductor stands as one edge of role `conductance` from a to b. Edges of all other
+    roles carry signals, no flow: `pilot` and `control` edges lead to the chambers that the part feeds, and bear a
+    `value`. A port's own edge names its `pilots`.
 
-    With `tubes` the graph names the liquid, tubes bear `bore` and `length` (m), nodes the pressure of the `datum` (Pa).
+    With `tubes` the graph names the liquid, nodes the pressure of the `datum` (Pa), and tubes bear `bore` and `length`
+    (m); a tank line those of its `count` tubes in parallel.
 
     Raises
     ------
@@ -79,8 +82,9 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     for part, role, kept, tails, heads, values in edges:
         shared = {"kind": type(part).__name__, "label": part.label, "role": role, "unit": wire_unit(network, role)}
         if line_of(part) != ALWAYS:
-            shared["line"] = network.lines[line_of(part)]
-        columns = {"value": values} | _sizes(part, role, values, tubes)
+            shared["clock"] = network.lines[line_of(part)]
+        number_name = role if role == CONDUCTANCE else "value"
+        columns = {number_name: values} | _sizes(network, part, role, values, tubes)
         plain = {key: column[kept].tolist() for key, column in columns.items()}
         for number, (tail, head) in enumerate(zip(tails[kept].tolist(), heads[kept].tolist(), strict=True)):
             own = {key: column[number] for key, column in plain.items()}
@@ -119,10 +123,15 @@ def _liquid(tubes: Tubes | None) -> dict[str, float]:
     return {} if tubes is None else {"density": tubes.density, "viscosity": tubes.viscosity}
 
 
-def _sizes(part: Part, role: str, values: Floats, tubes: Tubes | None) -> dict[str, Floats]:
-    if tubes is None or role != CONDUCTANCE or not isinstance(part, Conductors | Crossbars):
+def _sizes(network: Network, part: Part, role: str, values: Floats, tubes: Tubes | None) -> dict[str, Floats]:
+    if tubes is None or role != CONDUCTANCE:
         return {}
-    return {"bore": tubes.bore(values), "length": np.full(values.size, tubes.length)}
+    if isinstance(part, Conductors | Crossbars):
+        return {"bore": tubes.bore(values), "length": np.full(values.size, tubes.length)}
+    if isinstance(part, Switches | Inertances) and not is_filling(network, part):
+        line = {"bore": tubes.line_bore, "length": tubes.line_length, "count": tubes.line_count}
+        return {name: np.full(values.size, size) for name, size in line.items()}
+    return {}
 
 
 @singledispatch
@@ -241,7 +250,7 @@ def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph
             kind[setting[1]], bank[setting[1]] = setting[0].value, part.label
     stored = {int(node): value for part in network.parts for node, value in zip(*capacity(part), strict=True)}
     stops = {
-        int(node): {"low": float(low), "high": float(high)}
+        int(node): {"stop_low": float(low), "stop_high": float(high)}
         for part in network.parts
         if isinstance(part, Stops)
         for node, low, high in zip(part.nodes, part.low, part.high, strict=True)
@@ -252,7 +261,7 @@ def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph
         node = number[name]
         data |= {"kind": str(kind[node]), "label": labels[node], "part": str(bank[node]), "scale": scales[node]}
         if node in stored:
-            data |= {"value": float(stored[node]), "unit": network.domain.capacitance_unit}
+            data |= {"capacitance": float(stored[node]), "unit": network.domain.capacitance_unit}
         data |= {side: value for side, value in stops.get(node, {}).items() if np.isfinite(value)}
         if tubes is not None:
             data["datum"] = float(tubes.datum)

@@ -9,15 +9,19 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler import Compiled, Scaling, fed_by, schedule, state_sizes
+from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.export import (
     NGSPICE,
     Accuracy,
     Dialect,
+    Tubes,
     graph,
     model_name,
     suited,
+    write_graphml,
+    write_json,
     write_modelica,
     write_spice,
     write_subcircuit,
@@ -35,9 +39,11 @@ from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.certificate import Certificate, ModelFile
 from lstm_analog.study.certification import certify
 from lstm_analog.study.design_check import DesignCheck, design_check
+from lstm_analog.study.epanet import tubes_of
 from lstm_analog.study.interface import interface
 from lstm_analog.study.pipeline import Pipeline, pipeline
 from lstm_analog.study.run import Run, only, run_through
+from lstm_analog.study.stops import warn_of_stops
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -113,6 +119,8 @@ class Machine:
 
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
         unless given; `progress(done, total)` is told the intervals done.
+
+        Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
@@ -126,7 +134,9 @@ class Machine:
             tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
             return chosen.run(compiled.network, fed, tell)
 
-        return run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
+        run = run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
+        warn_of_stops(run, stacklevel=2)
+        return run
 
     def write_spice(
         self,
@@ -206,11 +216,23 @@ class Machine:
     def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
         """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.
 
-        Raises `UnsupportedError` if it is too large to be held as one object an edge.
+        Tubes of plumbing bear bore and length; `export.graph` says what else nodes and edges bear, `export.pipes`
+        leaves out what carries signals and no flow. Raises `UnsupportedError` if there are too many edges.
         """
-        if layer is None and unit is None:
-            return graph(self.network)
-        return graph(self.network, around=self._unit(0 if layer is None else layer, 0 if unit is None else unit))
+        some = layer is not None or unit is not None
+        around = self._unit(0 if layer is None else layer, 0 if unit is None else unit) if some else None
+        return graph(self.network, around=around, tubes=self._tubes)
+
+    def write_json(self, path: str | Path) -> None:
+        """Write the network to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
+
+        Raises `UnsupportedError` as `graph` does, `FileAccessError` if the file cannot be written.
+        """
+        write_json(path, self.network, tubes=self._tubes)
+
+    def write_graphml(self, path: str | Path) -> None:
+        """Write the network to `path` as GraphML, for `export.read_graphml` and others. Raises as `write_json` does."""
+        write_graphml(path, self.network, tubes=self._tubes)
 
     def check(self, run: Run | None = None) -> DesignCheck:
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
@@ -234,6 +256,11 @@ class Machine:
     def save(self, path: str | Path) -> None:
         """Save the machine to `path` (npz); `load_machine` reads it back."""
         save_record(self, path)
+
+    @property
+    def _tubes(self) -> Tubes | None:
+        technology = self.technology
+        return tubes_of(technology, technology.fluid) if isinstance(technology, Hydraulic) else None
 
     def _unit(self, layer: int, unit: int) -> Indices:
         _check_place("layer", layer, len(self.sizes))

@@ -79,7 +79,11 @@ class Junctions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Storages:
-    """Stores to the datum: C de/dt = sum of flows; `capacitance` C (capacitance unit)."""
+    """Stores to the datum: C de/dt = sum of flows; `capacitance` C (capacitance unit).
+
+    A capacitor. An open tank of vertical walls, A/(rho g) by hydrostatics, valid between dry and full; a piston on a
+    spring, A^2/k by Hooke's law, valid between its stops; a chamber's walls and liquid, V/beta. `Stops` are the ends.
+    """
 
     label: str
     nodes: Indices = node_array()
@@ -106,7 +110,9 @@ class Term:
 class Followers:
     """Buffers that load nothing: e = clip(offset + sum of gain e_input over the `terms`, low, high).
 
-    A voltage follower; a force-balance relay, totalizing where it has several terms. Infinite bounds never bind.
+    A voltage follower; a force-balance relay, totalizing where it has several terms: gain of its diaphragms' areas,
+    offset of its spring, range of its supply (`reference/hydraulic.md` A3). It follows at once: valid if it is faster
+    than its tank, delivers the flow and does not hunt, as the design check asks. Infinite bounds never bind.
     """
 
     label: str
@@ -127,7 +133,11 @@ class Followers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conductors:
-    """Linear conductances between two nodes: flow from a to b is G (e_a - e_b); Ohm, Hagen-Poiseuille."""
+    """Linear conductances between two nodes: flow from a to b is G (e_a - e_b).
+
+    Ohm 1827; a capillary, G = pi d^4/(128 mu L), Hagen 1839 and Poiseuille 1846: laminar, Re < 2300, and much longer
+    than 0.06 Re d, over which the profile forms. The design check looks at both; `Crossbars` can lose at their ends.
+    """
 
     label: str
     a: Indices = node_array()
@@ -141,7 +151,11 @@ class Conductors:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Switches:
-    """Conductors of `closed` conductance while the clock `line` is high, of `opened` while it is low."""
+    """Conductors of `closed` conductance while the clock `line` is high, of `opened` while it is low.
+
+    A transistor switch; a solenoid valve with its line, `opened` being the leak of its seat (both as in `Conductors`).
+    Valid while it is faster than what it fills and displaces little as it shuts, as the design check asks.
+    """
 
     label: str
     line: int

@@ -87,7 +87,7 @@ def _draw_chain(axes: Axes, view: Window, clock: PassTime, time: Scale, steps: r
     trajectory = view.run.trajectory
     since = trajectory.time - clock.reset
     inside = (since >= steps.start * clock.step) & (since <= steps.stop * clock.step)
-    trails = [trail for trail in view.trails(view.layout.h) if trail.role != "sum"]
+    trails = [trail for trail in view.trails(view.layout.h) if trail.role in ("master", "slave", "store")]
     drawn, efforts = [], trajectory.efforts if view.run.x.ndim == 2 else trajectory.efforts[view.sequence]
     for place, trail in enumerate(trails):
         node = trajectory.network.unknowns[trail.label][view.unit]

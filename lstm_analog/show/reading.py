@@ -9,6 +9,7 @@ from lstm_analog.compiler import LayerLayout, Spot
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.network.laws import Kind
+from lstm_analog.network.roles import internal_states
 from lstm_analog.network.schedule import Flags
 from lstm_analog.study import Run
 from lstm_analog.study.run import PassRun
@@ -22,7 +23,10 @@ _SLACK = np.array([-1e-9, 1e-9])
 
 @dataclass(frozen=True, kw_only=True)
 class Trail:
-    """One run of unknowns of a memory: the `role` it plays (sum, master, slave or store) and its group's `label`."""
+    """One run of unknowns of a memory: the `role` it plays and its group's `label`.
+
+    Roles are sum, master, slave or store; where a memory has several chambers on the way, each has its own name.
+    """
 
     role: str
     label: str
@@ -92,17 +96,20 @@ class Window:
     def trails(self, spot: Spot) -> tuple[Trail, ...]:
         """Return the groups through which the memory at `spot` passes, in the order of the signal.
 
-        They are the junctions and storages labelled after it: what follows or imposes an effort adds no waveform.
+        They are the junctions and storages labelled after it: what follows or imposes an effort adds no waveform, and
+        internal states of parts are no nodes.
         """
-        network = self.run.compiled.network
+        network, start = self.run.compiled.network, f"{spot.group}_"
         kinds = network.kinds()
-        related = [g.label for g in network.unknowns.groups if g.label.startswith(f"{spot.group}_")]
-        sums, masters = (
-            [label for label in related if np.isin(network.unknowns[label], kinds[kind]).all()]
-            for kind in (Kind.BALANCED, Kind.STORED)
-        )
+        nodes = np.setdiff1d(np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED])), internal_states(network))
+        related = [g.label for g in network.unknowns.groups if g.label.startswith(start)]
+        there = [label for label in related if np.isin(network.unknowns[label], nodes).all()]
+        masters = [label for label in there if label == f"{start}new"]
+        chambers = [label for label in there if label not in masters]
+        names = ["sum"] if len(chambers) == 1 else [label.removeprefix(start).replace("_", " ") for label in chambers]
+        trails = [Trail(role=name, label=label) for name, label in zip(names, chambers, strict=True)]
         last = Trail(role="slave" if masters else "store", label=spot.group)
-        return (*_trails("sum", sums), *_trails("master", masters), last)
+        return (*trails, *(Trail(role="master", label=label) for label in masters), last)
 
 
 def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Window:
@@ -180,10 +187,6 @@ def origin(run: Run) -> str:
     names = [words[key] for key in ("model", "technology") if key in words]
     timing = compiled.timing.value.replace("_", " ")
     return ", ".join([*names, timing, f"T/τ = {compiled.settling:g}"])
-
-
-def _trails(role: str, labels: list[str]) -> list[Trail]:
-    return [Trail(role=role, label=label) for label in labels]
 
 
 def _check_points(view: Window) -> None:

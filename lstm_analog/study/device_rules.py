@@ -6,6 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler.hardware import GRAVITY, OpenTube, SpringPiston, decay_time
+from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.network.parts import DATUM, Followers, Ports, Sources, Spools
 from lstm_analog.network.roles import Valve, internal_states, tanks, valves
 from lstm_analog.network.shapes import Shape, curve
@@ -20,6 +21,8 @@ ATMOSPHERE = 101325.0
 """Pa."""
 RINGING = 0.4
 """Least damping of a spool: it overshoots by a quarter there."""
+HUNTING = 0.5
+"""Least damping of a relay: see `relay_damping`."""
 
 
 def port_findings(plant: Plant, part: Ports) -> Iterator[Finding]:
@@ -94,8 +97,23 @@ def spool_findings(plant: Plant, part: Spools) -> Iterator[Finding]:
     yield judge(Rule.SPOOL_DAMPING, damping, RINGING, part=part.label, place=place, bound=Bound.AT_LEAST, assumed=True)
 
 
+def relay_damping(technology: Hydraulic) -> float:
+    """Return the damping ratio of a relay of `technology` that feeds nothing, its solenoid being shut, but its bleed.
+
+    A force balance has no spring, so it integrates, dq/dt = K (p_set - p), without droop. K = G/`relay_time`: with a
+    tank line's G as its load, to the datum, its time constant is that. Its outlet yields, C = `relay_volume`/beta; its
+    bleed is laminar, g = `relay_bleed`/datum. So C p'' + g p' + K (p - p_set) = 0, zeta = g/(2 sqrt(K C)). A valve
+    that takes a time T to move makes that T C s^3 + (C + T g) s^2 + g s + K, which by Routh is stable for every T if
+    g^2 >= K C: zeta >= 1/2. What the relay feeds adds to g.
+    """
+    hardware, fluid = technology.hardware, technology.fluid
+    gain = technology.tank_line.conductance(fluid) / hardware.relay_time
+    yields = hardware.relay_volume / fluid.bulk_modulus
+    return float(0.5 * hardware.relay_bleed / technology.datum / np.sqrt(gain * yields))
+
+
 def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
-    """Yield what is found on the relays and sources of `plant`, which have `delivered`: range, flow, speed."""
+    """Yield what is found on the relays and sources of `plant`, which have `delivered`: range, flow, speed, hunting."""
     technology, hardware = plant.technology, plant.technology.hardware
     for part in plant.compiled.network.parts:
         if isinstance(part, Followers | Sources):
@@ -112,6 +130,7 @@ def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
                 flow = delivered.deliveries[nodes]
                 yield judge(Rule.RELAY_FLOW, flow, hardware.relay_flow, part=part.label, place=place, assumed=True)
     yield _single(Rule.RELAY_TIME, hardware.relay_time / plant.compiled.time_constant, SLUGGISH, True)
+    yield _single(Rule.RELAY_DAMPING, relay_damping(technology), HUNTING, True, Bound.AT_LEAST)
 
 
 def fluid_findings(plant: Plant) -> Iterator[Finding]:
@@ -148,5 +167,5 @@ def clock_findings(plant: Plant) -> Iterator[Finding]:
         yield judge(Rule.DROOP, lost, SETTLED, part=part.label, place=place, assumed=True)
 
 
-def _single(rule: Rule, value: float, limit: float, assumed: bool) -> Finding:
-    return judge(rule, np.array([value]), limit, place=lambda _: "all alike", assumed=assumed)
+def _single(rule: Rule, value: float, limit: float, assumed: bool, bound: Bound = Bound.AT_MOST) -> Finding:
+    return judge(rule, np.array([value]), limit, place=lambda _: "all alike", assumed=assumed, bound=bound)

@@ -117,6 +117,9 @@ def tubes_of(technology: Hydraulic, fluid: Fluid) -> Tubes:
         viscosity=fluid.viscosity,
         length=technology.capillary_length,
         datum=technology.datum,
+        line_bore=technology.tank_line.bore,
+        line_length=technology.tank_line.length,
+        line_count=technology.tank_line.count,
         bore=lambda conductance: bore(conductance, technology.capillary_length, technology.fluid),
     )
 

@@ -55,6 +55,7 @@ class Rule(Enum):
     CAPILLARY = "capillary rise, units"
     RELAY_FLOW = "relay flow, m3/s"
     RELAY_TIME = "relay time constant over tau"
+    RELAY_DAMPING = "relay damping without load"
     SPOOL_TIME = "spool time constant over tau"
     SPOOL_DAMPING = "spool damping"
     COLUMN = "weights of a column, share"
@@ -99,6 +100,7 @@ ADVICE = MappingProxyType(
         Rule.CAPILLARY: "wider tubes, clean ones, a wetting agent; read against a datum tube of the same bore",
         Rule.RELAY_FLOW: "a larger relay, or a smaller unit_conductance or tank",
         Rule.RELAY_TIME: "faster relays, or a slower tank",
+        Rule.RELAY_DAMPING: "more bleed, a slower relay, or less volume at its outlet: below 1/2 a heavy valve hunts",
         Rule.SPOOL_TIME: "lighter spools on stiffer springs, or a slower tank",
         Rule.SPOOL_DAMPING: "more overlap or a dashpot: it rings for 1/(zeta w)",
         Rule.COLUMN: "smaller weights, or a smaller unit_conductance",

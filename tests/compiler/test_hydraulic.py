@@ -8,7 +8,7 @@ import pytest
 from lstm_analog.compiler.fluids import GLYCEROL_60, PURE_WATER, VG32, Constant
 from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston, bore, bundle, end_loss
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
-from lstm_analog.errors import InvalidValueError
+from lstm_analog.errors import InvalidTypeError, InvalidValueError
 
 PRESETS = (OIL, WATER, GLYCEROL)
 
@@ -66,20 +66,23 @@ def test_reach_of_a_tank() -> None:
     assert high == pytest.approx(998.2 * 9.81 * 1.2 - 5886.0)
 
 
+PISTON = SpringPiston(area=1e-3, stroke=0.05, travel=0.2, seal_friction=0.05)
+
+
 @pytest.mark.parametrize(
     ("make", "text"),
     [
         (lambda: replace(OIL, tank=0.0), "OIL tank must be positive, got 0.0: give SI units above zero"),
         (lambda: replace(OIL, pressure_unit=np.nan), "OIL pressure_unit must be positive, got nan"),
-        (lambda: replace(OIL, tank_line=Line(bore=0.0, length=0.3, count=20)), "OIL tank line bore must be positive"),
-        (lambda: replace(OIL, tank_line=Line(bore=2e-3, length=0.3, count=0)), "OIL tank line count must be positive"),
-        (lambda: replace(OIL, tank_line=Line(bore=2e-3, length=0.3, count=1.5)), "OIL tank line count must be whole"),
-        (lambda: replace(WATER, vessel=OpenTube(height=-1.0, wetting_spread=0.1)), "WATER vessel height must be"),
-        (
-            lambda: replace(OIL, vessel=SpringPiston(area=1e-3, stroke=0.05, travel=np.inf, seal_friction=0.05)),
-            "OIL vessel travel must be positive, got inf",
-        ),
-        (lambda: replace(OIL, hardware=replace(OIL.hardware, supply=-1.0)), "OIL hardware supply must be positive"),
+        (lambda: replace(OIL, seat_leak=1.0), "OIL seat_leak must be below 1, got 1.0: give the share of the open"),
+        (lambda: Line(bore=0.0, length=0.3, count=20), "tube bore must be positive, got 0.0: give SI units above"),
+        (lambda: Line(bore=2e-3, length=0.3, count=0), "tube count must be positive, got 0"),
+        (lambda: Line(bore=2e-3, length=0.3, count=1.5), "tube count must be whole, got 1.5: count them"),
+        (lambda: OpenTube(height=-1.0, wetting_spread=0.1), "open tube height must be positive, got -1.0"),
+        (lambda: replace(PISTON, travel=np.inf), "spring piston travel must be positive, got inf"),
+        (lambda: replace(OIL.hardware, supply=-1.0), "INDUSTRIAL supply must be positive, got -1.0"),
+        (lambda: replace(OIL.hardware, rangeability=1.0), "INDUSTRIAL rangeability must be above 1, got 1.0: give"),
+        (lambda: replace(OIL.hardware, least_bore=0.02), "INDUSTRIAL bores must be in order, got 0.02 and 0.01: give"),
         (lambda: replace(VG32, law=Constant(viscosity=-1.0)), "ISO VG 32 viscosity must be positive, got -1.0"),
         (lambda: replace(VG32, law=Constant(viscosity=np.nan)), "ISO VG 32 viscosity must be positive, got nan"),
         (lambda: replace(VG32, density=0.0), "ISO VG 32 density must be positive"),
@@ -88,8 +91,36 @@ def test_reach_of_a_tank() -> None:
             "water temperature must be 0 to 100 C, got 101.0: stay where the",
         ),
         (lambda: PURE_WATER.at(np.nan), "water temperature must be 0 to 100 C, got nan"),
+        (lambda: bore(np.array([1e-11, 0.0]), 0.3, VG32), "tube conductance must be positive, got 0.0: leave the tube"),
+        (lambda: bore(np.array([-1e-11]), 0.3, VG32), "tube conductance must be positive, got -1e-11: leave the"),
+        (lambda: bore(np.array([1e-11]), 0.0, VG32), "tube length must be positive, got 0.0"),
+        (lambda: bundle(conductance=-1.0, length=0.3, fluid=VG32, drop=1e4), "tube conductance must be positive"),
+        (lambda: bundle(conductance=1e-9, length=0.3, fluid=VG32, drop=0.0), "pressure drop must be positive, got"),
     ],
 )
 def test_size_that_no_plumbing_has_is_refused_by_name(make, text: str) -> None:
     with pytest.raises(InvalidValueError, match=f"^{text}"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: replace(OIL, pressure_unit="10k"), "OIL pressure_unit must be a number, got '10k': give SI units"),
+        (lambda: replace(OIL, tank=None), "OIL tank must be a number, got None"),
+        (lambda: replace(OIL, fluid="oil"), "OIL fluid must be of kind Fluid, got 'oil': take one of a preset"),
+        (lambda: replace(OIL, detail="full"), "OIL detail must be of kind Detail, got 'full'"),
+        (lambda: replace(OIL, vessel=None), "OIL vessel must be of kind SpringPiston or OpenTube, got None"),
+        (lambda: Line(bore=2e-3, length=0.3, count=True), "tube count must be a number, got True"),
+        (lambda: replace(VG32, law=0.03), "ISO VG 32 law must be of kind Viscosity, got 0.03"),
+        (lambda: replace(VG32, law=Constant(viscosity="thick")), "ISO VG 32 viscosity must be a number, got 'thick'"),
+    ],
+)
+def test_what_is_no_size_at_all_is_refused_by_name(make, text: str) -> None:
+    with pytest.raises(InvalidTypeError, match=f"^{text}"):
+        make()
+
+
+def test_counts_and_sizes_may_be_numpys() -> None:
+    line = Line(bore=np.float64(2e-3), length=np.float32(0.5), count=np.int64(3))
+    assert line.conductance(VG32) == pytest.approx(3.0 * Line(bore=2e-3, length=0.5, count=1).conductance(VG32))

@@ -45,7 +45,15 @@ def test_error_follows_the_tolerance(rc, driven, rtol):
 
 
 @pytest.mark.parametrize(
-    ("count", "fastest", "method"), [(3, 10.0, "DOP853"), (3, 1e4, "LSODA"), (140, 1e4, "LSODA"), (200, 1e4, "BDF")]
+    ("count", "fastest", "method"),
+    [
+        (3, 10.0, "DOP853"),
+        (3, 1e4, "LSODA"),
+        (3, 1e5, "LSODA"),
+        (140, 1e4, "LSODA"),
+        (200, 1e4, "BDF"),
+        (200, 1e5, "BDF"),
+    ],
 )
 def test_each_method_is_chosen_and_right(rc, driven, count, fastest, method):
     rates = np.geomspace(0.5, fastest, count)

@@ -151,14 +151,47 @@ def test_nodes_and_edges_bear_what_a_fluid_engineer_asks_for() -> None:
     found = graph(machine(OIL), tubes=tubes)
     assert found.graph == {"domain": "hydraulic", "density": OIL.fluid.density, "viscosity": OIL.fluid.viscosity}
     tank = found.nodes["l0_c_0"]
-    assert (tank["part"], tank["value"], tank["unit"]) == ("l0_c_slave", OIL.tank, "m3/Pa")
+    assert (tank["part"], tank["capacitance"], tank["unit"]) == ("l0_c_slave", OIL.tank, "m3/Pa")
     assert (tank["scale"], tank["datum"]) == (OIL.pressure_unit, OIL.datum)
     (tube,) = found.get_edge_data("x_0", "l0_zi_pos_0").values()
     conductance = np.pi * tube["bore"] ** 4 / (128.0 * OIL.fluid.viscosity * tube["length"])
-    assert conductance == pytest.approx(tube["value"], rel=1e-12)
+    assert conductance == pytest.approx(tube["conductance"], rel=1e-12)
     (valve,) = found.get_edge_data("l0_c_sum_0", "l0_c_new_0").values()
-    assert (valve["kind"], valve["line"]) == ("Switches", "compute0")
-    assert "bore" not in valve
+    assert (valve["kind"], valve["clock"]) == ("Switches", "compute0")
+    line = OIL.tank_line
+    assert (valve["bore"], valve["length"], valve["count"]) == (line.bore, line.length, line.count)
+    conductance = line.count * np.pi * line.bore**4 / (128.0 * OIL.fluid.viscosity * line.length)
+    assert conductance == pytest.approx(valve["conductance"], rel=1e-12)
+    (cock,) = found.get_edge_data("l0_c_start_0", "l0_c_0").values()
+    assert cock["clock"] == "reset"
+    assert "bore" not in cock
+
+
+def test_tanks_bear_their_stops() -> None:
+    full = graph(machine(replace(OIL, detail=Detail.FULL)))
+    assert (full.nodes["l0_c_0"]["stop_low"], full.nodes["l0_c_0"]["stop_high"]) == OIL.reach()
+    assert "stop_low" not in full.nodes["l0_zi_pos_0"]
+
+
+@pytest.mark.parametrize("detail", Detail)
+def test_a_machine_shows_its_own_tubes_and_writes_what_it_shows(tmp_path: Path, detail: Detail) -> None:
+    plumbing = compile(random_lstm(np.random.default_rng(0), 2, 3), replace(OIL, detail=detail))
+    shown = plumbing.graph()
+    pipe = [data for _, _, data in pipes(shown).edges(data=True) if data["kind"] != "Ports"]
+    assert all(("bore" in data) != (data["label"] in ("l0_c_reset", "l0_h_reset")) for data in pipe)
+    around = plumbing.graph(layer=0, unit=1).edges(data=True)
+    assert {data["length"] for _, _, data in around if data["label"] == "l0_rows"} == {OIL.capillary_length}
+    plumbing.write_json(tmp_path / "a.json")
+    plumbing.write_graphml(tmp_path / "a.graphml")
+    for path, read in ((tmp_path / "a.json", read_json), (tmp_path / "a.graphml", read_graphml)):
+        assert read(path).equals(plumbing.network, rtol=0.0)
+    other = nx.read_graphml(tmp_path / "a.graphml", force_multigraph=True)
+    assert dict(other.nodes(data=True)) == dict(shown.nodes(data=True))
+    assert nx.utils.edges_equal(_plain(other), _plain(shown), directed=True)
+
+
+def _plain(found: "nx.MultiDiGraph") -> list[tuple]:
+    return [(a, b, {name: value for name, value in d.items() if name != "id"}) for a, b, d in found.edges(data=True)]
 
 
 def test_pilots_are_no_pipes() -> None:
@@ -202,7 +235,7 @@ def broken(path: Path, old: str, new: str, write: Write = write_json) -> Path:
 
 
 def test_a_graph_changed_without_its_network_is_refused_and_shown(tmp_path: Path) -> None:
-    path = broken(tmp_path / "a", '"value": 0.002', '"value": 0.0021')
+    path = broken(tmp_path / "a", '"conductance": 0.002', '"conductance": 0.0021')
     with pytest.raises(FileFormatError, match=r"must show the network that it carries, got .*0\.0021.*: change"):
         read_json(path)
 

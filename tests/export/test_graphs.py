@@ -89,9 +89,13 @@ def network() -> Network:
     ).verify()
 
 
+def number(data: dict) -> float:
+    return data["conductance" if data["role"] == "conductance" else "value"]
+
+
 def edges(graph: "nx.MultiDiGraph", label: str) -> set[tuple]:
     return {
-        (tail, head, data["kind"], data["role"], data["value"], data["unit"])
+        (tail, head, data["kind"], data["role"], number(data), data["unit"])
         for tail, head, data in graph.edges(data=True)
         if data["label"] == label
     }
@@ -112,19 +116,20 @@ def test_nodes_say_what_sets_them_and_what_they_store(network):
     assert graph.nodes["cap_0"] == {
         "kind": "a storage or an internal state",
         "label": "cap",
-        "value": 1e-9,
+        "capacitance": 1e-9,
         "unit": "F",
         "part": "cap",
         "scale": 1.0,
     }
-    assert "value" not in graph.nodes["supply_0"]
+    assert "capacitance" not in graph.nodes["supply_0"]
 
 
 def test_every_edge_says_kind_label_role_value_and_unit(network):
     graph = graphs.graph(network)
     for _, _, data in graph.edges(data=True):
-        assert set(data) - {"line", "pilots"} == {"kind", "label", "role", "value", "unit"}
-        assert type(data["value"]) is float
+        named = "conductance" if data["role"] == "conductance" else "value"
+        assert set(data) - {"clock", "pilots"} == {"kind", "label", "role", named, "unit"}
+        assert type(data[named]) is float
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ def test_the_edges_of_each_kind_of_part(network, label, expected):
 
 def test_an_op_amp_drives_its_state_with_its_gain_and_the_state_its_output(network):
     found = {
-        (tail, head): (data["role"], data["value"])
+        (tail, head): (data["role"], number(data))
         for tail, head, data in graphs.graph(network).edges(data=True)
         if data["label"] == "amp"
     }

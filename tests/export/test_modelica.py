@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields, replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from lstm_analog.errors import (
     NetworkError,
     UnsupportedPartError,
 )
-from lstm_analog.export import effort_names, model_name, write_modelica
+from lstm_analog.export import effort_names, model_name, modelica_models, modelica_moving, write_modelica
+from lstm_analog.export.modelica_models import Model
 from lstm_analog.export.modelica_parts import components
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import KINDS, Conductors, Crossbars, Sources, Storages
 from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.shapes import Shape
 
 INPUTS = np.random.default_rng(3).uniform(-1, 1, (2, 2))
 
@@ -131,6 +134,37 @@ class Siphon:
     """A part that nobody has registered."""
 
     label: str = "s"
+
+
+MODELS = (
+    *(
+        each
+        for module in (modelica_models, modelica_moving)
+        for each in vars(module).values()
+        if isinstance(each, Model)
+    ),
+    *(modelica_models.follower(terms, clipped) for terms in (1, 2) for clipped in (True, False)),
+    *(modelica_models.pair(shapes) for shapes in product(Shape, Shape)),
+    *(
+        modelica_models.port(shape, free, laminar)
+        for shape, free, laminar in product(Shape, (True, False), (True, False))
+    ),
+    *(modelica_moving.inertance(clocked) for clocked in (True, False)),
+)
+FUNCTIONS = {"der", "abs", "exp", "log", "max", "min", "sqrt", "tanh", "noEvent"}
+"""Those of Modelica 3 that every tool has; no algorithm, function, array of components or library."""
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_every_model_is_balanced_and_speaks_plain_modelica(model):
+    """As many equations as flows: what Modelica 3 asks of a component, whose connectors' efforts are given to it."""
+    assert len(model.equations) == len(model.pins)
+    bound = [variable for variable in model.variables if variable.startswith("Real ") and " = " in variable]
+    given = [variable for variable in model.variables if variable.startswith("input ")]
+    assert [*bound, *given] == sorted(model.variables, key=lambda variable: variable.startswith("input "))
+    for text in (*model.equations, *bound):
+        assert set(re.findall(r"(\w+)\(", text)) <= FUNCTIONS
+        assert set(re.findall(r"\b(?:when|for|sample|reinit|initial|algorithm|assert|semiLinear)\b", text)) == set()
 
 
 def test_an_unknown_part_is_refused_by_name():

@@ -3,7 +3,7 @@
 2 inputs, 3 units, ideal detail, dummy tubes as in the prototype (no least total). The prototype's LSTM is not recorded,
 and errors depend on it: among 2,000 random LSTMs of each column's range, not picked, the middle 90 % of errors spread
 by a factor 3 to 10 (stops of the trim more), with every figure of the table among them, 15 % to 82 % being smaller.
-So the LSTM here was searched for, over 316,000, by closed forms of what is tested here
+So the LSTM here was searched for, over 348,000, by closed forms of what is tested here
 (`benchmarks/search_sensitivities.py`: a random one, then steps from it, kept where they help), until it had the errors
 of both columns, at two scales of its weights. It has 84 numbers for the 23 figures sought: that it agrees so closely
 shows that one LSTM of that range has all the errors at once, not that it is the prototype's. A cause that were wrong by
@@ -11,34 +11,34 @@ some constant could hide in it, within the spread above; that each has several r
 
     effect                              here (1)            table       here (2)            table
     one manifold's tubes 1 K hotter     < 1e-9              7e-11       < 1e-9              4e-10
-    input tubes 1 K hotter              1.14e-2             1.2e-2      3.47e-2             3.3e-2
-    stiction dz = 0.01                  4.95e-3             5e-3        1.05e-2             1e-2
-                  0.05                  2.40e-2             2.5e-2      4.72e-2             4.6e-2
-                  0.2                   9.24e-2             8.8e-2      0.129               0.13
-    relay gain 0.999                    2.95e-3             2.8e-3      9.10e-3             8.8e-3
-               0.99                     2.80e-2             2.7e-2      8.60e-2             8.5e-2
-    rangeability 30                     none                none        2.06e-2             2.0e-2
-                 50                     none                none        7.56e-3             7.4e-3
-                 100                    none                none        1.38e-3             1.4e-3
-    end losses 1.9e-3                   5.89e-5             5.8e-5      4.94e-4             5.3e-4
-               9.5e-3                   2.94e-4             2.9e-4      2.45e-3             2.6e-3
-               2.9e-2                   8.90e-4             8.6e-4      7.35e-3             7.7e-3
-    orifices as weights                 0.122               0.12        0.579               0.59
-    seat leak 1e-5, no reset valves     8.36e-5             8.8e-5      3.51e-4             4.1e-4
-              1e-4                      8.35e-4             8.8e-4      3.51e-3             4.1e-3
-              1e-3                      8.24e-3             8.7e-3      3.47e-2             4.0e-2
-              1e-4, filling cocks too   1.78e-3             -           3.48e-3             -
-    bores 0.25 % (median of 200)        3.37e-3             4e-3        9.85e-3             1.3e-2
-          1 %                           1.35e-2             1.6e-2      3.86e-2             5.3e-2
-          3 %                           3.95e-2             4.7e-2      0.113               0.15
-    viscosity x 2, same clock           4.6e-6              7.7e-6      2.5e-5              3.2e-5
-    best clock, leak 1e-4               8 tau, 1.9e-4       8, 2.6e-4
-                leak 1e-3               6 tau, 1.2e-3       7, 1.4e-3
+    input tubes 1 K hotter              1.13e-2             1.2e-2      3.53e-2             3.3e-2
+    stiction dz = 0.01                  5.15e-3             5e-3        1.03e-2             1e-2
+                  0.05                  2.57e-2             2.5e-2      4.66e-2             4.6e-2
+                  0.2                   9.08e-2             8.8e-2      0.134               0.13
+    relay gain 0.999                    2.93e-3             2.8e-3      9.11e-3             8.8e-3
+               0.99                     2.81e-2             2.7e-2      8.61e-2             8.5e-2
+    rangeability 30                     none                none        1.91e-2             2.0e-2
+                 50                     none                none        7.79e-3             7.4e-3
+                 100                    none                none        1.37e-3             1.4e-3
+    end losses 1.9e-3                   6.14e-5             5.8e-5      4.96e-4             5.3e-4
+               9.5e-3                   3.06e-4             2.9e-4      2.46e-3             2.6e-3
+               2.9e-2                   9.28e-4             8.6e-4      7.34e-3             7.7e-3
+    orifices as weights                 0.124               0.12        0.593               0.59
+    seat leak 1e-5                      8.55e-5             8.8e-5      4.20e-4             4.1e-4
+              1e-4                      8.54e-4             8.8e-4      4.19e-3             4.1e-3
+              1e-3                      8.46e-3             8.7e-3      4.13e-2             4.0e-2
+              1e-4, filling cocks too   1.83e-3             -           4.65e-3             -
+    bores 0.25 % (median of 200)        3.33e-3             4e-3        9.36e-3             1.3e-2
+          1 %                           1.30e-2             1.6e-2      3.72e-2             5.3e-2
+          3 %                           3.92e-2             4.7e-2      0.107               0.15
+    viscosity x 2, same clock           4.1e-6              7.7e-6      2.7e-5              3.2e-5
+    best clock, leak 1e-4               8 to 9 tau, 2.2e-4  8, 2.6e-4
+                leak 1e-3               6 tau, 1.4e-3       7, 1.4e-3
 
-Beyond a tenth are the seat leaks of column 2 (13 to 15 % less), whose closed form is only near, and what was not sought
-or is random: the viscosity (a factor 1.7 and 1.3), the best clock (1.4 and 1.2), the bores (1.2 and 1.4). The cocks
-that set the memories at the start, which the prototype did not have, are bubble-tight; if they leaked as the solenoids
-do they would do more harm in column 1, all along, to the datum.
+What is not random is within a tenth, most of it within 5 %. The bores are medians of 200 machines, of 10 in the table;
+the viscosity (a factor 1.9 and 1.2), what is left when phases are half as long as they should be, was not sought.
+The cocks that set the memories at the start, which the prototype did not have, are bubble-tight; if they leaked as the
+solenoids do they would do more harm in column 1, all along, to the datum.
 """
 
 from dataclasses import replace
@@ -74,23 +74,25 @@ MODEL = (
     (1.0, 40010502),
     (0.4, 40062145),
     (0.4, 40085850),
-    (0.25, 40092123),
-    (0.25, 40108783),
-    (0.15, 40131395),
-    (0.15, 40153248),
-    (0.1, 40164616),
-    (0.1, 40178692),
-    (0.06, 40192566),
-    (0.06, 40213248),
-    (0.04, 40223920),
-    (0.04, 40242568),
-    (0.025, 40252986),
-    (0.025, 40271540),
-    (0.015, 40297682),
-    (0.015, 40300305),
+    (0.25, 40099030),
+    (0.25, 40115225),
+    (0.15, 40128282),
+    (0.15, 40154742),
+    (0.1, 40169374),
+    (0.1, 40174305),
+    (0.06, 40199595),
+    (0.06, 40217511),
+    (0.04, 40233866),
+    (0.04, 40241846),
+    (0.025, 40256056),
+    (0.025, 40272214),
+    (0.015, 40293012),
+    (0.015, 40313476),
+    (0.01, 40326007),
+    (0.01, 40334942),
 )
 """Shares and seeds of the random LSTMs whose sum the LSTM is; the inputs are drawn after the first of them."""
-SCALES, REACHES = (0.85101, 2.36497), (1.2, 3.4)
+SCALES, REACHES = (0.97121, 2.51515), (1.2, 3.4)
 """What the sum is times in each column, and the largest |z| then."""
 TWO_UNITS = 2.0 * OIL.unit_conductance * OIL.pressure_unit
 """The flow at which the table states its end losses: 2 units through the tube of weight 1 (m3/s)."""
@@ -170,12 +172,12 @@ def test_static_causes_are_within_a_tenth_of_the_table(row: tuple[object, ...], 
         assert error == pytest.approx(expected, rel=0.1)
 
 
-@pytest.mark.parametrize(("number", "within"), [(0, 0.1), (1, 0.15)])
+@pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize(
     ("share", "table"), [(1e-5, (8.8e-5, 4.1e-4)), (1e-4, (8.8e-4, 4.1e-3)), (1e-3, (8.7e-3, 4.0e-2))]
 )
-def test_seat_leaks_are_near_the_table(share: float, table: tuple[float, float], number: int, within: float) -> None:
-    assert errors(number, LEAKS[share], engine=CLOCKED) == pytest.approx(table[number], rel=within)
+def test_seat_leaks_are_within_a_tenth_of_the_table(share: float, table: tuple[float, float], number: int) -> None:
+    assert errors(number, LEAKS[share], engine=CLOCKED) == pytest.approx(table[number], rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,19 @@ def test_lines_are_the_trajectory(machine_run, drawn, timing, layers):
             np.testing.assert_array_equal(drawn(axes)[role][0].get_ydata(), effort)
 
 
+@pytest.mark.parametrize("detail", la.hydraulic.Detail)
+def test_chambers_of_plumbing_go_by_their_names(drawn, detail):
+    """Three bridges make c; in dynamic detail their spools and lines have states, which are no chambers."""
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 2)
+    machine = la.compile(lstm, replace(la.hydraulic.OIL, detail=detail), settling=14.0)
+    run = machine.run(np.array([[0.5], [-1.0]]), engine=la.engines.Waveform(points=60))
+    c = drawn(step_waveforms(run, 1, unit=1).axes[3])
+    groups = {"keep": "_keep", "add tanh": "_add_tanh", "add": "_add", "master": "_new", "slave": ""}
+    assert set(groups) == {name for name in c if not name.startswith("_")}
+    for name, suffix in groups.items():
+        np.testing.assert_allclose(c[name][0].get_ydata() * 1e3, waveform(run, 1, f"l0_c{suffix}", 1, None)[1])
+
+
 @pytest.mark.parametrize("timing", [la.CLOCKED, la.GATED_LEAK])
 def test_bars_are_the_digital_values_where_they_are_sampled(machine_run, drawn, timing):
     run, lstm = machine_run(timing, layers=2)

@@ -1,0 +1,55 @@
+"""A signal that stops cut off is never cut off in silence: a run that got there says so, with the place."""
+
+from collections.abc import Iterator
+from warnings import warn
+
+import numpy as np
+
+from lstm_analog.arrays import Indices
+from lstm_analog.engines.limits import within
+from lstm_analog.errors import StopsWarning, explain
+from lstm_analog.network.laws import Idle
+from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.study.run import Run
+
+_SHOWN = 4
+
+
+def warn_of_stops(run: Run, stacklevel: int) -> None:
+    """Warn, `StopsWarning`, of the tanks of `run` that reached their stops; `stacklevel` is the caller's place.
+
+    What was not saved is not looked at; what happens between the points of a run leaves its tanks within the stops.
+    """
+    found = [text for each in run.passes for text in _beyond(each.trajectory)]
+    if found:
+        more = f"; {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        do = "see machine.check(run); take a smaller pressure_unit (compile with inputs chooses it), or a longer stroke"
+        must = "keep its tanks between their stops"
+        text = explain("the run", must=must, got="; ".join(found[:_SHOWN]) + more, do=do)
+        warn(StopsWarning(text), stacklevel=stacklevel + 1)
+
+
+def _beyond(trajectory: Trajectory) -> Iterator[str]:
+    network = trajectory.network
+    names, scales = network.unknowns.names(), network.unknowns.scales()
+    column = np.full(network.unknowns.size, -1)
+    kept = trajectory.saved.nodes(network)
+    column[kept] = np.arange(kept.size)
+    for limit in within(network).ranges:
+        for node, extreme, end in _ends(limit, trajectory, column):
+            far, stop = (float(value / scales[node]) for value in (extreme, end))
+            yield f"{names[node]} at {far:.6g} units (stop at {stop:.6g})"
+
+
+def _ends(limit: Idle, trajectory: Trajectory, column: Indices) -> Iterator[tuple[int, float, float]]:
+    """Yield the nodes that got beyond a `limit`, how far, and where it is."""
+    there = np.flatnonzero(column[limit.nodes] >= 0)
+    nodes = limit.nodes[there]
+    efforts = trajectory.efforts[..., column[nodes]]
+    for ends, side in ((limit.high, 1.0), (limit.low, -1.0)):
+        stop = np.broadcast_to(ends, (*np.shape(ends)[:-1], limit.nodes.size))[..., None, there]
+        past = side * (efforts - stop)
+        beyond = past.reshape(-1, nodes.size).max(axis=0, initial=-np.inf)
+        for number in np.flatnonzero(beyond > 0.0):
+            end = float((side * stop).reshape(-1, nodes.size)[:, number].min()) * side
+            yield int(nodes[number]), end + side * float(beyond[number]), end
