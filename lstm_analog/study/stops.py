@@ -48,8 +48,8 @@ def _ends(limit: Idle, trajectory: Trajectory, column: Indices) -> Iterator[tupl
     efforts = trajectory.efforts[..., column[nodes]]
     for ends, side in ((limit.high, 1.0), (limit.low, -1.0)):
         stop = np.broadcast_to(ends, (*np.shape(ends)[:-1], limit.nodes.size))[..., None, there]
-        past = side * (efforts - stop)
-        beyond = past.reshape(-1, nodes.size).max(axis=0, initial=-np.inf)
+        past, nearest = side * (efforts - stop), side * stop
+        beyond = past.max(axis=tuple(range(past.ndim - 1)))
         for number in np.flatnonzero(beyond > 0.0):
-            end = float((side * stop).reshape(-1, nodes.size)[:, number].min()) * side
+            end = side * float(nearest[..., number].min())
             yield int(nodes[number]), end + side * float(beyond[number]), end
