@@ -20,7 +20,7 @@ def warn_of_stops(run: Run, stacklevel: int) -> None:
 
     What was not saved is not looked at; what happens between the points of a run leaves its tanks within the stops.
     """
-    found = [text for each in run.passes for text in _beyond(each.trajectory)]
+    found = [text for each in run.passes for text in beyond_stops(each.trajectory)]
     if found:
         more = f"; {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         do = "see machine.check(run); take a smaller pressure_unit (compile with inputs chooses it), or a longer stroke"
@@ -29,7 +29,8 @@ def warn_of_stops(run: Run, stacklevel: int) -> None:
         warn(StopsWarning(text), stacklevel=stacklevel + 1)
 
 
-def _beyond(trajectory: Trajectory) -> Iterator[str]:
+def beyond_stops(trajectory: Trajectory) -> Iterator[str]:
+    """Yield, of each unknown that got beyond a stop in `trajectory`, its name, how far it went, where the stop is."""
     network = trajectory.network
     names, scales = network.unknowns.names(), network.unknowns.scales()
     column = np.full(network.unknowns.size, -1)
@@ -47,9 +48,11 @@ def _ends(limit: Idle, trajectory: Trajectory, column: Indices) -> Iterator[tupl
     nodes = limit.nodes[there]
     efforts = trajectory.efforts[..., column[nodes]]
     for ends, side in ((limit.high, 1.0), (limit.low, -1.0)):
-        stop = np.broadcast_to(ends, (*np.shape(ends)[:-1], limit.nodes.size))[..., None, there]
-        past = side * (efforts - stop)
-        beyond = past.reshape(-1, nodes.size).max(axis=0, initial=-np.inf)
+        chips = ends.shape[:-1]
+        each = np.broadcast_to(ends, (*chips, limit.nodes.size))[..., there]
+        stop = each.reshape(*chips, *(1,) * (efforts.ndim - 1 - len(chips)), nodes.size)  # chips come first
+        past, nearest = side * (efforts - stop), side * stop
+        beyond = past.max(axis=tuple(range(past.ndim - 1)))
         for number in np.flatnonzero(beyond > 0.0):
-            end = float((side * stop).reshape(-1, nodes.size)[:, number].min()) * side
+            end = side * float(nearest[..., number].min())
             yield int(nodes[number]), end + side * float(beyond[number]), end

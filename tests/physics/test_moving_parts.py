@@ -21,7 +21,7 @@ from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import ALWAYS, Inertances, Sources, Spools, Stops, Storages, Switches
 from lstm_analog.network.schedule import Imposed, Schedule
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study import Run, settling
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.findings import Rule, Severity
@@ -157,6 +157,10 @@ def test_a_run_that_cuts_a_memory_off_warns_with_the_place(engine: Engine) -> No
         full.run(x, state=state, engine=engine)
     assert told[0].filename == __file__
     full.run(x[:1], engine=engine)  # nothing reaches a stop, and warnings are errors
+    rows = tuple(f"l0_z{gate}_{side}" for gate in "ifgo" for side in ("pos", "neg"))
+    some = replace(engine, save=Save(groups=(*rows, "l0_c", "l0_h")))  # masters are not kept
+    with pytest.warns(StopsWarning, match=r"got l0_c_1 at 5\.0\d+ units \(stop at 5\): see machine\.check"):
+        full.run(x, state=state, engine=some)
 
 
 def test_an_engine_that_knows_no_stops_refuses_to_cut_a_memory_off() -> None:

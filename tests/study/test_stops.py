@@ -1,0 +1,64 @@
+"""Who got to which stop in a trajectory: of several chips, sequences and ends."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.engines import Settle
+from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import Sources, Stops, Storages, Switches
+from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.trajectory import Save, Trajectory
+from lstm_analog.study.stops import beyond_stops
+
+ENDS = Stops(label="ends", nodes=[2, 3], low=-1.0, high=2.0, conductance=20.0, band=0.1)
+
+
+def tanks(ends: Stops = ENDS) -> Network:
+    """Two tanks of 100 Pa a unit, one behind the other, that stop at -1 and 2 Pa."""
+    groups = (Group(label="drive", size=1, scale=1.0), Group(label="e", size=2, scale=100.0))
+    return Network(
+        domain=HYDRAULIC,
+        unknowns=Unknowns(groups=groups),
+        parts=(
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Switches(label="line", line=0, a=[1, 2], b=[2, 3], closed=1.0, opened=1e-30),
+            Storages(label="tank", nodes=[2, 3], capacitance=0.01),
+            ends,
+        ),
+        lines=("on",),
+        provenance=(),
+    )
+
+
+def driven(network: Network, levels: list[float], save: Save = Save()) -> Trajectory:  # noqa: B008 - it is frozen
+    """Run a batch of sequences of one interval at the `levels`."""
+    imposed = (Imposed(label="drive", efforts=np.array(levels)[:, None, None]),)
+    return Settle(save=save).run(network, Schedule(names=("s",), high=[[True]], durations=[1.0], imposed=imposed))
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ([0.5, 1.99, -0.99], []),
+        ([0.5, 5.0, 1.0], ["e_0 at 0.0218355 units (stop at 0.02)", "e_1 at 0.0203813 units (stop at 0.02)"]),
+        ([0.5, -5.0, 1.0], ["e_0 at -0.0122923 units (stop at -0.01)", "e_1 at -0.0104314 units (stop at -0.01)"]),
+    ],
+)
+def test_a_stop_is_told_with_its_place(levels: list[float], expected: list[str]) -> None:
+    assert list(beyond_stops(driven(tanks(), levels))) == expected
+
+
+def test_every_chip_has_its_own_stops() -> None:
+    """Two chips, three sequences: only the second sequence gets to a stop, and only on the first chip."""
+    high = np.array([[2.0, 7.0], [6.0, 7.0]])
+    found = driven(tanks(replace(ENDS, high=high)), [0.5, 5.0, 1.0])
+    assert found.efforts.shape[:2] == (2, 3)
+    assert [text.split()[0] for text in beyond_stops(found)] == ["e_0"]
+
+
+def test_what_was_not_kept_is_not_looked_at() -> None:
+    found = driven(tanks(), [5.0], Save(groups=("drive",)))
+    assert list(beyond_stops(found)) == []
