@@ -133,6 +133,31 @@ def keras(change, **more):
 LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "f", "function": "4wAAAA=="}}
 
 
+def functional(answers):
+    """Return a good model as a functional one that answers with these outputs of its layers."""
+    with zipfile.ZipFile(FOLDER / "lstm_f32.keras") as golden:
+        members = {name: golden.read(name) for name in golden.namelist()}
+    first, lstm = json.loads(members["config.json"])["config"]["layers"]
+    layers = [first | {"inbound_nodes": []}, lstm | {"inbound_nodes": [[[first["config"]["name"], 0, 0, {}]]]}]
+    config = {"class_name": "Functional", "config": {"layers": layers, "output_layers": answers}}
+    return zipped(members | {"config.json": json.dumps(config).encode()})
+
+
+@pytest.mark.parametrize("answers", [[["lstm", 0, 0]], ["lstm", 0, 0], [["lstm", 0, 0], ["lstm", 0, 2]], []])
+def test_keras_models_that_answer_with_h(tmp_path, answers):
+    (tmp_path / "m.keras").write_bytes(functional(answers))
+    assert load(tmp_path / "m.keras").digest == load(FOLDER / "lstm_f32.keras").digest
+
+
+@pytest.mark.parametrize(
+    ("answers", "got"), [([["lstm", 0, 2]], "output 2 of 'lstm'"), ({"a": ["x", 0, 0]}, "0 of 'x'")]
+)
+def test_keras_models_that_answer_with_something_else_are_refused(refused, answers, got):
+    message = refused(functional(answers))
+    assert message.startswith("the model's answer must be what 'lstm' puts out, got ")
+    assert got in message
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
