@@ -229,12 +229,12 @@ def number(value):
     return pickle.dumps(value, 2)[2:-1]
 
 
-def tensor(*, kind="FloatStorage", key="0", count=6, offset=0, shape=(2, 3), stride=(3, 1)):
+def tensor(*, kind="FloatStorage", key="0", count=6, offset=0, shape=(2, 3), stride=(3, 1), marks=b""):
     """Return the instructions by which torch makes a tensor."""
     storage = (
         b"(" + text("storage") + b"ctorch\n" + kind.encode() + b"\n" + text(key) + text("cpu") + number(count) + b"tQ"
     )
-    body = number(offset) + number(shape) + number(stride) + b"\x89ccollections\nOrderedDict\n)R"
+    body = number(offset) + number(shape) + number(stride) + b"\x89ccollections\nOrderedDict\n)R" + marks
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + body + b"tR"
 
 
@@ -268,6 +268,7 @@ def state(name="weight_hh_l0", **options):
         ({"shape": 5}, "must have whole sizes and strides"),
         ({"key": "../../etc/passwd"}, "archive must have a member 'm/data/../../etc/passwd', got none"),
         ({"key": "1"}, "archive must have a member 'm/data/1', got none"),
+        ({"marks": b"}" + text("neg") + b"\x88s"}, "whose numbers are what is stored, got one with marks 'neg'"),
     ],
 )
 def test_tensors_that_are_not_where_they_say(refused, options, message):
