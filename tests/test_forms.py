@@ -1,14 +1,17 @@
 """Every form of LSTM, in both technologies and both timings, against the numbers; and what is refused."""
 
+import tempfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lstm_analog as la
 from lstm_analog.cli import main
 from lstm_analog.compiler.hydraulic import Detail
-from lstm_analog.engines import Integrate, Ngspice
+from lstm_analog.engines import Integrate, Ngspice, Settle
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.model import (
     HARD_SIGMOID,
@@ -23,8 +26,11 @@ from lstm_analog.model import (
     Head,
     Layer,
     airline,
+    load,
     random_lstm,
+    save,
 )
+from lstm_analog.model.lstm import NAME
 from lstm_analog.network.parts import Conductors, Pairs
 from lstm_analog.study import Verdict
 
@@ -391,17 +397,34 @@ def test_lengths_that_do_not_fit(x, lengths, text):
             ask(x, lengths=lengths)
 
 
-def test_random_shapes_of_every_form():
-    """Numbers of inputs, units, layers and outputs drawn at random; one step each."""
-    rng = np.random.default_rng(8)
-    for form in Form:
-        inputs, hidden, layers, outputs = (int(rng.integers(1, 4)) for _ in range(4))
-        both, bias = (bool(rng.integers(2)) for _ in range(2))
-        lstm = random_lstm(
-            rng, inputs, hidden, layers=layers, form=form, bidirectional=both, outputs=outputs, bias=bias
-        )
-        x = rng.uniform(-1.0, 1.0, (2, inputs))
-        assert apart(la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0).run(x, engine=ENGINE), lstm) < 1e-6
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    form=st.sampled_from(Form),
+    sizes=st.tuples(*[st.integers(1, 3)] * 3),
+    outputs=st.integers(0, 2),
+    ways=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    built=st.tuples(st.sampled_from(["BEHAVIOURAL", "OIL"]), st.sampled_from(TIMINGS)),
+    lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    name=st.from_regex(NAME, fullmatch=True),
+    seed=st.integers(0, 2**32),
+)
+def test_any_form_is_saved_and_computed(form, sizes, outputs, ways, built, lengths, name, seed):
+    """Shapes, forms, names, directions, lengths and states as they come; settled, so that no error is the clock's."""
+    (inputs, hidden, layers), (bidirectional, bias, final) = sizes, ways
+    rng, (technology, timing) = np.random.default_rng(seed), built
+    options = {"layers": layers, "bidirectional": bidirectional, "outputs": outputs, "bias": bias, "scale": 2.0}
+    lstm = random_lstm(rng, inputs, hidden, form=form, name=name, **options)
+    if final and lstm.head is not None:
+        lstm = replace(lstm, head=replace(lstm.head, final=True))
+    with tempfile.TemporaryDirectory() as folder:
+        save(lstm, f"{folder}/m.safetensors")
+        again = load(f"{folder}/m.safetensors")
+    assert (again.digest, again.name) == (lstm.digest, name)
+    h, c = ([rng.uniform(-0.5, 0.5, (len(lengths), n[kind])) for n in lstm.state_sizes] for kind in (0, 1))
+    machine = la.compile(lstm, {each.name: each for each in TECHNOLOGIES}[technology], timing=timing)
+    x = rng.uniform(-1.0, 1.0, (len(lengths), max(lengths), inputs))
+    run = machine.run(x, state=la.State(h=tuple(h), c=tuple(c)), lengths=lengths, engine=Settle())
+    assert apart(run, lstm) <= 1e-11
 
 
 def test_a_head_of_another_layer_is_refused():

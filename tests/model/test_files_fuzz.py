@@ -43,7 +43,9 @@ SHAPES = st.one_of(
 KINDS = st.sampled_from(["f2", "f4", "f8", "i4", "i8", "u1", "?"])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(entries=st.dictionaries(NAMES, st.tuples(SHAPES, KINDS), max_size=8), as_npz=st.booleans())
 def test_any_names_shapes_and_kinds_are_loaded_or_refused(tmp_path, entries, as_npz):
     arrays = {name: np.ones(shape, kind) for name, (shape, kind) in entries.items()}

@@ -48,7 +48,7 @@ KERAS = {
     "lstm_f32.keras": SINGLE,
     **dict.fromkeys(("stacked.keras", "backwards.h5", "hard_sigmoid.keras", "cells.h5", "gru_before.h5"), DOUBLE),
     **dict.fromkeys(("bidirectional.keras", "gru_after.keras", "last_backwards.keras", "state.keras"), DOUBLE),
-    "lengths.keras": DOUBLE,
+    **dict.fromkeys(("lengths.keras", "relu.keras", "mixed_cells.keras"), DOUBLE),
 }
 FLAX = {
     **dict.fromkeys(("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack"), None),

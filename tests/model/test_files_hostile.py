@@ -133,6 +133,31 @@ def keras(change, **more):
 LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "f", "function": "4wAAAA=="}}
 
 
+def functional(answers):
+    """Return a good model as a functional one that answers with these outputs of its layers."""
+    with zipfile.ZipFile(FOLDER / "lstm_f32.keras") as golden:
+        members = {name: golden.read(name) for name in golden.namelist()}
+    first, lstm = json.loads(members["config.json"])["config"]["layers"]
+    layers = [first | {"inbound_nodes": []}, lstm | {"inbound_nodes": [[[first["config"]["name"], 0, 0, {}]]]}]
+    config = {"class_name": "Functional", "config": {"layers": layers, "output_layers": answers}}
+    return zipped(members | {"config.json": json.dumps(config).encode()})
+
+
+@pytest.mark.parametrize("answers", [[["lstm", 0, 0]], ["lstm", 0, 0], [["lstm", 0, 0], ["lstm", 0, 2]], []])
+def test_keras_models_that_answer_with_h(tmp_path, answers):
+    (tmp_path / "m.keras").write_bytes(functional(answers))
+    assert load(tmp_path / "m.keras").digest == load(FOLDER / "lstm_f32.keras").digest
+
+
+@pytest.mark.parametrize(
+    ("answers", "got"), [([["lstm", 0, 2]], "output 2 of 'lstm'"), ({"a": ["x", 0, 0]}, "0 of 'x'")]
+)
+def test_keras_models_that_answer_with_something_else_are_refused(refused, answers, got):
+    message = refused(functional(answers))
+    assert message.startswith("the model's answer must be what 'lstm' puts out, got ")
+    assert got in message
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -204,12 +229,12 @@ def number(value):
     return pickle.dumps(value, 2)[2:-1]
 
 
-def tensor(*, kind="FloatStorage", key="0", count=6, offset=0, shape=(2, 3), stride=(3, 1)):
+def tensor(*, kind="FloatStorage", key="0", count=6, offset=0, shape=(2, 3), stride=(3, 1), marks=b""):
     """Return the instructions by which torch makes a tensor."""
     storage = (
         b"(" + text("storage") + b"ctorch\n" + kind.encode() + b"\n" + text(key) + text("cpu") + number(count) + b"tQ"
     )
-    body = number(offset) + number(shape) + number(stride) + b"\x89ccollections\nOrderedDict\n)R"
+    body = number(offset) + number(shape) + number(stride) + b"\x89ccollections\nOrderedDict\n)R" + marks
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + body + b"tR"
 
 
@@ -243,6 +268,7 @@ def state(name="weight_hh_l0", **options):
         ({"shape": 5}, "must have whole sizes and strides"),
         ({"key": "../../etc/passwd"}, "archive must have a member 'm/data/../../etc/passwd', got none"),
         ({"key": "1"}, "archive must have a member 'm/data/1', got none"),
+        ({"marks": b"}" + text("neg") + b"\x88s"}, "whose numbers are what is stored, got one with marks 'neg'"),
     ],
 )
 def test_tensors_that_are_not_where_they_say(refused, options, message):

@@ -167,10 +167,7 @@ def load_bytes(folder, content):
     return la.load_certificate(path)
 
 
-relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@relaxed
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(0, 10**6), change=st.sampled_from(["other", "cut", "twice"]), byte=st.integers(0, 255))
 def test_no_byte_changes_unseen(made, tmp_path, where, change, byte):
     stored = made.stored

@@ -83,6 +83,8 @@ def layers_in_order(config: Mapping[str, Any], only: Only) -> tuple[LayerConfig,
         return tuple(layers[name][0] for name in chosen(recurrent, tuple(layers), only))
     sequential = config.get("class_name") == "Sequential"
     names = tuple(layers) if sequential else _chain({name: entry for name, (_, entry) in layers.items()})
+    if not sequential:
+        _check_answer(names[-1], inner)
     return tuple(layers[name][0] for name in names)
 
 
@@ -115,6 +117,15 @@ def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
             explain("layers", must="all be reached", got=listed(set(entries) - set(names)), do=_ADVICE)
         )
     return tuple(names)
+
+
+def _check_answer(last: str, model: Any) -> None:
+    """Refuse a functional model that does not answer with the outputs of its `last` layer; others may come beside."""
+    answers = list(_references(model.get("output_layers"), _DEEPEST)) if isinstance(model, dict) else []
+    if answers and (last, 0) not in answers:
+        names = ", ".join(f"output {output} of {name[:40]!a}" for name, output in answers[:4])
+        must, do = f"be what {last[:40]!a} puts out", "let it answer with h; c is in the state that a call returns"
+        raise UnsupportedError(explain("the model's answer", must=must, got=names, do=do))
 
 
 def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> tuple[str, ...]:

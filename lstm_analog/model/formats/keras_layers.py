@@ -13,16 +13,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
-from lstm_analog.model.activations import (
-    HARD_SIGMOID,
-    LINEAR,
-    RELU,
-    SIGMOID,
-    SOFTPLUS,
-    STEEP_HARD_SIGMOID,
-    TANH,
-    Activation,
-)
+from lstm_analog.model.activations import Activation
+from lstm_analog.model.formats.keras_activations import activation_of
 from lstm_analog.model.formats.keras_graph import KNOWN, LayerConfig, layer_of
 from lstm_analog.model.formats.stacks import Stack, listed
 from lstm_analog.model.formats.state_dict import gru
@@ -33,20 +25,11 @@ from lstm_analog.model.weights import Cell, RecurrentCell
 SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
 """Layers that do nothing once trained."""
 
-ACTIVATIONS = MappingProxyType(
-    {
-        "sigmoid": SIGMOID,
-        "tanh": TANH,
-        "relu": RELU,
-        "linear": LINEAR,
-        "softplus": SOFTPLUS,
-        "hard_sigmoid": HARD_SIGMOID,
-    }
-)
-"""By Keras' names; the hard sigmoid of Keras 1 and 2 is the steeper one."""
-
 TRAINING = ("initializer", "regularizer", "constraint", "dropout")
 """Ends of the names of options that matter in training only."""
+
+_CELLS = MappingProxyType({"LSTMCell": "lstm_cell", "GRUCell": "gru_cell"})
+"""Cells that an RNN layer may have, and the folders in which a .keras file keeps their arrays."""
 
 _Z_R_H = [1, 0, 2]
 """Where r, z, n stand in Keras' order."""
@@ -136,7 +119,7 @@ def _recurrent(chain: _Chain, file: LayerFile) -> _Chain:
     """Add a layer of one direction; a stack of cells adds one a cell."""
     config, options = file.config, file.config.options
     cells = _inner_cells(config)
-    rest = list(file.arrays)
+    rest = _in_order_of(cells, file.arrays)
     made = [_cell(cell, rest, file.old) for cell in cells]
     _check_all_used(config, rest)
     reverse = chain.reverse != bool(options.get("go_backwards"))
@@ -151,9 +134,21 @@ def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
     cells = [layer_of(entry) for entry in cell.options.get("cells", ())] if cell.kind == "StackedRNNCells" else [cell]
     for each in cells:
         _check_options(each)
-        if each.kind not in ("LSTMCell", "GRUCell"):
+        if each.kind not in _CELLS:
             raise _refused(each, "be an LSTMCell or GRUCell", each.kind)
     return cells
+
+
+def _in_order_of(cells: Sequence[LayerConfig], arrays: Sequence[Tensor]) -> list[Tensor]:
+    """Return `arrays` by the `cells` that they belong to: a .keras file has gru_cell, gru_cell_1, then lstm_cell."""
+    kinds = [_CELLS[cell.kind] for cell in cells if cell.kind in _CELLS]
+    numbers = [kinds[:n].count(kind) for n, kind in enumerate(kinds)]
+    folders = [f"/cells/{kind}{f'_{n}' if n else ''}/" for kind, n in zip(kinds, numbers, strict=True)]
+
+    def place(tensor: Tensor) -> int:
+        return next((n for n, folder in enumerate(folders) if folder in tensor.name), 0)
+
+    return sorted(arrays, key=place)
 
 
 def _bidirectional(chain: _Chain, file: LayerFile) -> _Chain:
@@ -226,8 +221,8 @@ def _cell(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
         must, got = f"have {gates} columns a unit", f"shape {recurrent.shape}"
         raise FileFormatError(explain(config.label, must=must, got=got, do="save it again"))
     _check_units(config, recurrent.shape[0])
-    gate = _activation(config, "recurrent_activation", "sigmoid", old)
-    candidate = _activation(config, "activation", "tanh", old)
+    gate = activation_of(config, "recurrent_activation", "sigmoid", old)
+    candidate = activation_of(config, "activation", "tanh", old)
     if lstm:
         inputs, inner = _by_gate(kernel, gates), _by_gate(recurrent, gates)
         rows = None if bias is None else _row(config, bias, (gates * inner.shape[1],)).reshape(gates, -1)
@@ -257,16 +252,6 @@ def _row(config: LayerConfig, bias: Floats, shape: tuple[int, ...]) -> Floats:
 def _by_gate(kernel: Floats, gates: int) -> Floats:
     """Return a kernel (n, gates H) as (gates, H, n)."""
     return np.moveaxis(kernel.reshape(kernel.shape[0], gates, -1), 0, 2)
-
-
-def _activation(config: LayerConfig, option: str, preset: str, old: bool) -> Activation:
-    name = config.options.get(option, preset)
-    if isinstance(name, dict):
-        name = name.get("config", name)
-    name = "linear" if name is None else name
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise _refused(config, f"have an {option} of {', '.join(ACTIVATIONS)}", name, "train it with one of these")
-    return STEEP_HARD_SIGMOID if old and name == "hard_sigmoid" else ACTIVATIONS[name]
 
 
 def _next(config: LayerConfig, rest: list[Tensor]) -> Floats:

@@ -13,6 +13,7 @@ from typing import Any
 
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.notes import ORDERED, PARAMETER, REBUILD, STORAGES, Name, Pickle, Storage, View
+from lstm_analog.model.formats.stacks import listed
 
 LONGEST = 4 * 2**20
 """Bytes a pickle may have: a state dict takes about 150 a tensor, and its numbers lie elsewhere."""
@@ -194,7 +195,10 @@ def _made(name: object, arguments: tuple[Any, ...], place: int) -> object:
     if name == ORDERED and not arguments:
         return {}
     if name == REBUILD and len(arguments) in (6, 7) and isinstance(arguments[0], Storage):
-        storage, offset, shape, stride = arguments[:4]
+        storage, offset, shape, stride, _, _, *more = arguments
+        if any(more):  # such as {"neg": True}: the numbers are to be turned round
+            marks = listed(key for key in more[0] if isinstance(key, str)) if isinstance(more[0], dict) else "others"
+            raise _refused(place, "hold tensors whose numbers are what is stored", f"one with marks {marks}")
         return View(storage=storage, offset=offset, shape=shape, stride=stride)
     if name == PARAMETER and len(arguments) == 3 and isinstance(arguments[0], View):
         return arguments[0]

@@ -17,7 +17,7 @@ from keras import layers
 HERE = Path(__file__).parent
 TIME, INPUTS, UNITS = 5, 2, 3
 EACH = {"return_sequences": True}
-DTYPES = ("float32", *("float64",) * 17)
+DTYPES = ("float32", *("float64",) * 18)
 
 
 def cases():
@@ -39,6 +39,8 @@ def cases():
     yield "state", ".keras", [layers.LSTM(UNITS, **EACH)]
     yield "relu", ".keras", [layers.LSTM(UNITS, activation="relu", **EACH)]
     yield "gru_before_alone", ".weights.h5", [layers.GRU(UNITS, reset_after=False, **EACH)]
+    cells = [layers.LSTMCell(UNITS), layers.GRUCell(2), layers.LSTMCell(4), layers.GRUCell(UNITS)]
+    yield "mixed_cells", ".keras", [layers.RNN(cells, **EACH)]
     yield "masking", ".keras", [layers.Masking(), layers.LSTM(UNITS)]
 
 
