@@ -5,12 +5,11 @@ Wanted at H = 1024: less than 3 s and 600 MB.
 """
 
 import json
-import subprocess
 import sys
 import time
 
 import numpy as np
-from measure import conditions, peak, table
+from measure import apart, conditions, peak, table
 
 import lstm_analog as la
 
@@ -33,8 +32,7 @@ def main(sizes: list[int]) -> None:
     rows = []
     for units in sizes:
         for timing in ("CLOCKED", "GATED_LEAK"):
-            command = [sys.executable, __file__, "--one", str(units), timing]
-            found = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+            found = apart(__file__, units, timing)
             rows.append((units, timing, int(found["weights"]), found["seconds"], found["before"], found["peak"]))
     print(conditions())
     print(table(("H = inputs", "timing", "weights", "compile, s", "peak before, MB", "peak, MB"), rows))

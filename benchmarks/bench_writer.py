@@ -5,14 +5,13 @@ as well. Wanted: 500,000 cards a second, and a peak that does not grow with the 
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from measure import conditions, forget_peak, peak, table
+from measure import apart, conditions, forget_peak, peak, table
 
 import lstm_analog as la
 from lstm_analog.export import NGSPICE, USUAL
@@ -48,8 +47,7 @@ def main(sizes: list[int]) -> None:
     """Print a row a size."""
     rows = []
     for units in sizes:
-        command = [sys.executable, __file__, "--one", str(units)]
-        found = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+        found = apart(__file__, units)
         rate = found["lines"] / found["seconds"]
         growth = found["peak"] - found["before"]
         rows.append(
