@@ -14,7 +14,7 @@ from functools import partial
 from math import nan
 
 import numpy as np
-from measure import Torch, conditions, least, table
+from measure import SIGNALS, Torch, conditions, least, table
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
@@ -32,7 +32,6 @@ LEAK, OUTPUT = 1e-4, 1e-3
 """Of an open switch against a closed one; a buffer's output resistance against the switch that it drives."""
 
 BEHAVIOURAL = la.electrical.BEHAVIOURAL
-SIGNALS = Save(groups=("l0_zi", "l0_zf", "l0_zg", "l0_zo", "l0_c", "l0_h"), intervals=("hold0", "readout"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from lstm_analog.network.trajectory import Save
 
 STATUS = Path("/proc/self/status")
 ENDS_OF_STEPS = Save(groups=("l0_h",), intervals=("readout",))
-"""Of a clocked machine of one layer: h, where it is read."""
+SIGNALS = Save(groups=("l0_zi", "l0_zf", "l0_zg", "l0_zo", "l0_c", "l0_h"), intervals=("hold0", "readout"))
+"""Of a clocked machine of one layer, where they are read: h; z, c and h."""
 Call = Callable[[], object]
 
 
