@@ -10,9 +10,10 @@ into pieces, each from the state that the one before left, it needs the memory o
 import gc
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
-from measure import ENDS_OF_STEPS, apart, conditions, forget_peak, least, peak, processor, table
+from measure import ENDS_OF_STEPS, SIGNALS, apart, conditions, forget_peak, least, peak, processor, table
 
 import lstm_analog as la
 from lstm_analog.engines import Settle, Waveform
@@ -53,7 +54,7 @@ def one(units: int, name: str) -> dict[str, float]:
 
 def long(name: str, pieces: int) -> dict[str, float]:
     """Return time and memory of a long run, in so many `pieces`, measured in this process."""
-    engine, (machine, x) = ENGINES[name], made(LONG_UNITS, 1, LONG)
+    engine, (machine, x) = replace(ENGINES[name], save=SIGNALS), made(LONG_UNITS, 1, LONG)
     machine.run(x[0, :PIECE], engine=engine)
     forget_peak()
     before, start, state = peak(), processor(), None
