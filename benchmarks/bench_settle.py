@@ -120,8 +120,8 @@ def main(sizes: list[int]) -> None:
     heads = ("H", "batch", "here: f64", "f32", *PEERS)
     print(table(heads, [(*entry[:2], *entry[7:9], *peers(*entry[:2])) for entry in found]))
     heads = ("H", "chips", "f64 first run, s", "f64, s", "f32 first run, s", "f32, s")
+    print(f"Chips side by side; {PEERS_CHIP}:")
     print(table(heads, [chips_row(min(CHIP_UNITS, *sizes))]))
-    print(PEERS_CHIP)
 
 
 if __name__ == "__main__":
