@@ -4,7 +4,7 @@
 # make oldest  the tests on the oldest releases that pyproject.toml admits
 # make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
-# make bench   the comparisons in benchmarks/
+# make bench   the comparisons in benchmarks/, against PyTorch and ngspice (half an hour)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
 
@@ -50,7 +50,7 @@ fuzz: $(VENV)/test.stamp
 torch: $(VENV)/torch.stamp
 	$(BIN)/python -m pytest tests/torch $(ARGS)
 
-bench: $(VENV)/demo.stamp
+bench: $(VENV)/torch.stamp ngspice
 	@set -e; for file in benchmarks/bench_*.py; do \
 	    test -e "$$file" || { echo "benchmarks/ is empty"; exit 0; }; \
 	    echo "== $$file"; $(BIN)/python "$$file"; done

@@ -5,12 +5,10 @@ Wanted at H = 1024: less than 3 s and 600 MB.
 """
 
 import json
-import subprocess
 import sys
-import time
 
 import numpy as np
-from measure import conditions, peak, table
+from measure import apart, conditions, peak, processor, table
 
 import lstm_analog as la
 
@@ -21,9 +19,9 @@ def one(units: int, timing: str) -> dict[str, float]:
     """Compile once in this process; the LSTM is there before the clock starts."""
     lstm = la.random_lstm(np.random.default_rng(0), units, units)
     la.compile(la.random_lstm(np.random.default_rng(0), 2, 2), la.electrical.BEHAVIOURAL)
-    before, start = peak(), time.perf_counter()
+    before, start = peak(), processor()
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL, timing=la.compiler.Timing[timing])
-    elapsed = time.perf_counter() - start
+    elapsed = processor() - start
     parts = sum(part.transconductance.size for part in machine.network.parts if part.label.endswith("_rows"))
     return {"seconds": elapsed, "before": before, "peak": peak(), "weights": parts}
 
@@ -33,8 +31,7 @@ def main(sizes: list[int]) -> None:
     rows = []
     for units in sizes:
         for timing in ("CLOCKED", "GATED_LEAK"):
-            command = [sys.executable, __file__, "--one", str(units), timing]
-            found = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+            found = apart(__file__, units, timing)
             rows.append((units, timing, int(found["weights"]), found["seconds"], found["before"], found["peak"]))
     print(conditions())
     print(table(("H = inputs", "timing", "weights", "compile, s", "peak before, MB", "peak, MB"), rows))

@@ -8,7 +8,6 @@ Wanted: H = 128 compiles in less than 2 s; the ODE of full detail of H = 16 take
 import sys
 from dataclasses import replace
 from functools import partial
-from time import process_time
 
 import numpy as np
 from measure import conditions, seconds, table
@@ -29,11 +28,9 @@ def main(sizes: list[int]) -> None:
         x = np.random.default_rng(1).uniform(-1, 1, (6, 2))
         for detail in la.hydraulic.Detail:
             build = partial(la.compile, lstm, replace(la.hydraulic.OIL, detail=detail), settling=14.0)
-            machine, compiling = build(), seconds(build, 3, process_time)
+            machine, compiling = build(), seconds(build, 3)
             small = units <= RUN_UP_TO
-            runs = [
-                seconds(partial(machine.run, x, engine=engine), 1, process_time) if small else "-" for engine in ENGINES
-            ]
+            runs = [seconds(partial(machine.run, x, engine=engine), 1) if small else "-" for engine in ENGINES]
             rows.append((units, detail.value, machine.network.unknowns.size, compiling, *runs))
     print(conditions())
     print(table(("H", "detail", "unknowns", "compile, s", "Integrate, s", "Waveform, s"), rows))

@@ -1,11 +1,15 @@
-"""What the comparisons share: medians of times, peak memory, versions, tables."""
+"""What the comparisons share: times, torch in a process beside this one, peak memory, versions, tables."""
 
+import json
 import os
 import platform
+import re
 import resource
+import shutil
+import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable
+from math import nan
 from pathlib import Path
 from statistics import median
 
@@ -13,19 +17,110 @@ import numpy as np
 import scipy
 
 import lstm_analog
+from lstm_analog.network.trajectory import Save
 
 STATUS = Path("/proc/self/status")
+ENDS_OF_STEPS = Save(groups=("l0_h",), intervals=("readout",))
+SIGNALS = Save(groups=("l0_zi", "l0_zf", "l0_zg", "l0_zo", "l0_c", "l0_h"), intervals=("hold0", "readout"))
+"""Of a clocked machine of one layer, where they are read: h; z, c and h."""
+Call = Callable[[], object]
 
 
-def seconds(call: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Return the median time of `call` by the `clock`; it is run once before, to warm up."""
+def processor() -> float:
+    """Return the seconds of processor time of this process and of those it has waited for, as ngspice.
+
+    Other work on the machine disturbs it less than the clock on the wall.
+    """
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def once(call: Call) -> float:
+    """Return the seconds of processor time that `call` takes."""
+    start = processor()
     call()
-    times = []
-    for _ in range(repeats):
-        start = clock()
+    return processor() - start
+
+
+def seconds(call: Call, repeats: int) -> float:
+    """Return the median time of `call`; it is run once before, to warm up."""
+    call()
+    return median(once(call) for _ in range(repeats))
+
+
+def least(calls: Iterable[Call], repeats: int) -> list[float]:
+    """Return the least time of each of the `calls`; in turns after a first, so that other work hits them alike."""
+    calls = list(calls)
+    for call in calls:
         call()
-        times.append(clock() - start)
-    return median(times)
+    turns = [[once(call) for call in calls] for _ in range(repeats)]
+    return np.min(turns, axis=0).tolist()
+
+
+PEER = """
+import sys, time
+import torch
+torch.set_num_threads(1)
+print(torch.__version__, flush=True)
+for line in sys.stdin:
+    units, batch, steps, inputs, repeats = map(int, line.split())
+    cell, layer, x = torch.nn.LSTMCell(inputs, units), torch.nn.LSTM(inputs, units), torch.randn(steps, batch, inputs)
+    def loop():
+        h = c = torch.zeros(batch, units)
+        out = []
+        for row in x:
+            h, c = cell(row, (h, c))
+            out.append(h)
+        return torch.stack(out)
+    with torch.inference_mode():
+        found = []
+        for call in (loop, lambda: layer(x)):
+            call()
+            times = []
+            for _ in range(repeats):
+                start = time.process_time()
+                call()
+                times.append(time.process_time() - start)
+            found.append(min(times))
+    print(*found, flush=True)
+"""
+
+
+class Torch:
+    """A process beside this one that times torch in float32 when asked; without torch all its times are NaN.
+
+    It is run by the Python that the environment variable TORCH_PYTHON names, else by this one.
+    """
+
+    def __init__(self) -> None:
+        python = os.environ.get("TORCH_PYTHON", sys.executable)
+        self.process = subprocess.Popen(
+            [python, "-c", PEER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.version = self.process.stdout.readline().strip() or "not installed"
+
+    def __enter__(self) -> "Torch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+    def times(self, units: int, batch: int, steps: int, inputs: int, repeats: int = 1) -> tuple[float, float]:
+        """Return the least seconds of an LSTMCell loop and of nn.LSTM over `steps`, each in `repeats` calls."""
+        if self.version == "not installed":
+            return nan, nan
+        self.process.stdin.write(f"{units} {batch} {steps} {inputs} {repeats}\n")
+        self.process.stdin.flush()
+        loop, layer = map(float, self.process.stdout.readline().split())
+        return loop, layer
+
+
+def apart(script: str, *words: object) -> dict[str, float]:
+    """Return what `script`, called with `--one` and `words` in a process of its own, prints as JSON."""
+    command = [sys.executable, script, "--one", *map(str, words)]
+    found: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    return found
 
 
 def peak() -> float:
@@ -44,14 +139,25 @@ def forget_peak() -> None:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return a Markdown table; numbers have three digits."""
+    """Return a Markdown table; numbers have three digits, - where there is none."""
     heads = list(heads)
     lines = [heads, ["---"] * len(heads), *([_text(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _text(cell: object) -> str:
-    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+    if isinstance(cell, float):
+        return "-" if np.isnan(cell) else f"{cell:.3g}"
+    return str(cell)
+
+
+def ngspice_version() -> str:
+    """Return the version of ngspice, or that it is not installed."""
+    if not shutil.which("ngspice"):
+        return "not installed"
+    told = subprocess.run(["ngspice", "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"ngspice-(\S+)", told)
+    return found[1] if found else "unknown"
 
 
 def conditions() -> str:
@@ -60,5 +166,5 @@ def conditions() -> str:
     return (
         f"lstm_analog {lstm_analog.__version__}, Python {platform.python_version()}, numpy {np.__version__}, "
         f"scipy {scipy.__version__}; {platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
-        f"threads of the linear algebra: {threads}"
+        f"threads of the linear algebra: {threads}, load {os.getloadavg()[0]:.1f}"
     )

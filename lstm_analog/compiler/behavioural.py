@@ -134,10 +134,15 @@ def _(total: Sum, plan: Plan, number: int) -> list[Part]:
     if total.bias is not None:
         one = plan.unknowns[_bias(label)]
         parts.append(plan.sources(_bias(label), np.full(1, technology.volts_per_unit)))
-        inputs, weights = np.append(inputs, one), np.column_stack((weights, total.bias))
+        inputs = np.append(inputs, one)
+    strength = np.empty((rows.size, inputs.size))  # written once and then frozen: the largest array there is
+    np.divide(weights, technology.row_resistance, out=strength[:, : weights.shape[1]])
+    if total.bias is not None:
+        np.divide(total.bias, technology.row_resistance, out=strength[:, -1])
+    strength.flags.writeable = False
     return [
         *parts,
-        Transconductors(label=label, inputs=inputs, rows=rows, transconductance=weights / technology.row_resistance),
+        Transconductors(label=label, inputs=inputs, rows=rows, transconductance=strength),
         *(_diagonal(plan, diagonal) for diagonal in total.diagonals),
         plan.to_datum(f"{label}_load", rows, technology.row_resistance),
         plan.capacitors(f"{label}_cap", rows),

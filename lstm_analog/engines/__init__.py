@@ -1,7 +1,7 @@
 """Engines run a network under a schedule; each is a frozen record of its settings."""
 
 from lstm_analog.engines.base import Engine, Progress
-from lstm_analog.engines.integrate import Integrate
+from lstm_analog.engines.integrate import Integrate, Method
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.rumoca import Rumoca, Solver, start_efforts
 from lstm_analog.engines.settle import Precision, Settle
@@ -10,6 +10,7 @@ from lstm_analog.engines.waveform import Waveform
 __all__ = [
     "Engine",
     "Integrate",
+    "Method",
     "Ngspice",
     "Precision",
     "Progress",

@@ -5,6 +5,7 @@ for small networks and BDF with the sparse one for large.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,15 @@ _LEAST = 100.0 * float(np.finfo(np.float64).eps)
 _GROWTH, _RATIO, _STEPS = 10.0, 1e6, 200
 
 
+class Method(Enum):
+    """scipy's integrators that take these networks; the value is scipy's name."""
+
+    DOP853 = "DOP853"
+    LSODA = "LSODA"
+    BDF = "BDF"
+    RADAU = "Radau"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Integrate:
     """scipy's integrators; the start is the operating point of the first interval.
@@ -51,12 +61,15 @@ class Integrate:
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
     save : Save
         Which unknowns and intervals are kept.
+    method : Method, optional
+        Which integrator; unless given, the one that suits each interval.
     """
 
     rtol: float = 1e-9
     atol: float = 1e-11
     points: int = 1
     save: Save = EVERYTHING
+    method: Method | None = None
 
     def __post_init__(self) -> None:
         """Check that tolerances and points are in the range that the integrators take."""
@@ -114,7 +127,7 @@ class Integrate:
             t_eval=kept,
             rtol=self.rtol,
             atol=np.tile(self.atol * equations.network.unknowns.scales()[dynamic], batch),
-            **_method(equations, effort, duration),
+            **_options(self.method, equations, effort, duration),
         )
         if not solution.success:
             do = "loosen the tolerance or check the parts"
@@ -147,13 +160,20 @@ def _dense_jacobian(equations: System, effort: Floats, _time: float, states: Flo
     return _jacobian(equations, effort, _time, states).toarray()
 
 
-def _method(equations: System, effort: Floats, duration: float) -> dict[str, Any]:
+def _options(method: Method | None, equations: System, effort: Floats, duration: float) -> dict[str, Any]:
     fastest = max(_fastest(equations.jacobian(effort)), _fastest_ahead(equations, effort, duration))
-    if fastest * duration < _STIFF:
-        return {"method": "DOP853", "max_step": _STABLE / fastest if fastest else np.inf}
-    if effort.shape[0] * equations.dynamic.size <= _SMALL and fastest * duration < _EXTREME:
-        return {"method": "LSODA", "jac": partial(_dense_jacobian, equations, effort)}
-    return {"method": "BDF", "jac": partial(_jacobian, equations, effort)}
+    chosen = method or _suited(effort.shape[0] * equations.dynamic.size, fastest * duration)
+    if chosen is Method.DOP853:
+        return {"method": chosen.value, "max_step": _STABLE / fastest if fastest else np.inf}
+    jacobian = _dense_jacobian if chosen is Method.LSODA else _jacobian
+    return {"method": chosen.value, "jac": partial(jacobian, equations, effort)}
+
+
+def _suited(states: int, reach: float) -> Method:
+    """Return the method for so many `states` whose fastest rate times the interval is `reach`."""
+    if reach < _STIFF:
+        return Method.DOP853
+    return Method.LSODA if states <= _SMALL and reach < _EXTREME else Method.BDF
 
 
 def _fastest(jacobian: sparse.csc_array) -> float:

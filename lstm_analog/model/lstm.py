@@ -115,9 +115,12 @@ class LSTM:
         for chain in self.chains:  # a stack of forward LSTM layers says no more than its arrays
             if chain.backward or not isinstance(chain.cell, Cell):
                 result.update(f"{type(chain.cell).__name__} {chain.label};".encode())
-            result.update(b"".join(_pieces(chain.cell)))
+            for piece in _pieces(chain.cell):
+                result.update(piece)
         if self.head is not None:
-            result.update(b"head;" + b"".join(_pieces(self.head)))
+            result.update(b"head;")
+            for piece in _pieces(self.head):
+                result.update(piece)
         return result.hexdigest()
 
     def __call__(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Outputs:
@@ -164,13 +167,18 @@ def check_name(name: str) -> None:
         raise InvalidValueError(explain("name", must=must, got=ascii(name[:80]), do="rename it"))
 
 
-def _pieces(record: RecurrentCell | Head) -> Iterator[bytes]:
+_SLABS = 16
+"""In how many pieces an array is hashed, so that no second one of its size is made."""
+
+
+def _pieces(record: RecurrentCell | Head) -> Iterator[bytes | memoryview]:
     """Yield the bytes of the fields of `record`, each with its name; of what is optional only what is not as preset."""
     for entry in fields(record):
         value = getattr(record, entry.name)
         if isinstance(value, np.ndarray):
             yield f"{entry.name} {value.shape};".encode()
-            yield (value + 0.0).astype("<f8", copy=False).tobytes()
+            for some in np.array_split(value.reshape(-1), _SLABS):  # the weights may be most of the memory there is
+                yield (some + 0.0).astype("<f8", copy=False).data.cast("B")
         elif entry.name == "bias":
             yield b"bias None;"
         elif value != entry.default:

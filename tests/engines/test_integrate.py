@@ -3,8 +3,8 @@ import pytest
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.engines import Integrate
-from lstm_analog.engines.integrate import _method, operating_point
+from lstm_analog.engines import Integrate, Method
+from lstm_analog.engines.integrate import _options, operating_point
 from lstm_analog.engines.system import system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, SimulationError
 from lstm_analog.machine import compile
@@ -59,14 +59,26 @@ def test_each_method_is_chosen_and_right(rc, driven, count, fastest, method):
     rates = np.geomspace(0.5, fastest, count)
     network = rc(rates)
     equations = system(network, ())
-    assert _method(equations, np.zeros((1, network.unknowns.size)), 0.5)["method"] == method
+    assert _options(None, equations, np.zeros((1, network.unknowns.size)), 0.5)["method"] == method
     run = Integrate(rtol=1e-8, atol=1e-10).run(network, driven(*STEP))
     np.testing.assert_allclose(run["c"], relaxed(rates, run.time), atol=3e-6 if method == "BDF" else 1e-7)
 
 
+@pytest.mark.parametrize("method", Method)
+def test_a_method_can_be_asked_for(rc, driven, method):
+    rates = np.array([0.7, 3.0, 9.0])
+    network = rc(rates)
+    assert _options(method, system(network, ()), np.zeros((1, network.unknowns.size)), 0.5)["method"] == method.value
+    run = Integrate(rtol=1e-8, atol=1e-10, method=method).run(network, driven(*STEP))
+    np.testing.assert_allclose(run["c"], relaxed(rates, run.time), atol=3e-6)
+    assert method.name in run.engine
+    usual = Integrate(rtol=1e-8, atol=1e-10).run(network, driven(*STEP))
+    assert (method is Method.DOP853) == np.array_equal(run.efforts, usual.efforts), "another way, other rounding"
+
+
 def test_a_batch_counts_for_the_choice(rc):
     network = rc(np.geomspace(1.0, 1e4, 100))
-    methods = [_method(system(network, ()), np.zeros((batch, 102)), 1.0)["method"] for batch in (1, 2)]
+    methods = [_options(None, system(network, ()), np.zeros((batch, 102)), 1.0)["method"] for batch in (1, 2)]
     assert methods == ["LSODA", "BDF"]
 
 

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
-from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Waveform
 from lstm_analog.model import Form, random_lstm
 
 POINTS = 40
@@ -18,21 +19,39 @@ TECHNOLOGIES = {
     "oil": OIL,
     "oil in full detail": replace(OIL, detail=Detail.FULL),
     "oil with spools and lines": replace(OIL, detail=Detail.DYNAMIC),
+    "op-amps": la.electrical.OPAMP,
+    "ideal op-amps": la.electrical.OPAMP_IDEAL,
 }
 FORMS = {
     **{form.value: {"form": form} for form in Form},
     "two layers": {"layers": 2},
     "both directions": {"bidirectional": True},
 }
-CASES = [
-    (technology, form)
-    for technology in TECHNOLOGIES
-    for form in FORMS
-    if technology in ("behavioural", "oil") or form in (Form.LSTM.value, Form.GRU.value)
-]
-ENGINES = {"waveform": Waveform(rtol=1e-7, atol=1e-9), "settle": Settle()}
-"""Settle where a phase has its 30 time constants, which leave 30^4/4! exp(-30) = 3e-9."""
-WRONG = 1e-7
+EVERY_FORM, OFTEN = ("behavioural", "oil"), (Form.LSTM.value, Form.GRU.value)
+ENGINES = {
+    "waveform": Waveform(rtol=1e-7, atol=1e-9),
+    "settle": Settle(settled=2.0),
+    "ngspice": Ngspice(),
+    "rumoca": Rumoca(),
+}
+"""Pauses of op-amps last 2.5 time constants, which Settle is to take for settled; nothing else is changed by that."""
+WRONG, DRAINED = 1e-7, 1e-4
+"""The latter where ngspice steps through a leak that is read when its time is over: 3.7e-5 at its 400 steps."""
+
+
+def cases():
+    """Yield technology, form, timing and engine of each case; the test says which are left out."""
+    for technology, form, timing, engine in product(TECHNOLOGIES, FORMS, (la.CLOCKED, la.GATED_LEAK), ENGINES):
+        own, often = engine in ("waveform", "settle"), form in OFTEN
+        if technology.endswith("op-amps"):
+            solved = ("waveform", "ngspice") if technology == "op-amps" else ("waveform", "settle")
+            taken = often and timing is la.CLOCKED and engine in solved
+        elif engine == "rumoca":
+            taken = form == Form.LSTM.value
+        else:
+            taken = often or (own and technology in EVERY_FORM)
+        if taken:
+            yield technology, form, timing, engine
 
 
 @cache
@@ -44,22 +63,34 @@ def reference(technology, form, timing):
     return machine, x, machine.run(x, engine=Integrate(rtol=1e-9, atol=1e-11))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("timing", [la.CLOCKED, la.GATED_LEAK])
-@pytest.mark.parametrize(("technology", "form"), CASES)
+@pytest.mark.parametrize(("technology", "form", "timing", "engine"), list(cases()))
 def test_every_engine_finds_the_same_efforts(technology, form, timing, engine):
-    """Of every unknown, at the ends of the intervals, in units of signal or of the effort where that is larger."""
+    """Of every unknown, at the ends of the intervals, in units of signal or of the effort where that is larger.
+
+    Of Settle and the two foreign simulators only where a phase has its 30 time constants, which leave 30^4/4! exp(-30)
+    = 3e-9: what moves in a pause is not theirs to tell, and a deck has its next inputs at the end of the last interval.
+
+    Left out, for there is none: a gated leak of op-amps (`compile` refuses it); transistors, which ngspice alone runs
+    (`tests/study/test_bicmos_chip.py`); the op-amps of OPAMP by Settle, whose Newton method finds no fixed point of
+    their loops, and says so. Left out for time, as others of their kind are here: forms but LSTM and GRU in the finer
+    details, in op-amps and in the foreign simulators (`tests/compiler/test_opamp_forms.py`, `tests/test_netlists.py`);
+    other presets of the same parts; rumoca on GRUs and on op-amps, two minutes a run.
+    """
     machine, x, exact = reference(technology, form, timing)
     run = machine.run(x, engine=ENGINES[engine])
+    wrong = DRAINED if engine == "ngspice" and timing is la.GATED_LEAK else WRONG
     for found, wanted, compiled in zip(run.passes, exact.passes, machine.passes, strict=True):
         ours, theirs = found.trajectory, wanted.trajectory
         assert "instead of" not in ours.engine
         settling = [interval.name for interval in compiled.cycle.step if interval.settles]
-        names = np.array(["start", *ours.schedule.names])
-        chosen = np.isin(names, settling) if engine == "settle" else np.ones(names.size, dtype=bool)
+        chosen = np.ones(len(theirs.schedule.names), dtype=bool)
+        if engine != "waveform":
+            chosen = np.isin(theirs.schedule.names, settling)
         assert chosen.any()
-        scale = np.maximum(ours.network.unknowns.scales(), np.abs(theirs.efforts))
-        assert (np.abs(ours.efforts - theirs.efforts) / scale)[chosen].max() < WRONG
+        ends, nodes = theirs.schedule.ends[chosen], np.arange(theirs.network.unknowns.size)
+        efforts = theirs.sample(ends, nodes)
+        scale = np.maximum(theirs.network.unknowns.scales(), np.abs(efforts))
+        assert (np.abs(ours.sample(ends, nodes) - efforts) / scale).max() < wrong
 
 
 def error(case, **settings):

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Indices
+from lstm_analog.arrays import Array, Floats, Indices
 
 Call = Callable[[], object]
+Matrices = dict[tuple[object, ...], tuple[Array, Array]]
+"""Matrices as they enter products, with what they were made of, by the place, the shape and the weights of that."""
 
 _PIECES = 4
 """Runs of neighbours up to which each is copied; more are gathered at once."""
@@ -19,10 +21,13 @@ _PIECES = 4
 class Bench:
     """Where calls are put together: `efforts` (..., unknowns, batch) they work on, and the `calls` so far.
 
+    `matrices` are shared by all stages of a run.
+
     Throughout, `nodes` are unknowns, (n,), `size` is a number of them, and `values` are parameters (..., n).
     """
 
     efforts: Array
+    matrices: Matrices = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
@@ -66,6 +71,14 @@ class Bench:
         if values.size and (values == values.flat[0]).all():
             return float(values.flat[0])
         return np.ascontiguousarray(values[..., None], dtype=self.efforts.dtype)
+
+    def matrix(self, values: Floats, weight: Floats) -> Array:
+        """Return `values` (..., m, n) times `weight` (..., m) as they enter a product, made once for all who ask."""
+        key = (values.__array_interface__["data"], values.shape, values.strides, weight.tobytes())
+        if key not in self.matrices:
+            weighted = values if (weight == 1.0).all() else values * weight[..., None]
+            self.matrices[key] = (values, np.ascontiguousarray(weighted, dtype=self.efforts.dtype))
+        return self.matrices[key][1]
 
     def scaled(self, base: Array, values: Array, out: Array) -> None:
         """Write `base` times `values` to `out`."""

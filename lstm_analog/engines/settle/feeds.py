@@ -68,8 +68,8 @@ class Feed:
         return tuple(self._take(order[:, k]) for k in range(order.shape[1]))
 
     def _take(self, elements: Indices) -> "Feed":
-        dense = self.way is Way.DENSE
-        values = None if self.values is None else self.values[..., elements, :] if dense else self.values[..., elements]
+        dense, chosen = self.way is Way.DENSE, _run(elements)  # a matrix is the largest thing there is: no copy of it
+        values = None if self.values is None else self.values[..., chosen, :] if dense else self.values[..., chosen]
         whole = self.way in (Way.CONSTANT, Way.DIAGONAL, Way.DENSE)
         return replace(
             self,
@@ -78,6 +78,13 @@ class Feed:
             columns=self.columns if dense or not self.columns.size else self.columns[elements],
             values=values,
         )
+
+
+def _run(elements: Indices) -> slice | Indices:
+    """Return `elements` as a slice if they follow each other: what they take is a view then."""
+    if elements.size and (np.diff(elements) == 1).all():
+        return slice(int(elements[0]), int(elements[-1]) + 1)
+    return elements
 
 
 def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, ...]:

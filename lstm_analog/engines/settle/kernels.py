@@ -6,7 +6,7 @@ Efforts stand as (..., unknowns, batch), chips leading. Every call writes into a
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats
-from lstm_analog.engines.settle.bench import Bench, Call
+from lstm_analog.engines.settle.bench import Bench, Call, Matrices
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.engines.settle.newton import newton
 from lstm_analog.engines.settle.stages import Mode, Stage
@@ -17,9 +17,12 @@ _ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
 """Which feeds are added first: the product of a matrix is best written where it is to stand."""
 
 
-def calls(stage: Stage, efforts: Array) -> tuple[Call, ...]:
-    """Return the calls that bring the nodes of `stage` in `efforts` (..., unknowns, batch) where they belong."""
-    bench = Bench(efforts=efforts)
+def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
+    """Return the calls that bring the nodes of `stage` in `efforts` (..., unknowns, batch) where they belong.
+
+    `matrices` are those that the stages of the run share.
+    """
+    bench = Bench(efforts=efforts, matrices=matrices)
     if stage.mode is Mode.NEWTON:
         return (newton(stage, efforts),)
     nodes = stage.nodes[0]
@@ -94,7 +97,7 @@ def _advance(bench: Bench, stage: Stage, target: Array) -> None:
         moved = hold * stage.pace
         filled = np.empty_like(moved)
         _filling(moved, filled)
-        _inflow(bench, stage.feeds, stage.pace * filled, inflow)
+        _inflow(bench, stage.feeds, stage.pace * filled, inflow, folded=False)
         bench.call(np.multiply, target, bench.number(np.exp(-moved)), target)
     bench.call(np.add, target, inflow, target)
 
@@ -108,12 +111,20 @@ def _filling(moved: Array, out: Array) -> None:
     np.negative(out, out)
 
 
-def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array) -> None:
-    """Write what flows in at own effort zero, times `weight` (..., n), to `target`; not through ports."""
+def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array, *, folded: bool = True) -> None:
+    """Write what flows in at own effort zero, times `weight` (..., n), to `target`; not through ports.
+
+    A matrix is multiplied by the weights once, in a copy, if they are to be `folded` into it: what is done in each step
+    is done the fastest way, what is done in each of many short phases without a copy for each.
+    """
     entering = [feed for way in _ORDER for feed in feeds if feed.way is way and not _own(feed) and not _still(feed)]
     for number, feed in enumerate(entering):
         held = bench.room(target.shape[-2]) if number else target
-        _enter(bench, feed, weight, held)
+        if feed.way is Way.DENSE and not folded:
+            _enter(bench, feed, np.ones(1), held)
+            bench.call(np.multiply, held, bench.number(weight), held)
+        else:
+            _enter(bench, feed, weight, held)
         if number:
             bench.call(np.add, target, held, target)
     if not entering:
@@ -126,8 +137,7 @@ def _enter(bench: Bench, feed: Feed, weight: Floats, out: Array) -> None:
         return
     values: Floats = np.zeros(0) if feed.values is None else feed.values
     if feed.way is Way.DENSE:
-        matrix = np.ascontiguousarray(values * weight[..., None], dtype=out.dtype)
-        bench.call(np.matmul, matrix, bench.side_by_side(feed.columns), out)
+        bench.call(np.matmul, bench.matrix(values, weight), bench.side_by_side(feed.columns), out)
     elif feed.way is Way.DIAGONAL:
         bench.scaled(bench.read(feed.columns), values * weight, out)
     else:

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.limits import BeyondError
-from lstm_analog.engines.settle.bench import Bench, Call
+from lstm_analog.engines.settle.bench import Bench, Call, Matrices
 from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.script import Scene, Script
 from lstm_analog.engines.settle.stages import Key, Stage
@@ -60,8 +60,9 @@ def _run(
 ) -> None:
     inputs = {label: _input(script, label, efforts) for label in script.changed}
     bound: dict[Key, tuple[Call, ...]] = {}
+    matrices: Matrices = {}
     loads = [tuple(inputs[label] for label in scene.load) for scene in script.scenes]
-    programs = [_program(scene, efforts, gauges, bound) for scene in script.scenes]
+    programs = [_program(scene, efforts, gauges, bound, matrices) for scene in script.scenes]
     keeps = [_pieces(nodes, efforts) if scene.keep else () for scene in script.scenes]
     count, last = 0, script.order.size - 1
     for point, number in enumerate(script.order.tolist()):
@@ -79,13 +80,20 @@ def _run(
 
 
 def _program(
-    scene: Scene, efforts: Array, gauges: tuple["_Gauge", ...], bound: dict[Key, tuple[Call, ...]]
+    scene: Scene,
+    efforts: Array,
+    gauges: tuple["_Gauge", ...],
+    bound: dict[Key, tuple[Call, ...]],
+    matrices: Matrices,
 ) -> tuple[Call, ...]:
-    """Return the calls of a scene; a stage that several scenes run is bound once, with the `gauges` of its nodes."""
+    """Return the calls of a scene; a stage that several scenes run is bound once, with the `gauges` of its nodes.
+
+    `bound` and `matrices` are what stages have been bound to so far.
+    """
     for stage in scene.stages:
         if stage.key not in bound:
             watching = (call for gauge in gauges for call in gauge.calls(stage, efforts))
-            bound[stage.key] = (*calls(stage, efforts), *watching)
+            bound[stage.key] = (*calls(stage, efforts, matrices), *watching)
     return tuple(call for stage in scene.stages for call in bound[stage.key])
 
 

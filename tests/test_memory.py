@@ -1,0 +1,61 @@
+"""What a machine and its runs need of memory: little more than its conductance arrays, and nothing for the past."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.network.trajectory import Save
+
+SIGNALS = Save(groups=("l0_zi", "l0_zf", "l0_zg", "l0_zo", "l0_c", "l0_h"), intervals=("hold0", "readout"))
+ENGINES = [la.engines.Waveform(save=SIGNALS), la.engines.Settle(save=SIGNALS)]
+
+
+def most(call):
+    """Return the answer of `call` and the most bytes that were held beyond those at its start."""
+    tracemalloc.start()
+    answer = call()
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return answer, held
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_compiling_and_running_need_less_than_three_times_the_conductance_arrays(engine):
+    units = 512
+    lstm = la.random_lstm(np.random.default_rng(0), units, units)
+    x = np.random.default_rng(1).uniform(-1.0, 1.0, (1, 2, units))
+
+    def work():
+        machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
+        return engine.run(machine.network, machine.schedule(x)).network.part("l0_rows").transconductance
+
+    conductances, held = most(work)
+    assert conductances.nbytes < held < 3.0 * conductances.nbytes
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sequence_of_any_length_runs_in_the_memory_of_a_piece(engine):
+    """Each piece starts from the state that the one before has left; all together are the run over the whole."""
+    lstm = la.random_lstm(np.random.default_rng(2), 2, 3)
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=30.0)
+    x = np.random.default_rng(3).uniform(-1.0, 1.0, (600, 2))
+
+    def work(pieces):
+        state, found = None, []
+        for piece in pieces:
+            run = machine.run(piece, state=state, engine=engine)
+            state = run.outputs.state
+            found = [*found[-1:], run.h[-5:]]
+        return found[-1]
+
+    pieces = np.split(x, 12)
+    work(pieces[:1])
+    _, few = most(lambda: work(pieces[:3]))
+    last, many = most(lambda: work(pieces))
+    whole, all_at_once = most(lambda: work([x]))
+    np.testing.assert_allclose(last, whole, atol=1e-9)
+    np.testing.assert_allclose(last, lstm(x).h[-5:], atol=1e-9)
+    assert many < 1.25 * few, "a piece more needs nothing, but for what Python holds in reserve"
+    assert all_at_once > 2.0 * many
