@@ -164,8 +164,8 @@ HSPICE = replace(
         ".end",
     ),
 )
-"""HSPICE: no switch and no B source; log is natural; the longest step is an option, not an argument of .tran; models are
-those of 25 C unless told, of 27 C everywhere else."""
+"""HSPICE: no switch and no B source; log is natural; the longest step is an option, not an argument of .tran; models
+are for 25 C unless told, everywhere else for 27 C."""
 
 SPECTRE = replace(
     HSPICE,

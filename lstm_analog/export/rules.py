@@ -199,9 +199,9 @@ SPECTRE_RULES = replace(
     comments=("//",),
     reserved=_names("gnd ground time temp tnom freq scale subckt ends model parameters save tran options"),
     primitives=_names(
-        "bjt bsim3v3 bsim4 bsource capacitor cccs ccvs core delay diode fourier inductor iprobe isource jfet mos1 mos2 mos3"
-        " mutual_inductor nport pccvs phy_res port pvccs pvcvs relay resistor switch tline transformer vbic vccs vcvs"
-        " vsource winding"
+        "bjt bsim3v3 bsim4 bsource capacitor cccs ccvs core delay diode fourier inductor iprobe isource jfet mos1 mos2"
+        " mos3 mutual_inductor nport pccvs phy_res port pvccs pvcvs relay resistor switch tline transformer vbic vccs"
+        " vcvs vsource winding"
     ),
     line=2000,
     expression=2000,

@@ -144,8 +144,8 @@ class Machine:
         written as its electrical analogue, whose units the deck states. Raises `InvalidShapeError` for more than one
         sequence.
 
-        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ..., the clock lines and
-        the supplies if there are any, and a testbench that feeds it stands beside it (`export.bench_path`).
+        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines,
+        of a chip of transistors xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss, and a testbench that feeds it stands beside it (`export.bench_path`).
         """
         circuit = as_circuit(self.network, self.schedule(x, state))
         chosen = accuracy or suited(circuit.network)

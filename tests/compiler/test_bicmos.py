@@ -131,7 +131,7 @@ def test_the_state_scale_halves_the_volts_of_c_and_the_current_that_adds_to_it()
     one, two = machine(), machine(technology=replace(BICMOS, state_scale=2.0))
     scale = {built: built.network.unknowns.scales()[built.network.unknowns["l0_c_p"]][0] for built in (one, two)}
     assert scale[two] / scale[one] == pytest.approx(0.5, rel=0.02)
-    assert two.network.part("l0_cells").library["tail_0p5"].cards == ("q1 n vb e qn 0.5", "r1 e 0 50000.0")
+    assert two.network.part("l0_cells").library["tail_0p5"].cards == ("q1 n vb e qn 0.5", "r1 e vss 50000.0")
 
 
 def test_proportional_bias_scales_current_and_rows_with_the_absolute_temperature():
