@@ -1,6 +1,6 @@
-"""Every error this package raises on purpose, and the one form its messages have.
+"""Every error this package raises on purpose, every warning, and the one form their messages have.
 
-Each class is a `LstmAnalogError` and also the builtin it resembles, so that a caller may catch either.
+Each error is a `LstmAnalogError` and also the builtin it resembles, so that a caller may catch either.
 """
 
 
@@ -54,6 +54,14 @@ class CertificateError(LstmAnalogError, RuntimeError):
 
 class SimulatorMissingError(LstmAnalogError, FileNotFoundError):
     """An external simulator is not installed."""
+
+
+class LstmAnalogWarning(UserWarning):
+    """Root of all warnings of this package."""
+
+
+class LimitWarning(LstmAnalogWarning):
+    """What was compiled can be built, but goes beyond a limit of its technology."""
 
 
 def explain(what: str, *, must: str, got: object, do: str) -> str:
