@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """What the BiCMOS chip does in ngspice: `python benchmarks/tables_bicmos.py [TABLE] ...`.
 
-Tables: accuracy, long, conditions, mismatch, airline (and its picture, `bicmos_airline.png` in the current folder). Needs
-ngspice; takes minutes of one core, `long` (60 steps) the longest.
+Tables: accuracy, long, conditions, mismatch, airline (which also draws `bicmos_airline.png` in the current folder).
+Needs ngspice; takes minutes of one core, `long` (60 steps) the longest.
 """
 
 import sys
