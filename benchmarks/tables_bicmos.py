@@ -1,6 +1,7 @@
 #!/usr/bin/env python
-"""What the BiCMOS chip does in ngspice: `python benchmarks/tables_bicmos.py [accuracy] [long] [conditions] [airline]`.
+"""What the BiCMOS chip does in ngspice: `python benchmarks/tables_bicmos.py [TABLE] ...`.
 
+Tables: accuracy, long, conditions, mismatch, airline (which also draws `bicmos_airline.png` in the current folder).
 Needs ngspice; takes minutes of one core, `long` (60 steps) the longest.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import lstm_analog as la
+from lstm_analog import imperfections
 from lstm_analog.model import airline
 
 SETTLING = 12.0
@@ -83,6 +85,26 @@ def conditions() -> Iterator[str]:
             yield f"| {name} | {scale:g} | {worst[0]:.4f} | {worst[1]:.4f} | {milliwatts:.2f} |"
 
 
+def mismatch() -> Iterator[str]:
+    causes = (
+        *(imperfections.JunctionArea(share=share) for share in (0.004, 0.01, 0.04)),
+        *(imperfections.ResistorSpread(share=share) for share in (0.001, 0.01)),
+        *(imperfections.MosThreshold(volts=volts) for volts in (0.001, 0.005)),
+    )
+    yield "eight chips of one random LSTM of 3 units, 6 steps, dh median / worst"
+    yield "| cause | scale 1 | scale 3 |"
+    yield "|---|---|---|"
+    for cause in causes:
+        found = []
+        for scale in SCALES:
+            lstm, x = case(0, 3, scale, 6)
+            ideal = la.compile(lstm, la.electrical.BICMOS, settling=SETTLING, inputs=x)
+            chips = (ideal.with_imperfection(cause, imperfections.Streams(seed=5, first=chip)) for chip in range(8))
+            errors = [wrong(lstm, chip.run(x, engine=la.engines.Ngspice()))[0] for chip in chips]
+            found.append(f"{np.median(errors):.4f} / {max(errors):.4f}")
+        yield f"| {cause} | {' | '.join(found)} |"
+
+
 def forecasts(folder: Path) -> Iterator[str]:
     months, values = airline.series()
     forecaster = airline.forecaster(4)
@@ -103,6 +125,7 @@ def main(what: list[str]) -> None:
         "accuracy": lambda: accuracy(6),
         "long": lambda: accuracy(60),
         "conditions": conditions,
+        "mismatch": mismatch,
         "airline": lambda: forecasts(Path.cwd()),
     }
     for name in what or tables:

@@ -64,6 +64,10 @@ class StopsWarning(LstmAnalogWarning):
     """A run drove something to its stops, which cut the signal off there."""
 
 
+class LimitWarning(LstmAnalogWarning):
+    """What was compiled can be built, but goes beyond a limit of its technology."""
+
+
 def explain(what: str, *, must: str, got: object, do: str) -> str:
     """Return the text of an error: `<what> must <rule>, got <value>: <what to do>`.
 

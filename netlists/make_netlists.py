@@ -80,7 +80,7 @@ def results(case: Case) -> dict[str, Any]:
     """Return what was given and what scipy, ngspice and the digital LSTM make of it, in units, ready for JSON."""
     lstm, built = model(case.lstm), machine(case)
     digital = lstm.trace(case.x, case.state)
-    scipy_run = built.run(case.x, state=case.state)
+    scipy_run = built.run(case.x, state=case.state, engine=la.engines.Integrate())
     spice_run = built.run(case.x, state=case.state, engine=la.engines.Ngspice())
     report = la.compare(scipy_run, lstm)
     given = case.state or la.State.zeros(lstm.state_sizes, ())
@@ -167,7 +167,7 @@ def write_opamp(folder: Path) -> None:
     """Write two steps of `unit_1` on op-amps to `folder`, with what the engines and the digital LSTM make of them."""
     built, x = opamp_machine(), CASES["unit_1"].x[:2]
     built.write_spice(folder / "unit_1.cir", x)
-    runs = {"scipy": built.run(x), "ngspice": built.run(x, engine=la.engines.Ngspice())}
+    runs = {"scipy": built.run(x, engine=la.engines.Integrate()), "ngspice": built.run(x, engine=la.engines.Ngspice())}
     said = {
         "technology": la.electrical.OPAMP.name,
         "x": x.tolist(),

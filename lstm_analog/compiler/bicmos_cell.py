@@ -37,9 +37,9 @@ _DEGENERATION = 0.25
 TERMINALS = (
     *("zi_p", "zi_n", "zf_p", "zf_n", "zg_p", "zg_n", "zo_p", "zo_n", "t_p", "t_n"),
     *("h_p", "h_n", "new_p", "new_n", "c_p", "c_n"),
-    *("take", "take_b", "copy", "copy_b", "reset", "reset_b", "vcc", "c0_p", "c0_n", "h0_p", "h0_n"),
+    *("take", "take_b", "copy", "copy_b", "reset", "reset_b", "vcc", "vss", "c0_p", "c0_n", "h0_p", "h0_n"),
 )
-"""Columns and tanh's inputs; row drivers, masters and slaves; clocks with complements, supply, reset levels."""
+"""Columns and tanh's inputs; row drivers, masters and slaves; clocks with complements, supply, ground, reset levels."""
 OUTPUTS = ("h_p", "h_n", "new_p", "new_n", "c_p", "c_n")
 """What a cell determines."""
 
@@ -81,14 +81,14 @@ def _circuit(name: str, terminals: str, *cards: str, outputs: tuple[str, ...] = 
 def _tail(technology: Bicmos, k: float) -> Subcircuit:
     """Return a sink of k reference currents."""
     resistance = _DEGENERATION / (technology.reference_current * k)
-    return _circuit(_named("tail", k), "n vb", f"q1 n vb e qn {_text(k)}", f"r1 e 0 {_text(resistance)}")
+    return _circuit(_named("tail", k), "n vb vss", f"q1 n vb e qn {_text(k)}", f"r1 e vss {_text(resistance)}")
 
 
 def _bias(technology: Bicmos) -> Subcircuit:
     """Return the bias generator: iref takes the reference current, a second transistor feeds the bases of all tails."""
     resistance = _DEGENERATION / technology.reference_current
-    cards = ("q1 iref vb e qn 1", f"r1 e 0 {_text(resistance)}", "q2 vcc iref vb qn 1", "r2 vb 0 40000.0")
-    return _circuit("bias", "iref vb vcc", *cards)
+    cards = ("q1 iref vb e qn 1", f"r1 e vss {_text(resistance)}", "q2 vcc iref vb qn 1", "r2 vb vss 40000.0")
+    return _circuit("bias", "iref vb vcc vss", *cards)
 
 
 def _steer() -> Subcircuit:
@@ -98,40 +98,41 @@ def _steer() -> Subcircuit:
 
 def _tanh_product(k: float) -> Subcircuit:
     """Return the product I(om) - I(op) = I sigmoid(u/V_T) tanh(l/2V_T), I being k reference currents."""
-    cards = ("q1 a lp e qn 1", "q2 b ln e qn 1", f"xt e vb {_named('tail', k)}", *_STEERS)
-    return _circuit(_named("tanh_product", k), "lp ln up un op om vb", *cards)
+    cards = ("q1 a lp e qn 1", "q2 b ln e qn 1", f"xt e vb vss {_named('tail', k)}", *_STEERS)
+    return _circuit(_named("tanh_product", k), "lp ln up un op om vb vss", *cards)
 
 
 def _linear_product(resistance: float) -> Subcircuit:
     """Return the product of sigmoid(u/V_T) and l, linear by the resistor between the emitters."""
     tail = _named("tail", LINEAR_TAIL)
     pair = ("q1 a lp e1 qn 1", "q2 b ln e2 qn 1", f"re e1 e2 {_text(resistance)}")
-    return _circuit("linear_product", "lp ln up un op om vb", *pair, f"xt1 e1 vb {tail}", f"xt2 e2 vb {tail}", *_STEERS)
+    tails = (f"xt1 e1 vb vss {tail}", f"xt2 e2 vb vss {tail}")
+    return _circuit("linear_product", "lp ln up un op om vb vss", *pair, *tails, *_STEERS)
 
 
 def _follower(k: float, width: float) -> Subcircuit:
     """Return an n-channel source follower in a well of its own, `width` (um) wide, with k reference currents."""
-    cards = (f"m1 vcc in out out mn w={_text(width)}u l=1u", f"xt out vb {_named('tail', k)}")
-    return _circuit(_named("follower", k, width), "in out vcc vb", *cards)
+    cards = (f"m1 vcc in out out mn w={_text(width)}u l=1u", f"xt out vb vss {_named('tail', k)}")
+    return _circuit(_named("follower", k, width), "in out vcc vb vss", *cards)
 
 
 def _row_driver(k: float) -> Subcircuit:
     """Return a super source follower, class A up to k reference currents: m1 carries two, m2 supplies the load."""
     return _circuit(
         "row_driver",
-        "in out vcc vb vbp",
+        "in out vcc vb vbp vss",
         "m1 x in out out mn w=40u l=1u",
         "m3 x vbp vcc vcc mp w=24u l=1u",
         "m2 out x vcc vcc mp w=200u l=0.6u",
-        f"xt out vb {_named('tail', k)}",
+        f"xt out vb vss {_named('tail', k)}",
     )
 
 
 def _gate() -> Subcircuit:
     """Return a transmission gate from a to b, closed while ck is high and ckb low."""
-    n = "m1 a ck b 0 mn w=2u l=0.6u ad=2p as=2p pd=4u ps=4u"
+    n = "m1 a ck b vss mn w=2u l=0.6u ad=2p as=2p pd=4u ps=4u"
     p = "m2 a ckb b vcc mp w=4u l=0.6u ad=4p as=4p pd=6u ps=6u"
-    return _circuit("gate", "a b ck ckb vcc", n, p)
+    return _circuit("gate", "a b ck ckb vcc vss", n, p)
 
 
 def _cell(technology: Bicmos, adding: float) -> Subcircuit:
@@ -142,24 +143,24 @@ def _cell(technology: Bicmos, adding: float) -> Subcircuit:
 
 def _biasing(technology: Bicmos) -> Iterator[str]:
     yield f"iref vcc iref {_text(technology.reference_current * technology.warmth)}"
-    yield "xbias iref vb vcc bias"
+    yield "xbias iref vb vcc vss bias"
     yield "mbp vbp vbp vcc vcc mp w=12u l=1u"
-    yield f"xbp vbp vb {_named('tail', 1.0)}"
+    yield f"xbp vbp vb vss {_named('tail', 1.0)}"
 
 
 def _update(technology: Bicmos, adding: float) -> Iterator[str]:
     """Yield what computes f c + i g: two products whose currents add in the loads."""
     for side in "pn":
         yield f"rs{side} vcc s_{side} {_text(technology.cell_load)}"
-    yield f"xig zg_p zg_n zi_p zi_n s_p s_n vb {_named('tanh_product', adding)}"
-    yield "xfc c_p c_n zf_p zf_n s_p s_n vb linear_product"
+    yield f"xig zg_p zg_n zi_p zi_n s_p s_n vb vss {_named('tanh_product', adding)}"
+    yield "xfc c_p c_n zf_p zf_n s_p s_n vb vss linear_product"
 
 
 def _output(technology: Bicmos) -> Iterator[str]:
     """Yield what computes o tanh(c)."""
     for side in "pn":
         yield f"ro{side} vcc o_{side} {_text(technology.trims.hidden_load)}"
-    yield f"xoh t_p t_n zo_p zo_n o_p o_n vb {_named('tanh_product', READING_TAIL)}"
+    yield f"xoh t_p t_n zo_p zo_n o_p o_n vb vss {_named('tanh_product', READING_TAIL)}"
 
 
 def _chain(technology: Bicmos, side: str) -> Iterator[str]:
@@ -167,14 +168,14 @@ def _chain(technology: Bicmos, side: str) -> Iterator[str]:
     capacitance = _text(technology.hold_capacitance)
     master, slave, hidden = _named("follower", 4.0, 20.0), _named("follower", 2.0, 20.0), _named("follower", 2.0, 40.0)
     for letter, source, held, first, last in (
-        ("c", f"s_{side}", f"new_{side}", f"vcc vb {master}", f"c_{side} vcc vb {slave}"),
-        ("h", f"o_{side}", f"hm_{side}", f"vcc vb {hidden}", f"h_{side} vcc vb vbp row_driver"),
+        ("c", f"s_{side}", f"new_{side}", f"vcc vb vss {master}", f"c_{side} vcc vb vss {slave}"),
+        ("h", f"o_{side}", f"hm_{side}", f"vcc vb vss {hidden}", f"h_{side} vcc vb vbp vss row_driver"),
     ):
         k, name = letter + side, f"{letter}_{side}"
-        yield f"x1{k} {source} m{name} take take_b vcc gate"
-        yield f"c1{k} m{name} 0 {capacitance}"
+        yield f"x1{k} {source} m{name} take take_b vcc vss gate"
+        yield f"c1{k} m{name} vss {capacitance}"
         yield f"x2{k} m{name} {held} {first}"
-        yield f"x3{k} {held} s{name} copy copy_b vcc gate"
-        yield f"c3{k} s{name} 0 {capacitance}"
+        yield f"x3{k} {held} s{name} copy copy_b vcc vss gate"
+        yield f"c3{k} s{name} vss {capacitance}"
         yield f"x4{k} s{name} {last}"
-        yield f"x5{k} s{name} {letter}0_{side} reset reset_b vcc gate"
+        yield f"x5{k} s{name} {letter}0_{side} reset reset_b vcc vss gate"

@@ -22,7 +22,7 @@ from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
-from lstm_analog.network.parts import Junctions
+from lstm_analog.network.parts import DATUM, Junctions
 
 SUPPLY, VCC, SHUNT = "supply", "vcc", "shunt"
 """The supply, the node behind its shunt, and the shunt."""
@@ -169,7 +169,8 @@ def _cells(
         for label in (f"{c}_tanh", columns.h.label, f"{c}_new", c)
         for node in chip.pair(label, size, technology.unit_of_c)
     ]
-    shared = [np.repeat(node, size) for node in (*(side for pair in clocks for side in pair), vcc)]
+    datum = np.full(1, DATUM)
+    shared = [np.repeat(node, size) for node in (*(side for pair in clocks for side in pair), vcc, datum)]
     pins = (*gates, *states, *shared, *(node for pair in starts for node in pair))
     bank = Cells(
         label=f"{c.rpartition('_')[0]}_cells",

@@ -32,7 +32,8 @@ class Ngspice:
         Seconds after which a run is given up.
     program : str
         The program's name or path. Where ngspice cannot be installed, `ngspice_wasm.mjs` beside this module is one: it
-        runs ngspice 45.2 in node, from the npm package eecircuit-engine 1.8.0, with a second or two to start.
+        runs ngspice 45.2 in node, from the npm package eecircuit-engine 1.8.0, with a second or two to start. With KLU
+        (NGSPICE_OPTIONS=klu in the environment) it runs chips and decks of `PORTABLE`; abrupt switches stop it.
     """
 
     accuracy: Accuracy | None = None

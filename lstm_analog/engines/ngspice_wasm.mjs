@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // ngspice 45.2 compiled to WebAssembly, behind ngspice's own command line: -b -n -r out.raw deck.cir
 // It needs `npm install eecircuit-engine@1.8.0` in a folder above this file, or its module's path in NGSPICE_WASM.
+// NGSPICE_OPTIONS=klu has it solve by KLU, which Debian's ngspice 39 has not; which solver it took goes to standard output.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -9,19 +10,22 @@ const { Simulation } = await import(named ? pathToFileURL(named).href : "eecircu
 
 const words = process.argv.slice(2);
 const raw = words[words.indexOf("-r") + 1];
-const deck = readFileSync(words.at(-1), "utf8");
+const [title, ...cards] = readFileSync(words.at(-1), "utf8").split("\n");
+const options = process.env.NGSPICE_OPTIONS;
+const deck = [title, ...(options ? [`.options ${options}`] : []), ...cards].join("\n");
 
 const simulation = new Simulation();
 await simulation.start();
 simulation.setNetList(deck);
 const result = await simulation.runSim();
+console.log(simulation.getInfo().split("\n").filter((line) => line.startsWith("Using ")).join("\n"));
 const complaints = simulation.getError();
 if (complaints.length) console.error(complaints.join("\n"));
 if (!result.numPoints) process.exit(1);
 
 const columns = result.data;
 const names = columns.map((column, k) => `\t${k}\t${column.name}\t${column.type}\n`).join("");
-const header = `Title: ${deck.split("\n", 1)[0]}\nDate: -\nPlotname: Transient Analysis\nFlags: real\nNo. Variables: ${columns.length}\n`
+const header = `Title: ${title}\nDate: -\nPlotname: Transient Analysis\nFlags: real\nNo. Variables: ${columns.length}\n`
   + `No. Points: ${result.numPoints}\nVariables:\n${names}Binary:\n`;
 const values = new Float64Array(columns.length * result.numPoints);
 columns.forEach((column, k) => column.values.forEach((value, n) => { values[n * columns.length + k] = value; }));

@@ -14,7 +14,7 @@ from lstm_analog.export.dialects import (
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
 from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graphs import graph, pipes
-from lstm_analog.export.interfaces import Interface
+from lstm_analog.export.interfaces import GROUND, Interface
 from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
 from lstm_analog.export.spice import write_spice
@@ -25,6 +25,7 @@ from lstm_analog.export.verilog_a import write_verilog_a
 __all__ = [
     "DIALECTS",
     "FINE",
+    "GROUND",
     "HSPICE",
     "LTSPICE",
     "NGSPICE",

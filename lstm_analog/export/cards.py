@@ -132,7 +132,8 @@ def _(part: Followers) -> Cards:
 
 @cards.register
 def _(part: Switches) -> Cards:
-    return _device("switch", (part.a, part.b), part.line, {"ron": inverse(part.closed), "roff": inverse(part.opened)})
+    values = {"ron": inverse(part.closed), "roff": inverse(part.opened)}
+    return _device("clocked_switch", (part.a, part.b), part.line, values)  # "switch" is a primitive of Spectre
 
 
 @cards.register

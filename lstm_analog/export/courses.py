@@ -8,7 +8,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export.numbers import number_text
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Sources
+from lstm_analog.network.parts import DATUM, Sources
 from lstm_analog.network.schedule import Schedule
 
 _WIDTH = 110
@@ -17,10 +17,13 @@ _EDGE = 0.1
 
 
 def sources(part: Sources, names: Sequence[str], schedule: Schedule) -> Iterator[str]:
-    """Yield a voltage source at each node of `part` by `names`, with its course under `schedule` if that drives it."""
+    """Yield a voltage source at each node of `part` by `names`, with its course under `schedule` if that drives it.
+
+    The first of the `names` is the datum's.
+    """
     driven = {entry.label: entry.efforts for entry in schedule.imposed}
     for number, node in enumerate(part.nodes):
-        head = f"v{part.label}_{number} {names[node]} 0 "
+        head = f"v{part.label}_{number} {names[node]} {names[DATUM]} "
         if part.label in driven:
             values = driven[part.label].reshape(len(schedule.names), -1)[:, number]
             yield head + staircase(values, schedule)

@@ -158,13 +158,14 @@ HSPICE = replace(
     capacitor="c<name> <a> <b> '<value>'",
     switch=(),
     settings=(
-        f".option post=2 probe runlvl=0 delmax=<step> {_TOLERANCES}",
+        f".option post=2 probe runlvl=0 tnom=27 delmax=<step> {_TOLERANCES}",
         ".probe tran <nodes>",
         ".tran <step> <end>",
         ".end",
     ),
 )
-"""HSPICE: no switch and no B source; log is natural; the longest step is an option, not an argument of .tran."""
+"""HSPICE: no switch and no B source; log is natural; the longest step is an option, not an argument of .tran; models
+are for 25 C unless told, everywhere else for 27 C."""
 
 SPECTRE = replace(
     HSPICE,

@@ -7,6 +7,10 @@ from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export.courses import clock_node
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
+from lstm_analog.network.parts import DATUM
+
+GROUND = "0"
+"""The node that all simulators hold at 0 V, in every subcircuit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,19 +25,24 @@ class Interface:
         What a pin is called, and the bank of sources in its place in an ordinary deck: ("x", "x") makes x0, x1, ...
     outputs : tuple of pairs of str
         What a pin is called, and the group of nodes that it leads out: ("h", "l0_h").
-    supplies : tuple of str
-        Banks of sources whose nodes are fed from outside, under their own name: supplies, clocks that are no lines.
+    supplies : tuple of pairs of str
+        Likewise for supplies and clocks that are no lines, at the end; a bank of one node gets no number.
+    datum : str
+        What node 0 is called within: with another name than 0 it is a pin too, the last.
     """
 
     name: str
     inputs: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...]
-    supplies: tuple[str, ...] = ()
+    supplies: tuple[tuple[str, str], ...] = ()
+    datum: str = GROUND
 
     def __post_init__(self) -> None:
         """Check that names can stand in a netlist."""
-        for label in (self.name, *(pin for pin, _ in (*self.inputs, *self.outputs)), *self.supplies):
+        for label in (self.name, *(pin for pin, _ in (*self.inputs, *self.outputs, *self.supplies))):
             check_label(label)
+        if self.datum != GROUND:
+            check_label(self.datum)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,25 +56,29 @@ class Wires:
 
 
 def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Wires:
-    """Return the wires of `network` through its `interface`: inputs, outputs, clock lines, supplies.
+    """Return the wires of `network` through its `interface`: inputs, outputs, clock lines, supplies, datum.
 
     Raises `InvalidValueError` if two pins, or a pin and one of the `reserved` words, have one name.
     """
-    names, unknowns, pins = network.unknowns.names(), network.unknowns, []
-    for pin, group in (*interface.inputs, *interface.outputs, *((name, name) for name in interface.supplies)):
+    names, unknowns = network.unknowns.names(), network.unknowns
+    names[DATUM] = interface.datum
+
+    def lead(pin: str, group: str, *, numbered: bool) -> list[str]:
         nodes = unknowns[group]
-        single = pin in interface.supplies and nodes.size == 1
         for number, node in enumerate(nodes):
-            names[node] = pin if single else f"{pin}{number}"
-        pins += [names[node] for node in nodes]
-    first = len(pins) - sum(unknowns[name].size for name in interface.supplies)
-    ordered = (*pins[:first], *map(clock_node, network.lines), *pins[first:])
+            names[node] = f"{pin}{number}" if numbered or nodes.size > 1 else pin
+        return [names[node] for node in nodes]
+
+    signals = [name for pair in (*interface.inputs, *interface.outputs) for name in lead(*pair, numbered=True)]
+    supplies = [name for pair in interface.supplies for name in lead(*pair, numbered=False)]
+    supplies += [interface.datum] if interface.datum != GROUND else []
+    ordered = (*signals, *map(clock_node, network.lines), *supplies)
     _check_pins([*ordered, interface.name], reserved)
     return Wires(
         name=interface.name,
         pins=ordered,
         names=tuple(names),
-        outside=frozenset({label for _, label in interface.inputs} | set(interface.supplies)),
+        outside=frozenset(label for _, label in (*interface.inputs, *interface.supplies)),
     )
 
 

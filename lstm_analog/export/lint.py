@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.dialects import Dialect
-from lstm_analog.export.lint_cards import Check, card_faults, passing_faults, value_faults
+from lstm_analog.export.lint_cards import Check, card_faults, name_faults, passing_faults, value_faults
 from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
 from lstm_analog.export.lint_expressions import Fault
 from lstm_analog.export.lint_spectre import spectre_faults
@@ -63,6 +63,7 @@ def _faults(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
     places = scopes(deck)
     yield from _repeated(deck)
     for statement in deck:
+        yield from ((statement.line, fault) for fault in _unclosed(statement))
         scope = places[statement.subcircuit]
         check = spectre_faults if statement.spectre else _spice_faults
         yield from ((statement.line, fault) for fault in check(statement, scope, rules))
@@ -71,6 +72,13 @@ def _faults(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
     if not library and (last is None or last.text != ".end"):
         line = last.line if last else 1
         yield line, Fault(what="deck", must="end with .end", got=last.text[:40] if last else "nothing", do="add it")
+
+
+def _unclosed(statement: Statement) -> Iterator[Fault]:
+    """Yield a fault if a brace or a quote of `statement` has no partner: words are told apart by them."""
+    text = statement.text
+    if '"' not in text and (text.count("{") != text.count("}") or text.count("'") % 2):
+        yield Fault(what="statement", must="close its braces and quotes", got=text[:60], do="correct it")
 
 
 def _repeated(deck: list[Statement]) -> Iterator[tuple[int, Fault]]:
@@ -162,6 +170,7 @@ def _options(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fau
 def _model(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
     kind, _, inside = " ".join(words[2:]).partition("(")
     kind = kind.strip()
+    yield from name_faults(words, rules)
     if kind not in rules.models:
         must = f"be one of {', '.join(rules.models)}"
         do = "write the switch as this dialect does" if kind in _SWITCHES else "use another"
@@ -181,6 +190,7 @@ def _model(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault
 def _subcircuit(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
     if "params:" in words and words[-1] == "params:":
         yield Fault(what="params:", must="be followed by values", got="none", do="leave it out")
+    yield from name_faults(words, rules)
     yield from passing_faults(words, rules)
 
 

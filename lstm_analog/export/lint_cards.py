@@ -15,16 +15,27 @@ Check = Callable[[Words, Scope, Rules], Iterator[Fault]]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?:meg|mil|[tgkmunpfa])?[a-z]*")
 _NAME = re.compile(r"[a-z_]\w*|0")
-_NODES = MappingProxyType(dict.fromkeys("rclvibegd", 2) | {"s": 4, "m": 4, "q": 3})
+_CARD = re.compile(r"[a-z]\w*")
+_NODES = MappingProxyType(dict.fromkeys("rclvibegd", 2) | {"s": 4, "m": 4, "q": 3, "j": 3})
 
 
 def card_faults(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     """Yield what is wrong with the card of `words` in its `scope` by `rules`."""
+    if not _CARD.fullmatch(words[0]):
+        must = "be a letter followed by letters, digits and underscores"
+        yield Fault(what="name of a card", must=must, got=words[0], do="rename it")
     for node in words[1 : 1 + _NODES.get(words[0][0], 0)]:
         yield from _node(node, rules)
     check = _CARDS.get(words[0][0])
     if check is not None:
         yield from check(words, scope, rules)
+
+
+def name_faults(words: Words, rules: Rules) -> Iterator[Fault]:
+    """Yield whether the subcircuit or model that `words` declare has the name of a primitive by `rules`."""
+    for name in words[1:2]:
+        if name in rules.primitives:
+            yield Fault(what="name", must="not be that of a primitive", got=name, do="rename it")
 
 
 def passing_faults(words: Words, rules: Rules) -> Iterator[Fault]:
@@ -67,7 +78,7 @@ def _two_ends(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
 
 
 def _independent(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
-    rest = [word for word in words[3:] if word != "dc"]
+    rest = [word for word in words[3:] if word not in ("dc", "ac")]
     course = re.fullmatch(r"(pwl|pulse|sin|exp)\s*\((.*)\)", " ".join(rest))
     if course is None:
         yield from (fault for word in rest for fault in value_faults(word, scope, rules))
@@ -111,10 +122,15 @@ def _enclosed(text: str) -> bool:
 
 
 def _modelled(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
-    rest = [word for word in words[1 + _NODES[words[0][0]] :] if "=" not in word]
-    if not set(rest) & scope.models:
+    rest = words[1 + _NODES.get(words[0][0], 0) :]
+    place = next((number for number, word in enumerate(rest) if word in scope.models), None)
+    if place is None:
         do = "add its .model"
         yield Fault(what=f"card {words[0]}", must="name a model of this deck", got=" ".join(rest), do=do)
+        return
+    for word in rest[place + 1 :]:
+        if word not in ("on", "off"):
+            yield from value_faults(word.partition("=")[2] or word, scope, rules)
 
 
 def _instance(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
@@ -141,6 +157,6 @@ _CARDS: Mapping[str, Check] = MappingProxyType(
     dict.fromkeys("rcl", _two_ends)
     | dict.fromkeys("vi", _independent)
     | dict.fromkeys("beg", _controlled)
-    | dict.fromkeys("sqmd", _modelled)
+    | dict.fromkeys("asqmdj", _modelled)
     | {"x": _instance}
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from lstm_analog.export.lint_cards import name_faults
 from lstm_analog.export.lint_decks import Scope, Statement
 from lstm_analog.export.lint_expressions import Fault, expression_faults
 from lstm_analog.export.rules import Rules
@@ -20,7 +21,7 @@ def spectre_faults(statement: Statement, scope: Scope, rules: Rules) -> Iterator
     if head == "parameters":
         yield from _assignments(text.split(maxsplit=1)[1], rules.masters["resistor"], scope, rules, free=True)
     elif head in _STRUCTURE:
-        return
+        yield from name_faults(statement.words, rules) if head == "subckt" else ()
     elif found := _ANALYSIS.fullmatch(text):
         yield from _assignments(found[3], rules.masters[found[2]], scope, rules)
     elif found := _ELEMENT.fullmatch(text):

@@ -60,6 +60,8 @@ class Rules:
         What begins a comment within a line.
     reserved : frozenset of str
         What no node may be called.
+    primitives : frozenset of str
+        What no subcircuit and no model may be called.
     line, expression : int
         The longest line and the longest expression, in letters.
     masters : mapping of str to frozenset
@@ -81,6 +83,7 @@ class Rules:
     passing: Passing = Passing.ALLOWED
     comments: tuple[str, ...] = (";",)
     reserved: Names = frozenset({"gnd", "ground"})
+    primitives: Names = frozenset()
     line: int = 2000
     expression: int = 2000
     masters: Mapping[str, Names] = field(default_factory=dict)
@@ -109,7 +112,7 @@ _ADVICE = MappingProxyType(
 )
 
 NGSPICE_RULES = Rules(
-    letters="abcdefghijklmnopqrstuvwxyz",
+    letters="abcdefghijklmqrstvwx",
     statements=_names(f"{_CIRCUIT} options option save control endc print plot probe meas measure func temp global"),
     functions=_names(f"{_BASIC} ln log log10 pow pwr sgn ceil floor nint u u2 uramp ddt pwl v i"),
     operators=_names("+ - * / ** ^ < > <= >= == != && || ! ? :"),
@@ -123,7 +126,7 @@ NGSPICE_RULES = Rules(
 
 LTSPICE_RULES = replace(
     NGSPICE_RULES,
-    letters="abcdefghijklmoqrstuvwxz",
+    letters="bcdefghijklmqrstvwx",
     statements=_names(f"{_CIRCUIT} options save meas measure func temp global step four wave noise tf"),
     functions=_names(
         f"{_BASIC} ln log log10 pow pwr pwrs sgn ceil floor int round atan2 hypot if limit u uramp table buf inv"
@@ -143,7 +146,7 @@ LTSPICE_RULES = replace(
 
 XYCE_RULES = replace(
     NGSPICE_RULES,
-    letters="bcdefghijklmopqrstuvwxyz",
+    letters="bcdefghijklmqrstvwx",
     statements=_names(f"{_CIRCUIT} options print measure func global global_param step sampling four noise preprocess"),
     functions=_names(
         f"{_BASIC} ln log10 pow pwr pwrs sgn sign ceil floor int nint atan2 if limit stp uramp table ddt sdt fmod v i"
@@ -165,7 +168,7 @@ XYCE_RULES = replace(
 
 HSPICE_RULES = replace(
     NGSPICE_RULES,
-    letters="cdefghijklmpqrtuvx",
+    letters="cdefghijklmqrtvx",
     statements=_names(f"{_CIRCUIT} option options probe print measure meas alter data temp global protect unprotect"),
     functions=_names(
         "abs acos asin atan cos cosh exp max min sin sinh sqrt tan tanh log log10 pow pwr sgn sign int db v i"
@@ -175,7 +178,7 @@ HSPICE_RULES = replace(
     quotes=("''",),
     models=_PLAIN,
     options=_names(
-        "reltol vntol abstol chgtol trtol gmin method post probe runlvl delmax accurate ingold measdgt numdgt"
+        "reltol vntol abstol chgtol trtol gmin method temp tnom post probe runlvl delmax accurate ingold measdgt numdgt"
     ),
     run=(2, 2),
     passing=Passing.FORBIDDEN,
@@ -195,6 +198,11 @@ SPECTRE_RULES = replace(
     options=_names("reltol vabstol iabstol temp tnom gmin"),
     comments=("//",),
     reserved=_names("gnd ground time temp tnom freq scale subckt ends model parameters save tran options"),
+    primitives=_names(
+        "bjt bsim3v3 bsim4 bsource capacitor cccs ccvs core delay diode fourier inductor iprobe isource jfet mos1 mos2"
+        " mos3 mutual_inductor nport pccvs phy_res port pvccs pvcvs relay resistor switch tline transformer vbic vccs"
+        " vcvs vsource winding"
+    ),
     line=2000,
     expression=2000,
     masters=_table(

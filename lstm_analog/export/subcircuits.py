@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.courses import clocks, sources, wrapped
 from lstm_analog.export.dialects import Dialect
-from lstm_analog.export.interfaces import Interface, Wires, wire
+from lstm_analog.export.interfaces import GROUND, Interface, Wires, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.spice import (
     analysis,
@@ -26,7 +26,7 @@ from lstm_analog.export.spice import (
 )
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Junctions, Sources
+from lstm_analog.network.parts import DATUM, Junctions, Sources
 from lstm_analog.network.schedule import Schedule
 
 _NODES = {"q": 3, "m": 4, "d": 2}
@@ -60,6 +60,8 @@ def write_subcircuit(
     ------
     InvalidValueError
         If two pins or a pin and a reserved word have one name, or what stays inside changes with time.
+    UnsupportedError
+        If the datum is a pin and a device of the network refers to node 0.
     InvalidShapeError, NetworkError, FileAccessError
         As `write_spice`.
     """
@@ -89,6 +91,11 @@ class _Case:
 
 
 def _check_inside(case: _Case) -> None:
+    """Raise if a source would have to change inside, or a device refers to node 0 where the datum is a pin."""
+    devices = [part.label for part in case.network.parts if cards(part).device and not cards(part).library]
+    if devices and case.wires.names[DATUM] != GROUND:
+        must, do = "be circuits of cells and resistors alone to have a datum of their own", "leave the datum out"
+        raise UnsupportedError(explain("parts", must=must, got=", ".join(devices)[:80], do=do))
     for entry in case.schedule.imposed:
         values = entry.efforts.reshape(len(case.schedule.names), -1)
         if entry.label not in case.wires.outside and (values != values[:1]).any():
@@ -102,7 +109,8 @@ def _subcircuit(case: _Case) -> Iterator[str]:
     yield f"* {name}: {network.domain.name} network as a subcircuit, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
     yield from (f"* {key}: {value}\n" for key, value in network.provenance)
-    yield "* pins: inputs and outputs in V, clock lines of 0 V and 1 V, supplies; the datum is node 0\n"
+    datum = case.wires.names[DATUM]
+    yield f"* pins: inputs and outputs in V, clock lines of 0 V and 1 V, supplies; the datum is node {datum}\n"
     yield from device_texts(network, dialect, f"{name}_")
     yield from (f"{line}\n" for part in network.parts for line in _renamed(cards(part).library, f"{name}_"))
     yield f".subckt {name}\n"
@@ -136,6 +144,9 @@ def _testbench(case: _Case, accuracy: Accuracy, file: str) -> Iterator[str]:
     yield dialect.preamble
     yield f'.include "{file}"\n'
     yield from (f"{line}\n" for line in temperature_lines(case.network, dialect))
+    datum = case.wires.names[DATUM]
+    if datum != GROUND:
+        yield f"v{datum} {datum} {GROUND} 0.0\n"
     for part in case.network.parts:
         if isinstance(part, Sources) and part.label in case.wires.outside:
             yield from sources(part, case.wires.names, schedule)

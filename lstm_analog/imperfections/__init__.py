@@ -12,6 +12,7 @@ from lstm_analog.imperfections.opamps import (
     PairOffset,
     PairTemperature,
 )
+from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
 from lstm_analog.imperfections.tubes import (
     BoreTolerance,
     EndLoss,
@@ -32,6 +33,8 @@ __all__ = [
     "EndLoss",
     "HoldLeak",
     "HotTubes",
+    "JunctionArea",
+    "MosThreshold",
     "MultiplierGain",
     "MultiplierOffset",
     "OrificePorts",
@@ -43,6 +46,7 @@ __all__ = [
     "Quantisation",
     "Rangeability",
     "RelayGain",
+    "ResistorSpread",
     "SeatLeak",
     "Streams",
     "StuckDevices",

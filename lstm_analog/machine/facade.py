@@ -154,8 +154,9 @@ class Machine:
         written as its electrical analogue, whose units the deck states. Raises `InvalidShapeError` for more than one
         sequence.
 
-        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ..., the clock lines and
-        the supplies if there are any, and a testbench that feeds it stands beside it (`export.bench_path`).
+        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines,
+        of a chip of transistors xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss, and a testbench that feeds it
+        stands beside it (`export.bench_path`).
         """
         circuit = as_circuit(self.network, self.schedule(x, state))
         chosen = accuracy or suited(circuit.network)
@@ -237,9 +238,11 @@ class Machine:
     def check(self, run: Run | None = None) -> DesignCheck:
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
 
+        A chip of transistor cells that was compiled with inputs is judged at the c that these lead to.
+
         Raises `UnsupportedError` for ideal sources, which always do, `InvalidValueError` for a run of another machine.
         """
-        return design_check(self.compiled, self.technology, run)
+        return design_check(self.compiled, self.technology, run, self.scaling)
 
     def bill_of_materials(self, run: Run | None = None) -> Bill:
         """Return what the plumbing is made of and what it takes to run it, as in `run` or else at the design pressures.

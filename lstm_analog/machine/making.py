@@ -4,16 +4,24 @@ from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
+from warnings import warn
 
 from numpy.typing import ArrayLike
 
 from lstm_analog.compiler import Fit, Scaling, Timing, fed_by, lower, scaled, signal_networks
-from lstm_analog.compiler.bicmos import calibrated
+from lstm_analog.compiler.bicmos import Bicmos, calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.saved import PIECES
 from lstm_analog.compiler.scaling import measured
 from lstm_analog.compiler.timing import CLOCKED
-from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.errors import (
+    FileFormatError,
+    InvalidTypeError,
+    InvalidValueError,
+    LimitWarning,
+    LstmAnalogError,
+    explain,
+)
 from lstm_analog.machine.facade import Machine
 from lstm_analog.model import LSTM
 from lstm_analog.model.sequences import sequences
@@ -70,6 +78,9 @@ def compile(
     inputs), are like what the machine will meet: its units are chosen, as `fit` says, so that the digital signals find
     room; `Machine.scaling` and the provenance say what was chosen and what will clip. `calibration` is what
     `study.calibrate` found for a technology of transistor cells, unless the one that is shipped shall do.
+
+    Warns, `LimitWarning`, of each limit that a chip of transistor cells is beyond: current of a row driver, headroom,
+    |c|. A column that cannot be built is refused.
     """
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
@@ -87,9 +98,18 @@ def compile(
         place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
         origin = (("model", lstm.name), ("digest", lstm.digest), *place, *compiled.network.provenance, *said)
         passes.append(replace(compiled, network=replace(compiled.network, provenance=origin)))
-    return Machine(
+    machine = Machine(
         passes=tuple(passes), technology=technology, sizes=lstm.sizes, input_size=lstm.input_size, scaling=chosen
     )
+    _warn_of_limits(machine)
+    return machine
+
+
+def _warn_of_limits(machine: Machine) -> None:
+    """Warn, at the caller of `compile`, of what limits a `machine` of transistor cells before anything has run."""
+    for finding in machine.check().warnings if isinstance(machine.technology, Bicmos) else ():
+        must, got = f"be {finding.bound.value} {finding.limit:g}", f"{finding.value:.3g} at {finding.where}"
+        warn(LimitWarning(explain(finding.rule.value, must=must, got=got, do=finding.advice)), stacklevel=3)
 
 
 def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:

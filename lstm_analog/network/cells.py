@@ -5,7 +5,9 @@ Every simulator that calls itself SPICE reads it alike.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from lstm_analog.network.bank import put
 from lstm_analog.network.labels import check_label
 
 _CARD = re.compile(r"[rciqmx][a-z0-9_]*( [a-z0-9_.=+-]+)+")
+NODES = MappingProxyType({"r": 2, "c": 2, "i": 2, "q": 3, "m": 4})
+"""How many nodes a card has, by its letter."""
 _MODEL = re.compile(r"\.model [a-z][a-z0-9_]* [a-z]+\([a-z0-9_.=+ -]+\)")
 
 
@@ -71,6 +75,29 @@ class Library:
                 return circuit
         known = ", ".join(circuit.name for circuit in self.subcircuits)
         raise InvalidValueError(explain("subcircuit", must=f"be one of {known}", got=name, do="add it to the library"))
+
+
+def flat(library: Library, name: str) -> Subcircuit:
+    """Return the subcircuit `name` of `library` with its x cards replaced by what they stand for, so none is left.
+
+    A card or an inner node that an x card `xa` brings in is called after it: `r1` becomes `r_xa_r1`, `e` `xa_e`.
+    """
+    circuit = library[name]
+    cards = tuple(card for given in circuit.cards for card in _expanded(library, given))
+    return Subcircuit(name=circuit.name, terminals=circuit.terminals, outputs=circuit.outputs, cards=cards)
+
+
+def _expanded(library: Library, card: str) -> Iterator[str]:
+    head, *pins, name = card.split()
+    if not head.startswith("x"):
+        yield card
+        return
+    inside = flat(library, name)
+    wires = dict(zip(inside.terminals, pins, strict=True)) | {"0": "0"}
+    for words in map(str.split, inside.cards):
+        nodes = NODES[words[0][0]]
+        ends = (wires.get(node, f"{head}_{node}") for node in words[1 : 1 + nodes])
+        yield " ".join((f"{words[0][0]}_{head}_{words[0]}", *ends, *words[1 + nodes :]))
 
 
 def _check_users(circuit: Subcircuit, known: dict[str, int]) -> None:

@@ -21,6 +21,10 @@ Months = NDArray[np.datetime64]
 _DATES: Any = matplotlib.dates
 """It says nothing of its types."""
 _THOUSAND = "thousand "
+_FOOT = 0.15
+"""Share of the lower panel that is left below the data for its note."""
+_PLAIN = 100.0
+"""From here on a number of two digits is written without a power of ten."""
 _MARGIN = 20.0
 """At the ends of the time axis (days)."""
 
@@ -116,8 +120,11 @@ def _draw_difference(axes: Axes, story: _Story) -> None:
     size = scale * np.abs(difference)
     axes.plot(story.ahead, size, color=COLOURS[1], marker=".", markersize=4, linewidth=0.9, label="difference")
     logarithmic(axes, size)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low * (low / high) ** _FOOT, high)
     axes.set_ylabel(f"|analog - digital|\n({story.unit.removeprefix(_THOUSAND)})")
-    _note(axes, float(story.days[story.test]), f"RMS over all months: {_rms(size):.2g}")
+    rms = float(f"{_rms(size):.2g}")
+    _note(axes, float(story.days[story.test]), f"RMS over all months: {f'{rms:,.0f}' if rms >= _PLAIN else f'{rms:g}'}")
 
 
 def _rms(values: Floats) -> float:

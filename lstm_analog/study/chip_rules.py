@@ -18,25 +18,34 @@ STEERED = 0.8
 """Share of its tail current beyond which the pair of f c is no longer linear: V_T atanh(0.8) is 28 mV."""
 
 
-def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None) -> Iterator[Finding]:
-    """Yield what limits `compiled`, built in `technology`, at the voltages of `run`, else at its linear range."""
+def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None, largest: float | None) -> Iterator[Finding]:
+    """Yield what limits `compiled`, built in `technology`, at the voltages of `run`.
+
+    Without a run |c| is the `largest` of the inputs it was compiled with, and without these its linear range.
+    """
     layer = compiled.layout.layers[0]
     crossbar = next(part for part in compiled.network.parts if isinstance(part, Crossbars))
     yield _columns(compiled, layer, crossbar)
     yield _row_drivers(compiled, technology, layer, crossbar, run)
-    c = np.full(1, technology.linear_range * technology.state_scale)
+    reach = technology.linear_range * technology.state_scale
+    c, place = np.full(1, reach if largest is None else largest), _any_unit
     if run is not None:
-        c = np.abs(run.c).reshape(-1, run.c.shape[-1]).max(axis=0)
-        reach = technology.linear_range * technology.state_scale
-        yield judge(Rule.CELL_RANGE, c, reach, part=layer.cell.group, place=_unit)
+        c, place = np.abs(run.c).reshape(-1, run.c.shape[-1]).max(axis=0), _unit
+    if run is not None or largest is not None:
+        yield judge(Rule.CELL_RANGE, c, reach, part=layer.cell.group, place=place)
     volts = c * technology.unit_of_c
     full = LINEAR_TAIL * technology.reference_current * technology.warmth * technology.trims.emitter_resistance
-    yield judge(Rule.STEERED, volts / full, STEERED, part=layer.cell.group, place=_unit)
-    yield _headroom(technology, layer, volts)
+    yield judge(Rule.STEERED, volts / full, STEERED, part=layer.cell.group, place=place)
+    least = _collectors(technology, volts)
+    yield judge(Rule.HEADROOM, least, SATURATED, part=layer.cell.group, place=place, bound=Bound.AT_LEAST)
 
 
 def _unit(number: int) -> str:
     return f"unit {number}"
+
+
+def _any_unit(number: int) -> str:
+    return "any unit"
 
 
 def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Finding:
@@ -69,15 +78,14 @@ def _row_drivers(
     return judge(Rule.ROW_SINK, 1e6 * sink, limit, part=layer.h.group, place=lambda n: _unit(n % half))
 
 
-def _headroom(technology: Bicmos, layer: LayerLayout, volts: Floats) -> Finding:
+def _collectors(technology: Bicmos, volts: Floats) -> Floats:
     """Return the least collector over base (V): of the steering pairs below the loads, of the pairs below those."""
     current = technology.reference_current * technology.warmth
     base_emitter = technology.thermal_volts * log(current / SATURATION_CURRENT)
     common = 0.5 * (1.0 / technology.state_scale + 2.0 * LINEAR_TAIL) * current * technology.cell_load
     load = technology.conditions.supply - common - 0.5 * volts
     follower = technology.cell_level + 0.5 * volts
-    least = np.minimum(load - technology.sigmoid_rail, technology.sigmoid_rail - base_emitter - follower)
-    return judge(Rule.HEADROOM, least, SATURATED, part=layer.cell.group, place=_unit, bound=Bound.AT_LEAST)
+    return np.minimum(load - technology.sigmoid_rail, technology.sigmoid_rail - base_emitter - follower)
 
 
 def _rails(technology: Bicmos) -> tuple[float, ...]:

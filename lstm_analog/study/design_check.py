@@ -8,6 +8,7 @@ from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
+from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.network.parts import Crossbars, Ports, Spools
 from lstm_analog.study.chip_rules import chip_findings
 from lstm_analog.study.device_rules import (
@@ -87,11 +88,13 @@ def _row(finding: Finding) -> str:
     return f"{_MARKS[finding.severity]} {finding.rule.value:<40}{figures} {finding.part}: {finding.where}"
 
 
-def design_check(compiled: Compiled, technology: object, run: Run | None = None) -> DesignCheck:
+def design_check(
+    compiled: Compiled, technology: object, run: Run | None = None, scaling: Scaling | None = None
+) -> DesignCheck:
     """Return the design check of `compiled`, built in `technology`, at the pressures of `run`.
 
-    A chip of transistor cells is judged by its weights and the range of c, or at the voltages of `run`; op-amps with
-    every input and state at 1, or at the voltages of `run`.
+    A chip of transistor cells is judged by its weights and the largest c of `scaling`, without that the range of c, or
+    at the voltages of `run`; op-amps with every input and state at 1, or at the voltages of `run`.
 
     Without a run every tube has 2 pressure units across it, every tank is 2 units off the datum, and a pre-activation
     is as large as its weights allow at 2 units. Conductances are the network's; bores follow from them, length and
@@ -105,7 +108,7 @@ def design_check(compiled: Compiled, technology: object, run: Run | None = None)
         If the run is of another machine.
     """
     if isinstance(technology, Bicmos):
-        return _chip_check(compiled, technology, run)
+        return _chip_check(compiled, technology, run, scaling)
     if isinstance(technology, OpAmpCircuit):
         return _opamp_check(compiled, technology, run)
     judged = plant(compiled, technology, run)
@@ -113,9 +116,11 @@ def design_check(compiled: Compiled, technology: object, run: Run | None = None)
     return DesignCheck(technology=judged.technology.name, basis=basis, findings=tuple(_findings(judged)))
 
 
-def _chip_check(compiled: Compiled, technology: Bicmos, run: Run | None) -> DesignCheck:
-    basis = "its weights and the linear range of c" if run is None else f"a run of {run.x.shape[-2]} steps"
-    found = tuple(chip_findings(compiled, technology, run))
+def _chip_check(compiled: Compiled, technology: Bicmos, run: Run | None, scaling: Scaling | None) -> DesignCheck:
+    largest = None if scaling is None else scaling.ranges.c
+    basis = "its weights and " + ("the linear range of c" if largest is None else "the c that its inputs lead to")
+    basis = basis if run is None else f"a run of {run.x.shape[-2]} steps"
+    found = tuple(chip_findings(compiled, technology, run, largest))
     return DesignCheck(technology=technology.name, basis=basis, findings=found)
 
 

@@ -105,7 +105,7 @@ ADVICE = MappingProxyType(
         Rule.SPOOL_DAMPING: "more overlap or a dashpot: it rings for 1/(zeta w)",
         Rule.COLUMN: "smaller weights, or a smaller unit_conductance",
         Rule.ROW_SINK: "a larger row_current, a smaller unit_conductance, or smaller recurrent weights",
-        Rule.CELL_RANGE: "compile with inputs, which sets the state scale, or with a larger state_scale",
+        Rule.CELL_RANGE: "compile with inputs, which set the state scale, 2 at most; else weights that keep c smaller",
         Rule.STEERED: "a larger state_scale: the product f c compresses large c",
         Rule.HEADROOM: "more supply, or a larger state_scale",
         Rule.RAIL: "compile with inputs, which makes the volts of a unit fit, or higher rails",

@@ -1,27 +1,32 @@
-"""What of a machine is wired from outside when it becomes a subcircuit."""
+"""What of a machine is wired from outside when it becomes a subcircuit.
+
+A chip of transistors is fed between `vdd` and `vss`; other circuits are ideal at their supply and refer to node 0.
+"""
 
 from collections.abc import Iterator
 
 from lstm_analog.compiler import Compiled, Layout, fed_by
-from lstm_analog.export import Interface
+from lstm_analog.compiler.bicmos_lower import SUPPLY
+from lstm_analog.export import GROUND, Interface
 from lstm_analog.network.parts import Sources
 
 
 def interface(compiled: Compiled) -> Interface:
-    """Return what of a `compiled` machine is wired from outside: inputs, outputs, clocks, a bank `supply`.
+    """Return what of a `compiled` machine is wired from outside: inputs, outputs, clocks, supply and ground.
 
-    Outputs are the top layer's h, `hr` of a backward one, and y of a head.
+    Outputs are the top layer's h, `hr` of a backward one, and y of a head; p and n stand for the sides of a difference.
     """
     layout, network = compiled.layout, compiled.network
-    fed = [label for bank in layout.inputs for label in fed_by(compiled, bank.label)]
+    fed = [(bank.label, label) for bank in layout.inputs for label in fed_by(compiled, bank.label)]
     clocks = [drive.label for drive in compiled.drives if drive.signal in compiled.cycle.lines]
-    supplies = [part.label for part in network.parts if isinstance(part, Sources) and part.label == "supply"]
+    supplied = any(isinstance(part, Sources) and part.label == SUPPLY for part in network.parts)
     model = dict(network.provenance).get("model", "cell").lower()
     return Interface(
         name="lstm_" + "".join(letter if letter.isalnum() else "_" for letter in model)[:56],
-        inputs=tuple((label, label) for label in fed),
+        inputs=tuple((label.replace(f"{signal}_", signal, 1), label) for signal, label in fed),
         outputs=tuple(_outputs(compiled.layout)),
-        supplies=(*clocks, *supplies),
+        supplies=(*((label, label) for label in clocks), *((("vdd", SUPPLY),) if supplied else ())),
+        datum="vss" if supplied else GROUND,
     )
 
 

@@ -10,11 +10,11 @@ from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted, textbook, thermal
 from lstm_analog.compiler.bicmos_calibration import Calibration, load_calibration, save_calibration
 from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
 from lstm_analog.compiler.scaling import Fit
-from lstm_analog.errors import FileFormatError, InvalidValueError, UnsupportedError
+from lstm_analog.errors import FileFormatError, InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
 from lstm_analog.export.spice import deck
-from lstm_analog.model import airline
+from lstm_analog.model import Cell, Layer, airline
 
 BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
 
@@ -122,7 +122,8 @@ def test_inputs_choose_the_state_scale():
     assert built.technology.state_scale == 2.0
     assert not built.scaling.clips
     assert "of 4, " in dict(built.network.provenance)["scaling"]
-    kept = la.compile(model.lstm, BICMOS, inputs=2.0 * x, fit=Fit.KEEP)
+    with pytest.warns(LimitWarning, match=r"^\|c\|, units must be at most 2, got 2\.\d+ at any unit: compile with "):
+        kept = la.compile(model.lstm, BICMOS, inputs=2.0 * x, fit=Fit.KEEP)
     assert kept.technology.state_scale == 1.0
     assert kept.scaling.clips == ("c",)
 
@@ -131,7 +132,7 @@ def test_the_state_scale_halves_the_volts_of_c_and_the_current_that_adds_to_it()
     one, two = machine(), machine(technology=replace(BICMOS, state_scale=2.0))
     scale = {built: built.network.unknowns.scales()[built.network.unknowns["l0_c_p"]][0] for built in (one, two)}
     assert scale[two] / scale[one] == pytest.approx(0.5, rel=0.02)
-    assert two.network.part("l0_cells").library["tail_0p5"].cards == ("q1 n vb e qn 0.5", "r1 e 0 50000.0")
+    assert two.network.part("l0_cells").library["tail_0p5"].cards == ("q1 n vb e qn 0.5", "r1 e vss 50000.0")
 
 
 def test_proportional_bias_scales_current_and_rows_with_the_absolute_temperature():
@@ -298,7 +299,9 @@ def test_the_deck_reads_back_cells_and_all(tmp_path):
 def test_the_check_names_what_is_beyond_its_limit():
     assert machine().check().holds
     strong = la.random_lstm(np.random.default_rng(4), inputs=1, hidden=16, scale=6.0)
-    check = la.compile(strong, BICMOS).check()
+    text = r"^current into a row driver, uA must be at most 200, got \d+ at unit \d+: a larger row_current, a smaller "
+    with pytest.warns(LimitWarning, match=text):
+        check = la.compile(strong, BICMOS).check()
     found = {finding.rule.name: finding for finding in check.warnings}
     assert set(found) == {"ROW_SINK"}
     assert found["ROW_SINK"].value > found["ROW_SINK"].limit == 200.0
@@ -306,8 +309,31 @@ def test_the_check_names_what_is_beyond_its_limit():
 
 
 def test_the_check_sees_a_starved_supply_and_a_large_state():
-    low = machine(technology=at(supply=3.6)).check()
+    text = r"^least collector over base, V must be at least -0\.3, got -0\.906 at any unit: more supply"
+    with pytest.warns(LimitWarning, match=text):
+        low = machine(technology=at(supply=3.6)).check()
     assert {finding.rule.name for finding in low.warnings} == {"HEADROOM"}
     wide = replace(BICMOS, linear_range=6.0)
     wide = replace(wide, calibration=textbook(wide))
-    assert "STEERED" in {finding.rule.name for finding in la.compile(lstm(), wide).check().warnings}
+    with pytest.warns(LimitWarning) as warned:
+        check = la.compile(lstm(), wide).check()
+    assert "STEERED" in {finding.rule.name for finding in check.warnings}
+    told = [str(warning.message) for warning in warned]
+    assert len(told) == len(check.warnings)
+    assert any(line.startswith("f c pair, share of its current must be at most 0.8, got ") for line in told)
+    assert {warning.filename for warning in warned} == {__file__}
+
+
+def test_the_check_knows_the_c_of_the_inputs_it_was_compiled_with():
+    """A counter: c is the number of steps; 4 fit at the largest state scale."""
+    bias = np.array([[8.0], [8.0], [8.0], [0.0]])
+    cell = Cell(input=np.full((4, 1, 1), 1e-9), recurrent=np.zeros((4, 1, 1)), bias=bias)
+    counter = la.LSTM(layers=(Layer(forward=cell),), name="counter")
+    fits = la.compile(counter, BICMOS, inputs=np.zeros((3, 1))).check()
+    assert fits.holds
+    assert fits.worst(la.study.Rule.CELL_RANGE).value == pytest.approx(3.0, rel=0.01)
+    with pytest.warns(LimitWarning) as warned:
+        beyond = la.compile(counter, BICMOS, inputs=np.zeros((12, 1))).check()
+    assert any("|c|, units must be at most 4, got 12 at any unit: " in str(warning.message) for warning in warned)
+    assert {finding.rule.name for finding in beyond.warnings} == {"CELL_RANGE", "STEERED", "HEADROOM"}
+    assert "the c that its inputs lead to" in beyond.basis

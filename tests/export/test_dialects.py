@@ -84,6 +84,13 @@ def test_a_deck_says_how_to_run_it(everything, tmp_path, dialect):
     assert "<deck>" not in path.read_text()
 
 
+def test_models_are_those_of_27_degrees_in_hspice_too(everything, tmp_path):
+    """Its own reference is 25 C, the others' 27: a junction's saturation current would differ by a quarter."""
+    path = tmp_path / "a.cir"
+    write_spice(path, everything.network, everything.schedule, HSPICE, USUAL)
+    assert " tnom=27 " in next(line for line in path.read_text().splitlines() if line.startswith(".option "))
+
+
 @each_dialect
 def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, dialect):
     path = tmp_path / "a.cir"

@@ -12,7 +12,9 @@ from lstm_analog.export.rules import NGSPICE_RULES, PORTABLE_RULES, RULES
 OTHERS = tuple(dialect for dialect in DIALECTS if dialect is not NGSPICE)
 
 PLANTED = {
-    "an XSPICE device": ("aplant l0_h_0 plant_0 slew", (XYCE, HSPICE, SPECTRE, PORTABLE), "card must begin with"),
+    "an XSPICE device": ("aplant l0_h_0 plant_0 slew", DIALECTS, "card must begin with|must name a model"),
+    "an XSPICE model": (".model plant gain(gain=2)", DIALECTS, "kind of model must be one of .*got gain"),
+    "a transmission line of ngspice": ("uplant l0_h_0 plant_0 0 urc", DIALECTS, "card must begin with"),
     "a control block": (".control", OTHERS, "command must be one of"),
     "a B source without braces": (
         "bplant plant_0 0 v=tanh(v(l0_h_0))",
@@ -43,6 +45,11 @@ PLANTED = {
         "expression must stand in {}",
     ),
     "an unknown parameter": ("rplant plant_0 0 {nothing}", DIALECTS, "be a parameter, got nothing|must stand in ''"),
+    "a brace left open": ("eplant plant_0 0 value={v(l0_h_0)", DIALECTS, "statement must close its braces and quotes"),
+    "a quote left open": ("rplant plant_0 0 '2*l0_rows_load_r", DIALECTS, "statement must close its braces and quotes"),
+    "a card called r[0]": ("r[0] plant_0 0 1k", DIALECTS, r"name of a card must be a letter .*got r\[0\]: rename it"),
+    "a source for every analysis": ("vplant plant_0 0 dc 1 ac 1", (), ""),
+    "a primitive of Spectre": (".model switch npn(is=1e-16)", (SPECTRE,), "name must not be that of a primitive"),
     "a number that is none": ("rplant plant_0 0 4k7", DIALECTS, "value must be a number"),
     "a node with a colon": ("rplant plant:0 0 1k", DIALECTS, "node must be 0, or a letter followed by"),
     "a node called gnd": ("rplant plant_0 gnd 1k", DIALECTS, "node must not be one of .*gnd"),
@@ -137,14 +144,33 @@ def test_a_negative_hysteresis_is_for_ltspice_only(deck):
 
 def test_params_stand_where_they_must(deck):
     for dialect, old, new in (
-        (XYCE, "switch params: ron", "switch ron"),
-        (HSPICE, ".subckt switch a b clk ron", ".subckt switch a b clk params: ron"),
+        (XYCE, "clocked_switch params: ron", "clocked_switch ron"),
+        (HSPICE, ".subckt clocked_switch a b clk ron", ".subckt clocked_switch a b clk params: ron"),
     ):
         path, _ = deck(dialect, "")
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
         assert any("params: must" in str(breach) for breach in check_dialect(path, dialect))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_what_follows_a_model_is_a_value(deck, dialect):
+    """An area in braces whose parameter nobody has declared; a plain number is fine."""
+    for area, clean in (("2.5", True), ("{nothing}", False), ("area={nothing}", False)):
+        lines = f".model plant npn(is=1e-16)\nqplant l0_h_0 plant_0 0 plant {area}"
+        path, number = deck(dialect, lines)
+        found = [str(breach) for breach in check_dialect(path, dialect) if breach.line in (number, number + 1)]
+        assert (found == []) == clean, found
+        assert clean or "be a parameter, got nothing" in found[0] or "expression must stand in ''" in found[0]
+
+
+def test_a_subcircuit_is_not_called_as_a_primitive(deck):
+    path, _ = deck(SPECTRE, "")
+    text = path.read_text().replace("clocked_switch", "relay")
+    path.write_text(text)
+    found = [str(breach) for breach in check_dialect(path, SPECTRE)]
+    assert any("name must not be that of a primitive, got relay: rename it" in line for line in found), found
 
 
 def test_lines_and_expressions_have_a_longest(deck):
@@ -158,8 +184,8 @@ def test_lines_and_expressions_have_a_longest(deck):
 
 def test_a_subcircuit_is_called_as_it_was_defined(deck):
     for new, text in (
-        ("xplant l0_h_0 0 switch ron=1 roff=2", "must have 3 nodes, got 2"),
-        ("xplant l0_h_0 0 l0_c_0 switch ron=1 rof=2", "must give only roff ron, got rof"),
+        ("xplant l0_h_0 0 clocked_switch ron=1 roff=2", "must have 3 nodes, got 2"),
+        ("xplant l0_h_0 0 l0_c_0 clocked_switch ron=1 rof=2", "must give only roff ron, got rof"),
     ):
         path, _ = deck(NGSPICE, new)
         assert any(text in str(breach) for breach in check_dialect(path, NGSPICE))

@@ -7,7 +7,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.errors import InvalidShapeError, InvalidValueError
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.export import (
     DIALECTS,
     NGSPICE,
@@ -101,7 +101,8 @@ def interface(**changes):
     [
         ({"outputs": (("x", "l0_h"),)}, r"^pins must differ from each other, .*, got x0, x1: rename one$"),
         ({"outputs": (("h", "l0_h"), ("h", "l0_c"))}, r"got h0, h1: rename one$"),
-        ({"supplies": ("gnd",)}, r"label must be one of"),
+        ({"supplies": (("vdd", "gnd"),)}, r"label must be one of"),
+        ({"datum": "h0"}, r"got h0: rename one$"),
         ({"name": "reset_clk"}, r"got reset_clk: rename one$"),
         ({"name": "a b"}, r"^label must be a lower-case letter"),
         (
@@ -133,29 +134,63 @@ def test_a_file_name_that_an_include_cannot_say_is_refused(tmp_path):
 def test_a_supply_is_a_pin(tmp_path):
     """The bias of the rows, fed from outside: the testbench feeds it, and the answer stays."""
     built = machine()
-    wires = interface(supplies=("l0_rows_one",))
+    wires = interface(supplies=(("vdd", "l0_rows_one"),))
     write_subcircuit(tmp_path / "cell.cir", built.network, built.schedule(X), NGSPICE, USUAL, wires)
     write_spice(tmp_path / "flat.cir", built.network, built.schedule(X), NGSPICE, USUAL)
-    assert "compute0_clk l0_rows_one\n" in (tmp_path / "cell.cir").read_text()
+    assert "compute0_clk vdd\n" in (tmp_path / "cell.cir").read_text()
     flat = ngspice(tmp_path / "flat.cir", ["l0_h_0"])
     same = ngspice(tmp_path / "cell_tb.cir", ["h0"])
     np.testing.assert_allclose(same[1], flat[1], rtol=0, atol=1e-12)
 
 
-def test_transistors_with_their_library_become_a_subcircuit_too(tmp_path):
-    """Differential pins, the clocks of the chip and its supply; two chips would not share a model's name."""
+@pytest.fixture
+def chip(tmp_path):
+    """Return a chip, its subcircuit written to `cell.cir`, and the moments at which its intervals end."""
     lstm = la.random_lstm(np.random.default_rng(0), 1, 1, name="chip")
     built, x = la.compile(lstm, la.electrical.BICMOS), X[:2, :1]
     built.write_spice(tmp_path / "flat.cir", x)
     built.write_spice(tmp_path / "cell.cir", x, as_subckt=True)
+    schedule = built.schedule(x)
+    return built, schedule.ends - 0.2 * schedule.durations.min()
+
+
+def at(moments, deck, names):
+    """Return the voltages of the nodes `names` at the `moments` as ngspice has them when it runs `deck`."""
+    time, volts = ngspice(deck, names)
+    return np.stack([np.interp(moments, time, column) for column in volts.T])
+
+
+def test_ground_is_a_pin_of_a_chip(tmp_path, chip):
+    """Everything outside 0.7 V higher, ground too: nothing inside refers to node 0, so h stays what it was."""
+    _, moments = chip
+    text = (tmp_path / "cell_tb.cir").read_text()
+    assert "\nvvss vss 0 0.0\n" in text
+    (tmp_path / "high_tb.cir").write_text(text.replace("\nvvss vss 0 0.0\n", "\nvvss vss 0 0.7\n"))
+    low, high = (at(moments, tmp_path / f"{name}_tb.cir", ["hp0", "hn0"]) for name in ("cell", "high"))
+    np.testing.assert_allclose(high, low + 0.7, rtol=0, atol=1e-4)
+    assert abs(low[0, -1] - low[1, -1]) > 0.05
+
+
+def test_ideal_devices_refer_to_node_0(tmp_path):
+    built = machine()
+    wires = interface(datum="vss")
+    with pytest.raises(UnsupportedError, match=r"^parts must be circuits of cells and resistors alone .* l0_c_keep, "):
+        write_subcircuit(tmp_path / "a.cir", built.network, built.schedule(X), NGSPICE, USUAL, wires)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_transistors_with_their_library_become_a_subcircuit_too(tmp_path, chip):
+    """Differential pins, the clocks of the chip, supply and ground; two chips would not share a model's name."""
+    built, moments = chip
     text = (tmp_path / "cell.cir").read_text()
     models = [line.split()[1] for line in text.splitlines() if line.startswith((".model", ".subckt"))]
     assert all(name.startswith("lstm_chip") for name in models)
     assert check_dialect(tmp_path / "cell.cir", NGSPICE) == ()
     assert check_dialect(bench_path(tmp_path / "cell.cir"), NGSPICE) == ()
+    pins = next(line for line in text.splitlines() if line.startswith("+ "))
+    assert pins.startswith("+ xp0 xn0 hp0 hn0 clk_compute0 clk_compute0_b clk_copy ")
+    assert pins.endswith(" vdd vss")
     place = built.compiled.layout.layers[-1].h
-    flat = ngspice(tmp_path / "flat.cir", [f"{place.group}_0", f"{place.against}_0"])
-    same = ngspice(bench_path(tmp_path / "cell.cir"), ["hp0", "hn0"])
-    times = np.linspace(0.0, flat[0][-1], 50)
-    ours, theirs = (np.stack([np.interp(times, time, column) for column in volts.T]) for time, volts in (flat, same))
-    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-4)
+    flat = at(moments, tmp_path / "flat.cir", [f"{place.group}_0", f"{place.against}_0"])
+    same = at(moments, bench_path(tmp_path / "cell.cir"), ["hp0", "hn0"])
+    np.testing.assert_allclose(same, flat, rtol=0, atol=1e-4)

@@ -17,7 +17,7 @@ from lstm_analog.errors import (
 from lstm_analog.export import DIALECTS, NGSPICE, PORTABLE, XYCE, graph, write_modelica, write_spice
 from lstm_analog.export.accuracy import TRANSISTORS, suited
 from lstm_analog.export.lint import check_dialect
-from lstm_analog.network.cells import Cells, Library, Subcircuit
+from lstm_analog.network.cells import Cells, Library, Subcircuit, flat
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Junctions, Sources
@@ -165,6 +165,21 @@ def test_a_library_is_in_order_and_complete():
 
 
 # Who runs it.
+
+
+def test_a_flat_cell_has_no_x_card_and_its_own_names():
+    half = replace(HALF, cards=("r1 a e 500.0", "r2 e m 500.0", "r3 m 0 1000.0"))
+    double = Subcircuit(name="double", terminals=("p", "q"), outputs=(), cards=("xa p q half", "xb q 0 half"))
+    library = Library(models=(), subcircuits=(half, double))
+    assert flat(library, "half") == half
+    assert flat(library, "double").cards == (
+        *("r_xa_r1 p xa_e 500.0", "r_xa_r2 xa_e q 500.0", "r_xa_r3 q 0 1000.0"),
+        *("r_xb_r1 q xb_e 500.0", "r_xb_r2 xb_e 0 500.0", "r_xb_r3 0 0 1000.0"),
+    )
+    deep = Subcircuit(name="deep", terminals=("t",), outputs=(), cards=("xd t t double",))
+    cards = flat(Library(models=(), subcircuits=(half, double, deep)), "deep").cards
+    assert cards[0] == "r_xd_r_xa_r1 t xd_xa_e 500.0"
+    assert len({card.split()[0] for card in cards}) == 6
 
 
 def test_ngspice_runs_cells_and_kirchhoff_holds():

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -62,6 +63,21 @@ def test_test_years_are_shaded_and_their_error_told(story):
     digital = made.decode(made.lstm(made.encode(values)).h)[:, 0]
     rmse = np.sqrt(np.mean([(digital[month - 1] - values[month]) ** 2 for month in range(12, MONTHS)]))
     assert f"{rmse:.2f} digital" in above.texts[0].get_text()
+
+
+def test_the_note_on_the_difference_is_plain_and_below_the_data(story):
+    """A transistor chip is a thousand passengers off, ideal sources a fraction of one."""
+    made, months, values, run = story
+    efforts = run.trajectory.efforts.copy()
+    efforts[..., run.trajectory.network.unknowns["l0_h"]] += 0.01
+    trajectory = replace(run.trajectory, efforts=efforts)
+    off = replace(run, passes=(replace(run.passes[0], trajectory=trajectory),))
+    for each, text in ((run, r"all months: 0\.\d+$"), (off, r"all months: \d,\d00$")):
+        _, below = forecast(made, months, values, each, test_start=12).axes
+        assert re.search(text, below.texts[0].get_text())
+        (line,) = (line for line in below.lines if line.get_label() == "difference")
+        low, high = np.log10(below.get_ylim())
+        assert (np.log10(line.get_ydata()) >= low + 0.12 * (high - low)).all()
 
 
 def test_a_series_in_other_units_keeps_them(story):

@@ -9,7 +9,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import textbook
-from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.model import Cell, Layer
 from lstm_analog.study.calibration import Lesson, calibrate, corrected, trim
 from lstm_analog.study.calibration_sweep import Gains, fit, sweep
@@ -118,7 +118,9 @@ def test_a_large_state_needs_the_state_scale():
     cell = Cell(input=np.full((4, 1, 1), 1e-9), recurrent=np.zeros((4, 1, 1)), bias=bias)
     lstm, x = la.LSTM(layers=(Layer(forward=cell),), name="counter"), np.zeros((8, 1))
     digital = lstm.trace(x).layers[0].c
-    machines = [la.compile(lstm, BICMOS, settling=12.0, inputs=inputs) for inputs in (None, x)]
+    with pytest.warns(LimitWarning, match=r"\|c\|, units must be at most 4, got 5\.86 at any unit"):
+        scaled = la.compile(lstm, BICMOS, settling=12.0, inputs=x)
+    machines = [la.compile(lstm, BICMOS, settling=12.0), scaled]
     assert [machine.technology.state_scale for machine in machines] == [1.0, 2.0]
     runs = [machine.run(x, engine=QUICK) for machine in machines]
     lost = [float(np.diff(digital - result.c, axis=0)[-1, 0]) for result in runs]

@@ -1,0 +1,177 @@
+"""How the devices of a chip of transistor cells differ from each other: each cause a record, each applied alone.
+
+Cells that differ have texts that differ, so each becomes a bank of its own, without hierarchy: literal values, and
+models of its own where a parameter of a model differs. There is one chip at a time, for a text has no axis of chips.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.imperfections.base import Streams, apply, change, check_range, holding
+from lstm_analog.imperfections.devices import DeviceSpread
+from lstm_analog.network.cells import NODES, Cells, Library, flat
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Conductors
+
+_THRESHOLD = re.compile(r"(?<=\bvto=)[-+.0-9e]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JunctionArea:
+    """Areas of bipolar transistors, off by a normal `share`: 0.01 moves a base-emitter voltage by 0.26 mV."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("junction area", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResistorSpread:
+    """All resistors of a chip, of weights and terminations and within cells, off by a normal `share` of their own."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("resistor spread", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MosThreshold:
+    """Threshold voltages of MOS transistors, off by a normal error of standard deviation `volts`."""
+
+    volts: float
+
+    def __post_init__(self) -> None:
+        """Check that the spread is not below zero."""
+        check_range("threshold spread", self.volts, 0.0, np.inf, "give volts")
+
+
+@apply.register
+def _(imperfection: JunctionArea, network: Network, streams: Streams) -> Network:
+    return _apart(network, imperfection.share, lambda part: _scaled(part, "q", imperfection.share, "area", streams))
+
+
+@apply.register
+def _(imperfection: ResistorSpread, network: Network, streams: Streams) -> Network:
+    if not imperfection.share:
+        return holding(network, Cells)
+
+    def spread(part: Conductors) -> Conductors:
+        normal = streams.normal(f"resistors {part.label}", part.a.shape)
+        return replace(part, conductance=part.conductance / _factor(imperfection.share, normal))
+
+    weights = apply(DeviceSpread(share=imperfection.share), network, streams)
+    around = change(weights, Conductors, spread)
+    return _apart(around, imperfection.share, lambda part: _scaled(part, "r", imperfection.share, "resistors", streams))
+
+
+@apply.register
+def _(imperfection: MosThreshold, network: Network, streams: Streams) -> Network:
+    return _apart(network, imperfection.volts, lambda part: _shifted(part, imperfection.volts, streams))
+
+
+def _apart(network: Network, strength: float, by: Callable[[Cells], Cells]) -> Network:
+    """Return `network`, its cells each in a bank of its own, changed `by` a function, if there is any `strength`."""
+    holding(network, Cells)
+    if not strength:
+        return network
+    parts = (each for part in network.parts for each in (map(by, _alone(part)) if isinstance(part, Cells) else (part,)))
+    return replace(network, parts=tuple(parts))
+
+
+def _alone(part: Cells) -> Iterator[Cells]:
+    """Yield the cells of `part`, each as a bank with a flat text and models of its own; as it is where it is one."""
+    circuit = flat(part.library, part.device)
+    if part.pins.shape[1] == 1 and part.library.subcircuits == (circuit,):
+        yield part
+        return
+    for number in range(part.pins.shape[1]):
+        models = tuple(_called(line, f"{line.split()[1]}_{number}") for line in part.library.models)
+        cards = tuple(_remodelled(card, f"{_model(card)}_{number}") for card in circuit.cards)
+        own = replace(circuit, name=f"{part.device}_{number}", cards=cards)
+        yield replace(
+            part,
+            label=f"{part.label}_{number}",
+            device=own.name,
+            library=Library(models=models, subcircuits=(own,)),
+            pins=part.pins[:, [number]],
+        )
+
+
+def _scaled(part: Cells, letter: str, share: float, cause: str, streams: Streams) -> Cells:
+    """Return the cell `part` with the last value of its cards of `letter` off by a normal `share`."""
+    circuit = part.circuit
+    chosen = [number for number, card in enumerate(circuit.cards) if card.startswith(letter)]
+    cards = list(circuit.cards)
+    for number, factor in zip(chosen, _factor(share, _normal(streams, cause, part, len(chosen))), strict=True):
+        *words, value = cards[number].split()
+        cards[number] = " ".join((*words, _text(float(value) * float(factor))))
+    return _with(part, part.library.models, cards)
+
+
+def _shifted(part: Cells, volts: float, streams: Streams) -> Cells:
+    """Return the cell `part` with a model for each MOS transistor, its threshold off by a normal error of `volts`."""
+    circuit = part.circuit
+    models = {line.split()[1]: line for line in part.library.models}
+    chosen = [number for number, card in enumerate(circuit.cards) if card.startswith("m")]
+    cards, own = list(circuit.cards), dict[str, str]()
+    for place, (number, error) in enumerate(zip(chosen, _normal(streams, "threshold", part, len(chosen)), strict=True)):
+        old = _model(cards[number])
+        new = f"{old}_{place}"
+        own[new] = _called(_beside(models[old], volts * float(error)), new)
+        cards[number] = _remodelled(cards[number], new)
+    left = {_model(card) for card in cards}
+    return _with(part, [*(line for name, line in models.items() if name in left), *own.values()], cards)
+
+
+def _normal(streams: Streams, cause: str, part: Cells, count: int) -> Floats:
+    if streams.chips is not None:
+        do = "draw chip after chip: Streams(seed=, first=)"
+        raise UnsupportedError(explain("streams chips", must="be None for transistor cells", got=streams.chips, do=do))
+    return streams.normal(f"{cause} {part.label}", (count,))
+
+
+def _factor(share: float, normal: Floats) -> Floats:
+    """Return 1 + `share` times `normal`, none below a hundredth: a device that is not there is another fault."""
+    return np.maximum(1.0 + share * normal, 0.01)
+
+
+def _with(part: Cells, models: Sequence[str], cards: Sequence[str]) -> Cells:
+    circuit = replace(part.circuit, cards=tuple(cards))
+    return replace(part, library=Library(models=tuple(models), subcircuits=(circuit,)))
+
+
+def _beside(model: str, shift: float) -> str:
+    """Return the line of a `model` with its threshold (V) moved by `shift`."""
+    return _THRESHOLD.sub(lambda found: _text(float(found[0]) + shift), model)
+
+
+def _called(model: str, name: str) -> str:
+    """Return the line of a `model` under another `name`."""
+    head, _, kind = model.split(maxsplit=2)
+    return f"{head} {name} {kind}"
+
+
+def _model(card: str) -> str:
+    """Return the model that a `card` names, empty if it has none."""
+    return card.split()[1 + NODES[card[0]]] if card[0] in "qm" else ""
+
+
+def _remodelled(card: str, name: str) -> str:
+    """Return the `card` with its model, if it has one, called `name`."""
+    if not _model(card):
+        return card
+    words, place = card.split(), 1 + NODES[card[0]]
+    return " ".join((*words[:place], name, *words[place + 1 :]))
+
+
+def _text(value: float) -> str:
+    return repr(float(f"{value:.10g}"))
