@@ -80,11 +80,11 @@ class Course:
 
         Raises `OutOfReachError` if the network cannot be run this way.
         """
-        space, names, ends = self.space, self.schedule.names, self.schedule.ends
+        space, names = self.space, self.schedule.names
         space.state.forget()
         effort, nodes, points = space.state.effort, span(self.save.nodes(space.network)), self.points
         kept = [self.save.takes(name) for name in names]
-        time = np.zeros(1 + points * sum(kept))
+        time = self._times(np.array(kept))
         drives, cuts = self._drives(), self._cuts()
         self._impose(drives, 0)
         self._rest()
@@ -97,13 +97,17 @@ class Course:
                 self._impose(drives, number)
             found = self._interval(cut, kept[number])
             if kept[number]:
-                time[place : place + points] = ends[number] - cut.duration + moments(cut.duration, points)
-                time[place + points - 1] = ends[number]
                 path[..., place : place + points, :] = found[..., nodes]
                 place += points
             if progress is not None:
                 progress(number + 1, len(names))
         return time, path
+
+    def _times(self, kept: Flags) -> Floats:
+        """Return the times kept of the intervals `kept` (intervals,), after the first, (points,)."""
+        ends, durations = self.schedule.ends[kept, None], self.schedule.durations[kept, None]
+        time = ends - durations * (1.0 - moments(1.0, self.points))
+        return np.concatenate([np.zeros(1), time.ravel()])
 
     def _cuts(self) -> list[Cut]:
         """Return how each interval is cut; those of the same lines and duration share it."""
