@@ -215,9 +215,11 @@ class Machine:
     def check(self, run: Run | None = None) -> DesignCheck:
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
 
+        Signals of the ranges that it was compiled for are held against their room.
+
         Raises `UnsupportedError` for ideal sources, which always do, `InvalidValueError` for a run of another machine.
         """
-        return design_check(self.compiled, self.technology, run)
+        return design_check(self.compiled, self.technology, run, self.scaling)
 
     def bill_of_materials(self, run: Run | None = None) -> Bill:
         """Return what the plumbing is made of and what it takes to run it, as in `run` or else at the design pressures.

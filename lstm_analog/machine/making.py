@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from numpy.typing import ArrayLike
 
-from lstm_analog.compiler import Fit, Scaling, Timing, fed_by, lower, scaled, signal_networks
+from lstm_analog.compiler import Fit, Ranges, Scaling, Timing, fed_by, lower, scaled, signal_networks
 from lstm_analog.compiler.bicmos import calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.saved import PIECES
@@ -59,7 +59,7 @@ def compile(
     *,
     timing: Timing = CLOCKED,
     settling: float = 20.0,
-    inputs: ArrayLike | None = None,
+    inputs: ArrayLike | Ranges | None = None,
     fit: Fit = Fit.SHRINK,
     calibration: Calibration | None = None,
 ) -> Machine:
@@ -67,9 +67,10 @@ def compile(
 
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
     leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
-    inputs), are like what the machine will meet: its units are chosen, as `fit` says, so that the digital signals find
-    room; `Machine.scaling` and the provenance say what was chosen and what will clip. `calibration` is what
-    `study.calibrate` found for a technology of transistor cells, unless the one that is shipped shall do.
+    inputs), are like what the machine will meet, or the `Ranges` of its signals, as from `bounded`: its units are
+    chosen, as `fit` says, so that the digital signals find room. `Machine.scaling` and the provenance say what was
+    chosen and what will clip, and so does `Machine.check`. `calibration` is what `study.calibrate` found for a
+    technology of transistor cells, unless the one that is shipped shall do.
     """
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
@@ -78,7 +79,9 @@ def compile(
         technology = calibrated(technology, calibration)
     chosen: Scaling | None = None
     if inputs is not None:
-        technology, chosen = scaled(technology, measured(lstm, sequences(inputs, lstm.input_size)), fit)
+        _check_kind("fit", fit, Fit, "be KEEP, SHRINK or FILL", "take it from lstm_analog.Fit")
+        ranges = inputs if isinstance(inputs, Ranges) else measured(lstm, sequences(inputs, lstm.input_size))
+        technology, chosen = scaled(technology, ranges, fit)
     said = () if chosen is None else (("scaling", str(chosen)),)
     networks = signal_networks(lstm)
     passes = []
