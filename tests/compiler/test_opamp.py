@@ -8,7 +8,7 @@ import pytest
 from lstm_analog.compiler import CLOCKED, GATED_LEAK, lower, signal_network
 from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH, OPAMP_IDEAL
 from lstm_analog.compiler.opamp_sizes import CrossbarData, feedback, preferred, thermal_voltage
-from lstm_analog.engines import Integrate, Ngspice
+from lstm_analog.engines import Integrate, Ngspice, Waveform
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.export import read_spice
 from lstm_analog.machine import compile, load_machine
@@ -81,13 +81,16 @@ def test_the_bench_computes_the_lstm_of_its_resistors(lstm, x):
     assert 1e-3 < error(machine, lstm, x) < 0.1
 
 
-def test_eight_units_agree_with_ngspice():
-    lstm = random_lstm(np.random.default_rng(8), 2, 8, scale=3.0)
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_eight_units_agree_with_ngspice(scale):
+    lstm = random_lstm(np.random.default_rng(8), 2, 8, scale=scale)
     x = np.random.default_rng(5).uniform(-1, 1, (1, 2))
     machine = compile(lstm, OPAMP)
-    np.testing.assert_allclose(
-        machine.run(x, engine=SCIPY).h, machine.run(x, engine=Ngspice()).h, atol=0.01 * FULL_SCALE
-    )
+    ours, fast, theirs = (machine.run(x, engine=engine) for engine in (SCIPY, Waveform(), Ngspice()))
+    for name in ("z", "c", "h"):
+        one, two, other = (getattr(run.layers[0], name) for run in (ours, fast, theirs))
+        np.testing.assert_allclose(one, other, atol=0.01 * FULL_SCALE)
+        np.testing.assert_allclose(two, other, atol=0.01 * FULL_SCALE)
 
 
 @pytest.mark.parametrize("technology", [OPAMP, OPAMP_BENCH], ids=lambda technology: technology.name)
