@@ -90,11 +90,13 @@ def _instead(change: Floats, last: Floats, worse: Flags, slow: Flags) -> None:
 
     Both are (k, points, *lead, m); `last` becomes what is made.
     """
-    if worse.any():
-        change[..., worse] = -0.5 * last[..., worse]
     if slow.any():
         change[..., slow] = 0.0
-    np.copyto(last, np.where(worse, -change, change))
+    if worse.any():
+        change[..., worse] = -0.5 * last[..., worse]
+        np.copyto(last, np.where(worse, -change, change))
+    else:
+        np.copyto(last, change)
 
 
 def _refresh(equations: Linearised, stale: Flags) -> None:
