@@ -1,6 +1,6 @@
 """The op-amp circuit makes the errors that ngspice measured on a hand-written netlist of the same circuit.
 
-Deterministic causes within 10 %; random ones within the least and the most of 8 draws, which are other random numbers.
+Deterministic causes within 10 %; random ones, medians of 8 draws, within the sampling interval of that.
 `benchmarks/budget_opamp.py` prints all rows by three engines. Here are all that do not depend on chance, and each kind
 of the others once, by whole waveforms; some by ngspice too; all causes at once by scipy and by ngspice.
 """
@@ -15,7 +15,7 @@ import pytest
 
 from lstm_analog.engines import Ngspice
 from lstm_analog.export.accuracy import BOARD
-from lstm_analog.imperfections import HoldLeak
+from lstm_analog.imperfections import HoldLeak, Streams
 from lstm_analog.model import random_lstm
 
 QUICK = Ngspice(accuracy=replace(BOARD, reltol=1e-4, chgtol=1e-17, steps=25))
@@ -69,13 +69,13 @@ def test_the_circuit_answers_as_the_hand_written_netlist_does(budget):
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_deterministic_errors_are_within_a_tenth(budget, scale):
-    """All of them, by whole waveforms."""
-    for found in (found for found in budget["ROWS"] if found.draws == 1):
+    """All of them at scale 3, of each kind one at scale 1, by whole waveforms."""
+    for found in (found for found in budget["ROWS"] if found.draws == 1 and (scale == 3.0 or found.name in EXACT)):
         (got,) = budget["errors"](found, scale, budget["ENGINES"]["waveform"])
         assert got == pytest.approx(found.published[scale == 3.0], rel=0.1), found.name
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", ["baseline", "rail 1.5 V", "hold leak 0.01 Gohm"])
 def test_ngspice_finds_them_within_a_tenth_too(budget, name):
     found = row(budget, name)
     (got,) = budget["errors"](found, 3.0, budget["ENGINES"]["ngspice"])
@@ -84,10 +84,15 @@ def test_ngspice_finds_them_within_a_tenth_too(budget, name):
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 @pytest.mark.parametrize("name", RANDOM)
-def test_random_errors_are_within_the_spread_of_eight_draws(budget, name, scale):
-    found = row(budget, name)
-    got = budget["errors"](found, scale, budget["ENGINES"]["waveform"])
-    assert got.min() <= found.published[scale == 3.0] <= got.max()
+def test_random_errors_are_within_the_sampling_interval_of_eight_draws(budget, name, scale):
+    """32 chips side by side: a median of 8 lies between the quantiles 0.09 and 0.91, with a probability of 99 %."""
+    found, lstm, x = row(budget, name), budget["lstm"](scale), np.array(budget["CELL"]["x"])
+    machine = budget["la"].compile(lstm, found.technology)
+    for cause in found.causes:
+        machine = machine.with_imperfection(cause, Streams(seed=0, chips=32))
+    got = np.abs(machine.run(x).h - lstm(x).h).max(axis=(-2, -1))
+    low, high = np.quantile(got, (0.09, 0.91))
+    assert low <= found.published[scale == 3.0] <= high
 
 
 def both(budget, causes):
