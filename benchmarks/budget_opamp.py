@@ -1,10 +1,11 @@
 #!/usr/bin/env python
-"""What each imperfection costs an op-amp circuit: `python benchmarks/budget_opamp.py [integrate|ngspice] [words]`.
+"""What each imperfection costs an op-amp circuit: `python benchmarks/budget_opamp.py [engines] [words]`.
 
 Each row changes one thing in OPAMP_IDEAL and prints max |h - h_digital| over 6 steps of 2 inputs and 3 units, at two
 scales of the same weights, beside what ngspice measured on a hand-written netlist of the same circuit
-(`opamp_cell.json`, whose `budget` it was). For random effects: median, least and most of 8 draws. With `words`, only
-rows whose name holds them. `tests/physics/test_opamp_budget.py` holds some of the rows to the published figures.
+(`opamp_cell.json`). For random effects: median, least and most of 8 draws, the same for every engine. `engines` are
+some of `integrate,waveform,ngspice`, all unless given; with `words`, only rows whose name holds them.
+`tests/physics/test_opamp_budget.py` holds some of the rows to the published figures.
 """
 
 import json
@@ -24,10 +25,16 @@ from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 
 IDEAL = la.electrical.OPAMP_IDEAL
 ROOM, ZERO_CELSIUS = 300.15, 273.15
-DRAWS = 8
+DRAWS, SCALES = 8, (1.0, 3.0)
+LATE = 75e-9
+"""Inputs of the hand-written netlist change as the switches close, ours a gap earlier: so much more they settle (s)."""
 CELL = json.loads((Path(__file__).parent / "opamp_cell.json").read_text(encoding="ascii"))
 ENGINES: Mapping[str, la.engines.Engine] = MappingProxyType(
-    {"integrate": la.engines.Integrate(rtol=1e-6, atol=1e-8), "ngspice": la.engines.Ngspice()}
+    {
+        "integrate": la.engines.Integrate(rtol=1e-6, atol=1e-8),
+        "waveform": la.engines.Waveform(),
+        "ngspice": la.engines.Ngspice(),
+    }
 )
 
 
@@ -74,7 +81,7 @@ def _hold(**changes: float) -> OpAmpCircuit:
 
 
 def _fast(gain_bandwidth: float, phase: float) -> OpAmpCircuit:
-    return replace(_amplifier(gain_bandwidth=gain_bandwidth), compute_phase=phase, copy_phase=phase)
+    return replace(_amplifier(gain_bandwidth=gain_bandwidth), compute_phase=phase - LATE, copy_phase=0.5 * phase)
 
 
 def _random(name: str, cause: Callable[[float], object], sizes: Mapping[float, tuple[float, float]]) -> Iterator[Row]:
@@ -131,8 +138,27 @@ ROWS: tuple[Row, ...] = (
     Row(name="hold leak 0.01 Gohm", published=(4.5e-2, 8.7e-2), causes=(imp.HoldLeak(conductance=1e-7),)),
     Row(name="temperature 0 C", published=(4.9e-2, 5.6e-2), causes=(_warm(0.0),)),
     Row(name="temperature 85 C", published=(7.8e-2, 1.1e-1), causes=(_warm(85.0),)),
+    Row(
+        name="a good board",
+        published=(1.1e-2, 1.3e-2),
+        technology=_amplifier(gain=1e5, gain_bandwidth=10e6),
+        causes=(
+            imp.AmplifierOffset(volts=1e-4),
+            imp.PairOffset(volts=5e-4),
+            imp.PairGain(share=1e-3),
+            imp.MultiplierGain(share=1e-3),
+            imp.MultiplierOffset(share=1e-3),
+            imp.DeviceSpread(share=1e-3),
+            _feedthrough(1e-15),
+            imp.HoldLeak(conductance=1e-9),
+        ),
+        draws=DRAWS,
+    ),
 )
-"""The budget; published figures are the medians of 8 draws of other random numbers."""
+"""The budget; published figures are the medians of 8 draws of other random numbers.
+
+What was on the published good board is not recorded: here it is the better figure of every cause, but 0.5 mV of pairs.
+"""
 
 CLOCKS: tuple[Row, ...] = tuple(
     Row(
@@ -156,18 +182,18 @@ def _figures(found: Floats) -> str:
     return f"{np.median(found):.2g} ({found.min():.2g} to {found.max():.2g})"
 
 
-HEADS = ("effect", "scale 1", "published", "scale 3", "published")
-
-
-def main(engine: str = "integrate", words: str = "") -> None:
-    """Print the rows whose names hold `words`, run by `engine`."""
-    rows = []
+def main(engines: str = ",".join(ENGINES), words: str = "") -> None:
+    """Print the rows whose names hold `words`, run by each of the `engines`."""
+    names, rows = engines.split(","), []
     for row in (*ROWS, *CLOCKS):
         if words in row.name:
-            one, three = (_figures(errors(row, scale, ENGINES[engine])) for scale in (1.0, 3.0))
-            rows.append((row.name, one, row.published[0], three, row.published[1]))
-    print(f"{conditions()}; engine {engine}")
-    print(table(HEADS, rows))
+            entry: list[object] = [row.name]
+            for scale, published in zip(SCALES, row.published, strict=True):
+                entry += [published, *(_figures(errors(row, scale, ENGINES[name])) for name in names)]
+            rows.append(tuple(entry))
+    heads = ("effect", *(f"scale {scale:g}, {name}" for scale in SCALES for name in ("published", *names)))
+    print(conditions())
+    print(table(heads, rows))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ The names below are imported when first used, so that `import lstm_analog` stays
 * `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Save`: the physical machine, what it did and
   what is kept of it;
+* `Ranges`, `bounded`, `Fit`: how far signals go, and how the machine's units are made to fit;
 * `compare`, `Report`: how far it is from the digital answer;
 * `verify`, `load_certificate`, `Certificate`, `Verification`: whether a netlist is what `Machine.certify` certified;
 * `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `read_spice`: the netlist, in any dialect;
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from lstm_analog import torch as torch
     from lstm_analog.compiler import CLOCKED as CLOCKED
     from lstm_analog.compiler import GATED_LEAK as GATED_LEAK
+    from lstm_analog.compiler import Fit as Fit
+    from lstm_analog.compiler import Ranges as Ranges
+    from lstm_analog.compiler import bounded as bounded
     from lstm_analog.compiler import electrical as electrical
     from lstm_analog.compiler import hydraulic as hydraulic
     from lstm_analog.export import HSPICE as HSPICE
@@ -63,6 +67,7 @@ else:
         {
             "CLOCKED": "lstm_analog.compiler",
             "Certificate": "lstm_analog.study",
+            "Fit": "lstm_analog.compiler",
             "GATED_LEAK": "lstm_analog.compiler",
             "Gate": "lstm_analog.model",
             "HSPICE": "lstm_analog.export",
@@ -71,6 +76,7 @@ else:
             "Machine": "lstm_analog.machine",
             "NGSPICE": "lstm_analog.export",
             "PORTABLE": "lstm_analog.export",
+            "Ranges": "lstm_analog.compiler",
             "Report": "lstm_analog.study",
             "Run": "lstm_analog.study.run",
             "Save": "lstm_analog.network.trajectory",
@@ -79,6 +85,7 @@ else:
             "load_machine": "lstm_analog.machine",
             "State": "lstm_analog.model",
             "Verification": "lstm_analog.study",
+            "bounded": "lstm_analog.compiler",
             "compare": "lstm_analog.study",
             "compile": "lstm_analog.machine",
             "from_torch": "lstm_analog.torch",

@@ -17,6 +17,7 @@ def test_there_are_comparisons():
     assert SCRIPTS == [
         "bench_compile.py",
         "bench_growth.py",
+        "bench_opamp.py",
         "bench_plumbing.py",
         "bench_settle.py",
         "bench_solvers.py",

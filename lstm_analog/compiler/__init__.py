@@ -16,7 +16,7 @@ from lstm_analog.compiler.compiled import (
     state_sizes,
 )
 from lstm_analog.compiler.passes import signal_network, signal_networks
-from lstm_analog.compiler.scaling import Fit, Ranges, Scaling, scaled
+from lstm_analog.compiler.scaling import Fit, Ranges, Scaling, bounded, scaled
 from lstm_analog.compiler.signals import SignalNetwork
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 
@@ -37,6 +37,7 @@ __all__ = [
     "Timing",
     "behavioural",
     "bicmos_lower",
+    "bounded",
     "decode",
     "electrical",
     "fed_by",

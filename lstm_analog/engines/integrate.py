@@ -35,7 +35,7 @@ _EXTREME = 1e9
 """
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
 """Relative tolerance below which scipy silently takes this one."""
-_GROWTH, _RATIO, _STEPS = 10.0, 1e6, 200
+_GROWTH, _RATIO, _STEPS, _FAR = 10.0, 1e6, 200, 0.3
 
 
 class Method(Enum):
@@ -225,7 +225,7 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
         if moved <= 1e-12 and step >= _RATIO * duration:
             equations.complete(effort)
             return
-        step = min(step * _GROWTH, _RATIO * duration) if moved < 1.0 else max(step / _GROWTH, duration / 1e9)
+        step = min(step * _GROWTH, _RATIO * duration) if moved < _FAR else max(step / _GROWTH, duration / 1e9)
     if float(np.abs(rate / size).max(initial=0.0)) * duration <= 1e-12:
         equations.complete(effort)
         return

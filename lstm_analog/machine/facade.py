@@ -238,7 +238,8 @@ class Machine:
     def check(self, run: Run | None = None) -> DesignCheck:
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
 
-        A chip of transistor cells that was compiled with inputs is judged at the c that these lead to.
+        Signals of the ranges that it was compiled for are held against their room. A chip of transistor cells that was
+        compiled with inputs is judged at the c that these lead to.
 
         Raises `UnsupportedError` for ideal sources, which always do, `InvalidValueError` for a run of another machine.
         """

@@ -8,7 +8,7 @@ from warnings import warn
 
 from numpy.typing import ArrayLike
 
-from lstm_analog.compiler import Fit, Scaling, Timing, fed_by, lower, scaled, signal_networks
+from lstm_analog.compiler import Fit, Ranges, Scaling, Timing, fed_by, lower, scaled, signal_networks
 from lstm_analog.compiler.bicmos import Bicmos, calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.saved import PIECES
@@ -67,7 +67,7 @@ def compile(
     *,
     timing: Timing = CLOCKED,
     settling: float = 20.0,
-    inputs: ArrayLike | None = None,
+    inputs: ArrayLike | Ranges | None = None,
     fit: Fit = Fit.SHRINK,
     calibration: Calibration | None = None,
 ) -> Machine:
@@ -75,9 +75,10 @@ def compile(
 
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
     leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
-    inputs), are like what the machine will meet: its units are chosen, as `fit` says, so that the digital signals find
-    room; `Machine.scaling` and the provenance say what was chosen and what will clip. `calibration` is what
-    `study.calibrate` found for a technology of transistor cells, unless the one that is shipped shall do.
+    inputs), are like what the machine will meet, or the `Ranges` of its signals, as from `bounded`: its units are
+    chosen, as `fit` says, so that the digital signals find room. `Machine.scaling` and the provenance say what was
+    chosen and what will clip, and so does `Machine.check`. `calibration` is what `study.calibrate` found for a
+    technology of transistor cells, unless the one that is shipped shall do.
 
     Warns, `LimitWarning`, of each limit that a chip of transistor cells is beyond: current of a row driver, headroom,
     |c|. A column that cannot be built is refused.
@@ -89,7 +90,9 @@ def compile(
         technology = calibrated(technology, calibration)
     chosen: Scaling | None = None
     if inputs is not None:
-        technology, chosen = scaled(technology, measured(lstm, sequences(inputs, lstm.input_size)), fit)
+        _check_kind("fit", fit, Fit, "be KEEP, SHRINK or FILL", "take it from lstm_analog.Fit")
+        ranges = inputs if isinstance(inputs, Ranges) else measured(lstm, sequences(inputs, lstm.input_size))
+        technology, chosen = scaled(technology, ranges, fit)
     said = () if chosen is None else (("scaling", str(chosen)),)
     networks = signal_networks(lstm)
     passes = []

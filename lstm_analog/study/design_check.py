@@ -1,8 +1,10 @@
 """Would the plumbing work? Every figure a fluid engineer asks for, held against its limit, with the worst place."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled
@@ -19,7 +21,7 @@ from lstm_analog.study.device_rules import (
     spool_findings,
     tank_findings,
 )
-from lstm_analog.study.findings import Bound, Finding, Rule, Severity
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
 from lstm_analog.study.opamp_rules import opamp_findings
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.run import Run
@@ -100,6 +102,8 @@ def design_check(
     is as large as its weights allow at 2 units. Conductances are the network's; bores follow from them, length and
     fluid.
 
+    Where the technology was chosen for signals of known ranges, by `scaling`, these are held against their room.
+
     Raises
     ------
     UnsupportedError
@@ -107,6 +111,20 @@ def design_check(
     InvalidValueError
         If the run is of another machine.
     """
+    found = _judged(compiled, technology, run, scaling)
+    return found if scaling is None else replace(found, findings=(*found.findings, *_room(scaling)))
+
+
+def _room(scaling: Scaling) -> Iterator[Finding]:
+    """Yield what share of its room each signal takes; a z beyond it only meets a curve that is flat there."""
+    for name, size in vars(scaling.ranges).items():
+        room = vars(scaling.reach)[name]
+        worst = Severity.NOTE if name == "z" else Severity.WARNING
+        places = dict(enumerate([name]))
+        yield judge(Rule.ROOM, np.array([size / room]), 1.0, part="scaling", place=places.__getitem__, worst=worst)
+
+
+def _judged(compiled: Compiled, technology: object, run: Run | None, scaling: Scaling | None) -> DesignCheck:
     if isinstance(technology, Bicmos):
         return _chip_check(compiled, technology, run, scaling)
     if isinstance(technology, OpAmpCircuit):

@@ -67,6 +67,7 @@ class Rule(Enum):
     PHASE_MARGIN = "op-amp phase margin, degrees"
     SLEW = "op-amp slewing, share of the phase"
     OUTPUT = "op-amp output current, share"
+    ROOM = "signal, share of its room"
     LINE = "line driver, mA"
 
 
@@ -112,6 +113,7 @@ ADVICE = MappingProxyType(
         Rule.PHASE_MARGIN: "less capacitance at the row, a smaller feedback resistance, or a slower op-amp",
         Rule.SLEW: "a faster op-amp, longer phases, or fewer volts a unit",
         Rule.OUTPUT: "larger resistances, or an op-amp that gives more",
+        Rule.ROOM: "compile with Fit.SHRINK, or with a technology of more room",
         Rule.LINE: "a stronger buffer, smaller conductances, or fewer volts a unit",
     }
 )

@@ -10,9 +10,10 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP
 from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.compiler.scaling import MARGIN, Ranges, Scaling, bounded, factor, fit_ranges, measured, reach, scaled
 from lstm_analog.engines import Ngspice
-from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.machine import compile
 from lstm_analog.model import LSTM, Cell, Layer, random_lstm
+from lstm_analog.study.findings import Rule, Severity
 
 LARGE = Ranges(x=20.0, z=60.0, c=8.0, rows=80.0)
 
@@ -124,6 +125,49 @@ def test_fitted_units_turn_a_useless_circuit_into_a_good_one():
         errors.append(np.abs(machine.run(x, engine=Ngspice()).h - lstm(x).h).max())
     assert errors[0] > 0.05
     assert errors[1] < 1e-3
+
+
+def test_bounds_do_in_the_place_of_inputs():
+    """What holds for any sequence: nothing that it may meet clips, and the check says with what room to spare."""
+    lstm = random_lstm(np.random.default_rng(3), 2, 3, scale=0.5)
+    machine = compile(lstm, OPAMP, inputs=bounded(lstm, 3.0))
+    assert machine.scaling.ranges == bounded(lstm, 3.0)
+    assert machine.scaling.clips == ()
+    shares = {f.where: f.value for f in machine.check().findings if f.rule is Rule.ROOM}
+    assert shares["x"] == pytest.approx(3.0 / (0.9 * 4.5))
+    assert shares["c"] == pytest.approx(1.0 / MARGIN)  # without: 1.2, so its volts were chosen
+
+
+def test_what_clips_is_a_warning_of_the_check():
+    lstm = random_lstm(np.random.default_rng(3), 1, 1)
+    kept, shrunk = (compile(lstm, OPAMP, inputs=LARGE, fit=fit) for fit in (Fit.KEEP, Fit.SHRINK))
+    found = {f.where: f.severity for f in kept.check().findings if f.rule is Rule.ROOM}
+    assert found == {name: Severity.NOTE if name == "z" else Severity.WARNING for name in ("x", "z", "c", "rows")}
+    assert "signal, share of its room, 1 of 1 in scaling: compile with Fit.SHRINK" in str(kept.check())
+    left = [f.where for f in shrunk.check().warnings if f.rule is Rule.ROOM]
+    assert left == ["rows"]  # the attenuators need 57 mV a unit, and 80 units of that do not fit
+
+
+def test_tanks_are_held_against_their_stops_too():
+    kept = compile(random_lstm(np.random.default_rng(3), 1, 1), OIL, inputs=LARGE, fit=Fit.KEEP)
+    (stop,) = (f for f in kept.check().findings if f.rule is Rule.ROOM and f.where == "c")
+    assert stop.severity is Severity.WARNING
+    assert stop.value == pytest.approx(8.0 / reach(OIL).c)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "fit", "kind", "text"),
+    [
+        ([[0.0, np.nan]], Fit.SHRINK, InvalidValueError, r"^x must .*finite"),
+        ([[0.0, 1.0, 2.0]], Fit.SHRINK, InvalidShapeError, r"^features of x must be 2, got 3"),
+        (np.zeros((0, 2)), Fit.SHRINK, InvalidShapeError, r"^time steps of x must be at least 1"),
+        ([[0.0, 1.0]], "fill", InvalidTypeError, r"^fit must be KEEP, SHRINK or FILL, got 'fill': take it from"),
+    ],
+    ids=["not a number", "another width", "no steps", "a word"],
+)
+def test_what_is_no_range_is_refused(inputs, fit, kind, text):
+    with pytest.raises(kind, match=text):
+        compile(random_lstm(np.random.default_rng(3), 2, 1), OPAMP, inputs=inputs, fit=fit)
 
 
 def test_without_inputs_nothing_is_chosen():

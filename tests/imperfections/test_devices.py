@@ -6,12 +6,22 @@ import pytest
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.errors import InvalidValueError
-from lstm_analog.imperfections import ProgrammingError, Quantisation, Streams, StuckDevices, apply
+from lstm_analog.imperfections import DeviceSpread, ProgrammingError, Quantisation, Streams, StuckDevices, apply
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 
-RECORDS = (ProgrammingError(sigma=0.03), Quantisation(levels=8), StuckDevices(off=0.1, on=0.05))
-NONE = (ProgrammingError(sigma=0.0), Quantisation(levels=np.inf), StuckDevices(off=0.0, on=0.0))
+RECORDS = (
+    ProgrammingError(sigma=0.03),
+    DeviceSpread(share=0.03),
+    Quantisation(levels=8),
+    StuckDevices(off=0.1, on=0.05),
+)
+NONE = (
+    ProgrammingError(sigma=0.0),
+    DeviceSpread(share=0.0),
+    Quantisation(levels=np.inf),
+    StuckDevices(off=0.0, on=0.0),
+)
 STREAMS = Streams(seed=4)
 
 
@@ -50,6 +60,17 @@ def test_programming_errors_have_their_size(circuit):
     inner = np.abs(ideal) > 0.1 * np.abs(ideal).max()  # five sigma from zero
     assert np.std(error[inner]) == pytest.approx(0.02, rel=0.03)
     assert abs(np.mean(error[inner])) < 1e-3
+
+
+def test_a_spread_is_a_share_of_each_device_and_a_programming_error_one_of_the_largest(circuit):
+    """What tells the two: resistors of 2 %, small ones and large ones, against cells that are set to a level."""
+    ideal = weights(circuit)
+    share = weights(apply(DeviceSpread(share=0.02), circuit, STREAMS)) / ideal - 1.0
+    small = np.abs(ideal) < 0.1 * np.abs(ideal).max()
+    assert np.std(share[small]) == pytest.approx(0.02, rel=0.1)
+    assert np.std(share[~small]) == pytest.approx(0.02, rel=0.03)
+    programmed = weights(apply(ProgrammingError(sigma=0.02), circuit, STREAMS)) / ideal - 1.0
+    assert np.median(np.abs(programmed[small])) > 10.0 * np.median(np.abs(share[small]))
 
 
 def test_levels_are_even_and_nearest(circuit):

@@ -1,7 +1,8 @@
 """The op-amp circuit makes the errors that ngspice measured on a hand-written netlist of the same circuit.
 
-Deterministic causes within 10 %; random ones within the least and the most of 8 draws, which are other random numbers.
-`benchmarks/budget_opamp.py` prints all rows, by scipy or ngspice; here are those that are quick, each kind once.
+Deterministic causes within 10 %; random ones, medians of 8 draws, within the sampling interval of that.
+`benchmarks/budget_opamp.py` prints all rows by three engines. Here are all that do not depend on chance, and each kind
+of the others once, by whole waveforms; some by ngspice too; all causes at once by scipy and by ngspice.
 """
 
 import runpy
@@ -14,7 +15,7 @@ import pytest
 
 from lstm_analog.engines import Ngspice
 from lstm_analog.export.accuracy import BOARD
-from lstm_analog.imperfections import HoldLeak
+from lstm_analog.imperfections import HoldLeak, Streams
 from lstm_analog.model import random_lstm
 
 QUICK = Ngspice(accuracy=replace(BOARD, reltol=1e-4, chgtol=1e-17, steps=25))
@@ -36,6 +37,7 @@ RANDOM = (
     "multiplier gain 0.01",
     "multiplier offset 0.005",
     "device spread 0.01",
+    "a good board",
 )
 
 
@@ -65,20 +67,32 @@ def test_the_circuit_answers_as_the_hand_written_netlist_does(budget):
     np.testing.assert_allclose(got, budget["CELL"]["h_ngspice"], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", EXACT)
-def test_deterministic_errors_are_within_a_tenth(budget, name):
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_deterministic_errors_are_within_a_tenth(budget, scale):
+    """All of them at scale 3, of each kind one at scale 1, by whole waveforms."""
+    for found in (found for found in budget["ROWS"] if found.draws == 1 and (scale == 3.0 or found.name in EXACT)):
+        (got,) = budget["errors"](found, scale, budget["ENGINES"]["waveform"])
+        assert got == pytest.approx(found.published[scale == 3.0], rel=0.1), found.name
+
+
+@pytest.mark.parametrize("name", ["baseline", "rail 1.5 V", "hold leak 0.01 Gohm"])
+def test_ngspice_finds_them_within_a_tenth_too(budget, name):
     found = row(budget, name)
-    scales = (1.0, 3.0) if name in ("baseline", "rail 1.5 V") else (3.0,)
-    for scale in scales:
-        (got,) = budget["errors"](found, scale, budget["ENGINES"]["ngspice"])
-        assert got == pytest.approx(found.published[scale == 3.0], rel=0.1)
+    (got,) = budget["errors"](found, 3.0, budget["ENGINES"]["ngspice"])
+    assert got == pytest.approx(found.published[1], rel=0.1)
 
 
+@pytest.mark.parametrize("scale", [1.0, 3.0])
 @pytest.mark.parametrize("name", RANDOM)
-def test_random_errors_are_within_the_spread_of_eight_draws(budget, name):
-    found = row(budget, name)
-    got = budget["errors"](found, 3.0, QUICK)
-    assert got.min() <= found.published[1] <= got.max()
+def test_random_errors_are_within_the_sampling_interval_of_eight_draws(budget, name, scale):
+    """32 chips side by side: a median of 8 lies between the quantiles 0.09 and 0.91, with a probability of 99 %."""
+    found, lstm, x = row(budget, name), budget["lstm"](scale), np.array(budget["CELL"]["x"])
+    machine = budget["la"].compile(lstm, found.technology)
+    for cause in found.causes:
+        machine = machine.with_imperfection(cause, Streams(seed=0, chips=32))
+    got = np.abs(machine.run(x).h - lstm(x).h).max(axis=(-2, -1))
+    low, high = np.quantile(got, (0.09, 0.91))
+    assert low <= found.published[scale == 3.0] <= high
 
 
 def both(budget, causes):
@@ -110,10 +124,10 @@ def test_a_leak_counts_from_somewhere_on_an_edge(budget):
 
 
 def test_faster_clocks_need_faster_op_amps(budget):
-    """At 1 MHz 7e-2 at 1 us, 1e-2 at 2 us, 3e-5 at 5 us: a phase times a bandwidth of 5 leaves 5e-5 or less."""
-    names = ("1 MHz, 1 us", "1 MHz, 2 us", "1 MHz, 5 us")
-    rows = [row(budget, name) for name in names]
-    slow = [budget["errors"](found, 1.0, budget["ENGINES"]["ngspice"])[0] for found in rows]
-    np.testing.assert_allclose(slow, [found.published[0] for found in rows], rtol=0.25)
-    (fast,) = budget["errors"](row(budget, "10 MHz, 0.5 us"), 1.0, budget["ENGINES"]["ngspice"])
-    assert fast < 5e-5
+    """At 1 MHz 7e-2 at 1 us, 1e-2 at 2 us, 3e-5 at 5 us: a phase times a bandwidth of 5 leaves 5e-5 or less.
+
+    The error falls as exp(-2 t/us) at 1 MHz: 12 % are 60 ns, and where in a gap the inputs change counts for as much.
+    """
+    got = [budget["errors"](found, 1.0, budget["ENGINES"]["waveform"])[0] for found in budget["CLOCKS"]]
+    np.testing.assert_allclose(got, [found.published[0] for found in budget["CLOCKS"]], rtol=0.12)
+    assert got[0] > 5.0 * got[1] > 1000.0 * got[2]

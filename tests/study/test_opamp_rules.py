@@ -74,6 +74,16 @@ def test_the_phase_margin_is_that_of_two_poles():
     assert margins["l0_c_slave"] == 90.0
 
 
+def test_what_limits_the_sizes_of_the_bench_is_its_margin():
+    """As its provenance says; the other figures are far from their limits, but for slewing at half of its."""
+    other = (OPAMP_BENCH, replace(OPAMP_BENCH, row_volts=0.3), replace(OPAMP_BENCH, sum_resistance=10e3))
+    found = [machine(technology, 3.0).check() for technology in other]
+    assert [round(check.worst(Rule.PHASE_MARGIN).value) for check in found] == [56, 49, 51]
+    strains = {rule: finding.strain for rule in Rule if (finding := found[0].worst(rule)) is not None}
+    assert max(strains, key=strains.get) is Rule.PHASE_MARGIN
+    assert sorted(strains.values())[-2] == strains[Rule.SLEW] == pytest.approx(0.53, abs=0.01)
+
+
 def test_a_row_of_little_margin_rings():
     """What the margin is about: 100 pF at the rows, and the pre-activations overshoot on their way."""
     over = {}

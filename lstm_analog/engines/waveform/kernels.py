@@ -10,20 +10,58 @@ from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.network.laws import High, flow
-from lstm_analog.network.parts import DATUM, Factor, Pairs, Part
+from lstm_analog.network.laws.controlled import beyond
+from lstm_analog.network.parts import DATUM, Factor, OpAmps, Pairs, Part
 from lstm_analog.network.shapes import Shape, curve
 
 Step = Callable[[], None]
 
 
+@singledispatch
 def flowing(part: Part, waves: Waves, high: High, out: Floats) -> Step:
     """Return the step that writes the flow of `part` at `waves` with `high` to `out` (points, *lead, terminals, m)."""
     own = kernel(part, waves, high, out[..., 0, :], 0) if out.shape[-2] == 1 else None
     efforts = cast(Floats, waves)  # all a law asks of efforts is some nodes of them, and the shape before the last axis
     return own or (lambda: np.copyto(out, flow(part, efforts, high)))
+
+
+@flowing.register
+def _(part: OpAmps, waves: Waves, high: High, out: Floats) -> Step:
+    """Spare what an op-amp of this bank does not have: a node at the datum, a common mode, a limit of its output."""
+    charge, given, spare = out[..., 0, :], out[..., 1, :], np.empty((*out.shape[:-2], out.shape[-1]))
+    plus, common = _end(waves, part.plus), 0.5 * part.common_mode if part.common_mode.any() else None
+    reach = part.output_limit / part.output_conductance
+    steep, swing, clamp = part.transconductance / part.current_limit, part.swing, part.clamp
+
+    def run() -> None:
+        minus, x = waves[..., part.minus], waves[..., part.state]
+        ahead = plus()
+        np.subtract(ahead, minus, out=charge)
+        np.add(charge, part.offset, out=charge)
+        if common is not None:
+            np.add(charge, common * (ahead + minus), out=charge)
+        np.multiply(charge, steep, out=charge)
+        np.tanh(charge, out=charge)
+        np.multiply(charge, part.current_limit, out=charge)
+        np.subtract(charge, np.multiply(x, part.conductance, out=spare), out=charge)
+        np.tanh(np.divide(x, swing, out=given), out=given)
+        np.multiply(given, swing, out=given)
+        np.subtract(given, waves[..., part.out], out=given)
+        if (np.abs(x, out=spare) > clamp).any():
+            np.subtract(charge, part.clamp_conductance * beyond(x, clamp), out=charge)
+        if not part.unlimited and (np.abs(given, out=spare) > reach).any():
+            np.subtract(charge, part.clamp_conductance * beyond(given, reach), out=charge)
+        np.multiply(given, part.output_conductance, out=given)
+
+    return run
+
+
+def _end(waves: Waves, nodes: Indices) -> Callable[[], Floats | float]:
+    """Return what gives the efforts of `nodes`, a plain 0 where all are the datum."""
+    return (lambda: waves[..., nodes]) if (nodes != DATUM).any() else lambda: 0.0
 
 
 @singledispatch

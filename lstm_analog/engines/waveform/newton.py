@@ -1,21 +1,30 @@
 """The steps of a level whose own flows are not linear in its own efforts: Newton's method on all points at once.
 
-A member without rate is solved point by point; with a rate, or several members, a component is one system over its
-members and points, components side by side. Where the flows are affine one iteration is exact.
+A component is one system over its members and points, components side by side; where the flows are affine one
+iteration is exact. Slopes are taken anew only where the changes do not shrink fast with those there are.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.waveform.inflow import Step
-from lstm_analog.engines.waveform.levels import Task
+from lstm_analog.engines.waveform.couplings import Flags
+from lstm_analog.engines.waveform.inflow import Step, adder, taker
+from lstm_analog.engines.waveform.kernels import flowing
+from lstm_analog.engines.waveform.levels import Task, two_axes
+from lstm_analog.engines.waveform.linearised import Linearised, linearised
 from lstm_analog.engines.waveform.wiring import Load
-from lstm_analog.network.laws import Order, partials
+from lstm_analog.network.laws import Order, partials, rows
 
 _ITERATIONS = 30
+_SLOW, _SLOW_ALONE, _SLOWEST = 0.4, 0.05, 0.9
+"""Share of a change left in the next one from which slopes are taken anew: of waveforms, of points alone, where they
+cost little; the most that is believed."""
+_KEPT = 2**21
+"""Numbers in the inverse of a level up to which it is kept for the next solve."""
 
 
 class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the segment is tried again, shorter
@@ -23,52 +32,129 @@ class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the s
 
 
 def newton_steps(task: Task, tolerance: Floats) -> list[Step]:
-    """Return the step that solves the level of `task` until its efforts move by less than `tolerance` (m, k)."""
+    """Return the step that solves the level of `task` until its efforts are within `tolerance` (m, k)."""
     efforts = [field.end[None] if task.at_end else _values(field.values) for field in task.targets]
-    residual, slopes = _residual(task, efforts), _own_slopes(task, efforts[0].shape)
+    shape = efforts[0].shape
+    outside, residual = _residual(task, efforts)
+    slopes, weights = _own_slopes(task, shape), _across(1.0 / tolerance, len(shape) + 1)
+    kept: list[Linearised] = []
+    starts = [np.full_like(field.start, np.nan) for field in task.targets]
 
     def solve() -> None:
-        for field, effort in zip(task.targets, efforts, strict=True):
-            effort[...] = field.start
-        for _ in range(_ITERATIONS):
-            change = _change(task, residual(), slopes())
-            for effort, more in zip(efforts, change, strict=True):
-                np.add(effort, more, out=effort)
-            size = float((np.abs(change) / _across(tolerance, change.ndim)).max())
-            if task.level.order is not Order.NONLINEAR or size <= 1.0:
-                return
-        raise Unsolved
+        for step in outside:
+            step()
+        if not all(np.array_equal(old, field.start) for old, field in zip(starts, task.targets, strict=True)):
+            for old, field, effort in zip(starts, task.targets, efforts, strict=True):
+                old[...] = effort[...] = field.start  # else it is swept again, from where it is
+        equations = kept.pop() if kept else linearised(task, slopes, shape)
+        _iterate(task, efforts, residual, equations, weights)
+        if task.level.order is Order.NONLINEAR and equations.inverse.size <= _KEPT:
+            kept.append(equations)
 
     return [solve]
 
 
-def _across(tolerance: Floats, axes: int) -> Floats:
-    """Return `tolerance` (m, k) as it goes with changes (k, points, *lead, m) of so many `axes`."""
-    return tolerance.T.reshape(tolerance.shape[1], *(1,) * (axes - 2), -1)
+def _iterate(
+    task: Task, efforts: list[Floats], residual: Callable[[], Floats], equations: Linearised, weights: Floats
+) -> None:
+    """Move the `efforts` until what is left to move is below 1 by the `weights`; raise `Unsolved` if they do not rest.
+
+    By the same slopes, a change of size s shrinks to r s: then r/(1 - r) of the last is left. Where it does not shrink
+    fast, slopes are taken anew; where it grows, half of the last change is taken back (natural monotonicity, Deuflhard
+    2004): far from where it ought to be an op-amp saturates, and its slope says little.
+    """
+    stale, before = ~equations.filled, np.zeros(efforts[0].shape[-1])
+    last, limit = np.zeros((len(efforts), *efforts[0].shape)), _SLOW if task.level.dynamic else _SLOW_ALONE
+    for _ in range(_ITERATIONS):
+        if stale.any():
+            _refresh(equations, stale)
+        change = equations.step(residual())
+        if task.frame.count == 1 and (np.abs(change) <= equations.rounding(np.stack(efforts))).all():
+            return
+        size = np.abs(change * weights).reshape(-1, change.shape[-1]).max(axis=0)
+        ratio = np.full_like(size, _SLOWEST)
+        np.divide(size, before, out=ratio, where=size < _SLOWEST * before)
+        known = ~stale & (before > 0.0) & (size > 1.0)
+        worse, slow = known & ~(size <= before), known & (ratio > limit) & (size <= before)
+        _instead(change, last, worse, slow)
+        for effort, more in zip(efforts, change, strict=True):
+            np.add(effort, more, out=effort)
+        if task.level.order is not Order.NONLINEAR or np.where(stale, size, size * ratio / (1.0 - ratio)).max() <= 1.0:
+            return
+        stale, before = slow, np.where(worse, before, np.where(slow, 0.0, size))
+    raise Unsolved
 
 
-def _residual(task: Task, efforts: list[Floats]) -> Callable[[], Floats]:
-    """Return what gives the flows that are left over at the `efforts`, (k, points, *lead, m)."""
+def _instead(change: Floats, last: Floats, worse: Flags, slow: Flags) -> None:
+    """Take back half of the `last` change of the members that are `worse` for it, make none of those that are `slow`.
+
+    Both are (k, points, *lead, m); `last` becomes what is made.
+    """
+    if slow.any():
+        change[..., slow] = 0.0
+    if worse.any():
+        change[..., worse] = -0.5 * last[..., worse]
+        np.copyto(last, np.where(worse, -change, change))
+    else:
+        np.copyto(last, change)
+
+
+def _refresh(equations: Linearised, stale: Flags) -> None:
+    try:
+        equations.refresh(stale)
+    except np.linalg.LinAlgError as error:
+        raise Unsolved from error
+
+
+def _across(weights: Floats, axes: int) -> Floats:
+    """Return `weights` (m, k) as they go with changes (k, points, *lead, m) of so many `axes`."""
+    return weights.T.reshape(weights.shape[1], *(1,) * (axes - 2), -1)
+
+
+def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Step], Callable[[], Floats]]:
+    """Return the steps that find what flows in from outside, and what gives the flows that are left over.
+
+    These are (k, points, *lead, m), at the `efforts`; what flows in does not change while they are sought.
+    """
     wiring, first = task.inflow.wiring, 0 if task.rows is None else task.rows.start
-    flows = np.zeros((len(efforts), *efforts[0].shape))
-    steps: list[Step] = []
+    given, flows = (np.zeros((len(efforts), *efforts[0].shape)) for _ in range(2))
+    own = [load for load in wiring.loads if load.own]
+    others = replace(wiring, loads=tuple(load for load in wiring.loads if not load.own))
+    inflow = replace(task.inflow, wiring=others)
+    outside: list[Step] = []
     for row in range(len(efforts)):
-        steps += task.inflow.waveform(row, flows[row, first:], task.waves, task.rows)
+        outside += inflow.waveform(row, given[row, first:], task.waves, task.rows)
+    inside = [step for load in own for step in _loading(load, flows[:, first:], task)]
+    pairs = [(row, column) for row, column in np.ndindex(flows.shape[:1] * 2) if wiring.own[..., row, column].any()]
 
     def residual() -> Floats:
-        for step in steps:
+        np.copyto(flows, given)
+        for step in inside:
             step()
-        result = flows.copy()
-        for row, flow in enumerate(result):
-            for column, effort in enumerate(efforts):
-                np.add(flow, wiring.own[..., row, column] * effort, out=flow)
+        for row, column in pairs:
+            flows[row] += wiring.own[..., row, column] * efforts[column]
         for row in range(task.level.dynamic):
-            rate = np.tensordot(task.frame.slope, efforts[row], axes=1)
-            result[row] -= wiring.capacity[..., row] * rate
-            result[row, 0] = 0.0
-        return result
+            rate = np.matmul(task.frame.slope, two_axes(efforts[row])).reshape(efforts[row].shape)
+            flows[row] -= wiring.capacity[..., row] * rate
+            flows[row, 0] = 0.0
+        return flows
 
-    return residual
+    return outside, residual
+
+
+def _loading(load: Load, flows: Floats, task: Task) -> list[Step]:
+    """Return the steps that add the flow of `load` to `flows` (k, points, *lead, m)."""
+    found = np.empty((*task.waves.shape[:-1], *rows(load.part).shape))
+    steps = [flowing(load.part, task.waves, task.inflow.high, found)]
+    for route in load.routes:
+        add = adder(flows[route.row], route.into, first=False)
+        take = taker(found[..., route.terminal, :], route.elements)
+        steps.append(_feeding(add, take))
+    return steps
+
+
+def _feeding(add: Callable[[Floats], None], take: Callable[[], Floats]) -> Step:
+    return lambda: add(take())
 
 
 def _values(values: Floats | None) -> Floats:
@@ -83,9 +169,8 @@ def _own_slopes(task: Task, shape: tuple[int, ...]) -> Callable[[], Floats]:
     constant = task.inflow.wiring.own
 
     def slopes() -> Floats:
-        for row in range(width):
-            for column in range(width):
-                result[row, column] = constant[..., row, column]
+        for row, column in np.ndindex(width, width):
+            result[row, column] = constant[..., row, column]
         for load in task.inflow.wiring.loads:
             if load.own:
                 _add_partials(load, partials(load.part, waves, high), result)
@@ -99,32 +184,3 @@ def _add_partials(load: Load, values: tuple[Floats, ...], result: Floats) -> Non
         target = result[own.row, own.column]
         value = np.broadcast_to(values[own.block], (*target.shape[:-1], np.shape(values[own.block])[-1]))
         target[..., own.into] += value[..., own.elements]
-
-
-def _change(task: Task, residual: Floats, slope: Floats) -> Floats:
-    """Return the step of Newton's method, (k, points, *lead, m)."""
-    width, dynamic, count = len(task.targets), task.level.dynamic, residual.shape[1]
-    if width == 1 and not dynamic:
-        alone: Floats = -residual / slope[0]
-        return alone
-    first = count - slope.shape[2]
-    matrix = np.zeros((*residual.shape[2:], width, count, width, count))
-    each = np.arange(first, count)
-    for row in range(width):
-        for column in range(width):
-            matrix[..., row, each, column, each] = -np.moveaxis(slope[row, column], 0, -1)
-    for row in range(dynamic):
-        capacity = task.inflow.wiring.capacity[..., row]
-        matrix[..., row, :, row, :] += capacity[..., None, None] * task.frame.slope
-        matrix[..., row, 0, :, :] = 0.0
-        matrix[..., row, 0, row, 0] = 1.0
-    flat = matrix.reshape(*residual.shape[2:], width * count, width * count)
-    right = np.moveaxis(residual, (0, 1), (-2, -1)).reshape(*residual.shape[2:], width * count, 1)
-    try:
-        found = np.linalg.solve(flat, right)
-    except np.linalg.LinAlgError as error:
-        raise Unsolved from error
-    result: Floats = np.moveaxis(
-        np.asarray(found, dtype=np.float64).reshape(*residual.shape[2:], width, count), (-2, -1), (0, 1)
-    )
-    return result

@@ -118,7 +118,8 @@ def _steering(part: OpAmps, effort: Floats) -> Floats:
     return np.tanh(part.transconductance * difference / part.current_limit)
 
 
-def _beyond(value: Floats, limit: Floats) -> Floats:
+def beyond(value: Floats, limit: Floats) -> Floats:
+    """Return by how much `value` is outside ±`limit`, 0 inside."""
     return value - np.clip(value, -limit, limit)
 
 
@@ -130,10 +131,10 @@ def _lead(part: OpAmps, effort: Floats) -> Floats:
 @flow.register
 def _(part: OpAmps, effort: Floats, high: High) -> Floats:
     x, lead = effort[..., part.state], _lead(part, effort)
-    beyond = _beyond(x, part.clamp)
+    over = beyond(x, part.clamp)
     if not part.unlimited:
-        beyond = beyond + _beyond(lead, part.output_limit / part.output_conductance)
-    charge = part.current_limit * _steering(part, effort) - part.conductance * x - part.clamp_conductance * beyond
+        over = over + beyond(lead, part.output_limit / part.output_conductance)
+    charge = part.current_limit * _steering(part, effort) - part.conductance * x - part.clamp_conductance * over
     return np.stack((charge, part.output_conductance * lead), axis=-2)
 
 

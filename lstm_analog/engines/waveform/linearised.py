@@ -1,0 +1,130 @@
+"""The equations of a level about its waveforms, ready to be solved again and again.
+
+Among the members of a component those without rate are bound at each point alone, so that they are eliminated there:
+r_a + S_aa da + S_ad dd = 0 gives da = -S_aa^-1 (r_a + S_ad dd). What is left is a system over the points of the
+dynamic members only, a sixteenth of the numbers for a row of two op-amps and their four nodes. Its inverse is kept: as
+long as slopes hardly change, an iteration costs a product with it (the chord method).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.waveform.couplings import Flags
+from lstm_analog.engines.waveform.levels import Task
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Linearised:
+    """The inverse of the equations of a level with `dynamic` members that come first, by its buffers.
+
+    `among` (a, a, points, *lead, m) is the inverse of what the others do to each other, `lift` (a, dynamic, ...) what
+    the dynamic ones do to them, `drop` (dynamic, a, ...) what they do to the dynamic ones, `inverse` (*lead, m,
+    dynamic points, dynamic points) that of what is left; `filled` (m,) says of which components. `slopes` gives the
+    partials now.
+    """
+
+    task: Task
+    slopes: Callable[[], Floats]
+    among: Floats
+    lift: Floats
+    drop: Floats
+    inverse: Floats
+    filled: Flags
+
+    def refresh(self, members: Flags) -> None:
+        """Linearise the components `members` (m,) about the efforts there are; `LinAlgError` if that is singular."""
+        dynamic, own = self.task.level.dynamic, self.slopes()[..., members]
+        self.filled[members] = True
+        mutual = np.moveaxis(own[dynamic:, dynamic:], (0, 1), (-2, -1))
+        if mutual.size:
+            same = bool((mutual == mutual[:1]).all())
+            found = -np.linalg.inv(mutual[:1] if same else mutual)
+            self.among[..., members] = np.moveaxis(found, (-2, -1), (0, 1))
+            self.drop[..., members] = own[:dynamic, dynamic:]
+            self.lift[..., members] = _times(self.among[..., members], own[dynamic:, :dynamic])
+        if dynamic:
+            left = own[:dynamic, :dynamic]
+            if mutual.size:
+                left = left + _times(self.drop[..., members], self.lift[..., members])
+            self.inverse[..., members, :, :] = np.linalg.inv(_collocation(self.task, left, members))
+
+    def step(self, residual: Floats) -> Floats:
+        """Return what to add to the efforts, where `residual` (k, points, *lead, m) is left over, in its place."""
+        dynamic = self.task.level.dynamic
+        moved, others = residual[:dynamic], residual[dynamic:]
+        if len(others):
+            others[...] = _applied(self.among, others)
+        if dynamic:
+            if len(others):
+                moved[:, 1:] += _applied(self.drop, others)[:, 1:]
+            inward, outward = _orders(residual.ndim)
+            flat = moved.transpose(inward)
+            found = np.matmul(self.inverse, flat.reshape(*flat.shape[:-2], -1, 1))
+            moved[...] = found.reshape(flat.shape).transpose(outward)
+            if len(others):
+                others += _applied(self.lift, moved)
+        return residual
+
+    def rounding(self, efforts: Floats) -> Floats:
+        """Return how far rounding of the flows at `efforts` (k, points, *lead, m) moves them, at rest.
+
+        4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, below which no iteration gets.
+        """
+        flows = _applied(np.abs(self.slopes()), np.abs(efforts))
+        found: Floats = 4.0 * np.finfo(np.float64).eps * _applied(np.abs(self.among), flows)
+        return found
+
+
+@lru_cache
+def _orders(axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the orders of so many `axes` that bring the first two behind the others, and back."""
+    return (*range(2, axes), 0, 1), (axes - 2, axes - 1, *range(axes - 2))
+
+
+def linearised(task: Task, slopes: Callable[[], Floats], shape: tuple[int, ...]) -> Linearised:
+    """Return buffers for the level of `task`, whose `slopes` are asked for when they are filled; points are `shape`."""
+    dynamic, others = task.level.dynamic, len(task.targets) - task.level.dynamic
+    size = dynamic * shape[0]
+    return Linearised(
+        task=task,
+        slopes=slopes,
+        among=np.zeros((others, others, *shape)),
+        lift=np.zeros((others, dynamic, *shape)),
+        drop=np.zeros((dynamic, others, *shape)),
+        inverse=np.zeros((*shape[1:], size, size)),
+        filled=np.zeros(shape[-1], dtype=bool),
+    )
+
+
+def _times(one: Floats, other: Floats) -> Floats:
+    """Return the product of matrices along the first two axes."""
+    product: Floats = np.einsum("ab...,bc...->ac...", one, other)
+    return product
+
+
+def _applied(matrix: Floats, vector: Floats) -> Floats:
+    """Return the product of matrices along the first two axes and vectors along the first."""
+    product: Floats = np.einsum("ab...,b...->a...", matrix, vector)
+    return product
+
+
+def _collocation(task: Task, own: Floats, members: Flags) -> Floats:
+    """Return C D - `own` for the dynamic members, (*lead, m, dynamic points, dynamic points), starts being given.
+
+    `own` (dynamic, dynamic, points but those not asked for, *lead, m) belongs to the components `members` (m,).
+    """
+    dynamic, count = task.level.dynamic, task.frame.count
+    matrix = np.zeros((*own.shape[3:], dynamic, count, dynamic, count))
+    each = np.arange(count - own.shape[2], count)
+    for row in range(dynamic):
+        for column in range(dynamic):
+            matrix[..., row, each, column, each] = -np.moveaxis(own[row, column], 0, -1)
+        capacity = task.inflow.wiring.capacity[..., members, row]
+        matrix[..., row, :, row, :] += capacity[..., None, None] * task.frame.slope
+        matrix[..., row, 0, :, :] = 0.0
+        matrix[..., row, 0, row, 0] = 1.0
+    return matrix.reshape(*own.shape[3:], dynamic * count, dynamic * count)
