@@ -123,6 +123,7 @@ def main(sizes: list[int]) -> None:
     print(table(("H = inputs", "lines", "MB", "s", "lines/s", "memory added, MB", "to a file, s"), rows))
     units = min(sizes or [OTHERS])
     found = [(units, name, text[0], text[1] / 1e6, text[2], rate(text)) for name, text in others(units)]
+    print("What else is written:")
     print(table(("H = inputs", "what", "lines", "MB", "s", "lines/s"), found))
 
 

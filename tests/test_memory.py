@@ -1,5 +1,6 @@
 """What a machine and its runs need of memory: little more than its conductance arrays, and nothing for the past."""
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -47,15 +48,16 @@ def test_a_sequence_of_any_length_runs_in_the_memory_of_a_piece(engine):
         for piece in pieces:
             run = machine.run(piece, state=state, engine=engine)
             state = run.outputs.state
-            found = [*found[-1:], run.h[-5:]]
+            found = [*found[-1:], run.h[-5:].copy()]
+            gc.collect()  # or Python holds what small objects took
         return found[-1]
 
     pieces = np.split(x, 12)
-    work(pieces[:1])
+    work(pieces)  # segments of every degree that these sequences ask for are made once, and kept
     _, few = most(lambda: work(pieces[:3]))
     last, many = most(lambda: work(pieces))
     whole, all_at_once = most(lambda: work([x]))
     np.testing.assert_allclose(last, whole, atol=1e-9)
     np.testing.assert_allclose(last, lstm(x).h[-5:], atol=1e-9)
-    assert many < 1.25 * few, "a piece more needs nothing, but for what Python holds in reserve"
-    assert all_at_once > 2.0 * many
+    assert many < 1.2 * few
+    assert all_at_once > 4.0 * many
