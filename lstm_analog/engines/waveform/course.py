@@ -105,8 +105,11 @@ class Course:
 
     def _times(self, kept: Flags) -> Floats:
         """Return the times kept of the intervals `kept` (intervals,), after the first, (points,)."""
-        ends, durations = self.schedule.ends[kept, None], self.schedule.durations[kept, None]
-        time = ends - durations * (1.0 - moments(1.0, self.points))
+        ends, durations = self.schedule.ends[kept, None], self.schedule.durations[kept]
+        known, number = np.unique(durations, return_inverse=True)
+        inside = np.array([moments(float(duration), self.points) for duration in known])
+        time = ends - durations[:, None] + inside[number]
+        time[:, -1:] = ends
         return np.concatenate([np.zeros(1), time.ravel()])
 
     def _cuts(self) -> list[Cut]:
@@ -199,6 +202,8 @@ class Course:
         segment = cut.made[kept][place] or self._segment(cut, place, kept)
         try:
             segment.solve()
+            if segment.certain:
+                return segment
             error = segment.error()
         except Unsolved:
             error = np.inf

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -153,6 +154,12 @@ class Segment:
     watches: tuple[Watch, ...]
     tolerance: Tolerance
     first: "Segment | None"
+
+    @cached_property
+    def certain(self) -> bool:
+        """Whether there is nothing to judge: all is known by its factors, no guess is made and no limit watched."""
+        guessed = any(sweep.guess for sweep in self.sweeps)
+        return not (self.solved.size or self.fixed or self.watches or guessed)
 
     def solve(self) -> int:
         """Find all waveforms from the state; return the number of sweeps, or raise `Unsolved`."""
