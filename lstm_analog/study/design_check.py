@@ -102,7 +102,8 @@ def design_check(
     is as large as its weights allow at 2 units. Conductances are the network's; bores follow from them, length and
     fluid.
 
-    Where the technology was chosen for signals of known ranges, by `scaling`, these are held against their room.
+    Where the technology was chosen for signals of known ranges, by `scaling`, these are held against their room; a chip
+    has rules of its own for that.
 
     Raises
     ------
@@ -112,7 +113,9 @@ def design_check(
         If the run is of another machine.
     """
     found = _judged(compiled, technology, run, scaling)
-    return found if scaling is None else replace(found, findings=(*found.findings, *_room(scaling)))
+    if scaling is None or isinstance(technology, Bicmos):
+        return found
+    return replace(found, findings=(*found.findings, *_room(scaling)))
 
 
 def _room(scaling: Scaling) -> Iterator[Finding]:
