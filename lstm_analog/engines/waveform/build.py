@@ -106,8 +106,9 @@ def _guesses(
         found[sweep] = Guess(
             field=fields[-1],
             found=tuple((span(some), fields[k], span(plan.places.place[nodes[some]])) for k, some in sources),
-            scales=scales[nodes],
+            weights=1.0 / scales[nodes],
             effect=effect,
+            change=np.empty((frame.count, *shape)),
         )
     return found
 

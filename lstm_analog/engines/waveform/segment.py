@@ -34,14 +34,15 @@ class Tolerance:
 class Guess:
     """Waveforms that are read before they are found, in a `field`: that all stands still, or what was found before.
 
-    `found` says which places of them are what in another field; `scales` (m,) are their units, `effect` (points - 1,
-    points - 1), if any, what counts of a difference at all points but the first.
+    `found` says which places of them are what in another field; `weights` (m,) are one over their units, `effect`
+    (points - 1, points - 1), if any, is what counts of a difference at all points but the first, `change` room for it.
     """
 
     field: Field
     found: tuple[tuple[Span, Field, Span], ...]
-    scales: Floats
+    weights: Floats
     effect: Floats | None
+    change: Floats
 
     def begin(self) -> None:
         """Guess that nothing moves."""
@@ -62,10 +63,11 @@ class Guess:
     def moved(self) -> float:
         """Return how far what was found is from what was guessed, in units; guess that now, unless all stands still."""
         waves, guessed = self.waves(), values_of(self.field)
-        change = (waves - guessed) / self.scales
+        change = np.subtract(waves, guessed, out=self.change)
+        np.multiply(change, self.weights, out=change)
         if self.effect is not None:
             change = self.effect @ change[1:].reshape(len(self.effect), -1)
-        size = float(np.abs(change).max(initial=0.0))
+        size = float(np.abs(change, out=change).max(initial=0.0))
         if not self.field.terms:
             np.copyto(guessed, waves)
         return size
