@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -16,10 +17,22 @@ ENGINES = [la.engines.Waveform(save=SIGNALS), la.engines.Settle(save=SIGNALS)]
 def most(call):
     """Return the answer of `call` and the most bytes that were held beyond those at its start."""
     tracemalloc.start()
-    answer = call()
-    held = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return answer, held
+    try:
+        return call(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL])
+def test_a_machine_that_nobody_holds_is_gone(technology):
+    """Its network and what a run has made of it, however often it ran: nothing in the package remembers it."""
+    machine = la.compile(la.random_lstm(np.random.default_rng(0), 1, 2), technology)
+    for _ in range(2):
+        machine.run(np.zeros((2, 1)))
+    network = weakref.ref(machine.network)
+    del machine
+    gc.collect()
+    assert network() is None
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -17,7 +17,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress, moments
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
-from lstm_analog.errors import InvalidValueError, SimulationError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import Schedule, imposed_efforts
@@ -78,6 +78,10 @@ class Integrate:
                 must = f"be {'at least ' + format(least, '.3g') if least else 'positive'} and finite"
                 do = "give a whole number" if name == "points" else "give e.g. 1e-9"
                 raise InvalidValueError(explain(name, must=must, got=value, do=do))
+        method: object = self.method
+        if not isinstance(method, Method | None):
+            must, do = "be a Method, or None for the one that suits", "take e.g. engines.Method.BDF"
+            raise InvalidTypeError(explain("method", must=must, got=ascii(method)[:60], do=do))
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by interval.

@@ -1,12 +1,10 @@
 """Parts that carry nothing between limits, as the stops of a tank: left out until an effort gets there."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle, idle
-
-_REMEMBERED = 16
 
 
 class BeyondError(ArithmeticError):
@@ -21,10 +19,15 @@ class Within:
     ranges: tuple[Idle, ...]
 
 
-@lru_cache(maxsize=_REMEMBERED)
+_KNOWN: WeakKeyDictionary[Network, tuple[Network | None, tuple[Idle, ...]]] = WeakKeyDictionary()
+"""The free networks and the ranges of networks that are in use; no free network where all parts stay."""
+
+
 def within(network: Network) -> Within:
     """Return `network` without the parts that are idle between limits; the same each time."""
-    ranges = {part.label: idle(part) for part in network.parts}
-    parts = tuple(part for part in network.parts if ranges[part.label] is None)
-    free = network if len(parts) == len(network.parts) else replace(network, parts=parts)
-    return Within(network=free, ranges=tuple(found for found in ranges.values() if found is not None))
+    if network not in _KNOWN:
+        ranges = tuple(found for part in network.parts if (found := idle(part)) is not None)
+        free = replace(network, parts=tuple(part for part in network.parts if idle(part) is None)) if ranges else None
+        _KNOWN[network] = (free, ranges)
+    free, ranges = _KNOWN[network]
+    return Within(network=network if free is None else free, ranges=ranges)

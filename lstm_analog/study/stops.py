@@ -32,27 +32,33 @@ def warn_of_stops(run: Run, stacklevel: int) -> None:
 def beyond_stops(trajectory: Trajectory) -> Iterator[str]:
     """Yield, of each unknown that got beyond a stop in `trajectory`, its name, how far it went, where the stop is."""
     network = trajectory.network
+    ranges = within(network).ranges
+    if not ranges:
+        return
     names, scales = network.unknowns.names(), network.unknowns.scales()
     column = np.full(network.unknowns.size, -1)
     kept = trajectory.saved.nodes(network)
     column[kept] = np.arange(kept.size)
-    for limit in within(network).ranges:
+    for limit in ranges:
         for node, extreme, end in _ends(limit, trajectory, column):
             far, stop = (float(value / scales[node]) for value in (extreme, end))
             yield f"{names[node]} at {far:.6g} units (stop at {stop:.6g})"
 
 
 def _ends(limit: Idle, trajectory: Trajectory, column: Indices) -> Iterator[tuple[int, float, float]]:
-    """Yield the nodes that got beyond a `limit`, how far, and where it is."""
+    """Yield the nodes that got beyond a `limit`, how far, and where it is: of several chips, that of the farthest."""
     there = np.flatnonzero(column[limit.nodes] >= 0)
     nodes = limit.nodes[there]
+    if not nodes.size:
+        return
     efforts = trajectory.efforts[..., column[nodes]]
     for ends, side in ((limit.high, 1.0), (limit.low, -1.0)):
         chips = ends.shape[:-1]
         each = np.broadcast_to(ends, (*chips, limit.nodes.size))[..., there]
         stop = each.reshape(*chips, *(1,) * (efforts.ndim - 1 - len(chips)), nodes.size)  # chips come first
-        past, nearest = side * (efforts - stop), side * stop
-        beyond = past.max(axis=tuple(range(past.ndim - 1)))
-        for number in np.flatnonzero(beyond > 0.0):
-            end = side * float(nearest[..., number].min())
-            yield int(nodes[number]), end + side * float(beyond[number]), end
+        past = (side * (efforts - stop)).reshape(-1, nodes.size)
+        flat, stops = (np.broadcast_to(of, efforts.shape).reshape(past.shape) for of in (efforts, stop))
+        farthest = past.argmax(axis=0)
+        for number in np.flatnonzero(past.max(axis=0) > 0.0):
+            place = farthest[number], number
+            yield int(nodes[number]), float(flat[place]), float(stops[place])

@@ -6,7 +6,7 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.engines import Integrate, Method
 from lstm_analog.engines.integrate import _options, operating_point
 from lstm_analog.engines.system import system
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, SimulationError
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, NetworkError, SimulationError
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.parts import (
@@ -72,8 +72,13 @@ def test_a_method_can_be_asked_for(rc, driven, method):
     run = Integrate(rtol=1e-8, atol=1e-10, method=method).run(network, driven(*STEP))
     np.testing.assert_allclose(run["c"], relaxed(rates, run.time), atol=3e-6)
     assert method.name in run.engine
-    usual = Integrate(rtol=1e-8, atol=1e-10).run(network, driven(*STEP))
-    assert (method is Method.DOP853) == np.array_equal(run.efforts, usual.efforts), "another way, other rounding"
+
+
+def test_a_method_is_no_name():
+    with pytest.raises(InvalidTypeError) as caught:
+        Integrate(method="BDF")
+    text = "method must be a Method, or None for the one that suits, got 'BDF': take e.g. engines.Method.BDF"
+    assert str(caught.value) == text
 
 
 def test_a_batch_counts_for_the_choice(rc):

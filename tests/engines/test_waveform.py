@@ -306,6 +306,7 @@ def test_a_loaded_crossbar_is_solved(circuit, driven):
 
 
 def test_a_run_does_not_depend_on_the_one_before():
+    """To the last bit where levels are linear; what Newton finds begins where it was before, and is so to rounding."""
     rng = np.random.default_rng(1)
     machine = compile(random_lstm(rng, 2, 3), BEHAVIOURAL)
     x, other = rng.normal(size=(2, 4, 2))

@@ -59,6 +59,15 @@ def test_every_chip_has_its_own_stops() -> None:
     assert [text.split()[0] for text in beyond_stops(found)] == ["e_0"]
 
 
+def test_of_several_chips_the_farthest_counts_with_its_own_stop() -> None:
+    high = np.array([[2.0, 7.0], [3.0, 7.0]])
+    found = driven(tanks(replace(ENDS, high=high)), [3.05, 5.0])
+    over = found["e"][..., 0].max(axis=(1, 2)) - high[:, 0]
+    chip = int(over.argmax())
+    far, stop = (value / 100.0 for value in (found["e"][chip, ..., 0].max(), high[chip, 0]))
+    assert next(beyond_stops(found)) == f"e_0 at {far:.6g} units (stop at {stop:.6g})"
+
+
 def test_what_was_not_kept_is_not_looked_at() -> None:
     found = driven(tanks(), [5.0], Save(groups=("drive",)))
     assert list(beyond_stops(found)) == []

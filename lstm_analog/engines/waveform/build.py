@@ -10,7 +10,8 @@ from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
 from lstm_analog.engines.waveform.couplings import Couplings, Flags
 from lstm_analog.engines.waveform.fields import Field, Term, Waves, span
-from lstm_analog.engines.waveform.inflow import Inflow, Step, taker
+from lstm_analog.engines.waveform.inflow import Inflow, taker
+from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (

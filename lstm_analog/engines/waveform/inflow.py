@@ -8,13 +8,11 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves, covers
-from lstm_analog.engines.waveform.kernels import flowing, kernel
+from lstm_analog.engines.waveform.kernels import Step, flowing, kernel
 from lstm_analog.engines.waveform.state import State, transposed
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.network.laws import High, rows
 
-Step = Callable[[], None]
-"""One thing to do in a segment, its buffers bound."""
 Basis = Floats | None
 """Values at the points, (points,) or (points, m); None for one that is 1 throughout."""
 
@@ -56,18 +54,19 @@ def summing(factor: Factor, out: Floats, offset: Floats) -> list[Step]:
     if not whole:
         steps.append(lambda: np.copyto(out, offset))
     for number, (into, flow) in enumerate(factor.flows):
-        steps.append(_feeding(adder(out, into, first=whole and not number), flow))
+        steps.append(feeding(adder(out, into, first=whole and not number), flow))
     return steps
 
 
-def _feeding(add: Callable[[Floats], None], flow: Callable[[], Floats]) -> Step:
+def feeding(add: Callable[[Floats], None], flow: Callable[[], Floats]) -> Step:
+    """Return the step that adds what `flow` gives by `add`."""
     return lambda: add(flow())
 
 
 def _wired(wire: Wire, drive: Floats, out: Floats) -> Step:
     """Return the step that adds the flow of `wire` at the efforts `drive` (..., of its source) to `out`."""
     if not isinstance(wire.places, slice) or not isinstance(wire.into, slice):
-        return _feeding(adder(out, wire.into, first=False), _scaled(wire.values, taker(drive, wire.places)))
+        return feeding(adder(out, wire.into, first=False), _scaled(wire.values, taker(drive, wire.places)))
     efforts, target = drive[..., wire.places], out[..., wire.into]
     flow = np.empty(np.broadcast_shapes(wire.values.shape, efforts.shape))
 
@@ -122,11 +121,11 @@ class Inflow:
             source = self.fields[entry.source]
             constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
             if isinstance(entry, Wire):
-                steps.append(_wired(entry, source.end if constant or at is None else _known(source.values)[at], out))
+                steps.append(_wired(entry, source.end if constant or at is None else drawn(source.values)[at], out))
             elif constant or at is None:
                 term = Term(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
                 (flow,) = self._products(entry, (term,))
-                steps.append(_feeding(adder(out, entry.into, first=False), flow))
+                steps.append(feeding(adder(out, entry.into, first=False), flow))
             elif source.terms is not None and self._flat(source.terms):
                 steps += self._outer(entry, source.terms, out, at)
             else:
@@ -173,19 +172,20 @@ class Inflow:
         steps: list[Step] = []
         for term, flow in zip(terms, self._products(entry, terms), strict=True):
             basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1))
-            steps.append(_feeding(adder(out, entry.into, first=False), _scaled(basis, flow)))
+            steps.append(feeding(adder(out, entry.into, first=False), _scaled(basis, flow)))
         return steps
 
     def _whole(self, entry: Sheet, source: Field, out: Floats, at: slice) -> Step:
-        drive = taker(_known(source.values)[at], entry.places)
+        drive = taker(drawn(source.values)[at], entry.places)
         add = adder(out, entry.into, first=False)
         matrix = transposed(entry.matrix)
         if matrix.ndim > 2:
-            return _feeding(add, _applied(matrix, drive))
+            return feeding(add, _applied(matrix, drive))
         return lambda: add((drive().reshape(-1, len(matrix)) @ matrix).reshape(*out.shape[:-1], -1))
 
 
-def _known(values: Floats | None) -> Floats:
+def drawn(values: Floats | None) -> Floats:
+    """Return the `values` of a field that has them; nothing of one that nobody asked for any."""
     return np.empty(0) if values is None else values
 
 
@@ -238,5 +238,5 @@ def _loading(load: Load, row: int, out: Floats, waves: Waves, high: High, first:
         steps.insert(0, lambda: np.copyto(out, 0.0))
     for route in routes:
         flow = taker(flows[..., route.terminal, :], route.elements)
-        steps.append(_feeding(adder(out, route.into, first=False), flow))
+        steps.append(feeding(adder(out, route.into, first=False), flow))
     return steps

@@ -18,6 +18,7 @@ from lstm_analog.network.parts import DATUM, Factor, OpAmps, Pairs, Part
 from lstm_analog.network.shapes import Shape, curve
 
 Step = Callable[[], None]
+"""One thing to do in a segment, its buffers bound."""
 
 
 @singledispatch

@@ -12,7 +12,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.fields import Field, Term, Waves
-from lstm_analog.engines.waveform.inflow import Factor, Inflow, Step, summing
+from lstm_analog.engines.waveform.inflow import Factor, Inflow, summing
+from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.structure import Level
 
 _SAME = 1e-12

@@ -12,8 +12,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.couplings import Flags
-from lstm_analog.engines.waveform.inflow import Step, adder, taker
-from lstm_analog.engines.waveform.kernels import flowing
+from lstm_analog.engines.waveform.inflow import adder, drawn, feeding, taker
+from lstm_analog.engines.waveform.kernels import Step, flowing
 from lstm_analog.engines.waveform.levels import Task, two_axes
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
 from lstm_analog.engines.waveform.wiring import Load
@@ -33,7 +33,7 @@ class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the s
 
 def newton_steps(task: Task, tolerance: Floats) -> list[Step]:
     """Return the step that solves the level of `task` until its efforts are within `tolerance` (m, k)."""
-    efforts = [field.end[None] if task.at_end else _values(field.values) for field in task.targets]
+    efforts = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
     shape = efforts[0].shape
     outside, residual = _residual(task, efforts)
     slopes, weights = _own_slopes(task, shape), _across(1.0 / tolerance, len(shape) + 1)
@@ -47,7 +47,12 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Step]:
             for old, field, effort in zip(starts, task.targets, efforts, strict=True):
                 old[...] = effort[...] = field.start  # else it is swept again, from where it is
         equations = kept.pop() if kept else linearised(task, slopes, shape)
-        _iterate(task, efforts, residual, equations, weights)
+        try:
+            _iterate(task, efforts, residual, equations, weights)
+        except Unsolved:
+            for old in starts:  # the next solve begins at its start again, not where this one went
+                old.fill(np.nan)
+            raise
         if task.level.order is Order.NONLINEAR and equations.inverse.size <= _KEPT:
             kept.append(equations)
 
@@ -79,7 +84,8 @@ def _iterate(
         _instead(change, last, worse, slow)
         for effort, more in zip(efforts, change, strict=True):
             np.add(effort, more, out=effort)
-        if task.level.order is not Order.NONLINEAR or np.where(stale, size, size * ratio / (1.0 - ratio)).max() <= 1.0:
+        left = np.where(stale | slow, size, size * ratio / (1.0 - ratio))
+        if task.level.order is not Order.NONLINEAR or left.max() <= 1.0:
             return
         stale, before = slow, np.where(worse, before, np.where(slow, 0.0, size))
     raise Unsolved
@@ -149,16 +155,8 @@ def _loading(load: Load, flows: Floats, task: Task) -> list[Step]:
     for route in load.routes:
         add = adder(flows[route.row], route.into, first=False)
         take = taker(found[..., route.terminal, :], route.elements)
-        steps.append(_feeding(add, take))
+        steps.append(feeding(add, take))
     return steps
-
-
-def _feeding(add: Callable[[Floats], None], take: Callable[[], Floats]) -> Step:
-    return lambda: add(take())
-
-
-def _values(values: Floats | None) -> Floats:
-    return np.empty(0) if values is None else values
 
 
 def _own_slopes(task: Task, shape: tuple[int, ...]) -> Callable[[], Floats]:

@@ -9,7 +9,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.fields import Field, Span
-from lstm_analog.engines.waveform.inflow import Step
+from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 
 _SWEEPS = 30
