@@ -118,7 +118,7 @@ def _draw_rows(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | Non
         z = one(view.run, numeric.z, view.sequence)[view.step, :, view.unit]
         samples = [(view.moment(spots[gate]), z[gate] * units[gate]) for gate in gates]
     _draw(axes, view, curves, samples, clock)
-    axes.set_ylabel(f"pre-activations z ({effort.unit})")
+    axes.set_ylabel(f"pre-activations\nz ({effort.unit})")
 
 
 def _draw_gates(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | None) -> None:
@@ -130,7 +130,7 @@ def _draw_gates(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | No
         digits = one(view.run, numeric.gates, view.sequence)[view.step, :, view.unit]
         samples = [(view.moment(spots[gate]), digits[gate]) for gate in gates]
     _draw(axes, view, [(gate.letter, values[:, gate]) for gate in gates], samples, clock)
-    axes.set_ylabel("gates (dimensionless)")
+    axes.set_ylabel("gates\n(dimensionless)")
 
 
 def _draw_memory(axes: Axes, view: Window, spot: Spot, name: str, clock: Scale, numeric: Floats | None) -> None:

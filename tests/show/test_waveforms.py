@@ -106,7 +106,7 @@ def test_labels_name_units(machine_run):
     run, lstm = machine_run()
     figure = step_waveforms(run, 1, lstm=lstm)
     labels = [axes.get_ylabel() for axes in figure.axes]
-    assert labels == ["clock", "pre-activations z (V)", "gates (dimensionless)", "c (V)", "h (V)"]
+    assert labels == ["clock", "pre-activations\nz (V)", "gates\n(dimensionless)", "c (V)", "h (V)"]
     assert figure.axes[-1].get_xlabel() == "time since the start of step 1 (µs)"
     title = figure.get_suptitle()
     assert title.startswith("Unit 0 of layer 0 in step 1: random, BEHAVIOURAL, clocked, T/τ = 14")
@@ -179,8 +179,8 @@ def test_volts_a_unit_and_the_starting_state_are_heeded(drawn):
     run = la.compile(lstm, technology).run(rng.uniform(-1, 1, (1, 1)), state=state, engine=engine)
     axes = step_waveforms(run, 0, lstm=lstm, unit=1).axes
     assert [one.get_ylabel() for one in axes[1:]] == [
-        "pre-activations z (mV)",
-        "gates (dimensionless)",
+        "pre-activations\nz (mV)",
+        "gates\n(dimensionless)",
         "c (mV)",
         "h (mV)",
     ]
