@@ -19,13 +19,13 @@ from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
 from lstm_analog.compiler.signals import SignalNetwork
 from lstm_analog.compiler.timing import CLOCKED, COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.cells import Cells
+from lstm_analog.network.cells import SHUNT, Cells
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.parts import DATUM, Junctions
 
-SUPPLY, VCC, SHUNT = "supply", "vcc", "shunt"
-"""The supply, the node behind its shunt, and the shunt."""
+SUPPLY, VCC = "supply", "vcc"
+"""The supply, and the node behind its shunt."""
 _NAMES = (
     "every signal is _p less _n; l0_ zi zf zg zo: columns; l0_c, l0_h: the state, read at the end of a step; "
     "_new the master of c, l0_tanh its divided voltage, _start reset levels, _one bias, clk_ clocks"

@@ -92,6 +92,11 @@ def check_range(what: str, value: float, least: float, most: float, do: str) -> 
         raise InvalidValueError(explain(what, must=must, got=value, do=do))
 
 
+def check_strength(what: str, value: float, do: str = "give a share, 0.01 for 1 %") -> None:
+    """Raise `InvalidValueError`, which says `what` is wrong and what to `do`, unless `value` is zero or more."""
+    check_range(what, value, 0.0, np.inf, do)
+
+
 def check_transition(transition: float) -> None:
     """Raise `InvalidValueError` unless `transition` (Pa) is above zero; infinity is."""
     if not transition > 0:

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range
+from lstm_analog.imperfections.base import Streams, apply, change, check_range, check_strength
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
 
@@ -40,7 +40,7 @@ class DeviceSpread:
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("device spread", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+        check_strength("device spread", self.share)
 
 
 @dataclass(frozen=True, kw_only=True)

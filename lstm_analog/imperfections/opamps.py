@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range, holding
+from lstm_analog.imperfections.base import Streams, apply, change, check_range, check_strength, holding
 from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
@@ -34,7 +34,7 @@ class AmplifierOffset:
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("amplifier offset", self.volts, 0.0, np.inf, "give volts")
+        check_strength("amplifier offset", self.volts, "give volts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class PairOffset:
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("pair offset", self.volts, 0.0, np.inf, "give volts at the pair")
+        check_strength("pair offset", self.volts, "give volts at the pair")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class PairGain:
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("pair gain", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+        check_strength("pair gain", self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class MultiplierGain:
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("multiplier gain", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+        check_strength("multiplier gain", self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class MultiplierOffset:
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("multiplier offset", self.share, 0.0, np.inf, "give a share, 1e-3 for 1 mV of 1 V")
+        check_strength("multiplier offset", self.share, "give a share, 1e-3 for 1 mV of 1 V")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +110,8 @@ class ClockFeedthrough:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        check_range("feedthrough overlap", self.overlap, 0.0, np.inf, "give farad")
-        check_range("feedthrough swing", self.swing, 0.0, np.inf, "give volts")
+        check_strength("feedthrough overlap", self.overlap, "give farad")
+        check_strength("feedthrough swing", self.swing, "give volts")
         check_range("feedthrough fall", self.fall, np.nextafter(0.0, 1.0), np.inf, "give seconds")
 
 
@@ -123,7 +123,7 @@ class HoldLeak:
 
     def __post_init__(self) -> None:
         """Check that the conductance is not below zero."""
-        check_range("hold leak", self.conductance, 0.0, np.inf, "give siemens, 1e-9 for 1 Gohm")
+        check_strength("hold leak", self.conductance, "give siemens, 1e-9 for 1 Gohm")
 
 
 @apply.register

@@ -12,13 +12,18 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range, holding
+from lstm_analog.imperfections.base import Streams, apply, change, check_strength, holding
 from lstm_analog.imperfections.devices import DeviceSpread
-from lstm_analog.network.cells import NODES, Cells, Library, flat
+from lstm_analog.network.cells import NODES, SHUNT, Cells, Library, Subcircuit, flat
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors
 
-_THRESHOLD = re.compile(r"(?<=\bvto=)[-+.0-9e]+")
+_DIGITS = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_NUMBER = re.compile(_DIGITS)
+"""A number without a suffix: SPICE's m, k and meg are refused, not read."""
+_THRESHOLD = re.compile(rf"(?<=\bvto=){_DIGITS}(?=[ )])")
+_THRESHOLDS = re.compile(r"\bv(?:to|t0|th0)\b")
+"""What simulators call a threshold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,29 +34,35 @@ class JunctionArea:
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("junction area", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+        check_strength("junction area", self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResistorSpread:
-    """All resistors of a chip, of weights and terminations and within cells, off by a normal `share` of their own."""
+    """All resistors of a chip, of weights and terminations and within cells, off by a normal `share` of their own.
+
+    The shunt is not of the chip: a bench measures the supply by it.
+    """
 
     share: float
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("resistor spread", self.share, 0.0, np.inf, "give a share, 0.01 for 1 %")
+        check_strength("resistor spread", self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MosThreshold:
-    """Threshold voltages of MOS transistors, off by a normal error of standard deviation `volts`."""
+    """Threshold voltages of MOS transistors, off by a normal error of standard deviation `volts`.
+
+    Models must say `vto=`, a number without suffix, and no other threshold.
+    """
 
     volts: float
 
     def __post_init__(self) -> None:
         """Check that the spread is not below zero."""
-        check_range("threshold spread", self.volts, 0.0, np.inf, "give volts")
+        check_strength("threshold spread", self.volts, "give volts")
 
 
 @apply.register
@@ -65,6 +76,8 @@ def _(imperfection: ResistorSpread, network: Network, streams: Streams) -> Netwo
         return holding(network, Cells)
 
     def spread(part: Conductors) -> Conductors:
+        if part.label == SHUNT:
+            return part
         normal = streams.normal(f"resistors {part.label}", part.a.shape)
         return replace(part, conductance=part.conductance / _factor(imperfection.share, normal))
 
@@ -107,14 +120,26 @@ def _alone(part: Cells) -> Iterator[Cells]:
 
 
 def _scaled(part: Cells, letter: str, share: float, cause: str, streams: Streams) -> Cells:
-    """Return the cell `part` with the last value of its cards of `letter` off by a normal `share`."""
+    """Return the cell `part` with the value of its cards of `letter`, areas or ohms, off by a normal `share`."""
     circuit = part.circuit
     chosen = [number for number, card in enumerate(circuit.cards) if card.startswith(letter)]
     cards = list(circuit.cards)
     for number, factor in zip(chosen, _factor(share, _normal(streams, cause, part, len(chosen))), strict=True):
-        *words, value = cards[number].split()
-        cards[number] = " ".join((*words, _text(float(value) * float(factor))))
+        words, value = _valued(circuit, cards[number])
+        cards[number] = " ".join((*words, _text(value * float(factor))))
     return _with(part, part.library.models, cards)
+
+
+def _valued(circuit: Subcircuit, card: str) -> tuple[list[str], float]:
+    """Return the words of a q or r `card` before its value, and that: area, 1 where it is left out, or resistance."""
+    words = card.split()
+    bipolar = words[0].startswith("q")
+    place = 1 + NODES[words[0][0]] + bipolar
+    value = words[place:] or ["1"] * bipolar
+    if len(value) != 1 or not _NUMBER.fullmatch(value[0]):
+        must, do = "end in one plain number", "write nothing but digits behind its nodes and its model, 4e3 for 4k"
+        raise UnsupportedError(explain(f"card of {circuit.name}", must=must, got=card, do=do))
+    return words[:place], float(value[0])
 
 
 def _shifted(part: Cells, volts: float, streams: Streams) -> Cells:
@@ -150,8 +175,12 @@ def _with(part: Cells, models: Sequence[str], cards: Sequence[str]) -> Cells:
 
 
 def _beside(model: str, shift: float) -> str:
-    """Return the line of a `model` with its threshold (V) moved by `shift`."""
-    return _THRESHOLD.sub(lambda found: _text(float(found[0]) + shift), model)
+    """Return the line of a `model` with its threshold (V) moved by `shift`; `UnsupportedError` if that is not plain."""
+    moved, found = _THRESHOLD.subn(lambda digits: _text(float(digits[0]) + shift), model)
+    if found != 1 or len(_THRESHOLDS.findall(model)) != 1:
+        must, do = "give its threshold once, as vto= and a plain number", "write vto=0.7, without blanks and suffix"
+        raise UnsupportedError(explain(f"model {model.split()[1]}", must=must, got=model[:80], do=do))
+    return moved
 
 
 def _called(model: str, name: str) -> str:

@@ -8,7 +8,16 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, change_part, check_range, check_transition, plumbing
+from lstm_analog.imperfections.base import (
+    Streams,
+    apply,
+    change,
+    change_part,
+    check_range,
+    check_strength,
+    check_transition,
+    plumbing,
+)
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors, Crossbars, Inertances, Ports, Spools, Switches
 
@@ -81,7 +90,7 @@ class EndLoss:
 
     def __post_init__(self) -> None:
         """Check that the loss is not below zero and the flow positive."""
-        check_range("end loss", self.share, 0.0, np.inf, "give a share of the friction, e.g. 0.01")
+        check_strength("end loss", self.share, "give a share of the friction, e.g. 0.01")
         if not (np.isfinite(self.flow) and self.flow > 0):
             do = "say at which flow the share was found"
             raise InvalidValueError(explain("end loss flow", must="be positive", got=self.flow, do=do))

@@ -6,7 +6,16 @@ from typing import TypeVar
 import numpy as np
 
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, change_part, check_range, check_transition, plumbing
+from lstm_analog.imperfections.base import (
+    Streams,
+    apply,
+    change,
+    change_part,
+    check_range,
+    check_strength,
+    check_transition,
+    plumbing,
+)
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Followers, Inertances, Ports, Switches
 from lstm_analog.network.roles import is_filling, valves
@@ -54,7 +63,7 @@ class Deadband:
 
     def __post_init__(self) -> None:
         """Check that the deadband is not below zero."""
-        check_range("deadband", self.z, 0.0, np.inf, "give pre-activation units")
+        check_strength("deadband", self.z, "give pre-activation units")
 
 
 @dataclass(frozen=True, kw_only=True)

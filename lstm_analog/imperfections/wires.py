@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range
+from lstm_analog.imperfections.base import Streams, apply, change, check_strength
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
@@ -31,7 +31,7 @@ class WireResistance:
     def __post_init__(self) -> None:
         """Check that no resistance is below zero."""
         for what, ohms in (("line", self.line), ("column", self.column)):
-            check_range(f"wire resistance, {what}", ohms, 0.0, np.inf, "give ohms a cell")
+            check_strength(f"wire resistance, {what}", ohms, "give ohms a cell")
 
 
 @apply.register

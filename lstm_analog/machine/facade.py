@@ -241,14 +241,15 @@ class Machine:
         Signals of the ranges that it was compiled for are held against their room. A chip of transistor cells that was
         compiled with inputs is judged at the c that these lead to.
 
-        Raises `UnsupportedError` for ideal sources, which always do, `InvalidValueError` for a run of another machine.
+        Raises `UnsupportedError` for ideal sources, which always do, `InvalidTypeError` for what is no run,
+        `InvalidValueError` for a run of another machine or one that did not keep everything.
         """
         return design_check(self.compiled, self.technology, run, self.scaling)
 
     def bill_of_materials(self, run: Run | None = None) -> Bill:
         """Return what the plumbing is made of and what it takes to run it, as in `run` or else at the design pressures.
 
-        Raises `UnsupportedError` unless the technology is hydraulic, `InvalidValueError` for a run of another machine.
+        Raises `UnsupportedError` unless the technology is hydraulic, otherwise as `check` does.
         """
         return bill_of_materials(self.compiled, self.technology, run)
 

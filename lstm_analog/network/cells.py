@@ -19,6 +19,8 @@ from lstm_analog.network.labels import check_label
 _CARD = re.compile(r"[rciqmx][a-z0-9_]*( [a-z0-9_.=+-]+)+")
 NODES = MappingProxyType({"r": 2, "c": 2, "i": 2, "q": 3, "m": 4})
 """How many nodes a card has, by its letter."""
+SHUNT = "shunt"
+"""The label of the conductor that a bench measures the supply of cells by: no resistor of the chip."""
 _MODEL = re.compile(r"\.model [a-z][a-z0-9_]* [a-z]+\([a-z0-9_.=+ -]+\)")
 
 

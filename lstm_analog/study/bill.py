@@ -28,7 +28,7 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.roles import is_filling, tanks
 from lstm_analog.network.shapes import Shape
 from lstm_analog.study.operation import Plant, plant
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.supply import Supply, supply
 from lstm_analog.study.tubes import Tubes, Use, tubes
 
@@ -139,9 +139,12 @@ def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = 
     ------
     UnsupportedError
         If the machine is not plumbing.
+    InvalidTypeError
+        If the run is no run.
     InvalidValueError
-        If the run is of another machine.
+        If the run is of another machine, or did not keep everything.
     """
+    check_run(compiled, run)
     judged = plant(compiled, technology, run)
     banks = [bank for bank in tubes(judged) if bank.use is not Use.PORT]
     items = _merge((*(item for bank in banks for item in _tube_items(judged, bank)), *_part_items(judged)))

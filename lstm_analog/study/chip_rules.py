@@ -50,9 +50,9 @@ def _any_unit(number: int) -> str:
 
 def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Finding:
     """Return what share of a column's conductance its weights take: all of it leaves nothing for the termination."""
-    weights = (crossbar.positive.sum(axis=1)).reshape(-1)
-    rest = np.concatenate([_part(compiled, f"{_signal(spot)}_term_p").conductance for spot in layer.z])
-    size = rest.size // len(layer.z)
+    weights = crossbar.positive.sum(axis=-1)
+    rest = np.concatenate([_part(compiled, f"{_signal(spot)}_term_p").conductance for spot in layer.z], axis=-1)
+    size = rest.shape[-1] // len(layer.z)
     names = [f"{_signal(spot)} of unit {unit}" for spot in layer.z for unit in range(size)]
     return judge(Rule.COLUMN, weights / (weights + rest), 1.0, part=crossbar.label, place=lambda n: names[n])
 
@@ -63,15 +63,15 @@ def _row_drivers(
     """Return the largest current (uA) that columns push into a row driver, a sink of class A."""
     nodes = np.concatenate([compiled.network.unknowns[label] for label in _wires(layer.h)])
     places = np.array([int(np.flatnonzero(crossbar.inputs == node)[0]) for node in nodes])
-    weights = np.vstack((crossbar.positive, crossbar.negative))[:, places]
+    weights = np.concatenate((crossbar.positive, crossbar.negative), axis=-2)[..., places]
     columns = np.concatenate((crossbar.plus, crossbar.minus))
     if run is None:
         level = np.concatenate([np.full(columns.size // 8, rail) for rail in _rails(technology)] * 2)
         lowest = technology.row_level - 0.5 * technology.volts_per_unit * technology.warmth
-        sink = weights.T @ (level - lowest)
+        sink = (level - lowest) @ weights
     else:
-        efforts = run.trajectory.efforts
-        into = efforts[..., columns] @ weights - efforts[..., nodes] * weights.sum(axis=0)
+        efforts = run.trajectory.efforts.reshape(-1, compiled.network.unknowns.size)
+        into = efforts[:, columns] @ weights - efforts[:, nodes] * weights.sum(axis=-2, keepdims=True)
         sink = into.reshape(-1, nodes.size).max(axis=0)
     limit = technology.row_current * technology.warmth * 1e6
     half = nodes.size // 2

@@ -1,4 +1,4 @@
-"""Would the plumbing work? Every figure a fluid engineer asks for, held against its limit, with the worst place."""
+"""Would the machine work? Every figure an engineer asks for, held against its limit, with the worst place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from lstm_analog.study.device_rules import (
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
 from lstm_analog.study.opamp_rules import opamp_findings
 from lstm_analog.study.operation import Plant, plant
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.supply import supply
 from lstm_analog.study.tube_rules import manifold_findings, tube_findings
 from lstm_analog.study.tubes import tubes
@@ -41,7 +41,7 @@ class DesignCheck:
     technology : str
         Its name.
     basis : str
-        At which pressures the machine was judged.
+        At which pressures, voltages or signals the machine was judged.
     findings : tuple of Finding
         All figures, those within their limit too.
     """
@@ -93,14 +93,14 @@ def _row(finding: Finding) -> str:
 def design_check(
     compiled: Compiled, technology: object, run: Run | None = None, scaling: Scaling | None = None
 ) -> DesignCheck:
-    """Return the design check of `compiled`, built in `technology`, at the pressures of `run`.
+    """Return the design check of `compiled`, built in `technology`, at the efforts of `run`: pressures or voltages.
 
-    A chip of transistor cells is judged by its weights and the largest c of `scaling`, without that the range of c, or
-    at the voltages of `run`; op-amps with every input and state at 1, or at the voltages of `run`.
+    Without a run a machine is judged by what it is designed for. In plumbing every tube has 2 pressure units across it,
+    every tank is 2 units off the datum, and a pre-activation is as large as its weights allow at 2 units; op-amps have
+    every input and state at 1; a chip of transistor cells has the largest c of `scaling`, without that the range of c.
 
-    Without a run every tube has 2 pressure units across it, every tank is 2 units off the datum, and a pre-activation
-    is as large as its weights allow at 2 units. Conductances are the network's; bores follow from them, length and
-    fluid.
+    Conductances are the network's; bores of tubes follow from them, length and fluid. Of several chips on an axis the
+    worst counts, the widest of their tubes.
 
     Where the technology was chosen for signals of known ranges, by `scaling`, these are held against their room; a chip
     has rules of its own for that.
@@ -109,9 +109,12 @@ def design_check(
     ------
     UnsupportedError
         If the machine is neither plumbing nor op-amps nor a chip of transistor cells.
+    InvalidTypeError
+        If the run is no run.
     InvalidValueError
-        If the run is of another machine.
+        If the run is of another machine, or did not keep everything.
     """
+    check_run(compiled, run)
     found = _judged(compiled, technology, run, scaling)
     if scaling is None or isinstance(technology, Bicmos):
         return found

@@ -194,12 +194,16 @@ def judge(
     worst: Severity = Severity.WARNING,
     assumed: bool = False,
 ) -> Finding:
-    """Return the finding of `rule` on `values` (k,), k >= 1, of the bank `part` against `limit`.
+    """Return the finding of `rule` on `values` (..., k), k >= 1, of the bank `part` against `limit`.
+
+    Leading axes are chips: an element is judged by its worst.
 
     `place` names an element, `bound` is the side to keep to, `worst` the severity if it is not kept, `assumed` whether
     it rests on an assumed size.
     """
     most = bound is Bound.AT_MOST
+    each = values.reshape(-1, values.shape[-1])
+    values = each.max(axis=0) if most else each.min(axis=0)
     number = int(values.argmax() if most else values.argmin())
     beyond = int((values > limit).sum() if most else (values < limit).sum())
     return Finding(

@@ -7,7 +7,6 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.opamp import HEADROOM
-from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors, Crossbars, OpAmps, Storages, Switches
 from lstm_analog.study.comparison import SETTLED
@@ -24,14 +23,8 @@ SLEWING = 0.2
 
 
 def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
-    """Yield what limits the op-amps of `compiled`: at the voltages of `run`, else with every input and state at 1.
-
-    Raises `InvalidValueError` for a run of another machine.
-    """
+    """Yield what limits the op-amps of `compiled`: at the voltages of `run`, else with every input and state at 1."""
     network = compiled.network
-    if run is not None and run.trajectory.network.unknowns != network.unknowns:
-        do = "give a run of this machine"
-        raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
     total = _conductance(network)
     for part in network.parts:
         if isinstance(part, OpAmps):
@@ -48,15 +41,28 @@ def _place(network: Network, nodes: Indices) -> Callable[[int], str]:
 
 
 def _conductance(network: Network) -> Floats:
-    """Return what resistors tie to every unknown (S)."""
-    total = np.zeros(network.unknowns.size)
+    """Return what resistors tie to every unknown (S), (..., unknowns)."""
+    found = []
     for part in network.parts:
         if isinstance(part, Conductors):
-            np.add.at(total, part.a, part.conductance)
-            np.add.at(total, part.b, part.conductance)
+            found += [(part.a, part.conductance), (part.b, part.conductance)]
         elif isinstance(part, Crossbars):
-            np.add.at(total, part.plus, part.positive.sum(axis=-1) + part.plus_load)
-            np.add.at(total, part.minus, part.negative.sum(axis=-1) + part.minus_load)
+            found += [(part.plus, part.positive.sum(axis=-1)), (part.plus, part.plus_load)]
+            found += [(part.minus, part.negative.sum(axis=-1)), (part.minus, part.minus_load)]
+    return _sums(network, found)
+
+
+def _capacitance(network: Network) -> Floats:
+    """Return what capacitance every unknown has (F), (..., unknowns)."""
+    return _sums(network, [(part.nodes, part.capacitance) for part in network.parts if isinstance(part, Storages)])
+
+
+def _sums(network: Network, found: list[tuple[Indices, Floats]]) -> Floats:
+    """Return the sums of what was `found` at nodes (k,), (..., k), of every unknown, (..., unknowns); chips lead."""
+    lead = np.broadcast_shapes(*(amount.shape[:-1] for _, amount in found))
+    total = np.zeros((*lead, network.unknowns.size))
+    for nodes, amount in found:
+        np.add.at(total.T, nodes, np.broadcast_to(amount, (*lead, nodes.size)).T)
     return total
 
 
@@ -66,7 +72,7 @@ def _share(network: Network, part: OpAmps, total: Floats) -> Floats:
         return np.ones(part.out.size)
     banks = (bank for bank in network.parts if isinstance(bank, Conductors))
     back = next(b for b in banks if np.array_equal(b.a, part.out) and np.array_equal(b.b, part.minus))
-    result: Floats = back.conductance / total[part.minus]
+    result: Floats = back.conductance / total[..., part.minus]
     return result
 
 
@@ -80,13 +86,9 @@ def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> It
     network, place = compiled.network, _place(compiled.network, part.out)
     bandwidth = part.transconductance / part.capacitance * share
     phase = min(interval.duration for interval in compiled.cycle.step if interval.settles)
-    left = np.array([settling_error(float(phase * rate), POLES) for rate in bandwidth])
-    yield judge(Rule.SETTLING, left, SETTLED, part=part.label, place=place)
-    capacitance = np.zeros(network.unknowns.size)
-    for bank in network.parts:
-        if isinstance(bank, Storages):
-            capacitance[bank.nodes] = bank.capacitance
-    lag = capacitance[part.minus] / np.maximum(total[part.minus], np.finfo(np.float64).tiny)
+    left = np.array([settling_error(float(phase * rate), POLES) for rate in bandwidth.flat])
+    yield judge(Rule.SETTLING, left.reshape(bandwidth.shape), SETTLED, part=part.label, place=place)
+    lag = _capacitance(network)[..., part.minus] / np.maximum(total[..., part.minus], np.finfo(np.float64).tiny)
     turned = 0.5 * (np.sqrt(1.0 + 4.0 * (bandwidth * lag) ** 2) - 1.0)
     margin = 90.0 - np.degrees(np.arctan(np.sqrt(turned)))
     yield judge(Rule.PHASE_MARGIN, margin, STABLE, part=part.label, place=place, bound=Bound.AT_LEAST)
@@ -122,7 +124,7 @@ def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Findin
     second = next((bank for bank in amplifiers if np.array_equal(bank.minus, part.minus)), None)
     if run is None and second is not None:
         share = _share(network, second, _conductance(network))
-        reach = np.abs(part.positive - part.negative) @ volts / (share * _conductance(network)[second.minus])
+        reach = np.abs(part.positive - part.negative) @ volts / (share * _conductance(network)[..., second.minus])
         place = _place(network, second.out)
         yield judge(Rule.RAIL, reach / second.swing, HEADROOM, part=part.label, place=place, worst=Severity.NOTE)
 
@@ -133,6 +135,5 @@ def _droop(compiled: Compiled, total: Floats) -> Finding:
     behind = np.concatenate([part.b for part in network.parts if isinstance(part, Switches)])
     held = [part for part in network.parts if isinstance(part, Storages) and np.isin(part.nodes, behind).all()]
     nodes = np.concatenate([part.nodes for part in held])
-    capacitance = np.concatenate([part.capacitance for part in held])
-    lost = compiled.cycle.step_time * total[nodes] / capacitance
+    lost = compiled.cycle.step_time * total[..., nodes] / _capacitance(network)[..., nodes]
     return judge(Rule.DROOP, lost, SETTLED, part="holds", place=_place(network, nodes))

@@ -9,7 +9,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.hydraulic import Hydraulic
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Spools
 from lstm_analog.network.schedule import Flags
@@ -122,29 +122,12 @@ class Plant:
 def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
     """Return `compiled`, built in `technology`, as it is to be judged: at the pressures of `run`, if one is given.
 
-    Raises
-    ------
-    UnsupportedError
-        If it is not plumbing.
-    InvalidTypeError
-        If the run is none.
-    InvalidValueError
-        If the run is of another machine.
+    The run is one that `check_run` accepts. Raises `UnsupportedError` if it is not plumbing.
     """
     if not isinstance(technology, Hydraulic) or compiled.network.domain != HYDRAULIC:
         got, do = compiled.network.domain.name, "compile in a hydraulic technology"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
-    _check_kind(run)
-    if run is not None and run.trajectory.network.unknowns != compiled.network.unknowns:
-        do = "give a run of this machine"
-        raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
     return Plant(compiled=compiled, technology=technology, snapshots=None if run is None else _snapshots(run))
-
-
-def _check_kind(run: object) -> None:
-    if not isinstance(run, Run | None):
-        got, do = type(run).__name__, "give what Machine.run returned"
-        raise InvalidTypeError(explain("the run", must="be of type Run", got=got, do=do))
 
 
 def _snapshots(run: Run) -> Snapshots:

@@ -9,12 +9,12 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, decode, schedule
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import LayerTrace, Outputs, State
 from lstm_analog.model.reference import activate
 from lstm_analog.model.sequences import in_time, state_after
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 
 _Item = TypeVar("_Item")
 
@@ -201,6 +201,31 @@ def run_through(passes: tuple[Compiled, ...], x: Floats, state: State, lengths: 
         done.append(PassRun(compiled=compiled, x=signal, state=start, lengths=within, trajectory=trajectory))
         signal = done[-1].h if count else signal
     return Run(passes=tuple(done), x=x, state=state, lengths=lengths)
+
+
+def check_run(compiled: Compiled, run: object) -> None:
+    """Raise an error unless `run` is None or all of what a machine like `compiled` did.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no run.
+    InvalidValueError
+        If its network has other unknowns, or it kept only some of them or of the intervals.
+    UnsupportedError
+        If it went through time several times.
+    """
+    if run is None:
+        return
+    if not isinstance(run, Run):
+        got, do = type(run).__name__, "give what Machine.run returned"
+        raise InvalidTypeError(explain("the run", must="be of type Run", got=got, do=do))
+    if run.trajectory.network.unknowns != compiled.network.unknowns:
+        do = "give a run of this machine"
+        raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
+    if run.trajectory.saved != EVERYTHING:
+        must, do = "keep all unknowns in all intervals", "run it with an engine that saves everything"
+        raise InvalidValueError(explain("the run", must=must, got=run.trajectory.saved, do=do))
 
 
 def only(passes: tuple[_Item, ...], what: str) -> _Item:

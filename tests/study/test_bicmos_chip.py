@@ -217,6 +217,20 @@ def test_the_check_of_a_run_knows_the_row_current():
     assert after.worst(la.study.Rule.CELL_RANGE).value == pytest.approx(np.abs(result.c).max())
 
 
+def test_of_chips_on_an_axis_the_check_judges_the_worst():
+    """Column for column and row for row, as each chip alone: from its weights, and at the voltages of a run."""
+    machine, cause = la.compile(stored(), BICMOS, settling=12.0), la.imperfections.DeviceSpread(share=0.2)
+    streams = [la.imperfections.Streams(seed=1, first=chip) for chip in range(3)]
+    many = machine.with_imperfection(cause, la.imperfections.Streams(seed=1, chips=3))
+    for given in (None, reference_run()):
+        alone = [machine.with_imperfection(cause, each).check(given) for each in streams]
+        for rule in (la.study.Rule.COLUMN, la.study.Rule.ROW_SINK):
+            found, worst = many.check(given).worst(rule), max((a.worst(rule) for a in alone), key=lambda f: f.strain)
+            assert found.value == pytest.approx(worst.value, rel=1e-12)
+            assert (found.where, found.total) == (worst.where, worst.total)
+            assert len({each.worst(rule).value for each in alone}) == 3
+
+
 # Netlists by hand.
 
 

@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
-from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP
 from lstm_analog.compiler.fluids import PURE_WATER, VG32
 from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
 from lstm_analog.engines import Integrate
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.machine import Machine, compile, load_machine
-from lstm_analog.model import LSTM, random_lstm
+from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.network.laws import Kind
+from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study.design_check import DesignCheck
 from lstm_analog.study.device_rules import relay_damping
 from lstm_analog.study.findings import Rule, Severity
 from lstm_analog.study.operation import plant
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import PassRun, Run
 from lstm_analog.study.supply import _out_of, supply
 from lstm_analog.study.tubes import Use, tubes
 
@@ -309,19 +310,47 @@ def test_circuit_is_refused() -> None:
         compile(lstm(), BEHAVIOURAL).check()
 
 
-def test_run_of_another_machine_is_refused(ran: tuple[Machine, Run]) -> None:
-    with pytest.raises(
-        InvalidValueError, match=r"^the run must have the unknowns of the machine, got others: give a run"
-    ):
-        compile(random_lstm(np.random.default_rng(0), 2, 2), OIL).check(ran[1])
+ASKED = [
+    *(pytest.param(technology, Machine.check, id=technology.name) for technology in (OIL, OPAMP, BICMOS)),
+    pytest.param(OIL, Machine.bill_of_materials, id="bill"),
+]
 
 
-@pytest.mark.parametrize("ask", [Machine.check, Machine.bill_of_materials])
-def test_what_is_no_run_is_refused(ran: tuple[Machine, Run], ask) -> None:
-    with pytest.raises(
-        InvalidTypeError, match=r"^the run must be of type Run, got ndarray: give what Machine\.run ret"
-    ):
-        ask(ran[0], X)
+@pytest.mark.parametrize(("technology", "ask"), ASKED)
+@pytest.mark.parametrize(("other", "hidden"), [(BEHAVIOURAL, 3), (OIL, 4), (OPAMP, 4)])
+def test_run_of_another_machine_is_refused(technology, ask, other, hidden: int) -> None:
+    run = compile(random_lstm(np.random.default_rng(3), 2, hidden), other).run(X[:1])
+    text = r"^the run must have the unknowns of the machine, got others: give a run of this machine$"
+    with pytest.raises(InvalidValueError, match=text):
+        ask(compile(lstm(), technology), run)
+
+
+@pytest.mark.parametrize(("technology", "ask"), ASKED)
+def test_what_is_no_run_is_refused(technology, ask) -> None:
+    text = r"^the run must be of type Run, got ndarray: give what Machine\.run returned$"
+    with pytest.raises(InvalidTypeError, match=text):
+        ask(compile(lstm(), technology), X)
+
+
+@pytest.mark.parametrize(("technology", "ask"), ASKED)
+@pytest.mark.parametrize("kept", ["groups", "intervals"])
+def test_run_that_did_not_keep_everything_is_refused(technology, ask, kept: str) -> None:
+    built = compile(lstm(), technology)
+    some = {"groups": (built.network.unknowns.groups[-1].label,), "intervals": ("readout",)}
+    save, fed = Save(**{kept: some[kept]}), built.schedule(X)
+    trajectory = Trajectory(
+        network=built.network,
+        schedule=fed,
+        time=np.array([0.0, fed.ends[-1]]),
+        efforts=np.zeros((2, save.nodes(built.network).size)),
+        engine="thrifty",
+        saved=save,
+    )
+    given = {"x": X, "state": State.zeros(((3, 3),), ()), "lengths": None}
+    run = Run(passes=(PassRun(compiled=built.compiled, trajectory=trajectory, **given),), **given)
+    text = rf"^the run must keep all unknowns in all intervals, got Save\(.*{kept}=\('.*: run it with an engine that "
+    with pytest.raises(InvalidValueError, match=text):
+        ask(built, run)
 
 
 def test_large_machine_is_checked_in_well_under_a_second() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH, OPAMP_IDEAL
 from lstm_analog.engines import Ngspice
-from lstm_analog.errors import InvalidValueError
+from lstm_analog.imperfections import DeviceSpread, Streams
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.study.findings import Rule, Severity
@@ -96,7 +96,12 @@ def test_a_row_of_little_margin_rings():
     assert over[100e-12] > 0.2
 
 
-def test_a_run_of_another_machine_is_refused():
-    run = machine(OPAMP).run(X, engine=Ngspice())
-    with pytest.raises(InvalidValueError, match=r"^the run must have the unknowns of the machine, got others: "):
-        machine(OPAMP, hidden=2).check(run)
+@pytest.mark.parametrize("technology", [OPAMP, OPAMP_BENCH], ids=lambda technology: technology.name)
+def test_of_chips_on_an_axis_the_worst_is_judged(technology):
+    built, cause = machine(technology, 3.0), DeviceSpread(share=0.2)
+    found = built.with_imperfection(cause, Streams(seed=1, chips=3)).check().findings
+    alone = [built.with_imperfection(cause, Streams(seed=1, first=chip)).check().findings for chip in range(3)]
+    for many, *each in zip(found, *alone, strict=True):
+        worst = max(each, key=lambda finding: finding.strain)
+        assert many.value == pytest.approx(worst.value, rel=1e-9), many.rule
+        assert (many.rule, many.where, many.total) == (worst.rule, worst.where, worst.total)
