@@ -419,3 +419,34 @@ def test_the_graph_of_one_unit_is_there_where_the_whole_is_too_large():
 def test_the_graph_of_a_unit_that_is_not_there_is_refused(asked, text):
     with pytest.raises(InvalidValueError, match=text):
         machine(lstm(layers=2)).graph(**asked)
+
+
+CHIPS = la.imperfections.Streams(seed=1, chips=2)
+
+
+@pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL, la.electrical.OPAMP_IDEAL])
+def test_what_takes_one_chip_says_so(technology, tmp_path):
+    model, path, steps = lstm(2), tmp_path / "chips", x(2, 2)
+    made = la.compile(model, technology).with_imperfection(la.imperfections.DeviceSpread(share=0.01), CHIPS)
+    run = made.run(steps)
+    assert run.h.shape == (2, 2, 2)
+    calls = (
+        lambda: made.write_spice(path, steps),
+        lambda: made.write_spice(path, steps, as_subckt=True),
+        lambda: made.write_modelica(path, steps),
+        lambda: made.write_verilog_a(path),
+        lambda: made.write_json(path),
+        lambda: made.write_graphml(path),
+        made.graph,
+        lambda: made.run(steps, engine=la.engines.Integrate()),
+        lambda: made.run(steps, engine=la.engines.Ngspice()),
+        lambda: la.compare(run, model),
+        lambda: made.certify(model, steps, path),
+        *((lambda: made.check(run), lambda: made.bill_of_materials(run)) if technology is la.hydraulic.OIL else ()),
+    )
+    for call in calls:
+        with pytest.raises(
+            InvalidShapeError, match=r"^part \w+ must have no chip axis, got \w+ of shape .*: take one chip, "
+        ):
+            call()
+    assert list(tmp_path.iterdir()) == []

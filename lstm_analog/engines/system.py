@@ -14,7 +14,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.order import generations
 from lstm_analog.engines.pattern import Pattern, block_columns, block_rows, pattern, positions, scatter
 from lstm_analog.engines.stage import Partials, Share, Stage, solve_sparse
-from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, rows, sets, take
 from lstm_analog.network.parts import Part
@@ -85,6 +85,7 @@ def system(network: Network, high: High) -> System:
     InvalidShapeError
         If a part carries chip axes: these belong to the engines that batch over chips.
     """
+    check_one_chip(network)
     kinds = network.kinds()
     algebraic = np.concatenate([kinds[Kind.FOLLOWED], kinds[Kind.BALANCED]])
     dynamic, amount = _capacities(network)
@@ -110,11 +111,6 @@ def system(network: Network, high: High) -> System:
 
 def _capacities(network: Network) -> tuple[Indices, Floats]:
     found = [capacity(part) for part in network.parts]
-    chips = [amount.shape for _, amount in found if amount.ndim > 1]
-    if chips:
-        raise InvalidShapeError(
-            explain("network parts", must="have no chip axis here", got=chips[0], do="run one chip at a time")
-        )
     return np.concatenate([nodes for nodes, _ in found]), np.concatenate([amount for _, amount in found])
 
 

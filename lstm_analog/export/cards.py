@@ -86,7 +86,7 @@ def _device(device: str, pins: tuple[Indices, ...], line: int, values: Mapping[s
 
 @singledispatch
 def cards(part: Part) -> Cards:
-    """Return the cards of a bank `part`; one with chip axes is refused where it is written."""
+    """Return the cards of a bank `part`."""
     name = type(part).__name__
     do = "register it in export/cards.py, or choose another export"
     raise UnsupportedPartError(explain(f"part {name}", must="have netlist cards", got="none", do=do))

@@ -8,6 +8,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.export.epanet import Tubes
+from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network, line_of
 from lstm_analog.network.laws import Kind, capacity, sets
 from lstm_analog.network.parts import (
@@ -62,7 +63,10 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     ------
     UnsupportedError
         If there are more than `MOST_EDGES` edges: ask for the surroundings of some unknowns.
+    InvalidShapeError
+        If a part has a chip axis.
     """
+    check_one_chip(network)
     wanted = np.ones(network.unknowns.size, dtype=bool)
     if around is not None:
         wanted[:] = False

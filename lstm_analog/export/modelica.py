@@ -16,9 +16,10 @@ import numpy as np
 from lstm_analog.arrays import Floats, floats_of_shape
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.export.modelica_models import DATUM_MODEL, connector_text, model_text, quoted, units
-from lstm_analog.export.modelica_parts import Components, components, refuse_chips
+from lstm_analog.export.modelica_parts import Components, components
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
+from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import Kind
@@ -57,7 +58,9 @@ def write_modelica(path: str | Path, network: Network, schedule: Schedule, *, na
     schedule.fit(network.verify())
     _check(network, schedule, name)
     begin = floats_of_shape(start, "start", (1, network.unknowns.size))
-    refuse_chips("start", begin.ndim - 1)
+    if begin.ndim > 2:
+        do = "give the start of one chip"
+        raise InvalidShapeError(explain("start", must="have no chip axis", got=begin.shape, do=do))
     begin = begin[0]
     with whole_file(path) as stream:
         for text in modelica(network, schedule, name, begin, Path(path).name):
@@ -107,6 +110,7 @@ def _check(network: Network, schedule: Schedule, name: str) -> None:
     if schedule.lead not in ((), (1,)):
         got, do = f"batch {schedule.lead}", "write one sequence, e.g. x[:1]"
         raise InvalidShapeError(explain("a Modelica file", must="have one sequence", got=got, do=do))
+    check_one_chip(network)
     kinds = network.kinds()
     driving = np.concatenate(([DATUM], kinds[Kind.IMPOSED], kinds[Kind.FOLLOWED]))
     for part in network.parts:
@@ -118,9 +122,7 @@ def _check(network: Network, schedule: Schedule, name: str) -> None:
 
 def _present(part: Part) -> tuple[Components, ...]:
     """Return the components of `part` of which there are any."""
-    found = components(part)
-    refuse_chips(part.label, max((value.ndim for entry in found for value in entry.values.values()), default=1))
-    return tuple(entry for entry in found if entry.count)
+    return tuple(entry for entry in components(part) if entry.count)
 
 
 def _header(network: Network, schedule: Schedule, name: str, file: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import InvalidShapeError, UnsupportedPartError, explain
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export import modelica_models as models
 from lstm_analog.export import modelica_moving as moving
 from lstm_analog.export.modelica_models import Model
@@ -72,7 +72,7 @@ class Components:
 
 @singledispatch
 def components(part: Part) -> tuple[Components, ...]:
-    """Return the components of a bank `part`, kind by kind; one with chip axes is refused where it is written."""
+    """Return the components of a bank `part`, kind by kind."""
     name = type(part).__name__
     do = "register it in export/modelica_parts.py, or choose another export"
     raise UnsupportedPartError(explain(f"part {name}", must="have Modelica components", got="none", do=do))
@@ -133,7 +133,6 @@ def _(part: Ports) -> tuple[Components, ...]:
 
 @components.register
 def _(part: Transconductors) -> tuple[Components, ...]:
-    refuse_chips(part.label, part.transconductance.ndim - 1)
     rows, columns = np.nonzero(part.transconductance)
     return (
         Components(
@@ -145,20 +144,12 @@ def _(part: Transconductors) -> tuple[Components, ...]:
     )
 
 
-def refuse_chips(label: str, axes: int) -> None:
-    """Raise `InvalidShapeError` if a parameter of the bank `label` has more `axes` than one for its elements."""
-    if axes > 1:
-        must, got = "have no chip axis", f"{axes - 1} of them"
-        raise InvalidShapeError(explain(f"part {label}", must=must, got=got, do="write one chip"))
-
-
 def _placed(side: str, rows: Indices, columns: Indices) -> tuple[str, ...]:
     return tuple(f"{side}{row}i{column}" for row, column in zip(rows, columns, strict=True))
 
 
 @components.register
 def _(part: Crossbars) -> tuple[Components, ...]:
-    refuse_chips(part.label, max(part.positive.ndim, part.negative.ndim) - 1)
     return (
         _tubes(part, "p", part.plus, part.positive),
         _loads(part, "p", part.plus, part.plus_load),
@@ -181,7 +172,6 @@ def _tubes(part: Crossbars, side: str, manifold: Indices, conductance: Floats) -
 
 def _loads(part: Crossbars, side: str, manifold: Indices, load: Floats) -> Components:
     """Return the dummy tubes from the manifolds to the datum."""
-    refuse_chips(part.label, max(load.ndim, part.transition.ndim, part.end_flow.ndim))
     rows = np.flatnonzero(load)
     model, values = _tube(part, rows)
     return Components(

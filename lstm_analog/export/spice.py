@@ -19,6 +19,7 @@ from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.files import whole_file
+from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
@@ -120,15 +121,12 @@ def check_single(network: Network, schedule: Schedule) -> None:
     if schedule.lead not in ((), (1,)):
         do = "write one sequence, e.g. x[:1]"
         raise InvalidShapeError(explain("a netlist", must="have one sequence", got=f"batch {schedule.lead}", do=do))
+    check_one_chip(network)
     for part in network.parts:
         read = cards(part)
         if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
             do = "leave the bank out"
             raise InvalidShapeError(explain(f"part {part.label}", must="have an element", got="none", do=do))
-        for key, value in read.values.items():
-            if value.ndim > (2 if isinstance(part, Transconductors) else 1):
-                what, do = f"{part.label} {key}", "write one chip"
-                raise InvalidShapeError(explain(what, must="have no chip axis", got=value.shape, do=do))
 
 
 def safe_name(name: str) -> str:

@@ -17,6 +17,7 @@ from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.interfaces import Interface, Wires, wire
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
+from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, Junctions, Part, Sources, Transconductors
 
@@ -48,6 +49,7 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
     Sources that are no port keep their effort. Raises `InvalidValueError` for names that meet, `InvalidShapeError` for
     chip axes, `NetworkError` for what is not well formed, `UnsupportedPartError` for transistor-level cells.
     """
+    check_one_chip(network)
     wires = wire(network.verify(), interface, _KEYWORDS)
     with whole_file(path) as stream:
         for text in _module(network, wires):

@@ -7,6 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, Head, LayerTrace
+from lstm_analog.network.chips import check_one_chip
 from lstm_analog.study.digest import networks_digest
 from lstm_analog.study.lag import lagging, travel
 from lstm_analog.study.report import HeadErrors, LayerErrors, Report, errors, versions
@@ -48,11 +49,13 @@ def compare(run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int |
     InvalidTypeError
         If `run` is no run or `lstm` no LSTM.
     InvalidShapeError
-        If the layers of the run are not those of the LSTM.
+        If the layers of the run are not those of the LSTM, or it is one of several chips.
     """
     if tolerance is not None and not (np.isfinite(tolerance) and tolerance > 0):
         raise InvalidValueError(explain("tolerance", must="be positive", got=tolerance, do="give units of h"))
     _check_kinds(run, lstm)
+    for each in run.passes:
+        check_one_chip(each.compiled.network)
     first = run.passes[0]
     provenance = dict(first.compiled.network.provenance)
     _check_origin(provenance, lstm)

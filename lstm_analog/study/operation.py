@@ -10,6 +10,7 @@ from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Spools
 from lstm_analog.network.schedule import Flags
@@ -122,12 +123,16 @@ class Plant:
 def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
     """Return `compiled`, built in `technology`, as it is to be judged: at the pressures of `run`, if one is given.
 
-    The run is one that `check_run` accepts. Raises `UnsupportedError` if it is not plumbing.
+    The run is one that `check_run` accepts. Raises `UnsupportedError` if it is not plumbing, `InvalidShapeError` for a
+    run of several chips.
     """
     if not isinstance(technology, Hydraulic) or compiled.network.domain != HYDRAULIC:
         got, do = compiled.network.domain.name, "compile in a hydraulic technology"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
-    return Plant(compiled=compiled, technology=technology, snapshots=None if run is None else _snapshots(run))
+    if run is None:
+        return Plant(compiled=compiled, technology=technology, snapshots=None)
+    check_one_chip(compiled.network)
+    return Plant(compiled=compiled, technology=technology, snapshots=_snapshots(run))
 
 
 def _snapshots(run: Run) -> Snapshots:

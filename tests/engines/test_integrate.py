@@ -287,5 +287,7 @@ def test_chips_are_refused(circuit, driven):
         Conductors(label="r", a=[1], b=[2], conductance=1.0),
         Storages(label="c", nodes=[2], capacitance=[[1.0], [2.0]]),
     )
-    with pytest.raises(InvalidShapeError, match=r"^network parts must have no chip axis here, got \(2, 1\)"):
+    with pytest.raises(
+        InvalidShapeError, match=r"^part c must have no chip axis, got capacitance of shape \(2, 1\): take one"
+    ):
         Integrate().run(network, driven([0.0], [1.0]))

@@ -209,7 +209,9 @@ def test_a_batch_is_refused(tmp_path):
 def test_chip_axes_are_refused(tmp_path, label):
     field = {"u": "effort", "r": "conductance", "c": "capacitance"}[label]
     chips = replace(rc().part(label), **{field: np.ones((3, 1))})
-    with pytest.raises(InvalidShapeError, match=f"part {label} must have no chip axis, got 1 of them: write one chip"):
+    with pytest.raises(
+        InvalidShapeError, match=rf"part {label} must have no chip axis, got {field} of shape \(3, 1\): take one"
+    ):
         write(tmp_path / "rc.mo", rc(**{label: chips}))
     assert not list(tmp_path.iterdir())
 

@@ -76,12 +76,12 @@ def test_a_batch_is_refused(tmp_path):
         (
             Conductors(label="e", a=[1], b=[2], conductance=[[1.0], [2.0]]),
             InvalidShapeError,
-            r"^e r must have no chip axis, got \(2, 1\): write one chip$",
+            r"^part e must have no chip axis, got conductance of shape \(2, 1\): take one chip, ",
         ),
         (
             Transconductors(label="g", inputs=[1], rows=[2], transconductance=np.ones((3, 1, 1))),
             InvalidShapeError,
-            r"^g g must have no chip axis, got \(3, 1, 1\)",
+            r"^part g must have no chip axis, got transconductance of shape \(3, 1, 1\): ",
         ),
         (Sources(label="two", nodes=[2], effort=0.0), NetworkError, r"^unknown c_0 must be set by exactly one"),
     ],

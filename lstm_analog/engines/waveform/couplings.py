@@ -4,8 +4,7 @@ A bank whose blocks are all constant is no more than coefficients: `Links` betwe
 an offset. Every other bank stays a part whose law is evaluated (`Curved`).
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,9 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.system import fed_rows
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, flow, partials
-from lstm_analog.network.parts import Crossbars, Part, Transconductors
+from lstm_analog.network.parts import Part
 
 Flags = NDArray[np.bool_]
-Bank = TypeVar("Bank")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,44 +64,6 @@ class Couplings:
     links: tuple[Links, ...]
     dense: tuple[Dense, ...]
     curved: tuple[Curved, ...]
-
-
-def chips_of(network: Network) -> int:
-    """Return how many chips the parameters of `network` describe, 0 if they carry no chip axis."""
-    records = [record for part in network.parts for record in (part, *_tiers(part))]
-    sizes = [array.shape[0] for record in records for _, array, own in _parameters(record) if array.ndim > own]
-    return max(sizes, default=0)
-
-
-def beside_batches(record: Bank) -> Bank:
-    """Return the bank `record` with a batch axis of one behind the chip axis of each parameter that has one."""
-    changes: dict[str, object] = {
-        name: array.reshape(*array.shape[:-own], 1, *array.shape[-own:])
-        for name, array, own in _parameters(record)
-        if array.ndim > own
-    }
-    for name, value in _values(record):
-        if isinstance(value, tuple) and value:
-            changes[name] = tuple(beside_batches(item) for item in value)
-    return replace(record, **changes) if changes else record  # type: ignore[type-var]
-
-
-def _values(record: object) -> list[tuple[str, object]]:
-    return [(entry.name, getattr(record, entry.name)) for entry in fields(record)]  # type: ignore[arg-type]
-
-
-def _tiers(record: object) -> list[object]:
-    return [item for _, value in _values(record) if isinstance(value, tuple) for item in value]
-
-
-def _parameters(record: object) -> list[tuple[str, Floats, int]]:
-    """Return name, array and number of own axes of the parameters of a bank, those of its tiers left out."""
-    matrices = ("transconductance", "positive", "negative") if isinstance(record, Transconductors | Crossbars) else ()
-    return [
-        (name, value, 2 if name in matrices else 1)
-        for name, value in _values(record)
-        if isinstance(value, np.ndarray) and value.dtype == np.float64
-    ]
 
 
 def couplings(network: Network, high: High) -> Couplings:

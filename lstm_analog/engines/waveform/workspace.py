@@ -11,10 +11,11 @@ from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.build import segment
-from lstm_analog.engines.waveform.couplings import Couplings, Flags, beside_batches, chips_of, couplings
+from lstm_analog.engines.waveform.couplings import Couplings, Flags, couplings
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import State
 from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
+from lstm_analog.network.chips import beside_batches, chips
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 
@@ -204,8 +205,8 @@ def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance, wa
     `tolerance` is that of its segments.
     """
     idle = _IDLE.setdefault(network, [])
-    chips = chips_of(network)
-    lead = ((chips,) if chips else ()) + (int(np.prod(batch)),)
+    count = chips(network)
+    lead = ((count,) if count else ()) + (int(np.prod(batch)),)
     fits = [
         other
         for other in idle
