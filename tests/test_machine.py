@@ -218,7 +218,7 @@ def test_compile_refuses_what_is_no_lstm(model):
         la.compile(model, la.electrical.BEHAVIOURAL)
 
 
-@pytest.mark.parametrize("settling", ["20", None])
+@pytest.mark.parametrize("settling", ["20", None, True])
 def test_compile_refuses_a_settling_that_is_no_number(settling):
     with pytest.raises(InvalidTypeError, match=r"settling must be a number, got"):
         machine(lstm(), settling=settling)
@@ -419,3 +419,24 @@ def test_the_graph_of_one_unit_is_there_where_the_whole_is_too_large():
 def test_the_graph_of_a_unit_that_is_not_there_is_refused(asked, text):
     with pytest.raises(InvalidValueError, match=text):
         machine(lstm(layers=2)).graph(**asked)
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        (lambda m: m.graph(unit="a"), "unit must be a whole number, got 'a': count from zero"),
+        (lambda m: m.graph(layer=0.5), r"layer must be a whole number, got 0\.5: count from zero"),
+        (lambda m: m.graph(layer=0, unit=True), "unit must be a whole number, got True: count from zero"),
+        (lambda m: m.alone(0.5), r"pass must be a whole number, got 0\.5: count from zero"),
+        (lambda m: m.alone(False), "pass must be a whole number, got False: count from zero"),
+    ],
+)
+def test_layers_units_and_passes_are_counted(ask, text):
+    with pytest.raises(InvalidTypeError, match=f"^{text}$"):
+        ask(machine(lstm()))
+
+
+def test_a_place_may_be_a_number_of_numpy():
+    built = machine(lstm())
+    assert built.graph(unit=np.int64(1)).number_of_nodes() == built.graph(unit=1).number_of_nodes()
+    assert built.alone(np.int64(0)).sizes == built.sizes
