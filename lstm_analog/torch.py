@@ -6,6 +6,7 @@ The only module that imports torch.
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,16 +34,20 @@ except ImportError:
 HARMLESS = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Identity, nn.Dropout)
 """Modules that a machine computes, or that do nothing once trained; a subclass may do anything."""
 
-SAME = 1e-9
-"""How far the answers of a module and of its weights may be apart, both in float64."""
+SAME = MappingProxyType({torch.float64: 1e-9, torch.float32: 1e-4})
+"""How far an answer of that kind may be from what the weights answer in float64, the largest of which is full scale.
+
+Sums in float32 are rounded by 6e-8, which five steps of an LSTM magnify to 1e-6, to 3e-5 with 30 times the weights that
+PyTorch begins with (two layers of up to 256 units, measured).
+"""
 
 
 def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> LSTM:
     """Return the LSTM, GRU or stack of them in a PyTorch `module`, in float64.
 
-    It takes `x` (batch, time, inputs) whatever the module's `batch_first` says. A module with a `forward` of its own is
-    run once, as a copy, on a short sequence: it must answer what its weights say, of every step or of the last, so that
-    nothing it does beside is dropped.
+    It takes `x` (batch, time, inputs) whatever the module's `batch_first` says. A copy of a module with a `forward` of
+    its own is run on a made-up batch, in float64, or in float32 if it is of that and its `forward` insists: it must
+    answer what its weights say, of every step or of the last, so that nothing it does beside is dropped.
 
     Parameters
     ----------
@@ -57,19 +62,23 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
     Raises
     ------
     FileFormatError, UnsupportedError
-        Where it holds several recurrent modules, or others that are not offered, or does something beside; the message
-        names them.
+        Where it holds several recurrent modules, or others that are not offered, has forward hooks, or does something
+        beside; the message names them.
     """
     if not isinstance(module, nn.Module):
         do = "give an nn.LSTM or a module that holds one"
         raise InvalidTypeError(explain("module", must="be an nn.Module", got=type(module).__name__, do=do))
     if only is None:
         _check_kinds(module, _leaves(module))
+        _check_hooks(module)
     stack = _stack(module, only)
     lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
     if only is not None:
         names = (only,) if isinstance(only, str) else only
-        _check_kinds(module, [module.get_submodule(each) for each in names])
+        parts = [module.get_submodule(each) for each in names]
+        _check_kinds(module, parts)
+        for part in parts:
+            _check_hooks(part)
         return lstm
     forwards = [type(each).forward for each in module.modules() if list(each.children())]
     known = all(forward in (nn.Module.forward, nn.Sequential.forward) for forward in forwards)
@@ -84,20 +93,30 @@ def _check_kinds(module: nn.Module, parts: Sequence[nn.Module]) -> None:
         raise UnsupportedError(explain(f"module {type(module).__name__}", must=must, got=listed(strange), do=do))
 
 
+def _check_hooks(module: nn.Module) -> None:
+    """Refuse hooks: they may change what goes in and out of a module, whatever its weights say."""
+    for name, part in module.named_modules():
+        count = len(part._forward_pre_hooks) + len(part._forward_hooks)  # noqa: SLF001 - told nowhere else
+        if count:
+            what = ".".join(filter(None, (f"module {type(module).__name__}", name)))
+            do = "call remove() of what register_forward_hook returned, and do yourself what it did"
+            raise UnsupportedError(explain(what, must="have no forward hooks", got=count, do=do))
+
+
 def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
     """Return `lstm` with its head where the forward of `module` reads; refuse a forward that does anything else."""
     x = np.sin(np.arange(10.0 * lstm.input_size)).reshape(2, 5, -1)
     readings, said = list(_readings(lstm, x)), list[str]()
     for turned in (False, True):
         try:
-            answer = _answer(module, x, turned)
+            answer, same = _answer(module, x, turned)
         except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told below
             said.append(f"{type(reason).__name__}: {reason}"[:120])
             continue
         fits = [(reading, expected) for reading, expected in readings if expected.size == answer.size]
         for reading, expected in fits:
             apart = float(np.abs(answer.reshape(expected.shape) - expected).max())
-            if apart <= SAME:
+            if apart <= same * float(np.abs(expected).max()):
                 return reading
             said.append(f"answers {apart:.2g} apart")
         said += [] if fits else [f"an answer of shape {answer.shape}"]
@@ -120,13 +139,29 @@ def _readings(lstm: LSTM, x: Floats) -> Iterator[tuple[LSTM, Floats]]:
             yield reading, y
 
 
-def _answer(module: nn.Module, x: Floats, turned: bool) -> Floats:
-    """Return what a copy of `module` answers to `x`, (batch, time, ...), or to x with the first two axes `turned`."""
-    twin = deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
+def _answer(module: nn.Module, x: Floats, turned: bool) -> tuple[Floats, float]:
+    """Return what `module` answers to `x`, (batch, time, ...), and how far that may be off, as in `SAME`.
+
+    It is fed x with the first two axes `turned`, if so asked, and its answer turned back.
+    """
+    fed = torch.as_tensor(x.swapaxes(0, 1) if turned else x)
+    try:
+        answer = _forward(module, fed, torch.float64)
+    except Exception:  # it is the user's code
+        if all(each.dtype == torch.float64 for each in module.parameters()):
+            raise
+        answer = _forward(module, fed, torch.float32)  # it may begin at torch.zeros(...), or take x.float()
+    array = _array(answer)
+    same = SAME.get(answer.dtype, SAME[torch.float32])
+    return array.swapaxes(0, 1) if turned and array.shape[:2] == x.shape[1::-1] else array, same
+
+
+def _forward(module: nn.Module, x: Any, kind: Any) -> Any:
+    """Return what a copy of `module` answers to `x`, both as tensors of `kind`."""
+    twin = deepcopy(module).to(device="cpu", dtype=kind).eval()
     with torch.no_grad():
-        answer = twin(torch.as_tensor(x.swapaxes(0, 1) if turned else x))
-    answer = _array(answer[0] if isinstance(answer, tuple) else answer)
-    return answer.swapaxes(0, 1) if turned and answer.shape[:2] == x.shape[1::-1] else answer
+        answer = twin(x.to(kind))
+    return answer[0] if isinstance(answer, tuple) else answer
 
 
 def _stack(module: nn.Module, only: Only) -> Stack:

@@ -218,7 +218,7 @@ def test_compile_refuses_what_is_no_lstm(model):
         la.compile(model, la.electrical.BEHAVIOURAL)
 
 
-@pytest.mark.parametrize("settling", ["20", None])
+@pytest.mark.parametrize("settling", ["20", None, True])
 def test_compile_refuses_a_settling_that_is_no_number(settling):
     with pytest.raises(InvalidTypeError, match=r"settling must be a number, got"):
         machine(lstm(), settling=settling)
@@ -450,3 +450,24 @@ def test_what_takes_one_chip_says_so(technology, tmp_path):
         ):
             call()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        (lambda m: m.graph(unit="a"), "unit must be a whole number, got 'a': count from zero"),
+        (lambda m: m.graph(layer=0.5), r"layer must be a whole number, got 0\.5: count from zero"),
+        (lambda m: m.graph(layer=0, unit=True), "unit must be a whole number, got True: count from zero"),
+        (lambda m: m.alone(0.5), r"pass must be a whole number, got 0\.5: count from zero"),
+        (lambda m: m.alone(False), "pass must be a whole number, got False: count from zero"),
+    ],
+)
+def test_layers_units_and_passes_are_counted(ask, text):
+    with pytest.raises(InvalidTypeError, match=f"^{text}$"):
+        ask(machine(lstm()))
+
+
+def test_a_place_may_be_a_number_of_numpy():
+    built = machine(lstm())
+    assert built.graph(unit=np.int64(1)).number_of_nodes() == built.graph(unit=1).number_of_nodes()
+    assert built.alone(np.int64(0)).sizes == built.sizes

@@ -7,13 +7,14 @@ holds for any sequence and is often far more than is met.
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import singledispatch
+from numbers import Real
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.hydraulic import Hydraulic
-from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import LSTM, Cell, Chain, Gate
 from lstm_analog.model.activations import SIGMOID, TANH, sigmoid
 from lstm_analog.model.weights import RecurrentCell
@@ -112,9 +113,10 @@ def bounded(lstm: LSTM, x: float) -> Ranges:
 
     Interval arithmetic: |z| <= sum |w| |input| + |b|, and |c| <= max(i) max|g| / (1 - max(f)) of each unit, where f and
     i are the sigmoids of the largest z: the limit of the geometric series. Raises `UnsupportedError` for other forms
-    than the plain LSTM.
+    than the plain LSTM, `InvalidTypeError` or `InvalidValueError` unless x is a finite number >= 0.
     """
-    found, largest = [Ranges(x=abs(x), z=0.0, c=0.0, rows=0.0)], abs(x)
+    largest = _magnitude(x)
+    found = [Ranges(x=largest, z=0.0, c=0.0, rows=0.0)]
     for layer in lstm.layers:
         for cell in map(_plain, layer.cells):
             z = largest * np.abs(cell.input).sum(axis=2) + np.abs(cell.recurrent).sum(axis=2)
@@ -124,6 +126,16 @@ def bounded(lstm: LSTM, x: float) -> Ranges:
             found.append(Ranges(x=0.0, z=_most(z), c=_most(c), rows=_most(z)))
         largest = 1.0
     return _union(found)
+
+
+def _magnitude(x: object) -> float:
+    """Return `x` if it is a finite number >= 0."""
+    do = "give the largest magnitude of the inputs"
+    if isinstance(x, bool) or not isinstance(x, Real):
+        raise InvalidTypeError(explain("x", must="be a number", got=ascii(x)[:80], do=do))
+    if not 0.0 <= float(x) < np.inf:
+        raise InvalidValueError(explain("x", must="be finite and >= 0", got=x, do=do))
+    return float(x)
 
 
 def _plain(cell: RecurrentCell) -> Cell:

@@ -1,6 +1,7 @@
 """The facade a user holds: a compiled machine."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -282,6 +283,8 @@ def _check_engine(engine: object) -> None:
         raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))
 
 
-def _check_place(what: str, place: int, size: int) -> None:
-    if not 0 <= place < size:
+def _check_place(what: str, place: object, size: int) -> None:
+    if isinstance(place, bool) or not isinstance(place, Integral):
+        raise InvalidTypeError(explain(what, must="be a whole number", got=ascii(place)[:80], do="count from zero"))
+    if not 0 <= int(place) < size:
         raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))

@@ -68,7 +68,7 @@ def compile(
     timing: Timing = CLOCKED,
     settling: float = 20.0,
     inputs: ArrayLike | Ranges | None = None,
-    fit: Fit = Fit.SHRINK,
+    fit: Fit | None = None,
     calibration: Calibration | None = None,
 ) -> Machine:
     """Return `lstm` as a machine built in `technology`.
@@ -76,9 +76,10 @@ def compile(
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
     leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
     inputs), are like what the machine will meet, or the `Ranges` of its signals, as from `bounded`: its units are
-    chosen, as `fit` says, so that the digital signals find room. `Machine.scaling` and the provenance say what was
-    chosen and what will clip, and so does `Machine.check`. `calibration` is what `study.calibrate` found for a
-    technology of transistor cells, unless the one that is shipped shall do.
+    chosen, as `fit` says, so that the digital signals find room: `Fit.SHRINK` unless given, refused without inputs,
+    where there is nothing to fit. `Machine.scaling` and the provenance say what was chosen and what will clip, and so
+    does `Machine.check`. `calibration` is what `study.calibrate` found for a technology of transistor cells, unless the
+    one that is shipped shall do.
 
     Warns, `LimitWarning`, of each limit that a chip of transistor cells is beyond: current of a row driver, headroom,
     |c|. A column that cannot be built is refused.
@@ -86,13 +87,13 @@ def compile(
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
     _check_kind("settling", settling, Real, "be a number", "give time constants")
+    _check_fit(fit, inputs)
     if calibration is not None:
         technology = calibrated(technology, calibration)
     chosen: Scaling | None = None
     if inputs is not None:
-        _check_kind("fit", fit, Fit, "be KEEP, SHRINK or FILL", "take it from lstm_analog.Fit")
         ranges = inputs if isinstance(inputs, Ranges) else measured(lstm, sequences(inputs, lstm.input_size))
-        technology, chosen = scaled(technology, ranges, fit)
+        technology, chosen = scaled(technology, ranges, fit or Fit.SHRINK)
     said = () if chosen is None else (("scaling", str(chosen)),)
     networks = signal_networks(lstm)
     passes = []
@@ -115,6 +116,15 @@ def _warn_of_limits(machine: Machine) -> None:
         warn(LimitWarning(explain(finding.rule.value, must=must, got=got, do=finding.advice)), stacklevel=3)
 
 
+def _check_fit(fit: Fit | None, inputs: object) -> None:
+    if fit is None:
+        return
+    _check_kind("fit", fit, Fit, "be KEEP, SHRINK or FILL", "take it from lstm_analog.Fit")
+    if inputs is None:
+        do = "give inputs like those to be met, or leave fit out"
+        raise InvalidValueError(explain("fit", must="come with inputs", got=f"{fit} alone", do=do))
+
+
 def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:
-    if not isinstance(value, kind):
+    if isinstance(value, bool) or not isinstance(value, kind):  # True counts as a number, and is none
         raise InvalidTypeError(explain(what, must=must, got=ascii(value)[:80], do=do))

@@ -94,7 +94,8 @@ def verify(
     Raises
     ------
     CertificateError
-        If the certificate is of other netlists, of another LSTM than `lstm`, or holds what that does not take.
+        If the certificate is of other netlists, of another LSTM than `lstm`, holds what that does not take, or names a
+        technology or settling that it cannot be compiled with.
     FileAccessError
         If the netlist cannot be read.
     """
@@ -182,8 +183,12 @@ def _against_model(deck: Deck, export: Export, certificate: Certificate, lstm: L
     if lstm is None:
         got = "the model is not at hand"
         return Outcome(check=Check.MODEL, holds=None, got=got), Outcome(check=Check.ANSWER, holds=None, got=got)
-    made = compiled_passes(lstm, certificate.technology, certificate.timing, certificate.settling)
-    return _model(deck, export, certificate, made), _answer(certificate, lstm, made)
+    try:
+        made = compiled_passes(lstm, certificate.technology, certificate.timing, certificate.settling)
+        return _model(deck, export, certificate, made), _answer(certificate, lstm, made)
+    except LstmAnalogError as reason:
+        do, must = "take the certificate as it was written", "say how its model is compiled and clocked"
+        raise CertificateError(explain("the certificate", must=must, got=reason, do=do)) from reason
 
 
 def _model(deck: Deck, export: Export, certificate: Certificate, made: tuple[Compiled, ...]) -> Outcome:

@@ -170,6 +170,46 @@ def test_what_is_no_range_is_refused(inputs, fit, kind, text):
         compile(random_lstm(np.random.default_rng(3), 2, 1), OPAMP, inputs=inputs, fit=fit)
 
 
+@pytest.mark.parametrize(
+    ("fit", "kind", "text"),
+    [
+        (
+            Fit.FILL,
+            InvalidValueError,
+            r"^fit must come with inputs, got Fit\.FILL alone: give inputs like those to be met",
+        ),
+        (Fit.SHRINK, InvalidValueError, r"^fit must come with inputs, got Fit\.SHRINK alone: give inputs"),
+        ("fill", InvalidTypeError, r"^fit must be KEEP, SHRINK or FILL, got 'fill': take it from"),
+    ],
+)
+def test_a_fit_without_inputs_is_refused(fit, kind, text):
+    with pytest.raises(kind, match=text):
+        compile(random_lstm(np.random.default_rng(3), 2, 1), OPAMP, fit=fit)
+
+
+def test_units_are_shrunk_unless_said_otherwise():
+    lstm = random_lstm(np.random.default_rng(3), 1, 1)
+    chosen, shrunk = compile(lstm, OPAMP, inputs=LARGE), compile(lstm, OPAMP, inputs=LARGE, fit=Fit.SHRINK)
+    assert chosen.scaling == shrunk.scaling
+    assert chosen.scaling.fit is Fit.SHRINK
+
+
+@pytest.mark.parametrize(
+    ("x", "kind", "text"),
+    [
+        (np.inf, InvalidValueError, "^x must be finite and >= 0, got inf: give the largest magnitude of the inputs$"),
+        (np.nan, InvalidValueError, "^x must be finite and >= 0, got nan: give"),
+        (-1.0, InvalidValueError, r"^x must be finite and >= 0, got -1\.0: give"),
+        ("a", InvalidTypeError, "^x must be a number, got 'a': give"),
+        (True, InvalidTypeError, "^x must be a number, got True: give"),
+        ([1.0], InvalidTypeError, r"^x must be a number, got \[1\.0\]: give"),
+    ],
+)
+def test_bounds_are_of_inputs_up_to_a_number(x, kind, text):
+    with pytest.raises(kind, match=text):
+        bounded(random_lstm(np.random.default_rng(3), 1, 1), x)
+
+
 def test_without_inputs_nothing_is_chosen():
     machine = compile(random_lstm(np.random.default_rng(3), 1, 1), OPAMP)
     assert machine.scaling is None

@@ -164,6 +164,21 @@ def test_a_certificate_of_another_netlist_or_model_is_refused(tmp_path):
         la.verify(tmp_path / "m.cir", certificate, lstm=lstm)
 
 
+@pytest.mark.parametrize(
+    ("forged", "text"),
+    [
+        ({"technology": "BEHAVIOURAL"}, r"technology must be a technology .*"),
+        ({"settling": 1e-320}, r".*must be positive.*"),
+    ],
+    ids=["technology", "settling"],
+)
+def test_a_certificate_that_does_not_compile_is_refused(tmp_path, forged, text):
+    lstm, certificate = export(tmp_path, x=X[:1])
+    must, do = "must say how its model is compiled and clocked", "take the certificate as it was written"
+    with pytest.raises(CertificateError, match=f"^the certificate {must}, got {text}: {do}$"):
+        la.verify(tmp_path / "m.cir", replace(certificate, **forged), lstm=lstm, engine=Idle())
+
+
 def test_passes_are_not_confused(tmp_path):
     _, certificate = export(tmp_path, x=X[:1], bidirectional=True)
     (tmp_path / "m-1.cir").write_bytes((tmp_path / "m-2.cir").read_bytes() + b"\n")

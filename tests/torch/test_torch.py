@@ -111,6 +111,88 @@ def test_a_forward_of_its_own_says_where_the_head_reads(case):
     assert abs(lstm(x.numpy()).y - theirs.numpy()).max() <= 1e-12
 
 
+def from_zeros(m, x):
+    """As in the tutorials: a start of zeros, of the kind that torch makes unless told."""
+    h0, c0 = torch.zeros(1, x.size(0), 3), torch.zeros(1, x.size(0), 3)
+    out, _ = m.lstm(x, (h0, c0))
+    return m.fc(out[:, -1, :])
+
+
+def from_zeros_time_first(m, x):
+    zeros = torch.zeros(1, x.size(1), 3)
+    return m.fc(m.lstm(x, (zeros, zeros))[0])
+
+
+SINGLE = {
+    "from zeros": (from_zeros, FIRST, True),
+    "from zeros, time first": (from_zeros_time_first, {}, False),
+    "inputs made float32": (lambda m, x: m.fc(m.lstm(x.float())[0]), FIRST, False),
+    "answer made float32": (lambda m, x: m.fc(m.lstm(x)[0]).float(), FIRST, False),
+}
+
+
+@pytest.mark.parametrize("large", [1.0, 1e6], ids=["small head", "large head"])
+@pytest.mark.parametrize("case", SINGLE)
+def test_a_forward_may_insist_on_float32(case, large):
+    forward, options, final = SINGLE[case]
+    model, x = WithForward(forward, **options).float(), torch.randn(4, 5, 2)
+    with torch.no_grad():
+        model.fc.weight.mul_(large)
+    lstm = la.from_torch(model)
+    assert lstm.head.final is final
+    theirs = model(x if model.lstm.batch_first else x.transpose(0, 1)).detach()
+    theirs = (theirs if model.lstm.batch_first else theirs.transpose(0, 1)).numpy()
+    assert abs(lstm(x.numpy()).y - theirs).max() <= 1e-5 * abs(theirs).max()
+
+
+@pytest.mark.parametrize("case", SINGLE)
+@pytest.mark.parametrize("more", [1.0, 1e-6], ids=["large", "small"])
+def test_what_is_done_beside_is_seen_in_float32_too(case, more):
+    """However small the answers are."""
+    forward, options, _ = SINGLE[case]
+    model = WithForward(lambda m, x: 1.001 * forward(m, x), **options).float()
+    with torch.no_grad():
+        model.fc.weight.mul_(more)
+        model.fc.bias.mul_(more)
+    with pytest.raises(UnsupportedError, match=r"module WithForward must answer to x .*: say what to take"):
+        la.from_torch(model)
+
+
+def test_a_float64_module_is_run_in_float64_alone():
+    kinds = []
+    model = WithForward(lambda m, x: (kinds.append(x.dtype), m.missing), batch_first=True)
+    with pytest.raises(UnsupportedError, match="got AttributeError: 'WithForward' object has no attribute 'missing'"):
+        la.from_torch(model)
+    assert set(kinds) == {torch.float64}
+
+
+HOOKS = {
+    "after the LSTM": (lambda m: m[0].register_forward_hook(lambda _m, _x, y: (2 * y[0], y[1])), r"Sequential\.0"),
+    "before the head": (lambda m: m[1].register_forward_pre_hook(lambda _m, x: (2 * x[0],)), r"Sequential\.1"),
+    "after all": (lambda m: m.register_forward_hook(lambda _m, _x, y: 2 * y), "Sequential"),
+}
+
+
+@pytest.mark.parametrize("case", HOOKS)
+def test_a_forward_hook_is_refused(case):
+    """None of these is in the weights: a module would be read as if it were not there."""
+    register, where = HOOKS[case]
+    model = nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))
+    hook = register(model)
+    with pytest.raises(UnsupportedError, match=f"^module {where} must have no forward hooks, got 1: call remove"):
+        la.from_torch(model)
+    hook.remove()
+    assert la.from_torch(model).head is not None
+
+
+def test_a_hook_of_what_is_chosen_is_refused():
+    model = nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))
+    model[1].register_forward_hook(lambda _m, _x, y: 2 * y)
+    with pytest.raises(UnsupportedError, match=r"^module Linear must have no forward hooks, got 1: call remove"):
+        la.from_torch(model, only=("0", "1"))
+    assert la.from_torch(model, only="0").head is None
+
+
 STRANGE = {
     "activation": (lambda m, x: torch.sigmoid(m.fc(m.lstm(x)[0])), r"answers 0\.\d+ apart"),
     "scaled inputs": (lambda m, x: m.fc(m.lstm(2 * x)[0]), r"answers 0\.\d+ apart"),
