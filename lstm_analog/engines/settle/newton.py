@@ -5,9 +5,8 @@ laws. Where plain Newton steps do not arrive, steps of pseudo-transient continua
 unknown is held back by a conductance that fades.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.settle.bench import Call
 from lstm_analog.engines.settle.stages import Stage
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
+from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import Form, High, blocks, flow, partials, rows, take
 from lstm_analog.network.parts import Part
 
@@ -23,7 +23,6 @@ _STEPS, _PATIENT = 12, 400
 _TOLERANCE = 1e-12
 """Last step, relative to the largest effort: Newton's method squares it."""
 _GROWTH, _FADED = 4.0, 1e-9
-_MATRICES = frozenset(("transconductance", "positive", "negative"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,25 +117,13 @@ def _share(part: Part, high: High, place: Indices, shape: tuple[int, ...]) -> _S
         at = ((row % shape[1]) * shape[0] + row // shape[1]) * shape[0] + column // shape[1]
         entries.append((number, np.where(own, at, end * shape[0])))
     fed = np.where(inside[:, chosen] >= 0, inside[:, chosen], end)
-    return _Share(part=_lanes(taken), rows=fed, entries=tuple(entries))
+    return _Share(part=beside_batches(taken), rows=fed, entries=tuple(entries))
 
 
 def _refuse_dense(part: Part, row: Indices, column: Indices, count: int) -> None:
     if np.isin(row[row >= 0] % count, column[column >= 0] % count).any():
         do = "put a storage into the loop, or run it with Integrate"
         raise UnsupportedError(explain(f"bank {part.label}", must="stand in no loop", got="one", do=do))
-
-
-def _lanes(record: Any) -> Any:
-    """Return a bank or tier with an axis for the batch behind that of the chips, where it has one."""
-    changes: dict[str, Any] = {}
-    for entry in fields(record):
-        value = getattr(record, entry.name)
-        if isinstance(value, tuple):
-            changes[entry.name] = tuple(_lanes(item) for item in value)
-        elif isinstance(value, np.ndarray) and value.ndim > (own := 2 if entry.name in _MATRICES else 1):
-            changes[entry.name] = np.expand_dims(value, -1 - own)
-    return replace(record, **changes) if changes else record
 
 
 def _solve(loop: _Loop, efforts: Array) -> None:

@@ -1,6 +1,6 @@
 """Plays a script: the stages are bound to arrays once, then only calls are made."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 
@@ -15,13 +15,12 @@ from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.script import Scene, Script
 from lstm_analog.engines.settle.stages import Key, Stage
 from lstm_analog.errors import NetworkError, explain
+from lstm_analog.network.chips import chips
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
 
 _REMEMBERED = 4
-_MATRICES = frozenset(("transconductance", "positive", "negative"))
-"""Fields with two axes an element; all others have one."""
 
 
 def play(
@@ -33,21 +32,21 @@ def play(
     `BeyondError` if an effort left one of the `ranges`.
     """
     network, schedule = script.network, script.schedule
-    chips = _chips(network)
-    efforts = np.zeros((*chips, network.unknowns.size, int(np.prod(schedule.lead))), dtype=dtype)
+    lead = _chips(network)
+    efforts = np.zeros((*lead, network.unknowns.size, int(np.prod(schedule.lead))), dtype=dtype)
     for part in network.parts:
         if isinstance(part, Sources):
             efforts[..., part.nodes, :] = part.effort[..., None]
     kept = np.flatnonzero([scene.keep for scene in script.scenes])
-    result = np.empty((int(np.isin(script.order, kept).sum()), *chips, nodes.size, efforts.shape[-1]), dtype=dtype)
+    result = np.empty((int(np.isin(script.order, kept).sum()), *lead, nodes.size, efforts.shape[-1]), dtype=dtype)
     gauges = tuple(_gauge(limits, efforts) for limits in ranges)
     _run(script, efforts, nodes, gauges, result, progress)
     if not all(gauge.inside for gauge in gauges):
         raise BeyondError
-    batch_first = np.moveaxis(result, (0, -1), (-2, len(chips)))
+    batch_first = np.moveaxis(result, (0, -1), (-2, len(lead)))
     found = np.ascontiguousarray(batch_first, dtype=np.float64)
     found.flags.writeable = False  # or the trajectory would take a copy
-    return found.reshape(*chips, *schedule.lead, len(result), nodes.size)
+    return found.reshape(*lead, *schedule.lead, len(result), nodes.size)
 
 
 def _run(
@@ -174,15 +173,5 @@ def _sources(network: Network, label: str) -> Sources:
 @lru_cache(maxsize=_REMEMBERED)
 def _chips(network: Network) -> tuple[int, ...]:
     """Return the chip axis of the parts of `network`, () if no part has one."""
-    return np.broadcast_shapes(*(lead for part in network.parts for lead in _leads(part)))
-
-
-def _leads(record: object) -> list[tuple[int, ...]]:
-    found: list[tuple[int, ...]] = []
-    for entry in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, entry.name)
-        if isinstance(value, np.ndarray):
-            found.append(value.shape[: value.ndim - (2 if entry.name in _MATRICES else 1)])
-        elif isinstance(value, tuple):
-            found += [lead for item in value for lead in _leads(item)]
-    return found
+    count = chips(network)
+    return (count,) if count else ()
