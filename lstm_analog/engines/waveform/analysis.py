@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 
@@ -40,6 +41,14 @@ class Outline:
     factored: list[bool]
     points: list[bool]
     ends: list[bool]
+
+    @cached_property
+    def wanted(self) -> list[bool]:
+        """Whether anyone asks for a field: at its points or its end; storages must be known where they end."""
+        found = [points or ends for points, ends in zip(self.points, self.ends, strict=True)]
+        for level, first in zip(self.levels, self.first, strict=True):
+            found[first : first + level.dynamic] = [True] * level.dynamic
+        return found
 
 
 def outline(

@@ -1,6 +1,5 @@
 """How a segment is made: buffers, the steps of each level, and what reads and writes the state before and after."""
 
-from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
+from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import Couplings, Flags
 from lstm_analog.engines.waveform.fields import Field, Term, Waves, span
 from lstm_analog.engines.waveform.inflow import Inflow, taker
@@ -40,7 +40,7 @@ def segment(
     state: State,
     *,
     duration: float,
-    degree: int,
+    grid: Grid,
     still: bool,
     keep: Keep,
     wanted: Flags,
@@ -48,32 +48,34 @@ def segment(
     tolerance: Tolerance,
     first: Segment | None,
 ) -> Segment:
-    """Return the segment of `duration` (s) and polynomials of `degree` in the phase of `couplings`, solved in `order`.
+    """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
 
-    A `degree` of 0 asks for the state of rest. What is read before it is found is taken to stand `still`, or swept from
-    what a coarser segment finds `first`. All segments of a run share the `state`; `keep` says what is kept, of which
-    `wanted` unknowns (N,), and `tolerance` how well. Efforts are watched that must stay in `ranges`.
+    A grid of degree 0 asks for the state of rest. What is read before it is found is taken to stand `still`, or swept
+    from what a coarser segment finds `first`. All segments of a run share the `state`; `keep` says what is kept, of
+    which `wanted` unknowns (N,), and `tolerance` how well. Efforts are watched that must stay in `ranges`.
     """
-    frame = _frame(duration, degree, state.effort.shape[:-1])
+    frame = _frame(duration, grid, state.effort.shape[:-1])
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
     plan = outline(couplings, order, frame.count, still, keep, wanted, watched)
     bent = _bent(plan, keep)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, bent)
-    guesses = _guesses(plan, fields, frame, still, couplings.scales, order.slow)
+    effect = chebyshev.integration(grid) if order.slow and grid.degree else None
+    guesses = _guesses(plan, fields, frame, still, couplings.scales, effect)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
+    ordered = sorted(steps.items())
     units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in bent)])
     return Segment(
-        degree=degree,
-        before=before,
+        grid=grid,
+        steps=before if guesses else [*before, *(step for _, found in ordered for step in found)],
         drawn=drawn,
         solved=arena[:, -units.size :] if units.size else arena[:, :0],
         units=units,
         least=1.0 / (tolerance.units * units),
-        tail=np.ascontiguousarray(chebyshev.coefficients(degree)[-4:]) if degree else np.zeros((1, 1)),
-        sweeps=_joined([_sweep(plan, k, steps[k], guesses, order, tolerance) for k in sorted(steps)]),
+        tail=chebyshev.last(grid.degree) if grid.degree else np.zeros((1, 1)),
+        sweeps=tuple(_sweep(found, guesses.get(k), order, tolerance) for k, found in ordered if guesses),
         after=[*_moving(plan, fields, couplings.groups, state), *after],
-        fixed=tuple(_fixed(fields, couplings.scales, degree, tolerance)),
+        fixed=tuple(_fixed(fields, couplings.scales, grid.degree, tolerance)),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         tolerance=tolerance,
         first=first,
@@ -91,11 +93,10 @@ def _bent(plan: Outline, keep: Keep) -> list[int]:
 
 
 def _guesses(
-    plan: Outline, fields: list[Field], frame: Frame, still: bool, scales: Floats, slow: bool
+    plan: Outline, fields: list[Field], frame: Frame, still: bool, scales: Floats, effect: Floats | None
 ) -> dict[int, Guess]:
     """Return the guess of each sweep that needs one, and append its field."""
     found = {}
-    effect = chebyshev.integration(frame.count - 1) if slow and frame.count > 1 else None
     for sweep, nodes in plan.guessed.items():
         shape = (*frame.lead, nodes.size)
         if still:
@@ -143,8 +144,8 @@ def _steps(
     return steps, after
 
 
-def _frame(duration: float, degree: int, lead: tuple[int, ...]) -> Frame:
-    slope = chebyshev.differentiation(degree) / duration if degree else np.zeros((1, 1))
+def _frame(duration: float, grid: Grid, lead: tuple[int, ...]) -> Frame:
+    slope = chebyshev.differentiation(grid) / duration if grid.degree else np.zeros((1, 1))
     return Frame(slope=slope, lead=lead)
 
 
@@ -154,12 +155,8 @@ def _batch(frame: Frame) -> int:
 
 def _moving(plan: Outline, fields: list[Field], groups: Indices, state: State) -> list[Step]:
     """Return the steps that write the ends that are known, of storages and of what is asked for, into the `state`."""
-    found = [
-        fields[number]
-        for level, first in zip(plan.levels, plan.first, strict=True)
-        for number in range(first, first + level.members.shape[1])
-        if number < first + level.dynamic or plan.points[number] or plan.ends[number]
-    ]
+    levels = range(1, len(fields) - len(plan.guessed))
+    found = [fields[number] for number in levels if plan.wanted[number]]
     moved = tuple(int(group) for group in np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)])))
     return [*(_writing(field, state.effort) for field in found), lambda: state.moved(moved)]
 
@@ -178,13 +175,6 @@ def _writing(field: Field, effort: Floats) -> Step:
 
 def _reading(field: Field, effort: Floats) -> Step:
     return lambda: cast(None, np.take(effort, field.nodes, axis=-1, out=field.start, mode="clip"))
-
-
-def _joined(sweeps: list[Sweep]) -> tuple[Sweep, ...]:
-    """Return `sweeps` as one if nothing is guessed, so that a segment is one list of steps."""
-    if any(sweep.guess for sweep in sweeps) or not sweeps:
-        return tuple(sweeps)
-    return (replace(sweeps[0], steps=[step for sweep in sweeps for step in sweep.steps]),)
 
 
 def _buffers(
@@ -218,7 +208,7 @@ def _buffers(
             values = arena[:, ends[number] - sizes[number] : ends[number]].reshape(frame.count, *shape)
         end = np.zeros(shape) if values is None else values[-1]
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
-        if not isinstance(run, slice):
+        if not isinstance(run, slice) and plan.wanted[number]:
             before.append(_reading(fields[-1], effort))
     return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
 
@@ -240,7 +230,7 @@ def _task(
 ) -> Task | None:
     level, wires, first = plan.levels[place], plan.wirings[place], plan.first[place]
     own = range(first, first + level.members.shape[1])
-    wanted = tuple(plan.points[field] or plan.ends[field] or field < first + level.dynamic for field in own)
+    wanted = tuple(plan.wanted[first : own.stop])
     if not any(wanted):
         return None
     at_end = not level.dynamic and not any(plan.points[field] for field in own)
@@ -265,17 +255,10 @@ def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[Term, ...] |
         fields[number] = Field(nodes=field.nodes, start=field.start, end=field.end, values=field.values, terms=found)
 
 
-def _sweep(
-    plan: Outline,
-    number: int,
-    steps: list[Step],
-    guesses: dict[int, Guess],
-    order: Structure,
-    tolerance: Tolerance,
-) -> Sweep:
+def _sweep(steps: list[Step], guess: Guess | None, order: Structure, tolerance: Tolerance) -> Sweep:
     return Sweep(
         steps=steps,
-        guess=guesses.get(number),
+        guess=guess,
         weakness=order.weakness,
         tolerance=SWEPT * tolerance.units,
     )
@@ -286,7 +269,7 @@ def _fixed(fields: list[Field], scales: Floats, degree: int, tolerance: Toleranc
     found = []
     for field in fields[1:]:
         terms = (field.terms or ()) if degree else ()
-        tails = [(chebyshev.coefficients(degree)[-4:] @ term.basis).reshape(4, -1) for term in terms]
+        tails = [(chebyshev.last(degree) @ term.basis).reshape(len(chebyshev.last(degree)), -1) for term in terms]
         neglected = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
         sizes = [float(np.abs(term.basis).max()) for term in terms]
         if any(left > _NEGLIGIBLE * tolerance.units * size for left, size in zip(neglected, sizes, strict=True)):

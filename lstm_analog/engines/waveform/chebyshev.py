@@ -1,22 +1,45 @@
-"""Polynomials through Chebyshev points of the second kind on [0, 1] (Trefethen, Spectral Methods in MATLAB, 2000)."""
+"""Chebyshev points of the second kind on [0, 1], and points that they are mapped to, closer together near the start.
 
+Polynomials through Chebyshev points: Trefethen, Spectral Methods in MATLAB, 2000. A transient dies down from the start
+on, so that points are wanted there: with t = p s/(1 + p - s), polynomials in s are rational functions of t with all
+their poles at -p (rational Chebyshev functions, Boyd, J. Comput. Phys. 70, 1987, pp. 63-88, on a finite stretch).
+"""
+
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 
+_LOW = 8
+"""Degree below which the last coefficients are few, or they would hold the mean."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The `degree` + 1 points of functions with their `pole` at so much before the start; infinite for polynomials."""
+
+    degree: int
+    pole: float = inf
+
+    def of(self, degree: int) -> "Grid":
+        """Return the grid of another `degree`."""
+        return replace(self, degree=degree)
+
 
 @lru_cache(maxsize=128)
-def points(degree: int) -> Floats:
-    """Return the `degree` + 1 points (1 - cos(pi j/degree))/2, from 0 to 1."""
-    result: Floats = np.sin(0.5 * np.pi * np.arange(degree + 1) / degree) ** 2
+def points(grid: Grid) -> Floats:
+    """Return the points of `grid`, from 0 to 1."""
+    even = _even(grid.degree)
+    result: Floats = even if grid.pole == inf else grid.pole * even / (1.0 + grid.pole - even)
     return result
 
 
 @lru_cache(maxsize=128)
 def coefficients(degree: int) -> Floats:
-    """Return the matrix from the values at the `points` of `degree` to the Chebyshev coefficients, lowest first."""
+    """Return the matrix from the values at the points of `degree` to the Chebyshev coefficients, lowest first."""
     k = np.arange(degree + 1)
     ends = np.where((k == 0) | (k == degree), 0.5, 1.0)
     matrix: Floats = 2.0 / degree * ends[:, None] * ends * np.cos(np.pi * np.outer(k, degree - k) / degree)
@@ -24,38 +47,56 @@ def coefficients(degree: int) -> Floats:
 
 
 @lru_cache(maxsize=128)
-def differentiation(degree: int) -> Floats:
-    """Return the matrix from the values at the `points` of `degree` to the derivative there (Trefethen, chapter 6)."""
-    x = points(degree)
-    k = np.arange(degree + 1)
-    weight = np.where((k == 0) | (k == degree), 2.0, 1.0) * (-1.0) ** k
-    apart = x[:, None] - x + np.eye(degree + 1)
-    matrix: Floats = weight[:, None] / weight / apart
-    matrix -= np.diag(matrix.sum(axis=1))
+def last(degree: int) -> Floats:
+    """Return the matrix from the values at the points of `degree` to the last six coefficients, four of low degrees."""
+    matrix: Floats = coefficients(degree)[-6 if degree >= _LOW else -4 :].copy()
     return matrix
 
 
 @lru_cache(maxsize=128)
-def integration(degree: int) -> Floats:
-    """Return the matrix from the values at all `points` of `degree` but the first to the integral from 0 to there."""
-    matrix: Floats = np.linalg.inv(differentiation(degree)[1:, 1:]).astype(np.float64)
+def differentiation(grid: Grid) -> Floats:
+    """Return the matrix from the values at the points of `grid` to the derivative there (Trefethen, chapter 6)."""
+    x = _even(grid.degree)
+    k = np.arange(grid.degree + 1)
+    weight = np.where((k == 0) | (k == grid.degree), 2.0, 1.0) * (-1.0) ** k
+    apart = x[:, None] - x + np.eye(grid.degree + 1)
+    matrix: Floats = weight[:, None] / weight / apart
+    matrix -= np.diag(matrix.sum(axis=1))
+    if grid.pole == inf:
+        return matrix
+    rate = (1.0 + grid.pole - x) ** 2 / (grid.pole * (1.0 + grid.pole))  # ds/dt
+    result: Floats = rate[:, None] * matrix
+    return result
+
+
+@lru_cache(maxsize=128)
+def integration(grid: Grid) -> Floats:
+    """Return the matrix from the values at all points of `grid` but the first to the integral from 0 to there."""
+    matrix: Floats = np.linalg.inv(differentiation(grid)[1:, 1:]).astype(np.float64)
     return matrix
 
 
-def evaluation(degree: int, at: Floats) -> Floats:
-    """Return the matrix (k, degree + 1) from the values at the `points` of `degree` to the values `at` (k,) in [0, 1].
+def evaluation(grid: Grid, at: Floats) -> Floats:
+    """Return the matrix (k, degree + 1) from the values at the points of `grid` to the values `at` (k,) in [0, 1].
 
     Where `at` is one of the points, its value comes out exactly.
     """
-    angle = np.arccos(np.clip(2.0 * at - 1.0, -1.0, 1.0))
-    matrix: Floats = np.cos(np.outer(angle, np.arange(degree + 1))) @ coefficients(degree)
-    near = np.abs(at[:, None] - points(degree)) < 1e-14
+    even = at if grid.pole == inf else (1.0 + grid.pole) * at / (grid.pole + at)
+    angle = np.arccos(np.clip(2.0 * even - 1.0, -1.0, 1.0))
+    matrix: Floats = np.cos(np.outer(angle, np.arange(grid.degree + 1))) @ coefficients(grid.degree)
+    near = np.abs(at[:, None] - points(grid)) < 1e-14
     hit = near.any(axis=1)
     matrix[hit] = near[hit]
     return matrix
 
 
 @lru_cache(maxsize=128)
-def refinement(coarse: int, fine: int) -> Floats:
-    """Return the matrix from the values at the `points` of degree `coarse` to those at the points of degree `fine`."""
+def refinement(coarse: Grid, fine: Grid) -> Floats:
+    """Return the matrix from the values at the points of `coarse` to those at the points of `fine`."""
     return evaluation(coarse, points(fine))
+
+
+def _even(degree: int) -> Floats:
+    """Return the Chebyshev points (1 - cos(pi j/degree))/2."""
+    result: Floats = np.sin(0.5 * np.pi * np.arange(degree + 1) / degree) ** 2
+    return result

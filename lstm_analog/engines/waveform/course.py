@@ -1,6 +1,7 @@
 """One run: interval after interval, each cut into pieces that adapt to the tolerance and are kept for the next time."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save
 
-_END = np.ones(1)
 _LEARNING = range(1, 3)
 """Visits of a kind of interval in which its pieces are made cheaper, if they can be; in the first little may move."""
 
@@ -70,6 +70,10 @@ class Course:
     save: Save
     errors: list[float] = field(default_factory=lambda: [0.0])
 
+    @cached_property
+    def _at(self) -> Floats:
+        return moments(1.0, self.points)
+
     @property
     def worst(self) -> float:
         """The largest estimate of an error, in tolerances."""
@@ -86,6 +90,7 @@ class Course:
         kept = [self.save.takes(name) for name in names]
         time = self._times(np.array(kept))
         drives, cuts = self._drives(), self._cuts()
+        changing = np.any([drive.changes for drive in drives], axis=0).tolist() if drives else [False] * len(names)
         self._impose(drives, 0)
         self._rest()
         first = effort[..., nodes]
@@ -93,12 +98,13 @@ class Course:
         path[..., 0, :] = first
         place = 1
         for number, cut in enumerate(cuts):
-            if number:
+            if number and changing[number]:
                 self._impose(drives, number)
-            found = self._interval(cut, kept[number])
             if kept[number]:
-                path[..., place : place + points, :] = found[..., nodes]
+                path[..., place : place + points, :] = self._points(cut)[..., nodes]
                 place += points
+            else:
+                self._interval(cut, None)
             if progress is not None:
                 progress(number + 1, len(names))
         return time, path
@@ -114,13 +120,11 @@ class Course:
 
     def _cuts(self) -> list[Cut]:
         """Return how each interval is cut; those of the same lines and duration share it."""
-        kinds = np.column_stack((self.schedule.high, self.schedule.durations))
-        known, number = np.unique(kinds, axis=0, return_inverse=True)
-        cuts = [self._cut(tuple(row[:-1] > 0.0), float(row[-1])) for row in known]
-        return [cuts[place] for place in number.ravel()]
+        cuts: dict[tuple[High, float], Cut] = {}
+        kinds = zip(map(tuple, self.schedule.high.tolist()), self.schedule.durations.tolist(), strict=True)
+        return [cuts.get(kind) or cuts.setdefault(kind, self._cut(*kind)) for kind in kinds]
 
-    def _cut(self, flags: tuple[np.bool_, ...], duration: float) -> Cut:
-        high = tuple(bool(flag) for flag in flags)
+    def _cut(self, high: High, duration: float) -> Cut:
         cut = Cut(high=high, duration=duration, pieces=self.space.pieces(high, duration), made={}, visits=[])
         cut.changed()
         return cut
@@ -170,11 +174,16 @@ class Course:
                 raise SimulationError(explain("the operating point", must=must, got="a strong loop", do=do)) from None
             operating_point(system(self.space.network, high), state.effort, duration)
 
-    def _interval(self, cut: Cut, kept: bool) -> Floats:
-        """Take the state over an interval and return the points kept, (*lead, points, N), if any are."""
-        effort, at = self.space.state.effort, moments(1.0, self.points) if self.points > 1 else _END
-        many = kept and at.size > 1
-        path = np.repeat(effort[..., None, :], at.size, axis=-2) if many else effort[..., None, :]
+    def _points(self, cut: Cut) -> Floats:
+        """Take the state over an interval and return its points, (*lead, points, N)."""
+        effort = self.space.state.effort
+        path = effort[..., None, :] if self.points == 1 else np.repeat(effort[..., None, :], self.points, axis=-2)
+        self._interval(cut, path)
+        return path
+
+    def _interval(self, cut: Cut, path: Floats | None) -> None:
+        """Take the state over an interval; write what it is at the points into `path` (*lead, points, N), if any."""
+        kept, at = path is not None, self._at
         learning = len(cut.visits) in _LEARNING
         done, place = 0.0, 0
         while place < len(cut.pieces):
@@ -182,7 +191,7 @@ class Course:
             if segment is None:
                 continue
             end = 1.0 if place == len(cut.pieces) - 1 else done + cut.pieces[place].share
-            if many:
+            if path is not None and at.size > 1:
                 inside = (at > done) & (at <= end)
                 found = path[..., inside, :]
                 segment.sample((at[inside] - done) / (end - done), found)
@@ -195,7 +204,6 @@ class Course:
             cut.changed()
         if len(cut.visits) < _LEARNING.stop:
             cut.visits.append(None)
-        return path
 
     def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:
         """Return the solved segment of a piece; None if it was wrong, and has been refined."""
@@ -223,6 +231,6 @@ class Course:
         last, piece = place == len(cut.pieces) - 1, cut.pieces[place]
         keep = Keep.POINTS if kept and self.points > 1 else Keep.END if kept and last else Keep.STATES
         regime = Regime(high=cut.high, idle=piece.idle)
-        found = self.space.segment(regime, piece.share * cut.duration, piece.degree, piece.still, keep)
+        found = self.space.segment(regime, piece.share * cut.duration, piece.grid, piece.still, keep)
         cut.made[kept][place] = found
         return found

@@ -1,13 +1,15 @@
-"""A segment: a stretch of one clock phase in which every waveform is one polynomial through Chebyshev points."""
+"""A segment: a stretch of one clock phase in which every waveform is one polynomial or rational function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform import chebyshev
+from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import Field, Span
 from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
@@ -101,7 +103,7 @@ class Sweep:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Combined:
-    """Waveforms that are sums of known bases: the last coefficients of each basis, `tails` (4, 1 or m), in tolerances.
+    """Waveforms that are sums of known bases: the last coefficients of each basis, `tails` (k, 1 or m), in tolerances.
 
     `weights` (*lead, m) go with them. Bases may each be far off where their sum is not: a pole that has died down.
     """
@@ -109,13 +111,19 @@ class Combined:
     tails: tuple[Floats, ...]
     weights: tuple[Floats, ...]
 
-    def last(self) -> list[float]:
-        """Return the largest of each of the last four coefficients of the sums."""
-        total = np.zeros((4, *self.weights[0].shape))
+    @cached_property
+    def _sizes(self) -> Floats:
+        return np.stack([np.abs(tail).max(axis=1) for tail in self.tails], axis=1)
+
+    def error(self) -> float:
+        """Return the estimated error of the sums, in tolerances: that of all bases where it is small enough."""
+        worst = next_coefficients((self._sizes @ [np.abs(weight).max() for weight in self.weights]).tolist())
+        if worst <= 1.0:
+            return worst
+        total = np.zeros((len(self.tails[0]), *self.weights[0].shape))
         for tail, weight in zip(self.tails, self.weights, strict=True):
-            total += tail.reshape(4, *(1,) * (weight.ndim - 1), -1) * weight
-        largest: list[float] = np.abs(total).reshape(4, -1).max(axis=1).tolist()
-        return largest
+            total += tail.reshape(len(tail), *(1,) * (weight.ndim - 1), -1) * weight
+        return next_coefficients(np.abs(total).reshape(len(total), -1).max(axis=1).tolist())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,15 +144,17 @@ class Watch:
 class Segment:
     """The steps that take the efforts of a network over a segment, buffers bound; made by `build.segment`.
 
-    What is done `before` reads the state, what is done `after` writes it. `drawn` fields have values at the points.
+    The `steps` read the state and solve all levels, or if any guess must be made, the `sweeps` do that then; what is
+    done `after` writes the state. `drawn` fields have values at the points of
+    the `grid`.
     Those of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their
-    scales, `least` (total,) one over what is tolerated of these; `tail` (4, points) gives the last coefficients.
+    scales, `least` (total,) one over what is tolerated of these; `tail` (k, points) gives the last coefficients.
     `fixed` are those that are such sums; `watches` look whether all stay within limits. A coarser segment may come
     `first`, for better guesses.
     """
 
-    degree: int
-    before: list[Step]
+    grid: Grid
+    steps: list[Step]
     drawn: tuple[Field, ...]
     solved: Floats
     units: Floats
@@ -160,15 +170,16 @@ class Segment:
     @cached_property
     def certain(self) -> bool:
         """Whether there is nothing to judge: all is known by its factors, no guess is made and no limit watched."""
-        guessed = any(sweep.guess for sweep in self.sweeps)
-        return not (self.solved.size or self.fixed or self.watches or guessed)
+        return not (self.solved.size or self.fixed or self.watches or self.sweeps)
 
     def solve(self) -> int:
         """Find all waveforms from the state; return the number of sweeps, or raise `Unsolved`."""
-        for step in self.before:
+        for step in self.steps:
             step()
+        if not self.sweeps:
+            return 1
         self._guess()
-        return max([sweep.run() for sweep in self.sweeps], default=1)
+        return max(sweep.run() for sweep in self.sweeps)
 
     def _guess(self) -> None:
         if self.first is None:
@@ -177,7 +188,7 @@ class Segment:
                     sweep.guess.begin()
             return
         self.first.solve()
-        evaluation = chebyshev.refinement(self.first.degree, self.degree)
+        evaluation = chebyshev.refinement(self.first.grid, self.grid)
         for sweep, before in zip(self.sweeps, self.first.sweeps, strict=True):
             if sweep.guess and before.guess:
                 sweep.guess.take(before.guess, evaluation)
@@ -194,7 +205,7 @@ class Segment:
             worst = next_coefficients(np.abs(tail * self.least).max(axis=1).tolist())
             if worst > 1.0:  # too much for one unit: perhaps not for the efforts there are
                 worst = next_coefficients((np.abs(tail) / self._allowed()).max(axis=1).tolist())
-        return max([worst, *(next_coefficients(combined.last()) for combined in self.fixed)])
+        return max([worst, *(combined.error() for combined in self.fixed)])
 
     def holds(self) -> bool:
         """Return whether all waveforms stay where the parts that were left out carry nothing."""
@@ -203,8 +214,8 @@ class Segment:
     def needed(self, share: float) -> int:
         """Return the degree that would do for the waveforms found, with an error of a `share` of the tolerance."""
         if not self.solved.size:
-            return self.degree
-        size = (np.abs(chebyshev.coefficients(self.degree) @ self.solved) / self._allowed()).max(axis=1)
+            return self.grid.degree
+        size = (np.abs(chebyshev.coefficients(self.grid.degree) @ self.solved) / self._allowed()).max(axis=1)
         large = np.flatnonzero(size > share)
         return int(large[-1]) + 1 if large.size else 0
 
@@ -223,7 +234,7 @@ class Segment:
 
         What is held is left out.
         """
-        matrix = chebyshev.evaluation(self.degree, at)
+        matrix = chebyshev.evaluation(self.grid, at)
         for field in self.drawn:
             path[..., field.nodes] = np.moveaxis(np.tensordot(matrix, values_of(field), axes=1), 0, -2)
 
@@ -234,10 +245,12 @@ def values_of(field: Field) -> Floats:
 
 
 def next_coefficients(last: list[float]) -> float:
-    """Return four times what follows on the `last` four Chebyshev coefficients if they fall as before, two by two.
+    """Return sixteen times what follows on the `last` Chebyshev coefficients if they fall as before, two by two.
 
-    Four times, so that it bounds what collocation adds to what the polynomial leaves out (`tests/engines`).
+    Of two falls the slower counts: one coefficient may be small by chance. Sixteen times, so that it bounds what
+    collocation adds to what the polynomial leaves out (`tests/engines`).
     """
-    before, after = max(last[:-2]), max(last[-2:])
-    ratio = after / before if after < before else 1.0
-    return 4.0 * after * min(10.0, ratio / (1.0 - ratio) if ratio < 1.0 else 10.0)
+    *earlier, after = [max(last[k : k + 2]) for k in range(len(last) % 2, len(last), 2)]
+    falls = [(after / before) ** (1.0 / (len(earlier) - k)) if before else inf for k, before in enumerate(earlier)]
+    ratio = max(falls) if after else 0.0
+    return 16.0 * after * min(10.0, ratio / (1.0 - ratio) if ratio < 1.0 else 10.0)

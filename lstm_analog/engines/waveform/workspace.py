@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.build import segment
+from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import Couplings, Flags, couplings
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import State
@@ -22,13 +24,20 @@ from lstm_analog.network.laws import High
 DROPPED = 1e-3
 """Share of the tolerance below which an effect is left out: an open switch, a shut valve."""
 _REST = Tolerance(rtol=1e-13, atol=1e-13)
-_SMOOTH, _RATIO = 40.0, 4.0
-"""Rate x time up to which one segment is tried; how much longer each segment is than all before it."""
-_LEAST, _LARGEST, _USUAL, _SURE = 6, 28, 14, 40
+_SMOOTH, _FIRST, _GROWTH = 160.0, 40.0, 12.0
+"""Rate x time up to which one segment is tried, of the first if there are more; to how much of that each goes on."""
+_BEFORE, _DRAWN = 8.0, 0.025
+"""Where poles lie before a segment: so many of its fastest time constants or, later on, times since the edge; and what
+share of the segment more, for what is slower (measured on exponentials, their products and cells)."""
+_CUT = 0.25
+"""Share of a piece that is cut off at its start when it cannot be followed as a whole."""
+_LEAST, _LARGEST, _USUAL, _SURE = 6, 30, 14, 40
 """Degrees: from, to, of a piece that comes from another's split, and where points cost nothing.
 
 From 6: of a lower degree, the last four coefficients that the error is judged by hold the mean, and say nothing.
 """
+_FINEST, _POINT = 96, Grid(0)
+"""Degree by which it is found how many points there must be; what is at rest has one."""
 _COARSE = 0.6
 """Share of the degree of a segment that its guess is found with; what is wrong with it counts by its weakness only."""
 _ENOUGH = 0.1
@@ -49,14 +58,14 @@ class Regime:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of an interval: its `share` of it, the `degree` that keeps the tolerance.
+    """A piece of an interval: its `share` of it, the `grid` that keeps the tolerance.
 
     `idle` tells whether parts between limits carry nothing, `still` whether what weak edges feed back may be taken to
     stand still.
     """
 
     share: float
-    degree: int
+    grid: Grid
     idle: bool = True
     still: bool = True
 
@@ -78,7 +87,7 @@ class Workspace:
     state: State
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
-    segments: dict[tuple[Regime, float, int, bool, Keep], Segment] = field(default_factory=dict)
+    segments: dict[tuple[Regime, float, Grid, bool, Keep], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
 
     def order(self, regime: Regime, duration: float) -> Structure:
@@ -97,32 +106,32 @@ class Workspace:
             self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
         return self.phases[regime]
 
-    def segment(self, regime: Regime, duration: float, degree: int, still: bool, keep: Keep) -> Segment:
-        """Return a segment of `duration` (s) and `degree` in a `regime` that keeps what `keep` says.
+    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, keep: Keep) -> Segment:
+        """Return a segment of `duration` (s) with the points of `grid` in a `regime` that keeps what `keep` says.
 
         What weak edges feed back is taken to stand `still`, or swept from what a coarser segment finds that way.
         """
-        key = (regime, duration, degree, still, keep)
+        key = (regime, duration, grid, still, keep)
         if key not in self.segments:
-            coarse = max(_LEAST, int(np.ceil(_COARSE * degree)))
+            coarse = max(_LEAST, int(np.ceil(_COARSE * grid.degree)))
             self.segments[key] = segment(
                 self.couplings(regime),
                 self.order(regime, duration),
                 self.state,
                 duration=duration,
-                degree=degree,
+                grid=grid,
                 still=still,
                 keep=keep,
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
-                first=None if still else self.segment(regime, duration, coarse, True, Keep.STATES),
+                first=None if still else self.segment(regime, duration, grid.of(coarse), True, Keep.STATES),
             )
         return self.segments[key]
 
     def rest(self, regime: Regime, duration: float) -> Segment:
         """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
-        key = (regime, duration, 0, False, Keep.END)
+        key = (regime, duration, _POINT, False, Keep.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
         return self.segments[key]
@@ -137,7 +146,7 @@ class Workspace:
             order,
             self.state,
             duration=1.0,
-            degree=0,
+            grid=_POINT,
             still=False,
             keep=Keep.END,
             wanted=np.ones_like(self.wanted),
@@ -149,24 +158,26 @@ class Workspace:
     def pieces(self, high: High, duration: float) -> list[Piece]:
         """Return how an interval of `duration` (s) with the lines `high` is cut at first.
 
-        One piece while its fastest pole is resolved by few points; else graded toward its start, each piece as long as
-        all before it times 3: at a rate x time of 1e3, 73 points give 2e-7 (measured).
+        One piece while its fastest pole is resolved by few points; else graded toward its start: at a rate x time of
+        1e3, 48 points give 2e-7 (measured).
         """
         if high not in self.fastest:
             self.fastest[high] = float(rates(self.couplings(Regime(high=high, idle=True))).max(initial=0.0))
         reach = self.fastest[high] * duration
-        first = min(1.0, 0.5 * _SMOOTH / max(reach, 1e-300)) if reach > _SMOOTH else 1.0
-        cuts = [first]
+        cuts = [1.0] if reach <= _SMOOTH else [_FIRST / reach]
         while cuts[-1] < 1.0:
-            cuts.append(min(1.0, _RATIO * cuts[-1]))
-        degree = _degree(min(reach, 0.5 * _SMOOTH if len(cuts) > 1 else reach), self.tolerance.units)
-        return [Piece(share=float(share), degree=degree) for share in np.diff([0.0, *cuts])]
+            cuts.append(min(1.0, _GROWTH * cuts[-1]))
+        first = _grid(cuts[0] * reach, self.tolerance.units)
+        later = [Grid(first.degree, _BEFORE * start / (end - start)) for start, end in pairwise(cuts)]
+        shares = np.diff([0.0, *cuts]).tolist()
+        return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
 
-def _degree(reach: float, tolerance: float) -> int:
-    """Return the degree that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, and two more."""
-    size = np.abs(chebyshev.coefficients(48) @ np.exp(-reach * chebyshev.points(48)))
-    return int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST, _LARGEST))
+def _grid(reach: float, tolerance: float) -> Grid:
+    """Return the grid that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, by two degrees more."""
+    finest = Grid(_FINEST, _BEFORE / max(reach, 1e-300) + _DRAWN)
+    size = np.abs(chebyshev.coefficients(_FINEST) @ np.exp(-reach * chebyshev.points(finest)))
+    return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST, _LARGEST)))
 
 
 def refined(piece: Piece, error: float) -> list[Piece]:
@@ -174,12 +185,14 @@ def refined(piece: Piece, error: float) -> list[Piece]:
 
     Raises `OutOfReachError` if it is very short already.
     """
-    if piece.degree < _LARGEST:
-        higher = piece.degree + (3 if error < 1e2 else 6)
-        return [replace(piece, degree=min(_LARGEST, higher) if error < 1e4 else _LARGEST)]
+    degree, pole = piece.grid.degree, piece.grid.pole
+    if degree < _LARGEST:
+        higher = degree + (3 if error < 1e2 else 6) if error < 1e4 else _LARGEST
+        return [replace(piece, grid=piece.grid.of(min(_LARGEST, higher)))]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
-    return [replace(piece, share=share * piece.share, degree=_USUAL) for share in (1.0 / _RATIO, 1.0 - 1.0 / _RATIO)]
+    first = replace(piece, share=_CUT * piece.share, grid=Grid(_USUAL, pole / _CUT))
+    return [first, replace(piece, share=(1.0 - _CUT) * piece.share, grid=Grid(_USUAL, (pole + _CUT) / (1.0 - _CUT)))]
 
 
 def settled(piece: Piece, segment: Segment) -> Piece:
@@ -187,9 +200,8 @@ def settled(piece: Piece, segment: Segment) -> Piece:
 
     Where no waveform is drawn, a high degree costs nothing.
     """
-    if not segment.drawn:
-        return replace(piece, degree=_SURE)
-    return replace(piece, degree=min(piece.degree, max(segment.needed(_ENOUGH), _LEAST)))
+    enough = max(segment.needed(_ENOUGH), _LEAST)
+    return replace(piece, grid=piece.grid.of(min(piece.grid.degree, enough) if segment.drawn else _SURE))
 
 
 _SPARE = 2
