@@ -49,6 +49,14 @@ def test_compiling_and_running_need_less_than_three_times_the_conductance_arrays
     assert conductances.nbytes < held < 3.0 * conductances.nbytes
 
 
+def test_settling_makes_no_copy_of_a_large_matrix():
+    lstm = la.random_lstm(np.random.default_rng(0), 16, 512)
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
+    schedule = machine.schedule(np.random.default_rng(1).uniform(-1.0, 1.0, (1, 2, 16)))
+    _, held = most(lambda: la.engines.Settle(save=SIGNALS).run(machine.network, schedule))
+    assert held < 0.8 * machine.network.part("l0_rows").transconductance.nbytes
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_sequence_of_any_length_runs_in_the_memory_of_a_piece(engine):
     """Each piece starts from the state that the one before has left; all together are the run over the whole."""

@@ -15,6 +15,8 @@ from lstm_analog.network.shapes import Shape, curve
 
 _ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
 """Which feeds are added first: the product of a matrix is best written where it is to stand."""
+_LARGE = 2**17
+"""Entries up to which a matrix is copied."""
 
 
 def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
@@ -115,12 +117,13 @@ def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array
     """Write what flows in at own effort zero, times `weight` (..., n), to `target`; not through ports.
 
     A matrix is multiplied by the weights once, in a copy, if they are to be `folded` into it: what is done in each step
-    is done the fastest way, what is done in each of many short phases without a copy for each.
+    is done the fastest way, what is done in each of many short phases without a copy for each. Of a large matrix there
+    is no copy but in other numbers: what the weights cost is nothing beside its product.
     """
     entering = [feed for way in _ORDER for feed in feeds if feed.way is way and not _own(feed) and not _still(feed)]
     for number, feed in enumerate(entering):
         held = bench.room(target.shape[-2]) if number else target
-        if feed.way is Way.DENSE and not folded:
+        if feed.way is Way.DENSE and not (folded and _is_copied(bench, feed)):
             _enter(bench, feed, np.ones(1), held)
             bench.call(np.multiply, held, bench.number(weight), held)
         else:
@@ -129,6 +132,10 @@ def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array
             bench.call(np.add, target, held, target)
     if not entering:
         bench.call(np.copyto, target, 0.0)
+
+
+def _is_copied(bench: Bench, feed: Feed) -> bool:
+    return feed.values is None or feed.values.size <= _LARGE or feed.values.dtype != bench.efforts.dtype
 
 
 def _enter(bench: Bench, feed: Feed, weight: Floats, out: Array) -> None:
