@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.base import Streams, apply, change, check_strength, holding
 from lstm_analog.imperfections.devices import DeviceSpread
 from lstm_analog.network.cells import NODES, SHUNT, Cells, Library, Subcircuit, flat
@@ -150,6 +150,9 @@ def _shifted(part: Cells, volts: float, streams: Streams) -> Cells:
     cards, own = list(circuit.cards), dict[str, str]()
     for place, (number, error) in enumerate(zip(chosen, _normal(streams, "threshold", part, len(chosen)), strict=True)):
         old = _model(cards[number])
+        if old not in models:
+            must, do = f"be one of {', '.join(models)}", "put its .model into the library"
+            raise NetworkError(explain(f"the model of {cards[number].split()[0]}", must=must, got=old, do=do))
         new = f"{old}_{place}"
         own[new] = _called(_beside(models[old], volts * float(error)), new)
         cards[number] = _remodelled(cards[number], new)

@@ -8,7 +8,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Cells, Conductors, Crossbars, Sources
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import Run, check_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,10 @@ class Power:
 def power(run: Run) -> Power:
     """Return what the sources of `run` deliver on average, from the end of the reset to the end of the last step.
 
-    Raises `UnsupportedError` unless the machine is built of transistor cells: an ideal source has no supply.
+    Raises `UnsupportedError` unless the machine is built of transistor cells: an ideal source has no supply; and
+    `InvalidValueError` if the run has not kept all unknowns in all intervals.
     """
+    check_run(run.compiled, run)
     network, trajectory = run.trajectory.network, run.trajectory
     cells = [part for part in network.parts if isinstance(part, Cells)]
     if not cells:

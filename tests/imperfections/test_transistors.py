@@ -158,6 +158,12 @@ def test_a_threshold_that_is_not_plain_is_refused(threshold):
         apply(MosThreshold(volts=1e-3), network, STREAMS)
 
 
+def test_a_card_whose_model_is_not_in_the_library_is_refused():
+    network = made(".model mn nmos(vto=0.7)", "m1 a b 0 0 mp w=1u l=1u")
+    with pytest.raises(NetworkError, match=r"^the model of m1 must be one of mn, got mp: put its \.model into the lib"):
+        apply(MosThreshold(volts=1e-3), network, STREAMS)
+
+
 def test_an_area_that_is_left_out_is_one():
     said, unsaid = (
         apply(JunctionArea(share=0.01), made(".model qn npn(is=1e-16)", card), STREAMS)

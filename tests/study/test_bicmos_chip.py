@@ -11,6 +11,7 @@ import lstm_analog as la
 from lstm_analog.compiler.bicmos import textbook
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.model import Cell, Layer
+from lstm_analog.network.trajectory import Save
 from lstm_analog.study.calibration import Lesson, calibrate, corrected, trim
 from lstm_analog.study.calibration_sweep import Gains, fit, sweep
 from lstm_analog.study.run import run_through
@@ -195,6 +196,14 @@ def test_only_a_chip_has_a_supply():
     behavioural = la.compile(lstm, la.electrical.BEHAVIOURAL).run(x)
     with pytest.raises(UnsupportedError, match="the machine must be built of transistor Cells, got none: compile in"):
         la.study.power(behavioural)
+
+
+def test_power_asks_for_all_that_flows():
+    result = reference_run()
+    save = Save(groups=("supply",))
+    part = replace(result.trajectory, saved=save, efforts=result.trajectory["supply"])
+    with pytest.raises(InvalidValueError, match="the run must keep all unknowns in all intervals"):
+        la.study.power(replace(result, passes=(replace(result.passes[0], trajectory=part),)))
 
 
 def test_a_report_says_within_or_not():

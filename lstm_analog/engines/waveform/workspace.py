@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 
@@ -208,6 +209,8 @@ _SPARE = 2
 """Workspaces of a network that are kept beside the last."""
 _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
 """Workspaces that no run is using, so that the next run of a network finds its segments made."""
+_LOCK = Lock()
+"""Held while a workspace is taken or given back: two threads may run one network, each in a workspace of its own."""
 
 
 @contextmanager
@@ -216,20 +219,22 @@ def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance, wa
 
     `tolerance` is that of its segments.
     """
-    idle = _IDLE.setdefault(network, [])
     count = chips(network)
     lead = ((count,) if count else ()) + (int(np.prod(batch)),)
-    fits = [
-        other
-        for other in idle
-        if other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
-    ]
+    with _LOCK:
+        idle = _IDLE.setdefault(network, [])
+        fits = [
+            other
+            for other in idle
+            if other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
+        ]
+        idle[:] = [other for other in idle if other not in fits[:1]][-_SPARE:]
     found = fits[0] if fits else _new(network, lead, tolerance, wanted)
-    idle[:] = [other for other in idle if other is not found][-_SPARE:]
     try:
         yield found
     finally:
-        idle.append(found)
+        with _LOCK:
+            idle.append(found)
 
 
 def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
