@@ -3,6 +3,11 @@
 Each error is a `LstmAnalogError` and also the builtin it resembles, so that a caller may catch either.
 """
 
+import inspect
+import warnings
+
+_PACKAGE = __name__.partition(".")[0]
+
 
 class LstmAnalogError(Exception):
     """Root of all errors raised by this package."""
@@ -75,3 +80,11 @@ def explain(what: str, *, must: str, got: object, do: str) -> str:
     'duration must be positive, got -1.0: give seconds > 0'
     """
     return f"{what} must {must}, got {got}: {do}"
+
+
+def warn_caller(warning: LstmAnalogWarning) -> None:
+    """Issue `warning` at the place in the user's code that called this package, however deep in it this is."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level + 1)

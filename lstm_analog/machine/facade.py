@@ -136,7 +136,7 @@ class Machine:
             return chosen.run(compiled.network, fed, tell)
 
         run = run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
-        warn_of_stops(run, stacklevel=2)
+        warn_of_stops(run)
         return run
 
     def write_spice(

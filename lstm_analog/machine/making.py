@@ -4,7 +4,6 @@ from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
-from warnings import warn
 
 from numpy.typing import ArrayLike
 
@@ -21,6 +20,7 @@ from lstm_analog.errors import (
     LimitWarning,
     LstmAnalogError,
     explain,
+    warn_caller,
 )
 from lstm_analog.machine.facade import Machine
 from lstm_analog.model import LSTM
@@ -113,7 +113,7 @@ def _warn_of_limits(machine: Machine) -> None:
     """Warn, at the caller of `compile`, of what limits a `machine` of transistor cells before anything has run."""
     for finding in machine.check().warnings if isinstance(machine.technology, Bicmos) else ():
         must, got = f"be {finding.bound.value} {finding.limit:g}", f"{finding.value:.3g} at {finding.where}"
-        warn(LimitWarning(explain(finding.rule.value, must=must, got=got, do=finding.advice)), stacklevel=3)
+        warn_caller(LimitWarning(explain(finding.rule.value, must=must, got=got, do=finding.advice)))
 
 
 def _check_fit(fit: Fit | None, inputs: object) -> None:

@@ -1,13 +1,12 @@
 """A signal that stops cut off is never cut off in silence: a run that got there says so, with the place."""
 
 from collections.abc import Iterator
-from warnings import warn
 
 import numpy as np
 
 from lstm_analog.arrays import Indices
 from lstm_analog.engines.limits import within
-from lstm_analog.errors import StopsWarning, explain
+from lstm_analog.errors import StopsWarning, explain, warn_caller
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.run import Run
@@ -15,8 +14,8 @@ from lstm_analog.study.run import Run
 _SHOWN = 4
 
 
-def warn_of_stops(run: Run, stacklevel: int) -> None:
-    """Warn, `StopsWarning`, of the tanks of `run` that reached their stops; `stacklevel` is the caller's place.
+def warn_of_stops(run: Run) -> None:
+    """Warn, `StopsWarning`, of the tanks of `run` that reached their stops.
 
     What was not saved is not looked at; what happens between the points of a run leaves its tanks within the stops.
     """
@@ -26,7 +25,7 @@ def warn_of_stops(run: Run, stacklevel: int) -> None:
         do = "see machine.check(run); take a smaller pressure_unit (compile with inputs chooses it), or a longer stroke"
         must = "keep its tanks between their stops"
         text = explain("the run", must=must, got="; ".join(found[:_SHOWN]) + more, do=do)
-        warn(StopsWarning(text), stacklevel=stacklevel + 1)
+        warn_caller(StopsWarning(text))
 
 
 def beyond_stops(trajectory: Trajectory) -> Iterator[str]:
