@@ -17,7 +17,7 @@ _LOW = 8
 """Degree below which the last coefficients are few, or they would hold the mean."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Grid:
     """The `degree` + 1 points of functions with their `pole` at so much before the start; infinite for polynomials."""
 
@@ -33,7 +33,7 @@ class Grid:
 def points(grid: Grid) -> Floats:
     """Return the points of `grid`, from 0 to 1."""
     even = _even(grid.degree)
-    result: Floats = even if grid.pole == inf else grid.pole * even / (1.0 + grid.pole - even)
+    result: Floats = even if grid.pole == inf else even * (grid.pole / (1.0 + grid.pole - even))
     return result
 
 
@@ -64,7 +64,7 @@ def differentiation(grid: Grid) -> Floats:
     matrix -= np.diag(matrix.sum(axis=1))
     if grid.pole == inf:
         return matrix
-    rate = (1.0 + grid.pole - x) ** 2 / (grid.pole * (1.0 + grid.pole))  # ds/dt
+    rate = (1.0 + grid.pole - x) / grid.pole * ((1.0 + grid.pole - x) / (1.0 + grid.pole))  # ds/dt
     result: Floats = rate[:, None] * matrix
     return result
 
@@ -81,7 +81,7 @@ def evaluation(grid: Grid, at: Floats) -> Floats:
 
     Where `at` is one of the points, its value comes out exactly.
     """
-    even = at if grid.pole == inf else (1.0 + grid.pole) * at / (grid.pole + at)
+    even = at if grid.pole == inf else at * ((1.0 + grid.pole) / (grid.pole + at))
     angle = np.arccos(np.clip(2.0 * even - 1.0, -1.0, 1.0))
     matrix: Floats = np.cos(np.outer(angle, np.arange(grid.degree + 1))) @ coefficients(grid.degree)
     near = np.abs(at[:, None] - points(grid)) < 1e-14

@@ -25,11 +25,13 @@ from lstm_analog.network.laws import High
 DROPPED = 1e-3
 """Share of the tolerance below which an effect is left out: an open switch, a shut valve."""
 _REST = Tolerance(rtol=1e-13, atol=1e-13)
-_SMOOTH, _FIRST, _GROWTH = 160.0, 40.0, 12.0
+_SMOOTH, _FIRST, _GROWTH = 160.0, 40.0, 16.0
 """Rate x time up to which one segment is tried, of the first if there are more; to how much of that each goes on."""
 _BEFORE, _DRAWN = 8.0, 0.025
 """Where poles lie before a segment: so many of its fastest time constants or, later on, times since the edge; and what
 share of the segment more, for what is slower (measured on exponentials, their products and cells)."""
+_STILL = 1e-9
+"""Rate x time of what may as well not move."""
 _CUT = 0.25
 """Share of a piece that is cut off at its start when it cannot be followed as a whole."""
 _LEAST, _LARGEST, _USUAL, _SURE = 6, 30, 14, 40
@@ -37,7 +39,7 @@ _LEAST, _LARGEST, _USUAL, _SURE = 6, 30, 14, 40
 
 From 6: of a lower degree, the last four coefficients that the error is judged by hold the mean, and say nothing.
 """
-_FINEST, _POINT = 96, Grid(0)
+_FINEST, _POINT = 96, Grid(degree=0)
 """Degree by which it is found how many points there must be; what is at rest has one."""
 _COARSE = 0.6
 """Share of the degree of a segment that its guess is found with; what is wrong with it counts by its weakness only."""
@@ -169,14 +171,14 @@ class Workspace:
         while cuts[-1] < 1.0:
             cuts.append(min(1.0, _GROWTH * cuts[-1]))
         first = _grid(cuts[0] * reach, self.tolerance.units)
-        later = [Grid(first.degree, _BEFORE * start / (end - start)) for start, end in pairwise(cuts)]
+        later = [Grid(degree=first.degree, pole=_BEFORE * start / (end - start)) for start, end in pairwise(cuts)]
         shares = np.diff([0.0, *cuts]).tolist()
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
 
 def _grid(reach: float, tolerance: float) -> Grid:
     """Return the grid that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, by two degrees more."""
-    finest = Grid(_FINEST, _BEFORE / max(reach, 1e-300) + _DRAWN)
+    finest = Grid(degree=_FINEST, pole=_BEFORE / max(reach, _STILL) + _DRAWN)
     size = np.abs(chebyshev.coefficients(_FINEST) @ np.exp(-reach * chebyshev.points(finest)))
     return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST, _LARGEST)))
 
@@ -192,8 +194,11 @@ def refined(piece: Piece, error: float) -> list[Piece]:
         return [replace(piece, grid=piece.grid.of(min(_LARGEST, higher)))]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
-    first = replace(piece, share=_CUT * piece.share, grid=Grid(_USUAL, pole / _CUT))
-    return [first, replace(piece, share=(1.0 - _CUT) * piece.share, grid=Grid(_USUAL, (pole + _CUT) / (1.0 - _CUT)))]
+    poles = (pole / _CUT, (pole + _CUT) / (1.0 - _CUT))  # where the pole of the whole is
+    return [
+        replace(piece, share=share * piece.share, grid=Grid(degree=_USUAL, pole=place))
+        for share, place in zip((_CUT, 1.0 - _CUT), poles, strict=True)
+    ]
 
 
 def settled(piece: Piece, segment: Segment) -> Piece:
