@@ -15,6 +15,7 @@ from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
+    SHAPED,
     SHARE,
     SWEPT,
     Combined,
@@ -28,7 +29,7 @@ from lstm_analog.engines.waveform.segment import (
 )
 from lstm_analog.engines.waveform.state import State
 from lstm_analog.engines.waveform.structure import Structure
-from lstm_analog.network.laws import Idle
+from lstm_analog.network.laws import High, Idle
 
 _NEGLIGIBLE = 1e-4
 """Share of the tolerance below which the last coefficient of a basis is not looked at in each run."""
@@ -62,7 +63,7 @@ def segment(
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, bent)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     guesses = _guesses(plan, fields, frame, still, couplings.scales, effect)
-    steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
+    steps, after = _steps(plan, fields, frame, state, couplings, order, tolerance)
     ordered = sorted(steps.items())
     units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in bent)])
     return Segment(
@@ -126,13 +127,20 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[Watch]:
 
 
 def _steps(
-    plan: Outline, fields: list[Field], frame: Frame, state: State, couplings: Couplings, tolerance: Tolerance
+    plan: Outline,
+    fields: list[Field],
+    frame: Frame,
+    state: State,
+    couplings: Couplings,
+    order: Structure,
+    tolerance: Tolerance,
 ) -> tuple[dict[int, list[Step]], list[Step]]:
     """Return the steps of each sweep, and what is to be done when the segment is over; name the terms of `fields`."""
     after: list[Step] = []
+    wrong = SHAPED * tolerance.units * couplings.scales / order.reach
     steps: dict[int, list[Step]] = {level.sweep: [] for level in plan.levels}
     for place, level in enumerate(plan.levels):
-        task = _task(plan, place, fields, frame, state, couplings, after)
+        task = _task(plan, place, fields, frame, state, couplings.high, wrong, after)
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
@@ -225,7 +233,8 @@ def _task(
     fields: list[Field],
     frame: Frame,
     state: State,
-    couplings: Couplings,
+    high: High,
+    wrong: Floats,
     after: list[Step],
 ) -> Task | None:
     level, wires, first = plan.levels[place], plan.wirings[place], plan.first[place]
@@ -239,7 +248,7 @@ def _task(
     waves = Waves(fields, plan.places, (count, *frame.lead), rows)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, state=state, high=couplings.high, after=after),
+        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, wrong=wrong[level.members], after=after),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

@@ -9,6 +9,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves, covers
 from lstm_analog.engines.waveform.kernels import Step, flowing, kernel
+from lstm_analog.engines.waveform.lowrank import WORTHWHILE
 from lstm_analog.engines.waveform.state import State, transposed
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.network.laws import High, rows
@@ -81,13 +82,15 @@ def _wired(wire: Wire, drive: Floats, out: Floats) -> Step:
 class Inflow:
     """What flows into the rows of one level by its `wiring`, from `fields`, with the clock lines `high`.
 
-    `after` collects what is to be done when the segment is over.
+    `wrong` (m, k) is how far the flow into each member may be off, `after` collects what is to be done when the segment
+    is over.
     """
 
     wiring: Wiring
     fields: list[Field]
     state: State
     high: High
+    wrong: Floats
     after: list[Step]
 
     def factors(self, row: int) -> list[Factor]:
@@ -179,9 +182,17 @@ class Inflow:
         drive = taker(drawn(source.values)[at], entry.places)
         add = adder(out, entry.into, first=False)
         matrix = transposed(entry.matrix)
+        if len(out) > 1 and matrix.size >= WORTHWHILE and (wrong := self._drive_error(entry)) > 0.0:
+            product = self.state.waveform_product(matrix, len(out), wrong)
+            return lambda: add(product(drive()))
         if matrix.ndim > 2:
             return feeding(add, _applied(matrix, drive))
         return lambda: add((drive().reshape(-1, len(matrix)) @ matrix).reshape(*out.shape[:-1], -1))
+
+    def _drive_error(self, entry: Sheet) -> float:
+        """Return how far all drivers of `entry` may be wrong at once."""
+        most = np.maximum(np.abs(entry.matrix).sum(axis=-1), np.finfo(np.float64).tiny)
+        return float((self.wrong[entry.into, entry.row] / most).min())
 
 
 def drawn(values: Floats | None) -> Floats:

@@ -15,8 +15,8 @@ from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 
 _SWEEPS = 30
-SHARE, SWEPT = 0.1, 0.3
-"""Shares of the tolerance that Newton's method may use up, and what is swept, which is bounded."""
+SHARE, SWEPT, SHAPED = 0.1, 0.3, 0.05
+"""Shares of the tolerance that Newton's method may use up, what is swept, and what leaves out shapes, both bounded."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.engines.waveform.lowrank import LowRank
 from lstm_analog.engines.waveform.wiring import Sheet
 
 
@@ -32,12 +33,13 @@ class State:
     """The `effort` (*lead, N) of a network as it stands, and the images of its held drivers.
 
     `stamps` has a number for each group of unknowns, which changes when any of their efforts do; `known` are the images
-    by the name of their matrix, whatever the phase.
+    by the name of their matrix, whatever the phase. What has `learnt` in a run forgets it before the next.
     """
 
     effort: Floats
     stamps: list[int]
     known: dict[tuple[int, ...], Image]
+    learnt: list[LowRank]
 
     def image(self, sheet: Sheet) -> Image:
         """Return the image that belongs to `sheet`."""
@@ -58,6 +60,11 @@ class State:
 
         return value
 
+    def waveform_product(self, matrix: Floats, points: int, wrong: float) -> LowRank:
+        """Return the product of waveforms at `points` and a `matrix` (n, m), of drivers that may be `wrong`."""
+        self.learnt.append(LowRank(matrix, points, wrong))
+        return self.learnt[-1]
+
     def moved(self, groups: tuple[int, ...]) -> None:
         """Say that efforts of these `groups` have changed."""
         for group in groups:
@@ -68,3 +75,5 @@ class State:
         self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp = -1
+        for product in self.learnt:
+            product.forget()

@@ -44,7 +44,8 @@ class Structure:
 
     `torn` says which of them are torn, (m,), `weakness` is the largest strength of these. `slow` tells that they act on
     storages alone that do not discharge within the segment, so that only the integral of what they carry counts.
-    `obstacle` says why the phase cannot be solved this way, empty if it can.
+    `reach` (N,) is what a steady unit of flow does to each unknown within the segment. `obstacle` says why the phase
+    cannot be solved this way, empty if it can.
     """
 
     levels: tuple[Level, ...]
@@ -52,6 +53,7 @@ class Structure:
     torn: Flags
     weakness: float
     slow: bool
+    reach: Floats
     obstacle: str
 
 
@@ -92,6 +94,7 @@ def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
         torn=torn,
         weakness=float(strength[torn].max(initial=0.0)),
         slow=bool(couplings.dynamic[pressed].all() and (rates(couplings)[pressed] < 1.0 / duration).all()),
+        reach=reach,
         obstacle=_obstacle(couplings, levels, parts),
     )
 

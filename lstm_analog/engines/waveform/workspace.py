@@ -254,6 +254,7 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
             effort=np.zeros((*lead, network.unknowns.size)),
             stamps=[0] * (1 + len(network.unknowns.groups)),
             known={},
+            learnt=[],
         ),
     )
 
