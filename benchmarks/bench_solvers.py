@@ -7,8 +7,10 @@ signal or of the effort where that is larger. Times are of the processor, one th
 seconds is given up; - stands for one that was, or that fails at every tolerance tried.
 """
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import nan
@@ -32,15 +34,19 @@ WRONG, PATIENCE, BRIEF = 1e-5, 30.0, 5.0
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7)
 
 
-def stopwatch(limit: float) -> Callable[[int, int], None]:
-    """Return what a run tells its progress to, and what ends it after `limit` seconds of processor time."""
-    start = processor()
+@contextmanager
+def limit(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` in what takes more than so many seconds of processor time, wherever it is."""
 
-    def tell(_done: int, _total: int) -> None:
-        if processor() - start > limit:
-            raise TimeoutError
+    def stop(_number: int, _frame: object) -> None:
+        raise TimeoutError
 
-    return tell
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
 def time_to(
@@ -52,7 +58,8 @@ def time_to(
     for rtol in TOLERANCES:
         try:
             start = processor()
-            found = make(rtol).run(network, schedule, stopwatch(PATIENCE))
+            with limit(PATIENCE):
+                found = make(rtol).run(network, schedule)
             seconds = processor() - start
         except TimeoutError:
             return nan, nan

@@ -84,7 +84,7 @@ def segment(
 
 
 def _bent(plan: Outline, keep: Keep) -> list[int]:
-    """Return the fields whose polynomials are judged: what has no rate is as good as what it comes from."""
+    """Return the fields whose waveforms are judged: what has no rate is as good as what it comes from."""
     rated = {
         number
         for level, first in zip(plan.levels, plan.first, strict=True)

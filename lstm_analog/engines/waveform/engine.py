@@ -1,9 +1,10 @@
 """The fast engine: whole waveforms, one level of the network after the other, from the laws of its parts.
 
 While the clock stands, held states make a network feed-forward but for a few small loops. So instead of stepping all
-of it through time, each level's waveforms are found over a whole stretch of time at once, as polynomials through
-Chebyshev points (waveform relaxation, Lelarasmee et al. 1982, with spectral collocation; here in an order in which most
-networks need no relaxing). The error is estimated from the last Chebyshev coefficients; points and stretches adapt.
+of it through time, each level's waveforms are found over a whole stretch of time at once, by their values at Chebyshev
+points, mapped so that they crowd where a transient begins (waveform relaxation, Lelarasmee et al. 1982, with rational
+spectral collocation; here in an order in which most networks need no relaxing). The error is estimated from the last
+Chebyshev coefficients; points and stretches adapt.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A segment: a stretch of one clock phase in which every waveform is one polynomial or rational function."""
+"""A segment: a stretch of one clock phase in which each waveform is one smooth function through the same points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -248,7 +248,7 @@ def next_coefficients(last: list[float]) -> float:
     """Return sixteen times what follows on the `last` Chebyshev coefficients if they fall as before, two by two.
 
     Of two falls the slower counts: one coefficient may be small by chance. Sixteen times, so that it bounds what
-    collocation adds to what the polynomial leaves out (`tests/engines`).
+    collocation adds to what the coefficients leave out (`tests/engines`).
     """
     *earlier, after = [max(last[k : k + 2]) for k in range(len(last) % 2, len(last), 2)]
     falls = [(after / before) ** (1.0 / (len(earlier) - k)) if before else inf for k, before in enumerate(earlier)]
