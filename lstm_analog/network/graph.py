@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -126,11 +127,15 @@ class Network:
             If there are no unknowns, labels repeat, an index points nowhere, an unknown is set by no part or by two, or
             a junction has no conductance of its own.
         """
+        self._checked  # noqa: B018 - raises
+        return self
+
+    @cached_property
+    def _checked(self) -> None:
         _check_labels(self)
         _check_indices(self)
         _check_setters(self)
         _check_junctions(self)
-        return self
 
     def equals(self, other: "Network", *, rtol: float) -> bool:
         """Return whether `other` has the same unknowns, clock, parts and provenance, numbers within relative `rtol`."""

@@ -279,10 +279,11 @@ def _fixed(fields: list[Field], scales: Floats, degree: int, tolerance: Toleranc
     for field in fields[1:]:
         terms = (field.terms or ()) if degree else ()
         tails = [(chebyshev.last(degree) @ term.basis).reshape(len(chebyshev.last(degree)), -1) for term in terms]
-        neglected = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
+        left = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
         sizes = [float(np.abs(term.basis).max()) for term in terms]
-        if any(left > _NEGLIGIBLE * tolerance.units * size for left, size in zip(neglected, sizes, strict=True)):
+        counts = [k for k, size in enumerate(sizes) if left[k] > _NEGLIGIBLE * tolerance.units * size]
+        if counts:
             allowed = tolerance.units * float(scales[field.nodes].min())
-            weights = tuple(term.weight for term in terms)
-            found.append(Combined(tails=tuple(tail / allowed for tail in tails), weights=weights))
+            weights = tuple(terms[k].weight for k in counts)
+            found.append(Combined(tails=tuple(tails[k] / allowed for k in counts), weights=weights))
     return found

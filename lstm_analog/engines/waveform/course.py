@@ -12,6 +12,7 @@ from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.couplings import Flags
 from lstm_analog.engines.waveform.fields import Span, span
+from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined, settled
@@ -42,7 +43,8 @@ class Drive:
 class Cut:
     """How intervals of `duration` (s) with the lines `high` are cut: into `pieces`, whose segments are `made` so far.
 
-    `visits` are the names of those that have been run, while there is something to be learnt from them.
+    `visits` are the names of those that have been run, while there is something to be learnt from them. `certain` are
+    the steps of an interval, kept or not, of which nothing is to be judged any more.
     """
 
     high: High
@@ -50,11 +52,13 @@ class Cut:
     pieces: list[Piece]
     made: dict[bool, list[Segment | None]]
     visits: list[None]
+    certain: dict[bool, list[Step]]
 
     def changed(self) -> None:
         """Forget what was made of the pieces."""
         for kept in (False, True):
             self.made[kept] = [None] * len(self.pieces)
+        self.certain.clear()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,12 +124,15 @@ class Course:
 
     def _cuts(self) -> list[Cut]:
         """Return how each interval is cut; those of the same lines and duration share it."""
-        cuts: dict[tuple[High, float], Cut] = {}
-        kinds = zip(map(tuple, self.schedule.high.tolist()), self.schedule.durations.tolist(), strict=True)
-        return [cuts.get(kind) or cuts.setdefault(kind, self._cut(*kind)) for kind in kinds]
+        flags, width = self.schedule.high.tobytes(), self.schedule.high.shape[1]
+        durations = self.schedule.durations.tolist()
+        kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
+        cuts = {kind: self._cut(tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
+        return [cuts[kind] for kind in kinds]
 
     def _cut(self, high: High, duration: float) -> Cut:
-        cut = Cut(high=high, duration=duration, pieces=self.space.pieces(high, duration), made={}, visits=[])
+        pieces = self.space.pieces(high, duration)
+        cut = Cut(high=high, duration=duration, pieces=pieces, made={}, visits=[], certain={})
         cut.changed()
         return cut
 
@@ -184,6 +191,10 @@ class Course:
     def _interval(self, cut: Cut, path: Floats | None) -> None:
         """Take the state over an interval; write what it is at the points into `path` (*lead, points, N), if any."""
         kept, at = path is not None, self._at
+        if kept in cut.certain:
+            for step in cut.certain[kept]:
+                step()
+            return
         learning = len(cut.visits) in _LEARNING
         done, place = 0.0, 0
         while place < len(cut.pieces):
@@ -204,6 +215,10 @@ class Course:
             cut.changed()
         if len(cut.visits) < _LEARNING.stop:
             cut.visits.append(None)
+            return
+        only = cut.made[kept][0] if len(cut.pieces) == 1 else None
+        if only and only.certain and not (kept and at.size > 1):
+            cut.certain[kept] = [*only.steps, *only.after]
 
     def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:
         """Return the solved segment of a piece; None if it was wrong, and has been refined."""

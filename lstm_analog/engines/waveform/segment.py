@@ -112,12 +112,12 @@ class Combined:
     weights: tuple[Floats, ...]
 
     @cached_property
-    def _sizes(self) -> Floats:
-        return np.stack([np.abs(tail).max(axis=1) for tail in self.tails], axis=1)
+    def _each(self) -> list[float]:
+        return [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in self.tails]
 
     def error(self) -> float:
-        """Return the estimated error of the sums, in tolerances: that of all bases where it is small enough."""
-        worst = next_coefficients((self._sizes @ [np.abs(weight).max() for weight in self.weights]).tolist())
+        """Return the estimated error of the sums, in tolerances: that of all bases together where it is small."""
+        worst = sum(one * float(np.abs(weight).max()) for one, weight in zip(self._each, self.weights, strict=True))
         if worst <= 1.0:
             return worst
         total = np.zeros((len(self.tails[0]), *self.weights[0].shape))

@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
 
@@ -43,6 +44,8 @@ _FINEST, _POINT = 96, Grid(degree=0)
 """Degree by which it is found how many points there must be; what is at rest has one."""
 _COARSE = 0.6
 """Share of the degree of a segment that its guess is found with; what is wrong with it counts by its weakness only."""
+_FALL, _HOPELESS = 1.0, 1e9
+"""Logarithm by which a degree more lets the error fall; the largest error that says anything."""
 _ENOUGH = 0.1
 """Share of the tolerance that the degree of a piece is lowered to."""
 
@@ -176,6 +179,7 @@ class Workspace:
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
 
+@lru_cache(maxsize=128)
 def _grid(reach: float, tolerance: float) -> Grid:
     """Return the grid that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, by two degrees more."""
     finest = Grid(degree=_FINEST, pole=_BEFORE / max(reach, _STILL) + _DRAWN)
@@ -190,8 +194,8 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     """
     degree, pole = piece.grid.degree, piece.grid.pole
     if degree < _LARGEST:
-        higher = degree + (3 if error < 1e2 else 6) if error < 1e4 else _LARGEST
-        return [replace(piece, grid=piece.grid.of(min(_LARGEST, higher)))]
+        more = int(np.ceil(np.log(min(error, _HOPELESS)) / _FALL))
+        return [replace(piece, grid=piece.grid.of(min(_LARGEST, degree + max(more, 1))))]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
     poles = (pole / _CUT, (pole + _CUT) / (1.0 - _CUT))  # where the pole of the whole is
@@ -212,10 +216,17 @@ def settled(piece: Piece, segment: Segment) -> Piece:
 
 _SPARE = 2
 """Workspaces of a network that are kept beside the last."""
-_IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
-"""Workspaces that no run is using, so that the next run of a network finds its segments made."""
+_SHELVES: weakref.WeakKeyDictionary[Network, "_Shelf"] = weakref.WeakKeyDictionary()
 _LOCK = Lock()
 """Held while a workspace is taken or given back: two threads may run one network, each in a workspace of its own."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Shelf:
+    """Of a network the number of `chips`, and the `idle` workspaces, whose segments the next run finds made."""
+
+    chips: int
+    idle: list[Workspace]
 
 
 @contextmanager
@@ -224,22 +235,23 @@ def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance, wa
 
     `tolerance` is that of its segments.
     """
-    count = chips(network)
-    lead = ((count,) if count else ()) + (int(np.prod(batch)),)
     with _LOCK:
-        idle = _IDLE.setdefault(network, [])
+        if network not in _SHELVES:
+            _SHELVES[network] = _Shelf(chips=chips(network), idle=[])
+        shelf = _SHELVES[network]
+        lead = ((shelf.chips,) if shelf.chips else ()) + (int(np.prod(batch)),)
         fits = [
             other
-            for other in idle
+            for other in shelf.idle
             if other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
         ]
-        idle[:] = [other for other in idle if other not in fits[:1]][-_SPARE:]
+        shelf.idle[:] = [other for other in shelf.idle if other not in fits[:1]][-_SPARE:]
     found = fits[0] if fits else _new(network, lead, tolerance, wanted)
     try:
         yield found
     finally:
         with _LOCK:
-            idle.append(found)
+            shelf.idle.append(found)
 
 
 def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
