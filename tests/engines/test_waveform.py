@@ -102,6 +102,17 @@ def test_the_estimate_bounds_the_error(rtol):
     assert ours.error <= 1.0
 
 
+@pytest.mark.parametrize("seed", [0, 3, 5, 11])
+def test_what_rings_after_standing_still_is_seen(seed):
+    """Few time constants, spools and fluid with mass: in the first steps hardly anything moves, and few points do."""
+    rng = np.random.default_rng(seed)
+    machine = compile(random_lstm(rng, 2, 1), replace(OIL, detail=Detail.DYNAMIC), settling=2.0)
+    x = rng.uniform(-1.5, 1.5, (2, 2))
+    ours = machine.run(x, engine=Waveform(points=9)).trajectory
+    exact = machine.run(x, engine=Integrate(rtol=1e-10, atol=1e-12, points=9)).trajectory
+    assert worst(ours, exact) <= 2e-7
+
+
 def test_the_error_falls_geometrically_with_the_degree(rc):
     """exp(-10 t) by polynomials: from degree to degree by an ever larger factor (Trefethen, chapter 5)."""
     network = rc([10.0])

@@ -13,9 +13,6 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 
-_LOW = 8
-"""Degree below which the last coefficients are few, or they would hold the mean."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
@@ -48,8 +45,8 @@ def coefficients(degree: int) -> Floats:
 
 @lru_cache(maxsize=128)
 def last(degree: int) -> Floats:
-    """Return the matrix from the values at the points of `degree` to the last six coefficients, four of low degrees."""
-    matrix: Floats = coefficients(degree)[-6 if degree >= _LOW else -4 :].copy()
+    """Return the matrix from the values at the points of `degree` to the last six coefficients."""
+    matrix: Floats = coefficients(degree)[-6:].copy()
     return matrix
 
 

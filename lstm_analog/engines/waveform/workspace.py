@@ -35,10 +35,10 @@ _STILL = 1e-9
 """Rate x time of what may as well not move."""
 _CUT = 0.25
 """Share of a piece that is cut off at its start when it cannot be followed as a whole."""
-_LEAST, _LARGEST, _USUAL, _SURE = 6, 30, 14, 40
+_LEAST, _LARGEST, _USUAL, _SURE = 8, 30, 14, 40
 """Degrees: from, to, of a piece that comes from another's split, and where points cost nothing.
 
-From 6: of a lower degree, the last four coefficients that the error is judged by hold the mean, and say nothing.
+From 8: with fewer points a mode that rings is wrong before its last coefficients say so (`tests/engines`).
 """
 _FINEST, _POINT = 96, Grid(degree=0)
 """Degree by which it is found how many points there must be; what is at rest has one."""
