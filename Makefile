@@ -4,7 +4,7 @@
 # make oldest  the tests on the oldest releases that pyproject.toml admits
 # make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
-# make bench   the comparisons in benchmarks/, against PyTorch and ngspice (half an hour)
+# make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
 
