@@ -60,6 +60,15 @@ def test_nothing_gives_nothing():
     np.testing.assert_array_equal(LowRank(MATRIX, 12, 1e-9)(np.zeros((12, 2, 6))), np.zeros((12, 2, 9)))
 
 
+@pytest.mark.parametrize("strange", [np.inf, np.nan])
+def test_what_is_not_finite_is_passed_on_and_not_learnt(strange):
+    product, drive = LowRank(MATRIX, 12, 1e-9), waves(np.ones_like)
+    drive[3, 1, 2] = strange
+    with np.errstate(invalid="ignore"):
+        assert not np.isfinite(product(drive)[3, 1]).any()
+    assert product.shapes.shape == (12, 0)
+
+
 def test_chips_have_matrices_of_their_own():
     matrix, product = RNG.normal(size=(4, 6, 9)), None
     product = LowRank(matrix, 12, 1e-9)

@@ -14,7 +14,7 @@ from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import couplings
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.structure import structure
-from lstm_analog.engines.waveform.workspace import Regime, workspace
+from lstm_analog.engines.waveform.workspace import Piece, Regime, refined, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, SimulationError, StopsWarning
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
@@ -111,6 +111,19 @@ def test_what_rings_after_standing_still_is_seen(seed):
     ours = machine.run(x, engine=Waveform(points=9)).trajectory
     exact = machine.run(x, engine=Integrate(rtol=1e-10, atol=1e-12, points=9)).trajectory
     assert worst(ours, exact) <= 2e-7
+
+
+@pytest.mark.parametrize(("error", "degree"), [(1.1, 15), (2.8, 16), (100.0, 19), (np.inf, 30), (np.nan, 30)])
+def test_a_piece_gets_as_many_points_as_its_error_asks_for(error, degree):
+    (piece,) = refined(Piece(share=1.0, grid=Grid(degree=14, pole=0.4)), error)
+    assert piece == Piece(share=1.0, grid=Grid(degree=degree, pole=0.4))
+
+
+def test_a_piece_that_has_all_points_is_cut_where_the_pole_stays():
+    first, rest = refined(Piece(share=0.8, grid=Grid(degree=30, pole=0.5)), 3.0)
+    assert first.share + rest.share == pytest.approx(0.8)
+    assert first.grid.pole * first.share == pytest.approx(0.5 * 0.8)
+    assert rest.grid.pole * rest.share == pytest.approx(0.5 * 0.8 + first.share)
 
 
 def test_the_error_falls_geometrically_with_the_degree(rc):

@@ -6,6 +6,8 @@ weights, not by every point. The shapes are learnt: where those so far do not do
 was left over gives new ones (proper orthogonal decomposition, Sirovich 1987).
 """
 
+from math import isfinite
+
 import numpy as np
 
 from lstm_analog.arrays import Floats
@@ -40,8 +42,9 @@ class LowRank:
         flat = drive.reshape(len(drive), -1)
         weights = self.shapes.T @ flat
         left = flat - self.shapes @ weights
-        if np.abs(left).max() > self.wrong:
-            self.shapes = self._learnt(self.shapes, left)
+        worst = float(np.abs(left).max())
+        if not worst <= self.wrong:
+            self.shapes = self._learnt(self.shapes, left) if isfinite(worst) else self.shapes
             return self._product(drive)
         product = self._product(weights.reshape(len(weights), *drive.shape[1:]))
         return np.tensordot(self.shapes, product, axes=1)

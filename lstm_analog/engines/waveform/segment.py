@@ -145,8 +145,7 @@ class Segment:
     """The steps that take the efforts of a network over a segment, buffers bound; made by `build.segment`.
 
     The `steps` read the state and solve all levels, or if any guess must be made, the `sweeps` do that then; what is
-    done `after` writes the state. `drawn` fields have values at the points of
-    the `grid`.
+    done `after` writes the state. `drawn` fields have values at the points of the `grid`.
     Those of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their
     scales, `least` (total,) one over what is tolerated of these; `tail` (k, points) gives the last coefficients.
     `fixed` are those that are such sums; `watches` look whether all stay within limits. A coarser segment may come

@@ -194,7 +194,7 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     """
     degree, pole = piece.grid.degree, piece.grid.pole
     if degree < _LARGEST:
-        more = int(np.ceil(np.log(min(error, _HOPELESS)) / _FALL))
+        more = int(np.ceil(np.log(min(_HOPELESS, error)) / _FALL))  # NaN is hopeless, too
         return [replace(piece, grid=piece.grid.of(min(_LARGEST, degree + max(more, 1))))]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
