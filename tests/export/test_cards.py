@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -38,8 +38,7 @@ def test_cards_and_back(everything):
     for part in everything.network.parts:
         kinds.add(type(part))
         again = BANKS[type(part).__name__](part.label, cards(part))
-        swap = {"parts": (part,)}, {"parts": (again,)}
-        one, other = (type(everything.network)(**(vars(everything.network) | parts)) for parts in swap)
+        one, other = (replace(everything.network, parts=(bank,)) for bank in (part, again))
         assert one.equals(other, rtol=1e-15), part.label
     assert kinds == set(KINDS) - {Cells}  # these no engine of ours integrates: test_cells
 
