@@ -127,14 +127,8 @@ class Course:
         flags, width = self.schedule.high.tobytes(), self.schedule.high.shape[1]
         durations = self.schedule.durations.tolist()
         kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
-        cuts = {kind: self._cut(tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
+        cuts = {kind: _uncut(self.space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
         return [cuts[kind] for kind in kinds]
-
-    def _cut(self, high: High, duration: float) -> Cut:
-        pieces = self.space.pieces(high, duration)
-        cut = Cut(high=high, duration=duration, pieces=pieces, made={}, visits=[], certain={})
-        cut.changed()
-        return cut
 
     def _drives(self) -> list[Drive]:
         network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
@@ -249,3 +243,10 @@ class Course:
         found = self.space.segment(regime, piece.share * cut.duration, piece.grid, piece.still, keep)
         cut.made[kept][place] = found
         return found
+
+
+def _uncut(space: Workspace, high: High, duration: float) -> Cut:
+    """Return how an interval is cut of which no segment is made yet."""
+    cut = Cut(high=high, duration=duration, pieces=space.pieces(high, duration), made={}, visits=[], certain={})
+    cut.changed()
+    return cut
