@@ -38,6 +38,13 @@ def test_a_shape_that_was_not_there_is_taken_in_full_and_learnt():
         assert product.shapes.shape == (12, 2)
 
 
+def test_ten_times_what_may_be_wrong_is_not_left_out():
+    product = LowRank(MATRIX, 12, 1e-6)
+    product(waves(np.ones_like))
+    drive = waves(np.ones_like) + 1e-5 * np.cos(3.0 * TIME)[:, None, None]
+    np.testing.assert_allclose(product(drive), drive @ MATRIX, rtol=0, atol=1e-12)
+
+
 def test_what_is_left_out_is_less_than_what_may_be_wrong():
     wrong, product = 1e-3, LowRank(np.eye(6), 12, 1e-3)
     for _ in range(5):

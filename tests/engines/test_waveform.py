@@ -146,6 +146,13 @@ def test_the_error_falls_geometrically_with_the_degree(rc):
     assert (np.diff(ratios) > 0).all()
 
 
+def test_short_intervals_of_which_nothing_is_to_be_judged_are_drawn_every_time(rc, driven):
+    """A tenth of a time constant each: polynomials of the least degree are exact, and it still moves in every one."""
+    run = Waveform(points=5).run(rc([1.0]), driven(np.arange(9.0) % 2, np.full(9, 0.1)))
+    exact = Integrate(rtol=1e-11, atol=1e-13, points=5).run(rc([1.0]), driven(np.arange(9.0) % 2, np.full(9, 0.1)))
+    np.testing.assert_allclose(run.efforts, exact.efforts, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("stiffness", [1e3, 1e4, 1e5])
 def test_stiff_nodes_are_resolved_from_the_edge_on(rc, driven, stiffness):
     rates = np.array([1.0, stiffness])
