@@ -1,6 +1,7 @@
 """What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
 
-from lstm_analog.imperfections.base import Streams, apply
+from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, recorded
+from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
@@ -12,6 +13,7 @@ from lstm_analog.imperfections.opamps import (
     PairOffset,
     PairTemperature,
 )
+from lstm_analog.imperfections.order import ORDER
 from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
 from lstm_analog.imperfections.tubes import (
     BoreTolerance,
@@ -25,7 +27,10 @@ from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeabilit
 from lstm_analog.imperfections.wires import WireResistance, seen_conductances
 
 __all__ = [
+    "IMPERFECTION",
+    "ORDER",
     "AmplifierOffset",
+    "Applied",
     "BoreTolerance",
     "ClockFeedthrough",
     "Deadband",
@@ -53,6 +58,9 @@ __all__ = [
     "Tubes",
     "ViscosityChange",
     "WireResistance",
+    "alter",
     "apply",
+    "parsed",
+    "recorded",
     "seen_conductances",
 ]

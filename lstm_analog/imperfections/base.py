@@ -1,8 +1,9 @@
-"""How an imperfection is applied, and where its random numbers come from."""
+"""What an imperfection does to a network, kind by kind, and where its random numbers come from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import singledispatch
+from itertools import chain, count
 from typing import TypeVar
 
 import numpy as np
@@ -14,11 +15,15 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part
 
 _Bank = TypeVar("_Bank")
+_BYTES = 256
+"""Above all bytes of a name: what stands behind it in a key is no part of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Streams:
     """Random numbers by name: stateless, one stream a cause and a chip, so that no cause changes another's samples.
+
+    Chip k of N is drawn as by `first` = k alone.
 
     Attributes
     ----------
@@ -28,22 +33,28 @@ class Streams:
         How many machines are drawn, as a leading axis; None draws one without such an axis.
     first : int
         The number of the first of them: a study may be cut into shares.
+    repeat : int
+        Which of the independent drawings of one cause from one seed: 0 is the first. `apply` goes on to the next that a
+        network does not have yet, so the same cause twice errs twice, independently.
     """
 
     seed: int
     chips: int | None = None
     first: int = 0
+    repeat: int = 0
 
     def __post_init__(self) -> None:
-        """Check that seed, first and chips are whole numbers in range."""
-        for name, value, least in (("seed", self.seed, 0), ("first", self.first, 0), ("chips", self.chips, 1)):
+        """Check that all are whole numbers in range."""
+        for name, least in (("seed", 0), ("first", 0), ("repeat", 0), ("chips", 1)):
+            value = getattr(self, name)
             if value is not None and not (value >= least and float(value).is_integer()):
                 must = f"be a whole number >= {least}"
                 raise InvalidValueError(explain(f"streams {name}", must=must, got=value, do="count from there"))
 
     def generator(self, name: str, chip: int = 0) -> np.random.Generator:
         """Return the generator of the cause `name` on the machine number `chip`, at its beginning."""
-        key = (self.first + chip, *name.encode())
+        again = (_BYTES + self.repeat,) if self.repeat else ()
+        key = (self.first + chip, *name.encode(), *again)
         return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=key))
 
     def normal(self, name: str, shape: tuple[int, ...]) -> Floats:
@@ -54,10 +65,11 @@ class Streams:
 
 
 @singledispatch
-def apply(imperfection: object, network: Network, streams: Streams) -> Network:
-    """Return `network` with an `imperfection`, drawing on `streams`; the network given is left as it is.
+def alter(imperfection: object, network: Network, streams: Streams) -> Network:
+    """Return the parts of `network` with an `imperfection`, drawing on `streams`: what a kind of imperfection defines.
 
-    Raises `InvalidTypeError` for what is no imperfection.
+    Use `apply`, which also keeps the record and the seed in the provenance. Raises `InvalidTypeError` for what is no
+    imperfection.
     """
     got, do = type(imperfection).__name__, "take a record of lstm_analog.imperfections"
     raise InvalidTypeError(explain("imperfection", must="be a known record", got=got, do=do))
@@ -83,6 +95,12 @@ def change_part(network: Network, label: str, kind: type[_Bank], by: Callable[[_
         must, got = f"be a bank of {kind.__name__}", type(chosen).__name__
         raise NetworkError(explain(f"part {label}", must=must, got=got, do="choose another"))
     return replace(network, parts=tuple(by(part) if part is chosen else part for part in network.parts))
+
+
+def unused_label(network: Network, label: str) -> str:
+    """Return `label`, or if a part of `network` is called so the next of `label`_2, `label`_3, ... that is free."""
+    labels = {part.label for part in network.parts}
+    return next(name for name in chain([label], (f"{label}_{number}" for number in count(2))) if name not in labels)
 
 
 def check_range(what: str, value: float, least: float, most: float, do: str) -> None:

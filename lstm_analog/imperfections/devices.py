@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range, check_strength
+from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
 
@@ -72,7 +72,7 @@ class StuckDevices:
         check_range("stuck devices, on", self.on, 0.0, 1.0 - self.off, "give a share of the others")
 
 
-@apply.register
+@alter.register
 def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Network:
     if not imperfection.sigma:
         return network
@@ -84,7 +84,7 @@ def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Net
     return _devices(network, erring)
 
 
-@apply.register
+@alter.register
 def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network:
     if not imperfection.share:
         return network
@@ -96,7 +96,7 @@ def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network
     return _devices(network, spread)
 
 
-@apply.register
+@alter.register
 def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network:
     if np.isinf(imperfection.levels):
         return network
@@ -109,7 +109,7 @@ def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network
     return _devices(network, rounded)
 
 
-@apply.register
+@alter.register
 def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network:
     if not imperfection.off and not imperfection.on:
         return network

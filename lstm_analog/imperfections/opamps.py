@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_range, check_strength, holding
+from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength, holding, unused_label
 from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
@@ -126,7 +126,7 @@ class HoldLeak:
         check_strength("hold leak", self.conductance, "give siemens, 1e-9 for 1 Gohm")
 
 
-@apply.register
+@alter.register
 def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Network:
     def shifted(part: OpAmps) -> OpAmps:
         drawn = streams.normal(f"amplifier offset {part.label}", (part.state.size,))
@@ -135,7 +135,7 @@ def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Netw
     return change(holding(network, OpAmps), OpAmps, shifted)
 
 
-@apply.register
+@alter.register
 def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
     def shifted(part: Pairs) -> Pairs:
         tiers = range(len(part.factors))
@@ -152,7 +152,7 @@ def _shift(part: Pairs, tier: int, volts: float, streams: Streams) -> Factor:
     return replace(factor, offset=factor.offset + factor.scale * volts * drawn)
 
 
-@apply.register
+@alter.register
 def _(imperfection: PairGain | MultiplierGain, network: Network, streams: Streams) -> Network:
     multiplying = isinstance(imperfection, MultiplierGain)
 
@@ -173,7 +173,7 @@ def _is_tail(part: Pairs) -> bool:
     return all(not factor.scale.any() for factor in part.factors)
 
 
-@apply.register
+@alter.register
 def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Network:
     if not imperfection.share:
         return network
@@ -181,11 +181,12 @@ def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Net
     added = []
     for part in banks:
         drawn = streams.normal(f"multiplier offset {part.label}", (part.out.size,))
-        added.append(tails(f"{part.label}_offset", part.out, imperfection.share * drawn * np.abs(part.current)))
+        label = unused_label(network, f"{part.label}_offset")
+        added.append(tails(label, part.out, imperfection.share * drawn * np.abs(part.current)))
     return replace(network, parts=(*holding(network, Pairs).parts, *added))
 
 
-@apply.register
+@alter.register
 def _(imperfection: PairTemperature, network: Network, streams: Streams) -> Network:
     ratio = imperfection.made_for / imperfection.kelvin
 
@@ -201,7 +202,7 @@ def _warm(factor: Factor, ratio: float) -> Factor:
     return replace(factor, scale=factor.scale * ratio, offset=factor.offset * ratio)
 
 
-@apply.register
+@alter.register
 def _(imperfection: ClockFeedthrough, network: Network, streams: Streams) -> Network:
     capacitance, resistance = _held(network)
     followed = [part.plus for part in network.parts if isinstance(part, OpAmps)]
@@ -219,13 +220,16 @@ def _(imperfection: ClockFeedthrough, network: Network, streams: Streams) -> Net
     return change(network, OpAmps, stepped)
 
 
-@apply.register
+@alter.register
 def _(imperfection: HoldLeak, network: Network, streams: Streams) -> Network:
     nodes = _nodes(_held(network)[0])
     if not imperfection.conductance:
         return network
     leak = Conductors(
-        label="hold_leak", a=nodes, b=np.full_like(nodes, DATUM), conductance=np.array(imperfection.conductance)
+        label=unused_label(network, "hold_leak"),
+        a=nodes,
+        b=np.full_like(nodes, DATUM),
+        conductance=np.array(imperfection.conductance),
     )
     return replace(network, parts=(*network.parts, leak))
 

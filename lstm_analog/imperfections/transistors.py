@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import NetworkError, UnsupportedError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_strength, holding
+from lstm_analog.imperfections.base import Streams, alter, change, check_strength, holding
 from lstm_analog.imperfections.devices import DeviceSpread
 from lstm_analog.network.cells import NODES, SHUNT, Cells, Library, Subcircuit, flat
 from lstm_analog.network.graph import Network
@@ -65,12 +65,12 @@ class MosThreshold:
         check_strength("threshold spread", self.volts, "give volts")
 
 
-@apply.register
+@alter.register
 def _(imperfection: JunctionArea, network: Network, streams: Streams) -> Network:
     return _apart(network, imperfection.share, lambda part: _scaled(part, "q", imperfection.share, "area", streams))
 
 
-@apply.register
+@alter.register
 def _(imperfection: ResistorSpread, network: Network, streams: Streams) -> Network:
     if not imperfection.share:
         return holding(network, Cells)
@@ -81,12 +81,12 @@ def _(imperfection: ResistorSpread, network: Network, streams: Streams) -> Netwo
         normal = streams.normal(f"resistors {part.label}", part.a.shape)
         return replace(part, conductance=part.conductance / _factor(imperfection.share, normal))
 
-    weights = apply(DeviceSpread(share=imperfection.share), network, streams)
+    weights = alter(DeviceSpread(share=imperfection.share), network, streams)
     around = change(weights, Conductors, spread)
     return _apart(around, imperfection.share, lambda part: _scaled(part, "r", imperfection.share, "resistors", streams))
 
 
-@apply.register
+@alter.register
 def _(imperfection: MosThreshold, network: Network, streams: Streams) -> Network:
     return _apart(network, imperfection.volts, lambda part: _shifted(part, imperfection.volts, streams))
 

@@ -10,7 +10,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
     Streams,
-    apply,
+    alter,
     change,
     change_part,
     check_range,
@@ -109,7 +109,7 @@ class ViscosityChange:
             raise InvalidValueError(explain("viscosity factor", must="be positive", got=self.factor, do=do))
 
 
-@apply.register
+@alter.register
 def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Network:
     def drawn(part: Crossbars, name: str) -> Floats:
         conductance: Floats = getattr(part, name)
@@ -129,7 +129,7 @@ def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Networ
     return change(plumbing(network), Crossbars, vary)
 
 
-@apply.register
+@alter.register
 def _(imperfection: HotTubes, network: Network, streams: Streams) -> Network:
     chosen, gain = np.array(imperfection.elements, dtype=np.int64), 1.0 + WARMING * imperfection.kelvin
 
@@ -151,7 +151,7 @@ def _(imperfection: HotTubes, network: Network, streams: Streams) -> Network:
     return change_part(plumbing(network), imperfection.bank, Crossbars, warmed)
 
 
-@apply.register
+@alter.register
 def _(imperfection: OrificeWeights, network: Network, streams: Streams) -> Network:
     def drilled(part: Crossbars) -> Crossbars:
         return replace(part, transition=np.minimum(part.transition, imperfection.transition))
@@ -159,7 +159,7 @@ def _(imperfection: OrificeWeights, network: Network, streams: Streams) -> Netwo
     return change(plumbing(network), Crossbars, drilled)
 
 
-@apply.register
+@alter.register
 def _(imperfection: EndLoss, network: Network, streams: Streams) -> Network:
     end_flow = imperfection.flow / imperfection.share if imperfection.share else np.inf
 
@@ -169,7 +169,7 @@ def _(imperfection: EndLoss, network: Network, streams: Streams) -> Network:
     return change(plumbing(network), Crossbars, rough) if imperfection.share else network
 
 
-@apply.register
+@alter.register
 def _(imperfection: ViscosityChange, network: Network, streams: Streams) -> Network:
     factor = imperfection.factor
 

@@ -8,7 +8,7 @@ import numpy as np
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
     Streams,
-    apply,
+    alter,
     change,
     change_part,
     check_range,
@@ -90,7 +90,7 @@ class OrificePorts:
         check_transition(self.transition)
 
 
-@apply.register
+@alter.register
 def _(imperfection: RelayGain, network: Network, streams: Streams) -> Network:
     def droop(part: Followers) -> Followers:
         return replace(part, terms=tuple(replace(term, gain=term.gain * imperfection.gain) for term in part.terms))
@@ -98,7 +98,7 @@ def _(imperfection: RelayGain, network: Network, streams: Streams) -> Network:
     return change(plumbing(network), Followers, droop)
 
 
-@apply.register
+@alter.register
 def _(imperfection: SeatLeak, network: Network, streams: Streams) -> Network:
     def leaking(part: _Valve) -> _Valve:
         return replace(part, opened=part.opened + imperfection.share * part.closed)
@@ -112,7 +112,7 @@ def _(imperfection: SeatLeak, network: Network, streams: Streams) -> Network:
     return network
 
 
-@apply.register
+@alter.register
 def _(imperfection: Deadband, network: Network, streams: Streams) -> Network:
     def sticking(part: Ports) -> Ports:
         deadband = part.deadband + 0.5 * imperfection.z
@@ -121,7 +121,7 @@ def _(imperfection: Deadband, network: Network, streams: Streams) -> Network:
     return change(plumbing(network), Ports, sticking)
 
 
-@apply.register
+@alter.register
 def _(imperfection: Rangeability, network: Network, streams: Streams) -> Network:
     def stopped(part: Ports) -> Ports:
         limit = np.minimum(part.limit, 0.5 * np.log(imperfection.ratio))
@@ -130,7 +130,7 @@ def _(imperfection: Rangeability, network: Network, streams: Streams) -> Network
     return change(plumbing(network), Ports, stopped)
 
 
-@apply.register
+@alter.register
 def _(imperfection: OrificePorts, network: Network, streams: Streams) -> Network:
     def sharpened(part: Ports) -> Ports:
         return replace(part, transition=np.array(imperfection.transition), scale=0.5 * part.scale)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.imperfections.base import Streams, apply, change, check_strength
+from lstm_analog.imperfections.base import Streams, alter, change, check_strength
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
@@ -34,7 +34,7 @@ class WireResistance:
             check_strength(f"wire resistance, {what}", ohms, "give ohms a cell")
 
 
-@apply.register
+@alter.register
 def _(imperfection: WireResistance, network: Network, streams: Streams) -> Network:
     if network.domain != ELECTRICAL:
         got, do = network.domain.name, "compile it in an electrical technology"

@@ -255,7 +255,11 @@ class Machine:
         return bill_of_materials(self.compiled, self.technology, run)
 
     def with_imperfection(self, imperfection: object, streams: Streams) -> "Machine":
-        """Return the same machine made of real parts: its network with `imperfection`, drawn from `streams`."""
+        """Return the same machine made of real parts: its network with `imperfection`, or several, from `streams`.
+
+        A tuple or list of them acts in the order in which they come about (`imperfections.ORDER`), however they are
+        listed. The networks name in their provenance what was done to them. Raises as `imperfections.apply` does.
+        """
         passes = (replace(each, network=apply(imperfection, each.network, streams)) for each in self.passes)
         return replace(self, passes=tuple(passes))
 

@@ -81,7 +81,7 @@ class Network:
     lines : tuple of str
         The clock lines that switches, pairs and ports refer to by number.
     provenance : tuple of (str, str)
-        Where the network comes from: printable keys and values.
+        Where the network comes from, and what was done to it: printable keys and values; a key may come more than once.
     """
 
     domain: Domain
@@ -110,6 +110,10 @@ class Network:
                 return part
         known = ", ".join(part.label for part in self.parts)
         raise NetworkError(explain("part", must=f"be one of {known}", got=repr(label)[:80], do="choose another"))
+
+    def said(self, key: str) -> tuple[str, ...]:
+        """Return what the provenance says under `key`, in order; empty if nothing."""
+        return tuple(value for name, value in self.provenance if name == key)
 
     def kinds(self) -> dict[Kind, Indices]:
         """Return which unknowns each kind of setter determines, in the order of the parts."""

@@ -1,0 +1,158 @@
+"""Applying imperfections to a network, which remembers them: as text in its provenance, exact to the last bit."""
+
+import ast
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from enum import Enum
+from itertools import count
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidTypeError, explain
+from lstm_analog.imperfections.base import Streams, alter
+from lstm_analog.imperfections.order import ORDER, cause_of, place_of
+from lstm_analog.imperfections.tubes import Tubes
+from lstm_analog.network.chips import chips
+from lstm_analog.network.graph import Network
+
+IMPERFECTION = "imperfection"
+"""The key under which the provenance of a network names each imperfection that it has, in the order applied."""
+_DRAWN = " drawn from "
+"""What stands between the two records in the text of what was applied."""
+_KINDS = MappingProxyType({kind.__name__: kind for kind in (*ORDER, Streams, Tubes)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """An `imperfection` that a network has, and the `streams` that it was drawn from.
+
+    As text it is `DeviceSpread(share=0.03) drawn from Streams(seed=5)`: fields at their defaults are left out.
+    """
+
+    imperfection: object
+    streams: Streams
+
+    def __str__(self) -> str:
+        return f"{_text(self.imperfection)}{_DRAWN}{_text(self.streams)}"
+
+
+def apply(imperfection: object, network: Network, streams: Streams) -> Network:
+    """Return `network` with an `imperfection`, or a tuple or list of them, drawn from `streams`.
+
+    The network given is left as it is, and the one returned names in its provenance what was done to it (`recorded`).
+    Several act in the `ORDER` in which they come about, however they are listed; those of one kind in the order of
+    their texts. A cause that is drawn again from the same seed gives other errors, independent of the first
+    (`Streams.repeat`). What changes no value, as any imperfection of strength zero, returns the network itself, and
+    leaves no record.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no imperfection.
+    InvalidShapeError
+        If the network has chips side by side, and the streams draw another number of them.
+    NetworkError
+        If the network has not the parts concerned.
+    """
+    several = isinstance(imperfection, tuple | list)
+    for each in sorted(imperfection, key=_by_place) if several else (imperfection,):  # type: ignore[call-overload]
+        network = _apply_one(each, network, streams)
+    return network
+
+
+def recorded(network: Network) -> tuple[Applied, ...]:
+    """Return what was done to `network`, in order, from its provenance; applied again it gives the same values.
+
+    Raises `FileFormatError` for an entry that names no record of `lstm_analog.imperfections`.
+    """
+    return tuple(parsed(text) for text in network.said(IMPERFECTION))
+
+
+def parsed(text: str) -> Applied:
+    """Return what was applied from its `text`, which `str` made; raises as `recorded` does."""
+    imperfection, _, _ = text.rpartition(_DRAWN)
+    return Applied(imperfection=_read(imperfection, text, ORDER), streams=_streams_of(text))
+
+
+def _streams_of(text: str) -> Streams:
+    streams: Streams = _read(text.rpartition(_DRAWN)[2], text, (Streams,))
+    return streams
+
+
+def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
+    """Return the record of one of `kinds` that a `call` makes, which is a part of the `text` of what was applied."""
+    try:
+        record = _value(ast.parse(call, mode="eval").body)
+        if type(record) in kinds:
+            return record
+    except (SyntaxError, ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError):
+        pass
+    must, do = "name a record of lstm_analog.imperfections and its Streams", "restore it as it was written"
+    raise FileFormatError(explain("an imperfection", must=must, got=ascii(text)[:200], do=do))
+
+
+def _by_place(imperfection: object) -> tuple[int, str]:
+    return place_of(imperfection), _text(imperfection)
+
+
+def _apply_one(imperfection: object, network: Network, streams: Streams) -> Network:
+    _check_streams(streams, network)
+    drawn = _not_yet_drawn(type(imperfection).__name__, network, streams)
+    changed = alter(imperfection, network, drawn)
+    if changed is network or changed.equals(network, rtol=0.0):
+        return network
+    entry = (IMPERFECTION, str(Applied(imperfection=imperfection, streams=drawn)))
+    return replace(changed, provenance=(*network.provenance, entry))
+
+
+def _not_yet_drawn(kind: str, network: Network, streams: Streams) -> Streams:
+    """Return `streams`, or their next repeat that no imperfection of the cause of `kind` was drawn from."""
+    taken = set()
+    for text in network.said(IMPERFECTION):
+        drawn = _streams_of(text)
+        if cause_of(text.partition("(")[0]) == cause_of(kind) and drawn.seed == streams.seed:
+            taken.add(drawn.repeat)
+    repeat = next(number for number in count(streams.repeat) if number not in taken)
+    return replace(streams, repeat=repeat)
+
+
+def _check_streams(streams: object, network: Network) -> None:
+    if not isinstance(streams, Streams):
+        got, do = ascii(streams)[:80], "give Streams(seed=...)"
+        raise InvalidTypeError(explain("streams", must="be Streams", got=got, do=do))
+    there = chips(network)
+    if there and streams.chips not in (None, there):
+        must = f"be {there}, as many as the network has side by side, or None"
+        do = "draw as many, or None for the same errors on all"
+        raise InvalidShapeError(explain("streams chips", must=must, got=streams.chips, do=do))
+
+
+def _text(value: Any) -> str:
+    """Return `value`, a record, as the Python that makes it, without the fields that are at their defaults."""
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if is_dataclass(value):
+        told = ((entry.name, getattr(value, entry.name), entry.default) for entry in fields(value))
+        words = (f"{name}={_text(held)}" for name, held, default in told if default is MISSING or held != default)
+        return f"{type(value).__name__}({', '.join(words)})"
+    if isinstance(value, tuple):
+        return f"({''.join(f'{_text(item)}, ' for item in value).strip()})"
+    if isinstance(value, np.generic):
+        return ascii(value.item())
+    return ascii(value)
+
+
+def _value(tree: ast.expr) -> Any:
+    """Return what the syntax `tree` of such a text makes, of known records and plain values alone."""
+    match tree:
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+            return _KINDS[name](**{str(entry.arg): _value(entry.value) for entry in keywords})
+        case ast.Attribute(value=ast.Name(id=name), attr=member):
+            return _KINDS[name][member]  # type: ignore[index]
+        case ast.Name(id="inf"):
+            return float("inf")
+        case ast.Tuple(elts=items):
+            return tuple(map(_value, items))
+        case _:
+            return ast.literal_eval(tree)
