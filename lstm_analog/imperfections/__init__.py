@@ -1,6 +1,6 @@
 """What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
 
-from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, recorded
+from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, reapply, recorded
 from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
 from lstm_analog.imperfections.opamps import (
@@ -61,6 +61,7 @@ __all__ = [
     "alter",
     "apply",
     "parsed",
+    "reapply",
     "recorded",
     "seen_conductances",
 ]

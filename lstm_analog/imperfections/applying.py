@@ -75,6 +75,13 @@ def parsed(text: str) -> Applied:
     return Applied(imperfection=_read(imperfection, text, ORDER), streams=_streams_of(text))
 
 
+def reapply(texts: tuple[str, ...], network: Network) -> Network:
+    """Return `network` with what the `texts` say, one after the other; raises as `recorded` and `apply` do."""
+    for applied in map(parsed, texts):
+        network = apply(applied.imperfection, network, applied.streams)
+    return network
+
+
 def _streams_of(text: str) -> Streams:
     streams: Streams = _read(text.rpartition(_DRAWN)[2], text, (Streams,))
     return streams

@@ -6,7 +6,8 @@ run that was certified, its tolerance and the versions in use. `certification.ce
 goes the way back.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from lstm_analog.arrays import Floats, floats
 from lstm_analog.compiler import Compiled, Timing, lower, signal_networks
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.export import Deck
+from lstm_analog.imperfections import reapply
 from lstm_analog.model import LSTM, State
 from lstm_analog.study.digest import digest_of
 from lstm_analog.study.report import Versions
@@ -62,11 +64,15 @@ class Bank:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """A netlist that was certified: the `file`'s name and SHA-256, its `dialect`, `banks` and `signals`."""
+    """A netlist that was certified: the `file`'s name and SHA-256, its `dialect`, `banks` and `signals`.
+
+    `imperfections` are the texts of what was done to its network, in order (`imperfections.recorded`).
+    """
 
     file: str
     digest: str
     dialect: str
+    imperfections: tuple[str, ...]
     banks: tuple[Bank, ...]
     signals: tuple[Signal, ...]
 
@@ -102,7 +108,7 @@ class Certificate:
     settling : float
         Phase length in time constants.
     as_compiled : bool
-        Whether the network is what the compiler makes of the LSTM, and not one of real parts.
+        Whether each network is what the compiler makes of the LSTM, with the imperfections that its export names.
     x, start : float array, (time, inputs), and State
         The inputs, and where the chains started.
     seed : int or None
@@ -173,6 +179,15 @@ def banks_of(deck: Deck) -> tuple[Bank, ...]:
     pieces |= {"the clock": (fed.names, fed.high.astype(np.int64), fed.durations), "the analysis": deck.accuracy}
     pieces |= {f"{entry.label} over time": entry.efforts for entry in fed.imposed}
     return tuple(Bank(label=label, digest=digest_of(piece)) for label, piece in pieces.items())
+
+
+def with_imperfections(made: tuple[Compiled, ...], texts: Iterable[tuple[str, ...]]) -> tuple[Compiled, ...]:
+    """Return the passes `made`, each with what its tuple of the `texts` says was done to it.
+
+    Raises `FileFormatError` for a text that names no imperfection of this package, otherwise as `apply` does.
+    """
+    pairs = zip(made, texts, strict=True)
+    return tuple(replace(compiled, network=reapply(said, compiled.network)) for compiled, said in pairs)
 
 
 def compiled_passes(lstm: LSTM, technology: object, timing: Timing, settling: float) -> tuple[Compiled, ...]:

@@ -94,6 +94,7 @@ def _export(content: Any) -> Export:
     return _record(
         Export,
         content,
+        imperfections=lambda texts: tuple(map(_text, _list(texts))),
         banks=lambda banks: tuple(_record(Bank, bank) for bank in _list(banks)),
         signals=lambda signals: tuple(map(_signal, _list(signals))),
     )

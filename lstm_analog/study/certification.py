@@ -3,9 +3,10 @@
 from hashlib import sha256
 from pathlib import Path
 
-from lstm_analog.errors import CertificateError, InvalidShapeError, explain
+from lstm_analog.errors import CertificateError, FileFormatError, InvalidShapeError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, read_spice, suited, write_spice
 from lstm_analog.files import read_bytes, whole_files
+from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.study.answers import answers
@@ -18,6 +19,7 @@ from lstm_analog.study.certificate import (
     banks_of,
     certificate_path,
     compiled_passes,
+    with_imperfections,
 )
 from lstm_analog.study.certificate_file import save_certificate
 from lstm_analog.study.comparison import compare
@@ -118,6 +120,7 @@ def _export(
         file=target.name,
         digest=sha256(read_bytes(target)).hexdigest(),
         dialect=dialect.name,
+        imperfections=deck.network.said(IMPERFECTION),
         banks=banks_of(deck),
         signals=signals,
     )
@@ -127,8 +130,6 @@ def _certificate(
     run: Run, lstm: LSTM, technology: object, report: Report, exports: tuple[Export, ...], source: ModelFile | None
 ) -> Certificate:
     first = run.passes[0].compiled
-    made = compiled_passes(lstm, technology, first.timing, first.settling)
-    pairs = zip(made, run.passes, strict=True)
     return Certificate(
         model=lstm.name,
         lstm_digest=lstm.digest,
@@ -136,7 +137,7 @@ def _certificate(
         technology=technology,
         timing=first.timing,
         settling=float(first.settling),
-        as_compiled=all(network_digest(one.network) == network_digest(each.trajectory.network) for one, each in pairs),
+        as_compiled=_is_compiled(run, lstm, technology),
         x=run.x,
         start=run.state,
         seed=report.seed,
@@ -148,6 +149,17 @@ def _certificate(
         versions=report.versions,
         exports=exports,
     )
+
+
+def _is_compiled(run: Run, lstm: LSTM, technology: object) -> bool:
+    """Return whether what was run is what `lstm` compiles to in `technology`, with the imperfections that it names."""
+    first, ran = run.passes[0].compiled, [each.trajectory.network for each in run.passes]
+    made = compiled_passes(lstm, technology, first.timing, first.settling)
+    try:
+        made = with_imperfections(made, (network.said(IMPERFECTION) for network in ran))
+    except FileFormatError:  # an imperfection of one's own, which the text alone does not make
+        return False
+    return all(network_digest(one.network) == network_digest(each) for one, each in zip(made, ran, strict=True))
 
 
 def _errors_by_signal(report: Report) -> dict[str, float]:

@@ -21,12 +21,21 @@ from lstm_analog.errors import (
 )
 from lstm_analog.export import Deck, read_spice
 from lstm_analog.files import read_bytes
+from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM, load
 from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.parts import Cells
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.answers import answers
-from lstm_analog.study.certificate import ROUNDING, Certificate, Export, Signal, banks_of, compiled_passes
+from lstm_analog.study.certificate import (
+    ROUNDING,
+    Certificate,
+    Export,
+    Signal,
+    banks_of,
+    compiled_passes,
+    with_imperfections,
+)
 from lstm_analog.study.deviation import deviations
 
 _SAME_ANSWER = 1e-12
@@ -40,7 +49,7 @@ class Check(Enum):
 
     FILE = "the file is the one that was certified"
     VALUES = "its values are those that were certified"
-    MODEL = "its values are what the model compiles to"
+    MODEL = "its values are what the model compiles to, with the imperfections that were certified"
     ANSWER = "the model answers what was certified"
     RERUN = "run again, it computes what the model answers"
 
@@ -174,6 +183,8 @@ def _check_origin(deck: Deck, certificate: Certificate, export: Export) -> None:
 def _values(deck: Deck, export: Export) -> Outcome:
     now, then = ({bank.label: bank.digest for bank in banks} for banks in (banks_of(deck), export.banks))
     changed = sorted(label for label in now.keys() | then.keys() if now.get(label) != then.get(label))
+    if deck.network.said(IMPERFECTION) != export.imperfections:
+        changed.append("the imperfections it names")
     got = f"changed: {', '.join(changed)}" if changed else f"{len(now)} banks"
     return Outcome(check=Check.VALUES, holds=not changed, got=got)
 
@@ -193,9 +204,10 @@ def _against_model(deck: Deck, export: Export, certificate: Certificate, lstm: L
 
 def _model(deck: Deck, export: Export, certificate: Certificate, made: tuple[Compiled, ...]) -> Outcome:
     if not certificate.as_compiled:
-        got = "it is made of real parts, which the model alone does not say"
+        got = "it is made of parts that neither the model nor the imperfections it names say"
         return Outcome(check=Check.MODEL, holds=None, got=got)
-    wrong = list(deviations(deck, made, certificate.exports.index(export), certificate.x, certificate.start))
+    real = with_imperfections(made, (each.imperfections for each in certificate.exports))
+    wrong = list(deviations(deck, real, certificate.exports.index(export), certificate.x, certificate.start))
     more = [] if len(wrong) <= _SHOWN else [f"{len(wrong) - _SHOWN} more"]
     got = "; ".join([*wrong[:_SHOWN], *more]) or f"within {ROUNDING:g}"
     return Outcome(check=Check.MODEL, holds=not wrong, got=got)

@@ -186,16 +186,44 @@ def test_passes_are_not_confused(tmp_path):
         la.verify(tmp_path / "m-1.cir", certificate)
 
 
-def test_real_parts_are_not_what_the_model_alone_says(tmp_path):
+def scattered():
     lstm = la.random_lstm(np.random.default_rng(5), 1, 1)
-    machine = la.compile(lstm, la.hydraulic.OIL)
-    scattered = machine.with_imperfection(la.imperfections.BoreTolerance(sigma=1e-7), la.imperfections.Streams(seed=1))
-    certificate = scattered.certify(lstm, X[:1], tmp_path / "m.cir")
+    scatter = la.imperfections.BoreTolerance(sigma=1e-7)
+    return lstm, la.compile(lstm, la.hydraulic.OIL).with_imperfection(scatter, la.imperfections.Streams(seed=1))
+
+
+def test_real_parts_are_what_the_model_and_the_imperfections_say(tmp_path):
+    """The certificate names them in words; drawn again for the model, they make every value of the file."""
+    lstm, machine = scattered()
+    machine.certify(lstm, X[:1], tmp_path / "m.cir")
+    certificate = la.load_certificate(tmp_path / "m.certificate.json")
+    text = "BoreTolerance(sigma=1e-07) drawn from Streams(seed=1)"
+    assert [export.imperfections for export in certificate.exports] == [(text,)]
+    assert certificate.as_compiled
+    assert all(outcome.holds for outcome in la.verify(tmp_path / "m.cir", certificate, lstm=lstm).outcomes)
+    (export,) = certificate.exports
+    other = replace(certificate, exports=(replace(export, imperfections=(text.replace("seed=1", "seed=2"),)),))
+    found = la.verify(tmp_path / "m.cir", other, lstm=lstm, engine=Idle())
+    assert found[Check.VALUES].got == "changed: the imperfections it names"
+    assert found[Check.MODEL].holds is False
+    deck = tmp_path / "m.cir"
+    lines = deck.read_text().splitlines(keepends=True)
+    deck.write_text("".join(line for line in lines if "imperfection" not in line))
+    found = la.verify(deck, certificate, lstm=lstm, engine=Idle())
+    assert not found.holds
+    assert not found[Check.VALUES].holds
+
+
+def test_parts_that_nothing_says_are_not_what_the_model_says(tmp_path):
+    lstm, machine = scattered()
+    (compiled,) = machine.passes
+    unsaid = replace(compiled.network, provenance=compiled.network.provenance[:-1])
+    certificate = replace(machine, passes=(replace(compiled, network=unsaid),)).certify(lstm, X[:1], tmp_path / "m.cir")
     assert not certificate.as_compiled
     found = la.verify(tmp_path / "m.cir", certificate, lstm=lstm, engine=Idle())
     assert found[Check.VALUES].holds
     assert found[Check.MODEL].holds is None
-    assert found[Check.MODEL].got == "it is made of real parts, which the model alone does not say"
+    assert found[Check.MODEL].got == "it is made of parts that neither the model nor the imperfections it names say"
 
 
 def test_a_swap_of_two_gates_in_the_compiler_is_seen(tmp_path, monkeypatch):
