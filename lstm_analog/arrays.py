@@ -15,7 +15,28 @@ Indices = NDArray[np.int64]
 Array = NDArray[Any]
 _Kind = TypeVar("_Kind", Floats, Indices)
 _WIDEST = np.dtype(np.float64).itemsize
+_WHOLE = 2**53
 _LARGEST = int(np.iinfo(np.int64).max)
+
+
+def plain(value: object, what: str) -> Array:
+    """Return `value`, called `what` in messages, as a numpy array without a mask.
+
+    Raises
+    ------
+    InvalidValueError
+        If an element is masked: numpy would hand out the number under the mask.
+    InvalidShapeError
+        If its rows differ in length.
+    """
+    if _is_masked(value):
+        do = "drop what is masked, or give it a value with filled()"
+        raise InvalidValueError(explain(what, must="have no masked element", got="a masked array", do=do))
+    try:
+        return np.asarray(value)
+    except ValueError:
+        do = "make all rows equally long"
+        raise InvalidShapeError(explain(what, must="be an array", got="rows of different length", do=do)) from None
 
 
 def floats(value: ArrayLike, what: str) -> Floats:
@@ -26,7 +47,7 @@ def floats(value: ArrayLike, what: str) -> Floats:
     InvalidTypeError
         If it does not hold float32, float64 or integer numbers.
     InvalidValueError
-        If a number is not finite.
+        If a number is not finite, or masked, or an integer that float64 does not have.
     """
     array = _numbers(value, what)
     if not np.isfinite(array).all():
@@ -66,7 +87,7 @@ def positive_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Fl
 
 def indices(value: ArrayLike, what: str) -> Indices:
     """Return `value`, called `what`, as a read-only vector of whole numbers >= 0, shape (m,)."""
-    array = np.asarray(value)
+    array = plain(value, what)
     if array.size == 0:
         array = array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -80,14 +101,29 @@ def indices(value: ArrayLike, what: str) -> Indices:
 
 
 def _numbers(value: ArrayLike, what: str) -> Floats:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        do = "make all rows equally long"
-        raise InvalidShapeError(explain(what, must="be an array", got="rows of different length", do=do)) from None
+    array = plain(value, what)
     if array.dtype.kind not in "iuf" or array.dtype == np.float16 or array.dtype.itemsize > _WIDEST:
         raise InvalidTypeError(explain(what, must=f"hold {TAKEN}", got=array.dtype, do="convert it to float64"))
-    return _frozen(array.astype(np.float64)) if array.dtype != np.float64 else array
+    if array.dtype == np.float64:
+        return array
+    _check_exact(array, what)
+    return _frozen(array.astype(np.float64))
+
+
+def _check_exact(array: Array, what: str) -> None:
+    """Raise unless float64, of 53 bits, has the numbers of `array`: a wide integer may lie between two of its own."""
+    if array.dtype.kind == "f" or array.dtype.itemsize < _WIDEST or not array.size:
+        return
+    for bound in (int(array.min()), int(array.max())):
+        if abs(bound) > _WHOLE:
+            must, do = f"be whole numbers up to {_WHOLE}, which float64 holds exactly", "scale them, or give floats"
+            raise InvalidValueError(explain(what, must=must, got=bound, do=do))
+
+
+def _is_masked(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_is_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any())
 
 
 def _broadcast(array: Floats, what: str, shape: tuple[int, ...]) -> Floats:

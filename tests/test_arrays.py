@@ -57,6 +57,39 @@ def test_not_finite_is_refused_with_its_place(value, got):
         floats([[0.0, 0.0], [value, 0.0]], "w")
 
 
+@pytest.mark.parametrize("value", [2**53 + 1, [1, -(2**53) - 1], np.array([2**63 + 1], np.uint64)])
+def test_integers_that_float64_does_not_have_are_refused(value):
+    with pytest.raises(
+        InvalidValueError, match=r"^w must be whole numbers up to 9007199254740992, which .*: scale them"
+    ):
+        floats(value, "w")
+    assert floats([2**53, -(2**53)], "w").tolist() == [2.0**53, -(2.0**53)]
+
+
+MASKED = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[False, True], [False, False]])
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda value: floats(value, "w"),
+        lambda value: limits_of_shape(value, "w", (2, 2)),
+        lambda value: positive_of_shape(value, "w", (2, 2)),
+        lambda value: indices(value.astype(int)[0], "w"),
+        lambda value: floats([value, value], "w"),
+        lambda value: floats([[1.0, np.ma.masked]], "w"),
+    ],
+)
+def test_a_masked_element_is_refused(door):
+    with pytest.raises(InvalidValueError, match=r"^w must have no masked element, got a masked array: drop what is"):
+        door(MASKED)
+
+
+def test_a_mask_that_hides_nothing_is_dropped():
+    got = floats(np.ma.array([1.0, 2.0], mask=False), "w")
+    assert (type(got), got.tolist()) == (np.ndarray, [1.0, 2.0])
+
+
 def test_ragged_rows_are_refused():
     with pytest.raises(InvalidShapeError, match=r"^w must be an array, got rows of different length"):
         floats([[1.0], [1.0, 2.0]], "w")

@@ -471,3 +471,30 @@ def test_a_place_may_be_a_number_of_numpy():
     built = machine(lstm())
     assert built.graph(unit=np.int64(1)).number_of_nodes() == built.graph(unit=1).number_of_nodes()
     assert built.alone(np.int64(0)).sizes == built.sizes
+
+
+MASKED = np.ma.array(np.full((4, 2), 0.5), mask=np.eye(4, 2, dtype=bool))
+DOORS = {
+    "the digital answer": lambda lstm, machine: lstm(MASKED),
+    "lengths": lambda lstm, machine: lstm(np.full((2, 4, 2), 0.5), lengths=np.ma.array([4, 4], mask=[False, True])),
+    "a state": lambda lstm, machine: la.State(h=(MASKED[0],), c=(MASKED[0],)),
+    "ranges": lambda lstm, machine: la.compile(lstm, la.electrical.BEHAVIOURAL, inputs=MASKED),
+    "a schedule": lambda lstm, machine: machine.schedule(MASKED),
+    "a run": lambda lstm, machine: machine.run(MASKED),
+    "a Modelica model": lambda lstm, machine: machine.write_modelica("never.mo", MASKED),
+    "a netlist": lambda lstm, machine: machine.write_spice("never.cir", MASKED),
+    "weights": lambda lstm, machine: replace(lstm.layers[0].forward, recurrent=MASKED[:, :1]),
+    "parts": lambda lstm, machine: replace(machine.network.part("l0_rows_load"), conductance=MASKED[:, 0]),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_masked_array_is_refused_at_every_door(door, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lstm = la.random_lstm(np.random.default_rng(0), 2, 1)
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
+    with pytest.raises(
+        LstmAnalogError, match=r"^\S+( \S+)* must have no masked element, got a masked array: drop what"
+    ):
+        DOORS[door](lstm, machine)
+    assert not list(tmp_path.iterdir())

@@ -16,7 +16,8 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
     Raises
     ------
     FileFormatError
-        If it is no binary raw file of real numbers, or a name is missing.
+        If it is no binary raw file of real numbers, if a name is missing, or if what it holds cannot be a transient:
+        times that fall back, a value that is not finite, more or fewer points than it declares.
     """
     with path.open("rb") as stream:
         head, found, _ = stream.read(_HEADER).partition(b"Binary:\n")
@@ -26,18 +27,32 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
         do = "run the simulator with -b -r"
         raise FileFormatError(explain("raw file", must="hold binary real numbers", got=fields.get("Flags"), do=do))
     columns, points, places = _described(lines, fields)
-    if not points:
-        return np.empty(0), np.empty((0, len(names)))
     missing = [name for name in names if f"v({name})" not in places]
     if missing:
         do = "save these nodes"
         raise FileFormatError(explain("raw file", must="hold every node", got=f"no {', '.join(missing[:5])}", do=do))
     size = path.stat().st_size - len(head) - len(found)
-    if size < 8 * columns * points:
-        do = "check the free space"
+    if size != 8 * columns * points:
+        do = "check the free space; run one analysis a file"
         raise FileFormatError(explain("raw file", must=f"hold {points} points", got=f"{size} bytes", do=do))
+    if not points:
+        return np.empty(0), np.empty((0, len(names)))
     table = np.memmap(path, dtype="<f8", mode="r", offset=len(head) + len(found), shape=(points, columns))
-    return np.array(table[:, 0]), np.array(table[:, [places[f"v({name})"] for name in names]])
+    time, values = np.array(table[:, 0]), np.array(table[:, [places[f"v({name})"] for name in names]])
+    _check_transient(time, values)
+    return time, values
+
+
+def _check_transient(time: Floats, values: Floats) -> None:
+    """Raise unless `time` (points,) never falls back and the `values` (points, nodes) are finite."""
+    do = "run the simulator anew, with tighter tolerances"
+    bad = np.flatnonzero(~(np.isfinite(time) & np.isfinite(values).all(axis=1)))
+    if bad.size:
+        raise FileFormatError(explain("raw file", must="hold finite numbers", got=f"others at point {bad[0]}", do=do))
+    back = np.flatnonzero(np.diff(time) < 0.0)
+    if back.size:
+        got = f"{time[back[0] + 1]:.6g} s after {time[back[0]]:.6g} s"
+        raise FileFormatError(explain("times of a raw file", must="not fall back", got=got, do=do))
 
 
 def _described(lines: list[str], fields: dict[str, str]) -> tuple[int, int, dict[str, int]]:
@@ -47,7 +62,7 @@ def _described(lines: list[str], fields: dict[str, str]) -> tuple[int, int, dict
     except (KeyError, ValueError, IndexError) as error:
         do = "run the simulator anew"
         raise FileFormatError(explain("raw file", must="list its variables", got=ascii(str(error)), do=do)) from error
-    if not (len(listed) == columns > 0 <= points):
-        got, do = f"{len(listed)} of {columns}, {points} points", "run the simulator anew"
+    if not (len(listed) == columns > 0 <= points and listed[0] == "time" and len(set(listed)) == columns):
+        got, do = f"{len(listed)} of {columns}, {points} points, first {listed[:1]!a}", "run the simulator anew"
         raise FileFormatError(explain("raw file", must="list its variables", got=got, do=do))
     return columns, points, {name: place for place, name in enumerate(listed)}

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices, floats, indices
+from lstm_analog.arrays import Floats, Indices, floats, indices, plain
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 
 
@@ -90,7 +90,7 @@ def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices 
     *lead, time, _ = shape
     if lengths is None:
         return None
-    array = np.asarray(lengths)
+    array = plain(lengths, "lengths")
     if not lead:
         do = "cut the sequence, or give it a batch axis"
         raise InvalidShapeError(explain("lengths", must="come with a batch axis of x", got=f"{shape}", do=do))

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-
-from lstm_analog.arrays import Indices, indices
+from lstm_analog.arrays import Indices, indices, plain
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.labels import check_label
@@ -141,7 +139,7 @@ class Cells:
         if not -273.15 < self.temperature < 1e3:
             do = "give degrees Celsius"
             raise InvalidValueError(explain(f"{self.label}.temperature", must="be one", got=self.temperature, do=do))
-        pins = np.asarray(self.pins)
+        pins = plain(self.pins, f"{self.label}.pins")
         if pins.ndim != 2 or pins.shape[0] != terminals:
             must, do = f"have shape ({terminals}, cells)", f"give a row each to {', '.join(self.circuit.terminals)}"
             raise InvalidShapeError(explain(f"{self.label}.pins", must=must, got=pins.shape, do=do))

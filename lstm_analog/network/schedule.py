@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_analog.arrays import Floats, floats, positive_of_shape
+from lstm_analog.arrays import Floats, floats, plain, positive_of_shape
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
@@ -128,12 +128,9 @@ def _steady(efforts: object) -> bool:
 
 
 def _flags(high: object) -> Flags:
-    try:
-        flags = np.array(high, dtype=bool)
-    except ValueError:
-        flags = np.empty(0, dtype=bool)
+    flags = plain(high, "schedule high").astype(bool)
     if flags.ndim != 2:
-        must, got = "be an array (intervals, lines)", f"{flags.ndim} axes or rows of different length"
+        must, got = "be an array (intervals, lines)", f"{flags.ndim} axes"
         raise InvalidShapeError(explain("schedule high", must=must, got=got, do="give a row an interval"))
     flags.flags.writeable = False
     return flags

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from lstm_analog.arrays import Floats, floats
+from lstm_analog.arrays import Floats, floats, plain
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model import Forecaster
 from lstm_analog.model.airline import TEST_START
@@ -87,8 +87,9 @@ def forecast(
 
 
 def _check(forecaster: Forecaster, months: Months, data: Floats, run: Run, test_start: int) -> None:
-    if np.shape(months) != data.shape or not np.issubdtype(np.asarray(months).dtype, np.datetime64):
-        must, got = f"be {data.size} dates", f"{np.asarray(months).dtype} of shape {np.shape(months)}"
+    dates = plain(months, "months")
+    if dates.shape != data.shape or not np.issubdtype(dates.dtype, np.datetime64):
+        must, got = f"be {data.size} dates", f"{dates.dtype} of shape {dates.shape}"
         raise InvalidShapeError(explain("months", must=must, got=got, do="give a datetime64[M] for each value"))
     x = forecaster.encode(data)
     if run.x.shape != x.shape or not np.array_equal(run.x, x):

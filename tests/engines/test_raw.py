@@ -13,6 +13,12 @@ def raw(columns=3, points=3, flags="real", names=("time", "v(a_0)", "v(b_0)"), m
     return f"{head}Variables:\n{rows}{mark}\n".encode() + (TABLE.astype("<f8").tobytes() if data is None else data)
 
 
+def lying(place, value):
+    table = TABLE.copy()
+    table[place] = value
+    return raw(data=table.astype("<f8").tobytes())
+
+
 @pytest.fixture
 def write(tmp_path):
     def written(content):
@@ -51,6 +57,14 @@ def test_a_run_without_points(write):
         (raw(names=("time", "v(a_0)", "v(z_0)")), "must hold every node, got no b_0: save these nodes"),
         (raw()[:-1], "must hold 3 points, got 71 bytes: check the free space"),
         (raw(points=10**9), "must hold 1000000000 points, got 72 bytes"),
+        (raw(points=2), "must hold 2 points, got 72 bytes: check the free space; run one analysis a file"),
+        (raw(points=0), "must hold 0 points, got 72 bytes"),
+        (raw(columns=2, names=("time", "v(a_0)")), "must hold every node, got no b_0"),
+        (raw(names=("frequency", "v(a_0)", "v(b_0)")), "must list its variables, got .*first \\['frequency'\\]"),
+        (raw(names=("time", "v(a_0)", "v(a_0)")), "must list its variables"),
+        (lying((1, 1), np.nan), "must hold finite numbers, got others at point 1: run the simulator anew"),
+        (lying((2, 2), -np.inf), "must hold finite numbers, got others at point 2"),
+        (lying((2, 0), np.nan), "must hold finite numbers, got others at point 2"),
     ],
 )
 def test_damaged_and_foreign_files_are_refused(write, content, text):
@@ -63,3 +77,15 @@ def test_truncated_anywhere(write):
     for length in range(len(whole)):
         with pytest.raises(FileFormatError, match=r"^raw file must"):
             read_raw(write(whole[:length]), ["a_0", "b_0"])
+
+
+def test_times_that_fall_back_are_refused(write):
+    with pytest.raises(
+        FileFormatError, match=r"^times of a raw file must not fall back, got 5e-07 s after 1e-06 s: run"
+    ):
+        read_raw(write(lying((2, 0), 0.5e-6)), ["a_0"])
+
+
+def test_a_moment_may_stand_twice(write):
+    """Simulators repeat a point where a source has an edge."""
+    assert read_raw(write(lying((2, 0), 1e-6)), ["a_0"])[0].tolist() == [0.0, 1e-6, 1e-6]

@@ -55,6 +55,8 @@ def _tensor(name: str, leaf: Any) -> Tensor:
     match _unpacked(what, leaf.data):
         case [list(shape), str(kind), bytes(data)] if kind in DTYPES:
             return from_bytes(name, kind, tuple(shape), data)
+        case [list(), str(kind), bytes()]:
+            raise FileFormatError(explain(what, must="be an array of numbers", got=ascii(kind)[:60], do="convert it"))
         case _:
             raise FileFormatError(explain(what, must="be an array of numbers", got="another", do=do))
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.tensor import Tensor, from_bytes
+from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES, Tensor, from_bytes
 
 MOST_TEXTS = 20_000
 """Texts an attribute may hold."""
@@ -18,14 +18,18 @@ _INTEGER, _FLOAT, _STRING, _VARIABLE = 0, 1, 3, 9
 _BIG = 0x1
 _SIGNED = 0x8
 _IS_TEXT = 0x1
+_LEADING_ONE = 0x20
 _FLOATS = MappingProxyType(
     {
-        (2, struct.pack("<HHBBBBI", 0, 16, 10, 5, 0, 10, 15)): "float16",
-        (4, struct.pack("<HHBBBBI", 0, 32, 23, 8, 0, 23, 127)): "float32",
-        (8, struct.pack("<HHBBBBI", 0, 64, 52, 11, 0, 52, 1023)): "float64",
+        (_LEADING_ONE, 15, 2, struct.pack("<HHBBBBI", 0, 16, 10, 5, 0, 10, 15)): "float16",
+        (_LEADING_ONE, 15, 2, struct.pack("<HHBBBBI", 0, 16, 7, 8, 0, 7, 127)): BFLOAT16,
+        (_LEADING_ONE, 31, 4, struct.pack("<HHBBBBI", 0, 32, 23, 8, 0, 23, 127)): "float32",
+        (_LEADING_ONE, 63, 8, struct.pack("<HHBBBBI", 0, 64, 52, 11, 0, 52, 1023)): "float64",
     }
 )
-"""[IV.A.2.d] The IEEE formats: size; bit offset, precision, place and size of exponent and mantissa, bias."""
+"""[IV.A.2.d] The IEEE formats: flags of a little-endian number whose leading 1 is not stored, place of the sign, size;
+bit offset, precision, place and size of exponent and mantissa, bias."""
+_CLASSES = ("integer", "float", "time", "text", "bit field", "opaque", "compound", "reference", "enum", "list", "array")
 
 
 class Bytes(Protocol):
@@ -55,16 +59,21 @@ class Space:
 def type_of(body: bytes) -> Type:
     """Return the type that the datatype message `body` describes. [IV.A.2.d]."""
     kind, flags, size = body[0] & 0xF, body[1], int.from_bytes(body[4:8], "little")
-    if kind == _FLOAT and not flags & _BIG:
-        return Type(number=_FLOATS.get((size, body[8:20]), ""), text=f"a float of {size} bytes", size=size)
-    if kind == _INTEGER and not flags & _BIG and size in (1, 2, 4, 8):
-        name = f"{'int' if flags & _SIGNED or size > 1 else 'uint'}{8 * size}"
-        return Type(number=name, text=name, size=size)
+    order = "big-endian " if kind in (_INTEGER, _FLOAT) and flags & _BIG else ""
+    if kind == _FLOAT:
+        number = _FLOATS.get((flags, body[2], size, body[8:20]), "")
+        return Type(number=number, text=f"{order}float of {size} bytes", size=size)
+    if kind == _INTEGER:
+        name = f"{'int' if flags & _SIGNED else 'uint'}{8 * size}"
+        whole = not order and name in DTYPES and struct.unpack("<HH", body[8:12]) == (0, 8 * size)
+        return Type(
+            number=name if whole else "", text=f"{order}{name if whole else 'integer of an odd size'}", size=size
+        )
     if kind == _STRING:
         return Type(number="", text="text", size=size)
     if kind == _VARIABLE and flags & 0xF == _IS_TEXT:
         return Type(number="", text="text", size=16, variable=True)
-    return Type(number="", text=f"type {kind}", size=size)
+    return Type(number="", text=f"{_CLASSES[kind] if kind < len(_CLASSES) else 'unknown'} type", size=size)
 
 
 def space_of(body: bytes) -> Space:

@@ -14,17 +14,12 @@ from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.onnx_graph import MOST_NODES, Node, Value, numbers
 from lstm_analog.model.formats.onnx_signals import Reader
 from lstm_analog.model.formats.stacks import Only, Stack
-from lstm_analog.model.formats.tensor import BFLOAT16, FLOATS, Tensor, count_of, from_bytes, label
+from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES, FLOATS, Tensor, count_of, from_bytes, label
 
 _ADVICE = "export the model again"
 _SIDE_FILE = re.compile(r"[^/\\:\x00]{1,200}")
-_KINDS = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": BFLOAT16} | {
-    "INT8": "int8",
-    "INT16": "int16",
-    "INT32": "int32",
-    "INT64": "int64",
-    "UINT8": "uint8",
-    "BOOL": "bool",
+_KINDS = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": BFLOAT16, "BOOL": "bool"} | {
+    f"{sign}INT{bits}": f"{sign}INT{bits}".lower() for sign in ("", "U") for bits in (8, 16, 32, 64)
 }
 
 _Kind = type | tuple[type, ...]
@@ -101,10 +96,11 @@ class Tensors:
 
     def value(self, entry: Any) -> Value:
         """Return the numbers of the TensorProto `entry`; floats widened to float64."""
-        tensor = self._tensor(entry)
+        tensor = self.tensor(entry)
         return numbers(tensor.numbers() if tensor.kind in FLOATS and tensor.stored.size else tensor.stored)
 
-    def _tensor(self, entry: Any) -> Tensor:
+    def tensor(self, entry: Any) -> Tensor:
+        """Return the TensorProto `entry`, its numbers as they are stored."""
         from onnx import TensorProto
 
         word = TensorProto.DataType.Name(entry.data_type) if entry.data_type in TensorProto.DataType.values() else ""
@@ -153,10 +149,15 @@ class Tensors:
 def _listed(entry: Any, word: str) -> Array:
     """Return numbers that are listed one by one: 16-bit floats as the bits in a list of integers."""
     lists = {"FLOAT": entry.float_data, "DOUBLE": entry.double_data, "INT64": entry.int64_data}
-    if word in ("FLOAT16", "BFLOAT16"):
-        bits = np.array(entry.int32_data, dtype=np.int64).astype(np.uint16)
-        return bits.view(np.float16) if word == "FLOAT16" else bits
-    return np.array(lists.get(word, entry.int32_data), dtype=np.dtype(_KINDS[word]))
+    lists |= dict.fromkeys(("UINT32", "UINT64"), entry.uint64_data)
+    if word in ("FLOAT", "DOUBLE"):
+        return np.array(lists[word], dtype=DTYPES[_KINDS[word]])
+    listed = np.array(lists.get(word, entry.int32_data), dtype=np.uint64 if word in ("UINT32", "UINT64") else np.int64)
+    result: Array = listed.astype(np.uint16 if word in ("FLOAT16", "BFLOAT16") else DTYPES[_KINDS[word]])
+    if (result != listed).any():
+        got = f"{listed[result != listed][0]} of {word}"
+        raise FileFormatError(explain(label(str(entry.name)), must="fit its kind of number", got=got, do=_ADVICE))
+    return result.view(np.float16) if word == "FLOAT16" else result
 
 
 def _node(entry: Any, number: int, tensors: Tensors) -> Node:

@@ -15,8 +15,8 @@ from lstm_analog.files import whole_file
 from lstm_analog.model.formats.tensor import BFLOAT16, Tensor, Tensors, from_bytes
 
 KINDS = MappingProxyType(
-    {"F16": "float16", "BF16": BFLOAT16, "F32": "float32", "F64": "float64", "BOOL": "bool", "U8": "uint8"}
-    | {f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}
+    {"F16": "float16", "BF16": BFLOAT16, "F32": "float32", "F64": "float64", "BOOL": "bool"}
+    | {f"{letter}{bits}": f"{kind}{bits}" for letter, kind in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)}
 )
 """safetensors' names of the numbers taken; only floats may be weights."""
 

@@ -20,7 +20,12 @@ FLOATS = frozenset({"float16", BFLOAT16, "float32", "float64"})
 
 DTYPES = MappingProxyType(
     {name: np.dtype(name).newbyteorder("<") for name in ("float16", "float32", "float64")}
-    | {name: np.dtype(name).newbyteorder("<") for name in ("int8", "int16", "int32", "int64", "uint8", "bool")}
+    | {
+        f"{sign}int{bits}": np.dtype(f"{sign}int{bits}").newbyteorder("<")
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
+    }
+    | {"bool": np.dtype(bool)}
     | {BFLOAT16: np.dtype("<u2")}
 )
 """How the kinds of number lie in a file."""
