@@ -7,6 +7,7 @@ In `dialects/` one cell in every dialect, as a subcircuit and in Verilog-A. Need
 
 import json
 import re
+import runpy
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from lstm_analog.compiler import Spot, Timing
 from lstm_analog.export import suited
 from lstm_analog.model import airline
 from lstm_analog.study.comparison import ENGINE_TOLERANCE
+from lstm_analog.study.interface import interface
 from lstm_analog.study.report import versions
 
 HERE = Path(__file__).parent
@@ -57,13 +59,17 @@ def write(case: Case, path: Path) -> None:
 
 
 def write_dialects(folder: Path) -> None:
-    """Write the smallest case to `folder` in every dialect, as a subcircuit with its testbench, and in Verilog-A."""
+    """Write the smallest case to `folder` in every dialect, as a subcircuit and in Verilog-A, each with a testbench."""
     case = CASES["unit_1"]
     built = machine(case)
     for dialect in la.export.DIALECTS:
         built.write_spice(folder / f"{dialect.name}.cir", case.x, state=case.state, dialect=dialect)
     built.write_spice(folder / "cell.cir", case.x, state=case.state, as_subckt=True)
     built.write_verilog_a(folder / "cell.va")
+    vacask = runpy.run_path(str(HERE.parent / "tests" / "vacask.py"))
+    schedule, wired = built.schedule(case.x, case.state), interface(built.compiled)
+    lines = vacask["bench_lines"](folder / "cell.va", built.network, schedule, wired, edge=0.1)
+    (folder / "cell.sim").write_text("".join(lines), encoding="ascii")
 
 
 def rules(folder: Path) -> dict[str, list[str]]:

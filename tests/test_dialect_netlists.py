@@ -26,7 +26,7 @@ def made() -> dict[str, Any]:
 
 def test_every_dialect_is_there_and_nothing_else():
     files = {path.name for path in FOLDER.iterdir()}
-    assert files == {*(f"{name}.cir" for name in NAMES), "cell.cir", "cell_tb.cir", "cell.va", "rules.json"}
+    assert files == {*(f"{name}.cir" for name in NAMES), "cell.cir", "cell_tb.cir", "cell.va", "cell.sim", "rules.json"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,7 +58,7 @@ def numbers(text: str) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("name", ["cell.cir", "cell_tb.cir", "cell.va"])
+@pytest.mark.parametrize("name", ["cell.cir", "cell_tb.cir", "cell.va", "cell.sim"])
 def test_subcircuit_and_module_are_written_alike_today(tmp_path, name):
     made()["write_dialects"](tmp_path)
     now, then = (numbers((folder / name).read_text(encoding="ascii")) for folder in (tmp_path, FOLDER))

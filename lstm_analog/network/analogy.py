@@ -74,13 +74,17 @@ def as_circuit(network: Network, schedule: Schedule) -> Circuit:
     """Return `network` under `schedule` as SPICE takes it: an electrical one as it is, another in its natural units."""
     if network.domain == ELECTRICAL:
         return Circuit(network=network, schedule=schedule, effort=1.0)
-    effort, flow = natural_units(network)
+    effort, _ = natural_units(network)
     imposed = tuple(replace(entry, efforts=entry.efforts / effort) for entry in schedule.imposed)
-    return Circuit(
-        network=electrical_analogue(network, effort=effort, flow=flow),
-        schedule=replace(schedule, imposed=imposed),
-        effort=effort,
-    )
+    return Circuit(network=in_volts(network), schedule=replace(schedule, imposed=imposed), effort=effort)
+
+
+def in_volts(network: Network) -> Network:
+    """Return `network` itself if it is electrical, else its analogue in its natural units."""
+    if network.domain == ELECTRICAL:
+        return network
+    effort, flow = natural_units(network)
+    return electrical_analogue(network, effort=effort, flow=flow)
 
 
 def natural_units(network: Network) -> tuple[float, float]:

