@@ -12,8 +12,9 @@ from lstm_analog.export.dialects import (
     Dialect,
 )
 from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
-from lstm_analog.export.graph_files import read_graphml, read_json, write_graphml, write_json
-from lstm_analog.export.graphs import graph, pipes
+from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, write_graphml, write_json
+from lstm_analog.export.graph_schedules import Driven
+from lstm_analog.export.graphs import graph, law_table, pipes
 from lstm_analog.export.interfaces import GROUND, Interface
 from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
@@ -37,6 +38,8 @@ __all__ = [
     "Breach",
     "Deck",
     "Dialect",
+    "Driven",
+    "GraphFile",
     "Interface",
     "Statics",
     "Tubes",
@@ -44,6 +47,7 @@ __all__ = [
     "check_dialect",
     "effort_names",
     "graph",
+    "law_table",
     "model_name",
     "pipes",
     "read_graphml",

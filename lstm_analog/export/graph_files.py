@@ -1,13 +1,19 @@
 """Networks as JSON and GraphML: the graph for other tools to read, and in it the network itself, to the last bit.
 
-The graph says who acts on whom; it cannot say all that a network is (the order of parts, tiers of pairs, both states of
-a switch). So a file carries the network as well, as JSON in the attribute `network` of the graph. Reading takes the
-network from there and holds the graph against it: a file in which one was changed without the other is refused.
+Nodes and edges say all that the equations of a network are made of: `graphs.graph` explains what they bear. Attributes
+of the graph say how they are meant: `laws` has the formula of each law and the units of its parameters, `grammar` how
+formulas are to be read, and `schedule`, if there is one, what drives the network (`graph_schedules.plain_schedule`);
+nodes bear their effort at its beginning as `start`. GraphML holds `laws` and `schedule` as JSON in text. A solver needs
+no more: `tests/export/file_solver.py` is one.
+
+What the equations do not need (the order of parts, banks as arrays) is in the attribute `network`, as JSON. Reading
+takes the network from there and holds the graph against it: a file in which one was changed without the other is
+refused.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from io import BytesIO
 from itertools import chain
@@ -21,7 +27,9 @@ import numpy as np
 
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
-from lstm_analog.export.graphs import graph
+from lstm_analog.export.graph_laws import GRAMMAR
+from lstm_analog.export.graph_schedules import Driven, driven_by, plain_schedule
+from lstm_analog.export.graphs import graph, law_table
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.network import cells, domain, parts, passages, shapes
 from lstm_analog.network import graph as network_graph
@@ -30,7 +38,10 @@ from lstm_analog.network.graph import Network
 DERIVED = frozenset({"bore", "length", "count", "datum", "density", "viscosity"})
 """What tubes add to a graph: it follows from the network and them, and is left aside on the way back."""
 
-_NETWORK = "network"
+_NETWORK, _SCHEDULE, _START = "network", "schedule", "start"
+_SHOWN = ("domain", "effort_unit", "flow_unit", "grammar", "laws")
+_TREES = frozenset({_NETWORK, _SCHEDULE, "laws"})
+"""Attributes of the graph that are more than a number or a text: GraphML holds them as JSON."""
 _BROKEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, nx.NetworkXError)
 
 
@@ -44,17 +55,29 @@ KINDS = _records(cells, domain, network_graph, parts, passages, shapes)
 """What a network in a file may be made of; nothing else is made when it is read."""
 
 
-def write_json(path: str | Path, network: Network, *, tubes: Tubes | None = None) -> None:
-    """Write `network` to `path` as JSON, in networkx's node-link form; `tubes` add bores and lengths.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GraphFile:
+    """What a graph file holds: the `network`, and how it is `driven`, if the file says so."""
+
+    network: Network
+    driven: Driven | None
+
+
+def write_json(path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None) -> None:
+    """Write `network` to `path` as JSON, in networkx's node-link form.
+
+    With `driven` the file says what drives it, and where it starts; `tubes` add bores and lengths.
 
     Raises
     ------
     UnsupportedError
         If it is too large for a graph, or a part holds what JSON cannot.
+    NetworkError, InvalidShapeError
+        If the network is not well formed, has a chip axis, or is driven by what is not for it.
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
-    whole = graph(network.verify(), tubes=tubes)
+    whole = _whole(network, driven, tubes)
     whole.graph[_NETWORK] = _encode(network)
     data = nx.node_link_data(whole, edges="edges")
     with whole_file(path) as stream:
@@ -62,8 +85,8 @@ def write_json(path: str | Path, network: Network, *, tubes: Tubes | None = None
             stream.write(piece.encode("ascii"))
 
 
-def read_json(path: str | Path) -> Network:
-    """Return the network in the JSON file at `path`.
+def read_json(path: str | Path) -> GraphFile:
+    """Return what the JSON file at `path` holds.
 
     Raises
     ------
@@ -76,23 +99,27 @@ def read_json(path: str | Path) -> Network:
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
         found = nx.node_link_graph(data, directed=True, multigraph=True, edges="edges")
-        return _network(path, found, found.graph[_NETWORK], len(text))
+        return _content(path, found, len(text))
     except FileFormatError:
         raise
     except _BROKEN as error:
         raise _foreign(path, error) from error
 
 
-def write_graphml(path: str | Path, network: Network, *, tubes: Tubes | None = None) -> None:
-    """Write `network` to `path` as GraphML; `tubes` add bores and lengths. Raises as `write_json` does."""
-    whole = graph(network.verify(), tubes=tubes)
-    whole.graph[_NETWORK] = json.dumps(_encode(network), allow_nan=False)
+def write_graphml(
+    path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None
+) -> None:
+    """Write `network` to `path` as GraphML; `driven` and `tubes` are as in `write_json`, and so is what it raises."""
+    whole = _whole(network, driven, tubes)
+    whole.graph[_NETWORK] = _encode(network)
+    for name in _TREES & whole.graph.keys():
+        whole.graph[name] = json.dumps(whole.graph[name], allow_nan=False)
     with whole_file(path) as stream:
         nx.write_graphml_xml(whole, stream)
 
 
-def read_graphml(path: str | Path) -> Network:
-    """Return the network in the GraphML file at `path`.
+def read_graphml(path: str | Path) -> GraphFile:
+    """Return what the GraphML file at `path` holds.
 
     Raises
     ------
@@ -106,12 +133,30 @@ def read_graphml(path: str | Path) -> Network:
     try:
         _refuse_entities(path, text)
         found = nx.read_graphml(BytesIO(text), force_multigraph=True)
-        tree = json.loads(found.graph[_NETWORK], parse_constant=_refuse_constant)
-        return _network(path, found, tree, len(text))
+        for name in _TREES & found.graph.keys():
+            found.graph[name] = json.loads(found.graph[name], parse_constant=_refuse_constant)
+        return _content(path, found, len(text))
     except FileFormatError:
         raise
     except (*_BROKEN, expat.ExpatError) as error:
         raise _foreign(path, error) from error
+
+
+def _whole(network: Network, driven: Driven | None, tubes: Tubes | None) -> "nx.MultiDiGraph[str]":
+    """Return the graph of `network` with what files hold besides, but for the network itself."""
+    whole = graph(network.verify(), tubes=tubes)
+    whole.graph |= _told_by(network)
+    if driven is not None:
+        driven.fit(network)
+        whole.graph[_SCHEDULE] = plain_schedule(network, driven)
+        if driven.start is not None:
+            starts = dict(zip(network.unknowns.names(), driven.start.tolist(), strict=True))
+            nx.set_node_attributes(whole, starts, _START)
+    return whole
+
+
+def _told_by(network: Network) -> dict[str, object]:
+    return {"grammar": GRAMMAR, "laws": law_table(network)}
 
 
 def _encode(value: object) -> Any:
@@ -154,14 +199,15 @@ def _decode(tree: Any) -> Any:
     return KINDS[tree["record"]](**content)
 
 
-def _network(path: str | Path, found: "nx.Graph[Any]", tree: Any, length: int) -> Network:
-    """Return the network of `tree` if `found` is its graph; `length` of the file bounds the number of its unknowns."""
-    network = _decode(tree)
+def _content(path: str | Path, found: "nx.Graph[Any]", length: int) -> GraphFile:
+    """Return what `found` holds if its graph is that of its network; `length` of the file bounds its unknowns."""
+    network = _decode(found.graph[_NETWORK])
     if not isinstance(network, Network):
         raise _foreign(path, type(network).__name__)
     if network.unknowns.size > length:
         raise _foreign(path, f"{network.unknowns.size} unknowns in {length} bytes")
     expected = graph(network.verify())
+    expected.graph |= _told_by(network)
     pairs = zip(_lines(expected), _lines(found), strict=False)
     different = next(((a, b) for a, b in pairs if a != b), None)
     same_kind = found.is_directed() and found.size() == expected.size() and len(found) == len(expected)
@@ -169,18 +215,28 @@ def _network(path: str | Path, found: "nx.Graph[Any]", tree: Any, length: int) -
         got = ascii(different[1] if different else f"{len(found)} nodes, {found.size()} edges")[:300]
         must, do = "show the network that it carries", "change the network and write it anew"
         raise FileFormatError(explain(f"the graph in {str(path)!r}", must=must, got=got, do=do))
-    return network
+    return GraphFile(network=network, driven=_driven(network, found))
+
+
+def _driven(network: Network, found: "nx.Graph[Any]") -> Driven | None:
+    if _SCHEDULE not in found.graph:
+        return None
+    starts = dict(found.nodes(data=_START))
+    known = None not in starts.values()
+    start = np.array([float(starts[name]) for name in network.unknowns.names()]) if known else None
+    return driven_by(network, found.graph[_SCHEDULE], start)
 
 
 def _lines(found: "nx.Graph[Any]") -> list[str]:
-    """Return nodes and edges as sorted texts, without what is derived from tubes."""
+    """Return graph, nodes and edges as sorted texts, without what is derived from tubes and what drives the network."""
+    whole = [repr((name, found.graph.get(name))) for name in _SHOWN]
     nodes = [repr((name, _told(data))) for name, data in found.nodes(data=True)]
     edges = [repr((tail, head, _told(data))) for tail, head, data in found.edges(data=True)]
-    return [*sorted(nodes), *sorted(edges)]
+    return [*whole, *sorted(nodes), *sorted(edges)]
 
 
 def _told(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return sorted((name, value) for name, value in data.items() if name not in {*DERIVED, "id"})
+    return sorted((name, value) for name, value in data.items() if name not in {*DERIVED, _START, "id"})
 
 
 def _refuse_constant(name: str) -> float:

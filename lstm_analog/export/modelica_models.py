@@ -45,18 +45,7 @@ def quoted(text: str) -> str:
 
 def units(domain: Domain) -> dict[str, str]:
     """Return the units of `domain` as Modelica spells them: of effort, flow, conductance and so on."""
-    spelled = {
-        "effort": domain.effort_unit,
-        "flow": domain.flow_unit,
-        "conductance": domain.conductance_unit,
-        "capacitance": domain.capacitance_unit,
-        "per_effort": f"1/{domain.effort_unit}",
-        "inertance": f"{domain.effort_unit} s/({domain.flow_unit})",
-        "frequency": "rad/s",
-        "time": "s",
-        "1": "1",
-    }
-    return {key: unit.replace(" ", ".") for key, unit in spelled.items()}
+    return {key: unit.replace(" ", ".") for key, unit in domain.units.items()}
 
 
 def model_text(model: Model, domain: Domain) -> str:

@@ -1,22 +1,21 @@
 """The facade a user holds: a compiled machine."""
 
 from dataclasses import dataclass, replace
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Indices
 from lstm_analog.compiler import Compiled, Scaling, fed_by, schedule, state_sizes
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.export import (
     NGSPICE,
     Accuracy,
     Dialect,
+    Driven,
     Tubes,
     graph,
     model_name,
@@ -29,6 +28,8 @@ from lstm_analog.export import (
     write_verilog_a,
 )
 from lstm_analog.imperfections import Streams, apply
+from lstm_analog.machine.driving import driven
+from lstm_analog.machine.places import check_place, unknowns_of
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
 from lstm_analog.network.analogy import as_circuit, in_volts
@@ -91,7 +92,7 @@ class Machine:
 
         `run.passes[number].x` is that; so all that needs one network can be had of each.
         """
-        _check_place("pass", number, len(self.passes))
+        check_place("pass", number, len(self.passes))
         compiled = self.passes[number]
         layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
         bank, *_ = fed_by(compiled, compiled.layout.inputs[0].label)
@@ -226,19 +227,25 @@ class Machine:
         leaves out what carries signals and no flow. Raises `UnsupportedError` if there are too many edges.
         """
         some = layer is not None or unit is not None
-        around = self._unit(0 if layer is None else layer, 0 if unit is None else unit) if some else None
+        place = (0 if layer is None else layer, 0 if unit is None else unit)
+        around = unknowns_of(self.network, self.sizes, *place) if some else None
         return graph(self.network, around=around, tubes=self._tubes)
 
-    def write_json(self, path: str | Path) -> None:
-        """Write the network to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
+    def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
+        """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
 
-        Raises `UnsupportedError` as `graph` does, `FileAccessError` if the file cannot be written.
+        With one sequence `x`, (time, inputs) or (1, time, inputs), the file holds the whole schedule from `state`,
+        else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
+        more than one sequence, `FileAccessError` if the file cannot be written.
         """
-        write_json(path, self.network, tubes=self._tubes)
+        write_json(path, self.network, driven=self._driven(x, state), tubes=self._tubes)
 
-    def write_graphml(self, path: str | Path) -> None:
-        """Write the network to `path` as GraphML, for `export.read_graphml` and others. Raises as `write_json` does."""
-        write_graphml(path, self.network, tubes=self._tubes)
+    def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
+        """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
+
+        Both are as in `write_json`, and so is what it raises.
+        """
+        write_graphml(path, self.network, driven=self._driven(x, state), tubes=self._tubes)
 
     def check(self, run: Run | None = None) -> DesignCheck:
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
@@ -271,28 +278,17 @@ class Machine:
         """Save the machine to `path` (npz); `load_machine` reads it back."""
         save_record(self, path)
 
+    def _driven(self, x: ArrayLike | None, state: State | None) -> Driven:
+        fed = self.schedule(np.zeros((1, self.input_size)) if x is None else x, state)
+        return driven(self.network, fed)
+
     @property
     def _tubes(self) -> Tubes | None:
         technology = self.technology
         return tubes_of(technology, technology.fluid) if isinstance(technology, Hydraulic) else None
-
-    def _unit(self, layer: int, unit: int) -> Indices:
-        _check_place("layer", layer, len(self.sizes))
-        _check_place("unit", unit, self.sizes[layer])
-        groups = [
-            group for group in self.network.unknowns.groups if group.label.startswith((f"l{layer}_", f"l{layer}r_"))
-        ]
-        return np.array([self.network.unknowns[group.label][unit] for group in groups if unit < group.size])
 
 
 def _check_engine(engine: object) -> None:
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
         do = "give e.g. Waveform(), Settle() or Ngspice()"
         raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))
-
-
-def _check_place(what: str, place: object, size: int) -> None:
-    if isinstance(place, bool) or not isinstance(place, Integral):
-        raise InvalidTypeError(explain(what, must="be a whole number", got=ascii(place)[:80], do="count from zero"))
-    if not 0 <= int(place) < size:
-        raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))

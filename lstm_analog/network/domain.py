@@ -27,6 +27,21 @@ class Domain:
                 must, do = "be printable ASCII", "spell the unit in letters"
                 raise InvalidValueError(explain(f"domain {what}", must=must, got=ascii(text)[:80], do=do))
 
+    @property
+    def units(self) -> dict[str, str]:
+        """The SI unit of each kind of quantity: effort, flow, conductance and so on; of a plain number `1`."""
+        return {
+            "effort": self.effort_unit,
+            "flow": self.flow_unit,
+            "conductance": self.conductance_unit,
+            "capacitance": self.capacitance_unit,
+            "per_effort": f"1/{self.effort_unit}",
+            "inertance": f"{self.effort_unit} s/({self.flow_unit})",
+            "frequency": "rad/s",
+            "time": "s",
+            "1": "1",
+        }
+
 
 ELECTRICAL = Domain(
     name="electrical",

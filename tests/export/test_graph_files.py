@@ -10,10 +10,11 @@ import pytest
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
-from lstm_analog.errors import FileAccessError, FileFormatError, UnsupportedError
-from lstm_analog.export import graph, graphs, pipes, read_graphml, read_json, write_graphml, write_json
+from lstm_analog.engines import start_efforts
+from lstm_analog.errors import FileAccessError, FileFormatError, InvalidShapeError, UnsupportedError
+from lstm_analog.export import GraphFile, graph, graphs, pipes, read_graphml, read_json, write_graphml, write_json
 from lstm_analog.machine import compile
-from lstm_analog.model import random_lstm
+from lstm_analog.model import State, random_lstm
 from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -38,7 +39,7 @@ from lstm_analog.study import network_digest
 from lstm_analog.study.epanet import tubes_of
 
 FORMS = [pytest.param(write_json, read_json, id="json"), pytest.param(write_graphml, read_graphml, id="graphml")]
-Write, Read = Callable[..., None], Callable[[Path], Network]
+Write, Read = Callable[..., None], Callable[[Path], GraphFile]
 
 
 def machine(technology: object, timing: Timing = CLOCKED) -> Network:
@@ -115,7 +116,8 @@ NETWORKS = {
 def test_a_network_comes_back_to_the_last_bit(tmp_path: Path, name: str, write: Write, read: Read) -> None:
     network = NETWORKS[name]()
     write(tmp_path / "a", network)
-    back = read(tmp_path / "a")
+    assert read(tmp_path / "a").driven is None
+    back = read(tmp_path / "a").network
     assert network.equals(back, rtol=0.0)
     assert network_digest(back) == network_digest(network)
     assert back.provenance == network.provenance
@@ -123,12 +125,65 @@ def test_a_network_comes_back_to_the_last_bit(tmp_path: Path, name: str, write: 
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+@pytest.mark.parametrize("technology", [BEHAVIOURAL, OIL], ids=["circuit", "plumbing"])
+@pytest.mark.parametrize("form", ["json", "graphml"])
+def test_a_schedule_comes_back_to_the_last_bit(tmp_path: Path, form: str, technology: object) -> None:
+    built = compile(random_lstm(np.random.default_rng(1), 2, 2), technology)
+    x = np.random.default_rng(2).uniform(-1.0, 1.0, (1, 3, 2))
+    state = State(h=(np.array([[0.1, -1 / 3]]),), c=(np.array([[2 / 3, -0.0]]),))
+    write, read = (built.write_json, read_json) if form == "json" else (built.write_graphml, read_graphml)
+    write(tmp_path / "a", x, state=state)
+    back, expected = read(tmp_path / "a").driven, built.schedule(x, state).sequence(0)
+    assert (back.schedule.names, back.once) == (expected.names, 1)
+    assert back.schedule.high.tolist() == expected.high.tolist()
+    assert back.schedule.durations.tolist() == expected.durations.tolist()
+    for ours, theirs in zip(back.schedule.imposed, expected.imposed, strict=True):
+        assert (ours.label, ours.steady, ours.efforts.tobytes()) == (
+            theirs.label,
+            theirs.steady,
+            theirs.efforts.tobytes(),
+        )
+    assert back.start.tobytes() == start_efforts(built.network, expected).tobytes()
+    again = write_json if form == "json" else write_graphml
+    again(tmp_path / "b", built.network, driven=back, tubes=tubes_of(OIL, OIL.fluid) if technology is OIL else None)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_without_inputs_the_file_has_the_clock_of_one_step(tmp_path: Path) -> None:
+    built = compile(random_lstm(np.random.default_rng(1), 2, 2), BEHAVIOURAL)
+    built.write_json(tmp_path / "a.json")
+    schedule, cycle = json.loads((tmp_path / "a.json").read_text())["graph"]["schedule"], built.compiled.cycle
+    once, step = schedule["intervals"][: schedule["once"]], schedule["intervals"][schedule["once"] :]
+    assert [(entry["name"], entry["duration"]) for entry in once] == [(cycle.reset.name, cycle.reset.duration)]
+    assert [(e["name"], e["duration"], set(e["high"])) for e in step] == [
+        (interval.name, interval.duration, interval.high) for interval in cycle.step
+    ]
+    assert schedule["imposed"]["x"] == {"nodes": ["x_0", "x_1"], "efforts": [[0.0, 0.0]]}
+
+
+def test_a_batch_is_refused(tmp_path: Path) -> None:
+    built = compile(random_lstm(np.random.default_rng(1), 2, 2), BEHAVIOURAL)
+    for write in (built.write_json, built.write_graphml):
+        with pytest.raises(InvalidShapeError, match=r"a graph file must have one sequence, got batch \(2,\): "):
+            write(tmp_path / "a", np.zeros((2, 3, 2)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_feeds_anothers_state_is_refused(tmp_path: Path) -> None:
+    network = everything()
+    inner = network.unknowns["inner"]
+    wrong = replace(network, parts=(*network.parts, Conductors(label="probe", a=[DATUM], b=inner, conductance=1.0)))
+    with pytest.raises(UnsupportedError, match="part probe in a graph file must feed no internal state of another"):
+        write_json(tmp_path / "a", wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("write", "read"), FORMS)
 def test_bores_are_written_for_others_and_left_aside_by_the_reader(tmp_path: Path, write: Write, read: Read) -> None:
     network = machine(OIL)
     write(tmp_path / "a", network, tubes=tubes_of(OIL, OIL.fluid))
     assert "bore" in (tmp_path / "a").read_text()
-    assert network.equals(read(tmp_path / "a"), rtol=0.0)
+    assert network.equals(read(tmp_path / "a").network, rtol=0.0)
 
 
 def test_networkx_reads_the_files_without_this_package(tmp_path: Path) -> None:
@@ -149,7 +204,9 @@ def test_networkx_reads_the_files_without_this_package(tmp_path: Path) -> None:
 def test_nodes_and_edges_bear_what_a_fluid_engineer_asks_for() -> None:
     tubes = tubes_of(OIL, OIL.fluid)
     found = graph(machine(OIL), tubes=tubes)
-    assert found.graph == {"domain": "hydraulic", "density": OIL.fluid.density, "viscosity": OIL.fluid.viscosity}
+    units = {"effort_unit": "Pa", "flow_unit": "m3/s"}
+    liquid = {"density": OIL.fluid.density, "viscosity": OIL.fluid.viscosity}
+    assert found.graph == {"domain": "hydraulic", **units, **liquid}
     tank = found.nodes["l0_c_0"]
     assert (tank["part"], tank["capacitance"], tank["unit"]) == ("l0_c_slave", OIL.tank, "m3/Pa")
     assert (tank["scale"], tank["datum"]) == (OIL.pressure_unit, OIL.datum)
@@ -167,26 +224,44 @@ def test_nodes_and_edges_bear_what_a_fluid_engineer_asks_for() -> None:
     assert "bore" not in cock
 
 
-def test_tanks_bear_their_stops() -> None:
+def test_stops_are_paths_from_the_datum_into_tanks() -> None:
     full = graph(machine(replace(OIL, detail=Detail.FULL)))
-    assert (full.nodes["l0_c_0"]["stop_low"], full.nodes["l0_c_0"]["stop_high"]) == OIL.reach()
-    assert "stop_low" not in full.nodes["l0_zi_pos_0"]
+    (stop,) = [data for data in full.get_edge_data("0", "l0_c_0").values() if data["kind"] == "Stops"]
+    assert (stop["low"], stop["high"]) == OIL.reach()
+    assert (stop["conductance"], stop["band"]) == (OIL.hardware.relief_conductance, OIL.hardware.relief_band)
+    assert full.get_edge_data("0", "l0_zi_pos_0", default={}) == {}
+
+
+def test_a_spool_and_a_line_flow_are_no_capacitances() -> None:
+    found = graph(machine(replace(OIL, detail=Detail.DYNAMIC)))
+    kinds = {data["kind"] for _, data in found.nodes(data=True) if "capacitance" in data}
+    assert kinds == {"a storage"}
+    states = {data["law"]: data for _, data in found.nodes(data=True) if data["kind"] == "an internal state"}
+    assert set(states) == {"line state", "spool position", "spool speed"}
+    hardware = OIL.hardware
+    assert (states["spool speed"]["frequency"], states["spool speed"]["damping"]) == (
+        hardware.spool_frequency,
+        hardware.spool_damping,
+    )
+    assert states["line state"]["inertance"] == OIL.tank_line.inertance(OIL.fluid)
+    assert states["line state"]["closing"] == hardware.closing_time
 
 
 @pytest.mark.parametrize("detail", Detail)
 def test_a_machine_shows_its_own_tubes_and_writes_what_it_shows(tmp_path: Path, detail: Detail) -> None:
     plumbing = compile(random_lstm(np.random.default_rng(0), 2, 3), replace(OIL, detail=detail))
     shown = plumbing.graph()
-    pipe = [data for _, _, data in pipes(shown).edges(data=True) if data["kind"] != "Ports"]
+    pipe = [data for _, _, data in pipes(shown).edges(data=True) if data["kind"] not in ("Ports", "Stops")]
     assert all(("bore" in data) != (data["label"] in ("l0_c_reset", "l0_h_reset")) for data in pipe)
     around = plumbing.graph(layer=0, unit=1).edges(data=True)
     assert {data["length"] for _, _, data in around if data["label"] == "l0_rows"} == {OIL.capillary_length}
     plumbing.write_json(tmp_path / "a.json")
     plumbing.write_graphml(tmp_path / "a.graphml")
     for path, read in ((tmp_path / "a.json", read_json), (tmp_path / "a.graphml", read_graphml)):
-        assert read(path).equals(plumbing.network, rtol=0.0)
+        assert read(path).network.equals(plumbing.network, rtol=0.0)
     other = nx.read_graphml(tmp_path / "a.graphml", force_multigraph=True)
-    assert dict(other.nodes(data=True)) == dict(shown.nodes(data=True))
+    bare = {name: {key: d[key] for key in d if key != "start"} for name, d in other.nodes(data=True)}
+    assert bare == dict(shown.nodes(data=True))
     assert nx.utils.edges_equal(_plain(other), _plain(shown), directed=True)
 
 
@@ -213,14 +288,17 @@ def test_pilots_are_no_pipes() -> None:
 def test_a_port_names_its_pilots_and_they_act_on_its_chamber() -> None:
     found = graph(machine(OIL))
     body = [d for a, b, d in found.edges(data=True) if d["label"] == "l0_c_keep_top" and d["role"] == "conductance"]
-    assert body[0]["pilots"] == "l0_zf_pos_0 l0_zf_neg_0"
+    assert (body[0]["p"], body[0]["n"]) == ("l0_zf_pos_0", "l0_zf_neg_0")
     acting = {(a, b) for a, b, d in found.edges(data=True) if d["label"] == "l0_c_keep_top" and d["role"] == "pilot"}
     assert {b for _, b in acting} == {f"l0_c_keep_{k}" for k in range(3)}
+    gain = {(a, b): d["value"] for a, b, d in found.edges(data=True) if d["label"] == "l0_c_keep_top" and "value" in d}
+    assert gain["l0_zf_pos_0", "l0_c_keep_0"] == -gain["l0_zf_neg_0", "l0_c_keep_0"] == body[0]["scale"]
 
 
 def test_the_output_stage_of_an_op_amp_is_no_pipe() -> None:
     view = pipes(graph(everything()))
-    assert {data["kind"] for _, _, data in view.edges(data=True)} == {"Conductors", "Switches", "Ports", "Crossbars"}
+    kinds = {data["kind"] for _, _, data in view.edges(data=True)}
+    assert kinds == {"Conductors", "Switches", "Ports", "Crossbars", "Pairs"}
 
 
 # What is refused.
@@ -245,10 +323,16 @@ def test_a_network_changed_without_its_graph_is_refused(tmp_path: Path) -> None:
     write_graphml(path, everything())
     text = path.read_text()
     path.write_text(text.replace("1e-12", "2e-12"))
-    read_graphml(path)  # the graph does not show what an open switch leaks
+    assert read_graphml(path).network.part("gate").opened == 2e-12  # in both
     path.write_text(text.replace("5e-324", "1e-300").replace("[0.001, 0.002]", "[0.001, 0.003]"))
     with pytest.raises(FileFormatError, match="must show the network that it carries"):
         read_graphml(path)
+
+
+def test_a_changed_formula_is_refused(tmp_path: Path) -> None:
+    path = broken(tmp_path / "a", '"through = conductance*(a - b)"', '"through = 2*conductance*(a - b)"')
+    with pytest.raises(FileFormatError, match=r"must show the network that it carries, got .*2\*conductance"):
+        read_json(path)
 
 
 def test_a_removed_edge_is_refused(tmp_path: Path) -> None:
@@ -311,6 +395,29 @@ def test_a_tampered_network_is_refused(tmp_path: Path, old: str, new: str, messa
     (tmp_path / "a").write_text(head + '"network": {' + tail.replace(old, new, 1))
     with pytest.raises(FileFormatError, match=message):
         read_json(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"duration": 0.', '"duration": -0.', "must hold a network .*durations must be"),
+        ('"compute0"\n', '"compute7"\n', "clock lines must be those of the network, in its order, got .*compute7"),
+        ('"x_1"', '"x_7"', "the nodes of x must be those of the network, in its order, got .*x_7"),
+        ('"once": 1', '"once": 99', "must hold a network .*once must be 0 to 6, got 99"),
+        ('"once": 1', '"once": "1"', "must hold a network .*once must be 0 to 6"),
+        ('"intervals"', '"interval"', "must hold a network"),
+        ('"l0_h_start"', '"l0_h"', "must hold a network|the nodes of l0_h must be those"),
+    ],
+)
+def test_a_tampered_schedule_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "a.json"
+    compile(random_lstm(np.random.default_rng(1), 2, 1), OIL).write_json(path)
+    head, tail = path.read_text().split('"schedule": {', 1)
+    schedule, rest = tail.split('"network": {', 1)
+    assert old in schedule
+    path.write_text(head + '"schedule": {' + schedule.replace(old, new, 1) + '"network": {' + rest)
+    with pytest.raises(FileFormatError, match=message):
+        read_json(path)
 
 
 def test_a_missing_file_and_folder_are_named(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import re
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -90,7 +92,7 @@ def network() -> Network:
 
 
 def number(data: dict) -> float:
-    return data["conductance" if data["role"] == "conductance" else "value"]
+    return data[{"conductance": "conductance", "flow": "current"}.get(data["role"], "value")]
 
 
 def edges(graph: "nx.MultiDiGraph", label: str) -> set[tuple]:
@@ -108,13 +110,13 @@ def test_nodes_say_what_sets_them_and_what_they_store(network):
     assert {name: data["kind"] for name, data in graph.nodes(data=True)} == {
         "0": "the datum",
         "supply_0": "a source",
-        "cap_0": "a storage or an internal state",
+        "cap_0": "a storage",
         "node_0": "a junction",
         "buffer_0": "a follower",
-        "inner_0": "a storage or an internal state",
+        "inner_0": "an internal state",
     }
     assert graph.nodes["cap_0"] == {
-        "kind": "a storage or an internal state",
+        "kind": "a storage",
         "label": "cap",
         "capacitance": 1e-9,
         "unit": "F",
@@ -127,9 +129,25 @@ def test_nodes_say_what_sets_them_and_what_they_store(network):
 def test_every_edge_says_kind_label_role_value_and_unit(network):
     graph = graphs.graph(network)
     for _, _, data in graph.edges(data=True):
-        named = "conductance" if data["role"] == "conductance" else "value"
-        assert set(data) - {"clock", "pilots"} == {"kind", "label", "role", named, "unit"}
+        named = {"conductance": "conductance", "flow": "current"}.get(data["role"], "value")
+        assert {"kind", "label", "role", named, "unit"} <= set(data)
         assert type(data[named]) is float
+        assert ("law" in data) == (data["role"] in ("conductance", "flow", "transconductance"))
+
+
+def test_an_element_bears_what_its_law_is_made_of(network):
+    graph, laws = graphs.graph(network), graphs.law_table(network)
+    told = [data for _, _, data in graph.edges(data=True)] + [data for _, data in graph.nodes(data=True)]
+    own = {"a", "b", "e", "on", "through", "into", "effort", "rate"}
+    functions = {"abs", "exp", "log1p", "max", "min", "sqrt", "tanh"}
+    for data in (data for data in told if "law" in data):
+        law = laws[data["law"]]
+        given = set(re.findall(r"(\w+) =", law["formula"]))
+        words = set(re.findall(r"[a-z_]\w*", law["formula"])) - given - own - functions
+        assert words <= set(data)
+        assert set(law["units"]) <= words
+    assert laws["pair tanh tanh"]["units"]["scale2"] == "1/V"
+    assert {data["law"] for data in told if "law" in data} == set(laws)
 
 
 @pytest.mark.parametrize(
@@ -155,14 +173,19 @@ def test_every_edge_says_kind_label_role_value_and_unit(network):
         ),
         (
             "product",
-            {(pilot, "node_0", "Pairs", "control", 5e-4, "A") for pilot in ("supply_0", "buffer_0", "0")},
+            {
+                ("0", "node_0", "Pairs", "flow", 5e-4, "A"),
+                ("supply_0", "node_0", "Pairs", "control", 1.0, "1/V"),
+                ("buffer_0", "node_0", "Pairs", "control", 1.0, "1/V"),
+                ("0", "node_0", "Pairs", "control", -1.0, "1/V"),
+            },
         ),
         (
             "drain",
             {
                 ("cap_0", "0", "Ports", "conductance", 7e-6, "S"),
                 ("supply_0", "cap_0", "Ports", "pilot", 1.5, "1/V"),
-                ("0", "cap_0", "Ports", "pilot", 1.5, "1/V"),
+                ("0", "cap_0", "Ports", "pilot", -1.5, "1/V"),
             },
         ),
     ],

@@ -1,0 +1,108 @@
+"""Schedules in graph files: the clock and what is imposed, node by node."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices, floats_of_shape
+from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
+from lstm_analog.network.bank import put
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Sources
+from lstm_analog.network.schedule import Imposed, Schedule
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Driven:
+    """How a network is driven: one sequence.
+
+    Attributes
+    ----------
+    schedule : Schedule
+        The intervals, and what is imposed in them.
+    once : int
+        How many intervals, at its beginning, come once; all others make steps, which may go on in the same way.
+    start : float array, (unknowns,), or None
+        The efforts at its beginning (effort unit); of sources, followers and junctions they follow from the others.
+        None if they are not known.
+    """
+
+    schedule: Schedule
+    once: int
+    start: Floats | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is one sequence, and that the intervals that come once are among all."""
+        if self.schedule.lead not in ((), (1,)):
+            got, do = f"batch {self.schedule.lead}", "write one sequence, e.g. x[:1]"
+            raise InvalidShapeError(explain("a graph file", must="have one sequence", got=got, do=do))
+        put(self, "schedule", self.schedule.sequence(0))
+        if isinstance(self.once, bool) or self.once not in range(len(self.schedule.names) + 1):
+            must, do = f"be 0 to {len(self.schedule.names)}", "count the intervals before the first step"
+            raise InvalidValueError(explain("once", must=must, got=self.once, do=do))
+
+    def fit(self, network: Network) -> "Driven":
+        """Return the record itself if it is for `network`; else raise `NetworkError` or `InvalidShapeError`."""
+        self.schedule.fit(network)
+        if self.start is not None:
+            put(self, "start", floats_of_shape(self.start, "start", (network.unknowns.size,)))
+        return self
+
+
+def plain_schedule(network: Network, driven: Driven) -> dict[str, Any]:
+    """Return the schedule by which `network` is `driven` as graph files hold it.
+
+    `intervals` are in order, each with its `name`, its `duration` in seconds and the clock lines that are `high`; the
+    first `once` of them come once. `imposed` has for each bank of sources, by its label, its `nodes` and what they are
+    held at: a row of `efforts` an interval, or a single row for all. A source that is not there keeps its own effort.
+    """
+    schedule, names = driven.schedule, np.array(network.unknowns.names())
+    intervals = [
+        {"name": name, "duration": duration, "high": [line for line, on in zip(network.lines, high, strict=True) if on]}
+        for name, duration, high in zip(schedule.names, schedule.durations.tolist(), schedule.high, strict=True)
+    ]
+    imposed = {
+        entry.label: {
+            "nodes": names[_sources(network, entry.label)].tolist(),
+            "efforts": entry.efforts[: 1 if entry.steady else None].tolist(),
+        }
+        for entry in schedule.imposed
+    }
+    return {"once": driven.once, "intervals": intervals, "imposed": imposed}
+
+
+def driven_by(network: Network, tree: Mapping[str, Any], start: Floats | None) -> Driven:
+    """Return how `network` is driven from the efforts `start` by the `tree` that `plain_schedule` made.
+
+    Raises `FileFormatError` if it names other clock lines or sources, and the errors of `Schedule`.
+    """
+    intervals, names = tree["intervals"], np.array(network.unknowns.names())
+    for entry in intervals:
+        _check(entry["high"], [line for line in network.lines if line in entry["high"]], "clock lines")
+    imposed = []
+    for label, entry in tree["imposed"].items():
+        _check(entry["nodes"], names[_sources(network, label)].tolist(), f"the nodes of {label}")
+        efforts = np.array(entry["efforts"], dtype=float)
+        whole = np.broadcast_to(efforts, (len(intervals), efforts.shape[-1])) if len(efforts) == 1 else efforts
+        imposed.append(Imposed(label=label, efforts=whole))
+    high = np.array([[line in entry["high"] for line in network.lines] for entry in intervals], dtype=bool)
+    schedule = Schedule(
+        names=tuple(entry["name"] for entry in intervals),
+        high=high.reshape(len(intervals), len(network.lines)),
+        durations=np.array([entry["duration"] for entry in intervals], dtype=float),
+        imposed=tuple(imposed),
+    )
+    return Driven(schedule=schedule, once=tree["once"], start=start).fit(network)
+
+
+def _sources(network: Network, label: str) -> Indices:
+    part = network.part(label)
+    return part.nodes if isinstance(part, Sources) else np.empty(0, dtype=np.int64)
+
+
+def _check(told: list[str], known: list[str], what: str) -> None:
+    if told != known:
+        must, do = "be those of the network, in its order", "write the schedule anew"
+        raise FileFormatError(explain(what, must=must, got=ascii(told)[:80], do=do))

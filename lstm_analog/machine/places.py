@@ -1,0 +1,32 @@
+"""Places in a machine: its passes, layers and units, counted from zero."""
+
+from numbers import Integral
+
+import numpy as np
+
+from lstm_analog.arrays import Indices
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.network.graph import Network
+
+
+def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices:
+    """Return the unknowns of `unit` of `layer` in the `network` of a machine whose layers have these `sizes`.
+
+    Raises `InvalidTypeError` or `InvalidValueError` for a place that is none.
+    """
+    row = check_place("layer", layer, len(sizes))
+    column = check_place("unit", unit, sizes[row])
+    groups = [group for group in network.unknowns.groups if group.label.startswith((f"l{row}_", f"l{row}r_"))]
+    return np.array([network.unknowns[group.label][column] for group in groups if column < group.size])
+
+
+def check_place(what: str, place: object, size: int) -> int:
+    """Return `place`, called `what` in messages, if it is a whole number from zero to below `size`.
+
+    Raises `InvalidTypeError` or `InvalidValueError`.
+    """
+    if isinstance(place, bool) or not isinstance(place, Integral):
+        raise InvalidTypeError(explain(what, must="be a whole number", got=ascii(place)[:80], do="count from zero"))
+    if not 0 <= int(place) < size:
+        raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
+    return int(place)
