@@ -243,8 +243,8 @@ def test_a_machine_remembers_through_its_files(tmp_path):
     made.write_modelica(tmp_path / "m.mo", np.zeros((1, 2)))
     for network in (
         la.load_machine(tmp_path / "m.npz").network,
-        read_json(tmp_path / "m.json"),
-        read_graphml(tmp_path / "m.graphml"),
+        read_json(tmp_path / "m.json").network,
+        read_graphml(tmp_path / "m.graphml").network,
         la.read_spice(tmp_path / "m.cir").network,
         pickle.loads(pickle.dumps(made.network)),
     ):
