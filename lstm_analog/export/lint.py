@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.lines import REMARKS, cut_off, remark_place, split_lines, without_remark
 from lstm_analog.export.lint_cards import Check, card_faults, name_faults, passing_faults, value_faults
 from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
 from lstm_analog.export.lint_expressions import Fault
@@ -45,12 +46,12 @@ def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
     FileAccessError
         If the file cannot be read.
     FileFormatError
-        If it is no ASCII text.
+        If it is no text in UTF-8.
     """
     try:
-        text = read_bytes(path).decode("ascii")
+        text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
-        must, do = "be ASCII text", "give a netlist"
+        must, do = "be text in UTF-8", "give a netlist"
         raise FileFormatError(explain(f"file {str(path)!r}", must=must, got="other bytes", do=do)) from None
     rules = RULES[dialect.name]
     found = [Breach(line=line, fault=fault) for line, fault in _faults(text, rules)]
@@ -97,15 +98,22 @@ def _repeated(deck: list[Statement]) -> Iterator[tuple[int, Fault]]:
 
 
 def _layout(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number in cut_off(text):
+        must, do = "follow what it continues: ngspice drops it", "begin the remark above with *"
+        yield number, Fault(what="line", must=must, got="a line of ; before it", do=do)
+    for number, line in enumerate(split_lines(text), start=1):
         if len(line) > rules.line and not line.startswith("*"):
             must, do = f"have at most {rules.line} letters", "continue it with + on the next"
             yield number, Fault(what="line", must=must, got=str(len(line)), do=do)
         if line.startswith("*#"):
             yield number, Fault(what="comment", must="not start with *#", got=line[:40], do="ngspice runs it: use * #")
-        alien = [mark for mark in (";", "$ ", "//") if mark in line and not mark.startswith(rules.comments)]
-        if alien and not line.startswith(("*", "//")):
+        statement = without_remark(line, rules.comments)
+        alien = [mark for mark in REMARKS if remark_place(statement, mark) < len(statement)]
+        if alien and number > 1 and not line.startswith(("*", "//")):
             yield number, Fault(what="line", must="hold no comment of another dialect", got=alien[0], do="remove it")
+        if not (statement.isascii() or number == 1 or line.startswith("*")):
+            do = "write u for micro; other letters may stand in remarks"
+            yield number, Fault(what="line", must="be ASCII", got=ascii(statement)[:60], do=do)
 
 
 def _spice_faults(statement: Statement, scope: Scope, rules: Rules) -> Iterator[Fault]:

@@ -6,14 +6,14 @@ from itertools import accumulate, pairwise
 from types import MappingProxyType
 
 from lstm_analog.export.lint_decks import Scope
-from lstm_analog.export.lint_expressions import Fault, expression_faults
+from lstm_analog.export.lint_expressions import Fault, expression_faults, number_faults
+from lstm_analog.export.numbers import difference, is_number, parse_number
 from lstm_analog.export.rules import Names, Passing, Rules
 
 Words = tuple[str, ...]
 Check = Callable[[Words, Scope, Rules], Iterator[Fault]]
 """Yields what is wrong with the words of a statement, in its scope, by a dialect's rules."""
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?:meg|mil|[tgkmunpfa])?[a-z]*")
 _NAME = re.compile(r"[a-z_]\w*|0")
 _CARD = re.compile(r"[a-z]\w*")
 _NODES = MappingProxyType(dict.fromkeys("rclvibegd", 2) | {"s": 4, "m": 4, "q": 3, "j": 3})
@@ -57,10 +57,10 @@ def _node(node: str, rules: Rules) -> Iterator[Fault]:
 
 def value_faults(text: str, scope: Scope, rules: Rules) -> Iterator[Fault]:
     """Yield what is wrong with `text` in its `scope` by `rules`: a number, or an expression in the dialect's marks."""
-    if _NUMBER.fullmatch(text):
-        return
     marks = text[:1] + text[-1:]
-    if marks not in ("{}", "''"):
+    if is_number(text) or difference(text):
+        yield from number_faults(text, rules)
+    elif marks not in ("{}", "''"):
         do = "write digits, or an expression in its marks"
         yield Fault(what="value", must="be a number or an expression in marks", got=text[:60], do=do)
     elif marks not in rules.quotes:
@@ -85,8 +85,8 @@ def _independent(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
         return
     values = course[2].replace(",", " ").split()
     yield from (fault for word in values for fault in value_faults(word, scope, rules))
-    if course[1] == "pwl" and all(map(_NUMBER.fullmatch, values)):
-        times = [float(re.sub(r"[a-z]+$", "", value)) for value in values[::2]]
+    if course[1] == "pwl" and all(map(is_number, values)):
+        times = [parse_number(value, {}) for value in values[::2]]
         if len(values) % 2 or any(later <= sooner for sooner, later in pairwise(times)):
             do = "sort the points"
             yield Fault(what=f"source {words[0]}", must="have pairs in order of time", got=" ".join(values[:6]), do=do)

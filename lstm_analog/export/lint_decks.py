@@ -1,14 +1,11 @@
 """A deck as statements with line numbers, and what is declared where."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from lstm_analog.export.lines import joined, words_of
 from lstm_analog.export.rules import Names, Rules
-
-_BLANKS = re.compile(r"\s*=\s*")
-_WORD = re.compile(r"(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|'[^']*'|[^\s{'])+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +23,7 @@ class Statement:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """Its words; an expression in braces or quotes is one."""
-        return tuple(_WORD.findall(_BLANKS.sub("=", self.text)))
+        return tuple(words_of(self.text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +42,8 @@ class Scope:
 def statements(text: str, rules: Rules) -> Iterator[Statement]:
     """Yield the statements of the deck `text` but for its title, comments by `rules` removed."""
     inside, spectre = "", False
-    for line, joined in _joined(text, rules):
-        lower = joined.lower()
+    for line, statement in joined(text, rules.comments):
+        lower = statement.lower()
         words = lower.split()
         head = words[0].removeprefix(".")
         if head == "subckt" and len(words) > 1 and not inside:
@@ -58,24 +55,6 @@ def statements(text: str, rules: Rules) -> Iterator[Statement]:
             inside = ""
         if head == "simulator":
             spectre = bool(rules.masters) and lower.replace(" ", "") == "simulatorlang=spectre"
-
-
-def _joined(text: str, rules: Rules) -> Iterator[tuple[int, str]]:
-    pending: tuple[int, str] | None = None
-    for number, raw in enumerate(text.splitlines()[1:], start=2):
-        line = raw
-        for mark in rules.comments:
-            line = line.partition(mark)[0]
-        if line.startswith(("*", "//")) or not line.strip():
-            continue
-        if line.startswith("+") and pending is not None:
-            pending = (pending[0], f"{pending[1]} {line[1:]}")
-            continue
-        if pending is not None:
-            yield pending
-        pending = (number, line)
-    if pending is not None:
-        yield pending
 
 
 def scopes(deck: Sequence[Statement]) -> dict[str, Scope]:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lstm_analog.export.numbers import difference, unit_of
 from lstm_analog.export.rules import Names, Rules
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*)|(?P<name>[a-z_$][\w$]*)"
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?:[a-z][\w.]*)?)|(?P<name>[a-z_$][\w$]*)"
     r"|(?P<operator>\*\*|<=|>=|==|!=|&&|\|\||[-+*/%^<>&|!~?:])|(?P<mark>[(),{}])|(?P<other>\S))"
 )
 _NODES = re.compile(r"\b(v|i)\s*\(([^()]*)\)")
@@ -25,6 +26,16 @@ class Fault:
     do: str
 
 
+def number_faults(text: str, rules: Rules) -> Iterator[Fault]:
+    """Yield what is wrong with the number `text` by `rules`: a spelling that simulators read differently, its unit."""
+    differs = difference(text)
+    if differs:
+        yield Fault(what="value", must="mean the same to all simulators", got=text[:60], do=f"that is {differs}")
+    elif rules.units and unit_of(text) not in ("", *rules.units):
+        must = f"have no unit, or one of {' '.join(sorted(rules.units))}"
+        yield Fault(what="value", must=must, got=text[:60], do="leave the unit out")
+
+
 def expression_faults(text: str, rules: Rules, names: Names) -> Iterator[Fault]:
     """Yield what is wrong with the expression `text` by `rules`, the parameters `names` being known."""
     if len(text) > rules.expression:
@@ -38,6 +49,8 @@ def expression_faults(text: str, rules: Rules, names: Names) -> Iterator[Fault]:
 
 def _words(tokens: list[tuple[str, str]], rules: Rules, names: Names) -> Iterator[Fault]:
     for number, (kind, token) in enumerate(tokens):
+        if kind == "number":
+            yield from number_faults(token, rules)
         called = tokens[number + 1 : number + 2] == [("mark", "(")]
         if kind == "name" and called:
             yield from _choice("function", token, rules.functions, rules)

@@ -1,29 +1,39 @@
-"""Numbers as SPICE text: written so that they read back to the last bit, read with SPICE's suffixes."""
+"""Numbers as SPICE text: written so that they read back to the last bit, read with SPICE's suffixes.
+
+Simulators, and versions of one simulator, differ in what a spelling means. A spelling on which they differ is refused
+with what they make of it (`difference`): measured in ngspice 39 and 45, for the others found in the reference of
+LTspice (Analog Devices, 2025) and in the source of Xyce 7 (`N_UTL_ExtendedString.C`). `benchmarks/spellings.py` holds
+this module against ngspice over thousands of spellings.
+"""
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.export.arithmetic import evaluate
 
 BOUND = 1e300
 """Stands for infinity in a netlist."""
 
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpfa])?[a-z]*")
-_SUFFIX = {
-    "t": 1e12,
-    "g": 1e9,
-    "meg": 1e6,
-    "k": 1e3,
-    "mil": 25.4e-6,
-    "m": 1e-3,
-    "u": 1e-6,
-    "n": 1e-9,
-    "p": 1e-12,
-    "f": 1e-15,
-    "a": 1e-18,
-}
+_DIGITS = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?")
+_NUMBER = re.compile(rf"({_DIGITS.pattern})(?![axed]|mil)(meg|[tgkmunpf])?([a-z]*)")
+_SUFFIX = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
+_DIFFERENCES = (
+    (re.compile(r"x\d"), "0 on a card of ngspice, hexadecimal in its .param: write it in digits"),
+    (re.compile(r"x"), "a factor of 1e6 in Xyce, a unit in ngspice and LTspice: write meg"),
+    (re.compile(r"mil"), "a factor of 25.4e-6 on a card of ngspice, of 1e-3 in its .param: write the metres in digits"),
+    (re.compile(r"a"), "a unit in ngspice 39, a factor of 1e-18 from ngspice 42 on: write the exponent"),
+    (re.compile(r"e"), "an exponent without digits, which ngspice ignores: complete it or leave it out"),
+    (re.compile(r"d"), "an exponent on a card of ngspice, a unit or an error in its .param: write e, or leave it out"),
+    (
+        re.compile(r"[a-z]+[\d.]"),
+        "digits that ngspice ignores on a card, decimals in LTspice: write the point, as in 4.7k",
+    ),
+)
+"""What may follow the digits of a number, and what simulators make of it."""
 
 
 def number_text(value: float) -> str:
@@ -44,21 +54,64 @@ def number_texts(values: Floats) -> list[str]:
     return [repr(value) for value in np.clip(values, -BOUND, BOUND).tolist()]
 
 
-def parse_number(text: str, parameters: dict[str, float]) -> float:
-    """Return the number in `text`: digits with a SPICE suffix, or `{name}` or `'name'` of one of the `parameters`.
+def is_number(text: str) -> bool:
+    """Return whether the lower-case `text` is digits with a suffix that every simulator reads alike."""
+    return _NUMBER.fullmatch(text) is not None
 
-    Raises `FileFormatError` for anything else.
+
+def unit_of(text: str) -> str:
+    """Return the letters behind digits and suffix of the number `text`, which simulators ignore."""
+    number = _NUMBER.fullmatch(text)
+    return number[3] if number else ""
+
+
+def difference(text: str) -> str:
+    """Return what simulators make of the lower-case `text` if it is a number to some of them and not the same to all.
+
+    >>> difference("4k7")[:38]
+    'digits that ngspice ignores on a card,'
+    """
+    digits = _DIGITS.match(text)
+    if digits is None:
+        return ""
+    return next((why for pattern, why in _DIFFERENCES if pattern.match(text, digits.end())), "")
+
+
+def parse_number(text: str, parameters: Mapping[str, float]) -> float:
+    """Return the number in `text`: digits with a SPICE suffix, or an expression of `parameters` in braces or quotes.
+
+    Raises `FileFormatError` for anything else, and where simulators differ.
 
     >>> parse_number("4.7k", {})
     4700.0
-    >>> parse_number("{r_load}", {"r_load": 5e3})
-    5000.0
+    >>> parse_number("{2*r_load}", {"r_load": 5e3})
+    10000.0
     """
-    if text[:1] + text[-1:] in ("{}", "''") and text[1:-1] in parameters:
-        return parameters[text[1:-1]]
-    match = _NUMBER.fullmatch(text.lower())
-    if match is None:
-        do = "write digits with a SPICE suffix, or {name} of a .param above"
-        raise FileFormatError(explain("netlist value", must="be a number", got=ascii(text)[:60], do=do))
-    value = float(match[1]) * _SUFFIX.get(match[2] or "", 1.0)
+    low = text.lower()
+    if low[:1] + low[-1:] in ("{}", "''") and len(low) > 2:
+        return evaluate(low[1:-1], parameters, _literal)
+    return _literal(low)
+
+
+def parse_expression(text: str, parameters: Mapping[str, float]) -> float:
+    """Return the number in `text` as `parse_number` does with `parameters`; an expression may stand without marks."""
+    low = text.lower()
+    marked = low[:1] + low[-1:] in ("{}", "''") and len(low) > 2
+    return parse_number(low, parameters) if marked or is_number(low) else evaluate(low, parameters, _literal)
+
+
+def _literal(text: str) -> float:
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        raise _no_number(text)
+    value = float(number[1]) * (_SUFFIX[number[2]] if number[2] else 1.0)
     return value if abs(value) < BOUND else value * float("inf")
+
+
+def _no_number(text: str) -> FileFormatError:
+    differs, got = difference(text), ascii(text)[:60]
+    if differs:
+        must = "mean the same to all simulators"
+        return FileFormatError(explain("netlist value", must=must, got=got, do=f"that is {differs}"))
+    do = "write digits with a SPICE suffix, or an expression of .param names above in {}"
+    return FileFormatError(explain("netlist value", must="be a number", got=got, do=do))

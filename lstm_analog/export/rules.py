@@ -66,6 +66,8 @@ class Rules:
         The longest line and the longest expression, in letters.
     masters : mapping of str to frozenset
         In Spectre's own language, the kinds of elements and their parameters.
+    units : frozenset of str
+        What may follow a number and its suffix; none for any letters.
     advice : mapping of str to str
         What to do about a function or operator that is not accepted.
     """
@@ -87,6 +89,7 @@ class Rules:
     line: int = 2000
     expression: int = 2000
     masters: Mapping[str, Names] = field(default_factory=dict)
+    units: Names = frozenset()
     advice: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -120,7 +123,7 @@ NGSPICE_RULES = Rules(
     quotes=("", "{}", "''"),
     models={**_PLAIN, "sw": _names("vt vh ron roff"), "csw": _names("it ih ron roff")},
     options=_names("reltol vntol abstol chgtol trtol pivrel pivtol gmin method temp tnom itl1 itl2 itl4 maxord rshunt"),
-    comments=(";", "$ ", "//"),
+    comments=(";", "$", "//"),
     advice=_ADVICE,
 )
 
@@ -164,6 +167,7 @@ XYCE_RULES = replace(
     },
     passing=Passing.REQUIRED,
     comments=(";",),
+    units=_names("c v volt vdc a amp ampere f farad henry hy h hz hertz ohm second s meter m"),
 )
 
 HSPICE_RULES = replace(
@@ -227,7 +231,6 @@ PORTABLE_RULES = replace(
     models=_TRANSISTORS,
     options=_ANY,
     packages={},
-    comments=(),
     reserved=HSPICE_RULES.reserved | SPECTRE_RULES.reserved,
     line=1024,
     expression=1024,

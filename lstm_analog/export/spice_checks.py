@@ -13,6 +13,7 @@ from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import cards
 from lstm_analog.export.courses import clock_node, staircase
 from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import number_text, parse_number
 from lstm_analog.export.spice import (
     MARK,
@@ -67,7 +68,7 @@ def check_cards(part: Part, found: list[list[str]], names: list[str], lines: tup
     device = "" if isinstance(part, Transconductors) else cards(part).device
     for words, head in zip(found, _heads(part, names, lines, dialect), strict=True):
         expected, rest = head.split(), words[len(head.split()) :]
-        if [word.lower() for word in words[: len(expected)]] != expected:
+        if words[: len(expected)] != expected:
             do = "a value may change, its place may not"
             raise refusal(f"card of part {part.label}", f"begin with {head!r}", " ".join(words), do)
         if device and [word.partition("=")[0] for word in rest] != keys:
@@ -89,7 +90,7 @@ def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
     """Refuse device lines `found` in the header that are not those of the parts of `network` in `dialect`."""
     texts = [dialect.preamble, *device_texts(network, dialect)]
     expected = [line.split() for text in texts for line in text.splitlines()]
-    for number, words in enumerate(line.lower().split() for line in found):
+    for number, words in enumerate(map(str.split, found)):
         if words != (expected[number] if number < len(expected) else []):
             do = "restore it: an equation of a part is no value"
             raise refusal("device line", "stand as written", " ".join(words), do)
@@ -100,7 +101,7 @@ def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
 def check_settings(found: tuple[str, ...], dialect: Dialect) -> None:
     """Refuse lines `found` in the last section that are no settings of `dialect`, and an end without `.end`."""
     known = [template.split()[0] for template in dialect.settings]
-    commands = [line.lower().split()[0] for line in found]
+    commands = [line.split()[0] for line in found]
     for line, command in zip(found, commands, strict=True):
         if command not in known:
             raise refusal("analysis line", f"be one of {', '.join(known)}", line, "a part belongs to a bank")
@@ -121,7 +122,7 @@ def accuracy_of(found: tuple[str, ...], schedule: Schedule, dialect: Dialect, ma
         raise refusal("tolerance lines", f"give {', '.join(unsaid(dialect)) or 'none'}", list(marked), "restore them")
     values = dict(marked)
     for template, line in zip(dialect.settings, found, strict=True):
-        for name, value in _settings(template, line.lower().split(), end):
+        for name, value in _settings(template, words_of(line), end):
             if values.setdefault(name, value) != value:
                 raise _strange_run(template, line, end)
         if "<end>" in template and not (values["step"] > 0.0 and np.isclose(values["end"], end, rtol=1e-9, atol=0.0)):
@@ -164,7 +165,7 @@ def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Sched
     if len(found) != len(lines):
         raise refusal("clocks", f"be {len(lines)} sources", len(found), "restore the missing or remove the new")
     for number, (line, card) in enumerate(zip(lines, found, strict=True)):
-        words, node = card.split(), clock_node(line)
+        words, node = card_words(card), clock_node(line)
         wave = schedule.high[:, number].astype(float)
         if words[:3] != [f"v{node}", node, "0"] or not _agree(points(words, {}), _course(wave, schedule)):
             do = "change the interval and order lines of the header, and write the deck anew"

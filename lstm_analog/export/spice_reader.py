@@ -1,11 +1,13 @@
 """Reads a deck that `spice.write_spice` wrote, edited by hand or not, back into its network and schedule.
 
-What a card says counts: change a resistor, a weight, a `.param`, an input, and the network changes. What this reader
-does not know it refuses, with the line (`spice_checks`). The clocks are read from the interval lines; a clock source
-that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps is no part of a network.
+What a card says counts: change a resistor, a weight, a `.param`, an input, and the network changes. Values are read as
+the simulator of the deck's dialect reads them (`numbers`, `arithmetic`), remarks and layout are its own (`lines`). What
+this reader does not know it refuses, with the line (`spice_checks`). The clocks are read from the interval lines; a
+clock source that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps is no part
+of a network.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +21,9 @@ from lstm_analog.export.banks import BANKS, Maker
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import split_library
 from lstm_analog.export.dialects import DIALECTS, Dialect
-from lstm_analog.export.numbers import parse_number
+from lstm_analog.export.lines import card_words, words_of
+from lstm_analog.export.numbers import parse_expression, parse_number
+from lstm_analog.export.sections import Section, read_sections
 from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import (
     accuracy_of,
@@ -33,12 +37,13 @@ from lstm_analog.export.spice_checks import (
     points,
     refusal,
 )
-from lstm_analog.files import read_bytes
 from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.schedule import Imposed, Schedule
 
+_RESERVED = ("time", "temper", "hertz")
+"""Names that a resistor's expression in ngspice takes for its own."""
 _PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 
@@ -49,14 +54,6 @@ class Deck:
     network: Network
     schedule: Schedule
     accuracy: Accuracy
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Section:
-    """The lines between two `part`, `clocks` or `analysis` marks, continuations joined; `head` are the mark's words."""
-
-    head: tuple[str, ...]
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,21 +88,17 @@ def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck
     FileFormatError
         If it is no deck of this package, or a line says something unknown.
     """
+    text, found = read_sections(path)
+    check_size(text, found[0].lines)
     try:
-        text = read_bytes(path).decode("ascii")
-    except UnicodeDecodeError:
-        raise refusal("netlist", "be ASCII text", "other bytes", "give a deck written by write_spice") from None
-    sections = list(_sections(text))
-    check_size(text, sections[0].lines)
-    try:
-        return _deck(sections, MappingProxyType({**BANKS, **(own or {})}))
+        return _deck(found, MappingProxyType({**BANKS, **(own or {})}))
     except (NetworkError, FileFormatError):
         raise
     except (LstmAnalogError, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         raise refusal("netlist", "read back as a network", error, "undo the last edit") from error
 
 
-def _deck(sections: list[_Section], makers: Mapping[str, Maker]) -> Deck:
+def _deck(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
     header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
     marks = _marks(header)
     check_marks(marks, [section.head for section in sections])
@@ -131,7 +124,8 @@ def _deck(sections: list[_Section], makers: Mapping[str, Maker]) -> Deck:
         lines=lines,
         provenance=tuple(_provenance(line) for line in header.lines if line.startswith(f"{MARK} provenance ")),
     )
-    check_devices(network, [line for line in header.lines if not line.lower().startswith((MARK, ".param"))], dialect)
+    devices = [line for line in header.lines if not line.startswith(MARK) and line.split()[0] != ".param"]
+    check_devices(network, devices, dialect)
     check_clocks(sections[-2].lines, lines, bare)
     check_settings(sections[-1].lines, dialect)
     imposed = [entry for section in parts if (entry := _imposed(section, context, bare)) is not None]
@@ -154,36 +148,25 @@ def _provenance(line: str) -> tuple[str, str]:
     return key, "".join(value)
 
 
-def _sections(text: str) -> Iterator[_Section]:
-    head: tuple[str, ...] = ()
-    lines: list[str] = []
-    for raw in text.splitlines():
-        words = tuple(raw.split()[1:])
-        if raw.startswith(MARK) and words[:1] in (("part",), ("clocks",), ("analysis",)):
-            yield _Section(head=head, lines=tuple(lines))
-            head, lines = words, []
-        elif raw.startswith("+") and lines:
-            lines[-1] += raw[1:]
-        elif raw.startswith(MARK) or not (raw.startswith("*") or not raw.strip()):
-            lines.append(raw)
-    yield _Section(head=head, lines=tuple(lines))
-
-
-def _marks(header: _Section) -> dict[str, list[list[str]]]:
+def _marks(header: Section) -> dict[str, list[list[str]]]:
     found: dict[str, list[list[str]]] = {}
     for words in (line.split()[1:] for line in header.lines if line.startswith(MARK)):
         found.setdefault(words[0] if words else "", []).append(words[1:])
     return found
 
 
-def _parameters(header: _Section) -> dict[str, float]:
+def _parameters(header: Section) -> dict[str, float]:
     found: dict[str, float] = {}
     for line in header.lines:
-        if line.lower().startswith(".param"):
-            name, _, text = line[len(".param") :].partition("=")
-            if name.strip() in found:
-                raise refusal(f".param {name.strip()}", "be given once", "two", "remove one")
-            found[name.strip()] = parse_number(text.strip(), found)
+        head, *words = words_of(line)
+        for word in words if head == ".param" else ():
+            name, equals, text = word.partition("=")
+            if name in found:
+                raise refusal(f".param {name}", "be given once", "two", "remove one")
+            if not equals or name in _RESERVED:
+                do = "put an expression in braces; take no name of a simulator's own"
+                raise refusal(".param", "be name=value", word, do)
+            found[name] = parse_expression(text, found)
     return found
 
 
@@ -203,7 +186,7 @@ def _bare_schedule(marks: dict[str, list[list[str]]], lines: tuple[str, ...]) ->
     )
 
 
-def _part(section: _Section, context: _Context) -> Part:
+def _part(section: Section, context: _Context) -> Part:
     _, kind, label, count, *rest = section.head
     options = dict(option.split("=", 1) for option in rest)
     if kind not in context.makers:
@@ -211,7 +194,7 @@ def _part(section: _Section, context: _Context) -> Part:
     if kind == "Junctions":
         return context.makers[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
     library, lines = split_library(section.lines)
-    cards = [line.split() for line in lines]
+    cards = [card_words(line) for line in lines]
     if kind != "Transconductors" and len(cards) != int(count):
         raise refusal(f"part {label}", f"have {count} cards", len(cards), "restore the missing or remove the new")
     read = replace(_read(kind, cards, int(count), options, context), library=library)
@@ -226,7 +209,7 @@ def _read(kind: str, cards: list[list[str]], count: int, options: dict[str, str]
     return _at_rest(cards, options, context) if kind == "Sources" else _like_cards(cards, options, context)
 
 
-def _junction_nodes(section: _Section, context: _Context) -> list[int]:
+def _junction_nodes(section: Section, context: _Context) -> list[int]:
     for line in section.lines:
         if not line.startswith(f"{MARK} nodes "):
             raise refusal(f"part {section.head[2]}", "have no cards", line, "remove it")
@@ -277,13 +260,13 @@ def _like_cards(cards: list[list[str]], options: dict[str, str], context: _Conte
 _VALUE = {"c": "c", "r": "r", "e": "gain"}
 
 
-def _imposed(section: _Section, context: _Context, bare: Schedule) -> Imposed | None:
+def _imposed(section: Section, context: _Context, bare: Schedule) -> Imposed | None:
     if "driven=yes" not in section.head:
         return None
     middles = bare.ends - 0.5 * bare.durations
     columns = []
     for line in section.lines:
-        course = points(line.split(), context.parameters)
+        course = points(card_words(line), context.parameters)
         columns.append(np.interp(middles, *course))
         check_driven(line, course, columns[-1], bare)
     return Imposed(label=section.head[2], efforts=np.stack(columns, axis=-1))

@@ -50,7 +50,25 @@ PLANTED = {
     "a card called r[0]": ("r[0] plant_0 0 1k", DIALECTS, r"name of a card must be a letter .*got r\[0\]: rename it"),
     "a source for every analysis": ("vplant plant_0 0 dc 1 ac 1", (), ""),
     "a primitive of Spectre": (".model switch npn(is=1e-16)", (SPECTRE,), "name must not be that of a primitive"),
-    "a number that is none": ("rplant plant_0 0 4k7", DIALECTS, "value must be a number"),
+    "a number that is none": ("rplant plant_0 0 4_7", DIALECTS, "value must be a number"),
+    "a number with decimals behind": ("rplant plant_0 0 4k7", DIALECTS, "value must mean the same to all simulators"),
+    "mega by x": ("rplant plant_0 0 4x", DIALECTS, "value must mean the same to .*1e6 in Xyce, a unit in ngspice"),
+    "a mil": ("rplant plant_0 0 4MIL", DIALECTS, "value must mean the same to .*25.4e-6 on a card of ngspice"),
+    "amperes": ("vplant plant_0 0 4amp", DIALECTS, "value must mean the same to all .*1e-18 from ngspice 42 on"),
+    "a mil in an expression": (
+        ".param plant={2*4mil}",
+        DIALECTS,
+        "value must mean the same to all simulators|expression must stand in ''",
+    ),
+    "a unit in the plural": ("rplant plant_0 0 4kohms", (XYCE, PORTABLE), "value must have no unit, or one of a amp"),
+    "a sign that is no ASCII": ("rplant plant_0 0 4\u00b5", DIALECTS, "line must be ASCII, got .*: write u for micro"),
+    "a remark of ngspice": (
+        "rplant plant_0 0 4k ; 4 k\u2126",
+        (HSPICE, SPECTRE),
+        "line must hold no comment of another dialect, got ;",
+    ),
+    "a dollar behind a value": ("rplant plant_0 0 4k$ why", DIALECTS, "value must be a number"),
+    "times with suffixes": ("vplant plant_0 0 pwl( 0 1 1u 1 2m 0 )", (), ""),
     "a node with a colon": ("rplant plant:0 0 1k", DIALECTS, "node must be 0, or a letter followed by"),
     "a node called gnd": ("rplant plant_0 gnd 1k", DIALECTS, "node must not be one of .*gnd"),
     "a subcircuit that is none": ("xplant l0_h_0 nothing", DIALECTS, "must call a subcircuit of this deck"),
@@ -83,7 +101,7 @@ def deck(lstm_circuit, tmp_path):
         write_spice(path, case.network, case.schedule, dialect, USUAL)
         lines = path.read_text().splitlines()
         place = lines.index("*| clocks")
-        path.write_text("\n".join([*lines[:place], line, *lines[place:]]) + "\n")
+        path.write_text("\n".join([*lines[:place], line, *lines[place:]]) + "\n", encoding="utf-8")
         return path, place + 1
 
     return make
@@ -191,6 +209,12 @@ def test_a_subcircuit_is_called_as_it_was_defined(deck):
         assert any(text in str(breach) for breach in check_dialect(path, NGSPICE))
 
 
+def test_a_line_of_semicolons_before_a_continuation_is_found(deck):
+    path, number = deck(NGSPICE, "rplant plant_0 0\n; why\n\n+ 1k")
+    found = [str(breach) for breach in check_dialect(path, NGSPICE)]
+    assert f"line {number + 3}: line must follow what it continues: ngspice drops it, got a line of ;" in found[-1]
+
+
 def test_a_deck_ends_and_is_text(tmp_path):
     path = tmp_path / "a.cir"
     path.write_text("* title\nr1 a 0 1k\n")
@@ -198,7 +222,7 @@ def test_a_deck_ends_and_is_text(tmp_path):
     path.write_text("")
     assert [b.line for b in check_dialect(path, PORTABLE)] == [1]
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(FileFormatError, match="must be ASCII text"):
+    with pytest.raises(FileFormatError, match="must be text in UTF-8"):
         check_dialect(path, NGSPICE)
     with pytest.raises(FileAccessError):
         check_dialect(tmp_path / "none.cir", NGSPICE)

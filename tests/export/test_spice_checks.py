@@ -49,7 +49,7 @@ def test_a_driven_source_holds_one_value_an_interval():
 
 
 def test_only_settings_stand_in_the_analysis():
-    check_settings((".OPTIONS reltol=1", ".save v(a)", ".tran 1 2", ".end"), NGSPICE)
+    check_settings((".options reltol=1", ".save v(a)", ".tran 1 2", ".end"), NGSPICE)
     for lines in ((), (".end", ".save v(a)"), (".tran 1 2",), (".end", ".end")):
         with pytest.raises(FileFormatError, match=r"^netlist must end with .end"):
             check_settings(lines, NGSPICE)
