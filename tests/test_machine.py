@@ -443,6 +443,7 @@ def test_what_takes_one_chip_says_so(technology, tmp_path):
         lambda: la.compare(run, model),
         lambda: made.certify(model, steps, path),
         *((lambda: made.check(run), lambda: made.bill_of_materials(run)) if technology is la.hydraulic.OIL else ()),
+        *((lambda: made.write_epanet(path, steps),) if technology is la.hydraulic.OIL else ()),
     )
     for call in calls:
         with pytest.raises(

@@ -22,6 +22,7 @@ from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, is_on
 from lstm_analog.network.parts import Ports
+from lstm_analog.network.roles import is_tank_line
 
 GRAVITY = 32.2 * 0.3048
 """EPANET's acceleration of gravity (m/s2)."""
@@ -44,40 +45,38 @@ _CLOSEST = 1e-12
 """Error of a head, as a share of the highest one, at which EPANET is to stop."""
 
 
+Sizes = Callable[[Floats], tuple[Floats, Floats]]
+"""Returns the bores and the lengths (m) of the tubes that are made for the given conductances (m3/(s Pa)), (k,)."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tubes:
-    """What the tubes of a network are: round, of one length, full of one liquid; and those of its tank lines.
+    """What the tubes of a network are: round, full of one liquid.
 
     Attributes
     ----------
     density, viscosity : float
         Of the liquid: kg/m3, Pa s.
-    length : float
-        Of each tube (m), tank lines aside.
     datum : float
         Pressure of the datum above the atmosphere (Pa).
-    line_bore, line_length : float
-        Of each of the `line_count` tubes in parallel that make a tank line (m).
     line_count : int
-        How many they are.
-    bore : callable
-        Returns the bores (m) that were made for the given conductances (m3/(s Pa)).
+        How many tubes in parallel make a tank line.
+    line, capillary : callable
+        The sizes of each tube of a tank line, and of all other tubes.
     """
 
     density: float
     viscosity: float
-    length: float
     datum: float
-    line_bore: float
-    line_length: float
     line_count: int
-    bore: Callable[[Floats], Floats]
+    line: Sizes
+    capillary: Sizes
 
     def __post_init__(self) -> None:
-        """Check that the sizes are positive and that EPANET can tell the viscosity from one in m2/s."""
+        """Check that the numbers are positive and that EPANET can tell the viscosity from one in m2/s."""
         for entry in fields(self):
             value = getattr(self, entry.name)
-            if entry.name != "bore" and not (np.isfinite(value) and value > 0):
+            if not callable(value) and not (np.isfinite(value) and value > 0):
                 raise InvalidValueError(
                     explain(f"tubes {entry.name}", must="be positive", got=value, do="give SI units")
                 )
@@ -122,10 +121,11 @@ class Statics:
         return [every[n] if len(every[n]) <= _LONGEST_NAME else f"n{n}" for n in nodes]
 
 
-def statics(network: Network, effort: Floats, high: High, chambers: Indices) -> Statics:
+def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, settled: bool = False) -> Statics:
     """Return the steady problem of the `chambers` (k,) of `network` with the clock lines `high`.
 
-    `effort` (unknowns,) in Pa holds what is known: all but the chambers.
+    `effort` (unknowns,) in Pa holds what is known: all but the chambers. If it is `settled`, it holds these too as they
+    will be, and they may open valves.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def statics(network: Network, effort: Floats, high: High, chambers: Indices) -> 
     found = links(network, known, high)
     pipes, valves = (link.take(np.flatnonzero(inside[link.a] | inside[link.b])) for link in found)
     for part in network.parts:
-        if isinstance(part, Ports) and is_on(part.line, high):
+        if not settled and isinstance(part, Ports) and is_on(part.line, high):
             _check_pilots(part, inside)
     _check_bridges(network, np.flatnonzero(inside), pipes, valves)
     return Statics(network=network, chambers=np.flatnonzero(inside), effort=known, pipes=pipes, valves=valves)
@@ -207,12 +207,25 @@ def _stubs(valves: Links, fixed: set[int]) -> Iterator[tuple[int, int, str]]:
         yield from ((number, node, f"s{number}{side}") for node, side in zip(ends, "ab", strict=True) if node in fixed)
 
 
+def pipe_sizes(problem: Statics, tubes: Tubes) -> tuple[Floats, Floats]:
+    """Return bores and lengths (m), (k,), of the pipes of `problem`, made of `tubes`.
+
+    The tubes of a tank line are one pipe, wider by the fourth root of their number, which conducts what they all do.
+    """
+    conductance, parts = problem.pipes.conductance, problem.network.parts
+    lines = [k for k, part in enumerate(parts) if is_tank_line(problem.network, part)]
+    bores, lengths = tubes.capillary(conductance)
+    line_bores, line_lengths = tubes.line(conductance / tubes.line_count)
+    bundled = np.isin(problem.pipes.bank, lines)
+    return np.where(bundled, line_bores * tubes.line_count**0.25, bores), np.where(bundled, line_lengths, lengths)
+
+
 def _pipes(problem: Statics, tubes: Tubes, names: dict[int, str]) -> Iterator[str]:
-    pipes, length = problem.pipes, float(tubes.length)
-    bores = tubes.bore(pipes.conductance)
-    loss = _loss_coefficients(pipes, bores, tubes)
-    columns = (pipes.a.tolist(), pipes.b.tolist(), (1e3 * bores).tolist(), loss.tolist(), _banks(problem, pipes))
-    for name, a, b, bore, k, bank in zip(problem.pipe_names(), *columns, strict=True):
+    pipes, (bores, lengths) = problem.pipes, pipe_sizes(problem, tubes)
+    loss = _loss_coefficients(pipes, bores, tubes).tolist()
+    sizes = (lengths.tolist(), (1e3 * bores).tolist(), loss)
+    columns = (pipes.a.tolist(), pipes.b.tolist(), *sizes, _banks(problem, pipes))
+    for name, a, b, length, bore, k, bank in zip(problem.pipe_names(), *columns, strict=True):
         yield f"{name} {names[a]} {names[b]} {length!r} {bore!r} {_ROUGHNESS!r} {k!r} OPEN ; {bank}\n"
 
 

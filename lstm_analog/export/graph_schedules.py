@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, floats_of_shape
-from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import FileFormatError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
@@ -35,10 +35,7 @@ class Driven:
 
     def __post_init__(self) -> None:
         """Check that there is one sequence, and that the intervals that come once are among all."""
-        if self.schedule.lead not in ((), (1,)):
-            got, do = f"batch {self.schedule.lead}", "write one sequence, e.g. x[:1]"
-            raise InvalidShapeError(explain("a graph file", must="have one sequence", got=got, do=do))
-        put(self, "schedule", self.schedule.sequence(0))
+        put(self, "schedule", self.schedule.single("a graph file"))
         if isinstance(self.once, bool) or self.once not in range(len(self.schedule.names) + 1):
             must, do = f"be 0 to {len(self.schedule.names)}", "count the intervals before the first step"
             raise InvalidValueError(explain("once", must=must, got=self.once, do=do))

@@ -13,8 +13,8 @@ from lstm_analog.export.graph_parts import settings, wires
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network, line_of
 from lstm_analog.network.laws import Kind, rows, sets
-from lstm_analog.network.parts import ALWAYS, DATUM, Cells, Conductors, Crossbars, Inertances, OpAmps, Part, Switches
-from lstm_analog.network.roles import internal_states, is_filling
+from lstm_analog.network.parts import ALWAYS, DATUM, Cells, Conductors, Crossbars, OpAmps, Part
+from lstm_analog.network.roles import internal_states, is_tank_line
 from lstm_analog.network.schedule import Flags
 
 MOST_EDGES = 50_000
@@ -159,10 +159,11 @@ def _sizes(network: Network, part: Part, conductance: Floats, tubes: Tubes | Non
     if tubes is None:
         return {}
     if isinstance(part, Conductors | Crossbars):
-        return {"bore": tubes.bore(conductance), "length": np.full(conductance.size, tubes.length)}
-    if isinstance(part, Switches | Inertances) and not is_filling(network, part):
-        line = {"bore": tubes.line_bore, "length": tubes.line_length, "count": tubes.line_count}
-        return {name: np.full(conductance.size, size) for name, size in line.items()}
+        bores, lengths = tubes.capillary(conductance)
+        return {"bore": bores, "length": lengths}
+    if is_tank_line(network, part):
+        bores, lengths = tubes.line(conductance / tubes.line_count)
+        return {"bore": bores, "length": lengths, "count": np.full(conductance.size, tubes.line_count)}
     return {}
 
 

@@ -107,9 +107,7 @@ def _check(network: Network, schedule: Schedule, name: str) -> None:
     check_label(name)
     if name in _RESERVED:
         raise InvalidValueError(explain("model name", must="be no word of Modelica", got=name, do="rename it"))
-    if schedule.lead not in ((), (1,)):
-        got, do = f"batch {schedule.lead}", "write one sequence, e.g. x[:1]"
-        raise InvalidShapeError(explain("a Modelica file", must="have one sequence", got=got, do=do))
+    schedule.single("a Modelica file")
     check_one_chip(network)
     kinds = network.kinds()
     driving = np.concatenate(([DATUM], kinds[Kind.IMPOSED], kinds[Kind.FOLLOWED]))

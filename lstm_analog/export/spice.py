@@ -118,9 +118,7 @@ def _purpose(part: Part) -> str:
 
 def check_single(network: Network, schedule: Schedule) -> None:
     """Raise `InvalidShapeError` unless `network` under `schedule` is one circuit with one input, no bank empty."""
-    if schedule.lead not in ((), (1,)):
-        do = "write one sequence, e.g. x[:1]"
-        raise InvalidShapeError(explain("a netlist", must="have one sequence", got=f"batch {schedule.lead}", do=do))
+    schedule.single("a netlist")
     check_one_chip(network)
     for part in network.parts:
         read = cards(part)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.compiler import Compiled, Scaling, fed_by, schedule, state_sizes
-from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.export import (
@@ -16,7 +15,6 @@ from lstm_analog.export import (
     Accuracy,
     Dialect,
     Driven,
-    Tubes,
     graph,
     model_name,
     suited,
@@ -41,7 +39,8 @@ from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.certificate import Certificate, ModelFile
 from lstm_analog.study.certification import certify
 from lstm_analog.study.design_check import DesignCheck, design_check
-from lstm_analog.study.epanet import tubes_of
+from lstm_analog.study.epanet import tubes_in
+from lstm_analog.study.epanet_state import write_settled
 from lstm_analog.study.interface import interface
 from lstm_analog.study.pipeline import Pipeline, pipeline
 from lstm_analog.study.run import Run, only, run_through
@@ -226,10 +225,8 @@ class Machine:
         Tubes of plumbing bear bore and length; `export.graph` says what else nodes and edges bear, `export.pipes`
         leaves out what carries signals and no flow. Raises `UnsupportedError` if there are too many edges.
         """
-        some = layer is not None or unit is not None
-        place = (0 if layer is None else layer, 0 if unit is None else unit)
-        around = unknowns_of(self.network, self.sizes, *place) if some else None
-        return graph(self.network, around=around, tubes=self._tubes)
+        around = unknowns_of(self.network, self.sizes, layer, unit)
+        return graph(self.network, around=around, tubes=tubes_in(self.technology))
 
     def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
         """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
@@ -238,14 +235,25 @@ class Machine:
         else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
         more than one sequence, `FileAccessError` if the file cannot be written.
         """
-        write_json(path, self.network, driven=self._driven(x, state), tubes=self._tubes)
+        write_json(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology))
 
     def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
         """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
 
         Both are as in `write_json`, and so is what it raises.
         """
-        write_graphml(path, self.network, driven=self._driven(x, state), tubes=self._tubes)
+        write_graphml(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology))
+
+    def write_epanet(
+        self, path: str | Path, x: ArrayLike, *, state: State | None = None, interval: str = "compute0"
+    ) -> None:
+        """Write the plumbing to `path` as EPANET 2.2 has it at rest in the last step of one sequence `x`, from `state`.
+
+        `interval` is one of the names in the `schedule` of `x`, unless given that in which the lowest stage computes.
+        At its end tubes that conduct are pipes as they are cut, ports valves, all of known pressure reservoirs. Raises
+        `UnsupportedError` for circuits, `UnsupportedPartError` for what has no counterpart in EPANET.
+        """
+        write_settled(path, self.network, self.technology, self.schedule(x, state), interval)
 
     def check(self, run: Run | None = None) -> DesignCheck:
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
@@ -281,11 +289,6 @@ class Machine:
     def _driven(self, x: ArrayLike | None, state: State | None) -> Driven:
         fed = self.schedule(np.zeros((1, self.input_size)) if x is None else x, state)
         return driven(self.network, fed)
-
-    @property
-    def _tubes(self) -> Tubes | None:
-        technology = self.technology
-        return tubes_of(technology, technology.fluid) if isinstance(technology, Hydraulic) else None
 
 
 def _check_engine(engine: object) -> None:

@@ -9,13 +9,16 @@ from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.graph import Network
 
 
-def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices:
+def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices | None:
     """Return the unknowns of `unit` of `layer` in the `network` of a machine whose layers have these `sizes`.
 
-    Raises `InvalidTypeError` or `InvalidValueError` for a place that is none.
+    One of the two that is None is the first; both are for all, which is None too. Raises `InvalidTypeError` or
+    `InvalidValueError` for a place that is none.
     """
-    row = check_place("layer", layer, len(sizes))
-    column = check_place("unit", unit, sizes[row])
+    if layer is None and unit is None:
+        return None
+    row = check_place("layer", 0 if layer is None else layer, len(sizes))
+    column = check_place("unit", 0 if unit is None else unit, sizes[row])
     groups = [group for group in network.unknowns.groups if group.label.startswith((f"l{row}_", f"l{row}r_"))]
     return np.array([network.unknowns[group.label][column] for group in groups if column < group.size])
 

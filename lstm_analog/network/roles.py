@@ -34,6 +34,11 @@ def is_filling(network: Network, part: Valve) -> bool:
     return bool(np.isin(part.a, network.kinds()[Kind.IMPOSED]).all())
 
 
+def is_tank_line(network: Network, part: Part) -> bool:
+    """Return whether `part` of `network` are solenoids with the tank lines that they stand in."""
+    return isinstance(part, Switches | Inertances) and not is_filling(network, part)
+
+
 def internal_states(network: Network) -> Indices:
     """Return the unknowns of `network` that are no node: states of its parts."""
     found = [sets(part) for part in network.parts if not isinstance(part, Storages)]

@@ -103,6 +103,16 @@ class Schedule:
         )
         return replace(self, imposed=imposed)
 
+    def single(self, what: str) -> "Schedule":
+        """Return the schedule of its only sequence, without leading axes, for `what` takes no more.
+
+        Raises `InvalidShapeError` if it imposes a batch of several.
+        """
+        if self.lead not in ((), (1,)):
+            got, do = f"batch {self.lead}", "write one sequence, e.g. x[:1]"
+            raise InvalidShapeError(explain(what, must="have one sequence", got=got, do=do))
+        return self.sequence(0)
+
     def fit(self, network: Network) -> "Schedule":
         """Return the schedule itself if its clock lines and imposed sources are those of `network`.
 

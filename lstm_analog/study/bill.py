@@ -4,12 +4,12 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import StringIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS, GRAVITY, SpringPiston
 from lstm_analog.files import whole_file
@@ -27,17 +27,10 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.roles import is_filling, tanks
 from lstm_analog.network.shapes import Shape
+from lstm_analog.study.cutting import Cuts, cuts
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.supply import Supply, supply
-from lstm_analog.study.tubes import Tubes, Use, tubes
-
-_HUNDREDTHS = (
-    *(100, 106, 112, 118, 125, 132, 140, 150, 160, 170, 180, 190, 200, 212, 224, 236, 250, 265, 280, 300),
-    *(315, 335, 355, 375, 400, 425, 450, 475, 500, 530, 560, 600, 630, 670, 710, 750, 800, 850, 900, 950),
-)
-R40 = np.array(_HUNDREDTHS) / 100.0
-"""Preferred numbers of ISO 3, 40 a decade: the bores of the bill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +43,11 @@ class Item:
     where: str
 
 
-@dataclass(frozen=True, kw_only=True)
+CUT_LIST = ("tube", "from", "to", "bore (m)", "length (m)", "in parallel", "use", "bank", "viscosity (Pa s)")
+"""The columns of a cut list."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Bill:
     """What a machine is made of and what it takes to run it.
 
@@ -61,12 +58,10 @@ class Bill:
     basis : str
         At which pressures flow and power were taken.
     items : tuple of Item
-        The parts. A tube has the next larger bore of the series R40 (ISO 3) and is cut to L (d_nominal/d)^4, so that
-        its conductance is exact; the size says the least and the largest length.
-    tubes : int
-        The number of tubes, port channels not counted.
-    tube_length : float
-        Of all of them (m).
+        The parts. A tube has the next larger bore of the series R40 (ISO 3) and is cut so that its conductance is
+        exact (`cutting.cut`); the size says the least and the largest length, the cut list that of each.
+    cuts : tuple of Cuts
+        The tubes, bank by bank, port channels not counted.
     step_time : float
         Of one step of the recurrence (s).
     supply : Supply
@@ -76,10 +71,19 @@ class Bill:
     technology: str
     basis: str
     items: tuple[Item, ...]
-    tubes: int
-    tube_length: float
+    cuts: tuple[Cuts, ...]
     step_time: float
     supply: Supply
+
+    @property
+    def tubes(self) -> int:
+        """The number of tubes."""
+        return sum(bank.number for bank in self.cuts)
+
+    @property
+    def tube_length(self) -> float:
+        """The length of all tubes (m)."""
+        return sum(bank.total for bank in self.cuts)
 
     @property
     def totals(self) -> tuple[tuple[str, str], ...]:
@@ -129,6 +133,25 @@ class Bill:
         with whole_file(path) as stream:
             stream.write(text.getvalue().encode())
 
+    def write_cut_list(self, path: str | Path) -> None:
+        """Write every tube as CSV to the file `path`, whole or not at all: its ends, bore and length, to the last bit.
+
+        Nodes are called as in the graph, whose edges bear the same sizes. A row may stand for several equal tubes "in
+        parallel". The conductance of each is pi d^4/(128 mu L), mu being the viscosity it is made for. Raises
+        `FileAccessError` if the file cannot be written.
+        """
+        with whole_file(path) as stream:
+            for row in chain([CUT_LIST], *map(_cut_rows, self.cuts)):
+                line = StringIO()
+                csv.writer(line, lineterminator="\n").writerow(row)
+                stream.write(line.getvalue().encode())
+
+
+def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
+    columns = zip(bank.starts, bank.ends, bank.bores.tolist(), bank.lengths.tolist(), strict=True)
+    for number, sizes in enumerate(columns):
+        yield (f"{bank.label}_{number}", *sizes, bank.count, bank.use.value, bank.label, bank.fluid.viscosity)
+
 
 def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = None) -> Bill:
     """Return the bill of `compiled`, built in `technology`; flow and power are those of `run`.
@@ -146,46 +169,28 @@ def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = 
     """
     check_run(compiled, run)
     judged = plant(compiled, technology, run)
-    banks = [bank for bank in tubes(judged) if bank.use is not Use.PORT]
-    items = _merge((*(item for bank in banks for item in _tube_items(judged, bank)), *_part_items(judged)))
+    found = cuts(judged)
+    items = _merge((*(item for bank in found for item in _tube_items(judged, bank)), *_part_items(judged)))
     return Bill(
         technology=judged.technology.name,
         basis=f"{DESIGN_UNITS:g} pressure units" if run is None else "the pressures of the run",
         items=items,
-        tubes=sum(bank.a.size * bank.count for bank in banks),
-        tube_length=sum(float(cut_lengths(bank).sum()) * bank.count for bank in banks),
+        cuts=found,
         step_time=compiled.cycle.step_time,
         supply=supply(judged),
     )
 
 
-def nominal_bore(bore: Floats) -> Floats:
-    """Return the bores (m) of the series R40 next above each `bore` (m), any shape; equal ones within 1e-9.
-
-    >>> float(nominal_bore(np.array(1.61e-3)))
-    0.0017
-    """
-    decade = 10.0 ** np.floor(np.log10(bore))
-    number = np.searchsorted(R40, bore / decade * (1.0 - 1e-9))
-    series: Floats = np.concatenate((R40, [10.0]))[number] * decade
-    return np.round(series, 12)
-
-
-def cut_lengths(bank: Tubes) -> Floats:
-    """Return the lengths (m), (k,), at which the tubes of `bank` have their conductance at their nominal bore."""
-    return bank.length * (nominal_bore(bank.bore) / bank.bore) ** 4
-
-
-def _tube_items(judged: Plant, bank: Tubes) -> Iterator[Item]:
-    hardware, nominal, lengths = judged.technology.hardware, nominal_bore(bank.bore), cut_lengths(bank)
-    for size in np.unique(nominal):
-        some = nominal == size
+def _tube_items(judged: Plant, bank: Cuts) -> Iterator[Item]:
+    hardware = judged.technology.hardware
+    for size in np.unique(bank.bores):
+        lengths = bank.lengths[bank.bores == size]
         sold = hardware.least_bore <= size <= hardware.largest_bore
-        text = f"bore {size * 1e3:.4g} mm, length {lengths[some].min():.3f} to {lengths[some].max():.3f} m"
+        text = f"bore {size * 1e3:.4g} mm, length {lengths.min():.3f} to {lengths.max():.3f} m"
         yield Item(
             part=bank.use.value,
             size=text if sold else f"{text}, not for sale",
-            count=int(some.sum()) * bank.count,
+            count=lengths.size * bank.count,
             where=bank.label,
         )
 

@@ -25,12 +25,13 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.fluids import Fluid
-from lstm_analog.compiler.hydraulic import Hydraulic, bore
+from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.model import LSTM, LayerTrace, State
 from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.study.cutting import cut
 from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
 from lstm_analog.study.epanet_run import Simulator, run_epanet
 from lstm_analog.study.epanet_walk import Desk, steady_states
@@ -111,17 +112,21 @@ def epanet_check(
 
 
 def tubes_of(technology: Hydraulic, fluid: Fluid) -> Tubes:
-    """Return the capillaries of `technology`, made for its own fluid, with `fluid` in them."""
+    """Return the tubes of `technology`, cut for its own fluid, with `fluid` in them."""
+    line, own = technology.tank_line, technology.fluid
     return Tubes(
         density=fluid.density,
         viscosity=fluid.viscosity,
-        length=technology.capillary_length,
         datum=technology.datum,
-        line_bore=technology.tank_line.bore,
-        line_length=technology.tank_line.length,
-        line_count=technology.tank_line.count,
-        bore=lambda conductance: bore(conductance, technology.capillary_length, technology.fluid),
+        line_count=line.count,
+        line=lambda conductance: cut(conductance, line.length, own),
+        capillary=lambda conductance: cut(conductance, technology.capillary_length, own),
     )
+
+
+def tubes_in(technology: object) -> Tubes | None:
+    """Return the tubes of `technology` with its own fluid in them; None if it is not hydraulic."""
+    return tubes_of(technology, technology.fluid) if isinstance(technology, Hydraulic) else None
 
 
 def _one_sequence(x: ArrayLike, lstm: LSTM) -> Floats:

@@ -9,7 +9,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.stage import Stage
 from lstm_analog.engines.system import system
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
-from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
+from lstm_analog.export.epanet import Statics, Tubes, pipe_sizes, statics, write_epanet
 from lstm_analog.export.epanet_links import Links, links
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, is_on
@@ -150,4 +150,4 @@ def _read(problem: Statics, effort: Floats, path: Path, desk: Desk) -> Reading:
     chambers, a, b = np.split(answer.heads, np.cumsum([problem.chambers.size, pipes.a.size]))
     effort[problem.chambers] = tubes.pressure(chambers)
     drop = tubes.pressure(a) - tubes.pressure(b)
-    return Reading(pipes=pipes, drop=drop, flow=answer.flows, bore=tubes.bore(pipes.conductance))
+    return Reading(pipes=pipes, drop=drop, flow=answer.flows, bore=pipe_sizes(problem, tubes)[0])

@@ -30,9 +30,6 @@ from lstm_analog.network.roles import is_filling
 from lstm_analog.network.shapes import Shape, curve
 from lstm_analog.study.operation import Plant
 
-_ROUNDING = 1e-12
-"""Share of a manifold's conductance below which its dummy capillary is a rounding error, not a tube."""
-
 
 class Use(Enum):
     """What a tube is for."""
@@ -109,9 +106,9 @@ def _(part: Crossbars, plant: Plant) -> Tubes:
         ends.append(
             (part.inputs[column], nodes[row], widest[row, column], plant.drops(part.inputs, nodes)[row, column])
         )
-        some = np.flatnonzero(load > _ROUNDING * (widest.sum(axis=1) + load))
+        some = np.flatnonzero(load)
         datum = np.full(some.size, DATUM)
-        ends.append((datum, nodes[some], load[some], plant.drop(datum, nodes[some])))
+        ends.append((nodes[some], datum, load[some], plant.drop(nodes[some], datum)))
     a, b, conductance, drop = (np.concatenate(columns) for columns in zip(*ends, strict=True))
     return _capillaries(part.label, plant, (a, b), conductance, drop)
 

@@ -36,16 +36,15 @@ from lstm_analog.network.shapes import Shape
 from lstm_analog.study.epanet_run import run_epanet
 
 UNIT, VISCOSITY, LENGTH = 1e4, 0.0275, 0.3
-TUBES = Tubes(
-    density=860.0,
-    viscosity=VISCOSITY,
-    length=LENGTH,
-    datum=1e5,
-    line_bore=2.4e-3,
-    line_length=0.3,
-    line_count=20,
-    bore=lambda conductance: (128.0 * VISCOSITY * LENGTH * conductance / np.pi) ** 0.25,
-)
+
+
+def sizes(conductance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bores of tubes of one length that have the `conductance`, by Hagen-Poiseuille, and their lengths."""
+    bores = (128.0 * VISCOSITY * LENGTH * conductance / np.pi) ** 0.25
+    return bores, np.full(conductance.size, LENGTH)
+
+
+TUBES = Tubes(density=860.0, viscosity=VISCOSITY, datum=1e5, line_count=16, line=sizes, capillary=sizes)
 HI, LO, PLUS, MINUS, MIDDLE, TANK = 1, 2, 3, 4, 5, 6
 """Unknowns of the network below."""
 
@@ -104,6 +103,16 @@ def text(problem: Statics, folder: Path, tubes: Tubes = TUBES) -> str:
 def rows_of(content: str, section: str) -> Iterator[list[str]]:
     body = content.split(f"[{section}]\n")[1].split("\n[", maxsplit=1)[0]
     return (line.split() for line in body.splitlines() if line and not line.startswith(";"))
+
+
+def test_the_tubes_of_a_tank_line_are_one_pipe_that_conducts_what_they_all_do(tmp_path: Path) -> None:
+    net = network()
+    content = text(statics(net, solved(net), (True,), [TANK]), tmp_path)
+    ((name, *_, length, bore, _, _, _, _, bank),) = rows_of(content, "PIPES")
+    assert (name, bank, float(length)) == ("p0", "solenoid", LENGTH)
+    assert np.pi * (1e-3 * float(bore)) ** 4 / (128 * VISCOSITY * LENGTH) == pytest.approx(2e-9, rel=1e-12)
+    each = (128.0 * VISCOSITY * LENGTH * 2e-9 / 16 / np.pi) ** 0.25
+    assert 1e-3 * float(bore) == pytest.approx(2.0 * each, rel=1e-12)
 
 
 def test_tubes_are_pipes_by_bore_and_length_between_heads_above_the_atmosphere(tmp_path: Path) -> None:
@@ -239,7 +248,7 @@ def test_chip_axes_and_batches_are_refused() -> None:
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"length": 0.0}, "tubes length must be positive, got 0.0: give SI units"),
+        ({"density": 0.0}, "tubes density must be positive, got 0.0: give SI units"),
         ({"viscosity": -1.0}, "tubes viscosity must be positive, got -1.0"),
         ({"viscosity": 1e-7}, "kinematic viscosity must exceed a thousandth of water's, got 0.000"),
         ({"datum": np.nan}, "tubes datum must be positive, got nan"),

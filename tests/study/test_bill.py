@@ -1,6 +1,7 @@
 """The bill of materials: every part of the network is on it, and its tubes have the conductances of the network."""
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,17 @@ import pytest
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.compiler.hydraulic import OIL, WATER
+from lstm_analog.compiler.hydraulic import OIL, WATER, Detail
 from lstm_analog.engines import Integrate
 from lstm_analog.errors import FileAccessError, UnsupportedError
+from lstm_analog.imperfections import Streams, ViscosityChange
 from lstm_analog.machine import Machine, compile
-from lstm_analog.model import random_lstm
-from lstm_analog.study.bill import R40, Bill, cut_lengths, nominal_bore
-from lstm_analog.study.operation import plant
-from lstm_analog.study.tubes import Use, tubes
+from lstm_analog.model import Gate, random_lstm
+from lstm_analog.study.bill import Bill
+from lstm_analog.study.cutting import R40, nominal_bore
 
 UNITS = 3
+NAMES = {"i": "INPUT", "f": "FORGET", "g": "CELL", "o": "OUTPUT"}
 
 
 def machine(technology: object = OIL, timing=CLOCKED) -> Machine:
@@ -55,16 +57,83 @@ def test_gated_leak_has_its_drains_and_flow_controls() -> None:
     assert found["tank"] == 3 * UNITS
 
 
-@pytest.mark.parametrize("technology", [OIL, WATER], ids=lambda technology: technology.name)
-def test_cut_tubes_of_nominal_bore_have_the_conductances_of_the_network(technology) -> None:
+def cut_list(built: Machine, folder: Path) -> list[dict[str, str]]:
+    built.bill_of_materials().write_cut_list(folder / "cuts.csv")
+    with (folder / "cuts.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def poiseuille(row: dict[str, str]) -> float:
+    """Return the conductance of the tubes of a row by what stands in it alone, Hagen 1839 and Poiseuille 1846."""
+    bore, length, viscosity = (float(row[name]) for name in ("bore (m)", "length (m)", "viscosity (Pa s)"))
+    return int(row["in parallel"]) * np.pi * bore**4 / (128 * viscosity * length)
+
+
+@pytest.mark.parametrize(
+    "technology", [OIL, WATER, replace(OIL, detail=Detail.DYNAMIC)], ids=["oil", "water", "dynamic"]
+)
+def test_the_cut_list_has_the_conductances_and_the_graph_the_sizes_of_the_cut_list(technology, tmp_path: Path) -> None:
     built = machine(technology)
-    for bank in tubes(plant(built.compiled, technology, None)):
-        if bank.use is not Use.PORT:
-            nominal, lengths = nominal_bore(bank.bore), cut_lengths(bank)
-            made = np.pi * nominal**4 / (128 * technology.fluid.viscosity * lengths)
-            np.testing.assert_allclose(made, bank.conductance)
-            assert (lengths >= bank.length * (1 - 1e-8)).all()
-            assert (lengths <= bank.length * 1.1**4).all()
+    rows, graph = cut_list(built, tmp_path), built.graph()
+    found = {(row["from"], row["to"], row["bank"]): row for row in rows}
+    drawn = {(a, b, d["label"]): d for a, b, d in graph.edges(data=True) if "bore" in d}
+    assert found.keys() == drawn.keys()
+    assert len(found) == len(rows) == len({row["tube"] for row in rows})
+    for place, row in found.items():
+        assert poiseuille(row) == pytest.approx(drawn[place]["conductance"], rel=1e-12)
+        assert (float(row["bore (m)"]), float(row["length (m)"])) == (drawn[place]["bore"], drawn[place]["length"])
+        assert int(row["in parallel"]) == drawn[place].get("count", 1)
+        assert np.isclose(R40 * 10 ** np.floor(np.log10(float(row["bore (m)"]))), float(row["bore (m)"])).any()
+    conductive = [d for _, _, d in graph.edges(data=True) if d["kind"] in ("Crossbars", "Switches", "Inertances")]
+    hoses = [d for d in conductive if "bore" not in d and d["role"] == "conductance"]
+    assert {d["label"] for d in hoses} == {"l0_c_reset", "l0_h_reset"}
+
+
+def test_the_weights_of_the_lstm_come_back_from_the_cut_list_alone(tmp_path: Path) -> None:
+    built, cell = machine(), random_lstm(np.random.default_rng(1), 2, UNITS).layers[0].forward
+    found = np.zeros((4, UNITS, 2 + UNITS + 1))
+    places = {"x_0": 0, "x_1": 1, **{f"l0_h_held_{k}": 2 + k for k in range(UNITS)}, "rail_hi_0": 2 + UNITS}
+    for row in cut_list(built, tmp_path):
+        named = re.fullmatch(r"l0_z([ifgo])_(pos|neg)_(\d)", row["to"])
+        if named:
+            gate, side, unit = named.groups()
+            sign = 1.0 if side == "pos" else -1.0
+            found[Gate[NAMES[gate]], int(unit), places[row["from"]]] += sign * poiseuille(row) / OIL.unit_conductance
+    expected = np.concatenate((cell.input, cell.recurrent, cell.bias[..., None]), axis=-1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_the_cut_list_adds_up_to_the_bill(tmp_path: Path) -> None:
+    built = machine()
+    bill, rows = built.bill_of_materials(), cut_list(built, tmp_path)
+    count = [int(row["in parallel"]) for row in rows]
+    lengths = [float(row["length (m)"]) for row in rows]
+    assert sum(count) == bill.tubes
+    assert np.dot(count, lengths) == pytest.approx(bill.tube_length, rel=1e-12)
+    kinds = [item for item in bill.items if item.part in ("capillary", "tank line tube")]
+    for item in kinds:
+        bore, least, most = map(float, re.findall(r"[\d.]+", item.size))
+        own = [
+            (n, length)
+            for n, length, row in zip(count, lengths, rows, strict=True)
+            if (row["use"], f"{float(row['bore (m)']) * 1e3:.4g}") == (item.part, f"{bore:.4g}")
+            and row["bank"] in item.where.split(", ")
+        ]
+        assert sum(n for n, _ in own) == item.count
+        assert (f"{min(length for _, length in own):.3f}", f"{max(length for _, length in own):.3f}") == (
+            f"{least:.3f}",
+            f"{most:.3f}",
+        )
+    assert sum(item.count for item in kinds) == bill.tubes
+
+
+def test_real_bores_are_cut_so_that_they_conduct_what_the_network_says(tmp_path: Path) -> None:
+    """Lines and capillaries that were changed in the network are drawn as they are there, not as they were designed."""
+    built = machine().with_imperfection(ViscosityChange(factor=0.8), Streams(seed=1))
+    graph = built.graph()
+    for row in cut_list(built, tmp_path):
+        edge = next(d for d in graph.get_edge_data(row["from"], row["to"]).values() if d["label"] == row["bank"])
+        assert poiseuille(row) == pytest.approx(edge["conductance"], rel=1e-12)
 
 
 def test_series_is_iso_3() -> None:
@@ -107,6 +176,8 @@ def test_table_is_written_and_read_back(tmp_path: Path) -> None:
 def test_bill_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileAccessError, match=r"must be writable"):
         machine().bill_of_materials().write(tmp_path / "missing" / "bill.csv")
+    with pytest.raises(FileAccessError, match=r"must be writable"):
+        machine().bill_of_materials().write_cut_list(tmp_path / "missing" / "cuts.csv")
 
 
 def test_circuit_has_no_bill() -> None:
