@@ -217,10 +217,13 @@ def state_sizes(compiled: Compiled) -> StateSizes:
     )
 
 
-def schedule(compiled: Compiled, x: Floats, state: State, lengths: Indices | None = None) -> Schedule:
+def schedule(
+    compiled: Compiled, x: Floats, state: State, lengths: Indices | None = None, *, chips: int = 0
+) -> Schedule:
     """Return the schedule that runs `compiled` over `x` (..., time, inputs) from `state`, arrays (..., H) a chain.
 
-    A backward bank of inputs gets each sequence from its end, which is at its own of the `lengths` (batch,).
+    A backward bank of inputs gets each sequence from its end, which is at its own of the `lengths` (batch,). Unless
+    `chips` is 0, `x` or `state` leads with an axis of so many chips, before the batch.
     """
     steps = x.shape[-2]
     intervals, cycle = compiled.cycle.intervals(steps), compiled.cycle
@@ -242,6 +245,7 @@ def schedule(compiled: Compiled, x: Floats, state: State, lengths: Indices | Non
         high=flags.take([cycle.lines.index(line) for line in compiled.network.lines], axis=1),  # row by row
         durations=np.array([interval.duration for interval in intervals]),
         imposed=tuple(imposed),
+        chips=chips,
     )
 
 

@@ -13,7 +13,6 @@ from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidTypeEr
 from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.order import ORDER, cause_of, place_of
 from lstm_analog.imperfections.tubes import Tubes
-from lstm_analog.network.chips import chips
 from lstm_analog.network.graph import Network
 
 IMPERFECTION = "imperfection"
@@ -128,7 +127,7 @@ def _check_streams(streams: object, network: Network) -> None:
     if not isinstance(streams, Streams):
         got, do = ascii(streams)[:80], "give Streams(seed=...)"
         raise InvalidTypeError(explain("streams", must="be Streams", got=got, do=do))
-    there = chips(network)
+    there = network.chips
     if there and streams.chips not in (None, there):
         must = f"be {there}, as many as the network has side by side, or None"
         do = "draw as many, or None for the same errors on all"

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.compiler import Compiled, Scaling, fed_by, schedule, state_sizes
+from lstm_analog.compiler import Compiled, Scaling, fed_by, state_sizes
 from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
-from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.export import (
     NGSPICE,
     Accuracy,
@@ -26,10 +25,11 @@ from lstm_analog.export import (
     write_verilog_a,
 )
 from lstm_analog.imperfections import Streams, apply
+from lstm_analog.machine.asked import check_engine, fitting
 from lstm_analog.machine.driving import driven
 from lstm_analog.machine.places import check_place, unknowns_of
 from lstm_analog.model import LSTM, State
-from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
+from lstm_analog.model.sequences import StateSizes
 from lstm_analog.network.analogy import as_circuit, in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
@@ -43,7 +43,7 @@ from lstm_analog.study.epanet import tubes_in
 from lstm_analog.study.epanet_state import write_settled
 from lstm_analog.study.interface import interface
 from lstm_analog.study.pipeline import Pipeline, pipeline
-from lstm_analog.study.run import Run, only, run_through
+from lstm_analog.study.run import Run, feeding, number_of_chips, only, run_through
 from lstm_analog.study.stops import warn_of_stops
 
 if TYPE_CHECKING:
@@ -82,6 +82,11 @@ class Machine:
         return tuple(sizes for compiled in self.passes for sizes in state_sizes(compiled))
 
     @property
+    def chips(self) -> int:
+        """How many chips were drawn, which run side by side on a leading axis; 0 for one machine without that axis."""
+        return number_of_chips(self.passes)
+
+    @property
     def pipeline(self) -> Pipeline:
         """When each stage works within a step: how long an answer takes, how many steps a second there are."""
         return pipeline(self.passes)
@@ -89,7 +94,8 @@ class Machine:
     def alone(self, number: int) -> "Machine":
         """Return pass `number` as a machine of its own, which is fed what the passes before it have left.
 
-        `run.passes[number].x` is that; so all that needs one network can be had of each.
+        `run.passes[number].x` is that; so all that needs one network can be had of each. Where chips differ in it, it
+        leads with their axis; a batch must follow, so of a run without one give `x[:, None]`.
         """
         check_place("pass", number, len(self.passes))
         compiled = self.passes[number]
@@ -103,9 +109,8 @@ class Machine:
 
         `lengths` (batch,) are how many steps of each sequence count. Raises `UnsupportedError` for several passes.
         """
-        inputs = sequences(x, self.input_size)
-        start = starting_state(state, self.state_sizes, inputs.shape[:-2])
-        return schedule(self.compiled, inputs, start, given_lengths(lengths, inputs.shape))
+        inputs, start, counted = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
+        return feeding(self.compiled, inputs, start, counted, inputs.shape[-3:-2], self.chips)
 
     def run(
         self,
@@ -121,12 +126,15 @@ class Machine:
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
         unless given; `progress(done, total)` is told the intervals done.
 
+        Where several `chips` were drawn, their axis leads all that the run answers, and each does what it would alone.
+        `x` and `state` are the same for all, or lead with that axis: (chips, batch, time, inputs), and the state that a
+        run has left.
+
         Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
-        inputs = sequences(x, self.input_size)
-        start = starting_state(state, self.state_sizes, inputs.shape[:-2])
+        inputs, start, counted = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
         chosen = Waveform() if engine is None else engine
-        _check_engine(chosen)
+        check_engine(chosen)
         counts = [len(compiled.cycle.intervals(inputs.shape[-2])) for compiled in self.passes]
         done = iter(np.cumsum([0, *counts]).tolist())
 
@@ -135,7 +143,7 @@ class Machine:
             tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
             return chosen.run(compiled.network, fed, tell)
 
-        run = run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
+        run = run_through(self.passes, inputs, start, counted, solve)
         warn_of_stops(run)
         return run
 
@@ -289,9 +297,3 @@ class Machine:
     def _driven(self, x: ArrayLike | None, state: State | None) -> Driven:
         fed = self.schedule(np.zeros((1, self.input_size)) if x is None else x, state)
         return driven(self.network, fed)
-
-
-def _check_engine(engine: object) -> None:
-    if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
-        do = "give e.g. Waveform(), Settle() or Ngspice()"
-        raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))

@@ -66,11 +66,15 @@ class Outputs:
     y: Floats | None
 
 
-def sequences(x: ArrayLike, inputs: int) -> Floats:
-    """Return `x` as float64 of shape (batch, time, `inputs`) or (time, `inputs`), neither empty, or raise."""
+def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:
+    """Return `x` as float64 of shape (batch, time, `inputs`) or (time, `inputs`), neither empty, or raise.
+
+    What is fed to several `chips` may also have shape (chips, batch, time, inputs).
+    """
     array = floats(x, "x")
-    if array.ndim not in (2, 3):
-        must, do = "have shape (batch, time, inputs) or (time, inputs)", "add or remove an axis"
+    if array.ndim not in (2, 3) and not (chips and array.ndim == 4 and len(array) == chips):
+        shapes = f"({chips} chips, batch, time, inputs), " if chips else ""
+        must, do = f"have shape {shapes}(batch, time, inputs) or (time, inputs)", "add or remove an axis"
         raise InvalidShapeError(explain("x", must=must, got=f"shape {array.shape}", do=do))
     if array.shape[-1] != inputs:
         got, do = f"{array.shape[-1]} (shape {array.shape})", "give one column per input of the LSTM"
@@ -85,18 +89,20 @@ def sequences(x: ArrayLike, inputs: int) -> Floats:
 def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices | None:
     """Return `lengths` as how many steps of each sequence of an x of `shape` count, (batch,); None for all.
 
+    They are the same on every chip, where x leads with an axis of chips.
+
     Raises `InvalidShapeError` or `InvalidValueError` if they do not fit.
     """
-    *lead, time, _ = shape
+    lead, time = shape[-3:-2], shape[-2]
     if lengths is None:
         return None
     array = plain(lengths, "lengths")
     if not lead:
         do = "cut the sequence, or give it a batch axis"
         raise InvalidShapeError(explain("lengths", must="come with a batch axis of x", got=f"{shape}", do=do))
-    if array.shape != tuple(lead):
+    if array.shape != lead:
         do = "give one length a sequence"
-        raise InvalidShapeError(explain("lengths", must=f"have shape {tuple(lead)}", got=f"{array.shape}", do=do))
+        raise InvalidShapeError(explain("lengths", must=f"have shape {lead}", got=f"{array.shape}", do=do))
     result = indices(array.reshape(-1), "lengths")
     if not 1 <= result.min() <= result.max() <= time:
         got, do = f"{result.min()} to {result.max()}", "count the steps of each sequence"
@@ -104,10 +110,15 @@ def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices 
     return result
 
 
-def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...]) -> State:
-    """Return `state`, else rest, for chains of `sizes` and the batch axes `lead`; raise where shapes differ."""
+def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...], chips: int = 0) -> State:
+    """Return `state`, else rest, for chains of `sizes` and the batch axes `lead`; raise where shapes differ.
+
+    The state of several `chips` may lead with their axis, as what a run of them has left does.
+    """
     if state is None:
         return State.zeros(sizes, lead)
+    if chips and state.h and state.h[0].ndim > len(lead) + 1:
+        lead = (chips, *lead)
     for kind, name, arrays in ((0, "h", state.h), (1, "c", state.c)):
         expected = tuple((*lead, size[kind]) for size in sizes)
         got = tuple(array.shape for array in arrays)
@@ -121,14 +132,15 @@ def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Float
     """Return `signal (..., time, n)` as a chain goes through it, or what a chain made as it stands in time.
 
     `backward` turns each sequence round within its own of the `lengths (batch,)`; beyond them is zero. It is its own
-    inverse. Without `lengths` all steps count, and there need be no batch axis.
+    inverse. Without `lengths` all steps count, and there need be no batch axis. An axis of chips may lead.
     """
     if lengths is None:
         return signal[..., ::-1, :] if backward else signal
     steps = np.arange(signal.shape[-2])
     inside = steps < lengths[:, None]
     order = np.where(inside & backward, lengths[:, None] - 1 - steps, steps)
-    return np.where(inside[..., None], np.take_along_axis(signal, order[..., None], axis=-2), 0.0)
+    places = np.broadcast_to(order[..., None], (*signal.shape[:-1], 1))
+    return np.where(inside[..., None], np.take_along_axis(signal, places, axis=-2), 0.0)
 
 
 def state_after(traces: Sequence[Signals], backward: Sequence[bool], lengths: Indices | None) -> State:
@@ -146,5 +158,5 @@ def state_after(traces: Sequence[Signals], backward: Sequence[bool], lengths: In
 def _last(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
     if backward or lengths is None:
         return signal[..., 0 if backward else -1, :]
-    result: Floats = signal[np.arange(lengths.size), lengths - 1]
+    result: Floats = signal[..., np.arange(lengths.size), lengths - 1, :]
     return result

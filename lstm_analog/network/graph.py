@@ -13,6 +13,7 @@ from lstm_analog.network.bank import element_fields, put, same_arrays
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import Form, Kind, blocks, sets
+from lstm_analog.network.parameters import count_chips
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
 
 
@@ -122,6 +123,11 @@ class Network:
             kind: np.concatenate([np.empty(0, np.int64), *(nodes for k, nodes in found if k is kind)]) for kind in Kind
         }
 
+    @cached_property
+    def chips(self) -> int:
+        """How many chips the parameters describe, side by side on a leading axis; 0 if they carry no such axis."""
+        return count_chips(self.parts)
+
     def verify(self) -> "Network":
         """Return the network itself if it is well formed.
 
@@ -130,6 +136,8 @@ class Network:
         NetworkError
             If there are no unknowns, labels repeat, an index points nowhere, an unknown is set by no part or by two, or
             a junction has no conductance of its own.
+        InvalidShapeError
+            If the parameters of two banks describe different numbers of chips.
         """
         self._checked  # noqa: B018 - raises
         return self
@@ -140,6 +148,7 @@ class Network:
         _check_indices(self)
         _check_setters(self)
         _check_junctions(self)
+        self.chips  # noqa: B018 - raises
 
     def equals(self, other: "Network", *, rtol: float) -> bool:
         """Return whether `other` has the same unknowns, clock, parts and provenance, numbers within relative `rtol`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_analog.arrays import Floats, floats, plain, positive_of_shape
+from lstm_analog.arrays import Floats, Indices, floats, plain, positive_of_shape
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
@@ -56,12 +56,16 @@ class Schedule:
         Lengths in seconds, > 0.
     imposed : tuple of Imposed
         Inputs and resets; a source bank not named here keeps its own effort.
+    chips : int
+        If not 0, the first of the leading axes counts so many chips, the k-th of which has the k-th efforts; a bank
+        without that axis is the same on every chip. If 0, every chip of a network has all that is imposed.
     """
 
     names: tuple[str, ...]
     high: Flags
     durations: Floats
     imposed: tuple[Imposed, ...]
+    chips: int = 0
 
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
@@ -77,6 +81,9 @@ class Schedule:
                 must = f"cover {count} intervals, at least one"
                 raise InvalidShapeError(explain(f"schedule {what}", must=must, got=size, do="give one entry each"))
         _check_imposed(self.imposed)
+        if self.chips and self.lead[:1] != (self.chips,):
+            must, do = f"lead with an axis of {self.chips} chips", "give one of the imposed that axis, or chips=0"
+            raise InvalidShapeError(explain("imposed", must=must, got=f"leading axes {self.lead}", do=do))
 
     @property
     def ends(self) -> Floats:
@@ -85,15 +92,34 @@ class Schedule:
 
     @property
     def lead(self) -> tuple[int, ...]:
-        """The leading axes of what is imposed: the batch."""
+        """The leading axes of what is imposed: the chips, where they differ in it, then the batch."""
         return np.broadcast_shapes(*(entry.efforts.shape[:-2] for entry in self.imposed))
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The leading axes of what is imposed, the chips left out."""
+        return self.lead[1:] if self.chips else self.lead
+
+    def chip_axis(self, network: Network) -> tuple[int, ...]:
+        """Return the axis of chips of a run of `network`, () if neither it nor what is imposed has one."""
+        count = network.chips or self.chips
+        return (count,) if count else ()
+
+    def side_by_side(self, entry: Imposed) -> Floats:
+        """Return the efforts of `entry` with one axis of sequences, (chips, batch, intervals, sources).
+
+        The chips are left out where they are the same on every chip.
+        """
+        own = self.lead[:1] if self._by_chip(entry) else ()
+        efforts = np.broadcast_to(entry.efforts, (*own, *self.batch, *entry.efforts.shape[-2:]))
+        return efforts.reshape(*own, -1, *efforts.shape[-2:])
 
     def phase(self, interval: int) -> High:
         """Return which clock lines are high in `interval`."""
         return tuple(bool(value) for value in self.high[interval])
 
     def sequence(self, number: int) -> "Schedule":
-        """Return the sequence `number` of the batch alone, counted in C order."""
+        """Return the sequence `number` alone, counted in C order over the leading axes."""
         where = np.unravel_index(number, self.lead)
         alone = (
             np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed
@@ -101,7 +127,25 @@ class Schedule:
         imposed = tuple(
             Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
         )
-        return replace(self, imposed=imposed)
+        return replace(self, imposed=imposed, chips=0)
+
+    def of_chips(self, chosen: int | Indices) -> "Schedule":
+        """Return what is imposed on the chips `chosen` (k,), or on one of them, by its number, without a chip axis."""
+        if not self.chips:
+            return self
+        alone = (
+            np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[chosen]
+            if self._by_chip(entry)
+            else entry.efforts
+            for entry in self.imposed
+        )
+        imposed = tuple(
+            Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
+        )
+        return replace(self, imposed=imposed, chips=0 if isinstance(chosen, int) else chosen.size)
+
+    def _by_chip(self, entry: Imposed) -> bool:
+        return self.chips > 0 and entry.efforts.ndim - 2 == len(self.lead)
 
     def single(self, what: str) -> "Schedule":
         """Return the schedule of its only sequence, without leading axes, for `what` takes no more.
@@ -120,7 +164,12 @@ class Schedule:
         ------
         NetworkError
             If a bank it imposes on is no source of the network or has another size, or the clock lines differ.
+        InvalidShapeError
+            If it is for another number of chips than the network describes.
         """
+        if self.chips and network.chips not in (0, self.chips):
+            must, do = f"be for the {network.chips} chips of the network", "rebuild it"
+            raise InvalidShapeError(explain("schedule", must=must, got=f"{self.chips} chips", do=do))
         if self.high.shape[1] != len(network.lines):
             must = f"have the {len(network.lines)} clock lines of the network"
             raise NetworkError(explain("schedule", must=must, got=self.high.shape[1], do="rebuild it"))

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, LayerLayout, decode, schedule
+from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, decode, schedule
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import LayerTrace, Outputs, State
 from lstm_analog.model.reference import activate
@@ -28,13 +28,16 @@ class PassRun:
     compiled : Compiled
         What was run.
     x : float array, (batch, time, inputs) or (time, inputs)
-        What it was fed, in the order of time: of a later pass what the earlier one has left.
+        What it was fed, in the order of time: of a later pass what the earlier one has left. Where chips differ in it,
+        their axis leads.
     state : State
         Where its chains started.
     lengths : index array, (batch,), or None
         How many steps of each sequence count, all if None.
     trajectory : Trajectory
         What the engine computed.
+    chips : int
+        How many chips the machine has, whose axis leads all signals, or 0 for one machine without that axis.
     """
 
     compiled: Compiled
@@ -42,6 +45,7 @@ class PassRun:
     state: State
     lengths: Indices | None
     trajectory: Trajectory
+    chips: int = 0
 
     @cached_property
     def layers(self) -> tuple[LayerTrace, ...]:
@@ -79,25 +83,22 @@ class PassRun:
         head = self.compiled.layout.head
         if head is None:
             return None
-        y = in_time(
-            decode(self.compiled, self.trajectory, head.y, self._steps),
-            self.lengths,
-            backward=self.compiled.layout.backward,
-        )
+        y = self._signal(head.y, backward=self.compiled.layout.backward)
         return y[..., 0, :] if head.final else y
 
     @property
     def _steps(self) -> int:
         return int(self.x.shape[-2])
 
+    def _signal(self, spot: Spot, *, backward: bool) -> Floats:
+        """Return the signal at `spot` in the order of time, (chips, batch, time, n)."""
+        found = in_time(decode(self.compiled, self.trajectory, spot, self._steps), self.lengths, backward=backward)
+        axis = (self.chips,) if self.chips else ()
+        return np.broadcast_to(found, (*axis, *self.trajectory.schedule.batch, *found.shape[-2:]))
+
     def _layer(self, place: LayerLayout) -> LayerTrace:
         z, c, h = (
-            [
-                in_time(
-                    decode(self.compiled, self.trajectory, spot, self._steps), self.lengths, backward=place.backward
-                )
-                for spot in spots
-            ]
+            [self._signal(spot, backward=place.backward) for spot in spots]
             for spots in (place.z, () if place.c is None else (place.c,), (place.h,))
         )
         gates = activate(place.activations, np.stack(z, axis=-2))
@@ -115,7 +116,8 @@ class PassRun:
 class Run:
     """What a machine did with `x` from `state`, `lengths` steps of each sequence: the signals of all its `passes`.
 
-    `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes.
+    `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes. Where the
+    machine is several chips, one axis of chips leads all that it answers, whatever the passes, layers and head.
     """
 
     passes: tuple[PassRun, ...]
@@ -172,12 +174,31 @@ class Run:
 
     @property
     def _top(self) -> tuple[LayerTrace, ...]:
+        if not self._recurrent:
+            raise UnsupportedError(explain("the run", must="have h, c and gates", got="a head alone", do="take its y"))
         last = self._recurrent[-1]
         return last.layers[last.top]
 
     @property
     def _only(self) -> PassRun:
         return only(self.passes, "run")
+
+
+def number_of_chips(passes: tuple[Compiled, ...]) -> int:
+    """Return how many chips the networks of `passes` describe, 0 if none carries an axis of chips."""
+    return max(each.network.chips for each in passes)
+
+
+def feeding(
+    compiled: Compiled, x: Floats, state: State, lengths: Indices | None, batch: tuple[int, ...], chips: int
+) -> Schedule:
+    """Return the schedule that feeds `compiled` with `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
+
+    An axis before the `batch`, of x or of an array of the state, is that of the `chips`: each has its own.
+    """
+    arrays = (x[..., 0, :], *state.h, *state.c)
+    by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
+    return schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
 
 
 Solve = Callable[[Compiled, Schedule], Trajectory]
@@ -187,18 +208,22 @@ Solve = Callable[[Compiled, Schedule], Trajectory]
 def run_through(passes: tuple[Compiled, ...], x: Floats, state: State, lengths: Indices | None, solve: Solve) -> Run:
     """Return what `solve` makes of `passes`, one after the other, fed with `x` from `state` over `lengths` steps.
 
-    Each pass is fed what the one before has left, sampled at the end of each step: a sample memory stands between.
+    Each pass is fed what the one before has left, sampled at the end of each step: a sample memory stands between, one
+    on each chip.
     """
     done: list[PassRun] = []
-    first, signal = 0, x
+    first, signal, batch = 0, x, x.shape[-3:-2]
+    chips = number_of_chips(passes)
     for compiled in passes:
         count = len(compiled.layout.layers)
         start = State(h=state.h[first : first + count], c=state.c[first : first + count])
         first, within = first + count, lengths
-        if compiled.layout.head is not None and compiled.layout.head.final:
+        if done and compiled.layout.head is not None and compiled.layout.head.final:
             signal, within = done[-1].final[..., None, :], None
-        trajectory = solve(compiled, schedule(compiled, signal, start, within))
-        done.append(PassRun(compiled=compiled, x=signal, state=start, lengths=within, trajectory=trajectory))
+        trajectory = solve(compiled, feeding(compiled, signal, start, within, batch, chips))
+        done.append(
+            PassRun(compiled=compiled, x=signal, state=start, lengths=within, trajectory=trajectory, chips=chips)
+        )
         signal = done[-1].h if count else signal
     return Run(passes=tuple(done), x=x, state=state, lengths=lengths)
 

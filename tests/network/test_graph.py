@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_analog.errors import InvalidValueError, NetworkError
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError
+from lstm_analog.network.chips import of_chips
 from lstm_analog.network.graph import Group, Unknowns, line_of
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import (
@@ -225,3 +226,36 @@ def test_a_hostile_label_does_not_break_the_message(rc):
     with pytest.raises(NetworkError) as caught:
         rc().unknowns["a\n.control"]
     assert re.fullmatch(r"[ -~]+", str(caught.value))
+
+
+def test_banks_of_different_numbers_of_chips_are_refused(rc):
+    """Two imperfections from streams of 2 and of 3 chips; a parameter with two axes before its own."""
+    plain = rc()
+    wire, caps = plain.part("wire"), plain.part("caps")
+    assert plain.chips == 0
+    assert rc(parts=(plain.part("drive"), replace(wire, conductance=np.ones((2, 2))), caps)).verify().chips == 2
+    for conductance, capacitance, text in (
+        (
+            np.ones((2, 2)),
+            np.ones((3, 2)),
+            r"^part caps must have one axis of 2 chips, as part wire has, got capacitance",
+        ),
+        (np.ones((1, 2)), np.ones((3, 2)), r"^part caps must have one axis of 1 chips, as part wire has"),
+        (
+            np.ones((2, 2, 2)),
+            1.0,
+            r"^part wire must have one axis of 2 chips, as part wire has, got conductance of shape",
+        ),
+    ):
+        parts = (plain.part("drive"), replace(wire, conductance=conductance), replace(caps, capacitance=capacitance))
+        with pytest.raises(InvalidShapeError, match=text):
+            rc(parts=parts).verify()
+
+
+def test_one_chip_of_several_has_its_parameters_and_no_axis(rc):
+    plain = rc()
+    many = rc(parts=(*plain.parts[:2], replace(plain.part("caps"), capacitance=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])))
+    assert of_chips(many, 1).part("caps").capacitance.tolist() == [3.0, 4.0]
+    some = of_chips(many, np.array([2, 0]))
+    assert (some.chips, some.part("caps").capacitance.tolist()) == (2, [[5.0, 6.0], [1.0, 2.0]])
+    assert of_chips(many, 1).part("wire") is many.part("wire")

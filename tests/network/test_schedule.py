@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,12 @@ def test_nothing_imposed_has_no_batch():
         ({"imposed": (drive(2), drive(3, label="b"))}, InvalidShapeError, r"^imposed must have leading axes that fit"),
         ({"imposed": (drive(0),)}, InvalidShapeError, r"^imposed must have leading axes .* none of them empty"),
         ({"names": ("on", "a\n.control\nshell id\n.endc")}, InvalidValueError, r"^label must be a lower-case letter"),
+        (
+            {"chips": 2},
+            InvalidShapeError,
+            r"^imposed must lead with an axis of 2 chips, got leading axes \(\): give one",
+        ),
+        ({"chips": 2, "imposed": (drive(3),)}, InvalidShapeError, r"^imposed must lead with an axis of 2 chips, got"),
         ({"names": ("on", "o f")}, InvalidValueError, r"^label must be a lower-case letter"),
     ],
 )
@@ -123,3 +131,34 @@ def test_what_is_broadcast_along_the_intervals_is_held_once():
     assert not Imposed(label="drive", efforts=np.ones((3, 2))).steady
     with pytest.raises(InvalidValueError, match="imposed drive must be finite"):
         Imposed(label="drive", efforts=np.broadcast_to(np.array([np.nan, 1.0]), (5, 2)))
+
+
+def test_the_first_axis_may_count_chips(rc):
+    """What leads with it differs from chip to chip, what does not is the same for all; the rest is the batch."""
+    own, same = drive(2, 3), drive(3, label="b")
+    many = schedule(imposed=(own, same), chips=2)
+    assert (many.lead, many.batch, many.chip_axis(rc())) == ((2, 3), (3,), (2,))
+    assert schedule(imposed=(own,)).chip_axis(rc()) == ()
+    np.testing.assert_array_equal(many.side_by_side(own), own.efforts)
+    np.testing.assert_array_equal(many.side_by_side(same), same.efforts)
+    plain = schedule(imposed=(drive(2),), chips=2)
+    assert (plain.batch, plain.side_by_side(plain.imposed[0]).shape) == ((), (2, 1, 2, 1))
+
+
+def test_a_chip_of_a_schedule_has_its_own_efforts():
+    own, same = drive(2, 3), drive(3, label="b")
+    many = schedule(imposed=(own, same), chips=2)
+    one, both = many.of_chips(1), many.of_chips(np.array([1, 0]))
+    np.testing.assert_array_equal(one.imposed[0].efforts, own.efforts[1])
+    np.testing.assert_array_equal(both.imposed[0].efforts, own.efforts[::-1])
+    assert (one.chips, one.lead, both.chips, both.lead) == (0, (3,), 2, (2, 3))
+    np.testing.assert_array_equal(one.imposed[1].efforts, same.efforts)
+    assert schedule(imposed=(same,)).of_chips(1).lead == (3,)
+    assert many.sequence(4).chips == 0
+
+
+def test_a_schedule_for_other_chips_is_refused(rc):
+    network = rc(parts=(*rc().parts[:2], replace(rc().part("caps"), capacitance=np.ones((3, 1)))))
+    assert schedule(imposed=(drive(3),), chips=3).fit(network)
+    with pytest.raises(InvalidShapeError, match=r"^schedule must be for the 3 chips of the network, got 2 chips: rebu"):
+        schedule(imposed=(drive(2),), chips=2).fit(network)

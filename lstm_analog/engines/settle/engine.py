@@ -58,7 +58,7 @@ class Settle:
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule` at the ends of its intervals, telling `progress`.
 
-        Chips, where parts have them, are the first axis: (chips, ..., points, kept).
+        Chips, where the parts or what is imposed have them, are the first axis: (chips, ..., points, kept).
 
         Raises
         ------
@@ -69,14 +69,15 @@ class Settle:
             If Newton's method finds no fixed point in a loop.
         """
         schedule.fit(network)  # `phase` verifies the network, once
-        nodes = self.save.nodes(network)
+        nodes, chips = self.save.nodes(network), schedule.chip_axis(network)
         takes = {name: self.save.takes(name) for name in set(schedule.names)}
         kept = np.array([True, *map(takes.__getitem__, schedule.names)])
         plain = within(network)
         try:
-            efforts = self._efforts(plain, schedule, kept, nodes, progress)
+            efforts = self._efforts(plain, schedule, chips, kept, nodes, progress)
         except BeyondError:
-            efforts = self._efforts(Within(network=network, ranges=()), schedule, kept, nodes, progress)
+            whole = Within(network=network, ranges=())
+            efforts = self._efforts(whole, schedule, chips, kept, nodes, progress)
         return Trajectory(
             network=network,
             schedule=schedule,
@@ -87,8 +88,14 @@ class Settle:
         )
 
     def _efforts(
-        self, made: Within, schedule: Schedule, kept: Flags, nodes: Indices, progress: Progress | None
+        self,
+        made: Within,
+        schedule: Schedule,
+        chips: tuple[int, ...],
+        kept: Flags,
+        nodes: Indices,
+        progress: Progress | None,
     ) -> Floats:
         """Return the efforts of `nodes` at the points `kept`; `BeyondError` if one gets where its stops act."""
         plan = script(made.network, schedule, settled=self.settled, kept=kept, nodes=nodes)
-        return play(plan, nodes, made.ranges, self.precision.value, progress)
+        return play(plan, nodes, chips, made.ranges, self.precision.value, progress)

@@ -1,7 +1,7 @@
 """Plays a script: the stages are bound to arrays once, then only calls are made."""
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,38 +15,39 @@ from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.script import Scene, Script
 from lstm_analog.engines.settle.stages import Key, Stage
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.network.chips import chips
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
 
-_REMEMBERED = 4
-
 
 def play(
-    script: Script, nodes: Indices, ranges: tuple[Idle, ...], dtype: DTypeLike, progress: Progress | None
+    script: Script,
+    nodes: Indices,
+    chips: tuple[int, ...],
+    ranges: tuple[Idle, ...],
+    dtype: DTypeLike,
+    progress: Progress | None,
 ) -> Floats:
-    """Return the efforts of `nodes` at the points that `script` keeps, (chips, ..., points, nodes), found in `dtype`.
+    """Return the efforts of `nodes` at the points that `script` keeps, (*chips, ..., points, nodes), found in `dtype`.
 
-    `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept. Raises
-    `BeyondError` if an effort left one of the `ranges`.
+    `chips` is the axis of chips, () for one machine. `progress` is told the intervals done. Nothing grows with the
+    number of intervals but what is kept. Raises `BeyondError` if an effort left one of the `ranges`.
     """
     network, schedule = script.network, script.schedule
-    lead = _chips(network)
-    efforts = np.zeros((*lead, network.unknowns.size, int(np.prod(schedule.lead))), dtype=dtype)
+    efforts = np.zeros((*chips, network.unknowns.size, int(np.prod(schedule.batch))), dtype=dtype)
     for part in network.parts:
         if isinstance(part, Sources):
             efforts[..., part.nodes, :] = part.effort[..., None]
     kept = np.flatnonzero([scene.keep for scene in script.scenes])
-    result = np.empty((int(np.isin(script.order, kept).sum()), *lead, nodes.size, efforts.shape[-1]), dtype=dtype)
+    result = np.empty((int(np.isin(script.order, kept).sum()), *chips, nodes.size, efforts.shape[-1]), dtype=dtype)
     gauges = tuple(_gauge(limits, efforts) for limits in ranges)
     _run(script, efforts, nodes, gauges, result, progress)
     if not all(gauge.inside for gauge in gauges):
         raise BeyondError
-    batch_first = np.moveaxis(result, (0, -1), (-2, len(lead)))
+    batch_first = np.moveaxis(result, (0, -1), (-2, len(chips)))
     found = np.ascontiguousarray(batch_first, dtype=np.float64)
     found.flags.writeable = False  # or the trajectory would take a copy
-    return found.reshape(*lead, *schedule.lead, len(result), nodes.size)
+    return found.reshape(*chips, *schedule.batch, len(result), nodes.size)
 
 
 def _run(
@@ -138,7 +139,10 @@ def _pieces(nodes: Indices, efforts: Array) -> tuple[tuple[slice, Array], ...]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Input:
-    """A source bank: its different `values` in time (changes, sources, batch), which point has which, where they go."""
+    """A source bank: its different `values` in time (changes, ..., sources, batch), which point has which, their place.
+
+    Chips lead the sources where they differ in them.
+    """
 
     values: Array
     turn: Indices
@@ -153,11 +157,10 @@ def _input(script: Script, label: str, efforts: Array) -> _Input:
     entry = next(entry for entry in script.schedule.imposed if entry.label == label)
     nodes, flags = _sources(script.network, label).nodes, script.changed[label]
     intervals = np.maximum(np.flatnonzero(flags) - 1, 0)
-    shape = (*script.schedule.lead, intervals.size, nodes.size)
-    values = np.broadcast_to(entry.efforts[..., intervals, :], shape).reshape(-1, *shape[-2:])
+    values = script.schedule.side_by_side(entry)[..., intervals, :]
     target = efforts[..., int(nodes[0]) : int(nodes[-1]) + 1, :]
     return _Input(
-        values=np.ascontiguousarray(np.moveaxis(values, 0, -1), dtype=efforts.dtype),
+        values=np.ascontiguousarray(np.moveaxis(values, (-2, -3), (0, -1)), dtype=efforts.dtype),
         turn=np.cumsum(flags) - 1,
         target=target,
     )
@@ -168,10 +171,3 @@ def _sources(network: Network, label: str) -> Sources:
     if isinstance(part, Sources):
         return part
     raise NetworkError(explain(f"imposed {label}", must="name sources", got=type(part).__name__, do="fit the schedule"))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _chips(network: Network) -> tuple[int, ...]:
-    """Return the chip axis of the parts of `network`, () if no part has one."""
-    count = chips(network)
-    return (count,) if count else ()

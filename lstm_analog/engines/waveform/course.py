@@ -28,7 +28,9 @@ _LEARNING = range(1, 3)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drive:
-    """What a bank of sources imposes: `efforts` (*lead, intervals, m) on `places`, of unknowns of one `group`.
+    """What a bank of sources imposes: `efforts` (..., intervals, m) on `places`, of unknowns of one `group`.
+
+    Before the intervals is an axis of sequences, or of one for all, and the chips lead, where they differ.
 
     `changes` tells in which intervals it is not what it was in the one before.
     """
@@ -138,13 +140,10 @@ class Course:
             entry = driven.get(part.label)
             changes = np.zeros(intervals, dtype=bool)
             changes[0] = True
-            if entry is None:
-                efforts = part.effort[..., None, :]
-            else:
-                efforts = np.broadcast_to(entry.efforts, (*self.schedule.lead, *entry.efforts.shape[-2:]))
-                if not entry.steady:
-                    efforts = efforts.reshape(-1, *efforts.shape[-2:])
-                    changes[1:] = (efforts[:, 1:] != efforts[:, :-1]).any(axis=(0, 2))
+            efforts = part.effort[..., None, :] if entry is None else self.schedule.side_by_side(entry)
+            if entry is not None and not entry.steady:
+                moves = efforts[..., 1:, :] != efforts[..., :-1, :]
+                changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
             group = int(groups[part.nodes[0]])
             drives.append(Drive(places=span(part.nodes), group=group, efforts=efforts, changes=changes))
         return drives
@@ -153,8 +152,7 @@ class Course:
         effort = self.space.state.effort
         for drive in drives:
             if drive.changes[number]:
-                value = drive.efforts[..., min(number, drive.efforts.shape[-2] - 1), :]
-                effort[..., drive.places] = value.reshape(-1, value.shape[-1]) if value.ndim > 2 else value
+                effort[..., drive.places] = drive.efforts[..., min(number, drive.efforts.shape[-2] - 1), :]
                 self.space.state.moved((drive.group,))
 
     def _rest(self) -> None:

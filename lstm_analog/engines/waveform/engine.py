@@ -61,7 +61,7 @@ class Waveform:
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, kept), telling `progress` by interval.
 
-        A network whose parameters carry a chip axis gives efforts (chips, ..., points, kept).
+        Chips, where the parts or what is imposed have them, are the first axis: (chips, ..., points, kept).
 
         Raises
         ------
@@ -69,9 +69,10 @@ class Waveform:
             If neither this engine nor `Integrate` can run the network; the message says why.
         """
         schedule.fit(network.verify())
-        wanted = _wanted(network, self.save)
+        wanted, chips = _wanted(network, self.save), schedule.chip_axis(network)
+        lead = (*chips, int(np.prod(schedule.batch)))
         try:
-            with workspace(network, schedule.lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
+            with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
                 course = Course(schedule=schedule, space=space, points=self.points, save=self.save)
                 time, path = course.run(progress)
         except OutOfReachError as reason:
@@ -81,7 +82,7 @@ class Waveform:
             network=network,
             schedule=schedule,
             time=time,
-            efforts=path.reshape(*space.lead[:-1], *schedule.lead, *path.shape[-2:]),
+            efforts=path.reshape(*chips, *schedule.batch, *path.shape[-2:]),
             engine=repr(self),
             saved=self.save,
             error=course.worst,

@@ -19,7 +19,7 @@ from lstm_analog.engines.waveform.couplings import Couplings, Flags, couplings
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import State
 from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
-from lstm_analog.network.chips import beside_batches, chips
+from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 
@@ -216,42 +216,32 @@ def settled(piece: Piece, segment: Segment) -> Piece:
 
 _SPARE = 2
 """Workspaces of a network that are kept beside the last."""
-_SHELVES: weakref.WeakKeyDictionary[Network, "_Shelf"] = weakref.WeakKeyDictionary()
+_IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
+"""The workspaces of a network that no run has: the next one finds their segments made."""
 _LOCK = Lock()
 """Held while a workspace is taken or given back: two threads may run one network, each in a workspace of its own."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Shelf:
-    """Of a network the number of `chips`, and the `idle` workspaces, whose segments the next run finds made."""
-
-    chips: int
-    idle: list[Workspace]
-
-
 @contextmanager
-def workspace(network: Network, batch: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Iterator[Workspace]:
-    """Lend a workspace for runs of `network` over a `batch` that keep the `wanted` unknowns: an idle or a new one.
+def workspace(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Iterator[Workspace]:
+    """Lend a workspace for runs of `network` over efforts (*`lead`, N) that keep the `wanted` unknowns.
 
-    `tolerance` is that of its segments.
+    It is an idle or a new one; `tolerance` is that of its segments.
     """
     with _LOCK:
-        if network not in _SHELVES:
-            _SHELVES[network] = _Shelf(chips=chips(network), idle=[])
-        shelf = _SHELVES[network]
-        lead = ((shelf.chips,) if shelf.chips else ()) + (int(np.prod(batch)),)
+        idle = _IDLE.setdefault(network, [])
         fits = [
             other
-            for other in shelf.idle
+            for other in idle
             if other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
         ]
-        shelf.idle[:] = [other for other in shelf.idle if other not in fits[:1]][-_SPARE:]
+        idle[:] = [other for other in idle if other not in fits[:1]][-_SPARE:]
     found = fits[0] if fits else _new(network, lead, tolerance, wanted)
     try:
         yield found
     finally:
         with _LOCK:
-            shelf.idle.append(found)
+            idle.append(found)
 
 
 def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:

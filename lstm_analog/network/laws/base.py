@@ -137,6 +137,18 @@ def nothing(*shape: int) -> Indices:
     return np.empty(shape, dtype=np.int64)
 
 
+def into_rows(*flows: Floats) -> Floats:
+    """Return the `flows` (..., m) into each row of a part side by side, (..., terminals, m).
+
+    Each may have an axis of chips or none.
+    """
+    shape = np.broadcast_shapes(*(each.shape for each in flows))
+    result = np.empty((*shape[:-1], len(flows), shape[-1]))
+    for row, each in enumerate(flows):
+        result[..., row, :] = each
+    return result
+
+
 def through(current: Floats) -> Floats:
     """Return the flows into both ends of a part that carries `current` (..., m) from its first end to its second."""
     flows = np.empty((*current.shape[:-1], 2, current.shape[-1]))

@@ -12,6 +12,7 @@ from lstm_analog.network.laws.base import (
     capacity,
     diagonal,
     flow,
+    into_rows,
     is_on,
     partials,
     rows,
@@ -135,7 +136,7 @@ def _(part: OpAmps, effort: Floats, high: High) -> Floats:
     if not part.unlimited:
         over = over + beyond(lead, part.output_limit / part.output_conductance)
     charge = part.current_limit * _steering(part, effort) - part.conductance * x - part.clamp_conductance * over
-    return np.stack((charge, part.output_conductance * lead), axis=-2)
+    return into_rows(charge, part.output_conductance * lead)
 
 
 @blocks.register

@@ -11,6 +11,7 @@ from lstm_analog.network.laws.base import (
     blocks,
     diagonal,
     flow,
+    into_rows,
     is_on,
     partials,
     rows,
@@ -95,8 +96,7 @@ def _(part: Crossbars) -> Indices:
 @flow.register
 def _(part: Crossbars, effort: Floats, high: High) -> Floats:
     drive = effort[..., part.inputs]
-    flows = [_filling(part, *side, drive, effort) for side in _sides(part)]
-    return np.stack(np.broadcast_arrays(*flows), axis=-2)
+    return into_rows(*(_filling(part, *side, drive, effort) for side in _sides(part)))
 
 
 def _sides(part: Crossbars) -> tuple[tuple[Indices, Floats, Floats], ...]:

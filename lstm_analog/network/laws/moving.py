@@ -14,6 +14,7 @@ from lstm_analog.network.laws.base import (
     diagonal,
     flow,
     idle,
+    into_rows,
     is_on,
     nothing,
     partials,
@@ -52,7 +53,7 @@ def _(part: Inertances, effort: Floats, high: High) -> Floats:
     x = effort[..., part.state]
     passing = part.closed * x
     pushing = drive * (effort[..., part.a] - effort[..., part.b]) - hold * x
-    return np.stack((pushing, -passing, passing), axis=-2)
+    return into_rows(pushing, -passing, passing)
 
 
 @blocks.register
@@ -89,7 +90,7 @@ def _(part: Spools) -> Indices:
 def _(part: Spools, effort: Floats, high: High) -> Floats:
     gain, speed = part.capacitance * part.frequency, effort[..., part.speed]
     force = effort[..., part.p] - effort[..., part.n] - effort[..., part.position] - 2.0 * part.damping * speed
-    return np.stack((gain * speed, gain * force), axis=-2)
+    return into_rows(gain * speed, gain * force)
 
 
 @blocks.register

@@ -1,10 +1,12 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
 
 from lstm_analog.errors import UnsupportedPartError
+from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import Form, Kind, Order, blocks, capacity, flow, idle, is_on, partials, rows, sets, take
+from lstm_analog.network.parameters import change_chips
 from lstm_analog.network.parts import ALWAYS, Cells
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
@@ -113,6 +115,51 @@ def test_rows_flow_and_capacity_agree_in_shape(sampler, size):
         nodes, amounts = capacity(part)
         assert nodes.shape == amounts.shape
         assert (sets(part) or (None,))[0] is Kind.STORED if nodes.size else amounts.size == 0
+
+
+def parameters_of(part):
+    """Yield what gives `part` with one of its parameters on three chips, the others being the same on all."""
+    for holder in (part, *(item for entry in fields(part) for item in tiers(getattr(part, entry.name)))):
+        for entry in fields(holder):
+            value = getattr(holder, entry.name)
+            if isinstance(value, np.ndarray) and value.dtype == np.float64:
+                wide = np.stack([value * share for share in (1.0, 1.25, 0.75)])
+                changed = replace(holder, **{entry.name: wide})
+                yield changed if holder is part else with_tier(part, holder, changed)
+
+
+def tiers(value):
+    return value if isinstance(value, tuple) else ()
+
+
+def with_tier(part, holder, changed):
+    inside = {
+        entry.name: tuple(changed if item is holder else item for item in getattr(part, entry.name))
+        for entry in fields(part)
+        if tiers(getattr(part, entry.name))
+    }
+    return replace(part, **inside)
+
+
+def answers(part, effort, high):
+    return flow(part, effort, high), *partials(part, effort, high), capacity(part)[1]
+
+
+@pytest.mark.parametrize("high", HIGH)
+@pytest.mark.parametrize("batch", [(), (4,)])
+def test_any_one_parameter_may_differ_from_chip_to_chip(sampler, size, batch, high):
+    """An effort that is the same on all chips, one parameter that is not: each chip is the part with that number."""
+    effort = np.random.default_rng(7).uniform(-1, 1, (*batch, size))
+    many = [part for whole in sampler(3).all() for part in parameters_of(whole)]
+    assert len(many) > 60
+    for part in many:
+        together = answers(beside_batches(part) if batch else part, effort, high)
+        alone = [answers(change_chips(part, lambda array, _, k=k: array[k]), effort, high) for k in range(3)]
+        for found, *each in zip(together, *alone, strict=True):
+            expected = np.stack(each)
+            same = found.ndim < expected.ndim  # the parameter does not enter
+            shown = np.broadcast_to(found, expected.shape) if same else found.reshape(expected.shape)
+            np.testing.assert_allclose(shown, expected, rtol=1e-12, atol=0, err_msg=repr(part))
 
 
 def test_always_is_on_and_a_line_follows_its_clock():

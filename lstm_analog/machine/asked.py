@@ -1,0 +1,26 @@
+"""What a machine is asked to do, checked: the sequences that fit it, an engine that runs it."""
+
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import InvalidTypeError, explain
+from lstm_analog.model import State
+from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
+
+
+def fitting(
+    x: ArrayLike, state: State | None, lengths: ArrayLike | None, inputs: int, sizes: StateSizes, chips: int
+) -> tuple[Floats, State, Indices | None]:
+    """Return `x`, `state` and `lengths` as arrays that fit a machine of so many `inputs` and `chips`, or raise.
+
+    `sizes` are those of its state.
+    """
+    fed = sequences(x, inputs, chips)
+    return fed, starting_state(state, sizes, fed.shape[-3:-2], chips), given_lengths(lengths, fed.shape)
+
+
+def check_engine(engine: object) -> None:
+    """Raise `InvalidTypeError` unless `engine` is an engine, no class of one."""
+    if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
+        do = "give e.g. Waveform(), Settle() or Ngspice()"
+        raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))

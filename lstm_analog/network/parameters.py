@@ -1,0 +1,68 @@
+"""The parameters of part banks, and the axis of chips that may lead them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from typing import TypeVar
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.network.parts import Crossbars, Part, Transconductors
+
+Bank = TypeVar("Bank")
+
+
+def chip_parameters(parts: tuple[Part, ...]) -> Iterator[tuple[str, str, tuple[int, ...], int]]:
+    """Yield label of the bank, name, shape and number of own axes of each parameter of `parts` with a chip axis."""
+    for part in parts:
+        for record in (part, *_tiers(part)):
+            for name, array, own in _parameters(record):
+                if array.ndim > own:
+                    yield part.label, name, array.shape, own
+
+
+def count_chips(parts: tuple[Part, ...]) -> int:
+    """Return how many chips the parameters of `parts` describe, 0 if they carry no chip axis.
+
+    Raises `InvalidShapeError` if they do not all describe as many, or one has two axes before its own.
+    """
+    counts: dict[int, str] = {}
+    for label, name, shape, own in chip_parameters(parts):
+        counts.setdefault(shape[0], label)
+        if len(shape) > own + 1 or len(counts) > 1:
+            first, known = next(iter(counts.items()))
+            must, got = f"have one axis of {first} chips, as part {known} has", f"{name} of shape {shape}"
+            do = "draw all imperfections from Streams of as many chips"
+            raise InvalidShapeError(explain(f"part {label}", must=must, got=got, do=do))
+    return next(iter(counts), 0)
+
+
+def change_chips(record: Bank, by: Callable[[Floats, int], Floats]) -> Bank:
+    """Return the bank `record` with each parameter that has a chip axis changed `by` a function.
+
+    It is given the parameter and the number of its own axes, those behind the chips.
+    """
+    changes: dict[str, object] = {name: by(array, own) for name, array, own in _parameters(record) if array.ndim > own}
+    for name, value in _values(record):
+        if isinstance(value, tuple) and value:
+            changes[name] = tuple(change_chips(item, by) for item in value)
+    return replace(record, **changes) if changes else record  # type: ignore[type-var]
+
+
+def _values(record: object) -> list[tuple[str, object]]:
+    return [(entry.name, getattr(record, entry.name)) for entry in fields(record)]  # type: ignore[arg-type]
+
+
+def _tiers(record: object) -> list[object]:
+    return [item for _, value in _values(record) if isinstance(value, tuple) for item in value]
+
+
+def _parameters(record: object) -> list[tuple[str, Floats, int]]:
+    """Return name, array and number of own axes of the parameters of a bank, those of its tiers left out."""
+    matrices = ("transconductance", "positive", "negative") if isinstance(record, Transconductors | Crossbars) else ()
+    return [
+        (name, value, 2 if name in matrices else 1)
+        for name, value in _values(record)
+        if isinstance(value, np.ndarray) and value.dtype == np.float64
+    ]

@@ -1,0 +1,144 @@
+"""Chips side by side: one axis through passes, layers and heads, and each chip is what it is alone."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.errors import InvalidShapeError, UnsupportedError
+from lstm_analog.imperfections import DeviceSpread, Streams
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+EXACT, TOLERANCE = 1e-13, 3e-7
+"""Of Settle; and of Waveform, whose answers are within 2e-7 of full scale of the reference."""
+SLOW = {"OPAMP_IDEAL"}
+SAMPLE = 8
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    """Return the module that prints the whole table."""
+    spec = importlib.util.spec_from_file_location("table_chips", BENCHMARKS / "table_chips.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(BENCHMARKS))  # it imports its neighbour
+    spec.loader.exec_module(module)
+    sys.path.remove(str(BENCHMARKS))
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.mark.parametrize("number", range(SAMPLE))
+def test_a_chip_among_others_is_what_it_is_alone(matrix, number):
+    """Of the table a sample of each engine and technology, drawn with a seed; the figures are those of the engines."""
+    technologies = [name for name in matrix.TECHNOLOGIES if name not in SLOW]
+    columns = list(product(technologies, matrix.ENGINES))
+    rng = np.random.default_rng(11)
+    chains = [name for name in matrix.CHAINS if "three" not in name]  # for time
+    rows = rng.permutation(list(product(chains, matrix.HEADS)))[:SAMPLE]
+    (chain, head), (technology, engine) = rows[number], columns[number]
+    cell = matrix.Cell(chain=chain, head=head, technology=technology, engine=engine)
+    assert matrix.difference(cell) <= (EXACT if engine == "Settle" else TOLERANCE), cell
+
+
+STREAMS = Streams(seed=4, chips=3)
+SETTLE = la.engines.Settle()
+
+
+def two_passes(**changes):
+    """Return a machine of two directions and a head on the final state: it goes through time, then computes y."""
+    lstm = la.random_lstm(np.random.default_rng(2), 2, 3, bidirectional=True, outputs=2, **changes)
+    return la.compile(replace(lstm, head=replace(lstm.head, final=True)), la.electrical.BEHAVIOURAL)
+
+
+def drawn(machine, streams=STREAMS):
+    return machine.with_imperfection(DeviceSpread(share=0.05), streams)
+
+
+def steps(*shape, seed=8):
+    return np.random.default_rng(seed).uniform(-1.0, 1.0, (*shape, 2))
+
+
+def test_a_yield_counts_every_chip_once():
+    """With the first pass of one chip on the second of another, four chips were sixteen."""
+    lstm = la.random_lstm(np.random.default_rng(2), 2, 2, layers=2, bidirectional=True)
+    made, x = la.compile(lstm, la.electrical.BEHAVIOURAL), steps(3)
+    run = drawn(made, Streams(seed=4, chips=4)).run(x, engine=SETTLE)
+    assert run.h.shape == (4, 3, 4)
+    alone = [drawn(made, Streams(seed=4, first=chip)).run(x, engine=SETTLE).h for chip in range(4)]
+    worst, each = (np.abs(h - lstm(x).h).max(axis=(-2, -1)) for h in (run.h, np.stack(alone)))
+    np.testing.assert_array_equal(worst <= np.median(each), each <= np.median(each))
+
+
+@pytest.mark.parametrize("engine", [SETTLE, la.engines.Waveform()])
+def test_a_run_of_chips_goes_on_in_pieces(engine):
+    """Each chip from the state that it has left itself, with a batch and without."""
+    made = drawn(la.compile(la.random_lstm(np.random.default_rng(2), 2, 3, layers=2), la.electrical.BEHAVIOURAL))
+    for x in (steps(2, 5), steps(5)):
+        whole, first = made.run(x, engine=engine), made.run(x[..., :2, :], engine=engine)
+        assert first.outputs.state.h[0].shape == (3, *x.shape[:-2], 3)
+        second = made.run(x[..., 2:, :], state=first.outputs.state, engine=engine)
+        assert second.h.shape == (3, *x.shape[:-2], 3, 3)
+        np.testing.assert_allclose(second.h, whole.h[..., 2:, :], rtol=0, atol=1e-7)
+
+
+def test_a_pass_alone_takes_what_each_chip_has_left():
+    made = drawn(two_passes())
+    for x in (steps(2, 4), steps(4)):
+        run = made.run(x, engine=SETTLE)
+        fed = run.passes[1].x
+        alone = made.alone(1).run(fed if x.ndim == 3 else fed[:, None], engine=SETTLE)
+        np.testing.assert_array_equal(alone.y.reshape(run.y.shape), run.y)
+        with pytest.raises(UnsupportedError, match=r"^the run must have h, c and gates, got a head alone: take its y$"):
+            alone.outputs  # noqa: B018 - raises
+
+
+def test_parts_that_are_alike_on_all_chips_are_given_the_axis_too():
+    """Only the first pass differs from chip to chip, or only the head."""
+    made, x = two_passes(), steps(2, 4)
+    bad, good = drawn(made).passes, made.passes
+    for passes, y_differs, h_differs in (((bad[0], good[1]), True, True), ((good[0], bad[1]), True, False)):
+        run = replace(made, passes=passes).run(x, engine=SETTLE)
+        assert run.y.shape == (3, 2, 2)
+        assert run.h.shape == (3, 2, 4, 6)
+        assert run.outputs.state.h[0].shape == (3, 2, 3)
+        assert (np.ptp(run.y, axis=0).max() > 1e-3, np.ptp(run.h, axis=0).max() > 1e-3) == (y_differs, h_differs)
+
+
+def test_chips_without_a_batch_are_not_taken_for_one():
+    """What three chips have left in a sequence without a batch is no batch of three to the next pass."""
+    x = steps(4)
+    run = drawn(two_passes()).run(x, engine=SETTLE)
+    assert (run.h.shape, run.y.shape) == ((3, 4, 6), (3, 2))
+    batch = drawn(two_passes()).run(x[None], engine=SETTLE)
+    np.testing.assert_array_equal(batch.y[:, 0], run.y)
+
+
+@pytest.mark.parametrize(
+    ("chips", "shape", "text"),
+    [
+        (
+            3,
+            (2, 1, 4),
+            r"^x must have shape \(3 chips, batch, time, inputs\), \(batch, time, inputs\) or \(time, inputs\), got",
+        ),
+        (None, (3, 1, 4), r"^x must have shape \(batch, time, inputs\) or \(time, inputs\), got shape \(3, 1, 4, 2\)"),
+    ],
+)
+def test_what_is_fed_to_each_chip_must_be_one_for_each(chips, shape, text):
+    made = drawn(two_passes(), Streams(seed=4, chips=chips))
+    with pytest.raises(InvalidShapeError, match=text):
+        made.run(steps(*shape), engine=SETTLE)
+
+
+def test_the_state_of_other_chips_is_refused():
+    made, x = two_passes(), steps(2, 4)
+    state = drawn(made).run(x, engine=SETTLE).outputs.state
+    for other, shape in ((Streams(seed=4, chips=2), r"\(2, 2, 3\)"), (Streams(seed=4), r"\(2, 3\)")):
+        with pytest.raises(InvalidShapeError, match=rf"^state h must have shapes \({shape}, {shape}\), got"):
+            drawn(made, other).run(x, state=state, engine=SETTLE)
