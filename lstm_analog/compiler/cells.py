@@ -20,7 +20,20 @@ from lstm_analog.compiler.signals import (
     Tap,
 )
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.model import Activation, Cell, Chain, CoupledGate, Curve, Gate, GRUCell, GRUGate, MGUCell, MGUGate
+from lstm_analog.model import (
+    Activation,
+    Cell,
+    Chain,
+    CoupledGate,
+    Curve,
+    Gate,
+    GRUCell,
+    GRUGate,
+    MGUCell,
+    MGUGate,
+    RNNCell,
+    RNNGate,
+)
 from lstm_analog.network.shapes import Shape
 
 SHAPES = {
@@ -82,7 +95,7 @@ def block(cell: object, chain: Chain, below: Reading) -> Block:
 
     Raises `UnsupportedError` for an unknown kind of cell.
     """
-    must, do = "be one that a signal network is written for", "give a Cell, GRUCell or MGUCell"
+    must, do = "be one that a signal network is written for", "give a Cell, GRUCell, MGUCell or RNNCell"
     raise UnsupportedError(explain("cell", must=must, got=type(cell).__name__, do=do))
 
 
@@ -249,6 +262,29 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> Block:
         ),
         gates=tuple(MGUGate),
         rows=tuple(z.values()),
+        activations=cell.activations,
+        cell=None,
+        hidden=h,
+    )
+
+
+@block.register
+def _(cell: RNNCell, chain: Chain, below: Reading) -> Block:
+    name = _Names(prefix=chain.label, size=cell.hidden_size)
+    z, h = name.sum(f"z{RNNGate.HIDDEN.letter}"), name.memory("h")
+    rows = Sum(
+        label=f"{name.prefix}_rows",
+        targets=(z,),
+        drivers=(below, _held(h)),
+        weights=_stacked(cell.input, cell.recurrent),
+        bias=None if cell.bias is None else cell.bias.ravel(),
+    )
+    return Block(
+        layer=chain.layer,
+        backward=chain.backward,
+        operations=(rows, Memory(target=h, keep=None, add=(_tap(cell.hidden, z),))),
+        gates=tuple(RNNGate),
+        rows=(z,),
         activations=cell.activations,
         cell=None,
         hidden=h,

@@ -12,7 +12,7 @@ from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
 from lstm_analog.compiler.scaling import Fit, Ranges, Scaling
 from lstm_analog.compiler.timing import Cycle, Interval, Timing
-from lstm_analog.model import Activation, CoupledGate, Curve, Gate, GRUGate, MGUGate
+from lstm_analog.model import Activation, CoupledGate, Curve, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.network.cells import Library, Subcircuit
 from lstm_analog.network.data_sheets import OpAmpData
 from lstm_analog.network.domain import Domain
@@ -64,6 +64,7 @@ PIECES = MappingProxyType(
             OpAmpData,
             OpenTube,
             PairData,
+            RNNGate,
             Ranges,
             Scaling,
             Shape,

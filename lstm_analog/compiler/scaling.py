@@ -46,7 +46,8 @@ class Ranges:
     Attributes
     ----------
     x, z, c : float
-        Inputs, pre-activations and cells of all layers. That of h is at most 1.
+        Inputs, pre-activations, and memories of all layers: the cells c, and h, which goes beyond 1 only where no
+        bounded curve makes it, as in a plain RNN of ReLUs.
     rows : float
         Of the weighted sums over positive or over negative weights alone, of which z is the difference: a circuit that
         adds them up separately has to hold each.
@@ -92,7 +93,7 @@ def measured(lstm: LSTM, x: Floats) -> Ranges:
         chains = [chain for chain in lstm.chains if chain.layer == layer]
         for chain in chains:
             trace, rows = traces[chain], _measured_rows(chain, below, traces[chain].h)
-            found.append(Ranges(x=0.0, z=_most(trace.z), c=_most(trace.c), rows=rows))
+            found.append(Ranges(x=0.0, z=_most(trace.z), c=max(_most(trace.c), _most(trace.h)), rows=rows))
         below = np.concatenate([traces[chain].h for chain in chains], axis=-1)
     return _union(found)
 

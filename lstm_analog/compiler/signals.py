@@ -9,7 +9,7 @@ from enum import Enum
 
 from lstm_analog.arrays import Floats
 from lstm_analog.model import Activation
-from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
+from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.network.shapes import Shape
 
 
@@ -97,7 +97,9 @@ class Memory:
 
 Operation = Sum | Product | Memory
 
-GateMembers = tuple[Gate, ...] | tuple[CoupledGate, ...] | tuple[GRUGate, ...] | tuple[MGUGate, ...]
+GateMembers = (
+    tuple[Gate, ...] | tuple[CoupledGate, ...] | tuple[GRUGate, ...] | tuple[MGUGate, ...] | tuple[RNNGate, ...]
+)
 """The gates of one kind of cell, in order."""
 
 

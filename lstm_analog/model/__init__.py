@@ -13,13 +13,13 @@ from lstm_analog.model.activations import (
 )
 from lstm_analog.model.forecaster import Forecaster, load_forecaster, save_forecaster
 from lstm_analog.model.formats import load, save
-from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
+from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.model.layers import Chain, Head, Layer
 from lstm_analog.model.lstm import LSTM, Trace
 from lstm_analog.model.random import Form, random_lstm
 from lstm_analog.model.reference import LayerTrace
 from lstm_analog.model.sequences import Outputs, State
-from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 __all__ = [
     "HARD_SIGMOID",
@@ -46,6 +46,8 @@ __all__ = [
     "MGUCell",
     "MGUGate",
     "Outputs",
+    "RNNCell",
+    "RNNGate",
     "RecurrentCell",
     "State",
     "Trace",

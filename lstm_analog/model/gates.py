@@ -59,5 +59,16 @@ class MGUGate(IntEnum):
         return "fn"[self]
 
 
-GateOrder = type[Gate] | type[CoupledGate] | type[GRUGate] | type[MGUGate]
+class RNNGate(IntEnum):
+    """The one row of a plain recurrent unit, whose activation is its new h."""
+
+    HIDDEN = 0
+
+    @property
+    def letter(self) -> str:
+        """The letter the equation uses: h."""
+        return "h"
+
+
+GateOrder = type[Gate] | type[CoupledGate] | type[GRUGate] | type[MGUGate] | type[RNNGate]
 """The gates of one kind of cell: iterate over it for positions and letters."""

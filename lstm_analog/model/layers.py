@@ -1,12 +1,13 @@
 """What a stack is made of: layers of one or two directions, and a linear head."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, check_shape
+from lstm_analog.model.weights import RecurrentCell, check_shape
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +29,7 @@ class Layer:
         cells: tuple[object, ...] = self.cells
         for cell in cells:
             if not isinstance(cell, RecurrentCell):
-                got, do = type(cell).__name__, f"give a {Cell.__name__}, {GRUCell.__name__} or {MGUCell.__name__}"
+                got, do = type(cell).__name__, f"give one of {', '.join(kind.__name__ for kind in get_args(RecurrentCell))}"
                 raise InvalidTypeError(explain("layer", must="hold cells", got=got, do=do))
         sizes = [cell.input_size for cell in self.cells]
         if len(set(sizes)) > 1:

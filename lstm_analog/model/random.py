@@ -7,10 +7,10 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
+from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 
 class Form(Enum):
@@ -23,9 +23,16 @@ class Form(Enum):
     GRU = "GRU, reset after"
     GRU_RESET_BEFORE = "GRU, reset before"
     MGU = "minimal gated unit"
+    RNN = "plain RNN"
 
 
-_GATES = {Form.COUPLED: CoupledGate, Form.GRU: GRUGate, Form.GRU_RESET_BEFORE: GRUGate, Form.MGU: MGUGate}
+_GATES = {
+    Form.COUPLED: CoupledGate,
+    Form.GRU: GRUGate,
+    Form.GRU_RESET_BEFORE: GRUGate,
+    Form.MGU: MGUGate,
+    Form.RNN: RNNGate,
+}
 
 
 def random_lstm(
@@ -87,8 +94,9 @@ class _Draw:
         outputs = (hidden + 1) // 2 if form is Form.PROJECTED else hidden
         arrays = self.weights(gates, hidden, inputs), self.weights(gates, hidden, outputs)
         bias = self.weights(gates, hidden) if self.bias else None
-        if form is Form.MGU:
-            return MGUCell(input=arrays[0], recurrent=arrays[1], bias=bias)
+        if form in (Form.MGU, Form.RNN):
+            make = MGUCell if form is Form.MGU else RNNCell
+            return make(input=arrays[0], recurrent=arrays[1], bias=bias)
         if form in (Form.GRU, Form.GRU_RESET_BEFORE):
             after = form is Form.GRU
             inner = self.weights(hidden) if self.bias and after else None

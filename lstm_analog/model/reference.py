@@ -15,9 +15,9 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.model.activations import Activation
-from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate
+from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate, RNNGate
 from lstm_analog.model.sequences import in_time
-from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +52,7 @@ def step(cell: object, z: Floats, h: Floats, c: Floats) -> Step:
 
     `z (batch, gates, H)`, `h (batch, P)`, `c (batch, H or 0)`.
     """
-    must, do = "be one that the reference knows", "give a Cell, GRUCell or MGUCell"
+    must, do = "be one that the reference knows", "give a Cell, GRUCell, MGUCell or RNNCell"
     raise InvalidTypeError(explain("cell", must=must, got=type(cell).__name__, do=do))
 
 
@@ -111,6 +111,13 @@ def _(cell: MGUCell, z: Floats, h: Floats, c: Floats) -> Step:
     z[:, MGUGate.NEW] += (f * h) @ cell.recurrent[MGUGate.NEW].T
     gates = activate(cell.activations, z)
     return Step(z=z, gates=gates, c=c, h=(1.0 - f) * h + f * gates[:, MGUGate.NEW])
+
+
+@step.register
+def _(cell: RNNCell, z: Floats, h: Floats, c: Floats) -> Step:
+    z = z + _rows(cell.recurrent, h)
+    gates = activate(cell.activations, z)
+    return Step(z=z, gates=gates, c=c, h=gates[:, RNNGate.HIDDEN])
 
 
 def _rows(weights: Floats, signal: Floats) -> Floats:

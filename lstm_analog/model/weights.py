@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.activations import SIGMOID, TANH, Activation
-from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate
+from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate, RNNGate
 
 
 class Recurrence(ABC):
@@ -213,7 +213,45 @@ class MGUCell(Recurrence):
         return self.gate, self.candidate
 
 
-RecurrentCell = Cell | GRUCell | MGUCell
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RNNCell(Recurrence):
+    """One direction of one layer of plain recurrent units, without gates: `h <- hidden(input x + recurrent h + bias)`.
+
+    Elman, Cognitive Science 14 (1990) 179-211; PyTorch's `nn.RNN`, Keras' SimpleRNN, ONNX's RNN.
+
+    Parameters
+    ----------
+    input, recurrent : (1, H, D), (1, H, H)
+        From the inputs and from `h` one step before; the first axis is in order of `RNNGate`.
+    bias : (1, H) or None
+        One bias a row.
+    hidden : Activation
+        Of the row: what becomes h.
+    """
+
+    input: Floats
+    recurrent: Floats
+    bias: Floats | None = None
+    hidden: Activation = TANH
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays, check their shapes and the activation."""
+        _freeze(self, "RNN", ("input", "recurrent", "bias"))
+        _check_activations(self, "RNN", ("hidden",))
+        _check_sibling(self, "RNN")
+
+    @property
+    def gates(self) -> GateOrder:
+        """The order of the gate axis, which has one row."""
+        return RNNGate
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of its row."""
+        return (self.hidden,)
+
+
+RecurrentCell = Cell | GRUCell | MGUCell | RNNCell
 """One direction of one layer, of any kind."""
 
 
@@ -232,7 +270,7 @@ def _check_activations(cell: RecurrentCell, what: str, names: tuple[str, ...]) -
             raise InvalidTypeError(explain(f"{what} {name}", must="be an Activation", got=ascii(value)[:80], do=do))
 
 
-def _check_sibling(cell: GRUCell | MGUCell, what: str) -> None:
+def _check_sibling(cell: GRUCell | MGUCell | RNNCell, what: str) -> None:
     gates = len(cell.gates)
     check_shape(cell.input, f"{what} input", (gates, "H", "D"))
     check_shape(cell.recurrent, f"{what} recurrent", (gates, cell.hidden_size, cell.hidden_size))

@@ -80,7 +80,13 @@ def mgu_step(cell, x, h, c):
     return [(1.0 - f[u]) * h[u] + f[u] * new[u] for u in units], c
 
 
-STEPS = {Form.GRU: gru_step, Form.GRU_RESET_BEFORE: gru_step, Form.MGU: mgu_step}
+def rnn_step(cell, x, h, c):
+    return [
+        tanh(dot(cell.input[0][u], x) + dot(cell.recurrent[0][u], h) + cell.bias[0][u]) for u in range(len(h))
+    ], c
+
+
+STEPS = {Form.GRU: gru_step, Form.GRU_RESET_BEFORE: gru_step, Form.MGU: mgu_step, Form.RNN: rnn_step}
 
 
 def by_hand(form, cell, x, h, c):
@@ -177,6 +183,7 @@ def test_what_has_no_complement_is_refused_where_one_is_needed(activation):
         (Form.GRU, {"recurrent": np.ones((3, 2, 3))}),
         (Form.GRU, {"recurrent_bias": np.ones(3)}),
         (Form.MGU, {"bias": np.ones((3, 2))}),
+        (Form.RNN, {"recurrent": np.ones((2, 2, 2))}),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(form, changes):
@@ -190,7 +197,7 @@ def test_layers_must_hold_cells():
     other = random_lstm(np.random.default_rng(0), 2, 2).layers[0].forward
     with pytest.raises(InvalidValueError, match="layer must have a cell, got none: give forward, backward or both"):
         Layer()
-    with pytest.raises(InvalidTypeError, match="layer must hold cells, got ndarray: give a Cell, GRUCell or MGUCell"):
+    with pytest.raises(InvalidTypeError, match="layer must hold cells, got ndarray: give one of Cell, .*RNNCell"):
         Layer(forward=np.ones(3))
     with pytest.raises(
         InvalidShapeError, match=r"inputs of a layer must be the same forward and backward, got \[1, 2\]"
@@ -223,6 +230,8 @@ def test_the_digest_tells_every_field():
     for form in (Form.GRU, Form.GRU_RESET_BEFORE, Form.MGU):
         lstm = random_lstm(np.random.default_rng(1), 2, 2, form=form)
         made += [lstm, replace(lstm, layers=(Layer(forward=replace(lstm.layers[0].forward, gate=HARD_SIGMOID)),))]
+    lstm = random_lstm(np.random.default_rng(1), 2, 2, form=Form.RNN)
+    made += [lstm, replace(lstm, layers=(Layer(forward=replace(lstm.layers[0].forward, hidden=RELU)),))]
     made += [
         replace(base, head=Head(weights=np.ones((1, 2)), bias=bias, final=final))
         for bias in (None, [0.5])

@@ -23,13 +23,15 @@ from lstm_analog.model.formats.tensor import Tensors
 from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell
+from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 WORD = "lstm_analog"
 """The entry of the header that says what the arrays make."""
 
 VERSION = 1
-CELLS: Mapping[str, type[RecurrentCell]] = MappingProxyType({"LSTM": Cell, "GRU": GRUCell, "MGU": MGUCell})
+CELLS: Mapping[str, type[RecurrentCell]] = MappingProxyType(
+    {"LSTM": Cell, "GRU": GRUCell, "MGU": MGUCell, "RNN": RNNCell}
+)
 
 
 def save(lstm: LSTM, path: str | Path) -> None:
