@@ -17,7 +17,7 @@ from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, LibraryMissingError, UnsupportedError, explain
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
-from lstm_analog.model import LSTM, State
+from lstm_analog.model import LSTM, RELU, State
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import Tensor
@@ -31,7 +31,7 @@ except ImportError:
         explain("lstm_analog.torch", must="have torch", got="none", do="pip install 'lstm_analog[torch]'")
     ) from None
 
-HARMLESS = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Identity, nn.Dropout)
+HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
 """Modules that a machine computes, or that do nothing once trained; a subclass may do anything."""
 
 SAME = MappingProxyType({torch.float64: 1e-9, torch.float32: 1e-4})
@@ -52,7 +52,7 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
     Parameters
     ----------
     module : torch.nn.Module
-        An `nn.LSTM`, `nn.GRU`, `nn.LSTMCell`, `nn.GRUCell`, or a module that holds one, perhaps with the `nn.Linear`
+        An `nn.LSTM`, `nn.GRU`, `nn.RNN`, a cell of these, or a module that holds one, perhaps with the `nn.Linear`
         that follows it.
     only : str, sequence of str or None
         As of `load`: the names of the inner modules to take, in the order in which they follow each other.
@@ -170,7 +170,10 @@ def _stack(module: nn.Module, only: Only) -> Stack:
         if value.is_complex():
             do = "train it with real numbers"
             raise UnsupportedError(explain(f"tensor {key[:80]!a}", must="be real", got=value.dtype, do=do))
-    return stack_of({key: Tensor(name=key, kind="float64", stored=_array(value)) for key, value in state.items()}, only)
+    hidden = {name: RELU for name, part in module.named_modules() if getattr(part, "nonlinearity", "") == "relu"}
+    kinds = {key: "float64" if value.is_floating_point() else "int64" for key, value in state.items()}
+    tensors = {key: Tensor(name=key, kind=kinds[key], stored=_array(value)) for key, value in state.items()}
+    return stack_of(tensors, only, hidden)
 
 
 class AnalogLSTM(nn.RNNBase):

@@ -249,7 +249,7 @@ def state(name="weight_hh_l0", **options):
         ({"count": 2**61}, "must have .* bytes for .* of float32, got 24 bytes"),
         ({"count": -1}, "must refer to storages of tensors, got another note"),
         ({"kind": "DoubleStorage"}, "must have 48 bytes for 6 of float64, got 24 bytes"),
-        ({"kind": "UntypedStorage"}, "must name nothing but tensors and dictionaries, got 'torch.UntypedStorage'"),
+        ({"kind": "UntypedStorage"}, "must be float16, .* got UntypedStorage"),
         ({"offset": 1}, "must lie inside its storage of 6, and not be empty, got 6 elements, 1 to 6"),
         ({"offset": -1}, "must lie inside its storage of 6, .* got 6 elements, -1 to 4"),
         ({"offset": 2**70}, "must lie inside its storage"),
@@ -268,7 +268,7 @@ def state(name="weight_hh_l0", **options):
         ({"shape": 5}, "must have whole sizes and strides"),
         ({"key": "../../etc/passwd"}, "archive must have a member 'm/data/../../etc/passwd', got none"),
         ({"key": "1"}, "archive must have a member 'm/data/1', got none"),
-        ({"marks": b"}" + text("neg") + b"\x88s"}, "whose numbers are what is stored, got one with marks 'neg'"),
+        ({"marks": b"}" + text("neg") + b"\x88s"}, r"must be float16, .* got a tensor with marks \['neg'\]"),
     ],
 )
 def test_tensors_that_are_not_where_they_say(refused, options, message):
@@ -361,7 +361,7 @@ def lying(size):
         (lying(2**32 - 2), "bytes, a zip bomb"),
         (lying(2**20), "must be readable, got '4 bytes where 1048576 were declared'"),
         (far_away(), "archive member 'm/data.pkl' must be readable"),
-        (zipped({"m/data.pkl": b"", "m/constants.pkl": b""}), "zip must hold no program, got a TorchScript archive"),
+        (zipped({"m/data.pkl": b"", "m/constants.pkl": b""}), "pickle at byte 0 must"),
         (zipped({"tree.npy": b""}), "got a Machine that this package saved: read it with load_machine"),
         (zipped({"inner.zip": zipped({"m/data.pkl": b""})}), "got a zip with 'inner.zip'"),
         (zipped({}), "got a zip with nothing"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as serialize
 
-from lstm_analog.errors import FileAccessError, FileFormatError, InvalidValueError, LstmAnalogError, UnsupportedError
+from lstm_analog.errors import FileAccessError, FileFormatError, InvalidValueError, LstmAnalogError
 from lstm_analog.model import load, random_lstm, save
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -154,7 +154,7 @@ def without(*names):
         (tensors() | {"weight_ih_l0": np.ones(12)}, r"tensor 'weight_ih_l0' must have two axes .*, got shape \(12,\)"),
         (
             tensors() | {"weight_hh_l0": np.ones((12, 5))},
-            r"weight_hh of layer 0 must have 4 rows a unit \(LSTM\) or 3 \(GRU\), got 12 rows of 5 units",
+            r"weight_hh of layer 0 must have 4 rows a unit \(LSTM\), 3 \(GRU\) or 1 \(RNN\), got 12 rows of 5 units",
         ),
         (
             tensors() | {"bias_hh_l0": np.ones((12, 1))},
@@ -193,9 +193,12 @@ def test_refused_by_name(write, arrays, message):
         load(write(arrays))
 
 
-def test_a_plain_rnn_is_refused(write):
-    with pytest.raises(UnsupportedError, match="layer 0 must be an LSTM or a GRU, got 3 rows of 3 units, a plain RNN"):
-        load(write({"weight_ih_l0": np.ones((3, 2)), "weight_hh_l0": np.ones((3, 3))}))
+def test_one_row_a_unit_is_a_plain_rnn_of_tanh(write):
+    inputs, recurrent = np.array([[0.5], [-1.0]]), np.array([[0.1, 0.2], [-0.3, 0.4]])
+    first = np.tanh(inputs[:, 0] * 0.7)
+    rnn = load(write({"weight_ih_l0": inputs, "weight_hh_l0": recurrent}))
+    expected = [first, np.tanh(inputs[:, 0] * -0.2 + recurrent @ first)]
+    np.testing.assert_allclose(rnn([[0.7], [-0.2]]).h, expected, rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ["head", "fc", "model.classifier", "out_1"])

@@ -81,9 +81,7 @@ def mgu_step(cell, x, h, c):
 
 
 def rnn_step(cell, x, h, c):
-    return [
-        tanh(dot(cell.input[0][u], x) + dot(cell.recurrent[0][u], h) + cell.bias[0][u]) for u in range(len(h))
-    ], c
+    return [tanh(dot(cell.input[0][u], x) + dot(cell.recurrent[0][u], h) + cell.bias[0][u]) for u in range(len(h))], c
 
 
 STEPS = {Form.GRU: gru_step, Form.GRU_RESET_BEFORE: gru_step, Form.MGU: mgu_step, Form.RNN: rnn_step}
@@ -197,7 +195,7 @@ def test_layers_must_hold_cells():
     other = random_lstm(np.random.default_rng(0), 2, 2).layers[0].forward
     with pytest.raises(InvalidValueError, match="layer must have a cell, got none: give forward, backward or both"):
         Layer()
-    with pytest.raises(InvalidTypeError, match="layer must hold cells, got ndarray: give one of Cell, .*RNNCell"):
+    with pytest.raises(InvalidTypeError, match=r"layer must hold cells, got ndarray: give one of Cell, .*RNNCell"):
         Layer(forward=np.ones(3))
     with pytest.raises(
         InvalidShapeError, match=r"inputs of a layer must be the same forward and backward, got \[1, 2\]"

@@ -254,8 +254,6 @@ def test_what_is_not_clear_is_asked():
         UnsupportedError, match=r"module Sequential must be an LSTM or GRU with .* got 'Tanh': say which"
     ):
         la.from_torch(nn.Sequential(nn.LSTM(2, 3), nn.Tanh(), nn.Linear(3, 1)))
-    with pytest.raises(UnsupportedError, match="got 'RNN'"):
-        la.from_torch(nn.RNN(2, 3))
 
 
 def pair(**options):

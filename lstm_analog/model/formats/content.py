@@ -76,9 +76,6 @@ def format_of(content: bytes) -> Format:
 def _format_of_zip(content: bytes) -> Format:
     names = member_names(content)
     last = [name.rsplit("/", 1)[-1] for name in names]
-    if "constants.pkl" in last:
-        do = "save the weights alone: torch.save(module.state_dict(), path)"
-        raise FileFormatError(explain("zip", must="hold no program", got="a TorchScript archive", do=do))
     if "data.pkl" in last:
         return Format.TORCH
     if "config.json" in names and "model.weights.h5" in names:

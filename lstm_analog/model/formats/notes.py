@@ -36,9 +36,21 @@ class View:
     stride: object
 
 
-ORDERED = Name(module="collections", name="OrderedDict")
-REBUILD = Name(module="torch._utils", name="_rebuild_tensor_v2")
-PARAMETER = Name(module="torch._utils", name="_rebuild_parameter")
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A note of a value that holds no weights, such as a device or a set: only `what` it is."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """A note of a tensor of that `shape` whose numbers are not simply those stored: `what` it is, such as sparse."""
+
+    what: str
+    shape: object
+
+
 STORAGES = MappingProxyType(
     {
         "HalfStorage": "float16",

@@ -1,8 +1,9 @@
 """A pickle read as data: nothing is imported, called or made but the few values listed here.
 
 A pickle is a program for a small stack machine. Python's own machine runs whatever functions the program names; this
-one knows dictionaries, lists, tuples, numbers, texts, and notes of tensors. Every other instruction and name is refused
-with its place. The instructions are decoded by the standard library's `pickletools`, which executes nothing.
+one knows dictionaries, lists, tuples, numbers, texts, notes of tensors, and of the plain values beside them that
+`torch.load` admits (`pickle_values`). Every other instruction and name is refused with its place. The instructions are
+decoded by the standard library's `pickletools`, which executes nothing.
 """
 
 import pickletools
@@ -11,9 +12,9 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.notes import ORDERED, PARAMETER, REBUILD, STORAGES, Name, Pickle, Storage, View
-from lstm_analog.model.formats.stacks import listed
+from lstm_analog.errors import FileFormatError
+from lstm_analog.model.formats.notes import STORAGES, Name, Pickle, Skipped, Storage, Unreadable
+from lstm_analog.model.formats.pickle_values import MODULES, ScriptModule, entry_name, is_known, made, refused
 
 LONGEST = 4 * 2**20
 """Bytes a pickle may have: a state dict takes about 150 a tensor, and its numbers lie elsewhere."""
@@ -21,10 +22,6 @@ LONGEST = 4 * 2**20
 MOST_STEPS = 500_000
 """Instructions a pickle may have."""
 
-LARGEST_KEY = 2**31
-"""Whole numbers up to here may name entries; larger ones could be chosen to share one hash."""
-
-ADVICE = "save the weights alone: torch.save(module.state_dict(), path)"
 _MARK = object()
 
 
@@ -80,23 +77,19 @@ def read_pickle(content: bytes, start: int = 0) -> Pickle:
         for step, (opcode, argument, position) in enumerate(pickletools.genops(stream)):
             place = start + (position or 0)
             if step >= MOST_STEPS:
-                raise _refused(place, f"have at most {MOST_STEPS} instructions", "more")
+                raise refused(place, f"have at most {MOST_STEPS} instructions", "more")
             if opcode.name == "STOP":
                 return Pickle(value=machine.pop(), end=start + stream.tell(), storages=machine.storages)
             if opcode.name not in STEPS:
-                raise _refused(place, "use only what state dicts need", f"instruction {opcode.name}")
+                raise refused(place, "use only what state dicts need", f"instruction {opcode.name}")
             STEPS[opcode.name](machine, argument, place)
     except _StackError:
-        raise _refused(place, "be whole", "an instruction without its operands") from None
+        raise refused(place, "be whole", "an instruction without its operands") from None
     except (ValueError, TypeError, LookupError, EOFError, OverflowError, RecursionError) as error:
         if isinstance(error, FileFormatError):
             raise
-        raise _refused(place, "be whole", ascii(str(error))[:120]) from error
-    raise _refused(place, "end with STOP", "none")
-
-
-def _refused(place: int, must: str, got: str) -> FileFormatError:
-    return FileFormatError(explain(f"pickle at byte {place}", must=must, got=got, do=f"nothing was executed; {ADVICE}"))
+        raise refused(place, "be whole", ascii(str(error))[:120]) from error
+    raise refused(place, "end with STOP", "none")
 
 
 # What each instruction does. `argument` is what `pickletools` decoded, `place` the byte it stands at.
@@ -150,9 +143,7 @@ def _setitems(machine: Machine, argument: Any, place: int) -> None:
 
 def _set(target: dict[Hashable, Any], items: list[Any], place: int) -> None:
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < LARGEST_KEY):
-            raise _refused(place, "name entries by text or small whole numbers", type(key).__name__)
-        target[key] = value
+        target[entry_name(key, len(target))] = value
 
 
 def _put(machine: Machine, argument: int, place: int) -> None:
@@ -178,59 +169,58 @@ def _stack_global(machine: Machine, argument: Any, place: int) -> None:
 
 
 def _known(module: str, name: str, place: int) -> Name:
-    known = Name(module=module, name=name)
-    if known in (ORDERED, REBUILD, PARAMETER) or (module == "torch" and name in STORAGES):
+    known = Name(module=MODULES.get(module, module), name=name)
+    if is_known(known):
         return known
-    raise _refused(place, "name nothing but tensors and dictionaries", ascii(f"{module}.{name}"[:120]))
+    raise refused(place, "name nothing but tensors and plain values", ascii(f"{module}.{name}"[:120]))
 
 
 def _reduce(machine: Machine, argument: Any, place: int) -> None:
     arguments, name = machine.pop(), machine.pop()
-    if not isinstance(arguments, tuple):
+    if not isinstance(arguments, tuple) or not isinstance(name, Name):
         raise _StackError
-    machine.push(_made(name, arguments, place))
-
-
-def _made(name: object, arguments: tuple[Any, ...], place: int) -> object:
-    if name == ORDERED and not arguments:
-        return {}
-    if name == REBUILD and len(arguments) in (6, 7) and isinstance(arguments[0], Storage):
-        storage, offset, shape, stride, _, _, *more = arguments
-        if any(more):  # such as {"neg": True}: the numbers are to be turned round
-            marks = listed(key for key in more[0] if isinstance(key, str)) if isinstance(more[0], dict) else "others"
-            raise _refused(place, "hold tensors whose numbers are what is stored", f"one with marks {marks}")
-        return View(storage=storage, offset=offset, shape=shape, stride=stride)
-    if name == PARAMETER and len(arguments) == 3 and isinstance(arguments[0], View):
-        return arguments[0]
-    raise _refused(place, "make tensors and dictionaries as torch does", f"{str(name)[:80]} of {len(arguments)} values")
+    machine.push(made(name, arguments, place))
 
 
 def _build(machine: Machine, argument: Any, place: int) -> None:
-    """Take the attribute that torch hangs on a state dict: versions of its modules, which say nothing of weights."""
-    state = machine.pop()
-    machine.top(dict)
-    if not isinstance(state, dict) or len(state) > 1 or (state and "_metadata" not in state):
-        raise _refused(place, "set no attributes", "some")
+    """Take the attributes of a TorchScript module for its entries; those of anything else say nothing of weights."""
+    state, top = machine.pop(), machine.top(object)
+    if isinstance(top, ScriptModule):
+        top.take(state, place)
+    elif not isinstance(top, dict | Skipped | Unreadable):
+        raise refused(place, "set attributes of dictionaries and modules only", f"those of a {type(top).__name__}")
+
+
+def _skipped_items(machine: Machine, argument: Any, place: int) -> None:
+    machine.pop_mark()
+    machine.top(Skipped)
+
+
+def _frozen_set(machine: Machine, argument: Any, place: int) -> None:
+    machine.pop_mark()
+    machine.push(Skipped(what="a set"))
 
 
 def _persistent(machine: Machine, argument: Any, place: int) -> None:
     note = machine.pop()
     match note:
-        case ("storage", Name(module="torch", name=kind), str(key), str(), int(count), *rest) if (
-            kind in STORAGES and 0 <= count < 2**62 and rest in ([], [None])
+        case ("storage", Name(name=kind), str(key), str(), int(count), *rest) if (
+            kind.endswith("Storage") and 0 <= count < 2**62 and rest in ([], [None])
         ):
-            storage = Storage(kind=STORAGES[kind], key=key, count=count)
+            storage = Storage(kind=STORAGES.get(kind, kind), key=key, count=count)
             if machine.storages.setdefault(key, storage) != storage:
-                raise _refused(place, "describe a storage in one way", f"two of {key[:40]!a}")
+                raise refused(place, "describe a storage in one way", f"two of {key[:40]!a}")
             machine.push(storage)
         case _:
-            raise _refused(place, "refer to storages of tensors", "another note")
+            raise refused(place, "refer to storages of tensors", "another note")
 
 
 STEPS: Mapping[str, _Step] = MappingProxyType(
     dict.fromkeys(("PROTO", "FRAME"), _nothing)
     | dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), _value)
-    | dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE"), _value)
+    | dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "SHORT_BINBYTES", "BINBYTES"), _value)
+    | dict.fromkeys(("BINBYTES8", "BYTEARRAY8", "SHORT_BINSTRING"), _value)
+    | {"EMPTY_SET": _made_by(lambda: Skipped(what="a set")), "ADDITEMS": _skipped_items, "FROZENSET": _frozen_set}
     | {
         "NONE": _made_by(lambda: None),
         "NEWTRUE": _made_by(lambda: True),
@@ -243,6 +233,6 @@ STEPS: Mapping[str, _Step] = MappingProxyType(
     | {"BINPUT": _put, "LONG_BINPUT": _put, "MEMOIZE": _memoize}
     | {"BINGET": _get, "LONG_BINGET": _get}
     | {"GLOBAL": _global, "STACK_GLOBAL": _stack_global, "REDUCE": _reduce, "BUILD": _build}
-    | {"BINPERSID": _persistent}
+    | {"BINPERSID": _persistent, "NEWOBJ": _reduce}
 )
 """The instructions that are carried out; all others are refused."""

@@ -1,8 +1,8 @@
 """Recurrent modules by PyTorch's names: `weight_ih_l0 (4H, D)`, `weight_hh_l0 (4H, P)`, `bias_ih_l0 (4H,)`, ...
 
-The rows of an LSTM are the gates i, f, g, o, those of a GRU r, z, n, H of each. `_reverse` is the backward direction,
-`weight_hr_l0 (P, H)` a projection; `nn.LSTMCell` and `nn.GRUCell` have the same names without `_l0`. Names may begin
-with the path to the module: `encoder.lstm.weight_ih_l0`.
+The rows of an LSTM are the gates i, f, g, o, those of a GRU r, z, n, H of each; a plain RNN has H rows. `_reverse` is
+the backward direction, `weight_hr_l0 (P, H)` a projection; `nn.LSTMCell` and its siblings have the same names without
+`_l0`. Names may begin with the path to the module: `encoder.lstm.weight_ih_l0`.
 """
 
 import re
@@ -14,11 +14,13 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.model.activations import TANH, Activation
+from lstm_analog.model.formats.parametrised import plain
 from lstm_analog.model.formats.stacks import Only, Stack, chosen, listed
-from lstm_analog.model.formats.tensor import Tensor, Tensors
-from lstm_analog.model.gates import Gate, GRUGate
+from lstm_analog.model.formats.tensor import DTYPES, FLOATS, Tensor, Tensors
+from lstm_analog.model.gates import Gate, GRUGate, RNNGate
 from lstm_analog.model.layers import Head, Layer
-from lstm_analog.model.weights import Cell, GRUCell, RecurrentCell
+from lstm_analog.model.weights import Cell, GRUCell, RecurrentCell, RNNCell
 
 NAMES = re.compile(
     r"(?P<module>(?:.*\.)?)(?P<part>(?:weight|bias)_(?:ih|hh)|weight_hr)"
@@ -33,7 +35,7 @@ READ_OUTS = re.compile(
 
 WEIGHTS = ("weight_ih", "weight_hh")
 BIASES = ("bias_ih", "bias_hh")
-KINDS = MappingProxyType({len(Gate): "LSTM", len(GRUGate): "GRU", 1: "plain RNN"})
+KINDS = MappingProxyType({len(Gate): "LSTM", len(GRUGate): "GRU", len(RNNGate): "RNN"})
 """What rows a unit say of a module."""
 
 Parts = Mapping[str, Tensor]
@@ -51,23 +53,32 @@ class Place:
         return f"layer {self.layer}{' reverse' if self.backward else ''}"
 
 
-def stack_of(tensors: Tensors, only: Only = None) -> Stack:
+def stack_of(tensors: Tensors, only: Only = None, hidden: Mapping[str, Activation] = MappingProxyType({})) -> Stack:
     """Return the layers and the head that `tensors` make by PyTorch's names.
 
-    Without `only`, a file must hold one recurrent module and beside it at most a linear layer that clearly follows it.
+    Without `only`, a file must hold one recurrent module and beside it at most a linear layer that clearly follows it;
+    whole numbers beside, such as counters, are passed over. `hidden` names the activations of plain RNNs by module,
+    where they are not tanh.
 
     Raises
     ------
     FileFormatError, UnsupportedError
         For tensors that are missing, misshaped or left over; the message names them.
     """
-    modules, rest = recurrent_modules(tensors)
-    linears = _linears(tensors, rest)
+    named = plain(tensors)
+    modules, rest = recurrent_modules(named)
+    linears = _linears(named, rest)
+    rest = [name for name in rest if _may_count(named[name], linears)]
     names = chosen(tuple(modules), tuple(linears), only)
     if not names:
+        _check_no_quantised(rest)
         must, do = "hold a recurrent module", "save weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..."
         raise FileFormatError(explain("tensors", must=must, got=listed(rest), do=do))
-    stack = Stack(layers=tuple(layer for name in names if name in modules for layer in _layers(modules[name])))
+    stack = Stack(
+        layers=tuple(
+            layer for name in names if name in modules for layer in _layers(modules[name], hidden.get(name, TANH))
+        )
+    )
     if only is None:
         return replace(stack, head=_head_after(names[0], stack, linears, rest))
     heads = [name for name in names if name in linears]
@@ -93,6 +104,20 @@ def recurrent_modules(tensors: Tensors) -> tuple[dict[str, dict[Place, Parts]], 
                 raise FileFormatError(explain(tensor.label, must="be there once", got="an LSTM's and a cell's", do=do))
             parts[match["part"]] = tensor
     return {name: dict(places) for name, places in modules.items()}, rest
+
+
+def _may_count(tensor: Tensor, linears: Mapping[str, Parts]) -> bool:
+    """Return whether `tensor` may change what a model answers: any but whole numbers that are no weight."""
+    whole = tensor.kind in DTYPES and tensor.kind not in FLOATS
+    return not whole or any(tensor is part for parts in linears.values() for part in parts.values())
+
+
+def _check_no_quantised(names: Iterable[str]) -> None:
+    """Raise `UnsupportedError` if one of `names` shows a module that `quantize_dynamic` has packed."""
+    packed = [name for name in names if "_all_weight_values." in name or "._packed_weight" in name]
+    if packed:
+        do = "save the state_dict of the module before it is quantised"
+        raise UnsupportedError(explain("recurrent modules", must="be float", got=f"quantised {listed(packed)}", do=do))
 
 
 def _linears(tensors: Tensors, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
@@ -134,7 +159,7 @@ def _follows(linear: str, module: str) -> bool:
     return READ_OUTS.fullmatch(linear) is not None
 
 
-def _layers(places: Mapping[Place, Parts]) -> tuple[Layer, ...]:
+def _layers(places: Mapping[Place, Parts], hidden: Activation) -> tuple[Layer, ...]:
     numbers = sorted({place.layer for place in places})
     if numbers != list(range(len(numbers))):
         do = "save every layer of the module"
@@ -142,7 +167,7 @@ def _layers(places: Mapping[Place, Parts]) -> tuple[Layer, ...]:
     layers = []
     for number in numbers:
         ways = [Place(layer=number, backward=backward) for backward in (False, True)]
-        forward, backward = (_cell(way, places[way]) if way in places else None for way in ways)
+        forward, backward = (_cell(way, places[way], hidden) if way in places else None for way in ways)
         if forward is None:
             do = "save both directions"
             raise FileFormatError(
@@ -152,7 +177,7 @@ def _layers(places: Mapping[Place, Parts]) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-def _cell(place: Place, parts: Parts) -> RecurrentCell:
+def _cell(place: Place, parts: Parts, hidden: Activation) -> RecurrentCell:
     _check_complete(place, parts)
     kind = _kind(place, parts)
     _check_shapes(place, parts, kind)
@@ -164,6 +189,8 @@ def _cell(place: Place, parts: Parts) -> RecurrentCell:
         return gru(weights["weight_ih"], weights["weight_hh"], *biases)
     with np.errstate(over="ignore"):
         bias = biases[0] + biases[1] if biases else None
+    if kind == "RNN":
+        return RNNCell(input=weights["weight_ih"], recurrent=weights["weight_hh"], bias=bias, hidden=hidden)
     projection = numbers.get("weight_hr")
     return Cell(input=weights["weight_ih"], recurrent=weights["weight_hh"], bias=bias, projection=projection)
 
@@ -186,6 +213,8 @@ def _units(parts: Parts) -> int:
 
 
 def _check_complete(place: Place, parts: Parts) -> None:
+    for tensor in parts.values():
+        tensor.check_float()
     for group in (WEIGHTS, BIASES):
         missing = [part for part in group if part not in parts]
         if missing and (len(missing) == 1 or group is WEIGHTS):
@@ -201,11 +230,8 @@ def _check_complete(place: Place, parts: Parts) -> None:
 def _kind(place: Place, parts: Parts) -> str:
     rows, units = parts["weight_hh"].shape[0], _units(parts)
     kind = KINDS.get(rows // units, "") if rows % units == 0 else ""
-    if kind == "plain RNN":
-        must, do = "be an LSTM or a GRU", "train an LSTM: a plain RNN has no gates"
-        raise UnsupportedError(explain(str(place), must=must, got=f"{rows} rows of {units} units, a plain RNN", do=do))
-    if not kind or (kind == "GRU" and "weight_hr" in parts):
-        must = "have 4 rows a unit (LSTM) or 3 (GRU)"
+    if not kind or (kind != "LSTM" and "weight_hr" in parts):
+        must = "have 4 rows a unit (LSTM), 3 (GRU) or 1 (RNN)"
         got, do = f"{rows} rows of {units} units", "check which module it belongs to"
         raise FileFormatError(explain(f"weight_hh of {place}", must=must, got=got, do=do))
     return kind

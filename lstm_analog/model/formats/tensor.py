@@ -49,14 +49,18 @@ class Tensor:
         """What it is called in messages."""
         return label(self.name)
 
+    def check_float(self) -> None:
+        """Raise `FileFormatError` unless it holds floats."""
+        if self.kind not in FLOATS:
+            must, do = "be float16, bfloat16, float32 or float64", "convert it before saving"
+            raise FileFormatError(explain(self.label, must=must, got=self.kind, do=do))
+
     def numbers(self) -> Floats:
         """Return its numbers in float64, exactly.
 
         Raises `FileFormatError` unless they are finite floats.
         """
-        if self.kind not in FLOATS:
-            must, do = "be float16, bfloat16, float32 or float64", "convert it before saving"
-            raise FileFormatError(explain(self.label, must=must, got=self.kind, do=do))
+        self.check_float()
         if not self.stored.size:
             do = "save the weights of a trained module"
             raise FileFormatError(explain(self.label, must="have no empty axis", got=f"shape {self.shape}", do=do))

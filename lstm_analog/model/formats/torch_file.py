@@ -1,15 +1,20 @@
-"""What `torch.save` writes, without torch: a zip with a pickle and raw numbers, or, before 1.6, all in one stream."""
+"""What `torch.save` writes, without torch: a zip with a pickle and raw numbers, or, before 1.6, all in one stream.
+
+A TorchScript archive is such a zip too; its tensors are read by their names, its program is not looked at.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.notes import Pickle, Storage, View
-from lstm_analog.model.formats.pickles import ADVICE, LONGEST, read_pickle
+from lstm_analog.model.formats.notes import Pickle, Storage, Unreadable, View
+from lstm_analog.model.formats.pickle_values import ADVICE
+from lstm_analog.model.formats.pickles import LONGEST, read_pickle
 from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, count_of, label
 from lstm_analog.model.formats.zips import open_archive
 
@@ -17,8 +22,16 @@ MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 """The first two pickles of a file before 1.6: a mark and a version."""
 
-DEEPEST = 3
-"""Dictionaries in dictionaries that are searched for a state dict, as in `{"model": {"state_dict": ...}}`."""
+DEEPEST = 5
+"""Dictionaries and lists in each other that are searched for a state dict, as in `{"model": {"state_dict": ...}}`."""
+
+LONGEST_NAME = 200
+"""Letters that the name of an entry may have; one with more is not looked into."""
+
+_OTHER_SIZES = MappingProxyType(
+    {"ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QInt8Storage": 1, "QUInt8Storage": 1, "QInt32Storage": 4}
+)
+"""Bytes a number of the kinds of storage that hold no weights."""
 
 _RECURRENT = re.compile(r"(?:.*\.)?(?:weight|bias)_(?:ih|hh|hr)(?:_l[0-9]+(?:_reverse)?)?", re.DOTALL)
 _COUNT = 8
@@ -83,14 +96,19 @@ def _storages(data: memoryview, storages: Mapping[str, Storage], keys: object) -
 
 
 def _size(storage: Storage) -> int:
-    return storage.count * int(DTYPES[storage.kind].itemsize)
+    if storage.kind in DTYPES:
+        return storage.count * int(DTYPES[storage.kind].itemsize)
+    if storage.kind not in _OTHER_SIZES:
+        got = ascii(storage.kind[:40])
+        raise FileFormatError(explain("storage", must="hold a kind of number known here", got=got, do=ADVICE))
+    return storage.count * _OTHER_SIZES[storage.kind]
 
 
 def _needed(note: Pickle) -> set[str]:
-    return {view.storage.key for view in _views(note).values()}
+    return {view.storage.key for view in _views(note).values() if isinstance(view, View)}
 
 
-def _views(note: Pickle) -> dict[str, View]:
+def _views(note: Pickle) -> dict[str, View | Unreadable]:
     """Return the tensors of the state dicts in `note` that have a recurrent module, or else of all, by name.
 
     Of several they are named after where they lie, as in `model.lstm.weight_ih_l0` and `ema.lstm.weight_ih_l0`.
@@ -102,20 +120,29 @@ def _views(note: Pickle) -> dict[str, View]:
     return {f"{path}{name}": view for path, names in found for name, view in names.items()}
 
 
-def _dictionaries(value: object) -> Iterator[tuple[str, dict[str, View]]]:
+def _dictionaries(value: object) -> Iterator[tuple[str, dict[str, View | Unreadable]]]:
     """Yield each dictionary that holds tensors, with the path to it; dictionaries reached twice are one."""
     level: list[tuple[str, Any]] = [("", value)]
     seen: set[int] = set()
     for _ in range(DEEPEST):
         inner: list[tuple[str, Any]] = []
         for path, item in level:
-            if isinstance(item, dict) and id(item) not in seen:
+            if id(item) not in seen:
                 seen.add(id(item))
-                names = {str(key): entry for key, entry in item.items() if isinstance(entry, View)}
-                if names:
+                entries = _entries(item)
+                names = {name: entry for name, entry in entries if isinstance(entry, View | Unreadable)}
+                if names and isinstance(item, dict):
                     yield path, names
-                inner.extend((f"{path}{key}.", entry) for key, entry in item.items() if isinstance(entry, dict))
+                inner.extend(
+                    (f"{path}{name}.", each) for name, each in entries if isinstance(each, dict | list | tuple)
+                )
         level = inner
+
+
+def _entries(item: object) -> list[tuple[str, object]]:
+    """Return the entries of a dictionary or a list by name, those of the list by number."""
+    pairs = item.items() if isinstance(item, dict) else enumerate(item if isinstance(item, Sequence) else ())
+    return [(str(key), entry) for key, entry in pairs if not isinstance(key, str) or len(key) <= LONGEST_NAME]
 
 
 def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> Tensors:
@@ -123,7 +150,16 @@ def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> Tensors:
     if not views:
         got = f"a {type(note.value).__name__} without one"
         raise FileFormatError(explain("content", must="hold a recurrent module's state dict", got=got, do=ADVICE))
-    return {name: _tensor(name, view, data[view.storage.key]) for name, view in views.items()}
+    return {
+        name: _tensor(name, view, data[view.storage.key]) if isinstance(view, View) else _unreadable(name, view)
+        for name, view in views.items()
+    }
+
+
+def _unreadable(name: str, note: Unreadable) -> Tensor:
+    """Return the tensor of that shape and kind that is refused when its numbers are asked for."""
+    shape = note.shape if isinstance(note.shape, tuple) and count_of(name, note.shape) < 2**31 else ()
+    return Tensor(name=name, kind=note.what, stored=np.broadcast_to(np.zeros((), dtype=np.uint8), shape))
 
 
 def _tensor(name: str, view: View, data: memoryview) -> Tensor:

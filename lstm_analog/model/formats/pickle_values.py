@@ -1,0 +1,175 @@
+"""What the names in a pickle of tensors stand for: notes of tensors and of plain values. Nothing is looked up or run.
+
+The names are those that `torch.load(path, weights_only=True)` admits, and the modules of a TorchScript archive. A value
+that holds no weights is skipped; a tensor whose numbers are not simply those stored is noted as unreadable, and refused
+by name where it is wanted.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.notes import STORAGES, Name, Skipped, Storage, Unreadable, View
+
+ADVICE = "save the weights alone: torch.save(module.state_dict(), path)"
+
+LARGEST_KEY = 2**31
+"""Whole numbers up to here may name entries; larger ones could be chosen to share one hash."""
+
+MOST_ENTRIES = 100_000
+"""Entries that the modules of a TorchScript archive may have in all, those of a shared one counted each time."""
+
+MODULES = MappingProxyType({"__builtin__": "builtins", "copy_reg": "copyreg"})
+"""Modules under the names that pickles of protocol 2 give them."""
+
+SCRIPT = "__torch__"
+"""What the names of the classes of a TorchScript archive begin with."""
+
+_PLAIN_TYPES = ("Size", "device", "Tensor", "ScriptObject")
+_SCHEMES = ("per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric")
+_KINDS = ("bool", "bfloat16", "half", "float", "double", "short", "int", "long", "chalf", "cfloat", "cdouble")
+_SIZED_KINDS = ("int", "uint", "qint", "quint", "float", "complex", "bits")
+"""Beginnings of the names of torch's kinds of number that go on with their bits, as `float32` or `float8_e5m2`."""
+
+
+class _MisfitError(Exception):
+    """A name was called with other values than torch calls it with."""
+
+
+def refused(place: int, must: str, got: str) -> FileFormatError:
+    """Return the error that what stands at byte `place` of a pickle `must` be otherwise than it is, `got`."""
+    return FileFormatError(explain(f"pickle at byte {place}", must=must, got=got, do=f"nothing was executed; {ADVICE}"))
+
+
+def entry_name(key: object, number: int) -> Hashable:
+    """Return under which name an entry with that `key` is kept, the `number`-th of its dictionary.
+
+    No other keys than texts and small whole numbers are hashed: others could be chosen to share one hash.
+    """
+    if isinstance(key, str) or (isinstance(key, int) and abs(key) < LARGEST_KEY):
+        return key
+    return f"<{type(key).__name__} {number}>"
+
+
+class ScriptModule(dict[str, Any]):
+    """The attributes of a TorchScript module by name, those of inner modules as `outer.inner`."""
+
+    def take(self, state: object, place: int) -> None:
+        """Take the attributes that the `state` of the module holds; the pickle says so at byte `place`."""
+        for name, value in state.items() if isinstance(state, dict) else ():
+            inner = value.items() if isinstance(value, ScriptModule) else [("", value)]
+            if len(self) + len(inner) > MOST_ENTRIES:
+                raise refused(place, f"have modules of at most {MOST_ENTRIES} entries", "more")
+            self.update({f"{name}.{rest}" if rest else str(name): each for rest, each in inner})
+
+
+def is_known(name: Name) -> bool:
+    """Return whether a pickle may hold `name`."""
+    if name.module == "torch":
+        sized = name.name.startswith(_SIZED_KINDS) and any(letter.isdigit() for letter in name.name)
+        return sized or name.name in (*_PLAIN_TYPES, *_SCHEMES, *_KINDS) or name.name.endswith("Storage")
+    return name in _MAKERS or (name.module.split(".")[0] == SCRIPT)
+
+
+def made(name: Name, arguments: tuple[Any, ...], place: int) -> object:
+    """Return the note of what calling `name` with these `arguments` makes; the call stands at byte `place`."""
+    if name.module.split(".")[0] == SCRIPT:
+        return ScriptModule()
+    if name.module == "torch":
+        return (
+            Unreadable(what=str(name), shape=()) if name.name in ("Tensor", "ScriptObject") else Skipped(what=str(name))
+        )
+    try:
+        return _MAKERS[name](*arguments)
+    except (_MisfitError, TypeError, ValueError, LookupError):
+        got = f"{str(name)[:80]} of {len(arguments)} values"
+        raise refused(place, "make tensors and dictionaries as torch does", got) from None
+
+
+def _dictionary(items: object = ()) -> dict[Hashable, Any]:
+    """Return an OrderedDict or a Counter, made of nothing, of pairs, or of a dictionary."""
+    pairs = list(items.items()) if isinstance(items, dict) else list(items)  # type: ignore[call-overload]
+    return {entry_name(key, number): value for number, (key, value) in enumerate(pairs)}
+
+
+def _tensor(storage: object, offset: object, shape: object, stride: object, *more: object) -> View | Unreadable:
+    """Return `_rebuild_tensor(storage, offset, size, stride)`, or `_v2` with requires_grad, hooks and marks after it.
+
+    Marks such as {"neg": True} say that the numbers are to be turned round.
+    """
+    marks = more[2] if len(more) > 2 else None
+    if not isinstance(storage, Storage) or len(more) > 3:
+        raise _MisfitError
+    if storage.kind not in STORAGES.values() or marks:
+        what = f"a tensor with marks {ascii(list(marks))[:80]}" if isinstance(marks, dict) and marks else storage.kind
+        return Unreadable(what=what, shape=shape)
+    return View(storage=storage, offset=offset, shape=shape, stride=stride)
+
+
+def _untyped(storage: object, offset: object, shape: object, *more: object) -> Unreadable:
+    """Return `_rebuild_tensor_v3`: a tensor of a kind of number that has no storage of its own."""
+    kinds = [str(each) for each in more if isinstance(each, Name)]
+    return Unreadable(what=kinds[0] if kinds else "a tensor of another kind", shape=shape)
+
+
+def _first(data: object, *more: object) -> object:
+    """Return the tensor that a parameter or a copy from another device is made of."""
+    if not isinstance(data, View | Unreadable):
+        raise _MisfitError
+    return data
+
+
+def _from_type(rebuild: Name, kind: object, arguments: tuple[Any, ...], state: object) -> object:
+    """Return `_rebuild_from_type_v2`: a tensor with attributes, which say nothing of its numbers."""
+    return _MAKERS[rebuild](*arguments)
+
+
+def _other(what: str) -> Callable[..., object]:
+    return lambda *arguments: Unreadable(what=what, shape=())
+
+
+def _quantised(storage: object, offset: object, shape: object, *more: object) -> Unreadable:
+    return Unreadable(what="a quantised tensor", shape=shape)
+
+
+def _skip(what: str) -> Callable[..., object]:
+    return lambda *arguments: Skipped(what=what)
+
+
+def _named(module: str, makers: Mapping[str, Callable[..., Any]]) -> dict[Name, Callable[..., object]]:
+    return {Name(module=module, name=name): maker for name, maker in makers.items()}
+
+
+_TENSORS: Mapping[str, Callable[..., object]] = MappingProxyType(
+    {
+        "_rebuild_tensor": _tensor,
+        "_rebuild_tensor_v2": _tensor,
+        "_rebuild_tensor_v3": _untyped,
+        "_rebuild_parameter": _first,
+        "_rebuild_parameter_with_state": _first,
+        "_rebuild_device_tensor_from_cpu_tensor": _first,
+        "_rebuild_qtensor": _quantised,
+        "_rebuild_sparse_tensor": _other("a sparse tensor"),
+        "_rebuild_nested_tensor": _other("a nested tensor"),
+        "_rebuild_meta_tensor_no_storage": _other("a tensor without numbers (device meta)"),
+        "_rebuild_wrapper_subclass": _other("a tensor of a class of its own"),
+    }
+)
+
+_MAKERS: Mapping[Name, Callable[..., object]] = MappingProxyType(
+    _named("collections", {"OrderedDict": _dictionary, "Counter": _dictionary})
+    | _named("builtins", {"set": _skip("a set"), "complex": _skip("a number"), "bytearray": _skip("bytes")})
+    | _named("_codecs", {"encode": _skip("bytes")})
+    | _named("torch.serialization", {"_get_layout": _skip("a layout")})
+    | _named("torch.storage", {"UntypedStorage": _skip("a storage"), "TypedStorage": _skip("a storage")})
+    | _named("torch.nn.parameter", {"Parameter": _first})
+    | _named("torch._tensor", {"_rebuild_from_type_v2": _from_type})
+    | _named("torch._utils", _TENSORS)
+    | _named(
+        "torch.jit._pickle",
+        {f"build_{each}list": _skip("a list") for each in ("int", "double", "bool", "tensor")}
+        | {"restore_type_tag": _skip("a list"), "build_tensor_from_id": _other("a tensor elsewhere")},
+    )
+)
+"""What each name that may be called makes, as a note; beside it torch's kinds of number and the modules of scripts."""
