@@ -472,7 +472,7 @@ def one_node(operation="LSTM", weights=(), extra=(), shape=(5, 2, 2), outputs=("
         (one_node(weights={"W": np.full((1, 12, 2), np.nan)}), "tensor 'W' must be finite, got NaN or infinity"),
         (one_node(weights={"W": np.ones((12, 2))}), "W of node 'node' (LSTM) must have an axis of directions"),
         (one_node(shape=(2**31, 2**31, 2)), "input 'x' must have 1 to 4194304 elements"),
-        (one_node("RNN"), "graph must have a recurrent node, got node 'node' (RNN)"),
+        (one_node("Tanh"), "graph must have a recurrent node, got node 'node' (Tanh)"),
         (
             one_node(extra=[helper.make_node("Softmax", ["y"], ["z"], name="soft")], outputs=["z"]),
             "graph output 'z' must be h, a state or a linear read-out, got node 'soft' (Softmax): take part of it",

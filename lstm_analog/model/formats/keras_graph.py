@@ -8,7 +8,7 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.stacks import Only, chosen, listed
 
 MOST_LAYERS = 1000
-RECURRENT = ("LSTM", "GRU", "Bidirectional", "RNN")
+RECURRENT = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "RNN")
 KNOWN = frozenset(
     [
         "name",

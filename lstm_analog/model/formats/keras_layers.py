@@ -1,7 +1,8 @@
 """Keras layers to the records of this package.
 
 Keras keeps a kernel `(D, gates H)`, gates in columns: i f c o of an LSTM, z r h of a GRU (its bias twice where the
-reset acts after the product). A layer that goes backwards returns its outputs in the order in which it made them.
+reset acts after the product), one of a SimpleRNN. A layer that goes backwards returns its outputs in the order in which
+it made them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from lstm_analog.model.formats.stacks import Stack, listed
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.formats.tensor import Tensor
 from lstm_analog.model.layers import Head, Layer
-from lstm_analog.model.weights import Cell, RecurrentCell
+from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
 
 SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
 """Layers that do nothing once trained."""
@@ -28,7 +29,10 @@ SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "Gauss
 TRAINING = ("initializer", "regularizer", "constraint", "dropout")
 """Ends of the names of options that matter in training only."""
 
-_CELLS = MappingProxyType({"LSTMCell": "lstm_cell", "GRUCell": "gru_cell"})
+_GATES = MappingProxyType({"LSTM": 4, "GRU": 3, "SimpleRNN": 1})
+"""Columns a unit of the kernels of each kind of layer."""
+
+_CELLS = MappingProxyType({"LSTMCell": "lstm_cell", "GRUCell": "gru_cell", "SimpleRNNCell": "simple_rnn_cell"})
 """Cells that an RNN layer may have, and the folders in which a .keras file keeps their arrays."""
 
 _Z_R_H = [1, 0, 2]
@@ -51,7 +55,8 @@ class LayerFile:
         if len(arrays) < 2 or len(arrays[1].shape) == 1:
             options["use_bias"] = len(arrays) == 2
             return LayerFile(config=LayerConfig(kind="Dense", name=name, options=options), arrays=arrays, old=False)
-        kind = "GRU" if arrays[1].shape[1] == 3 * arrays[1].shape[0] else "LSTM"
+        ratio = arrays[1].shape[1] // max(arrays[1].shape[0], 1)
+        kind = next((name for name, gates in _GATES.items() if gates == ratio), "LSTM")
         options["reset_after"] = options["use_bias"] and len(arrays[2].shape) == 2
         if per:
             ways = [{"class_name": kind, "config": options | {"go_backwards": back}} for back in (False, True)]
@@ -72,7 +77,7 @@ def keras_stack(files: Sequence[LayerFile]) -> Stack:
     if not chain.layers:
         do = "save the model with its LSTM"
         raise FileFormatError(
-            explain("model", must="hold an LSTM or GRU", got=listed(f.config.name for f in files), do=do)
+            explain("model", must=f"hold one of {', '.join(_GATES)}", got=listed(f.config.name for f in files), do=do)
         )
     if chain.reverse and not chain.ended:
         must, got = "return its outputs in the order of time", "go_backwards with return_sequences"
@@ -135,7 +140,7 @@ def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
     for each in cells:
         _check_options(each)
         if each.kind not in _CELLS:
-            raise _refused(each, "be an LSTMCell or GRUCell", each.kind)
+            raise _refused(each, f"be one of {', '.join(_CELLS)}", each.kind)
     return cells
 
 
@@ -167,8 +172,8 @@ def _bidirectional(chain: _Chain, file: LayerFile) -> _Chain:
     cells = []
     for way in ways:
         _check_options(way)
-        if way.kind not in ("LSTM", "GRU"):
-            raise _refused(way, "be an LSTM or GRU", way.kind)
+        if way.kind not in _GATES:
+            raise _refused(way, f"be one of {', '.join(_GATES)}", way.kind)
         cells.append(_cell(way, rest, file.old))
     _check_all_used(config, rest)
     return _after(chain, ways[0], (Layer(forward=cells[0], backward=cells[1]),), reverse=False)
@@ -203,31 +208,36 @@ def _dense(chain: _Chain, file: LayerFile) -> _Chain:
 
 
 _MAKERS: Mapping[str, Callable[[_Chain, LayerFile], _Chain]] = MappingProxyType(
-    {"LSTM": _recurrent, "GRU": _recurrent, "RNN": _recurrent, "Bidirectional": _bidirectional}
+    dict.fromkeys((*_GATES, "RNN"), _recurrent)
+    | {"Bidirectional": _bidirectional}
     | {"Dense": _dense, "TimeDistributed": _dense}
 )
 
 
 def _cell(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
     """Take the arrays of one cell from the front of `rest` and make it."""
-    biased, lstm = config.options.get("use_bias", True), config.kind.startswith("LSTM")
+    biased, kind = config.options.get("use_bias", True), config.kind.removesuffix("Cell")
     kernel, recurrent = _next(config, rest), _next(config, rest)
     bias = _next(config, rest) if biased else None
     if kernel.ndim != 2 or recurrent.ndim != 2 or kernel.shape[1] != recurrent.shape[1]:
         got = f"shapes {kernel.shape} and {recurrent.shape}"
         raise FileFormatError(explain(config.label, must="have kernels of equal width", got=got, do="save it again"))
-    gates = 4 if lstm else 3
+    gates = _GATES[kind]
     if recurrent.shape[1] != gates * recurrent.shape[0]:
         must, got = f"have {gates} columns a unit", f"shape {recurrent.shape}"
         raise FileFormatError(explain(config.label, must=must, got=got, do="save it again"))
     _check_units(config, recurrent.shape[0])
-    gate = activation_of(config, "recurrent_activation", "sigmoid", old)
     candidate = activation_of(config, "activation", "tanh", old)
-    if lstm:
-        inputs, inner = _by_gate(kernel, gates), _by_gate(recurrent, gates)
-        rows = None if bias is None else _row(config, bias, (gates * inner.shape[1],)).reshape(gates, -1)
+    inputs, inner = _by_gate(kernel, gates), _by_gate(recurrent, gates)
+    rows = None
+    if kind != "GRU" and bias is not None:
+        rows = _row(config, bias, (gates * inner.shape[1],)).reshape(gates, -1)
+    if kind == "SimpleRNN":
+        return RNNCell(input=inputs, recurrent=inner, bias=rows, hidden=candidate)
+    gate = activation_of(config, "recurrent_activation", "sigmoid", old)
+    if kind == "LSTM":
         return Cell(input=inputs, recurrent=inner, bias=rows, gate=gate, candidate=candidate, hidden=candidate)
-    return _gru(config, _by_gate(kernel, gates)[_Z_R_H], _by_gate(recurrent, gates)[_Z_R_H], bias, gate, candidate)
+    return _gru(config, inputs[_Z_R_H], inner[_Z_R_H], bias, gate, candidate)
 
 
 def _gru(

@@ -1,7 +1,7 @@
 """ONNX recurrent nodes to cells.
 
 Gates lie in the order i o f c in the rows of an LSTM's weights `(directions, 4H, D)`, i o f in its peepholes, and z r h
-in a GRU's. ONNX operator schemas, LSTM-14 and GRU-14.
+in a GRU's; an RNN has H rows. ONNX operator schemas, LSTM-14, GRU-14 and RNN-14.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,13 @@ from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Layer
-from lstm_analog.model.weights import Cell, RecurrentCell
+from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
+
+RECURRENT = MappingProxyType({"LSTM": 4, "GRU": 3, "RNN": 1})
+"""The recurrent operations, and how many rows a unit their weights have."""
+
+PRESETS = MappingProxyType({"LSTM": (b"Sigmoid", b"Tanh", b"Tanh"), "GRU": (b"Sigmoid", b"Tanh"), "RNN": (b"Tanh",)})
+"""The activations of each where a node names none."""
 
 DIRECTIONS = MappingProxyType({"forward": (False,), "reverse": (True,), "bidirectional": (False, True)})
 PLAIN = MappingProxyType({"sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softplus": SOFTPLUS})
@@ -68,7 +74,7 @@ def layer_of(node: Node, inputs: Inputs) -> Layer:
         raise UnsupportedError(explain(node.label, must="have options known here", got=listed(strange), do=do))
     ways = ways_of(node)
     lstm = node.operation == "LSTM"
-    gates = 4 if lstm else 3
+    gates = RECURRENT[node.operation]
     recurrent = _weights(node, inputs, 2, "R")
     units = recurrent.shape[-1]
     if node.attributes.get("hidden_size", units) != units:
@@ -87,7 +93,7 @@ def layer_of(node: Node, inputs: Inputs) -> Layer:
         if array.shape != (len(ways), *shape):
             must, what = f"have shape {(len(ways), *shape)}", f"{name} of {node.label}"
             raise FileFormatError(explain(what, must=must, got=array.shape, do=_ADVICE))
-    make = _lstm_cell if lstm else _gru_cell
+    make = _MAKERS[node.operation]
     curves = list(_activations(node, len(ways)))
     cells = [make(node, {name: array[n] for name, (array, _) in parts.items()}, curves[n]) for n in range(len(ways))]
     named = dict(zip(("backward" if backward else "forward" for backward in ways), cells, strict=True))
@@ -137,6 +143,14 @@ def _gru_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation,
     return replace(made, reset_after=after, gate=curves[0], candidate=curves[1])
 
 
+def _rnn_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation, ...]) -> RecurrentCell:
+    bias = parts["bias"].reshape(2, 1, -1).sum(axis=0) if "bias" in parts else None
+    return RNNCell(input=parts["input"][None], recurrent=parts["recurrent"][None], bias=bias, hidden=curves[0])
+
+
+_MAKERS = MappingProxyType({"LSTM": _lstm_cell, "GRU": _gru_cell, "RNN": _rnn_cell})
+
+
 def _has(inputs: Inputs, n: int) -> bool:
     return n < len(inputs) and inputs[n] is not None
 
@@ -154,8 +168,8 @@ def _weights(node: Node, inputs: Inputs, n: int, name: str) -> Floats:
 
 
 def _activations(node: Node, directions: int) -> Iterator[tuple[Activation, ...]]:
-    """Yield the activations of each direction: gate, candidate and, of an LSTM, hidden."""
-    presets = [b"Sigmoid", b"Tanh", b"Tanh"] if node.operation == "LSTM" else [b"Sigmoid", b"Tanh"]
+    """Yield the activations of each direction: gate, candidate and, of an LSTM, hidden; of an RNN hidden alone."""
+    presets = PRESETS[node.operation]
     names = [_text(word).lower() for word in node.attributes.get("activations", presets * directions)]
     if len(names) != len(presets) * directions:
         must, got = f"name {len(presets) * directions} activations", len(names)

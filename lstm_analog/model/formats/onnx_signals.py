@@ -7,7 +7,7 @@ import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
-from lstm_analog.model.formats.onnx_cells import layer_of, ways_of
+from lstm_analog.model.formats.onnx_cells import RECURRENT, layer_of, ways_of
 from lstm_analog.model.formats.onnx_graph import Inputs, Labels, Node, Origin, Value, labels, numbers, run, unknown
 from lstm_analog.model.formats.onnx_values import are_whole, arranged, bias_of, check_states, ends_given
 from lstm_analog.model.formats.stacks import Only, Stack, chosen, listed
@@ -77,7 +77,7 @@ class Reader:
 
     def run(self, nodes: Sequence[Node], values: dict[str, Value]) -> None:
         """Carry out `nodes` on `values`."""
-        specials = {"LSTM": self._unroll, "GRU": self._unroll, "MatMul": self._product, "Gemm": self._product}
+        specials = {**dict.fromkeys(RECURRENT, self._unroll), "MatMul": self._product, "Gemm": self._product}
         run(nodes, values, specials | {"Add": self._sum, "Constant": _constant})
 
     def stack(self, outputs: Sequence[str], values: dict[str, Value], only: Only) -> Stack:
@@ -90,7 +90,7 @@ class Reader:
         tops = set(self.recurrent) - {each.before for each in self.recurrent.values()}
         if not self.recurrent:
             made = (value.why for value in map(values.get, outputs) if value is not None and value.why)
-            got, do = next(made, "none"), "give a model with an LSTM or GRU node"
+            got, do = next(made, "none"), f"give a model with a node of {', '.join(RECURRENT)}"
             raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
         for each in self.recurrent.values():
             if each.before is None:
