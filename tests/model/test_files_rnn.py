@@ -11,7 +11,12 @@ from onnx.reference import ReferenceEvaluator
 from lstm_analog.model import load
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"
-KERAS = {"rnn_two_ways.keras": None, "rnn_relu.keras": None, "rnn_cells.h5": None, "rnn_alone.weights.h5": "simple_rnn_2"}
+KERAS = {
+    "rnn_two_ways.keras": None,
+    "rnn_relu.keras": None,
+    "rnn_cells.h5": None,
+    "rnn_alone.weights.h5": "simple_rnn_2",
+}
 
 
 @pytest.mark.parametrize("name", KERAS)
