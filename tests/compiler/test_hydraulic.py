@@ -9,6 +9,10 @@ from lstm_analog.compiler.fluids import GLYCEROL_60, PURE_WATER, VG32, Constant
 from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston, bore, bundle, end_loss
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
 from lstm_analog.errors import InvalidTypeError, InvalidValueError
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
+from lstm_analog.network.laws import capacity
+from lstm_analog.network.parts import Crossbars, Storages
 
 PRESETS = (OIL, WATER, GLYCEROL)
 
@@ -57,6 +61,21 @@ def test_bundle_keeps_the_conductance_whatever_its_count() -> None:
 def test_full_detail_waits_for_the_slowest_manifold() -> None:
     slow = replace(OIL, pilot=1e-9, detail=Detail.FULL)
     assert slow.time_constant == pytest.approx(1e-9 / (3.0 * 2e-11))
+
+
+def test_the_manifold_of_least_total_follows_its_tubes_at_the_stated_rate() -> None:
+    """Weights near zero: its volume, the pilot, fills through G_u S_min."""
+    pilot = 1e-9
+    slow = replace(OIL, pilot=pilot, detail=Detail.FULL)
+    machine = compile(random_lstm(np.random.default_rng(0), 1, 1, scale=1e-3), slow)
+    network = machine.network
+    tubes = next(part for part in network.parts if isinstance(part, Crossbars))
+    totals = tubes.positive.sum(axis=1) + tubes.plus_load
+    np.testing.assert_allclose(totals, slow.unit_conductance * slow.least_total)
+    volumes = [part for part in network.parts if isinstance(part, Storages)]
+    compliance = {int(node): float(c) for part in volumes for node, c in zip(*capacity(part), strict=True)}
+    assert {compliance[int(node)] for node in (*tubes.plus, *tubes.minus)} == {pilot}
+    assert slow.time_constant == pytest.approx(pilot / totals[0])
 
 
 def test_reach_of_a_tank() -> None:

@@ -46,6 +46,26 @@ def test_rows_are_the_sums_over_weights_of_one_sign():
     assert found == Ranges(x=9.0, z=14.5, c=found.c, rows=18.0)
 
 
+@pytest.mark.parametrize(("bias", "rows"), [(3.0, 5.0), (-3.0, 3.0)])
+def test_a_bias_counts_with_the_weights_of_its_own_sign(bias, rows):
+    """z = 2 x + b at x = 1: the sums of one sign are 2 + 3, or 2 and 3."""
+    cell = Cell(input=np.eye(4)[:1].T[..., None] * 2.0, recurrent=np.zeros((4, 1, 1)), bias=np.eye(4)[:1].T * bias)
+    assert measured(LSTM(layers=(Layer(forward=cell),), name="biased"), np.array([[1.0]])).rows == rows
+
+
+def test_a_layer_above_the_first_is_bounded_by_the_h_below():
+    """|h| <= 1 below, so |z| <= 7 + 5 + 2 above, the largest there is."""
+
+    def layer(kernel, recurrent, bias):
+        shape = (4, 1, 1)
+        cell = Cell(input=np.full(shape, kernel), recurrent=np.full(shape, recurrent), bias=np.full((4, 1), bias))
+        return Layer(forward=cell)
+
+    lstm = LSTM(layers=(layer(1.0, 0.5, -0.25), layer(-7.0, 5.0, 2.0)), name="two")
+    found = bounded(lstm, 3.0)
+    assert (found.x, found.z, found.rows) == (3.0, 14.0, 14.0)
+
+
 @pytest.mark.parametrize("scale", [0.5, 2.0, 6.0])
 def test_no_sequence_leaves_the_bounds(scale):
     rng = np.random.default_rng(7)

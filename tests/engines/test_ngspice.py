@@ -181,6 +181,18 @@ def test_nothing_is_left_after_success(rc, driven, scratch):
     assert list(scratch.iterdir()) == []
 
 
+def test_of_points_at_one_time_the_first_is_kept(rc, driven, program):
+    """A stand-in that writes 0, 1, 1, 2 s: at an edge the second of two shows what comes behind it."""
+    head = "Flags: real\\nNo. Variables: 3\\nNo. Points: 4\\nVariables:\\n"
+    names = "".join(f"\\t{k}\\t{name}\\tvoltage\\n" for k, name in enumerate(("time", "v(drive_0)", "v(c_0)")))
+    rows = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.25], [1.0, 1.0, 0.25], [2.0, 1.0, 0.5]])
+    numbers = "".join(f"\\{byte:03o}" for byte in rows.astype("<f8").tobytes())
+    fake = program(f"printf '{head}{names}Binary:\\n{numbers}' > $4\n")
+    run = Ngspice(program=fake).run(rc(1.0), driven([0.0, 1.0], [1.0, 1.0]))
+    assert run.time.tolist() == [0.0, 1.0, 2.0]
+    assert run["drive"][:, 0].tolist() == [0.0, 0.0, 1.0]
+
+
 @pytest.mark.parametrize("limit", [0.0, -1.0, np.nan, np.inf])
 def test_time_limits_are_seconds(limit):
     with pytest.raises(InvalidValueError, match=r"^time_limit must be positive and at most a year, got "):

@@ -9,6 +9,10 @@ import lstm_analog as la
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.imperfections import EndLoss, Streams
 from lstm_analog.network.analogy import as_circuit
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import Conductors, Sources, Stops, Storages
+from lstm_analog.network.schedule import Schedule
 
 
 def oil(detail=la.hydraulic.Detail.FULL, technology=la.hydraulic.OIL):
@@ -28,6 +32,24 @@ def test_ngspice_agrees_with_scipy(detail, technology):
     for one, other in zip((*ours.layers[0].z, ours.c, ours.h), (*theirs.layers[0].z, theirs.c, theirs.h), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
     assert np.abs(theirs.h - lstm(x).h).max() < 3e-5
+
+
+def test_a_tank_far_beyond_its_stops_stands_where_its_valve_carries_all():
+    """Beyond the band b a stop at s lets g (|e - s| - b/2) through: e where that is what the tube brings from ±3."""
+    tube, g, stop, band, drive = 1.0, 5.0, 0.1, 0.4, 3.0
+    parts = (
+        Sources(label="drive", nodes=[1, 2], effort=[drive, -drive]),
+        Conductors(label="tube", a=[1, 2], b=[3, 4], conductance=[tube, tube]),
+        Storages(label="tank", nodes=[3, 4], capacitance=[0.01, 0.01]),
+        Stops(label="ends", nodes=[3, 4], low=-stop, high=stop, conductance=g, band=band),
+    )
+    groups = (Group(label="drive", size=2, scale=1.0), Group(label="e", size=2, scale=1.0))
+    network = Network(domain=ELECTRICAL, unknowns=Unknowns(groups=groups), parts=parts, lines=(), provenance=())
+    schedule = Schedule(names=("run",), high=np.empty((1, 0)), durations=[1.0], imposed=())
+    level = (tube * drive + g * (stop + band / 2)) / (tube + g)
+    assert level - stop > 1.5 * band
+    run = la.engines.Ngspice().run(network, schedule)
+    np.testing.assert_allclose(run["e"][-1], [level, -level], rtol=1e-5)
 
 
 def test_a_tube_changed_by_one_per_cent_in_the_file_is_detected(tmp_path):

@@ -148,6 +148,15 @@ def test_temperature_stretches_what_a_pair_sees(network):
     )
 
 
+def test_temperature_leaves_the_voltage_at_which_a_pair_balances(network):
+    """An offset is a voltage over V_T = kT/q too: the pair with one splits evenly where it did."""
+    offset = apply(PairOffset(volts=5e-3), network, STREAMS)
+    warm = apply(PairTemperature(kelvin=330.0, made_for=300.0), offset, STREAMS)
+    before, after = (each.part("l0_h_add_zo_pair").factors[0] for each in (offset, warm))
+    assert np.abs(before.offset / before.scale).max() > 1e-3
+    np.testing.assert_allclose(after.offset / after.scale, before.offset / before.scale, rtol=1e-12)
+
+
 def test_feedthrough_is_that_of_the_reference(network):
     """50 fF on 10 pF, 5 V in 20 ns, 100 ohm: 13.75 mV (ngspice 13.8), on the followers only."""
     changed = apply(ClockFeedthrough(overlap=50e-15, **PEDESTAL), network, STREAMS)

@@ -123,6 +123,21 @@ def test_an_edit_that_matters_fails_the_rerun_too(tmp_path):
     assert la.verify(deck, certificate, engine=Ngspice()).holds
 
 
+def test_an_error_of_the_head_counts_in_what_its_weights_can_make_of_h(tmp_path):
+    """A bias off by 0.02 moves y by that; sum |w| is 3.5, so it counts as 0.02 / 3.5."""
+    lstm = la.random_lstm(np.random.default_rng(2), 1, 3, outputs=1, scale=4.0)
+    reach = np.abs(lstm.head.weights).sum()
+    certificate = la.compile(lstm, la.electrical.BEHAVIOURAL).certify(lstm, X[:1], tmp_path / "m.cir")
+    deck = tmp_path / "m.cir"
+    head, value = re.search(r"(?m)^(gy_rows_0_3 .* )(\S+)$", deck.read_text()).groups()
+    deck.write_text(deck.read_text().replace(f"{head}{value}", f"{head}{float(value) + 0.02e-4!r}"))
+    got = la.verify(deck, certificate, lstm=lstm)[Check.RERUN].got
+    error, signal = re.match(r"largest error (\S+), of (\w+);", got).groups()
+    assert signal == "y"
+    assert reach == pytest.approx(3.468, abs=1e-3)
+    assert float(error) == pytest.approx(0.02 / reach, rel=1e-2)
+
+
 def test_a_comment_is_no_value_but_another_file(tmp_path):
     lstm, certificate = export(tmp_path, x=X[:1])
     deck = tmp_path / "m.cir"
