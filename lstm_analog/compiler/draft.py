@@ -6,8 +6,9 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.followers import adders
-from lstm_analog.compiler.hydraulic import Detail, Hydraulic
+from lstm_analog.compiler.hydraulic import Detail, Hydraulic, OpenTube
 from lstm_analog.compiler.timing import Timing
+from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -59,6 +60,13 @@ class Draft:
     starts: dict[str, int] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     controls: dict[str, Control] = field(default_factory=dict)
+    open_tanks: list[str] = field(default_factory=list)
+
+    def filling(self) -> Filling:
+        """Return what flows in the network, and which of its tanks are open to the air."""
+        return Filling(
+            fluid=self.technology.fluid, datum=self.technology.datum, open_tanks=tuple(sorted(self.open_tanks))
+        )
 
     def nodes(self, label: str, size: int) -> Indices:
         """Return the unknowns of the group `label`, which is made with `size` of them if new."""
@@ -84,6 +92,8 @@ class Draft:
         """Add tanks that hold a memory; but for ideal detail with their stops."""
         technology, hardware = self.technology, self.technology.hardware
         self.tank(label, nodes, technology.tank)
+        if isinstance(technology.vessel, OpenTube):
+            self.open_tanks.append(label)
         if technology.detail is not Detail.IDEAL:
             low, high = (np.array(stop) for stop in technology.reach())
             relief, band = np.array(hardware.relief_conductance), np.array(hardware.relief_band)

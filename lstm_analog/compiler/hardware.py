@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.fluids import Fluid, check_fields, check_number
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.fluids import Fluid
+from lstm_analog.network.quantities import check_fields, check_number
 
 GRAVITY = 9.81
 """m/s2."""

@@ -8,10 +8,9 @@ that displaces 1 uL, which is assumed for a very small one, moves a tank by a wh
 admitted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from lstm_analog.compiler.fluids import GLYCEROL_60, PURE_WATER, VG32, Fluid, check_fields
 from lstm_analog.compiler.hardware import (
     BENCH,
     DESIGN_UNITS,
@@ -28,6 +27,8 @@ from lstm_analog.compiler.hardware import (
     end_loss,
 )
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.fluids import GLYCEROL_60, PURE_WATER, VG32, Fluid
+from lstm_analog.network.quantities import check_fields
 
 __all__ = [
     "BENCH",
@@ -75,7 +76,7 @@ class Hydraulic:
     name, provenance : str
         What it is called, and where the sizes come from.
     fluid : Fluid
-        What flows.
+        What flows, at the temperature that the bores are made for; `imperfections.OperatingTemperature` is another.
     detail : Detail
         Which volumes yield.
     pressure_unit : float
@@ -151,6 +152,27 @@ class Hydraulic:
         """
         inertance, conductance = self.tank_line.inertance(self.fluid), self.tank_line.conductance(self.fluid)
         return (inertance * self.tank) ** -0.5, 0.5 * (self.tank / inertance) ** 0.5 / conductance
+
+    def filled(self, fluid: Fluid) -> "Hydraulic":
+        """Return the same plumbing, bores and tanks as they were built, with another `fluid`, or its own when warmer.
+
+        Its conductances, the bleed of its relays and the friction of its spools follow the viscosity, open tanks the
+        density.
+        """
+        thicker, heavier = fluid.viscosity / self.fluid.viscosity, fluid.density / self.fluid.density
+        hardware = replace(
+            self.hardware,
+            relay_bleed=self.hardware.relay_bleed / thicker,
+            spool_damping=self.hardware.spool_damping * thicker,
+        )
+        return replace(
+            self,
+            fluid=fluid,
+            unit_conductance=self.unit_conductance / thicker,
+            port_conductance=self.port_conductance / thicker,
+            tank=self.tank / heavier if isinstance(self.vessel, OpenTube) else self.tank,
+            hardware=hardware,
+        )
 
     def reach(self) -> tuple[float, float]:
         """Return the least and the largest pressure above the datum (Pa) that a tank can hold between its stops."""

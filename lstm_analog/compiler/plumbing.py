@@ -65,6 +65,7 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
             ("detail", technology.detail.value),
             ("timing", timing.value),
         ),
+        filling=draft.filling(),
     )
     return Compiled(
         network=network.verify(),

@@ -6,7 +6,6 @@ from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.compiled import Compiled, Drive, HeadLayout, InputLayout, LayerLayout, Layout, Spot
 from lstm_analog.compiler.electrical import Behavioural
-from lstm_analog.compiler.fluids import Constant, Fluid, GlycerolWater, Vogel, Walther
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
@@ -16,8 +15,10 @@ from lstm_analog.model import Activation, CoupledGate, Curve, Gate, GRUGate, MGU
 from lstm_analog.network.cells import Library, Subcircuit
 from lstm_analog.network.data_sheets import OpAmpData
 from lstm_analog.network.domain import Domain
+from lstm_analog.network.fluids import Filling, Fluid
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import KINDS, Factor, Term
+from lstm_analog.network.properties import LAWS
 from lstm_analog.network.shapes import Shape
 
 PIECES = MappingProxyType(
@@ -25,6 +26,7 @@ PIECES = MappingProxyType(
         kind.__name__: kind
         for kind in (
             *KINDS,
+            *LAWS,
             Activation,
             Behavioural,
             Bias,
@@ -32,7 +34,6 @@ PIECES = MappingProxyType(
             Calibration,
             Compiled,
             Conditions,
-            Constant,
             CoupledGate,
             CrossbarData,
             Curve,
@@ -42,10 +43,10 @@ PIECES = MappingProxyType(
             Drive,
             Factor,
             Fit,
+            Filling,
             Fluid,
             GRUGate,
             Gate,
-            GlycerolWater,
             Group,
             Hardware,
             HeadLayout,
@@ -74,8 +75,6 @@ PIECES = MappingProxyType(
             Term,
             Timing,
             Unknowns,
-            Vogel,
-            Walther,
         )
     }
 )

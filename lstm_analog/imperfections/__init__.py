@@ -3,6 +3,7 @@
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, reapply, recorded
 from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
+from lstm_analog.imperfections.liquids import EntrainedAir, OperatingTemperature, ViscosityChange
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
     ClockFeedthrough,
@@ -21,9 +22,8 @@ from lstm_analog.imperfections.tubes import (
     HotTubes,
     OrificeWeights,
     Tubes,
-    ViscosityChange,
 )
-from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, SeatLeak
+from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, RelayLag, SeatLeak
 from lstm_analog.imperfections.wires import WireResistance, seen_conductances
 
 __all__ = [
@@ -36,12 +36,14 @@ __all__ = [
     "Deadband",
     "DeviceSpread",
     "EndLoss",
+    "EntrainedAir",
     "HoldLeak",
     "HotTubes",
     "JunctionArea",
     "MosThreshold",
     "MultiplierGain",
     "MultiplierOffset",
+    "OperatingTemperature",
     "OrificePorts",
     "OrificeWeights",
     "PairGain",
@@ -51,6 +53,7 @@ __all__ = [
     "Quantisation",
     "Rangeability",
     "RelayGain",
+    "RelayLag",
     "ResistorSpread",
     "SeatLeak",
     "Streams",

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Network
+from lstm_analog.network.fluids import Filling
+from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Part
 
 _Bank = TypeVar("_Bank")
@@ -103,6 +104,12 @@ def unused_label(network: Network, label: str) -> str:
     return next(name for name in chain([label], (f"{label}_{number}" for number in count(2))) if name not in labels)
 
 
+def with_unknowns(network: Network, label: str, size: int, scale: float) -> tuple[Network, Indices]:
+    """Return `network` with a group `label` of `size` more unknowns of that `scale` behind all others, and them."""
+    unknowns = Unknowns(groups=(*network.unknowns.groups, Group(label=label, size=size, scale=scale)))
+    return replace(network, unknowns=unknowns), unknowns[label]
+
+
 def check_range(what: str, value: float, least: float, most: float, do: str) -> None:
     """Raise `InvalidValueError`, which says `what` is wrong and what to `do`, unless `least` <= `value` <= `most`."""
     if not least <= value <= most:
@@ -128,3 +135,12 @@ def plumbing(network: Network) -> Network:
         got, do = network.domain.name, "compile it in a hydraulic technology"
         raise NetworkError(explain("the network", must="be hydraulic", got=got, do=do))
     return network
+
+
+def filling(network: Network) -> Filling:
+    """Return what flows in `network`; `NetworkError` unless it is hydraulic and says so."""
+    found = plumbing(network).filling
+    if found is None:
+        do = "compile it in a hydraulic technology, or give Network(filling=...)"
+        raise NetworkError(explain("the network", must="say what flows in it", got="no filling", do=do))
+    return found

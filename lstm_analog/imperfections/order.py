@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
+from lstm_analog.imperfections.liquids import EntrainedAir, OperatingTemperature, ViscosityChange
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
     ClockFeedthrough,
@@ -14,23 +15,23 @@ from lstm_analog.imperfections.opamps import (
     PairTemperature,
 )
 from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
-from lstm_analog.imperfections.tubes import BoreTolerance, EndLoss, HotTubes, OrificeWeights, ViscosityChange
-from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, SeatLeak
+from lstm_analog.imperfections.tubes import BoreTolerance, EndLoss, HotTubes, OrificeWeights
+from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, RelayLag, SeatLeak
 from lstm_analog.imperfections.wires import WireResistance
 
 _CHOSEN = (OrificeWeights, OrificePorts, Rangeability, Quantisation)
 _MADE = (
     *(ProgrammingError, DeviceSpread, ResistorSpread, JunctionArea, MosThreshold, BoreTolerance),
-    *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain),
+    *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain, RelayLag),
 )
 _BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband)
 _JOINED = (WireResistance, ClockFeedthrough, EndLoss)
-_USED = (PairTemperature, HotTubes, ViscosityChange)
+_USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, PairTemperature)
 
 ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_JOINED, *_USED)
 """All kinds of imperfection: which parts and values are chosen, how they are made, what fails of them, what joining
-them adds, and the temperature they are used at. So a programming error falls upon a quantised conductance, a wire sees
-the devices that work, and all tubes warm as they were made."""
+them adds, and what they are used with: which liquid, how warm, with how much air. So a programming error falls upon a
+quantised conductance, a wire sees the devices that work, and all tubes warm as they were made."""
 
 _SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
 """Of the weights; what is around them has numbers of its own."""

@@ -1,8 +1,7 @@
-"""What real tubes and liquids do (`reference/hydraulic.md`, B7): each cause a record, each applied alone."""
+"""What real tubes do (`reference/hydraulic.md`, B7): each cause a record, each applied alone."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TypeVar
 
 import numpy as np
 
@@ -16,15 +15,12 @@ from lstm_analog.imperfections.base import (
     check_range,
     check_strength,
     check_transition,
+    filling,
     plumbing,
 )
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Conductors, Crossbars, Inertances, Ports, Spools, Switches
+from lstm_analog.network.parts import Crossbars
 
-WARMING = 0.04
-"""Relative gain of a tube's conductance a kelvin: VG 32 around 40 C loses about 4 % of its viscosity (assumed)."""
-
-_Valve = TypeVar("_Valve", Switches, Inertances)
 _BORE = 4.0
 """Power of the bore in Hagen-Poiseuille."""
 
@@ -52,9 +48,10 @@ class BoreTolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class HotTubes:
-    """Some tubes of the crossbar `bank` are `kelvin` warmer than the rest: their conductance gains 4 % a kelvin.
+    """Some tubes of the crossbar `bank` are `kelvin` warmer than the rest, and conduct more by the liquid's own law.
 
-    `which` tubes, and the numbers of the manifold pairs or inputs concerned in `elements`.
+    `which` tubes, and the numbers of the manifold pairs or inputs concerned in `elements`. The network says what flows
+    in it, and how warm the rest is.
     """
 
     kelvin: float
@@ -63,8 +60,8 @@ class HotTubes:
     elements: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Check that conductances stay positive."""
-        check_range("hot tubes", self.kelvin, -20.0, 20.0, "stay where the law is linear")
+        """Check that the temperature is a number."""
+        check_range("hot tubes", self.kelvin, -100.0, 100.0, "give the difference to the rest, in kelvin")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,19 +93,6 @@ class EndLoss:
             raise InvalidValueError(explain("end loss flow", must="be positive", got=self.flow, do=do))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ViscosityChange:
-    """The liquid's viscosity is `factor` times what it was, everywhere, and so is the friction of spools; 1 is none."""
-
-    factor: float
-
-    def __post_init__(self) -> None:
-        """Check that the factor is positive."""
-        if not (np.isfinite(self.factor) and self.factor > 0):
-            do = "give new over old viscosity"
-            raise InvalidValueError(explain("viscosity factor", must="be positive", got=self.factor, do=do))
-
-
 @alter.register
 def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Network:
     def drawn(part: Crossbars, name: str) -> Floats:
@@ -131,7 +115,8 @@ def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Networ
 
 @alter.register
 def _(imperfection: HotTubes, network: Network, streams: Streams) -> Network:
-    chosen, gain = np.array(imperfection.elements, dtype=np.int64), 1.0 + WARMING * imperfection.kelvin
+    fluid, chosen = filling(network).fluid, np.array(imperfection.elements, dtype=np.int64)
+    gain = fluid.viscosity / fluid.at(fluid.temperature + imperfection.kelvin).viscosity
 
     def warmed(part: Crossbars) -> Crossbars:
         size = part.plus.size if imperfection.which is Tubes.MANIFOLDS else part.inputs.size
@@ -148,7 +133,7 @@ def _(imperfection: HotTubes, network: Network, streams: Streams) -> Network:
             minus_load=part.minus_load * factor,
         )
 
-    return change_part(plumbing(network), imperfection.bank, Crossbars, warmed)
+    return change_part(network, imperfection.bank, Crossbars, warmed)
 
 
 @alter.register
@@ -167,41 +152,6 @@ def _(imperfection: EndLoss, network: Network, streams: Streams) -> Network:
         return replace(part, end_flow=1.0 / (1.0 / part.end_flow + 1.0 / end_flow))
 
     return change(plumbing(network), Crossbars, rough) if imperfection.share else network
-
-
-@alter.register
-def _(imperfection: ViscosityChange, network: Network, streams: Streams) -> Network:
-    factor = imperfection.factor
-
-    def crossbar(part: Crossbars) -> Crossbars:
-        names = ("positive", "negative", "plus_load", "minus_load")
-        positive, negative, plus_load, minus_load = (getattr(part, name) / factor for name in names)
-        return replace(
-            part,
-            positive=positive,
-            negative=negative,
-            plus_load=plus_load,
-            minus_load=minus_load,
-            transition=part.transition * factor**2,
-            end_flow=part.end_flow * factor,
-        )
-
-    def port(part: Ports) -> Ports:
-        # G0 = Cd A sqrt(2/(rho pcr)), pcr ~ mu^2: far above the transition the flow stays what it was.
-        return replace(part, conductance=part.conductance / factor, transition=part.transition * factor**2)
-
-    def valve(part: _Valve) -> _Valve:
-        return replace(part, closed=part.closed / factor, opened=part.opened / factor)
-
-    def conductor(part: Conductors) -> Conductors:
-        return replace(part, conductance=part.conductance / factor)
-
-    def spool(part: Spools) -> Spools:
-        return replace(part, damping=part.damping * factor)
-
-    thinned = change(change(plumbing(network), Crossbars, crossbar), Ports, port)
-    slowed = change(change(change(thinned, Switches, valve), Inertances, valve), Spools, spool)
-    return change(slowed, Conductors, conductor)
 
 
 def _check_elements(imperfection: HotTubes, size: int) -> None:

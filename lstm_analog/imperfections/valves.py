@@ -14,10 +14,13 @@ from lstm_analog.imperfections.base import (
     check_range,
     check_strength,
     check_transition,
+    holding,
     plumbing,
+    unused_label,
+    with_unknowns,
 )
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Followers, Inertances, Ports, Switches
+from lstm_analog.network.parts import DATUM, Followers, Inertances, Ports, Spools, Storages, Switches
 from lstm_analog.network.roles import is_filling, valves
 from lstm_analog.network.shapes import Shape
 
@@ -37,6 +40,26 @@ class RelayGain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RelayLag:
+    """Relays follow what they are set to with a lag of second order: `frequency` w (rad/s) and `damping` ratio zeta.
+
+    X'' = w^2 (e - X) - 2 zeta w X' for each pressure e that acts on a relay, which follows X: a diaphragm with its
+    valve, as a mass on a spring in a viscous liquid (Merritt 1967). At zeta = 0.707 the bandwidth, -3 dB, is w/(2 pi).
+    Each lag is a bank of `Spools` with a state of its own; infinite w is none.
+    """
+
+    frequency: float
+    damping: float
+
+    def __post_init__(self) -> None:
+        """Check that both are positive, and the damping finite."""
+        do = "give rad/s, infinity for none, and a damping ratio, 0.7 for the flattest response"
+        for what, value in (("frequency", self.frequency), ("damping", self.damping)):
+            if not (value > 0 and (np.isfinite(value) or what == "frequency")):
+                raise InvalidValueError(explain(f"relay lag {what}", must="be positive", got=value, do=do))
+
+
+@dataclass(frozen=True, kw_only=True)
 class SeatLeak:
     """Shut solenoids leak `share` of their open conductance; `banks` are the labels of those meant, empty for all.
 
@@ -53,7 +76,7 @@ class SeatLeak:
 
 @dataclass(frozen=True, kw_only=True)
 class Deadband:
-    """Stiction: an exponential port answers only to what its control has beyond `z`/2, the control of a sigmoid at `z`.
+    """Stiction: an exponential port answers only to what its control has beyond that of a sigmoid at `z`.
 
     So a sigmoid bridge sees sign(z) max(|z| - `z`, 0). A tanh bridge has twice the pilot area before the same friction:
     it loses half as much of its pre-activation.
@@ -99,6 +122,42 @@ def _(imperfection: RelayGain, network: Network, streams: Streams) -> Network:
 
 
 @alter.register
+def _(imperfection: RelayLag, network: Network, streams: Streams) -> Network:
+    relays = [part for part in holding(plumbing(network), Followers).parts if isinstance(part, Followers)]
+    if np.isinf(imperfection.frequency):
+        return network
+    for relay in relays:
+        network = _lagging(network, relay, imperfection)
+    return network
+
+
+def _lagging(network: Network, relay: Followers, lag: RelayLag) -> Network:
+    """Return `network` with a spool before each input of a `relay`; nothing is drawn from what it displaces."""
+    terms, added = [], []
+    stores = (float(part.capacitance.min()) for part in network.parts if isinstance(part, Storages))
+    least = min(stores, default=1.0)
+    for number, term in enumerate(relay.terms):
+        label = unused_label(network, f"{relay.label}_lag{number}")
+        scale = float(network.unknowns.scales()[term.inputs].max())
+        network, position = with_unknowns(network, f"{label}_at", term.inputs.size, scale)
+        network, speed = with_unknowns(network, f"{label}_speed", term.inputs.size, scale)
+        spools = Spools(
+            label=label,
+            p=term.inputs,
+            n=np.full_like(term.inputs, DATUM),
+            position=position,
+            speed=speed,
+            capacitance=np.array(least),
+            frequency=np.array(lag.frequency),
+            damping=np.array(lag.damping),
+        )
+        terms.append(replace(term, inputs=position))
+        added.append(spools)
+    lagged = replace(relay, terms=tuple(terms))
+    return replace(network, parts=(*(lagged if part is relay else part for part in network.parts), *added))
+
+
+@alter.register
 def _(imperfection: SeatLeak, network: Network, streams: Streams) -> Network:
     def leaking(part: _Valve) -> _Valve:
         return replace(part, opened=part.opened + imperfection.share * part.closed)
@@ -115,7 +174,8 @@ def _(imperfection: SeatLeak, network: Network, streams: Streams) -> Network:
 @alter.register
 def _(imperfection: Deadband, network: Network, streams: Streams) -> Network:
     def sticking(part: Ports) -> Ports:
-        deadband = part.deadband + 0.5 * imperfection.z
+        control = 0.5 if part.laminar else 0.25  # of an orifice the trim is half as steep, the control z/4
+        deadband = part.deadband + control * imperfection.z
         return replace(part, deadband=deadband) if part.shape is Shape.EXP else part
 
     return change(plumbing(network), Ports, sticking)
@@ -133,7 +193,8 @@ def _(imperfection: Rangeability, network: Network, streams: Streams) -> Network
 @alter.register
 def _(imperfection: OrificePorts, network: Network, streams: Streams) -> Network:
     def sharpened(part: Ports) -> Ports:
-        return replace(part, transition=np.array(imperfection.transition), scale=0.5 * part.scale)
+        halved = {name: 0.5 * getattr(part, name) for name in ("scale", "offset", "deadband")}
+        return replace(part, **halved, transition=np.array(imperfection.transition))
 
     def sharp(part: Ports) -> Ports:
         return sharpened(part) if part.shape is Shape.EXP and part.laminar else part

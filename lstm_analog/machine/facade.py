@@ -234,7 +234,7 @@ class Machine:
         leaves out what carries signals and no flow. Raises `UnsupportedError` if there are too many edges.
         """
         around = unknowns_of(self.network, self.sizes, layer, unit)
-        return graph(self.network, around=around, tubes=tubes_in(self.technology))
+        return graph(self.network, around=around, tubes=tubes_in(self.technology, self.network))
 
     def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
         """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
@@ -243,14 +243,14 @@ class Machine:
         else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
         more than one sequence, `FileAccessError` if the file cannot be written.
         """
-        write_json(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology))
+        write_json(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology, self.network))
 
     def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
         """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
 
         Both are as in `write_json`, and so is what it raises.
         """
-        write_graphml(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology))
+        write_graphml(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology, self.network))
 
     def write_epanet(
         self, path: str | Path, x: ArrayLike, *, state: State | None = None, interval: str = "compute0"

@@ -53,6 +53,7 @@ def electrical_analogue(network: Network, *, effort: float, flow: float) -> Netw
         domain=ELECTRICAL,
         unknowns=Unknowns(groups=groups),
         parts=tuple(scaled(part, effort, flow) for part in network.parts),
+        filling=None,
         provenance=(*network.provenance, ("analogy", f"of a {old.name} network: {units}")),
     )
 

@@ -11,6 +11,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import element_fields, put, same_arrays
 from lstm_analog.network.domain import Domain
+from lstm_analog.network.fluids import Filling
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import Form, Kind, blocks, sets
 from lstm_analog.network.parameters import count_chips
@@ -83,6 +84,8 @@ class Network:
         The clock lines that switches, pairs and ports refer to by number.
     provenance : tuple of (str, str)
         Where the network comes from, and what was done to it: printable keys and values; a key may come more than once.
+    filling : Filling or None
+        What flows in it, if it is plumbing and that is known.
     """
 
     domain: Domain
@@ -90,6 +93,7 @@ class Network:
     parts: tuple[Part, ...]
     lines: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
+    filling: Filling | None = None
 
     def __post_init__(self) -> None:
         """Check the labels and that the provenance is printable ASCII on one line, its keys single words."""
@@ -151,10 +155,10 @@ class Network:
         self.chips  # noqa: B018 - raises
 
     def equals(self, other: "Network", *, rtol: float) -> bool:
-        """Return whether `other` has the same unknowns, clock, parts and provenance, numbers within relative `rtol`."""
+        """Return whether `other` is the same network, provenance included, numbers of parts within relative `rtol`."""
         return (
-            (self.domain, self.unknowns, self.lines, self.provenance)
-            == (other.domain, other.unknowns, other.lines, other.provenance)
+            (self.domain, self.unknowns, self.lines, self.provenance, self.filling)
+            == (other.domain, other.unknowns, other.lines, other.provenance, other.filling)
             and len(self.parts) == len(other.parts)
             and all(_same_part(a, b, rtol) for a, b in zip(self.parts, other.parts, strict=True))
         )

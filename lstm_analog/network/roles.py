@@ -39,6 +39,16 @@ def is_tank_line(network: Network, part: Part) -> bool:
     return isinstance(part, Switches | Inertances) and not is_filling(network, part)
 
 
+def move_relays(network: Network, part: Spools) -> bool:
+    """Return whether the spools of `part` of `network` are the valves within relays: its followers read where they are.
+
+    Those of a bridge open ports.
+    """
+    relays = (relay for relay in network.parts if isinstance(relay, Followers))
+    read = [term.inputs for relay in relays for term in relay.terms]
+    return bool(np.isin(part.position, np.concatenate([np.empty(0, np.int64), *read])).all())
+
+
 def internal_states(network: Network) -> Indices:
     """Return the unknowns of `network` that are no node: states of its parts."""
     found = [sets(part) for part in network.parts if not isinstance(part, Storages)]

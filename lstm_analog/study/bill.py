@@ -25,7 +25,7 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
 )
-from lstm_analog.network.roles import is_filling, tanks
+from lstm_analog.network.roles import is_filling, move_relays, tanks
 from lstm_analog.network.shapes import Shape
 from lstm_analog.study.cutting import Cuts, cuts
 from lstm_analog.study.operation import Plant, plant
@@ -56,7 +56,7 @@ class Bill:
     technology : str
         Its name.
     basis : str
-        At which pressures flow and power were taken.
+        At which pressures flow and power were taken, and of which liquid.
     items : tuple of Item
         The parts. A tube has the next larger bore of the series R40 (ISO 3) and is cut so that its conductance is
         exact (`cutting.cut`); the size says the least and the largest length, the cut list that of each.
@@ -171,9 +171,10 @@ def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = 
     judged = plant(compiled, technology, run)
     found = cuts(judged)
     items = _merge((*(item for bank in found for item in _tube_items(judged, bank)), *_part_items(judged)))
+    pressures = f"{DESIGN_UNITS:g} pressure units" if run is None else "the pressures of the run"
     return Bill(
         technology=judged.technology.name,
-        basis=f"{DESIGN_UNITS:g} pressure units" if run is None else "the pressures of the run",
+        basis=f"{pressures}, {judged.liquid}",
         items=items,
         cuts=found,
         step_time=compiled.cycle.step_time,
@@ -220,7 +221,7 @@ def _part_items(judged: Plant) -> Iterator[Item]:
             yield Item(part="pressure rail", size=size, count=part.nodes.size, where=part.label)
         elif isinstance(part, Storages) and part.label in vessels:
             yield Item(part="tank", size=_vessel(judged), count=part.nodes.size, where=part.label)
-        elif isinstance(part, Spools | Stops):
+        elif isinstance(part, Stops) or (isinstance(part, Spools) and not move_relays(network, part)):
             yield _moving(judged, part)
         elif isinstance(part, Storages | Junctions):
             size = f"at most {technology.pilot:.3g} m3/Pa"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.fluids import Fluid
 from lstm_analog.compiler.hardware import bore
+from lstm_analog.network.fluids import Fluid
 from lstm_analog.study.operation import Plant
 from lstm_analog.study.tubes import Use, tubes
 
@@ -55,7 +55,7 @@ class Cuts:
     use : Use
         What they are for.
     fluid : Fluid
-        What they are made for.
+        What flows in them.
     starts, ends : tuple of str, (k,)
         The nodes at both ends, called as in the graph.
     bores, lengths : float array, (k,)

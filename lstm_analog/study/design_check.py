@@ -41,7 +41,7 @@ class DesignCheck:
     technology : str
         Its name.
     basis : str
-        At which pressures, voltages or signals the machine was judged.
+        At which pressures, voltages or signals the machine was judged, and with which liquid.
     findings : tuple of Finding
         All figures, those within their limit too.
     """
@@ -137,7 +137,8 @@ def _judged(compiled: Compiled, technology: object, run: Run | None, scaling: Sc
         return _opamp_check(compiled, technology, run)
     judged = plant(compiled, technology, run)
     basis = f"{DESIGN_UNITS:g} pressure units" if run is None else f"the pressures of a run of {run.x.shape[-2]} steps"
-    return DesignCheck(technology=judged.technology.name, basis=basis, findings=tuple(_findings(judged)))
+    name, basis = judged.technology.name, f"{basis}, {judged.liquid}"
+    return DesignCheck(technology=name, basis=basis, findings=tuple(_findings(judged)))
 
 
 def _chip_check(compiled: Compiled, technology: Bicmos, run: Run | None, scaling: Scaling | None) -> DesignCheck:

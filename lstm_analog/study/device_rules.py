@@ -7,6 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler.hardware import GRAVITY, OpenTube, SpringPiston, decay_time
 from lstm_analog.compiler.hydraulic import Hydraulic
+from lstm_analog.network.fluids import ATMOSPHERE
 from lstm_analog.network.parts import DATUM, Followers, Ports, Sources, Spools
 from lstm_analog.network.roles import Valve, internal_states, tanks, valves
 from lstm_analog.network.shapes import Shape, curve
@@ -17,8 +18,6 @@ from lstm_analog.study.settling import settling_error
 from lstm_analog.study.supply import Supply
 from lstm_analog.study.tube_rules import CHAIN, SLUGGISH, TOLERATED
 
-ATMOSPHERE = 101325.0
-"""Pa."""
 RINGING = 0.4
 """Least damping of a spool: it overshoots by a quarter there."""
 HUNTING = 0.5

@@ -24,17 +24,19 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled, schedule
-from lstm_analog.compiler.fluids import Fluid
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.model import LSTM, LayerTrace, State
 from lstm_analog.model.sequences import sequences, starting_state
+from lstm_analog.network.fluids import Fluid
+from lstm_analog.network.graph import Network
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.cutting import cut
 from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
 from lstm_analog.study.epanet_run import Simulator, run_epanet
 from lstm_analog.study.epanet_walk import Desk, steady_states
+from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun
 
 TOLERANCE = 1e-6
@@ -67,7 +69,7 @@ def epanet_check(
     state : State, optional
         Where it starts, else from rest.
     fluid : Fluid, optional
-        What EPANET is told flows in it, else what it was sized for.
+        What EPANET is told flows in it, else what does, at the temperature it is used at.
     folder : path, optional
         Where to leave the input files; else they are removed.
     simulator : callable, optional
@@ -85,6 +87,7 @@ def epanet_check(
     _check_origin(compiled, lstm, technology)
     _check_whole(compiled, lstm)
     inputs = _one_sequence(x, lstm)
+    technology = as_used(technology, compiled.network)
     start, liquid = starting_state(state, lstm.state_sizes, inputs.shape[:-2]), fluid or technology.fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
     with _folder(folder) as place:
@@ -124,9 +127,12 @@ def tubes_of(technology: Hydraulic, fluid: Fluid) -> Tubes:
     )
 
 
-def tubes_in(technology: object) -> Tubes | None:
-    """Return the tubes of `technology` with its own fluid in them; None if it is not hydraulic."""
-    return tubes_of(technology, technology.fluid) if isinstance(technology, Hydraulic) else None
+def tubes_in(technology: object, network: Network) -> Tubes | None:
+    """Return the tubes of a `network`, built in `technology`, with what flows in them; None if it is not hydraulic."""
+    if not isinstance(technology, Hydraulic):
+        return None
+    used = as_used(technology, network)
+    return tubes_of(used, used.fluid)
 
 
 def _one_sequence(x: ArrayLike, lstm: LSTM) -> Floats:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.fluids import Fluid
 from lstm_analog.export.epanet import LAMINAR
 from lstm_analog.export.epanet_links import Links
+from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Switches
 from lstm_analog.study.epanet_walk import Reading

@@ -17,6 +17,7 @@ from lstm_analog.network.roles import without_mass
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save
 from lstm_analog.study.epanet import tubes_of
+from lstm_analog.study.operation import as_used
 
 
 def write_settled(path: str | Path, network: Network, technology: object, fed: Schedule, interval: str) -> None:
@@ -48,7 +49,8 @@ def write_settled(path: str | Path, network: Network, technology: object, fed: S
     effort, high = trajectory.efforts[-1], fed.phase(number)
     massless = without_mass(network)
     problem = statics(massless, effort, high, _chambers(massless, effort, high), settled=True)
-    write_epanet(path, problem, tubes_of(technology, technology.fluid))
+    used = as_used(technology, network)
+    write_epanet(path, problem, tubes_of(used, used.fluid))
 
 
 def _last(fed: Schedule, interval: str) -> int:

@@ -1,6 +1,6 @@
 """What a plumbed machine is judged at: the pressures of a run, or, without one, the design units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Spools
 from lstm_analog.network.schedule import Flags
 from lstm_analog.study.run import Run
@@ -45,7 +46,10 @@ class Snapshots:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plant:
-    """A compiled machine with the technology it is built in, and the snapshots of a run or None."""
+    """A compiled machine with the technology it is built in, and the snapshots of a run or None.
+
+    Both are as they are with what flows in the network at its temperature (`Hydraulic.filled`).
+    """
 
     compiled: Compiled
     technology: Hydraulic
@@ -55,6 +59,12 @@ class Plant:
     def design(self) -> float:
         """The pressure that is taken across each tube without a run (Pa)."""
         return DESIGN_UNITS * self.technology.pressure_unit
+
+    @property
+    def liquid(self) -> str:
+        """What flows, and how warm it is."""
+        fluid = self.technology.fluid
+        return f"{fluid.name} at {fluid.temperature:g} C"
 
     @cached_property
     def names(self) -> list[str]:
@@ -130,9 +140,22 @@ def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
         got, do = compiled.network.domain.name, "compile in a hydraulic technology"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
     if run is None:
-        return Plant(compiled=compiled, technology=technology, snapshots=None)
+        return _operated(compiled, technology, None)
     check_one_chip(compiled.network)
-    return Plant(compiled=compiled, technology=technology, snapshots=_snapshots(run))
+    return _operated(compiled, technology, _snapshots(run))
+
+
+def as_used(technology: Hydraulic, network: Network) -> Hydraulic:
+    """Return `technology`, bores and tanks as they were built, with what flows in `network` at its temperature."""
+    return technology if network.filling is None else technology.filled(network.filling.fluid)
+
+
+def _operated(compiled: Compiled, technology: Hydraulic, snapshots: Snapshots | None) -> Plant:
+    """Return the plant with what flows in its network: its bores as built, its clock in time constants of today."""
+    real = as_used(technology, compiled.network)
+    slower = real.time_constant / technology.time_constant
+    timed = replace(compiled, time_constant=compiled.time_constant * slower, settling=compiled.settling / slower)
+    return Plant(compiled=timed, technology=real, snapshots=snapshots)
 
 
 def _snapshots(run: Run) -> Snapshots:

@@ -7,9 +7,9 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.fluids import Fluid
 from lstm_analog.compiler.hardware import DESIGN_UNITS, bore
 from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.parts import (
     DATUM,
     Conductors,

@@ -19,12 +19,14 @@ from lstm_analog.imperfections import (
     ClockFeedthrough,
     Deadband,
     DeviceSpread,
+    EntrainedAir,
     HoldLeak,
     HotTubes,
     JunctionArea,
     MosThreshold,
     MultiplierGain,
     MultiplierOffset,
+    OperatingTemperature,
     OrificePorts,
     OrificeWeights,
     PairGain,
@@ -34,6 +36,7 @@ from lstm_analog.imperfections import (
     Quantisation,
     Rangeability,
     RelayGain,
+    RelayLag,
     ResistorSpread,
     SeatLeak,
     Streams,
@@ -63,6 +66,8 @@ OPAMPS = (
     ClockFeedthrough(overlap=50e-15, swing=5.0, fall=20e-9),
 )
 PLUMBING = (
+    *(OperatingTemperature(celsius=60.0), EntrainedAir(share=0.01, volume=1e-6, banks=("l0_c_master",))),
+    RelayLag(frequency=100.0, damping=0.7),
     *(
         BoreTolerance(sigma=0.01),
         RelayGain(gain=0.99),

@@ -11,11 +11,14 @@ from lstm_analog.imperfections import (
     BoreTolerance,
     Deadband,
     EndLoss,
+    EntrainedAir,
     HotTubes,
+    OperatingTemperature,
     OrificePorts,
     OrificeWeights,
     Rangeability,
     RelayGain,
+    RelayLag,
     SeatLeak,
     Streams,
     Tubes,
@@ -23,6 +26,7 @@ from lstm_analog.imperfections import (
     apply,
 )
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
+from lstm_analog.network.fluids import GLYCEROL_60, PURE_WATER, VG32, Filling, Fluid
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.laws import flow
 from lstm_analog.network.parts import (
@@ -52,6 +56,9 @@ ZERO = (
     OrificePorts(transition=np.inf),
     EndLoss(share=0.0, flow=1.0),
     ViscosityChange(factor=1.0),
+    OperatingTemperature(celsius=40.0),
+    EntrainedAir(share=0.0, volume=1e-6),
+    RelayLag(frequency=np.inf, damping=0.7),
 )
 SOME = (
     BoreTolerance(sigma=0.01),
@@ -66,6 +73,10 @@ SOME = (
     OrificePorts(transition=0.1),
     EndLoss(share=0.01, flow=1.0),
     ViscosityChange(factor=2.0),
+    OperatingTemperature(celsius=60.0),
+    EntrainedAir(share=0.01, volume=1e-6),
+    EntrainedAir(share=0.01, volume=1e-6, banks=("tank",)),
+    RelayLag(frequency=100.0, damping=0.7),
 )
 
 
@@ -114,7 +125,14 @@ def network() -> Network:
         port("trim", Shape.EXP),
         port("drain", Shape.SOFTPLUS),
     )
-    return Network(domain=HYDRAULIC, unknowns=unknowns, parts=parts, lines=("clock",), provenance=()).verify()
+    return Network(
+        domain=HYDRAULIC,
+        unknowns=unknowns,
+        parts=parts,
+        lines=("clock",),
+        provenance=(),
+        filling=Filling(fluid=VG32, datum=1e5, open_tanks=()),
+    ).verify()
 
 
 def bar(of: Network) -> Crossbars:
@@ -173,6 +191,7 @@ def test_seats_leak_a_share_of_the_open_valve() -> None:
     ("record", "field", "value"),
     [
         (Deadband(z=0.1), "deadband", 0.05),
+        ((Deadband(z=0.1), OrificePorts(transition=0.1)), "deadband", 0.025),
         (Rangeability(ratio=50.0), "limit", 0.5 * np.log(50.0)),
         (OrificePorts(transition=0.1), "transition", 0.1),
         (OrificePorts(transition=0.1), "scale", 0.25),
@@ -189,16 +208,31 @@ def test_the_narrower_range_wins() -> None:
     assert both.equals(apply(Rangeability(ratio=30.0), network(), ONE), rtol=0.0)
 
 
-def test_hot_tubes_gain_four_percent_a_kelvin() -> None:
-    plain = bar(network())
-    inputs = bar(apply(HotTubes(kelvin=1.0, bank="bar", which=Tubes.INPUTS, elements=(1,)), network(), ONE))
-    np.testing.assert_allclose(inputs.positive, plain.positive * [1.0, 1.04], rtol=1e-15)
-    np.testing.assert_allclose(inputs.negative, plain.negative * [1.0, 1.04], rtol=1e-15)
-    np.testing.assert_array_equal(inputs.minus_load, plain.minus_load)
-    rows = bar(apply(HotTubes(kelvin=-2.0, bank="bar", which=Tubes.MANIFOLDS, elements=(1,)), network(), ONE))
+@pytest.mark.parametrize(
+    ("fluid", "warmer", "ratio"),
+    [(PURE_WATER, 10.0, 1.0016 / 0.7972), (PURE_WATER, -10.0, 1.0016 / 1.3059), (GLYCEROL_60, 10.0, 10.8 / 7.19)],
+    ids=["water", "cold water", "glycerol"],
+)
+def test_hot_tubes_gain_what_their_liquid_thins(fluid: Fluid, warmer: float, ratio: float) -> None:
+    """Viscosities of water by IAPWS R12-08, of glycerol as Dow tabulates them (2 %); 4 % a kelvin is oil's alone."""
+    plain = replace(network(), filling=Filling(fluid=fluid, datum=1e3, open_tanks=()))
+    hot = apply(HotTubes(kelvin=warmer, bank="bar", which=Tubes.INPUTS, elements=(1,)), plain, ONE)
+    rtol = 0.02 if fluid is GLYCEROL_60 else 1e-3
+    np.testing.assert_allclose(bar(hot).positive, bar(plain).positive * [1.0, ratio], rtol=rtol)
+    np.testing.assert_allclose(bar(hot).negative, bar(plain).negative * [1.0, ratio], rtol=rtol)
+    np.testing.assert_array_equal(bar(hot).minus_load, bar(plain).minus_load)
+    rows = bar(apply(HotTubes(kelvin=warmer, bank="bar", which=Tubes.MANIFOLDS, elements=(1,)), plain, ONE))
     for name in ("positive", "negative", "plus_load", "minus_load"):
-        np.testing.assert_allclose(getattr(rows, name)[1], 0.92 * getattr(plain, name)[1], rtol=1e-15)
-        np.testing.assert_array_equal(getattr(rows, name)[0], getattr(plain, name)[0])
+        np.testing.assert_allclose(getattr(rows, name)[1], ratio * getattr(bar(plain), name)[1], rtol=rtol)
+        np.testing.assert_array_equal(getattr(rows, name)[0], getattr(bar(plain), name)[0])
+
+
+def test_hot_tubes_of_what_is_not_known_or_beyond_its_law_are_refused() -> None:
+    hot = HotTubes(kelvin=70.0, bank="bar", which=Tubes.INPUTS, elements=(1,))
+    with pytest.raises(NetworkError, match=r"^the network must say what flows in it, got no filling: compile it in a "):
+        apply(hot, replace(network(), filling=None), ONE)
+    with pytest.raises(InvalidValueError, match=r"^ISO VG 32 temperature must be 0 to 100 C, got 110\.0: stay where "):
+        apply(hot, network(), ONE)
 
 
 def test_end_losses_are_as_large_as_said_at_the_flow_said_and_add_up() -> None:

@@ -10,8 +10,8 @@ shows that one LSTM of that range has all the errors at once, not that it is the
 some constant could hide in it, within the spread above; that each has several rows and two columns leaves less room.
 
     effect                              here (1)            table       here (2)            table
-    one manifold's tubes 1 K hotter     < 1e-9              7e-11       < 1e-9              4e-10
-    input tubes 1 K hotter              1.13e-2             1.2e-2      3.53e-2             3.3e-2
+    one manifold's tubes 4 % wider      < 1e-9              7e-11       < 1e-9              4e-10
+    input tubes 4 % wider, by warmth    1.13e-2             1.2e-2      3.53e-2             3.3e-2
     stiction dz = 0.01                  5.15e-3             5e-3        1.03e-2             1e-2
                   0.05                  2.57e-2             2.5e-2      4.66e-2             4.6e-2
                   0.2                   9.08e-2             8.8e-2      0.134               0.13
@@ -137,7 +137,9 @@ def errors(
     return largest
 
 
-INPUTS = HotTubes(kelvin=1.0, bank="l0_rows", which=Tubes.INPUTS, elements=(0, 1))
+GAINED = float(np.log(1.04) / OIL.fluid.thinning)
+"""Kelvin for the 4 % that the reference takes for one; VG 32 has 4.3 % there."""
+INPUTS = HotTubes(kelvin=GAINED, bank="l0_rows", which=Tubes.INPUTS, elements=(0, 1))
 LEAKS = {share: SeatLeak(share=share, banks=MEMORY_VALVES) for share in (1e-5, 1e-4, 1e-3)}
 TABLE = (
     (INPUTS, 1.2e-2, 3.3e-2),
@@ -200,7 +202,7 @@ def test_integration_agrees(cause: object) -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_manifold_at_one_temperature_is_exact(number: int) -> None:
-    hot = HotTubes(kelvin=1.0, bank="l0_rows", which=Tubes.MANIFOLDS, elements=(4,))
+    hot = HotTubes(kelvin=GAINED, bank="l0_rows", which=Tubes.MANIFOLDS, elements=(4,))
     assert errors(number, hot) < 1e-9
 
 

@@ -10,14 +10,15 @@ import pytest
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP
-from lstm_analog.compiler.fluids import PURE_WATER, VG32
 from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
 from lstm_analog.engines import Integrate
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, State, random_lstm
+from lstm_analog.network.fluids import PURE_WATER, VG32
 from lstm_analog.network.laws import Kind
+from lstm_analog.network.properties import Constant
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study.design_check import DesignCheck
 from lstm_analog.study.device_rules import relay_damping
@@ -129,7 +130,11 @@ def test_what_only_a_mishap_or_a_run_would_bring_is_a_note() -> None:
 
 
 def test_tank_lines_of_the_first_draft_have_the_known_figures() -> None:
-    draft = replace(WATER, fluid=replace(PURE_WATER, density=998.0), tank_line=Line(bore=1.49e-3, length=0.3, count=1))
+    draft = replace(
+        WATER,
+        fluid=replace(PURE_WATER, density_law=Constant(value=998.0)),
+        tank_line=Line(bore=1.49e-3, length=0.3, count=1),
+    )
     for device, bank_loss, reynolds in ((replace(OIL, tank_line=SHORT), 0.58, 412), (draft, 0.12, 688)):
         found = {f.rule: f.value for f in machine(device).check().findings if f.part == "l0_c_take"}
         assert found[Rule.END_LOSS] == pytest.approx(bank_loss, rel=0.05)

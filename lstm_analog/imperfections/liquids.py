@@ -1,0 +1,192 @@
+"""What the liquid in the plumbing does: another temperature, another viscosity, air in it; each cause a record."""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from lstm_analog.arrays import Indices
+from lstm_analog.errors import InvalidValueError, NetworkError, explain
+from lstm_analog.imperfections.base import Streams, alter, change, check_range, filling, plumbing
+from lstm_analog.network.fluids import ATMOSPHERE, Filling
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import (
+    Conductors,
+    Crossbars,
+    Inertances,
+    Junctions,
+    Part,
+    Ports,
+    Spools,
+    Stops,
+    Storages,
+    Switches,
+)
+from lstm_analog.network.properties import Multiple
+from lstm_analog.network.roles import tanks
+
+_Valve = TypeVar("_Valve", Switches, Inertances)
+_Chamber = Storages | Junctions
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingTemperature:
+    """The plumbing is used at `celsius`, all of it, whatever temperature its bores were made for.
+
+    By the laws of its liquid (`Network.filling`): the viscosity moves all conductances and the friction of spools, the
+    density the inertances, the flow of orifices and what open tanks hold; `check` and `bill_of_materials` judge by
+    them and by the vapour pressure there. Metal keeps its size, bulk modulus and the clock are as they were.
+    """
+
+    celsius: float
+
+    def __post_init__(self) -> None:
+        """Check that it is a temperature."""
+        check_range("operating temperature", self.celsius, -273.15, 1000.0, "give C")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViscosityChange:
+    """The liquid's viscosity is `factor` times what it was, everywhere, and so is the friction of spools; 1 is none."""
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        """Check that the factor is positive."""
+        if not (np.isfinite(self.factor) and self.factor > 0):
+            do = "give new over old viscosity"
+            raise InvalidValueError(explain("viscosity factor", must="be positive", got=self.factor, do=do))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntrainedAir:
+    """Bubbles take a `share` of the liquid's volume at atmospheric pressure: the chambers yield the more.
+
+    Each chamber of the `banks` encloses `volume` (m3), bubbles included; no labels stand for all manifolds and bridges,
+    but not the tanks, which are far softer. At the pressure p of the datum the bubbles are compressed (Boyle 1662) to a
+    share x, and the effective bulk modulus is 1/beta_e = (1 - x)/beta + x/p (H. E. Merritt, Hydraulic Control Systems,
+    1967, 2-3; p isothermal, for the slow changes here). So C gains V (1/beta_e - 1/beta); in ideal detail, where a
+    chamber has no C, it gets that one.
+    """
+
+    share: float
+    volume: float
+    banks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that it is a share below one, and the volume positive."""
+        check_range("entrained air", self.share, 0.0, 0.5, "give a share of the volume, 0.01 for 1 %")
+        if not (np.isfinite(self.volume) and self.volume > 0):
+            do = "give what one chamber encloses (m3)"
+            raise InvalidValueError(explain("volume of entrained air", must="be positive", got=self.volume, do=do))
+
+
+@alter.register
+def _(imperfection: OperatingTemperature, network: Network, streams: Streams) -> Network:
+    old = filling(network)
+    fluid = old.fluid.at(imperfection.celsius)
+    heavier = fluid.density / old.fluid.density
+    moved = _thickened(network, fluid.viscosity / old.fluid.viscosity, heavier)
+    return replace(_weighed(moved, old, heavier), filling=replace(old, fluid=fluid))
+
+
+@alter.register
+def _(imperfection: ViscosityChange, network: Network, streams: Streams) -> Network:
+    factor, old = imperfection.factor, network.filling
+    thickened = _thickened(plumbing(network), factor, 1.0)
+    if old is None or factor == 1.0:
+        return thickened
+    law = Multiple(law=old.fluid.viscosity_law, factor=factor)
+    return replace(thickened, filling=replace(old, fluid=replace(old.fluid, viscosity_law=law)))
+
+
+def _thickened(network: Network, thicker: float, heavier: float) -> Network:
+    """Return `network` with the viscosity `thicker` and the density `heavier` times what they were, but for its tanks.
+
+    Orifices are G0 = Cd A sqrt(2/(rho pcr)), pcr ~ mu^2/rho: far above pcr the flow goes with rho^-1/2, whatever mu.
+    """
+    transition = thicker**2 / heavier
+
+    def crossbar(part: Crossbars) -> Crossbars:
+        names = ("positive", "negative", "plus_load", "minus_load")
+        return replace(
+            part,
+            **{name: getattr(part, name) / thicker for name in names},
+            transition=part.transition * transition,
+            end_flow=part.end_flow * (thicker / heavier),
+        )
+
+    def port(part: Ports) -> Ports:
+        return replace(part, conductance=part.conductance / thicker, transition=part.transition * transition)
+
+    def valve(part: _Valve) -> _Valve:
+        return replace(part, closed=part.closed / thicker, opened=part.opened / thicker)
+
+    def conductor(part: Conductors) -> Conductors:
+        return replace(part, conductance=part.conductance / thicker)
+
+    def column(part: Inertances) -> Inertances:
+        return replace(part, inertance=part.inertance * heavier)
+
+    def spool(part: Spools) -> Spools:
+        return replace(part, damping=part.damping * thicker)
+
+    thinned = change(change(change(network, Crossbars, crossbar), Ports, port), Conductors, conductor)
+    slowed = change(change(change(thinned, Switches, valve), Inertances, valve), Spools, spool)
+    return change(slowed, Inertances, column)
+
+
+def _weighed(network: Network, old: Filling, heavier: float) -> Network:
+    """Return `network` with a density `heavier` times that of `old` in its open tanks: A/(rho g), rho g h when full."""
+    open_nodes = [part.nodes for part in network.parts if part.label in old.open_tanks and isinstance(part, Storages)]
+    nodes = np.concatenate([np.empty(0, np.int64), *open_nodes])
+
+    def tank(part: Storages) -> Storages:
+        return replace(part, capacitance=part.capacitance / heavier) if _within(part.nodes, nodes) else part
+
+    def brim(part: Stops) -> Stops:
+        full = (part.high + old.datum) * heavier - old.datum
+        return replace(part, high=full) if _within(part.nodes, nodes) else part
+
+    return change(change(network, Storages, tank), Stops, brim)
+
+
+def _within(some: Indices, nodes: Indices) -> bool:
+    return bool(np.isin(some, nodes).all())
+
+
+@alter.register
+def _(imperfection: EntrainedAir, network: Network, streams: Streams) -> Network:
+    liquid = filling(network)
+    pressure, free = ATMOSPHERE + liquid.datum, imperfection.share * ATMOSPHERE
+    share = free / (free + (1.0 - imperfection.share) * pressure)
+    added = imperfection.volume * share * (1.0 / pressure - 1.0 / liquid.fluid.bulk_modulus)
+    chosen = imperfection.banks or _chambers(network)
+
+    def softer(part: Part) -> Part:
+        if part.label not in chosen or not added:
+            return part
+        if isinstance(part, Storages):
+            return replace(part, capacitance=part.capacitance + added)
+        return Storages(label=part.label, nodes=_chamber(part).nodes, capacitance=np.array(added))
+
+    for label in chosen:
+        _chamber(network.part(label))
+    return replace(network, parts=tuple(map(softer, network.parts)))
+
+
+def _chambers(network: Network) -> tuple[str, ...]:
+    """Return the labels of the chambers of `network` that are no tanks, or raise `NetworkError`: there are none."""
+    vessels = {part.label for part in tanks(network)}
+    found = tuple(p.label for p in network.parts if isinstance(p, Storages | Junctions) and p.label not in vessels)
+    if not found:
+        do = "name the banks that enclose liquid"
+        raise NetworkError(explain("the network", must="have chambers besides its tanks", got="none", do=do))
+    return found
+
+
+def _chamber(part: Part) -> _Chamber:
+    if isinstance(part, Storages | Junctions):
+        return part
+    got, do = type(part).__name__, "choose manifolds, bridges or tanks"
+    raise NetworkError(explain(f"part {part.label}", must="be a chamber or a tank", got=got, do=do))

@@ -1,0 +1,47 @@
+"""Checks of records that hold physical sizes: numbers above zero, whole counts, records of the right kind."""
+
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any, get_args
+
+import numpy as np
+
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+
+
+def check_fields(record: object, what: str, signed: tuple[str, ...] = ()) -> None:
+    """Raise for the first field of `record`, called `what`, that is of another kind than it says, or not above zero.
+
+    Numbers named in `signed` may have any sign. A count is whole. Raises `InvalidTypeError` or `InvalidValueError`.
+    """
+    for entry in fields(record):  # type: ignore[arg-type]
+        value, name = getattr(record, entry.name), f"{what} {entry.name}"
+        if entry.type is int:
+            check_count(name, value)
+        elif entry.type is not float:
+            _check_kind(name, value, entry.type)
+        elif entry.name not in signed:
+            check_number(name, value)
+
+
+def _check_kind(what: str, value: object, kind: Any) -> None:
+    if not isinstance(value, kind):
+        wanted = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
+        got, do = ascii(value)[:60], "take one of a preset, or make your own"
+        raise InvalidTypeError(explain(what, must=f"be of kind {wanted}", got=got, do=do))
+
+
+def check_count(what: str, value: object) -> None:
+    """Raise unless `value`, called `what`, is a whole number above zero."""
+    check_number(what, value)
+    if not isinstance(value, Integral):
+        raise InvalidValueError(explain(what, must="be whole", got=value, do="count them"))
+
+
+def check_number(what: str, value: object) -> None:
+    """Raise unless `value`, called `what`, is a finite number above zero."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        got, do = ascii(value)[:60], "give SI units above zero"
+        raise InvalidTypeError(explain(what, must="be a number", got=got, do=do))
+    if not 0.0 < float(value) < np.inf:
+        raise InvalidValueError(explain(what, must="be positive", got=value, do="give SI units above zero"))
