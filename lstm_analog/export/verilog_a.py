@@ -169,7 +169,8 @@ def _ordered(statements: list[_Statement], pins: list[str], device: str) -> list
         known |= {a} if kind == "V" else set()
         loose |= {a, b} - known
     if loose:
-        must, do = "have inner nodes that a voltage source sets", "make the node a pin and an unknown of the network"
+        must = "have inner nodes that a voltage source sets before another uses them"
+        do = "order its lines, or make the node a pin and an unknown of the network"
         raise UnsupportedPartError(explain(f"device {device}", must=must, got=", ".join(sorted(loose)), do=do))
     return first
 
