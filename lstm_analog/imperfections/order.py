@@ -22,16 +22,17 @@ from lstm_analog.imperfections.wires import WireResistance
 _CHOSEN = (OrificeWeights, OrificePorts, Rangeability, Quantisation)
 _MADE = (
     *(ProgrammingError, DeviceSpread, ResistorSpread, JunctionArea, MosThreshold, BoreTolerance),
-    *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain, RelayLag),
+    *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain),
 )
 _BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband)
 _JOINED = (WireResistance, ClockFeedthrough, EndLoss)
-_USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, PairTemperature)
+_USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, RelayLag, PairTemperature)
 
 ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_JOINED, *_USED)
 """All kinds of imperfection: which parts and values are chosen, how they are made, what fails of them, what joining
-them adds, and what they are used with: which liquid, how warm, with how much air. So a programming error falls upon a
-quantised conductance, a wire sees the devices that work, and all tubes warm as they were made."""
+them adds, and what they are used with: which liquid, how warm, with how much air; how fast relays are then. So a
+programming error falls upon a quantised conductance, a wire sees the devices that work, and all tubes warm as they were
+made."""
 
 _SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
 """Of the weights; what is around them has numbers of its own."""

@@ -45,7 +45,8 @@ class RelayLag:
 
     X'' = w^2 (e - X) - 2 zeta w X' for each pressure e that acts on a relay, which follows X: a diaphragm with its
     valve, as a mass on a spring in a viscous liquid (Merritt 1967). At zeta = 0.707 the bandwidth, -3 dB, is w/(2 pi).
-    Each lag is a bank of `Spools` with a state of its own; infinite w is none.
+    Each lag is a bank of `Spools` with a state of its own; infinite w is none. The damping is that in the
+    liquid as it is: a change of its viscosity afterwards moves it.
     """
 
     frequency: float
