@@ -183,9 +183,7 @@ class Course:
     def _interval(self, cut: Cut, path: Floats | None) -> None:
         """Take the state over an interval; write what it is at the points into `path` (*lead, points, N), if any."""
         kept, at = path is not None, self._at
-        if kept in cut.certain:
-            for step in cut.certain[kept]:
-                step()
+        if self._certainly(cut, kept):
             return
         learning = len(cut.visits) in _LEARNING
         done, place = 0.0, 0
@@ -211,6 +209,15 @@ class Course:
         only = cut.made[kept][0] if len(cut.pieces) == 1 else None
         if only and only.certain and not (kept and at.size > 1):
             cut.certain[kept] = [*only.steps, *only.after]
+
+    def _certainly(self, cut: Cut, kept: bool) -> bool:
+        """Take the state over an interval by its certain steps; return whether there are any and they were solved."""
+        try:
+            for step in cut.certain.get(kept, ()):
+                step()
+        except Unsolved:  # before anything is written into the state
+            cut.certain.clear()
+        return kept in cut.certain
 
     def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:
         """Return the solved segment of a piece; None if it was wrong, and has been refined."""
