@@ -316,6 +316,23 @@ def test_orifices_are_no_reason_to_leave_it(seed, transition):
     assert np.abs(run.h - settled.h).max() < (1e-4 if seed % 2 else 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("technology", "settling", "points", "wrong"), [(BEHAVIOURAL, 30.0, 1, 2e-7), (OIL, 8.0, 20, 1e-6)]
+)
+def test_inputs_far_beyond_one_keep_the_tolerance(technology, settling, points, wrong):
+    """A leak of forty time constants, read when its time is over, and a waveform whose coefficients change sign.
+
+    Of the first 4e-7 was left in the cell, for good; of the second 3.5e-6, with an estimate of 1e-6.
+    """
+    lstm = random_lstm(np.random.default_rng(0), 2, 1, layers=2)
+    made = compile(lstm, technology, timing=GATED_LEAK, settling=settling)
+    x = np.random.default_rng(100).uniform(-30.0, 30.0, (3, 2))
+    ours = made.run(x, engine=Waveform(points=points)).trajectory
+    exact = made.run(x, engine=Integrate(rtol=1e-9, atol=1e-11, points=points)).trajectory
+    assert ours.error <= 1.0
+    assert worst(ours, exact) < wrong
+
+
 def test_chips_and_batches_are_axes(circuit, driven):
     """Three chips and two sequences at once are the single runs."""
     rng = np.random.default_rng(2)

@@ -109,10 +109,11 @@ def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everythin
     path, schedule = tmp_path / "deck", everything.schedule
     write_spice(path, everything.network, schedule, dialect, USUAL)
     text = path.read_text().replace("\n+", " ")
-    courses = re.findall(r"^v(\w+?)_(\d+|clk) .*?pwl\(([^)]*)\)", text, flags=re.M | re.I)
+    courses = re.findall(r"^v(\w+?)_(\d+|clk) .*?pwl\(([^)]*)\)", text, flags=re.MULTILINE | re.IGNORECASE)
     ends, shortest, checked = schedule.ends, schedule.durations.min(), 0
     wanted = {(e.label, str(k)): wave for e in schedule.imposed for k, wave in enumerate(e.efforts.T)}
-    wanted |= {(line, "clk"): on.astype(float) for line, on in zip(everything.network.lines, schedule.high.T, strict=True)}
+    high = schedule.high.T.astype(float)
+    wanted |= {(line, "clk"): wave for line, wave in zip(everything.network.lines, high, strict=True)}
     for label, number, points in courses:
         times, values = np.array(points.split(), dtype=float).reshape(-1, 2).T
         np.testing.assert_array_equal(np.interp(ends, times, values), wanted[label, number])

@@ -99,7 +99,9 @@ def test_every_engine_finds_the_same_efforts(technology, form, timing, engine):
 
 
 @pytest.mark.parametrize(
-    ("engine", "wrong"), [(Waveform(), 1e-7), (Rumoca(), 1e-8), (Ngspice(), 5e-5)], ids=["waveform", "rumoca", "ngspice"]
+    ("engine", "wrong"),
+    [(Waveform(), 1e-7), (Rumoca(), 1e-8), (Ngspice(), 5e-5)],
+    ids=["waveform", "rumoca", "ngspice"],
 )
 def test_what_is_sampled_without_a_pause_is_what_the_network_says_there(unpaused, engine, wrong):
     """Inputs and clocks change at the very instants at which a source, a divider and what still moves are read.

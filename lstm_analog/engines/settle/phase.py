@@ -128,11 +128,11 @@ def _check_tied(store: Store, stages: list[Stage], hold: Floats) -> None:
     """Refuse storages that something fills and no conductance `hold`s (unknowns,) where a run begins, at rest."""
     for stage in stages:
         ported = any(feed.way is Way.CONTROLLED for feed in stage.feeds)
-        loose = stage.nodes[hold[stage.nodes] == 0.0] if stage.mode is Mode.LEVEL and not ported else ()
-        for node in loose[:1]:
-            name, do = store.network.unknowns.names()[node], "tie it to something in the first interval, as a reset does"
-            got = "no conductance"
-            raise UnsupportedError(explain(f"storage {name}", must="be held where the run begins", got=got, do=do))
+        loose = stage.nodes[hold[stage.nodes] == 0.0]
+        if stage.mode is Mode.LEVEL and not ported and loose.size:
+            name, must = store.network.unknowns.names()[loose[0]], "be held where the run begins"
+            got, do = "no conductance", "tie it to something in the first interval, as a reset does"
+            raise UnsupportedError(explain(f"storage {name}", must=must, got=got, do=do))
 
 
 def _check_loops(store: Store, stages: list[Stage], settled: float) -> None:

@@ -123,7 +123,7 @@ def test_what_does_not_come_to_rest_is_refused_by_name(circuit, driven):
     source = Sources(label="drive", nodes=[1], effort=0.0)
     store = Storages(label="c", nodes=[2], capacitance=1.0)
     for curve, node, loads, text in (
-        (Shape.LINEAR, 1, (), r"^storage c_0 must be held where the run begins, got no conductance: tie it to something"),
+        (Shape.LINEAR, 1, (), r"^storage c_0 must be held where the run begins, got no conductance: tie it"),
         (Shape.EXP, 2, (0.5,), r"^the loop at c_0 must come to rest, got -10 time constants: turn its feedback round"),
     ):
         factor = Factor(shape=curve, p=[node], n=[0], scale=1.0, offset=0.0)
