@@ -1,4 +1,7 @@
-"""Sources that follow a schedule, as netlist text: what is imposed, and the clocks."""
+"""Sources that follow a schedule, as netlist text: what is imposed, and the clocks.
+
+An edge begins at the end of its interval: what is read there is what the network says, whether a pause precedes or not.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -8,25 +11,36 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export.numbers import number_text
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import DATUM, Sources
+from lstm_analog.network.parts import DATUM, Cells, Sources
 from lstm_analog.network.schedule import Schedule
 
 _WIDTH = 110
-_EDGE = 0.1
-"""Rise time of clocks and inputs as a fraction of the shortest interval."""
+_EDGE, _TRANSISTORS = 1e-4, 0.1
+"""Rise time of clocks and inputs as a fraction of the shortest interval; of transistor cells, whose switches inject a
+charge that depends on it and was calibrated with it, longer.
+
+All that follows an edge is late by half of it: shorter, and ngspice cuts off the corners (its breakpoints are 5e-7 of
+the longest interval apart at least); 1e-3 leaves 1e-4 of a step where nothing has settled (`tests/export`).
+"""
 
 
-def sources(part: Sources, names: Sequence[str], schedule: Schedule) -> Iterator[str]:
+def rise_time(network: Network, schedule: Schedule) -> float:
+    """Return how long (s) each edge of a clock or an input takes in a deck of `network` under `schedule`."""
+    slow = any(isinstance(part, Cells) for part in network.parts)
+    return (_TRANSISTORS if slow else _EDGE) * float(schedule.durations.min())
+
+
+def sources(part: Sources, names: Sequence[str], schedule: Schedule, rise: float) -> Iterator[str]:
     """Yield a voltage source at each node of `part` by `names`, with its course under `schedule` if that drives it.
 
-    The first of the `names` is the datum's.
+    The first of the `names` is the datum's; edges take `rise` (s).
     """
     driven = {entry.label: entry.efforts for entry in schedule.imposed}
     for number, node in enumerate(part.nodes):
         head = f"v{part.label}_{number} {names[node]} {names[DATUM]} "
         if part.label in driven:
             values = driven[part.label].reshape(len(schedule.names), -1)[:, number]
-            yield head + staircase(values, schedule)
+            yield head + staircase(values, schedule, rise)
         else:
             yield f"{head}{number_text(part.effort[number])}\n"
 
@@ -36,24 +50,30 @@ def clock_node(line: str) -> str:
     return f"{line}_clk"
 
 
-def staircase(values: Floats, schedule: Schedule) -> str:
-    """Return a source that holds each of `values` for its interval of `schedule`, edges centred on the ends."""
+def staircase(values: Floats, schedule: Schedule, rise: float) -> str:
+    """Return a source that holds each of `values` to the end of its interval of `schedule`, then takes `rise` (s)."""
     changes: Indices = np.flatnonzero(np.diff(values) != 0.0)
     if not changes.size:
         return f"{number_text(values[0])}\n"
-    half = 0.5 * _EDGE * float(schedule.durations.min())
     points = [f"0 {number_text(values[0])}"]
     for change in changes:
         end = float(schedule.ends[change])
-        points.append(f"{number_text(end - half)} {number_text(values[change])}")
-        points.append(f"{number_text(end + half)} {number_text(values[change + 1])}")
+        points.append(f"{_time_text(end)} {number_text(values[change])}")
+        points.append(f"{_time_text(end + rise)} {number_text(values[change + 1])}")
     return "pwl(\n" + "".join(wrapped("+", points)) + "+ )\n"
+
+
+def _time_text(seconds: float) -> str:
+    """Return `seconds` without the last binary digits, so that a deck says 2.000001e-05, not 2.0000010000000002e-05."""
+    return number_text(float(f"{seconds:.15g}"))
 
 
 def clocks(network: Network, schedule: Schedule) -> Iterator[str]:
     """Yield a voltage source of 1 V for each clock line of `network`, on while `schedule` holds it high."""
+    rise = rise_time(network, schedule)
     for number, line in enumerate(network.lines):
-        yield f"v{clock_node(line)} {clock_node(line)} 0 {staircase(schedule.high[:, number].astype(float), schedule)}"
+        course = staircase(schedule.high[:, number].astype(float), schedule, rise)
+        yield f"v{clock_node(line)} {clock_node(line)} 0 {course}"
 
 
 def wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:

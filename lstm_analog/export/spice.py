@@ -13,7 +13,7 @@ from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.courses import clock_node, clocks, sources, wrapped
+from lstm_analog.export.courses import clock_node, clocks, rise_time, sources, wrapped
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
@@ -53,7 +53,7 @@ def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect:
 def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
     """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece."""
     banks = [(part, cards(part)) for part in network.parts]
-    names = network.unknowns.names()
+    names, rise = network.unknowns.names(), rise_time(network, schedule)
     yield from _header(network, schedule, dialect, accuracy, safe_name(name))
     yield "\n* ---- parameters: what a whole bank shares\n"
     yield from (line for part, read in banks for line in parameters(part, read))
@@ -68,7 +68,7 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
         if isinstance(part, Junctions):
             yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
         elif isinstance(part, Sources):
-            yield from sources(part, names, schedule)
+            yield from sources(part, names, schedule, rise)
         else:
             yield from bank(part, read, names, network.lines, dialect)
     yield from _footer(network, schedule, dialect, accuracy, names)

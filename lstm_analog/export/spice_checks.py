@@ -160,21 +160,24 @@ def _strange_run(template: str, got: str, end: float) -> FileFormatError:
     return refusal(command, f"be '{' '.join(rest)}'", got, do)
 
 
-def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Schedule) -> None:
-    """Refuse clock cards `found` that do not say what the `schedule` says of the clock `lines`."""
+def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Schedule, rise: float) -> None:
+    """Refuse clock cards `found` that do not say what the `schedule` says of the clock `lines`, edges taking `rise`."""
     if len(found) != len(lines):
         raise refusal("clocks", f"be {len(lines)} sources", len(found), "restore the missing or remove the new")
     for number, (line, card) in enumerate(zip(lines, found, strict=True)):
         words, node = card_words(card), clock_node(line)
         wave = schedule.high[:, number].astype(float)
-        if words[:3] != [f"v{node}", node, "0"] or not _agree(points(words, {}), _course(wave, schedule)):
+        if words[:3] != [f"v{node}", node, "0"] or not _agree(points(words, {}), _course(wave, schedule, rise)):
             do = "change the interval and order lines of the header, and write the deck anew"
             raise refusal(f"clock {line}", "say what the interval lines say", "another waveform", do)
 
 
-def check_driven(card: str, course: Course, values: Floats, schedule: Schedule) -> None:
-    """Refuse a source `card` whose waveform `course` is not that of `values`, one an interval of the `schedule`."""
-    if not _agree(course, _course(values, schedule)):
+def check_driven(card: str, course: Course, values: Floats, schedule: Schedule, rise: float) -> None:
+    """Refuse a source `card` whose waveform `course` is not that of `values`, one an interval of the `schedule`.
+
+    Edges take `rise` (s).
+    """
+    if not _agree(course, _course(values, schedule, rise)):
         must, do = "hold one value an interval", "change both points that bound the interval"
         raise refusal(f"source {card.split(maxsplit=1)[0]}", must, "another waveform", do)
 
@@ -191,8 +194,8 @@ def points(words: list[str], parameters: dict[str, float]) -> Course:
     return table[:, 0], table[:, 1]
 
 
-def _course(values: Floats, schedule: Schedule) -> Course:
-    return points(["", "", "", *staircase(values, schedule).replace("\n+", " ").split()], {})
+def _course(values: Floats, schedule: Schedule, rise: float) -> Course:
+    return points(["", "", "", *staircase(values, schedule, rise).replace("\n+", " ").split()], {})
 
 
 def _agree(a: Course, b: Course) -> bool:

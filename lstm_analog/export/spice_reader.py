@@ -20,6 +20,7 @@ from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.banks import BANKS, Maker
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import split_library
+from lstm_analog.export.courses import rise_time
 from lstm_analog.export.dialects import DIALECTS, Dialect
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import parse_expression, parse_number
@@ -126,9 +127,10 @@ def _deck(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
     )
     devices = [line for line in header.lines if not line.startswith(MARK) and line.split()[0] != ".param"]
     check_devices(network, devices, dialect)
-    check_clocks(sections[-2].lines, lines, bare)
+    rise = rise_time(network, bare)
+    check_clocks(sections[-2].lines, lines, bare, rise)
     check_settings(sections[-1].lines, dialect)
-    imposed = [entry for section in parts if (entry := _imposed(section, context, bare)) is not None]
+    imposed = [entry for section in parts if (entry := _imposed(section, context, bare, rise)) is not None]
     schedule = Schedule(names=bare.names, high=bare.high, durations=bare.durations, imposed=tuple(imposed))
     marked = {name: float(value) for name, value in marks.get("tolerance", [])}
     accuracy = accuracy_of(sections[-1].lines, bare, dialect, marked)
@@ -260,7 +262,7 @@ def _like_cards(cards: list[list[str]], options: dict[str, str], context: _Conte
 _VALUE = {"c": "c", "r": "r", "e": "gain"}
 
 
-def _imposed(section: Section, context: _Context, bare: Schedule) -> Imposed | None:
+def _imposed(section: Section, context: _Context, bare: Schedule, rise: float) -> Imposed | None:
     if "driven=yes" not in section.head:
         return None
     middles = bare.ends - 0.5 * bare.durations
@@ -268,5 +270,5 @@ def _imposed(section: Section, context: _Context, bare: Schedule) -> Imposed | N
     for line in section.lines:
         course = points(card_words(line), context.parameters)
         columns.append(np.interp(middles, *course))
-        check_driven(line, course, columns[-1], bare)
+        check_driven(line, course, columns[-1], bare, rise)
     return Imposed(label=section.head[2], efforts=np.stack(columns, axis=-1))

@@ -11,7 +11,7 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.courses import clocks, sources, wrapped
+from lstm_analog.export.courses import clocks, rise_time, sources, wrapped
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, Wires, wire
 from lstm_analog.export.rules import RULES
@@ -89,6 +89,10 @@ class _Case:
     dialect: Dialect
     wires: Wires
 
+    def courses(self, part: Sources) -> Iterator[str]:
+        """Yield the sources of the bank `part` under the schedule."""
+        return sources(part, self.wires.names, self.schedule, rise_time(self.network, self.schedule))
+
 
 def _check_inside(case: _Case) -> None:
     """Raise if a source would have to change inside, or a device refers to node 0 where the datum is a pin."""
@@ -118,7 +122,7 @@ def _subcircuit(case: _Case) -> Iterator[str]:
     yield from (line for part, read in banks for line in parameters(part, read))
     for part, read in banks:
         if isinstance(part, Sources):
-            yield from () if part.label in case.wires.outside else sources(part, case.wires.names, case.schedule)
+            yield from () if part.label in case.wires.outside else case.courses(part)
         elif not isinstance(part, Junctions):
             yield from bank(part, read, case.wires.names, network.lines, dialect)
     yield f".ends {name}\n"
@@ -149,7 +153,7 @@ def _testbench(case: _Case, accuracy: Accuracy, file: str) -> Iterator[str]:
         yield f"v{datum} {datum} {GROUND} 0.0\n"
     for part in case.network.parts:
         if isinstance(part, Sources) and part.label in case.wires.outside:
-            yield from sources(part, case.wires.names, schedule)
+            yield from case.courses(part)
     yield from clocks(case.network, schedule)
     yield "xdut\n"
     yield from wrapped("+", [*case.wires.pins, case.wires.name])

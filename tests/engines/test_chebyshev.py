@@ -76,5 +76,6 @@ def test_what_follows_on_a_geometric_fall_is_bounded_and_a_chance_dip_is_not_bel
     assert next_coefficients(fall) >= 2.0 * 0.3**6 / (1.0 - 0.3)
     assert next_coefficients([*fall[:4], 1e-9, 1e-9]) >= 16.0 * 1e-9 * 1e-9**0.5
     assert next_coefficients([1.0, 1.0, 1e-2, 1e-2, 1e-8, 1e-8]) >= 100 * 1e-8 * 1e-6
+    assert next_coefficients([1.3e-4, 6.5e-5, 2.8e-5, 8.7e-6, 6.5e-7, 7.7e-7]) >= 3.46e-6  # so wrong was that waveform
     assert next_coefficients([0.0] * 6) == 0.0
     assert next_coefficients([1e-9, 0.0, 0.0, 1.0]) == 160.0

@@ -8,7 +8,8 @@ import pytest
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
-from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.engines.waveform import newton
 from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import couplings
@@ -16,6 +17,7 @@ from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.structure import structure
 from lstm_analog.engines.waveform.workspace import Piece, Regime, refined, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, SimulationError, StopsWarning
+from lstm_analog.imperfections import OrificePorts, Streams
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.laws import Order
@@ -279,6 +281,56 @@ def test_what_it_cannot_do_is_left_to_integrate_and_said(circuit, driven):
         Storages(label="c", nodes=chain, capacitance=1.0),
     )
     assert "40 unknowns act on each other strongly, 24 at most" in Waveform().run(long, schedule).engine
+
+
+def test_where_newton_fails_integrate_answers(monkeypatch):
+    """In intervals of which nothing was to be judged any more, too: after four steps it fails everywhere."""
+    lstm = random_lstm(np.random.default_rng(0), 2, 1)
+    made = compile(lstm, OIL, settling=24.0)
+    x = np.random.default_rng(1).uniform(-1, 1, (5, 2))
+
+    def fail(done, _of):
+        if done > 20:
+            monkeypatch.setattr(newton, "_ITERATIONS", 0)
+
+    run = made.run(x, progress=fail)
+    said = run.trajectory.engine
+    assert said.startswith("Integrate(")
+    assert "instead of Waveform(" in said
+    assert said.endswith(": its waveforms do not get smooth, however short the segments")
+    assert np.abs(run.h - lstm(x).h).max() < 1e-6
+
+
+@pytest.mark.parametrize(("seed", "transition"), [(0, 100.0), (1, 30.0)])
+def test_orifices_are_no_reason_to_leave_it(seed, transition):
+    """About a drop of zero an orifice is steep and full Newton steps swing from side to side, or hardly shrink.
+
+    So they did after some steps of these machines, in intervals of which nothing was to be judged any more.
+    """
+    lstm = random_lstm(np.random.default_rng(seed), 2, 3, scale=1.0 + seed)
+    made = compile(lstm, OIL, settling=24.0 if seed % 2 == 0 else 14.0)
+    made = made.with_imperfection(OrificePorts(transition=transition), Streams(seed=1))
+    x = np.random.default_rng(1 + seed).uniform(-1, 1, (12, 2))
+    run, settled = made.run(x), made.run(x, engine=Settle())
+    assert "instead of" not in run.trajectory.engine
+    assert np.abs(run.h - settled.h).max() < (1e-4 if seed % 2 else 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("technology", "settling", "points", "wrong"), [(BEHAVIOURAL, 30.0, 1, 2e-7), (OIL, 8.0, 20, 1e-6)]
+)
+def test_inputs_far_beyond_one_keep_the_tolerance(technology, settling, points, wrong):
+    """A leak of forty time constants, read when its time is over, and a waveform whose coefficients change sign.
+
+    Of the first 4e-7 was left in the cell, for good; of the second 3.5e-6, with an estimate of 1e-6.
+    """
+    lstm = random_lstm(np.random.default_rng(0), 2, 1, layers=2)
+    made = compile(lstm, technology, timing=GATED_LEAK, settling=settling)
+    x = np.random.default_rng(100).uniform(-30.0, 30.0, (3, 2))
+    ours = made.run(x, engine=Waveform(points=points)).trajectory
+    exact = made.run(x, engine=Integrate(rtol=1e-9, atol=1e-11, points=points)).trajectory
+    assert ours.error <= 1.0
+    assert worst(ours, exact) < wrong
 
 
 def test_chips_and_batches_are_axes(circuit, driven):

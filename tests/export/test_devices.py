@@ -30,17 +30,13 @@ def test_gates_are_in_the_device(everything):
 def test_ngspice_computes_what_the_laws_say(everything):
     """Every kind of part and every shape at once, in all phases, ngspice against scipy.
 
-    In the netlist a source takes an edge to change, so that an op-amp that slews is up to half an edge early or late:
-    wrong by its slope times that. What follows the last edge at 2.005 s has not quite forgotten it.
+    In the netlist a source takes an edge to change, 1e-4 of the shortest interval.
     """
     spice = Ngspice(accuracy=Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-12, chgtol=1e-12, steps=1500))
     ours = Integrate(rtol=1e-9, atol=1e-11, points=4000).run(everything.network, everything.schedule)
     theirs = spice.run(everything.network, everything.schedule)
-    every, half = list(range(everything.network.unknowns.size)), 0.05 * float(everything.schedule.durations.min())
+    every = list(range(everything.network.unknowns.size))
     for moment in (0.004, 0.3, 0.9, 1.2, 1.9, 2.0095):
         a, b = (run.sample([moment], every)[0] for run in (ours, theirs))
-        before, after = ours.sample([moment - half, moment + half], every)
         for number, name in enumerate(everything.network.unknowns.names()):
-            slewing = name in ("out_0", "state_0", "line_0", "line_1")
-            late = 0.5 * abs(after[number] - before[number]) if slewing else 1e-4 * (moment > 2.005)
-            assert a[number] == pytest.approx(b[number], abs=1e-4 + late), (name, moment)
+            assert a[number] == pytest.approx(b[number], abs=1e-4), (name, moment)

@@ -104,6 +104,25 @@ def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, 
 
 
 @each_dialect
+def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everything, tmp_path, dialect):
+    """Its points, read by the text alone: what is sampled at the end of an interval is what holds until then."""
+    path, schedule = tmp_path / "deck", everything.schedule
+    write_spice(path, everything.network, schedule, dialect, USUAL)
+    text = path.read_text().replace("\n+", " ")
+    courses = re.findall(r"^v(\w+?)_(\d+|clk) .*?pwl\(([^)]*)\)", text, flags=re.MULTILINE | re.IGNORECASE)
+    ends, shortest, checked = schedule.ends, schedule.durations.min(), 0
+    wanted = {(e.label, str(k)): wave for e in schedule.imposed for k, wave in enumerate(e.efforts.T)}
+    high = schedule.high.T.astype(float)
+    wanted |= {(line, "clk"): wave for line, wave in zip(everything.network.lines, high, strict=True)}
+    for label, number, points in courses:
+        times, values = np.array(points.split(), dtype=float).reshape(-1, 2).T
+        np.testing.assert_array_equal(np.interp(ends, times, values), wanted[label, number])
+        np.testing.assert_array_equal(np.interp(ends[:-1] + 2e-4 * shortest, times, values), wanted[label, number][1:])
+        checked += 1
+    assert checked >= 2
+
+
+@each_dialect
 @pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
 def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tmp_path, dialect, timing):
     case, path = lstm_circuit(timing=timing, layers=2), tmp_path / "a.cir"

@@ -248,9 +248,9 @@ def test_shared_values_stand_once(lstm_circuit):
 
 def test_a_staircase_changes_at_the_ends_of_intervals():
     schedule = once([0.0, 0.0, 2.0, 2.0, 5.0])
-    words = staircase(np.array([0.0, 0.0, 2.0, 2.0, 5.0]), schedule).replace("+", " ").split()
-    assert words == ["pwl(", "0", "0.0", "1.95", "0.0", "2.05", "2.0", "3.95", "2.0", "4.05", "5.0", ")"]
-    assert staircase(np.full(5, 3.0), schedule) == "3.0\n"
+    words = staircase(np.array([0.0, 0.0, 2.0, 2.0, 5.0]), schedule, 0.125).replace("+", " ").split()
+    assert words == ["pwl(", "0", "0.0", "2.0", "0.0", "2.125", "2.0", "4.0", "2.0", "4.125", "5.0", ")"]
+    assert staircase(np.full(5, 3.0), schedule, 0.125) == "3.0\n"
 
 
 def test_lines_are_of_readable_length(lstm_circuit):

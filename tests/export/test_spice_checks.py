@@ -9,7 +9,7 @@ from lstm_analog.export.spice_checks import check_clocks, check_driven, check_se
 from lstm_analog.network.schedule import Schedule
 
 SCHEDULE = Schedule(names=("a", "b"), high=[[True], [False]], durations=[1.0, 3.0], imposed=())
-CLOCK = "vt_clk t_clk 0 pwl( 0 1.0 0.95 1.0 1.05 0.0 )"
+CLOCK = "vt_clk t_clk 0 pwl( 0 1.0 1.0 1.0 1.05 0.0 )"
 
 
 def test_points_of_a_source():
@@ -32,20 +32,20 @@ def test_damaged_sources_are_refused(card, text):
 
 
 def test_a_clock_may_be_written_otherwise_but_not_say_otherwise():
-    check_clocks((CLOCK,), ("t",), SCHEDULE)
-    check_clocks((CLOCK.replace("0.95 1.0", "0.5 1.0 0.95 1.0"),), ("t",), SCHEDULE)
-    for other in (CLOCK.replace("0.95", "0.9"), CLOCK.replace("vt_clk", "vs_clk"), CLOCK.replace(" 0 pwl", " 1 pwl")):
+    check_clocks((CLOCK,), ("t",), SCHEDULE, 0.05)
+    check_clocks((CLOCK.replace("0 1.0 1.0", "0 1.0 0.5 1.0 1.0"),), ("t",), SCHEDULE, 0.05)
+    for other in (CLOCK.replace("1.05", "1.1"), CLOCK.replace("vt_clk", "vs_clk"), CLOCK.replace(" 0 pwl", " 1 pwl")):
         with pytest.raises(FileFormatError, match=r"^clock t must say what the interval lines say"):
-            check_clocks((other,), ("t",), SCHEDULE)
+            check_clocks((other,), ("t",), SCHEDULE, 0.05)
     with pytest.raises(FileFormatError, match=r"^clocks must be 1 sources, got '2'"):
-        check_clocks((CLOCK, CLOCK), ("t",), SCHEDULE)
+        check_clocks((CLOCK, CLOCK), ("t",), SCHEDULE, 0.05)
 
 
 def test_a_driven_source_holds_one_value_an_interval():
     values = np.array([2.0, 5.0])
-    check_driven("v1", (np.array([0.0, 0.95, 1.05]), np.array([2.0, 2.0, 5.0])), values, SCHEDULE)
+    check_driven("v1", (np.array([0.0, 1.0, 1.05]), np.array([2.0, 2.0, 5.0])), values, SCHEDULE, 0.05)
     with pytest.raises(FileFormatError, match=r"^source v1 must hold one value an interval"):
-        check_driven("v1", (np.array([0.0, 2.0]), np.array([2.0, 5.0])), values, SCHEDULE)
+        check_driven("v1", (np.array([0.0, 2.0]), np.array([2.0, 5.0])), values, SCHEDULE, 0.05)
 
 
 def test_only_settings_stand_in_the_analysis():

@@ -9,6 +9,7 @@ from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
+    ALWAYS,
     Conductors,
     Factor,
     Junctions,
@@ -63,6 +64,27 @@ def ladder():
         ),
     )
     return Case(network=made, schedule=schedule([1e-8, 5e-6, 1e-8, 20e-6], [0.0, 1.0, 1.0, -0.5]))
+
+
+@pytest.fixture
+def unpaused():
+    """One source into a divider, an RC of 1 us, a diode e^(4v) beside another, a switch to a third; no pauses."""
+    diode = Factor(shape=Shape.EXP, p=[4], n=[0], scale=4.0, offset=0.0)
+    made = network(
+        {"drive": 1, "middle": 1, "relaxed": 1, "clipped": 1, "switched": 1},
+        (
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Conductors(label="r", a=[1, 2, 1, 1], b=[2, 0, 3, 4], conductance=1e-4),
+            Junctions(label="j", nodes=[2]),
+            Storages(label="c", nodes=[3, 4, 5], capacitance=1e-10),
+            Pairs(label="diode", line=ALWAYS, factors=(diode,), out=[4], current=-2e-6),
+            Switches(label="contact", line=0, a=[4], b=[5], closed=1e-4, opened=1e-15),
+            Conductors(label="leak", a=[5], b=[0], conductance=1e-6),
+        ),
+        lines=("clock",),
+    )
+    driven = schedule([1e-6, 2e-6, 1e-6, 3e-6], [0.0, 1.0, -0.5, 0.8], lines=1, high=[(1, 0), (3, 0)])
+    return Case(network=made, schedule=driven)
 
 
 @pytest.fixture

@@ -54,6 +54,18 @@ class Links:
         np.subtract.at(high, own.heads, own.least)
         return low, high
 
+    def shares(self, hold: Floats, scales: Floats) -> Floats:
+        """Return of what holds its head the share that each coupling is, (k,); infinite if not constant or not held.
+
+        `hold` and `scales` (unknowns,) are what holds each unknown, and its unit.
+        """
+        result, held = np.full(self.tails.size, np.inf), np.zeros(self.size)
+        held[: hold.size] = hold * scales
+        chosen = np.flatnonzero(self.constant & (held[self.heads] > 0.0))
+        strength = np.maximum(np.abs(self.least), np.abs(self.most))[chosen]
+        result[chosen] = strength * scales[self.tails[chosen]] / held[self.heads[chosen]]
+        return result
+
     def components(self) -> Indices:
         """Return the number of the strongly connected component of each unknown and dense bank, (size,)."""
         graph = sparse.csr_array((np.ones(self.tails.size), (self.tails, self.heads)), shape=(self.size, self.size))

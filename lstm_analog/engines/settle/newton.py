@@ -122,7 +122,7 @@ def _share(part: Part, high: High, place: Indices, shape: tuple[int, ...]) -> _S
 
 def _refuse_dense(part: Part, row: Indices, column: Indices, count: int) -> None:
     if np.isin(row[row >= 0] % count, column[column >= 0] % count).any():
-        do = "put a storage into the loop, or run it with Integrate"
+        do = "put a storage into the loop, or run it with Waveform"
         raise UnsupportedError(explain(f"bank {part.label}", must="stand in no loop", got="one", do=do))
 
 
@@ -132,7 +132,7 @@ def _solve(loop: _Loop, efforts: Array) -> None:
     if not _descend(loop, effort, 0.0, _STEPS):
         effort[..., loop.nodes.T] = start
         if not _descend(loop, effort, 1.0, _PATIENT):
-            do = "check the parts around these nodes"
+            do = "run it with Waveform"
             raise SimulationError(explain("Newton's method in a loop", must="converge", got="no fixed point", do=do))
     efforts[..., loop.nodes.ravel(), :] = np.swapaxes(effort[..., loop.nodes.ravel()], -1, -2)
 

@@ -13,8 +13,8 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.settle.links import NOTHING, Flags, Links
 from lstm_analog.engines.settle.stages import Mode, Stage
 
-_WEAK = 1e-2
-"""Share of what holds an unknown up to which a coupling is swept."""
+WEAK = 1e-2
+"""Share of what holds an unknown up to which a coupling is a leak: swept where it closes a loop."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,13 +41,9 @@ def cut(coupled: Links, slow: Flags, hold: Floats, scales: Floats) -> Cut:
     whole = coupled.only(~late)
     component = whole.components()
     through_bank = np.isin(component, component[size:])
-    faint = _inside(whole) & whole.constant & through_bank[whole.heads]
-    chosen = np.flatnonzero(faint)
-    tails, heads = whole.tails[chosen], whole.heads[chosen]
-    strength = np.maximum(np.abs(whole.least), np.abs(whole.most))[chosen] * scales[tails]
-    share = strength / (hold[heads] * scales[heads])
-    faint[chosen[share > _WEAK]] = False
-    largest = float(share[share <= _WEAK].max(initial=0.0))
+    share = whole.shares(hold, scales)
+    faint = _inside(whole) & through_bank[whole.heads] & (share <= WEAK)
+    largest = float(share[faint].max(initial=0.0))
     return Cut(
         whole=whole.only(~faint),
         slow=_marked(size, coupled.heads[late]),

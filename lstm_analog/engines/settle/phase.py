@@ -15,7 +15,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
 from lstm_analog.engines.settle.links import Flags, Links, audible, links, same
 from lstm_analog.engines.settle.newton import slowest
-from lstm_analog.engines.settle.order import cut, sequence
+from lstm_analog.engines.settle.order import WEAK, cut, sequence
 from lstm_analog.engines.settle.stages import Mode, Stage, Store, copies, grouped
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
@@ -74,10 +74,14 @@ def _heard(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Fee
 
 
 def _slow(store: Store, coupled: Links, settled: float) -> Flags:
-    """Return which unknowns do not settle: storages moved too little by themselves and those they form a loop with."""
-    component = coupled.components()
+    """Return which unknowns do not settle: storages moved too little by themselves and those they form a loop with.
+
+    A leak closes no loop here: through open switches all cells hang together, and what then acts on a cell is no tie.
+    """
+    size, scales = store.network.unknowns.size, store.network.unknowns.scales()
+    component = coupled.only(coupled.shares(coupled.held(size)[0] + store.hold, scales) > WEAK).components()
     inner = coupled.only((component[coupled.tails] == component[coupled.heads]) & np.isfinite(coupled.least))
-    pull, others = np.zeros((2, store.network.unknowns.size))
+    pull, others = np.zeros((2, size))
     weakest = np.minimum(np.abs(inner.least), np.abs(inner.most))
     np.add.at(pull, inner.heads, weakest)
     np.add.at(others, inner.heads, np.where(inner.own, 0.0, weakest))
@@ -89,8 +93,8 @@ def _slow(store: Store, coupled: Links, settled: float) -> Flags:
     return slow
 
 
-def _refuse(store: Store, node: int, must: str, got: str) -> NoReturn:
-    name, do = store.network.unknowns.names()[node], "change the length of the phase, or run it with Integrate"
+def _refuse(store: Store, node: int, must: str, got: str, do: str = "run it with Waveform") -> NoReturn:
+    name = store.network.unknowns.names()[node]
     raise UnsupportedError(explain(f"the loop at {name}", must=must, got=got, do=do))
 
 
@@ -112,6 +116,7 @@ def _stages(
     where = cut(coupled, slow, hold, store.network.unknowns.scales())
     component = where.whole.components()
     made = grouped(store, found, component[:size], where.whole.levels(component)[:size], slow)
+    _check_tied(store, made, hold)
     _check_loops(store, made, settled)
     found_here = np.concatenate([np.empty(0, np.int64), *(stage.nodes.ravel() for stage in made)])
     same_as = {id(stage): copies(names, stage.nodes) for stage in made}
@@ -119,10 +124,24 @@ def _stages(
     return (*copies(names, np.setdiff1d(names, found_here)), *ordered)
 
 
+def _check_tied(store: Store, stages: list[Stage], hold: Floats) -> None:
+    """Refuse storages that something fills and no conductance `hold`s (unknowns,) where a run begins, at rest."""
+    for stage in stages:
+        ported = any(feed.way is Way.CONTROLLED for feed in stage.feeds)
+        loose = stage.nodes[hold[stage.nodes] == 0.0]
+        if stage.mode is Mode.LEVEL and not ported and loose.size:
+            name, must = store.network.unknowns.names()[loose[0]], "be held where the run begins"
+            got, do = "no conductance", "tie it to something in the first interval, as a reset does"
+            raise UnsupportedError(explain(f"storage {name}", must=must, got=got, do=do))
+
+
 def _check_loops(store: Store, stages: list[Stage], settled: float) -> None:
     """Refuse loops of storages whose slowest mode does not settle: each may be tied firmly, and all of them loosely."""
     for stage in stages:
         if stage.mode is Mode.NEWTON and np.isfinite(store.duration):
             constants = slowest(stage, store.amount) * store.duration
+            if constants < 0.0:
+                do = "turn its feedback round, or load it: near rest it runs away"
+                _refuse(store, int(stage.nodes[0, 0]), "come to rest", f"{constants:.3g} time constants", do)
             if constants < settled:
                 _refuse(store, int(stage.nodes[0, 0]), f"settle in {settled:g} time constants", f"{constants:.3g}")

@@ -18,10 +18,13 @@ from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined, settled
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.laws import High
-from lstm_analog.network.parts import Sources
+from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save
 
+_COUNTED = 0.4
+"""Tolerances within which a piece must be if what flows through a gated pair or port counts to the last: a leak that is
+over when its time is leaves its error in the cell, where others settle it away."""
 _LEARNING = range(1, 3)
 """Visits of a kind of interval in which its pieces are made cheaper, if they can be; in the first little may move."""
 
@@ -46,7 +49,8 @@ class Cut:
     """How intervals of `duration` (s) with the lines `high` are cut: into `pieces`, whose segments are `made` so far.
 
     `visits` are the names of those that have been run, while there is something to be learnt from them. `certain` are
-    the steps of an interval, kept or not, of which nothing is to be judged any more.
+    the steps of an interval, kept or not, of which nothing is to be judged any more. Pieces are accepted `within` so
+    many tolerances.
     """
 
     high: High
@@ -55,6 +59,7 @@ class Cut:
     made: dict[bool, list[Segment | None]]
     visits: list[None]
     certain: dict[bool, list[Step]]
+    within: float
 
     def changed(self) -> None:
         """Forget what was made of the pieces."""
@@ -183,9 +188,7 @@ class Course:
     def _interval(self, cut: Cut, path: Floats | None) -> None:
         """Take the state over an interval; write what it is at the points into `path` (*lead, points, N), if any."""
         kept, at = path is not None, self._at
-        if kept in cut.certain:
-            for step in cut.certain[kept]:
-                step()
+        if self._certainly(cut, kept):
             return
         learning = len(cut.visits) in _LEARNING
         done, place = 0.0, 0
@@ -212,6 +215,15 @@ class Course:
         if only and only.certain and not (kept and at.size > 1):
             cut.certain[kept] = [*only.steps, *only.after]
 
+    def _certainly(self, cut: Cut, kept: bool) -> bool:
+        """Take the state over an interval by its certain steps; return whether there are any and they were solved."""
+        try:
+            for step in cut.certain.get(kept, ()):
+                step()
+        except Unsolved:  # before anything is written into the state
+            cut.certain.clear()
+        return kept in cut.certain
+
     def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:
         """Return the solved segment of a piece; None if it was wrong, and has been refined."""
         segment = cut.made[kept][place] or self._segment(cut, place, kept)
@@ -222,8 +234,8 @@ class Course:
             error = segment.error()
         except Unsolved:
             error = np.inf
-        if not error <= 1.0:
-            cut.pieces[place : place + 1] = refined(cut.pieces[place], error)
+        if not error <= cut.within:
+            cut.pieces[place : place + 1] = refined(cut.pieces[place], error / cut.within)
             cut.changed()
             return None
         if not (stands := segment.stands()) or not segment.holds():
@@ -245,6 +257,16 @@ class Course:
 
 def _uncut(space: Workspace, high: High, duration: float) -> Cut:
     """Return how an interval is cut of which no segment is made yet."""
-    cut = Cut(high=high, duration=duration, pieces=space.pieces(high, duration), made={}, visits=[], certain={})
+    parts = (part for part in space.network.parts if isinstance(part, Pairs | Ports))
+    gated = any(part.line != ALWAYS and high[part.line] for part in parts)
+    cut = Cut(
+        high=high,
+        duration=duration,
+        pieces=space.pieces(high, duration),
+        made={},
+        visits=[],
+        certain={},
+        within=_COUNTED if gated else 1.0,
+    )
     cut.changed()
     return cut

@@ -75,7 +75,7 @@ class Waveform:
             with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
                 course = Course(schedule=schedule, space=space, points=self.points, save=self.save)
                 time, path = course.run(progress)
-        except OutOfReachError as reason:
+        except (OutOfReachError, np.linalg.LinAlgError) as reason:
             return self._instead(str(reason), network, schedule, progress)
         path.flags.writeable = False
         return Trajectory(

@@ -23,6 +23,8 @@ _ITERATIONS = 30
 _SLOW, _SLOW_ALONE, _SLOWEST = 0.4, 0.05, 0.9
 """Share of a change left in the next one from which slopes are taken anew: of waveforms, of points alone, where they
 cost little; the most that is believed."""
+_BEYOND = 0.5
+"""Share of a change that the next one takes back from which it went too far, as steps about a root that is steep do."""
 _KEPT = 2**21
 """Numbers in the inverse of a level up to which it is kept for the next solve."""
 
@@ -65,8 +67,9 @@ def _iterate(
     """Move the `efforts` until what is left to move is below 1 by the `weights`; raise `Unsolved` if they do not rest.
 
     By the same slopes, a change of size s shrinks to r s: then r/(1 - r) of the last is left. Where it does not shrink
-    fast, slopes are taken anew; where it grows, half of the last change is taken back (natural monotonicity, Deuflhard
-    2004): far from where it ought to be an op-amp saturates, and its slope says little.
+    fast, slopes are taken anew; where it grows, or takes back most of the last one, half of that is taken back (natural
+    monotonicity, Deuflhard 2004): far from where it ought to be an op-amp saturates, and its slope says little; about
+    a drop of zero an orifice is steep, and full steps swing from side to side.
     """
     stale, before = ~equations.filled, np.zeros(efforts[0].shape[-1])
     last, limit = np.zeros((len(efforts), *efforts[0].shape)), _SLOW if task.level.dynamic else _SLOW_ALONE
@@ -79,12 +82,14 @@ def _iterate(
         size = np.abs(change * weights).reshape(-1, change.shape[-1]).max(axis=0)
         ratio = np.full_like(size, _SLOWEST)
         np.divide(size, before, out=ratio, where=size < _SLOWEST * before)
-        known = ~stale & (before > 0.0) & (size > 1.0)
-        worse, slow = known & ~(size <= before), known & (ratio > limit) & (size <= before)
+        left = np.where(stale, size, size * ratio / (1.0 - ratio))
+        known = ~stale & (before > 0.0) & (left > 1.0)
+        across = (change * last).reshape(-1, change.shape[-1]).sum(axis=0) < 0.0
+        worse = known & (~(size <= before) | (across & (size > _BEYOND * before)))
+        slow = known & (ratio > limit) & ~worse
         _instead(change, last, worse, slow)
         for effort, more in zip(efforts, change, strict=True):
             np.add(effort, more, out=effort)
-        left = np.where(stale | slow, size, size * ratio / (1.0 - ratio))
         if task.level.order is not Order.NONLINEAR or left.max() <= 1.0:
             return
         stale, before = slow, np.where(worse, before, np.where(slow, 0.0, size))

@@ -246,10 +246,13 @@ def values_of(field: Field) -> Floats:
 def next_coefficients(last: list[float]) -> float:
     """Return sixteen times what follows on the `last` Chebyshev coefficients if they fall as before, two by two.
 
-    Of two falls the slower counts: one coefficient may be small by chance. Sixteen times, so that it bounds what
-    collocation adds to what the coefficients leave out (`tests/engines`).
+    Of two falls the slower counts, and the last two are no less than the fall before them lets expect: a pair may be
+    small by chance, where the coefficients change sign. Sixteen times, so that it bounds what collocation adds to what
+    the coefficients leave out (`tests/engines`).
     """
     *earlier, after = [max(last[k : k + 2]) for k in range(len(last) % 2, len(last), 2)]
+    if len(earlier) > 1 and after and earlier[-2]:
+        after = max(after, earlier[-1] * min(1.0, earlier[-1] / earlier[-2]))
     falls = [(after / before) ** (1.0 / (len(earlier) - k)) if before else inf for k, before in enumerate(earlier)]
     ratio = max(falls) if after else 0.0
     return 16.0 * after * min(10.0, ratio / (1.0 - ratio) if ratio < 1.0 else 10.0)

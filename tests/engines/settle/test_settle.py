@@ -8,7 +8,7 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.engines import Integrate, Precision, Settle
 from lstm_analog.engines.system import system
-from lstm_analog.errors import InvalidValueError
+from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.imperfections import (
     Deadband,
     OrificePorts,
@@ -21,6 +21,8 @@ from lstm_analog.imperfections import (
 )
 from lstm_analog.machine import compile
 from lstm_analog.model import State, random_lstm
+from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Storages
+from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Save
 
 FULL = replace(OIL, detail=Detail.FULL)
@@ -91,17 +93,44 @@ def test_real_plumbing_agrees(imperfection):
     assert worst(made, inputs(2)) < 1e-9
 
 
+@TIMINGS
 @pytest.mark.parametrize("share", [1e-6, 1e-4])
 @pytest.mark.parametrize("technology", [BEHAVIOURAL, OIL], ids=["electrical", "oil"])
-def test_leaks_droop(technology, share):
+def test_leaks_droop(technology, share, timing):
     """Off by the share of the phase in which the feeders moved, far below the droop of 30 leaks a phase itself."""
     if technology is OIL:
-        made = machine(OIL)[1].with_imperfection(SeatLeak(share=share), Streams(seed=1))
+        made = machine(OIL, timing)[1].with_imperfection(SeatLeak(share=share), Streams(seed=1))
     else:
-        made = machine(replace(technology, off_conductance=share / technology.copy_resistance))[1]
-    ideal, leaking = (it.run(inputs(2), engine=Settle()).h for it in (machine(technology)[1], made))
-    assert np.abs(ideal - leaking).max() > 5 * share
-    assert worst(made, inputs(2)) < 3 * share
+        made = machine(replace(technology, off_conductance=share / technology.copy_resistance), timing)[1]
+    ideal, leaking = (it.run(inputs(2), engine=Settle()).h for it in (machine(technology, timing)[1], made))
+    assert np.abs(ideal - leaking).max() > 2 * share
+    assert worst(made, inputs(2)) < (3 if timing is CLOCKED else 8) * share  # of three phases a step, or five
+
+
+@pytest.mark.parametrize("settling", [200.0, 1e5])
+def test_a_slow_clock_is_no_loop(settling):
+    """Through open switches of 1e-15 all cells hang together; what droops is that share of as many time constants.
+
+    From 120 on it was heard as a loop with the cell in it, whose leak is over when its time is.
+    """
+    lstm, made = machine(timing=GATED_LEAK, layers=2, settling=settling)
+    x = inputs(2, 4)
+    assert np.abs(made.run(x, engine=Settle()).h - lstm(x).h).max() < 20 * 1e-15 * settling
+
+
+def test_what_does_not_come_to_rest_is_refused_by_name(circuit, driven):
+    """What charges without a load where the run begins; a loop that feeds itself."""
+    source = Sources(label="drive", nodes=[1], effort=0.0)
+    store = Storages(label="c", nodes=[2], capacitance=1.0)
+    for curve, node, loads, text in (
+        (Shape.LINEAR, 1, (), r"^storage c_0 must be held where the run begins, got no conductance: tie it"),
+        (Shape.EXP, 2, (0.5,), r"^the loop at c_0 must come to rest, got -10 time constants: turn its feedback round"),
+    ):
+        factor = Factor(shape=curve, p=[node], n=[0], scale=1.0, offset=0.0)
+        pump = Pairs(label="pump", line=ALWAYS, factors=(factor,), out=[2], current=1.0)
+        held = tuple(Conductors(label="r", a=[1], b=[2], conductance=load) for load in loads)
+        with pytest.raises(UnsupportedError, match=text):
+            Settle().run(circuit({"drive": 1, "c": 1}, source, pump, *held, store), driven([0.5], [20.0]))
 
 
 def test_a_settled_phase_is_at_rest():
