@@ -131,14 +131,15 @@ def _fed(labels: list[str], x: Floats, state: State) -> Iterator[_Signal]:
 
 
 def _own(lstm: LSTM, x: Floats, layers: tuple[LayerTrace, ...], *, rows: bool) -> Iterator[_Signal]:
-    """Yield pre-activations and cells, and the sums over weights of one sign where these have a limit."""
+    """Yield pre-activations, cells and outputs, and the sums over weights of one sign where these have a limit."""
     below = x
     for number in dict.fromkeys(chain.layer for chain in lstm.chains):
         places = [(chain, trace) for chain, trace in zip(lstm.chains, layers, strict=True) if chain.layer == number]
         for chain, trace in places:
             largest = np.abs(trace.z).max(axis=-2)  # of the gates of a unit
             yield _Signal(label=f"{chain.label}_z", range_="z", values=_batch(largest), fed=False)
-            yield _Signal(label=f"{chain.label}_c", range_="c", values=_batch(trace.c), fed=False)
+            for name, values in (("c", trace.c), ("h", trace.h)):
+                yield _Signal(label=f"{chain.label}_{name}", range_="c", values=_batch(values), fed=False)
             if rows:
                 sums = row_sums(chain, below, trace.h)
                 yield _Signal(label=f"{chain.label} rows of one sign", range_="rows", values=_batch(sums), fed=False)
