@@ -26,7 +26,7 @@ from lstm_analog.study.certificate_file import save_certificate
 from lstm_analog.study.comparison import compare, granted
 from lstm_analog.study.digest import network_digest
 from lstm_analog.study.ranges import harmful
-from lstm_analog.study.report import Report
+from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.run import PassRun, Run
 
 
@@ -107,8 +107,9 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
         do = "scale them into the weights, or compile with inputs like these"
         raise CertificateError(explain("the signals", must=must, got=got, do=do + rest))
     if not report.holds or report.defective:
-        must, got = f"be {report.tolerance:.3g} at most", f"{report.worst:.3g}, {report.verdict.value}"
-        do = "give a longer settling or a larger tolerance"
+        verdict = Verdict.DEFECT if report.defective else report.verdict
+        must, got = f"be {report.tolerance:.3g} at most", f"{report.worst:.3g}, {verdict.value}"
+        do = "find what differs" if report.defective else "give a longer settling or a larger tolerance"
         raise CertificateError(explain("the largest error of h and y", must=must, got=got, do=do + rest))
     return report
 

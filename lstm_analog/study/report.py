@@ -28,7 +28,7 @@ class Verdict(Enum):
     TECHNOLOGY = "above tolerance, explained by what the parts of the technology cost by design"
     IMPERFECT = "above tolerance, explained by the imperfections of the machine"
     BEYOND = "within tolerance, but signals go beyond what the machine was made for"
-    DEFECT = "above tolerance and not explained: a defect"
+    DEFECT = "not explained by clock, engine, technology or records: a defect"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -366,6 +366,19 @@ def test_what_a_slow_clock_explains_may_be_certified_and_no_smaller_error_claime
     assert told.got.endswith("; 0 was certified")
 
 
+def test_a_defect_is_not_certified_within_a_tolerance_that_holds_it(made, tmp_path):
+    machine = la.compile(made.lstm, la.electrical.BEHAVIOURAL)
+    rows = machine.network.part("l0_rows")
+    wrong = replace(rows, transconductance=1.0005 * rows.transconductance)
+    parts = tuple(wrong if part is rows else part for part in machine.network.parts)
+    faulty = replace(machine, passes=(replace(machine.compiled, network=replace(machine.network, parts=parts)),))
+    with pytest.raises(
+        CertificateError, match=r"0.001 at most, got .* a defect: find what differs; nothing was written"
+    ):
+        faulty.certify(made.lstm, X, tmp_path / "a.cir", tolerance=1e-3)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_inputs_that_it_was_not_made_for_are_refused_and_named(made, tmp_path):
     machine = la.compile(made.lstm, la.electrical.BEHAVIOURAL)
     with pytest.raises(
