@@ -26,7 +26,7 @@ from lstm_analog.files import read_bytes, read_table, whole_files, write_table
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, load
 from lstm_analog.records import is_record
-from lstm_analog.study import ModelFile, compare, load_certificate, model_of, verify, write_netlists
+from lstm_analog.study import ModelFile, beyond_fed, compare, load_certificate, model_of, verify, write_netlists
 
 _MOST_STEPS = 1_000_000
 _LARGEST_SEED = 2**63 - 1
@@ -106,9 +106,10 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    run = load_machine(options.machine).run(
-        read_table(options.input), engine=_engine(options), progress=_progress("running")
-    )
+    machine = load_machine(options.machine)
+    run = machine.run(read_table(options.input), engine=_engine(options), progress=_progress("running"))
+    for found in beyond_fed(run):
+        print(f"lstm-analog: {found}", file=sys.stderr)
     names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h
     if run.y is not None and run.y.ndim == table.ndim:  # a head that answers at each step
         names, table = (

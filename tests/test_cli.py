@@ -56,7 +56,7 @@ def test_verify_finds_the_model_where_it_was_or_beside(tmp_path, model, certifie
     assert main(certified) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "m.cir: holds"
-    assert [line.partition(": ")[2].partition(" ")[0] for line in out[1:]] == ["yes"] * 5
+    assert [line.partition(": ")[2].partition(" ")[0] for line in out[1:]] == ["yes"] * 7
     moved = tmp_path / "out" / model.name
     model.rename(moved)
     assert main(certified) == 0
@@ -174,6 +174,25 @@ def test_compare_says_whether_it_holds(tmp_path, model, capsys):
 def test_compare_ends_with_1_where_the_machine_disagrees(model, table, capsys):
     assert main(["compare", str(model), "--input", str(table), "--settling", "4", "--tolerance", "1e-6"]) == 1
     assert "the settling ratio T/tau is too small" in capsys.readouterr().out
+
+
+def test_op_amps_hold_by_what_their_parts_cost(model, table, capsys):
+    arguments = ["compare", str(model), "--input", str(table), "--technology", "opamp", "--engine", "ngspice"]
+    assert main(arguments) == 0
+    assert "within tolerance" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_inputs_that_no_machine_is_made_for_are_named_and_do_not_hold(tmp_path, model, capsys):
+    table = tmp_path / "x.csv"
+    np.savetxt(table, [[0.5, 1e6]], delimiter=",")
+    assert main(["compare", str(model), "--input", str(table)]) == 1
+    assert "x of 1e+06 at (batch 0, step 0, unit 1) is beyond 100" in capsys.readouterr().out
+    assert main(["compile", str(model), str(tmp_path / "m.npz")]) == 0
+    assert main(["run", str(tmp_path / "m.npz"), str(table), str(tmp_path / "h.csv")]) == 0
+    assert "lstm-analog: x of 1e+06 at (batch 0, step 0, unit 1) is beyond 100" in capsys.readouterr().err
+    deck = ["--spice", str(tmp_path / "m.cir"), "--input", str(table), "--tolerance", "1e308"]
+    assert main(["compile", str(model), str(tmp_path / "n.npz"), *deck]) == 1
+    assert not (tmp_path / "m.cir").exists()
 
 
 def test_info_tells_models_from_machines_by_content(tmp_path, model, capsys):

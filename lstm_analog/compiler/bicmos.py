@@ -239,6 +239,7 @@ def textbook(technology: Bicmos) -> Calibration:
         hidden_load=technology.volts_per_unit / (READING_TAIL * current),
         cell_follower=1.0,
         hidden_follower=1.0,
+        residual=0.0,
         technology=technology.digest,
         simulator="none: textbook values",
     )

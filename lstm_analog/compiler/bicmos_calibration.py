@@ -28,6 +28,9 @@ class Calibration:
         Sets the gain of h (ohm).
     cell_follower, hidden_follower : float
         What a reset level is multiplied by on its way to where c and h are read.
+    residual : float
+        By how much h and c are off after a step, full scale being 1: fed back as the LSTM feeds it back, that leads to
+        the errors of h that were found. 0 says that none were looked for.
     technology : str
         Digest of the sizes it was made for.
     simulator : str
@@ -44,14 +47,15 @@ class Calibration:
     hidden_load: float
     cell_follower: float
     hidden_follower: float
+    residual: float
     technology: str
     simulator: str
 
     def __post_init__(self) -> None:
-        """Check that every gain is positive and that the divider divides."""
+        """Check that every gain is positive, the residual not below zero, and that the divider divides."""
         for entry in fields(self):
-            value = getattr(self, entry.name)
-            if not isinstance(value, str) and not (np.isfinite(value) and value > 0):
+            value, least = getattr(self, entry.name), 0.0 if entry.name == "residual" else np.nextafter(0.0, 1.0)
+            if not isinstance(value, str) and not (np.isfinite(value) and value >= least):
                 do = "calibrate anew with study.calibrate"
                 raise InvalidValueError(explain(f"calibration {entry.name}", must="be positive", got=value, do=do))
         if not self.divider_ratio < 1.0:

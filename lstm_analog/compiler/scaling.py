@@ -92,21 +92,26 @@ def measured(lstm: LSTM, x: Floats) -> Ranges:
     for layer in dict.fromkeys(chain.layer for chain in lstm.chains):
         chains = [chain for chain in lstm.chains if chain.layer == layer]
         for chain in chains:
-            trace, rows = traces[chain], _measured_rows(chain, below, traces[chain].h)
+            trace = traces[chain]
+            rows = _most(row_sums(chain, below, trace.h))
             found.append(Ranges(x=0.0, z=_most(trace.z), c=max(_most(trace.c), _most(trace.h)), rows=rows))
         below = np.concatenate([traces[chain].h for chain in chains], axis=-1)
     return _union(found)
 
 
-def _measured_rows(chain: Chain, below: Floats, h: Floats) -> float:
-    """Return the largest sum over the weights of one sign that the inputs `below` and the chain's own `h` make."""
+def row_sums(chain: Chain, below: Floats, h: Floats) -> Floats:
+    """Return the larger of the sums over the weights of one sign of `chain`, of the inputs `below` and its own `h`.
+
+    Of each row of each step, (..., time, rows); `below` is (..., time, inputs), `h` (..., time, outputs).
+    """
     rest = np.zeros_like(h[..., :1, :])
     held = (h[..., 1:, :], rest) if chain.backward else (rest, h[..., :-1, :])
     drivers = np.concatenate((below, np.concatenate(held, axis=-2)), axis=-1)
     cell = chain.cell
     weights = np.concatenate((cell.input, cell.recurrent), axis=2).reshape(-1, drivers.shape[-1])
     bias = np.zeros(len(weights)) if cell.bias is None else cell.bias.ravel()
-    return max(_most(drivers @ np.maximum(s * weights, 0.0).T + np.maximum(s * bias, 0.0)) for s in (1.0, -1.0))
+    plus, minus = (drivers @ np.maximum(s * weights, 0.0).T + np.maximum(s * bias, 0.0) for s in (1.0, -1.0))
+    return np.maximum(np.abs(plus), np.abs(minus))
 
 
 def bounded(lstm: LSTM, x: float) -> Ranges:

@@ -43,7 +43,7 @@ from lstm_analog.study.epanet import tubes_in
 from lstm_analog.study.epanet_state import write_settled
 from lstm_analog.study.interface import interface
 from lstm_analog.study.pipeline import Pipeline, pipeline
-from lstm_analog.study.run import Run, feeding, number_of_chips, only, run_through
+from lstm_analog.study.run import Run, Setup, feeding, number_of_chips, only, run_through
 from lstm_analog.study.stops import warn_of_stops
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ class Machine:
 
         run = run_through(self.passes, inputs, start, counted, solve)
         warn_of_stops(run)
-        return run
+        setup = Setup(technology=self.technology, scaling=self.scaling, engine=chosen)
+        return replace(run, setup=setup)
 
     def write_spice(
         self,

@@ -11,13 +11,18 @@ from lstm_analog.study.digest import network_digest
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
+from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
-from lstm_analog.study.report import Errors, LayerErrors, Report, Verdict
+from lstm_analog.study.ranges import Beyond, beyond_fed
+from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
-from lstm_analog.study.verification import Check, Outcome, Verification, model_of, verify
+from lstm_analog.study.shares import Share, Shares
+from lstm_analog.study.spread import Errors, LayerErrors
+from lstm_analog.study.verification import model_of, verify
 
 __all__ = [
+    "Beyond",
     "Bill",
     "Certificate",
     "Check",
@@ -36,8 +41,11 @@ __all__ = [
     "Run",
     "Settling",
     "Severity",
+    "Share",
+    "Shares",
     "Verdict",
     "Verification",
+    "beyond_fed",
     "bill_of_materials",
     "calibrate",
     "certificate_path",

@@ -151,9 +151,22 @@ class Certificate:
         if not 0.0 <= self.error <= self.tolerance:
             do = "certify what agrees with the LSTM"
             raise InvalidValueError(explain("error", must=f"be 0 to {self.tolerance:.3g}", got=self.error, do=do))
+        _check_claims(self)
         if self.x.ndim != 2 or not self.exports:
             got, do = f"x of shape {self.x.shape} and {len(self.exports)} exports", "certify one sequence"
             raise InvalidShapeError(explain("a certificate", must="hold x (time, inputs) and exports", got=got, do=do))
+
+
+def _check_claims(certificate: Certificate) -> None:
+    """Raise unless `certificate` has a seed that is one, and errors that are, those of h no larger than its error."""
+    seed, errors = certificate.seed, certificate.errors
+    do = "take the certificate as it was written"
+    if seed is not None and seed < 0:
+        raise InvalidValueError(explain("seed", must="be >= 0", got=seed, do="give that of a generator, or None"))
+    for label, error in errors.items():
+        most = certificate.error if label.endswith("_h") else np.finfo(np.float64).max
+        if not 0.0 <= error <= most:
+            raise InvalidValueError(explain(f"error of {label}", must=f"be 0 to {most:.3g}", got=error, do=do))
 
 
 def _check_positive(what: str, value: float) -> None:

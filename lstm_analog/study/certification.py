@@ -1,5 +1,6 @@
 """`certify`: the netlists of a run that agrees with its LSTM, each read back, and their certificate, all or nothing."""
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from lstm_analog.study.certificate import (
     with_imperfections,
 )
 from lstm_analog.study.certificate_file import save_certificate
-from lstm_analog.study.comparison import compare
+from lstm_analog.study.comparison import compare, granted
 from lstm_analog.study.digest import network_digest
-from lstm_analog.study.report import Report
+from lstm_analog.study.ranges import harmful
+from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.run import PassRun, Run
 
 
@@ -74,11 +76,7 @@ def certify(
     if run.x.ndim > 2:
         got, do = f"shape {run.x.shape}", "certify one sequence, e.g. x[0]"
         raise InvalidShapeError(explain("x", must="be one sequence, (time, inputs)", got=got, do=do))
-    report = compare(run, lstm, tolerance=tolerance, seed=seed)
-    if not report.holds:
-        must, got = f"be {report.tolerance:.3g} at most", f"{report.worst:.3g}, {report.verdict.value}"
-        do = "give a longer settling or a larger tolerance; nothing was written"
-        raise CertificateError(explain("the largest error of h and y", must=must, got=got, do=do))
+    report = _agreeing(run, lstm, technology, tolerance, seed)
     with whole_files(Path(path).parent) as stage:
         targets = _targets(stage / Path(path).name, len(run.passes))
         shown = answers(lstm, tuple(each.compiled for each in run.passes), run.x, run.state)
@@ -89,6 +87,31 @@ def certify(
         certificate = _certificate(run, lstm, technology, report, tuple(exports), source)
         save_certificate(certificate, certificate_path(stage / Path(path).name))
     return certificate
+
+
+def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None, seed: int | None) -> Report:
+    """Return the report on `run` if it agrees with `lstm` within a `tolerance` that may be certified.
+
+    `technology` and `seed` are as in `certify`, whose errors it raises.
+    """
+    report, rest = compare(run, lstm, seed=seed), "; nothing was written"
+    if tolerance is not None:
+        most = granted(report)
+        if report.worst <= tolerance and not tolerance <= most:
+            must, do = f"be {most:.3g} at most, which clock, engine and technology explain", "leave it out"
+            raise CertificateError(explain("the tolerance", must=must, got=f"{tolerance:.3g}", do=do + rest))
+        report = replace(compare(run, lstm, tolerance=tolerance, seed=seed), shares=report.shares)
+    found = harmful(technology, lstm, run.x, run.state)
+    if found:
+        must, got = "stay within what the machine was made for", "; ".join(map(str, found))
+        do = "scale them into the weights, or compile with inputs like these"
+        raise CertificateError(explain("the signals", must=must, got=got, do=do + rest))
+    if not report.holds or report.defective:
+        verdict = Verdict.DEFECT if report.defective else report.verdict
+        must, got = f"be {report.tolerance:.3g} at most", f"{report.worst:.3g}, {verdict.value}"
+        do = "find what differs" if report.defective else "give a longer settling or a larger tolerance"
+        raise CertificateError(explain("the largest error of h and y", must=must, got=got, do=do + rest))
+    return report
 
 
 def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accuracy: Accuracy | None = None) -> None:

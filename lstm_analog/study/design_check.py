@@ -11,6 +11,7 @@ from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.compiler.scaling import Scaling
+from lstm_analog.model.sequences import in_time
 from lstm_analog.network.parts import Crossbars, Ports, Spools
 from lstm_analog.study.chip_rules import chip_findings
 from lstm_analog.study.device_rules import (
@@ -24,6 +25,7 @@ from lstm_analog.study.device_rules import (
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
 from lstm_analog.study.opamp_rules import opamp_findings
 from lstm_analog.study.operation import Plant, plant
+from lstm_analog.study.ranges import farthest, room_of
 from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.supply import supply
 from lstm_analog.study.tube_rules import manifold_findings, tube_findings
@@ -102,8 +104,8 @@ def design_check(
     Conductances are the network's; bores of tubes follow from them, length and fluid. Of several chips on an axis the
     worst counts, the widest of their tubes.
 
-    Where the technology was chosen for signals of known ranges, by `scaling`, these are held against their room; a chip
-    has rules of its own for that.
+    The inputs of a run are held against their room. Where the technology was chosen for signals of known ranges, by
+    `scaling`, these are too; a chip has rules of its own for that.
 
     Raises
     ------
@@ -116,9 +118,16 @@ def design_check(
     """
     check_run(compiled, run)
     found = _judged(compiled, technology, run, scaling)
-    if scaling is None or isinstance(technology, Bicmos):
-        return found
-    return replace(found, findings=(*found.findings, *_room(scaling)))
+    fed = () if run is None else (_inputs(technology, scaling, run),)
+    ranges = () if scaling is None or isinstance(technology, Bicmos) else _room(scaling)
+    return replace(found, findings=(*found.findings, *fed, *ranges))
+
+
+def _inputs(technology: object, scaling: Scaling | None, run: Run) -> Finding:
+    """Return what share of its room each input of `run` takes."""
+    largest = np.abs(in_time(run.x, run.lengths, backward=False)).reshape(-1, run.x.shape[-1]).max(axis=0)
+    room = min(room_of(technology).x, farthest(scaling))
+    return judge(Rule.ROOM, largest / room, 1.0, part="x", place=lambda number: f"input {number}")
 
 
 def _room(scaling: Scaling) -> Iterator[Finding]:

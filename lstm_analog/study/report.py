@@ -12,12 +12,11 @@ import numpy as np
 import scipy
 
 from lstm_analog import __version__
-from lstm_analog.arrays import Floats, floats
 from lstm_analog.files import whole_file
+from lstm_analog.study.ranges import Beyond
 from lstm_analog.study.settling import Settling
-
-LEVELS = (0.5, 0.9, 0.99)
-"""The shares of all values that the quantiles of an error cover."""
+from lstm_analog.study.shares import Shares
+from lstm_analog.study.spread import LEVELS, HeadErrors, LayerErrors
 
 
 class Verdict(Enum):
@@ -26,72 +25,10 @@ class Verdict(Enum):
     WITHIN = "within tolerance"
     SLOW_CLOCK = "above tolerance, explained by the clock: the settling ratio T/tau is too small"
     ENGINE = "above tolerance but within the engine's accuracy"
-    DEFECT = "above tolerance and not explained by the clock: a defect"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where an error is: sequence, time step and unit, counted from 0; `batch` is 0 where x has no batch axis."""
-
-    batch: int
-    step: int
-    unit: int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Spread:
-    """Absolute errors of each unit, or of each step: `max` (n,), `rms` (n,) and `quantiles` (n, 3) at `LEVELS`."""
-
-    max: Floats
-    rms: Floats
-    quantiles: Floats
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Errors:
-    """How far a signal of a layer is from the numeric LSTM, in units of the signal.
-
-    Attributes
-    ----------
-    max, rms : float
-        Over sequences, steps and units; for z over the four gates too.
-    quantiles : float array, (3,)
-        What 50, 90 and 99 % of the absolute errors stay below.
-    by_unit, by_step : Spread
-        The same of each unit and of each step.
-    where : Place
-        Of the largest.
-    """
-
-    max: float
-    rms: float
-    quantiles: Floats
-    by_unit: Spread
-    by_step: Spread
-    where: Place
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LayerErrors:
-    """The errors of the `chain` of that label, a direction of a layer.
-
-    `signals` has them by name: pre-activations `z`, each gate by its letter, cells `c` but of a GRU, outputs `h`.
-    """
-
-    chain: str
-    signals: Mapping[str, Errors]
-
-    def __getitem__(self, name: str) -> Errors:
-        """Return the errors of the signal `name`."""
-        return self.signals[name]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class HeadErrors:
-    """The errors of the outputs `y` of the head; its `gain` is what an error of 1 in every h can make of them, or 1."""
-
-    y: Errors
-    gain: float
+    TECHNOLOGY = "above tolerance, explained by what the parts of the technology cost by design"
+    IMPERFECT = "above tolerance, explained by the imperfections of the machine"
+    BEYOND = "within tolerance, but signals go beyond what the machine was made for"
+    DEFECT = "not explained by clock, engine, technology or records: a defect"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +56,11 @@ class Report:
     tolerance : float
         The largest error of h, in any layer, that is accepted; of y, over the gain of the head.
     by_clock, by_engine : float
-        The largest error of h that the clock accounts for, and the engine.
+        The largest error of h that the clock accounts for, no more than h itself, and the engine.
+    shares : Shares or None
+        What technology and imperfections account for; None where they were not looked for.
+    beyond : tuple of Beyond
+        The signals that go beyond what the machine was made for.
     settling : Settling
         How the clock's tightest interval settles.
     seed : int or None
@@ -138,6 +79,8 @@ class Report:
     tolerance: float
     by_clock: float
     by_engine: float
+    shares: Shares | None
+    beyond: tuple[Beyond, ...]
     settling: Settling
     seed: int | None
     versions: Versions
@@ -158,22 +101,44 @@ class Report:
         return self.worst_h if self.head is None else max(self.worst_h, self.head.y.max / self.head.gain)
 
     @property
+    def by_technology(self) -> float:
+        """The error of h that the parts of the technology cost by design; 0 where it was not looked for."""
+        return 0.0 if self.shares is None else self.shares.by_technology
+
+    @property
+    def by_imperfections(self) -> float:
+        """The error of h that the imperfections of the machine account for; 0 where it was not looked for."""
+        return 0.0 if self.shares is None else self.shares.by_imperfections
+
+    @property
     def explained(self) -> float:
-        """The largest error of h that the clock and the engine account for together."""
-        return self.by_clock + self.by_engine
+        """The largest error of h that clock, engine, technology and imperfections account for together."""
+        return self.by_clock + self.by_engine + self.by_technology + self.by_imperfections
+
+    @property
+    def defective(self) -> bool:
+        """Whether clock and engine leave something unexplained that is neither technology nor imperfection."""
+        rest = self.worst if self.shares is None else self.shares.rest
+        return rest > self.by_clock + self.by_engine
 
     @property
     def verdict(self) -> Verdict:
-        """What to think of `worst`, given `tolerance` and what is `explained`, by which of the two."""
+        """What to think of `worst`, given `tolerance` and what is `explained`, by what."""
         if self.worst <= self.tolerance:
-            return Verdict.WITHIN
-        if self.worst > self.explained:
+            return Verdict.BEYOND if any(each.harmful for each in self.beyond) else Verdict.WITHIN
+        if self.defective:
             return Verdict.DEFECT
-        return Verdict.SLOW_CLOCK if self.by_clock > self.tolerance else Verdict.ENGINE
+        shares = {
+            Verdict.IMPERFECT: self.by_imperfections,
+            Verdict.TECHNOLOGY: self.by_technology,
+            Verdict.SLOW_CLOCK: self.by_clock,
+        }
+        largest = max(shares, key=lambda verdict: shares[verdict])
+        return largest if shares[largest] > self.tolerance else Verdict.ENGINE
 
     @property
     def holds(self) -> bool:
-        """Whether the machine does what the LSTM does, within tolerance."""
+        """Whether the machine does what the LSTM does, within tolerance and within what it was made for."""
         return self.verdict is Verdict.WITHIN
 
     def __str__(self) -> str:
@@ -188,6 +153,8 @@ class Report:
             "holds": self.holds,
             "worst_h": self.worst_h,
             "explained": self.explained,
+            "by_technology": self.by_technology,
+            "by_imperfections": self.by_imperfections,
             **content,
             "settling": settled,
             "levels": [*LEVELS],
@@ -209,30 +176,6 @@ class Report:
             stream.write(f"{self.to_json()}\n".encode())
 
 
-def errors(analog: Floats, digital: Floats) -> Errors:
-    """Return the errors of `analog` against `digital`, both of shape (batch, time, gates, units)."""
-    size = np.abs(analog - digital)
-    by_place = size.max(axis=2)
-    batch, step, unit = (int(n) for n in np.unravel_index(by_place.argmax(), by_place.shape))
-    return Errors(
-        max=float(size.max()),
-        rms=float(np.sqrt(np.mean(size**2))),
-        quantiles=floats(np.quantile(size, LEVELS), "quantiles"),
-        by_unit=_spread(size, (0, 1, 2)),
-        by_step=_spread(size, (0, 2, 3)),
-        where=Place(batch=batch, step=step, unit=unit),
-    )
-
-
-def _spread(size: Floats, axes: tuple[int, ...]) -> Spread:
-    """Return the spread of the absolute errors `size` over `axes`, for each place on the axis that is left."""
-    return Spread(
-        max=floats(size.max(axis=axes), "largest errors"),
-        rms=floats(np.sqrt(np.mean(size**2, axis=axes)), "rms errors"),
-        quantiles=floats(np.quantile(size, LEVELS, axis=axes).T, "quantiles"),
-    )
-
-
 def versions() -> Versions:
     """Return the versions in use."""
     return Versions(
@@ -243,12 +186,16 @@ def versions() -> Versions:
 def _summary(report: Report) -> list[str]:
     settled = report.settling
     clock = f"T/tau = {settled.ratio:.4g} in {settled.interval} (tau = {settled.time_constant:.3g} s)"
-    shares = f"{report.by_clock:.3g} by the clock, {report.by_engine:.3g} by the engine"
+    told = {"technology": report.by_technology, "imperfections": report.by_imperfections}
+    more = "".join(f", {share:.3g} by the {name}" for name, share in told.items() if share)
+    shares = f"{report.by_clock:.3g} by the clock, {report.by_engine:.3g} by the engine{more}"
     return [
         f"{report.model}, analog against digital: {report.verdict.value}",
         f"  max |h error|  {report.worst_h:.3g}, tolerance {report.tolerance:.3g}",
         f"  explained      {report.explained:.3g}: {shares}",
         f"  settling       {clock}, poles in a chain: {settled.poles}, left of a unit step: {settled.error:.3g}",
+        *(() if report.shares is None else report.shares.lines()),
+        *(f"  beyond         {each}{'' if each.harmful else ', yet harmless'}" for each in report.beyond),
     ]
 
 
@@ -277,6 +224,8 @@ def _origin(report: Report) -> list[str]:
 
 def plain(value: Any) -> Any:
     """Return `value` with records as dicts, arrays and tuples as lists."""
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, LayerErrors):
         return {"chain": value.chain} | plain(value.signals)
     if is_dataclass(value):

@@ -9,6 +9,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, decode, schedule
+from lstm_analog.compiler.scaling import Scaling
+from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import LayerTrace, Outputs, State
 from lstm_analog.model.reference import activate
@@ -113,17 +115,28 @@ class PassRun:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Setup:
+    """How a run came about: the `technology` of the machine, the `scaling` of its units if any, and the `engine`."""
+
+    technology: object
+    scaling: Scaling | None
+    engine: Engine
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
     """What a machine did with `x` from `state`, `lengths` steps of each sequence: the signals of all its `passes`.
 
     `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes. Where the
     machine is several chips, one axis of chips leads all that it answers, whatever the passes, layers and head.
+    With its `setup`, None where nobody said it, `compare` can run it again.
     """
 
     passes: tuple[PassRun, ...]
     x: Floats
     state: State
     lengths: Indices | None = None
+    setup: Setup | None = None
 
     @property
     def compiled(self) -> Compiled:

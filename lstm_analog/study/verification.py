@@ -1,8 +1,6 @@
 """The way back from a certificate: whether a netlist is still what was certified, and still computes the LSTM."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 
@@ -36,59 +34,15 @@ from lstm_analog.study.certificate import (
     compiled_passes,
     with_imperfections,
 )
+from lstm_analog.study.claims import AGREE, range_outcome, tolerance_outcome
 from lstm_analog.study.deviation import deviations
+from lstm_analog.study.digest import networks_digest
+from lstm_analog.study.outcomes import Check, Outcome, Verification
 
 _SAME_ANSWER = 1e-12
 """What two versions of numpy may make of the same numeric LSTM, full scale or the value itself being 1."""
 _SHOWN = 3
 """How many deviations are told one by one."""
-
-
-class Check(Enum):
-    """What was looked at."""
-
-    FILE = "the file is the one that was certified"
-    VALUES = "its values are those that were certified"
-    MODEL = "its values are what the model compiles to, with the imperfections that were certified"
-    ANSWER = "the model answers what was certified"
-    RERUN = "run again, it computes what the model answers"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The outcome of a `check`: whether it `holds`, None where it could not be made, and what was found."""
-
-    check: Check
-    holds: bool | None
-    got: str
-
-    def __str__(self) -> str:
-        mark = {True: "yes", False: "NO", None: "not checked"}[self.holds]
-        return f"{self.check.value}: {mark} ({self.got})"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verification:
-    """What became of the checks of the netlist `file`, certified as `export`; it `holds` if none failed."""
-
-    file: str
-    export: str
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether no check failed."""
-        return all(outcome.holds is not False for outcome in self.outcomes)
-
-    def __getitem__(self, check: Check) -> Outcome:
-        """Return the outcome of `check`."""
-        (outcome,) = (each for each in self.outcomes if each.check is check)
-        return outcome
-
-    def __str__(self) -> str:
-        whole = all(outcome.holds for outcome in self.outcomes)
-        found = "holds" if whole else "holds as far as it was checked" if self.holds else "DOES NOT HOLD"
-        return "\n".join([f"{self.file}: {found}", *map(str, self.outcomes)])
 
 
 def verify(
@@ -98,7 +52,8 @@ def verify(
 
     The file is read again, value by value; held against what `lstm` compiles to, where it is given; and run again by
     `engine` from the inputs in the file, against the answers in the certificate. It is `Integrate()` unless given, for
-    transistor-level cells `Ngspice()`.
+    transistor-level cells `Ngspice()`. A tolerance that not every comparison grants is held against one of what the
+    model compiles to, run by that engine.
 
     Raises
     ------
@@ -128,6 +83,8 @@ def verify(
             _values(deck, export),
             *_against_model(deck, export, certificate, lstm),
             _rerun(deck, export, certificate, engine or _usual(deck)),
+            tolerance_outcome(certificate, lstm, engine or _usual(deck)),
+            range_outcome(certificate, lstm),
         )
     return Verification(file=Path(path).name, export=export.file, outcomes=outcomes)
 
@@ -203,11 +160,15 @@ def _against_model(deck: Deck, export: Export, certificate: Certificate, lstm: L
 
 
 def _model(deck: Deck, export: Export, certificate: Certificate, made: tuple[Compiled, ...]) -> Outcome:
+    number, fed = certificate.exports.index(export), (certificate.x, certificate.start)
     if not certificate.as_compiled:
-        got = "it is made of parts that neither the model nor the imperfections it names say"
-        return Outcome(check=Check.MODEL, holds=None, got=got)
+        clock = [text for text in deviations(deck, made, number, *fed) if text.startswith("clock ")]
+        got = clock[0] if clock else "it is made of parts that neither the model nor the imperfections it names say"
+        return Outcome(check=Check.MODEL, holds=False if clock else None, got=got)
     real = with_imperfections(made, (each.imperfections for each in certificate.exports))
-    wrong = list(deviations(deck, real, certificate.exports.index(export), certificate.x, certificate.start))
+    wrong = list(deviations(deck, real, number, *fed))
+    if networks_digest(tuple(each.network for each in real)) != certificate.network_digest:
+        wrong.append("the digest of its networks is another")
     more = [] if len(wrong) <= _SHOWN else [f"{len(wrong) - _SHOWN} more"]
     got = "; ".join([*wrong[:_SHOWN], *more]) or f"within {ROUNDING:g}"
     return Outcome(check=Check.MODEL, holds=not wrong, got=got)
@@ -248,8 +209,10 @@ def _rerun(deck: Deck, export: Export, certificate: Certificate, engine: Engine)
     except LstmAnalogError as reason:
         return Outcome(check=Check.RERUN, holds=False, got=str(reason))
     worst = max(errors, key=lambda label: errors[label])
+    told = certificate.error + AGREE
     got = f"largest error {errors[worst]:.3g}, of {worst}; tolerance {certificate.tolerance:.3g}"
-    return Outcome(check=Check.RERUN, holds=errors[worst] <= certificate.tolerance, got=got)
+    got += f"; {certificate.error:.3g} was certified" if errors[worst] > told else ""
+    return Outcome(check=Check.RERUN, holds=errors[worst] <= min(certificate.tolerance, told), got=got)
 
 
 def _error(trajectory: Trajectory, signal: Signal) -> float:

@@ -16,6 +16,7 @@ from lstm_analog.errors import (
     CertificateError,
     FileFormatError,
     InvalidShapeError,
+    InvalidValueError,
     LstmAnalogError,
     UnsupportedError,
 )
@@ -227,8 +228,8 @@ def changed(content, place, value):
 
 def unchecked(place):
     """Return whether what stands at `place` is told, and nothing that a check could hold against the model."""
-    told = ("model", "source", "technology", "seed", "error", "errors", "network_digest", "engine", "versions")
-    return place[0] in (*told, "tolerance") or place[-1] in ("dialect", "file")
+    told = ("model", "source", "technology", "seed", "errors", "engine", "versions")
+    return place[0] in told or place[-1] in ("dialect", "file")
 
 
 @pytest.mark.parametrize("strange", STRANGE)
@@ -327,3 +328,90 @@ def test_a_field_too_many_and_one_too_few_are_named(made, tmp_path):
             del content["strange"], content["seed"]
         with pytest.raises(FileFormatError, match="Certificate must have the fields model, lstm_digest, source"):
             load_bytes(tmp_path, with_digest(content))
+
+
+def test_a_tolerance_that_a_comparison_would_not_grant_is_refused(made, tmp_path):
+    with pytest.raises(CertificateError) as caught:
+        certify(made.run, made.lstm, la.electrical.BEHAVIOURAL, tmp_path / "a.cir", tolerance=1e308)
+    assert str(caught.value) == (
+        "the tolerance must be 0.001 at most, which clock, engine and technology explain, got 1e+308: "
+        "leave it out; nothing was written"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("claimed", "alone", "with_model"), [(1e308, False, False), (0.5, None, False), (1e-3, True, True)]
+)
+def test_a_tolerance_that_was_raised_is_named(made, claimed, alone, with_model):
+    forged = replace(made.certificate, tolerance=claimed)
+    assert made.verify(forged)[Check.TOLERANCE].holds is alone
+    found = la.verify(made.path, forged, lstm=made.lstm)[Check.TOLERANCE]
+    assert found.holds is with_model
+    assert found.got.startswith(f"{claimed:.3g}, ")
+
+
+def test_what_a_slow_clock_explains_may_be_certified_and_no_smaller_error_claimed(tmp_path):
+    """At four time constants the clock explains several hundredths of h; run again, the error is what was certified."""
+    lstm = la.random_lstm(np.random.default_rng(5), 1, 1, scale=2.0)
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=4.0)
+    certificate = machine.certify(lstm, X, tmp_path / "a.cir", tolerance=0.05)
+    assert certificate.error > 1e-3
+    found = la.verify(tmp_path / "a.cir", certificate, lstm=lstm)
+    assert all(outcome.holds for outcome in found.outcomes)
+    smaller = dict.fromkeys(certificate.errors, 0.0)
+    forged = replace(certificate, error=0.0, errors=smaller)
+    told = la.verify(tmp_path / "a.cir", forged)[Check.RERUN]
+    assert told.holds is False
+    assert told.got.endswith("; 0 was certified")
+
+
+def test_a_defect_is_not_certified_within_a_tolerance_that_holds_it(made, tmp_path):
+    machine = la.compile(made.lstm, la.electrical.BEHAVIOURAL)
+    rows = machine.network.part("l0_rows")
+    wrong = replace(rows, transconductance=1.0005 * rows.transconductance)
+    parts = tuple(wrong if part is rows else part for part in machine.network.parts)
+    faulty = replace(machine, passes=(replace(machine.compiled, network=replace(machine.network, parts=parts)),))
+    with pytest.raises(
+        CertificateError, match=r"0.001 at most, got .* a defect: find what differs; nothing was written"
+    ):
+        faulty.certify(made.lstm, X, tmp_path / "a.cir", tolerance=1e-3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inputs_that_it_was_not_made_for_are_refused_and_named(made, tmp_path):
+    machine = la.compile(made.lstm, la.electrical.BEHAVIOURAL)
+    with pytest.raises(
+        CertificateError, match=r"the signals must stay within what the machine was made for, got x of 1e"
+    ):
+        machine.certify(made.lstm, [[1e6]], tmp_path / "a.cir")
+    assert list(tmp_path.iterdir()) == []
+    forged = replace(made.certificate, x=1e6 * made.certificate.x)
+    for more in ({}, {"lstm": made.lstm}):
+        found = made.verify(forged, **more)[Check.RANGE]
+        assert found.holds is False
+        assert "is beyond 100, what ideal parts are taken to be made for" in found.got
+    assert made.verify(made.certificate)[Check.RANGE].holds
+
+
+def test_claims_that_no_certificate_makes_are_refused(made):
+    for claims, message in (
+        ({"seed": -1}, r"seed must be >= 0, got -1"),
+        ({"errors": made.certificate.errors | {"l0_h": 0.5}}, r"error of l0_h must be 0 to .*, got 0.5"),
+        ({"errors": made.certificate.errors | {"l0_z": float("nan")}}, r"error of l0_z must be 0 to"),
+    ):
+        with pytest.raises(InvalidValueError, match=message):
+            replace(made.certificate, **claims)
+
+
+def test_a_digest_of_another_network_is_named(made):
+    found = made.verify(replace(made.certificate, network_digest="0" * 64), lstm=made.lstm)
+    assert found[Check.MODEL].got == "the digest of its networks is another"
+
+
+def test_parts_that_are_not_as_compiled_have_the_clock_that_was_certified(made):
+    forged = replace(made.certificate, as_compiled=False)
+    assert made.verify(forged, lstm=made.lstm)[Check.MODEL].holds is None
+    slower = made.verify(replace(forged, settling=50.0), lstm=made.lstm)[Check.MODEL]
+    assert slower.holds is False
+    assert slower.got.startswith("clock durations[0] is ")

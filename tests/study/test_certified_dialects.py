@@ -25,7 +25,7 @@ def test_a_deck_of_any_dialect_is_certified_and_verified(tmp_path, dialect):
 def test_transistor_cells_are_run_again_by_ngspice(tmp_path):
     path = tmp_path / "chip.cir"
     machine = la.compile(LSTM, BICMOS, settling=12.0)
-    certificate = machine.certify(LSTM, X, path, engine=Ngspice(), tolerance=0.01)
+    certificate = machine.certify(LSTM, X, path, engine=Ngspice())
     assert all(outcome.holds for outcome in la.verify(path, certificate, lstm=LSTM).outcomes)
     text = path.read_text()
     path.write_text(text.replace(" bf=", " bf=1", 1))

@@ -147,6 +147,12 @@ def test_tolerance_must_be_positive(settled: Run, tolerance: float) -> None:
     assert str(caught.value) == f"tolerance must be positive, got {tolerance}: give units of h"
 
 
+@pytest.mark.parametrize("tolerance", ["1e-3", True])
+def test_tolerance_must_be_a_number(settled: Run, tolerance: object) -> None:
+    with pytest.raises(InvalidTypeError, match=r"^tolerance must be a number, got .*: give units of h$"):
+        compare(settled, LSTM, tolerance=tolerance)  # type: ignore[arg-type]
+
+
 def test_one_sequence_is_a_batch_of_one() -> None:
     one, batch = (compare(run_at(3.0, x), LSTM) for x in (X[0], X[:1]))
     assert one.to_dict() == batch.to_dict()
