@@ -44,7 +44,7 @@ PRESETS |= {
     for pascal in (1.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 }
 BOUND = {"Waveform": 1e-6, "Integrate": 1e-12, "Settle": 2e-5, "Ngspice": ENGINE_TOLERANCE, "Rumoca": 1e-6}
-"""Largest figures: what each engine promises; of Settle what 20 time constants leave where a stage has several poles."""
+"""Largest figures: what each engine promises; of Settle what 20 time constants leave of several poles in a stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
