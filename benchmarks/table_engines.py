@@ -61,9 +61,11 @@ class Row:
         return f"{self.preset}, {self.timing.value}, {self.chips} chip{'s' if self.chips > 1 else ''}"
 
 
-ROWS = {row.name: row for p, t, c in product(PRESETS, (CLOCKED, GATED_LEAK), (1, CHIPS)) for row in [
-    Row(preset=p, timing=t, chips=c)
-]}
+ROWS = {
+    row.name: row
+    for p, t, c in product(PRESETS, (CLOCKED, GATED_LEAK), (1, CHIPS))
+    for row in [Row(preset=p, timing=t, chips=c)]
+}
 
 
 def lstm() -> la.LSTM:
