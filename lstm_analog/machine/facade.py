@@ -27,6 +27,7 @@ from lstm_analog.export import (
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.machine.asked import check_engine, fitting
 from lstm_analog.machine.driving import driven
+from lstm_analog.machine.measuring import outputs_measured
 from lstm_analog.machine.places import check_place, unknowns_of
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes
@@ -157,6 +158,7 @@ class Machine:
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         as_subckt: bool = False,
+        measured: bool = False,
     ) -> None:
         """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
@@ -167,13 +169,17 @@ class Machine:
         With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines,
         of a chip of transistors xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss, and a testbench that feeds it
         stands beside it (`export.bench_path`).
+
+        With `measured` the simulator prints each h after each step, in V, as `<node>_step<number>`; ngspice does so
+        when run without `-r`. Raises `UnsupportedError` with `as_subckt`, and for a dialect without such a statement.
         """
         circuit = as_circuit(self.network, self.schedule(x, state))
+        probes = outputs_measured(self.compiled, circuit.schedule, inside=as_subckt) if measured else ()
         chosen = accuracy or suited(circuit.network)
         if as_subckt:
             write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, interface(self.compiled))
         else:
-            write_spice(path, circuit.network, circuit.schedule, dialect, chosen)
+            write_spice(path, circuit.network, circuit.schedule, dialect, chosen, probes)
 
     def write_verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.

@@ -1,0 +1,31 @@
+"""What a deck is to print of a machine: its outputs after each step."""
+
+from collections.abc import Iterator
+
+from lstm_analog.compiler import Compiled
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.export import Probe
+from lstm_analog.network.schedule import Schedule
+
+
+def outputs_measured(compiled: Compiled, schedule: Schedule, *, inside: bool) -> tuple[Probe, ...]:
+    """Return probes of every node of every h of `compiled` after each step under `schedule`: `<node>_step<number>`.
+
+    Raises `UnsupportedError` where they would be `inside` a subcircuit, whose nodes a testbench does not see.
+    """
+    if inside:
+        do = "write the deck without as_subckt, or measure its pins in your testbench"
+        raise UnsupportedError(explain("measurements", must="be of a deck", got="a subcircuit", do=do))
+    return tuple(_probes(compiled, schedule))
+
+
+def _probes(compiled: Compiled, schedule: Schedule) -> Iterator[Probe]:
+    """Yield the probes, a billionth before the instants: ngspice does not measure at the very end of its run."""
+    unknowns, cycle = compiled.network.unknowns, compiled.cycle
+    steps = (len(schedule.names) - 1) // len(cycle.step)
+    for spot in (place.h for place in compiled.layout.layers):
+        times = (schedule.ends[cycle.ends(spot.interval, steps)] * (1.0 - 1e-9)).tolist()
+        for group in (spot.group,) if spot.against is None else (spot.group, spot.against):
+            for unit, node in enumerate(unknowns[group].tolist()):
+                for step, time in enumerate(times, start=1):
+                    yield Probe(label=f"{group}_{unit}_step{step}", node=node, time=time)
