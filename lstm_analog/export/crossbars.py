@@ -67,7 +67,8 @@ def _place(among: Indices, nodes: Indices, turns: Indices | int = 0) -> Indices:
     `turns` count from 0; one that is too high for its node is a place beside it, which `spice_checks` refuses.
     """
     order = np.argsort(among, kind="stable")
-    return order[np.minimum(np.searchsorted(among, nodes, sorter=order) + turns, among.size - 1)]
+    places: Indices = order[np.minimum(np.searchsorted(among, nodes, sorter=order) + turns, among.size - 1)]
+    return places
 
 
 def _turns(rows: Indices, nodes: Indices) -> Indices:

@@ -38,7 +38,7 @@ def _(part: Crossbars, network: Network) -> Mapping[int, str]:
         for n in np.flatnonzero(counts).tolist():
             found[int(first[n])] = f"{rows[n].rstrip()}, {side} side at {names[manifold[n]]}\n"
         start += int(counts.sum())
-        loads = np.count_nonzero(load)
+        loads = int(np.count_nonzero(load))
         if loads:
             found[start] = f"* what loads the rows of the {side} side, to the datum\n"
         start += loads

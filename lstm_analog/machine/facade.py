@@ -163,15 +163,12 @@ class Machine:
         """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
         `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
-        written as its electrical analogue, whose units the deck states. Raises `InvalidShapeError` for more than one
-        sequence.
+        written as its electrical analogue, whose units the deck states. `measured` has the simulator print each h after
+        each step as `<node>_step<number>`, in V; ngspice does when run without `-r`. With `as_subckt` the file holds a
+        subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines, of a chip of transistors xp0 ...
+        xn0 ... hp0 ... hn0 ..., clocks, vdd and vss; a testbench that feeds it stands beside it (`export.bench_path`).
 
-        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines,
-        of a chip of transistors xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss, and a testbench that feeds it
-        stands beside it (`export.bench_path`).
-
-        With `measured` the simulator prints each h after each step, in V, as `<node>_step<number>`; ngspice does so
-        when run without `-r`. Raises `UnsupportedError` with `as_subckt`, and for a dialect without such a statement.
+        Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
         """
         circuit = as_circuit(self.network, self.schedule(x, state))
         probes = outputs_measured(self.compiled, circuit.schedule, inside=as_subckt) if measured else ()
