@@ -16,18 +16,15 @@ from lstm_analog.export import (
     Driven,
     graph,
     model_name,
-    suited,
     write_graphml,
     write_json,
     write_modelica,
-    write_spice,
-    write_subcircuit,
     write_verilog_a,
 )
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.machine.asked import check_engine, fitting
+from lstm_analog.machine.decks import write_deck
 from lstm_analog.machine.driving import driven
-from lstm_analog.machine.measuring import outputs_measured
 from lstm_analog.machine.places import check_place, unknowns_of
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes
@@ -170,13 +167,8 @@ class Machine:
 
         Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
         """
-        circuit = as_circuit(self.network, self.schedule(x, state))
-        probes = outputs_measured(self.compiled, circuit.schedule, inside=as_subckt) if measured else ()
-        chosen = accuracy or suited(circuit.network)
-        if as_subckt:
-            write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, interface(self.compiled))
-        else:
-            write_spice(path, circuit.network, circuit.schedule, dialect, chosen, probes)
+        fed = as_circuit(self.network, self.schedule(x, state))
+        write_deck(path, self.compiled, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
 
     def write_verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.

@@ -1,11 +1,37 @@
-"""What a deck is to print of a machine: its outputs after each step."""
+"""Machines as SPICE decks and subcircuits, and what the simulator is to print of them: their outputs, step by step."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from lstm_analog.compiler import Compiled
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.export import Probe
+from lstm_analog.export import Accuracy, Dialect, Probe, suited, write_spice, write_subcircuit
+from lstm_analog.network.analogy import Circuit
 from lstm_analog.network.schedule import Schedule
+from lstm_analog.study.interface import interface
+
+
+def write_deck(
+    path: str | Path,
+    compiled: Compiled,
+    fed: Circuit,
+    dialect: Dialect,
+    accuracy: Accuracy | None,
+    *,
+    as_subckt: bool,
+    measured: bool,
+) -> None:
+    """Write `compiled` to `path` in `dialect` as the circuit `fed` says, in volts and with what feeds it.
+
+    The arguments are those of `Machine.write_spice`: `accuracy` is `suited` unless given, `as_subckt` makes it a
+    subcircuit with a testbench, `measured` has its outputs printed.
+    """
+    chosen = accuracy or suited(fed.network)
+    probes = outputs_measured(compiled, fed.schedule, inside=as_subckt) if measured else ()
+    if as_subckt:
+        write_subcircuit(path, fed.network, fed.schedule, dialect, chosen, interface(compiled))
+    else:
+        write_spice(path, fed.network, fed.schedule, dialect, chosen, probes)
 
 
 def outputs_measured(compiled: Compiled, schedule: Schedule, *, inside: bool) -> tuple[Probe, ...]:
