@@ -39,7 +39,8 @@ def crossbars_of(label: str, pins: tuple[Indices, ...], resistance: Floats, opti
         weights, load = np.zeros((manifold.size, inputs.size)), np.zeros(manifold.size)
         tube = np.isin(pins[1], manifold) & np.isin(pins[0], inputs)
         dummy = np.isin(pins[0], manifold) & (pins[1] == DATUM)
-        weights[_place(manifold, pins[1][tube]), _place(inputs, pins[0][tube])] = 1.0 / resistance[tube]
+        rows = _place(manifold, pins[1][tube])
+        weights[rows, _place(inputs, pins[0][tube], _turns(rows, pins[0][tube]))] = 1.0 / resistance[tube]
         load[_place(manifold, pins[0][dummy])] = 1.0 / resistance[dummy]
         sides[name] = (weights, load)
         placed |= tube | dummy
@@ -60,7 +61,20 @@ def crossbars_of(label: str, pins: tuple[Indices, ...], resistance: Floats, opti
     )
 
 
-def _place(among: Indices, nodes: Indices) -> Indices:
-    """Return the place of each of `nodes` in the unordered `among`."""
-    order = np.argsort(among)
-    return order[np.searchsorted(among, nodes, sorter=order)]
+def _place(among: Indices, nodes: Indices, turns: Indices | int = 0) -> Indices:
+    """Return the place of each of `nodes` in the unordered `among`; of one that stands there often, that of its turn.
+
+    `turns` count from 0; one that is too high for its node is a place beside it, which `spice_checks` refuses.
+    """
+    order = np.argsort(among, kind="stable")
+    places: Indices = order[np.minimum(np.searchsorted(among, nodes, sorter=order) + turns, among.size - 1)]
+    return places
+
+
+def _turns(rows: Indices, nodes: Indices) -> Indices:
+    """Return how many cards of the same row and node stand before each: a driver may feed a row twice."""
+    keys = rows * (nodes.max(initial=0) + 1) + nodes
+    order = np.argsort(keys, kind="stable")
+    ranks = np.empty(keys.size, dtype=np.int64)
+    ranks[order] = np.arange(keys.size) - np.searchsorted(keys, keys[order], sorter=order)
+    return ranks

@@ -44,6 +44,9 @@ class Dialect:
         A node `<name>` in the list of what is kept.
     temperature : str
         The statement that sets the temperature of all devices to `<celsius>`; empty where there is none that is common.
+    measure : str
+        The statement that prints the voltage of `<node>` at `<time>` as `<name>`; empty where there is none that is
+        common.
     settings : tuple of str
         The statements at the end: tolerances, `<nodes>`, `<step>` and `<end>` in s.
     """
@@ -66,6 +69,7 @@ class Dialect:
     brackets: tuple[str, str]
     saved: str
     temperature: str
+    measure: str
     settings: tuple[str, ...]
 
 
@@ -94,6 +98,7 @@ NGSPICE = Dialect(
     brackets=("", ""),
     saved="v(<name>)",
     temperature=".temp <celsius>",
+    measure=".meas tran <name> find v(<node>) at=<time>",
     settings=(f".options {_TOLERANCES} pivtol={_PIVOT}", ".save <nodes>", _TRAN, ".end"),
 )
 """ngspice 39 and later."""
@@ -120,6 +125,7 @@ PORTABLE = replace(
     head=".subckt <name> <pins> params: <values>",
     passing="params: ",
     temperature="",
+    measure="",
     settings=(_TRAN, ".end"),
 )
 """Only R C V E G X: no expression source of its own letter, no switch, no options, no list of what is kept. Runs
@@ -134,6 +140,7 @@ XYCE = replace(
     voltage="b<name> <a> <b> v={<text>}",
     current="b<name> <a> <b> i={<text>}",
     temperature=".options device temp=<celsius>",
+    measure=".measure tran <name> find v(<node>) at=<time>",
     switch=("s1 a b clk 0 contact", ".model contact vswitch(von=0.9 voff=0.1 ron={ron} roff={roff})"),
     settings=(
         ".options timeint reltol=<reltol> abstol=<vntol>",
@@ -183,6 +190,7 @@ SPECTRE = replace(
     tail="ends <name>",
     brackets=("simulator lang=spectre\n", "simulator lang=spice\n"),
     saved="<name>",
+    measure="",
     settings=(
         "simulator lang=spectre",
         "tolerances options reltol=<reltol> vabstol=<vntol> iabstol=<abstol>",

@@ -5,9 +5,11 @@ subcircuits, one section a part bank, clocks, analysis. Values that a whole bank
 are named `<bank>_<value>`; edit them there or on a single card. Never start a comment with `*#`: ngspice runs it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
@@ -18,6 +20,8 @@ from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
+from lstm_analog.export.probes import Probe, probe_lines
+from lstm_analog.export.row_names import row_remarks
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
@@ -30,8 +34,17 @@ MARK = "*|"
 _BLOCK = 4096
 
 
-def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy) -> None:
-    """Write `network` under `schedule` to `path` in `dialect`, to be run with `accuracy`.
+def write_spice(
+    path: str | Path,
+    network: Network,
+    schedule: Schedule,
+    dialect: Dialect,
+    accuracy: Accuracy,
+    probes: Sequence[Probe] = (),
+) -> None:
+    """Write `network` under `schedule` to `path` in `dialect`, to be run with `accuracy`, measuring the `probes`.
+
+    ngspice prints measurements in batch mode only where no raw file is asked for (`ngspice -b -n <deck>`).
 
     Raises
     ------
@@ -40,18 +53,30 @@ def write_spice(path: str | Path, network: Network, schedule: Schedule, dialect:
         with one input.
     NetworkError
         If the network is not well formed or the schedule is not for it.
+    UnsupportedError
+        If there are probes and `dialect` has no statement for them.
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
     schedule.fit(network.verify())
     check_single(network, schedule)
     with whole_file(path) as stream:
-        for text in deck(network, schedule, dialect, accuracy, Path(path).name):
+        for text in deck(network, schedule, dialect, accuracy, Path(path).name, probes):
             stream.write(text.encode("ascii"))
 
 
-def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
-    """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece."""
+def deck(
+    network: Network,
+    schedule: Schedule,
+    dialect: Dialect,
+    accuracy: Accuracy,
+    name: str,
+    probes: Sequence[Probe] = (),
+) -> Iterator[str]:
+    """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece.
+
+    `probes` are what it measures.
+    """
     banks = [(part, cards(part)) for part in network.parts]
     names, rise = network.unknowns.names(), rise_time(network, schedule)
     yield from _header(network, schedule, dialect, accuracy, safe_name(name))
@@ -70,8 +95,13 @@ def deck(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accur
         elif isinstance(part, Sources):
             yield from sources(part, names, schedule, rise)
         else:
-            yield from bank(part, read, names, network.lines, dialect)
-    yield from _footer(network, schedule, dialect, accuracy, names)
+            yield from bank(part, read, names, network, dialect)
+    yield f"\n{MARK} clocks\n"
+    yield from clocks(network, schedule)
+    saved = [*names[1:], *(clock_node(line) for line in network.lines)]
+    yield f"\n{MARK} analysis\n"
+    yield from probe_lines(probes, names, dialect)
+    yield from analysis(schedule, dialect, accuracy, saved)
 
 
 def parameters(part: Part, read: Cards) -> Iterator[str]:
@@ -80,13 +110,17 @@ def parameters(part: Part, read: Cards) -> Iterator[str]:
         yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
 
 
-def bank(part: Part, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
-    """Yield the cards `read` of `part` in `dialect`, nodes by `names`, clock lines by `lines`; sources by `sources`."""
+def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialect: Dialect) -> Iterator[str]:
+    """Yield the cards `read` of `part` of `network` in `dialect`, nodes by `names`, rows of weights named in comments.
+
+    Those of sources are made by `sources`.
+    """
     yield from (f"{line}\n" for line in read.library)
+    remarks = row_remarks(part, network)
     if isinstance(part, Transconductors):
-        yield from _dense(part, names)
+        yield from _dense(part, names, remarks)
     elif read.letter:
-        yield from _rows(part.label, read, names, lines, dialect)
+        yield from _rows(part.label, read, names, network.lines, dialect, remarks)
 
 
 def device_texts(network: Network, dialect: Dialect, prefix: str = "") -> list[str]:
@@ -187,9 +221,17 @@ def heads(
         yield f"{start}{number} {' '.join(pins)}{end}"
 
 
-def _rows(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+def _rows(
+    label: str,
+    read: Cards,
+    names: Sequence[str],
+    lines: tuple[str, ...],
+    dialect: Dialect,
+    remarks: Mapping[int, str],
+) -> Iterator[str]:
     size = read.pins[0].size
     texts = {key: fill(dialect.parameter, {"name": f"{label}_{key}"}) for key in _shared(read)}
+    starts = np.array(sorted(remarks), dtype=np.int64)
     for start in range(0, size, _BLOCK):
         block = slice(start, min(start + _BLOCK, size))
         chosen = replace(
@@ -199,7 +241,10 @@ def _rows(label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...],
         )
         named = heads(label, chosen, names, lines, dialect, first=start)
         columns = [_column(chosen, key, texts.get(key)) for key in read.values]
-        yield "".join([f"{' '.join(row)}\n" for row in zip(named, *columns, strict=True)])
+        texts_of_block = [f"{' '.join(row)}\n" for row in zip(named, *columns, strict=True)]
+        for number in starts[np.searchsorted(starts, start) : np.searchsorted(starts, start + _BLOCK)].tolist():
+            texts_of_block[number - start] = remarks[number] + texts_of_block[number - start]
+        yield "".join(texts_of_block)
 
 
 def _column(read: Cards, key: str, shared: str | None) -> list[str]:
@@ -211,26 +256,16 @@ def _column(read: Cards, key: str, shared: str | None) -> list[str]:
     return [assign + text for text in texts] if assign else texts
 
 
-def _dense(part: Transconductors, names: Sequence[str]) -> Iterator[str]:
+def _dense(part: Transconductors, names: Sequence[str], remarks: Mapping[int, str]) -> Iterator[str]:
     """One g card a weight, a row of weights at a time: the current g v(input) flows from the datum into the row."""
     inputs = [f" {names[node]} 0 " for node in part.inputs]
     head = f"g{part.label}_"
     for number, (node, weights) in enumerate(zip(part.rows, part.transconductance, strict=True)):
         start, row = f"{head}{number}_", f" 0 {names[node]}"
-        yield f"* row {names[node]}\n"
+        yield remarks[number * part.inputs.size]
         yield "".join(
             [f"{start}{i}{row}{pin}{w!r}\n" for i, (pin, w) in enumerate(zip(inputs, weights.tolist(), strict=True))]
         )
-
-
-def _footer(
-    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, names: Sequence[str]
-) -> Iterator[str]:
-    yield f"\n{MARK} clocks\n"
-    yield from clocks(network, schedule)
-    saved = [*names[1:], *(clock_node(line) for line in network.lines)]
-    yield f"\n{MARK} analysis\n"
-    yield from analysis(schedule, dialect, accuracy, saved)
 
 
 def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: Iterable[str]) -> Iterator[str]:

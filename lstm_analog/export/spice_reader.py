@@ -3,8 +3,8 @@
 What a card says counts: change a resistor, a weight, a `.param`, an input, and the network changes. Values are read as
 the simulator of the deck's dialect reads them (`numbers`, `arithmetic`), remarks and layout are its own (`lines`). What
 this reader does not know it refuses, with the line (`spice_checks`). The clocks are read from the interval lines; a
-clock source that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps is no part
-of a network.
+clock source that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps and
+`.meas` prints is no part of a network.
 """
 
 from collections.abc import Mapping
@@ -129,11 +129,12 @@ def _deck(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
     check_devices(network, devices, dialect)
     rise = rise_time(network, bare)
     check_clocks(sections[-2].lines, lines, bare, rise)
-    check_settings(sections[-1].lines, dialect)
+    settings = tuple(line for line in sections[-1].lines if line.split()[0] not in (".meas", ".measure"))
+    check_settings(settings, dialect)
     imposed = [entry for section in parts if (entry := _imposed(section, context, bare, rise)) is not None]
     schedule = Schedule(names=bare.names, high=bare.high, durations=bare.durations, imposed=tuple(imposed))
     marked = {name: float(value) for name, value in marks.get("tolerance", [])}
-    accuracy = accuracy_of(sections[-1].lines, bare, dialect, marked)
+    accuracy = accuracy_of(settings, bare, dialect, marked)
     return Deck(network=network.verify(), schedule=schedule.fit(network), accuracy=accuracy)
 
 

@@ -124,7 +124,7 @@ def _subcircuit(case: _Case) -> Iterator[str]:
         if isinstance(part, Sources):
             yield from () if part.label in case.wires.outside else case.courses(part)
         elif not isinstance(part, Junctions):
-            yield from bank(part, read, case.wires.names, network.lines, dialect)
+            yield from bank(part, read, case.wires.names, network, dialect)
     yield f".ends {name}\n"
 
 

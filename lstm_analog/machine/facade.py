@@ -16,16 +16,14 @@ from lstm_analog.export import (
     Driven,
     graph,
     model_name,
-    suited,
     write_graphml,
     write_json,
     write_modelica,
-    write_spice,
-    write_subcircuit,
     write_verilog_a,
 )
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.machine.asked import check_engine, fitting
+from lstm_analog.machine.decks import write_deck
 from lstm_analog.machine.driving import driven
 from lstm_analog.machine.places import check_place, unknowns_of
 from lstm_analog.model import LSTM, State
@@ -157,23 +155,20 @@ class Machine:
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         as_subckt: bool = False,
+        measured: bool = False,
     ) -> None:
         """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
         `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
-        written as its electrical analogue, whose units the deck states. Raises `InvalidShapeError` for more than one
-        sequence.
+        written as its electrical analogue, whose units the deck states. `measured` has the simulator print each h after
+        each step as `<node>_step<number>`, in V; ngspice does when run without `-r`. With `as_subckt` the file holds a
+        subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines, of a chip of transistors xp0 ...
+        xn0 ... hp0 ... hn0 ..., clocks, vdd and vss; a testbench that feeds it stands beside it (`export.bench_path`).
 
-        With `as_subckt` the file holds a subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines,
-        of a chip of transistors xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss, and a testbench that feeds it
-        stands beside it (`export.bench_path`).
+        Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
         """
-        circuit = as_circuit(self.network, self.schedule(x, state))
-        chosen = accuracy or suited(circuit.network)
-        if as_subckt:
-            write_subcircuit(path, circuit.network, circuit.schedule, dialect, chosen, interface(self.compiled))
-        else:
-            write_spice(path, circuit.network, circuit.schedule, dialect, chosen)
+        fed = as_circuit(self.network, self.schedule(x, state))
+        write_deck(path, self.compiled, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
 
     def write_verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.

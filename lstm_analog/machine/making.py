@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.compiler import Fit, Ranges, Scaling, Timing, fed_by, lower, scaled, signal_networks
 from lstm_analog.compiler.bicmos import Bicmos, calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.legend import legend
 from lstm_analog.compiler.saved import PIECES
 from lstm_analog.compiler.scaling import measured
 from lstm_analog.compiler.timing import CLOCKED
@@ -100,7 +101,8 @@ def compile(
     for number, signals in enumerate(networks):
         compiled = lower(technology, signals, timing, settling)
         place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
-        origin = (("model", lstm.name), ("digest", lstm.digest), *place, *compiled.network.provenance, *said)
+        known = (*compiled.network.provenance, *legend(compiled))
+        origin = (("model", lstm.name), ("digest", lstm.digest), *place, *known, *said)
         passes.append(replace(compiled, network=replace(compiled.network, provenance=origin)))
     machine = Machine(
         passes=tuple(passes), technology=technology, sizes=lstm.sizes, input_size=lstm.input_size, scaling=chosen

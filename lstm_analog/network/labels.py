@@ -8,6 +8,8 @@ import re
 
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 
+SIGNAL = "signal"
+"""The key under which the provenance of a network says what a group is: its label, then a word or two."""
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 

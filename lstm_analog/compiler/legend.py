@@ -1,0 +1,75 @@
+"""What the nodes of a pass are in the LSTM, as lines for the provenance of its network, which every export shows.
+
+Exports know networks and not LSTMs: from these lines they name the weights of a row and say which way time runs.
+"""
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, fed_by
+from lstm_analog.network.labels import SIGNAL
+
+_ENDS = ("", "_p", "_n")
+"""What ends the label of a group, or of the two sides of a pair of wires."""
+_SIDES = (*_ENDS, "_pos", "_neg")
+_COPIES = ("", "_new", "_line", "_new_line", "_held", "_fresh")
+"""What follows the label of a memory where a row of weights reads it: its master, what drives its wires, its tank."""
+_BANKS = ("rows", "recur", "new", "late", "proj")
+_INNER = MappingProxyType(
+    {
+        "q": "new recurrent",
+        "rq": "reset recurrent",
+        "rh": "reset h",
+        "fh": "forget h",
+        "zh": "projection",
+        "p": "unprojected",
+    }
+)
+"""Signals of some kinds of cells that no layout lists, as `compiler.cells` labels them."""
+
+
+def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
+    """Return the keys and values that say what the groups of `compiled` are: `signal <group> <word>`, `time <text>`."""
+    present = {group.label for group in compiled.network.unknowns.groups}
+    signals = [(SIGNAL, f"{label} {word}") for label, word in dict(_words(compiled)).items() if label in present]
+    return (*signals, *_direction(compiled))
+
+
+def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
+    layout = compiled.layout
+    for bank in layout.inputs:
+        word = "x backward" if bank.backward and len(layout.inputs) > 1 else "x"
+        yield from ((label, word) for label in fed_by(compiled, bank.label))
+    for place in layout.layers:
+        where = _chain(place) if len(layout.layers) > 1 else ""
+        for gate, spot in zip(place.gates, place.z, strict=True):
+            yield from ((label, f"{where}{gate.name.lower()}") for label in _groups(spot))
+        base = place.h.group.removesuffix("_p").removesuffix("_h")
+        inner = {"h": "h", "c": "c", **_INNER, **dict.fromkeys((f"{bank}_one" for bank in _BANKS), "bias")}
+        for name, word in inner.items():
+            yield from ((f"{base}_{name}{copy}{side}", f"{where}{word}") for copy in _COPIES for side in _SIDES)
+    if layout.head is not None:
+        yield from ((label, "y") for label in _groups(layout.head.y))
+        yield from ((f"y_rows_one{end}", "y bias") for end in _ENDS)
+    yield "rail_hi", "bias"  # the pressure that plumbing's biases are tubes from
+
+
+def _groups(spot: Spot) -> tuple[str, ...]:
+    return (spot.group,) if spot.against is None else (spot.group, spot.against)
+
+
+def _chain(place: LayerLayout) -> str:
+    return f"l{place.layer} backward " if place.backward else f"l{place.layer} "
+
+
+def _direction(compiled: Compiled) -> Iterator[tuple[str, str]]:
+    """Yield which nodes see the sequence from its end, if some do."""
+    chains = [f"l{place.layer}r_*" for place in compiled.layout.layers if place.backward]
+    banks = [label for bank in compiled.layout.inputs if bank.backward for label in fed_by(compiled, bank.label)]
+    if chains or banks:
+        head = ["y_*"] if compiled.layout.head is not None and compiled.layout.backward else []
+        nodes = ", ".join([*(f"{label}_*" for label in banks), *chains, *head])
+        yield (
+            "time",
+            f"nodes {nodes} take the sequence from its end: their step k of T is step T + 1 - k of the sequence",
+        )

@@ -1,0 +1,57 @@
+"""Machines as SPICE decks and subcircuits, and what the simulator is to print of them: their outputs, step by step."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lstm_analog.compiler import Compiled
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.export import Accuracy, Dialect, Probe, suited, write_spice, write_subcircuit
+from lstm_analog.network.analogy import Circuit
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.study.interface import interface
+
+
+def write_deck(
+    path: str | Path,
+    compiled: Compiled,
+    fed: Circuit,
+    dialect: Dialect,
+    accuracy: Accuracy | None,
+    *,
+    as_subckt: bool,
+    measured: bool,
+) -> None:
+    """Write `compiled` to `path` in `dialect` as the circuit `fed` says, in volts and with what feeds it.
+
+    The arguments are those of `Machine.write_spice`: `accuracy` is `suited` unless given, `as_subckt` makes it a
+    subcircuit with a testbench, `measured` has its outputs printed.
+    """
+    chosen = accuracy or suited(fed.network)
+    probes = outputs_measured(compiled, fed.schedule, inside=as_subckt) if measured else ()
+    if as_subckt:
+        write_subcircuit(path, fed.network, fed.schedule, dialect, chosen, interface(compiled))
+    else:
+        write_spice(path, fed.network, fed.schedule, dialect, chosen, probes)
+
+
+def outputs_measured(compiled: Compiled, schedule: Schedule, *, inside: bool) -> tuple[Probe, ...]:
+    """Return probes of every node of every h of `compiled` after each step under `schedule`: `<node>_step<number>`.
+
+    Raises `UnsupportedError` where they would be `inside` a subcircuit, whose nodes a testbench does not see.
+    """
+    if inside:
+        do = "write the deck without as_subckt, or measure its pins in your testbench"
+        raise UnsupportedError(explain("measurements", must="be of a deck", got="a subcircuit", do=do))
+    return tuple(_probes(compiled, schedule))
+
+
+def _probes(compiled: Compiled, schedule: Schedule) -> Iterator[Probe]:
+    """Yield the probes, a billionth before the instants: ngspice does not measure at the very end of its run."""
+    unknowns, cycle = compiled.network.unknowns, compiled.cycle
+    steps = (len(schedule.names) - 1) // len(cycle.step)
+    for spot in (place.h for place in compiled.layout.layers):
+        times = (schedule.ends[cycle.ends(spot.interval, steps)] * (1.0 - 1e-9)).tolist()
+        for group in (spot.group,) if spot.against is None else (spot.group, spot.against):
+            for unit, node in enumerate(unknowns[group].tolist()):
+                for step, time in enumerate(times, start=1):
+                    yield Probe(label=f"{group}_{unit}_step{step}", node=node, time=time)
