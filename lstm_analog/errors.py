@@ -69,6 +69,10 @@ class StopsWarning(LstmAnalogWarning):
     """A run drove something to its stops, which cut the signal off there."""
 
 
+class ChipsWarning(LstmAnalogWarning):
+    """Some of several chips could not be solved beside the others, and were solved alone."""
+
+
 class LimitWarning(LstmAnalogWarning):
     """What was compiled can be built, but goes beyond a limit of its technology."""
 

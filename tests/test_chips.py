@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog import imperfections as im
 from lstm_analog.errors import InvalidShapeError, UnsupportedError
 from lstm_analog.imperfections import DeviceSpread, Streams
+from lstm_analog.network.chips import of_chips
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 EXACT, TOLERANCE = 1e-13, 3e-7
@@ -142,3 +144,65 @@ def test_the_state_of_other_chips_is_refused():
     for other, shape in ((Streams(seed=4, chips=2), r"\(2, 2, 3\)"), (Streams(seed=4), r"\(2, 3\)")):
         with pytest.raises(InvalidShapeError, match=rf"^state h must have shapes \({shape}, {shape}\), got"):
             drawn(made, other).run(x, state=state, engine=SETTLE)
+
+
+CAUSES = {
+    la.electrical.BEHAVIOURAL: (
+        im.ProgrammingError(sigma=0.03),
+        im.Quantisation(levels=8.0),
+        im.StuckDevices(off=0.1, on=0.1),
+        im.WireResistance(line=1.0, column=2.0),
+    ),
+    la.electrical.OPAMP: (
+        im.AmplifierOffset(volts=1e-3),
+        im.PairOffset(volts=1e-3),
+        im.PairGain(share=0.01),
+        im.MultiplierGain(share=0.01),
+        im.MultiplierOffset(share=0.01),
+        im.PairTemperature(kelvin=310.0, made_for=300.0),
+        im.ClockFeedthrough(overlap=50e-15, swing=5.0, fall=20e-9),
+        im.HoldLeak(conductance=1e-9),
+    ),
+    la.hydraulic.OIL: (
+        im.BoreTolerance(sigma=0.01),
+        im.RelayGain(gain=0.99),
+        im.SeatLeak(share=1e-4),
+        im.Deadband(z=0.01),
+        im.Rangeability(ratio=50.0),
+        im.OrificePorts(transition=1e3),
+        im.OrificeWeights(transition=1e3),
+        im.EndLoss(share=0.01, flow=1e-6),
+        im.ViscosityChange(factor=1.3),
+        im.HotTubes(kelvin=1.0, bank="l0_rows", which=im.Tubes.INPUTS, elements=(0, 1)),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("technology", "cause"),
+    [(technology, cause) for technology, causes in CAUSES.items() for cause in causes],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_drawn_for_a_chip_is_drawn_for_it_alone(technology, cause):
+    """Bit for bit, each cause upon devices that differ from chip to chip already."""
+    network = la.compile(la.random_lstm(np.random.default_rng(2), 2, 3), technology).network
+
+    def made(streams):
+        return im.apply(cause, im.apply(im.DeviceSpread(share=0.01), network, streams), streams)
+
+    many = made(STREAMS).verify()
+    assert many.chips == 3
+    for chip in range(3):
+        alone = made(Streams(seed=4, first=chip))
+        assert of_chips(many, chip).equals(replace(alone, provenance=many.provenance), rtol=0.0)
+
+
+def test_op_amps_settle_chip_by_chip():
+    """Newton's method on a loop of which only the offsets differ by chip: numpy's error was all that came of it."""
+    made = la.compile(la.random_lstm(np.random.default_rng(2), 1, 1), la.electrical.OPAMP_IDEAL)
+    cause, x, engine = im.AmplifierOffset(volts=1e-2), np.array([[0.5]]), la.engines.Settle(settled=2.0)
+    run = made.with_imperfection(cause, STREAMS).run(x, engine=engine)
+    for chip in range(3):
+        alone = made.with_imperfection(cause, Streams(seed=4, first=chip)).run(x, engine=engine)
+        np.testing.assert_allclose(run.trajectory.efforts[chip], alone.trajectory.efforts, rtol=0, atol=1e-12)
+    assert np.ptp(run.h, axis=0).min() > 1e-6

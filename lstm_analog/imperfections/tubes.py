@@ -97,7 +97,8 @@ class EndLoss:
 def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Network:
     def drawn(part: Crossbars, name: str) -> Floats:
         conductance: Floats = getattr(part, name)
-        scatter = streams.normal(f"bore {part.label}.{name}", conductance.shape)
+        own = part.positive.shape[-2:] if name in ("positive", "negative") else part.plus.shape
+        scatter = streams.normal(f"bore {part.label}.{name}", own)
         result: Floats = conductance * np.exp(_BORE * imperfection.sigma * scatter)
         return result
 

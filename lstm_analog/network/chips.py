@@ -18,6 +18,11 @@ def check_one_chip(network: Network) -> None:
         raise InvalidShapeError(explain(f"part {label}", must=must, got=got, do=do))
 
 
+def chip_axis(network: Network) -> tuple[int, ...]:
+    """Return the axis of chips that what `network` does leads with, () if it has none."""
+    return (network.chips,) if network.chips else ()
+
+
 def beside_batches(record: Bank) -> Bank:
     """Return the bank `record` with a batch axis of one behind the chip axis of each parameter that has one."""
     return change_chips(record, lambda array, own: np.expand_dims(array, -1 - own))

@@ -100,11 +100,6 @@ class Schedule:
         """The leading axes of what is imposed, the chips left out."""
         return self.lead[1:] if self.chips else self.lead
 
-    def chip_axis(self, network: Network) -> tuple[int, ...]:
-        """Return the axis of chips of a run of `network`, () if neither it nor what is imposed has one."""
-        count = network.chips or self.chips
-        return (count,) if count else ()
-
     def side_by_side(self, entry: Imposed) -> Floats:
         """Return the efforts of `entry` with one axis of sequences, (chips, batch, intervals, sources).
 

@@ -16,7 +16,7 @@ from lstm_analog.engines.waveform.couplings import couplings
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.structure import structure
 from lstm_analog.engines.waveform.workspace import Piece, Regime, refined, workspace
-from lstm_analog.errors import InvalidValueError, NetworkError, SimulationError, StopsWarning
+from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning
 from lstm_analog.imperfections import OrificePorts, Streams
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
@@ -448,14 +448,6 @@ def test_the_memory_of_a_long_run_is_what_it_keeps():
 def test_bad_settings_are_refused(settings, text):
     with pytest.raises(InvalidValueError, match=text):
         Waveform(**settings)
-
-
-def test_chips_in_a_loop_at_rest_are_refused(circuit, driven):
-    network = ring(circuit, 3, -2.0)
-    chips = replace(network.part("c"), capacitance=[[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]])
-    network = replace(network, parts=(*network.parts[:-1], chips))
-    with pytest.raises((SimulationError, ValueError), match=r"chip"):
-        Waveform().run(network, driven([0.0], [1.0]))
 
 
 def test_a_dense_bank_is_one_node_of_the_graph(rc):

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.limits import BeyondError, Within, within
 from lstm_analog.engines.settle.plan import Flags
 from lstm_analog.engines.settle.play import play
 from lstm_analog.engines.settle.script import script
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
@@ -69,7 +72,10 @@ class Settle:
             If Newton's method finds no fixed point in a loop.
         """
         schedule.fit(network)  # `phase` verifies the network, once
-        nodes, chips = self.save.nodes(network), schedule.chip_axis(network)
+        return run_chips(partial(self._together, progress=progress), network, schedule)
+
+    def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
+        nodes, chips = self.save.nodes(network), chip_axis(network)
         takes = {name: self.save.takes(name) for name in set(schedule.names)}
         kept = np.array([True, *map(takes.__getitem__, schedule.names)])
         plain = within(network)

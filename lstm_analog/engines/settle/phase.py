@@ -81,11 +81,15 @@ def _slow(store: Store, coupled: Links, settled: float) -> Flags:
     size, scales = store.network.unknowns.size, store.network.unknowns.scales()
     component = coupled.only(coupled.shares(coupled.held(size)[0] + store.hold, scales) > WEAK).components()
     inner = coupled.only((component[coupled.tails] == component[coupled.heads]) & np.isfinite(coupled.least))
-    pull, others = np.zeros((2, size))
-    weakest = np.minimum(np.abs(inner.least), np.abs(inner.most))
+    pull, largest, others = np.zeros((3, size))
+    weakest, strongest = (pick(np.abs(inner.least), np.abs(inner.most)) for pick in (np.minimum, np.maximum))
     np.add.at(pull, inner.heads, weakest)
+    np.add.at(largest, inner.heads, strongest)
     np.add.at(others, inner.heads, np.where(inner.own, 0.0, weakest))
     slow: Flags = (store.hold > 0) & (pull < settled * store.hold)
+    divided = np.flatnonzero(slow & (largest >= settled * store.least_hold))
+    if divided.size:  # a chip must do what it does alone: those that settle are run apart from those that do not
+        _refuse(store, int(divided[0]), f"settle in {settled:g} time constants on all chips or on none", "some")
     wrong = np.flatnonzero(slow & (others > _LOOSE * store.hold))
     if wrong.size:
         got = f"{others[wrong[0]] / store.hold[wrong[0]]:.3g}"

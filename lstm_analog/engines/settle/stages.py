@@ -58,6 +58,12 @@ class Store:
         most: Floats = self.amount.reshape(-1, self.amount.shape[-1]).max(axis=0)
         return most / self.duration
 
+    @property
+    def least_hold(self) -> Floats:
+        """What a storage holds itself by, C/T, the least over the chips, (unknowns,)."""
+        least: Floats = self.amount.reshape(-1, self.amount.shape[-1]).min(axis=0)
+        return least / self.duration
+
 
 def grouped(store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags) -> list[Stage]:
     """Return like components of a level as one stage each, by level.

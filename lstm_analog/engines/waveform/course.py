@@ -16,7 +16,6 @@ from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined, settled
-from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
 from lstm_analog.network.schedule import Schedule
@@ -174,8 +173,7 @@ class Course:
             resting.commit()
         except (OutOfReachError, Unsolved, np.linalg.LinAlgError):
             if state.effort.ndim > 2:
-                must, do = "be found level by level", "run one chip at a time with Integrate"
-                raise SimulationError(explain("the operating point", must=must, got="a strong loop", do=do)) from None
+                raise OutOfReachError("of one of them the operating point is not found level by level") from None
             operating_point(system(self.space.network, high), state.effort, duration)
 
     def _points(self, cut: Cut) -> Floats:

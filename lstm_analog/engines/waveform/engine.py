@@ -8,16 +8,19 @@ Chebyshev coefficients; points and stretches adapt.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.waveform.couplings import Flags
 from lstm_analog.engines.waveform.course import Course
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.workspace import OutOfReachError, workspace
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, SimulationError, explain
+from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
@@ -30,6 +33,7 @@ class Waveform:
     """Waveform by waveform, in the order of the network; the start is the operating point of the first interval.
 
     What it cannot do it leaves to `Integrate`, and says so in the trajectory's `engine`: strong loops of many unknowns.
+    Of several chips those that it cannot solve beside the others are solved alone, with a warning that names them.
 
     Attributes
     ----------
@@ -69,13 +73,20 @@ class Waveform:
             If neither this engine nor `Integrate` can run the network; the message says why.
         """
         schedule.fit(network.verify())
-        wanted, chips = _wanted(network, self.save), schedule.chip_axis(network)
+        return run_chips(partial(self._together, progress=progress), network, schedule)
+
+    def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
+        """Return the efforts of all chips at once; raise `SimulationError` if several cannot be solved side by side."""
+        wanted, chips = _wanted(network, self.save), chip_axis(network)
         lead = (*chips, int(np.prod(schedule.batch)))
         try:
             with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
                 course = Course(schedule=schedule, space=space, points=self.points, save=self.save)
                 time, path = course.run(progress)
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
+            if network.chips:
+                must, do = "be solved side by side", "run one chip at a time"
+                raise SimulationError(explain("several chips", must=must, got=reason, do=do)) from reason
             return self._instead(str(reason), network, schedule, progress)
         path.flags.writeable = False
         return Trajectory(
