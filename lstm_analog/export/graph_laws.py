@@ -19,8 +19,11 @@ GRAMMAR = (
     "leaves a and enters b; `into` enters b and leaves nowhere. `effort` is the effort of a follower, `rate` that of "
     "an internal state, in efforts a second: neither asks what flow enters. A source has the effort that is imposed on "
     "it, else its own `effort`, whatever enters; node 0 is at zero. The effort of a storage rises with all that enters "
-    "it over its `capacitance`; what enters a junction is zero in all. All is in SI units, effort and flow in those "
-    "that the graph names."
+    "it over its `capacitance`; what enters a junction is zero in all. A transistor-level cell has no formula. All is "
+    "in SI units, effort and flow in those that the graph names. The `schedule`, if there is one, has the `intervals` "
+    "in order from time zero, each of its `duration` in seconds, with the clock lines that are `high`; its first "
+    "`once` come once, the rest makes whole steps. `imposed` has for each bank of sources its `nodes` and a row of "
+    "their `efforts` an interval, or a single row for all. `start` is the effort of a node at time zero."
 )
 """How the formulas are to be read; every graph file bears this text."""
 

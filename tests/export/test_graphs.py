@@ -10,9 +10,12 @@ from lstm_analog.export import graphs
 from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.laws import sets
 from lstm_analog.network.parts import (
     ALWAYS,
     DATUM,
+    KINDS,
+    Cells,
     Conductors,
     Factor,
     Followers,
@@ -228,6 +231,17 @@ def test_too_many_edges_are_refused_with_a_way_out(network, monkeypatch):
     monkeypatch.setattr(graphs, "MOST_EDGES", 5)
     with pytest.raises(UnsupportedError, match=r"graph must have at most 5 edges, got \d+: .*one unit"):
         graphs.graph(network)
+
+
+def test_every_kind_of_part_has_edges_and_says_what_it_sets(everything):
+    parts = everything.network.parts
+    assert {type(part) for part in parts} == set(KINDS) - {Cells}
+    for kind in KINDS:
+        assert graphs.wires.dispatch(kind) is not graphs.wires.dispatch(object), kind
+    for part in parts:
+        own = sets(part)
+        told = [node for setting in graphs.settings(part) for node in setting.nodes.tolist()]
+        assert sorted(told) == ([] if own is None else sorted(own[1].tolist()))
 
 
 def test_a_part_without_edges_is_refused_by_name():
