@@ -18,13 +18,6 @@ SHARE_LOST = 0.01
 DESIGN_UNITS = 2.0
 """Pressure units across a tube for which the presets are designed."""
 
-_HUNDREDTHS = (
-    *(100, 106, 112, 118, 125, 132, 140, 150, 160, 170, 180, 190, 200, 212, 224, 236, 250, 265, 280, 300),
-    *(315, 335, 355, 375, 400, 425, 450, 475, 500, 530, 560, 600, 630, 670, 710, 750, 800, 850, 900, 950),
-)
-R40 = np.array(_HUNDREDTHS) / 100.0
-"""Preferred numbers of ISO 3, 40 a decade: the bores that are bought."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -72,18 +65,6 @@ def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
     return (128.0 * fluid.viscosity * length * conductance / np.pi) ** 0.25
 
 
-def nominal_bore(bore: Floats) -> Floats:
-    """Return the bores (m) of the series R40 next above each `bore` (m), any shape; equal ones within 1e-9.
-
-    >>> float(nominal_bore(np.array(1.61e-3)))
-    0.0017
-    """
-    decade = 10.0 ** np.floor(np.log10(bore))
-    number = np.searchsorted(R40, bore / decade * (1.0 - 1e-9))
-    series: Floats = np.concatenate((R40, [10.0]))[number] * decade
-    return np.round(series, 12)
-
-
 def end_loss(flow: Floats, length: float, fluid: Fluid) -> Floats:
     """Return 0.046 rho q/(mu L): end loss over own loss of a tube of `length` (m) at a `flow` (m3/s) of `fluid`."""
     return END_LOSS * fluid.density * flow / (fluid.viscosity * length)
@@ -93,16 +74,14 @@ def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line
     """Return the fewest tubes of `length` (m) with `conductance` (m3/(s Pa)) for `fluid` and an end loss up to 1 %.
 
     The end loss of a tube goes with its flow, whatever its bore, so N tubes in parallel lose an Nth each: N = eps/0.01,
-    eps being that of one tube at the pressure `drop` (Pa). Their bore is the next larger one that is sold, and they are
-    longer by so much that they conduct the same. Raises `InvalidValueError` unless all are positive.
+    eps being that of one tube at the pressure `drop` (Pa). The bore follows from the conductance. Raises
+    `InvalidValueError` unless all are positive.
     """
     check_number("tube length", length)
     check_number("pressure drop", drop)
     alone = float(end_loss(np.array(conductance * drop), length, fluid))
     count = max(int(np.ceil(alone / SHARE_LOST)), 1)
-    exact = bore(np.array(conductance / count), length, fluid)
-    bought = nominal_bore(exact)
-    return Line(bore=float(bought), length=float(length * (bought / exact) ** 4), count=count)
+    return Line(bore=float(bore(np.array(conductance / count), length, fluid)), length=length, count=count)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,32 @@ These are the sizes of the bill, of its cut list, of the graph, and of what EPAN
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.hardware import bore, nominal_bore
+from lstm_analog.compiler.hardware import bore
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.study.operation import Plant
 from lstm_analog.study.tubes import Use, tubes
+
+_HUNDREDTHS = (
+    *(100, 106, 112, 118, 125, 132, 140, 150, 160, 170, 180, 190, 200, 212, 224, 236, 250, 265, 280, 300),
+    *(315, 335, 355, 375, 400, 425, 450, 475, 500, 530, 560, 600, 630, 670, 710, 750, 800, 850, 900, 950),
+)
+R40 = np.array(_HUNDREDTHS) / 100.0
+"""Preferred numbers of ISO 3, 40 a decade: the bores that are bought."""
+
+
+def nominal_bore(bore: Floats) -> Floats:
+    """Return the bores (m) of the series R40 next above each `bore` (m), any shape; equal ones within 1e-9.
+
+    >>> float(nominal_bore(np.array(1.61e-3)))
+    0.0017
+    """
+    decade = 10.0 ** np.floor(np.log10(bore))
+    number = np.searchsorted(R40, bore / decade * (1.0 - 1e-9))
+    series: Floats = np.concatenate((R40, [10.0]))[number] * decade
+    return np.round(series, 12)
 
 
 def cut(conductance: Floats, length: float, fluid: Fluid) -> tuple[Floats, Floats]:

@@ -10,7 +10,6 @@ import pytest
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.compiler.hardware import R40, nominal_bore
 from lstm_analog.compiler.hydraulic import OIL, WATER, Detail
 from lstm_analog.engines import Integrate
 from lstm_analog.errors import FileAccessError, UnsupportedError
@@ -18,6 +17,7 @@ from lstm_analog.imperfections import Streams, ViscosityChange
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import Gate, random_lstm
 from lstm_analog.study.bill import Bill
+from lstm_analog.study.cutting import R40, nominal_bore
 
 UNITS = 3
 NAMES = {"i": "INPUT", "f": "FORGET", "g": "CELL", "o": "OUTPUT"}
