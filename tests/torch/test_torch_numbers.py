@@ -43,16 +43,13 @@ def test_a_plain_number_is_torchs(reader, dtype):
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("dtype", OTHERS, ids=str)
 def test_any_other_number_is_refused_by_name(reader, dtype):
-    with pytest.raises(
-        FileFormatError, match=r"^pickle at byte \d+ must name nothing but tensors and dictionaries, got"
-    ):
-        saved(torch.ones(3).to(dtype), reader)
+    """When it is wanted; in a stream of before 1.6, whose storages follow each other, at once if its size is not known."""
+    with pytest.raises(FileFormatError, match=r"^(tensor 'w' must be float16,|storage must hold a kind of number known)"):
+        saved(torch.ones(3).to(dtype), reader).numbers()
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_number_that_is_turned_when_read_is_refused(reader):
     """The imaginary part of a conjugate: a view whose sign torch turns when it looks at it."""
-    with pytest.raises(
-        FileFormatError, match=r"^pickle at byte \d+ must (hold tensors whose numbers are|name nothing)"
-    ):
-        saved(torch.ones(3, dtype=torch.complex64).conj().imag, reader)
+    with pytest.raises(FileFormatError, match=r"^tensor 'w' must be float16, .* got (a tensor with marks|Complex)"):
+        saved(torch.ones(3, dtype=torch.complex64).conj().imag, reader).numbers()
