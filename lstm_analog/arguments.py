@@ -138,4 +138,4 @@ def _add_dialect(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=[*ENGINES], default="integrate", help="default integrate")
+    parser.add_argument("--engine", choices=[*ENGINES], help="default waveform, as in Python")

@@ -22,7 +22,7 @@ from lstm_analog.demo import run_demo
 from lstm_analog.engines import Engine, Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import DIALECTS, Dialect, check_dialect
-from lstm_analog.files import read_bytes, read_table, whole_files, write_table
+from lstm_analog.files import check_apart, read_bytes, read_table, whole_files, write_table
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, load
 from lstm_analog.records import is_record
@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compile(options: argparse.Namespace) -> int:
+    check_apart((options.model, options.input), (options.machine, options.spice))
     lstm = load(options.model, only=options.only)
     machine, deck = _machine(lstm, options), options.spice
     if deck is None:
@@ -106,6 +107,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    check_apart((options.machine, options.input), (options.output,))
     machine = load_machine(options.machine)
     run = machine.run(read_table(options.input), engine=_engine(options), progress=_progress("running"))
     for found in beyond_fed(run):
@@ -124,6 +126,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    check_apart((options.model, options.input), (options.json,))
     lstm = load(options.model, only=options.only)
     x = _inputs(options, lstm)
     run = _machine(lstm, options).run(x, engine=_engine(options), progress=_progress("running"))

@@ -3,8 +3,8 @@
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -12,36 +12,51 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileAccessError, FileFormatError, LstmAnalogError, explain
+from lstm_analog.interruption import ending_in_order, undisturbed
+
+_MOST_LINKS = 40
+"""Links that may follow each other: as many as Linux follows."""
+
+_KEPT_BY_THE_SYSTEM = (("/", "dev"), ("/", "proc"))
+_SHARED_MEMORY = ("/", "dev", "shm")
 
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a temporary neighbour of `path` for writing; it takes the name `path` only once all is written.
 
+    A link stays a link: the file that it leads to is replaced. A file that is replaced keeps its mode.
+
     Raises
     ------
     FileAccessError
-        If the folder is missing or not writable, the disk is full, or `path` is a device or pipe, which a file would
-        replace; nothing is left behind.
+        If the folder is missing or not writable, the disk is full, or `path` is or leads to a device or pipe, which a
+        file would replace; nothing is left behind.
     """
-    target = Path(path)
-    _refuse_special(target)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}-")
-    except (OSError, ValueError) as error:
-        raise _unwritable(target, error) from error
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield cast(BinaryIO, stream)
-        part.chmod(0o666 & ~_umask())
-        part.replace(target)
-    except LstmAnalogError:
-        raise
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with ending_in_order(), _whole_file(_resolved(Path(path))) as stream:
+        yield stream
+
+
+@contextmanager
+def _whole_file(target: Path) -> Iterator[BinaryIO]:
+    mode = _mode(target)
+    with ExitStack() as ending:
+        try:
+            with undisturbed():
+                handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}-")
+                part = Path(name)
+                ending.callback(part.unlink, missing_ok=True)
+        except (OSError, ValueError) as error:
+            raise _unwritable(target, error) from error
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                yield cast(BinaryIO, stream)
+            part.chmod(0o666 & ~_umask() if mode is None else mode)
+            part.replace(target)
+        except LstmAnalogError:
+            raise
+        except OSError as error:
+            raise _unwritable(target, error) from error
 
 
 @contextmanager
@@ -53,23 +68,46 @@ def whole_files(folder: str | Path) -> Iterator[Path]:
     FileAccessError
         As `whole_file` does; nothing is left behind, and nothing replaced.
     """
-    target = Path(folder)
-    try:
-        stage = tempfile.TemporaryDirectory(dir=target, prefix=".lstm_analog-")
-    except (OSError, ValueError) as error:
-        raise _unwritable(target, error) from error
-    with stage as name:
+    with ending_in_order(), _whole_files(Path(folder)) as stage:
+        yield stage
+
+
+@contextmanager
+def _whole_files(target: Path) -> Iterator[Path]:
+    with ExitStack() as ending:
+        try:
+            with undisturbed():
+                name = ending.enter_context(tempfile.TemporaryDirectory(dir=target, prefix=".lstm_analog-"))
+        except (OSError, ValueError) as error:
+            raise _unwritable(target, error) from error
         yield Path(name)
-        parts = sorted(Path(name).iterdir())
-        for part in parts:
-            _refuse_special(target / part.name)
-            if (target / part.name).is_dir():
-                raise _unwritable(target / part.name, "a folder")
-        for part in parts:
+        parts = {part: _resolved(target / part.name) for part in sorted(Path(name).iterdir())}
+        for part, place in parts.items():
+            mode = _mode(place)
+            if place.is_dir():
+                raise _unwritable(place, "a folder")
+            if mode is not None:
+                part.chmod(mode)
+        for part, place in parts.items():
             try:
-                part.replace(target / part.name)
+                part.replace(place)
             except OSError as error:
-                raise _unwritable(target / part.name, error) from error
+                raise _unwritable(place, error) from error
+
+
+def check_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> None:
+    """Raise `FileAccessError` if a file to be `written` is one that is `read`, or another that is written.
+
+    Paths that lead to one file are the same; None stands for no file.
+    """
+    taken = {os.path.realpath(path): path for path in read if path is not None}
+    for path in written:
+        if path is not None:
+            place = os.path.realpath(path)
+            if place in taken:
+                got, do = f"that of {str(taken[place])!r}", "choose another name; nothing was written"
+                raise FileAccessError(explain(f"file {str(path)!r}", must="be a place of its own", got=got, do=do))
+            taken[place] = path
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -115,13 +153,33 @@ def write_table(path: Path, names: list[str], table: Floats) -> None:
         np.savetxt(stream, table, delimiter=",", header=",".join(names), fmt="%.17g")
 
 
-def _refuse_special(target: Path) -> None:
+def _resolved(path: Path) -> Path:
+    """Return the file that `path` leads to, link by link.
+
+    Raises `FileAccessError` if the way goes through a link that the system keeps, such as `/dev/stdout`: what stands
+    at its end is some process's open file, whatever kind of file that is.
+    """
+    place = path
+    for _ in range(_MOST_LINKS):
+        parts = (Path(os.path.realpath(place.parent)) / place.name).parts
+        if parts[:2] in _KEPT_BY_THE_SYSTEM and parts[:3] != _SHARED_MEMORY:
+            raise _unwritable(path, "a device or pipe")
+        try:
+            place = place.parent / place.readlink()
+        except (OSError, ValueError):
+            return place  # no link, or for `mkstemp` to say why not
+    raise _unwritable(path, "too many links")
+
+
+def _mode(target: Path) -> int | None:
+    """Return the mode of the file `target`, None if there is none yet; refuse a device or pipe."""
     try:
         mode = target.stat().st_mode
     except (OSError, ValueError):
-        return  # not there yet, or for `mkstemp` to say why not
+        return None  # not there yet, or for `mkstemp` to say why not
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _unwritable(target, "a device or pipe")
+    return stat.S_IMODE(mode)
 
 
 def _reason(error: Exception | str) -> object:

@@ -223,6 +223,10 @@ def test_info_tells_models_from_machines_by_content(tmp_path, model, capsys):
         (["compile", "{model}", "m.npz", "--spice", "a.cir", "--input", "missing.csv"], "must be readable"),
         (["compile", "{table}", "m.npz"], "must"),
         (["run", "{model}", "{table}", "out.csv"], "must hold a Machine"),
+        (["compile", "{model}", "{model}"], "must be a place of its own, got that of"),
+        (["compile", "{model}", "m.npz", "--spice", "m.npz"], "must be a place of its own"),
+        (["run", "m.npz", "{table}", "{table}"], "must be a place of its own"),
+        (["compare", "{model}", "--json", "{model}"], "must be a place of its own"),
         (["compare", "{model}", "--input", "{model}"], "must"),
     ],
 )

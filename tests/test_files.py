@@ -1,12 +1,15 @@
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lstm_analog.errors import FileAccessError, InvalidValueError
-from lstm_analog.files import read_bytes, whole_file
+from lstm_analog.files import check_apart, read_bytes, whole_file, whole_files
 
 
 def names(folder):
@@ -116,3 +119,78 @@ def test_what_cannot_be_read_is_said(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileAccessError, match=r"^file '.*' must be readable, got .*: check the path$"):
         read_bytes(name)
+
+
+def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
+    kept, link = tmp_path / "kept", tmp_path / "link"
+    kept.write_text("old")
+    kept.chmod(0o604)
+    link.symlink_to("kept")
+    with whole_file(link) as stream:
+        stream.write(b"new")
+    with whole_files(tmp_path) as stage:
+        (stage / "link").write_text("newer")
+        (stage / "kept2").write_text("other")
+    assert link.is_symlink()
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ("newer", 0o604)
+
+
+def test_a_link_to_nothing_makes_the_file(tmp_path):
+    (tmp_path / "link").symlink_to("later")
+    with whole_file(tmp_path / "link") as stream:
+        stream.write(b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "later").read_text() == "new"
+
+
+@pytest.mark.parametrize("way", ["/dev/stdout", "/proc/self/fd/1", "fd/1", "link"])
+def test_open_files_of_the_system_are_not_replaced(tmp_path, way):
+    """With the output in a file, /dev/stdout leads to a plain file; the link on the way is the whole system's."""
+    (tmp_path / "fd").symlink_to("/proc/self/fd")
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    program = (
+        "import sys; from lstm_analog.files import whole_file\n"
+        "try:\n    with whole_file(sys.argv[1]) as stream: stream.write(b'x')\n"
+        "except Exception as error: print(error)"
+    )
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, "-c", program, tmp_path / way], stdout=out, check=True)
+    assert "must be writable, got a device or pipe" in (tmp_path / "out").read_text()
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_links_in_a_ring_are_refused(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(FileAccessError, match="must be writable, got too many links"), whole_file(tmp_path / "a"):
+        pass
+
+
+def test_a_file_that_is_read_is_not_written_over(tmp_path):
+    (tmp_path / "link").symlink_to("model")
+    read, others = [tmp_path / "model", None], [tmp_path / "machine", None]
+    check_apart(read, others)
+    for same in ("model", "link", "../" + tmp_path.name + "/model"):
+        with pytest.raises(
+            FileAccessError, match=r"^file .* must be a place of its own, got that of .*: choose another"
+        ):
+            check_apart(read, [tmp_path / same])
+    with pytest.raises(FileAccessError, match="must be a place of its own"):
+        check_apart(read, [tmp_path / "machine", tmp_path / "machine"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_part_of_a_file(tmp_path, number):
+    program = (
+        "import os, sys, time; from lstm_analog.files import whole_file, whole_files\n"
+        "with whole_files(sys.argv[1]) as stage, whole_file(sys.argv[1] + '/a') as stream:\n"
+        "    (stage / 'b').write_text('b'); stream.write(b'a'); print('begun', flush=True); time.sleep(60)"
+    )
+    python = subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert python.stdout.readline() == b"begun\n"
+    python.send_signal(number)
+    assert python.wait(20) != 0
+    python.stdout.close()
+    assert names(tmp_path) == []

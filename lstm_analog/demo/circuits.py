@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.engines import Integrate, Progress
+from lstm_analog.demo.check import agreement
+from lstm_analog.engines import Integrate, Progress, Waveform
 from lstm_analog.files import whole_file
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import Forecaster, airline
@@ -47,11 +48,14 @@ class Study:
 
 
 def study(units: Literal[4, 15], progress: Progress | None = None) -> Study:
-    """Return the study of the airline LSTM of `units` units over the whole series, telling `progress`."""
+    """Return the study of the airline LSTM of `units` units over the whole series, by the default engine.
+
+    `progress` is told the intervals done.
+    """
     months, values = airline.series()
     forecaster = airline.forecaster(units)
     machine = compile(forecaster.lstm, BEHAVIOURAL, settling=SETTLING)
-    run = machine.run(forecaster.encode(values), engine=Integrate(), progress=progress)
+    run = machine.run(forecaster.encode(values), progress=progress)
     report = compare(run, forecaster.lstm)
     return Study(forecaster=forecaster, machine=machine, run=run, report=report, months=months, values=values)
 
@@ -61,6 +65,7 @@ def circuit_lines(units: Literal[4, 15], folder: Path, progress: Progress | None
     result = study(units, progress)
     _write(folder, result)
     yield from _lines(result)
+    yield agreement(result.machine, result.run.x, Integrate())
 
 
 def _write(folder: Path, result: Study) -> None:
@@ -77,7 +82,7 @@ def _write(folder: Path, result: Study) -> None:
     signals.axes[2].set_xlabel("step (month)")
     save(signals, folder / f"{name}_signals.png")
     x, lstm = result.run.x, result.forecaster.lstm
-    last = result.machine.run(x[-3:], state=lstm(x[:-3]).state, engine=Integrate(points=60))
+    last = result.machine.run(x[-3:], state=lstm(x[:-3]).state, engine=Waveform(points=60))
     save(step_waveforms(last, -1, lstm=lstm), folder / f"{name}_step.png")
 
 

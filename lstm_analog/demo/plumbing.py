@@ -6,19 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.compiler.hydraulic import OIL
+from lstm_analog.demo.check import agreement
 from lstm_analog.engines import Integrate, Progress, Waveform
 from lstm_analog.files import whole_file
 from lstm_analog.imperfections import BoreTolerance, Deadband, Rangeability, RelayGain, SeatLeak, Streams
 from lstm_analog.machine import Machine, compile
-from lstm_analog.model import Forecaster, State, airline
+from lstm_analog.model import Forecaster, airline
 from lstm_analog.show import save, step_waveforms
 from lstm_analog.study.run import Run
 
 SETTLING = 14.0
 """Phase length in time constants: longer would only make the step longer than it is, 14 s."""
-MONTHS = 12
-"""The last months of the series are run, from the digital state of the months before."""
-ENGINE = Integrate(rtol=1e-6, atol=1e-8)
 
 
 def plumbing_lines(folder: Path, progress: Progress | None) -> Iterator[str]:
@@ -26,33 +24,33 @@ def plumbing_lines(folder: Path, progress: Progress | None) -> Iterator[str]:
     forecaster = airline.forecaster(4)
     _, values = airline.series()
     x = forecaster.encode(values)
-    start, x = forecaster.lstm(x[:-MONTHS]).state, x[-MONTHS:]
     machine = compile(forecaster.lstm, OIL, settling=SETTLING)
-    run = machine.run(x, state=start, engine=ENGINE, progress=progress)
+    run = machine.run(x, progress=progress)
     bill, check = machine.bill_of_materials(run), machine.check(run)
     bill.write(folder / "plumbing_4_bill.csv")
     with whole_file(folder / "plumbing_4_check.txt") as stream:
         stream.write(f"{check}\n".encode())
-    last = machine.run(x[-3:], state=forecaster.lstm(x[:-3], start).state, engine=Waveform(points=60))
+    last = machine.run(x[-3:], state=forecaster.lstm(x[:-3]).state, engine=Waveform(points=60))
     save(step_waveforms(last, -1, lstm=forecaster.lstm), folder / "plumbing_4_step.png")
     totals, tight = dict(bill.totals), max(check.findings, key=lambda finding: finding.strain)
     yield ""
-    yield f"plumbing_4: the 4 units in oil (OIL), the last {MONTHS} months"
+    yield f"plumbing_4: the 4 units in oil (OIL), all {len(x)} months"
     yield f"  {totals['tubes']} tubes, {totals['tube length']}; a forecast takes {totals['step time']}"
     yield f"  design check: {len(check.warnings)} warnings (plumbing_4_check.txt)"
     yield f"  closest to its limit: {tight.rule.value}: {tight.value:.2g} of {tight.limit:.2g} ({tight.where})"
-    yield f"  analog against digital, RMSE:    {_apart(forecaster, run, start):.2g} thousand passengers"
+    yield f"  analog against digital, RMSE:    {_apart(forecaster, run):.2g} thousand passengers"
     yield "  the same with real parts, RMSE, thousand passengers, the worst first:"
-    for name, value in sorted(_sensitivities(machine, forecaster, run, start), key=lambda flaw: -flaw[1]):
+    for name, value in sorted(_sensitivities(machine, forecaster, run), key=lambda flaw: -flaw[1]):
         yield f"    {name:<34} {value:.2g}"
+    yield agreement(machine, x, Integrate(rtol=1e-6, atol=1e-8))
 
 
-def _apart(forecaster: Forecaster, run: Run, start: State) -> float:
-    difference = forecaster.decode(run.h) - forecaster.decode(forecaster.lstm(run.x, start).h)
+def _apart(forecaster: Forecaster, run: Run) -> float:
+    difference = forecaster.decode(run.h) - forecaster.decode(forecaster.lstm(run.x).h)
     return float(np.sqrt(np.mean(difference**2)))
 
 
-def _sensitivities(machine: Machine, forecaster: Forecaster, run: Run, start: State) -> Iterator[tuple[str, float]]:
+def _sensitivities(machine: Machine, forecaster: Forecaster, run: Run) -> Iterator[tuple[str, float]]:
     """Yield what one flaw at a time costs, one machine drawn with seed 5."""
     streams = Streams(seed=5)
     flaws = (
@@ -63,5 +61,4 @@ def _sensitivities(machine: Machine, forecaster: Forecaster, run: Run, start: St
         ("trim opens over 50 to 1 only", Rangeability(ratio=50.0)),
     )
     for name, flaw in flaws:
-        flawed = machine.with_imperfection(flaw, streams).run(run.x, state=start, engine=ENGINE)
-        yield name, _apart(forecaster, flawed, start)
+        yield name, _apart(forecaster, machine.with_imperfection(flaw, streams).run(run.x))

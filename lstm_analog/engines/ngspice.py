@@ -1,15 +1,15 @@
 """An independent simulator: writes the deck, has ngspice run it, reads the waveforms back."""
 
 import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress, check_time_limit
+from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
@@ -17,6 +17,9 @@ from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
+
+_ONE_THREAD = MappingProxyType({"OMP_THREAD_LIMIT": "1"})
+"""ngspice starts threads for each evaluation of its BSIM4 transistors: fifty times slower than without (measured)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +73,8 @@ class Ngspice:
         )
 
     def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
-        with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
-            deck, raw = Path(folder) / "deck.cir", Path(folder) / "out.raw"
+        with own_folder() as folder:
+            deck, raw = folder / "deck.cir", folder / "out.raw"
             write_spice(deck, network, schedule, NGSPICE, self.accuracy or suited(network))
             words = self._call(deck, raw)
             if not raw.exists():
@@ -94,23 +97,14 @@ class Ngspice:
             raise SimulatorMissingError(explain("ngspice", must="be installed", got=f"no {self.program!r}", do=do))
         command = [program, "-b", "-n", "-r", str(raw), str(deck)]
         try:
-            done = subprocess.run(
-                command,
-                cwd=deck.parent,
-                capture_output=True,
-                timeout=self.time_limit,
-                stdin=subprocess.DEVNULL,
-                check=False,
+            done = run_guest(
+                command, name="ngspice", folder=deck.parent, time_limit=self.time_limit, settings=_ONE_THREAD
             )
-        except subprocess.TimeoutExpired:
-            do = "raise time_limit, or run fewer steps"
-            got = "no end yet"
-            raise SimulationError(explain("ngspice", must=f"end within {self.time_limit} s", got=got, do=do)) from None
         except OSError as error:
             must, do = f"run as {program!r}", "give the path of an ngspice of this machine"
             raise SimulationError(explain("ngspice", must=must, got=error, do=do)) from error
-        text = (done.stderr + b"\n" + done.stdout).decode("utf-8", errors="replace")
-        return " | ".join(_complaints(text))[:1000] or f"exit code {done.returncode}"
+        text = (done.errors + b"\n" + done.output).decode("utf-8", errors="replace")
+        return " | ".join(_complaints(text))[:1000] or f"exit code {done.code}"
 
 
 def _complaints(text: str) -> list[str]:

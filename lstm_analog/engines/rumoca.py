@@ -4,9 +4,7 @@ rumoca (PyPI, pin 0.10.2) runs in a process of its own: it is alpha software, an
 """
 
 import json
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress, check_time_limit
+from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.system import system
 from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
@@ -132,8 +131,8 @@ class Rumoca:
         )
 
     def _sequence(self, network: Network, schedule: Schedule, start: Floats) -> tuple[Floats, Floats]:
-        with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
-            path = Path(folder) / _FILE
+        with own_folder() as folder:
+            path = folder / _FILE
             write_modelica(path, network, schedule, name=_MODEL, start=start)
             return self._simulate(read_bytes(path), _MODEL, network, schedule)
 
@@ -143,9 +142,9 @@ class Rumoca:
         least = float(network.unknowns.scales()[1:].min())
         settings = {"solver": self.solver.value, "rtol": self.rtol, "atol": self.atol * least, "dt": end / self.points}
         order = {"model": name, "end": end, "settings": settings, "names": effort_names(network)[1:]}
-        with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
-            (Path(folder) / _FILE).write_bytes(text)
-            words, out = self._call(folder, order), Path(folder) / "out.npy"
+        with own_folder() as folder:
+            (folder / _FILE).write_bytes(text)
+            words, out = self._call(folder, order), folder / "out.npy"
             if not out.exists():
                 raise SimulationError(explain("rumoca", must="run the file", got=words, do=_REMEDY))
             table: Floats = np.load(out, allow_pickle=False)
@@ -156,29 +155,25 @@ class Rumoca:
         table[:, 0] = 0.0
         return time[kept], table[kept]
 
-    def _call(self, folder: str, order: dict[str, object]) -> str:
+    def _call(self, folder: Path, order: dict[str, object]) -> str:
         python = self.interpreter or sys.executable
         try:
-            done = subprocess.run(
+            done = run_guest(
                 [python, "-P", "-c", _WORKER],
-                cwd=folder,
-                capture_output=True,
-                timeout=self.time_limit,
-                input=json.dumps(order).encode("ascii"),
-                check=False,
+                name="rumoca",
+                folder=folder,
+                time_limit=self.time_limit,
+                order=json.dumps(order).encode("ascii"),
             )
-        except subprocess.TimeoutExpired:
-            got, do = "no end yet", "raise time_limit, or run fewer steps"
-            raise SimulationError(explain("rumoca", must=f"end within {self.time_limit} s", got=got, do=do)) from None
         except OSError as error:
             must, do = f"run in {python!r}", "give the path of a Python with rumoca"
             raise SimulatorMissingError(explain("rumoca", must=must, got=error, do=do)) from error
-        lines = done.stderr.decode("utf-8", errors="replace").splitlines()
+        lines = done.errors.decode("utf-8", errors="replace").splitlines()
         text = " | ".join(line.strip() for line in lines)[-1000:]
-        if done.returncode == _MISSING:
+        if done.code == _MISSING:
             do = "pip install rumoca==0.10.2, or use engine Integrate"
             raise SimulatorMissingError(explain("rumoca", must="be installed", got=text, do=do))
-        return text or f"exit code {done.returncode}"
+        return text or f"exit code {done.code}"
 
 
 def start_efforts(network: Network, schedule: Schedule) -> Floats:

@@ -44,7 +44,9 @@ def test_a_plain_number_is_torchs(reader, dtype):
 @pytest.mark.parametrize("dtype", OTHERS, ids=str)
 def test_any_other_number_is_refused_by_name(reader, dtype):
     """When it is wanted; in a stream of before 1.6, whose storages follow each other, at once if its size is not known."""
-    with pytest.raises(FileFormatError, match=r"^(tensor 'w' must be float16,|storage must hold a kind of number known)"):
+    with pytest.raises(
+        FileFormatError, match=r"^(tensor 'w' must be float16,|storage must hold a kind of number known)"
+    ):
         saved(torch.ones(3).to(dtype), reader).numbers()
 
 

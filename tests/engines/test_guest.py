@@ -1,0 +1,88 @@
+"""Simulators as guests: what they start ends with them, what they say is bounded, nothing of them is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from lstm_analog.engines.guest import MOST_OUTPUT, own_folder, run_guest
+from lstm_analog.errors import FileAccessError, SimulationError
+
+SHELL = ("/bin/sh", "-c")
+
+
+def run(script, folder, time_limit=20.0, **options):
+    return run_guest([*SHELL, script], name="guest", folder=folder, time_limit=time_limit, **options)
+
+
+def gone(number, within=10.0):
+    """Whether the process `number` ends `within` s; one that nobody has waited for is a zombie, and has ended."""
+    for _ in range(int(within / 0.02)):
+        try:
+            if ") Z " in Path(f"/proc/{number}/stat").read_text():
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_what_a_guest_is_given_and_says(tmp_path):
+    ended = run("cat; echo $SPECIAL >&2; pwd; exit 3", tmp_path, order=b"order\n", settings={"SPECIAL": "word"})
+    assert (ended.code, ended.errors) == (3, b"word\n")
+    assert ended.output == f"order\n{tmp_path.resolve()}\n".encode()
+
+
+def test_children_end_with_a_guest_that_ends(tmp_path):
+    run("sleep 60 & echo $! > child", tmp_path)
+    assert gone((tmp_path / "child").read_text().strip())
+
+
+def test_children_end_with_a_guest_whose_time_is_over(tmp_path):
+    with pytest.raises(SimulationError, match=r"^guest must end within 0\.5 s, got no end yet: raise time_limit"):
+        run("sleep 60 & echo $! > child; wait", tmp_path, time_limit=0.5)
+    assert gone((tmp_path / "child").read_text().strip())
+
+
+def test_chatter_is_read_and_dropped(tmp_path):
+    """Fifty times what is kept; a guest whose output nobody read would hang."""
+    ended = run(f"head -c {50 * MOST_OUTPUT} /dev/zero; echo end >&2", tmp_path)
+    assert (len(ended.output), ended.errors, ended.code) == (MOST_OUTPUT, b"end\n", 0)
+
+
+def test_no_place_for_temporary_files(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
+    with (
+        pytest.raises(FileAccessError, match=r"^temporary folder must be there, got No such file.*: set TMPDIR"),
+        own_folder(),
+    ):
+        pass
+
+
+PROGRAM = """
+import sys
+from lstm_analog.engines.guest import own_folder, run_guest
+with own_folder() as folder:
+    script = "sleep 60 & echo $! >> ../told; echo done >> ../told; wait"
+    run_guest(["/bin/sh", "-c", script], name="guest", folder=folder, time_limit=60.0)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_python_ends_the_guest_and_removes_its_folder(tmp_path, number):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    python = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.DEVNULL)
+    told = tmp_path / "told"
+    for _ in range(1500):
+        if told.exists() and "done" in told.read_text():
+            break
+        time.sleep(0.02)
+    python.send_signal(number)
+    assert python.wait(20) != 0
+    assert gone(told.read_text().split()[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["told"]
