@@ -43,7 +43,7 @@ def test_a_plain_number_is_torchs(reader, dtype):
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("dtype", OTHERS, ids=str)
 def test_any_other_number_is_refused_by_name(reader, dtype):
-    """When it is wanted; in a stream of before 1.6, where storages follow each other, at once if its size is unknown."""
+    """When it is wanted; in a stream of before 1.6, where storages follow each other, at once if of unknown size."""
     with pytest.raises(
         FileFormatError, match=r"^(tensor 'w' must be float16,|storage must hold a kind of number known)"
     ):
