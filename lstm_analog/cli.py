@@ -27,6 +27,7 @@ from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, load
 from lstm_analog.records import is_record
 from lstm_analog.study import ModelFile, compare, load_certificate, model_of, verify, write_netlists
+from lstm_analog.study.keeping import Keep
 
 _MOST_STEPS = 1_000_000
 _LARGEST_SEED = 2**63 - 1
@@ -77,7 +78,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
     if options.uncertified and len(machine.passes) == 1:
         machine.write_spice(path, x, dialect=dialect)
     elif options.uncertified:  # a pass is fed what the one before has left
-        write_netlists(machine.run(x, engine=engine, progress=progress), path, dialect)
+        write_netlists(machine.run(x, engine=engine, keep=Keep.OUTPUTS, progress=progress), path, dialect)
     if options.uncertified:
         return "not certified: nobody has compared this netlist with the model"
     where = os.path.relpath(options.model, options.spice.parent)
@@ -106,9 +107,8 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    run = load_machine(options.machine).run(
-        read_table(options.input), engine=_engine(options), progress=_progress("running")
-    )
+    machine, x = load_machine(options.machine), read_table(options.input)
+    run = machine.run(x, engine=_engine(options), keep=Keep.OUTPUTS, progress=_progress("running"))
     names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h
     if run.y is not None and run.y.ndim == table.ndim:  # a head that answers at each step
         names, table = (

@@ -69,6 +69,10 @@ class StopsWarning(LstmAnalogWarning):
     """A run drove something to its stops, which cut the signal off there."""
 
 
+class KeptWarning(LstmAnalogWarning):
+    """A run keeps less than everything, which would take too much memory."""
+
+
 class LimitWarning(LstmAnalogWarning):
     """What was compiled can be built, but goes beyond a limit of its technology."""
 

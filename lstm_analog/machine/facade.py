@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from lstm_analog.compiler import Compiled, Scaling, fed_by, schedule, state_sizes
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
-from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.export import (
     NGSPICE,
     Accuracy,
@@ -30,12 +29,12 @@ from lstm_analog.export import (
 from lstm_analog.imperfections import Streams, apply
 from lstm_analog.machine.driving import driven
 from lstm_analog.machine.places import check_place, unknowns_of
+from lstm_analog.machine.running import check_engine, solver
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
 from lstm_analog.network.analogy import as_circuit, in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.records import save_record
 from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.certificate import Certificate, ModelFile
@@ -43,6 +42,7 @@ from lstm_analog.study.certification import certify
 from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.epanet import tubes_of
 from lstm_analog.study.interface import interface
+from lstm_analog.study.keeping import MOST_BYTES, Keep, kept_bytes, saves
 from lstm_analog.study.pipeline import Pipeline, pipeline
 from lstm_analog.study.run import Run, only, run_through
 from lstm_analog.study.stops import warn_of_stops
@@ -115,6 +115,8 @@ class Machine:
         state: State | None = None,
         lengths: ArrayLike | None = None,
         engine: Engine | None = None,
+        keep: Keep | None = None,
+        most_bytes: float = MOST_BYTES,
         progress: Progress | None = None,
     ) -> Run:
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
@@ -122,23 +124,31 @@ class Machine:
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
         unless given; `progress(done, total)` is told the intervals done.
 
+        The run keeps what `keep` says, or the `save` of the engine; if neither says anything, everything, or, where
+        that would take more than `most_bytes`, the signals, of which a `KeptWarning` tells. What was said and takes
+        more is refused, `InvalidValueError`: `kept_bytes` tells beforehand.
+
         Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
         chosen = Waveform() if engine is None else engine
-        _check_engine(chosen)
-        counts = [len(compiled.cycle.intervals(inputs.shape[-2])) for compiled in self.passes]
-        done = iter(np.cumsum([0, *counts]).tolist())
-
-        def solve(compiled: Compiled, fed: Schedule) -> Trajectory:
-            before = next(done)
-            tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
-            return chosen.run(compiled.network, fed, tell)
-
-        run = run_through(self.passes, inputs, start, given_lengths(lengths, inputs.shape), solve)
+        check_engine(chosen)
+        ends, shape = given_lengths(lengths, inputs.shape), inputs.shape
+        kept = saves(self.passes, shape, ragged=ends is not None, engine=chosen, keep=keep, most_bytes=most_bytes)
+        run = run_through(self.passes, inputs, start, ends, solver(self.passes, kept, shape[-2], chosen, progress))
         warn_of_stops(run)
         return run
+
+    def kept_bytes(self, x: ArrayLike, *, keep: Keep, engine: Engine | None = None, ragged: bool = False) -> int:
+        """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
+
+        `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: everything is
+        more there.
+        """
+        shape, chosen = sequences(x, self.input_size).shape, Waveform() if engine is None else engine
+        check_engine(chosen)
+        return kept_bytes(self.passes, shape, ragged=ragged, engine=chosen, keep=keep)
 
     def write_spice(
         self,
@@ -286,9 +296,3 @@ class Machine:
     def _tubes(self) -> Tubes | None:
         technology = self.technology
         return tubes_of(technology, technology.fluid) if isinstance(technology, Hydraulic) else None
-
-
-def _check_engine(engine: object) -> None:
-    if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
-        do = "give e.g. Waveform(), Settle() or Ngspice()"
-        raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))
