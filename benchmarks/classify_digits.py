@@ -15,6 +15,7 @@ from lstm_analog.compiler import electrical, hydraulic
 from lstm_analog.engines import Settle, Waveform
 from lstm_analog.machine import compile
 from lstm_analog.model.digits import classifier, unseen
+from lstm_analog.study.keeping import Keep
 
 SETTLING = 16.0
 """Time constants a phase: leaves 2e-5 of a unit step."""
@@ -27,7 +28,8 @@ def classify(technology, engine, images):
     """Return the scores of `images` (n, 8, 8) by the machine in `technology`, (n, 10), and the seconds it took."""
     machine = compile(classifier(), technology, settling=SETTLING)
     start = time.perf_counter()
-    scores = [machine.run(images[n : n + BATCH], engine=engine).y for n in range(0, len(images), BATCH)]
+    pieces = [images[n : n + BATCH] for n in range(0, len(images), BATCH)]
+    scores = [machine.run(piece, engine=engine, keep=Keep.OUTPUTS).y for piece in pieces]
     return np.concatenate(scores), time.perf_counter() - start
 
 

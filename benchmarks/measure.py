@@ -19,7 +19,7 @@ import scipy
 import lstm_analog
 from lstm_analog.network.trajectory import Save
 
-STATUS = Path("/proc/self/status")
+STATUS, CPUINFO = Path("/proc/self/status"), Path("/proc/cpuinfo")
 ENDS_OF_STEPS = Save(groups=("l0_h",), intervals=("readout",))
 SIGNALS = Save(groups=("l0_zi", "l0_zf", "l0_zg", "l0_zo", "l0_c", "l0_h"), intervals=("hold0", "readout"))
 """Of a clocked machine of one layer, where they are read: h; z, c and h."""
@@ -160,11 +160,19 @@ def ngspice_version() -> str:
     return found[1] if found else "unknown"
 
 
+def processor_name() -> str:
+    """Return what the processor calls itself, as far as the system tells."""
+    if CPUINFO.exists():
+        names = [line.partition(":")[2] for line in CPUINFO.read_text().splitlines() if line.startswith("model name")]
+        return " ".join(names[0].split()) if names else platform.machine()
+    return platform.processor() or platform.machine()
+
+
 def conditions() -> str:
-    """Return versions, processor kind and threads, on one line."""
+    """Return versions, the processor and threads, on one line."""
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     return (
         f"lstm_analog {lstm_analog.__version__}, Python {platform.python_version()}, numpy {np.__version__}, "
-        f"scipy {scipy.__version__}; {platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
+        f"scipy {scipy.__version__}; {platform.system()} {platform.machine()}, {os.cpu_count()} of {processor_name()}, "
         f"threads of the linear algebra: {threads}, load {os.getloadavg()[0]:.1f}"
     )

@@ -3,8 +3,8 @@
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
 * `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
-* `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Save`: the physical machine, what it did and
-  what is kept of it;
+* `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Keep`, `Save`: the physical machine, what it
+  did and what is kept of it;
 * `Ranges`, `bounded`, `Fit`: how far signals go, and how the machine's units are made to fit;
 * `compare`, `Report`: how far it is from the digital answer;
 * `verify`, `load_certificate`, `Certificate`, `Verification`: whether a netlist is what `Machine.certify` certified;
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from lstm_analog.study import compare as compare
     from lstm_analog.study import load_certificate as load_certificate
     from lstm_analog.study import verify as verify
+    from lstm_analog.study.keeping import Keep as Keep
     from lstm_analog.study.run import Run as Run
     from lstm_analog.torch import from_torch as from_torch
 else:
@@ -71,6 +72,7 @@ else:
             "GATED_LEAK": "lstm_analog.compiler",
             "Gate": "lstm_analog.model",
             "HSPICE": "lstm_analog.export",
+            "Keep": "lstm_analog.study.keeping",
             "LSTM": "lstm_analog.model",
             "LTSPICE": "lstm_analog.export",
             "Machine": "lstm_analog.machine",

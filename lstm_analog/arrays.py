@@ -13,6 +13,8 @@ TAKEN = "float32, float64 or integer numbers"
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Array = NDArray[Any]
+Span = slice | Indices
+"""Places along an axis: a slice where they are one run, so that taking them copies nothing."""
 _Kind = TypeVar("_Kind", Floats, Indices)
 _WIDEST = np.dtype(np.float64).itemsize
 _WHOLE = 2**53
@@ -98,6 +100,13 @@ def indices(value: ArrayLike, what: str) -> Indices:
         got = f"{array.min()} to {array.max()}"
         raise InvalidValueError(explain(what, must="be >= 0", got=got, do="count unknowns from zero"))
     return _frozen(array.astype(np.int64))
+
+
+def span(places: Indices) -> Span:
+    """Return `places` as a slice if they follow each other."""
+    if places.size and np.array_equal(places, np.arange(places[0], places[0] + places.size)):
+        return slice(int(places[0]), int(places[0]) + places.size)
+    return places
 
 
 def _numbers(value: ArrayLike, what: str) -> Floats:

@@ -27,6 +27,7 @@ from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, load
 from lstm_analog.records import is_record
 from lstm_analog.study import ModelFile, beyond_fed, compare, load_certificate, model_of, verify, write_netlists
+from lstm_analog.study.keeping import Keep
 
 _MOST_STEPS = 1_000_000
 _LARGEST_SEED = 2**63 - 1
@@ -78,7 +79,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
     if options.uncertified and len(machine.passes) == 1:
         machine.write_spice(path, x, dialect=dialect)
     elif options.uncertified:  # a pass is fed what the one before has left
-        write_netlists(machine.run(x, engine=engine, progress=progress), path, dialect)
+        write_netlists(machine.run(x, engine=engine, keep=Keep.OUTPUTS, progress=progress), path, dialect)
     if options.uncertified:
         return "not certified: nobody has compared this netlist with the model"
     where = os.path.relpath(options.model, options.spice.parent)
@@ -108,8 +109,8 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     check_apart((options.machine, options.input), (options.output,))
-    machine = load_machine(options.machine)
-    run = machine.run(read_table(options.input), engine=_engine(options), progress=_progress("running"))
+    machine, x = load_machine(options.machine), read_table(options.input)
+    run = machine.run(x, engine=_engine(options), keep=Keep.OUTPUTS, progress=_progress("running"))
     for found in beyond_fed(run):
         print(f"lstm-analog: {found}", file=sys.stderr)
     names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h

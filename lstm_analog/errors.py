@@ -73,6 +73,10 @@ class ChipsWarning(LstmAnalogWarning):
     """Some of several chips could not be solved beside the others, and were solved alone."""
 
 
+class KeptWarning(LstmAnalogWarning):
+    """A run keeps less than everything, which would take too much memory."""
+
+
 class LimitWarning(LstmAnalogWarning):
     """What was compiled can be built, but goes beyond a limit of its technology."""
 

@@ -21,6 +21,7 @@ from lstm_analog.model import LSTM, RELU, State
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import Tensor
+from lstm_analog.study.keeping import Keep
 
 try:
     import torch
@@ -260,7 +261,7 @@ class AnalogLSTM(nn.RNNBase):
     def _run(self, x: Any, hx: Any, lengths: Any) -> Any:
         """Return the outputs (batch, time, P) or (time, P) and the two states for `x` of that layout."""
         start = None if hx is None else State(h=_chains(hx[0]), c=_chains(hx[1]))
-        run = self.machine.run(_array(x), state=start, lengths=lengths, engine=self.engine)
+        run = self.machine.run(_array(x), state=start, lengths=lengths, engine=self.engine, keep=Keep.OUTPUTS)
         after = run.outputs.state
         answers = [run.h, np.stack(after.h), np.stack(after.c)]
         given = [x, *(hx or ()), *self.parameters()]

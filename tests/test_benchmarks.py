@@ -15,6 +15,7 @@ SCRIPTS = sorted(path.name for path in (ROOT / "benchmarks").glob("bench_*.py"))
 
 def test_there_are_comparisons():
     assert SCRIPTS == [
+        "bench_chips.py",
         "bench_compile.py",
         "bench_growth.py",
         "bench_opamp.py",

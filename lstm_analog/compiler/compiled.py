@@ -31,6 +31,11 @@ class Spot:
     against: str | None = None
     gain: tuple[float, ...] = ()
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups it is read from."""
+        return (self.group,) if self.against is None else (self.group, self.against)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerLayout:
@@ -96,6 +101,16 @@ class Layout:
     def backward(self) -> bool:
         """Whether the pass has backward chains only: then its head, too, goes from the end."""
         return all(bank.backward for bank in self.inputs)
+
+    @property
+    def top(self) -> slice:
+        """Which of its chains are those of its top layer."""
+        return slice(-sum(place.layer == self.layers[-1].layer for place in self.layers) or None, None)
+
+    @property
+    def final(self) -> bool:
+        """Whether it is a head that answers once a sequence: one step from what the passes before have left."""
+        return self.head is not None and self.head.final
 
     def with_rows(self, change: Callable[[Spot], Spot]) -> "Layout":
         """Return the layout with each spot of a weighted sum as `change` makes it of the plain one."""
@@ -268,11 +283,14 @@ def _held(values: Floats, repeats: Indices) -> Floats:
     return efforts
 
 
-def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int) -> Floats:
-    """Return the signal at `spot` of each of `steps` steps in a `trajectory` of `compiled`, in units (..., time, n)."""
+def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, ends: Indices) -> Floats:
+    """Return the signal at `spot` at the `ends` of intervals of a `trajectory` of `compiled`, in units (..., ends, n).
+
+    `compiled.cycle.ends(spot.interval, steps)` are those of all steps.
+    """
     unknowns = compiled.network.unknowns
-    ends = compiled.cycle.ends(spot.interval, steps)
     efforts = trajectory.at_ends(spot.group, ends)
     if spot.against is not None:
         efforts = efforts - trajectory.at_ends(spot.against, ends)
-    return efforts * (np.array(spot.gain) if spot.gain else 1.0) / unknowns.scales()[unknowns[spot.group]]
+    units = unknowns.scales()[unknowns[spot.group]]
+    return efforts * np.array(spot.gain) / units if spot.gain else efforts / units

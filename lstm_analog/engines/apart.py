@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import ChipsWarning, SimulationError, UnsupportedError, explain, warn_caller
 from lstm_analog.network.chips import of_chips
 from lstm_analog.network.graph import Network
@@ -39,7 +39,8 @@ def run_chips(solve: Solve, network: Network, schedule: Schedule) -> Trajectory:
         If a chip cannot be solved alone; the message has its number. Of one machine, as `solve` does.
     """
     if not network.chips:  # what differs in the efforts alone is a batch
-        return replace(solve(network, replace(schedule, chips=0)), schedule=schedule)
+        found = solve(network, replace(schedule, chips=0))
+        return _changed(found, lambda one: replace(one, schedule=schedule))
     try:
         return solve(network, schedule)
     except (SimulationError, UnsupportedError) as reason:
@@ -68,7 +69,8 @@ def _alone(solve: Solve, network: Network, schedule: Schedule, number: int) -> T
     except (SimulationError, UnsupportedError) as reason:
         what, do = f"chip {number} of {network.chips}", "draw the others without it, by Streams(first=..., chips=...)"
         raise type(reason)(explain(what, must="be solved", got=f"({reason})", do=do)) from reason
-    return replace(found, efforts=found.efforts[None])
+    extremes = tuple(replace(each, lowest=each.lowest[None], highest=each.highest[None]) for each in found.extremes)
+    return replace(_changed(found, lambda one: replace(one, efforts=one.efforts[None])), extremes=extremes)
 
 
 def _warn(groups: list[_Group], count: int, reason: Exception) -> None:
@@ -82,13 +84,32 @@ def _warn(groups: list[_Group], count: int, reason: Exception) -> None:
 
 
 def _joined(groups: list[_Group], network: Network, schedule: Schedule) -> Trajectory:
-    first = groups[0].found
-    efforts = np.empty((network.chips, *first.efforts.shape[1:]))
-    for group in groups:
-        efforts[group.numbers] = group.found.efforts
-    efforts.flags.writeable = False  # or the trajectory would take a copy
     engines = dict.fromkeys(group.found.engine for group in groups)
-    error = max(group.found.error for group in groups)
-    return replace(
-        first, network=network, schedule=schedule, efforts=efforts, engine="; some chips: ".join(engines), error=error
+    order = np.argsort(np.concatenate([group.numbers for group in groups]))
+
+    def stacked(arrays: list[Floats]) -> Floats:  # by chip, whatever group it was in
+        return np.concatenate(arrays)[order]
+
+    joined: list[Trajectory] = [
+        replace(
+            parts[0],
+            network=network,
+            schedule=schedule,
+            efforts=stacked([part.efforts for part in parts]),
+            engine="; some chips: ".join(engines),
+            error=max(part.error for part in parts),
+            more=(),
+        )
+        for parts in zip(*(group.found.each for group in groups), strict=True)
+    ]
+    extremes = tuple(
+        replace(each[0], lowest=stacked([one.lowest for one in each]), highest=stacked([one.highest for one in each]))
+        for each in zip(*(group.found.extremes for group in groups), strict=True)
     )
+    return replace(joined[0], more=tuple(joined[1:]), extremes=extremes)
+
+
+def _changed(found: Trajectory, change: Callable[[Trajectory], Trajectory]) -> Trajectory:
+    """Return `found` with each of the parts of what was kept as `change` makes it."""
+    changed: Trajectory = change(found)
+    return replace(changed, more=tuple(change(one) for one in found.more))

@@ -6,10 +6,10 @@ from typing import Protocol
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import Save, Trajectory
 
 Progress = Callable[[int, int], None]
 """Told how many intervals are done, and of how many."""
@@ -26,6 +26,13 @@ def check_time_limit(seconds: float) -> None:
     if not 0 < seconds <= _YEAR:
         must = "be positive and at most a year"
         raise InvalidValueError(explain("time_limit", must=must, got=seconds, do="give seconds"))
+
+
+def check_save(save: object) -> None:
+    """Raise `InvalidTypeError` unless `save` is what an engine may be told to keep, or None."""
+    if not isinstance(save, Save | None):
+        do = "give e.g. Save(groups=('l0_h',)), or keep=... to Machine.run"
+        raise InvalidTypeError(explain("save", must="be a Save", got=ascii(save)[:80], do=do))
 
 
 def moments(duration: float, points: int) -> Floats:

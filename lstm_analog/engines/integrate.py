@@ -4,7 +4,7 @@ Which method (measured): DOP853 while the phase is not stiff; else LSODA with th
 for small networks and BDF with the sparse one for large.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -14,14 +14,15 @@ from scipy import sparse
 from scipy.integrate import solve_ivp
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import Progress, moments
+from lstm_analog.engines.base import Progress, check_save, moments
+from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 from lstm_analog.network.schedule import Schedule, imposed_efforts
-from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
+from lstm_analog.network.trajectory import Save, Trajectory
 
 _STIFF = 100.0
 """Fastest rate x interval above which an explicit method takes more steps for stability than for accuracy."""
@@ -59,8 +60,8 @@ class Integrate:
         Absolute tolerance of a step in units of each group's signal (`Group.scale`).
     points : int
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
-    save : Save
-        Which unknowns and intervals are kept.
+    save : Save, optional
+        Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     method : Method, optional
         Which integrator; unless given, the one that suits each interval.
     """
@@ -68,7 +69,7 @@ class Integrate:
     rtol: float = 1e-9
     atol: float = 1e-11
     points: int = 1
-    save: Save = EVERYTHING
+    save: Save | None = field(default=None, repr=False)
     method: Method | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +83,7 @@ class Integrate:
         if not isinstance(method, Method | None):
             must, do = "be a Method, or None for the one that suits", "take e.g. engines.Method.BDF"
             raise InvalidTypeError(explain("method", must=must, got=ascii(method)[:60], do=do))
+        check_save(self.save)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by interval.
@@ -94,32 +96,22 @@ class Integrate:
         schedule.fit(network.verify())
         systems: dict[High, System] = {}
         effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
-        times, kept, nodes = [np.zeros(1)], [], self.save.nodes(network)
+        taken = recorder(network, schedule, self.save, points=self.points, lead=effort.shape[:1])
         for number in range(len(schedule.names)):
             high = schedule.phase(number)
             equations = systems.setdefault(high, systems.get(high) or system(network, high))
             _impose(effort, schedule, network, number)
             if not number:
                 operating_point(equations, effort, float(schedule.durations[0]))
-                kept.append(effort[:, None, nodes].copy())
-            inside, path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
-            if self.save.takes(schedule.names[number]):
-                times.append((schedule.ends[number] - schedule.durations[number]) + inside[:-1])
-                times.append(schedule.ends[number : number + 1])
-                kept.append(path[..., nodes])
+                taken.write(0, effort[:, None])
+            path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
+            taken.write(number + 1, path)
             effort = path[:, -1].copy()
             if progress is not None:
                 progress(number + 1, len(schedule.names))
-        return Trajectory(
-            network=network,
-            schedule=schedule,
-            time=np.concatenate(times),
-            efforts=np.concatenate(kept, axis=1).reshape(*schedule.lead, -1, nodes.size),
-            engine=repr(self),
-            saved=self.save,
-        )
+        return taken.trajectory(engine=repr(self), lead=schedule.lead)
 
-    def _interval(self, equations: System, start: Floats, duration: float, name: str) -> tuple[Floats, Floats]:
+    def _interval(self, equations: System, start: Floats, duration: float, name: str) -> Floats:
         batch, dynamic = len(start), equations.dynamic
         effort = start.copy()
         equations.complete(effort)
@@ -140,7 +132,7 @@ class Integrate:
         path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, kept.size), 1, 2)
         wide = path.reshape(-1, path.shape[-1])
         equations.complete(wide)
-        return kept, path
+        return path
 
 
 def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:

@@ -1,22 +1,23 @@
 """An independent simulator: writes the deck, has ngspice run it, reads the waveforms back."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import Progress, check_time_limit
+from lstm_analog.engines.base import Progress, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.raw import read_raw
+from lstm_analog.engines.record import cut
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import Extremes, Save, Trajectory
 
 _ONE_THREAD = MappingProxyType({"OMP_THREAD_LIMIT": "1"})
 """ngspice starts threads for each evaluation of its BSIM4 transistors: fifty times slower than without (measured)."""
@@ -37,15 +38,20 @@ class Ngspice:
         The program's name or path. Where ngspice cannot be installed, `ngspice_wasm.mjs` beside this module is one: it
         runs ngspice 45.2 in node, from the npm package eecircuit-engine 1.8.0, with a second or two to start. With KLU
         (NGSPICE_OPTIONS=klu in the environment) it runs chips and decks of `PORTABLE`; abrupt switches stop it.
+    save : Save, optional
+        Which unknowns and intervals are kept of its points, named intervals at their ends only: all unless given, but
+        what `Machine.run` is told to keep.
     """
 
     accuracy: Accuracy | None = None
     time_limit: float = 600.0
     program: str = "ngspice"
+    save: Save | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check that the time limit is positive and can be waited for."""
         check_time_limit(self.time_limit)
+        check_save(self.save)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.
@@ -57,20 +63,16 @@ class Ngspice:
         SimulationError
             If it fails, stops early or takes too long; the message carries its own words.
         """
-        circuit, runs = as_circuit(network, schedule), []
-        for number in range(int(np.prod(schedule.lead))):
-            runs.append(self._sequence(circuit.network, circuit.schedule.sequence(number)))
+        circuit, count, runs = as_circuit(network, schedule), int(np.prod(schedule.lead)), list[Trajectory]()
+        for number in range(count):
+            alone = schedule.sequence(number)
+            time, voltages = self._sequence(circuit.network, circuit.schedule.sequence(number))
+            efforts = circuit.effort * voltages
+            whole = Trajectory(network=network, schedule=alone, time=time, efforts=efforts, engine=repr(self))
+            runs.append(cut(whole, self.save))
             if progress is not None:
-                progress(number + 1, int(np.prod(schedule.lead)))
-        time = runs[0][0] if len(runs) == 1 else np.unique(np.concatenate([times for times, _ in runs]))
-        efforts = np.stack([_resample(time, *run) for run in runs]) if len(runs) > 1 else runs[0][1][None]
-        return Trajectory(
-            network=network,
-            schedule=schedule,
-            time=time,
-            efforts=circuit.effort * efforts.reshape(*schedule.lead, time.size, -1),
-            engine=repr(self),
-        )
+                progress(number + 1, count)
+        return _together(runs, schedule)
 
     def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
         with own_folder() as folder:
@@ -112,5 +114,22 @@ def _complaints(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if any(mark in line.lower() for mark in marks)]
 
 
-def _resample(time: Floats, own: Floats, efforts: Floats) -> Floats:
-    return np.stack([np.interp(time, own, column) for column in efforts.T], axis=-1)
+def _together(runs: list[Trajectory], schedule: Schedule) -> Trajectory:
+    """Return the `runs` of the sequences of a `schedule` as one, at the times of all of them."""
+    first = runs[0]
+    time = first.time if len(runs) == 1 else np.unique(np.concatenate([run.time for run in runs]))
+    efforts = np.stack([_resample(time, run) for run in runs]).reshape(*schedule.lead, time.size, -1)
+    beside = [_together([run.more[place] for run in runs], schedule) for place in range(len(first.more))]
+    far = [_farthest([run.extremes[place] for run in runs]) for place in range(len(first.extremes))]
+    return replace(first, schedule=schedule, time=time, efforts=efforts, more=tuple(beside), extremes=tuple(far))
+
+
+def _farthest(found: list[Extremes]) -> Extremes:
+    lowest, highest = np.min([one.lowest for one in found], axis=0), np.max([one.highest for one in found], axis=0)
+    return replace(found[0], lowest=lowest, highest=highest)
+
+
+def _resample(time: Floats, run: Trajectory) -> Floats:
+    if np.array_equal(time, run.time):
+        return run.efforts
+    return np.stack([np.interp(time, run.time, column) for column in run.efforts.T], axis=-1)

@@ -5,23 +5,24 @@ rumoca (PyPI, pin 0.10.2) runs in a process of its own: it is alpha software, an
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import Progress, check_time_limit
+from lstm_analog.engines.base import Progress, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.integrate import operating_point
+from lstm_analog.engines.record import cut
 from lstm_analog.engines.system import system
 from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import effort_names, write_modelica
 from lstm_analog.files import read_bytes
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule, imposed_efforts
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import Save, Trajectory
 
 _MODEL, _FILE = "machine", "machine.mo"
 _MISSING = 86
@@ -77,6 +78,9 @@ class Rumoca:
         Seconds after which a run is given up.
     interpreter : str
         The Python that has rumoca; empty for this one.
+    save : Save, optional
+        Which unknowns and intervals are kept of its points, named intervals at their ends only: all unless given, but
+        what `Machine.run` is told to keep.
     """
 
     solver: Solver = Solver.RUNGE_KUTTA
@@ -85,6 +89,7 @@ class Rumoca:
     points: int = 1
     time_limit: float = 600.0
     interpreter: str = ""
+    save: Save | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check that the tolerances are positive, the points whole and the time limit one that can be waited for."""
@@ -94,6 +99,7 @@ class Rumoca:
                 do = "give a whole number" if name == "points" else "give e.g. 1e-10"
                 raise InvalidValueError(explain(name, must="be positive and finite", got=value, do=do))
         check_time_limit(self.time_limit)
+        check_save(self.save)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.
@@ -111,13 +117,14 @@ class Rumoca:
             runs.append(self._sequence(network, schedule.sequence(number), start))
             if progress is not None:
                 progress(number + 1, len(starts))
-        return Trajectory(
+        whole = Trajectory(
             network=network,
             schedule=schedule,
             time=runs[0][0],
             efforts=np.stack([efforts for _, efforts in runs]).reshape(*schedule.lead, *runs[0][1].shape),
             engine=repr(self),
         )
+        return cut(whole, self.save)
 
     def run_file(self, path: str | Path, name: str, network: Network, schedule: Schedule) -> Trajectory:
         """Return what the model `name` in the file at `path` does, perhaps edited since it was written.

@@ -3,6 +3,7 @@
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines import Engine, Waveform
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.model import State
 from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
@@ -19,8 +20,11 @@ def fitting(
     return fed, starting_state(state, sizes, fed.shape[-3:-2], chips), given_lengths(lengths, fed.shape)
 
 
-def check_engine(engine: object) -> None:
-    """Raise `InvalidTypeError` unless `engine` is an engine, no class of one."""
+def given_engine(engine: Engine | None) -> Engine:
+    """Return `engine`, `Waveform()` if that is None; raise `InvalidTypeError` unless it is one, no class of one."""
+    if engine is None:
+        return Waveform()
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
         do = "give e.g. Waveform(), Settle() or Ngspice()"
         raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))
+    return engine

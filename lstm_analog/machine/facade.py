@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.compiler import Compiled, Scaling, fed_by, state_sizes
-from lstm_analog.engines import Engine, Progress, Waveform, start_efforts
+from lstm_analog.engines import Engine, Progress, start_efforts
 from lstm_analog.export import (
     NGSPICE,
     Accuracy,
@@ -22,16 +22,16 @@ from lstm_analog.export import (
     write_verilog_a,
 )
 from lstm_analog.imperfections import Streams, apply
-from lstm_analog.machine.asked import check_engine, fitting
+from lstm_analog.machine.asked import fitting, given_engine
 from lstm_analog.machine.decks import write_deck
 from lstm_analog.machine.driving import driven
 from lstm_analog.machine.places import check_place, unknowns_of
+from lstm_analog.machine.running import solver
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes
 from lstm_analog.network.analogy import as_circuit, in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.records import save_record
 from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.certificate import Certificate, ModelFile
@@ -40,6 +40,7 @@ from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.epanet import tubes_in
 from lstm_analog.study.epanet_state import write_settled
 from lstm_analog.study.interface import interface
+from lstm_analog.study.keeping import MOST_BYTES, Keep, kept_bytes
 from lstm_analog.study.pipeline import Pipeline, pipeline
 from lstm_analog.study.run import Run, Setup, feeding, number_of_chips, only, run_through
 from lstm_analog.study.stops import warn_of_stops
@@ -117,34 +118,35 @@ class Machine:
         state: State | None = None,
         lengths: ArrayLike | None = None,
         engine: Engine | None = None,
+        keep: Keep | None = None,
+        most_bytes: float = MOST_BYTES,
         progress: Progress | None = None,
     ) -> Run:
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
-        unless given; `progress(done, total)` is told the intervals done.
+        unless given; `progress(done, total)` is told the intervals done. The axis of several `chips` leads all that the
+        run answers; `x` and `state` are the same for all, or lead with it: (chips, batch, time, inputs).
 
-        Where several `chips` were drawn, their axis leads all that the run answers, and each does what it would alone.
-        `x` and `state` are the same for all, or lead with that axis: (chips, batch, time, inputs), and the state that a
-        run has left.
-
+        The run keeps what `keep` says, or the `save` of the engine; if neither says anything, everything, or, where
+        that would take more than `most_bytes`, the signals, of which a `KeptWarning` tells. What was said and takes
+        more is refused, `InvalidValueError`: `kept_bytes` tells beforehand.
         Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
-        inputs, start, counted = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
-        chosen = Waveform() if engine is None else engine
-        check_engine(chosen)
-        counts = [len(compiled.cycle.intervals(inputs.shape[-2])) for compiled in self.passes]
-        done = iter(np.cumsum([0, *counts]).tolist())
-
-        def solve(compiled: Compiled, fed: Schedule) -> Trajectory:
-            before = next(done)
-            tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
-            return chosen.run(compiled.network, fed, tell)
-
-        run = run_through(self.passes, inputs, start, counted, solve)
+        fed = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
+        chosen = given_engine(engine)
+        run = run_through(self.passes, *fed, solver(self.passes, fed, chosen, keep, most_bytes, progress))
         warn_of_stops(run)
-        setup = Setup(technology=self.technology, scaling=self.scaling, engine=chosen)
-        return replace(run, setup=setup)
+        return replace(run, setup=Setup(technology=self.technology, scaling=self.scaling, engine=chosen))
+
+    def kept_bytes(self, x: ArrayLike, *, keep: Keep, engine: Engine | None = None, ragged: bool = False) -> int:
+        """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
+
+        `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: everything is
+        more there.
+        """
+        fed, *_ = fitting(x, None, None, self.input_size, self.state_sizes, self.chips)
+        return kept_bytes(self.passes, fed.shape[-3:], ragged=ragged, engine=given_engine(engine), keep=keep)
 
     def write_spice(
         self,

@@ -1,25 +1,55 @@
 """What a run leaves behind: efforts over time, by label."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, floats
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.arrays import Floats, Indices, floats, span
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
-from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.schedule import Flags, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Save:
     """What a run keeps, so that a long one fits into memory; empty stands for all.
 
-    `groups` are labels of unknowns; `intervals` the names of those whose points are kept, the start of the run always.
+    Attributes
+    ----------
+    groups : tuple of str
+        Labels of unknowns.
+    intervals : tuple of str
+        The names of the intervals whose points are kept.
+    last : int
+        How many intervals at the end of the run are considered; 0 for the whole run, of which the start is kept too.
+    more : tuple of Save
+        What is kept beside this: other unknowns in other intervals.
     """
 
     groups: tuple[str, ...] = ()
     intervals: tuple[str, ...] = ()
+    last: int = 0
+    more: tuple["Save", ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that labels and names are listed, and that the last intervals are a number of them."""
+        for name in ("groups", "intervals"):
+            words = getattr(self, name)
+            if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+                do = "give e.g. ('l0_h',)"
+                raise InvalidTypeError(explain(f"save {name}", must="be a tuple of str", got=ascii(words)[:80], do=do))
+            object.__setattr__(self, name, tuple(words))
+        last: object = self.last
+        if isinstance(last, bool) or not isinstance(last, int) or last < 0:
+            must, do = "be a whole number from 0 on", "give 0 for the whole run"
+            raise InvalidValueError(explain("save last", must=must, got=ascii(last)[:80], do=do))
+
+    @property
+    def each(self) -> tuple["Save", ...]:
+        """The parts of what is kept, each alone."""
+        alone = replace(self, more=()) if self.more else self
+        return alone, *(one for other in self.more for one in other.each)
 
     def nodes(self, network: Network) -> Indices:
         """Return the unknowns of `network` that are kept, in the order of a trajectory's columns, (kept,)."""
@@ -27,13 +57,35 @@ class Save:
             return np.arange(network.unknowns.size)
         return np.concatenate([network.unknowns[label] for label in self.groups])
 
-    def takes(self, name: str) -> bool:
-        """Return whether the points of intervals called `name` are kept."""
-        return not self.intervals or name in self.intervals
+    def points(self, names: tuple[str, ...]) -> Flags:
+        """Return whether the start of a run is kept, and each of its intervals called `names`, (1 + intervals,).
+
+        Raises `InvalidValueError` if none of them has the name of one that is to be kept.
+        """
+        strange = sorted(set(self.intervals).difference(names))
+        if strange:
+            known = ", ".join(dict.fromkeys(names))
+            got, do = ", ".join(strange)[:80], "save another interval"
+            raise InvalidValueError(explain("interval", must=f"be one of {known}", got=got, do=do))
+        flags = np.ones(1 + len(names), dtype=bool)
+        if self.intervals:
+            flags[1:] = np.fromiter((name in self.intervals for name in names), dtype=bool, count=len(names))
+        if self.last:
+            flags[: -self.last] = False
+        return flags
 
 
 EVERYTHING = Save()
 """All unknowns in all intervals."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Extremes:
+    """The `lowest` and `highest` efforts (..., n) of `nodes` (n,) at all points of a run; chips lead."""
+
+    nodes: Indices
+    lowest: Floats
+    highest: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,9 +103,13 @@ class Trajectory:
     engine : str
         The engine and its settings, as text; and what it used instead, with the reason.
     saved : Save
-        Which unknowns and intervals were kept.
+        Which unknowns and intervals were kept here.
     error : float
         The engine's own estimate of its largest local error, relative to what its tolerances allow; NaN if it has none.
+    more : tuple of Trajectory
+        What was kept of the same run beside this: other unknowns at other times.
+    extremes : tuple of Extremes
+        How far what has limits went, a record a bank of them, whether it was kept or not; none if nobody looked.
     """
 
     network: Network
@@ -63,6 +119,8 @@ class Trajectory:
     engine: str
     saved: Save = EVERYTHING
     error: float = np.nan
+    more: tuple["Trajectory", ...] = ()
+    extremes: tuple[Extremes, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that time increases and that the efforts cover it and every unknown."""
@@ -73,36 +131,78 @@ class Trajectory:
             must = f"have shape (..., {shape[0]}, {shape[1]}) over increasing times"
             raise InvalidShapeError(explain("trajectory", must=must, got=self.efforts.shape, do="rerun the engine"))
 
+    @property
+    def each(self) -> tuple["Trajectory", ...]:
+        """The parts of what was kept."""
+        return self, *self.more
+
+    @property
+    def kept_bytes(self) -> int:
+        """The memory that the efforts take, those kept beside included."""
+        return sum(one.efforts.nbytes for one in self.each)
+
     def __getitem__(self, label: str) -> Floats:
         """Return the efforts of the group `label`, shape (..., points, size)."""
-        return self.efforts[..., self._columns(self.network.unknowns[label])]
+        return self.efforts[..., span(_columns(self, self.network.unknowns[label]))]
+
+    def holds(self, nodes: Indices, times: Floats) -> bool:
+        """Return whether all `nodes` can be sampled at `times` (s)."""
+        return any(_has(one, nodes) and _covers(one, times) for one in self.each)
 
     def sample(self, times: Floats, nodes: Indices) -> Floats:
         """Return the efforts of `nodes` at `times` (s), linear between points, shape (..., len(times), len(nodes)).
 
         Raises `InvalidValueError` for unknowns that were not kept, and between intervals that were not.
         """
-        columns = self._columns(nodes)
-        if self.saved.intervals and not np.isin(times, self.time).all():
-            kept = ", ".join(self.saved.intervals)
+        found = [one for one in self.each if _has(one, nodes)]
+        if not found:
+            _columns(self, nodes)
+        there = next((one for one in found if _covers(one, times)), None)
+        if there is None:
+            kept = ", ".join(dict.fromkeys(name for one in found for name in one.saved.intervals)) or "the last ones"
             raise InvalidValueError(explain("times", must=f"be kept points of {kept}", got="others", do="save more"))
-        right = np.clip(np.searchsorted(self.time, times), 1, self.time.size - 1)
-        left = right - 1
-        weight = np.clip((times - self.time[left]) / (self.time[right] - self.time[left]), 0.0, 1.0)[:, None]
-        before, after = (self.efforts[..., moments, :][..., columns] for moments in (left, right))
-        return (1.0 - weight) * before + weight * after
+        return _at(there, times, _columns(there, nodes))
 
     def at_ends(self, label: str, intervals: Indices) -> Floats:
         """Return the group `label` at the ends of the given `intervals`, shape (..., len(intervals), size)."""
         return self.sample(self.schedule.ends[intervals], self.network.unknowns[label])
 
-    def _columns(self, nodes: Indices) -> Indices:
-        if not self.saved.groups:
-            return nodes
-        column = np.full(self.network.unknowns.size, -1)
-        kept = self.saved.nodes(self.network)
-        column[kept] = np.arange(kept.size)
-        if (column[nodes] < 0).any():
-            must, got = f"be one of {', '.join(self.saved.groups)}", "one that was not kept"
-            raise InvalidValueError(explain("label", must=must, got=got, do="save it"))
-        return column[nodes]
+
+def _has(trajectory: Trajectory, nodes: Indices) -> bool:
+    """Return whether all `nodes` were kept, at whatever times."""
+    return not trajectory.saved.groups or bool(np.isin(nodes, trajectory.saved.nodes(trajectory.network)).all())
+
+
+def _covers(trajectory: Trajectory, times: Floats) -> bool:
+    """Return whether `times` can be sampled: between the points only if all intervals were kept."""
+    saved = trajectory.saved
+    return not (saved.intervals or saved.last) or bool(np.isin(times, trajectory.time).all())
+
+
+def _columns(trajectory: Trajectory, nodes: Indices) -> Indices:
+    """Return where `nodes` are among what was kept; `InvalidValueError` if one of them is not."""
+    if not trajectory.saved.groups:
+        return nodes
+    if not _has(trajectory, nodes):
+        labels = dict.fromkeys(label for one in trajectory.each for label in one.saved.groups)
+        must, got = f"be one of {', '.join(labels)}", "one that was not kept"
+        raise InvalidValueError(explain("label", must=must, got=got, do="save it"))
+    column = np.full(trajectory.network.unknowns.size, -1)
+    kept = trajectory.saved.nodes(trajectory.network)
+    column[kept] = np.arange(kept.size)
+    return column[nodes]
+
+
+def _at(trajectory: Trajectory, times: Floats, columns: Indices) -> Floats:
+    """Return the efforts of `columns` at `times`: a view, which cannot be written to, where points were kept there."""
+    time, efforts = trajectory.time, trajectory.efforts
+    right = np.searchsorted(time, times).clip(0, time.size - 1)
+    if np.array_equal(time[right], times):
+        found: Floats = efforts[..., span(right), :][..., span(columns)]
+        return found
+    right = right.clip(1)
+    left = right - 1
+    weight = np.clip((times - time[left]) / (time[right] - time[left]), 0.0, 1.0)[:, None]
+    before, after = (efforts[..., moments, :][..., columns] for moments in (left, right))
+    result: Floats = (1.0 - weight) * before + weight * after
+    return result

@@ -8,6 +8,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.show.reading import Window, one, origin, pick, sequences, window
 from lstm_analog.show.style import FAINT, INK, Scale, label_ends, line, panels, roomy, si, styled
 from lstm_analog.study import Run
+from lstm_analog.study.keeping import check_whole
 from lstm_analog.study.pipeline import PassTime, pipeline
 from lstm_analog.study.run import PassRun
 
@@ -27,9 +28,10 @@ def dataflow(run: Run, *, number: int = 0, sequence: int = 0, first: int = 1, st
     Raises
     ------
     InvalidValueError
-        If there is no such pass, sequence or step, or the trajectory has too few points.
+        If there is no such pass, sequence or step, the run has not kept everything, or has too few points.
     """
     part = run.passes[pick("pass", number, len(run.passes))]
+    check_whole(part.trajectory)
     which = pick("sequence", sequence, sequences(run))
     begin = pick("step", first, part.x.shape[-2])
     shown = range(begin, 1 + pick("step", begin + steps - 1, part.x.shape[-2]))

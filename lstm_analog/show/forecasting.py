@@ -67,7 +67,7 @@ def forecast(
         ahead=_DATES.date2num(months + np.timedelta64(1, "M")),
         data=data,
         digital=forecaster.decode(digital(run, forecaster.lstm)[-1].h)[:, 0],
-        analog=forecaster.decode(run.layers[-1].h)[:, 0],
+        analog=forecaster.decode(run.h)[:, 0],
         test=test_start,
         unit=forecaster.unit,
     )

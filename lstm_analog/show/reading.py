@@ -12,6 +12,7 @@ from lstm_analog.network.laws import Kind
 from lstm_analog.network.roles import internal_states
 from lstm_analog.network.schedule import Flags
 from lstm_analog.study import Run
+from lstm_analog.study.keeping import check_whole
 from lstm_analog.study.run import PassRun
 
 FEWEST = 8
@@ -120,10 +121,12 @@ def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Wind
     Raises
     ------
     InvalidValueError
-        If there is no such step, layer, unit or sequence, or the trajectory has too few points for waveforms.
+        If there is no such step, layer, unit or sequence, the run has not kept everything, or the trajectory has too
+        few points for waveforms.
     """
     layer = pick("layer", layer, len(run.layers))
     part, layout = [(each, place) for each in run.passes for place in each.compiled.layout.layers][layer]
+    check_whole(part.trajectory)
     compiled, schedule = part.compiled, part.trajectory.schedule
     number, count = pick("step", step, run.x.shape[-2]), len(compiled.cycle.step)
     sequence = pick("sequence", sequence, sequences(run))

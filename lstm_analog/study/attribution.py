@@ -19,7 +19,7 @@ from lstm_analog.model.lstm import Trace
 from lstm_analog.study.certificate import compiled_passes, with_imperfections
 from lstm_analog.study.digest import digest_of
 from lstm_analog.study.lag import lagging
-from lstm_analog.study.run import Run, Setup, run_through
+from lstm_analog.study.run import ChainRun, Run, Setup, run_through
 from lstm_analog.study.shares import Share, Shares
 
 SERIES = "values of a series of resistors"
@@ -159,7 +159,7 @@ def _by_calibration(bench: _Bench, trace: Trace) -> float:
     return _apart(behind, tuple(layer.h for layer in trace.layers))
 
 
-def _collected(layers: Iterable[LayerTrace], y: Floats | None, lstm: LSTM) -> Answers:
+def _collected(layers: Iterable[ChainRun | LayerTrace], y: Floats | None, lstm: LSTM) -> Answers:
     h = tuple(layer.h for layer in layers)
     return h if y is None or lstm.head is None else (*h, y / lstm.head.gain)
 

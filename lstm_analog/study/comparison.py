@@ -16,7 +16,7 @@ from lstm_analog.study.digest import networks_digest
 from lstm_analog.study.lag import lagging, travel
 from lstm_analog.study.ranges import beyond
 from lstm_analog.study.report import Report, versions
-from lstm_analog.study.run import Run
+from lstm_analog.study.run import ChainRun, Run
 from lstm_analog.study.settling import settling
 from lstm_analog.study.spread import HeadErrors, LayerErrors, errors
 
@@ -166,14 +166,14 @@ def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:
         )
 
 
-def _check_shapes(analog: tuple[LayerTrace, ...], digital: tuple[LayerTrace, ...]) -> None:
+def _check_shapes(analog: tuple[ChainRun, ...], digital: tuple[LayerTrace, ...]) -> None:
     expected, got = ([layer.z.shape for layer in layers] for layers in (digital, analog))
     if expected != got:
         do = "rerun the machine"
         raise InvalidShapeError(explain("z of the layers of the run", must=f"have shapes {expected}", got=got, do=do))
 
 
-def _layer(label: str, analog: LayerTrace, digital: LayerTrace) -> LayerErrors:
+def _layer(label: str, analog: ChainRun, digital: LayerTrace) -> LayerErrors:
     pairs = {"z": (analog.z, digital.z)}
     pairs |= {gate.letter: (_of(analog, gate), _of(digital, gate)) for gate in digital.order}
     pairs |= {"c": (_alone(analog.c), _alone(digital.c)), "h": (_alone(analog.h), _alone(digital.h))}
@@ -192,7 +192,7 @@ def _head(run: Run, head: Head | None, digital: Floats | None) -> HeadErrors | N
     return HeadErrors(y=found, gain=head.gain)
 
 
-def _of(layer: LayerTrace, gate: int) -> Floats:
+def _of(layer: ChainRun | LayerTrace, gate: int) -> Floats:
     return layer.gates[..., gate : gate + 1, :]
 
 

@@ -37,7 +37,7 @@ from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
 from lstm_analog.study.epanet_run import Simulator, run_epanet
 from lstm_analog.study.epanet_walk import Desk, steady_states
 from lstm_analog.study.operation import as_used
-from lstm_analog.study.run import PassRun
+from lstm_analog.study.run import ChainRun, PassRun
 
 TOLERANCE = 1e-6
 """Largest error of z, c and h, and largest relative error of a conductance, that passes."""
@@ -149,7 +149,7 @@ def _check_whole(compiled: Compiled, lstm: LSTM) -> None:
         raise UnsupportedError(explain("machine for EPANET", must="go through time once", got=got, do=do))
 
 
-def _errors(analog: LayerTrace, digital: LayerTrace) -> StaticErrors:
+def _errors(analog: ChainRun, digital: LayerTrace) -> StaticErrors:
     names = [entry.name for entry in fields(StaticErrors)]
     return StaticErrors(
         **{name: float(np.abs(getattr(analog, name) - getattr(digital, name)).max(initial=0.0)) for name in names}

@@ -12,13 +12,73 @@ from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, decode, s
 from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.model import LayerTrace, Outputs, State
+from lstm_analog.model import Outputs, State
+from lstm_analog.model.gates import GateOrder
 from lstm_analog.model.reference import activate
 from lstm_analog.model.sequences import in_time, state_after
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import EVERYTHING, Trajectory
+from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.study.keeping import Keep, check_whole, not_kept
 
 _Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChainRun:
+    """What one chain, a direction of a layer, did: signals after each step in signal units, in the order of time.
+
+    They are read off the `trajectory` of `compiled`, over `steps` of which `lengths` count, at the `place` of the chain
+    when they are asked for; one that was not kept raises `InvalidValueError`. The axis of so many `chips` leads them,
+    unless that is 0.
+    """
+
+    compiled: Compiled
+    place: LayerLayout
+    trajectory: Trajectory
+    steps: int
+    lengths: Indices | None
+    chips: int
+
+    @property
+    def order(self) -> GateOrder:
+        """The kind of its gates."""
+        return type(self.place.gates[0])
+
+    @cached_property
+    def z(self) -> Floats:
+        """The pre-activations, (..., time, gates, units)."""
+        return np.stack([self._signal(spot) for spot in self.place.z], axis=-2)
+
+    @cached_property
+    def gates(self) -> Floats:
+        """The gates, (..., time, gates, units): not nodes of every circuit, but the curves of the measured z."""
+        inside = in_time(np.ones_like(self.z[..., 0, :1]), self.lengths, backward=False)
+        return activate(self.place.activations, self.z) * inside[..., None, :]
+
+    @cached_property
+    def c(self) -> Floats:
+        """The cells, (..., time, units); a GRU has none."""
+        return np.zeros((*self.h.shape[:-1], 0)) if self.place.c is None else self._signal(self.place.c)
+
+    @cached_property
+    def h(self) -> Floats:
+        """The outputs, (..., time, outputs)."""
+        return self._signal(self.place.h)
+
+    @property
+    def last(self) -> tuple[Floats, Floats]:
+        """The last h and c of each sequence, (..., outputs) and (..., units)."""
+        if self.lengths is not None:
+            state = state_after([self], [self.place.backward], self.lengths)
+            return state.h[0], state.c[0]
+        h = self._read(self.place.h, last=True)[..., 0, :]
+        return h, h[..., :0] if self.place.c is None else self._read(self.place.c, last=True)[..., 0, :]
+
+    def _signal(self, spot: Spot) -> Floats:
+        return in_time(self._read(spot, last=False), self.lengths, backward=self.place.backward)
+
+    def _read(self, spot: Spot, *, last: bool) -> Floats:
+        return _read(self.compiled, self.trajectory, spot, self.steps, self.chips, last=last)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +97,7 @@ class PassRun:
     lengths : index array, (batch,), or None
         How many steps of each sequence count, all if None.
     trajectory : Trajectory
-        What the engine computed.
+        What the engine computed, as far as it was kept.
     chips : int
         How many chips the machine has, whose axis leads all signals, or 0 for one machine without that axis.
     """
@@ -50,34 +110,40 @@ class PassRun:
     chips: int = 0
 
     @cached_property
-    def layers(self) -> tuple[LayerTrace, ...]:
-        """Pre-activations, gates, c and h of each chain after each step, in signal units.
-
-        Gates are not nodes of every circuit: they are the curves of the measured pre-activations.
-        """
-        return tuple(self._layer(layout) for layout in self.compiled.layout.layers)
+    def layers(self) -> tuple[ChainRun, ...]:
+        """What each of its chains did."""
+        return tuple(
+            ChainRun(
+                compiled=self.compiled,
+                place=place,
+                trajectory=self.trajectory,
+                steps=self._steps,
+                lengths=self.lengths,
+                chips=self.chips,
+            )
+            for place in self.compiled.layout.layers
+        )
 
     @property
     def state_after(self) -> State:
         """What its chains are left with."""
-        backward = [place.backward for place in self.compiled.layout.layers]
-        return state_after(self.layers, backward, self.lengths)
+        left = [layer.last for layer in self.layers]
+        return State(h=tuple(h for h, _ in left), c=tuple(c for _, c in left))
 
     @property
-    def top(self) -> slice:
-        """Which of its chains are those of its top layer."""
-        places = self.compiled.layout.layers
-        return slice(-sum(place.layer == places[-1].layer for place in places), None)
+    def top(self) -> tuple[ChainRun, ...]:
+        """The chains of its top layer."""
+        return self.layers[self.compiled.layout.top]
 
     @property
     def h(self) -> Floats:
         """The outputs of its top layer, forward before backward, shape (..., time, outputs)."""
-        return np.concatenate([trace.h for trace in self.layers[self.top]], axis=-1)
+        return np.concatenate([layer.h for layer in self.top], axis=-1)
 
     @property
     def final(self) -> Floats:
         """The outputs of its top layer after the last step of each direction, shape (..., outputs)."""
-        return np.concatenate(self.state_after.h[self.top], axis=-1)
+        return np.concatenate([layer.last[0] for layer in self.top], axis=-1)
 
     @cached_property
     def y(self) -> Floats | None:
@@ -85,33 +151,13 @@ class PassRun:
         head = self.compiled.layout.head
         if head is None:
             return None
-        y = self._signal(head.y, backward=self.compiled.layout.backward)
+        y = _read(self.compiled, self.trajectory, head.y, self._steps, self.chips, last=False)
+        y = in_time(y, self.lengths, backward=self.compiled.layout.backward)
         return y[..., 0, :] if head.final else y
 
     @property
     def _steps(self) -> int:
         return int(self.x.shape[-2])
-
-    def _signal(self, spot: Spot, *, backward: bool) -> Floats:
-        """Return the signal at `spot` in the order of time, (chips, batch, time, n)."""
-        found = in_time(decode(self.compiled, self.trajectory, spot, self._steps), self.lengths, backward=backward)
-        axis = (self.chips,) if self.chips else ()
-        return np.broadcast_to(found, (*axis, *self.trajectory.schedule.batch, *found.shape[-2:]))
-
-    def _layer(self, place: LayerLayout) -> LayerTrace:
-        z, c, h = (
-            [self._signal(spot, backward=place.backward) for spot in spots]
-            for spots in (place.z, () if place.c is None else (place.c,), (place.h,))
-        )
-        gates = activate(place.activations, np.stack(z, axis=-2))
-        inside = in_time(np.ones_like(h[0]), self.lengths, backward=False)[..., :1]
-        return LayerTrace(
-            order=type(place.gates[0]),
-            z=np.stack(z, axis=-2),
-            gates=gates * inside[..., None, :],
-            c=c[0] if c else np.zeros((*h[0].shape[:-1], 0)),
-            h=h[0],
-        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,7 +195,7 @@ class Run:
         return self._only.trajectory
 
     @cached_property
-    def layers(self) -> tuple[LayerTrace, ...]:
+    def layers(self) -> tuple[ChainRun, ...]:
         """The signals of every chain after each step, bottom layer first, forward before backward."""
         return tuple(layer for each in self.passes for layer in each.layers)
 
@@ -186,11 +232,10 @@ class Run:
         return [each for each in self.passes if each.layers]
 
     @property
-    def _top(self) -> tuple[LayerTrace, ...]:
+    def _top(self) -> tuple[ChainRun, ...]:
         if not self._recurrent:
             raise UnsupportedError(explain("the run", must="have h, c and gates", got="a head alone", do="take its y"))
-        last = self._recurrent[-1]
-        return last.layers[last.top]
+        return self._recurrent[-1].top
 
     @property
     def _only(self) -> PassRun:
@@ -261,9 +306,23 @@ def check_run(compiled: Compiled, run: object) -> None:
     if run.trajectory.network.unknowns != compiled.network.unknowns:
         do = "give a run of this machine"
         raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
-    if run.trajectory.saved != EVERYTHING:
-        must, do = "keep all unknowns in all intervals", "run it with an engine that saves everything"
-        raise InvalidValueError(explain("the run", must=must, got=run.trajectory.saved, do=do))
+    check_whole(run.trajectory)
+
+
+def _read(compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int, chips: int, *, last: bool) -> Floats:
+    """Return the signal at `spot` of each of `steps` of `compiled`, or of the `last`, as they went.
+
+    Its shape is (chips, *batch, time, n), without the axis of `chips` where that is 0. Raises `InvalidValueError` if
+    the `trajectory` has not kept it.
+    """
+    ends = compiled.cycle.ends(spot.interval, steps)[-1 if last else 0 :]
+    times = trajectory.schedule.ends[ends]
+    if not all(trajectory.holds(compiled.network.unknowns[group], times) for group in spot.groups):
+        what = f"{' and '.join(spot.groups)} at the {'last end' if last else 'ends'} of {spot.interval}"
+        raise not_kept(trajectory, what, Keep.SIGNALS)
+    found = decode(compiled, trajectory, spot, ends)
+    axis = (chips,) if chips else ()
+    return np.broadcast_to(found, (*axis, *trajectory.schedule.batch, *found.shape[-2:]))
 
 
 def only(passes: tuple[_Item, ...], what: str) -> _Item:

@@ -24,6 +24,7 @@ from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Cells
+from lstm_analog.study.keeping import Keep, not_kept
 from lstm_analog.study.run import PassRun, Run
 
 HELD = 1e-3
@@ -125,6 +126,8 @@ def settling(run: Run) -> Settling:
     ------
     UnsupportedError
         If no interval that settles is followed by one that holds a value.
+    InvalidValueError
+        If the run has not kept all unknowns in its last step.
     """
     recurrent = [each for each in run.passes if each.layers]  # a head alone has one pole and holds nothing
     return max(map(_pass, recurrent), key=lambda result: result.error)
@@ -164,8 +167,11 @@ def _matrices(run: PassRun) -> list[_Matrix]:
 
 def _matrix(run: PassRun, interval: Interval, number: int, equations: System) -> _Matrix:
     trajectory = run.trajectory
-    moment = int(np.abs(trajectory.time - trajectory.schedule.ends[number]).argmin())
-    effort = trajectory.efforts[(0,) * (trajectory.efforts.ndim - 2)][moment : moment + 1].copy()
+    every, end = np.arange(trajectory.network.unknowns.size), trajectory.schedule.ends[[number]]
+    if not trajectory.holds(every, end):
+        raise not_kept(trajectory, "all unknowns in the last step", Keep.SIGNALS)
+    moment = trajectory.sample(end, every)
+    effort = moment[(0,) * (moment.ndim - 2)].copy()
     equations.complete(effort)
     unit = sparse.diags_array(trajectory.network.unknowns.scales()[equations.dynamic])
     coupling = sparse.coo_array(sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit)

@@ -6,9 +6,9 @@ import numpy as np
 
 from lstm_analog.arrays import Indices
 from lstm_analog.engines.limits import within
-from lstm_analog.errors import StopsWarning, explain, warn_caller
-from lstm_analog.network.laws import Idle
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.errors import InvalidValueError, KeptWarning, StopsWarning, explain, warn_caller
+from lstm_analog.network.trajectory import Extremes, Trajectory
+from lstm_analog.study.keeping import Keep, not_kept
 from lstm_analog.study.run import Run
 
 _SHOWN = 4
@@ -17,9 +17,16 @@ _SHOWN = 4
 def warn_of_stops(run: Run) -> None:
     """Warn, `StopsWarning`, of the tanks of `run` that reached their stops.
 
-    What was not saved is not looked at; what happens between the points of a run leaves its tanks within the stops.
+    Tanks are looked at whether they were kept or not, but for those that `Settle` had no need to compute. A
+    `KeptWarning` tells of an engine that neither watches nor keeps them. What happens between the points of a run
+    leaves its tanks within the stops.
     """
-    found = [text for each in run.passes for text in beyond_stops(each.trajectory)]
+    found = list[str]()
+    for each in run.passes:
+        try:
+            found += beyond_stops(each.trajectory)
+        except InvalidValueError as reason:
+            warn_caller(KeptWarning(str(reason)))
     if found:
         more = f"; {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         do = "see machine.check(run); take a smaller pressure_unit (compile with inputs chooses it), or a longer stroke"
@@ -29,35 +36,30 @@ def warn_of_stops(run: Run) -> None:
 
 
 def beyond_stops(trajectory: Trajectory) -> Iterator[str]:
-    """Yield, of each unknown that got beyond a stop in `trajectory`, its name, how far it went, where the stop is."""
+    """Yield, of each unknown that got beyond a stop in `trajectory`, its name, how far it went, where the stop is.
+
+    Of several chips the farthest beyond its own stop counts. Raises `InvalidValueError` if the engine neither watched
+    nor kept what has stops.
+    """
     network = trajectory.network
-    ranges = within(network).ranges
-    if not ranges:
-        return
     names, scales = network.unknowns.names(), network.unknowns.scales()
-    column = np.full(network.unknowns.size, -1)
-    kept = trajectory.saved.nodes(network)
-    column[kept] = np.arange(kept.size)
-    for limit in ranges:
-        for node, extreme, end in _ends(limit, trajectory, column):
-            far, stop = (float(value / scales[node]) for value in (extreme, end))
-            yield f"{names[node]} at {far:.6g} units (stop at {stop:.6g})"
+    for number, limit in enumerate(within(network).ranges):
+        found = trajectory.extremes[number] if trajectory.extremes else _extremes(trajectory, limit.nodes)
+        for values, ends, side in ((found.highest, limit.high, 1.0), (found.lowest, limit.low, -1.0)):
+            shape = (-1, limit.nodes.size)
+            far, stop = (each.reshape(shape) for each in np.broadcast_arrays(values, ends))
+            past = side * (far - stop)
+            for place in np.flatnonzero(past.max(axis=0) > 0.0):
+                chip, node = past[:, place].argmax(), int(limit.nodes[place])
+                went, end = (float(each[chip, place] / scales[node]) for each in (far, stop))
+                yield f"{names[node]} at {went:.6g} units (stop at {end:.6g})"
 
 
-def _ends(limit: Idle, trajectory: Trajectory, column: Indices) -> Iterator[tuple[int, float, float]]:
-    """Yield the nodes that got beyond a `limit`, how far, and where it is: of several chips, that of the farthest."""
-    there = np.flatnonzero(column[limit.nodes] >= 0)
-    nodes = limit.nodes[there]
-    if not nodes.size:
-        return
-    efforts = trajectory.efforts[..., column[nodes]]
-    for ends, side in ((limit.high, 1.0), (limit.low, -1.0)):
-        chips = ends.shape[:-1]
-        each = np.broadcast_to(ends, (*chips, limit.nodes.size))[..., there]
-        stop = each.reshape(*chips, *(1,) * (efforts.ndim - 1 - len(chips)), nodes.size)  # chips come first
-        past = (side * (efforts - stop)).reshape(-1, nodes.size)
-        flat, stops = (np.broadcast_to(of, efforts.shape).reshape(past.shape) for of in (efforts, stop))
-        farthest = past.argmax(axis=0)
-        for number in np.flatnonzero(past.max(axis=0) > 0.0):
-            place = farthest[number], number
-            yield int(nodes[number]), float(flat[place]), float(stops[place])
+def _extremes(trajectory: Trajectory, nodes: Indices) -> Extremes:
+    """Return how far `nodes` went in a `trajectory` of an engine that watches nothing but keeps everything."""
+    times = np.union1d(trajectory.time, trajectory.schedule.ends)
+    if not trajectory.holds(nodes, times):
+        raise not_kept(trajectory, "what has stops", Keep.EVERYTHING)
+    efforts = trajectory.sample(times, nodes)
+    axes = tuple(range(efforts.ndim - 2 - len(trajectory.schedule.lead), efforts.ndim - 1))
+    return Extremes(nodes=nodes, lowest=efforts.min(axis=axes), highest=efforts.max(axis=axes))

@@ -353,7 +353,8 @@ def test_run_that_did_not_keep_everything_is_refused(technology, ask, kept: str)
     )
     given = {"x": X, "state": State.zeros(((3, 3),), ()), "lengths": None}
     run = Run(passes=(PassRun(compiled=built.compiled, trajectory=trajectory, **given),), **given)
-    text = rf"^the run must keep all unknowns in all intervals, got Save\(.*{kept}=\('.*: run it with an engine that "
+    got = ", ".join(some[kept])
+    text = rf"^the run must keep all unknowns in all intervals, got .*{got}.*: run it again with keep=Keep\.EVERYTHING"
     with pytest.raises(InvalidValueError, match=text):
         ask(built, run)
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_analog.engines import Settle
+from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.engines.record import cut
+from lstm_analog.errors import InvalidValueError
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Sources, Stops, Storages, Switches
@@ -68,6 +70,22 @@ def test_of_several_chips_the_farthest_counts_with_its_own_stop() -> None:
     assert next(beyond_stops(found)) == f"e_0 at {far:.6g} units (stop at {stop:.6g})"
 
 
-def test_what_was_not_kept_is_not_looked_at() -> None:
+@pytest.mark.parametrize("engine", [Settle(), Waveform(), Integrate(), Integrate(points=3)], ids=repr)
+def test_a_stop_is_told_whatever_is_kept(engine: Settle | Waveform | Integrate) -> None:
+    """Far out in the first interval, back in the second, of which alone the tanks are kept."""
+    imposed = (Imposed(label="drive", efforts=[[[5.0], [0.5]], [[0.5], [-5.0]]]),)
+    fed = Schedule(names=("out", "back"), high=[[True], [True]], durations=[1.0, 1.0], imposed=imposed)
+    whole = engine.run(tanks(), fed)
+    some = replace(engine, save=Save(groups=("e",), intervals=("back",))).run(tanks(), fed)
+    told = [text.split()[0] for text in beyond_stops(some)]
+    assert told == ["e_0", "e_1", "e_0", "e_1"]
+    assert list(beyond_stops(some)) == list(beyond_stops(whole))
+    assert list(beyond_stops(replace(whole, extremes=()))) == list(beyond_stops(whole))
+    assert list(beyond_stops(cut(replace(whole, extremes=()), some.saved))) == list(beyond_stops(whole))
+    with pytest.raises(InvalidValueError, match=r"^the run must keep what has stops, got e in back: run it again with"):
+        list(beyond_stops(replace(some, extremes=())))
+
+
+def test_what_nothing_kept_comes_from_is_not_computed() -> None:
     found = driven(tanks(), [5.0], Save(groups=("drive",)))
     assert list(beyond_stops(found)) == []

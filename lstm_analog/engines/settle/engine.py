@@ -1,23 +1,22 @@
 """Every phase at its fixed point: what a machine computes when its clock is slow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.apart import run_chips
-from lstm_analog.engines.base import Progress
-from lstm_analog.engines.limits import BeyondError, Within, within
-from lstm_analog.engines.settle.plan import Flags
+from lstm_analog.engines.base import Progress, check_save
+from lstm_analog.engines.limits import BeyondError, within
+from lstm_analog.engines.record import Recorder, recorder
 from lstm_analog.engines.settle.play import play
 from lstm_analog.engines.settle.script import script
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
+from lstm_analog.network.trajectory import Save, Trajectory
 
 
 class Precision(Enum):
@@ -43,13 +42,14 @@ class Settle:
         Time constants from which on a storage is at its fixed point when the phase ends.
     precision : Precision
         Double, or single: half the memory traffic, errors of about 1e-6 of full scale.
-    save : Save
-        What is kept. What neither is kept nor leads to something that is, is not computed.
+    save : Save, optional
+        What is kept: all unless given, but what `Machine.run` is told to keep. What neither is kept nor leads to
+        something that is, is not computed.
     """
 
     settled: float = 3.0
     precision: Precision = Precision.DOUBLE
-    save: Save = EVERYTHING
+    save: Save | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check that `settled` is positive."""
@@ -57,6 +57,7 @@ class Settle:
             raise InvalidValueError(
                 explain("settled", must="be positive", got=self.settled, do="give time constants, e.g. 3")
             )
+        check_save(self.save)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule` at the ends of its intervals, telling `progress`.
@@ -75,33 +76,18 @@ class Settle:
         return run_chips(partial(self._together, progress=progress), network, schedule)
 
     def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
-        nodes, chips = self.save.nodes(network), chip_axis(network)
-        takes = {name: self.save.takes(name) for name in set(schedule.names)}
-        kept = np.array([True, *map(takes.__getitem__, schedule.names)])
         plain = within(network)
         try:
-            efforts = self._efforts(plain, schedule, chips, kept, nodes, progress)
+            taken = self._taken(plain.network, network, schedule, progress)
         except BeyondError:
-            whole = Within(network=network, ranges=())
-            efforts = self._efforts(whole, schedule, chips, kept, nodes, progress)
-        return Trajectory(
-            network=network,
-            schedule=schedule,
-            time=np.concatenate(([0.0], schedule.ends))[kept],
-            efforts=efforts,
-            engine=repr(self),
-            saved=self.save,
-        )
+            taken = self._taken(network, network, schedule, progress)
+        return taken.trajectory(engine=repr(self), lead=(*chip_axis(network), *schedule.batch))
 
-    def _efforts(
-        self,
-        made: Within,
-        schedule: Schedule,
-        chips: tuple[int, ...],
-        kept: Flags,
-        nodes: Indices,
-        progress: Progress | None,
-    ) -> Floats:
-        """Return the efforts of `nodes` at the points `kept`; `BeyondError` if one gets where its stops act."""
-        plan = script(made.network, schedule, settled=self.settled, kept=kept, nodes=nodes)
-        return play(plan, nodes, chips, made.ranges, self.precision.value, progress)
+    def _taken(self, made: Network, network: Network, schedule: Schedule, progress: Progress | None) -> Recorder:
+        """Return what `network` did, of the parts of `made`; `BeyondError` if that lacks some that were needed."""
+        lead = (*chip_axis(network), int(np.prod(schedule.batch)))
+        taken = recorder(network, schedule, self.save, points=1, lead=lead)
+        play(script(made, schedule, settled=self.settled, kept=taken.records), taken, self.precision.value, progress)
+        if made is not network and not all(watch.inside for watch in taken.watches):
+            raise BeyondError
+        return taken

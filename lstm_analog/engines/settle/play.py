@@ -2,60 +2,46 @@
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.limits import BeyondError
+from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.bench import Bench, Call, Matrices
 from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.script import Scene, Script
 from lstm_analog.engines.settle.stages import Key, Stage
 from lstm_analog.errors import NetworkError, explain
+from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
 
 
-def play(
-    script: Script,
-    nodes: Indices,
-    chips: tuple[int, ...],
-    ranges: tuple[Idle, ...],
-    dtype: DTypeLike,
-    progress: Progress | None,
-) -> Floats:
-    """Return the efforts of `nodes` at the points that `script` keeps, (*chips, ..., points, nodes), found in `dtype`.
+def play(script: Script, taken: Recorder, dtype: DTypeLike, progress: Progress | None) -> None:
+    """Write what a `script` gives, computed in `dtype`, into `taken`, whose leading axes are (chips, batch).
 
-    `chips` is the axis of chips, () for one machine. `progress` is told the intervals done. Nothing grows with the
-    number of intervals but what is kept. Raises `BeyondError` if an effort left one of the `ranges`.
+    `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept. Watched nodes
+    are noted where the script sets them.
     """
     network, schedule = script.network, script.schedule
-    efforts = np.zeros((*chips, network.unknowns.size, int(np.prod(schedule.batch))), dtype=dtype)
+    efforts = np.zeros((*chip_axis(taken.network), network.unknowns.size, int(np.prod(schedule.batch))), dtype=dtype)
     for part in network.parts:
         if isinstance(part, Sources):
             efforts[..., part.nodes, :] = part.effort[..., None]
-    kept = np.flatnonzero([scene.keep for scene in script.scenes])
-    result = np.empty((int(np.isin(script.order, kept).sum()), *chips, nodes.size, efforts.shape[-1]), dtype=dtype)
-    gauges = tuple(_gauge(limits, efforts) for limits in ranges)
-    _run(script, efforts, nodes, gauges, result, progress)
-    if not all(gauge.inside for gauge in gauges):
-        raise BeyondError
-    batch_first = np.moveaxis(result, (0, -1), (-2, len(chips)))
-    found = np.ascontiguousarray(batch_first, dtype=np.float64)
-    found.flags.writeable = False  # or the trajectory would take a copy
-    return found.reshape(*chips, *schedule.batch, len(result), nodes.size)
+    gauges = tuple(_gauge(watch.limits, efforts) for watch in taken.watches)
+    _run(script, efforts, taken.records, gauges, progress)
+    for watch, gauge in zip(taken.watches, gauges, strict=True):
+        watch.note(gauge.lowest.swapaxes(-1, -2), gauge.highest.swapaxes(-1, -2))
 
 
 def _run(
     script: Script,
     efforts: Array,
-    nodes: Indices,
+    records: tuple[Record, ...],
     gauges: tuple["_Gauge", ...],
-    result: Array,
     progress: Progress | None,
 ) -> None:
     inputs = {label: _input(script, label, efforts) for label in script.changed}
@@ -63,18 +49,17 @@ def _run(
     matrices: Matrices = {}
     loads = [tuple(inputs[label] for label in scene.load) for scene in script.scenes]
     programs = [_program(scene, efforts, gauges, bound, matrices) for scene in script.scenes]
-    keeps = [_pieces(nodes, efforts) if scene.keep else () for scene in script.scenes]
-    count, last = 0, script.order.size - 1
+    copies = [_copies(record, efforts) for record in records]
+    places = [record.places.tolist() for record in records]
+    keeps = [[(places[k], *copy) for k in scene.keep for copy in copies[k]] for scene in script.scenes]
+    last = script.order.size - 1
     for point, number in enumerate(script.order.tolist()):
         for entry in loads[number]:
             entry.load(point)
         for call in programs[number]:
             call()
-        if keeps[number]:
-            held = result[count]
-            for place, source in keeps[number]:
-                held[..., place, :] = source
-            count += 1
+        for turns, target, source in keeps[number]:
+            target[turns[point]] = source
         if progress is not None and point:
             progress(point, last)
 
@@ -116,25 +101,22 @@ class _Gauge:
             bench.calls.append(partial(np.maximum, highest, seen, out=highest))
         return tuple(bench.calls)
 
-    @property
-    def inside(self) -> bool:
-        """Whether no effort has left the range."""
-        low, high = self.limits.low[..., None], self.limits.high[..., None]
-        return bool((self.lowest >= low).all() and (self.highest <= high).all())
-
 
 def _gauge(limits: Idle, efforts: Array) -> _Gauge:
     shape = (*efforts.shape[:-2], limits.nodes.size, efforts.shape[-1])
     return _Gauge(limits=limits, lowest=np.full(shape, np.inf), highest=np.full(shape, -np.inf))
 
 
-def _pieces(nodes: Indices, efforts: Array) -> tuple[tuple[slice, Array], ...]:
-    """Return runs of neighbours among the `nodes`: where they go, and a view of them in `efforts`."""
+def _copies(record: Record, efforts: Array) -> list[tuple[Array, Array]]:
+    """Return the points of a `record`, (points, ..., nodes), by runs of neighbours, each with its view of `efforts`."""
+    nodes = np.arange(efforts.shape[-2])[record.nodes]
     breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
-    starts = np.concatenate(([0], breaks, [nodes.size])).tolist()
-    firsts = nodes[starts[:-1]].tolist()
-    runs = zip(pairwise(starts), firsts, strict=True)
-    return tuple((slice(a, b), efforts[..., first : first + b - a, :]) for (a, b), first in runs)
+    points, result = np.moveaxis(record.efforts, -2, 0), []
+    for places in np.split(np.arange(nodes.size), breaks):
+        first = int(nodes[places[0]])
+        source = efforts[..., first : first + places.size, :].swapaxes(-1, -2)
+        result.append((points[..., places[0] : places[-1] + 1], source))
+    return result
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from lstm_analog.arrays import Indices
+from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.plan import Flags, moved, needed
 from lstm_analog.engines.settle.stages import Stage
@@ -19,11 +20,11 @@ _REMEMBERED = 128
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What happens on the way to a point: source banks to `load`, `stages` to run, whether to `keep` the result."""
+    """What happens on the way to a point: source banks to `load`, `stages` to run, the records that `keep` of it."""
 
     load: tuple[str, ...]
     stages: tuple[Stage, ...]
-    keep: bool
+    keep: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,19 +50,25 @@ class _Act:
     banks: tuple[Sources, ...]
 
 
-def script(network: Network, schedule: Schedule, *, settled: float, kept: Flags, nodes: Indices) -> Script:
-    """Return the script that gives the `nodes` of `network` under `schedule` at the `kept` points, (1 + intervals,).
+def script(network: Network, schedule: Schedule, *, settled: float, kept: tuple[Record, ...]) -> Script:
+    """Return the script that gives what is to be `kept` of `network` under `schedule`.
 
     `settled` is the number of time constants at which a storage counts as settled.
     """
     changed = _changes(schedule)
     acts, kinds = _acts(network, schedule, settled, changed)
-    saved, wish = nodes.tobytes(), np.zeros(network.unknowns.size, dtype=bool).tobytes()
+    wish = np.zeros(network.unknowns.size, dtype=bool).tobytes()
+    which = sum(((record.places >= 0) << number for number, record in enumerate(kept)), np.zeros(kinds.size, np.int64))
+    keeping = {code: tuple(k for k in range(len(kept)) if code >> k & 1) for code in np.unique(which).tolist()}
+    nodes = [np.arange(network.unknowns.size)[record.nodes].tobytes() for record in kept]
     scenes: dict[int, Scene] = {}
     numbers: dict[int, int] = {}
     order = np.zeros(kinds.size, dtype=np.int64)
-    for point, kind, keep in zip(range(kinds.size - 1, -1, -1), kinds[::-1].tolist(), kept[::-1].tolist(), strict=True):
-        scene, wish = _scene(acts[kind], wish, saved if keep else b"", keep)
+    for point, kind, code in zip(
+        range(kinds.size - 1, -1, -1), kinds[::-1].tolist(), which[::-1].tolist(), strict=True
+    ):
+        keep = keeping[code]
+        scene, wish = _scene(acts[kind], wish, tuple(nodes[number] for number in keep), keep)
         order[point] = numbers.setdefault(id(scene), len(numbers))
         scenes[id(scene)] = scene
     return Script(network=network, schedule=schedule, scenes=tuple(scenes.values()), order=order, changed=changed)
@@ -120,10 +127,11 @@ def _act(now: Phase, before: Phase | None, banks: tuple[Sources, ...]) -> _Act:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _scene(act: _Act, wanted: bytes, saved: bytes, keep: bool) -> tuple[Scene, bytes]:
+def _scene(act: _Act, wanted: bytes, saved: tuple[bytes, ...], keep: tuple[int, ...]) -> tuple[Scene, bytes]:
     """Return what `act` has to do for the flags `wanted` and the nodes `saved` at its end; what it wants to find."""
     at_end = np.frombuffer(wanted, dtype=bool).copy()
-    at_end[np.frombuffer(saved, dtype=np.int64)] = True
+    for nodes in saved:
+        at_end[np.frombuffer(nodes, dtype=np.int64)] = True
     stages, before = needed(act.phase, act.moving, at_end)
     load = tuple(bank for bank in act.banks if before[bank.nodes].any())
     for bank in load:

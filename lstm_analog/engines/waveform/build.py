@@ -4,12 +4,12 @@ from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Floats, Indices, span
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import Couplings, Flags
-from lstm_analog.engines.waveform.fields import Field, Term, Waves, span
+from lstm_analog.engines.waveform.fields import Field, Term, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, taker
 from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps

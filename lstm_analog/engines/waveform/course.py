@@ -5,13 +5,13 @@ from functools import cached_property
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Span, span
 from lstm_analog.engines.base import Progress, moments
 from lstm_analog.engines.integrate import operating_point
+from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.analysis import Keep
 from lstm_analog.engines.waveform.couplings import Flags
-from lstm_analog.engines.waveform.fields import Span, span
 from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
@@ -19,7 +19,6 @@ from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regim
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Save
 
 _COUNTED = 0.4
 """Tolerances within which a piece must be if what flows through a gated pair or port counts to the last: a leak that is
@@ -69,7 +68,7 @@ class Cut:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Course:
-    """A run of a `schedule` in a `space`: `points` of each interval and what `save` says are kept.
+    """A run of a `schedule` in a `space`, with `points` of each interval.
 
     `errors` has the worst error accepted.
     """
@@ -77,7 +76,6 @@ class Course:
     schedule: Schedule
     space: Workspace
     points: int
-    save: Save
     errors: list[float] = field(default_factory=lambda: [0.0])
 
     @cached_property
@@ -89,44 +87,27 @@ class Course:
         """The largest estimate of an error, in tolerances."""
         return self.errors[0]
 
-    def run(self, progress: Progress | None) -> tuple[Floats, Floats]:
-        """Return the times kept, (points,), and the efforts then, (*lead, points, kept), telling `progress`.
+    def run(self, taken: Recorder, progress: Progress | None) -> None:
+        """Run the schedule, write into `taken` what it asks for, telling `progress`.
 
         Raises `OutOfReachError` if the network cannot be run this way.
         """
-        space, names = self.space, self.schedule.names
+        space, count = self.space, len(self.schedule.names)
         space.state.forget()
-        effort, nodes, points = space.state.effort, span(self.save.nodes(space.network)), self.points
-        kept = [self.save.takes(name) for name in names]
-        time = self._times(np.array(kept))
         drives, cuts = self._drives(), self._cuts()
-        changing = np.any([drive.changes for drive in drives], axis=0).tolist() if drives else [False] * len(names)
+        changing = np.any([drive.changes for drive in drives], axis=0).tolist() if drives else [False] * count
         self._impose(drives, 0)
         self._rest()
-        first = effort[..., nodes]
-        path = np.zeros((*first.shape[:-1], time.size, first.shape[-1]))
-        path[..., 0, :] = first
-        place = 1
+        taken.write(0, space.state.effort[..., None, :])
         for number, cut in enumerate(cuts):
             if number and changing[number]:
                 self._impose(drives, number)
-            if kept[number]:
-                path[..., place : place + points, :] = self._points(cut)[..., nodes]
-                place += points
+            if taken.asks(number + 1):
+                taken.write(number + 1, self._points(cut))
             else:
                 self._interval(cut, None)
             if progress is not None:
-                progress(number + 1, len(names))
-        return time, path
-
-    def _times(self, kept: Flags) -> Floats:
-        """Return the times kept of the intervals `kept` (intervals,), after the first, (points,)."""
-        ends, durations = self.schedule.ends[kept, None], self.schedule.durations[kept]
-        known, number = np.unique(durations, return_inverse=True)
-        inside = np.array([moments(float(duration), self.points) for duration in known])
-        time = ends - durations[:, None] + inside[number]
-        time[:, -1:] = ends
-        return np.concatenate([np.zeros(1), time.ravel()])
+                progress(number + 1, count)
 
     def _cuts(self) -> list[Cut]:
         """Return how each interval is cut; those of the same lines and duration share it."""

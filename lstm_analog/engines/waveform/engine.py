@@ -7,14 +7,16 @@ spectral collocation; here in an order in which most networks need no relaxing).
 Chebyshev coefficients; points and stretches adapt.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from lstm_analog.engines.apart import run_chips
-from lstm_analog.engines.base import Progress
+from lstm_analog.engines.base import Progress, check_save
 from lstm_analog.engines.integrate import Integrate
+from lstm_analog.engines.limits import within
+from lstm_analog.engines.record import recorder
 from lstm_analog.engines.waveform.couplings import Flags
 from lstm_analog.engines.waveform.course import Course
 from lstm_analog.engines.waveform.segment import Tolerance
@@ -43,14 +45,14 @@ class Waveform:
         Absolute tolerance in units of each group's signal (`Group.scale`).
     points : int
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
-    save : Save
-        Which unknowns and intervals are kept.
+    save : Save, optional
+        Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     """
 
     rtol: float = 1e-6
     atol: float = 1e-8
     points: int = 1
-    save: Save = EVERYTHING
+    save: Save | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check that the tolerances are within what doubles can do, and that points are a whole number."""
@@ -61,6 +63,7 @@ class Waveform:
         if self.points < 1 or self.points != int(self.points):
             must, do = "be a whole number of at least 1", "give 1 for the ends of intervals"
             raise InvalidValueError(explain("points", must=must, got=self.points, do=do))
+        check_save(self.save)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, kept), telling `progress` by interval.
@@ -77,35 +80,31 @@ class Waveform:
 
     def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
         """Return the efforts of all chips at once; raise `SimulationError` if several cannot be solved side by side."""
-        wanted, chips = _wanted(network, self.save), chip_axis(network)
+        wanted, chips = _wanted(network, self.save or EVERYTHING), chip_axis(network)
         lead = (*chips, int(np.prod(schedule.batch)))
         try:
             with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
-                course = Course(schedule=schedule, space=space, points=self.points, save=self.save)
-                time, path = course.run(progress)
+                taken = recorder(network, schedule, self.save, points=self.points, lead=lead)
+                course = Course(schedule=schedule, space=space, points=self.points)
+                course.run(taken, progress)
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             if network.chips:
                 must, do = "be solved side by side", "run one chip at a time"
                 raise SimulationError(explain("several chips", must=must, got=reason, do=do)) from reason
             return self._instead(str(reason), network, schedule, progress)
-        path.flags.writeable = False
-        return Trajectory(
-            network=network,
-            schedule=schedule,
-            time=time,
-            efforts=path.reshape(*chips, *schedule.batch, *path.shape[-2:]),
-            engine=repr(self),
-            saved=self.save,
-            error=course.worst,
-        )
+        return taken.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=course.worst)
 
     def _instead(self, reason: str, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
         other = Integrate(rtol=self.rtol, atol=self.atol, points=self.points, save=self.save)
-        trajectory = other.run(network, schedule, progress)
-        return replace(trajectory, engine=f"{other!r} instead of {self!r}: {reason}")
+        done, said = other.run(network, schedule, progress), f"{other!r} instead of {self!r}: {reason}"
+        return replace(done, engine=said, more=tuple(replace(one, engine=said) for one in done.more))
 
 
 def _wanted(network: Network, save: Save) -> Flags:
+    """Return which unknowns of `network` are kept or watched."""
     wanted = np.zeros(network.unknowns.size, dtype=bool)
-    wanted[save.nodes(network)] = True
+    for one in save.each:
+        wanted[one.nodes(network)] = True
+    for limits in within(network).ranges:
+        wanted[limits.nodes] = True
     return wanted

@@ -5,17 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
-
-Span = slice | Indices
-"""Places along the last axis: a slice where they are one run, so that taking them copies nothing."""
-
-
-def span(places: Indices) -> Span:
-    """Return `places` as a slice if they follow each other."""
-    if places.size and np.array_equal(places, np.arange(places[0], places[0] + places.size)):
-        return slice(int(places[0]), int(places[0]) + places.size)
-    return places
+from lstm_analog.arrays import Floats, Indices, Span, span
 
 
 def covers(places: Span, size: int) -> bool:

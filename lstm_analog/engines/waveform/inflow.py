@@ -6,8 +6,8 @@ from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.engines.waveform.fields import Field, Span, Term, Waves, covers
+from lstm_analog.arrays import Floats, Span
+from lstm_analog.engines.waveform.fields import Field, Term, Waves, covers
 from lstm_analog.engines.waveform.kernels import Step, flowing, kernel
 from lstm_analog.engines.waveform.lowrank import WORTHWHILE
 from lstm_analog.engines.waveform.state import State, transposed

@@ -7,10 +7,10 @@ from math import inf
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.fields import Field, Span
+from lstm_analog.engines.waveform.fields import Field
 from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 

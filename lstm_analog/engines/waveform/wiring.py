@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Floats, Indices, Span, span
 from lstm_analog.engines.waveform.couplings import Couplings, Curved
-from lstm_analog.engines.waveform.fields import Places, Span, span
+from lstm_analog.engines.waveform.fields import Places
 from lstm_analog.engines.waveform.structure import Level, Structure
 from lstm_analog.network.laws import Block, Form, take
 from lstm_analog.network.parts import Part

@@ -1,0 +1,43 @@
+"""The passes of a machine run one after the other by one engine, which keeps what it is told to."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler import Compiled
+from lstm_analog.engines import Engine, Progress
+from lstm_analog.engines.record import cut
+from lstm_analog.model import State
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.trajectory import EVERYTHING, Trajectory
+from lstm_analog.study.keeping import Keep, has_save, saves
+from lstm_analog.study.run import Solve
+
+
+def solver(
+    passes: tuple[Compiled, ...],
+    fed: tuple[Floats, State, Indices | None],
+    engine: Engine,
+    keep: Keep | None,
+    most_bytes: float,
+    progress: Progress | None,
+) -> Solve:
+    """Return what runs each of `passes` in turn by `engine`, `fed` with x, a state and lengths.
+
+    Of each is kept what `keep` and `most_bytes` say, as `saves` tells. Of an engine that has no `save` the rest is
+    dropped when it has run. `progress` is told the intervals of all passes.
+    """
+    x, _, lengths = fed
+    kept = saves(passes, x.shape[-3:], ragged=lengths is not None, engine=engine, keep=keep, most_bytes=most_bytes)
+    counts = [len(compiled.cycle.intervals(x.shape[-2])) for compiled in passes]
+    rest = iter(zip(np.cumsum([0, *counts]).tolist(), kept, strict=False))
+
+    def solve(compiled: Compiled, fed: Schedule) -> Trajectory:
+        before, save = next(rest)
+        tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
+        chosen = replace(engine, save=save) if has_save(engine) else engine  # type: ignore[type-var]
+        trajectory = chosen.run(compiled.network, fed, tell)
+        return cut(trajectory, save) if trajectory.saved == EVERYTHING else trajectory
+
+    return solve
