@@ -17,9 +17,10 @@ from lstm_analog.imperfections.ideal import Cause, causes_of, idealise
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.model.lstm import Trace
 from lstm_analog.study.certificate import compiled_passes, with_imperfections
+from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.digest import digest_of
 from lstm_analog.study.lag import lagging
-from lstm_analog.study.run import ChainRun, Run, Setup, run_through
+from lstm_analog.study.run import Run, Setup, run_through
 from lstm_analog.study.shares import Share, Shares
 
 SERIES = "values of a series of resistors"

@@ -12,11 +12,12 @@ from lstm_analog.model import LSTM, Head, LayerTrace
 from lstm_analog.model.lstm import Trace
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.study.attribution import shares
+from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.digest import networks_digest
 from lstm_analog.study.lag import lagging, travel
 from lstm_analog.study.ranges import beyond
 from lstm_analog.study.report import Report, versions
-from lstm_analog.study.run import ChainRun, Run
+from lstm_analog.study.run import Run
 from lstm_analog.study.settling import settling
 from lstm_analog.study.spread import HeadErrors, LayerErrors, errors
 

@@ -32,12 +32,13 @@ from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.cutting import cut
 from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
 from lstm_analog.study.epanet_run import Simulator, run_epanet
 from lstm_analog.study.epanet_walk import Desk, steady_states
 from lstm_analog.study.operation import as_used
-from lstm_analog.study.run import ChainRun, PassRun
+from lstm_analog.study.run import PassRun
 
 TOLERANCE = 1e-6
 """Largest error of z, c and h, and largest relative error of a conductance, that passes."""
