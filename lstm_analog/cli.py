@@ -79,7 +79,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
     if options.uncertified and len(machine.passes) == 1:
         machine.write_spice(path, x, dialect=dialect)
     elif options.uncertified:  # a pass is fed what the one before has left
-        write_netlists(machine.run(x, engine=engine, keep=Keep.OUTPUTS, progress=progress), path, dialect)
+        write_netlists(machine.run(x, engine=engine, progress=progress), path, dialect)
     if options.uncertified:
         return "not certified: nobody has compared this netlist with the model"
     where = os.path.relpath(options.model, options.spice.parent)
