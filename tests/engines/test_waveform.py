@@ -88,7 +88,7 @@ def test_tanks_at_their_stops_agree_with_integrate(detail, timing):
         exact = machine.run(x, engine=Integrate(rtol=1e-10, atol=1e-12, points=7)).trajectory
     assert "instead of" not in ours.engine
     assert worst(ours, exact) <= 5e-7
-    longer = compile(lstm, replace(OIL, detail=detail), timing=timing).run(x, engine=Integrate()).trajectory
+    longer = compile(lstm, replace(OIL, detail=detail), timing=timing).run(x).trajectory
     assert np.abs(longer["l0_c"]).max() > np.abs(ours["l0_c"]).max() + 0.01 * OIL.pressure_unit
     assert np.abs(ours["l0_c"]).max() > short.reach()[1]
 
