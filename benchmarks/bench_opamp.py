@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
-from measure import conditions, table
+from measure import asked, conditions, table
 
 import lstm_analog as la
 from lstm_analog.engines import Integrate, Ngspice, Waveform
@@ -61,12 +61,13 @@ def signals(run: la.Run) -> np.ndarray:
     return np.concatenate([part.ravel() for part in found])
 
 
-def results(machine: la.Machine, x: np.ndarray) -> Iterator[Found]:
-    """Yield what every engine does with `machine` over `x`."""
+def results(machine: la.Machine, x: np.ndarray, brief: bool) -> Iterator[Found]:
+    """Yield what every engine does with `machine` over `x`; if `brief`, with its first setting."""
+    most = 1 if brief else None
     exact = machine.run(x[:CHECKED], engine=Integrate(rtol=1e-9, atol=1e-11, points=POINTS))
     scale = machine.network.unknowns.scales()
-    engines = [(Waveform(rtol=rtol, atol=rtol / 100), REPEATS) for rtol in TOLERANCES]
-    engines += [(Integrate(rtol=rtol, atol=rtol / 100), 1) for rtol in SCIPY]
+    engines = [(Waveform(rtol=rtol, atol=rtol / 100), REPEATS) for rtol in TOLERANCES[:most]]
+    engines += [(Integrate(rtol=rtol, atol=rtol / 100), 1) for rtol in SCIPY[:most]]
     for engine, repeats in engines:
         taken = [seconds(lambda: machine.run(x, engine=engine), time.process_time) for _ in range(repeats)]  # noqa: B023
         run = machine.run(x[:CHECKED], engine=replace(engine, points=POINTS))
@@ -75,7 +76,7 @@ def results(machine: la.Machine, x: np.ndarray) -> Iterator[Found]:
         yield Found(
             engine=type(engine).__name__, setting=f"rtol {engine.rtol:g}", seconds=min(taken), read=read, all=everywhere
         )
-    for setting, accuracy in SPICE.items() if shutil.which("ngspice") else ():
+    for setting, accuracy in [*SPICE.items()][:most] if shutil.which("ngspice") else ():
         start = children()
         run = machine.run(x, engine=Ngspice(accuracy=accuracy, time_limit=3600.0))
         read = float(np.abs(signals(run) - signals(exact)).max())
@@ -95,16 +96,16 @@ def ratio(found: Found, among: list[Found]) -> float:
 HEADS = ("H", "engine", "setting", "s", "error where read", "error at all times", "time / Waveform's")
 
 
-def main(sizes: list[int]) -> None:
-    """Print a row an engine and setting, for each size."""
+def main(sizes: list[int], brief: bool) -> None:
+    """Print a row an engine and setting, for each size; if `brief`, one an engine."""
     rows: list[tuple[object, ...]] = []
     for units in sizes or SIZES:
         machine = la.compile(la.random_lstm(np.random.default_rng(units), 2, units), la.electrical.OPAMP)
-        found = list(results(machine, np.random.default_rng(1).uniform(-1, 1, (STEPS, 2))))
+        found = list(results(machine, np.random.default_rng(1).uniform(-1, 1, (STEPS, 2)), brief))
         rows += [(units, *vars(each).values(), ratio(each, found)) for each in found]
     print(conditions())
     print(table(HEADS, rows))
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]])
+    main(*asked(sys.argv[1:]))

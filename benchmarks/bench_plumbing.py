@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from measure import conditions, seconds, table
+from measure import asked, conditions, seconds, table
 
 import lstm_analog as la
 
@@ -20,13 +20,13 @@ RUN_UP_TO = 16
 ENGINES = (la.engines.Integrate(rtol=1e-6, atol=1e-8), la.engines.Waveform())
 
 
-def main(sizes: list[int]) -> None:
-    """Print a row a size and detail."""
+def main(sizes: list[int], brief: bool) -> None:
+    """Print a row a size and detail; if `brief`, of ideal detail alone."""
     rows = []
-    for units in sizes:
+    for units in sizes or SIZES:
         lstm = la.random_lstm(np.random.default_rng(0), 2, units)
         x = np.random.default_rng(1).uniform(-1, 1, (6, 2))
-        for detail in la.hydraulic.Detail:
+        for detail in [*la.hydraulic.Detail][: 1 if brief else None]:
             build = partial(la.compile, lstm, replace(la.hydraulic.OIL, detail=detail), settling=14.0)
             machine, compiling = build(), seconds(build, 3)
             small = units <= RUN_UP_TO
@@ -37,4 +37,4 @@ def main(sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or list(SIZES))
+    main(*asked(sys.argv[1:]))

@@ -16,7 +16,7 @@ from functools import partial
 from math import nan
 
 import numpy as np
-from measure import conditions, once, processor, table
+from measure import asked, conditions, once, processor, table
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
@@ -72,10 +72,10 @@ def time_to(
     return nan, nan
 
 
-def row(name: str, units: int) -> tuple[object, ...]:
-    """Return the figures of one machine."""
+def row(name: str, units: int, steps: int) -> tuple[object, ...]:
+    """Return the figures of one machine over so many `steps`."""
     machine = la.compile(la.random_lstm(np.random.default_rng(units), INPUTS, units), MACHINES[name])
-    x = np.random.default_rng(1).uniform(-1.0, 1.0, (STEPS, INPUTS))
+    x = np.random.default_rng(1).uniform(-1.0, 1.0, (steps, INPUTS))
     tight = Integrate(rtol=1e-10, atol=1e-12, points=POINTS)
     exact = tight.run(machine.network, machine.schedule(x)).efforts
     ours, error = time_to(lambda rtol: Waveform(rtol=rtol, atol=rtol / 100, points=POINTS), machine, x, exact)
@@ -88,14 +88,14 @@ def row(name: str, units: int) -> tuple[object, ...]:
     return (units, name, states, ours, error, *times, best / ours)
 
 
-def main(sizes: list[int]) -> None:
-    """Print a row a machine and size; `sizes` are of BEHAVIOURAL."""
+def main(sizes: list[int], brief: bool) -> None:
+    """Print a row a machine and size; `sizes` are of BEHAVIOURAL; if `brief`, over one step."""
     print(conditions())
     cases = [("BEHAVIOURAL", units) for units in sizes] or CASES
-    rows = [row(name, units) for name, units in cases]
+    rows = [row(name, units, 1 if brief else STEPS) for name, units in cases]
     heads = ("H", "machine", "unknowns", "Waveform, s", "error", *(f"{method.value}, s" for method in Method))
     print(table((*heads, "best of scipy / Waveform"), rows))
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]])
+    main(*asked(sys.argv[1:]))

@@ -14,7 +14,7 @@ from functools import partial
 from math import nan
 
 import numpy as np
-from measure import SIGNALS, Torch, conditions, least, table
+from measure import SIGNALS, Torch, asked, conditions, least, table
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
@@ -106,12 +106,12 @@ HEADS = (
 )
 
 
-def rows(torch: Torch, units: int, batch: int, steps: int) -> list[tuple[object, ...]]:
-    """Return the rows of one size: as it is; where it is affordable, with leaks and with output resistances."""
+def rows(torch: Torch, units: int, batch: int, steps: int, brief: bool) -> list[tuple[object, ...]]:
+    """Return the rows of one size: as it is; where it is affordable and not `brief`, leaks and output resistances."""
     lstm = la.random_lstm(np.random.default_rng(units), INPUTS, units)
     plain = case(units, batch, steps)
     found = [row(torch, "plain", plain, lstm, REPEATS, LARGEST_CHECKED)]
-    if batch == 1 and units <= LARGEST_CHECKED:
+    if batch == 1 and units <= LARGEST_CHECKED and not brief:
         leaky = replace(BEHAVIOURAL, off_conductance=LEAK / BEHAVIOURAL.copy_resistance)
         found.append(row(torch, "leak 1e-4", case(units, batch, steps, leaky), None, 3, LARGEST_CHECKED))
         loaded = replace(plain, network=with_output_resistance(plain.network))
@@ -119,26 +119,29 @@ def rows(torch: Torch, units: int, batch: int, steps: int) -> list[tuple[object,
     return found
 
 
-def plumbing(units: int) -> tuple[object, ...]:
-    """Return the row of hydraulic OIL in full detail, ten steps, all ends kept, against `Integrate`."""
-    made = case(units, 1, 10, replace(la.hydraulic.OIL, detail=Detail.FULL))
+def plumbing(units: int, brief: bool) -> tuple[object, ...]:
+    """Return the row of hydraulic OIL in full detail, ten steps, all ends kept, against `Integrate`.
+
+    If `brief`, in ideal detail.
+    """
+    made = case(units, 1, 10, replace(la.hydraulic.OIL, detail=Detail.IDEAL if brief else Detail.FULL))
     (ends,), checked = least([partial(made.run, Waveform())], 3), units <= LARGEST_SCIPY
     error = wrong(made, Waveform()) if checked else nan
     reference = least([partial(made.run, Integrate())], 1)[0] if checked else nan
     return units, made.network.unknowns.size, 10, ends, error, reference / ends
 
 
-def main(sizes: list[int]) -> None:
-    """Print a row a case."""
+def main(sizes: list[int], brief: bool) -> None:
+    """Print a row a case; if `brief`, fewer of each size."""
     cases = [(units, 1, 10) for units in sizes] or CASES
     with Torch() as torch:
         print(f"{conditions()}, torch {torch.version}")
-        found = [entry for units, batch, steps in cases for entry in rows(torch, units, batch, steps)]
+        found = [entry for units, batch, steps in cases for entry in rows(torch, units, batch, steps, brief)]
     print(table(HEADS, found))
     print("Plumbing: OIL in full detail, all ends kept.")
     heads = ("H", "unknowns", "steps", "s", "error", "Integrate / Waveform")
-    print(table(heads, [plumbing(units) for units in (sizes or PLUMBED)]))
+    print(table(heads, [plumbing(units, brief) for units in (sizes or PLUMBED)]))
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]])
+    main(*asked(sys.argv[1:]))

@@ -116,6 +116,11 @@ class Torch:
         return loop, layer
 
 
+def asked(words: list[str]) -> tuple[list[int], bool]:
+    """Return the sizes among `words`, and whether "brief" is: then a few rows are made, to see that they come."""
+    return [int(word) for word in words if word != "brief"], "brief" in words
+
+
 def apart(script: str, *words: object) -> dict[str, float]:
     """Return what `script`, called with `--one` and `words` in a process of its own, prints as JSON."""
     command = [sys.executable, script, "--one", *map(str, words)]

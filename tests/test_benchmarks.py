@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "benchmarks" / "README.md"
+LONG = {"bench_opamp.py", "bench_plumbing.py", "bench_solvers.py", "bench_waveform.py"}
+"""Those of which a few rows will do here."""
 SCRIPTS = sorted(path.name for path in (ROOT / "benchmarks").glob("bench_*.py"))
 
 
@@ -30,7 +32,7 @@ def test_there_are_comparisons():
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_comparison_runs_and_prints_the_tables_that_the_readme_shows(script):
-    command = [sys.executable, str(ROOT / "benchmarks" / script), "1"]
+    command = [sys.executable, str(ROOT / "benchmarks" / script), "1", *(["brief"] if script in LONG else [])]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert done.returncode == 0, done.stderr
