@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import lstm_analog as la
 from lstm_analog.cli import main
 from lstm_analog.compiler.hydraulic import Detail
-from lstm_analog.engines import Integrate, Ngspice, Settle
+from lstm_analog.engines import Integrate, Ngspice, Settle, Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.model import (
     HARD_SIGMOID,
@@ -34,7 +34,8 @@ from lstm_analog.model.lstm import NAME
 from lstm_analog.network.parts import Conductors, Pairs
 from lstm_analog.study import Verdict
 
-ENGINE = Integrate(rtol=1e-7, atol=1e-9)
+ENGINE = Waveform(rtol=1e-7, atol=1e-9)
+"""The LSTM is the reference here; that the engines agree is for `tests/physics/test_engines_agree.py`."""
 TECHNOLOGIES = [la.electrical.BEHAVIOURAL, la.hydraulic.OIL]
 TIMINGS = [la.CLOCKED, la.GATED_LEAK]
 X = np.random.default_rng(4).uniform(-1.0, 1.0, (2, 3, 2))
@@ -200,7 +201,7 @@ def test_activations_with_parts_in_both_technologies(name, technology, timing):
     assert apart(run, lstm) < 3e-7
 
 
-@pytest.mark.parametrize("engine", [ENGINE, Ngspice()], ids=["integrate", "ngspice"])
+@pytest.mark.parametrize("engine", [ENGINE, Ngspice()], ids=["waveform", "ngspice"])
 @pytest.mark.parametrize("name", ELECTRICAL)
 def test_activations_with_electrical_parts_alone(name, engine):
     lstm = with_activations(**ELECTRICAL[name])

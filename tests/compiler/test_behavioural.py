@@ -7,13 +7,13 @@ import pytest
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK, decode, lower, schedule, signal_network
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.model import LSTM, Gate, State, random_lstm
 from lstm_analog.model.layers import Layer
 from lstm_analog.network.shapes import Shape
 
-ENGINE = Integrate(rtol=1e-8, atol=1e-10)
+ENGINE = Waveform(rtol=1e-8, atol=1e-10)
 TOLERANCE = 1e-6
 
 
