@@ -65,7 +65,9 @@ def test_no_place_for_temporary_files(monkeypatch):
 
 
 PROGRAM = """
-import sys
+import signal
+# As in a terminal: what starts the tests in the background (nohup, a shell's `&`) has these signals ignored.
+signal.signal({number}, signal.default_int_handler if {number} == signal.SIGINT else signal.SIG_DFL)
 from lstm_analog.engines.guest import own_folder, run_guest
 with own_folder() as folder:
     script = "sleep 60 & echo $! >> ../told; echo done >> ../told; wait"
@@ -76,13 +78,15 @@ with own_folder() as folder:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_python_ends_the_guest_and_removes_its_folder(tmp_path, number):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    python = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.DEVNULL)
     told = tmp_path / "told"
-    for _ in range(1500):
-        if told.exists() and "done" in told.read_text():
-            break
-        time.sleep(0.02)
-    python.send_signal(number)
-    assert python.wait(20) != 0
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(number=int(number))], env=environment, stderr=subprocess.DEVNULL
+    ) as python:
+        for _ in range(1500):
+            if told.exists() and "done" in told.read_text():
+                break
+            time.sleep(0.02)
+        python.send_signal(number)
+        assert python.wait(20) != 0
     assert gone(told.read_text().split()[0])
     assert [path.name for path in tmp_path.iterdir()] == ["told"]
