@@ -3,6 +3,7 @@
 # make lint    the first three of these
 # make oldest  the tests on the oldest releases that pyproject.toml admits
 # make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
+# make mutations  breaks the package at 170 places drawn by lot and prints those that no test notices (hours)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make clean   removes what the others made
@@ -17,7 +18,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest fuzz torch bench clean ngspice wasm
+.PHONY: help demo test lint oldest fuzz mutations torch bench clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -46,6 +47,9 @@ oldest: ngspice
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python tests/model/fuzzing.py $(COUNT)
+
+mutations: lint ngspice wasm
+	$(BIN)/python benchmarks/mutate.py
 
 torch: $(VENV)/torch.stamp
 	$(BIN)/python -m pytest tests/torch $(ARGS)

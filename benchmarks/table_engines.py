@@ -176,7 +176,7 @@ def rows(words: list[str]) -> Iterator[list[object]]:
 
 def main() -> None:
     """Print the table."""
-    print(f"# Engines x presets\n\n{conditions()}\n\n{(__doc__ or '').partition('.md`')[0].split(chr(10), 2)[2]}")
+    print(f"# Engines x presets\n\n{conditions()}\n\n{(__doc__ or '').split(chr(10) * 2)[1].partition(' `words`')[0]}")
     print(table(["machine", "LSTM", *ENGINES], rows(sys.argv[1:])))
 
 

@@ -24,7 +24,7 @@ from lstm_analog.errors import UnsupportedError
 from lstm_analog.model import Form
 from lstm_analog.study.interface import interface
 
-VACASK = runpy.run_path(str(Path(__file__).resolve().parent.parent / "tests" / "simulators" / "vacask.py"))
+VACASK = runpy.run_path(str(Path(__file__).resolve().parent.parent / "tests" / "helpers" / "vacask.py"))
 TECHNOLOGIES = MappingProxyType(
     {
         "BEHAVIOURAL": la.electrical.BEHAVIOURAL,

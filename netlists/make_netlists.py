@@ -66,7 +66,7 @@ def write_dialects(folder: Path) -> None:
         built.write_spice(folder / f"{dialect.name}.cir", case.x, state=case.state, dialect=dialect)
     built.write_spice(folder / "cell.cir", case.x, state=case.state, as_subckt=True)
     built.write_verilog_a(folder / "cell.va")
-    vacask = runpy.run_path(str(HERE.parent / "tests" / "simulators" / "vacask.py"))
+    vacask = runpy.run_path(str(HERE.parent / "tests" / "helpers" / "vacask.py"))
     schedule, wired = built.schedule(case.x, case.state), interface(built.compiled)
     lines = vacask["bench_lines"](folder / "cell.va", built.network, schedule, wired, edge=0.1)
     (folder / "cell.sim").write_text("".join(lines), encoding="ascii")

@@ -1,42 +1,22 @@
 """The table form x file x technology in benchmarks/forms.md: no cell empty, no error above its bound, still true."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import pytest
-
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+import stored_table
 
 
 @pytest.fixture(scope="module")
 def script():
     """Return the module that made the table."""
-    spec = importlib.util.spec_from_file_location("table_forms", BENCHMARKS / "table_forms.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    sys.path.insert(0, str(BENCHMARKS))  # it imports its neighbour
-    spec.loader.exec_module(module)
-    sys.path.remove(str(BENCHMARKS))
-    yield module
-    del sys.modules[spec.name]
+    with stored_table.script("table_forms") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def stored():
     """Return the cells of the stored tables by form and column."""
-    cells, heads = {}, None
-    for line in (BENCHMARKS / "forms.md").read_text(encoding="utf-8").splitlines():
-        words = [word.strip() for word in line.strip("|").split(" | ")] if line.startswith("|") else None
-        if words is None:
-            heads = None
-        elif heads is None:
-            heads = words
-        elif words[0] != "---":
-            assert len(words) == len(heads), line
-            cells.setdefault(words[0], {}).update(zip(heads[1:], words[1:], strict=True))
-    return cells
+    return stored_table.cells("forms.md")
 
 
 def test_it_has_every_form_file_and_technology_and_no_empty_cell(script, stored):
