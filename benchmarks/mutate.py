@@ -219,16 +219,18 @@ def entered(folder: Path) -> dict[str, tuple[float, list[str]]]:
         words = ["-p", "mutate", "-q", "-n", str(WORKERS), "--dist=worksteal", "tests", "lstm_analog"]
         run = [sys.executable, "-m", "pytest", *words]
         subprocess.run(run, cwd=ROOT, env=environment(ROOT, MUTATE_FOLDER=str(folder)), check=False)
-    return {name: tuple(what) for file in folder.glob("entered-*.json") for name, what in json.loads(file.read_text()).items()}
+    return {
+        name: tuple(what)
+        for file in folder.glob("entered-*.json")
+        for name, what in json.loads(file.read_text()).items()
+    }
 
 
 def is_noticed(root: Path, tests: list[str], patience: float) -> bool:
     """Whether one of the tests fails in the tree at `root`, or hangs."""
     run = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
     try:
-        done = subprocess.run(
-            run, cwd=root, env=environment(root), check=False, capture_output=True, timeout=patience
-        )
+        done = subprocess.run(run, cwd=root, env=environment(root), check=False, capture_output=True, timeout=patience)
     except subprocess.TimeoutExpired:
         return True
     return done.returncode != 0

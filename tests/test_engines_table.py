@@ -34,18 +34,18 @@ def test_a_cell_is_a_figure_within_its_bound_or_a_refusal_whose_advice_works(scr
         for engine in script.ENGINES:
             text = found[engine]
             if re.fullmatch(FIGURE, text):
-                assert float(text) <= script.BOUND[engine], (machine, engine)
+                assert float(text) <= script.COST.get(machine, script.BOUND[engine]), (machine, engine)
             else:
                 done = re.fullmatch(rf'"(?s:.+), got (?s:.+): (?s:.+)": done, ({FIGURE})', text)
                 assert done, (machine, engine, text)
-                assert float(done[1]) <= max(script.BOUND.values()), (machine, engine)
+                assert float(done[1]) <= script.COST.get(machine, max(script.BOUND.values())), (machine, engine)
 
 
 @pytest.mark.parametrize("engine", ["Waveform", "Integrate", "Settle", "Ngspice", "Rumoca"])
 def test_cells_drawn_by_lot_still_say_so(script, stored, engine):
     """Not of transistors: one of their transients takes as long as all the rest."""
     names = [name for name in script.ROWS if not name.startswith("BICMOS")]
-    for name in random.Random(f"cells of {engine}").sample(names, 3):
+    for name in random.Random(f"cells of {engine}").sample(names, 2):
         cell = script.cell(script.ROWS[name], engine)
         if isinstance(cell, float):
             assert cell <= script.BOUND[engine], name
