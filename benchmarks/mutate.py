@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -101,6 +100,7 @@ def pytest_sessionfinish() -> None:
 
 def swapped(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     """Yield the part to change and its new text, for each way in which this node can be broken."""
+    yield from in_statements(node)
     match node:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS and not is_text(left) | is_text(right):
             yield node, f"({ast.unparse(left)}) {OPERATORS[type(op)]} ({ast.unparse(right)})"
@@ -115,16 +115,20 @@ def swapped(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
             yield node, repr(value + 1)
         case ast.Constant(value=float() as value) if value:
             yield node, repr(2 * value)
-        case ast.If(test=test, body=[ast.Raise()]):
-            yield test, "False"
         case ast.BoolOp(op=ast.And() | ast.Or(), values=values):
             word = " or " if isinstance(node.op, ast.And) else " and "
             yield node, "(" + word.join(f"({ast.unparse(value)})" for value in values) + ")"
+
+
+def in_statements(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """Yield the same for checks, calls and limits."""
+    match node:
+        case ast.If(test=test, body=[ast.Raise()]):
+            yield test, "False"
         case ast.Expr(value=ast.Call()):
             yield node, "pass"
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in LIMITS:
-            called = ast.unparse(node.func)
-            yield node.func, called.removesuffix(name) + LIMITS[name]
+            yield node.func, ast.unparse(node.func).removesuffix(name) + LIMITS[name]
 
 
 OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*"}

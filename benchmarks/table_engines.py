@@ -1,4 +1,4 @@
-"""Every engine x preset x timing x one chip or three: `python benchmarks/table_engines.py [words]`, a quarter of an hour.
+"""Every engine x preset x timing x one chip or three: `python benchmarks/table_engines.py [words]`, fifteen minutes.
 
 The machine is an LSTM of one unit over two steps. A figure is the largest difference of h: under "LSTM" of `Integrate`
 from the digital one, under an engine from `Integrate` at the same network; of three chips, of the first of them from
@@ -47,7 +47,7 @@ BOUND = {"Waveform": 1e-6, "Integrate": 1e-12, "Settle": 2e-5, "Ngspice": ENGINE
 """Largest figures: what each engine promises; of Settle what 20 time constants leave of several poles in a stage."""
 
 COST = {"BICMOS, clocked, 1 chip": 3e-4, f"BICMOS, clocked, {CHIPS} chips": 0.1}
-"""Largest figures where `Integrate` has none: what transistors, and areas that are off by 1 %, cost against the LSTM."""
+"""Largest figures where `Integrate` has none: what transistors, areas off by 1 %, cost against the LSTM."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The table engine x preset x timing x chips in benchmarks/engines.md: no cell empty, no figure above its bound, still true."""
+"""The table engine x preset x timing x chips in benchmarks/engines.md: no empty cell, no figure above its bound."""
 
 import random
 import re
