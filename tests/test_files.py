@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from terminal import listens_to
 
 from lstm_analog.errors import FileAccessError, InvalidValueError
 from lstm_analog.files import check_apart, read_bytes, whole_file, whole_files
@@ -181,16 +182,14 @@ def test_a_file_that_is_read_is_not_written_over(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_no_part_of_a_file(tmp_path, number):
-    program = (
+    program = listens_to(number) + (
         "import os, sys, time; from lstm_analog.files import whole_file, whole_files\n"
         "with whole_files(sys.argv[1]) as stage, whole_file(sys.argv[1] + '/a') as stream:\n"
         "    (stage / 'b').write_text('b'); stream.write(b'a'); print('begun', flush=True); time.sleep(60)"
     )
-    python = subprocess.Popen(
-        [sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert python.stdout.readline() == b"begun\n"
-    python.send_signal(number)
-    assert python.wait(20) != 0
-    python.stdout.close()
+    run = [sys.executable, "-c", program, tmp_path]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as python:
+        assert python.stdout.readline() == b"begun\n"
+        python.send_signal(number)
+        assert python.wait(20) != 0
     assert names(tmp_path) == []

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from terminal import listens_to
 
 from lstm_analog.engines.guest import MOST_OUTPUT, own_folder, run_guest
 from lstm_analog.errors import FileAccessError, SimulationError
@@ -65,9 +66,6 @@ def test_no_place_for_temporary_files(monkeypatch):
 
 
 PROGRAM = """
-import signal
-# As in a terminal: what starts the tests in the background (nohup, a shell's `&`) has these signals ignored.
-signal.signal({number}, signal.default_int_handler if {number} == signal.SIGINT else signal.SIG_DFL)
 from lstm_analog.engines.guest import own_folder, run_guest
 with own_folder() as folder:
     script = "sleep 60 & echo $! >> ../told; echo done >> ../told; wait"
@@ -80,7 +78,7 @@ def test_a_signal_to_python_ends_the_guest_and_removes_its_folder(tmp_path, numb
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     told = tmp_path / "told"
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(number=int(number))], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", listens_to(number) + PROGRAM], env=environment, stderr=subprocess.DEVNULL
     ) as python:
         for _ in range(1500):
             if told.exists() and "done" in told.read_text():
