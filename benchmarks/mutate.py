@@ -1,10 +1,11 @@
-"""Break the package on purpose, see which tests notice: `python benchmarks/mutate.py [places] [seed]`, hours in all.
+"""Break the package on purpose, see which tests notice: `mutate.py [places] [seed] [seconds]`, hours in all.
 
 First the tests run once, each watched for the functions it enters. Then `places` (170) are drawn, as many from each of
 the compiler, the laws, the engines, the exports and the study: a sign turned, a factor doubled, an index or a limit
 moved, a comparison turned, a check left out, a call dropped. At each the tests that enter the function run until one
-fails, the quickest first. What no test notices is printed: it gets a test, or a reason why it is equivalent. All of it
-happens in a copy; what the tests entered is kept in the folder named by MUTATE_FOLDER, if it is set.
+fails, the quickest first, up to `seconds` (900) of them as they took when watched. What no test notices is printed: it
+gets a test, or a reason why it is equivalent. All of it happens in a copy; what the tests entered is kept in the folder
+named by MUTATE_FOLDER, if it is set.
 """
 
 import ast
@@ -27,10 +28,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("compiler", "network", "engines", "export", "study")
 COPIED = ("lstm_analog", "tests", "benchmarks", "netlists", "notebooks", "docs")
-BUDGETS = (40.0, 900.0)
-"""Seconds of tests, as they took when watched: at first, and for what has survived these."""
 PATIENCE = 4.0
-"""A mutant that takes so many times its budget, and a minute, hangs: noticed."""
+"""A mutant that takes so many times its budget, and a minute, hangs."""
 WORKERS = 2
 
 
@@ -230,43 +229,38 @@ def entered(folder: Path) -> dict[str, tuple[float, list[str]]]:
     }
 
 
-def is_noticed(root: Path, tests: list[str], patience: float) -> bool:
-    """Whether one of the tests fails in the tree at `root`, or hangs."""
+def verdict(root: Path, tests: list[str], patience: float) -> str:
+    """Return whether one of the tests fails in the tree at `root`, or hangs, or none."""
     run = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
     try:
         done = subprocess.run(run, cwd=root, env=environment(root), check=False, capture_output=True, timeout=patience)
     except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+        return "hangs"
+    return "noticed" if done.returncode else "survived"
 
 
-def fate(mutant: Mutant, root: Path, seen: dict[str, tuple[float, list[str]]]) -> str:
+def fate(mutant: Mutant, root: Path, seen: dict[str, tuple[float, list[str]]], budget: float) -> str:
     """Return what came of a mutant in the copy of the tree at `root`."""
     place = f"{mutant.file}:{mutant.function.partition(':')[2]}"
     meant = sorted((took, test) for test, (took, names) in seen.items() if place in names)
     if not meant:
         return "no test enters the function"
+    total, tests = 0.0, []
+    for took, test in meant:
+        total += took
+        if total <= budget or not tests:
+            tests.append(test)
     file = root / mutant.file
     source = file.read_bytes()
     file.write_bytes(mutant.applied(source))
     try:
-        done = 0
-        for budget in BUDGETS:
-            total, tests = 0.0, []
-            for took, test in meant[done:]:
-                total += took
-                if tests and total > budget:
-                    break
-                tests.append(test)
-            if tests and is_noticed(root, tests, 60 + PATIENCE * min(total, budget)):
-                return "noticed"
-            done += len(tests)
+        found = verdict(root, tests, 60.0 + PATIENCE * min(total, budget))
     finally:
         file.write_bytes(source)
-    return f"survived {done} of {len(meant)} tests"
+    return found if found != "survived" else f"survived {len(tests)} of {len(meant)} tests"
 
 
-def main(places: int = 170, seed: int = 20261129) -> None:
+def main(places: int = 170, seed: int = 20261129, budget: int = 900) -> None:
     """Draw the places, try each, print the survivors."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(os.environ.get("MUTATE_FOLDER", temporary))
@@ -283,7 +277,7 @@ def main(places: int = 170, seed: int = 20261129) -> None:
         def tried(mutant: Mutant) -> str:
             root = free.pop()
             try:
-                return fate(mutant, root, seen)
+                return fate(mutant, root, seen, budget)
             finally:
                 free.append(root)
 

@@ -234,7 +234,7 @@ def test_pairs_switches_transconductors_and_op_amps():
 
 
 def machine(technology, timing=la.CLOCKED):
-    lstm = la.random_lstm(np.random.default_rng(11), 2, 3, scale=1.0)
+    lstm = la.random_lstm(np.random.default_rng(11), 2, 2, scale=1.0)
     return la.compile(lstm, technology, timing=timing, settling=14.0)
 
 
@@ -301,7 +301,7 @@ def test_the_other_solver_agrees_too(plumbing):
 
 
 def test_the_file_unharmed_agrees(plumbing):
-    assert len(plumbing.tubes()) == 4 * 3 * (2 + 3 + 1)
+    assert len(plumbing.tubes()) == 4 * 2 * (2 + 2 + 1)
     assert plumbing.error(plumbing.text) < AGREE
 
 

@@ -79,7 +79,7 @@ def test_it_agrees_with_integrate(technology, timing, layers):
 @pytest.mark.parametrize("detail", [Detail.FULL, Detail.DYNAMIC])
 def test_tanks_at_their_stops_agree_with_integrate(detail, timing):
     """Pistons that stop at half a unit: the tanks of c get there, and stay a while when their valves shut."""
-    lstm = random_lstm(np.random.default_rng(3), 2, 3, scale=4.0)
+    lstm = random_lstm(np.random.default_rng(3), 2, 2, scale=4.0)
     stroke = 0.5 * OIL.pressure_unit * OIL.tank / OIL.vessel.area
     short = replace(OIL, detail=detail, vessel=replace(OIL.vessel, stroke=stroke))
     machine, x = compile(lstm, short, timing=timing), np.array([[1.5, 1.0], [-1.0, 0.5]])

@@ -69,11 +69,12 @@ def test_the_circuit_answers_as_the_hand_written_netlist_does(budget):
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_deterministic_errors_are_within_a_tenth(budget, scale):
-    """Of each kind one, at scale 3 some more, by whole waveforms; `benchmarks/budget_opamp.py` prints all of them."""
+    """Of each kind one at scale 3 and one drawn by lot, two at scale 1, by whole waveforms; `benchmarks/budget_opamp.py` prints all of them."""
     rows = [found for found in budget["ROWS"] if found.draws == 1]
     others = [found for found in rows if found.name not in EXACT]
-    more = np.random.default_rng(11).permutation(len(others))[: 3 if scale == 3.0 else 0]
-    for found in (*(row for row in rows if row.name in EXACT), *(others[number] for number in more)):
+    more = np.random.default_rng(11).permutation(len(others))[: 1 if scale == 3.0 else 0]
+    kinds = EXACT if scale == 3.0 else EXACT[:2]
+    for found in (*(row for row in rows if row.name in kinds), *(others[number] for number in more)):
         (got,) = budget["errors"](found, scale, budget["ENGINES"]["waveform"])
         assert got == pytest.approx(found.published[scale == 3.0], rel=0.1), found.name
 
