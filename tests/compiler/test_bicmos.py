@@ -128,6 +128,11 @@ def test_inputs_choose_the_state_scale():
     assert kept.scaling.clips == ("c",)
 
 
+def test_the_bias_row_is_one_pair_of_wires():
+    unknowns = machine().network.unknowns
+    assert [unknowns[f"l0_rows_one_{side}"].size for side in "pn"] == [1, 1]
+
+
 def test_the_state_scale_halves_the_volts_of_c_and_the_current_that_adds_to_it():
     one, two = machine(), machine(technology=replace(BICMOS, state_scale=2.0))
     scale = {built: built.network.unknowns.scales()[built.network.unknowns["l0_c_p"]][0] for built in (one, two)}
@@ -152,6 +157,8 @@ def test_proportional_bias_scales_current_and_rows_with_the_absolute_temperature
     np.testing.assert_allclose(volts[cold][-1], x[0], rtol=1e-12)
     np.testing.assert_allclose(volts[hot], warmth * volts[cold], rtol=1e-9)
     np.testing.assert_array_equal(hot.network.part("l0_rows").positive, cold.network.part("l0_rows").positive)
+    assert at(temperature=85.0, bias=Bias.PTAT).unit_of_c == pytest.approx(warmth * BICMOS.unit_of_c, rel=1e-12)
+    assert at(temperature=85.0).unit_of_c == BICMOS.unit_of_c
 
 
 def test_clocks_swing_over_the_supply_and_their_complements_against_them():

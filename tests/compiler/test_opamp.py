@@ -138,6 +138,15 @@ def test_preferred_values_are_those_of_the_standard():
     np.testing.assert_array_equal(preferred(np.array([123.4]), 0), [123.4])
 
 
+@pytest.mark.parametrize("series", [48, 96, 192])
+def test_a_crossbar_takes_each_series_of_ten_to_the_k_by_n(series):
+    """IEC 60063: all but E24 and below, which were rounded by other rules."""
+    share = np.array([0.2, 0.7])
+    got = 1.0 / CrossbarData(least=1e-6, largest=101e-6, series=series).conductances(share)
+    np.testing.assert_allclose(got, preferred(1.0 / (1e-6 + 1e-4 * share), series), rtol=1e-12)
+    assert np.abs(got * (1e-6 + 1e-4 * share) - 1.0).max() < 10.0 ** (0.5 / series) - 1.0 + 0.005  # of three digits
+
+
 def test_feedback_of_a_series_is_the_next_larger_value():
     data = CrossbarData(least=1e-6, largest=101e-6, series=96)
     for gain in (0.2, 0.5, 0.511, 1.0):

@@ -12,7 +12,7 @@ from lstm_analog.compiler.scaling import MARGIN, Ranges, Scaling, bounded, facto
 from lstm_analog.engines import Ngspice
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.machine import compile
-from lstm_analog.model import LSTM, Cell, Layer, random_lstm
+from lstm_analog.model import LSTM, Cell, Form, Layer, random_lstm
 from lstm_analog.study.findings import Rule, Severity
 
 LARGE = Ranges(x=20.0, z=60.0, c=8.0, rows=80.0)
@@ -228,6 +228,12 @@ def test_units_are_shrunk_unless_said_otherwise():
 def test_bounds_are_of_inputs_up_to_a_number(x, kind, text):
     with pytest.raises(kind, match=text):
         bounded(random_lstm(np.random.default_rng(3), 1, 1), x)
+
+
+@pytest.mark.parametrize("form", [form for form in Form if form is not Form.LSTM])
+def test_other_forms_than_the_plain_lstm_are_not_bounded(form):
+    with pytest.raises(UnsupportedError, match=r"^a layer must be a plain LSTM, whose bounds are known, got"):
+        bounded(random_lstm(np.random.default_rng(3), 1, 2, form=form), 1.0)
 
 
 def test_without_inputs_nothing_is_chosen():

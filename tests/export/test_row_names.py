@@ -5,6 +5,7 @@ The decks are read as a designer reads them: comments and cards, not by this pac
 
 import re
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import lstm_analog as la
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import LstmAnalogError, UnsupportedError
 from lstm_analog.export import DIALECTS, NGSPICE, PORTABLE, SPECTRE, Probe
+from lstm_analog.model import Layer
 from lstm_analog.network.parts import Crossbars, Transconductors
 
 X = np.random.default_rng(5).uniform(-1, 1, (3, 2))
@@ -123,6 +125,23 @@ def test_a_deck_says_which_nodes_take_the_sequence_from_its_end(tmp_path):
         la.compile(la.random_lstm(np.random.default_rng(3), 2, 2), la.electrical.BEHAVIOURAL), tmp_path / "b.cir"
     )
     assert "provenance time" not in forward
+
+
+@pytest.mark.parametrize("outputs", [0, 1])
+def test_with_backward_chains_alone_the_head_goes_from_the_end_too(outputs):
+    lstm = la.random_lstm(np.random.default_rng(3), 2, 2, outputs=outputs)
+    turned = replace(lstm, layers=(Layer(backward=lstm.layers[0].forward),))
+    network = la.compile(turned, la.electrical.BEHAVIOURAL).network
+    (said,) = network.said("time")
+    assert said.startswith("nodes xr_*, l0r_*, y_* take" if outputs else "nodes xr_*, l0r_* take")
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_names_of_nodes_are_explained_for_each_direction(bidirectional):
+    lstm = la.random_lstm(np.random.default_rng(3), 2, 2, bidirectional=bidirectional)
+    (said,) = la.compile(lstm, la.electrical.BEHAVIOURAL).network.said("names")
+    assert said.startswith("l<layer>_ zi zf zg zo: pre-activations")
+    assert said.endswith("; l<layer>r_: backward") is bidirectional
 
 
 def measurements(path):
