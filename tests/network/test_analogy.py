@@ -7,7 +7,7 @@ import lstm_analog as la
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError
 from lstm_analog.network.analogy import as_circuit, electrical_analogue, natural_units, scaled
 from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.parts import KINDS, Cells, OpAmps, Transconductors
+from lstm_analog.network.parts import KINDS, Cells, Followers, OpAmps, Term, Transconductors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +61,10 @@ def test_an_electrical_network_is_its_own_circuit():
     assert circuit.network is machine.network
     assert circuit.schedule is fed
     assert circuit.effort == 1.0
+
+
+def test_limits_of_relays_are_volts_of_the_analogue():
+    relay = Followers(label="r", terms=(Term(inputs=[1], gain=2.0),), nodes=[2], offset=5e3, low=-30e3, high=40e3)
+    found = scaled(relay, 10e3, 1e-6)
+    assert (found.offset, found.low, found.high) == (0.5, -3.0, 4.0)
+    assert found.terms == relay.terms

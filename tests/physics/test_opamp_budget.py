@@ -69,7 +69,7 @@ def test_the_circuit_answers_as_the_hand_written_netlist_does(budget):
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_deterministic_errors_are_within_a_tenth(budget, scale):
-    """Of each kind one at scale 3 and one drawn by lot, two at scale 1, by whole waveforms; `benchmarks/budget_opamp.py` prints all of them."""
+    """One of each kind at scale 3 and one by lot, two at scale 1; `benchmarks/budget_opamp.py` prints all of them."""
     rows = [found for found in budget["ROWS"] if found.draws == 1]
     others = [found for found in rows if found.name not in EXACT]
     more = np.random.default_rng(11).permutation(len(others))[: 1 if scale == 3.0 else 0]
