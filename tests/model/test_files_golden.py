@@ -57,7 +57,7 @@ FLAX = {
 }
 """What to take of each: a flax file of several cells does not say which follows which."""
 REFUSED = {
-    "projection_dynamo.onnx": r"initial_c of node .* must have shape \(1, batch, 2\), got shape \(1, 2, 3\): save",
+    "projection_dynamo.onnx": r"initial_c of node .* must be of 1 directions and 2 units, got 1 and 3: save",
     "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'softmax': leave it out",
     "reversed.keras": "last layer must return its outputs in the order of time, got go_backwards with return_sequences",
     "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, GRU, .*: take part of the model",

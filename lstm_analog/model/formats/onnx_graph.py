@@ -84,7 +84,7 @@ class Labels:
         """Return an array of `shape` with new labels of that `kind` for the signal called `what` in messages."""
         if prod(shape) > LARGEST or min(shape, default=1) < 1:
             must, do = f"have 1 to {LARGEST} elements", "export it with open axes for batch and time"
-            raise UnsupportedError(explain(what, must=must, got=f"shape {tuple(shape)}", do=do))
+            raise UnsupportedError(explain(what, must=must, got="more" if prod(shape) else "none", do=do))
         first = self.next
         self.next += prod(shape)
         return np.arange(first, self.next, dtype=kind).reshape(tuple(shape))
@@ -221,8 +221,8 @@ def moved(node: Node, inputs: Inputs) -> list[Value]:
             arrays = [None if value is None else value.array for value in inputs]
             asked = {**node.attributes, "count": len(node.outputs), "signal": bool(signals and signals[0])}
             made = operation.run(arrays, asked)
-    except (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-        return [unknown(f"{node.label}, which failed ({ascii(str(error))[:80]})")]
+    except (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+        return [unknown(node.label)]  # the sizes that it failed by may be ours, not the file's
     carry = labels if signals and signals[0] and not operation.asks_shape else numbers
     return [carry(each) for each in (made if isinstance(made, list) else [made])]
 

@@ -72,3 +72,8 @@ class OpenInputs:
     def source(self, value: Value) -> str:
         """Return the name of the input that `value` begins with, "" if it is made of none."""
         return owner_of(value.array, self.labels) if value.origin is Origin.LABELS else ""
+
+    def is_closed(self, value: Value) -> bool:
+        """Whether no axis of the input that `value` begins with is open."""
+        entry = self._entries.get(self.source(value))
+        return entry is not None and all(isinstance(axis, int) for axis in entry.axes or ())

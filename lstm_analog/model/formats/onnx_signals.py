@@ -124,7 +124,8 @@ class Recurrences:
         if x.shape[2] != layer.input_size:
             self.opens.resize(labels(x), layer.input_size)
             what = f"input of {node.label}"
-            return None, Objection(what=what, must=f"have {layer.input_size} features, as W says", got=str(x.shape[2]))
+            got = str(x.shape[2]) if self.opens.is_closed(labels(x)) else "an open axis of another place"
+            return None, Objection(what=what, must=f"have {layer.input_size} features, as W says", got=got)
         for name, each in self.found.items():
             if np.array_equal(x, each.h):
                 return x, (name, "")

@@ -61,7 +61,7 @@ def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array
     block = block_of(value.array, opens) if value.origin is Origin.LABELS and value.array.ndim == 1 else None
     if block is not None:
         return block
-    got = ascii(value.array.tolist())[:60] if value.origin is Origin.NUMBERS else value.why or value.origin.value
+    got = value.why or ("other numbers" if value.origin is Origin.NUMBERS else value.origin.value)
     must = "be an input of the graph or as long as the sequences"
     return Objection(what=f"sequence_lens of {node.label}", must=must, got=got)
 
@@ -83,8 +83,9 @@ def check_constant(what: str, value: Value, ways: int, units: int) -> None:
     shape = value.array.shape
     if value.origin is Origin.NUMBERS and (len(shape) != 3 or (shape[0], shape[2]) != (ways, units)):
         do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
-        must = f"have shape ({ways}, batch, {units})"
-        raise UnsupportedError(explain(what, must=must, got=f"shape {shape}", do=do))
+        must = f"be of {ways} directions and {units} units"
+        got = f"{shape[0]} and {shape[2]}" if len(shape) == 3 else f"{len(shape)} axes"
+        raise UnsupportedError(explain(what, must=must, got=got, do=do))
 
 
 def start_of(what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str, Array]) -> Block | Objection | None:
