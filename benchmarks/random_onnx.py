@@ -22,7 +22,7 @@ from lstm_analog.errors import LstmAnalogError
 from lstm_analog.model import LSTM, State, load
 
 STORED = Path(__file__).resolve().parent.parent / "tests" / "model" / "others" / "random_onnx.npz"
-SAMPLE = range(60)
+SAMPLE = range(40)
 BOUND = 2e-5
 """Largest error against float32, which the relu of an RNN magnifies."""
 

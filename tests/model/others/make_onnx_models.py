@@ -209,7 +209,9 @@ def put_together():
         helper.make_node("Relu", ["v"], ["positive"]),
         helper.make_node("LSTM", ["positive", "w", "r"], ["u"], name="lstm"),
     ]
-    inner[1].attribute.append(onnx.AttributeProto(name="hidden_size", ref_attr_name="units", type=onnx.AttributeProto.INT))
+    inner[1].attribute.append(
+        onnx.AttributeProto(name="hidden_size", ref_attr_name="units", type=onnx.AttributeProto.INT)
+    )
     function = helper.make_function(
         "own", "Layer", ["v", "w", "r"], ["u"], inner, [helper.make_opsetid("", 17)], ["units"]
     )
