@@ -160,7 +160,7 @@ def exported():
 
 def dynamic(axes, given):
     """Return the open axes as the new exporter wants them."""
-    return {name: {n: torch.export.Dim.DYNAMIC for n in axes.get(name, {})} for name in given} if axes else None
+    return {name: dict.fromkeys(axes.get(name, {}), torch.export.Dim.DYNAMIC) for name in given} if axes else None
 
 
 def export(module, arguments, file, names, dynamo, **options):
