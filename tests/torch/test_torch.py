@@ -222,7 +222,7 @@ def test_a_module_is_not_changed_by_a_look_at_it():
     calls = []
     model = WithForward(lambda m, x: (calls.append(m.training), m.fc(m.lstm(x)[0]))[1], batch_first=True).float()
     la.from_torch(model)
-    assert calls == [False]
+    assert set(calls) == {False}
     assert model.training
     assert model.fc.weight.dtype == torch.float32
 

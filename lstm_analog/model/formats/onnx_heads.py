@@ -27,7 +27,7 @@ class ReadOut:
 class ReadOuts:
     """Carries out products and sums, and keeps the read-outs `found` among them by the name of the product.
 
-    `recurrent` are the recurrent nodes met so far.
+    `maker` hands out labels, `recurrent` are the recurrent nodes met so far.
     """
 
     def __init__(self, maker: Labels, recurrent: Mapping[str, Recurrent]) -> None:
@@ -36,7 +36,7 @@ class ReadOuts:
         self.found: dict[str, ReadOut] = {}
 
     def product(self, node: Node, inputs: Inputs) -> Sequence[Value]:
-        """Take a MatMul or Gemm of a signal with constants for a read-out."""
+        """Take a MatMul or Gemm, `node`, of a signal with constants among its `inputs` for a read-out."""
         x, weights = inputs[0], inputs[1] if len(inputs) > 1 else None
         options = node.attributes
         read = None if x is None or x.origin is not Origin.LABELS or options.get("transA") else self._read(x.array)
@@ -75,7 +75,7 @@ class ReadOuts:
         return y, y[-1] if ends else self.maker.made(shape[1:], f"output of {node.label}")
 
     def sum(self, node: Node, inputs: Inputs) -> Sequence[Value]:
-        """Take an Add of a read-out and constants for its bias; with that it is another signal than without."""
+        """Take an Add, `node`, of a read-out and constants, its `inputs`, for a bias; the sum is another signal."""
         if len(inputs) != 2 or inputs[0] is None or inputs[1] is None:
             return [unknown(node.label)]
         signal, other = sorted((inputs[0], inputs[1]), key=lambda value: value.origin is not Origin.LABELS)

@@ -26,7 +26,7 @@ class OpenInput:
 class OpenInputs:
     """Labels the inputs of a graph, and notes what the weights tell of their open axes.
 
-    `sizes` are those of open axes, by input and axis, that are known from an earlier turn; `wanted` those that the
+    `maker` hands out labels. `sizes` are those of open axes, by input and axis, that are known from an earlier turn; `wanted` those that the
     weights have told in this one.
     """
 

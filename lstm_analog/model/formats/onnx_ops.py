@@ -30,7 +30,8 @@ class Operation:
     """An operation `run(inputs, attributes)`, where inputs left out at the end are missing and others None.
 
     It `moves` elements of its first input, `joins` those of all, only `asks_shape`, or `fills` a shape with one number;
-    else it computes numbers. `count` among the attributes is how many outputs it has, `signal` whether its first input is no numbers.
+    else it computes numbers. Among the attributes `count` is how many outputs it has, `signal` whether its first
+    input is no numbers.
     """
 
     run: Callable[[Arrays, Attributes], Array | list[Array]]

@@ -105,7 +105,7 @@ class Reader:
 
 
 def _disorders(chain: Sequence[Recurrent]) -> Iterator[Objection]:
-    """Yield what is not as it must be between the nodes of a `chain`, bottom first: lengths, and the order of states."""
+    """Yield what is wrong between the nodes of a `chain`, bottom first: lengths, and the order of states."""
     ends = {each.lengths for each in chain}
     for n, each in enumerate(chain):
         if len(ends) > 1 and n > 0:

@@ -55,7 +55,8 @@ class Recurrent:
 class Recurrences:
     """Carries out the recurrent nodes of a graph, in a file of `size` bytes, and keeps those `found` by name.
 
-    `unreadable` are those whose weights cannot be taken, with the reason.
+    `unreadable` are those whose weights cannot be taken, with the reason. `maker` hands out labels, `opens` are the
+    inputs of the graph.
     """
 
     def __init__(self, size: int, maker: Labels, opens: OpenInputs) -> None:
@@ -66,7 +67,7 @@ class Recurrences:
         self.unreadable: dict[str, LstmAnalogError] = {}
 
     def unroll(self, entry: Node, inputs: Inputs) -> Sequence[Value]:
-        """Carry out the recurrent node `entry`: return Y, Y_h and, of an LSTM, Y_c."""
+        """Carry out the recurrent node `entry` on its `inputs`: return Y, Y_h and, of an LSTM, Y_c."""
         node = replace(entry, name=self.maker.name_for(entry))
         try:
             layer = layer_of(node, inputs, self.opens.source)

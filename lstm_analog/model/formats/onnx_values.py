@@ -1,4 +1,7 @@
-"""What the values around a recurrent ONNX node may be: lengths, initial states, biases, arrangements of a signal."""
+"""What the values around a recurrent ONNX node may be: lengths, initial states, biases, arrangements of a signal.
+
+`opens` are the labels of each of the graph's inputs, by name.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +82,7 @@ def states_of(node: Node, inputs: Inputs) -> dict[str, Value]:
 
 
 def check_constant(what: str, value: Value, ways: int, units: int) -> None:
-    """Raise `UnsupportedError` if the numbers of the state `what` are not for `units` units and `ways` directions."""
+    """Raise `UnsupportedError` if the state `value` called `what` is numbers not for `units` units and `ways` directions."""
     shape = value.array.shape
     if value.origin is Origin.NUMBERS and (len(shape) != 3 or (shape[0], shape[2]) != (ways, units)):
         do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
@@ -89,7 +92,7 @@ def check_constant(what: str, value: Value, ways: int, units: int) -> None:
 
 
 def start_of(what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str, Array]) -> Block | Objection | None:
-    """Return from where the state called `what` comes; None if it is zero. `sizes` are its directions and units."""
+    """Return from where the state `value` called `what` comes; None if it is zero. `sizes` are its directions and units."""
     if value.zero:
         return None
     fits = value.origin is Origin.LABELS and value.array.ndim == 3 and value.array.shape[::2] == sizes

@@ -59,7 +59,7 @@ def check_one(modules: Sequence[str], take: Callable[[str], Stack]) -> None:
 
 
 def check_order(names: Sequence[str], heads: Sequence[str]) -> None:
-    """Raise `FileFormatError` unless what `only` names has at most one of the `heads`, at its end."""
+    """Raise `FileFormatError` unless the `names` that `only` asks for have at most one of the `heads`, at their end."""
     if list(heads) not in ([], [names[-1]]):
         do = "name the recurrent modules, then one linear layer"
         raise FileFormatError(explain("only", must="end with the linear layer", got=listed(heads), do=do))
