@@ -104,6 +104,8 @@ def _advice(module: nn.Module) -> str:
         modules, _ = recurrent_modules(plain(tensors_of(module)))
     except LstmAnalogError:
         modules = {}
+    if not modules:
+        return "give a module that holds an nn.LSTM, nn.GRU or nn.RNN"
     return f"{alone(modules, lambda name: _named(module, name, lambda _: ''))}, and do the rest yourself"
 
 

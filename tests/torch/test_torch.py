@@ -235,10 +235,11 @@ class Rectified(nn.LSTM):
 
 def test_a_subclass_may_do_anything_and_is_refused():
     with pytest.raises(
-        UnsupportedError, match=r"module Rectified must be an LSTM or GRU .*, got 'Rectified': save or export"
+        UnsupportedError,
+        match=r"module Rectified must be an LSTM or GRU .*, got 'Rectified': give the recurrent part alone",
     ):
         la.from_torch(Rectified(2, 3))
-    with pytest.raises(UnsupportedError, match=r"module Sequential must be an LSTM or GRU .*, got 'Rectified': save"):
+    with pytest.raises(UnsupportedError, match=r"module Sequential must be an LSTM or GRU .*, got 'Rectified': give"):
         la.from_torch(nn.Sequential(Rectified(2, 3), nn.Linear(3, 1)), only=("0", "1"))
 
 

@@ -72,7 +72,7 @@ def alone(modules: Iterable[str], take: Callable[[str], Stack]) -> str:
     """
     works = [name for name in sorted(modules)[:_MOST_TRIED] if _stands(name, take)]
     if not works:
-        return "save or export the recurrent part alone"
+        return "give the recurrent part alone"
     more = f" (or {listed(works[1:])})" if works[1:] else ""
     return f"take a recurrent part alone, only={works[0]!a}{more}"
 
