@@ -1,9 +1,9 @@
-"""Random ONNX graphs against onnxruntime: `python benchmarks/random_onnx.py [count] [first seed]`, else 500 from seed 0.
+"""Random ONNX graphs against onnxruntime: `python benchmarks/random_onnx.py [count] [first seed]`, 500 from 0 else.
 
 Each seed makes a graph of one to three recurrent nodes with whatever exporters and people put around them, right and
 wrong: layouts, states from anywhere, lengths, detours of data, layers between, read-outs. What `load` takes as a whole
 must answer what onnxruntime does, and each node taken by `only=` what it does in that run; all else must be refused by
-a message of ours. `store` as the first word writes the sample that CI takes, without onnxruntime, to tests/model/others.
+a message of ours. `store` as the first word writes the sample that CI takes to tests/model/others.
 
 Needs onnx and onnxruntime 1.32.0; ten seconds.
 """

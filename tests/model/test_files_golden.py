@@ -63,7 +63,7 @@ REFUSED = {
     "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, GRU, .*: take part of the model",
     "convolution.keras": r"layer 'conv1d_?[0-9]*' \('Conv1D'\) must be one of LSTM, GRU, .*: take part of the model",
     "alone.weights.h5": r"must come with a configuration, .* got weights alone, of 'dense_?[0-9]*', 'lstm_?[0-9]*'",
-    "checkpoint.pt": r"recurrent modules must be one, or be chosen, got 'decoder', 'encoder\.lstm': say .* only='decoder'",
+    "checkpoint.pt": r"recurrent modules must be one, .* got 'decoder', 'encoder\.lstm': say .* only='decoder'",
     "flax_stack.msgpack": "recurrent modules must be one, or be chosen, got 'cells_0', 'cells_1': say which",
     "flax_no_reset.msgpack": "cell 'cells_0' must have a reset gate, and so hn.bias, got 'hf.kernel', 'hn.kernel'",
 }

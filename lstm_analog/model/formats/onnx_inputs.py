@@ -26,8 +26,8 @@ class OpenInput:
 class OpenInputs:
     """Labels the inputs of a graph, and notes what the weights tell of their open axes.
 
-    `maker` hands out labels. `sizes` are those of open axes, by input and axis, that are known from an earlier turn; `wanted` those that the
-    weights have told in this one.
+    `maker` hands out labels. `sizes` are those of open axes, by input and axis, that are known from an earlier turn;
+    `wanted` those that the weights have told in this one.
     """
 
     def __init__(self, maker: Labels, sizes: Mapping[tuple[str, int], int]) -> None:

@@ -82,7 +82,7 @@ def states_of(node: Node, inputs: Inputs) -> dict[str, Value]:
 
 
 def check_constant(what: str, value: Value, ways: int, units: int) -> None:
-    """Raise `UnsupportedError` if the state `value` called `what` is numbers not for `units` units and `ways` directions."""
+    """Raise `UnsupportedError` if the state `value`, called `what`, is numbers not for these `ways` and `units`."""
     shape = value.array.shape
     if value.origin is Origin.NUMBERS and (len(shape) != 3 or (shape[0], shape[2]) != (ways, units)):
         do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
@@ -92,7 +92,7 @@ def check_constant(what: str, value: Value, ways: int, units: int) -> None:
 
 
 def start_of(what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str, Array]) -> Block | Objection | None:
-    """Return from where the state `value` called `what` comes; None if it is zero. `sizes` are its directions and units."""
+    """Return whence the state `value`, called `what`, comes, None if zero; `sizes` are its directions and units."""
     if value.zero:
         return None
     fits = value.origin is Origin.LABELS and value.array.ndim == 3 and value.array.shape[::2] == sizes
