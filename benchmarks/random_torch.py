@@ -70,7 +70,8 @@ class Own(nn.Module):
         inputs, hidden = int(rng.integers(1, 4)), int(rng.integers(2, 5))
         self.kinds = pick([nn.LSTM, nn.GRU, nn.RNN])
         self.batch_first, self.ways = bool(rng.integers(2)), int(rng.choice([1, 1, 2]))
-        options = {"num_layers": int(rng.integers(1, 3)), "bidirectional": self.ways == 2, "dropout": 0.2}
+        layers = int(rng.integers(1, 3))
+        options = {"num_layers": layers, "bidirectional": self.ways == 2, "dropout": 0.2 * (layers > 1)}
         self.rnn = self.kinds(inputs, hidden, batch_first=self.batch_first, **options)
         self.before = pick(["nothing"] * 8 + list(BEFORE))
         self.after, self.state = pick(["every step"] * 4 + list(AFTER)), pick(STATES)

@@ -3,8 +3,8 @@
 Run with torch 2.13.0, onnx 1.23.2, onnxscript 0.7.2 and onnxruntime 1.32.0: `python make_onnx_models.py`. What no
 exporter of PyTorch writes (functions, a bias put together of two, `layout=1`) is put together node by node.
 
-`onnx.npz` holds for each recurrent node, as `<file>|<node>|<x, h0, c0, y>`, what onnxruntime fed it and what it answered
-in the run of the whole graph. Of a node in a body, or of `layout=1`, which onnxruntime does not show or run, it is the
+`onnx.npz` holds of each recurrent node, as `<file>|<node>|<x, h0, c0, y>`, what onnxruntime fed it and what it gave in
+the run of the whole graph. Of a node in a body, or of `layout=1`, which onnxruntime does not show or run, it is the
 answer of the same node with the same weights in a graph of its own, in layout 0.
 """
 
