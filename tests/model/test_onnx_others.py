@@ -281,6 +281,20 @@ def test_lengths_of_one_layer_alone_and_states_out_of_order_are_refused(tmp_path
     assert load(path, only=("LSTM_0", "LSTM_2")).sizes == (3, 3)
 
 
+@pytest.mark.parametrize("only", [3, [3], {"LSTM_0"}, b"LSTM_0"])
+def test_only_is_names(tmp_path, only):
+    path = saved(tmp_path / "m.onnx", [lstm_node()])
+    with pytest.raises(InvalidTypeError, match="only must be a name or several in order, got .*: choose of 'LSTM_0'"):
+        load(path, only=only)
+
+
+@pytest.mark.parametrize("operation", ["MatMul", "Gemm", "Add", "LSTM", "If", "Constant", "Split"])
+def test_a_node_that_reads_nothing_is_refused_by_name(tmp_path, operation):
+    path = saved(tmp_path / "m.onnx", [helper.make_node(operation, [], ["y"])])
+    with pytest.raises((FileFormatError, UnsupportedError), match=f"node '{operation}_0'"):
+        load(path)
+
+
 def function(inner, name="F", **options):
     return helper.make_function("own", name, ["v"], ["u"], inner, [helper.make_opsetid("own", 1)], **options)
 

@@ -37,7 +37,7 @@ class ReadOuts:
 
     def product(self, node: Node, inputs: Inputs) -> Sequence[Value]:
         """Take a MatMul or Gemm, `node`, of a signal with constants among its `inputs` for a read-out."""
-        x, weights = inputs[0], inputs[1] if len(inputs) > 1 else None
+        x, weights = (*inputs, None, None)[:2]
         options = node.attributes
         read = None if x is None or x.origin is not Origin.LABELS or options.get("transA") else self._read(x.array)
         constant = weights is not None and weights.origin is Origin.NUMBERS and weights.array.ndim == 2

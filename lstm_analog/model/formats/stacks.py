@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
 
@@ -38,10 +38,16 @@ def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[s
 
     Raises
     ------
+    InvalidTypeError
+        If it is no name or sequence of names.
     InvalidValueError
         If it names what is not there, or no recurrent module.
     """
-    names = (only,) if isinstance(only, str) else tuple(only)
+    given: object = (only,) if isinstance(only, str) else only
+    if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
+        do = f"choose of {listed(modules)}"
+        raise InvalidTypeError(explain("only", must="be a name or several in order", got=ascii(given)[:80], do=do))
+    names = tuple(given)
     missing = [name for name in names if name not in (*modules, *others)]
     recurrent = set(names) & set(modules)
     if missing or not recurrent:
