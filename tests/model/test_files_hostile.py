@@ -475,7 +475,7 @@ def one_node(operation="LSTM", weights=(), extra=(), shape=(5, 2, 2), outputs=("
         (one_node("Tanh"), "graph must have a recurrent node, got node 'node' (Tanh)"),
         (
             one_node(extra=[helper.make_node("Softmax", ["y"], ["z"], name="soft")], outputs=["z"]),
-            "graph output 'z' must be h, a state or a linear read-out, got node 'soft' (Softmax): take part of it",
+            "graph output 'z' must be h, a state or a linear read-out, got node 'soft' (Softmax): take a ",
         ),
         (
             one_node(extra=[helper.make_node("Transpose", ["y"], ["z"], perm=[0, 1, 3, 2])], outputs=["z"]),

@@ -130,9 +130,15 @@ def without(*names):
             tensors() | {"norm.weight": np.ones((1, 3))},
             "belong to the recurrent module or to a linear .* got 'norm.weight'",
         ),
-        (tensors() | {"weight_ih_l00": np.ones((1, 3))}, "clearly follows it, got 'weight_ih_l00': say what follows"),
-        (tensors() | {"xweight_ih_l0": np.ones((1, 3))}, "clearly follows it, got 'xweight_ih_l0': say what follows"),
-        (tensors() | {"head.weight": np.ones((1, 4))}, "clearly follows it, got 'head.weight': say what follows"),
+        (
+            tensors() | {"weight_ih_l00": np.ones((1, 3))},
+            "clearly follows it, got 'weight_ih_l00': train one without 'weight_ih_l00'",
+        ),
+        (tensors() | {"xweight_ih_l0": np.ones((1, 3))}, "clearly follows it, got 'xweight_ih_l0': train one without"),
+        (
+            tensors() | {"head.weight": np.ones((1, 4))},
+            "clearly follows it, got 'head.weight': take a recurrent part alone, only='', or name after it",
+        ),
         (tensors() | {"head.weight": np.ones((1, 3)), "fc.weight": np.ones((1, 3))}, "got 'fc.weight', 'head.weight'"),
         (
             {f"w{n:02}": np.ones((1, 3)) for n in range(10)},

@@ -1,9 +1,12 @@
 """`load`: a file of any format to an `LSTM`."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from lstm_analog.errors import LstmAnalogError
+from numpy.typing import ArrayLike
+
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.formats.content import Format, format_of, read_model
 from lstm_analog.model.formats.own import WORD, own_stack
 from lstm_analog.model.formats.safetensor import read_safetensors
@@ -12,7 +15,7 @@ from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.lstm import LSTM
 
 
-def load(path: str | Path, *, only: Only = None) -> LSTM:
+def load(path: str | Path, *, only: Only = None, weights: Mapping[str, ArrayLike] | None = None) -> LSTM:
     """Return the LSTM, GRU or stack of them in the model file at `path`, in float64.
 
     The format is told by the content: safetensors, PyTorch (`.pt`, `.pth`: a state dict), npz, ONNX, Keras (`.keras`,
@@ -27,11 +30,15 @@ def load(path: str | Path, *, only: Only = None) -> LSTM:
         The modules to take, in the order in which they follow each other: `only="encoder.lstm"`, or
         `only=("lstm1", "lstm2", "fc")`. What is not named is left out. None takes the file as a whole: one recurrent
         module, with the linear read-out that follows it.
+    weights : mapping of str to array, or None
+        The weights of an ONNX file that takes them as inputs of its graph, by the names of these.
 
     Raises
     ------
     FileAccessError
         If the file cannot be read.
+    InvalidValueError
+        If `only` or `weights` names what is not there.
     FileFormatError
         If it is damaged, hostile, or holds several modules or anything else beside; the message names it.
     UnsupportedError
@@ -41,7 +48,7 @@ def load(path: str | Path, *, only: Only = None) -> LSTM:
     """
     content = read_model(path)
     try:
-        words, stack = _stack(content, Path(path), only)
+        words, stack = _stack(content, Path(path), only, _checked(weights, content))
         return LSTM(layers=stack.layers, head=stack.head, name=words.get("name", name_after(path)))
     except LstmAnalogError as error:
         raise type(error)(f"file {str(path)!r}: {error}") from error
@@ -56,7 +63,23 @@ def name_after(path: str | Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", Path(path).stem)[:64]
 
 
-def _stack(content: bytes, path: Path, only: Only) -> tuple[dict[str, str], Stack]:
+def _checked(weights: Mapping[str, ArrayLike] | None, content: bytes) -> Mapping[str, ArrayLike]:
+    """Return `weights`, {} for None; refuse what is no mapping, and any for a `content` that holds its own."""
+    if weights is None:
+        return {}
+    given: object = weights
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        do = "give arrays by the names of the graph's inputs"
+        got = f"{type(given).__name__} {ascii(given)[:60]}"
+        raise InvalidTypeError(explain("weights", must="be a mapping of names to arrays", got=got, do=do))
+    kind = format_of(content)
+    if kind is not Format.ONNX:
+        must, do = "be None but for ONNX, whose graphs may take them as inputs", "leave them out"
+        raise InvalidValueError(explain("weights", must=must, got=f"some for {kind.value}", do=do))
+    return weights
+
+
+def _stack(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike]) -> tuple[dict[str, str], Stack]:
     match format_of(content):
         case Format.SAFETENSORS:
             tensors, words = read_safetensors(content)
@@ -81,7 +104,7 @@ def _stack(content: bytes, path: Path, only: Only) -> tuple[dict[str, str], Stac
         case Format.ONNX:
             from lstm_analog.model.formats.onnx_file import read_onnx
 
-            return {}, read_onnx(content, path, only)
+            return {}, read_onnx(content, path, only, weights)
         case Format.FLAX:
             from lstm_analog.model.formats.flax import read_flax
             from lstm_analog.model.formats.flax_cells import flax_stack

@@ -4,7 +4,7 @@ Gates lie in the order i o f c in the rows of an LSTM's weights `(directions, 4H
 in a GRU's; an RNN has H rows. ONNX operator schemas, LSTM-14, GRU-14 and RNN-14.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
-from lstm_analog.model.formats.onnx_graph import Inputs, Node, Origin
+from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
+from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.gates import GRUGate
@@ -58,8 +59,10 @@ def ways_of(node: Node) -> tuple[bool, ...]:
     return DIRECTIONS[word]
 
 
-def layer_of(node: Node, inputs: Inputs) -> Layer:
+def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Layer:
     """Return the layer that a recurrent `node` with these `inputs` is.
+
+    `opened` says of which input of the graph a value is made, "" if of none.
 
     Raises
     ------
@@ -72,6 +75,7 @@ def layer_of(node: Node, inputs: Inputs) -> Layer:
     if strange:
         do = "export it without, or train it so that it needs none"
         raise UnsupportedError(explain(node.label, must="have options known here", got=listed(strange), do=do))
+    _check_given(node, inputs, opened)
     ways = ways_of(node)
     lstm = node.operation == "LSTM"
     gates = RECURRENT[node.operation]
@@ -148,6 +152,9 @@ def _rnn_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation,
     return RNNCell(input=parts["input"][None], recurrent=parts["recurrent"][None], bias=bias, hidden=curves[0])
 
 
+_WEIGHTS = MappingProxyType({1: "W", 2: "R", 3: "B", 7: "P"})
+"""Which inputs of a recurrent node are weights."""
+
 _MAKERS = MappingProxyType({"LSTM": _lstm_cell, "GRU": _gru_cell, "RNN": _rnn_cell})
 
 
@@ -155,10 +162,23 @@ def _has(inputs: Inputs, n: int) -> bool:
     return n < len(inputs) and inputs[n] is not None
 
 
+def _check_given(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> None:
+    """Raise `UnsupportedError` where weights are inputs of the graph and no numbers were given for them."""
+    values = {name: inputs[n] for n, name in _WEIGHTS.items() if _has(inputs, n)}
+    open_ones = {name: opened(value) for name, value in values.items() if value is not None}
+    missing = {name: entry for name, entry in open_ones.items() if entry}
+    if missing:
+        got = ", ".join(f"the graph's input {entry[:80]!a} for {name}" for name, entry in missing.items())
+        arrays = ", ".join(f"{entry[:80]!a}: ..." for entry in dict.fromkeys(missing.values()))
+        do = f"give their numbers: load(path, weights={{{arrays}}})"
+        raise UnsupportedError(explain(f"weights of {node.label}", must="be numbers", got=got, do=do))
+
+
 def _weights(node: Node, inputs: Inputs, n: int, name: str) -> Floats:
     value = inputs[n] if _has(inputs, n) else None
     if value is None or value.origin is not Origin.NUMBERS or value.array.dtype != np.float64:
         got = "none" if value is None else value.why or value.origin.value
+        got = got if value is None or value.origin is not Origin.NUMBERS else f"numbers of {value.array.dtype}"
         do = "export the model with its weights as constants"
         raise UnsupportedError(explain(f"{name} of {node.label}", must="be float numbers of the file", got=got, do=do))
     if value.array.ndim != (2 if name in "BP" else 3) or not value.array.size:

@@ -3,9 +3,12 @@
 Exporters put transposes, reshapes, slices and computed shapes around each recurrent node. Rather than know their
 habits, the graph is run on numpy arrays in which each element of a signal is a number of its own. After any such detour
 the labels show whether the next node reads exactly the outputs of the last, in their order, or something else.
+
+Bodies of If, Loop and the like are carried out once, on inputs that nobody knows; functions wherever they are called.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import prod
@@ -14,20 +17,27 @@ import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
-from lstm_analog.model.formats.onnx_ops import LARGEST, OPS, Attributes, CannotError
+from lstm_analog.model.formats.onnx_nodes import Graph, Node, resolved
+from lstm_analog.model.formats.onnx_ops import LARGEST, OPS, Attributes, CannotError, Operation
 
 MOST_MADE = 2**24
 """Elements of all arrays that are carried through a graph."""
 
 MOST_NODES = 20_000
+"""Nodes that are carried out, those of bodies and of functions, at each call, included."""
+
+DEEPEST = 24
+"""How many bodies and calls may lie in one another."""
+
 _CHECK = "check the file with onnx.checker"
 
 
 class Origin(Enum):
-    """What the elements of an array are."""
+    """What the elements of an array are; `ZEROS` are zeros of a shape that is not known."""
 
     NUMBERS = "numbers"
-    LABELS = "labels"
+    LABELS = "computed from the inputs"
+    ZEROS = "zeros"
     UNKNOWN = "unknown"
 
 
@@ -42,21 +52,10 @@ class Value:
     array: Array
     why: str = ""
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Node:
-    """A node of the graph: its operation, its name, and the names of the values it reads ("" for none) and makes."""
-
-    operation: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Attributes
-
     @property
-    def label(self) -> str:
-        """What it is called in messages."""
-        return f"node {self.name[:80]!a} ({self.operation[:40]})"
+    def zero(self) -> bool:
+        """Whether all its elements are zero."""
+        return self.origin is Origin.ZEROS or (self.origin is Origin.NUMBERS and not self.array.any())
 
 
 Inputs = Sequence[Value | None]
@@ -65,19 +64,30 @@ Special = Callable[[Node, Inputs], Sequence[Value]]
 
 
 class Labels:
-    """Hands out labels: each array made here has numbers of its own, from 1 on."""
+    """Hands out labels, each array made here has numbers of its own, from 1 on; and a name of its own to each node."""
 
     def __init__(self) -> None:
         self.next = 1
+        self._names: set[str] = set()
 
-    def made(self, shape: Sequence[int], what: str) -> Array:
-        """Return an array of `shape` with new labels for the signal called `what` in messages."""
+    def name_for(self, node: Node) -> str:
+        """Return the name of `node`, with the name of an output after it if another node had that name before."""
+        name = node.name
+        if name in self._names:
+            name = f"{name}:{next(filter(None, node.outputs), '')}"
+        while name in self._names:
+            name += "'"
+        self._names.add(name)
+        return name
+
+    def made(self, shape: Sequence[int], what: str, kind: type = float) -> Array:
+        """Return an array of `shape` with new labels of that `kind` for the signal called `what` in messages."""
         if prod(shape) > LARGEST or min(shape, default=1) < 1:
             must, do = f"have 1 to {LARGEST} elements", "export it with open axes for batch and time"
-            raise UnsupportedError(explain(what, must=must, got=f"shape {tuple(shape)}", do=do))
+            raise UnsupportedError(explain(what, must=must, got="more" if prod(shape) else "none", do=do))
         first = self.next
         self.next += prod(shape)
-        return np.arange(first, self.next).reshape(tuple(shape))
+        return np.arange(first, self.next, dtype=kind).reshape(tuple(shape))
 
 
 def numbers(array: Array) -> Value:
@@ -95,26 +105,101 @@ def unknown(why: str) -> Value:
     return Value(origin=Origin.UNKNOWN, array=np.empty(0), why=why)
 
 
-def run(nodes: Sequence[Node], values: dict[str, Value], specials: Mapping[str, Special]) -> None:
-    """Carry out `nodes` in order on `values`, by name, to which their outputs are added.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scope:
+    """Where nodes are carried out: the `values` by name, what comes before their names, and the `given` attributes."""
 
-    A node of `specials` is carried out by it; one that moves data about by numpy; the outputs of any other are unknown,
-    which is no error until something reads them that matters.
-    """
-    total = 0
-    for node in nodes:
-        missing = [name for name in node.inputs if name and name not in values]
-        if missing or set(node.outputs) & set(values):
-            must, got = "read what is made before it, and make new values", ascii((missing or node.outputs)[0][:80])
-            raise FileFormatError(explain(node.label, must=must, got=got, do=_CHECK))
-        inputs = [values[name] if name else None for name in node.inputs]
-        made = specials[node.operation](node, inputs) if node.operation in specials else moved(node, inputs)
-        total += sum(value.array.size for value in made)
-        if total > MOST_MADE:
-            do = "export it with open axes for batch and time"
-            raise UnsupportedError(explain("graph", must=f"need at most {MOST_MADE} elements", got="more", do=do))
-        values.update(zip(node.outputs, made, strict=False))
-        values.update({name: unknown(node.label) for name in node.outputs[len(made) :]})
+    values: MutableMapping[str, Value]
+    path: str = ""
+    given: Attributes
+    depth: int = 0
+
+
+class Carrier:
+    """Carries out graphs: `specials` make signals, `functions` are those that the file defines."""
+
+    def __init__(self, specials: Mapping[str, Special], functions: Mapping[str, Graph]) -> None:
+        self.specials = specials
+        self.functions = functions
+        self.nodes_left = MOST_NODES
+        self.elements_left = MOST_MADE
+
+    def run(self, nodes: Sequence[Node], scope: Scope) -> None:
+        """Carry out `nodes` in order on the values of `scope`, to which their outputs are added.
+
+        A node of `specials` is carried out by it; one that moves data about by numpy; the outputs of any other are
+        unknown, which is no error until something reads them that matters.
+        """
+        values = scope.values
+        own = values.maps[0] if isinstance(values, ChainMap) else values
+        for entry in nodes:
+            node = resolved(entry, scope.path, scope.given)
+            missing = [name for name in node.inputs if name and name not in values]
+            if missing or any(name and name in own for name in node.outputs):
+                must, got = "read what is made before it, and make new values", ascii((missing or node.outputs)[0][:80])
+                raise FileFormatError(explain(node.label, must=must, got=got, do=_CHECK))
+            inputs = [values[name] if name else None for name in node.inputs]
+            made = self._made(node, inputs, scope)
+            self._count(sum(value.array.size for value in made))
+            fallen = [unknown(node.label)] * (len(node.outputs) - len(made))
+            values.update({name: value for name, value in zip(node.outputs, (*made, *fallen), strict=False) if name})
+
+    def _count(self, elements: int) -> None:
+        self.nodes_left -= 1
+        self.elements_left -= elements
+        for left, most, what in (
+            (self.nodes_left, MOST_NODES, "nodes"),
+            (self.elements_left, MOST_MADE, "elements"),
+        ):
+            if left < 0:
+                do = "export the recurrent module alone, with open axes for batch and time"
+                raise UnsupportedError(explain("graph", must=f"need at most {most} {what}", got="more", do=do))
+
+    def _made(self, node: Node, inputs: Inputs, scope: Scope) -> Sequence[Value]:
+        if node.operation in self.functions:
+            return self._called(node, inputs, scope)
+        if node.operation in self.specials:
+            return self.specials[node.operation](node, inputs)
+        if node.bodies:
+            return self._branched(node, inputs, scope)
+        return moved(node, inputs)
+
+    def _called(self, node: Node, inputs: Inputs, scope: Scope) -> Sequence[Value]:
+        """Carry out the function that `node` calls, on its `inputs` and with its attributes."""
+        function = self.functions[node.operation]
+        values = {name: unknown(node.label) for name in function.inputs}
+        values |= {name: value for name, value in zip(function.inputs, inputs, strict=False) if value is not None}
+        inner = Scope(
+            values=values,
+            path=f"{node.name}/",
+            given={**function.presets, **node.attributes},
+            depth=_deeper(node, scope),
+        )
+        self.run(function.nodes, inner)
+        return [values.get(name, unknown(node.label)) for name in function.outputs]
+
+    def _branched(self, node: Node, inputs: Inputs, scope: Scope) -> Sequence[Value]:
+        """Carry out the bodies of `node`; of an If whose condition is known the one that is taken, for its answer."""
+        condition = inputs[0] if node.operation == "If" and inputs else None
+        known = condition is not None and condition.origin is Origin.NUMBERS and condition.array.dtype == bool
+        taken = ("then_branch" if condition.array.any() else "else_branch") if known and condition is not None else ""
+        answer: list[Value] = []
+        for word, body in node.bodies.items():
+            if taken and word != taken:
+                continue
+            values = ChainMap({name: numbers(array) for name, array in body.arrays.items()}, scope.values)
+            values.maps[0].update({name: unknown(node.label) for name in body.inputs})
+            inner = Scope(values=values, path=f"{node.name}/{word}/", given=scope.given, depth=_deeper(node, scope))
+            self.run(body.nodes, inner)
+            answer = [values.get(name, unknown(node.label)) for name in body.outputs]
+        return answer if taken else []
+
+
+def _deeper(node: Node, scope: Scope) -> int:
+    if scope.depth == DEEPEST:
+        do = "export it with its functions inlined"
+        raise UnsupportedError(explain(node.label, must=f"lie in at most {DEEPEST} others", got="more", do=do))
+    return scope.depth + 1
 
 
 def moved(node: Node, inputs: Inputs) -> list[Value]:
@@ -122,15 +207,29 @@ def moved(node: Node, inputs: Inputs) -> list[Value]:
     if node.operation not in OPS:
         return [unknown(node.label)]
     operation = OPS[node.operation]
+    blind = [value for value in inputs if value is not None and value.origin in (Origin.UNKNOWN, Origin.ZEROS)]
+    if blind:
+        why = next((value.why for value in blind if value.why), node.label)
+        zero = Value(origin=Origin.ZEROS, array=np.empty(0))
+        return [zero if _stays_zero(operation, inputs, node.attributes) else unknown(why)] * len(node.outputs)
     signals = [value is not None and value.origin is Origin.LABELS for value in inputs]
     clear = operation.asks_shape or (operation.joins and all(signals)) or not any(signals[operation.moves :])
-    for value in inputs:
-        if value is not None and value.origin is Origin.UNKNOWN:
-            return [value]
     if not clear:
         return [unknown(node.label)]
     try:
-        made = operation.run([None if value is None else value.array for value in inputs], node.attributes)
-    except (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-        return [unknown(f"{node.label}, which failed ({ascii(str(error))[:80]})")]
-    return [labels(made) if signals and signals[0] and not operation.asks_shape else numbers(made)]
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is read
+            arrays = [None if value is None else value.array for value in inputs]
+            asked = {**node.attributes, "count": len(node.outputs), "signal": bool(signals and signals[0])}
+            made = operation.run(arrays, asked)
+    except (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+        return [unknown(node.label)]  # the sizes that it failed by may be ours, not the file's
+    carry = labels if signals and signals[0] and not operation.asks_shape else numbers
+    return [carry(each) for each in (made if isinstance(made, list) else [made])]
+
+
+def _stays_zero(operation: Operation, inputs: Inputs, attributes: Attributes) -> bool:
+    """Whether `operation` makes zeros of `inputs`, some of which, such as a shape, are not known."""
+    if operation.fills:
+        return not np.asarray(attributes.get("value", 0)).any()
+    data = inputs if operation.joins else inputs[: int(operation.moves)]
+    return bool(data) and all(value is not None and value.zero for value in data)

@@ -16,6 +16,11 @@ from lstm_analog.arrays import Array
 LARGEST = 2**22
 """Elements of one array that is carried through a graph."""
 
+_CAST = MappingProxyType(
+    {1: "f4", 10: "f2", 11: "f8", 9: "?"} | dict(zip((2, 3, 4, 5, 6, 7, 12, 13), "BbHhilIL", strict=True))
+)
+"""numpy's kinds of number by ONNX' TensorProto.DataType."""
+
 Attributes = Mapping[str, Any]
 Arrays = Sequence[Array | None]
 
@@ -24,13 +29,16 @@ Arrays = Sequence[Array | None]
 class Operation:
     """An operation `run(inputs, attributes)`, where inputs left out at the end are missing and others None.
 
-    It `moves` elements of its first input, `joins` those of all, or only `asks_shape`; else it computes numbers.
+    It `moves` elements of its first input, `joins` those of all, only `asks_shape`, or `fills` a shape with one number;
+    else it computes numbers. Among the attributes `count` is how many outputs it has, `signal` whether its first
+    input is no numbers.
     """
 
-    run: Callable[[Arrays, Attributes], Array]
+    run: Callable[[Arrays, Attributes], Array | list[Array]]
     moves: bool = False
     joins: bool = False
     asks_shape: bool = False
+    fills: bool = False
 
 
 class CannotError(Exception):
@@ -130,6 +138,31 @@ def _same(inputs: Arrays, attributes: Attributes) -> Array:
     return _given(inputs, 0)
 
 
+def _dropout(inputs: Arrays, attributes: Attributes) -> Array:
+    if len(inputs) > 2 and inputs[2] is not None and np.asarray(inputs[2]).any():
+        raise CannotError("it is in training mode")
+    return _given(inputs, 0)
+
+
+def _cast(inputs: Arrays, attributes: Attributes) -> Array:
+    """Return numbers of another kind, floats widened again; a signal of floats may not become whole numbers."""
+    data, kind = _given(inputs, 0), np.dtype(_CAST[attributes["to"]])
+    if attributes["signal"] and kind.kind != "f" and (data.dtype.kind == "f" or kind.kind == "b"):
+        raise CannotError("it would round")
+    made = data if attributes["signal"] else data.astype(kind)
+    return made.astype(np.float64) if kind.kind == "f" else made
+
+
+def _split(inputs: Arrays, attributes: Attributes) -> list[Array]:
+    data, axis, count = _given(inputs, 0), attributes.get("axis", 0), attributes["count"]
+    told = inputs[1] if len(inputs) > 1 and inputs[1] is not None else attributes.get("split")
+    size = -(-data.shape[axis] // count)
+    cuts = np.cumsum(told)[:-1] if told is not None else size * np.arange(1, count)
+    if told is not None and (len(told) != count or sum(told) != data.shape[axis]):
+        raise CannotError(f"cannot be cut into {list(told)[:8]}")
+    return np.split(data, cuts, axis=axis)
+
+
 def _computed(function: Callable[[Array, Array], Array]) -> Callable[[Arrays, Attributes], Array]:
     def run(inputs: Arrays, attributes: Attributes) -> Array:
         a, b = _given(inputs, 0), _given(inputs, 1)
@@ -145,13 +178,15 @@ def _divided(a: Array, b: Array) -> Array:
 
 
 OPS: Mapping[str, Operation] = MappingProxyType(
-    {name: Operation(run=_same, moves=True) for name in ("Identity", "Cast", "Dropout")}
+    {"Identity": Operation(run=_same, moves=True), "Cast": Operation(run=_cast, moves=True)}
+    | {"Dropout": Operation(run=_dropout, moves=True), "Split": Operation(run=_split, moves=True)}
     | {"Gather": Operation(run=_gather, moves=True), "Slice": Operation(run=_slice, moves=True)}
     | {"Squeeze": Operation(run=_squeeze, moves=True), "Unsqueeze": Operation(run=_unsqueeze, moves=True)}
     | {"Reshape": Operation(run=_reshape, moves=True), "Flatten": Operation(run=_flatten, moves=True)}
     | {"Transpose": Operation(run=_transpose, moves=True), "Expand": Operation(run=_expand, moves=True)}
     | {"Concat": Operation(run=_concat, joins=True), "Shape": Operation(run=_shape, asks_shape=True)}
-    | {"ConstantOfShape": Operation(run=_full), "Mul": Operation(run=_computed(np.multiply))}
+    | {"ConstantOfShape": Operation(run=_full, fills=True), "Mul": Operation(run=_computed(np.multiply))}
     | {"Sub": Operation(run=_computed(np.subtract)), "Div": Operation(run=_computed(_divided))}
+    | {"Add": Operation(run=_computed(np.add))}
 )
-"""By name. `Add` is carried out with the read-outs, for it may be a bias."""
+"""By name."""

@@ -1,57 +1,106 @@
-"""What the values around a recurrent ONNX node may be: lengths, initial states, biases, arrangements of a signal."""
+"""What the values around a recurrent ONNX node may be: lengths, initial states, biases, arrangements of a signal.
 
-from collections.abc import Sequence
+`opens` are the labels of each of the graph's inputs, by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.model.formats.onnx_graph import Inputs, Node, Origin, Value
+from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
+from lstm_analog.model.formats.onnx_nodes import Node
 
 
-def ends_given(node: Node, inputs: Inputs, steps: int) -> bool:
-    """Return whether lengths of sequences come with the `inputs` of `node`; refuse lengths that are not all `steps`."""
+@dataclass(frozen=True, kw_only=True)
+class Objection:
+    """What a graph does beside its recurrent nodes, as words of an error; with `only=` it is the caller's business."""
+
+    what: str
+    must: str
+    got: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Elements of the graph's input `name` in its own order, the first of them labelled `first`."""
+
+    name: str
+    first: int
+
+
+def owner_of(array: Array, opens: Mapping[str, Array]) -> str:
+    """Return which of the graph's inputs (`opens`: the labels of each) holds the first label of `array`, "" if none."""
+    if not array.size:
+        return ""
+    first = array.flat[0]
+    return next((name for name, whole in opens.items() if whole.flat[0] <= first <= whole.flat[-1]), "")
+
+
+def block_of(array: Array, opens: Mapping[str, Array], *, repeats: Sequence[int] = ()) -> Block | None:
+    """Return which block of which of the graph's inputs `array` is, None if it is none or in another order.
+
+    Along the axes `repeats` its elements may be the same again.
+    """
+    name = owner_of(array, opens)
+    if not name:
+        return None
+    steps = [int(np.diff(array, axis=n).flat[0]) if size > 1 else 1 for n, size in enumerate(array.shape)]
+    if any(step < (0 if n in repeats else 1) for n, step in enumerate(steps)):
+        return None
+    places: list[Array] = list(np.indices(array.shape, sparse=True))
+    expected = array.flat[0] + sum(step * each for step, each in zip(steps, places, strict=True))
+    whole = bool((array == expected).all()) and array.flat[-1] <= opens[name].flat[-1]
+    return Block(name=name, first=int(array.flat[0])) if whole else None
+
+
+def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array]) -> Block | Objection | None:
+    """Return from where the lengths of sequences among the `inputs` of `node` come; None if all have `steps` steps."""
     value = inputs[4] if len(inputs) > 4 else None
     if value is None or (value.origin is Origin.NUMBERS and (value.array == steps).all()):
-        return False
-    if value.origin is Origin.LABELS:
-        return True
-    must, do = "be an input of the graph or as long as the sequences", "export it without; give lengths with the call"
-    got = value.why or ascii(value.array.tolist())[:60]
-    raise UnsupportedError(explain(f"sequence_lens of {node.label}", must=must, got=got, do=do))
+        return None
+    block = block_of(value.array, opens) if value.origin is Origin.LABELS and value.array.ndim == 1 else None
+    if block is not None:
+        return block
+    got = value.why or ("other numbers" if value.origin is Origin.NUMBERS else value.origin.value)
+    must = "be an input of the graph or as long as the sequences"
+    return Objection(what=f"sequence_lens of {node.label}", must=must, got=got)
 
 
-def check_states(
-    node: Node, inputs: Inputs, opens: dict[str, Array], shape: tuple[int, ...], index: int, batch_first: bool
-) -> None:
-    """Refuse initial states among the `inputs` of `node` that are neither zero nor inputs of the graph (`opens`).
-
-    They have `shape` (directions, batch, units), but `batch_first`; of an input for all layers a node takes the share
-    of its `index` in the chain.
-    """
+def states_of(node: Node, inputs: Inputs) -> dict[str, Value]:
+    """Return the initial states of `node` among its `inputs` that are not zero by their names, (directions, B, H)."""
+    found: dict[str, Value] = {}
     for n, name in ((5, "initial_h"), (6, "initial_c"))[: 2 if node.operation == "LSTM" else 1]:
         value = inputs[n] if len(inputs) > n else None
-        if value is None:
-            continue
-        what = f"{name} of {node.label}"
-        array = value.array.transpose(1, 0, 2) if batch_first and value.array.ndim == 3 else value.array
-        if value.origin is not Origin.UNKNOWN and (array.ndim != 3 or array.shape[::2] != shape[::2]):
-            do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
-            raise UnsupportedError(explain(what, must=f"have shape {shape}", got=f"shape {array.shape}", do=do))
-        zero = value.origin is Origin.NUMBERS and not array.any()
-        own = value.origin is Origin.LABELS and any(_is_share(array, each, index) for each in opens.values())
-        if not zero and not own:
-            must = "be zero, or an input of the graph in the order of the layers"
-            got = value.why or value.origin.value
-            raise UnsupportedError(
-                explain(what, must=must, got=got, do="export it without; give the state with the call")
-            )
+        if value is not None and value.origin is not Origin.ZEROS:
+            turned = node.attributes.get("layout", 0) and value.array.ndim == 3
+            array = value.array.transpose(1, 0, 2) if turned else value.array
+            found[f"{name} of {node.label}"] = Value(origin=value.origin, array=array, why=value.why)
+    return found
 
 
-def _is_share(array: Array, whole: Array, index: int) -> bool:
-    """Whether `array` is a state input, or the share of layer `index` of one."""
-    start = index * array.shape[0]
-    return np.array_equal(array, whole) or np.array_equal(array, whole[start : start + array.shape[0]])
+def check_constant(what: str, value: Value, ways: int, units: int) -> None:
+    """Raise `UnsupportedError` if the state `value`, called `what`, is numbers not for these `ways` and `units`."""
+    shape = value.array.shape
+    if value.origin is Origin.NUMBERS and (len(shape) != 3 or (shape[0], shape[2]) != (ways, units)):
+        do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
+        must = f"be of {ways} directions and {units} units"
+        got = f"{shape[0]} and {shape[2]}" if len(shape) == 3 else f"{len(shape)} axes"
+        raise UnsupportedError(explain(what, must=must, got=got, do=do))
+
+
+def start_of(what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str, Array]) -> Block | Objection | None:
+    """Return whence the state `value`, called `what`, comes, None if zero; `sizes` are its directions and units."""
+    if value.zero:
+        return None
+    fits = value.origin is Origin.LABELS and value.array.ndim == 3 and value.array.shape[::2] == sizes
+    block = block_of(value.array, opens, repeats=(1,)) if fits else None
+    if block is not None:
+        return block
+    got = value.why or ("another arrangement of it" if value.origin is Origin.LABELS else value.origin.value)
+    return Objection(what=what, must="be zero, or an input of the graph in the order of the layers", got=got)
 
 
 def bias_of(value: Value | None, rows: int) -> Floats | None:
@@ -65,12 +114,16 @@ def bias_of(value: Value | None, rows: int) -> Floats | None:
 
 def arranged(array: Array, signal: Array) -> bool:
     """Whether `array` is the `signal`, (time, batch, features) or less, with its axes in either order or dropped."""
-    flat = array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array
     ways = [signal, signal.transpose(1, 0, 2)] if signal.ndim == 3 else [signal]
-    if flat.ndim == 4:  # (time, directions, batch, units)
-        flat = flat.transpose(0, 2, 1, 3).reshape(flat.shape[0], flat.shape[2], -1)
+    flats = [array]
+    if array.ndim == 4:  # (time, directions, batch, units), or in layout 1 (batch, time, directions, units)
+        turned = array.transpose(0, 2, 1, 3)
+        flats = [each.reshape(*each.shape[:2], -1) for each in (turned, array)]
     return any(
-        np.array_equal(flat, way) or np.array_equal(flat, way.squeeze(axis)) for way in ways for axis in _ones(way)
+        np.array_equal(flat, way) or np.array_equal(flat, way.squeeze(axis))
+        for flat in flats
+        for way in ways
+        for axis in _ones(way)
     )
 
 

@@ -16,7 +16,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import TANH, Activation
 from lstm_analog.model.formats.parametrised import plain
-from lstm_analog.model.formats.stacks import Only, Stack, chosen, listed
+from lstm_analog.model.formats.stacks import Only, Stack, alone, check_one, check_order, chosen, listed
 from lstm_analog.model.formats.tensor import DTYPES, FLOATS, Tensor, Tensors
 from lstm_analog.model.gates import Gate, GRUGate, RNNGate
 from lstm_analog.model.layers import Head, Layer
@@ -69,7 +69,9 @@ def stack_of(tensors: Tensors, only: Only = None, hidden: Mapping[str, Activatio
     modules, rest = recurrent_modules(named)
     linears = _linears(named, rest)
     rest = [name for name in rest if _may_count(named[name], linears)]
-    names = chosen(tuple(modules), tuple(linears), only)
+    if only is None:
+        check_one(tuple(modules), lambda name: stack_of(tensors, name, hidden))
+    names = tuple(modules) if only is None else chosen(tuple(modules), tuple(linears), only)
     if not names:
         _check_no_quantised(rest)
         must, do = "hold a recurrent module", "save weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..."
@@ -81,10 +83,8 @@ def stack_of(tensors: Tensors, only: Only = None, hidden: Mapping[str, Activatio
     )
     if only is None:
         return replace(stack, head=_head_after(names[0], stack, linears, rest))
-    heads = [name for name in names if name in linears]
-    if heads not in ([], [names[-1]]):
-        do = "name the recurrent modules, then one linear layer"
-        raise FileFormatError(explain("only", must="end with the linear layer", got=listed(heads), do=do))
+    heads = [name for name in names if name in linears and name not in modules]
+    check_order(names, heads)
     return replace(stack, head=_head(linears[heads[0]]) if heads else None)
 
 
@@ -143,11 +143,11 @@ def _head_after(module: str, stack: Stack, linears: Mapping[str, Parts], rest: l
     ]
     if len(fits) == 1 and len(linears[fits[0]]) == len(rest):
         return _head(linears[fits[0]])
-    must, example = (
-        "belong to the recurrent module or to a linear layer that clearly follows it",
-        (module, *linears)[:2],
-    )
-    do = f"say what follows what: load(path, only={example!a}); what is not named is left out"
+    must = "belong to the recurrent module or to a linear layer that clearly follows it"
+    own = [name for name in rest if (name.startswith(f"{module}.") if module else "." not in name)]
+    do = f"{alone((module,), lambda name: stack)}, or name after it the linear layer that reads it"
+    if own:  # the module computes more than what is known here
+        do = f"train one without {listed(own)}, whose meaning is not known here"
     raise FileFormatError(explain("tensors", must=must, got=listed(rest), do=do))
 
 

@@ -1,0 +1,79 @@
+"""The inputs of an ONNX graph: their labels, and the sizes of axes that the graph leaves open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lstm_analog.arrays import Array
+from lstm_analog.model.formats.onnx_graph import Labels, Origin, Value, labels, unknown
+from lstm_analog.model.formats.onnx_values import owner_of
+
+PROBE = (3, 2)
+"""Sizes taken for the first axes of an input that the graph leaves open; they differ, so that they are told apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenInput:
+    """An input of the graph: of each axis its size or, where that is open, its name or ""; None if the rank is open.
+
+    `whole` says that it takes whole numbers.
+    """
+
+    name: str
+    axes: tuple[int | str, ...] | None
+    whole: bool
+
+
+class OpenInputs:
+    """Labels the inputs of a graph, and notes what the weights tell of their open axes.
+
+    `maker` hands out labels. `sizes` are those of open axes, by input and axis, that are known from an earlier turn;
+    `wanted` those that the weights have told in this one.
+    """
+
+    def __init__(self, maker: Labels, sizes: Mapping[tuple[str, int], int]) -> None:
+        self.maker = maker
+        self.sizes = sizes
+        self.wanted: dict[tuple[str, int], int] = {}
+        self.labels: dict[str, Array] = {}
+        self._entries: dict[str, OpenInput] = {}
+
+    def opened(self, entry: OpenInput) -> Value:
+        """Return the labels of the input `entry`; axes that are open under one name have one size."""
+        if entry.axes is None:
+            return unknown(f"input {entry.name[:80]!a} of unknown rank")
+        named = self._sizes_by_name()
+        probe, shape = iter(PROBE), list[int]()
+        for n, axis in enumerate(entry.axes):
+            size = axis if isinstance(axis, int) else named.get(axis) or next(probe, 1)
+            shape.append(self.sizes.get((entry.name, n), size))
+        self._entries[entry.name] = entry
+        kind = int if entry.whole else float
+        self.labels[entry.name] = self.maker.made(shape, f"input {entry.name[:80]!a}", kind)
+        return labels(self.labels[entry.name])
+
+    def _sizes_by_name(self) -> dict[str, int]:
+        return {
+            axis: size
+            for name, entry in self._entries.items()
+            for axis, size in zip(entry.axes or (), self.labels[name].shape, strict=True)
+            if isinstance(axis, str) and axis
+        }
+
+    def resize(self, value: Value, size: int) -> None:
+        """Note that the last axis of `value`, if it is an open axis of an input, has that `size`."""
+        name = self.source(value)
+        if not name or value.array.ndim == 0 or value.array.shape[-1] == size:
+            return
+        axes = zip(self._entries[name].axes or (), self.labels[name].shape, strict=True)
+        likely = [n for n, (axis, now) in enumerate(axes) if isinstance(axis, str) and now == value.array.shape[-1]]
+        if len(likely) == 1 and (name, likely[0]) not in self.sizes:
+            self.wanted[name, likely[0]] = size
+
+    def source(self, value: Value) -> str:
+        """Return the name of the input that `value` begins with, "" if it is made of none."""
+        return owner_of(value.array, self.labels) if value.origin is Origin.LABELS else ""
+
+    def is_closed(self, value: Value) -> bool:
+        """Whether no axis of the input that `value` begins with is open."""
+        entry = self._entries.get(self.source(value))
+        return entry is not None and all(isinstance(axis, int) for axis in entry.axes or ())

@@ -1,0 +1,89 @@
+"""Nodes and graphs of an ONNX file as records, and what the attributes of the nodes read here must be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from lstm_analog.arrays import Array
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.onnx_ops import Attributes
+
+_Kind = type | tuple[type, ...]
+_INTEGERS = ("hidden_size", "layout", "linear_before_reset", "input_forget", "transA", "transB")
+_FLOAT_LISTS = ("activation_alpha", "activation_beta")
+KINDS: Mapping[str, _Kind] = MappingProxyType(
+    {**dict.fromkeys(_INTEGERS, int), **dict.fromkeys(("alpha", "beta"), float), "direction": bytes}
+    | {**dict.fromkeys(_FLOAT_LISTS, (float,)), "activations": (bytes,)}
+)
+"""What the attributes of recurrent nodes and of read-outs are; in brackets: a list of these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Stands in a function's node for the attribute `name` of the node that calls the function."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Node:
+    """A node of a graph: its operation, its name, and the names of the values it reads ("" for none) and makes."""
+
+    operation: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Attributes
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"node {self.name[:80]!a} ({self.operation[:40]})"
+
+    @property
+    def bodies(self) -> "Mapping[str, Graph]":
+        """The graphs among its attributes: the branches of an If, the body of a Loop."""
+        return {word: value for word, value in self.attributes.items() if isinstance(value, Graph)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """A graph, a body in a node or a function: its `nodes` in order and the names of its `inputs` and `outputs`.
+
+    `arrays` are the numbers it holds, by name; `presets` the attributes of a function where its caller gives none.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    arrays: Mapping[str, Array]
+    presets: Attributes
+
+
+def resolved(node: Node, path: str, given: Attributes) -> Node:
+    """Return `node` with `path` before its name and the `given` attributes in place of references to them.
+
+    Raises
+    ------
+    FileFormatError
+        If an attribute read here is not of the kind that the standard says.
+    """
+    attributes = {
+        word: given[value.name] if isinstance(value, Reference) else value
+        for word, value in node.attributes.items()
+        if not isinstance(value, Reference) or value.name in given
+    }
+    named = replace(node, name=path + node.name, attributes=attributes)
+    wrong = [word for word, kind in KINDS.items() if word in attributes and not _is(attributes[word], kind)]
+    if wrong:
+        must, got = "be of the kind that the standard says", type(attributes[wrong[0]]).__name__
+        do = "export the model again"
+        raise FileFormatError(explain(f"{wrong[0]} of {named.label}", must=must, got=got, do=do))
+    return named
+
+
+def _is(value: object, kind: _Kind) -> bool:
+    """Whether `value` is of a `kind`, or a list of that kind in a tuple."""
+    if isinstance(kind, tuple):
+        return isinstance(value, list) and all(isinstance(each, kind[0]) for each in value)
+    return isinstance(value, kind)

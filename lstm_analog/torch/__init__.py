@@ -1,0 +1,18 @@
+"""PyTorch modules in and out: `from_torch` takes the weights of a module, `AnalogLSTM` is a module that is a machine.
+
+The only package that imports torch.
+"""
+
+from lstm_analog.errors import LibraryMissingError, explain
+
+try:
+    import torch  # noqa: F401 - whether it is there
+except ImportError:
+    raise LibraryMissingError(
+        explain("lstm_analog.torch", must="have torch", got="none", do="pip install 'lstm_analog[torch]'")
+    ) from None
+
+from lstm_analog.torch.analog import AnalogLSTM
+from lstm_analog.torch.reading import from_torch
+
+__all__ = ["AnalogLSTM", "from_torch"]

@@ -1,0 +1,132 @@
+"""`AnalogLSTM`: an `nn.LSTM` whose forward is the analog machine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.timing import CLOCKED, Timing
+from lstm_analog.engines import Engine
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.machine import Machine
+from lstm_analog.machine import compile as compiled
+from lstm_analog.model import LSTM, State
+from lstm_analog.model.formats.state_dict import stack_of
+from lstm_analog.study.keeping import Keep
+from lstm_analog.torch.tensors import array_of, tensors_of
+
+
+class AnalogLSTM(nn.RNNBase):
+    """An `nn.LSTM` whose forward is the analog machine: it is compiled from the weights when first called.
+
+    It takes and returns what `nn.LSTM` does: sequences, batches of them in either layout or packed ones, a state or
+    none. It has the same state dict, so a trained LSTM is loaded as usual. Gradients are refused when asked for.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
+    dropout, bidirectional, proj_size, device, dtype : as of nn.LSTM
+    technology : object
+        What it is built in: a record such as `la.electrical.BEHAVIOURAL`.
+    settling : float
+        Time constants a phase.
+    timing : Timing
+        How it is clocked.
+    engine : Engine or None
+        What solves it, `Waveform()` if None.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        technology: object,
+        settling: float,
+        timing: Timing = CLOCKED,
+        engine: Engine | None = None,
+    ) -> None:
+        nn.RNNBase.__init__(
+            self,
+            "LSTM",
+            input_size,
+            hidden_size,
+            num_layers=num_layers,
+            bias=bias,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            proj_size=proj_size,
+            device=device,
+            dtype=dtype,
+        )
+        self.technology, self.settling, self.timing, self.engine = technology, settling, timing, engine
+        self._built: tuple[str, Machine] | None = None
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that computes it: compiled anew whenever the weights have changed."""
+        lstm = LSTM(layers=stack_of(tensors_of(self)).layers, name="torch")
+        if self._built is None or self._built[0] != lstm.digest:
+            machine = compiled(lstm, self.technology, timing=self.timing, settling=self.settling)
+            self._built = (lstm.digest, machine)
+        return self._built[1]
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """Return `output, (h_n, c_n)` for `input` and the state `hx`, in the shapes of `nn.LSTM`."""
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx)
+        turned = input if self.batch_first or input.ndim == 2 else input.transpose(0, 1)
+        output, state = self._run(turned, hx, None)
+        return output if self.batch_first or input.ndim == 2 else output.transpose(0, 1), state
+
+    def _packed(self, packed: Any, hx: Any) -> Any:
+        padded, lengths = pad_packed_sequence(packed, batch_first=True)
+        output, state = self._run(padded, hx, lengths.numpy())
+        order = packed.sorted_indices
+        if order is not None:
+            output, lengths = output[order], lengths[order.cpu()]
+        data = pack_padded_sequence(output, lengths, batch_first=True).data
+        return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices), state
+
+    def _run(self, x: Any, hx: Any, lengths: Any) -> Any:
+        """Return the outputs (batch, time, P) or (time, P) and the two states for `x` of that layout."""
+        start = None if hx is None else State(h=_chains(hx[0]), c=_chains(hx[1]))
+        run = self.machine.run(array_of(x), state=start, lengths=lengths, engine=self.engine, keep=Keep.OUTPUTS)
+        after = run.outputs.state
+        answers = [run.h, np.stack(after.h), np.stack(after.c)]
+        given = [x, *(hx or ()), *self.parameters()]
+        output, h, c = _NoGradient.apply([torch.as_tensor(each).to(x) for each in answers], *given)
+        return output, (h, c)
+
+
+class _NoGradient(torch.autograd.Function):
+    """Hands on what a machine has answered to inputs and weights; asked for the gradient, it refuses."""
+
+    @staticmethod
+    def forward(_context: Any, answers: Sequence[Any], *_given: Any) -> tuple[Any, ...]:
+        """Return the `answers`."""
+        return tuple(answers)
+
+    @staticmethod
+    def backward(_context: Any, *_gradients: Any) -> None:
+        """Refuse."""
+        do = "train an nn.LSTM, then load_state_dict; or call it under torch.no_grad()"
+        must = "not be asked for"
+        raise UnsupportedError(explain("gradients through an AnalogLSTM", must=must, got="backward()", do=do))
+
+
+def _chains(state: Any) -> tuple[Floats, ...]:
+    return tuple(array_of(state))

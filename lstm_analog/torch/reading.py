@@ -1,0 +1,202 @@
+"""`from_torch`: the weights of a PyTorch module, and whether it answers what they say."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import InvalidTypeError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.model import LSTM, RELU
+from lstm_analog.model.formats.parametrised import PARALLEL, WRAPPERS, plain
+from lstm_analog.model.formats.stacks import Only, Stack, alone, listed
+from lstm_analog.model.formats.state_dict import recurrent_modules, stack_of
+from lstm_analog.torch.tensors import array_of, tensors_of
+
+HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
+"""Modules that a machine computes, or that do nothing once trained; a subclass may do anything."""
+
+PROBES = ((2, 5, 1.0), (3, 23, 40.0))
+"""Batch, time and size of the inputs that a module is tried with: short and small, then long and large."""
+
+SAME = MappingProxyType({torch.float64: 1e-9, torch.float32: 1e-4})
+"""How far an answer of that kind may be from what the weights answer in float64, the largest of which is full scale.
+
+Sums in float32 are rounded by 6e-8, which five steps of an LSTM magnify to 1e-6, to 3e-5 with 30 times the weights that
+PyTorch begins with (two layers of up to 256 units, measured).
+"""
+
+
+def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> LSTM:
+    """Return the LSTM, GRU or stack of them in a PyTorch `module`, in float64.
+
+    It takes `x` (batch, time, inputs) whatever the module's `batch_first` says. A copy of a module with a `forward` of
+    its own is run on a made-up batch, in float64, or in float32 if it is of that and its `forward` insists: it must
+    answer what its weights say, of every step or of the last, so that nothing it does beside is dropped.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        An `nn.LSTM`, `nn.GRU`, `nn.RNN`, a cell of these, or a module that holds one, perhaps with the `nn.Linear`
+        that follows it.
+    only : str, sequence of str or None
+        As of `load`: the names of the inner modules to take, in the order in which they follow each other.
+    name : str
+        What to call it.
+
+    Raises
+    ------
+    FileFormatError, UnsupportedError
+        Where it holds several recurrent modules, or others that are not offered, has forward hooks, or does something
+        beside; the message names them.
+    """
+    if not isinstance(module, nn.Module):
+        do = "give an nn.LSTM or a module that holds one"
+        raise InvalidTypeError(explain("module", must="be an nn.Module", got=type(module).__name__, do=do))
+    if isinstance(module, torch.jit.ScriptModule):
+        got, do = "a scripted or traced one", "give the module that it was made of"
+        raise UnsupportedError(explain("module", must="be one of Python", got=got, do=do))
+    if only is not None:
+        stack = _named(module, only, _advice)
+        return LSTM(layers=stack.layers, head=stack.head, name=name)
+    tensors = tensors_of(module)
+    _check_kinds(module, _leaves(module), _advice)
+    _check_hooks(module)
+    stack = stack_of(tensors, None, _rectified(module))
+    lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
+    forwards = [type(each).forward for each in module.modules() if list(each.children())]
+    known = all(forward in (nn.Module.forward, nn.Sequential.forward) for forward in forwards)
+    return lstm if known else _read_as(module, lstm)
+
+
+def _named(module: nn.Module, only: str | Sequence[str], advice: Callable[[nn.Module], str]) -> Stack:
+    """Return the inner modules that `only` names, of kinds that a machine computes; `advice` is for any other."""
+    stack = stack_of(tensors_of(module), only, _rectified(module))
+    inner = {_short(module, name): part for name, part in module.named_modules()}
+    parts = [inner.get(name, module) for name in ((only,) if isinstance(only, str) else only)]
+    _check_kinds(module, parts, advice)
+    for part in parts:
+        _check_hooks(part)
+    return stack
+
+
+def _short(module: nn.Module, name: str) -> str:
+    """Return the `name` of a part of `module` as `only` has it: without what wrappers put before it."""
+    bare = f"{name}.".removeprefix(PARALLEL if type(module) is nn.DataParallel else "")
+    return ".".join(part for part in bare.split(".") if part and part not in WRAPPERS)
+
+
+def _rectified(module: nn.Module) -> dict[str, Any]:
+    """Return the activation of each plain RNN in `module` that has ReLU, by its name."""
+    rnns = (nn.RNN, nn.RNNCell)
+    parts = [(name, part) for name, part in module.named_modules() if isinstance(part, rnns)]
+    return {_short(module, name): RELU for name, part in parts if part.nonlinearity == "relu"}
+
+
+def _advice(module: nn.Module) -> str:
+    """Return the advice to take a recurrent part of `module` alone, of those that can be taken."""
+    try:
+        modules, _ = recurrent_modules(plain(tensors_of(module)))
+    except LstmAnalogError:
+        modules = {}
+    if not modules:
+        return "give a module that holds an nn.LSTM, nn.GRU or nn.RNN"
+    return f"{alone(modules, lambda name: _named(module, name, lambda _: ''))}, and do the rest yourself"
+
+
+def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable[[nn.Module], str]) -> None:
+    strange = sorted({type(part).__name__ for part in parts if type(part) not in HARMLESS})
+    if strange:
+        must = "be an LSTM or GRU with at most a Linear layer after it"
+        what, do = f"module {type(module).__name__}", advice(module)
+        raise UnsupportedError(explain(what, must=must, got=listed(strange), do=do))
+
+
+def _check_hooks(module: nn.Module) -> None:
+    """Refuse hooks: they may change what goes in and out of a module, whatever its weights say."""
+    for name, part in module.named_modules():
+        count = len(part._forward_pre_hooks) + len(part._forward_hooks)  # noqa: SLF001 - told nowhere else
+        if count:
+            what = ".".join(filter(None, (f"module {type(module).__name__}", name)))
+            do = "call remove() of what register_forward_hook returned, and do yourself what it did"
+            raise UnsupportedError(explain(what, must="have no forward hooks", got=count, do=do))
+
+
+def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
+    """Return `lstm` with its head where the forward of `module` reads; refuse a forward that does anything else."""
+    readings = [(lstm, False), (lstm, True)]
+    if lstm.head is not None:
+        readings = [(replace(lstm, head=replace(lstm.head, final=last)), last) for last in (False, True)]
+    said: list[str] = []
+    for turned in (False, True):
+        left = readings
+        for batch, steps, size in PROBES:
+            x = size * np.sin(np.arange(float(batch * steps * lstm.input_size))).reshape(batch, steps, -1)
+            left = _agreeing(module, left, x, turned, said)
+        if left:
+            return left[0][0]
+    must = f"answer to x (batch, time, {lstm.input_size}) what its LSTM or GRU and its Linear layer do, and no more"
+    what = f"module {type(module).__name__}"
+    raise UnsupportedError(explain(what, must=must, got=said[0], do=_advice(module)))
+
+
+def _agreeing(
+    module: nn.Module, readings: Sequence[tuple[LSTM, bool]], x: Floats, turned: bool, said: list[str]
+) -> list[tuple[LSTM, bool]]:
+    """Return those of the `readings` that answer to `x` what `module` does, or add to `said` how none of them does."""
+    if not readings:
+        return []
+    try:
+        answer, same = _answer(module, x, turned)
+    except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told
+        said.append(f"{type(reason).__name__}: {reason}"[:120])
+        return []
+    expected = [(reading, _expected(*reading, x)) for reading in readings]
+    fits = [(reading, each) for reading, each in expected if each.size == answer.size]
+    apart = [float(np.abs(answer.reshape(each.shape) - each).max()) for _, each in fits]
+    right = [fit[0] for fit, error in zip(fits, apart, strict=True) if error <= same * float(np.abs(fit[1]).max())]
+    if not right:
+        said += [f"answers {error:.2g} apart" for error in apart] or [f"an answer of shape {answer.shape}"]
+    return right
+
+
+def _expected(lstm: LSTM, last: bool, x: Floats) -> Floats:
+    """Return what a module with the weights of `lstm` answers to `x` if it reads every step, or the `last` one."""
+    outputs = lstm(x)
+    if outputs.y is not None:
+        return outputs.y
+    return np.concatenate(outputs.state.h[-len(lstm.layers[-1].cells) :], axis=-1) if last else outputs.h
+
+
+def _answer(module: nn.Module, x: Floats, turned: bool) -> tuple[Floats, float]:
+    """Return what `module` answers to `x`, (batch, time, ...), and how far that may be off, as in `SAME`.
+
+    It is fed x with the first two axes `turned`, if so asked, and its answer turned back.
+    """
+    fed = torch.as_tensor(x.swapaxes(0, 1) if turned else x)
+    try:
+        answer = _forward(module, fed, torch.float64)
+    except Exception:  # it is the user's code
+        if all(each.dtype == torch.float64 for each in module.parameters()):
+            raise
+        answer = _forward(module, fed, torch.float32)  # it may begin at torch.zeros(...), or take x.float()
+    array = array_of(answer)
+    same = SAME.get(answer.dtype, SAME[torch.float32])
+    return array.swapaxes(0, 1) if turned and array.shape[:2] == x.shape[1::-1] else array, same
+
+
+def _forward(module: nn.Module, x: Any, kind: Any) -> Any:
+    """Return what a copy of `module` answers to `x`, both as tensors of `kind`."""
+    twin = deepcopy(module).to(device="cpu", dtype=kind).eval()
+    with torch.no_grad():
+        answer = twin(x.to(kind))
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
+def _leaves(module: nn.Module) -> list[Any]:
+    return [each for each in module.modules() if not list(each.children())]

@@ -1,0 +1,45 @@
+"""PyTorch's tensors as the readers of files take them, and what has no numbers refused by name."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.model.formats.tensor import Tensor, Tensors
+
+
+def tensors_of(module: nn.Module) -> Tensors:
+    """Return what the state dict of `module` holds, by name, in float64 or whole numbers.
+
+    Raises
+    ------
+    UnsupportedError
+        For what is quantised, complex, sparse or without numbers, by name.
+    """
+    state = module.state_dict()
+    for key, value in state.items():
+        _check(key, value)
+    kinds = {key: "float64" if value.is_floating_point() else "int64" for key, value in state.items()}
+    return {key: Tensor(name=key, kind=kinds[key], stored=array_of(value)) for key, value in state.items()}
+
+
+def array_of(value: Any) -> Floats:
+    """Return the numbers of the tensor `value` in float64."""
+    array: Floats = value.detach().to(dtype=torch.float64, device="cpu").numpy()
+    return array
+
+
+def _check(key: str, value: Any) -> None:
+    what = f"tensor {key[:80]!a}"
+    if not isinstance(value, torch.Tensor) or value.is_quantized:
+        got = value.dtype if isinstance(value, torch.Tensor) else "one packed by quantisation"
+        raise UnsupportedError(explain(what, must="be float", got=got, do="give the module before it is quantised"))
+    if value.is_complex():
+        raise UnsupportedError(explain(what, must="be real", got=value.dtype, do="train it with real numbers"))
+    if value.is_meta or nn.parameter.is_lazy(value):
+        do = "load its weights before" if value.is_meta else "call the module once before"
+        raise UnsupportedError(explain(what, must="have numbers", got="none yet", do=do))
+    if value.layout is not torch.strided:
+        raise UnsupportedError(explain(what, must="be dense", got=value.layout, do="call to_dense() on it"))
