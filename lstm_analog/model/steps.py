@@ -4,6 +4,7 @@ Each is a record of numbers; `apply` computes it on a `Signal`, a batch of seque
 no machine computes them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import singledispatch
@@ -137,6 +138,13 @@ def apply(step: Step, signal: Signal) -> Signal:
         If there is no such step.
     """
     raise UnsupportedPartError(explain("step", must="be a numeric step", got=type(step).__name__, do="use one of Step"))
+
+
+def apply_all(steps: Iterable[Step], signal: Signal) -> Signal:
+    """Return what `steps`, one after the other, make of `signal`; raises as `apply` does."""
+    for step in steps:
+        signal = apply(step, signal)
+    return signal
 
 
 @apply.register

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, plain
+from lstm_analog.arrays import Floats, floats, plain
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
 from lstm_analog.model.sequences import Outputs
-from lstm_analog.model.steps import Dense, Pooling, Signal, Step, apply, width_after
+from lstm_analog.model.steps import Dense, Embedding, Pooling, Signal, Step, apply_all, width_after
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +73,8 @@ class Model:
 
     def encode(self, x: ArrayLike) -> Fed:
         """Return what the recurrent part is fed for `x`: the steps before it, computed."""
-        return compact(_applied(self.before, Signal(values=plain(x, "x"))))
+        words = bool(self.before) and isinstance(self.before[0], Embedding)
+        return compact(apply_all(self.before, Signal(values=plain(x, "x") if words else floats(x, "x"))))
 
     def decode(self, outputs: Outputs, fed: Fed) -> Floats:
         """Return the answer for the `outputs` of the recurrent part, numeric or a machine's, to what it was `fed`."""
@@ -84,7 +85,7 @@ class Model:
             signal = Signal(values=outputs.h)
         else:
             signal = Signal(values=expand(outputs.h, fed.mask, self.held), mask=fed.mask)
-        result: Floats = _applied(self.after, signal).values
+        result: Floats = apply_all(self.after, signal).values
         return result
 
 
@@ -94,12 +95,6 @@ def model_of(lstm: LSTM) -> Model:
         return Model(lstm=lstm)
     head = Dense(weights=lstm.head.weights, bias=lstm.head.bias)
     return Model(lstm=replace(lstm, head=None), after=(head,), final=lstm.head.final)
-
-
-def _applied(steps: Iterable[Step], signal: Signal) -> Signal:
-    for step in steps:
-        signal = apply(step, signal)
-    return signal
 
 
 def _check_widths(steps: Iterable[Step], width: int | None, end: int | None) -> None:

@@ -25,6 +25,7 @@ from lstm_analog.model.whole import Model
 _CONFIG, _WEIGHTS, _META = "config.json", "model.weights.h5", "metadata.json"
 _ADVICE = "save it with model.save"
 _LEGACY = "model_weights/"
+_OLD, _NEW = "2", "3"
 _ORDER = {"forward_layer": "0", "backward_layer": "1"}
 """Which direction of a `Bidirectional` comes first in a list of weights."""
 
@@ -34,8 +35,12 @@ Arrays = Mapping[str, list[Tensor]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KerasFile:
-    """A Keras file: its `config`, None for weights alone, and its layers by name, in the order of the file."""
+    """A Keras file: its `config`, None for weights alone, and its layers by name, in the order of the file.
 
+    `call` is what a user gives to read it: the path, and the configuration where that came beside it.
+    """
+
+    call: str
     config: Mapping[str, Any] | None
     layers: Mapping[str, LayerFile]
 
@@ -62,15 +67,15 @@ class KerasFile:
         try:
             return keras_model([self.layers[each] for each in chain_of(self.config or {})], name)
         except UnsupportedError as error:
-            raise self._with_ways(error, whole=False) from error
+            raise self._with_ways(error) from error
 
-    def _with_ways(self, error: UnsupportedError, whole: bool = True) -> UnsupportedError:
-        """Return `error` with the ways that work added to what to do; `whole` is one of them, if it is tried."""
+    def _with_ways(self, error: UnsupportedError) -> UnsupportedError:
+        """Return `error` with the ways that work added to what to do."""
         try:
-            chain = [self.layers[name] for name in chain_of(self.config or {})] if whole else []
+            chain = [self.layers[name] for name in chain_of(self.config or {})]
         except UnsupportedError:
             chain = []
-        ways = ways_to_take(chain, list(self.layers.values()))
+        ways = ways_to_take(chain, list(self.layers.values()), self.call)
         return UnsupportedError(f"{error}; or {ways}" if ways else str(error))
 
 
@@ -87,23 +92,23 @@ def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> Ker
     if kind is Format.KERAS:
         archive = open_archive(content)
         tree = read_hdf5(archive.read(_WEIGHTS))
-        version = _parsed(archive.read(_META)).get("keras_version", "3")
+        version = _parsed(archive.read(_META)).get("keras_version", _NEW)
         words = archive.read(_CONFIG)
     else:
         tree = read_hdf5(content)
         root = tree.words.get("", {})
-        version, words = root.get("keras_version", ""), str(root.get("model_config", "")).encode()
+        version, words = root.get("keras_version", _OLD), str(root.get("model_config", "")).encode()
     if config is not None and words:
         do = "leave config out: load(path)"
         raise InvalidValueError(explain("config", must="come with weights alone", got="a whole model", do=do))
     if not words and config is None:
-        return KerasFile(config=None, layers=_alone(tree))
+        return KerasFile(call="path", config=None, layers=_alone(tree))
     parsed = _parsed(words or config or b"")
-    old = str(version or parsed.get("keras_version", "3")).startswith(("1", "2"))
+    old = str(parsed.get("keras_version", version)).startswith(("1", _OLD))
     layers = all_layers(parsed)
     arrays = _legacy_arrays(tree) if _is_legacy(tree) else _arrays(tree, layers)
     made = {each.name: LayerFile(config=each, arrays=tuple(arrays.get(each.name, ())), old=old) for each in layers}
-    return KerasFile(config=parsed, layers=made)
+    return KerasFile(call="path" if words else "path, config=config", config=parsed, layers=made)
 
 
 def _alone(tree: Tree) -> dict[str, LayerFile]:

@@ -1,6 +1,7 @@
 """Layers of a Keras file to a stack with a linear head, or to a whole model with numeric steps beside the stack."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.formats.keras_graph import RECURRENT
@@ -91,22 +92,28 @@ def _head(file: LayerFile, final: bool) -> Head:
     return Head(weights=made.weights, bias=made.bias, final=final)
 
 
-def ways_to_take(chain: Sequence[LayerFile], files: Sequence[LayerFile]) -> str:
+def ways_to_take(chain: Sequence[LayerFile], files: Sequence[LayerFile], call: str) -> str:
     """Return what to do with a file if not all of it can be a stack: each way was tried, none is "".
 
-    The `chain` of its layers, empty if there is none, may be a whole model; each recurrent one of its `files` may load.
+    The `chain` of its layers, empty if there is none, may be a whole model, or its recurrent layers a stack; else each
+    recurrent one of its `files` may load on its own. `call` is what `load` is given beside `only`.
     """
-    ways = ["load_model(path), which keeps the rest as numbers"] if _works(chain, whole=True) else []
-    alone = [f.config.name for f in files if f.config.kind in RECURRENT and _works([f], whole=False)]
-    if alone:
+    ways = []
+    if _works(lambda: keras_model(chain, "tried")):
+        ways.append(f"load_model({call}), which keeps the rest as numbers")
+    if _works(lambda: keras_stack(_divided(chain)[1])):
+        names = tuple(file.config.name[:80] for file in _divided(chain)[1])
+        ways.append(f"load({call}, only={names if names[1:] else names[0]!a}) for the recurrent part alone")
+    else:
+        alone = [f.config.name for f in files if f.config.kind in RECURRENT and _works(partial(keras_stack, [f]))]
         others = f" (or {listed(alone[1:])})" if alone[1:] else ""
-        ways.append(f"load(path, only={alone[0][:80]!a}){others} for the recurrent part alone")
+        ways += [f"load({call}, only={name[:80]!a}){others} for that layer alone" for name in alone[:1]]
     return ", or ".join(ways)
 
 
-def _works(files: Sequence[LayerFile], whole: bool) -> bool:
+def _works(make: Callable[[], object]) -> bool:
     try:
-        keras_model(files, "tried") if whole else keras_stack(files)
+        make()
     except LstmAnalogError:
         return False
     return True

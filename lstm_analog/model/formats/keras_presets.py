@@ -25,7 +25,7 @@ _AXES = 2
 _UNKNOWN = "unknown"
 """The kind of a layer whose arrays are not those of a recurrent one."""
 
-_CONFIG = "give the configuration, which model.to_json() writes: load(path, config='model.json')"
+_CONFIG = "give its configuration, which model.to_json() writes, as config='model.json'"
 
 
 def recurrent_layer(name: str, arrays: tuple[Tensor, ...]) -> LayerFile:
@@ -54,12 +54,11 @@ def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]
     """
     names = () if only is None else (only,) if isinstance(only, str) else tuple(only)
     working = [name for name, file in layers.items() if _works(file)]
-    do = _CONFIG + (f"; or take Keras' presets for one layer: load(path, only={working[0][:80]!a})" if working else "")
+    presets = f"; or take Keras' presets for a layer: load(path, only={min(working)[:80]!a})" if working else ""
+    do = _CONFIG + presets
     if not names or set(names) - set(layers):
-        must, got = (
-            "come with a configuration, which says what its layers compute",
-            f"weights alone, of {listed(layers)}",
-        )
+        must = "come with a configuration, which says what its layers compute"
+        got = f"weights alone, of {listed(layers)}"
         raise FileFormatError(explain("Keras file", must=must, got=got, do=do))
     for name in names:
         _check_said(layers[name], do)
@@ -70,7 +69,7 @@ def _check_said(file: LayerFile, do: str) -> None:
     """Refuse a layer of which its arrays do not say what it computes."""
     if file.config.kind == _UNKNOWN:
         got = f"arrays of {len(file.arrays)} shapes: {listed(str(each.shape) for each in file.arrays)}"
-        must = "be recurrent where weights come alone, which do not say what else is fed to it or what it does"
+        must = "be recurrent where weights come alone, which say neither what else computes nor what that reads"
         raise FileFormatError(explain(f"layer {file.config.name[:80]!a}", must=must, got=got, do=do))
     inner = file.config.options.get("layer", {"class_name": file.config.kind, "config": file.config.options})
     if inner["class_name"] == "GRU" and not inner["config"]["use_bias"]:

@@ -151,9 +151,10 @@ _LEAST_DEVIATION = 1e-7
 
 
 def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floats, beta: Floats) -> Affine:
-    if variance.shape != mean.shape or not (variance > 0).all():
-        must, do = "have a mean and a positive variance a feature", "train or save it again"
-        raise FileFormatError(explain(config.label, must=must, got=f"shapes {mean.shape} and {variance.shape}", do=do))
+    fits = mean.ndim == 1 and all(each.shape in ((), mean.shape) for each in (gamma, beta))
+    if variance.shape != mean.shape or not fits or not (variance > 0).all():
+        must, got = "have a mean and a positive variance a feature", f"shapes {mean.shape} and {variance.shape}"
+        raise FileFormatError(explain(config.label, must=must, got=got, do="train or save it again"))
     scale = gamma / np.sqrt(variance)
     return Affine(scale=scale, offset=beta - scale * mean)
 
@@ -161,8 +162,9 @@ def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floa
 def _rescaling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     check_options(file.config, "scale", "offset")
     scale, offset = (_numbers(file.config, name) for name in ("scale", "offset"))
-    shape = np.broadcast_shapes(scale.shape, offset.shape)
-    return (Affine(scale=np.broadcast_to(scale, shape), offset=np.broadcast_to(offset, shape)),)
+    if scale.ndim != offset.ndim:
+        scale, offset = scale + np.zeros(offset.shape), offset + np.zeros(scale.shape)
+    return (Affine(scale=scale, offset=offset),)
 
 
 def _check_last_axis(config: LayerConfig, sequence: bool) -> None:
