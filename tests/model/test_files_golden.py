@@ -53,14 +53,15 @@ KERAS = {
 FLAX = {
     **dict.fromkeys(("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack"), None),
     "flax_stack.msgpack": ("cells_0", "cells_1", "Dense_0"),
-    **dict.fromkeys(("flax_lengths.msgpack", "flax_state.msgpack"), None),
+    **dict.fromkeys(("flax_lengths.msgpack", "flax_state.msgpack", "flax_rnn.msgpack"), None),
+    "flax_rnn_stack.msgpack": ("cells_0", "cells_1", "Dense_0"),
 }
 """What to take of each: a flax file of several cells does not say which follows which."""
 REFUSED = {
     "projection_dynamo.onnx": r"initial_c of node .* must have shape \(1, 2, 2\), got shape \(1, 2, 3\): save",
     "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'softmax': .*; or load_model\(path\)",
     "reversed.keras": "must return its outputs in the order of time, got 'go_backwards with return_sequences': set",
-    "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, .*; or load_model\(path\), .* only='lstm",
+    "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, .* load_model\(path\), .* only='lstm",
     "convolution.keras": r"layer 'conv1d_?[0-9]*' \('Conv1D'\) must be one of LSTM, .*; or load\(path, only='lstm_",
     "alone.weights.h5": r"must come with a configuration, .* got weights alone, of 'dense_?[0-9]*', 'lstm_?[0-9]*'",
     "checkpoint.pt": r"recurrent modules must be one, or be chosen, got 'decoder', 'encoder\.lstm': say which",
@@ -181,7 +182,7 @@ def test_a_module_of_several_is_taken_by_name():
         load(FOLDER / "checkpoint.pt", only="coder")
 
 
-@pytest.mark.parametrize("file", [*TORCH, *ONNX, *KERAS, "flax_lstm.msgpack", "flax_mgu.msgpack"])
+@pytest.mark.parametrize("file", [*TORCH, *ONNX, *KERAS, "flax_lstm.msgpack", "flax_mgu.msgpack", "flax_rnn.msgpack"])
 def test_our_own_round_trip_is_exact(tmp_path, file):
     lstm = load(FOLDER / file)
     save(lstm, tmp_path / "own.safetensors")
