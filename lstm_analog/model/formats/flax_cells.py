@@ -2,8 +2,8 @@
 
 `OptimizedLSTMCell` and `LSTMCell` have `ii, if, ig, io` from the inputs and `hi, hf, hg, ho` from h, `GRUCell` has
 `ir, iz, in` and `hr, hz, hn`. `MGUCell`, with `if, in` and `hf, hn`, is a GRU whose r and z are one gate, and is read
-as that. `SimpleCell`, a plain RNN, has one matrix each, `i` and `h`. A flax file says nothing of directions, activations
-and residual connections: forward in time, sigmoid and tanh, none are taken, which are flax's own presets.
+as that. `SimpleCell`, a plain RNN, has one matrix each, `i` and `h`. A flax file says nothing of directions,
+activations and residual connections: forward in time, sigmoid and tanh, none are taken, which are flax's own presets.
 """
 
 import re

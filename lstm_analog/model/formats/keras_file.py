@@ -104,7 +104,9 @@ def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> Ker
     if not words and config is None:
         return KerasFile(call="path", config=None, layers=_alone(tree))
     parsed = _parsed(words or config or b"")
-    old = str(parsed.get("keras_version", version)).startswith(("1", _OLD))
+    if not words:  # Keras 2 says its version in what to_json writes, Keras 3 does not
+        version = parsed.get("keras_version", _NEW)
+    old = str(version).startswith(("1", _OLD))
     layers = all_layers(parsed)
     arrays = _legacy_arrays(tree) if _is_legacy(tree) else _arrays(tree, layers)
     made = {each.name: LayerFile(config=each, arrays=tuple(arrays.get(each.name, ())), old=old) for each in layers}
