@@ -61,7 +61,7 @@ REFUSED = {
     "projection_dynamo.onnx": r"initial_c of node .* must have shape \(1, 2, 2\), got shape \(1, 2, 3\): save",
     "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'softmax': .*; or load_model\(path\)",
     "reversed.keras": "must return its outputs in the order of time, got 'go_backwards with return_sequences': set",
-    "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, .* load_model\(path\), .* only='lstm",
+    "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, .* load_model\(path\), .*='lstm",
     "convolution.keras": r"layer 'conv1d_?[0-9]*' \('Conv1D'\) must be one of LSTM, .*; or load\(path, only='lstm_",
     "alone.weights.h5": r"must come with a configuration, .* got weights alone, of 'dense_?[0-9]*', 'lstm_?[0-9]*'",
     "checkpoint.pt": r"recurrent modules must be one, or be chosen, got 'decoder', 'encoder\.lstm': say which",

@@ -76,7 +76,7 @@ def recurrent_part(files: Sequence[LayerFile]) -> Recurrent:
 
 
 def check_options(config: LayerConfig, *also: str) -> None:
-    """Refuse a layer with options that are set, not known and not named in `also`."""
+    """Refuse a layer of `config` with options that are set, not known and not named in `also`."""
     strange = [
         name
         for name, value in config.options.items()
@@ -227,14 +227,14 @@ def _by_gate(kernel: Floats, gates: int) -> Floats:
 
 
 def taken(config: LayerConfig, rest: list[Tensor]) -> Floats:
-    """Return the numbers of the first of the arrays in `rest`, and take it out of them."""
+    """Return the numbers of the first of the arrays in `rest` of the layer of `config`, and take it out of them."""
     if not rest:
         raise FileFormatError(explain(config.label, must="have its arrays", got="too few", do="save the model again"))
     return rest.pop(0).numbers()
 
 
 def check_units(config: LayerConfig, units: int) -> None:
-    """Refuse arrays of another number of `units` than the configuration says, if it does."""
+    """Refuse arrays of another number of `units` than the `config` of their layer says, if it does."""
     said = config.options.get("units", units)
     if said != units:
         must, got = f"have {ascii(said)[:40]} units, as it says", f"arrays of {units}"
@@ -242,7 +242,7 @@ def check_units(config: LayerConfig, units: int) -> None:
 
 
 def check_all_used(config: LayerConfig, rest: Sequence[Tensor]) -> None:
-    """Refuse arrays that are in `rest` once a layer has taken its own."""
+    """Refuse arrays that are in `rest` once the layer of `config` has taken its own."""
     if rest:
         got, do = listed(tensor.name for tensor in rest), "save the model again"
         raise FileFormatError(explain(config.label, must="have no more arrays", got=got, do=do))

@@ -5,9 +5,9 @@ from functools import partial
 
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.formats.keras_graph import RECURRENT
-from lstm_analog.model.formats.keras_layers import LayerFile, Recurrent, check_options, recurrent_part, refused
+from lstm_analog.model.formats.keras_layers import LayerFile, check_options, recurrent_part, refused
 from lstm_analog.model.formats.keras_steps import dense_of, inner_dense, steps_of
-from lstm_analog.model.formats.stacks import Stack, listed
+from lstm_analog.model.formats.stacks import SHOWN, Stack, listed
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Embedding, Masking, Pooling, Step
@@ -40,7 +40,7 @@ def keras_model(files: Sequence[LayerFile], name: str) -> Model:
     part = recurrent_part(recurrent)
     first = tuple(step for file in before for step in steps_of(file, sequence=True))
     if any(isinstance(step, Masking) or (isinstance(step, Embedding) and step.masked) for step in first):
-        _check_masked(recurrent, part)
+        _check_masked([*before, *recurrent, *(() if part.final else after)])
     for file in before:
         if file.config.kind == "Embedding" and file is not before[0]:
             raise refused(file.config, "be the first layer", "a later one", "feed it the numbers of words")
@@ -60,7 +60,10 @@ def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFil
     loud = [file for file in files if file.config.kind not in SILENT]
     places = [n for n, file in enumerate(loud) if file.config.kind in RECURRENT]
     if not places:
-        must, got = f"hold one of {', '.join(RECURRENT)}", listed(file.config.name for file in files)
+        must, got = (
+            f"hold one of {', '.join(RECURRENT)}",
+            ", ".join(file.config.label for file in loud[:SHOWN]) or "none",
+        )
         raise FileFormatError(explain("model", must=must, got=got, do="save the model with its LSTM"))
     inside = loud[places[0] : places[-1] + 1]
     for file in inside:
@@ -69,16 +72,19 @@ def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFil
     return loud[: places[0]], inside, loud[places[-1] + 1 :]
 
 
-def _check_masked(recurrent: Sequence[LayerFile], part: Recurrent) -> None:
-    """Refuse what Keras does to a mask beside skipping steps."""
-    for file in recurrent:
-        options = file.config.options
-        if options.get("go_backwards") and options.get("return_sequences"):
+def _check_masked(files: Sequence[LayerFile]) -> None:
+    """Refuse what Keras does to a mask beside skipping steps: turn it not, zero the last h, weigh in a softmax."""
+    for file in files:
+        kind, options = file.config.kind, file.config.options
+        if kind in RECURRENT and options.get("go_backwards") and options.get("return_sequences"):
             do = "use Bidirectional, which turns the mask as well"
             raise refused(file.config, "run forward, or return its last h, behind a mask", "go_backwards", do)
-    if part.final and recurrent[-1].config.options.get("zero_output_for_mask"):
-        must, do = "return sequences", "build it without zero_output_for_mask"
-        raise refused(recurrent[-1].config, must, "zero_output_for_mask without them", do)
+        if kind == "Softmax":
+            do = "give the softmax as the activation of the Dense layer before it"
+            raise refused(file.config, "follow no mask, which it takes as its own", "a mask", do)
+        if kind in RECURRENT and options.get("zero_output_for_mask") and not options.get("return_sequences"):
+            must, do = "return sequences", "build it without zero_output_for_mask"
+            raise refused(file.config, must, "zero_output_for_mask without them", do)
 
 
 def _head(file: LayerFile, final: bool) -> Head:
