@@ -107,6 +107,27 @@ Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Activation
 """A numeric step; an `Activation` acts on each number."""
 
 
+def named(step: Step) -> str:
+    """Return what `step` is, in a word and its sizes.
+
+    >>> named(Dense(weights=np.zeros((2, 3))))
+    'Dense(3 to 2)'
+    """
+    match step:
+        case Embedding():
+            return f"Embedding({step.table.shape[0]} words to {step.table.shape[1]})"
+        case Dense():
+            return f"Dense({step.weights.shape[1]} to {step.weights.shape[0]})"
+        case Masking():
+            return f"Masking({step.value})"
+        case Activation():
+            return step.curve.value
+        case Pooling():
+            return f"{step.pool.value} over time"
+        case _:
+            return type(step).__name__
+
+
 def width_after(step: Step, width: int | None) -> int | None:
     """Return the number of features that `step` makes of `width` of them; None is any.
 

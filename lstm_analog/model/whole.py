@@ -11,10 +11,10 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValue
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
 from lstm_analog.model.sequences import Outputs
-from lstm_analog.model.steps import Dense, Embedding, Pooling, Signal, Step, apply_all, width_after
+from lstm_analog.model.steps import Dense, Embedding, Pooling, Signal, Step, apply_all, named, width_after
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model:
     """A whole model: numeric steps, a recurrent part, numeric steps. Calling it is the answer of its framework.
 
@@ -61,6 +61,10 @@ class Model:
             raise InvalidValueError(explain("steps after", must="take away the axis of time once", got=pooled, do=do))
         _check_widths(self.before, None, self.lstm.input_size)
         _check_widths(self.after, self.lstm.output_size, None)
+
+    def __repr__(self) -> str:
+        before, after = ([named(step) for step in steps] for steps in (self.before, self.after))
+        return f"Model({', '.join([*before, repr(self.lstm), *(['final h'] if self.final else []), *after])})"
 
     def __call__(self, x: ArrayLike) -> Floats:
         """Return the answer to `x`, the numeric LSTM being the recurrent part, in float64.
