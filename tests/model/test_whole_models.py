@@ -241,6 +241,39 @@ def test_an_architecture_that_does_not_fit_is_named(tmp_path, change, message):
         load_model(**changed(tmp_path, change))
 
 
+def test_folders_without_names_are_taken_in_the_order_of_the_classes(tmp_path):
+    """The second LSTM is in `lstm_1`, whatever it is called, where no word says so."""
+    import h5py
+
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes((OTHERS / "keras_text.weights.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        for folder in file["layers"].values():
+            if "name" in folder["vars"].attrs:
+                del folder["vars"].attrs["name"]
+    assert answered(load_model(path, config=JSON), "keras_text") <= SINGLE
+
+
+def test_a_softmax_layer_behind_a_mask_is_refused(tmp_path):
+    """Keras hands it the mask; as an activation it has none."""
+    words = json.loads(JSON.read_text())
+    layers = words["config"]["layers"]
+    layers[1]["config"]["mask_zero"] = layers[-2]["config"]["return_sequences"] = True
+    layers.append({"class_name": "Softmax", "config": {"name": "softmax", "axis": -1}})
+    (tmp_path / "model.json").write_text(json.dumps(words))
+    with pytest.raises(
+        UnsupportedError, match=r"layer 'softmax' \('Softmax'\) must follow no mask, .*: give the softmax"
+    ):
+        load_model(OTHERS / "keras_text.weights.h5", config=tmp_path / "model.json")
+
+
+@pytest.mark.parametrize(("version", "slope"), [({}, 1 / 6), ({"keras_version": "2.15.0"}, 0.2)])
+def test_a_hard_sigmoid_is_that_of_the_release_that_wrote_the_architecture(tmp_path, version, slope):
+    given = changed(tmp_path, {"rnn_1": {"recurrent_activation": "hard_sigmoid"}})
+    given["config"].write_text(json.dumps(json.loads(given["config"].read_text()) | version))
+    assert load_model(**given).lstm.layers[0].forward.gate.slope == slope
+
+
 def test_a_softmax_and_its_layer_are_told_apart(tmp_path):
     """The activation counts: without it another model answers."""
     other = load_model(**changed(tmp_path, {"dense": {"activation": "linear"}}))
