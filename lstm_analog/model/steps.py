@@ -57,6 +57,10 @@ class Masking:
 
     value: float
 
+    def __post_init__(self) -> None:
+        """Check that the value is a finite number."""
+        object.__setattr__(self, "value", float(floats(self.value, "masked value")))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Affine:

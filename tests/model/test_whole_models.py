@@ -32,6 +32,8 @@ from lstm_analog.model import (
     random_lstm,
     save_model,
 )
+from lstm_analog.model.formats.own_model import WORD
+from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 
 OTHERS = Path(__file__).parent / "others"
 ANSWERS = dict(np.load(OTHERS / "keras.npz"))
@@ -82,6 +84,37 @@ def test_a_model_is_saved_and_loaded_to_the_last_bit(tmp_path, case):
     np.testing.assert_array_equal(again(ANSWERS[f"{case}.x"]), model(ANSWERS[f"{case}.x"]))
     with pytest.raises(FileFormatError, match=r"got a whole model: load_model\(path\), whose lstm is that"):
         load(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (lambda said: said.pop("held"), "header's 'lstm_analog_model' must say what the steps are, got KeyError"),
+        (
+            lambda said: said["before"].append({"step": "Lambda"}),
+            "must say what the steps are, got KeyError: \"'Lam",
+        ),
+        (lambda said: said["before"].clear(), "tensors must all be named in the header, got 'before"),
+        (
+            lambda said: said["before"][0].update(value="x"),
+            "masked value must hold float32, float64 or integer",
+        ),
+        (lambda said: said["after"].append({"step": "Pooling", "pool": "min"}), "must say what the steps are, got Val"),
+        (lambda said: said.update(before=7), "must say what the steps are, got TypeError"),
+    ],
+)
+def test_words_that_make_no_model(tmp_path, word, message):
+    path = tmp_path / "model.safetensors"
+    save_model(load_model(OTHERS / "keras_sleep.keras"), path)
+    tensors, words = read_safetensors(path.read_bytes())
+    said = json.loads(words[WORD])
+    said["before"].append({"step": "Affine"})
+    word(said)
+    arrays = {name: tensor.numbers() for name, tensor in tensors.items()}
+    arrays |= {f"before.1.{name}": np.ones(3) for name in ("scale", "offset")}
+    write_safetensors(path, arrays, {**words, WORD: json.dumps(said)})
+    with pytest.raises(LstmAnalogError, match=message):
+        load_model(path)
 
 
 def test_a_file_with_a_head_is_a_model_too(tmp_path):

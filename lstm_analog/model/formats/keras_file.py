@@ -138,8 +138,8 @@ def _is_legacy(tree: Tree) -> bool:
 def _arrays(tree: Tree, layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> Arrays:
     """Return the arrays in `layers/lstm_1/cell/vars/0`, `1`, `2`: a folder a layer.
 
-    The folders are called after the classes and counted. The layers' own names stand in a word; where there is none, they
-    are those of the model's `layers` in order.
+    The folders are called after the classes and counted. The layers' own names stand in a word; where there is none,
+    they are those of the model's `layers` in order.
     """
     folders = _folders(layers)
     found: dict[str, list[tuple[list[str], Tensor]]] = {}

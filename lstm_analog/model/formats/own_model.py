@@ -64,7 +64,8 @@ def own_model(tensors: Tensors, words: Mapping[str, str], name: str) -> Model:
     if arrays:
         must, do = "all be named in the header", "save it again with save_model"
         raise FileFormatError(explain("tensors", must=must, got=listed(arrays), do=do))
-    return Model(lstm=LSTM(layers=stack.layers, name=name), before=before, after=after, final=final, held=held)
+    lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
+    return Model(lstm=lstm, before=before, after=after, final=final, held=held)
 
 
 def _noted(step: Step, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
