@@ -139,8 +139,12 @@ def _bidirectional(part: Recurrent, file: LayerFile) -> Recurrent:
     if options.get("merge_mode", "concat") != "concat":
         raise refused(config, "put its directions side by side (concat)", options["merge_mode"])
     turned = [bool(way.options.get("go_backwards")) for way in ways]
-    if turned != [False, True] or part.reverse:
-        raise refused(config, "run forward, then backward", turned, "build it of a forward layer, on forward inputs")
+    if turned != [False, True]:
+        got = f"go_backwards {turned}"
+        raise refused(config, "run forward, then backward", got, "build it of a forward layer")
+    if part.reverse:
+        must, got = "be fed in the order of time", "what a layer with go_backwards puts out"
+        raise refused(config, must, got, "build the layer before it without go_backwards")
     rest = list(file.arrays)
     cells = []
     for way in ways:
