@@ -3,6 +3,7 @@
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
 * `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
+* `load_model`, `save_model`, `Model`: a whole classifier or forecaster, a recurrent part with numeric steps around it;
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Keep`, `Save`: the physical machine, what it
   did and what is kept of it;
 * `Ranges`, `bounded`, `Fit`: how far signals go, and how the machine's units are made to fit;
@@ -48,10 +49,13 @@ if TYPE_CHECKING:
     from lstm_analog.machine import load_machine as load_machine
     from lstm_analog.model import LSTM as LSTM
     from lstm_analog.model import Gate as Gate
+    from lstm_analog.model import Model as Model
     from lstm_analog.model import State as State
     from lstm_analog.model import load as load
+    from lstm_analog.model import load_model as load_model
     from lstm_analog.model import random_lstm as random_lstm
     from lstm_analog.model import save as save
+    from lstm_analog.model import save_model as save_model
     from lstm_analog.network.trajectory import Save as Save
     from lstm_analog.study import Certificate as Certificate
     from lstm_analog.study import Report as Report
@@ -76,6 +80,7 @@ else:
             "LSTM": "lstm_analog.model",
             "LTSPICE": "lstm_analog.export",
             "Machine": "lstm_analog.machine",
+            "Model": "lstm_analog.model",
             "NGSPICE": "lstm_analog.export",
             "PORTABLE": "lstm_analog.export",
             "Ranges": "lstm_analog.compiler",
@@ -93,9 +98,11 @@ else:
             "from_torch": "lstm_analog.torch",
             "load": "lstm_analog.model",
             "load_certificate": "lstm_analog.study",
+            "load_model": "lstm_analog.model",
             "random_lstm": "lstm_analog.model",
             "read_spice": "lstm_analog.export",
             "save": "lstm_analog.model",
+            "save_model": "lstm_analog.model",
             "verify": "lstm_analog.study",
         }
     )

@@ -36,7 +36,7 @@ def test_no_error_exceeds_its_bound(script, stored):
             else:
                 assert re.fullmatch(r'".* must .*, got .*: .*"|read as: .*', text), "a refusal or what it is read as"
                 assert column not in script.TECHNOLOGIES or text.startswith('"'), "a machine is right or refused"
-    assert counted >= 270, "most cells are numbers"
+    assert counted >= 268, "most cells are numbers"
 
 
 def test_parameters_are_read_as_another_form_only_where_they_say_no_more(stored):

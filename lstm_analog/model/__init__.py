@@ -12,14 +12,16 @@ from lstm_analog.model.activations import (
     Curve,
 )
 from lstm_analog.model.forecaster import Forecaster, load_forecaster, save_forecaster
-from lstm_analog.model.formats import load, save
+from lstm_analog.model.formats import load, load_model, save, save_model
 from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.model.layers import Chain, Head, Layer
 from lstm_analog.model.lstm import LSTM, Trace
 from lstm_analog.model.random import Form, random_lstm
 from lstm_analog.model.reference import LayerTrace
 from lstm_analog.model.sequences import Outputs, State
+from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Softmax
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
+from lstm_analog.model.whole import Model
 
 __all__ = [
     "HARD_SIGMOID",
@@ -31,10 +33,13 @@ __all__ = [
     "STEEP_HARD_SIGMOID",
     "TANH",
     "Activation",
+    "Affine",
     "Cell",
     "Chain",
     "CoupledGate",
     "Curve",
+    "Dense",
+    "Embedding",
     "Forecaster",
     "Form",
     "GRUCell",
@@ -45,15 +50,22 @@ __all__ = [
     "LayerTrace",
     "MGUCell",
     "MGUGate",
+    "Masking",
+    "Model",
     "Outputs",
+    "Pool",
+    "Pooling",
     "RNNCell",
     "RNNGate",
     "RecurrentCell",
+    "Softmax",
     "State",
     "Trace",
     "load",
     "load_forecaster",
+    "load_model",
     "random_lstm",
     "save",
     "save_forecaster",
+    "save_model",
 ]

@@ -17,7 +17,9 @@ from lstm_analog.model.formats.safetensor import read_safetensors, write_safeten
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.steps import Affine, Dense, Signal, apply_all
 from lstm_analog.model.weights import check_shape
+from lstm_analog.model.whole import Model
 
 PREFIX = "lstm."
 HEAD = ("head.weight", "head.bias")
@@ -66,11 +68,19 @@ class Forecaster:
         """The LSTM with the head, to be compiled as one machine; `offset + scale y` is then the forecast."""
         return replace(self.lstm, head=Head(weights=self.head_weight, bias=self.head_bias))
 
+    @property
+    def model(self) -> Model:
+        """The same for batches `(batch, time, 1)`: the scaling, the LSTM, the linear head, the scaling back."""
+        scaling = Affine(scale=np.array(1.0 / self.scale), offset=np.array(-self.offset / self.scale))
+        head = Dense(weights=self.head_weight, bias=self.head_bias)
+        back = Affine(scale=np.array(self.scale), offset=np.array(self.offset))
+        return Model(lstm=self.lstm, before=(scaling,), after=(head, back))
+
     def encode(self, values: ArrayLike) -> Floats:
         """Return the inputs `x (time, 1)` of the LSTM for `values (time,)` of the series, in `unit`."""
         series = floats(values, "values")
         check_shape(series, "values", ("time",))
-        return ((series - self.offset) / self.scale)[:, np.newaxis]
+        return self.model.encode(series[:, np.newaxis]).x
 
     def decode(self, h: ArrayLike) -> Floats:
         """Return the forecasts `(..., outputs)`, in `unit`, for `h (..., H)`; row t forecasts the value at t + 1."""
@@ -78,7 +88,8 @@ class Forecaster:
         if states.shape[-1:] != (self.lstm.output_size,):
             must, got = f"have {self.lstm.output_size} units on its last axis", f"shape {states.shape}"
             raise InvalidShapeError(explain("h", must=must, got=got, do="give h of the LSTM's top layer"))
-        return self.offset + self.scale * (states @ self.head_weight.T + self.head_bias)
+        result: Floats = apply_all(self.model.after, Signal(values=states)).values
+        return result
 
 
 def load_forecaster(path: str | Path) -> Forecaster:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.errors import LstmAnalogError
-from lstm_analog.model import load
+from lstm_analog.model import load, load_model
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"
 SEEDS = (
@@ -26,7 +26,8 @@ SEEDS = (
     *("projection.safetensors", "bfloat.safetensors", "gru_no_bias.npz", "no_bias.npz"),
     *("stacked_legacy.onnx", "stacked_dynamo.onnx", "peephole.onnx", "gru_after.onnx", "state_legacy.onnx"),
     *("stacked.keras", "bidirectional.keras", "gru_before.h5", "backwards.h5", "alone.weights.h5"),
-    *("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack"),
+    *("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack", "flax_rnn.msgpack"),
+    *(f"../../others/{name}" for name in ("keras_sentiment.h5", "keras_forecaster.keras", "keras_cudnn.h5")),
 )
 LONGEST = 10.0
 """Seconds that one file may take; those of a few kB take milliseconds."""
@@ -99,7 +100,10 @@ def outcome(path: Path) -> str:
     """Return what comes of loading the file at `path`: "loaded", "refused", or the failure."""
     begun = time.monotonic()
     try:
-        load(path)
+        try:
+            load(path)
+        except LstmAnalogError:
+            load_model(path)
         result = "loaded"
     except LstmAnalogError as error:
         result = "refused" if str(error).startswith(f"file '{path}'") else f"refused without a place: {error}"

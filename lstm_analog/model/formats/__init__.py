@@ -4,7 +4,8 @@
 understood is refused by name.
 """
 
-from lstm_analog.model.formats.loading import load
+from lstm_analog.model.formats.loading import load, load_model
 from lstm_analog.model.formats.own import save
+from lstm_analog.model.formats.own_model import save_model
 
-__all__ = ["load", "save"]
+__all__ = ["load", "load_model", "save", "save_model"]

@@ -2,10 +2,11 @@
 
 `OptimizedLSTMCell` and `LSTMCell` have `ii, if, ig, io` from the inputs and `hi, hf, hg, ho` from h, `GRUCell` has
 `ir, iz, in` and `hr, hz, hn`. `MGUCell`, with `if, in` and `hf, hn`, is a GRU whose r and z are one gate, and is read
-as that. A flax file says nothing of directions and activations: forward in time, sigmoid and tanh are taken, which are
-flax's own presets.
+as that. `SimpleCell`, a plain RNN, has one matrix each, `i` and `h`. A flax file says nothing of directions,
+activations and residual connections: forward in time, sigmoid and tanh, none are taken, which are flax's own presets.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,11 +17,14 @@ from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import Tensor, Tensors
 
-MINIMAL = "ffn"
+MINIMAL = ("f", "f", "n")
 """Letters of the gates of a minimal gated unit in the order of a GRU's r, z, n."""
 
-GATES = ("ifgo", "rzn", MINIMAL)
-"""Letters of the gates in PyTorch's order: of an LSTM, of a GRU, of an MGU."""
+GATES = (("i", "f", "g", "o"), ("r", "z", "n"), MINIMAL, ("",))
+"""Letters of the gates in PyTorch's order: of an LSTM, of a GRU, of an MGU, of a plain RNN, which has none."""
+
+_MATRIX = re.compile(r"[ih][ifgorzn]?")
+"""What a matrix of a cell is called: from where, and which gate."""
 
 
 def flax_stack(tensors: Tensors, only: Only) -> Stack:
@@ -36,7 +40,7 @@ def flax_stack(tensors: Tensors, only: Only) -> Stack:
     for name, tensor in tensors.items():
         path, _, part = name.rpartition(".")
         cell, _, gate = path.rpartition(".")
-        if len(gate) == 2 and gate[0] in "ih" and gate[1] in "ifgorzn" and part in ("kernel", "bias"):
+        if _MATRIX.fullmatch(gate) and part in ("kernel", "bias"):
             cells.setdefault(cell.removeprefix("params.") or "cell", {})[f"{gate}.{part}"] = tensor
         else:
             rest[name.removeprefix("params.")] = tensor
@@ -63,7 +67,7 @@ def _linears(tensors: Tensors) -> Tensors:
 def _torch_parts(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
     letters = next((each for each in GATES if all(f"i{gate}.kernel" in parts for gate in each)), None)
     if letters is None:
-        must, do = "have the gates of an LSTMCell, GRUCell or MGUCell", "train one of these"
+        must, do = "have the gates of an LSTMCell, GRUCell, MGUCell or SimpleCell", "train one of these"
         raise UnsupportedError(explain(f"cell {cell[:80]!a}", must=must, got=listed(parts), do=do))
     known = {f"{way}{gate}.{part}" for way in "ih" for gate in letters for part in ("kernel", "bias")}
     if set(parts) - known or any(f"h{gate}.kernel" not in parts for gate in letters):

@@ -1,63 +1,126 @@
-"""Keras files: `.keras` (a zip of a configuration and an HDF5 file), `.h5` (both in one) and `.weights.h5` (no words).
+"""Keras files: `.keras` (a zip of a configuration and an HDF5 file), `.h5` (both in one), and files of weights alone.
 
-What a layer computes stands in the configuration; a file of weights alone does not say it, so the layers and their
-order must then be named, and Keras' presets are taken: tanh, sigmoid, forward in time, sequences returned, a linear
-Dense.
+The latter are `.weights.h5` of Keras 3 and what Keras 2 wrote by `save_weights`. What a layer computes stands in the
+configuration, which `model.to_json()` writes too: given beside the weights, they are read as a whole file is.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import FileFormatError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model.formats.content import Format
 from lstm_analog.model.formats.hdf5 import Tree, read_hdf5
-from lstm_analog.model.formats.keras_graph import layers_in_order
-from lstm_analog.model.formats.keras_layers import LayerFile, keras_stack
+from lstm_analog.model.formats.keras_graph import LayerConfig, all_layers, chain_of, chosen_layers
+from lstm_analog.model.formats.keras_layers import LayerFile
+from lstm_analog.model.formats.keras_model import keras_model, keras_stack, ways_to_take
+from lstm_analog.model.formats.keras_presets import recurrent_layer, weights_only
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.tensor import Tensor
 from lstm_analog.model.formats.zips import open_archive
+from lstm_analog.model.whole import Model
 
 _CONFIG, _WEIGHTS, _META = "config.json", "model.weights.h5", "metadata.json"
 _ADVICE = "save it with model.save"
-_LEGACY = "model_weights"
+_LEGACY = "model_weights/"
+_OLD, _NEW = "2", "3"
 _ORDER = {"forward_layer": "0", "backward_layer": "1"}
 """Which direction of a `Bidirectional` comes first in a list of weights."""
 
+Arrays = Mapping[str, list[Tensor]]
+"""The arrays of each layer by its name, in Keras' own order."""
 
-def read_keras(content: bytes, kind: Format, only: Only) -> Stack:
-    """Return the layers and the head in the Keras file `content` of that `kind`; `only` names its layers in order.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KerasFile:
+    """A Keras file: its `config`, None for weights alone, and its layers by name, in the order of the file.
+
+    `call` is what a user gives to read it: the path, and the configuration where that came beside it.
+    """
+
+    call: str
+    config: Mapping[str, Any] | None
+    layers: Mapping[str, LayerFile]
+
+    def stack(self, only: Only) -> Stack:
+        """Return the layers and the head that it makes; `only` names its layers in order.
+
+        Raises
+        ------
+        FileFormatError, UnsupportedError
+            For each layer or option that is not offered, by its name, with the ways to take what is.
+        """
+        if self.config is None:
+            return keras_stack(weights_only(self.layers, only))
+        try:
+            names = chain_of(self.config) if only is None else chosen_layers(self.config, only)
+            return keras_stack([self.layers[name] for name in names])
+        except UnsupportedError as error:
+            raise self._with_ways(error) from error
+
+    def model(self, name: str) -> Model:
+        """Return the whole model that it makes; its recurrent part is called `name`. Raises as `stack` does."""
+        if self.config is None:
+            weights_only(self.layers, None)
+        try:
+            return keras_model([self.layers[each] for each in chain_of(self.config or {})], name)
+        except UnsupportedError as error:
+            raise self._with_ways(error) from error
+
+    def _with_ways(self, error: UnsupportedError) -> UnsupportedError:
+        """Return `error` with the ways that work added to what to do."""
+        try:
+            chain = [self.layers[name] for name in chain_of(self.config or {})]
+        except UnsupportedError:
+            chain = []
+        ways = ways_to_take(chain, list(self.layers.values()), self.call)
+        return UnsupportedError(f"{error}; or {ways}" if ways else str(error))
+
+
+def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> KerasFile:
+    """Return the Keras file `content` of that `kind`; `config` is the text of `model.to_json()` for weights alone.
 
     Raises
     ------
-    FileFormatError, UnsupportedError
-        For damage, and for each layer or option that is not offered, by its name.
+    FileFormatError
+        For damage.
+    InvalidValueError
+        If it has a configuration already.
     """
     if kind is Format.KERAS:
         archive = open_archive(content)
         tree = read_hdf5(archive.read(_WEIGHTS))
-        version = _parsed(archive.read(_META).decode(errors="replace")).get("keras_version", "3")
-        return _stack(_parsed(archive.read(_CONFIG).decode(errors="replace")), str(version), _weights(tree), only)
-    tree = read_hdf5(content)
-    words = tree.words.get("", {})
-    if "model_config" not in words:
-        return _of_weights_alone(_weights(tree), only)
-    config = _parsed(str(words["model_config"]))
-    return _stack(config, str(words.get("keras_version", "2")), _legacy_weights(tree), only)
+        version = _parsed(archive.read(_META)).get("keras_version", _NEW)
+        words = archive.read(_CONFIG)
+    else:
+        tree = read_hdf5(content)
+        root = tree.words.get("", {})
+        version, words = root.get("keras_version", _OLD), str(root.get("model_config", "")).encode()
+    if config is not None and words:
+        do = "leave config out: load(path)"
+        raise InvalidValueError(explain("config", must="come with weights alone", got="a whole model", do=do))
+    if not words and config is None:
+        return KerasFile(call="path", config=None, layers=_alone(tree))
+    parsed = _parsed(words or config or b"")
+    if not words:  # Keras 2 says its version in what to_json writes, Keras 3 does not
+        version = parsed.get("keras_version", _NEW)
+    old = str(version).startswith(("1", _OLD))
+    layers = all_layers(parsed)
+    arrays = _legacy_arrays(tree) if _is_legacy(tree) else _arrays(tree, layers)
+    made = {each.name: LayerFile(config=each, arrays=tuple(arrays.get(each.name, ())), old=old) for each in layers}
+    return KerasFile(call="path" if words else "path, config=config", config=parsed, layers=made)
 
 
-def _stack(config: Mapping[str, Any], version: str, weights: Mapping[str, list[Tensor]], only: Only) -> Stack:
-    layers = layers_in_order(config, only)
-    old = version.startswith(("1", "2"))
-    return keras_stack(
-        [LayerFile(config=layer, arrays=tuple(weights.get(layer.name, ())), old=old) for layer in layers]
-    )
+def _alone(tree: Tree) -> dict[str, LayerFile]:
+    arrays = _legacy_arrays(tree) if _is_legacy(tree) else _arrays(tree, ())
+    return {name: recurrent_layer(name, tuple(each)) for name, each in arrays.items() if each}
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(text: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(text.decode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise FileFormatError(
             explain("configuration", must="be JSON", got=ascii(str(error))[:80], do=_ADVICE)
@@ -67,18 +130,38 @@ def _parsed(text: str) -> dict[str, Any]:
     return parsed
 
 
-def _weights(tree: Tree) -> dict[str, list[Tensor]]:
-    """Return the arrays of each layer by its name, in Keras' own order: `layers/lstm_1/cell/vars/0`, `1`, `2`."""
+def _is_legacy(tree: Tree) -> bool:
+    """Whether the arrays are listed in words, as `.h5` files have it that are not `.weights.h5` of Keras 3."""
+    return any("weight_names" in words for words in tree.words.values())
+
+
+def _arrays(tree: Tree, layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> Arrays:
+    """Return the arrays in `layers/lstm_1/cell/vars/0`, `1`, `2`: a folder a layer.
+
+    The folders are called after the classes and counted. The layers' own names stand in a word; where there is none,
+    they are those of the model's `layers` in order.
+    """
+    folders = _folders(layers)
     found: dict[str, list[tuple[list[str], Tensor]]] = {}
     for path, tensor in tree.tensors.items():
         root, _, rest = path.partition("/")
         key, _, inner = rest.partition("/")
         if root == "layers" and "seed_generator" not in inner:
-            name = tree.words.get(f"layers/{key}/vars", {}).get("name", key)
+            name = tree.words.get(f"layers/{key}/vars", {}).get("name", folders.get(key, key))
             found.setdefault(str(name), []).append((_sortable(inner), tensor))
     return {
         name: [tensor for _, tensor in sorted(entries, key=lambda entry: entry[0])] for name, entries in found.items()
     }
+
+
+def _folders(layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> dict[str, str]:
+    """Return the name of the layer in each folder: `lstm` has the first LSTM, `lstm_1` the second."""
+    found, counts = dict[str, str](), dict[str, int]()
+    for layer in layers:
+        words = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", layer.kind)).lower()
+        number = counts[words] = counts.get(words, -1) + 1
+        found[f"{words}_{number}" if number else words] = layer.name
+    return found
 
 
 def _sortable(path: str) -> list[str]:
@@ -87,32 +170,16 @@ def _sortable(path: str) -> list[str]:
     return [re.sub(r"[0-9]+", lambda digits: digits[0].zfill(8), step) for step in steps]
 
 
-def _legacy_weights(tree: Tree) -> dict[str, list[Tensor]]:
-    """Return the arrays of each layer by its name, in the order of the words `weight_names`."""
+def _legacy_arrays(tree: Tree) -> Arrays:
+    """Return the arrays that the words `weight_names` of each layer list, in that order."""
     found = {}
     for path, words in tree.words.items():
-        root, _, name = path.partition("/")
+        name = path.removeprefix(_LEGACY)
         names = words.get("weight_names", ())
-        if root == _LEGACY and "/" not in name and isinstance(names, tuple):
+        if path and "/" not in name and isinstance(names, tuple):
             missing = [each for each in names if f"{path}/{each}" not in tree.tensors]
             if missing:
                 what = f"layer {name[:80]!a}"
                 raise FileFormatError(explain(what, must="have its arrays", got=f"no {listed(missing)}", do=_ADVICE))
             found[name] = [tree.tensors[f"{path}/{each}"] for each in names if "seed_generator" not in each]
     return found
-
-
-_LEAST = 2
-"""Matrices that a recurrent layer has at least; a Dense layer, which has one and perhaps a row, comes last."""
-
-
-def _of_weights_alone(weights: Mapping[str, Sequence[Tensor]], only: Only) -> Stack:
-    names = () if only is None else (only,) if isinstance(only, str) else tuple(only)
-    named = [name for name, arrays in weights.items() if arrays]
-    if not names or set(names) - set(named):
-        must = "come with a configuration, which says what its layers compute"
-        got = f"weights alone, of {listed(named)}"
-        chain = sorted(named, key=lambda name: sum(len(each.shape) > 1 for each in weights[name]) < _LEAST)[:2]
-        do = f"save model.save('model.keras'), or name the layers in order and take Keras' presets: only={chain!a}"
-        raise FileFormatError(explain("Keras file", must=must, got=got, do=do))
-    return keras_stack([LayerFile.preset(name, tuple(weights[name])) for name in names])

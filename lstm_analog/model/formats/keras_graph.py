@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.model.formats.keras_masks import without_masks
 from lstm_analog.model.formats.stacks import Only, chosen, listed
 
 MOST_LAYERS = 1000
-RECURRENT = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "RNN")
+RECURRENT = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "RNN", "CuDNNLSTM", "CuDNNGRU")
 KNOWN = frozenset(
     [
         "name",
@@ -60,32 +61,43 @@ class LayerConfig:
         return f"layer {self.name[:80]!a} ({self.kind[:40]!a})"
 
 
-def layers_in_order(config: Mapping[str, Any], only: Only) -> tuple[LayerConfig, ...]:
-    """Return the layers of the model that `config` describes, in the order in which they follow; or those of `only`.
+def all_layers(config: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
+    """Return the layers of the model that `config` describes, as they stand there.
 
-    Raises
-    ------
-    FileFormatError
-        If it describes no model.
-    UnsupportedError
-        If the layers make no chain: the message names where it branches.
+    Raises `FileFormatError` if it describes no model.
     """
+    return tuple(layer_of(entry) for entry in _entries(config))
+
+
+def chain_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the layers of the model that `config` describes, in the order in which they follow.
+
+    Raises `UnsupportedError` if the layers make no chain: the message names where it branches.
+    """
+    entries = {layer_of(entry).name: entry for entry in _entries(config)}
+    if config.get("class_name") == "Sequential":
+        return tuple(entries)
+    names = _chain(without_masks(entries))
+    _check_answer(names[-1], config.get("config"))
+    return names
+
+
+def chosen_layers(config: Mapping[str, Any], only: Only) -> tuple[str, ...]:
+    """Return the names in `only` of layers of the model that `config` describes, a recurrent one among them."""
+    layers = all_layers(config)
+    recurrent = [layer.name for layer in layers if layer.kind in RECURRENT]
+    return chosen(recurrent, [layer.name for layer in layers], only)
+
+
+def _entries(config: Mapping[str, Any]) -> list[Any]:
     inner = config.get("config")
     entries = inner.get("layers") if isinstance(inner, dict) else inner
     if not isinstance(entries, list) or len(entries) > MOST_LAYERS:
         must, do = f"describe a model of at most {MOST_LAYERS} layers", _ADVICE
         raise FileFormatError(explain("configuration", must=must, got=type(entries).__name__, do=do))
-    layers = {layer.name: (layer, entry) for layer, entry in zip(map(layer_of, entries), entries, strict=True)}
-    if len(layers) < len(entries):
+    if len({layer_of(entry).name for entry in entries}) < len(entries):
         raise FileFormatError(explain("layers", must="have names of their own", got="one twice", do=_ADVICE))
-    if only is not None:
-        recurrent = [name for name, (layer, _) in layers.items() if layer.kind in RECURRENT]
-        return tuple(layers[name][0] for name in chosen(recurrent, tuple(layers), only))
-    sequential = config.get("class_name") == "Sequential"
-    names = tuple(layers) if sequential else _chain({name: entry for name, (_, entry) in layers.items()})
-    if not sequential:
-        _check_answer(names[-1], inner)
-    return tuple(layers[name][0] for name in names)
+    return entries
 
 
 def layer_of(entry: Any) -> LayerConfig:
@@ -107,7 +119,7 @@ def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
     branching = [name for name, source in sources.items() if len(source) > 1]
     if len(starts) != 1 or branching or len(after) != len(entries) - 1:
         got = f"inputs {listed(starts)}, joins {listed(branching)}, {len(entries) - 1 - len(after)} more branches"
-        do = "take part of it: load(path, only=('lstm', 'dense')), or save a model that is a chain"
+        do = "save a model that is a chain"
         raise UnsupportedError(explain("layers", must="follow each other in one chain", got=got, do=do))
     names = [starts[0]]
     while names[-1] in after and len(names) <= len(entries):

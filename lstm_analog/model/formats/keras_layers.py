@@ -1,14 +1,16 @@
 """Keras layers to the records of this package.
 
 Keras keeps a kernel `(D, gates H)`, gates in columns: i f c o of an LSTM, z r h of a GRU (its bias twice where the
-reset acts after the product), one of a SimpleRNN. A layer that goes backwards returns its outputs in the order in which
-it made them.
+reset acts after the product), one of a SimpleRNN. What CuDNN layers of Keras 2 have in the same columns are the rows of
+each gate's matrix, one after the other, and the bias is twice there (`tf_keras/src/saving/legacy/hdf5_format.py`,
+`_convert_rnn_weights`); the length of the bias tells them. A layer that goes backwards returns its outputs in the
+order in which it made them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -17,19 +19,16 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import Activation
 from lstm_analog.model.formats.keras_activations import activation_of
 from lstm_analog.model.formats.keras_graph import KNOWN, LayerConfig, layer_of
-from lstm_analog.model.formats.stacks import Stack, listed
+from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.formats.tensor import Tensor
-from lstm_analog.model.layers import Head, Layer
+from lstm_analog.model.layers import Layer
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
-
-SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
-"""Layers that do nothing once trained."""
 
 TRAINING = ("initializer", "regularizer", "constraint", "dropout")
 """Ends of the names of options that matter in training only."""
 
-_GATES = MappingProxyType({"LSTM": 4, "GRU": 3, "SimpleRNN": 1})
+GATES = MappingProxyType({"LSTM": 4, "GRU": 3, "SimpleRNN": 1, "CuDNNLSTM": 4, "CuDNNGRU": 3})
 """Columns a unit of the kernels of each kind of layer."""
 
 _CELLS = MappingProxyType({"LSTMCell": "lstm_cell", "GRUCell": "gru_cell", "SimpleRNNCell": "simple_rnn_cell"})
@@ -47,68 +46,41 @@ class LayerFile:
     arrays: tuple[Tensor, ...]
     old: bool
 
-    @staticmethod
-    def preset(name: str, arrays: tuple[Tensor, ...]) -> "LayerFile":
-        """Return the layer `name` with Keras' presets, of the kind that the shapes of its `arrays` show."""
-        per = next((n for n, each in enumerate(arrays) if n and len(each.shape) == 2 and "/0" in each.name[-2:]), 0)
-        options: dict[str, Any] = {"name": name, "return_sequences": True, "use_bias": len(arrays) in (3, 6)}
-        if len(arrays) < 2 or len(arrays[1].shape) == 1:
-            options["use_bias"] = len(arrays) == 2
-            return LayerFile(config=LayerConfig(kind="Dense", name=name, options=options), arrays=arrays, old=False)
-        ratio = arrays[1].shape[1] // max(arrays[1].shape[0], 1)
-        kind = next((name for name, gates in _GATES.items() if gates == ratio), "LSTM")
-        options["reset_after"] = options["use_bias"] and len(arrays[2].shape) == 2
-        if per:
-            ways = [{"class_name": kind, "config": options | {"go_backwards": back}} for back in (False, True)]
-            wrapped = {"name": name, "layer": ways[0], "backward_layer": ways[1], "merge_mode": "concat"}
-            kind, options = "Bidirectional", wrapped
-        return LayerFile(config=LayerConfig(kind=kind, name=name, options=options), arrays=arrays, old=False)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recurrent:
+    """Recurrent layers, bottom first, and how the top one answers.
+
+    `reverse`: in the order opposite to time; `final`: with its last h only; `held`: at masked steps with the h before.
+    """
+
+    layers: tuple[Layer, ...]
+    reverse: bool
+    final: bool
+    held: bool
 
 
-def keras_stack(files: Sequence[LayerFile]) -> Stack:
-    """Return the layers and the head that the layers in `files` make, one after the other.
+def recurrent_part(files: Sequence[LayerFile]) -> Recurrent:
+    """Return what the recurrent layers in `files` make, one after the other.
 
     Raises `UnsupportedError` naming the first layer or option that is not offered.
     """
-    chain = _Chain(layers=(), head=None, reverse=False, ended=False)
+    part = Recurrent(layers=(), reverse=False, final=False, held=False)
     for file in files:
-        if file.config.kind not in SILENT:
-            chain = _extended(chain, file)
-    if not chain.layers:
-        do = "save the model with its LSTM"
-        raise FileFormatError(
-            explain("model", must=f"hold one of {', '.join(_GATES)}", got=listed(f.config.name for f in files), do=do)
-        )
-    if chain.reverse and not chain.ended:
+        check_options(file.config)
+        part = (_bidirectional if file.config.kind == "Bidirectional" else _recurrent)(part, file)
+    if part.reverse and not part.final:
         must, got = "return its outputs in the order of time", "go_backwards with return_sequences"
-        do = "turn the outputs round with a layer of your own, and set return_sequences=False or use Bidirectional"
-        raise UnsupportedError(explain("last layer", must=must, got=got, do=do))
-    return Stack(layers=chain.layers, head=chain.head)
+        raise refused(files[-1].config, must, got, "set return_sequences=False, or use Bidirectional")
+    return part
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Chain:
-    """The layers so far; whether they hand on their outputs in `reverse` order; whether one handed on its last only."""
-
-    layers: tuple[Layer, ...]
-    head: Head | None
-    reverse: bool
-    ended: bool
-
-
-def _extended(chain: _Chain, file: LayerFile) -> _Chain:
-    config = file.config
-    if config.kind not in _MAKERS or chain.head is not None:
-        must = f"be one of {', '.join(_MAKERS)}" if chain.head is None else "end with its Dense layer"
-        do = "take part of the model: load(path, only='lstm'), or several names in order"
-        raise UnsupportedError(explain(config.label, must=must, got="another", do=do))
-    _check_options(config)
-    return _MAKERS[config.kind](chain, file)
-
-
-def _check_options(config: LayerConfig) -> None:
+def check_options(config: LayerConfig, *also: str) -> None:
+    """Refuse a layer of `config` with options that are set, not known and not named in `also`."""
     strange = [
-        name for name, value in config.options.items() if value and name not in KNOWN and not name.endswith(TRAINING)
+        name
+        for name, value in config.options.items()
+        if value and name not in (*KNOWN, *also) and not name.endswith(TRAINING)
     ]
     if strange:
         raise UnsupportedError(
@@ -116,20 +88,21 @@ def _check_options(config: LayerConfig) -> None:
         )
 
 
-def _refused(config: LayerConfig, must: str, got: object, do: str = "build it without") -> UnsupportedError:
+def refused(config: LayerConfig, must: str, got: object, do: str = "build it without") -> UnsupportedError:
+    """Return the error that the layer of `config` `must` be what it is not, with what was `got` and what to `do`."""
     return UnsupportedError(explain(config.label, must=must, got=ascii(got)[:80], do=do))
 
 
-def _recurrent(chain: _Chain, file: LayerFile) -> _Chain:
+def _recurrent(part: Recurrent, file: LayerFile) -> Recurrent:
     """Add a layer of one direction; a stack of cells adds one a cell."""
     config, options = file.config, file.config.options
     cells = _inner_cells(config)
     rest = _in_order_of(cells, file.arrays)
     made = [_cell(cell, rest, file.old) for cell in cells]
-    _check_all_used(config, rest)
-    reverse = chain.reverse != bool(options.get("go_backwards"))
+    check_all_used(config, rest)
+    reverse = part.reverse != bool(options.get("go_backwards"))
     layers = tuple(Layer(backward=cell) if reverse else Layer(forward=cell) for cell in made)
-    return _after(chain, config, layers, reverse)
+    return _after(part, config, layers, reverse, held=not options.get("zero_output_for_mask"))
 
 
 def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
@@ -138,9 +111,9 @@ def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
     cell = layer_of(config.options.get("cell"))
     cells = [layer_of(entry) for entry in cell.options.get("cells", ())] if cell.kind == "StackedRNNCells" else [cell]
     for each in cells:
-        _check_options(each)
+        check_options(each)
         if each.kind not in _CELLS:
-            raise _refused(each, f"be one of {', '.join(_CELLS)}", each.kind)
+            raise refused(each, f"be one of {', '.join(_CELLS)}", each.kind)
     return cells
 
 
@@ -156,7 +129,7 @@ def _in_order_of(cells: Sequence[LayerConfig], arrays: Sequence[Tensor]) -> list
     return sorted(arrays, key=place)
 
 
-def _bidirectional(chain: _Chain, file: LayerFile) -> _Chain:
+def _bidirectional(part: Recurrent, file: LayerFile) -> Recurrent:
     config, options = file.config, file.config.options
     ways = [layer_of(options.get(name)) for name in ("layer", "backward_layer") if options.get(name) is not None]
     if len(ways) == 1:  # Keras 2 makes the backward layer like the forward one
@@ -164,95 +137,88 @@ def _bidirectional(chain: _Chain, file: LayerFile) -> _Chain:
             replace(ways[0], options={**ways[0].options, "go_backwards": not ways[0].options.get("go_backwards")})
         )
     if options.get("merge_mode", "concat") != "concat":
-        raise _refused(config, "put its directions side by side (concat)", options["merge_mode"])
+        raise refused(config, "put its directions side by side (concat)", options["merge_mode"])
     turned = [bool(way.options.get("go_backwards")) for way in ways]
-    if turned != [False, True] or chain.reverse:
-        raise _refused(config, "run forward, then backward", turned, "build it of a forward layer, on forward inputs")
+    if turned != [False, True]:
+        got = f"go_backwards {turned}"
+        raise refused(config, "run forward, then backward", got, "build it of a forward layer")
+    if part.reverse:
+        must, got = "be fed in the order of time", "what a layer with go_backwards puts out"
+        raise refused(config, must, got, "build the layer before it without go_backwards")
     rest = list(file.arrays)
     cells = []
     for way in ways:
-        _check_options(way)
-        if way.kind not in _GATES:
-            raise _refused(way, f"be one of {', '.join(_GATES)}", way.kind)
+        check_options(way)
+        if way.kind not in GATES:
+            raise refused(way, f"be one of {', '.join(GATES)}", way.kind)
         cells.append(_cell(way, rest, file.old))
-    _check_all_used(config, rest)
-    return _after(chain, ways[0], (Layer(forward=cells[0], backward=cells[1]),), reverse=False)
+    check_all_used(config, rest)
+    return _after(part, ways[0], (Layer(forward=cells[0], backward=cells[1]),), reverse=False, held=False)
 
 
-def _after(chain: _Chain, config: LayerConfig, layers: tuple[Layer, ...], reverse: bool) -> _Chain:
-    if chain.ended:
-        raise _refused(config, "follow a layer with return_sequences", "return_sequences=False")
-    ended = not config.options.get("return_sequences", False)
-    return replace(chain, layers=(*chain.layers, *layers), reverse=reverse, ended=ended)
-
-
-def _dense(chain: _Chain, file: LayerFile) -> _Chain:
-    config, options = file.config, file.config.options
-    if config.kind == "TimeDistributed":
-        inner = layer_of(options.get("layer"))
-        if inner.kind != "Dense":
-            raise _refused(config, "hold a Dense layer", inner.kind)
-        return _dense(chain, replace(file, config=inner))
-    _check_options(config)
-    if options.get("activation") not in (None, "linear"):
-        do = "leave it out: load(path, only='lstm'), and apply it to h yourself, or take the activation out of it"
-        raise _refused(config, "be linear", options["activation"], do)
-    if not chain.layers:
-        raise _refused(config, "follow a recurrent layer", "the first one", "leave it out: load(path, only='lstm')")
-    rest = list(file.arrays)
-    weights = _next(config, rest).T
-    _check_units(config, weights.shape[0])
-    bias = _next(config, rest) if options.get("use_bias", True) else None
-    _check_all_used(config, rest)
-    return replace(chain, head=Head(weights=weights, bias=bias, final=chain.ended))
-
-
-_MAKERS: Mapping[str, Callable[[_Chain, LayerFile], _Chain]] = MappingProxyType(
-    dict.fromkeys((*_GATES, "RNN"), _recurrent)
-    | {"Bidirectional": _bidirectional}
-    | {"Dense": _dense, "TimeDistributed": _dense}
-)
+def _after(part: Recurrent, config: LayerConfig, layers: tuple[Layer, ...], reverse: bool, held: bool) -> Recurrent:
+    if part.final:
+        raise refused(config, "follow a layer with return_sequences", "return_sequences=False")
+    final = not config.options.get("return_sequences", False)
+    return Recurrent(layers=(*part.layers, *layers), reverse=reverse, final=final, held=held)
 
 
 def _cell(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
     """Take the arrays of one cell from the front of `rest` and make it."""
-    biased, kind = config.options.get("use_bias", True), config.kind.removesuffix("Cell")
-    kernel, recurrent = _next(config, rest), _next(config, rest)
-    bias = _next(config, rest) if biased else None
+    kind = config.kind.removesuffix("Cell")
+    gates = GATES[kind]
+    kernel, recurrent = taken(config, rest), taken(config, rest)
+    bias = taken(config, rest) if config.options.get("use_bias", True) else None
+    _check_kernels(config, kernel, recurrent, gates)
+    inputs, inner = _by_gate(kernel, gates), _by_gate(recurrent, gates)
+    packed = gates > 1 and bias is not None and bias.shape == (2 * gates * inner.shape[1],)
+    if packed:  # each gate's numbers as CuDNN has them, by rows
+        inputs, inner = np.swapaxes(inputs, 1, 2).reshape(inputs.shape), np.swapaxes(inner, 1, 2)
+    candidate = activation_of(config, "activation", "tanh", old)
+    if kind == "SimpleRNN":
+        return RNNCell(input=inputs, recurrent=inner, bias=_rows(config, bias, inner.shape[:2], 1), hidden=candidate)
+    gate = activation_of(config, "recurrent_activation", "sigmoid", old)
+    if gates == GATES["LSTM"]:
+        rows = _rows(config, bias, inner.shape[:2], 2 if packed else 1)
+        return Cell(input=inputs, recurrent=inner, bias=rows, gate=gate, candidate=candidate, hidden=candidate)
+    return _gru(config, inputs, inner, bias, gate, candidate)
+
+
+def _check_kernels(config: LayerConfig, kernel: Floats, recurrent: Floats, gates: int) -> None:
+    """Refuse kernels `(D, gates H)` and `(H, gates H)` of other shapes."""
     if kernel.ndim != 2 or recurrent.ndim != 2 or kernel.shape[1] != recurrent.shape[1]:
         got = f"shapes {kernel.shape} and {recurrent.shape}"
         raise FileFormatError(explain(config.label, must="have kernels of equal width", got=got, do="save it again"))
-    gates = _GATES[kind]
     if recurrent.shape[1] != gates * recurrent.shape[0]:
         must, got = f"have {gates} columns a unit", f"shape {recurrent.shape}"
         raise FileFormatError(explain(config.label, must=must, got=got, do="save it again"))
-    _check_units(config, recurrent.shape[0])
-    candidate = activation_of(config, "activation", "tanh", old)
-    inputs, inner = _by_gate(kernel, gates), _by_gate(recurrent, gates)
-    rows = None
-    if kind != "GRU" and bias is not None:
-        rows = _row(config, bias, (gates * inner.shape[1],)).reshape(gates, -1)
-    if kind == "SimpleRNN":
-        return RNNCell(input=inputs, recurrent=inner, bias=rows, hidden=candidate)
-    gate = activation_of(config, "recurrent_activation", "sigmoid", old)
-    if kind == "LSTM":
-        return Cell(input=inputs, recurrent=inner, bias=rows, gate=gate, candidate=candidate, hidden=candidate)
-    return _gru(config, inputs[_Z_R_H], inner[_Z_R_H], bias, gate, candidate)
+    check_units(config, recurrent.shape[0])
 
 
 def _gru(
     config: LayerConfig, inputs: Floats, inner: Floats, bias: Floats | None, gate: Activation, candidate: Activation
 ) -> RecurrentCell:
-    after = bool(config.options.get("reset_after", False))
+    """Return a GRU; one whose bias is doubled in one row is CuDNN's, which resets after the product."""
     units = inputs.shape[1]
+    packed = bias is not None and bias.shape == (6 * units,)
+    after = packed or bool(config.options.get("reset_after", False))
     biases: list[Floats] = []
     if bias is not None:
-        rows = _row(config, bias, (2, 3 * units) if after else (3 * units,)).reshape(-1, 3, units)[:, _Z_R_H]
-        biases = list(rows)
-    return replace(gru(inputs, inner, *biases), reset_after=after, gate=gate, candidate=candidate)
+        rows = bias if packed else _checked(config, bias, (2, 3 * units) if after else (3 * units,))
+        biases = list(rows.reshape(-1, 3, units)[:, _Z_R_H])
+    made = gru(inputs[_Z_R_H], inner[_Z_R_H], *biases)
+    return replace(made, reset_after=after, gate=gate, candidate=candidate)
 
 
-def _row(config: LayerConfig, bias: Floats, shape: tuple[int, ...]) -> Floats:
+def _rows(config: LayerConfig, bias: Floats | None, shape: tuple[int, ...], times: int) -> Floats | None:
+    """Return a `bias`, which is there `times` over, in the `shape` (gates, H)."""
+    if bias is None:
+        return None
+    rows: Floats = _checked(config, bias, (times * prod(shape),)).reshape(times, *shape).sum(axis=0)
+    return rows
+
+
+def _checked(config: LayerConfig, bias: Floats, shape: tuple[int, ...]) -> Floats:
     if bias.shape != shape:
         must, got = f"have a bias of shape {shape}", f"{bias.shape}"
         raise FileFormatError(explain(config.label, must=must, got=got, do="save it again"))
@@ -264,21 +230,23 @@ def _by_gate(kernel: Floats, gates: int) -> Floats:
     return np.moveaxis(kernel.reshape(kernel.shape[0], gates, -1), 0, 2)
 
 
-def _next(config: LayerConfig, rest: list[Tensor]) -> Floats:
+def taken(config: LayerConfig, rest: list[Tensor]) -> Floats:
+    """Return the numbers of the first of the arrays in `rest` of the layer of `config`, and take it out of them."""
     if not rest:
         raise FileFormatError(explain(config.label, must="have its arrays", got="too few", do="save the model again"))
     return rest.pop(0).numbers()
 
 
-def _check_units(config: LayerConfig, units: int) -> None:
-    """Refuse arrays of another number of `units` than the configuration says, if it does."""
+def check_units(config: LayerConfig, units: int) -> None:
+    """Refuse arrays of another number of `units` than the `config` of their layer says, if it does."""
     said = config.options.get("units", units)
     if said != units:
         must, got = f"have {ascii(said)[:40]} units, as it says", f"arrays of {units}"
         raise FileFormatError(explain(config.label, must=must, got=got, do="save the model again"))
 
 
-def _check_all_used(config: LayerConfig, rest: Sequence[Tensor]) -> None:
+def check_all_used(config: LayerConfig, rest: Sequence[Tensor]) -> None:
+    """Refuse arrays that are in `rest` once the layer of `config` has taken its own."""
     if rest:
         got, do = listed(tensor.name for tensor in rest), "save the model again"
         raise FileFormatError(explain(config.label, must="have no more arrays", got=got, do=do))

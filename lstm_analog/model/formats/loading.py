@@ -6,16 +6,25 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.formats.content import Format, format_of, read_model
 from lstm_analog.model.formats.own import WORD, own_stack
+from lstm_analog.model.formats.own_model import WORD as MODEL_WORD
+from lstm_analog.model.formats.own_model import own_model
 from lstm_analog.model.formats.safetensor import read_safetensors
 from lstm_analog.model.formats.stacks import Only, Stack
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.whole import Model, model_of
 
 
-def load(path: str | Path, *, only: Only = None, weights: Mapping[str, ArrayLike] | None = None) -> LSTM:
+def load(
+    path: str | Path,
+    *,
+    only: Only = None,
+    weights: Mapping[str, ArrayLike] | None = None,
+    config: str | Path | None = None,
+) -> LSTM:
     """Return the LSTM, GRU or stack of them in the model file at `path`, in float64.
 
     The format is told by the content: safetensors, PyTorch (`.pt`, `.pth`: a state dict), npz, ONNX, Keras (`.keras`,
@@ -32,6 +41,8 @@ def load(path: str | Path, *, only: Only = None, weights: Mapping[str, ArrayLike
         module, with the linear read-out that follows it.
     weights : mapping of str to array, or None
         The weights of an ONNX file that takes them as inputs of its graph, by the names of these.
+    config : str, Path or None
+        Beside a Keras file of weights alone, the JSON file of its architecture that `model.to_json()` makes.
 
     Raises
     ------
@@ -47,11 +58,47 @@ def load(path: str | Path, *, only: Only = None, weights: Mapping[str, ArrayLike
         If the library that reads this format is missing.
     """
     content = read_model(path)
+    beside = None if config is None else read_model(config)
     try:
-        words, stack = _stack(content, Path(path), only, _checked(weights, content))
+        words, stack = _stack(content, Path(path), only, _checked(weights, content), beside)
         return LSTM(layers=stack.layers, head=stack.head, name=words.get("name", name_after(path)))
     except LstmAnalogError as error:
         raise type(error)(f"file {str(path)!r}: {error}") from error
+
+
+def load_model(path: str | Path, *, config: str | Path | None = None) -> Model:
+    """Return the whole model in the file at `path`: a recurrent part, and the numeric steps before and after it.
+
+    Of a Keras file these are an embedding, masking, scaling, Dense layers with their activations and pooling; a file of
+    `save_model` is read as it was; any other one that `load` takes is a model with a linear head or without.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    config : str, Path or None
+        As of `load`.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError, UnsupportedError, LibraryMissingError
+        As `load` does: a layer that is beyond these is named, with how to take the recurrent part alone.
+    """
+    content = read_model(path)
+    beside = None if config is None else read_model(config)
+    try:
+        kind = format_of(content)
+        if kind in (Format.KERAS, Format.HDF5):
+            from lstm_analog.model.formats.keras_file import read_keras
+
+            return read_keras(content, kind, beside).model(name_after(path))
+        if kind is Format.SAFETENSORS:
+            tensors, words = read_safetensors(content)
+            if MODEL_WORD in words:
+                return own_model(tensors, words, words.get("name", name_after(path)))
+    except LstmAnalogError as error:
+        raise type(error)(f"file {str(path)!r}: {error}") from error
+    return model_of(load(path, config=config))
 
 
 def name_after(path: str | Path) -> str:
@@ -79,10 +126,19 @@ def _checked(weights: Mapping[str, ArrayLike] | None, content: bytes) -> Mapping
     return weights
 
 
-def _stack(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike]) -> tuple[dict[str, str], Stack]:
-    match format_of(content):
+def _stack(
+    content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike], config: bytes | None
+) -> tuple[dict[str, str], Stack]:
+    kind = format_of(content)
+    if config is not None and kind not in (Format.KERAS, Format.HDF5):
+        must, do = "come with a Keras file of weights alone", "leave it out"
+        raise InvalidValueError(explain("config", must=must, got=f"one beside a file in {kind.value}", do=do))
+    match kind:
         case Format.SAFETENSORS:
             tensors, words = read_safetensors(content)
+            if MODEL_WORD in words:
+                must, do = "hold a recurrent module alone", "load_model(path), whose lstm is that"
+                raise FileFormatError(explain("file", must=must, got="a whole model", do=do))
             made = own_stack(tensors, words[WORD]) if WORD in words and only is None else stack_of(tensors, only)
             return dict(words), made
         case Format.TORCH:
@@ -97,10 +153,10 @@ def _stack(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLi
             from lstm_analog.model.formats.npz import read_npz
 
             return {}, stack_of(read_npz(content), only)
-        case Format.KERAS | Format.HDF5 as kind:
+        case Format.KERAS | Format.HDF5:
             from lstm_analog.model.formats.keras_file import read_keras
 
-            return {}, read_keras(content, kind, only)
+            return {}, read_keras(content, kind, config).stack(only)
         case Format.ONNX:
             from lstm_analog.model.formats.onnx_file import read_onnx
 

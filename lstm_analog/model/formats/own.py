@@ -43,13 +43,18 @@ def save(lstm: LSTM, path: str | Path) -> None:
         write_safetensors(path, torch_arrays(lstm), {"name": lstm.name})
         return
     arrays: dict[str, Floats] = {}
+    word = described(lstm, arrays)
+    write_safetensors(path, arrays, {"name": lstm.name, WORD: word})
+
+
+def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
+    """Return the words about `lstm` for the header, and put its arrays in `arrays` by the records' own names."""
     layers = []
     for number, layer in enumerate(lstm.layers):
         ways = ((f"l{number}", layer.forward), (f"l{number}r", layer.backward))
         layers.append([cell and {"kind": _kind(cell), **_noted(cell, place, arrays)} for place, cell in ways])
     head = lstm.head and _noted(lstm.head, "head", arrays)
-    word = json.dumps({"version": VERSION, "layers": layers, "head": head})
-    write_safetensors(path, arrays, {"name": lstm.name, WORD: word})
+    return json.dumps({"version": VERSION, "layers": layers, "head": head})
 
 
 def own_stack(tensors: Tensors, word: str) -> Stack:

@@ -20,6 +20,8 @@ CASES = {
     "flax_lengths": [LSTM(3, **KIND)],
     "flax_state": [LSTM(3, **KIND)],
     "flax_no_reset": [linen.MGUCell(3, reset_gate=False, **KIND)],
+    "flax_rnn": [linen.SimpleCell(3, **KIND)],
+    "flax_rnn_stack": [linen.SimpleCell(3, **KIND), linen.GRUCell(2, **KIND)],
 }
 
 

@@ -1,0 +1,212 @@
+"""Keras layers that stay numbers, as the steps of a model: tables, matrices, curves, scalings, means.
+
+A Dense layer keeps its kernel `(n, units)`; a normalisation is one factor and one offset a feature once trained.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.activations import LINEAR
+from lstm_analog.model.formats.keras_activations import activation_of
+from lstm_analog.model.formats.keras_graph import LayerConfig, layer_of
+from lstm_analog.model.formats.keras_layers import LayerFile, check_all_used, check_options, check_units, refused, taken
+from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Softmax, Step
+
+_SEQUENCE_AXES = 3
+"""Axes of a batch of sequences; a batch of vectors has one less."""
+
+
+def steps_of(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    """Return the numeric steps that the layer in `file` is, on a `sequence` or on one vector.
+
+    Raises
+    ------
+    FileFormatError
+        For arrays that are missing, misshaped or left over.
+    UnsupportedError
+        For a layer or an option that is not offered.
+    """
+    kind = file.config.kind
+    if kind not in _MAKERS:
+        raise refused(file.config, f"be one of {', '.join(_MAKERS)}", kind, "build the model without it")
+    return _MAKERS[kind](file, sequence)
+
+
+def dense_of(file: LayerFile) -> Dense:
+    """Return the matrix and the bias of the Dense layer in `file`; its activation is not looked at."""
+    config, rest = file.config, list(file.arrays)
+    kernel = taken(config, rest)
+    if kernel.ndim != 2:
+        must, do = "have a kernel of two axes", "save the model again"
+        raise FileFormatError(explain(config.label, must=must, got=f"shape {kernel.shape}", do=do))
+    check_units(config, kernel.shape[1])
+    bias = taken(config, rest) if config.options.get("use_bias", True) else None
+    check_all_used(config, rest)
+    if bias is not None and bias.shape != kernel.shape[1:]:
+        must, do = f"have a bias of shape {kernel.shape[1:]}", "save the model again"
+        raise FileFormatError(explain(config.label, must=must, got=f"shape {bias.shape}", do=do))
+    return Dense(weights=kernel.T, bias=bias)
+
+
+def inner_dense(file: LayerFile) -> LayerFile:
+    """Return `file`, or the Dense layer inside it if it is a TimeDistributed one."""
+    if file.config.kind != "TimeDistributed":
+        return file
+    check_options(file.config)
+    inner = layer_of(file.config.options.get("layer"))
+    if inner.kind != "Dense":
+        raise refused(file.config, "hold a Dense layer", inner.kind)
+    return LayerFile(config=inner, arrays=file.arrays, old=file.old)
+
+
+def _embedding(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    config, rest = file.config, list(file.arrays)
+    check_options(config, "output_dim", "mask_zero")
+    table = taken(config, rest)
+    check_all_used(config, rest)
+    said = tuple(config.options.get(name) for name in ("input_dim", "output_dim"))
+    if table.shape != said:
+        must, do = f"have a table of shape {ascii(said)[:60]}, as it says", "save the model again"
+        raise FileFormatError(explain(config.label, must=must, got=f"shape {table.shape}", do=do))
+    return (Embedding(table=table, masked=bool(config.options.get("mask_zero"))),)
+
+
+def _masking(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    check_options(file.config, "mask_value")
+    return (Masking(value=_number(file.config, "mask_value", 0.0)),)
+
+
+def _dense(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    dense = inner_dense(file)
+    check_options(dense.config)
+    return (dense_of(dense), *_curve(dense))
+
+
+def _activation(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    check_options(file.config)
+    check_all_used(file.config, file.arrays)
+    return _curve(file)
+
+
+def _relu(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    relu = LayerConfig(
+        kind=file.config.kind, name=file.config.name, options={**file.config.options, "activation": "relu"}
+    )
+    return _activation(LayerFile(config=relu, arrays=file.arrays, old=file.old), sequence)
+
+
+def _softmax(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    check_options(file.config, "axis")
+    _check_last_axis(file.config, sequence)
+    return (Softmax(),)
+
+
+def _curve(file: LayerFile) -> tuple[Step, ...]:
+    if file.config.options.get("activation") == "softmax":
+        return (Softmax(),)
+    curve = activation_of(file.config, "activation", "linear", file.old)
+    return () if curve == LINEAR else (curve,)
+
+
+def _pooling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    check_options(file.config, "data_format")
+    if not sequence or file.config.options.get("data_format", "channels_last") != "channels_last":
+        raise refused(file.config, "pool a sequence (batch, time, features)", "another", "let it follow a sequence")
+    return (Pooling(pool=Pool.MEAN if "Average" in file.config.kind else Pool.MAX),)
+
+
+def _batch_normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, with the mean and variance of the training."""
+    config, rest = file.config, list(file.arrays)
+    check_options(config, "axis", "momentum", "epsilon", "center", "scale", "renorm_momentum", "virtual_batch_size")
+    _check_last_axis(config, sequence)
+    gamma = taken(config, rest) if config.options.get("scale", True) else np.array(1.0)
+    beta = taken(config, rest) if config.options.get("center", True) else np.array(0.0)
+    mean, variance = taken(config, rest), taken(config, rest)
+    check_all_used(config, rest)
+    return (_normalised(config, mean, variance + _number(config, "epsilon", 1e-3), gamma, beta),)
+
+
+def _normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    """`(x - mean) / sqrt(variance)`, both learnt from data or given; a deviation below 1e-7 counts as that."""
+    config, rest = file.config, list(file.arrays)
+    check_options(config, "axis", "mean", "variance")
+    _check_last_axis(config, sequence)
+    if config.options.get("mean") is None:
+        mean, variance = taken(config, rest), taken(config, rest)
+        rest = rest[1:]  # a counter
+    else:
+        mean, variance = (_numbers(config, name) for name in ("mean", "variance"))
+    check_all_used(config, rest)
+    least = np.maximum(variance, _LEAST_DEVIATION**2)
+    return (_normalised(config, mean.reshape(-1), least.reshape(-1), np.array(1.0), np.array(0.0)),)
+
+
+_LEAST_DEVIATION = 1e-7
+"""`keras.backend.epsilon()`, by which a Normalization divides at least."""
+
+
+def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floats, beta: Floats) -> Affine:
+    fits = mean.ndim == 1 and all(each.shape in ((), mean.shape) for each in (gamma, beta))
+    if variance.shape != mean.shape or not fits or not (variance > 0).all():
+        must, got = "have a mean and a positive variance a feature", f"shapes {mean.shape} and {variance.shape}"
+        raise FileFormatError(explain(config.label, must=must, got=got, do="train or save it again"))
+    scale = gamma / np.sqrt(variance)
+    return Affine(scale=scale, offset=beta - scale * mean)
+
+
+def _rescaling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+    check_options(file.config, "scale", "offset")
+    scale, offset = (_numbers(file.config, name) for name in ("scale", "offset"))
+    if scale.ndim != offset.ndim:
+        scale, offset = scale + np.zeros(offset.shape), offset + np.zeros(scale.shape)
+    return (Affine(scale=scale, offset=offset),)
+
+
+def _check_last_axis(config: LayerConfig, sequence: bool) -> None:
+    axis = config.options.get("axis", -1)
+    given = axis if isinstance(axis, Sequence) else [axis]
+    if list(given) not in ([-1], [_SEQUENCE_AXES - (1 if sequence else 2)]):
+        raise refused(config, "act on the last axis", axis, "build it with axis=-1")
+
+
+def _number(config: LayerConfig, option: str, preset: float) -> float:
+    value = config.options.get(option, preset)
+    if not isinstance(value, int | float) or not np.isfinite(value):
+        do = "save the model again"
+        raise FileFormatError(explain(config.label, must=f"have a number {option}", got=ascii(value)[:60], do=do))
+    return float(value)
+
+
+def _numbers(config: LayerConfig, option: str) -> Floats:
+    """Return an option that is a number or one a feature, in whatever brackets."""
+    try:
+        values = np.asarray(config.options.get(option, 0.0), dtype=np.float64).squeeze()
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    if values.ndim > 1 or not np.isfinite(values).all():
+        must, got = f"have a number {option}, or one a feature", ascii(config.options.get(option))[:60]
+        raise FileFormatError(explain(config.label, must=must, got=got, do="save the model again"))
+    return values
+
+
+_MAKERS: Mapping[str, Callable[[LayerFile, bool], tuple[Step, ...]]] = MappingProxyType(
+    {
+        "Embedding": _embedding,
+        "Masking": _masking,
+        "Dense": _dense,
+        "TimeDistributed": _dense,
+        "Activation": _activation,
+        "ReLU": _relu,
+        "Softmax": _softmax,
+        "GlobalAveragePooling1D": _pooling,
+        "GlobalMaxPooling1D": _pooling,
+        "BatchNormalization": _batch_normalization,
+        "Normalization": _normalization,
+        "Rescaling": _rescaling,
+    }
+)

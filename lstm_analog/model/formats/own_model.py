@@ -1,0 +1,89 @@
+"""Whole models in files of this package: the arrays of the recurrent part and of the steps, and words about both."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
+from lstm_analog.model.activations import Activation, Curve
+from lstm_analog.model.formats.own import described, own_stack
+from lstm_analog.model.formats.safetensor import write_safetensors
+from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.tensor import Tensors
+from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Softmax, Step
+from lstm_analog.model.whole import Model
+
+WORD = "lstm_analog_model"
+"""The entry of the header that says what the steps are, and how they read the recurrent part."""
+
+_STEPS: Mapping[str, type[Step]] = MappingProxyType(
+    {kind.__name__: kind for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Activation)}
+)
+_ENUMS = MappingProxyType({"pool": Pool, "curve": Curve})
+
+
+def save_model(model: Model, path: str | Path) -> None:
+    """Write `model` to `path` as `load_model` reads it: a safetensors file, in float64, whole or not at all."""
+    arrays: dict[str, Floats] = {}
+    word = described(model.lstm, arrays)
+    steps = {
+        place: [_noted(step, f"{place}.{number}", arrays) for number, step in enumerate(getattr(model, place))]
+        for place in ("before", "after")
+    }
+    said = json.dumps({**steps, "final": model.final, "held": model.held})
+    write_safetensors(path, arrays, {"name": model.lstm.name, "recurrent": word, WORD: said})
+
+
+def own_model(tensors: Tensors, words: Mapping[str, str], name: str) -> Model:
+    """Return the model that `tensors` make, as the `words` in the header say, or raise `FileFormatError`.
+
+    `name` is that of its recurrent part.
+    """
+    own = {key: tensor for key, tensor in tensors.items() if key.startswith(("before.", "after."))}
+    stack = own_stack({key: tensors[key] for key in tensors if key not in own}, words.get("recurrent", ""))
+    arrays = {key: tensor.numbers() for key, tensor in own.items()}
+    try:
+        said = json.loads(words[WORD])
+        before, after = (
+            tuple(_step(f"{place}.{number}", dict(each), arrays) for number, each in enumerate(said[place]))
+            for place in ("before", "after")
+        )
+        final, held = (bool(said[key]) for key in ("final", "held"))
+    except LstmAnalogError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        got, do = f"{type(error).__name__}: {ascii(str(error))[:80]}", "save it again with save_model"
+        raise FileFormatError(explain(f"header's {WORD!r}", must="say what the steps are", got=got, do=do)) from error
+    if arrays:
+        must, do = "all be named in the header", "save it again with save_model"
+        raise FileFormatError(explain("tensors", must=must, got=listed(arrays), do=do))
+    lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
+    return Model(lstm=lstm, before=before, after=after, final=final, held=held)
+
+
+def _noted(step: Step, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
+    """Return the kind and the options of `step`, and put its arrays in `arrays` by `place` and field."""
+    noted: dict[str, Any] = {"step": type(step).__name__}
+    for entry in fields(step):
+        value = getattr(step, entry.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{place}.{entry.name}"] = value
+        elif value is not None:
+            noted[entry.name] = value.value if isinstance(value, Pool | Curve) else value
+    return noted
+
+
+def _step(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Step:
+    kind = _STEPS[said.pop("step")]
+    values: dict[str, Any] = {key: _ENUMS[key](value) if key in _ENUMS else value for key, value in said.items()}
+    for entry in fields(kind):
+        if f"{place}.{entry.name}" in arrays:
+            values[entry.name] = arrays.pop(f"{place}.{entry.name}")
+    return kind(**values)

@@ -1,0 +1,66 @@
+"""Steps of time that do not count, wherever they stand: a recurrent part skips them, keeping its state.
+
+So it is fed the steps that count, one after the other, and their number; what it answers is put back where they stood.
+Keras masks so: keras/src/backend/common/backend_utils and `keras.layers.RNN`, "Masking".
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices, floats
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.model.steps import Mask, Signal
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fed:
+    """What the recurrent part of a model is fed.
+
+    `x (batch, time, inputs)` or `(time, inputs)` has the steps that count first; `lengths (batch,)` is how many they
+    are, None if all. `mask (batch, time)` or `(time,)` says where they stood, None if all count.
+    """
+
+    x: Floats
+    lengths: Indices | None
+    mask: Mask | None
+
+
+def compact(signal: Signal) -> Fed:
+    """Return the values of `signal` that count, one after the other.
+
+    Raises
+    ------
+    InvalidShapeError
+        If they are no sequences of vectors.
+    InvalidValueError
+        If no step of a sequence counts.
+    """
+    x, mask = floats(signal.values, "x"), signal.mask
+    if x.ndim not in (2, 3):
+        must, do = "have shape (batch, time, features) or (time, features)", "add or remove an axis"
+        raise InvalidShapeError(explain("x", must=must, got=f"shape {x.shape}", do=do))
+    if mask is None:
+        return Fed(x=x, lengths=None, mask=None)
+    lengths = mask.sum(axis=-1)
+    if not lengths.all():
+        got, do = f"none in sequence {int(np.argmin(lengths))}", "leave out sequences that are all padding"
+        raise InvalidValueError(explain("steps of a sequence", must="count, one at least", got=got, do=do))
+    if x.ndim == 2:
+        return Fed(x=x[mask], lengths=None, mask=mask)
+    order = np.argsort(~mask, axis=-1, kind="stable")
+    inside = np.arange(mask.shape[-1]) < lengths[:, None]
+    gathered = np.take_along_axis(x, order[..., None], axis=-2)
+    return Fed(x=np.where(inside[..., None], gathered, 0.0), lengths=lengths, mask=mask)
+
+
+def expand(h: Floats, mask: Mask, held: bool) -> Floats:
+    """Return `h (..., time, units)` of the steps that count where `mask (batch, time)` says that they stood.
+
+    Elsewhere is h of the last that counted, zero before the first, if it is `held`; else zero. An axis of chips may
+    lead.
+    """
+    place = np.cumsum(mask, axis=-1) - 1
+    inside = place >= 0 if held else mask
+    places = np.broadcast_to(np.maximum(place, 0)[..., None], (*h.shape[: -mask.ndim - 1], *mask.shape, 1))
+    return np.where(inside[..., None], np.take_along_axis(h, places, axis=-2), 0.0)

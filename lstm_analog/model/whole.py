@@ -1,0 +1,109 @@
+"""`Model`: an LSTM with the numeric steps of a classifier or forecaster before and after it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, floats, plain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.masks import Fed, compact, expand
+from lstm_analog.model.sequences import Outputs
+from lstm_analog.model.steps import Dense, Embedding, Pooling, Signal, Step, apply_all, named, width_after
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Model:
+    """A whole model: numeric steps, a recurrent part, numeric steps. Calling it is the answer of its framework.
+
+    The recurrent part becomes a machine, the steps stay numbers beside it:
+    `fed = model.encode(x)`, `run = machine.run(fed.x, lengths=fed.lengths)`, `model.decode(run.outputs, fed)`.
+
+    Parameters
+    ----------
+    lstm : LSTM
+        The recurrent part, without a head.
+    before, after : tuple of steps
+        In their order; see `lstm_analog.model.steps`.
+    final : bool
+        Whether the steps after it read the final h of each direction of the top layer, once a sequence; else h at each
+        step of time.
+    held : bool
+        Whether h at a step that does not count is that of the last one that did, as Keras' layers of one direction
+        have it; else it is zero.
+    """
+
+    lstm: LSTM
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    final: bool = False
+    held: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that the steps chain with the recurrent part."""
+        for name in ("before", "after"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+            wrong = [type(step).__name__ for step in getattr(self, name) if not isinstance(step, Step)]
+            if wrong:
+                do = "give records of lstm_analog.model.steps"
+                raise InvalidTypeError(explain(f"steps {name}", must="be numeric steps", got=wrong[0], do=do))
+        if self.lstm.head is not None:
+            do = "give the head as the first step after it: Dense(weights=..., bias=...)"
+            raise InvalidValueError(explain("lstm", must="have no head", got="one", do=do))
+        if any(isinstance(step, Pooling) for step in self.before):
+            do = "pool after the recurrent part"
+            raise InvalidValueError(explain("steps before", must="keep the axis of time", got="a Pooling", do=do))
+        pooled = self.final + sum(isinstance(step, Pooling) for step in self.after)
+        if pooled > 1:
+            do = "let it read the final h, or pool once"
+            raise InvalidValueError(explain("steps after", must="take away the axis of time once", got=pooled, do=do))
+        _check_widths(self.before, None, self.lstm.input_size)
+        _check_widths(self.after, self.lstm.output_size, None)
+
+    def __repr__(self) -> str:
+        before, after = ([named(step) for step in steps] for steps in (self.before, self.after))
+        return f"Model({', '.join([*before, repr(self.lstm), *(['final h'] if self.final else []), *after])})"
+
+    def __call__(self, x: ArrayLike) -> Floats:
+        """Return the answer to `x`, the numeric LSTM being the recurrent part, in float64.
+
+        `x` is (batch, time) of whole numbers if the first step is an embedding, else (batch, time, features); the batch
+        axis may be left out. The answer has a row a sequence, or one a step of time.
+        """
+        fed = self.encode(x)
+        return self.decode(self.lstm(fed.x, lengths=fed.lengths), fed)
+
+    def encode(self, x: ArrayLike) -> Fed:
+        """Return what the recurrent part is fed for `x`: the steps before it, computed."""
+        words = bool(self.before) and isinstance(self.before[0], Embedding)
+        return compact(apply_all(self.before, Signal(values=plain(x, "x") if words else floats(x, "x"))))
+
+    def decode(self, outputs: Outputs, fed: Fed) -> Floats:
+        """Return the answer for the `outputs` of the recurrent part, numeric or a machine's, to what it was `fed`."""
+        if self.final:
+            top = len(self.lstm.layers[-1].cells)
+            signal = Signal(values=np.concatenate(outputs.state.h[-top:], axis=-1))
+        elif fed.mask is None:
+            signal = Signal(values=outputs.h)
+        else:
+            signal = Signal(values=expand(outputs.h, fed.mask, self.held), mask=fed.mask)
+        result: Floats = apply_all(self.after, signal).values
+        return result
+
+
+def model_of(lstm: LSTM) -> Model:
+    """Return `lstm` as a model: its head, if it has one, is a numeric step after it."""
+    if lstm.head is None:
+        return Model(lstm=lstm)
+    head = Dense(weights=lstm.head.weights, bias=lstm.head.bias)
+    return Model(lstm=replace(lstm, head=None), after=(head,), final=lstm.head.final)
+
+
+def _check_widths(steps: Iterable[Step], width: int | None, end: int | None) -> None:
+    for step in steps:
+        width = width_after(step, width)
+    if end is not None and width not in (None, end):
+        do = "give the steps of this recurrent part"
+        raise InvalidShapeError(explain("inputs of the recurrent part", must=f"be {width}", got=end, do=do))
