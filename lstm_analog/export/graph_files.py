@@ -19,10 +19,9 @@ from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
-import networkx as nx
 import numpy as np
 
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
@@ -35,6 +34,9 @@ from lstm_analog.network import cells, domain, fluids, parts, passages, properti
 from lstm_analog.network import graph as network_graph
 from lstm_analog.network.graph import Network
 
+if TYPE_CHECKING:
+    import networkx as nx
+
 DERIVED = frozenset({"bore", "length", "count", "datum", "density", "viscosity"})
 """What tubes add to a graph: it follows from the network and them, and is left aside on the way back."""
 
@@ -42,7 +44,7 @@ _NETWORK, _SCHEDULE, _START = "network", "schedule", "start"
 _SHOWN = ("domain", "effort_unit", "flow_unit", "grammar", "laws")
 _TREES = frozenset({_NETWORK, _SCHEDULE, "laws"})
 """Attributes of the graph that are more than a number or a text: GraphML holds them as JSON."""
-_BROKEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, nx.NetworkXError)
+_BROKEN = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, MemoryError)
 
 
 def _records(*modules: ModuleType) -> Mapping[str, type]:
@@ -77,6 +79,8 @@ def write_json(path: str | Path, network: Network, *, driven: Driven | None = No
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
+    import networkx as nx
+
     whole = _whole(network, driven, tubes)
     whole.graph[_NETWORK] = _encode(network)
     data = nx.node_link_data(whole, edges="edges")
@@ -95,6 +99,8 @@ def read_json(path: str | Path) -> GraphFile:
     FileAccessError
         If it cannot be read.
     """
+    import networkx as nx
+
     text = read_bytes(path)
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
@@ -102,7 +108,7 @@ def read_json(path: str | Path) -> GraphFile:
         return _content(path, found, len(text))
     except FileFormatError:
         raise
-    except _BROKEN as error:
+    except (*_BROKEN, nx.NetworkXError) as error:
         raise _foreign(path, error) from error
 
 
@@ -110,6 +116,8 @@ def write_graphml(
     path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None
 ) -> None:
     """Write `network` to `path` as GraphML; `driven` and `tubes` are as in `write_json`, and so is what it raises."""
+    import networkx as nx
+
     whole = _whole(network, driven, tubes)
     whole.graph[_NETWORK] = _encode(network)
     for name in _TREES & whole.graph.keys():
@@ -129,6 +137,8 @@ def read_graphml(path: str | Path) -> GraphFile:
     FileAccessError
         If it cannot be read.
     """
+    import networkx as nx
+
     text = read_bytes(path)
     try:
         _refuse_entities(path, text)
@@ -138,7 +148,7 @@ def read_graphml(path: str | Path) -> GraphFile:
         return _content(path, found, len(text))
     except FileFormatError:
         raise
-    except (*_BROKEN, expat.ExpatError) as error:
+    except (*_BROKEN, nx.NetworkXError, expat.ExpatError) as error:
         raise _foreign(path, error) from error
 
 
@@ -150,8 +160,8 @@ def _whole(network: Network, driven: Driven | None, tubes: Tubes | None) -> "nx.
         driven.fit(network)
         whole.graph[_SCHEDULE] = plain_schedule(network, driven)
         if driven.start is not None:
-            starts = dict(zip(network.unknowns.names(), driven.start.tolist(), strict=True))
-            nx.set_node_attributes(whole, starts, _START)
+            for name, start in zip(network.unknowns.names(), driven.start.tolist(), strict=True):
+                whole.nodes[name][_START] = start
     return whole
 
 

@@ -1,8 +1,8 @@
 """The network as a `networkx.MultiDiGraph`: nodes are unknowns, edges say who acts on whom."""
 
 from itertools import chain
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
@@ -16,6 +16,9 @@ from lstm_analog.network.laws import Kind, rows, sets
 from lstm_analog.network.parts import ALWAYS, DATUM, Cells, Conductors, Crossbars, OpAmps, Part
 from lstm_analog.network.roles import internal_states, is_tank_line
 from lstm_analog.network.schedule import Flags
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 MOST_EDGES = 50_000
 """More edges than this are refused: networkx needs about a kilobyte for each."""
@@ -49,6 +52,8 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     InvalidShapeError
         If a part has a chip axis.
     """
+    import networkx as nx
+
     check_one_chip(network)
     wanted = np.ones(network.unknowns.size, dtype=bool)
     if around is not None:
@@ -98,6 +103,7 @@ def _check_states(network: Network) -> None:
 
 def pipes(network_graph: "nx.MultiDiGraph[str]") -> "nx.MultiDiGraph[str]":
     """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow."""
+    import networkx as nx
 
     def carries_flow(tail: str, head: str, key: int) -> bool:
         edge = network_graph.edges[tail, head, key]

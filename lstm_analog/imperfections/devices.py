@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidValueError, explain
@@ -115,7 +115,7 @@ def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network
         return network
 
     def stuck(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        lot = ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
+        lot = scipy.special.ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
         alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
         return np.where(device > 0.0, alive, 0.0)
 
