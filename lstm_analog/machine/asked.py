@@ -1,12 +1,16 @@
 """What a machine is asked to do, checked: the sequences that fit it, an engine that runs it."""
 
+from typing import TYPE_CHECKING
+
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines import Engine, Waveform
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.model import State
 from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
+
+if TYPE_CHECKING:
+    from lstm_analog.engines import Engine
 
 
 def fitting(
@@ -20,9 +24,11 @@ def fitting(
     return fed, starting_state(state, sizes, fed.shape[-3:-2], chips), given_lengths(lengths, fed.shape)
 
 
-def given_engine(engine: Engine | None) -> Engine:
+def given_engine(engine: "Engine | None") -> "Engine":
     """Return `engine`, `Waveform()` if that is None; raise `InvalidTypeError` unless it is one, no class of one."""
     if engine is None:
+        from lstm_analog.engines import Waveform
+
         return Waveform()
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
         do = "give e.g. Waveform(), Settle() or Ngspice()"

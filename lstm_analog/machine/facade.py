@@ -8,45 +8,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.compiler import Compiled, Scaling, fed_by, state_sizes
-from lstm_analog.engines import Engine, Progress, start_efforts
-from lstm_analog.export import (
-    NGSPICE,
-    Accuracy,
-    Dialect,
-    Driven,
-    graph,
-    model_name,
-    write_graphml,
-    write_json,
-    write_modelica,
-    write_verilog_a,
-)
-from lstm_analog.imperfections import Streams, apply
+from lstm_analog.compiler.passes import number_of_chips, only
+from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
 from lstm_analog.machine.asked import fitting, given_engine
-from lstm_analog.machine.decks import write_deck
-from lstm_analog.machine.driving import driven
 from lstm_analog.machine.places import check_place, unknowns_of
-from lstm_analog.machine.running import solver
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes
 from lstm_analog.network.analogy import as_circuit, in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.trajectory import MOST_BYTES
 from lstm_analog.records import save_record
-from lstm_analog.study.bill import Bill, bill_of_materials
-from lstm_analog.study.certificate import Certificate, ModelFile
-from lstm_analog.study.certification import certify
-from lstm_analog.study.design_check import DesignCheck, design_check
-from lstm_analog.study.epanet import tubes_in
-from lstm_analog.study.epanet_state import write_settled
-from lstm_analog.study.interface import interface
-from lstm_analog.study.keeping import MOST_BYTES, Keep, kept_bytes
-from lstm_analog.study.pipeline import Pipeline, pipeline
-from lstm_analog.study.run import Run, Setup, feeding, number_of_chips, only, run_through
-from lstm_analog.study.stops import warn_of_stops
 
 if TYPE_CHECKING:
     import networkx as nx
+
+    from lstm_analog.engines import Engine, Progress
+    from lstm_analog.imperfections import Streams
+    from lstm_analog.machine.driving import WriteGraph
+    from lstm_analog.study import Bill, Certificate, DesignCheck, ModelFile, Pipeline, Run
+    from lstm_analog.study.keeping import Keep
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,8 +67,10 @@ class Machine:
         return number_of_chips(self.passes)
 
     @property
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> "Pipeline":
         """When each stage works within a step: how long an answer takes, how many steps a second there are."""
+        from lstm_analog.study.pipeline import pipeline
+
         return pipeline(self.passes)
 
     def alone(self, number: int) -> "Machine":
@@ -108,6 +91,8 @@ class Machine:
 
         `lengths` (batch,) are how many steps of each sequence count. Raises `UnsupportedError` for several passes.
         """
+        from lstm_analog.study.run import feeding
+
         inputs, start, counted = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
         return feeding(self.compiled, inputs, start, counted, inputs.shape[-3:-2], self.chips)
 
@@ -117,11 +102,11 @@ class Machine:
         *,
         state: State | None = None,
         lengths: ArrayLike | None = None,
-        engine: Engine | None = None,
-        keep: Keep | None = None,
+        engine: "Engine | None" = None,
+        keep: "Keep | None" = None,
         most_bytes: float = MOST_BYTES,
-        progress: Progress | None = None,
-    ) -> Run:
+        progress: "Progress | None" = None,
+    ) -> "Run":
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
@@ -133,18 +118,21 @@ class Machine:
         more is refused, `InvalidValueError`: `kept_bytes` tells beforehand.
         Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
-        fed = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
-        chosen = given_engine(engine)
-        run = run_through(self.passes, *fed, solver(self.passes, fed, chosen, keep, most_bytes, progress))
-        warn_of_stops(run)
-        return replace(run, setup=Setup(technology=self.technology, scaling=self.scaling, engine=chosen))
+        from lstm_analog.machine.running import run_passes
+        from lstm_analog.study.run import Setup
 
-    def kept_bytes(self, x: ArrayLike, *, keep: Keep, engine: Engine | None = None, ragged: bool = False) -> int:
+        fed = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
+        setup = Setup(technology=self.technology, scaling=self.scaling, engine=given_engine(engine))
+        return run_passes(self.passes, fed, setup, keep, most_bytes, progress)
+
+    def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: "Engine | None" = None, ragged: bool = False) -> int:
         """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
 
         `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: everything is
         more there.
         """
+        from lstm_analog.study.keeping import kept_bytes
+
         fed, *_ = fitting(x, None, None, self.input_size, self.state_sizes, self.chips)
         return kept_bytes(self.passes, fed.shape[-3:], ragged=ragged, engine=given_engine(engine), keep=keep)
 
@@ -169,6 +157,8 @@ class Machine:
 
         Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
         """
+        from lstm_analog.machine.decks import write_deck
+
         fed = as_circuit(self.network, self.schedule(x, state))
         write_deck(path, self.compiled, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
 
@@ -181,6 +171,8 @@ class Machine:
 
         Raises `UnsupportedPartError` for transistor-level cells.
         """
+        from lstm_analog.study.interface import interface
+
         write_verilog_a(path, in_volts(self.network), interface(self.compiled))
 
     def certify(
@@ -190,14 +182,14 @@ class Machine:
         path: str | Path,
         *,
         state: State | None = None,
-        engine: Engine | None = None,
+        engine: "Engine | None" = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         tolerance: float | None = None,
         seed: int | None = None,
-        source: ModelFile | None = None,
-        progress: Progress | None = None,
-    ) -> Certificate:
+        source: "ModelFile | None" = None,
+        progress: "Progress | None" = None,
+    ) -> "Certificate":
         """Run the machine over one sequence, hold it against `lstm`, write its netlists and their certificate.
 
         `x` (time, inputs), `state`, `engine` and `progress` are as in `run`, `path`, `dialect` and `accuracy` as in
@@ -205,25 +197,22 @@ class Machine:
         certificate of `lstm.cir` goes to `lstm.certificate.json`; several passes are `lstm-1.cir`, `lstm-2.cir`.
         `verify` goes the way back. Raises `CertificateError` if the two do not agree; nothing is written then.
         """
-        return certify(
+        from lstm_analog.study.certification import certify
+
+        run, told = (
             self.run(x, state=state, engine=engine, progress=progress),
-            lstm,
-            self.technology,
-            path,
-            dialect=dialect,
-            accuracy=accuracy,
-            tolerance=tolerance,
-            seed=seed,
-            source=source,
+            (dialect, accuracy, tolerance, seed, source),
         )
+        return certify(run, lstm, self.technology, path, *told)
 
     def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
         The model is named after the file. Raises `InvalidShapeError` for more than one sequence.
         """
-        fed = self.schedule(x, state)
-        write_modelica(path, self.network, fed, name=model_name(path), start=start_efforts(self.network, fed))
+        from lstm_analog.machine.driving import write_driven_modelica
+
+        write_driven_modelica(path, self.network, self.schedule(x, state))
 
     def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
         """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.
@@ -231,6 +220,8 @@ class Machine:
         Tubes of plumbing bear bore and length; `export.graph` says what else nodes and edges bear, `export.pipes`
         leaves out what carries signals and no flow. Raises `UnsupportedError` if there are too many edges.
         """
+        from lstm_analog.study.epanet import tubes_in
+
         around = unknowns_of(self.network, self.sizes, layer, unit)
         return graph(self.network, around=around, tubes=tubes_in(self.technology, self.network))
 
@@ -241,14 +232,14 @@ class Machine:
         else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
         more than one sequence, `FileAccessError` if the file cannot be written.
         """
-        write_json(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology, self.network))
+        self._write_graph(write_json, path, x, state)
 
     def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
         """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
 
         Both are as in `write_json`, and so is what it raises.
         """
-        write_graphml(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology, self.network))
+        self._write_graph(write_graphml, path, x, state)
 
     def write_epanet(
         self, path: str | Path, x: ArrayLike, *, state: State | None = None, interval: str = "compute0"
@@ -259,9 +250,11 @@ class Machine:
         At its end tubes that conduct are pipes as they are cut, ports valves, all of known pressure reservoirs. Raises
         `UnsupportedError` for circuits, `UnsupportedPartError` for what has no counterpart in EPANET.
         """
+        from lstm_analog.study.epanet_state import write_settled
+
         write_settled(path, self.network, self.technology, self.schedule(x, state), interval)
 
-    def check(self, run: Run | None = None) -> DesignCheck:
+    def check(self, run: "Run | None" = None) -> "DesignCheck":
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
 
         Signals of the ranges that it was compiled for are held against their room. A chip of transistor cells that was
@@ -270,21 +263,27 @@ class Machine:
         Raises `UnsupportedError` for ideal sources, which always do, `InvalidTypeError` for what is no run,
         `InvalidValueError` for a run of another machine or one that did not keep everything.
         """
+        from lstm_analog.study.design_check import design_check
+
         return design_check(self.compiled, self.technology, run, self.scaling)
 
-    def bill_of_materials(self, run: Run | None = None) -> Bill:
+    def bill_of_materials(self, run: "Run | None" = None) -> "Bill":
         """Return what the plumbing is made of and what it takes to run it, as in `run` or else at the design pressures.
 
         Raises `UnsupportedError` unless the technology is hydraulic, otherwise as `check` does.
         """
+        from lstm_analog.study.bill import bill_of_materials
+
         return bill_of_materials(self.compiled, self.technology, run)
 
-    def with_imperfection(self, imperfection: object, streams: Streams) -> "Machine":
+    def with_imperfection(self, imperfection: object, streams: "Streams") -> "Machine":
         """Return the same machine made of real parts: its network with `imperfection`, or several, from `streams`.
 
         A tuple or list of them acts in the order in which they come about (`imperfections.ORDER`), however they are
         listed. The networks name in their provenance what was done to them. Raises as `imperfections.apply` does.
         """
+        from lstm_analog.imperfections import apply
+
         passes = (replace(each, network=apply(imperfection, each.network, streams)) for each in self.passes)
         return replace(self, passes=tuple(passes))
 
@@ -292,6 +291,9 @@ class Machine:
         """Save the machine to `path` (npz); `load_machine` reads it back."""
         save_record(self, path)
 
-    def _driven(self, x: ArrayLike | None, state: State | None) -> Driven:
+    def _write_graph(self, write: "WriteGraph", path: str | Path, x: ArrayLike | None, state: State | None) -> None:
+        from lstm_analog.machine.driving import driven
+        from lstm_analog.study.epanet import tubes_in
+
         fed = self.schedule(np.zeros((1, self.input_size)) if x is None else x, state)
-        return driven(self.network, fed)
+        write(path, self.network, driven=driven(self.network, fed), tubes=tubes_in(self.technology, self.network))

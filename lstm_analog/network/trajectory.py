@@ -10,6 +10,9 @@ from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Flags, Schedule
 
+MOST_BYTES = 2.0**30
+"""What a run keeps at most unless told otherwise, in bytes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Save:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
@@ -18,8 +18,6 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.chain_run import ChainRun, read_signal
 from lstm_analog.study.keeping import check_whole
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -183,11 +181,6 @@ class Run:
         return only(self.passes, "run")
 
 
-def number_of_chips(passes: tuple[Compiled, ...]) -> int:
-    """Return how many chips the networks of `passes` describe, 0 if none carries an axis of chips."""
-    return max(each.network.chips for each in passes)
-
-
 def feeding(
     compiled: Compiled, x: Floats, state: State, lengths: Indices | None, batch: tuple[int, ...], chips: int
 ) -> Schedule:
@@ -248,11 +241,3 @@ def check_run(compiled: Compiled, run: object) -> None:
         do = "give a run of this machine"
         raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
     check_whole(run.trajectory)
-
-
-def only(passes: tuple[_Item, ...], what: str) -> _Item:
-    """Return the one of `passes`, or raise `UnsupportedError`: `what` goes through time several times."""
-    if len(passes) > 1:
-        got, do = f"{len(passes)} passes", f"take {what}.passes[k]"
-        raise UnsupportedError(explain(f"the {what}", must="go through time once", got=got, do=do))
-    return passes[0]
