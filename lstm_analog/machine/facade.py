@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.compiler import Compiled, Scaling, fed_by, state_sizes
+from lstm_analog.compiler import Compiled, Scaling, state_sizes
 from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
 from lstm_analog.machine.asked import fitting, given_engine
-from lstm_analog.machine.places import check_place, unknowns_of
+from lstm_analog.machine.places import check_place, place_of, unknowns_of
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes
 from lstm_analog.network.analogy import as_circuit, in_volts
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from lstm_analog.engines import Engine, Progress
     from lstm_analog.imperfections import Streams
     from lstm_analog.machine.driving import WriteGraph
-    from lstm_analog.study import Bill, Certificate, DesignCheck, ModelFile, Pipeline, Run
+    from lstm_analog.study import Bill, Certificate, DesignCheck, ModelFile, Run
     from lstm_analog.study.keeping import Keep
+    from lstm_analog.study.pipeline import Pipeline
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,11 +81,9 @@ class Machine:
         leads with their axis; a batch must follow, so of a run without one give `x[:, None]`.
         """
         check_place("pass", number, len(self.passes))
-        compiled = self.passes[number]
-        layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
-        bank, *_ = fed_by(compiled, compiled.layout.inputs[0].label)
-        inputs = int(compiled.network.unknowns[bank].size)
-        return replace(self, passes=(compiled,), sizes=tuple(self.sizes[n] for n in layers), input_size=inputs)
+        layers, inputs = place_of(self.passes[number])
+        sizes = tuple(self.sizes[layer] for layer in layers)
+        return replace(self, passes=self.passes[number : number + 1], sizes=sizes, input_size=inputs)
 
     def schedule(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Schedule:
         """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`.
@@ -199,11 +198,17 @@ class Machine:
         """
         from lstm_analog.study.certification import certify
 
-        run, told = (
+        return certify(
             self.run(x, state=state, engine=engine, progress=progress),
-            (dialect, accuracy, tolerance, seed, source),
+            lstm,
+            self.technology,
+            path,
+            dialect=dialect,
+            accuracy=accuracy,
+            tolerance=tolerance,
+            seed=seed,
+            source=source,
         )
-        return certify(run, lstm, self.technology, path, *told)
 
     def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.

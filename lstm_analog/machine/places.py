@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from lstm_analog.arrays import Indices
+from lstm_analog.compiler import Compiled, fed_by
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.graph import Network
 
@@ -21,6 +22,13 @@ def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: o
     column = check_place("unit", 0 if unit is None else unit, sizes[row])
     groups = [group for group in network.unknowns.groups if group.label.startswith((f"l{row}_", f"l{row}r_"))]
     return np.array([network.unknowns[group.label][column] for group in groups if column < group.size])
+
+
+def place_of(compiled: Compiled) -> tuple[tuple[int, ...], int]:
+    """Return which layers of a machine the pass `compiled` goes through, and how many inputs it is fed a step."""
+    bank, *_ = fed_by(compiled, compiled.layout.inputs[0].label)
+    layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
+    return tuple(layers), int(compiled.network.unknowns[bank].size)
 
 
 def check_place(what: str, place: object, size: int) -> int:
