@@ -11,14 +11,15 @@ from lstm_analog.compiler import Compiled, Scaling, state_sizes
 from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
 from lstm_analog.machine.asked import fitting, given_engine
-from lstm_analog.machine.places import check_place, place_of, unknowns_of
+from lstm_analog.machine.places import check_place, place_of, told_of, unknowns_of
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateSizes
-from lstm_analog.network.analogy import as_circuit, in_volts
+from lstm_analog.network.analogy import in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import MOST_BYTES
 from lstm_analog.records import save_record
+from lstm_analog.summaries import Rows, Summarised
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from lstm_analog.study.pipeline import Pipeline
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Machine:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Machine(Summarised):
     """An LSTM as a physical machine: run it, look at its network, write it out.
 
     `passes` are what was made of it in `technology`: one network, unless a layer needs a whole sequence before it can
@@ -46,6 +47,11 @@ class Machine:
     sizes: tuple[int, ...]
     input_size: int
     scaling: Scaling | None = None
+
+    def summary(self) -> Rows:
+        """Return which model it is, its technology, clock and size."""
+        scaling = () if self.scaling is None else (("scaling", self.scaling),)
+        return (*told_of(self.passes), ("inputs", self.input_size), ("units", self.sizes), *scaling)
 
     @property
     def compiled(self) -> Compiled:
@@ -158,8 +164,9 @@ class Machine:
         """
         from lstm_analog.machine.decks import write_deck
 
-        fed = as_circuit(self.network, self.schedule(x, state))
-        write_deck(path, self.compiled, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
+        write_deck(
+            path, self.compiled, self.schedule(x, state), dialect, accuracy, as_subckt=as_subckt, measured=measured
+        )
 
     def write_verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.
@@ -198,16 +205,9 @@ class Machine:
         """
         from lstm_analog.study.certification import certify
 
+        run, made = self.run(x, state=state, engine=engine, progress=progress), self.technology
         return certify(
-            self.run(x, state=state, engine=engine, progress=progress),
-            lstm,
-            self.technology,
-            path,
-            dialect=dialect,
-            accuracy=accuracy,
-            tolerance=tolerance,
-            seed=seed,
-            source=source,
+            run, lstm, made, path, dialect=dialect, accuracy=accuracy, tolerance=tolerance, seed=seed, source=source
         )
 
     def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:

@@ -8,6 +8,7 @@ from lstm_analog.arrays import Indices
 from lstm_analog.compiler import Compiled, fed_by
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.graph import Network
+from lstm_analog.summaries import Rows
 
 
 def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices | None:
@@ -41,3 +42,12 @@ def check_place(what: str, place: object, size: int) -> int:
     if not 0 <= int(place) < size:
         raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
     return int(place)
+
+
+def told_of(passes: tuple[Compiled, ...]) -> Rows:
+    """Return which model, technology and clock the networks of `passes` are of, and how large they are."""
+    first = passes[0]
+    named = tuple((key, value) for key, value in first.network.provenance if key in ("model", "technology"))
+    sizes = " + ".join(f"{each.network.unknowns.size - 1} unknowns, {len(each.network.parts)} banks" for each in passes)
+    clock = f"{first.timing.value}, {first.settling:g} time constants of {first.time_constant:.3g} s"
+    return (*named, ("clock", clock), ("network", sizes))

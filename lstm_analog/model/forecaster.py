@@ -18,14 +18,15 @@ from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.weights import check_shape
+from lstm_analog.summaries import Rows, Summarised, fields_of
 
 PREFIX = "lstm."
 HEAD = ("head.weight", "head.bias")
 """Names of tensors in a forecaster's file: PyTorch's, of a module with an `lstm` and a `head`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Forecaster:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Forecaster(Summarised):
     """A one-step-ahead forecaster of one series: `x = (value - offset)/scale`, `forecast = offset + scale (A h + b)`.
 
     Parameters
@@ -60,6 +61,10 @@ class Forecaster:
         check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.output_size))
         _check_number("offset", self.offset, "be finite", isfinite(self.offset))
         _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
+
+    def summary(self) -> Rows:
+        """Return what it holds."""
+        return fields_of(self)
 
     @property
     def whole(self) -> LSTM:

@@ -8,10 +8,11 @@ import numpy as np
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.weights import RecurrentCell, check_shape
+from lstm_analog.summaries import Rows, Summarised, fields_of
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Layer(Summarised):
     """One layer of the stack: a cell that runs forward in time, one that runs backward, or both.
 
     Of both, the outputs are the forward h followed by the backward h of the same step. A backward cell starts at the
@@ -39,6 +40,10 @@ class Layer:
             must, do = "be the same forward and backward", "give both directions the same inputs"
             raise InvalidShapeError(explain("inputs of a layer", must=must, got=sizes, do=do))
 
+    def summary(self) -> Rows:
+        """Return what it holds."""
+        return fields_of(self)
+
     @property
     def cells(self) -> tuple[RecurrentCell, ...]:
         """Its cells, forward first."""
@@ -65,8 +70,8 @@ class Layer:
         return sum(cell.output_size for cell in self.cells)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Head:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Head(Summarised):
     """A linear read-out of the top layer, `y = weights h + bias`: PyTorch's `nn.Linear`.
 
     Parameters
@@ -103,6 +108,10 @@ class Head:
         """Number of its outputs, K."""
         return int(self.weights.shape[0])
 
+    def summary(self) -> Rows:
+        """Return what it holds."""
+        return fields_of(self)
+
     @property
     def gain(self) -> float:
         """The largest that an error of 1 in every h can make in one of its outputs, 1 at least."""
@@ -136,3 +145,15 @@ def chains_of(layers: tuple[Layer, ...]) -> tuple[Chain, ...]:
         for backward, cell in ((False, layer.forward), (True, layer.backward))
         if cell is not None
     )
+
+
+def chain_form(chain: Chain) -> str:
+    """Return what `chain` is: its kind of cell, gates, units, outputs and direction."""
+    cell, way = chain.cell, "backward" if chain.backward else "forward"
+    gates = " ".join(gate.letter for gate in cell.gates)
+    return f"{type(cell).__name__}, gates {gates}, {cell.hidden_size} units, {cell.output_size} outputs h, {way}"
+
+
+def head_form(head: Head) -> str:
+    """Return how many outputs `head` has, and when it answers."""
+    return f"{head.output_size} outputs y of {'the final state' if head.final else 'every step'}"

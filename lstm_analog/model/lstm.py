@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model.layers import Chain, Head, Layer, chains_of
+from lstm_analog.model.layers import Chain, Head, Layer, chain_form, chains_of, head_form
 from lstm_analog.model.reference import LayerTrace, unroll
 from lstm_analog.model.sequences import (
     Outputs,
@@ -24,6 +24,7 @@ from lstm_analog.model.sequences import (
     state_after,
 )
 from lstm_analog.model.weights import Cell, RecurrentCell
+from lstm_analog.summaries import Rows, Summarised
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What a name may be: it becomes a file name, a SPICE title, an identifier."""
@@ -38,7 +39,7 @@ class Trace:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LSTM:
+class LSTM(Summarised):
     """A trained LSTM; calling it is the digital answer, in float64.
 
     It holds the siblings of an LSTM too: GRUs and minimal gated units, on their own or in a stack of several kinds.
@@ -74,9 +75,11 @@ class LSTM:
             must, do = f"be {self.output_size}, the outputs of the top layer", "give the head of this LSTM"
             raise InvalidShapeError(explain("inputs of the head", must=must, got=self.head.input_size, do=do))
 
-    def __repr__(self) -> str:
-        units = tuple(layer.hidden_size for layer in self.layers)
-        return f"LSTM(name={self.name!r}, inputs={self.input_size}, units={units})"
+    def summary(self) -> Rows:
+        """Return its name and form, a row a chain."""
+        chains = ((chain.label, chain_form(chain)) for chain in self.chains)
+        head = () if self.head is None else (("head", head_form(self.head)),)
+        return (("name", self.name), ("inputs", self.input_size), *chains, *head, ("digest", self.digest[:12]))
 
     @property
     def input_size(self) -> int:

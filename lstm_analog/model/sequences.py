@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices, floats, indices, plain
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.summaries import Rows, Summarised, fields_of
 
 
 class Signals(Protocol):
@@ -29,8 +30,8 @@ StateSizes = tuple[tuple[int, int], ...]
 """Number of h and of c of each chain; a GRU has no c."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class State:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class State(Summarised):
     """What an LSTM remembers between two steps.
 
     One array of `h (batch, P)` and of `c (batch, H)` a chain, without the batch axis where x has none; bottom layer
@@ -46,6 +47,10 @@ class State:
             arrays = tuple(floats(array, f"state {name} of layer {n}") for n, array in enumerate(getattr(self, name)))
             object.__setattr__(self, name, arrays)
 
+    def summary(self) -> Rows:
+        """Return what it holds."""
+        return fields_of(self)
+
     @staticmethod
     def zeros(sizes: StateSizes, lead: tuple[int, ...]) -> "State":
         """Return the state at rest of chains of `sizes`; `lead` is (batch,), or () for one sequence."""
@@ -53,8 +58,8 @@ class State:
         return State(h=h, c=c)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Outputs:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Outputs(Summarised):
     """The answer of an LSTM.
 
     `h (batch, time, outputs)` of the top layer, forward before backward; the `state` after the last step of each
@@ -64,6 +69,15 @@ class Outputs:
     h: Floats
     state: State
     y: Floats | None
+
+    @property
+    def c(self) -> tuple[Floats, ...]:
+        """The cells c after the last step, one array (batch, H) a chain, as in `state`."""
+        return self.state.c
+
+    def summary(self) -> Rows:
+        """Return what it holds."""
+        return fields_of(self)
 
 
 def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:

@@ -18,10 +18,11 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.chain_run import ChainRun, read_signal
 from lstm_analog.study.keeping import check_whole
+from lstm_analog.summaries import Rows, Summarised
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PassRun:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PassRun(Summarised):
     """What a machine did in one pass through time.
 
     Attributes
@@ -47,6 +48,11 @@ class PassRun:
     lengths: Indices | None
     trajectory: Trajectory
     chips: int = 0
+
+    def summary(self) -> Rows:
+        """Return what it was fed and from where, and what ran it."""
+        told = (("x", self.x), ("state", self.state), ("lengths", self.lengths), ("engine", self.trajectory.engine))
+        return (*((name, value) for name, value in told if value is not None), ("points", self.trajectory.time.size))
 
     @cached_property
     def layers(self) -> tuple[ChainRun, ...]:
@@ -108,8 +114,8 @@ class Setup:
     engine: Engine
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Run(Summarised):
     """What a machine did with `x` from `state`, `lengths` steps of each sequence: the signals of all its `passes`.
 
     `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes. Where the
@@ -122,6 +128,13 @@ class Run:
     state: State
     lengths: Indices | None = None
     setup: Setup | None = None
+
+    def summary(self) -> Rows:
+        """Return what was fed, and the passes that it went through."""
+        provenance = self.passes[0].compiled.network.provenance
+        named = tuple((key, value) for key, value in provenance if key in ("model", "technology"))
+        rows = tuple((f"pass {number}", each) for number, each in enumerate(self.passes))
+        return (*named, ("x", self.x), *rows) if len(self.passes) > 1 else (*named, *self.passes[0].summary())
 
     @property
     def compiled(self) -> Compiled:
