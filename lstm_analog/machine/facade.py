@@ -50,8 +50,7 @@ class Machine(Summarised):
 
     def summary(self) -> Rows:
         """Return which model it is, its technology, clock and size."""
-        scaling = () if self.scaling is None else (("scaling", self.scaling),)
-        return (*told_of(self.passes), ("inputs", self.input_size), ("units", self.sizes), *scaling)
+        return (*told_of(self.passes), ("inputs", self.input_size), ("units", self.sizes))
 
     @property
     def compiled(self) -> Compiled:
@@ -124,11 +123,10 @@ class Machine(Summarised):
         Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
         from lstm_analog.machine.running import run_passes
-        from lstm_analog.study.run import Setup
 
         fed = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
-        setup = Setup(technology=self.technology, scaling=self.scaling, engine=given_engine(engine))
-        return run_passes(self.passes, fed, setup, keep, most_bytes, progress)
+        built = self.technology, self.scaling
+        return run_passes(self.passes, fed, built, given_engine(engine), keep, most_bytes, progress)
 
     def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: "Engine | None" = None, ragged: bool = False) -> int:
         """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
@@ -164,9 +162,8 @@ class Machine(Summarised):
         """
         from lstm_analog.machine.decks import write_deck
 
-        write_deck(
-            path, self.compiled, self.schedule(x, state), dialect, accuracy, as_subckt=as_subckt, measured=measured
-        )
+        fed, made = self.schedule(x, state), self.compiled
+        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
 
     def write_verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler import Compiled
+from lstm_analog.compiler import Compiled, Scaling
 from lstm_analog.engines import Engine, Progress
 from lstm_analog.engines.record import cut
 from lstm_analog.model import State
@@ -47,15 +47,17 @@ def solver(
 def run_passes(
     passes: tuple[Compiled, ...],
     fed: tuple[Floats, State, Indices | None],
-    setup: Setup,
+    built: tuple[object, Scaling | None],
+    engine: Engine,
     keep: Keep | None,
     most_bytes: float,
     progress: Progress | None,
 ) -> Run:
-    """Return what `passes`, `fed` with x, a state and lengths, do when run by the engine of `setup`.
+    """Return what `passes`, `fed` with x, a state and lengths, do when run by `engine`.
 
-    `keep`, `most_bytes` and `progress` are as in `Machine.run`. Warns, `StopsWarning`, of what got to its stops.
+    `built` are the technology and the scaling of the machine; `keep`, `most_bytes` and `progress` are as in `Machine.run`. Warns, `StopsWarning`, of what got to its stops.
     """
-    run = run_through(passes, *fed, solver(passes, fed, setup.engine, keep, most_bytes, progress))
+    run = run_through(passes, *fed, solver(passes, fed, engine, keep, most_bytes, progress))
     warn_of_stops(run)
-    return replace(run, setup=setup)
+    technology, scaling = built
+    return replace(run, setup=Setup(technology=technology, scaling=scaling, engine=engine))

@@ -152,13 +152,13 @@ class LSTM(Summarised):
         return Trace(layers=tuple(traces), outputs=self._outputs(signal, tuple(traces), ends))
 
     def _outputs(self, h: Floats, traces: tuple[LayerTrace, ...], lengths: Indices | None) -> Outputs:
-        state = state_after(traces, [chain.backward for chain in self.chains], lengths)
-        if self.head is None:
-            return Outputs(h=h, state=state, y=None)
-        if self.head.final:
-            top = len(self.layers[-1].cells)
-            return Outputs(h=h, state=state, y=self.head(np.concatenate(state.h[-top:], axis=-1)))
-        return Outputs(h=h, state=state, y=in_time(self.head(h), lengths, backward=False))
+        state, top = state_after(traces, [chain.backward for chain in self.chains], lengths), len(self.layers[-1].cells)
+        y = None
+        if self.head is not None and self.head.final:
+            y = self.head(np.concatenate(state.h[-top:], axis=-1))
+        elif self.head is not None:
+            y = in_time(self.head(h), lengths, backward=False)
+        return Outputs(h=h, state=state, y=y, c=np.concatenate([trace.c for trace in traces[-top:]], axis=-1))
 
 
 def check_name(name: str) -> None:

@@ -63,17 +63,14 @@ class Outputs(Summarised):
     """The answer of an LSTM.
 
     `h (batch, time, outputs)` of the top layer, forward before backward; the `state` after the last step of each
-    sequence; `y` of the head, (batch, time, K), or (batch, K) if it reads the final h, or None if there is no head.
+    sequence; `y` of the head, (batch, time, K), or (batch, K) if it reads the final h, or None if there is no head; `c
+    (batch, time, units)` of the top layer, without units for a GRU, or None where a run did not keep it.
     """
 
     h: Floats
     state: State
     y: Floats | None
-
-    @property
-    def c(self) -> tuple[Floats, ...]:
-        """The cells c after the last step, one array (batch, H) a chain, as in `state`."""
-        return self.state.c
+    c: Floats | None
 
     def summary(self) -> Rows:
         """Return what it holds."""

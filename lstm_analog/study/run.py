@@ -176,7 +176,14 @@ class Run(Summarised):
         """What calling the LSTM returns, as the machine has it: `outputs.state` carries the run on."""
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
-        return Outputs(h=self.h, state=State(h=h, c=c), y=self.y)
+        return Outputs(h=self.h, state=State(h=h, c=c), y=self.y, c=self._kept_c)
+
+    @property
+    def _kept_c(self) -> Floats | None:
+        try:
+            return self.c
+        except InvalidValueError:  # its reader asked for outputs only
+            return None
 
     @property
     def _recurrent(self) -> list[PassRun]:
