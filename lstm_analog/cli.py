@@ -15,11 +15,12 @@ from types import MappingProxyType
 import numpy as np
 from tqdm import tqdm
 
-from lstm_analog.arguments import ENGINES, TECHNOLOGIES, parser
+from lstm_analog.arguments import parser
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Timing
+from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.demo import run_demo
-from lstm_analog.engines import Engine, Progress
+from lstm_analog.engines import ENGINES, Engine, Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import DIALECTS, Dialect, check_dialect
 from lstm_analog.files import check_apart, read_bytes, read_table, whole_files, write_table

@@ -15,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.banks import BANKS, Maker
@@ -77,6 +78,7 @@ class _Context:
         return parse_number(text, self.parameters)
 
 
+@checked
 def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
     """Return the network and schedule of the deck at `path`, in whichever dialect it is.
 

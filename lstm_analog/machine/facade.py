@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.compiler import Compiled, Scaling, state_sizes
 from lstm_analog.compiler.passes import number_of_chips, only
+from lstm_analog.doors import checked_methods
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
-from lstm_analog.machine.asked import fitting, given_engine
-from lstm_analog.machine.places import check_place, place_of, told_of, unknowns_of
-from lstm_analog.model import LSTM, State
-from lstm_analog.model.sequences import StateSizes
+from lstm_analog.machine.asked import EngineLike, fitting, given_engine
+from lstm_analog.machine.places import place_of, told_of, unknowns_of
+from lstm_analog.model import LSTM
+from lstm_analog.model.sequences import StateLike, StateSizes
 from lstm_analog.network.analogy import in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
@@ -24,7 +25,7 @@ from lstm_analog.summaries import Rows, Summarised
 if TYPE_CHECKING:
     import networkx as nx
 
-    from lstm_analog.engines import Engine, Progress
+    from lstm_analog.engines import Progress
     from lstm_analog.imperfections import Streams
     from lstm_analog.machine.driving import WriteGraph
     from lstm_analog.study import Bill, Certificate, DesignCheck, ModelFile, Run
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from lstm_analog.study.pipeline import Pipeline
 
 
+@checked_methods
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Machine(Summarised):
     """An LSTM as a physical machine: run it, look at its network, write it out.
@@ -85,12 +87,10 @@ class Machine(Summarised):
         `run.passes[number].x` is that; so all that needs one network can be had of each. Where chips differ in it, it
         leads with their axis; a batch must follow, so of a run without one give `x[:, None]`.
         """
-        check_place("pass", number, len(self.passes))
-        layers, inputs = place_of(self.passes[number])
-        sizes = tuple(self.sizes[layer] for layer in layers)
-        return replace(self, passes=self.passes[number : number + 1], sizes=sizes, input_size=inputs)
+        alone, sizes, inputs = place_of(self.passes, self.sizes, number)
+        return replace(self, passes=(alone,), sizes=sizes, input_size=inputs)
 
-    def schedule(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Schedule:
+    def schedule(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Schedule:
         """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`.
 
         `lengths` (batch,) are how many steps of each sequence count. Raises `UnsupportedError` for several passes.
@@ -104,9 +104,9 @@ class Machine(Summarised):
         self,
         x: ArrayLike,
         *,
-        state: State | None = None,
+        state: StateLike | None = None,
         lengths: ArrayLike | None = None,
-        engine: "Engine | None" = None,
+        engine: EngineLike | None = None,
         keep: "Keep | None" = None,
         most_bytes: float = MOST_BYTES,
         progress: "Progress | None" = None,
@@ -128,11 +128,10 @@ class Machine(Summarised):
         built = self.technology, self.scaling
         return run_passes(self.passes, fed, built, given_engine(engine), keep, most_bytes, progress)
 
-    def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: "Engine | None" = None, ragged: bool = False) -> int:
+    def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: EngineLike | None = None, ragged: bool = False) -> int:
         """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
 
-        `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: everything is
-        more there.
+        `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: more in all.
         """
         from lstm_analog.study.keeping import kept_bytes
 
@@ -144,7 +143,7 @@ class Machine(Summarised):
         path: str | Path,
         x: ArrayLike,
         *,
-        state: State | None = None,
+        state: StateLike | None = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         as_subckt: bool = False,
@@ -184,8 +183,8 @@ class Machine(Summarised):
         x: ArrayLike,
         path: str | Path,
         *,
-        state: State | None = None,
-        engine: "Engine | None" = None,
+        state: StateLike | None = None,
+        engine: EngineLike | None = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         tolerance: float | None = None,
@@ -207,7 +206,7 @@ class Machine(Summarised):
             run, lstm, made, path, dialect=dialect, accuracy=accuracy, tolerance=tolerance, seed=seed, source=source
         )
 
-    def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
+    def write_modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
         The model is named after the file. Raises `InvalidShapeError` for more than one sequence.
@@ -227,7 +226,7 @@ class Machine(Summarised):
         around = unknowns_of(self.network, self.sizes, layer, unit)
         return graph(self.network, around=around, tubes=tubes_in(self.technology, self.network))
 
-    def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
+    def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
         """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
 
         With one sequence `x`, (time, inputs) or (1, time, inputs), the file holds the whole schedule from `state`,
@@ -236,7 +235,7 @@ class Machine(Summarised):
         """
         self._write_graph(write_json, path, x, state)
 
-    def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
+    def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
         """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
 
         Both are as in `write_json`, and so is what it raises.
@@ -244,7 +243,7 @@ class Machine(Summarised):
         self._write_graph(write_graphml, path, x, state)
 
     def write_epanet(
-        self, path: str | Path, x: ArrayLike, *, state: State | None = None, interval: str = "compute0"
+        self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None, interval: str = "compute0"
     ) -> None:
         """Write the plumbing to `path` as EPANET 2.2 has it at rest in the last step of one sequence `x`, from `state`.
 
@@ -293,7 +292,7 @@ class Machine(Summarised):
         """Save the machine to `path` (npz); `load_machine` reads it back."""
         save_record(self, path)
 
-    def _write_graph(self, write: "WriteGraph", path: str | Path, x: ArrayLike | None, state: State | None) -> None:
+    def _write_graph(self, write: "WriteGraph", path: str | Path, x: ArrayLike | None, state: StateLike | None) -> None:
         from lstm_analog.machine.driving import driven
         from lstm_analog.study.epanet import tubes_in
 

@@ -1,7 +1,6 @@
 """How a user comes by a machine: compiled from an LSTM, or loaded."""
 
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,10 +12,11 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.legend import legend
 from lstm_analog.compiler.saved import PIECES
 from lstm_analog.compiler.scaling import measured
+from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.compiler.timing import CLOCKED
+from lstm_analog.doors import checked, named
 from lstm_analog.errors import (
     FileFormatError,
-    InvalidTypeError,
     InvalidValueError,
     LimitWarning,
     LstmAnalogError,
@@ -32,6 +32,7 @@ KINDS = MappingProxyType({**PIECES, Machine.__name__: Machine})
 """What a saved machine is made of; nothing else is made when it is loaded, but a caller's own."""
 
 
+@checked
 def load_machine(path: str | Path, own: tuple[type, ...] = ()) -> Machine:
     """Return the machine that `Machine.save` wrote to `path`; `own` are your parts and technologies in it.
 
@@ -62,6 +63,7 @@ def _check_sizes(machine: Machine) -> None:
         raise InvalidValueError(explain(what, must=must, got=told, do="save the machine again"))
 
 
+@checked
 def compile(
     lstm: LSTM,
     technology: object,
@@ -72,7 +74,7 @@ def compile(
     fit: Fit | None = None,
     calibration: Calibration | None = None,
 ) -> Machine:
-    """Return `lstm` as a machine built in `technology`.
+    """Return `lstm` as a machine built in `technology`, a preset or the name of one, such as "opamp".
 
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
     leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
@@ -85,10 +87,9 @@ def compile(
     Warns, `LimitWarning`, of each limit that a chip of transistor cells is beyond: current of a row driver, headroom,
     |c|. A column that cannot be built is refused.
     """
-    _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
-    _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
-    _check_kind("settling", settling, Real, "be a number", "give time constants")
     _check_fit(fit, inputs)
+    if isinstance(technology, str):
+        technology = named("technology", technology, TECHNOLOGIES)
     if calibration is not None:
         technology = calibrated(technology, calibration)
     chosen: Scaling | None = None
@@ -121,12 +122,6 @@ def _warn_of_limits(machine: Machine) -> None:
 def _check_fit(fit: Fit | None, inputs: object) -> None:
     if fit is None:
         return
-    _check_kind("fit", fit, Fit, "be KEEP, SHRINK or FILL", "take it from lstm_analog.Fit")
     if inputs is None:
         do = "give inputs like those to be met, or leave fit out"
         raise InvalidValueError(explain("fit", must="come with inputs", got=f"{fit} alone", do=do))
-
-
-def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, kind):  # True counts as a number, and is none
-        raise InvalidTypeError(explain(what, must=must, got=ascii(value)[:80], do=do))

@@ -25,11 +25,17 @@ def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: o
     return np.array([network.unknowns[group.label][column] for group in groups if column < group.size])
 
 
-def place_of(compiled: Compiled) -> tuple[tuple[int, ...], int]:
-    """Return which layers of a machine the pass `compiled` goes through, and how many inputs it is fed a step."""
+def place_of(
+    passes: tuple[Compiled, ...], sizes: tuple[int, ...], number: object
+) -> tuple[Compiled, tuple[int, ...], int]:
+    """Return pass `number` of `passes`, those `sizes` of layers that are its own, and how many inputs it is fed a step.
+
+    Raises as `check_place` does.
+    """
+    compiled = passes[check_place("pass", number, len(passes))]
     bank, *_ = fed_by(compiled, compiled.layout.inputs[0].label)
     layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
-    return tuple(layers), int(compiled.network.unknowns[bank].size)
+    return compiled, tuple(sizes[layer] for layer in layers), int(compiled.network.unknowns[bank].size)
 
 
 def check_place(what: str, place: object, size: int) -> int:

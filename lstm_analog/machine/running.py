@@ -55,7 +55,8 @@ def run_passes(
 ) -> Run:
     """Return what `passes`, `fed` with x, a state and lengths, do when run by `engine`.
 
-    `built` are the technology and the scaling of the machine; `keep`, `most_bytes` and `progress` are as in `Machine.run`. Warns, `StopsWarning`, of what got to its stops.
+    `built` are the technology and the scaling of the machine; `keep`, `most_bytes` and `progress` are as in
+    `Machine.run`. Warns, `StopsWarning`, of what got to its stops.
     """
     run = run_through(passes, *fed, solver(passes, fed, engine, keep, most_bytes, progress))
     warn_of_stops(run)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.loading import name_after
@@ -86,6 +87,7 @@ class Forecaster(Summarised):
         return self.offset + self.scale * (states @ self.head_weight.T + self.head_bias)
 
 
+@checked
 def load_forecaster(path: str | Path) -> Forecaster:
     """Return the forecaster in the file at `path`: tensors `lstm.*`, `head.weight`, `head.bias`, and metadata.
 
@@ -110,6 +112,7 @@ def load_forecaster(path: str | Path) -> Forecaster:
     )
 
 
+@checked
 def save_forecaster(forecaster: Forecaster, path: str | Path) -> None:
     """Write `forecaster` to `path` as `load_forecaster` reads it, in float64."""
     head = {"head.weight": forecaster.head_weight, "head.bias": forecaster.head_bias}

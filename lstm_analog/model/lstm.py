@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_methods
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.layers import Chain, Head, Layer, chain_form, chains_of, head_form
 from lstm_analog.model.reference import LayerTrace, unroll
 from lstm_analog.model.sequences import (
     Outputs,
-    State,
+    StateLike,
     StateSizes,
     given_lengths,
     in_time,
@@ -38,6 +39,7 @@ class Trace:
     outputs: Outputs
 
 
+@checked_methods
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LSTM(Summarised):
     """A trained LSTM; calling it is the digital answer, in float64.
@@ -126,7 +128,7 @@ class LSTM(Summarised):
                 result.update(piece)
         return result.hexdigest()
 
-    def __call__(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Outputs:
+    def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Outputs:
         """Run over `x (batch, time, inputs)` or `(time, inputs)`, from `state` or from rest.
 
         `lengths (batch,)` says how many steps of each sequence count, all unless given: a backward chain starts at the
@@ -134,7 +136,7 @@ class LSTM(Summarised):
         """
         return self.trace(x, state, lengths).outputs
 
-    def trace(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Trace:
+    def trace(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Trace:
         """Run like a call, over `x` from `state` up to `lengths`, and keep every signal."""
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])

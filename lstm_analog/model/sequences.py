@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices, floats, indices, plain
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.summaries import Rows, Summarised, fields_of
 
 
@@ -44,6 +44,9 @@ class State(Summarised):
     def __post_init__(self) -> None:
         """Freeze the arrays."""
         for name in ("h", "c"):
+            if not isinstance(getattr(self, name), tuple | list):
+                got, do = type(getattr(self, name)).__name__, "give one array a chain"
+                raise InvalidTypeError(explain(f"state {name}", must="be a tuple of arrays", got=got, do=do))
             arrays = tuple(floats(array, f"state {name} of layer {n}") for n, array in enumerate(getattr(self, name)))
             object.__setattr__(self, name, arrays)
 
@@ -121,13 +124,19 @@ def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices 
     return result
 
 
-def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...], chips: int = 0) -> State:
+StateLike = State | tuple[ArrayLike, ArrayLike] | list[ArrayLike]
+"""A state, or h and c as PyTorch has them, each (chains, batch, units) or (chains, units); one chain needs no axis."""
+
+
+def starting_state(state: StateLike | None, sizes: StateSizes, lead: tuple[int, ...], chips: int = 0) -> State:
     """Return `state`, else rest, for chains of `sizes` and the batch axes `lead`; raise where shapes differ.
 
     The state of several `chips` may lead with their axis, as what a run of them has left does.
     """
     if state is None:
         return State.zeros(sizes, lead)
+    if not isinstance(state, State):
+        state = _state_of(state, sizes, lead)
     if chips and state.h and state.h[0].ndim > len(lead) + 1:
         lead = (chips, *lead)
     for kind, name, arrays in ((0, "h", state.h), (1, "c", state.c)):
@@ -137,6 +146,22 @@ def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...]
             do = "give one array a layer and direction, with a batch axis where x has one"
             raise InvalidShapeError(explain(f"state {name}", must=f"have shapes {expected}", got=got, do=do))
     return state
+
+
+def _state_of(pair: object, sizes: StateSizes, lead: tuple[int, ...]) -> State:
+    """Return h and c, a `pair` of arrays with one row a chain, as a state of chains of `sizes`."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        got, do = ascii(pair)[:80], "give what a call left as `state`, or the h and c of PyTorch"
+        raise InvalidTypeError(explain("state", must="be a State or a pair (h, c)", got=got, do=do))
+    found = list[tuple[ArrayLike, ...]]()
+    for kind, value in enumerate(pair):
+        if isinstance(value, tuple | list):
+            found.append(tuple(value))
+            continue
+        array = floats(value, f"state {'hc'[kind]}")
+        alone = len(sizes) == 1 and array.shape == (*lead, sizes[0][kind])
+        found.append((array,) if alone or not array.ndim else tuple(array))
+    return State(h=found[0], c=found[1])  # type: ignore[arg-type]  # it takes in its arrays itself
 
 
 def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from lstm_analog.doors import checked
 from lstm_analog.errors import LstmAnalogError
 from lstm_analog.model.formats.content import Format, format_of, read_model
 from lstm_analog.model.formats.own import WORD, own_stack
@@ -12,6 +13,7 @@ from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.lstm import LSTM
 
 
+@checked
 def load(path: str | Path, *, only: Only = None) -> LSTM:
     """Return the LSTM, GRU or stack of them in the model file at `path`, in float64.
 

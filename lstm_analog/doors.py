@@ -1,0 +1,131 @@
+"""Arguments of public functions held against their annotations: what is of another kind is refused by name.
+
+Values are left to the functions themselves; so are arrays, which `arrays` takes in.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from enum import Enum
+from functools import cache, wraps
+from inspect import Parameter, signature
+from numbers import Integral, Real
+from pathlib import Path
+from sys import modules
+from types import FunctionType, UnionType
+from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
+
+import numpy as np
+
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_Known = TypeVar("_Known")
+_Class = TypeVar("_Class", bound=type)
+
+_NUMBERS: dict[Any, tuple[type, ...]] = {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
+
+
+def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Return `function`, which raises `InvalidTypeError` for an argument that is not of the kind of its annotation."""
+    names = signature(function)
+
+    @wraps(function)
+    def call(*values: _Given.args, **named: _Given.kwargs) -> _Result:
+        for name, value in names.bind(*values, **named).arguments.items():
+            _check(function, name, value)
+        return function(*values, **named)
+
+    return call
+
+
+def checked_methods(kind: _Class) -> _Class:
+    """Return the class `kind`, all of whose public methods are `checked`."""
+    for name, method in list(vars(kind).items()):
+        if isinstance(method, FunctionType) and (name == "__call__" or not name.startswith("_")):
+            setattr(kind, name, checked(method))
+    return kind
+
+
+def named(what: str, word: str, known: Mapping[str, _Known]) -> _Known:
+    """Return which of the `known` is meant by `word`, in any case; `what` it is names it in messages.
+
+    Raises `InvalidValueError`, with the nearest name where one is near.
+    """
+    if (key := word.strip().lower()) in known:
+        return known[key]
+    near = get_close_matches(key, known, n=1)
+    do = f"did you mean {near[0]!r}?" if near else "choose one of them"
+    must = f"be one of {', '.join(known)}"
+    raise InvalidValueError(explain(what, must=must, got=ascii(word)[:80], do=do))
+
+
+def check_fields(record: object) -> None:
+    """Raise `InvalidTypeError` unless every field of the dataclass `record` is of the kind of its annotation."""
+    kind = type(record)
+    for entry in fields(kind):  # type: ignore[arg-type]
+        hint = _read(entry.type, kind.__module__)
+        if not _fits(getattr(record, entry.name), hint):
+            raise _refusal(entry.name, getattr(record, entry.name), hint)
+
+
+def _check(function: Callable[..., object], name: str, value: object) -> None:
+    hint = _hints(function).get(name, Any)
+    if not _fits(value, hint):
+        raise _refusal(name, value, hint)
+
+
+@cache
+def _hints(function: Callable[..., object]) -> dict[str, Any]:
+    """Return the annotations of `function`; one that only a type checker can read stands for anything."""
+    several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    given = signature(function).parameters.values()
+    return {each.name: _read(each.annotation, function.__module__) for each in given if each.kind not in several}
+
+
+def _read(annotation: object, module: str) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, vars(modules[module]))
+    except NameError:  # imported for type checkers only
+        return Any
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Return whether `value` is of the annotated kind `hint`, as far as that can be told."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is tuple and isinstance(value, tuple):
+        each = inner[:1] * len(value) if inner[-1:] == (Ellipsis,) else inner
+        return len(each) == len(value) and all(_fits(item, one) for item, one in zip(value, each, strict=True))
+    if hint is None or hint is type(None):
+        return value is None
+    kind = origin or hint
+    if not isinstance(kind, type) or kind is object or getattr(kind, "_is_protocol", False) or kind is np.ndarray:
+        return True
+    if kind in (float, int) and isinstance(value, bool | np.bool_):
+        return False
+    return isinstance(value, _NUMBERS.get(kind, (kind,)))
+
+
+def _refusal(name: str, value: object, hint: Any) -> InvalidTypeError:
+    got, do = ascii(value)[:80], "give that"
+    return InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do))
+
+
+def _told(hint: Any) -> str:
+    """Return `hint` in words: `a str, Path or None`."""
+    if get_origin(hint) in (Union, UnionType):
+        words = list(dict.fromkeys(_told(each) for each in get_args(hint)))
+        return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+    if hint is type(None):
+        return "None"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return f"one of {', '.join(map(str, hint))}"
+    return {float: "a number", int: "a whole number", bool: "True or False", str: "a text"}.get(
+        hint, getattr(hint, "__name__", str(hint)) if not get_args(hint) else str(hint).replace("lstm_analog.", "")
+    )
