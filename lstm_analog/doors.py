@@ -5,7 +5,6 @@ Values are left to the functions themselves; so are arrays, which `arrays` takes
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache, wraps
@@ -41,10 +40,10 @@ def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
     return call
 
 
-def checked_methods(kind: _Class) -> _Class:
-    """Return the class `kind`, all of whose public methods are `checked`."""
+def checked_record(kind: _Class) -> _Class:
+    """Return the class `kind`, which refuses fields, and arguments of its public methods, of another kind by name."""
     for name, method in list(vars(kind).items()):
-        if isinstance(method, FunctionType) and (name == "__call__" or not name.startswith("_")):
+        if isinstance(method, FunctionType) and (name in ("__init__", "__call__") or not name.startswith("_")):
             setattr(kind, name, checked(method))
     return kind
 
@@ -62,15 +61,6 @@ def named(what: str, word: str, known: Mapping[str, _Known]) -> _Known:
     raise InvalidValueError(explain(what, must=must, got=ascii(word)[:80], do=do))
 
 
-def check_fields(record: object) -> None:
-    """Raise `InvalidTypeError` unless every field of the dataclass `record` is of the kind of its annotation."""
-    kind = type(record)
-    for entry in fields(kind):  # type: ignore[arg-type]
-        hint = _read(entry.type, kind.__module__)
-        if not _fits(getattr(record, entry.name), hint):
-            raise _refusal(entry.name, getattr(record, entry.name), hint)
-
-
 def _check(function: Callable[..., object], name: str, value: object) -> None:
     hint = _hints(function).get(name, Any)
     if not _fits(value, hint):
@@ -86,16 +76,20 @@ def _hints(function: Callable[..., object]) -> dict[str, Any]:
 
 
 def _read(annotation: object, module: str) -> Any:
+    if annotation is Parameter.empty:
+        return Any
     if not isinstance(annotation, str):
         return annotation
     try:
         return eval(annotation, vars(modules[module]))
-    except NameError:  # imported for type checkers only
+    except (NameError, TypeError):  # of names that only a type checker has
         return Any
 
 
 def _fits(value: object, hint: Any) -> bool:
     """Return whether `value` is of the annotated kind `hint`, as far as that can be told."""
+    if hint is Any:
+        return True
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in inner)
@@ -113,19 +107,19 @@ def _fits(value: object, hint: Any) -> bool:
 
 
 def _refusal(name: str, value: object, hint: Any) -> InvalidTypeError:
-    got, do = ascii(value)[:80], "give that"
+    got, do = " ".join(ascii(value)[:80].split()), "give that"
     return InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do))
 
 
 def _told(hint: Any) -> str:
-    """Return `hint` in words: `a str, Path or None`."""
+    """Return `hint` in words: `a text, Path or None`."""
     if get_origin(hint) in (Union, UnionType):
-        words = list(dict.fromkeys(_told(each) for each in get_args(hint)))
-        return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
-    if hint is type(None):
-        return "None"
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return f"one of {', '.join(map(str, hint))}"
-    return {float: "a number", int: "a whole number", bool: "True or False", str: "a text"}.get(
-        hint, getattr(hint, "__name__", str(hint)) if not get_args(hint) else str(hint).replace("lstm_analog.", "")
-    )
+        names = list(dict.fromkeys(_told(each) for each in get_args(hint)))
+        return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+    kind = get_origin(hint) or hint
+    if "numpy" in str(hint) and kind is not tuple and kind is not list:
+        return "an array"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"one of {', '.join(map(str, kind))}"
+    words = {float: "a number", int: "a whole number", bool: "True or False", str: "a text", type(None): "None"}
+    return words.get(kind, getattr(kind, "__name__", str(kind)))

@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, moments
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
@@ -47,6 +48,7 @@ class Method(Enum):
     RADAU = "Radau"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Integrate:
     """scipy's integrators; the start is the operating point of the first interval.

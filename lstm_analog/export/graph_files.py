@@ -24,6 +24,7 @@ from xml.parsers import expat
 
 import numpy as np
 
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.export.graph_laws import GRAMMAR
@@ -57,6 +58,7 @@ KINDS = _records(cells, domain, fluids, network_graph, parts, passages, properti
 """What a network in a file may be made of; nothing else is made when it is read."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GraphFile:
     """What a graph file holds: the `network`, and how it is `driven`, if the file says so."""
@@ -65,6 +67,7 @@ class GraphFile:
     driven: Driven | None
 
 
+@checked
 def write_json(path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None) -> None:
     """Write `network` to `path` as JSON, in networkx's node-link form.
 
@@ -89,6 +92,7 @@ def write_json(path: str | Path, network: Network, *, driven: Driven | None = No
             stream.write(piece.encode("ascii"))
 
 
+@checked
 def read_json(path: str | Path) -> GraphFile:
     """Return what the JSON file at `path` holds.
 
@@ -112,6 +116,7 @@ def read_json(path: str | Path) -> GraphFile:
         raise _foreign(path, error) from error
 
 
+@checked
 def write_graphml(
     path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None
 ) -> None:
@@ -126,6 +131,7 @@ def write_graphml(
         nx.write_graphml_xml(whole, stream)
 
 
+@checked
 def read_graphml(path: str | Path) -> GraphFile:
     """Return what the GraphML file at `path` holds.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, Setting, Wires
@@ -24,6 +25,7 @@ MOST_EDGES = 50_000
 """More edges than this are refused: networkx needs about a kilobyte for each."""
 
 
+@checked
 def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | None = None) -> "nx.MultiDiGraph[str]":
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns, and their ends.
 
@@ -79,6 +81,7 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     return result
 
 
+@checked
 def law_table(network: Network) -> dict[str, dict[str, object]]:
     """Return the laws that the graph of `network` names: for each its `formula` and the `units` of its parameters.
 
@@ -101,6 +104,7 @@ def _check_states(network: Network) -> None:
             raise UnsupportedError(explain(f"part {part.label} in a graph file", must=must, got="one fed", do=do))
 
 
+@checked
 def pipes(network_graph: "nx.MultiDiGraph[str]") -> "nx.MultiDiGraph[str]":
     """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow."""
     import networkx as nx

@@ -13,8 +13,8 @@ from lstm_analog.model.sequences import StateLike, StateSizes, given_lengths, se
 if TYPE_CHECKING:
     from lstm_analog.engines import Engine
 
-EngineLike: TypeAlias = "Engine | str"
-"""An engine, or the name of one in `engines.ENGINES`."""
+EngineLike: TypeAlias = "Engine | str | None"
+"""An engine, the name of one in `engines.ENGINES`, or None for that as preset."""
 
 
 def fitting(
@@ -28,7 +28,7 @@ def fitting(
     return fed, starting_state(state, sizes, fed.shape[-3:-2], chips), given_lengths(lengths, fed.shape)
 
 
-def given_engine(engine: "EngineLike | None") -> "Engine":
+def given_engine(engine: "EngineLike") -> "Engine":
     """Return `engine`, or the one of that name, `Waveform()` if it is None.
 
     Raises `InvalidTypeError` unless it is one, no class of one.

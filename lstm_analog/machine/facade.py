@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.compiler import Compiled, Scaling, state_sizes
 from lstm_analog.compiler.passes import number_of_chips, only
-from lstm_analog.doors import checked_methods
+from lstm_analog.doors import checked_record
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
 from lstm_analog.machine.asked import EngineLike, fitting, given_engine
 from lstm_analog.machine.places import place_of, told_of, unknowns_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lstm_analog.study.pipeline import Pipeline
 
 
-@checked_methods
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Machine(Summarised):
     """An LSTM as a physical machine: run it, look at its network, write it out.
@@ -106,7 +106,7 @@ class Machine(Summarised):
         *,
         state: StateLike | None = None,
         lengths: ArrayLike | None = None,
-        engine: EngineLike | None = None,
+        engine: "EngineLike" = None,
         keep: "Keep | None" = None,
         most_bytes: float = MOST_BYTES,
         progress: "Progress | None" = None,
@@ -128,7 +128,7 @@ class Machine(Summarised):
         built = self.technology, self.scaling
         return run_passes(self.passes, fed, built, given_engine(engine), keep, most_bytes, progress)
 
-    def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: EngineLike | None = None, ragged: bool = False) -> int:
+    def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: "EngineLike" = None, ragged: bool = False) -> int:
         """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
 
         `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: more in all.
@@ -184,7 +184,7 @@ class Machine(Summarised):
         path: str | Path,
         *,
         state: StateLike | None = None,
-        engine: EngineLike | None = None,
+        engine: "EngineLike" = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         tolerance: float | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
-from lstm_analog.doors import checked
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.loading import name_after
@@ -26,6 +26,7 @@ HEAD = ("head.weight", "head.bias")
 """Names of tensors in a forecaster's file: PyTorch's, of a module with an `lstm` and a `head`."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Forecaster(Summarised):
     """A one-step-ahead forecaster of one series: `x = (value - offset)/scale`, `forecast = offset + scale (A h + b)`.

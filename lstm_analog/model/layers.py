@@ -6,11 +6,13 @@ from typing import get_args
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.weights import RecurrentCell, check_shape
 from lstm_analog.summaries import Rows, Summarised, fields_of
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Layer(Summarised):
     """One layer of the stack: a cell that runs forward in time, one that runs backward, or both.
@@ -70,6 +72,7 @@ class Layer(Summarised):
         return sum(cell.output_size for cell in self.cells)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Head(Summarised):
     """A linear read-out of the top layer, `y = weights h + bias`: PyTorch's `nn.Linear`.
@@ -123,6 +126,7 @@ class Head(Summarised):
         return y if self.bias is None else y + self.bias
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chain:
     """One direction of one layer: what is a recurrence of its own. `layer` counts from the bottom."""

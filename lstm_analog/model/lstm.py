@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.doors import checked_methods
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.layers import Chain, Head, Layer, chain_form, chains_of, head_form
 from lstm_analog.model.reference import LayerTrace, unroll
@@ -31,6 +31,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What a name may be: it becomes a file name, a SPICE title, an identifier."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
     """Every signal of every chain, bottom first, forward before backward; `outputs` is what a call returns."""
@@ -39,7 +40,7 @@ class Trace:
     outputs: Outputs
 
 
-@checked_methods
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LSTM(Summarised):
     """A trained LSTM; calling it is the digital answer, in float64.

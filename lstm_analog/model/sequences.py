@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices, floats, indices, plain
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.summaries import Rows, Summarised, fields_of
 
@@ -30,6 +31,7 @@ StateSizes = tuple[tuple[int, int], ...]
 """Number of h and of c of each chain; a GRU has no c."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class State(Summarised):
     """What an LSTM remembers between two steps.
@@ -61,6 +63,7 @@ class State(Summarised):
         return State(h=h, c=c)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Outputs(Summarised):
     """The answer of an LSTM.

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.activations import SIGMOID, TANH, Activation
 from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate, RNNGate
@@ -48,6 +49,7 @@ class Recurrence(Summarised, ABC):
         return 0
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Cell(Recurrence):
     """One direction of one layer of an LSTM: `z = input x + recurrent h + bias + peephole c`, for each gate.
@@ -121,6 +123,7 @@ class Cell(Recurrence):
         return self.hidden_size
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GRUCell(Recurrence):
     """One direction of one layer of gated recurrent units: `h <- z h + (1 - z) n`, with r, z = gate(z_r, z_z).
@@ -176,6 +179,7 @@ class GRUCell(Recurrence):
         return self.gate, self.gate, self.candidate
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MGUCell(Recurrence):
     """One direction of one layer of minimal gated units: `h <- (1 - f) h + f n`, with one gate f.
@@ -218,6 +222,7 @@ class MGUCell(Recurrence):
         return self.gate, self.candidate
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RNNCell(Recurrence):
     """One direction of one layer of plain recurrent units, without gates: `h <- hidden(input x + recurrent h + bias)`.

@@ -12,6 +12,7 @@ import numpy as np
 import scipy
 
 from lstm_analog import __version__
+from lstm_analog.doors import checked_record
 from lstm_analog.files import whole_file
 from lstm_analog.study.ranges import Beyond
 from lstm_analog.study.settling import Settling
@@ -42,6 +43,7 @@ class Versions:
     python: str
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Report(Summarised):
     """How far a run is from the numeric LSTM, and why.

@@ -10,6 +10,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.compiler.scaling import Scaling
+from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import Outputs, State
@@ -114,6 +115,7 @@ class Setup:
     engine: Engine
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Run(Summarised):
     """What a machine did with `x` from `state`, `lengths` steps of each sequence: the signals of all its `passes`.

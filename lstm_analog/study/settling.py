@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.timing import Interval, compute_line
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
@@ -38,6 +39,7 @@ EQUAL = 0.7
 Mask = NDArray[np.bool_]
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Settling:
     """The interval of a step that leaves most.
@@ -100,6 +102,7 @@ class _Edges:
         return _Edges(tails=self.tails[kept], heads=self.heads[kept], rates=self.rates[kept])
 
 
+@checked
 def settling_error(ratio: float, poles: int) -> float:
     """Return exp(-N) sum_{j<poles} N^j/j! with N = `ratio`: what `poles` equal poles in a chain leave of a unit step.
 
@@ -115,6 +118,7 @@ def settling_error(ratio: float, poles: int) -> float:
     return float(scipy.special.gammaincc(poles, ratio))
 
 
+@checked
 def settling(run: Run) -> Settling:
     """Return how the tightest interval of a step of `run` settles, by the poles and paths of the network that was run.
 
