@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from tqdm import tqdm
 
 from lstm_analog.arguments import parser
 from lstm_analog.arrays import Floats
@@ -25,6 +24,7 @@ from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogEr
 from lstm_analog.export import DIALECTS, Dialect, check_dialect
 from lstm_analog.files import check_apart, read_bytes, read_table, whole_files, write_table
 from lstm_analog.machine import Machine, compile, load_machine
+from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, load
 from lstm_analog.records import is_record
 from lstm_analog.study import ModelFile, beyond_fed, compare, load_certificate, model_of, verify, write_netlists
@@ -212,16 +212,8 @@ def _engine(options: argparse.Namespace) -> Engine | None:
 
 
 def _progress(label: str) -> Progress:
-    """Return a progress bar for a terminal, which shows itself where something takes more than two seconds."""
-    bar = tqdm(desc=label, unit="interval", delay=2.0, leave=False, mininterval=0.5, disable=None)
-
-    def tell(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-        if done == total:
-            bar.close()
-
-    return tell
+    """Return a bar that a terminal shows where something takes more than two seconds."""
+    return progress_bar(label, terminal_only=True)
 
 
 _COMMANDS = MappingProxyType(

@@ -12,7 +12,7 @@ from inspect import Parameter, signature
 from numbers import Integral, Real
 from pathlib import Path
 from sys import modules
-from types import FunctionType, UnionType
+from types import FunctionType, MappingProxyType, UnionType
 from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import numpy as np
@@ -24,7 +24,12 @@ _Result = TypeVar("_Result")
 _Known = TypeVar("_Known")
 _Class = TypeVar("_Class", bound=type)
 
-_NUMBERS: dict[Any, tuple[type, ...]] = {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
+_WHOLE = 2**53
+"""The largest whole number up to which float64 holds all."""
+_NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
+    {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
+)
+"""What is taken for an annotation beside the class itself."""
 
 
 def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
@@ -99,9 +104,14 @@ def _fits(value: object, hint: Any) -> bool:
     if hint is None or hint is type(None):
         return value is None
     kind = origin or hint
-    if not isinstance(kind, type) or kind is object or getattr(kind, "_is_protocol", False) or kind is np.ndarray:
+    if not isinstance(kind, type) or kind in (object, np.ndarray):
         return True
+    if getattr(kind, "_is_protocol", False):
+        asked = [name for name, each in vars(kind).items() if isinstance(each, FunctionType) and name[0] != "_"]
+        return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
     if kind in (float, int) and isinstance(value, bool | np.bool_):
+        return False
+    if kind is float and isinstance(value, Integral) and abs(int(value)) > _WHOLE:
         return False
     return isinstance(value, _NUMBERS.get(kind, (kind,)))
 
@@ -121,5 +131,11 @@ def _told(hint: Any) -> str:
         return "an array"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return f"one of {', '.join(map(str, kind))}"
-    words = {float: "a number", int: "a whole number", bool: "True or False", str: "a text", type(None): "None"}
+    words = {
+        float: "a number of float64",
+        int: "a whole number",
+        bool: "True or False",
+        str: "a text",
+        type(None): "None",
+    }
     return words.get(kind, getattr(kind, "__name__", str(kind)))

@@ -1,6 +1,6 @@
 """What a record is, in a few lines: text at a prompt, a table in a notebook. Arrays are told by kind and shape."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from dataclasses import fields, is_dataclass
 from html import escape
 
@@ -19,9 +19,10 @@ class Summarised(ABC):
     A dataclass that is summarised is made with `repr=False`.
     """
 
-    @abstractmethod
     def summary(self) -> Rows:
-        """Return what to tell: names and values, most important first."""
+        """Return what to tell, names and values, most important first: of a dataclass its fields that are not None."""
+        told = ((entry.name, getattr(self, entry.name)) for entry in fields(self))  # type: ignore[arg-type]
+        return tuple((name, value) for name, value in told if value is not None)
 
     def __repr__(self) -> str:
         rows = [(name, brief(value)) for name, value in self.summary()]
@@ -36,12 +37,6 @@ class Summarised(ABC):
             for name, value in self.summary()
         )
         return f"<table><caption>{escape(type(self).__name__)}</caption>{''.join(rows)}</table>"
-
-
-def fields_of(record: object) -> Rows:
-    """Return the fields of the dataclass `record` that are not None, as rows."""
-    assigned = ((entry.name, getattr(record, entry.name)) for entry in fields(record)) if is_dataclass(record) else ()
-    return tuple((name, value) for name, value in assigned if value is not None)
 
 
 def brief(value: object) -> str:

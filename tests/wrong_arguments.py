@@ -109,7 +109,10 @@ def attempt(door: tuple[str, Callable[..., object], object], good: dict[str, Any
         elif each.default is each.empty:
             call[each.name] = WRONG[rng.integers(len(WRONG))]
     own = () if kind is None else (good["machine" if kind is la.Machine else "lstm"],)
-    values = [call.pop(each.name) for each in given if each.kind is each.POSITIONAL_ONLY]
+    first = callable(getattr(function, "register", None))  # dispatched on what stands first
+    values = [
+        call.pop(each.name) for n, each in enumerate(given) if each.kind is each.POSITIONAL_ONLY or (first and not n)
+    ]
     try:
         function(*own, *values, **call)
     except LstmAnalogError as error:

@@ -13,6 +13,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
 from lstm_analog.machine.asked import EngineLike, fitting, given_engine
 from lstm_analog.machine.places import place_of, told_of, unknowns_of
+from lstm_analog.machine.telling import ProgressLike, told
 from lstm_analog.model import LSTM
 from lstm_analog.model.sequences import StateLike, StateSizes
 from lstm_analog.network.analogy import in_volts
@@ -25,7 +26,6 @@ from lstm_analog.summaries import Rows, Summarised
 if TYPE_CHECKING:
     import networkx as nx
 
-    from lstm_analog.engines import Progress
     from lstm_analog.imperfections import Streams
     from lstm_analog.machine.driving import WriteGraph
     from lstm_analog.study import Bill, Certificate, DesignCheck, ModelFile, Run
@@ -109,13 +109,13 @@ class Machine(Summarised):
         engine: "EngineLike" = None,
         keep: "Keep | None" = None,
         most_bytes: float = MOST_BYTES,
-        progress: "Progress | None" = None,
+        progress: "ProgressLike" = None,
     ) -> "Run":
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
-        unless given; `progress(done, total)` is told the intervals done. The axis of several `chips` leads all that the
-        run answers; `x` and `state` are the same for all, or lead with it: (chips, batch, time, inputs).
+        unless given; `progress(done, total)` is told the intervals done; True shows a bar. The axis of several `chips`
+        leads all answers; `x` and `state` are the same for all, or lead with it: (chips, batch, time, inputs).
 
         The run keeps what `keep` says, or the `save` of the engine; if neither says anything, everything, or, where
         that would take more than `most_bytes`, the signals, of which a `KeptWarning` tells. What was said and takes
@@ -126,7 +126,7 @@ class Machine(Summarised):
 
         fed = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
         built = self.technology, self.scaling
-        return run_passes(self.passes, fed, built, given_engine(engine), keep, most_bytes, progress)
+        return run_passes(self.passes, fed, built, given_engine(engine), keep, most_bytes, told(progress))
 
     def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: "EngineLike" = None, ragged: bool = False) -> int:
         """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
@@ -190,7 +190,7 @@ class Machine(Summarised):
         tolerance: float | None = None,
         seed: int | None = None,
         source: "ModelFile | None" = None,
-        progress: "Progress | None" = None,
+        progress: "ProgressLike" = None,
     ) -> "Certificate":
         """Run the machine over one sequence, hold it against `lstm`, write its netlists and their certificate.
 

@@ -19,7 +19,7 @@ from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.weights import check_shape
-from lstm_analog.summaries import Rows, Summarised, fields_of
+from lstm_analog.summaries import Summarised
 
 PREFIX = "lstm."
 HEAD = ("head.weight", "head.bias")
@@ -63,10 +63,6 @@ class Forecaster(Summarised):
         check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.output_size))
         _check_number("offset", self.offset, "be finite", isfinite(self.offset))
         _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
-
-    def summary(self) -> Rows:
-        """Return what it holds."""
-        return fields_of(self)
 
     @property
     def whole(self) -> LSTM:

@@ -9,7 +9,7 @@ from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.weights import RecurrentCell, check_shape
-from lstm_analog.summaries import Rows, Summarised, fields_of
+from lstm_analog.summaries import Summarised
 
 
 @checked_record
@@ -41,10 +41,6 @@ class Layer(Summarised):
         if len(set(sizes)) > 1:
             must, do = "be the same forward and backward", "give both directions the same inputs"
             raise InvalidShapeError(explain("inputs of a layer", must=must, got=sizes, do=do))
-
-    def summary(self) -> Rows:
-        """Return what it holds."""
-        return fields_of(self)
 
     @property
     def cells(self) -> tuple[RecurrentCell, ...]:
@@ -110,10 +106,6 @@ class Head(Summarised):
     def output_size(self) -> int:
         """Number of its outputs, K."""
         return int(self.weights.shape[0])
-
-    def summary(self) -> Rows:
-        """Return what it holds."""
-        return fields_of(self)
 
     @property
     def gain(self) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, Indices, floats, indices, plain
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.summaries import Rows, Summarised, fields_of
+from lstm_analog.summaries import Summarised
 
 
 class Signals(Protocol):
@@ -52,10 +52,6 @@ class State(Summarised):
             arrays = tuple(floats(array, f"state {name} of layer {n}") for n, array in enumerate(getattr(self, name)))
             object.__setattr__(self, name, arrays)
 
-    def summary(self) -> Rows:
-        """Return what it holds."""
-        return fields_of(self)
-
     @staticmethod
     def zeros(sizes: StateSizes, lead: tuple[int, ...]) -> "State":
         """Return the state at rest of chains of `sizes`; `lead` is (batch,), or () for one sequence."""
@@ -77,10 +73,6 @@ class Outputs(Summarised):
     state: State
     y: Floats | None
     c: Floats | None
-
-    def summary(self) -> Rows:
-        """Return what it holds."""
-        return fields_of(self)
 
 
 def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:

@@ -11,17 +11,13 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.activations import SIGMOID, TANH, Activation
 from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate, RNNGate
-from lstm_analog.summaries import Rows, Summarised, fields_of
+from lstm_analog.summaries import Summarised
 
 
 class Recurrence(Summarised, ABC):
     """What all cells tell of themselves: `input` (gates, H, D) and a gate axis."""
 
     input: Floats
-
-    def summary(self) -> Rows:
-        """Return what it holds."""
-        return fields_of(self)
 
     @property
     @abstractmethod

@@ -185,7 +185,7 @@ def certificate_path(path: str | Path) -> Path:
     >>> str(certificate_path("build/lstm.cir"))
     'build/lstm.certificate.json'
     """
-    return Path(path).with_suffix(".certificate.json")
+    return Path(path).parent / f"{Path(path).stem}.certificate.json"
 
 
 def banks_of(deck: Deck) -> tuple[Bank, ...]:
