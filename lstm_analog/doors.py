@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -33,14 +33,23 @@ _NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
 
 
 def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Return `function`, which raises `InvalidTypeError` for an argument that is not of the kind of its annotation."""
+    """Return `function`, which raises `InvalidTypeError` where it fails for an argument of the wrong kind.
+
+    What it refuses itself, in words of its own, it refuses so. An error of its own making, with arguments that are all
+    of their kinds, is left as it is.
+    """
     names = signature(function)
 
     @wraps(function)
     def call(*values: _Given.args, **named: _Given.kwargs) -> _Result:
-        for name, value in names.bind(*values, **named).arguments.items():
-            _check(function, name, value)
-        return function(*values, **named)
+        try:
+            return function(*values, **named)
+        except LstmAnalogError:
+            raise
+        except Exception as error:
+            for name, value in names.bind_partial(*values, **named).arguments.items():
+                _check(function, name, value, error)
+            raise
 
     return call
 
@@ -66,10 +75,11 @@ def named(what: str, word: str, known: Mapping[str, _Known]) -> _Known:
     raise InvalidValueError(explain(what, must=must, got=ascii(word)[:80], do=do))
 
 
-def _check(function: Callable[..., object], name: str, value: object) -> None:
+def _check(function: Callable[..., object], name: str, value: object, reason: Exception) -> None:
     hint = _hints(function).get(name, Any)
     if not _fits(value, hint):
-        raise _refusal(name, value, hint)
+        got, do = " ".join(ascii(value)[:80].split()), "give that"
+        raise InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do)) from reason
 
 
 @cache
@@ -116,11 +126,6 @@ def _fits(value: object, hint: Any) -> bool:
     return isinstance(value, _NUMBERS.get(kind, (kind,)))
 
 
-def _refusal(name: str, value: object, hint: Any) -> InvalidTypeError:
-    got, do = " ".join(ascii(value)[:80].split()), "give that"
-    return InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do))
-
-
 def _told(hint: Any) -> str:
     """Return `hint` in words: `a text, Path or None`."""
     if get_origin(hint) in (Union, UnionType):
@@ -131,11 +136,5 @@ def _told(hint: Any) -> str:
         return "an array"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return f"one of {', '.join(map(str, kind))}"
-    words = {
-        float: "a number of float64",
-        int: "a whole number",
-        bool: "True or False",
-        str: "a text",
-        type(None): "None",
-    }
-    return words.get(kind, getattr(kind, "__name__", str(kind)))
+    words = {float: "a number of float64", int: "a whole number", bool: "True or False", str: "a text"}
+    return "None" if kind is type(None) else words.get(kind, getattr(kind, "__name__", str(kind)))

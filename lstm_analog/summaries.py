@@ -13,7 +13,7 @@ _MOST_CHARACTERS = 96
 """Characters told of one value: larger shows more of long ones, and breaks lines in narrow windows."""
 
 
-class Summarised(ABC):
+class Summarised(ABC):  # noqa: B024 - what it tells has a default
     """What is told of itself as the rows of one table, whatever it holds.
 
     A dataclass that is summarised is made with `repr=False`.

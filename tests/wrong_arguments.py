@@ -109,10 +109,10 @@ def attempt(door: tuple[str, Callable[..., object], object], good: dict[str, Any
         elif each.default is each.empty:
             call[each.name] = WRONG[rng.integers(len(WRONG))]
     own = () if kind is None else (good["machine" if kind is la.Machine else "lstm"],)
-    first = callable(getattr(function, "register", None))  # dispatched on what stands first
-    values = [
-        call.pop(each.name) for n, each in enumerate(given) if each.kind is each.POSITIONAL_ONLY or (first and not n)
-    ]
+    by_place = [each.name for each in given if each.kind is each.POSITIONAL_ONLY and each.name in call]
+    if callable(getattr(function, "register", None)):  # dispatched on what stands first
+        by_place = [given[0].name]
+    values = [call.pop(name) for name in by_place]
     try:
         function(*own, *values, **call)
     except LstmAnalogError as error:

@@ -1,6 +1,7 @@
 """How a user comes by a machine: compiled from an LSTM, or loaded."""
 
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +18,7 @@ from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked, named
 from lstm_analog.errors import (
     FileFormatError,
+    InvalidTypeError,
     InvalidValueError,
     LimitWarning,
     LstmAnalogError,
@@ -87,6 +89,9 @@ def compile(
     Warns, `LimitWarning`, of each limit that a chip of transistor cells is beyond: current of a row driver, headroom,
     |c|. A column that cannot be built is refused.
     """
+    _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
+    _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
+    _check_kind("settling", settling, Real, "be a number", "give time constants")
     _check_fit(fit, inputs)
     if isinstance(technology, str):
         technology = named("technology", technology, TECHNOLOGIES)
@@ -122,6 +127,12 @@ def _warn_of_limits(machine: Machine) -> None:
 def _check_fit(fit: Fit | None, inputs: object) -> None:
     if fit is None:
         return
+    _check_kind("fit", fit, Fit, "be KEEP, SHRINK or FILL", "take it from lstm_analog.Fit")
     if inputs is None:
         do = "give inputs like those to be met, or leave fit out"
         raise InvalidValueError(explain("fit", must="come with inputs", got=f"{fit} alone", do=do))
+
+
+def _check_kind(what: str, value: object, kind: type, must: str, do: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind):  # True counts as a number, and is none
+        raise InvalidTypeError(explain(what, must=must, got=ascii(value)[:80], do=do))

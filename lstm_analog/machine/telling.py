@@ -1,6 +1,6 @@
 """How far a run is, told to whoever asked: a function of theirs, or a bar."""
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from lstm_analog.errors import InvalidTypeError, explain
 
@@ -11,7 +11,7 @@ ProgressLike: TypeAlias = "Progress | bool | None"
 """A function that is told the intervals done and of how many, True for a bar, or nothing."""
 
 
-def told(progress: ProgressLike) -> "Progress | None":
+def told(progress: object) -> "Progress | None":
     """Return what is to be told of `progress`, or raise `InvalidTypeError`."""
     if progress is None or progress is False:
         return None
@@ -20,7 +20,7 @@ def told(progress: ProgressLike) -> "Progress | None":
     if not callable(progress):
         must, do = "be a function of the intervals done and all, or True", "give True for a bar"
         raise InvalidTypeError(explain("progress", must=must, got=ascii(progress)[:80], do=do))
-    return progress
+    return cast("Progress", progress)
 
 
 def progress_bar(label: str, *, terminal_only: bool) -> "Progress":
