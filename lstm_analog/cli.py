@@ -22,13 +22,14 @@ from lstm_analog.demo import run_demo
 from lstm_analog.engines import ENGINES, Engine, Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import DIALECTS, Dialect, check_dialect
-from lstm_analog.files import check_apart, read_bytes, read_table, whole_files, write_table
+from lstm_analog.files import check_apart, read_bytes, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, load
 from lstm_analog.records import is_record
 from lstm_analog.study import ModelFile, beyond_fed, compare, load_certificate, model_of, verify, write_netlists
 from lstm_analog.study.keeping import Keep
+from lstm_analog.tables import read_table, write_table
 
 _MOST_STEPS = 1_000_000
 _LARGEST_SEED = 2**63 - 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache, wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from numbers import Integral, Real
 from pathlib import Path
 from sys import modules
@@ -47,11 +47,19 @@ def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         except LstmAnalogError:
             raise
         except Exception as error:
-            for name, value in names.bind_partial(*values, **named).arguments.items():
+            for name, value in _bound(names, values, named).items():
                 _check(function, name, value, error)
             raise
 
     return call
+
+
+def _bound(names: Signature, values: tuple[object, ...], named: dict[str, object]) -> dict[str, Any]:
+    """Return the arguments by name, none where they do not fit the signature `names`: Python has said so then."""
+    try:
+        return names.bind(*values, **named).arguments
+    except TypeError:
+        return {}
 
 
 def checked_record(kind: _Class) -> _Class:

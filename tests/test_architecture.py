@@ -379,7 +379,20 @@ def skeleton(tmp_path: Path) -> Path:
     folder = tmp_path / "lstm_analog"
     for name in ("cli", "torch", "machine", "show", "study", "engines", "export", "compiler", "imperfections"):
         (folder / name).mkdir(parents=True)
-    for name in ("model", "network", "records", "files", "interruption", "arrays", "errors"):
+    for name in (
+        "model",
+        "network",
+        "records",
+        "tables",
+        "zips",
+        "files",
+        "npy",
+        "interruption",
+        "summaries",
+        "doors",
+        "arrays",
+        "errors",
+    ):
         (folder / name).mkdir()
     for place in (folder, *folder.iterdir()):
         (place / "__init__.py").touch()

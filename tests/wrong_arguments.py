@@ -110,7 +110,7 @@ def attempt(door: tuple[str, Callable[..., object], object], good: dict[str, Any
             call[each.name] = WRONG[rng.integers(len(WRONG))]
     own = () if kind is None else (good["machine" if kind is la.Machine else "lstm"],)
     by_place = [each.name for each in given if each.kind is each.POSITIONAL_ONLY and each.name in call]
-    if callable(getattr(function, "register", None)):  # dispatched on what stands first
+    if isinstance(function, FunctionType) and "register" in vars(function):  # dispatched on what stands first
         by_place = [given[0].name]
     values = [call.pop(name) for name in by_place]
     try:

@@ -17,7 +17,7 @@ from lstm_analog.model.formats.keras_graph import layers_in_order
 from lstm_analog.model.formats.keras_layers import LayerFile, keras_stack
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.tensor import Tensor
-from lstm_analog.model.formats.zips import open_archive
+from lstm_analog.zips import open_archive
 
 _CONFIG, _WEIGHTS, _META = "config.json", "model.weights.h5", "metadata.json"
 _ADVICE = "save it with model.save"
