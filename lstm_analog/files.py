@@ -115,8 +115,8 @@ def check_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> 
 def read_bytes(path: str | Path) -> bytes:
     """Return the content of the file at `path`, read once.
 
-    Raises `FileAccessError` if it cannot be read, or has more than `LARGEST_FILE` bytes, or `LARGEST_STREAM` where it is
-    a pipe or device, which does not tell its size.
+    Raises `FileAccessError` if it cannot be read, or has more than `LARGEST_FILE` bytes, or more than
+    `LARGEST_STREAM` where it is a pipe or device, which does not tell its size.
     """
     try:
         with Path(path).open("rb") as stream:

@@ -53,13 +53,7 @@ def _rows(content: bytes, what: str) -> list[list[str]]:
         rows = [[field.strip() for field in row] for row in csv.reader(StringIO("\n".join(lines)), delimiter=separator)]
     except csv.Error as error:
         raise FileFormatError(explain(what, must="hold a table of numbers", got=error, do="save it anew")) from None
-    if separator == _SEPARATORS[0] and _is_spaced(lines[-1]):
-        return [line.split() for line in lines]
     return rows
-
-
-def _is_spaced(line: str) -> bool:
-    return "," not in line and len(line.split()) > 1
 
 
 def _numbers(rows: list[list[str]], what: str) -> Floats:
@@ -99,6 +93,15 @@ def _no_number(what: str, field: str, line: int) -> FileFormatError:
 
 
 def write_table(path: Path, names: list[str], table: Floats) -> None:
-    """Write `table` (rows, columns) under the column `names` to `path` as csv, to the last bit, whole or not at all."""
+    """Write `table` (rows, columns) under the column `names` to `path` as csv, to the last bit, whole or not at all.
+
+    Where the name ends in npy it is written as that, without names, and may have more axes; else `InvalidShapeError`.
+    """
+    if path.suffix != ".npy" and table.ndim != 2:
+        got, do = f"shape {table.shape}", "name an output that ends in .npy"
+        raise InvalidShapeError(explain("a csv table", must="be of one sequence", got=got, do=do))
     with whole_file(path) as stream:
-        np.savetxt(stream, table, delimiter=",", header=",".join(names), fmt="%.17g")
+        if path.suffix == ".npy":
+            np.save(stream, table, allow_pickle=False)
+        else:
+            np.savetxt(stream, table, delimiter=",", header=",".join(names), fmt="%.17g")

@@ -38,14 +38,13 @@ def read_model(path: str | Path) -> bytes:
     FileAccessError
         If it cannot be read, is a folder, device or pipe, or has more than `files.LARGEST_FILE` bytes.
     """
-    place, must = f"file {str(path)!r}", "be readable"
     try:
-        status = Path(path).stat()
+        mode = Path(path).stat().st_mode
     except (OSError, ValueError):
         return read_bytes(path)  # which says why not
-    if not stat.S_ISREG(status.st_mode):
-        got = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
-        raise FileAccessError(explain(place, must="be a file", got=got, do="give the file that holds the weights"))
+    if not stat.S_ISREG(mode):
+        got, do = "a folder" if stat.S_ISDIR(mode) else "a device or pipe", "give the file that holds the weights"
+        raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got=got, do=do))
     return read_bytes(path)
 
 
