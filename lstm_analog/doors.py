@@ -122,7 +122,7 @@ def _fits(value: object, hint: Any) -> bool:
     if hint is None or hint is type(None):
         return value is None
     kind = origin or hint
-    if not isinstance(kind, type) or kind in (object, np.ndarray):
+    if not isinstance(kind, type) or kind is object:
         return True
     if getattr(kind, "_is_protocol", False):
         asked = [name for name, each in vars(kind).items() if isinstance(each, FunctionType) and name[0] != "_"]

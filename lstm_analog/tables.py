@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
-from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
+from lstm_analog.errors import FileFormatError, InvalidShapeError, LstmAnalogError, explain
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.npy import read_array
 

@@ -17,7 +17,7 @@ from lstm_analog.network.laws import Form, Kind, blocks, sets
 from lstm_analog.network.parameters import count_chips
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
 
-_MOST_COUNTED = 10_000_000
+_MOST_COUNTED = 1_000_000
 """Unknowns up to which the one that no part sets is looked for, to be named: larger takes more memory, 8 bytes each."""
 
 
