@@ -64,7 +64,7 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds 
         arrays = {name.removesuffix(".npy"): read_array(archive.read(name), name) for name in archive.members}
         record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds, own or {})
     except _DAMAGE as error:
-        raise _foreign(path, kind, error) from error
+        raise _foreign(path, kind, "pickled objects" if "pickled" in str(error) else error) from error
     if not isinstance(record, kind):
         raise _foreign(path, kind, type(record).__name__)
     return record

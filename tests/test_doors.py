@@ -72,9 +72,11 @@ class Brain:
 
 def test_a_gradient_is_no_matter_and_bfloat16_is_named() -> None:
     np.testing.assert_array_equal(LSTM(Tensor()).h, LSTM(X).h)  # type: ignore[arg-type]
-    with pytest.raises(InvalidTypeError, match="x must hold float32, .*got Brain: Got unsupported ScalarType BFloat16"):
+    with pytest.raises(
+        InvalidTypeError, match=r"x must hold float32, .*got Brain: Got unsupported ScalarType BFloat16"
+    ):
         LSTM(Brain())  # type: ignore[arg-type]
-    with pytest.raises(InvalidTypeError, match="x must hold float32, .*got float16: convert"):
+    with pytest.raises(InvalidTypeError, match=r"x must hold float32, .*got float16: convert"):
         LSTM(X.astype(np.float16))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.model.airline import airline_forecaster
+from lstm_analog.model import airline
 from lstm_analog.summaries import Summarised, brief
 
 RNG = np.random.default_rng(3)
@@ -38,5 +38,5 @@ def test_markup_is_escaped() -> None:
 
 
 def test_a_forecaster_tells_its_unit() -> None:
-    forecaster = airline_forecaster(4)
-    assert forecaster.unit in repr(forecaster)
+    forecaster = airline.forecaster(4)
+    assert f"unit         {forecaster.unit}" in repr(forecaster)
