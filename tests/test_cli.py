@@ -247,7 +247,7 @@ def test_bad_input_ends_with_2_and_one_line(tmp_path, monkeypatch, model, table,
         (
             "x.csv",
             "a,b\n1,x\n",
-            "must hold a table of numbers, got 'x' in row 2: give numbers, a row a step, commas between",
+            "must hold a table of numbers, got 'x' in row 2: give numbers, a row a step, commas",
         ),
         ("x.csv", "", "must hold a table of numbers, got no row: give a row a step, commas between"),
         ("x.csv", "# a,b\n\n", "must hold a table of numbers, got no row"),

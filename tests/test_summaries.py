@@ -8,9 +8,9 @@ from lstm_analog.model import airline
 from lstm_analog.summaries import Summarised, brief
 
 RNG = np.random.default_rng(3)
-LSTM = la.random_lstm(RNG, 3, 4, layers=2, outputs=2, name="a<b".replace("<", "_"))
-MACHINE = la.compile(LSTM, "opamp")
-RUN = MACHINE.run(np.zeros((5, 3)), engine="settle")
+LSTM = la.random_lstm(RNG, 3, 4, layers=2, outputs=2, name="ab")
+MACHINE = la.compile(LSTM, "behavioural")
+RUN = MACHINE.run(np.zeros((5, 3)))
 RECORDS = (
     *(LSTM, LSTM.layers[0], LSTM.layers[0].forward, LSTM.head, LSTM(np.zeros((5, 3))), MACHINE),
     *(RUN, RUN.passes[0], RUN.layers[0], la.compare(RUN, LSTM)),
