@@ -1,9 +1,12 @@
 """What a notebook shows of a record: a few lines, or a table."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog.errors import LibraryMissingError
 from lstm_analog.model import airline
 from lstm_analog.summaries import Summarised, brief
 
@@ -40,3 +43,9 @@ def test_markup_is_escaped() -> None:
 def test_a_forecaster_tells_its_unit() -> None:
     forecaster = airline.forecaster(4)
     assert f"unit         {forecaster.unit}" in repr(forecaster)
+
+
+def test_a_run_without_xarray_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(LibraryMissingError, match="xarray must be installed, got none: pip install"):
+        RUN.to_xarray()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,11 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.chain_run import ChainRun, read_signal
 from lstm_analog.study.keeping import check_whole
+from lstm_analog.study.labelled import dataset
 from lstm_analog.summaries import Rows, Summarised
+
+if TYPE_CHECKING:
+    import xarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -179,6 +184,10 @@ class Run(Summarised):
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
         return Outputs(h=self.h, state=State(h=h, c=c), y=self.y, c=self._kept_c)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Return h, c and y with named axes; needs xarray: `pip install 'lstm_analog[xarray]'`."""
+        return dataset(self.outputs)
 
     @property
     def _kept_c(self) -> Floats | None:
