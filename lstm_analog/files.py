@@ -121,8 +121,12 @@ def read_bytes(path: str | Path) -> bytes:
     try:
         with Path(path).open("rb") as stream:
             status = os.fstat(stream.fileno())
-            most = LARGEST_FILE if stat.S_ISREG(status.st_mode) else LARGEST_STREAM
-            content = b"" if status.st_size > most else stream.read(most + 1)
+            if stat.S_ISREG(status.st_mode):
+                most = LARGEST_FILE
+                content = stream.read() if status.st_size <= most else b""
+            else:
+                most = LARGEST_STREAM
+                content = stream.read(most + 1)
     except (OSError, ValueError, OverflowError) as error:
         text = explain(f"file {str(path)!r}", must="be readable", got=_reason(error), do="check the path")
         raise FileAccessError(text) from error

@@ -1,4 +1,4 @@
-"""Mutated files of every kind that is read: thousands of damaged copies of good ones are loaded, or refused by name, within a memory bound.
+"""Mutated files: thousands of damaged copies of all that is read are loaded, or refused by name, in bounded memory.
 
 `python tests/model/fuzzing.py 100000` (`make fuzz`) runs in this process and prints what it met. Nothing but an
 `LstmAnalogError` may come out of `load`, no file may take longer than `LONGEST` seconds, and the memory of the whole
