@@ -104,7 +104,8 @@ def outcome(path: Path, reader: Callable[[Path], object] = load) -> str:
         reader(path)
         result = "loaded"
     except LstmAnalogError as error:
-        result = "refused" if str(path) in str(error) else f"refused without a place: {error}"
+        named = reader is not load or str(error).startswith(f"file '{path}'")
+        result = "refused" if named else f"refused without a place: {error}"
     except Exception as error:  # noqa: BLE001 - any other exception is what is looked for
         result = f"FAILED {type(error).__name__}: {str(error)[:100]}"
     spent = time.monotonic() - begun
