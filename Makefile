@@ -2,6 +2,7 @@
 # make test    everything that must hold: style, types, direction of imports, tests, examples, notebooks
 # make lint    the first three of these
 # make oldest  the tests on the oldest releases that pyproject.toml admits
+# make newest  the tests on the newest releases of numpy, scipy, networkx and matplotlib, whatever pins them here
 # make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
 # make mutations  breaks the package at 170 places drawn by lot and prints those that no test notices (hours)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
@@ -18,7 +19,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest fuzz mutations torch bench clean ngspice wasm
+.PHONY: help demo test lint oldest newest fuzz mutations torch bench clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -27,10 +28,10 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/lstm-analog demo
 
 # The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
-test oldest fuzz torch bench: export OMP_NUM_THREADS = 1
-test oldest bench: export OPENBLAS_NUM_THREADS = 1
-test oldest bench: export MKL_NUM_THREADS = 1
-test oldest bench: export MPLBACKEND = Agg
+test oldest newest fuzz torch bench: export OMP_NUM_THREADS = 1
+test oldest newest bench: export OPENBLAS_NUM_THREADS = 1
+test oldest newest bench: export MKL_NUM_THREADS = 1
+test oldest newest bench: export MPLBACKEND = Agg
 
 test: lint ngspice wasm
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
@@ -44,6 +45,10 @@ lint: $(VENV)/test.stamp
 oldest: ngspice
 	$(MAKE) --no-print-directory VENV=$(VENV)-oldest $(VENV)-oldest/oldest.stamp
 	$(VENV)-oldest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
+
+newest: ngspice
+	$(MAKE) --no-print-directory VENV=$(VENV)-newest $(VENV)-newest/newest.stamp
+	$(VENV)-newest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python tests/model/fuzzing.py $(COUNT)
@@ -60,7 +65,7 @@ bench: $(VENV)/torch.stamp ngspice
 	    echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp says what its environment holds; it is made anew when pyproject.toml changes.
@@ -85,6 +90,11 @@ $(VENV)/oldest.stamp: pyproject.toml | $(BIN)/python
 	sed -n '/^dependencies/,/^]/ s/^ *"\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > $(VENV)/oldest.txt
 	$(PIP) install --constraint $(VENV)/oldest.txt --editable '.[test]'
 	@touch $@
+
+# Made anew each time: what is newest changes without pyproject.toml.
+.PHONY: $(VENV)/newest.stamp
+$(VENV)/newest.stamp: pyproject.toml | $(BIN)/python
+	$(PIP) install --upgrade --upgrade-strategy eager --editable '.[test]'
 
 # A second simulator, ngspice 45.2 in WebAssembly. Without npm's registry its tests are left out.
 wasm: $(VENV)/test.stamp

@@ -2,22 +2,12 @@
 
 import argparse
 from pathlib import Path
-from types import MappingProxyType
 
 from lstm_analog import __version__
 from lstm_analog.compiler import Timing
-from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP, OPAMP_BENCH, OPAMP_IDEAL
-from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER
-from lstm_analog.engines import Engine, Integrate, Ngspice, Settle, Waveform
+from lstm_analog.compiler.technologies import TECHNOLOGIES
+from lstm_analog.engines import ENGINES
 from lstm_analog.export import DIALECTS
-
-ENGINES: MappingProxyType[str, Engine] = MappingProxyType(
-    {"integrate": Integrate(), "waveform": Waveform(), "settle": Settle(), "ngspice": Ngspice()}
-)
-"""What runs a network, by name."""
-_PRESETS = (BEHAVIOURAL, OPAMP_IDEAL, OPAMP, OPAMP_BENCH, BICMOS, OIL, WATER, GLYCEROL)
-TECHNOLOGIES = MappingProxyType({each.name.lower(): each for each in _PRESETS})
-"""The presets that the command line builds in, by name."""
 
 _EXAMPLES = {
     "compile": "lstm-analog compile model.pt machine.npz --spice lstm.cir --input x.csv --settling 24",

@@ -34,8 +34,13 @@ def plain(value: object, what: str) -> Array:
     if _is_masked(value):
         do = "drop what is masked, or give it a value with filled()"
         raise InvalidValueError(explain(what, must="have no masked element", got="a masked array", do=do))
+    if getattr(value, "requires_grad", False) is True:
+        value = value.detach()  # type: ignore[attr-defined]  # a tensor: its numbers are meant, not its gradient
     try:
         return np.asarray(value)
+    except (TypeError, RuntimeError, OverflowError) as error:  # what tensors of other kinds or on other devices say
+        got, do = f"{type(value).__name__}: {ascii(str(error))[:80]}", "convert it to float64 in memory"
+        raise InvalidTypeError(explain(what, must=f"hold {TAKEN}", got=got, do=do)) from error
     except ValueError:
         do = "make all rows equally long"
         raise InvalidShapeError(explain(what, must="be an array", got="rows of different length", do=do)) from None

@@ -13,21 +13,23 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from tqdm import tqdm
 
-from lstm_analog.arguments import ENGINES, TECHNOLOGIES, parser
+from lstm_analog.arguments import parser
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Timing
+from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.demo import run_demo
-from lstm_analog.engines import Engine, Progress
+from lstm_analog.engines import ENGINES, Engine, Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import DIALECTS, Dialect, check_dialect
-from lstm_analog.files import check_apart, read_bytes, read_table, whole_files, write_table
+from lstm_analog.files import check_apart, read_bytes, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
+from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, load
 from lstm_analog.records import is_record
 from lstm_analog.study import ModelFile, beyond_fed, compare, load_certificate, model_of, verify, write_netlists
 from lstm_analog.study.keeping import Keep
+from lstm_analog.tables import read_table, write_table
 
 _MOST_STEPS = 1_000_000
 _LARGEST_SEED = 2**63 - 1
@@ -211,16 +213,8 @@ def _engine(options: argparse.Namespace) -> Engine | None:
 
 
 def _progress(label: str) -> Progress:
-    """Return a progress bar for a terminal, which shows itself where something takes more than two seconds."""
-    bar = tqdm(desc=label, unit="interval", delay=2.0, leave=False, mininterval=0.5, disable=None)
-
-    def tell(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-        if done == total:
-            bar.close()
-
-    return tell
+    """Return a bar that a terminal shows where something takes more than two seconds."""
+    return progress_bar(label, terminal_only=True)
 
 
 _COMMANDS = MappingProxyType(

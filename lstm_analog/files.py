@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; tables of numbers in text."""
+"""Files are read once, within bounds, and written whole or not at all."""
 
 import os
 import stat
@@ -8,11 +8,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import numpy as np
-
-from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileAccessError, FileFormatError, LstmAnalogError, explain
+from lstm_analog.errors import FileAccessError, LstmAnalogError, explain
 from lstm_analog.interruption import ending_in_order, undisturbed
+
+LARGEST_FILE = 2**31
+"""Bytes a file may have; protobuf has the same limit."""
+LARGEST_STREAM = 2**26
+"""Bytes read of a pipe or device: larger takes longer tables, and more memory of one that never ends."""
 
 _MOST_LINKS = 40
 """Links that may follow each other: as many as Linux follows."""
@@ -111,46 +113,28 @@ def check_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> 
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return the content of the file at `path`, or raise `FileAccessError`."""
+    """Return the content of the file at `path`, read once.
+
+    Raises `FileAccessError` if it cannot be read, or has more than `LARGEST_FILE` bytes, or more than
+    `LARGEST_STREAM` where it is a pipe or device, which does not tell its size.
+    """
     try:
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
+        with Path(path).open("rb") as stream:
+            status = os.fstat(stream.fileno())
+            if stat.S_ISREG(status.st_mode):
+                most = LARGEST_FILE
+                content = stream.read() if status.st_size <= most else b""
+            else:
+                most = LARGEST_STREAM
+                content = stream.read(most + 1)
+    except (OSError, ValueError, OverflowError) as error:
         text = explain(f"file {str(path)!r}", must="be readable", got=_reason(error), do="check the path")
         raise FileAccessError(text) from error
-
-
-def read_table(path: Path) -> Floats:
-    """Return the table of numbers in the csv or npy file at `path`, told by its ending, (rows, columns).
-
-    Raises `FileFormatError` for anything else, `FileAccessError` for a file that cannot be read.
-    """
-    read_bytes(path)
-    try:
-        array = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_csv(path)
-    except LstmAnalogError:
-        raise
-    except (ValueError, EOFError) as error:
-        got: object = error
-        do = "give numbers, a row a step, commas between; remove the header or start it with #"
-        if path.suffix == ".npy":
-            got, do = "something else", "write it with numpy.save, numbers only"
-        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a table of numbers", got=got, do=do)) from None
-    result: Floats = array
-    return result
-
-
-def _read_csv(path: Path) -> Floats:
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.partition("#")[0].strip()]
-    if not lines:
-        do = "give a row a step, commas between"
-        raise FileFormatError(explain(f"file {str(path)!r}", must="hold a table of numbers", got="no row", do=do))
-    return np.loadtxt(lines, delimiter=",", ndmin=2, comments="#")
-
-
-def write_table(path: Path, names: list[str], table: Floats) -> None:
-    """Write `table` (rows, columns) under the column `names` to `path` as csv, to the last bit, whole or not at all."""
-    with whole_file(path) as stream:
-        np.savetxt(stream, table, delimiter=",", header=",".join(names), fmt="%.17g")
+    size = max(status.st_size, len(content))
+    if size > most:
+        got, do = f"{size} bytes or more", "give what it holds in pieces; of a model the recurrent module alone"
+        raise FileAccessError(explain(f"file {str(path)!r}", must=f"have at most {most} bytes", got=got, do=do))
+    return content
 
 
 def _resolved(path: Path) -> Path:

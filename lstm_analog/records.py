@@ -5,23 +5,21 @@ given list are made, through their own checks.
 """
 
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from io import BytesIO
 from pathlib import Path
-from tokenize import TokenError
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.files import read_bytes, whole_file
+from lstm_analog.npy import read_array
+from lstm_analog.zips import member_names, open_archive
 
 Kinds = Mapping[str, type]
 """The records and enums that may be made, by name."""
@@ -31,12 +29,10 @@ _ZIP = b"PK"
 """How an npz file begins."""
 _Record = TypeVar("_Record")
 _DAMAGE = (
-    *(BadZipFile, zlib.error, EOFError, TokenError, SyntaxError),
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(RuntimeError, MemoryError),
 )
-"""What zipfile, numpy and json raise for damaged content; RuntimeError is nesting too deep, encryption, a version or
-compression unknown to zipfile; MemoryError an array said to be huge."""
+"""What json and the records themselves raise for damaged content; RuntimeError is nesting too deep."""
 
 
 def save_record(record: object, path: str | Path) -> None:
@@ -64,10 +60,11 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds 
     if not content.startswith(_ZIP):
         raise _foreign(path, kind, "no npz file" if content else "an empty file")
     try:
-        with np.load(BytesIO(content), allow_pickle=False) as arrays:
-            record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds, own or {})
+        archive = open_archive(content)
+        arrays = {name.removesuffix(".npy"): read_array(archive.read(name), name) for name in archive.members}
+        record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds, own or {})
     except _DAMAGE as error:
-        raise _foreign(path, kind, "pickled objects" if "allow_pickle" in str(error) else error) from error
+        raise _foreign(path, kind, "pickled objects" if "pickled" in str(error) else error) from error
     if not isinstance(record, kind):
         raise _foreign(path, kind, type(record).__name__)
     return record
@@ -76,8 +73,8 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds 
 def is_record(content: bytes) -> bool:
     """Return whether `content` is that of a file which `save_record` wrote, as far as its table of contents says."""
     try:
-        return f"{_TREE}.npy" in ZipFile(BytesIO(content)).namelist()
-    except _DAMAGE:
+        return f"{_TREE}.npy" in member_names(content)
+    except FileFormatError:
         return False
 
 

@@ -244,12 +244,15 @@ def test_bad_input_ends_with_2_and_one_line(tmp_path, monkeypatch, model, table,
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("x.csv", "a,b\n1,2\n", "commas between; remove the header or start it with #"),
+        (
+            "x.csv",
+            "a,b\n1,x\n",
+            "must hold a table of numbers, got 'x' in row 2: give numbers, a row a step, commas",
+        ),
         ("x.csv", "", "must hold a table of numbers, got no row: give a row a step, commas between"),
         ("x.csv", "# a,b\n\n", "must hold a table of numbers, got no row"),
-        ("x.csv", "1,2\n3\n", "must hold a table of numbers, got "),
-        ("x.npy", "1,2\n", "got something else: write it with numpy.save, numbers only"),
-        ("x.npy", "", "got something else: write it with numpy.save, numbers only"),
+        ("x.csv", "1,2\n3\n", "must have 2 columns, got 1 in row 2: give each row as many numbers"),
+        ("x.npy", "", "must hold a table of numbers, got no row"),
     ],
 )
 def test_what_is_no_table_is_refused_by_name(tmp_path, model, capsys, name, text, message):

@@ -1,9 +1,14 @@
 """An LSTM as signal networks: its layers as clocked stages, its way through time cut into passes."""
 
+from typing import TypeVar
+
 from lstm_analog.compiler.cells import block
+from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.signals import Feed, Quantity, Reading, ReadOut, Signal, SignalNetwork, Stage, Sum
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model import LSTM, Chain, Head
+
+_Item = TypeVar("_Item")
 
 
 def signal_networks(lstm: LSTM) -> tuple[SignalNetwork, ...]:
@@ -73,3 +78,16 @@ def _head(head: Head, *drivers: Reading) -> ReadOut:
     target = Signal(label="y", size=head.output_size, quantity=Quantity.SUM)
     rows = Sum(label="y_rows", targets=(target,), drivers=drivers, weights=head.weights, bias=head.bias)
     return ReadOut(sum=rows, final=head.final)
+
+
+def number_of_chips(passes: tuple[Compiled, ...]) -> int:
+    """Return how many chips the networks of `passes` describe, 0 if none carries an axis of chips."""
+    return max(each.network.chips for each in passes)
+
+
+def only(passes: tuple[_Item, ...], what: str) -> _Item:
+    """Return the one of `passes`, or raise `UnsupportedError`: `what` goes through time several times."""
+    if len(passes) > 1:
+        got, do = f"{len(passes)} passes", f"take {what}.passes[k]"
+        raise UnsupportedError(explain(f"the {what}", must="go through time once", got=got, do=do))
+    return passes[0]

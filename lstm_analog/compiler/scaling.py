@@ -14,6 +14,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.hydraulic import Hydraulic
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import LSTM, Cell, Chain, Gate
 from lstm_analog.model.activations import SIGMOID, TANH, sigmoid
@@ -39,6 +40,7 @@ class Fit(Enum):
     FILL = "units made to fill the range"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Ranges:
     """The largest magnitudes of signals, in units of the LSTM.
@@ -114,6 +116,7 @@ def row_sums(chain: Chain, below: Floats, h: Floats) -> Floats:
     return np.maximum(np.abs(plus), np.abs(minus))
 
 
+@checked
 def bounded(lstm: LSTM, x: float) -> Ranges:
     """Return ranges that no sequence of inputs up to ±`x` makes `lstm` leave, whatever its length.
 

@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.integrate import solve_ivp
+import scipy
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, moments
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
@@ -48,6 +48,7 @@ class Method(Enum):
     RADAU = "Radau"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Integrate:
     """scipy's integrators; the start is the operating point of the first interval.
@@ -116,7 +117,7 @@ class Integrate:
         effort = start.copy()
         equations.complete(effort)
         kept = moments(duration, self.points)
-        solution = solve_ivp(
+        solution = scipy.integrate.solve_ivp(
             partial(_rates, equations, effort),
             (0.0, duration),
             start[:, dynamic].ravel(),
@@ -147,7 +148,7 @@ def _rates(equations: System, effort: Floats, _time: float, states: Floats) -> F
     return equations.rates(effort).ravel()
 
 
-def _jacobian(equations: System, effort: Floats, _time: float, states: Floats) -> sparse.csc_array:
+def _jacobian(equations: System, effort: Floats, _time: float, states: Floats) -> "scipy.sparse.csc_array":
     _rates(equations, effort, _time, states)
     return equations.jacobian(effort)
 
@@ -172,7 +173,7 @@ def _suited(states: int, reach: float) -> Method:
     return Method.LSODA if states <= _SMALL and reach < _EXTREME else Method.BDF
 
 
-def _fastest(jacobian: sparse.csc_array) -> float:
+def _fastest(jacobian: "scipy.sparse.csc_array") -> float:
     """Return the largest rate of a state on its own, or of two that act on each other: sqrt |J_ij J_ji|, an oscillator.
 
     Neither depends on the units of the states; what is only passed on is no pole.
@@ -189,8 +190,8 @@ def _fastest_ahead(equations: System, effort: Floats, duration: float) -> float:
     states, ahead = effort[:, equations.dynamic], effort.copy()
     if not states.size:
         return 0.0
-    unit = sparse.eye_array(states.size)
-    matrix = sparse.csc_array(unit / duration - equations.jacobian(effort))
+    unit = scipy.sparse.eye_array(states.size)
+    matrix = scipy.sparse.csc_array(unit / duration - equations.jacobian(effort))
     ahead[:, equations.dynamic] = states + factors(matrix).solve(equations.rates(effort).ravel()).reshape(states.shape)
     equations.complete(ahead)
     return _fastest(equations.jacobian(ahead))
@@ -209,11 +210,11 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
         If no steady state is reached.
     """
     scale = equations.network.unknowns.scales()[equations.dynamic]
-    step, unit = duration / 1e3, sparse.eye_array(effort.shape[0] * equations.dynamic.size)
+    step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
     for _ in range(_STEPS):
         equations.complete(effort)
         rate = equations.rates(effort)
-        matrix = sparse.csc_array(unit / step - equations.jacobian(effort))
+        matrix = scipy.sparse.csc_array(unit / step - equations.jacobian(effort))
         change = factors(matrix).solve(rate.ravel()).reshape(rate.shape)
         effort[:, equations.dynamic] += change
         size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))

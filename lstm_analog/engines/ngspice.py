@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.raw import read_raw
@@ -23,6 +24,7 @@ _ONE_THREAD = MappingProxyType({"OMP_THREAD_LIMIT": "1"})
 """ngspice starts threads for each evaluation of its BSIM4 transistors: fifty times slower than without (measured)."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Ngspice:
     """ngspice in batch mode, trapezoidal rule, on the exported deck; one process a sequence of the batch.

@@ -1,9 +1,6 @@
 """In which order the algebraic unknowns of a network can be solved: components first, then generations."""
 
-import networkx as nx
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from lstm_analog.arrays import Indices
 from lstm_analog.network.laws import Block, Form
@@ -18,17 +15,36 @@ def generations(blocks: list[Block], members: Indices, size: int) -> list[Indice
     if not members.size:
         return []
     tails, heads, total = _edges(blocks, members, size)
-    graph = sparse.csr_array((np.ones(tails.size), (tails, heads)), shape=(total, total))
-    count, component = csgraph.connected_components(graph, directed=True, connection="strong")
-    condensed: nx.DiGraph[int] = nx.DiGraph()
-    condensed.add_nodes_from(range(count))
+    component = strong_components(tails, heads, total)
     between = component[tails] != component[heads]
-    condensed.add_edges_from(zip(component[tails][between].tolist(), component[heads][between].tolist(), strict=True))
-    level = np.empty(count, dtype=np.int64)
-    for number, generation in enumerate(nx.topological_generations(condensed)):
-        level[list(generation)] = number
+    level = _levels(component[tails][between], component[heads][between], int(component.max()) + 1)
     of_member = level[component[members]]
     return [members[of_member == number] for number in np.unique(of_member)]
+
+
+def strong_components(tails: Indices, heads: Indices, size: int) -> Indices:
+    """Return the number of the strongly connected component of each of `size` nodes, edges `tails` -> `heads`."""
+    from scipy.sparse import csgraph, csr_array
+
+    graph = csr_array((np.ones(tails.size), (tails, heads)), shape=(size, size))
+    return np.asarray(csgraph.connected_components(graph, directed=True, connection="strong")[1], dtype=np.int64)
+
+
+def _levels(tails: Indices, heads: Indices, count: int) -> Indices:
+    """Return how many edges the longest way to each of `count` nodes has, along edges `tails` -> `heads` of no loop."""
+    order = np.argsort(tails, kind="stable")
+    starts = np.searchsorted(tails[order], np.arange(count + 1))
+    degrees, missing = np.diff(starts), np.bincount(heads, minlength=count)
+    level, ready = np.zeros(count, dtype=np.int64), np.flatnonzero(missing == 0)
+    number = 0
+    while ready.size:
+        level[ready] = number
+        first = np.repeat(starts[ready] - np.append(0, np.cumsum(degrees[ready])[:-1]), degrees[ready])
+        reached = heads[order[first + np.arange(first.size)]]
+        np.subtract.at(missing, reached, 1)
+        ready = np.unique(reached[missing[reached] == 0])
+        number += 1
+    return level
 
 
 def _edges(blocks: list[Block], members: Indices, size: int) -> tuple[Indices, Indices, int]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws import Block, Form
@@ -33,7 +33,7 @@ def _raveled(value: Floats, lead: tuple[int, ...], axis: int) -> Floats:
 class Scatter:
     """Sums flat values (batch, k) into rows (batch, r) by a fixed 0/1 matrix (r, k)."""
 
-    matrix: sparse.csr_array
+    matrix: "scipy.sparse.csr_array"
 
     def __call__(self, values: Floats) -> Floats:
         """Return the sums of `values`, shape (batch, r)."""
@@ -45,7 +45,7 @@ def scatter(targets: Indices, size: int) -> Scatter:
     """Return the `Scatter` of as many values as `targets` has entries into `size` rows; targets below 0 are dropped."""
     kept = np.flatnonzero(targets >= 0)
     ones = np.ones(kept.size)
-    return Scatter(matrix=sparse.csr_array((ones, (targets[kept], kept)), shape=(size, targets.size)))
+    return Scatter(matrix=scipy.sparse.csr_array((ones, (targets[kept], kept)), shape=(size, targets.size)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +62,7 @@ class Pattern:
     shape: tuple[int, int]
     diagonal: bool
 
-    def fill(self, values: Floats) -> sparse.csc_array:
+    def fill(self, values: Floats) -> "scipy.sparse.csc_array":
         """Return the matrix at flat partials `values` (batch, k): block diagonal, one block a batch entry."""
         data = self.scatter(values)
         batch, (rows, columns) = len(data), self.shape
@@ -70,7 +70,7 @@ class Pattern:
         indices = (self.indices + rows * shift).ravel()
         starts = (self.indptr[:-1] + self.indices.size * shift).ravel()
         indptr = np.append(starts, batch * self.indices.size)
-        return sparse.csc_array((data.ravel(), indices, indptr), shape=(batch * rows, batch * columns))
+        return scipy.sparse.csc_array((data.ravel(), indices, indptr), shape=(batch * rows, batch * columns))
 
 
 def block_rows(block: Block) -> Indices:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.integrate import operating_point
@@ -58,6 +59,7 @@ class Solver(Enum):
     BDF = "bdf"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Rumoca:
     """rumoca on the exported file, restarted by events at the clock edges; one process a sequence of the batch.
@@ -183,6 +185,7 @@ class Rumoca:
         return text or f"exit code {done.code}"
 
 
+@checked
 def start_efforts(network: Network, schedule: Schedule) -> Floats:
     """Return the efforts at which a run of `network` under `schedule` begins, (..., unknowns): its operating point.
 

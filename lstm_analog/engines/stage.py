@@ -1,16 +1,19 @@
 """Algebraic unknowns that are solved together, and the pieces of parts that they and the rates are made of."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
+import scipy
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.pattern import Pattern, Scatter, flat
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.laws import High, flow, partials
 from lstm_analog.network.parts import Part
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import SuperLU
 
 _NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-13
@@ -51,8 +54,10 @@ class Partials:
         return flat(values, effort.shape[:-1], list(self.axes))
 
 
-def factors(matrix: sparse.csc_array) -> SuperLU:
+def factors(matrix: "scipy.sparse.csc_array") -> "SuperLU":
     """Return the LU factors of `matrix`, or raise `SimulationError` if it is singular."""
+    from scipy.sparse.linalg import splu
+
     try:
         return splu(matrix)
     except RuntimeError as error:
@@ -73,7 +78,7 @@ class Stage:
     partials: Partials
     pattern: Pattern
     affine: bool
-    inverse: sparse.csc_array | None
+    inverse: "scipy.sparse.csc_array | None"
 
     def solve(self, effort: Floats) -> None:
         """Set the stage's efforts in `effort` (batch, unknowns) so that its flows vanish.
@@ -130,16 +135,16 @@ class Stage:
         return np.where(own > 0.0, own, 1.0)
 
 
-def solve_sparse(matrix: sparse.csc_array, right: sparse.csc_array) -> sparse.csc_array:
+def solve_sparse(matrix: "scipy.sparse.csc_array", right: "scipy.sparse.csc_array") -> "scipy.sparse.csc_array":
     """Return `matrix`^-1 `right`, sparse: of the columns that are not zero, some at a time."""
     factorised, columns = factors(matrix), np.flatnonzero(np.diff(right.indptr))
     pieces = [
-        sparse.csc_array(factorised.solve(right[:, columns[k : k + _COLUMNS]].toarray()))
+        scipy.sparse.csc_array(factorised.solve(right[:, columns[k : k + _COLUMNS]].toarray()))
         for k in range(0, columns.size, _COLUMNS)
     ]
     if not pieces:
         return right
-    place = sparse.csr_array(
+    place = scipy.sparse.csr_array(
         (np.ones(columns.size), (np.arange(columns.size), columns)), (columns.size, right.shape[1])
     )
-    return sparse.csc_array(sparse.hstack(pieces) @ place)
+    return scipy.sparse.csc_array(scipy.sparse.hstack(pieces) @ place)

@@ -8,7 +8,7 @@ derivative with the algebraic unknowns eliminated by the chain rule.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.order import generations
@@ -49,7 +49,7 @@ class System:
         """Return d(dynamic)/dt at a completed `effort`, shape (batch, dynamic), effort unit per second."""
         return self.share.flows(effort) / self.capacity
 
-    def jacobian(self, effort: Floats) -> sparse.csc_array:
+    def jacobian(self, effort: Floats) -> "scipy.sparse.csc_array":
         """Return d rates / d dynamic at a completed `effort`, block diagonal over the batch.
 
         The algebraic unknowns a are eliminated: J = F_yy - F_ya F_aa^-1 F_ay, rows divided by the capacity.
@@ -58,23 +58,23 @@ class System:
         reduced = self.yy.fill(values)
         if self.stages:
             reduced = reduced - self.ya.fill(values) @ self._eliminated(values)
-        inverse = sparse.diags_array(1.0 / np.tile(self.capacity, len(effort)))
-        return sparse.csc_array(inverse @ reduced)
+        inverse = scipy.sparse.diags_array(1.0 / np.tile(self.capacity, len(effort)))
+        return scipy.sparse.csc_array(inverse @ reduced)
 
-    def _eliminated(self, values: Floats) -> sparse.csc_array:
-        """Return F_aa^-1 F_ay, sparse.
+    def _eliminated(self, values: Floats) -> "scipy.sparse.csc_array":
+        """Return F_aa^-1 F_ay, scipy.sparse.
 
         Where every stage is diagonal F_aa = D + N, N leading from stage to stage: one product a stage is exact.
         """
         matrix, right = self.aa.fill(values), self.ay.fill(values)
         if not all(stage.pattern.diagonal for stage in self.stages):
             return solve_sparse(matrix, right)
-        own = sparse.diags_array(1.0 / matrix.diagonal())
-        rest = matrix - sparse.diags_array(matrix.diagonal())
+        own = scipy.sparse.diags_array(1.0 / matrix.diagonal())
+        rest = matrix - scipy.sparse.diags_array(matrix.diagonal())
         result = own @ right
         for _ in self.stages[1:]:
             result = own @ (right - rest @ result)
-        return sparse.csc_array(result)
+        return scipy.sparse.csc_array(result)
 
 
 def system(network: Network, high: High) -> System:
@@ -181,7 +181,7 @@ def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
     inverse = None
     if orders == {Order.CONSTANT}:
         matrix = own.fill(partial_values(np.zeros((1, network.unknowns.size))))
-        inverse = solve_sparse(matrix, sparse.csc_array(sparse.eye_array(nodes.size)))
+        inverse = solve_sparse(matrix, scipy.sparse.csc_array(scipy.sparse.eye_array(nodes.size)))
     affine = Order.NONLINEAR not in orders
     return Stage(nodes=nodes, share=share, partials=partial_values, pattern=own, affine=affine, inverse=inverse)
 

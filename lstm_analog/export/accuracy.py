@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import capacity
@@ -11,6 +12,7 @@ TOLERANCES = ("reltol", "vntol", "abstol", "chgtol")
 """Those of an `Accuracy`, in the order in which a deck gives them."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
     """A simulator's settings.
@@ -50,6 +52,7 @@ TRANSISTORS = Accuracy(reltol=1e-4, vntol=1e-7, abstol=1e-13, chgtol=1e-15, step
 six times the time (ngspice 39, an LSTM of 3 units, scale 3, 12 steps)."""
 
 
+@checked
 def suited(network: Network) -> Accuracy:
     """Return `FINE` for a `network` in which a clock gates pairs or ports, whose flow counts to the last, else `USUAL`.
 

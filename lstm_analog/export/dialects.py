@@ -7,9 +7,11 @@ never ^, which Xyce and LTspice take for exclusive or. What each simulator accep
 
 from dataclasses import dataclass, replace
 
+from lstm_analog.doors import checked_record
 from lstm_analog.network.shapes import Shape
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
     """A simulator's way of writing what all of them can do.

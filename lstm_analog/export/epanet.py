@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices, floats, indices
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet_links import Links, links
 from lstm_analog.files import whole_file
@@ -49,6 +50,7 @@ Sizes = Callable[[Floats], tuple[Floats, Floats]]
 """Returns the bores and the lengths (m) of the tubes that are made for the given conductances (m3/(s Pa)), (k,)."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tubes:
     """What the tubes of a network are: round, full of one liquid.
@@ -98,6 +100,7 @@ class Tubes:
         return head * (self.density * GRAVITY) - self.datum
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statics:
     """One steady problem: `chambers` (k,) of unknown pressure; the other unknowns of `network` are at `effort` (Pa).
@@ -121,6 +124,7 @@ class Statics:
         return [every[n] if len(every[n]) <= _LONGEST_NAME else f"n{n}" for n in nodes]
 
 
+@checked
 def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, settled: bool = False) -> Statics:
     """Return the steady problem of the `chambers` (k,) of `network` with the clock lines `high`.
 
@@ -152,6 +156,7 @@ def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, 
     return Statics(network=network, chambers=np.flatnonzero(inside), effort=known, pipes=pipes, valves=valves)
 
 
+@checked
 def write_epanet(path: str | Path, problem: Statics, tubes: Tubes) -> None:
     """Write `problem` to `path` as an EPANET 2.2 input file, its pipes made of `tubes`; whole or not at all."""
     with whole_file(path) as stream:

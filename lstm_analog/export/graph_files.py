@@ -19,12 +19,12 @@ from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
-import networkx as nx
 import numpy as np
 
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.export.graph_laws import GRAMMAR
@@ -35,6 +35,9 @@ from lstm_analog.network import cells, domain, fluids, parts, passages, properti
 from lstm_analog.network import graph as network_graph
 from lstm_analog.network.graph import Network
 
+if TYPE_CHECKING:
+    import networkx as nx
+
 DERIVED = frozenset({"bore", "length", "count", "datum", "density", "viscosity"})
 """What tubes add to a graph: it follows from the network and them, and is left aside on the way back."""
 
@@ -42,7 +45,7 @@ _NETWORK, _SCHEDULE, _START = "network", "schedule", "start"
 _SHOWN = ("domain", "effort_unit", "flow_unit", "grammar", "laws")
 _TREES = frozenset({_NETWORK, _SCHEDULE, "laws"})
 """Attributes of the graph that are more than a number or a text: GraphML holds them as JSON."""
-_BROKEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, nx.NetworkXError)
+_BROKEN = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, MemoryError)
 
 
 def _records(*modules: ModuleType) -> Mapping[str, type]:
@@ -55,6 +58,7 @@ KINDS = _records(cells, domain, fluids, network_graph, parts, passages, properti
 """What a network in a file may be made of; nothing else is made when it is read."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GraphFile:
     """What a graph file holds: the `network`, and how it is `driven`, if the file says so."""
@@ -63,6 +67,7 @@ class GraphFile:
     driven: Driven | None
 
 
+@checked
 def write_json(path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None) -> None:
     """Write `network` to `path` as JSON, in networkx's node-link form.
 
@@ -77,6 +82,8 @@ def write_json(path: str | Path, network: Network, *, driven: Driven | None = No
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
+    import networkx as nx
+
     whole = _whole(network, driven, tubes)
     whole.graph[_NETWORK] = _encode(network)
     data = nx.node_link_data(whole, edges="edges")
@@ -85,6 +92,7 @@ def write_json(path: str | Path, network: Network, *, driven: Driven | None = No
             stream.write(piece.encode("ascii"))
 
 
+@checked
 def read_json(path: str | Path) -> GraphFile:
     """Return what the JSON file at `path` holds.
 
@@ -95,6 +103,8 @@ def read_json(path: str | Path) -> GraphFile:
     FileAccessError
         If it cannot be read.
     """
+    import networkx as nx
+
     text = read_bytes(path)
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
@@ -102,14 +112,17 @@ def read_json(path: str | Path) -> GraphFile:
         return _content(path, found, len(text))
     except FileFormatError:
         raise
-    except _BROKEN as error:
+    except (*_BROKEN, nx.NetworkXError) as error:
         raise _foreign(path, error) from error
 
 
+@checked
 def write_graphml(
     path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None
 ) -> None:
     """Write `network` to `path` as GraphML; `driven` and `tubes` are as in `write_json`, and so is what it raises."""
+    import networkx as nx
+
     whole = _whole(network, driven, tubes)
     whole.graph[_NETWORK] = _encode(network)
     for name in _TREES & whole.graph.keys():
@@ -118,6 +131,7 @@ def write_graphml(
         nx.write_graphml_xml(whole, stream)
 
 
+@checked
 def read_graphml(path: str | Path) -> GraphFile:
     """Return what the GraphML file at `path` holds.
 
@@ -129,6 +143,8 @@ def read_graphml(path: str | Path) -> GraphFile:
     FileAccessError
         If it cannot be read.
     """
+    import networkx as nx
+
     text = read_bytes(path)
     try:
         _refuse_entities(path, text)
@@ -138,7 +154,7 @@ def read_graphml(path: str | Path) -> GraphFile:
         return _content(path, found, len(text))
     except FileFormatError:
         raise
-    except (*_BROKEN, expat.ExpatError) as error:
+    except (*_BROKEN, nx.NetworkXError, expat.ExpatError) as error:
         raise _foreign(path, error) from error
 
 
@@ -150,8 +166,8 @@ def _whole(network: Network, driven: Driven | None, tubes: Tubes | None) -> "nx.
         driven.fit(network)
         whole.graph[_SCHEDULE] = plain_schedule(network, driven)
         if driven.start is not None:
-            starts = dict(zip(network.unknowns.names(), driven.start.tolist(), strict=True))
-            nx.set_node_attributes(whole, starts, _START)
+            for name, start in zip(network.unknowns.names(), driven.start.tolist(), strict=True):
+                whole.nodes[name][_START] = start
     return whole
 
 

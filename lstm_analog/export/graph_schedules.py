@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, floats_of_shape
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import FileFormatError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
@@ -14,6 +15,7 @@ from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Imposed, Schedule
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Driven:
     """How a network is driven: one sequence.

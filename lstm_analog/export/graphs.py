@@ -1,11 +1,12 @@
 """The network as a `networkx.MultiDiGraph`: nodes are unknowns, edges say who acts on whom."""
 
 from itertools import chain
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, Setting, Wires
@@ -17,10 +18,14 @@ from lstm_analog.network.parts import ALWAYS, DATUM, Cells, Conductors, Crossbar
 from lstm_analog.network.roles import internal_states, is_tank_line
 from lstm_analog.network.schedule import Flags
 
+if TYPE_CHECKING:
+    import networkx as nx
+
 MOST_EDGES = 50_000
 """More edges than this are refused: networkx needs about a kilobyte for each."""
 
 
+@checked
 def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | None = None) -> "nx.MultiDiGraph[str]":
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns, and their ends.
 
@@ -49,6 +54,8 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     InvalidShapeError
         If a part has a chip axis.
     """
+    import networkx as nx
+
     check_one_chip(network)
     wanted = np.ones(network.unknowns.size, dtype=bool)
     if around is not None:
@@ -74,6 +81,7 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     return result
 
 
+@checked
 def law_table(network: Network) -> dict[str, dict[str, object]]:
     """Return the laws that the graph of `network` names: for each its `formula` and the `units` of its parameters.
 
@@ -96,8 +104,10 @@ def _check_states(network: Network) -> None:
             raise UnsupportedError(explain(f"part {part.label} in a graph file", must=must, got="one fed", do=do))
 
 
+@checked
 def pipes(network_graph: "nx.MultiDiGraph[str]") -> "nx.MultiDiGraph[str]":
     """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow."""
+    import networkx as nx
 
     def carries_flow(tail: str, head: str, key: int) -> bool:
         edge = network_graph.edges[tail, head, key]

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export.courses import clock_node
 from lstm_analog.network.graph import Network
@@ -13,6 +14,7 @@ GROUND = "0"
 """The node that all simulators hold at 0 V, in every subcircuit."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Interface:
     """What of a network is wired from outside.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import REMARKS, cut_off, remark_place, split_lines, without_remark
@@ -25,6 +26,7 @@ _LIBRARY = ("simulator", ".model", ".param")
 _REPEATABLE = ("simulator", "parameters", "ends", "save", "include", "subckt")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Breach:
     """A line that a simulator would refuse or misread, `fault` being what is wrong with it."""
@@ -38,6 +40,7 @@ class Breach:
         return f"line {self.line}: " + explain(fault.what, must=fault.must, got=fault.got, do=fault.do)
 
 
+@checked
 def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
     """Return what in the deck at `path` breaks the rules of `dialect`, in the order of lines; empty if nothing does.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats_of_shape
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.export.modelica_models import DATUM_MODEL, connector_text, model_text, quoted, units
 from lstm_analog.export.modelica_parts import Components, components
@@ -36,6 +37,7 @@ _RESERVED = frozenset(
 _WIDTH = 110
 
 
+@checked
 def write_modelica(path: str | Path, network: Network, schedule: Schedule, *, name: str, start: Floats) -> None:
     """Write `network` under `schedule` to `path` as the Modelica model `name`, beginning at the efforts `start`.
 
@@ -67,6 +69,7 @@ def write_modelica(path: str | Path, network: Network, schedule: Schedule, *, na
             stream.write(text.encode("ascii"))
 
 
+@checked
 def model_name(path: str | Path) -> str:
     """Return a name for the model in the file at `path`: its stem in lower case, what no label may hold replaced.
 
@@ -77,6 +80,7 @@ def model_name(path: str | Path) -> str:
     return stem if re.match(r"[a-z]", stem) and stem not in _RESERVED else f"m_{stem}"
 
 
+@checked
 def effort_names(network: Network) -> list[str]:
     """Return the Modelica variable that holds the effort of each unknown of `network`, the datum first."""
     banks = [(part, components(part)) for part in network.parts]

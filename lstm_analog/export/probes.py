@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
@@ -10,6 +11,7 @@ from lstm_analog.export.numbers import number_text
 from lstm_analog.network.labels import check_label
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Probe:
     """The effort of the unknown `node` at the instant `time` (s), to be printed under the name `label`."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
@@ -34,6 +35,7 @@ MARK = "*|"
 _BLOCK = 4096
 
 
+@checked
 def write_spice(
     path: str | Path,
     network: Network,

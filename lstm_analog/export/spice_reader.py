@@ -15,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.banks import BANKS, Maker
@@ -48,6 +49,7 @@ _RESERVED = ("time", "temper", "hertz")
 _PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Deck:
     """What a netlist says: the network, how it is driven, and the simulator's settings."""
@@ -77,6 +79,7 @@ class _Context:
         return parse_number(text, self.parameters)
 
 
+@checked
 def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
     """Return the network and schedule of the deck at `path`, in whichever dialect it is.
 

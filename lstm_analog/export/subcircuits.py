@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
@@ -33,6 +34,7 @@ _NODES = {"q": 3, "m": 4, "d": 2}
 """Nodes before the model's name on a card; an x card's subcircuit comes last."""
 
 
+@checked
 def bench_path(path: str | Path) -> Path:
     """Return where the testbench of the subcircuit at `path` stands: beside it, `_tb` after its name.
 
@@ -42,6 +44,7 @@ def bench_path(path: str | Path) -> Path:
     return Path(path).with_name(f"{Path(path).stem}_tb{Path(path).suffix}")
 
 
+@checked
 def write_subcircuit(
     path: str | Path,
     network: Network,

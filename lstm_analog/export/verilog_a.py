@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.courses import clock_node
@@ -64,6 +65,7 @@ _WEIGHTS = 4
 """Terms of a weighted sum on a line."""
 
 
+@checked
 def write_verilog_a(path: str | Path, network: Network, interface: Interface) -> None:
     """Write `network` to `path` as a Verilog-A module whose ports the `interface` names.
 

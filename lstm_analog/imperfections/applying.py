@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidTypeError, explain
 from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.order import ORDER, cause_of, place_of
@@ -22,6 +23,7 @@ _DRAWN = " drawn from "
 _KINDS = MappingProxyType({kind.__name__: kind for kind in (*ORDER, Streams, Tubes)})
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Applied:
     """An `imperfection` that a network has, and the `streams` that it was drawn from.
@@ -36,6 +38,7 @@ class Applied:
         return f"{_text(self.imperfection)}{_DRAWN}{_text(self.streams)}"
 
 
+@checked
 def apply(imperfection: object, network: Network, streams: Streams) -> Network:
     """Return `network` with an `imperfection`, or a tuple or list of them, drawn from `streams`.
 
@@ -60,6 +63,7 @@ def apply(imperfection: object, network: Network, streams: Streams) -> Network:
     return network
 
 
+@checked
 def recorded(network: Network) -> tuple[Applied, ...]:
     """Return what was done to `network`, in order, from its provenance; applied again it gives the same values.
 
@@ -68,12 +72,14 @@ def recorded(network: Network) -> tuple[Applied, ...]:
     return tuple(parsed(text) for text in network.said(IMPERFECTION))
 
 
+@checked
 def parsed(text: str) -> Applied:
     """Return what was applied from its `text`, which `str` made; raises as `recorded` does."""
     imperfection, _, _ = text.rpartition(_DRAWN)
     return Applied(imperfection=_read(imperfection, text, ORDER), streams=_streams_of(text))
 
 
+@checked
 def reapply(texts: tuple[str, ...], network: Network) -> Network:
     """Return `network` with what the `texts` say, one after the other; raises as `recorded` and `apply` do."""
     for applied in map(parsed, texts):

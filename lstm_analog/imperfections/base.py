@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.fluids import Filling
@@ -20,6 +21,7 @@ _BYTES = 256
 """Above all bytes of a name: what stands behind it in a key is no part of it."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Streams:
     """Random numbers by name: stateless, one stream a cause and a chip, so that no cause changes another's samples.

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class ProgrammingError:
     """Each conductance is off by a normal error of the standard deviation `sigma` in units of Gmax; none below zero.
@@ -32,6 +34,7 @@ class ProgrammingError:
         check_range("programming error", self.sigma, 0.0, 1.0, "give a share of Gmax, e.g. 0.03")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class DeviceSpread:
     """Each conductance is off by a normal `share` of its own value, as resistors are; none below zero."""
@@ -43,6 +46,7 @@ class DeviceSpread:
         check_strength("device spread", self.share)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Quantisation:
     """Conductances take one of `levels` values, evenly from the least to Gmax; infinitely many are no quantisation.
@@ -59,6 +63,7 @@ class Quantisation:
             raise InvalidValueError(explain("quantisation levels", must=must, got=self.levels, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class StuckDevices:
     """The share `off` of all devices conducts nothing, the share `on` conducts Gmax; 0.001 together is usual."""
@@ -115,7 +120,7 @@ def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network
         return network
 
     def stuck(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        lot = ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
+        lot = scipy.special.ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
         alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
         return np.where(device > 0.0, alive, 0.0)
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from lstm_analog.arrays import Indices
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, NetworkError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_range, filling, plumbing
 from lstm_analog.network.fluids import ATMOSPHERE, Filling
@@ -29,6 +30,7 @@ _Valve = TypeVar("_Valve", Switches, Inertances)
 _Chamber = Storages | Junctions
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class OperatingTemperature:
     """The plumbing is used at `celsius`, all of it, whatever temperature its bores were made for.
@@ -45,6 +47,7 @@ class OperatingTemperature:
         check_range("operating temperature", self.celsius, -273.15, 1000.0, "give C")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class ViscosityChange:
     """The liquid's viscosity is `factor` times what it was, everywhere, and so is the friction of spools; 1 is none."""
@@ -58,6 +61,7 @@ class ViscosityChange:
             raise InvalidValueError(explain("viscosity factor", must="be positive", got=self.factor, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class EntrainedAir:
     """Bubbles take a `share` of the liquid's volume at atmospheric pressure: the chambers yield the more.

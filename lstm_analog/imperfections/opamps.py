@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength, holding, unused_label
 from lstm_analog.network.data_sheets import tails
@@ -26,6 +27,7 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.shapes import Shape
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class AmplifierOffset:
     """Input offsets of op-amps, normal with standard deviation `volts`."""
@@ -37,6 +39,7 @@ class AmplifierOffset:
         check_strength("amplifier offset", self.volts, "give volts")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class PairOffset:
     """Input offsets of differential pairs, normal with standard deviation `volts` at the pair, beside V_T."""
@@ -48,6 +51,7 @@ class PairOffset:
         check_strength("pair offset", self.volts, "give volts at the pair")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class PairGain:
     """Tail currents of pairs, off by a normal `share`."""
@@ -59,6 +63,7 @@ class PairGain:
         check_strength("pair gain", self.share)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class MultiplierGain:
     """Gains of multipliers, off by a normal `share`."""
@@ -70,6 +75,7 @@ class MultiplierGain:
         check_strength("multiplier gain", self.share)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class MultiplierOffset:
     """Output offsets of multipliers, a normal `share` of the output at which the product is 1."""
@@ -81,6 +87,7 @@ class MultiplierOffset:
         check_strength("multiplier offset", self.share, "give a share, 1e-3 for 1 mV of 1 V")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class PairTemperature:
     """Pairs at the temperature `kelvin` behind attenuators `made_for` another: only V_T = kT/q has changed."""
@@ -94,6 +101,7 @@ class PairTemperature:
             check_range("temperature", value, 1.0, np.inf, "give kelvin")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class ClockFeedthrough:
     """Charge that a switch leaves on its hold capacitor C_h when it opens, seen as an offset of the op-amp behind.
@@ -115,6 +123,7 @@ class ClockFeedthrough:
         check_range("feedthrough fall", self.fall, np.nextafter(0.0, 1.0), np.inf, "give seconds")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class HoldLeak:
     """Hold capacitors leak to ground through a `conductance` (S): the droop rate is G/C_h."""

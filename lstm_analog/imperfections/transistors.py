@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_strength, holding
 from lstm_analog.imperfections.devices import DeviceSpread
@@ -26,6 +27,7 @@ _THRESHOLDS = re.compile(r"\bv(?:to|t0|th0)\b")
 """What simulators call a threshold."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class JunctionArea:
     """Areas of bipolar transistors, off by a normal `share`: 0.01 moves a base-emitter voltage by 0.26 mV."""
@@ -37,6 +39,7 @@ class JunctionArea:
         check_strength("junction area", self.share)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class ResistorSpread:
     """All resistors of a chip, of weights and terminations and within cells, off by a normal `share` of their own.
@@ -51,6 +54,7 @@ class ResistorSpread:
         check_strength("resistor spread", self.share)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class MosThreshold:
     """Threshold voltages of MOS transistors, off by a normal error of standard deviation `volts`.

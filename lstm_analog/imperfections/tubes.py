@@ -6,6 +6,7 @@ from enum import Enum
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
     Streams,
@@ -32,6 +33,7 @@ class Tubes(Enum):
     INPUTS = "inputs"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class BoreTolerance:
     """Bores scatter: the logarithm of each is normal with the standard deviation `sigma` (0.01 is 1 %).
@@ -46,6 +48,7 @@ class BoreTolerance:
         check_range("bore tolerance", self.sigma, 0.0, 1.0, "give the standard deviation of d over d")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class HotTubes:
     """Some tubes of the crossbar `bank` are `kelvin` warmer than the rest, and conduct more by the liquid's own law.
@@ -64,6 +67,7 @@ class HotTubes:
         check_range("hot tubes", self.kelvin, -100.0, 100.0, "give the difference to the rest, in kelvin")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class OrificeWeights:
     """Orifices in place of capillaries as weights: flow goes with the root of a drop above `transition` (Pa).
@@ -78,6 +82,7 @@ class OrificeWeights:
         check_transition(self.transition)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class EndLoss:
     """Entrance and exit of every weight tube lose `share` of its friction at the `flow` (m3/s), and in proportion."""

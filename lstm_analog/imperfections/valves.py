@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
     Streams,
@@ -27,6 +28,7 @@ from lstm_analog.network.shapes import Shape
 _Valve = TypeVar("_Valve", Switches, Inertances)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class RelayGain:
     """Every relay gives `gain` times what it should; 1 is perfect."""
@@ -39,6 +41,7 @@ class RelayGain:
             raise InvalidValueError(explain("relay gain", must="be finite", got=self.gain, do="give about 1"))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class RelayLag:
     """Relays follow what they are set to with a lag of second order: `frequency` w (rad/s) and `damping` ratio zeta.
@@ -60,6 +63,7 @@ class RelayLag:
                 raise InvalidValueError(explain(f"relay lag {what}", must="be positive", got=value, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class SeatLeak:
     """Shut solenoids leak `share` of their open conductance; `banks` are the labels of those meant, empty for all.
@@ -75,6 +79,7 @@ class SeatLeak:
         check_range("seat leak", self.share, 0.0, 1.0, "give a share of the open conductance")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Deadband:
     """Stiction: an exponential port answers only to what its control has beyond that of a sigmoid at `z`.
@@ -90,6 +95,7 @@ class Deadband:
         check_strength("deadband", self.z, "give pre-activation units")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Rangeability:
     """Equal-percentage trim opens over a `ratio` only: the control stops at ±ln(ratio)/2; infinity is unlimited."""
@@ -103,6 +109,7 @@ class Rangeability:
             raise InvalidValueError(explain("rangeability", must=must, got=self.ratio, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class OrificePorts:
     """Sharp-edged ports above `transition` (Pa), their trim half as steep, areas exp(±z/4): sigmoid(z) again."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_strength
 from lstm_analog.network.domain import ELECTRICAL
@@ -16,6 +17,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WireResistance:
     """Each cell of a crossbar adds `line` ohms to the wire of its driver and `column` ohms to that of its row.
@@ -59,6 +61,7 @@ def _(imperfection: WireResistance, network: Network, streams: Streams) -> Netwo
     return change(change(network, Transconductors, signed), Crossbars, wired)
 
 
+@checked
 def seen_conductances(conductance: Floats, *, line: float, column: float) -> Floats:
     """Return the current at the end of each column for one volt on each driver, (..., columns, drivers), in siemens.
 

@@ -1,16 +1,24 @@
 """What a machine is asked to do, checked: the sequences that fit it, an engine that runs it."""
 
+from typing import TYPE_CHECKING, TypeAlias
+
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines import Engine, Waveform
+from lstm_analog.doors import named
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.model import State
-from lstm_analog.model.sequences import StateSizes, given_lengths, sequences, starting_state
+from lstm_analog.model.sequences import StateLike, StateSizes, given_lengths, sequences, starting_state
+
+if TYPE_CHECKING:
+    from lstm_analog.engines import Engine
+
+EngineLike: TypeAlias = "Engine | str | None"
+"""An engine, the name of one in `engines.ENGINES`, or None for that as preset."""
 
 
 def fitting(
-    x: ArrayLike, state: State | None, lengths: ArrayLike | None, inputs: int, sizes: StateSizes, chips: int
+    x: ArrayLike, state: StateLike | None, lengths: ArrayLike | None, inputs: int, sizes: StateSizes, chips: int
 ) -> tuple[Floats, State, Indices | None]:
     """Return `x`, `state` and `lengths` as arrays that fit a machine of so many `inputs` and `chips`, or raise.
 
@@ -20,10 +28,17 @@ def fitting(
     return fed, starting_state(state, sizes, fed.shape[-3:-2], chips), given_lengths(lengths, fed.shape)
 
 
-def given_engine(engine: Engine | None) -> Engine:
-    """Return `engine`, `Waveform()` if that is None; raise `InvalidTypeError` unless it is one, no class of one."""
+def given_engine(engine: "EngineLike") -> "Engine":
+    """Return `engine`, or the one of that name, `Waveform()` if it is None.
+
+    Raises `InvalidTypeError` unless it is one, no class of one.
+    """
+    from lstm_analog.engines import ENGINES, Waveform
+
     if engine is None:
         return Waveform()
+    if isinstance(engine, str):
+        return named("engine", engine, ENGINES)
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
         do = "give e.g. Waveform(), Settle() or Ngspice()"
         raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))

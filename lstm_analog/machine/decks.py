@@ -6,7 +6,7 @@ from pathlib import Path
 from lstm_analog.compiler import Compiled
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export import Accuracy, Dialect, Probe, suited, write_spice, write_subcircuit
-from lstm_analog.network.analogy import Circuit
+from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.study.interface import interface
 
@@ -14,18 +14,19 @@ from lstm_analog.study.interface import interface
 def write_deck(
     path: str | Path,
     compiled: Compiled,
-    fed: Circuit,
+    schedule: Schedule,
     dialect: Dialect,
     accuracy: Accuracy | None,
     *,
     as_subckt: bool,
     measured: bool,
 ) -> None:
-    """Write `compiled` to `path` in `dialect` as the circuit `fed` says, in volts and with what feeds it.
+    """Write `compiled` to `path` in `dialect` as a circuit, in volts, with the `schedule` that feeds it.
 
     The arguments are those of `Machine.write_spice`: `accuracy` is `suited` unless given, `as_subckt` makes it a
     subcircuit with a testbench, `measured` has its outputs printed.
     """
+    fed = as_circuit(compiled.network, schedule)
     chosen = accuracy or suited(fed.network)
     probes = outputs_measured(compiled, fed.schedule, inside=as_subckt) if measured else ()
     if as_subckt:

@@ -7,50 +7,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.compiler import Compiled, Scaling, fed_by, state_sizes
-from lstm_analog.engines import Engine, Progress, start_efforts
-from lstm_analog.export import (
-    NGSPICE,
-    Accuracy,
-    Dialect,
-    Driven,
-    graph,
-    model_name,
-    write_graphml,
-    write_json,
-    write_modelica,
-    write_verilog_a,
-)
-from lstm_analog.imperfections import Streams, apply
-from lstm_analog.machine.asked import fitting, given_engine
-from lstm_analog.machine.decks import write_deck
-from lstm_analog.machine.driving import driven
-from lstm_analog.machine.places import check_place, unknowns_of
-from lstm_analog.machine.running import solver
-from lstm_analog.model import LSTM, State
-from lstm_analog.model.sequences import StateSizes
-from lstm_analog.network.analogy import as_circuit, in_volts
+from lstm_analog.compiler import Compiled, Scaling, state_sizes
+from lstm_analog.compiler.passes import number_of_chips, only
+from lstm_analog.doors import checked_record
+from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
+from lstm_analog.machine.asked import EngineLike, fitting, given_engine
+from lstm_analog.machine.places import place_of, told_of, unknowns_of
+from lstm_analog.machine.telling import ProgressLike, told
+from lstm_analog.model import LSTM
+from lstm_analog.model.sequences import StateLike, StateSizes
+from lstm_analog.network.analogy import in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.trajectory import MOST_BYTES
 from lstm_analog.records import save_record
-from lstm_analog.study.bill import Bill, bill_of_materials
-from lstm_analog.study.certificate import Certificate, ModelFile
-from lstm_analog.study.certification import certify
-from lstm_analog.study.design_check import DesignCheck, design_check
-from lstm_analog.study.epanet import tubes_in
-from lstm_analog.study.epanet_state import write_settled
-from lstm_analog.study.interface import interface
-from lstm_analog.study.keeping import MOST_BYTES, Keep, kept_bytes
-from lstm_analog.study.pipeline import Pipeline, pipeline
-from lstm_analog.study.run import Run, Setup, feeding, number_of_chips, only, run_through
-from lstm_analog.study.stops import warn_of_stops
+from lstm_analog.summaries import Rows, Summarised
 
 if TYPE_CHECKING:
     import networkx as nx
 
+    from lstm_analog.imperfections import Streams
+    from lstm_analog.machine.driving import WriteGraph
+    from lstm_analog.study import Bill, Certificate, DesignCheck, ModelFile, Run
+    from lstm_analog.study.keeping import Keep
+    from lstm_analog.study.pipeline import Pipeline
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Machine:
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Machine(Summarised):
     """An LSTM as a physical machine: run it, look at its network, write it out.
 
     `passes` are what was made of it in `technology`: one network, unless a layer needs a whole sequence before it can
@@ -64,6 +49,10 @@ class Machine:
     sizes: tuple[int, ...]
     input_size: int
     scaling: Scaling | None = None
+
+    def summary(self) -> Rows:
+        """Return which model it is, its technology, clock and size."""
+        return (*told_of(self.passes), ("inputs", self.input_size), ("units", self.sizes))
 
     @property
     def compiled(self) -> Compiled:
@@ -86,8 +75,10 @@ class Machine:
         return number_of_chips(self.passes)
 
     @property
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> "Pipeline":
         """When each stage works within a step: how long an answer takes, how many steps a second there are."""
+        from lstm_analog.study.pipeline import pipeline
+
         return pipeline(self.passes)
 
     def alone(self, number: int) -> "Machine":
@@ -96,18 +87,16 @@ class Machine:
         `run.passes[number].x` is that; so all that needs one network can be had of each. Where chips differ in it, it
         leads with their axis; a batch must follow, so of a run without one give `x[:, None]`.
         """
-        check_place("pass", number, len(self.passes))
-        compiled = self.passes[number]
-        layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
-        bank, *_ = fed_by(compiled, compiled.layout.inputs[0].label)
-        inputs = int(compiled.network.unknowns[bank].size)
-        return replace(self, passes=(compiled,), sizes=tuple(self.sizes[n] for n in layers), input_size=inputs)
+        alone, sizes, inputs = place_of(self.passes, self.sizes, number)
+        return replace(self, passes=(alone,), sizes=sizes, input_size=inputs)
 
-    def schedule(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Schedule:
+    def schedule(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Schedule:
         """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`.
 
         `lengths` (batch,) are how many steps of each sequence count. Raises `UnsupportedError` for several passes.
         """
+        from lstm_analog.study.run import feeding
+
         inputs, start, counted = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
         return feeding(self.compiled, inputs, start, counted, inputs.shape[-3:-2], self.chips)
 
@@ -115,36 +104,37 @@ class Machine:
         self,
         x: ArrayLike,
         *,
-        state: State | None = None,
+        state: StateLike | None = None,
         lengths: ArrayLike | None = None,
-        engine: Engine | None = None,
-        keep: Keep | None = None,
+        engine: "EngineLike" = None,
+        keep: "Keep | None" = None,
         most_bytes: float = MOST_BYTES,
-        progress: Progress | None = None,
-    ) -> Run:
+        progress: "ProgressLike" = None,
+    ) -> "Run":
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
         `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
-        unless given; `progress(done, total)` is told the intervals done. The axis of several `chips` leads all that the
-        run answers; `x` and `state` are the same for all, or lead with it: (chips, batch, time, inputs).
+        unless given; `progress(done, total)` is told the intervals done; True shows a bar. The axis of several `chips`
+        leads all answers; `x` and `state` are the same for all, or lead with it: (chips, batch, time, inputs).
 
         The run keeps what `keep` says, or the `save` of the engine; if neither says anything, everything, or, where
         that would take more than `most_bytes`, the signals, of which a `KeptWarning` tells. What was said and takes
         more is refused, `InvalidValueError`: `kept_bytes` tells beforehand.
         Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
         """
-        fed = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
-        chosen = given_engine(engine)
-        run = run_through(self.passes, *fed, solver(self.passes, fed, chosen, keep, most_bytes, progress))
-        warn_of_stops(run)
-        return replace(run, setup=Setup(technology=self.technology, scaling=self.scaling, engine=chosen))
+        from lstm_analog.machine.running import run_passes
 
-    def kept_bytes(self, x: ArrayLike, *, keep: Keep, engine: Engine | None = None, ragged: bool = False) -> int:
+        fed = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
+        built = self.technology, self.scaling
+        return run_passes(self.passes, fed, built, given_engine(engine), keep, most_bytes, told(progress))
+
+    def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: "EngineLike" = None, ragged: bool = False) -> int:
         """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
 
-        `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: everything is
-        more there.
+        `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: more in all.
         """
+        from lstm_analog.study.keeping import kept_bytes
+
         fed, *_ = fitting(x, None, None, self.input_size, self.state_sizes, self.chips)
         return kept_bytes(self.passes, fed.shape[-3:], ragged=ragged, engine=given_engine(engine), keep=keep)
 
@@ -153,7 +143,7 @@ class Machine:
         path: str | Path,
         x: ArrayLike,
         *,
-        state: State | None = None,
+        state: StateLike | None = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         as_subckt: bool = False,
@@ -169,8 +159,10 @@ class Machine:
 
         Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
         """
-        fed = as_circuit(self.network, self.schedule(x, state))
-        write_deck(path, self.compiled, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
+        from lstm_analog.machine.decks import write_deck
+
+        fed, made = self.schedule(x, state), self.compiled
+        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
 
     def write_verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.
@@ -181,6 +173,8 @@ class Machine:
 
         Raises `UnsupportedPartError` for transistor-level cells.
         """
+        from lstm_analog.study.interface import interface
+
         write_verilog_a(path, in_volts(self.network), interface(self.compiled))
 
     def certify(
@@ -189,15 +183,15 @@ class Machine:
         x: ArrayLike,
         path: str | Path,
         *,
-        state: State | None = None,
-        engine: Engine | None = None,
+        state: StateLike | None = None,
+        engine: "EngineLike" = None,
         dialect: Dialect = NGSPICE,
         accuracy: Accuracy | None = None,
         tolerance: float | None = None,
         seed: int | None = None,
-        source: ModelFile | None = None,
-        progress: Progress | None = None,
-    ) -> Certificate:
+        source: "ModelFile | None" = None,
+        progress: "ProgressLike" = None,
+    ) -> "Certificate":
         """Run the machine over one sequence, hold it against `lstm`, write its netlists and their certificate.
 
         `x` (time, inputs), `state`, `engine` and `progress` are as in `run`, `path`, `dialect` and `accuracy` as in
@@ -205,25 +199,21 @@ class Machine:
         certificate of `lstm.cir` goes to `lstm.certificate.json`; several passes are `lstm-1.cir`, `lstm-2.cir`.
         `verify` goes the way back. Raises `CertificateError` if the two do not agree; nothing is written then.
         """
+        from lstm_analog.study.certification import certify
+
+        run, made = self.run(x, state=state, engine=engine, progress=progress), self.technology
         return certify(
-            self.run(x, state=state, engine=engine, progress=progress),
-            lstm,
-            self.technology,
-            path,
-            dialect=dialect,
-            accuracy=accuracy,
-            tolerance=tolerance,
-            seed=seed,
-            source=source,
+            run, lstm, made, path, dialect=dialect, accuracy=accuracy, tolerance=tolerance, seed=seed, source=source
         )
 
-    def write_modelica(self, path: str | Path, x: ArrayLike, *, state: State | None = None) -> None:
+    def write_modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
         """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
         The model is named after the file. Raises `InvalidShapeError` for more than one sequence.
         """
-        fed = self.schedule(x, state)
-        write_modelica(path, self.network, fed, name=model_name(path), start=start_efforts(self.network, fed))
+        from lstm_analog.machine.driving import write_driven_modelica
+
+        write_driven_modelica(path, self.network, self.schedule(x, state))
 
     def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
         """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.
@@ -231,27 +221,29 @@ class Machine:
         Tubes of plumbing bear bore and length; `export.graph` says what else nodes and edges bear, `export.pipes`
         leaves out what carries signals and no flow. Raises `UnsupportedError` if there are too many edges.
         """
+        from lstm_analog.study.epanet import tubes_in
+
         around = unknowns_of(self.network, self.sizes, layer, unit)
         return graph(self.network, around=around, tubes=tubes_in(self.technology, self.network))
 
-    def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
+    def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
         """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
 
         With one sequence `x`, (time, inputs) or (1, time, inputs), the file holds the whole schedule from `state`,
         else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
         more than one sequence, `FileAccessError` if the file cannot be written.
         """
-        write_json(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology, self.network))
+        self._write_graph(write_json, path, x, state)
 
-    def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: State | None = None) -> None:
+    def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
         """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
 
         Both are as in `write_json`, and so is what it raises.
         """
-        write_graphml(path, self.network, driven=self._driven(x, state), tubes=tubes_in(self.technology, self.network))
+        self._write_graph(write_graphml, path, x, state)
 
     def write_epanet(
-        self, path: str | Path, x: ArrayLike, *, state: State | None = None, interval: str = "compute0"
+        self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None, interval: str = "compute0"
     ) -> None:
         """Write the plumbing to `path` as EPANET 2.2 has it at rest in the last step of one sequence `x`, from `state`.
 
@@ -259,9 +251,11 @@ class Machine:
         At its end tubes that conduct are pipes as they are cut, ports valves, all of known pressure reservoirs. Raises
         `UnsupportedError` for circuits, `UnsupportedPartError` for what has no counterpart in EPANET.
         """
+        from lstm_analog.study.epanet_state import write_settled
+
         write_settled(path, self.network, self.technology, self.schedule(x, state), interval)
 
-    def check(self, run: Run | None = None) -> DesignCheck:
+    def check(self, run: "Run | None" = None) -> "DesignCheck":
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
 
         Signals of the ranges that it was compiled for are held against their room. A chip of transistor cells that was
@@ -270,21 +264,27 @@ class Machine:
         Raises `UnsupportedError` for ideal sources, which always do, `InvalidTypeError` for what is no run,
         `InvalidValueError` for a run of another machine or one that did not keep everything.
         """
+        from lstm_analog.study.design_check import design_check
+
         return design_check(self.compiled, self.technology, run, self.scaling)
 
-    def bill_of_materials(self, run: Run | None = None) -> Bill:
+    def bill_of_materials(self, run: "Run | None" = None) -> "Bill":
         """Return what the plumbing is made of and what it takes to run it, as in `run` or else at the design pressures.
 
         Raises `UnsupportedError` unless the technology is hydraulic, otherwise as `check` does.
         """
+        from lstm_analog.study.bill import bill_of_materials
+
         return bill_of_materials(self.compiled, self.technology, run)
 
-    def with_imperfection(self, imperfection: object, streams: Streams) -> "Machine":
+    def with_imperfection(self, imperfection: object, streams: "Streams") -> "Machine":
         """Return the same machine made of real parts: its network with `imperfection`, or several, from `streams`.
 
         A tuple or list of them acts in the order in which they come about (`imperfections.ORDER`), however they are
         listed. The networks name in their provenance what was done to them. Raises as `imperfections.apply` does.
         """
+        from lstm_analog.imperfections import apply
+
         passes = (replace(each, network=apply(imperfection, each.network, streams)) for each in self.passes)
         return replace(self, passes=tuple(passes))
 
@@ -292,6 +292,9 @@ class Machine:
         """Save the machine to `path` (npz); `load_machine` reads it back."""
         save_record(self, path)
 
-    def _driven(self, x: ArrayLike | None, state: State | None) -> Driven:
+    def _write_graph(self, write: "WriteGraph", path: str | Path, x: ArrayLike | None, state: StateLike | None) -> None:
+        from lstm_analog.machine.driving import driven
+        from lstm_analog.study.epanet import tubes_in
+
         fed = self.schedule(np.zeros((1, self.input_size)) if x is None else x, state)
-        return driven(self.network, fed)
+        write(path, self.network, driven=driven(self.network, fed), tubes=tubes_in(self.technology, self.network))

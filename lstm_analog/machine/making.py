@@ -13,7 +13,9 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.legend import legend
 from lstm_analog.compiler.saved import PIECES
 from lstm_analog.compiler.scaling import measured
+from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.compiler.timing import CLOCKED
+from lstm_analog.doors import checked, named
 from lstm_analog.errors import (
     FileFormatError,
     InvalidTypeError,
@@ -32,6 +34,7 @@ KINDS = MappingProxyType({**PIECES, Machine.__name__: Machine})
 """What a saved machine is made of; nothing else is made when it is loaded, but a caller's own."""
 
 
+@checked
 def load_machine(path: str | Path, own: tuple[type, ...] = ()) -> Machine:
     """Return the machine that `Machine.save` wrote to `path`; `own` are your parts and technologies in it.
 
@@ -62,6 +65,7 @@ def _check_sizes(machine: Machine) -> None:
         raise InvalidValueError(explain(what, must=must, got=told, do="save the machine again"))
 
 
+@checked
 def compile(
     lstm: LSTM,
     technology: object,
@@ -72,7 +76,7 @@ def compile(
     fit: Fit | None = None,
     calibration: Calibration | None = None,
 ) -> Machine:
-    """Return `lstm` as a machine built in `technology`.
+    """Return `lstm` as a machine built in `technology`, a preset or the name of one, such as "opamp".
 
     `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
     leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
@@ -89,6 +93,8 @@ def compile(
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
     _check_kind("settling", settling, Real, "be a number", "give time constants")
     _check_fit(fit, inputs)
+    if isinstance(technology, str):
+        technology = named("technology", technology, TECHNOLOGIES)
     if calibration is not None:
         technology = calibrated(technology, calibration)
     chosen: Scaling | None = None

@@ -5,8 +5,10 @@ from numbers import Integral
 import numpy as np
 
 from lstm_analog.arrays import Indices
+from lstm_analog.compiler import Compiled, fed_by
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.graph import Network
+from lstm_analog.summaries import Rows
 
 
 def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices | None:
@@ -23,6 +25,19 @@ def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: o
     return np.array([network.unknowns[group.label][column] for group in groups if column < group.size])
 
 
+def place_of(
+    passes: tuple[Compiled, ...], sizes: tuple[int, ...], number: object
+) -> tuple[Compiled, tuple[int, ...], int]:
+    """Return pass `number` of `passes`, those `sizes` of layers that are its own, and how many inputs it is fed a step.
+
+    Raises as `check_place` does.
+    """
+    compiled = passes[check_place("pass", number, len(passes))]
+    bank, *_ = fed_by(compiled, compiled.layout.inputs[0].label)
+    layers = dict.fromkeys(place.layer for place in compiled.layout.layers)
+    return compiled, tuple(sizes[layer] for layer in layers), int(compiled.network.unknowns[bank].size)
+
+
 def check_place(what: str, place: object, size: int) -> int:
     """Return `place`, called `what` in messages, if it is a whole number from zero to below `size`.
 
@@ -33,3 +48,12 @@ def check_place(what: str, place: object, size: int) -> int:
     if not 0 <= int(place) < size:
         raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
     return int(place)
+
+
+def told_of(passes: tuple[Compiled, ...]) -> Rows:
+    """Return which model, technology and clock the networks of `passes` are of, and how large they are."""
+    first = passes[0]
+    named = tuple((key, value) for key, value in first.network.provenance if key in ("model", "technology"))
+    sizes = " + ".join(f"{each.network.unknowns.size - 1} unknowns, {len(each.network.parts)} banks" for each in passes)
+    clock = f"{first.timing.value}, {first.settling:g} time constants of {first.time_constant:.3g} s"
+    return (*named, ("clock", clock), ("network", sizes))

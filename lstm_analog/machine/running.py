@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler import Compiled
+from lstm_analog.compiler import Compiled, Scaling
 from lstm_analog.engines import Engine, Progress
 from lstm_analog.engines.record import cut
 from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 from lstm_analog.study.keeping import Keep, has_save, saves
-from lstm_analog.study.run import Solve
+from lstm_analog.study.run import Run, Setup, Solve, run_through
+from lstm_analog.study.stops import warn_of_stops
 
 
 def solver(
@@ -41,3 +42,23 @@ def solver(
         return cut(trajectory, save) if trajectory.saved == EVERYTHING else trajectory
 
     return solve
+
+
+def run_passes(
+    passes: tuple[Compiled, ...],
+    fed: tuple[Floats, State, Indices | None],
+    built: tuple[object, Scaling | None],
+    engine: Engine,
+    keep: Keep | None,
+    most_bytes: float,
+    progress: Progress | None,
+) -> Run:
+    """Return what `passes`, `fed` with x, a state and lengths, do when run by `engine`.
+
+    `built` are the technology and the scaling of the machine; `keep`, `most_bytes` and `progress` are as in
+    `Machine.run`. Warns, `StopsWarning`, of what got to its stops.
+    """
+    run = run_through(passes, *fed, solver(passes, fed, engine, keep, most_bytes, progress))
+    warn_of_stops(run)
+    technology, scaling = built
+    return replace(run, setup=Setup(technology=technology, scaling=scaling, engine=engine))

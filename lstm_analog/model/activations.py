@@ -6,6 +6,7 @@ from enum import Enum
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 
 
@@ -20,6 +21,7 @@ class Curve(Enum):
     SOFTPLUS = "softplus"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Activation:
     """s(slope z + offset): the `curve` s with `slope` and `offset`, dimensionless numbers as the framework has them.

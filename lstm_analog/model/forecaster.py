@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.loading import name_after
@@ -20,14 +21,16 @@ from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Affine, Dense, Signal, apply_all
 from lstm_analog.model.weights import check_shape
 from lstm_analog.model.whole import Model
+from lstm_analog.summaries import Summarised
 
 PREFIX = "lstm."
 HEAD = ("head.weight", "head.bias")
 """Names of tensors in a forecaster's file: PyTorch's, of a module with an `lstm` and a `head`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Forecaster:
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Forecaster(Summarised):
     """A one-step-ahead forecaster of one series: `x = (value - offset)/scale`, `forecast = offset + scale (A h + b)`.
 
     Parameters
@@ -92,6 +95,7 @@ class Forecaster:
         return result
 
 
+@checked
 def load_forecaster(path: str | Path) -> Forecaster:
     """Return the forecaster in the file at `path`: tensors `lstm.*`, `head.weight`, `head.bias`, and metadata.
 
@@ -116,6 +120,7 @@ def load_forecaster(path: str | Path) -> Forecaster:
     )
 
 
+@checked
 def save_forecaster(forecaster: Forecaster, path: str | Path) -> None:
     """Write `forecaster` to `path` as `load_forecaster` reads it, in float64."""
     head = {"head.weight": forecaster.head_weight, "head.bias": forecaster.head_bias}

@@ -6,12 +6,15 @@ from typing import get_args
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.weights import RecurrentCell, check_shape
+from lstm_analog.summaries import Summarised
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Layer(Summarised):
     """One layer of the stack: a cell that runs forward in time, one that runs backward, or both.
 
     Of both, the outputs are the forward h followed by the backward h of the same step. A backward cell starts at the
@@ -65,8 +68,9 @@ class Layer:
         return sum(cell.output_size for cell in self.cells)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Head:
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Head(Summarised):
     """A linear read-out of the top layer, `y = weights h + bias`: PyTorch's `nn.Linear`.
 
     Parameters
@@ -114,6 +118,7 @@ class Head:
         return y if self.bias is None else y + self.bias
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chain:
     """One direction of one layer: what is a recurrence of its own. `layer` counts from the bottom."""
@@ -136,3 +141,15 @@ def chains_of(layers: tuple[Layer, ...]) -> tuple[Chain, ...]:
         for backward, cell in ((False, layer.forward), (True, layer.backward))
         if cell is not None
     )
+
+
+def chain_form(chain: Chain) -> str:
+    """Return what `chain` is: its kind of cell, gates, units, outputs and direction."""
+    cell, way = chain.cell, "backward" if chain.backward else "forward"
+    gates = " ".join(gate.letter for gate in cell.gates)
+    return f"{type(cell).__name__}, gates {gates}, {cell.hidden_size} units, {cell.output_size} outputs h, {way}"
+
+
+def head_form(head: Head) -> str:
+    """Return how many outputs `head` has, and when it answers."""
+    return f"{head.output_size} outputs y of {'the final state' if head.final else 'every step'}"

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model.layers import Chain, Head, Layer, chains_of
+from lstm_analog.model.layers import Chain, Head, Layer, chain_form, chains_of, head_form
 from lstm_analog.model.reference import LayerTrace, unroll
 from lstm_analog.model.sequences import (
     Outputs,
-    State,
+    StateLike,
     StateSizes,
     given_lengths,
     in_time,
@@ -24,11 +25,13 @@ from lstm_analog.model.sequences import (
     state_after,
 )
 from lstm_analog.model.weights import Cell, RecurrentCell
+from lstm_analog.summaries import Rows, Summarised
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What a name may be: it becomes a file name, a SPICE title, an identifier."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
     """Every signal of every chain, bottom first, forward before backward; `outputs` is what a call returns."""
@@ -37,8 +40,9 @@ class Trace:
     outputs: Outputs
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LSTM:
+class LSTM(Summarised):
     """A trained LSTM; calling it is the digital answer, in float64.
 
     It holds the siblings of an LSTM too: GRUs and minimal gated units, on their own or in a stack of several kinds.
@@ -74,9 +78,11 @@ class LSTM:
             must, do = f"be {self.output_size}, the outputs of the top layer", "give the head of this LSTM"
             raise InvalidShapeError(explain("inputs of the head", must=must, got=self.head.input_size, do=do))
 
-    def __repr__(self) -> str:
-        units = tuple(layer.hidden_size for layer in self.layers)
-        return f"LSTM(name={self.name!r}, inputs={self.input_size}, units={units})"
+    def summary(self) -> Rows:
+        """Return its name and form, a row a chain."""
+        chains = ((chain.label, chain_form(chain)) for chain in self.chains)
+        head = () if self.head is None else (("head", head_form(self.head)),)
+        return (("name", self.name), ("inputs", self.input_size), *chains, *head, ("digest", self.digest[:12]))
 
     @property
     def input_size(self) -> int:
@@ -123,7 +129,7 @@ class LSTM:
                 result.update(piece)
         return result.hexdigest()
 
-    def __call__(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Outputs:
+    def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Outputs:
         """Run over `x (batch, time, inputs)` or `(time, inputs)`, from `state` or from rest.
 
         `lengths (batch,)` says how many steps of each sequence count, all unless given: a backward chain starts at the
@@ -131,7 +137,7 @@ class LSTM:
         """
         return self.trace(x, state, lengths).outputs
 
-    def trace(self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None) -> Trace:
+    def trace(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Trace:
         """Run like a call, over `x` from `state` up to `lengths`, and keep every signal."""
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
@@ -149,13 +155,13 @@ class LSTM:
         return Trace(layers=tuple(traces), outputs=self._outputs(signal, tuple(traces), ends))
 
     def _outputs(self, h: Floats, traces: tuple[LayerTrace, ...], lengths: Indices | None) -> Outputs:
-        state = state_after(traces, [chain.backward for chain in self.chains], lengths)
-        if self.head is None:
-            return Outputs(h=h, state=state, y=None)
-        if self.head.final:
-            top = len(self.layers[-1].cells)
-            return Outputs(h=h, state=state, y=self.head(np.concatenate(state.h[-top:], axis=-1)))
-        return Outputs(h=h, state=state, y=in_time(self.head(h), lengths, backward=False))
+        state, top = state_after(traces, [chain.backward for chain in self.chains], lengths), len(self.layers[-1].cells)
+        y = None
+        if self.head is not None and self.head.final:
+            y = self.head(np.concatenate(state.h[-top:], axis=-1))
+        elif self.head is not None:
+            y = in_time(self.head(h), lengths, backward=False)
+        return Outputs(h=h, state=state, y=y, c=np.concatenate([trace.c for trace in traces[-top:]], axis=-1))
 
 
 def check_name(name: str) -> None:

@@ -6,6 +6,7 @@ from enum import Enum
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.model.layers import Head, Layer
@@ -35,6 +36,7 @@ _GATES = {
 }
 
 
+@checked
 def random_lstm(
     rng: np.random.Generator,
     inputs: int,

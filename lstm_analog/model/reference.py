@@ -13,6 +13,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.model.activations import Activation
 from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate, RNNGate
@@ -20,6 +21,7 @@ from lstm_analog.model.sequences import in_time
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerTrace:
     """All that one chain, a direction of a layer, computed at each step.

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices, floats, indices, plain
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.summaries import Summarised
 
 
 class Signals(Protocol):
@@ -29,8 +31,9 @@ StateSizes = tuple[tuple[int, int], ...]
 """Number of h and of c of each chain; a GRU has no c."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class State:
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class State(Summarised):
     """What an LSTM remembers between two steps.
 
     One array of `h (batch, P)` and of `c (batch, H)` a chain, without the batch axis where x has none; bottom layer
@@ -43,6 +46,9 @@ class State:
     def __post_init__(self) -> None:
         """Freeze the arrays."""
         for name in ("h", "c"):
+            if not isinstance(getattr(self, name), tuple | list):
+                got, do = type(getattr(self, name)).__name__, "give one array a chain"
+                raise InvalidTypeError(explain(f"state {name}", must="be a tuple of arrays", got=got, do=do))
             arrays = tuple(floats(array, f"state {name} of layer {n}") for n, array in enumerate(getattr(self, name)))
             object.__setattr__(self, name, arrays)
 
@@ -53,17 +59,20 @@ class State:
         return State(h=h, c=c)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Outputs:
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Outputs(Summarised):
     """The answer of an LSTM.
 
     `h (batch, time, outputs)` of the top layer, forward before backward; the `state` after the last step of each
-    sequence; `y` of the head, (batch, time, K), or (batch, K) if it reads the final h, or None if there is no head.
+    sequence; `y` of the head, (batch, time, K), or (batch, K) if it reads the final h, or None if there is no head; `c
+    (batch, time, units)` of the top layer, without units for a GRU, or None where a run did not keep it.
     """
 
     h: Floats
     state: State
     y: Floats | None
+    c: Floats | None
 
 
 def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:
@@ -110,13 +119,19 @@ def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices 
     return result
 
 
-def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...], chips: int = 0) -> State:
+StateLike = State | tuple[ArrayLike, ArrayLike] | list[ArrayLike]
+"""A state, or h and c as PyTorch has them, each (chains, batch, units) or (chains, units); one chain needs no axis."""
+
+
+def starting_state(state: StateLike | None, sizes: StateSizes, lead: tuple[int, ...], chips: int = 0) -> State:
     """Return `state`, else rest, for chains of `sizes` and the batch axes `lead`; raise where shapes differ.
 
     The state of several `chips` may lead with their axis, as what a run of them has left does.
     """
     if state is None:
         return State.zeros(sizes, lead)
+    if not isinstance(state, State):
+        state = _state_of(state, sizes, lead)
     if chips and state.h and state.h[0].ndim > len(lead) + 1:
         lead = (chips, *lead)
     for kind, name, arrays in ((0, "h", state.h), (1, "c", state.c)):
@@ -126,6 +141,22 @@ def starting_state(state: State | None, sizes: StateSizes, lead: tuple[int, ...]
             do = "give one array a layer and direction, with a batch axis where x has one"
             raise InvalidShapeError(explain(f"state {name}", must=f"have shapes {expected}", got=got, do=do))
     return state
+
+
+def _state_of(pair: object, sizes: StateSizes, lead: tuple[int, ...]) -> State:
+    """Return h and c, a `pair` of arrays with one row a chain, as a state of chains of `sizes`."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        got, do = ascii(pair)[:80], "give what a call left as `state`, or the h and c of PyTorch"
+        raise InvalidTypeError(explain("state", must="be a State or a pair (h, c)", got=got, do=do))
+    found = list[tuple[ArrayLike, ...]]()
+    for kind, value in enumerate(pair):
+        if isinstance(value, tuple | list):
+            found.append(tuple(value))
+            continue
+        array = floats(value, f"state {'hc'[kind]}")
+        alone = len(sizes) == 1 and array.shape == (*lead, sizes[0][kind])
+        found.append((array,) if alone or not array.ndim else tuple(array))
+    return State(h=found[0], c=found[1])  # type: ignore[arg-type]  # it takes in its arrays itself
 
 
 def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:

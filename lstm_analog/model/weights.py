@@ -7,12 +7,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.activations import SIGMOID, TANH, Activation
 from lstm_analog.model.gates import CoupledGate, Gate, GateOrder, GRUGate, MGUGate, RNNGate
+from lstm_analog.summaries import Summarised
 
 
-class Recurrence(ABC):
+class Recurrence(Summarised, ABC):
     """What all cells tell of themselves: `input` (gates, H, D) and a gate axis."""
 
     input: Floats
@@ -43,7 +45,8 @@ class Recurrence(ABC):
         return 0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Cell(Recurrence):
     """One direction of one layer of an LSTM: `z = input x + recurrent h + bias + peephole c`, for each gate.
 
@@ -116,7 +119,8 @@ class Cell(Recurrence):
         return self.hidden_size
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GRUCell(Recurrence):
     """One direction of one layer of gated recurrent units: `h <- z h + (1 - z) n`, with r, z = gate(z_r, z_z).
 
@@ -171,7 +175,8 @@ class GRUCell(Recurrence):
         return self.gate, self.gate, self.candidate
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MGUCell(Recurrence):
     """One direction of one layer of minimal gated units: `h <- (1 - f) h + f n`, with one gate f.
 
@@ -213,7 +218,8 @@ class MGUCell(Recurrence):
         return self.gate, self.candidate
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RNNCell(Recurrence):
     """One direction of one layer of plain recurrent units, without gates: `h <- hidden(input x + recurrent h + bias)`.
 

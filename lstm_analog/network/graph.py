@@ -17,6 +17,9 @@ from lstm_analog.network.laws import Form, Kind, blocks, sets
 from lstm_analog.network.parameters import count_chips
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
 
+_MOST_COUNTED = 1_000_000
+"""Unknowns up to which the one that no part sets is looked for, to be named: larger takes more memory, 8 bytes each."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -229,8 +232,13 @@ def line_of(part: Part) -> int:
 
 
 def _check_setters(network: Network) -> None:
-    times = np.zeros(network.unknowns.size, dtype=int)
-    for nodes in network.kinds().values():
+    found, size = network.kinds().values(), network.unknowns.size
+    missing = size - 1 - sum(nodes.size for nodes in found)
+    if missing > 0 and size > _MOST_COUNTED:  # a forged size: said before anything as large is made
+        must, do = f"set each of {size - 1} unknowns", "shrink the groups to what is set"
+        raise NetworkError(explain("the parts", must=must, got=f"{missing} too few", do=do))
+    times = np.zeros(size, dtype=int)
+    for nodes in found:
         np.add.at(times, nodes, 1)
     if times[DATUM]:
         raise NetworkError(explain("the datum", must="be set by no part", got="a setter", do="use another node"))

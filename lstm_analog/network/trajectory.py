@@ -5,12 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, floats, span
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Flags, Schedule
 
+MOST_BYTES = 2.0**30
+"""What a run keeps at most unless told otherwise, in bytes."""
 
+
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Save:
     """What a run keeps, so that a long one fits into memory; empty stands for all.

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.show.reading import Window, one, origin, pick, sequences, window
 from lstm_analog.show.style import FAINT, INK, Scale, label_ends, line, panels, roomy, si, styled
 from lstm_analog.study import Run
@@ -16,6 +17,7 @@ _INPUT, _STAGE = 0.7, 1.25
 _COMPUTES, _COPIES = "#dde6ee", "#fbe9d7"
 
 
+@checked
 @styled
 def dataflow(run: Run, *, number: int = 0, sequence: int = 0, first: int = 1, steps: int = 2) -> Figure:
     """Return how the inputs of `steps` steps, from step `first` on, move through the stages of pass `number` of `run`.

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from lstm_analog.arrays import Floats, floats, plain
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model import Forecaster
 from lstm_analog.model.airline import TEST_START
@@ -46,6 +47,7 @@ class _Story:
         return _rms(forecasts[self.test - 1 : -1] - self.data[self.test :])
 
 
+@checked
 @styled
 def forecast(
     forecaster: Forecaster, months: Months, values: ArrayLike, run: Run, *, test_start: int = TEST_START

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from lstm_analog.doors import checked
 from lstm_analog.model import LSTM, RecurrentCell
 from lstm_analog.show.style import INK, WIDTH, styled
 
@@ -13,6 +14,7 @@ _MAP = "RdBu_r"
 """Diverging; red and blue are told apart in every common colour blindness."""
 
 
+@checked
 @styled
 def weights(lstm: LSTM) -> Figure:
     """Return the weights of `lstm`: a row a chain, a panel a gate; in it from left to right inputs, h and bias.

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.files import whole_file
 from lstm_analog.show.style import drawing
@@ -14,6 +15,7 @@ _UNDATED = MappingProxyType({".png": "Software", ".svg": "Date", ".pdf": "Creati
 """What each format would say of when or by what it was written: left out, so that equal pictures are equal files."""
 
 
+@checked
 def save(figure: Figure, path: str | Path, *, dpi: float = 110.0) -> None:
     """Write `figure` to `path` as its ending says: .png with `dpi` dots an inch, .svg or .pdf; whole or not at all.
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.show.style import COLOURS, DASHES, INK, logarithmic, panels, styled
 from lstm_analog.study import settling_error
@@ -16,6 +17,7 @@ _FINE = 200
 """Points of a drawn law."""
 
 
+@checked
 @styled
 def settling_curve(ratios: ArrayLike, errors: ArrayLike, poles: int) -> Figure:
     """Return the measured largest `errors` at the settling `ratios` T/tau on the law of that many equal `poles`.

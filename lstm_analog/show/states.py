@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model import LSTM
 from lstm_analog.show.reading import digital, one, origin, pick, sequences
@@ -19,6 +20,7 @@ MOST = 6
 _STATE, _DIFFERENCE = 2.0, 1.6
 
 
+@checked
 @styled
 def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | None = None, sequence: int = 0) -> Figure:
     """Return h and c of `layer` after each step of `run` on those of `lstm`, and the largest difference at each step.

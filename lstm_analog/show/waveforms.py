@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Spot
+from lstm_analog.doors import checked
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.model.reference import activate
 from lstm_analog.show.reading import Window, digital, one, origin, window
@@ -22,6 +23,7 @@ Sample = tuple[float, float]
 """A moment (s since the start of the step) and the digital value there."""
 
 
+@checked
 @styled
 def step_waveforms(
     run: Run, step: int, *, lstm: LSTM | None = None, layer: int = 0, unit: int = 0, sequence: int = 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS, GRAVITY, SpringPiston
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.files import whole_file
 from lstm_analog.network.parts import (
     Followers,
@@ -33,6 +34,7 @@ from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.supply import Supply, supply
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """`count` equal parts of a `size`, and the banks `where` they are."""
@@ -47,6 +49,7 @@ CUT_LIST = ("tube", "from", "to", "bore (m)", "length (m)", "in parallel", "use"
 """The columns of a cut list."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bill:
     """What a machine is made of and what it takes to run it.
@@ -153,6 +156,7 @@ def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
         yield (f"{bank.label}_{number}", *sizes, bank.count, bank.use.value, bank.label, bank.fluid.viscosity)
 
 
+@checked
 def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = None) -> Bill:
     """Return the bill of `compiled`, built in `technology`; flow and power are those of `run`.
 

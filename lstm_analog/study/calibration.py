@@ -13,6 +13,7 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.compiled import lower
 from lstm_analog.compiler.passes import signal_network
 from lstm_analog.compiler.timing import CLOCKED
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model import LSTM, State
@@ -30,6 +31,7 @@ _CELL_TOLERANCE = 5.0
 """Tolerance of c over that of h."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lesson:
     """An LSTM with inputs `x` (time, inputs) to trim on; errors of h count in units of `tolerance`, those of c less."""
@@ -39,6 +41,7 @@ class Lesson:
     tolerance: float
 
 
+@checked
 def calibrate(
     technology: Bicmos,
     engine: Engine,

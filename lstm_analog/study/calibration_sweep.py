@@ -12,8 +12,7 @@ from dataclasses import dataclass, fields
 from math import prod
 
 import numpy as np
-from scipy.optimize import least_squares
-from scipy.special import expit
+import scipy
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos
@@ -122,11 +121,11 @@ def fit(swept: Sweep) -> Gains:
     def errors(gains: Floats) -> Floats:
         add, keep, hidden, tanh = gains[:4]
         zi, zf, zg, zo = (swept.z * gains[4:]).T
-        c = keep * expit(zf) * swept.held_c + add * expit(zi) * np.tanh(zg)
-        h = hidden * expit(zo) * np.tanh(tanh * swept.c)
+        c = keep * scipy.special.expit(zf) * swept.held_c + add * scipy.special.expit(zi) * np.tanh(zg)
+        h = hidden * scipy.special.expit(zo) * np.tanh(tanh * swept.c)
         return np.concatenate((swept.c - c, swept.h - h))
 
-    found = least_squares(errors, np.ones(8))
+    found = scipy.optimize.least_squares(errors, np.ones(8))
     add, keep, hidden, tanh, input_, forget, candidate, output = (float(gain) for gain in found.x)
     driven = swept.imposed != 0.0
     return Gains(

@@ -14,6 +14,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.compiler import Compiled, Timing, lower, signal_networks
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.export import Deck
 from lstm_analog.imperfections import reapply
@@ -83,6 +84,7 @@ class Export:
             raise InvalidValueError(explain(f"signals of {self.file}", must="be at least one", got=0, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
     """Where the LSTM came from: `file` seen from the certificate's folder, and `only`, the modules taken of it."""
@@ -91,6 +93,7 @@ class ModelFile:
     only: tuple[str, ...]
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Certificate:
     """That netlists computed an LSTM within `tolerance`, and how to find out again.
@@ -175,13 +178,14 @@ def _check_positive(what: str, value: float) -> None:
         raise InvalidValueError(explain(what, must="be positive", got=value, do=do))
 
 
+@checked
 def certificate_path(path: str | Path) -> Path:
     """Return where the certificate of the netlist at `path` goes.
 
     >>> str(certificate_path("build/lstm.cir"))
     'build/lstm.certificate.json'
     """
-    return Path(path).with_suffix(".certificate.json")
+    return Path(path).parent / f"{Path(path).stem}.certificate.json"
 
 
 def banks_of(deck: Deck) -> tuple[Bank, ...]:

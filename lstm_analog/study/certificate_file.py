@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from lstm_analog.compiler import Timing
 from lstm_analog.compiler.saved import PIECES
+from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.model import State
@@ -36,6 +37,7 @@ def save_certificate(certificate: Certificate, path: str | Path) -> None:
         stream.write(f"{text}\n".encode())
 
 
+@checked
 def load_certificate(path: str | Path) -> Certificate:
     """Return the certificate that was written to `path`.
 

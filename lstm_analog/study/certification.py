@@ -4,6 +4,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from lstm_analog.doors import checked
 from lstm_analog.errors import CertificateError, FileFormatError, InvalidShapeError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, read_spice, suited, write_spice
 from lstm_analog.files import read_bytes, whole_files
@@ -30,6 +31,7 @@ from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.run import PassRun, Run
 
 
+@checked
 def certify(
     run: Run,
     lstm: LSTM,
@@ -114,6 +116,7 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
     return report
 
 
+@checked
 def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accuracy: Accuracy | None = None) -> None:
     """Write the netlists of a `run` to `path` as `certify` does, in `dialect` with `accuracy`, and certify nothing."""
     with whole_files(Path(path).parent) as stage:

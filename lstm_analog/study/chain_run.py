@@ -12,10 +12,11 @@ from lstm_analog.model.reference import activate
 from lstm_analog.model.sequences import in_time, state_after
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.keeping import Keep, not_kept
+from lstm_analog.summaries import Rows, Summarised
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ChainRun:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ChainRun(Summarised):
     """What one chain, a direction of a layer, did: signals after each step in signal units, in the order of time.
 
     They are read off the `trajectory` of `compiled`, over `steps` of which `lengths` count, at the `place` of the chain
@@ -29,6 +30,17 @@ class ChainRun:
     steps: int
     lengths: Indices | None
     chips: int
+
+    def summary(self) -> Rows:
+        """Return which chain it is, and its size."""
+        way = "backward" if self.place.backward else "forward"
+        return (
+            ("layer", f"{self.place.layer}, {way}"),
+            ("gates", " ".join(gate.letter for gate in self.place.gates)),
+            ("steps", self.steps),
+            *((("chips", self.chips),) if self.chips else ()),
+            ("engine", self.trajectory.engine),
+        )
 
     @property
     def order(self) -> GateOrder:

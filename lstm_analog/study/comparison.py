@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, Head, LayerTrace
 from lstm_analog.model.lstm import Trace
@@ -33,6 +34,7 @@ BY_DESIGN = 0.02
 at weights three times PyTorch's over 60 steps. A technology that costs more is too coarse, whatever it explains."""
 
 
+@checked
 def compare(
     run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int | None = None, causes: bool = False
 ) -> Report:

@@ -11,6 +11,7 @@ from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.compiler.scaling import Scaling
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.parts import Crossbars, Ports, Spools
 from lstm_analog.study.chip_rules import chip_findings
@@ -34,6 +35,7 @@ from lstm_analog.study.tubes import tubes
 _MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class DesignCheck:
     """What a design check found.
@@ -92,6 +94,7 @@ def _row(finding: Finding) -> str:
     return f"{_MARKS[finding.severity]} {finding.rule.value:<40}{figures} {finding.part}: {finding.where}"
 
 
+@checked
 def design_check(
     compiled: Compiled, technology: object, run: Run | None = None, scaling: Scaling | None = None
 ) -> DesignCheck:

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from lstm_analog.doors import checked
 from lstm_analog.network.graph import Network
 
 
@@ -19,6 +20,7 @@ def digest_of(*values: object) -> str:
     return result.hexdigest()
 
 
+@checked
 def network_digest(network: Network) -> str:
     """Return the SHA-256, in hexadecimal, over all that `network` is: domain, unknowns, parts with values, clock lines.
 

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.hydraulic import Hydraulic
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.model import LSTM, LayerTrace, State
@@ -44,6 +45,7 @@ TOLERANCE = 1e-6
 """Largest error of z, c and h, and largest relative error of a conductance, that passes."""
 
 
+@checked
 def epanet_check(
     compiled: Compiled,
     lstm: LSTM,

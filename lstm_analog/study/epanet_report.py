@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.export.epanet import LAMINAR
 from lstm_analog.export.epanet_links import Links
 from lstm_analog.network.fluids import Fluid
@@ -61,6 +62,7 @@ class Gauges:
     reynolds_at: str
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class EpanetReport:
     """How the statics of a hydraulic machine, by EPANET, compare with the digital LSTM and with the network.

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 
 
 class Severity(Enum):
@@ -120,6 +121,7 @@ ADVICE = MappingProxyType(
 """What helps against each."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One figure held against its limit.

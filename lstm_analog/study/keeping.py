@@ -11,9 +11,6 @@ from lstm_analog.engines import Engine, Integrate, Waveform
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, KeptWarning, explain, warn_caller
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
-MOST_BYTES = 2.0**30
-"""What a run keeps at most unless told otherwise, in bytes."""
-
 
 class Keep(Enum):
     """What a run keeps for its reader; the less, the faster is `Settle` and the less memory it takes.

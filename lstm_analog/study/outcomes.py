@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from lstm_analog.doors import checked_record
+
 
 class Check(Enum):
     """What was looked at."""
@@ -16,6 +18,7 @@ class Check(Enum):
     RANGE = "its signals stay within what it was made for"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The outcome of a `check`: whether it `holds`, None where it could not be made, and what was found."""
@@ -29,6 +32,7 @@ class Outcome:
         return f"{self.check.value}: {mark} ({self.got})"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Verification:
     """What became of the checks of the netlist `file`, certified as `export`; it `holds` if none failed."""

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Cells, Conductors, Crossbars, Sources
 from lstm_analog.study.run import Run, check_run
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Power:
     """Mean power over the steps of a run.
@@ -59,6 +61,7 @@ class Power:
         )
 
 
+@checked
 def power(run: Run) -> Power:
     """Return what the sources of `run` deliver on average, from the end of the reset to the end of the last step.
 

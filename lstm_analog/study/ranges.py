@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.scaling import MARGIN, Ranges, Scaling, reach, row_sums
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError
 from lstm_analog.model import LSTM, LayerTrace, State
 from lstm_analog.model.sequences import in_time
@@ -27,6 +28,7 @@ class Limit(Enum):
     INPUTS = "what it was compiled for, with a margin"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Beyond:
     """The `signal`, largest at `place` with the magnitude `value`, beyond a `limit`: `reason` says which.
@@ -93,6 +95,7 @@ def harmful(technology: object, lstm: LSTM | None, x: Floats, state: State) -> t
     return tuple(each for each in found if each.harmful)
 
 
+@checked
 def beyond_fed(run: Run) -> tuple[Beyond, ...]:
     """Return of what `run` was fed, inputs and states to start from, what its machine was not made for."""
     technology, scaling = (None, None) if run.setup is None else (run.setup.technology, run.setup.scaling)

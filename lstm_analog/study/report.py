@@ -12,11 +12,13 @@ import numpy as np
 import scipy
 
 from lstm_analog import __version__
+from lstm_analog.doors import checked_record
 from lstm_analog.files import whole_file
 from lstm_analog.study.ranges import Beyond
 from lstm_analog.study.settling import Settling
 from lstm_analog.study.shares import Shares
 from lstm_analog.study.spread import LEVELS, HeadErrors, LayerErrors
+from lstm_analog.summaries import Rows, Summarised
 
 
 class Verdict(Enum):
@@ -41,8 +43,9 @@ class Versions:
     python: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Report:
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Report(Summarised):
     """How far a run is from the numeric LSTM, and why.
 
     Attributes
@@ -89,6 +92,17 @@ class Report:
     engine: str
     technology: str
     timing: str
+
+    def summary(self) -> Rows:
+        """Return the verdict and the figures it rests on; `print` tells all."""
+        return (
+            ("model", self.model),
+            ("verdict", self.verdict.value),
+            ("error of h", f"{self.worst_h:.3g}, tolerance {self.tolerance:.3g}"),
+            ("explained", f"{self.explained:.3g}"),
+            ("machine", f"{self.technology}, {self.timing}"),
+            ("engine", self.engine),
+        )
 
     @property
     def worst_h(self) -> float:

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.compiler.scaling import Scaling
+from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import Outputs, State
@@ -18,12 +20,15 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.chain_run import ChainRun, read_signal
 from lstm_analog.study.keeping import check_whole
+from lstm_analog.study.labelled import dataset
+from lstm_analog.summaries import Rows, Summarised
 
-_Item = TypeVar("_Item")
+if TYPE_CHECKING:
+    import xarray
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PassRun:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PassRun(Summarised):
     """What a machine did in one pass through time.
 
     Attributes
@@ -49,6 +54,11 @@ class PassRun:
     lengths: Indices | None
     trajectory: Trajectory
     chips: int = 0
+
+    def summary(self) -> Rows:
+        """Return what it was fed and from where, and what ran it."""
+        told = (("x", self.x), ("state", self.state), ("lengths", self.lengths), ("engine", self.trajectory.engine))
+        return (*((name, value) for name, value in told if value is not None), ("points", self.trajectory.time.size))
 
     @cached_property
     def layers(self) -> tuple[ChainRun, ...]:
@@ -110,8 +120,9 @@ class Setup:
     engine: Engine
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Run(Summarised):
     """What a machine did with `x` from `state`, `lengths` steps of each sequence: the signals of all its `passes`.
 
     `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes. Where the
@@ -124,6 +135,13 @@ class Run:
     state: State
     lengths: Indices | None = None
     setup: Setup | None = None
+
+    def summary(self) -> Rows:
+        """Return what was fed, and the passes that it went through."""
+        provenance = self.passes[0].compiled.network.provenance
+        named = tuple((key, value) for key, value in provenance if key in ("model", "technology"))
+        rows = tuple((f"pass {number}", each) for number, each in enumerate(self.passes))
+        return (*named, ("x", self.x), *rows) if len(self.passes) > 1 else (*named, *self.passes[0].summary())
 
     @property
     def compiled(self) -> Compiled:
@@ -165,7 +183,18 @@ class Run:
         """What calling the LSTM returns, as the machine has it: `outputs.state` carries the run on."""
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
-        return Outputs(h=self.h, state=State(h=h, c=c), y=self.y)
+        return Outputs(h=self.h, state=State(h=h, c=c), y=self.y, c=self._kept_c)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Return h, c and y with named axes; needs xarray: `pip install 'lstm_analog[xarray]'`."""
+        return dataset(self.outputs)
+
+    @property
+    def _kept_c(self) -> Floats | None:
+        try:
+            return self.c
+        except InvalidValueError:  # its reader asked for outputs only
+            return None
 
     @property
     def _recurrent(self) -> list[PassRun]:
@@ -181,11 +210,6 @@ class Run:
     @property
     def _only(self) -> PassRun:
         return only(self.passes, "run")
-
-
-def number_of_chips(passes: tuple[Compiled, ...]) -> int:
-    """Return how many chips the networks of `passes` describe, 0 if none carries an axis of chips."""
-    return max(each.network.chips for each in passes)
 
 
 def feeding(
@@ -248,11 +272,3 @@ def check_run(compiled: Compiled, run: object) -> None:
         do = "give a run of this machine"
         raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
     check_whole(run.trajectory)
-
-
-def only(passes: tuple[_Item, ...], what: str) -> _Item:
-    """Return the one of `passes`, or raise `UnsupportedError`: `what` goes through time several times."""
-    if len(passes) > 1:
-        got, do = f"{len(passes)} passes", f"take {what}.passes[k]"
-        raise UnsupportedError(explain(f"the {what}", must="go through time once", got=got, do=do))
-    return passes[0]

@@ -13,13 +13,13 @@ z rests long before h is taken from it: the network has two poles there, and the
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import csgraph
-from scipy.special import gammaincc
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.timing import Interval, compute_line
+from lstm_analog.doors import checked, checked_record
+from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.laws import High
@@ -39,6 +39,7 @@ EQUAL = 0.7
 Mask = NDArray[np.bool_]
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Settling:
     """The interval of a step that leaves most.
@@ -71,7 +72,7 @@ class _Matrix:
     """The network in an `interval`: d rates / d storages, (n, n) per second, in signal units."""
 
     interval: Interval
-    coupling: sparse.coo_array
+    coupling: "scipy.sparse.coo_array"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +102,7 @@ class _Edges:
         return _Edges(tails=self.tails[kept], heads=self.heads[kept], rates=self.rates[kept])
 
 
+@checked
 def settling_error(ratio: float, poles: int) -> float:
     """Return exp(-N) sum_{j<poles} N^j/j! with N = `ratio`: what `poles` equal poles in a chain leave of a unit step.
 
@@ -113,9 +115,10 @@ def settling_error(ratio: float, poles: int) -> float:
         raise InvalidValueError(explain("ratio", must="be positive", got=ratio, do="give T/tau"))
     if poles < 1:
         raise InvalidValueError(explain("poles", must="be at least 1", got=poles, do="count the poles in the chain"))
-    return float(gammaincc(poles, ratio))
+    return float(scipy.special.gammaincc(poles, ratio))
 
 
+@checked
 def settling(run: Run) -> Settling:
     """Return how the tightest interval of a step of `run` settles, by the poles and paths of the network that was run.
 
@@ -173,8 +176,10 @@ def _matrix(run: PassRun, interval: Interval, number: int, equations: System) ->
     moment = trajectory.sample(end, every)
     effort = moment[(0,) * (moment.ndim - 2)].copy()
     equations.complete(effort)
-    unit = sparse.diags_array(trajectory.network.unknowns.scales()[equations.dynamic])
-    coupling = sparse.coo_array(sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit)
+    unit = scipy.sparse.diags_array(trajectory.network.unknowns.scales()[equations.dynamic])
+    coupling = scipy.sparse.coo_array(
+        scipy.sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit
+    )
     return _Matrix(interval=interval, coupling=coupling)
 
 
@@ -227,7 +232,7 @@ def _released(now: _Phase, after: _Phase, fastest: Floats) -> Mask:
     return result
 
 
-def _edges(coupling: sparse.coo_array, reference: Floats) -> _Edges:
+def _edges(coupling: "scipy.sparse.coo_array", reference: Floats) -> _Edges:
     heads, tails = coupling.coords
     values = coupling.data
     kept = (heads != tails) & (np.abs(values) > NEGLIGIBLE * reference[heads])
@@ -255,20 +260,18 @@ class _Poles:
         return _Poles(components=self.components[kept], rates=self.rates[kept])
 
 
-def _poles(coupling: sparse.coo_array, edges: _Edges) -> tuple[Indices, _Poles]:
+def _poles(coupling: "scipy.sparse.coo_array", edges: _Edges) -> tuple[Indices, _Poles]:
     """Return the component of each storage, (n,), and the poles of all components.
 
     A storage on its own has its own rate; storages that act on each other have the decay of the eigenvalues of their
     coupling.
     """
     size, own = coupling.shape[0], np.abs(coupling.diagonal())
-    graph = sparse.csr_array((np.ones(edges.tails.size), (edges.tails, edges.heads)), shape=(size, size))
-    count, labels = csgraph.connected_components(graph, directed=True, connection="strong")
-    component = labels.astype(np.int64)
-    crowd = np.bincount(component, minlength=count)
+    component = strong_components(edges.tails, edges.heads, size)
+    crowd = np.bincount(component)
     alone = np.flatnonzero(crowd[component] == 1)
     components, rates = [component[alone]], [own[alone]]
-    matrix = sparse.csr_array(coupling)
+    matrix = scipy.sparse.csr_array(coupling)
     together = np.flatnonzero(crowd[component] > 1)
     order = together[np.argsort(component[together], kind="stable")]
     for group in np.split(order, np.flatnonzero(np.diff(component[order])) + 1) if order.size else []:

@@ -11,12 +11,15 @@ What differs in the first link no record names; what is left in the last is the 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lstm_analog.doors import checked_record
+
 _NOTHING = 1e-12
 """Error of h that is none: rounding."""
 _SMALL = 1e-2
 """Share of the largest cost below which costs are only counted in the text."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Share:
     """What one `cause` does to h, or to y over the gain of the head: the largest `error`, full scale being 1."""
@@ -25,6 +28,7 @@ class Share:
     error: float
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Shares:
     """The links between a run and its LSTM, each the largest error of h, or of y over the gain of the head.

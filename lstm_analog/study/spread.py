@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked_record
 
 LEVELS = (0.5, 0.9, 0.99)
 """The shares of all values that the quantiles of an error cover."""
@@ -29,6 +30,7 @@ class Spread:
     quantiles: Floats
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Errors:
     """How far a signal of a layer is from the numeric LSTM, in units of the signal.
@@ -53,6 +55,7 @@ class Errors:
     where: Place
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerErrors:
     """The errors of the `chain` of that label, a direction of a layer.

@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
+from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, Integrate, Ngspice
 from lstm_analog.errors import (
     CertificateError,
@@ -45,6 +46,7 @@ _SHOWN = 3
 """How many deviations are told one by one."""
 
 
+@checked
 def verify(
     path: str | Path, certificate: Certificate, *, lstm: LSTM | None = None, engine: Engine | None = None
 ) -> Verification:
@@ -89,6 +91,7 @@ def verify(
     return Verification(file=Path(path).name, export=export.file, outcomes=outcomes)
 
 
+@checked
 def model_of(certificate: Certificate, folder: str | Path, file: str | Path | None = None) -> LSTM | None:
     """Return the LSTM of a `certificate` that lies in `folder`, from `file` or else from the one the certificate names.
 

@@ -1,4 +1,4 @@
-"""Mutated model files: thousands of damaged copies of good ones are loaded, or refused by name, within a memory bound.
+"""Mutated files: thousands of damaged copies of all that is read are loaded, or refused by name, in bounded memory.
 
 `python tests/model/fuzzing.py 100000` (`make fuzz`) runs in this process and prints what it met. Nothing but an
 `LstmAnalogError` may come out of `load`, no file may take longer than `LONGEST` seconds, and the memory of the whole
@@ -11,14 +11,16 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
+import lstm_analog as la
 from lstm_analog.errors import LstmAnalogError
 from lstm_analog.model import load, load_model
+from lstm_analog.tables import read_table, write_table
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"
 SEEDS = (
@@ -96,38 +98,67 @@ def repacked(content: bytes, others: list[bytes], rng: np.random.Generator) -> b
     return stream.getvalue()
 
 
-def outcome(path: Path) -> str:
-    """Return what comes of loading the file at `path`: "loaded", "refused", or the failure."""
+def model_at(path: Path) -> object:
+    """Return the recurrent part of a model file, the whole model where that is refused."""
+    try:
+        return load(path)
+    except LstmAnalogError:
+        return load_model(path)
+
+
+def outcome(path: Path, reader: Callable[[Path], object] = model_at) -> str:
+    """Return what comes of `reader` on the file at `path`: "loaded", "refused", or the failure."""
     begun = time.monotonic()
     try:
-        try:
-            load(path)
-        except LstmAnalogError:
-            load_model(path)
+        reader(path)
         result = "loaded"
     except LstmAnalogError as error:
-        result = "refused" if str(error).startswith(f"file '{path}'") else f"refused without a place: {error}"
+        named = reader is not model_at or str(error).startswith(f"file '{path}'")
+        result = "refused" if named else f"refused without a place: {error}"
     except Exception as error:  # noqa: BLE001 - any other exception is what is looked for
         result = f"FAILED {type(error).__name__}: {str(error)[:100]}"
     spent = time.monotonic() - begun
     return result if spent < LONGEST else f"FAILED: {spent:.1f} s"
 
 
+def others(folder: Path) -> list[tuple[str, bytes, Callable[[Path], object]]]:
+    """Return what else is read, a good file of each kind made in `folder`: its kind, content and reader."""
+    lstm = la.random_lstm(np.random.default_rng(0), 2, 1)
+    machine, x = la.compile(lstm, la.electrical.BEHAVIOURAL), np.zeros((1, 2))
+    machine.save(folder / "machine.npz")
+    machine.certify(lstm, x, folder / "deck.cir")
+    machine.write_json(folder / "graph.json", x)
+    machine.write_graphml(folder / "graph.graphml", x)
+    write_table(folder / "table.csv", ["a", "b"], np.ones((3, 2)))
+    write_table(folder / "table.npy", [], np.ones((3, 2)))
+    found = {
+        "machine.npz": la.load_machine,
+        "deck.cir": la.read_spice,
+        "deck.certificate.json": la.load_certificate,
+        "graph.json": la.export.read_json,
+        "graph.graphml": la.export.read_graphml,
+        "table.csv": read_table,
+        "table.npy": read_table,
+    }
+    return [(name, (folder / name).read_bytes(), reader) for name, reader in found.items()]
+
+
 def fuzz(count: int, seed: int, folder: Path) -> Counter[str]:
     """Load at least `count` mutants, `seed` deciding which, and count outcomes by format; failures stay in `folder`."""
     rng = np.random.default_rng(seed)
-    contents = [(FOLDER / name).read_bytes() for name in SEEDS]
+    seeds = [(name, (FOLDER / name).read_bytes(), model_at) for name in SEEDS] + others(folder)
+    contents = [content for _, content, _ in seeds]
     outcomes: Counter[str] = Counter()
     done = 0
     while done < count:
-        for name, content in zip(SEEDS, contents, strict=True):
+        for name, content, reader in seeds:
             for mutant in mutants(content, contents, rng):
                 path = folder / "mutant.bin"
                 path.write_bytes(mutant)
-                result = outcome(path)
+                result = outcome(path, reader)
                 if result not in ("loaded", "refused"):
                     (folder / f"failure_{done}.bin").write_bytes(mutant)
-                outcomes[f"{Path(name).suffix} {result}"] += 1
+                outcomes[f"{name if reader is not model_at else Path(name).suffix} {result}"] += 1
                 done += 1
     return outcomes
 

@@ -15,7 +15,7 @@ def lstm():
 
 def test_sizes(lstm):
     assert (lstm.input_size, lstm.hidden_size, lstm.sizes) == (2, 3, (3, 3))
-    assert repr(lstm) == "LSTM(name='random', inputs=2, units=(3, 3))"
+    assert repr(lstm).splitlines()[:3] == ["LSTM", "  name    random", "  inputs  2"]
 
 
 def test_shapes_with_a_batch(lstm):

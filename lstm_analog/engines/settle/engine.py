@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from lstm_analog.doors import checked_record
 from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Progress, check_save
 from lstm_analog.engines.limits import BeyondError, within
@@ -26,6 +27,7 @@ class Precision(Enum):
     SINGLE = "float32"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Settle:
     """Fixed points, phase after phase, without a way there: for studies of accuracy, at the price of inference.

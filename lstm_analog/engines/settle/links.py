@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Form, High, Order, blocks, partials
@@ -68,8 +67,7 @@ class Links:
 
     def components(self) -> Indices:
         """Return the number of the strongly connected component of each unknown and dense bank, (size,)."""
-        graph = sparse.csr_array((np.ones(self.tails.size), (self.tails, self.heads)), shape=(self.size, self.size))
-        return np.asarray(csgraph.connected_components(graph, directed=True, connection="strong")[1], dtype=np.int64)
+        return strong_components(self.tails, self.heads, self.size)
 
     def levels(self, component: Indices) -> Indices:
         """Return how many components stand before each unknown and dense bank on the longest path, (size,).

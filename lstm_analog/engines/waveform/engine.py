@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from lstm_analog.doors import checked_record
 from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Progress, check_save
 from lstm_analog.engines.integrate import Integrate
@@ -30,6 +31,7 @@ from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 _TIGHTEST = 1e-13
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Waveform:
     """Waveform by waveform, in the order of the network; the start is the operating point of the first interval.

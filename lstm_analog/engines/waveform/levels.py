@@ -182,10 +182,8 @@ def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Step]:
 
 
 def two_axes(values: Floats) -> Floats:
-    """Return `values` (points, *lead, m) with all but the first axis in one, a view of them."""
-    flat = values.view()
-    flat.shape = (len(values), values[0].size)
-    return flat
+    """Return `values` (points, *lead, m) with all but the first axis in one, a view of them: they are contiguous."""
+    return values.reshape(len(values), values[0].size)
 
 
 def _whole(task: Task, inverse: Floats) -> list[Step]:

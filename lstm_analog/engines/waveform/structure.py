@@ -11,10 +11,9 @@ runs forward where it can.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.waveform.couplings import Couplings, Flags, Links
 from lstm_analog.network.laws import Form, Order
 
@@ -205,10 +204,7 @@ def _edges(couplings: Couplings, links: Links, weak: Flags, moving: Flags) -> _E
 
 
 def _components(edges: _Edges, wanted: Flags) -> Indices:
-    tails, heads = edges.tails[wanted], edges.heads[wanted]
-    graph = sparse.csr_array((np.ones(tails.size), (tails, heads)), shape=(edges.total, edges.total))
-    component: Indices = csgraph.connected_components(graph, directed=True, connection="strong")[1].astype(np.int64)
-    return component
+    return strong_components(edges.tails[wanted], edges.heads[wanted], edges.total)
 
 
 def _depth(edges: _Edges, component: Indices, torn: Flags) -> Indices:

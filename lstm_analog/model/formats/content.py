@@ -11,11 +11,7 @@ from pathlib import Path
 from lstm_analog.errors import FileAccessError, FileFormatError, explain
 from lstm_analog.files import read_bytes
 from lstm_analog.model.formats.hdf5 import SIGNATURE
-from lstm_analog.model.formats.zips import member_names
-
-LARGEST_FILE = 2**31
-"""Bytes a file may have; protobuf has the same limit."""
-
+from lstm_analog.zips import member_names
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _LENGTH = 8
@@ -40,19 +36,15 @@ def read_model(path: str | Path) -> bytes:
     Raises
     ------
     FileAccessError
-        If it cannot be read, is a folder, device or pipe, or has more than `LARGEST_FILE` bytes.
+        If it cannot be read, is a folder, device or pipe, or has more than `files.LARGEST_FILE` bytes.
     """
-    place, must = f"file {str(path)!r}", "be readable"
     try:
-        status = Path(path).stat()
+        mode = Path(path).stat().st_mode
     except (OSError, ValueError):
         return read_bytes(path)  # which says why not
-    if not stat.S_ISREG(status.st_mode):
-        got = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
-        raise FileAccessError(explain(place, must="be a file", got=got, do="give the file that holds the weights"))
-    if status.st_size > LARGEST_FILE:
-        must, do = f"have at most {LARGEST_FILE} bytes", "save the recurrent module alone"
-        raise FileAccessError(explain(place, must=must, got=f"{status.st_size} bytes", do=do))
+    if not stat.S_ISREG(mode):
+        got, do = "a folder" if stat.S_ISDIR(mode) else "a device or pipe", "give the file that holds the weights"
+        raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got=got, do=do))
     return read_bytes(path)
 
 

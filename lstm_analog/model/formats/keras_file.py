@@ -19,8 +19,8 @@ from lstm_analog.model.formats.keras_model import keras_model, keras_stack, ways
 from lstm_analog.model.formats.keras_presets import recurrent_layer, weights_only
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.tensor import Tensor
-from lstm_analog.model.formats.zips import open_archive
 from lstm_analog.model.whole import Model
+from lstm_analog.zips import open_archive
 
 _CONFIG, _WEIGHTS, _META = "config.json", "model.weights.h5", "metadata.json"
 _ADVICE = "save it with model.save"

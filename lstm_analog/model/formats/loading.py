@@ -6,6 +6,7 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.formats.content import Format, format_of, read_model
 from lstm_analog.model.formats.own import WORD, own_stack
@@ -18,6 +19,7 @@ from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.whole import Model, model_of
 
 
+@checked
 def load(
     path: str | Path,
     *,
@@ -66,6 +68,7 @@ def load(
         raise type(error)(f"file {str(path)!r}: {error}") from error
 
 
+@checked
 def load_model(path: str | Path, *, config: str | Path | None = None) -> Model:
     """Return the whole model in the file at `path`: a recurrent part, and the numeric steps before and after it.
 

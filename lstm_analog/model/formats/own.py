@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.activations import Activation, Curve
 from lstm_analog.model.formats.safetensor import write_safetensors
@@ -34,6 +35,7 @@ CELLS: Mapping[str, type[RecurrentCell]] = MappingProxyType(
 )
 
 
+@checked
 def save(lstm: LSTM, path: str | Path) -> None:
     """Write `lstm` to `path` as `load` reads it: a safetensors file, in float64, whole or not at all.
 

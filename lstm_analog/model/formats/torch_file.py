@@ -16,7 +16,7 @@ from lstm_analog.model.formats.notes import Pickle, Storage, Unreadable, View
 from lstm_analog.model.formats.pickle_values import ADVICE
 from lstm_analog.model.formats.pickles import LONGEST, read_pickle
 from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, count_of, label
-from lstm_analog.model.formats.zips import open_archive
+from lstm_analog.zips import open_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001

@@ -1,0 +1,10 @@
+"""The presets that a machine may be built in, by name."""
+
+from types import MappingProxyType
+
+from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP, OPAMP_BENCH, OPAMP_IDEAL
+from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER
+
+_PRESETS = (BEHAVIOURAL, OPAMP_IDEAL, OPAMP, OPAMP_BENCH, BICMOS, OIL, WATER, GLYCEROL)
+TECHNOLOGIES: MappingProxyType[str, object] = MappingProxyType({each.name.lower(): each for each in _PRESETS})
+"""The presets by name, as the command line and `compile` take them."""

@@ -1,0 +1,148 @@
+"""Arguments of public functions held against their annotations: what is of another kind is refused by name.
+
+Values are left to the functions themselves; so are arrays, which `arrays` takes in.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from enum import Enum
+from functools import cache, wraps
+from inspect import Parameter, Signature, signature
+from numbers import Integral, Real
+from pathlib import Path
+from sys import modules
+from types import FunctionType, MappingProxyType, UnionType
+from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
+
+import numpy as np
+
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_Known = TypeVar("_Known")
+_Class = TypeVar("_Class", bound=type)
+
+_WHOLE = 2**53
+"""The largest whole number up to which float64 holds all."""
+_NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
+    {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
+)
+"""What is taken for an annotation beside the class itself."""
+
+
+def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Return `function`, which raises `InvalidTypeError` where it fails for an argument of the wrong kind.
+
+    What it refuses itself, in words of its own, it refuses so. An error of its own making, with arguments that are all
+    of their kinds, is left as it is.
+    """
+    names = signature(function)
+
+    @wraps(function)
+    def call(*values: _Given.args, **named: _Given.kwargs) -> _Result:
+        try:
+            return function(*values, **named)
+        except LstmAnalogError:
+            raise
+        except Exception as error:
+            for name, value in _bound(names, values, named).items():
+                _check(function, name, value, error)
+            raise
+
+    return call
+
+
+def _bound(names: Signature, values: tuple[object, ...], named: dict[str, object]) -> dict[str, Any]:
+    """Return the arguments by name, none where they do not fit the signature `names`: Python has said so then."""
+    try:
+        return names.bind(*values, **named).arguments
+    except TypeError:
+        return {}
+
+
+def checked_record(kind: _Class) -> _Class:
+    """Return the class `kind`, which refuses fields, and arguments of its public methods, of another kind by name."""
+    for name, method in list(vars(kind).items()):
+        if isinstance(method, FunctionType) and (name in ("__init__", "__call__") or not name.startswith("_")):
+            setattr(kind, name, checked(method))
+    return kind
+
+
+def named(what: str, word: str, known: Mapping[str, _Known]) -> _Known:
+    """Return which of the `known` is meant by `word`, in any case; `what` it is names it in messages.
+
+    Raises `InvalidValueError`, with the nearest name where one is near.
+    """
+    if (key := word.strip().lower()) in known:
+        return known[key]
+    near = get_close_matches(key, known, n=1)
+    do = f"did you mean {near[0]!r}?" if near else "choose one of them"
+    must = f"be one of {', '.join(known)}"
+    raise InvalidValueError(explain(what, must=must, got=ascii(word)[:80], do=do))
+
+
+def _check(function: Callable[..., object], name: str, value: object, reason: Exception) -> None:
+    hint = _hints(function).get(name, Any)
+    if not _fits(value, hint):
+        got, do = " ".join(ascii(value)[:80].split()), "give that"
+        raise InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do)) from reason
+
+
+@cache
+def _hints(function: Callable[..., object]) -> dict[str, Any]:
+    """Return the annotations of `function`; one that only a type checker can read stands for anything."""
+    several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    given = signature(function).parameters.values()
+    return {each.name: _read(each.annotation, function.__module__) for each in given if each.kind not in several}
+
+
+def _read(annotation: object, module: str) -> Any:
+    if annotation is Parameter.empty:
+        return Any
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, vars(modules[module]))
+    except (NameError, TypeError):  # of names that only a type checker has
+        return Any
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Return whether `value` is of the annotated kind `hint`, as far as that can be told."""
+    if hint is Any:
+        return True
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is tuple and isinstance(value, tuple):
+        each = inner[:1] * len(value) if inner[-1:] == (Ellipsis,) else inner
+        return len(each) == len(value) and all(_fits(item, one) for item, one in zip(value, each, strict=True))
+    if hint is None or hint is type(None):
+        return value is None
+    kind = origin or hint
+    if not isinstance(kind, type) or kind is object:
+        return True
+    if getattr(kind, "_is_protocol", False):
+        asked = [name for name, each in vars(kind).items() if isinstance(each, FunctionType) and name[0] != "_"]
+        return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
+    if kind in (float, int) and isinstance(value, bool | np.bool_):
+        return False
+    if kind is float and isinstance(value, Integral) and abs(int(value)) > _WHOLE:
+        return False
+    return isinstance(value, _NUMBERS.get(kind, (kind,)))
+
+
+def _told(hint: Any) -> str:
+    """Return `hint` in words: `a text, Path or None`."""
+    if get_origin(hint) in (Union, UnionType):
+        names = list(dict.fromkeys(_told(each) for each in get_args(hint)))
+        return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+    kind = get_origin(hint) or hint
+    if "numpy" in str(hint) and kind is not tuple and kind is not list:
+        return "an array"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"one of {', '.join(map(str, kind))}"
+    words = {float: "a number of float64", int: "a whole number", bool: "True or False", str: "a text"}
+    return "None" if kind is type(None) else words.get(kind, getattr(kind, "__name__", str(kind)))

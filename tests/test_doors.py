@@ -1,0 +1,113 @@
+"""Arguments as users of other packages give them: taken where their meaning is certain, else refused by name."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError
+
+SPEC = importlib.util.spec_from_file_location("wrong_arguments", Path(__file__).parent / "wrong_arguments.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+WRONG = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(WRONG)
+RNG = np.random.default_rng(5)
+LSTM = la.random_lstm(RNG, 3, 4, layers=2)
+X = RNG.normal(size=(2, 6, 3))
+
+
+def test_wrong_arguments_are_named() -> None:
+    found = WRONG.search(600, 7, leave_out=("show.",))
+    assert not [what for what in found if "FAILED" in what]
+    assert found["named"] > 300
+
+
+def test_a_state_may_be_a_pair_as_in_pytorch() -> None:
+    h, c = RNG.normal(size=(2, 2, 2, 4))
+    pair, state = LSTM(X, (h, c)), LSTM(X, la.State(h=tuple(h), c=tuple(c)))
+    np.testing.assert_array_equal(pair.h, state.h)
+    machine = la.compile(LSTM, "behavioural")
+    run = machine.run(X, state=[h, c], engine="settle")
+    np.testing.assert_allclose(run.h, pair.h, atol=1e-5)
+
+
+def test_one_chain_needs_no_axis_of_chains() -> None:
+    single, (h, c) = la.random_lstm(RNG, 3, 4), RNG.normal(size=(2, 2, 4))
+    np.testing.assert_array_equal(single(X, (h, c)).h, single(X, (h[None], c[None])).h)
+
+
+def test_c_is_that_of_the_top_layer_at_each_step() -> None:
+    out = LSTM(X)
+    assert out.c is not None
+    np.testing.assert_array_equal(out.c, LSTM.trace(X).layers[-1].c)
+    machine = la.compile(LSTM, "behavioural")
+    kept = machine.run(X).outputs.c
+    assert kept is not None
+    np.testing.assert_allclose(kept, out.c, atol=1e-5)
+    assert machine.run(X, keep=la.Keep.OUTPUTS).outputs.c is None
+
+
+class Tensor:
+    """What torch gives of a tensor that needs a gradient."""
+
+    requires_grad = True
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+    def detach(self) -> np.ndarray:
+        return X
+
+
+class Brain:
+    """What torch says of a bfloat16 tensor."""
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+def test_a_gradient_is_no_matter_and_bfloat16_is_named() -> None:
+    np.testing.assert_array_equal(LSTM(Tensor()).h, LSTM(X).h)  # type: ignore[arg-type]
+    with pytest.raises(InvalidTypeError, match=r"x must hold float32, .*got Brain: 'Got unsupported Scalar"):
+        LSTM(Brain())  # type: ignore[arg-type]
+    with pytest.raises(InvalidTypeError, match=r"x must hold float32, .*got float16: convert"):
+        LSTM(X.astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: la.compile(LSTM, "behavioral"), "technology must be one of behavioural, .*did you mean 'behavioural'"),
+        (lambda: la.compile(LSTM, "behavioural").run(X, engine="setle"), "engine must be .*did you mean 'settle'"),
+        (lambda: la.load(None), "path must be a text or Path, got None"),  # type: ignore[arg-type]
+        (lambda: la.save(LSTM, None), "path must be a text or Path, got None"),  # type: ignore[arg-type]
+        (lambda: la.engines.Integrate(points="3"), "points must be a whole number, got '3'"),  # type: ignore[arg-type]
+        (lambda: la.engines.Integrate(points=np.inf), "points must be at least 1 and finite, got inf"),  # type: ignore[arg-type]
+        (lambda: la.engines.Settle(save="h"), "save must be a Save, got 'h'"),  # type: ignore[arg-type]
+        (lambda: la.random_lstm(RNG, 3, 2.5), "hidden must be a whole number, got 2.5"),  # type: ignore[arg-type]
+        (lambda: LSTM(X, 3), "state must be a State or a pair"),  # type: ignore[arg-type]
+        (lambda: la.compile(LSTM, "behavioural").run(X, progress=3), "progress must be a function"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_wrong_is_named(call: Callable[[], object], words: str) -> None:
+    with pytest.raises((InvalidTypeError, InvalidValueError), match=words) as caught:
+        call()
+    assert isinstance(caught.value, LstmAnalogError)
+
+
+def test_an_error_of_ones_own_is_left_as_it_is() -> None:
+    def tell(done: int, total: int) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        la.compile(LSTM, "behavioural").run(X, progress=tell)
+
+
+def test_progress_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    run = la.compile(LSTM, "behavioural").run(X, progress=True)
+    np.testing.assert_allclose(run.h, LSTM(X).h, atol=1e-5)
+    assert not capsys.readouterr().out
