@@ -12,10 +12,11 @@ from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.model.steps import Dense, Embedding, Pooling, Signal, Step, apply_all, named, width_after
+from lstm_analog.summaries import Rows, Summarised
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Model:
+class Model(Summarised):
     """A whole model: numeric steps, a recurrent part, numeric steps. Calling it is the answer of its framework.
 
     The recurrent part becomes a machine, the steps stay numbers beside it:
@@ -62,9 +63,11 @@ class Model:
         _check_widths(self.before, None, self.lstm.input_size)
         _check_widths(self.after, self.lstm.output_size, None)
 
-    def __repr__(self) -> str:
-        before, after = ([named(step) for step in steps] for steps in (self.before, self.after))
-        return f"Model({', '.join([*before, repr(self.lstm), *(['final h'] if self.final else []), *after])})"
+    def summary(self) -> Rows:
+        """Return the steps before, the recurrent part, the steps after."""
+        before, after = (", ".join(map(named, steps)) for steps in (self.before, self.after))
+        read = ("steps after", ", ".join(filter(None, ("final h" if self.final else "", after))))
+        return tuple(row for row in (("steps before", before), *self.lstm.summary(), read) if row[1])
 
     def __call__(self, x: ArrayLike) -> Floats:
         """Return the answer to `x`, the numeric LSTM being the recurrent part, in float64.

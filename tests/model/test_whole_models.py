@@ -135,12 +135,12 @@ def test_a_machine_goes_through_the_same_steps(case):
     np.testing.assert_allclose(model.decode(run.outputs, fed), model(x), rtol=0, atol=1e-7)
 
 
-def test_a_model_says_what_it_is_in_a_line():
-    said = (
-        "Model(Embedding(11 words to 4), LSTM(name='keras_sentiment', inputs=4, units=(3,)), mean over time, "
-        "Dense(6 to 4), relu, Dense(4 to 1), sigmoid)"
-    )
-    assert repr(load_model(OTHERS / "keras_sentiment.h5")) == said
+def test_a_model_says_what_it_is_in_a_few_lines():
+    said = repr(load_model(OTHERS / "keras_sentiment.h5")).splitlines()
+    assert said[:2] == ["Model", "  steps before  Embedding(11 words to 4)"]
+    assert "  name          keras_sentiment" in said
+    assert said[-1] == "  steps after   mean over time, Dense(6 to 4), relu, Dense(4 to 1), sigmoid"
+    assert len(said) <= 8
 
 
 # Masks: where the steps that count stand does not matter, and what is not counted is not looked at.

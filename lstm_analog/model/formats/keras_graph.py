@@ -6,7 +6,7 @@ from typing import Any
 
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.keras_masks import without_masks
-from lstm_analog.model.formats.stacks import Only, chosen, listed
+from lstm_analog.model.formats.stacks import chosen, listed
 
 MOST_LAYERS = 1000
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "RNN", "CuDNNLSTM", "CuDNNGRU")
@@ -82,7 +82,7 @@ def chain_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     return names
 
 
-def chosen_layers(config: Mapping[str, Any], only: Only) -> tuple[str, ...]:
+def chosen_layers(config: Mapping[str, Any], only: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names in `only` of layers of the model that `config` describes, a recurrent one among them."""
     layers = all_layers(config)
     recurrent = [layer.name for layer in layers if layer.kind in RECURRENT]

@@ -1,4 +1,4 @@
-"""Random Keras models against Keras: `KERAS_BACKEND=jax python compare_random_keras.py 0 200` for seeds 0 to 199.
+"""Random Keras models against Keras: `KERAS_BACKEND=jax python benchmarks/random_keras.py 0 200` for seeds 0 to 199.
 
 With keras 3.15.1, whose answers are in float32. Each seed draws a model (words or numbers in, masks, layers of all
 kinds and directions, pooling, Dense layers; some of it beyond what is offered), saves it in one of four ways and loads
