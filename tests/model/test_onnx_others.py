@@ -295,6 +295,26 @@ def test_a_node_that_reads_nothing_is_refused_by_name(tmp_path, operation):
         load(path)
 
 
+@pytest.mark.parametrize("case", ["bias on the wrong axis", "output before its bias"])
+def test_a_bias_is_taken_only_where_it_stands(tmp_path, case):
+    nodes = [
+        lstm_node(),
+        helper.make_node("Squeeze", ["y", "one"], ["h"]),
+        helper.make_node("Constant", [], ["m"], value=numpy_helper.from_array(np.eye(3, dtype="f4"))),
+        helper.make_node("Constant", [], ["b"], value=numpy_helper.from_array(np.arange(3, dtype="f4"))),
+        helper.make_node("MatMul", ["h", "m"], ["u"]),
+    ]
+    if case == "output before its bias":
+        nodes, outputs = [*nodes, helper.make_node("Add", ["u", "b"], ["z"])], ["u", "z"]
+    else:
+        turned = helper.make_node("Transpose", ["u"], ["t"], perm=[1, 2, 0])
+        back = helper.make_node("Transpose", ["a"], ["z"], perm=[2, 0, 1])
+        nodes, outputs = [*nodes, turned, helper.make_node("Add", ["t", "b"], ["a"]), back], ["z"]
+    path = saved(tmp_path / "m.onnx", nodes, x=(3, 2, 2), outputs=outputs)
+    with pytest.raises(UnsupportedError, match=r"graph output '[uz]' must be h, a state or a linear read-out"):
+        load(path)
+
+
 def function(inner, name="F", **options):
     return helper.make_function("own", name, ["v"], ["u"], inner, [helper.make_opsetid("own", 1)], **options)
 
