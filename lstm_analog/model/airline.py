@@ -39,8 +39,8 @@ def series() -> tuple[NDArray[np.datetime64], Floats]:
 def forecaster(units: Literal[4, 15]) -> Forecaster:
     """Return the trained forecaster with that many `units`.
 
-    >>> forecaster(4).lstm
-    LSTM(name='airline_4', inputs=1, units=(4,))
+    >>> forecaster(4).lstm.name, forecaster(4).lstm.sizes
+    ('airline_4', (4,))
     """
     if units not in UNITS:
         raise InvalidValueError(explain("units", must=f"be one of {UNITS}", got=units, do="or train your own"))

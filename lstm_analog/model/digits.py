@@ -43,8 +43,8 @@ def unseen() -> tuple[Floats, Indices]:
 def classifier() -> LSTM:
     """Return the trained classifier; its `y (batch, 10)` are the scores of the digits, the largest wins.
 
-    >>> classifier()
-    LSTM(name='digits', inputs=8, units=(16, 16))
+    >>> classifier().name, classifier().sizes
+    ('digits', (16, 16))
     """
     with as_file(_DATA / "digits.safetensors") as path:
         return load(path)
