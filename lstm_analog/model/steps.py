@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.arrays import Array, Floats, floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
 from lstm_analog.model.activations import Activation
 from lstm_analog.model.weights import check_shape
@@ -20,6 +21,7 @@ from lstm_analog.model.weights import check_shape
 Mask = NDArray[np.bool_]
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Signal:
     """What goes from step to step: `values (..., time, n)`, or `(..., n)` once time is gone.
@@ -38,6 +40,7 @@ class Pool(Enum):
     MAX = "max"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedding:
     """A row of a `table (N, n)` for each whole number `(..., time)`; `masked` lets steps of number 0 not count."""
@@ -51,6 +54,7 @@ class Embedding:
         check_shape(self.table, "embedding table", ("N", "n"))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Masking:
     """Lets steps of time not count where all values are `value`, compared in float32 as Keras does."""
@@ -62,6 +66,7 @@ class Masking:
         object.__setattr__(self, "value", float(floats(self.value, "masked value")))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Affine:
     """`scale x + offset`, each of shape `(n,)` or `()`: the scaling of inputs, a batch normalisation once trained."""
@@ -79,6 +84,7 @@ class Affine:
                 raise InvalidShapeError(explain(name, must="have the shape () or (n,)", got=array.shape, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dense:
     """`weights x + bias` on the last axis: `weights (K, n)`, `bias (K,)` or None."""
@@ -95,11 +101,13 @@ class Dense:
             check_shape(self.bias, "dense bias", (len(self.weights),))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Softmax:
     """`exp(x) / sum(exp(x))` over the last axis."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Pooling:
     """Takes one vector of a sequence, in the way `pool` says."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats, plain
+from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
@@ -15,6 +16,7 @@ from lstm_analog.model.steps import Dense, Embedding, Pooling, Signal, Step, app
 from lstm_analog.summaries import Rows, Summarised
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model(Summarised):
     """A whole model: numeric steps, a recurrent part, numeric steps. Calling it is the answer of its framework.
@@ -69,6 +71,7 @@ class Model(Summarised):
         read = ("steps after", ", ".join(filter(None, ("final h" if self.final else "", after))))
         return tuple(row for row in (("steps before", before), *self.lstm.summary(), read) if row[1])
 
+    @checked
     def __call__(self, x: ArrayLike) -> Floats:
         """Return the answer to `x`, the numeric LSTM being the recurrent part, in float64.
 
@@ -78,11 +81,13 @@ class Model(Summarised):
         fed = self.encode(x)
         return self.decode(self.lstm(fed.x, lengths=fed.lengths), fed)
 
+    @checked
     def encode(self, x: ArrayLike) -> Fed:
         """Return what the recurrent part is fed for `x`: the steps before it, computed."""
         words = bool(self.before) and isinstance(self.before[0], Embedding)
         return compact(apply_all(self.before, Signal(values=plain(x, "x") if words else floats(x, "x"))))
 
+    @checked
     def decode(self, outputs: Outputs, fed: Fed) -> Floats:
         """Return the answer for the `outputs` of the recurrent part, numeric or a machine's, to what it was `fed`."""
         if self.final:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.activations import Activation, Curve
 from lstm_analog.model.formats.own import described, own_stack
@@ -29,6 +30,7 @@ _STEPS: Mapping[str, type[Step]] = MappingProxyType(
 _ENUMS = MappingProxyType({"pool": Pool, "curve": Curve})
 
 
+@checked
 def save_model(model: Model, path: str | Path) -> None:
     """Write `model` to `path` as `load_model` reads it: a safetensors file, in float64, whole or not at all."""
     arrays: dict[str, Floats] = {}
