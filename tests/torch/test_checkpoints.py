@@ -165,6 +165,7 @@ def test_buffers_of_whole_numbers_are_passed_over(tmp_path):
     check(tmp_path / "a.pt", module)
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")  # torch says once that it will go
 @pytest.mark.parametrize("name", ["weight_ih_l0", "bias_hh_l0"])
 @pytest.mark.parametrize(
     ("change", "got"),
