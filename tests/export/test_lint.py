@@ -215,6 +215,21 @@ def test_a_line_of_semicolons_before_a_continuation_is_found(deck):
     assert f"line {number + 3}: line must follow what it continues: ngspice drops it, got a line of ;" in found[-1]
 
 
+def test_remarks_of_other_dialects_are_found_from_the_second_line_on(tmp_path):
+    """The first is a title, of any text."""
+    path = tmp_path / "a.cir"
+    path.write_text("a title ; of any text\nr1 a 0 1k ; of another\n.end\n")
+    found = [str(breach) for breach in check_dialect(path, HSPICE)]
+    assert found[0] == "line 2: line must hold no comment of another dialect, got ;: remove it"
+    assert all(breach.startswith("line 2: ") for breach in found)
+
+
+def test_a_card_of_another_dialect_is_named(deck):
+    path, number = deck(HSPICE, "aplant l0_h_0 plant_0 slew")
+    (found,) = [breach for breach in check_dialect(path, HSPICE) if breach.line == number]
+    assert ", got aplant: say it with cards" in str(found)
+
+
 def test_a_deck_ends_and_is_text(tmp_path):
     path = tmp_path / "a.cir"
     path.write_text("* title\nr1 a 0 1k\n")

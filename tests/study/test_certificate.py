@@ -148,8 +148,9 @@ def test_of_three_netlists_none_is_left_where_the_last_fails(tmp_path, monkeypat
     names = sorted(each.name for each in tmp_path.iterdir())
     assert names == ["a-1.cir", "a-2.cir", "a.certificate.json"]
     written = (tmp_path / "a-2.cir").read_bytes()
-    write_netlists(run, tmp_path / "a.cir")
-    assert (tmp_path / "a-2.cir").read_bytes() == written
+    (tmp_path / "again").mkdir()
+    write_netlists(run, tmp_path / "again" / "a.cir")
+    assert (tmp_path / "again" / "a-2.cir").read_bytes() == written
 
 
 def test_a_batch_is_refused(made, tmp_path):

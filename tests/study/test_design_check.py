@@ -124,6 +124,30 @@ def test_warnings_come_the_most_strained_first() -> None:
     assert all(finding.strain > 1 for finding in warnings)
 
 
+def test_what_leaks_in_a_step_is_time_over_time_constants_of_the_leak() -> None:
+    built = machine(replace(OIL, seat_leak=1e-7))
+    finding = built.check().worst(Rule.DROOP)
+    valve = built.network.part(finding.part)
+    lost = (valve.opened / valve.closed).max() * built.compiled.cycle.step_time / built.compiled.time_constant
+    assert finding.value == pytest.approx(lost, rel=1e-9)
+
+
+def test_stops_rest_on_the_assumed_size_of_a_tank() -> None:
+    check = machine(OIL).check()
+    assert all(f.assumed for f in check.findings if f.rule in (Rule.STOPS_HIGH, Rule.STOPS_LOW, Rule.PRELOAD))
+
+
+def test_snapshots_belong_to_the_intervals_of_their_times(ran: tuple[Machine, Run]) -> None:
+    built, run = ran
+    seen, schedule = plant(built.compiled, OIL, run).snapshots, run.trajectory.schedule
+    points = run.trajectory.time.size
+    middle = 0.5 * (run.trajectory.time[1:] + run.trajectory.time[:-1])
+    inside = np.searchsorted(schedule.ends, middle)
+    np.testing.assert_array_equal(seen.high[1:points], schedule.high[inside])
+    starts = np.searchsorted(schedule.ends, run.trajectory.time[:-1], side="right")
+    np.testing.assert_array_equal(seen.high[points:], schedule.high[starts][starts != np.append(0, inside[:-1])])
+
+
 def test_what_only_a_mishap_or_a_run_would_bring_is_a_note() -> None:
     assert severity(machine(hardware(OIL, rating=1e3)).check(), Rule.HAMMER_FULL) is Severity.NOTE
     assert severity(machine(OIL, scale=3.0).check(), Rule.TRIM) is Severity.NOTE

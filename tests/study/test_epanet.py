@@ -282,6 +282,9 @@ def test_the_report_reads_as_text_and_as_json() -> None:
     assert "random in OIL by EPANET: holds" in text
     assert "not checked: settling times" in text
     assert "laminar to 2000" in text
+    gauges = report.gauges
+    seen = f"{gauges.confirmed} of {gauges.tubes} tubes gauged, {gauges.conductance_error:.2e} off at most"
+    assert f"  conductance  {seen} ({gauges.conductance_at})\n" in text
     data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert data["holds"] is True
     assert data["findings"] == []
