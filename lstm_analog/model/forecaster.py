@@ -18,7 +18,7 @@ from lstm_analog.model.formats.safetensor import read_safetensors, write_safeten
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.steps import Affine, Dense, Signal, apply_all
+from lstm_analog.model.steps import Affine, Dense
 from lstm_analog.model.weights import check_shape
 from lstm_analog.model.whole import Model
 from lstm_analog.summaries import Summarised
@@ -83,7 +83,7 @@ class Forecaster(Summarised):
         """Return the inputs `x (time, 1)` of the LSTM for `values (time,)` of the series, in `unit`."""
         series = floats(values, "values")
         check_shape(series, "values", ("time",))
-        return self.model.encode(series[:, np.newaxis]).x
+        return ((series - self.offset) / self.scale)[:, np.newaxis]
 
     def decode(self, h: ArrayLike) -> Floats:
         """Return the forecasts `(..., outputs)`, in `unit`, for `h (..., H)`; row t forecasts the value at t + 1."""
@@ -91,8 +91,7 @@ class Forecaster(Summarised):
         if states.shape[-1:] != (self.lstm.output_size,):
             must, got = f"have {self.lstm.output_size} units on its last axis", f"shape {states.shape}"
             raise InvalidShapeError(explain("h", must=must, got=got, do="give h of the LSTM's top layer"))
-        result: Floats = apply_all(self.model.after, Signal(values=states)).values
-        return result
+        return self.offset + self.scale * (states @ self.head_weight.T + self.head_bias)
 
 
 @checked
