@@ -197,3 +197,12 @@ def test_of_points_at_one_time_the_first_is_kept(rc, driven, program):
 def test_time_limits_are_seconds(limit):
     with pytest.raises(InvalidValueError, match=r"^time_limit must be positive and at most a year, got "):
         Ngspice(time_limit=limit)
+
+
+def test_a_batch_is_told_at_the_times_of_all_its_sequences():
+    machine = compile(random_lstm(np.random.default_rng(3), 1, 1, scale=4.0), BEHAVIOURAL)
+    x = np.array([[[0.1]], [[-3.0]]])
+    apart = [machine.run(each, engine=Ngspice()).trajectory.time for each in x]
+    together = machine.run(x, engine=Ngspice()).trajectory.time
+    assert not np.array_equal(*apart)
+    np.testing.assert_array_equal(together, np.unique(np.concatenate(apart)))
