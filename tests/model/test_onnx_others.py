@@ -1,14 +1,13 @@
 """ONNX files of the shapes that others publish (`others/make_onnx_models.py`), and ONNX' own tests of its nodes."""
 
-import importlib.util
 import re
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import stored_table
 from onnx import TensorProto, helper, numpy_helper
 
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, UnsupportedError
@@ -76,13 +75,8 @@ def test_the_whole_loads_or_says_what_else_it_does_and_the_advice_works(file):
 @pytest.fixture(scope="module")
 def script():
     """Return the module that makes random graphs."""
-    place = Path(__file__).resolve().parents[2] / "benchmarks" / "random_onnx.py"
-    spec = importlib.util.spec_from_file_location("random_onnx", place)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with stored_table.script("random_onnx") as module:
+        yield module
 
 
 def test_random_graphs_are_right_or_refused(script, tmp_path):
