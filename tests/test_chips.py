@@ -1,13 +1,11 @@
 """Chips side by side: one axis through passes, layers and heads, and each chip is what it is alone."""
 
-import importlib.util
-import sys
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
+import stored_table
 
 import lstm_analog as la
 from lstm_analog import imperfections as im
@@ -15,7 +13,6 @@ from lstm_analog.errors import InvalidShapeError, UnsupportedError
 from lstm_analog.imperfections import DeviceSpread, Streams
 from lstm_analog.network.chips import of_chips
 
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 EXACT, TOLERANCE = 1e-13, 3e-7
 """Of Settle; and of Waveform, whose answers are within 2e-7 of full scale of the reference."""
 SLOW = {"OPAMP_IDEAL"}
@@ -25,14 +22,8 @@ SAMPLE = 8
 @pytest.fixture(scope="module")
 def matrix():
     """Return the module that prints the whole table."""
-    spec = importlib.util.spec_from_file_location("table_chips", BENCHMARKS / "table_chips.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    sys.path.insert(0, str(BENCHMARKS))  # it imports its neighbour
-    spec.loader.exec_module(module)
-    sys.path.remove(str(BENCHMARKS))
-    yield module
-    del sys.modules[spec.name]
+    with stored_table.script("table_chips") as module:
+        yield module
 
 
 @pytest.mark.parametrize("number", range(SAMPLE))

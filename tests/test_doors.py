@@ -1,27 +1,21 @@
 """Arguments as users of other packages give them: taken where their meaning is certain, else refused by name."""
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
+import wrong_arguments
 
 import lstm_analog as la
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError
 
-SPEC = importlib.util.spec_from_file_location("wrong_arguments", Path(__file__).parent / "wrong_arguments.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-WRONG = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(WRONG)
 RNG = np.random.default_rng(5)
 LSTM = la.random_lstm(RNG, 3, 4, layers=2)
 X = RNG.normal(size=(2, 6, 3))
 
 
 def test_wrong_arguments_are_named() -> None:
-    found = WRONG.search(600, 7, leave_out=("show.",))
+    found = wrong_arguments.search(600, 7, leave_out=("show.",))
     assert not [what for what in found if "FAILED" in what]
     assert found["named"] > 300
 

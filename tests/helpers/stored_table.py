@@ -1,4 +1,4 @@
-"""What tests of the tables in `benchmarks/` share: the script that made one, its cells."""
+"""What tests share that hold scripts of `benchmarks/` and the tables these made."""
 
 import importlib.util
 import sys

@@ -1,7 +1,8 @@
 """Wrong arguments over every public signature: whatever is given, only an `LstmAnalogError` comes out.
 
-`python tests/wrong_arguments.py 20000 [seed]` calls public functions, methods and records with one or two arguments
-replaced by values that users of other packages give, and prints what came of it by kind; what failed stands by name.
+`python tests/helpers/wrong_arguments.py 20000 [seed]` calls public functions, methods and records with one or two
+arguments replaced by values that users of other packages give, and prints what came of it by kind; what failed stands
+by name.
 """
 
 import inspect
