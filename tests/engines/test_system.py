@@ -130,3 +130,16 @@ def test_current_into_sources_and_followers_is_theirs(circuit):
     effort = np.array([[0.0, 1.0, 3.0, 0.0]])
     system(network, ()).complete(effort)
     assert effort[0, 3] == 2.0
+
+
+def test_a_junction_that_is_the_first_unknown_keeps_its_own_row(circuit):
+    """What flows into the source, the last unknown, is nobody's row: neither the last one's nor the first one's."""
+    network = circuit(
+        {"join": 2, "drive": 1},
+        Conductors(label="r", a=[3, 1, 2], b=[1, 2, 0], conductance=[1.0, 2.0, 4.0]),
+        Junctions(label="j", nodes=[1, 2]),
+        Sources(label="drive", nodes=[3], effort=7.0),
+    ).verify()
+    effort = np.array([[0.0, 0.0, 0.0, 7.0]])
+    system(network, ()).complete(effort)
+    np.testing.assert_allclose(effort, [[0.0, 3.0, 1.0, 7.0]], rtol=1e-15)

@@ -493,3 +493,41 @@ def test_nodes_in_any_order_are_found(circuit, driven):
         assert (
             worst(ours, replace(exact, time=exact.time[:: 9 // points], efforts=exact.efforts[:: 9 // points])) < 1e-6
         )
+
+
+def test_a_dense_bank_is_driven_by_storages_that_relax_together(circuit, driven):
+    """Two pairs of storages, each a loop of two exponentials; the matrix sees the second of each pair.
+
+    Its waveform has a term for the start of either storage, and no two of them are the same drive.
+    """
+    network = circuit(
+        {"drive": 1, "first": 2, "second": 2, "row": 3},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=[1, 1, 2, 3], b=[2, 3, 4, 5], conductance=1.0),
+        Storages(label="c", nodes=[2, 3, 4, 5], capacitance=[1.0, 1.0, 0.5, 0.5]),
+        Transconductors(
+            label="w", inputs=[4, 5], rows=[6, 7, 8], transconductance=[[1.0, -2.0], [0.5, 3.0], [-1.0, 0.7]]
+        ),
+        Conductors(label="load", a=[6, 7, 8], b=[0, 0, 0], conductance=1.0),
+        Storages(label="row", nodes=[6, 7, 8], capacitance=1.0),
+    )
+    schedule = driven([1.0, -0.5, 2.0], [1.0, 0.7, 1.3])
+    exact = Integrate(rtol=1e-12, atol=1e-13, points=9).run(network, schedule)
+    assert worst(Waveform(points=9).run(network, schedule), exact) < 1e-6
+
+
+def test_of_two_copies_one_may_have_an_offset(circuit, driven):
+    network = circuit(
+        {"drive": 1, "copy": 2},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Followers(
+            label="copy",
+            terms=(Term(inputs=[1, 1], gain=[1.0, 2.0]),),
+            nodes=[2, 3],
+            offset=[0.0, 0.3],
+            low=-np.inf,
+            high=np.inf,
+        ),
+    )
+    copies = Waveform(points=1).run(network, driven([0.5, -1.0], [1.0, 1.0]))["copy"]
+    np.testing.assert_allclose(copies[1:], [[0.5, 1.3], [-1.0, -1.7]], rtol=1e-15)

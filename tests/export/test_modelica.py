@@ -198,6 +198,16 @@ def test_no_field_of_a_part_is_dropped_in_silence(kind):
     assert {entry.name for entry in fields(kind)} == set(WRITTEN[kind.__name__].split())
 
 
+@pytest.mark.parametrize(("levels", "written"), [([0.5, 0.5], "0.5"), ([0.5, 0.25], "u_0_values[interval]")])
+def test_a_source_that_keeps_its_effort_is_a_number(tmp_path, levels, written):
+    """The same in every interval, though it is imposed."""
+    imposed = (Imposed(label="u", efforts=np.array(levels)[:, None]),)
+    plan = Schedule(names=("a", "b"), high=np.zeros((2, 0), bool), durations=np.ones(2), imposed=imposed)
+    write(tmp_path / "rc.mo", plan=plan)
+    text = (tmp_path / "rc.mo").read_text()
+    assert f"Source u_0(effort = {written});" in text
+
+
 def test_a_batch_is_refused(tmp_path):
     write(tmp_path / "rc.mo", plan=schedule(1))
     with pytest.raises(InvalidShapeError, match=r"a Modelica file must have one sequence, got batch \(2,\): write one"):

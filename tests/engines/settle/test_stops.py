@@ -12,7 +12,7 @@ from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import Sources, Stops, Storages, Switches
+from lstm_analog.network.parts import Followers, Sources, Stops, Storages, Switches, Term
 from lstm_analog.network.schedule import Imposed, Schedule
 
 
@@ -55,6 +55,32 @@ def test_stops_that_nothing_reaches_change_no_bit():
     without = replace(network, parts=network.parts[:-1])
     ours, theirs = (Settle().run(each, schedule).efforts for each in (network, without))
     np.testing.assert_array_equal(ours, theirs)
+
+
+def test_tanks_filled_in_turns_are_each_watched():
+    """The first and the third fill from the drive, then the second from a copy of the first: no two are neighbours."""
+    copy = Followers(
+        label="copy", terms=(Term(inputs=[3], gain=-1.0),), nodes=[2], offset=0.1, low=-np.inf, high=np.inf
+    )
+    groups = (("drive", 1), ("copy", 1), ("e", 3))
+    network = Network(
+        domain=HYDRAULIC,
+        unknowns=Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups)),
+        parts=(
+            Sources(label="drive", nodes=[1], effort=0.0),
+            copy,
+            Switches(label="line", line=0, a=[1, 2, 1], b=[3, 4, 5], closed=1.0, opened=1e-30),
+            Storages(label="tank", nodes=[3, 4, 5], capacitance=0.01),
+            Stops(label="ends", nodes=[3, 4, 5], low=-1.0, high=2.0, conductance=20.0, band=0.1),
+        ),
+        lines=("on",),
+        provenance=(),
+    )
+    for levels in ([0.5, 0.9, -0.5], [0.5, 1.5, 0.5], [0.5, 5.0, 0.5]):  # within, the second beyond, all beyond
+        schedule = driven(levels, [True] * 3)
+        exact = Integrate(rtol=1e-11, atol=1e-13).run(network, schedule)
+        np.testing.assert_allclose(Settle().run(network, schedule).efforts, exact.efforts, atol=1e-9)
+        assert (exact["e"][2, 1] < -1.0) == (levels[1] > 1.0)
 
 
 def test_every_sequence_and_chip_has_its_own_stops():
