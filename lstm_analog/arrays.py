@@ -1,6 +1,6 @@
 """Arrays as the records of this package hold them: float64 or index arrays, checked once, then read-only."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,16 @@ _Kind = TypeVar("_Kind", Floats, Indices)
 _WIDEST = np.dtype(np.float64).itemsize
 _WHOLE = 2**53
 _LARGEST = int(np.iinfo(np.int64).max)
+
+
+def origin_of(hint: Any) -> Any:
+    """Return the class of an annotation such as `NDArray[np.float64]`, None if it has no arguments.
+
+    From numpy 2.5 on that is an alias by `type`, which names its class no longer as its origin.
+    """
+    origin = get_origin(hint)
+    meant = getattr(origin, "__value__", None)
+    return origin if meant is None else get_origin(meant)
 
 
 def plain(value: object, what: str) -> Array:

@@ -1,7 +1,11 @@
+from types import GenericAlias, SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from lstm_analog.arrays import floats, floats_of_shape, indices, limits_of_shape, positive_of_shape
+from lstm_analog.arrays import floats, floats_of_shape, indices, limits_of_shape, origin_of, positive_of_shape
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError
 
 
@@ -130,3 +134,12 @@ def test_indices_count_from_zero(value):
 def test_indices_are_a_vector_of_whole_numbers(value):
     with pytest.raises(InvalidShapeError, match=r"^n must be a vector of whole numbers, got "):
         indices(value, "n")
+
+
+def test_an_annotation_says_its_class_whether_it_is_an_alias_or_not():
+    """From numpy 2.5 on NDArray is an alias by `type`, on whose Pythons no machine was loaded again."""
+    alias = SimpleNamespace(__value__=np.ndarray[Any, np.dtype[np.float64]])
+    for hint in (NDArray[np.float64], GenericAlias(alias, (np.float64,))):
+        assert origin_of(hint) is np.ndarray
+    assert origin_of(float) is None
+    assert origin_of(tuple[int, ...]) is tuple
