@@ -195,7 +195,7 @@ def _stage(stream: Stream) -> tuple[Step | Layer, Stream | None]:
 
 
 def _steps(path: Sequence[tuple[Step | Layer, Stream]]) -> tuple[tuple[Step, Stream], ...]:
-    """Return the steps in `path`, a bias after a matrix being its own."""
+    """Return the steps in `path`; scalings that follow each other or a matrix are one."""
     found = list[tuple[Step, Stream]]()
     for step, stream in path:
         last = found[-1][0] if found else None
@@ -203,6 +203,9 @@ def _steps(path: Sequence[tuple[Step | Layer, Stream]]) -> tuple[tuple[Step, Str
             continue
         if isinstance(step, Affine) and isinstance(last, Dense):
             found[-1] = (biased(last, step), stream)
+        elif isinstance(step, Affine) and isinstance(last, Affine):
+            scale, offset = np.broadcast_arrays(step.scale * last.scale, step.scale * last.offset + step.offset)
+            found[-1] = (Affine(scale=scale, offset=offset), stream)
         else:
             found.append((step, stream))
     return tuple(found)

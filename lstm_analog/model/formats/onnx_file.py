@@ -86,15 +86,14 @@ class OnnxFile:
     def _parts(self, output: str | None, *, whole: bool) -> tuple[Reader, Parts]:
         """Return the parts of the model, whether its inputs of two axes are vectors or single numbers at each step."""
         try:
-            return self._parts_if(output, whole=whole, single=False)
-        except LstmAnalogError:
+            return self._parts_if(output, whole=whole, single=True)
+        except LstmAnalogError as refusal:
             if not any(entry.axes is not None and len(entry.axes) == 2 and not entry.whole for entry in self.inputs):
                 raise
             try:
-                return self._parts_if(output, whole=whole, single=True)
+                return self._parts_if(output, whole=whole, single=False)
             except LstmAnalogError:
-                pass
-            raise
+                raise refusal from None
 
     def _parts_if(self, output: str | None, *, whole: bool, single: bool) -> tuple[Reader, Parts]:
         """Return the parts that the graph has whatever the number and length of the sequences."""

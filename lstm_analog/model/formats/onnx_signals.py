@@ -9,12 +9,12 @@ from lstm_analog.arrays import Array
 from lstm_analog.errors import LstmAnalogError, UnsupportedError, explain
 from lstm_analog.model.formats.chains import Objection
 from lstm_analog.model.formats.labels import Labels
-from lstm_analog.model.formats.onnx_cells import layer_of, ways_of
+from lstm_analog.model.formats.onnx_cells import layer_of
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value, labels
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_values import Block, check_constant, lengths_of, start_of, states_of
-from lstm_analog.model.formats.streams import Stream, Streams, reading_orders
+from lstm_analog.model.formats.streams import Stream, Streams, ends_of
 from lstm_analog.model.layers import Layer
 
 MOST_REUSE = 8
@@ -139,10 +139,8 @@ class Recurrences:
             what = f"input of {node.label}"
             got = str(x.shape[2]) if self.opens.is_closed(labels(x)) else "an open axis of another place"
             return Objection(what=what, must=f"have {layer.input_size} features, as W says", got=got)
-        found = self.streams.vectors(f"choice of features for {node.label}", x)
-        if found is None or not any(np.array_equal(found[1], order) for order in reading_orders(found[0])):
-            return Objection(what=node.label, must=READS, got="another arrangement of it")
-        return found[0]
+        found = self.streams.sequence(f"choice of features for {node.label}", x)
+        return Objection(what=node.label, must=READS, got="another arrangement of it") if found is None else found[0]
 
 
 def _finals(node: Node, layer: Layer, h: Array, with_lengths: bool, maker: Labels) -> tuple[Array, Array]:
@@ -151,10 +149,7 @@ def _finals(node: Node, layer: Layer, h: Array, with_lengths: bool, maker: Label
     cells = maker.made((len(sizes), h.shape[1], sizes[0]), f"state of {node.label}")
     if with_lengths:
         return maker.made((h.shape[1], sum(sizes)), f"state of {node.label}"), cells
-    edge = np.concatenate([h[:1] if back else h[-1:] for back in ways_of(node)])
-    cuts = np.cumsum([0, *sizes])
-    parts = [edge[n][:, cuts[n] : cuts[n + 1]] for n in range(len(sizes))]
-    return np.concatenate(parts, axis=-1), cells
+    return ends_of(layer, h), cells
 
 
 def _outputs(made: Recurrent, batch_first: bool) -> list[Value]:

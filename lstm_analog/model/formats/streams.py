@@ -6,7 +6,6 @@ order of axes at each step does not matter, and a step that mixes what belongs t
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -165,6 +164,18 @@ class Streams:
         chosen = Dense(weights=np.eye(stream.width)[features])
         return self._by_row(label, chosen, stream, len(features)), rows
 
+    def sequence(self, label: str, array: Array) -> tuple[Stream, bool] | None:
+        """Return the stream of which `array (time, batch, F)` is each step, and whether an input's axes are turned."""
+        found = self.vectors(label, array)
+        if found is None or len(found[0].lead) not in (1, 2):
+            return None
+        stream, rows = found
+        steps = stream.steps if len(stream.lead) == 2 else stream.steps[:, None]
+        if np.array_equal(rows, steps):
+            return stream, False
+        turned = not stream.timed and len(stream.lead) == 2 and np.array_equal(rows, steps.T)
+        return (stream, True) if turned else None
+
     def _elements(self, array: Array) -> tuple[Stream, Array] | None:
         """Return the stream of the elements of `array`, and where in its rows each of them stands."""
         stream = self.of(array)
@@ -238,10 +249,8 @@ def _by_feature(values: Array, features: Array, width: int) -> Floats | None:
     return found if np.array_equal(found[features], values) else None
 
 
-def reading_orders(stream: Stream) -> Sequence[Array]:
-    """Return the orders in which a recurrent layer may read the steps of `stream`, as its rows (time, batch)."""
-    if len(stream.lead) > 2:
-        return ()
-    if len(stream.lead) == 1:
-        return (stream.steps[:, None],)
-    return (stream.steps,) if stream.timed else (stream.steps, stream.steps.T)
+def ends_of(layer: Layer, h: Array) -> Array:
+    """Return the labels (batch, F) of the last h of each direction of `layer`, of `h (time, batch, F)` of all steps."""
+    cuts = np.cumsum([cell.output_size for cell in layer.cells])[:-1]
+    ways = zip(layer.cells, np.split(h, cuts, axis=-1), strict=True)
+    return np.concatenate([part[0] if cell is layer.backward else part[-1] for cell, part in ways], axis=-1)
