@@ -177,10 +177,19 @@ class Streams:
         return (stream, True) if turned else None
 
     def _elements(self, array: Array) -> tuple[Stream, Array] | None:
-        """Return the stream of the elements of `array`, and where in its rows each of them stands."""
+        """Return the stream of the elements of `array`, and where in its rows each of them stands.
+
+        An element that stands in several rows is that of the vector in which it lies, where there are whole ones.
+        """
         stream = self.of(array)
-        places = None if stream is None else places_of(array, stream.rows)
-        return None if stream is None or places is None else (stream, places)
+        if stream is None:
+            return None
+        whole = array.ndim and array.shape[-1] == stream.width
+        rows = rows_of(array, stream.rows) if whole else None
+        if rows is not None:
+            return stream, rows[..., None] * stream.width + np.arange(stream.width)
+        places = places_of(array, stream.rows)
+        return None if places is None else (stream, places)
 
     def _statistic(self, label: str, array: Array, made: Operation) -> Array | None:
         found = self.vectors(label, array)
