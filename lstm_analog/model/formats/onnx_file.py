@@ -60,7 +60,7 @@ class OnnxFile:
         self.inputs = [_input(entry) for entry in model.graph.input if entry.name not in self.held]
         self.size = len(content) + tensors.side_bytes
 
-    def reader(self, probe: tuple[int, int] = PROBES[0], *, single: bool = False, whole: bool = False) -> Reader:
+    def reader(self, probe: tuple[int, ...] = PROBES[0], *, single: bool = False, whole: bool = False) -> Reader:
         """Return what has carried out the graph, once more for each open axis whose size the weights tell.
 
         `probe`, `single` and `whole` are as of `Reader`.

@@ -176,12 +176,12 @@ def _deeper(node: Node, scope: Scope) -> int:
 
 def moved(node: Node, inputs: Inputs) -> list[Value]:
     """Return what a `node` that moves data about or computes shapes makes of its `inputs`, else the unknown."""
-    if node.operation not in OPS:
-        return [unknown(node.label)]
-    operation = OPS[node.operation]
     blind = [value for value in inputs if value is not None and value.origin in (Origin.UNKNOWN, Origin.ZEROS)]
+    why = next((value.why for value in blind if value.why), node.label)  # the first that is not known here
+    if node.operation not in OPS:
+        return [unknown(why)]
+    operation = OPS[node.operation]
     if blind:
-        why = next((value.why for value in blind if value.why), node.label)
         zero = Value(origin=Origin.ZEROS, array=np.empty(0))
         return [zero if _stays_zero(operation, inputs, node.attributes) else unknown(why)] * len(node.outputs)
     signals = [value is not None and value.origin is Origin.LABELS for value in inputs]

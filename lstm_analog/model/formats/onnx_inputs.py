@@ -9,7 +9,7 @@ from lstm_analog.model.formats.onnx_graph import Origin, Value, labels, unknown
 from lstm_analog.model.formats.onnx_values import owner_of
 from lstm_analog.model.formats.streams import Streams
 
-PROBES = ((3, 2), (5, 4))
+PROBES = ((3, 2, 1), (5, 4, 3))
 """Sizes taken for the first axes of an input that the graph leaves open; they differ, so that they are told apart.
 
 A graph that does the same with both depends on neither.
@@ -41,7 +41,7 @@ class OpenInputs:
         maker: Labels,
         streams: Streams,
         sizes: Mapping[tuple[str, int], int],
-        probe: tuple[int, int],
+        probe: tuple[int, ...],
         single: bool,
     ) -> None:
         self.maker = maker

@@ -42,7 +42,7 @@ class Reader:
         self,
         size: int,
         sizes: Mapping[tuple[str, int], int],
-        probe: tuple[int, int],
+        probe: tuple[int, ...],
         *,
         single: bool,
         whole: bool,

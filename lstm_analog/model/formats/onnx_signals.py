@@ -118,7 +118,7 @@ class Recurrences:
     def _shape(self, node: Node, value: Value | None) -> tuple[int, int]:
         """Return the numbers of steps and of sequences that `node` reads, those of a probe where that is unknown."""
         if value is None or value.origin is not Origin.LABELS or value.array.ndim != 3:
-            return self.opens.probe
+            return self.opens.probe[0], self.opens.probe[1]
         steps, batch = value.array.shape[:2]
         return (batch, steps) if node.attributes.get("layout", 0) else (steps, batch)
 

@@ -123,7 +123,7 @@ class Streams:
 
     def combined(self, label: str, made: Operation, first: Array, second: Array) -> Array | None:
         """Compute an operation on `first` and `second`, number by number of the same rows; one may have one feature."""
-        left, right = self._elements(first), self._elements(second)
+        left, right = self._aligned(label, first), self._aligned(label, second)
         if left is None or right is None or left[0].frame != right[0].frame:
             return None
         (a, p), (b, q) = left, right
@@ -158,7 +158,9 @@ class Streams:
         if places is None:
             return None
         features = places % stream.width
-        rows = rows_of(array, np.ascontiguousarray(stream.rows[:, features]))
+        parts, count = np.ascontiguousarray(stream.rows[:, features]), prod(stream.lead)
+        ends = rows_of(array, parts[count:])  # one direction of the final h stands in the first step too
+        rows = rows_of(array, parts) if ends is None else rows_of(stream.rows[ends + count], stream.rows)
         if rows is None:
             return None
         chosen = Dense(weights=np.eye(stream.width)[features])
@@ -177,19 +179,18 @@ class Streams:
         return (stream, True) if turned else None
 
     def _elements(self, array: Array) -> tuple[Stream, Array] | None:
-        """Return the stream of the elements of `array`, and where in its rows each of them stands.
-
-        An element that stands in several rows is that of the vector in which it lies, where there are whole ones.
-        """
+        """Return the stream of the elements of `array`, and where in its rows each of them stands."""
         stream = self.of(array)
-        if stream is None:
-            return None
-        whole = array.ndim and array.shape[-1] == stream.width
-        rows = rows_of(array, stream.rows) if whole else None
-        if rows is not None:
-            return stream, rows[..., None] * stream.width + np.arange(stream.width)
-        places = places_of(array, stream.rows)
-        return None if places is None else (stream, places)
+        places = None if stream is None else places_of(array, stream.rows)
+        return None if stream is None or places is None else (stream, places)
+
+    def _aligned(self, label: str, array: Array) -> tuple[Stream, Array] | None:
+        """Return the same; where whole vectors stand along the last axis, or a choice of features, in theirs."""
+        found = self.vectors(label, array)
+        if found is None:
+            return self._elements(array)
+        stream, rows = found
+        return stream, rows[..., None] * stream.width + np.arange(stream.width)
 
     def _statistic(self, label: str, array: Array, made: Operation) -> Array | None:
         found = self.vectors(label, array)
