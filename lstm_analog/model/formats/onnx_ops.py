@@ -151,6 +151,10 @@ def _cast(inputs: Arrays, attributes: Attributes) -> Array:
     return made.astype(np.float64) if kind.kind == "f" else made
 
 
+def _not(inputs: Arrays, attributes: Attributes) -> Array:
+    return np.logical_not(_given(inputs, 0))
+
+
 def _split(inputs: Arrays, attributes: Attributes) -> list[Array]:
     data, axis, count = _given(inputs, 0), attributes.get("axis", 0), attributes["count"]
     told = inputs[1] if len(inputs) > 1 and inputs[1] is not None else attributes.get("split")
@@ -185,6 +189,6 @@ OPS: Mapping[str, Operation] = MappingProxyType(
     | {"Concat": Operation(run=_concat, joins=True), "Shape": Operation(run=_shape, asks_shape=True)}
     | {"ConstantOfShape": Operation(run=_full, fills=True), "Mul": Operation(run=_computed(np.multiply))}
     | {"Sub": Operation(run=_computed(np.subtract)), "Div": Operation(run=_computed(_divided))}
-    | {"Add": Operation(run=_computed(np.add))}
+    | {"Add": Operation(run=_computed(np.add)), "Not": Operation(run=_not)}
 )
 """By name."""

@@ -29,7 +29,7 @@ from lstm_analog.model.formats.onnx_values import are_whole
 from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, listed
 from lstm_analog.model.formats.streams import Streams
 from lstm_analog.model.layers import Head, Layer
-from lstm_analog.model.steps import Affine, Pool, Pooling
+from lstm_analog.model.steps import Affine, Embedding, Pool, Pooling
 
 
 class Reader:
@@ -207,10 +207,18 @@ class Reader:
                 raise ObjectedError(objection)
         for objection in _disorders(chain):
             raise ObjectedError(objection)
+        self._check_words(parts)
         for step, stream in parts.after:
             if step == Pooling(pool=Pool.MEAN) and chain[-1].lengths is not None:
                 must, got = "average the steps that count", "all of them, beside sequence_lens"
                 raise ObjectedError(Objection(what=stream.label, must=must, got=got))
+
+    def _check_words(self, parts: Parts) -> None:
+        """Refuse whole numbers that may be negative, where the graph asks whether they are."""
+        first, made = parts.before[0] if parts.before else (None, parts.layers[0])
+        if self.steps.words.intersection(each.number for each in made.reads) and not isinstance(first, Embedding):
+            must = "be asked whether it is negative only where a table of words reads it"
+            raise ObjectedError(Objection(what=made.reads[0].label, must=must, got=made.label))
 
 
 def _disorders(chain: Sequence[Recurrent]) -> Iterator[Objection]:

@@ -6,29 +6,23 @@ ONNX operator schemas, https://onnx.ai/onnx/operators
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.model.activations import RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
+from lstm_analog.model.activations import RELU, Activation, Curve
 from lstm_analog.model.formats.chains import Reading, answer_of
-from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value, labels, moved, unknown
+from lstm_analog.model.formats.onnx_curves import CURVES
+from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value, labels, moved, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CannotError
 from lstm_analog.model.formats.streams import Stream, Streams
 from lstm_analog.model.formulas import (
     clipped,
-    elu,
-    gated,
-    gelu,
     layer_normalization,
     leaky_relu,
     log_softmax,
-    mish,
-    silu,
-    softsign,
 )
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.operations import Operation
@@ -37,31 +31,6 @@ from lstm_analog.model.steps import Dense, Line, Pool, Softmax, Step
 Made = Array | None
 """The labels of an answer, None where a node is no step."""
 
-_CURVES: Mapping[str, Callable[[Mapping[str, Any]], Line]] = MappingProxyType(
-    {
-        "Relu": lambda said: RELU,
-        "Tanh": lambda said: TANH,
-        "Sigmoid": lambda said: SIGMOID,
-        "Softplus": lambda said: SOFTPLUS,
-        "Softsign": lambda said: softsign(),
-        "LeakyRelu": lambda said: leaky_relu(said.get("alpha", 0.01)),
-        "Elu": lambda said: elu(said.get("alpha", 1.0)),
-        "Celu": lambda said: elu(said.get("alpha", 1.0), stretch=said.get("alpha", 1.0)),
-        "Selu": lambda said: elu(said.get("alpha", 1.67326319217681884765625), said.get("gamma", 1.05070102214813232)),
-        "Gelu": lambda said: gelu(said.get("approximate", b"none") == b"tanh"),
-        "HardSigmoid": lambda said: Activation(
-            curve=Curve.CLIP, slope=said.get("alpha", 0.2), offset=said.get("beta", 0.5)
-        ),
-        "HardSwish": lambda said: gated("hard swish", Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)),
-        "Swish": lambda said: silu(said.get("alpha", 1.0)),
-        "Mish": lambda said: mish(),
-        "Exp": lambda said: Operation.EXP,
-        "Log": lambda said: Operation.LOG,
-        "Sqrt": lambda said: Operation.SQRT,
-        "Erf": lambda said: Operation.ERF,
-        "Abs": lambda said: Operation.ABS,
-    }
-)
 _PAIRS = MappingProxyType(
     {"Add": Operation.ADD, "Sub": Operation.SUBTRACT, "Mul": Operation.MULTIPLY, "Div": Operation.DIVIDE}
 )
@@ -76,25 +45,28 @@ class Steps:
     """Carries out the nodes of a graph that are numeric steps; `opens` are its inputs, `streams` its signals.
 
     `products` are the signals that products with matrices make of the outputs of recurrent nodes, by the names of these
-    nodes, and whether they are of the final outputs alone.
+    nodes, and whether they are of the final outputs alone. `words` are the numbers of the streams of inputs that are
+    taken to hold no negative numbers, which is so only where a table of words reads them.
     """
 
     def __init__(self, streams: Streams, opens: OpenInputs) -> None:
         self.streams = streams
         self.opens = opens
         self.products: dict[str, tuple[Stream, Dense, bool]] = {}
+        self.words: set[int] = set()
 
     def specials(self) -> dict[str, Special]:
         """Return by operation what carries out its nodes."""
-        makers: dict[str, Callable[[Node, Inputs], Made]] = {**dict.fromkeys(_CURVES, self._curve)}
+        makers: dict[str, Callable[[Node, Inputs], Made | Value]] = {**dict.fromkeys(CURVES, self._curve)}
         makers |= dict.fromkeys(_PAIRS, self._pair) | {"Neg": self._negated, "Pow": self._power, "Clip": self._clipped}
+        makers |= {"Less": self._negative}
         makers |= {**dict.fromkeys(("MatMul", "Gemm"), self._product), "Gather": self._embedded, "PRelu": self._leaky}
         makers |= {**dict.fromkeys(_OVER_FEATURES, self._reduced), **dict.fromkeys(_GLOBAL, self._global)}
         makers |= dict.fromkeys(("Softmax", "LogSoftmax"), self._softmax)
         makers |= {"BatchNormalization": self._batch_normalized, "LayerNormalization": self._layer_normalized}
         return {operation: self._special(make) for operation, make in makers.items()}
 
-    def _special(self, make: Callable[[Node, Inputs], Made]) -> Special:
+    def _special(self, make: Callable[[Node, Inputs], Made | Value]) -> Special:
         """Return what carries out a node by `make` if it reads a signal and otherwise nothing that is unknown."""
 
         def carried(node: Node, inputs: Inputs) -> Sequence[Value]:
@@ -106,23 +78,29 @@ class Steps:
             if blind:
                 return [unknown(next((value.why for value in blind if value.why), node.label))]
             try:
-                made = make(node, inputs)
+                made: Made | Value = make(node, inputs)
             except (CannotError, ValueError, TypeError, LookupError):  # shapes do not fit each other: they may be ours
                 made = None
+            if isinstance(made, Value):
+                return [made]
             return [unknown(node.label) if made is None else labels(made)]
 
         return carried
 
     def _curve(self, node: Node, inputs: Inputs) -> Made:
-        return self.streams.curve(node.label, _signal(inputs), _CURVES[node.operation](node.attributes))
+        return self.streams.curve(node.label, _signal(inputs), CURVES[node.operation](node.attributes))
 
-    def _pair(self, node: Node, inputs: Inputs) -> Made:
+    def _pair(self, node: Node, inputs: Inputs) -> Made | Value:
         """Compute an operation of two signals, or of one and constants."""
         first, second = (value for value in inputs if value is not None)
         if first.origin is second.origin:
             return self.streams.combined(node.label, _PAIRS[node.operation], first.array, second.array)
         ahead = first.origin is Origin.LABELS
         signal, other = (first, second) if ahead else (second, first)
+        if other.origin is Origin.NUMBERS and node.operation == "Mul" and not other.array.any():
+            return numbers(np.zeros(np.broadcast_shapes(signal.array.shape, other.array.shape), other.array.dtype))
+        if other.origin is Origin.NUMBERS and self._is_whole(signal.array):
+            return self._counted(node, signal.array, other.array)
         constant = _floats(other)
         if constant is None or (node.operation == "Div" and not ahead):
             return None
@@ -134,6 +112,28 @@ class Steps:
             )
         offset = {"Add": constant, "Sub": -constant if ahead else constant}.get(node.operation, np.zeros(()))
         return self._scaled(node, signal.array, scale, offset)
+
+    def _counted(self, node: Node, signal: Array, other: Array) -> Made:
+        """Compute with whole numbers: leave the `signal` as it is, or add to it."""
+        neutral = {"Mul": 1, "Add": 0}.get(node.operation)
+        if (other == neutral).all() and np.broadcast_shapes(signal.shape, other.shape) == signal.shape:
+            return signal
+        return self._scaled(node, signal, np.ones(()), other) if node.operation == "Add" else None
+
+    def _is_whole(self, signal: Array) -> bool:
+        """Whether a `signal` is an input of whole numbers as it is."""
+        stream = self.streams.of(signal)
+        return stream is not None and stream.made is None and stream.rows.dtype.kind == "i"
+
+    def _negative(self, node: Node, inputs: Inputs) -> Made | Value:
+        """Whether words are negative, as they may be for Keras, which then counts from the end: they are not here."""
+        signal, other = _signal(inputs), inputs[1]
+        stream = self.streams.of(signal)
+        zero = other is not None and other.origin is Origin.NUMBERS and not other.array.any()
+        if stream is None or not self._is_whole(signal) or not zero:
+            return None
+        self.words.add(stream.number)
+        return numbers(np.zeros(signal.shape, dtype=bool))
 
     def _scaled(self, node: Node, signal: Array, scale: Array, offset: Array) -> Made:
         finite = np.isfinite(scale).all() and np.isfinite(offset).all()
