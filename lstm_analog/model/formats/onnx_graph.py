@@ -17,7 +17,7 @@ import numpy as np
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, resolved
-from lstm_analog.model.formats.onnx_ops import OPS, Attributes, CannotError, Operation
+from lstm_analog.model.formats.onnx_ops import CANNOT, OPS, Attributes, Operation
 
 MOST_MADE = 2**24
 """Elements of all arrays that are carried through a graph."""
@@ -193,7 +193,7 @@ def moved(node: Node, inputs: Inputs) -> list[Value]:
             arrays = [None if value is None else value.array for value in inputs]
             asked = {**node.attributes, "count": len(node.outputs), "signal": bool(signals and signals[0])}
             made = operation.run(arrays, asked)
-    except (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+    except CANNOT:
         return [unknown(node.label)]  # the sizes that it failed by may be ours, not the file's
     carry = labels if signals and signals[0] and not operation.asks_shape else numbers
     return [carry(each) for each in (made if isinstance(made, list) else [made])]

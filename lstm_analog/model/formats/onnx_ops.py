@@ -43,6 +43,10 @@ class CannotError(Exception):
     """An operation was given what it does not take, or would make too much."""
 
 
+CANNOT = (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What an operation fails with whose inputs and attributes do not fit each other."""
+
+
 def _given(inputs: Arrays, n: int) -> Array:
     if n >= len(inputs) or inputs[n] is None:
         raise CannotError(f"no input {n}")

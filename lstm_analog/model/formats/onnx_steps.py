@@ -16,7 +16,7 @@ from lstm_analog.model.formats.onnx_curves import CURVES
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value, labels, moved, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
-from lstm_analog.model.formats.onnx_ops import CannotError
+from lstm_analog.model.formats.onnx_ops import CANNOT, CannotError
 from lstm_analog.model.formats.streams import Stream, Streams
 from lstm_analog.model.formulas import (
     clipped,
@@ -79,7 +79,7 @@ class Steps:
                 return [unknown(next((value.why for value in blind if value.why), node.label))]
             try:
                 made: Made | Value = make(node, inputs)
-            except (CannotError, ValueError, TypeError, LookupError):  # shapes do not fit each other: they may be ours
+            except CANNOT:  # shapes do not fit each other: they may be ours
                 made = None
             if isinstance(made, Value):
                 return [made]
