@@ -1,6 +1,6 @@
 """ONNX files of the shapes that others publish, kind by kind: `python benchmarks/table_others.py`.
 
-Of each file in tests/model/others it says whether it loads as a stack with a linear head, and as a whole model, how many
+Of each file in tests/model/others it says whether it loads as a stack with a linear head and as a whole model, how many
 of its recurrent nodes load by `only=`, and the largest error against what onnxruntime answered: of these, or of the
 whole model. With `PYTHONPATH` at another checkout it is that one's.
 """

@@ -17,6 +17,9 @@ from lstm_analog.model.formats.streams import Streams, ends_of
 from lstm_analog.model.layers import Layer
 from lstm_analog.torch.moving import ASKS, FILLS, JOINS, MOVES
 
+INSTEAD = "leave it out of forward"
+"""What a refusal says to do, unless who catches it knows better."""
+
 Handler = Callable[..., Array | None]
 """Computes the labels that a function answers, of a trace and the function's arguments; None if that is no step."""
 
@@ -72,9 +75,9 @@ class Trace:
         """Return what the function called `name` is called in messages, with the module that calls it."""
         return f"function {name!r} in module {self.path[-1]!r}" if self.path and self.path[-1] else f"function {name!r}"
 
-    def refused(self, name: str, must: str, got: str) -> UnsupportedError:
-        """Return the error that says what the function called `name` `must`, and what it `got`."""
-        return UnsupportedError(explain(self.label(name), must=must, got=got, do="leave it out of forward"))
+    def refused(self, label: str, must: str, got: str) -> UnsupportedError:
+        """Return the error that says what the function with that `label` `must`, and what it `got`."""
+        return UnsupportedError(explain(label, must=must, got=got, do=INSTEAD))
 
     def carried(self, func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
         """Carry out the function `func` on labelled tensors among `args` and `given`, its arguments by name."""
@@ -83,7 +86,9 @@ class Trace:
         if bare in self.steps:
             made = self.steps[bare](self, self.label(bare), *args, **given)
             if made is None:
-                raise self.refused(name, "act on rows of one signal, as a step known here", "something else")
+                raise self.refused(
+                    self.label(name), "act on rows of one signal, as a step known here", "something else"
+                )
             return self._answer(made, args[0] if bare != name or given.get("inplace") else None)
         if bare in MOVES:
             self._check_moved(bare, args, given)
@@ -91,7 +96,7 @@ class Trace:
         if name in ASKS or name in FILLS:
             self._check_told(name, args[1:], given)
             return plainly(func, args, given)
-        raise self.refused(name, "be one that moves elements, or a step known here", "another")
+        raise self.refused(self.label(name), "be one that moves elements, or a step known here", "another")
 
     def recurrent(self, x: Array, *, batch_first: bool) -> tuple[Labelled, Labelled, Labelled] | None:
         """Compute the recurrent module that runs, on the labels of `x`: return the answer, and the last h and c."""
@@ -128,13 +133,13 @@ class Trace:
         first, rest = (args[0], args[1:]) if args else ((), ())
         labelled = [isinstance(each, Labelled) for each in tensors_in(first)]
         if not all(labelled) or (len(labelled) > 1 and name not in JOINS):
-            raise self.refused(name, "move elements of one signal", "numbers beside them")
+            raise self.refused(self.label(name), "move elements of one signal", "numbers beside them")
         self._check_told(name, rest, given)
 
     def _check_told(self, name: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> None:
         """Refuse numbers that depend on the input where the function called `name` is told something by them."""
         if any(isinstance(each, Labelled) for each in tensors_in((args, given))):
-            raise self.refused(name, "be told numbers that are constant", "some that depend on the input")
+            raise self.refused(self.label(name), "be told numbers that are constant", "some that depend on the input")
 
     def _wrapped(self, made: Any) -> Any:
         """Return what was `made` by moving elements, all tensors in it labelled."""

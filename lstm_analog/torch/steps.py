@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from lstm_analog.arrays import Array
+from lstm_analog.model.activations import SIGMOID
 from lstm_analog.model.formulas import (
     clipped,
     layer_normalization,
@@ -124,6 +125,13 @@ def _matmul(trace: Trace, label: str, input: Any, other: Any) -> Array | None:
 
 def _addmm(trace: Trace, label: str, input: Any, mat1: Any, mat2: Any) -> Array | None:
     return None if isinstance(mat2, Labelled) else _linear(trace, label, mat1, mat2.T, input)
+
+
+def _glu(trace: Trace, label: str, input: Any, dim: int = -1) -> Array | None:
+    """Compute the first half of the features, as far as a gate of the second half lets it."""
+    halves = np.split(labels_of(input), 2, axis=dim)
+    gate = trace.streams.curve(label, halves[1], SIGMOID)
+    return None if gate is None else trace.streams.combined(label, Operation.MULTIPLY, halves[0], gate)
 
 
 def _embedding(
@@ -238,7 +246,9 @@ def _recurrent(
 ) -> Any:
     """Compute a recurrent module that begins at rest."""
     states = hx if isinstance(hx, tuple | list) else (hx,)
-    if any(isinstance(each, Labelled) or bool(each.any()) for each in states) or not isinstance(input, Labelled):
+    if any(isinstance(each, Labelled) or bool(each.any()) for each in states):
+        raise trace.refused(label, "begin at rest", "a state")
+    if not isinstance(input, Labelled):
         return None
     made = trace.recurrent(labels_of(input), batch_first=batch_first)
     return None if made is None else made[: len(states) + 1]
@@ -255,7 +265,7 @@ STEPS: Mapping[str, Handler] = MappingProxyType(
     | {name: _pair(Operation.DIVIDE, turned=True) for name in ("__rtruediv__", "__rdiv__")}
     | dict.fromkeys(("pow", "__pow__", "square"), _power)
     | {"linear": _linear, "matmul": _matmul, "mm": _matmul, "__matmul__": _matmul, "addmm": _addmm}
-    | {"embedding": _embedding, "layer_norm": _layer_norm, "batch_norm": _batch_norm}
+    | {"embedding": _embedding, "glu": _glu, "layer_norm": _layer_norm, "batch_norm": _batch_norm}
     | {"softmax": _softmax(Softmax), "log_softmax": _softmax(log_softmax)}
     | {"mean": _reduced(Operation.MEAN, Pool.MEAN), "sum": _reduced(Operation.SUM, None), "max": _max}
     | {"amax": _reduced(Operation.LARGEST, Pool.MAX)}

@@ -26,7 +26,7 @@ from lstm_analog.model.formats.chains import (
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.steps import Embedding
-from lstm_analog.torch.labelled import Labelled, Trace
+from lstm_analog.torch.labelled import INSTEAD, Labelled, Trace
 from lstm_analog.torch.reading import SAME, advice_for, check_hooks, check_module, rectified, short
 from lstm_analog.torch.steps import STEPS, labels_of
 from lstm_analog.torch.tensors import array_of, tensors_of
@@ -34,8 +34,11 @@ from lstm_analog.torch.tensors import array_of, tensors_of
 TRIED = ((2, 5, 1.0), (3, 23, 40.0))
 """The first two axes and the largest number of the batches that a module is tried with beside x."""
 
-PROBES = ((3, 2), (5, 4))
-"""Sizes of the first axes of x for which `forward` is run on labels: it must do the same with both."""
+PROBES = ((3, 2), (2, 41), (41, 2))
+"""Sizes of the first axes of x for which `forward` is run on labels: it must do the same with all of them.
+
+No number is the size of an axis in all. The long ones show what looks at the last steps alone.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,6 +78,7 @@ def model_from_torch(module: nn.Module, x: ArrayLike, *, output: int | str | Non
         If it is no module, or x no batch of numbers.
     """
     check_module(module)
+    module = dict(module.named_children()).get("_orig_mod", module)  # of torch.compile
     check_hooks(module)
     array = plain(x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else x, "x")
     if array.dtype.kind not in "iuf" or not 1 <= array.ndim <= 3 or not array.size:
@@ -97,7 +101,7 @@ def _model_of(module: nn.Module, x: Floats, vectors: bool, output: int | str | N
     shapes = [(*(probe[: x.ndim - vectors]), *x.shape[x.ndim - vectors :]) for probe in PROBES]
     traced = [_traced(module, shape, x.dtype.kind != "f", vectors, output) for shape in shapes]
     models = [each.parts.model(name) for each in traced]
-    if not same_models(*models):
+    if not all(same_models(models[0], other) for other in models[1:]):
         must, got = "compute the same of sequences of any number and length", "numbers that follow from these"
         raise UnsupportedError(explain(what, must=must, got=got, do=advice_for(module)))
     _check_answers(module, models[0], x, vectors, traced[0])
@@ -130,7 +134,7 @@ def _traced(
         objection = error.args[0]
         raise UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do)) from None
     except UnsupportedError as error:
-        raise UnsupportedError(f"{what}: {str(error).removesuffix('leave it out of forward')}{do}") from None
+        raise UnsupportedError(f"{what}: {str(error).removesuffix(INSTEAD)}{do}") from None
     except LstmAnalogError:
         raise
     except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told

@@ -79,6 +79,10 @@ def _gather(inputs: Arrays, attributes: Attributes) -> Array:
     return np.take(data, places.astype(np.int64), axis=axis)
 
 
+_FAR = 2**31 - 1
+"""From here on a bound of a Slice says: to the end, as exporters write it."""
+
+
 def _slice(inputs: Arrays, attributes: Attributes) -> Array:
     if "starts" in attributes:  # before opset 10
         starts, ends = attributes["starts"], attributes["ends"]
@@ -91,6 +95,8 @@ def _slice(inputs: Arrays, attributes: Attributes) -> Array:
     cuts = [slice(None)] * data.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         size = data.shape[axis]
+        if attributes["signal"] and any(size < abs(bound) < _FAR for bound in (start, end)):
+            raise CannotError("what it takes depends on how long the axis is")
         backward_to_first = step < 0 and end < -size
         cuts[axis] = slice(int(start), None if backward_to_first else int(end), int(step))
     return data[tuple(cuts)]
