@@ -103,6 +103,8 @@ def saved(path, before, after, *, axes=("time", "batch", 2), outputs=("z",), kin
     nodes = [*before, helper.make_node("LSTM", ["v", "W", "R"], ["y", "last"], name="lstm", hidden_size=3)]
     nodes += [helper.make_node("Squeeze", ["y", "one"], ["h"]), *after]
     opened = [helper.make_tensor_value_info("x", kind, axes)]
+    if any("words" in each.input for each in before):
+        opened.append(helper.make_tensor_value_info("words", TensorProto.INT64, axes))
     said = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     graph = helper.make_graph(nodes, "g", opened, said, stored)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
@@ -124,6 +126,22 @@ REFUSED = {
     ),
     "a sum over time": ([AS_IT_IS], [node("ReduceSum", "h", "zero", to="z")], "got node 'the ReduceSum'"),
     "the third step": ([AS_IT_IS], [node("Gather", "h", "two", to="z", axis=0)], "must be h, a state or computed"),
+    "the last twenty": (
+        [node("Slice", "x", "twenty", "far", "zero", to="v")],
+        [],
+        "must read .*, got node 'the Slice' .Slice",
+    ),
+    "an axis beyond all": ([AS_IT_IS], [node("ReduceMean", "h", to="z", axes=[2**40])], "got node 'the ReduceMean'"),
+    "words without a table": (
+        [
+            node("Cast", "words", to="w"),
+            node("Less", "words", "nought", to="l"),
+            node("Cast", "l", to="m"),
+            node("Add", "w", "m", to="v"),
+        ],
+        [],
+        "input 'words' must be asked whether it is negative only where a table of words reads it, got node 'lstm'",
+    ),
     "a convolution": ([node("Conv", "x", "c33", to="u"), node("Relu", "u", to="v")], [], "got node 'the Conv' .Conv"),
     "its own matrix": ([AS_IT_IS], [node("MatMul", "h", "h", to="z")], "got node 'the MatMul'"),
     "a number by a signal": ([node("Div", "c2", "x", to="v")], [], "got node 'the Div'"),
@@ -156,6 +174,7 @@ def test_what_is_beyond_is_named_with_the_way_to_take_the_rest(tmp_path, case):
             to = TensorProto.INT64 if each.output[0] == "i" else TensorProto.FLOAT
             each.attribute.extend([helper.make_attribute("to", to)] if not each.attribute else [])
     ends = {"cnull": np.zeros(2, "f4"), "one_": np.ones(2, "f4"), "true": np.array(True)}
+    ends |= {"twenty": np.array([-20]), "far": np.array([2**62]), "nought": np.array(0)}
     constants = [node("Constant", to=name, value=numpy_helper.from_array(each)) for name, each in ends.items()]
     made = after or [node("Identity", "h", to="z")]
     path = saved(tmp_path / "m.onnx", [*constants, *before], made)
@@ -163,6 +182,27 @@ def test_what_is_beyond_is_named_with_the_way_to_take_the_rest(tmp_path, case):
         la.load_model(path)
     (advised,) = re.findall(r"only='(\w+)'", str(refusal.value))
     assert la.load(path, only=advised).sizes == (3,)
+
+
+def test_the_third_step_is_not_the_last(tmp_path):
+    """Of three steps it is: whoever tried that length alone took it for the last."""
+    after = [node("Gather", "h", "two", to="g", axis=0), node("MatMul", "g", "c33", to="z")]
+    path = saved(tmp_path / "m.onnx", [AS_IT_IS], after)
+    with pytest.raises(UnsupportedError, match="graph output 'z' must be h, a state or a linear read-out as they are"):
+        la.load(path)
+
+
+def test_whole_numbers_may_be_features(tmp_path):
+    cast = node("Cast", "x", to="f")
+    cast.attribute.append(helper.make_attribute("to", TensorProto.FLOAT))
+    path = saved(
+        tmp_path / "m.onnx",
+        [cast, node("Mul", "f", "half", to="v")],
+        [node("Relu", "h", to="z")],
+        kind=TensorProto.INT32,
+    )
+    model, x = la.load_model(path), np.arange(12).reshape(2, 3, 2)
+    np.testing.assert_allclose(model(x), np.maximum(model.lstm(x / 2.0).h, 0.0), rtol=0, atol=1e-15)
 
 
 def test_words_that_no_table_has(tmp_path):

@@ -68,6 +68,11 @@ def residual(m, x):
     return m.fc(out * torch.sigmoid(m.gate(out)) + out)
 
 
+def two_halves(m, x):
+    h = m.rnn(x)[0]
+    return h[..., :2] * torch.tanh(h[..., 2:])
+
+
 def turned_about(m, x):
     return m.fc(m.rnn(x.transpose(0, 1))[0]).permute(1, 0, 2).contiguous().view(x.shape[0], -1, 2)
 
@@ -103,6 +108,11 @@ CASES = {
         lambda m, x: m.top(m.norm(m.between(m.rnn(x)[0]).transpose(1, 2)).transpose(1, 2))[0],
         {"rnn": lstm(), "between": nn.Linear(4, 5), "norm": normalised(5), "top": nn.GRU(5, 2, batch_first=True)},
     ),
+    "half a gate for the other": (
+        lambda m, x: m.rnn(functional.glu(m.fc(x), -1))[0],
+        {"fc": nn.Linear(3, 6), "rnn": lstm()},
+    ),
+    "two halves": (two_halves, {"rnn": lstm()}),
     "a part of h": (lambda m, x: torch.tanh(m.fc(m.rnn(x)[0][..., 1:3])), {"rnn": lstm(), "fc": nn.Linear(2, 2)}),
     "zeros to begin with": (
         lambda m, x: m.rnn(x, torch.zeros(1, x.shape[0], 4, dtype=x.dtype))[0],
@@ -176,6 +186,25 @@ def test_the_module_is_left_as_it_was(kind):
     assert module.training
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.compile itself
+def test_a_state_beside_the_answer_and_wrappers_do_not_matter():
+    class Handed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.fc = lstm(), nn.utils.parametrizations.weight_norm(nn.Linear(4, 2))
+
+        def forward(self, x, state=None):
+            h, state = self.rnn(x, state)
+            return self.fc(h), state
+
+    module, x = Handed().double(), torch.randn(*X, dtype=torch.float64)
+    answers = [
+        model_from_torch(each, x)(x.numpy()) for each in (module, nn.DataParallel(module), torch.compile(module))
+    ]
+    for answer in answers:
+        np.testing.assert_allclose(answer, module(x)[0].detach().numpy(), rtol=0, atol=CLOSE)
 
 
 def test_several_answers_are_chosen_by_number_or_key():
@@ -256,9 +285,15 @@ REFUSED = {
     "a state": (
         lambda m, x: m.rnn(x, (torch.ones(1, x.shape[0], 4, dtype=x.dtype),) * 2)[0],
         {},
-        "function 'lstm' in module 'rnn' must",
+        "function 'lstm' in module 'rnn' must begin at rest, got a state",
     ),
     "a mean of the batch": (lambda m, x: m.rnn(x - x.mean(0, keepdim=True))[0], {}, "function 'mean' must act on"),
+    "the last twenty": (lambda m, x: m.rnn(x[:, -20:])[0][:, -1], {}, "function 'lstm' in module 'rnn' must act on"),
+    "but the last twenty": (
+        lambda m, x: m.rnn(x[:, max(0, x.shape[1] - 20) :])[0][:, -1],
+        {},
+        "function 'lstm' in module 'rnn' must act on rows of one signal",
+    ),
     "every second step": (lambda m, x: m.rnn(x[:, ::2])[0], {}, "function 'lstm' in module 'rnn' must act on rows"),
     "the second step": (lambda m, x: m.rnn(x)[0][:, 1], {}, "the answer of forward must be h, a state or computed"),
     "divided by the number of steps": (

@@ -49,8 +49,9 @@ def places_of(labels: Array, signal: Array) -> Array | None:
 def rows_of(vectors: Array, rows: Array) -> Array | None:
     """Return which of the `rows (N, F)` first is each of the `vectors (..., F)`; None if one is none of them."""
     known: dict[bytes, int] = {}
+    vectors, rows = (np.ascontiguousarray(each, dtype=float) for each in (vectors, rows))  # by their bytes
     for number, row in enumerate(rows):
         known.setdefault(row.tobytes(), number)
     flat = vectors.reshape(-1, vectors.shape[-1])
-    found = [known.get(np.ascontiguousarray(vector).tobytes(), -1) for vector in flat]
+    found = [known.get(vector.tobytes(), -1) for vector in flat]
     return None if -1 in found else np.array(found, dtype=int).reshape(vectors.shape[:-1])

@@ -67,7 +67,7 @@ class OpenInputs:
         label = f"input {entry.name[:80]!a}"
         made = self.maker.made(shape, label, kind)
         self.labels[entry.name] = made
-        vectors = made.ndim > 1 and not entry.whole and not (made.ndim == 2 and self.single)
+        vectors = made.ndim > 2 or (made.ndim == 2 and not entry.whole and not self.single)
         lead = made.shape[:-1] if vectors else made.shape
         self.streams.opened(label, made.reshape(-1, made.shape[-1] if vectors else 1), lead)
         return labels(made)

@@ -158,7 +158,7 @@ class Streams:
         if places is None:
             return None
         features = places % stream.width
-        parts, count = np.ascontiguousarray(stream.rows[:, features]), prod(stream.lead)
+        parts, count = stream.rows[:, features], prod(stream.lead)
         ends = rows_of(array, parts[count:])  # one direction of the final h stands in the first step too
         rows = rows_of(array, parts) if ends is None else rows_of(stream.rows[ends + count], stream.rows)
         if rows is None:
