@@ -99,7 +99,7 @@ class Steps:
         signal, other = (first, second) if ahead else (second, first)
         if other.origin is Origin.NUMBERS and node.operation == "Mul" and not other.array.any():
             return numbers(np.zeros(np.broadcast_shapes(signal.array.shape, other.array.shape), other.array.dtype))
-        if other.origin is Origin.NUMBERS and self._is_whole(signal.array):
+        if other.origin is Origin.NUMBERS and other.array.dtype.kind != "f" and self._is_whole(signal.array):
             return self._counted(node, signal.array, other.array)
         constant = _floats(other)
         if constant is None or (node.operation == "Div" and not ahead):
