@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor as TorchTensor
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import UnsupportedError, explain
@@ -24,8 +25,11 @@ Handler = Callable[..., Array | None]
 """Computes the labels that a function answers, of a trace and the function's arguments; None if that is no step."""
 
 
-class Labelled(torch.Tensor):
-    """A tensor of labels, which knows the `trace` that it belongs to."""
+class Labelled(TorchTensor):
+    """A tensor of labels, which knows the `trace` that it belongs to.
+
+    PyTorch hands what is done to it to `__torch_function__`: https://pytorch.org/docs/stable/notes/extending.html
+    """
 
     trace: "Trace"
 
@@ -43,7 +47,8 @@ class Trace:
     """One run of a module on labels.
 
     `layers` returns the layers of the recurrent module of a name, `steps` are the functions that compute. `path` are
-    the names of the modules whose forward runs; `turned` says whether a recurrent layer read an input (batch, time).
+    the names of the modules whose forward runs; `turned` says whether a recurrent layer read an input (batch, time),
+    `rearranged` whether one read anything else than each step of a signal in its order.
     """
 
     def __init__(self, layers: Callable[[str], Sequence[Layer]], steps: Mapping[str, Handler]) -> None:
@@ -53,6 +58,7 @@ class Trace:
         self.maker = Labels()
         self.streams = Streams(self.maker)
         self.turned = False
+        self.rearranged = False
 
     def left(self) -> None:
         """Note that the forward of the innermost module has ended."""
@@ -99,13 +105,17 @@ class Trace:
         raise self.refused(self.label(name), "be one that moves elements, or a step known here", "another")
 
     def recurrent(self, x: Array, *, batch_first: bool) -> tuple[Labelled, Labelled, Labelled] | None:
-        """Compute the recurrent module that runs, on the labels of `x`: return the answer, and the last h and c."""
+        """Compute the recurrent module that runs, on the labels of `x`: return the answer, and the last h and c.
+
+        The first axis of `x` is that of the batch if it is `batch_first`, else time. None if `x` is no signal so read.
+        """
         label = f"module {self.path[-1]!r}"
         signal = x.transpose(1, 0, 2) if batch_first else x
         ends, cells = list[Array](), list[Array]()
         for layer in self.layers(self.path[-1]):
             read = self.streams.sequence(label, signal)
             if read is None:
+                self.rearranged = True
                 return None
             self.turned = self.turned or read[1]
             h = self.maker.made((*signal.shape[:2], layer.output_size), label)

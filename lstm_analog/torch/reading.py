@@ -16,6 +16,9 @@ from lstm_analog.model import LSTM, RELU
 from lstm_analog.model.formats.parametrised import PARALLEL, WRAPPERS, plain
 from lstm_analog.model.formats.stacks import Only, Stack, alone, listed
 from lstm_analog.model.formats.state_dict import recurrent_modules, stack_of
+from lstm_analog.model.layers import Layer
+from lstm_analog.torch.labelled import Trace
+from lstm_analog.torch.steps import STEPS
 from lstm_analog.torch.tensors import array_of, tensors_of
 
 HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
@@ -123,7 +126,7 @@ def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable
 
 
 def check_hooks(module: nn.Module) -> None:
-    """Refuse hooks: they may change what goes in and out of a module, whatever its weights say."""
+    """Refuse hooks in `module`: they may change what goes in and out of it, whatever its weights say."""
     for name, part in module.named_modules():
         count = len(part._forward_pre_hooks) + len(part._forward_hooks)  # noqa: SLF001 - told nowhere else
         if count:
@@ -143,11 +146,40 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
         for batch, steps, size in PROBES:
             x = size * np.sin(np.arange(float(batch * steps * lstm.input_size))).reshape(batch, steps, -1)
             left = _agreeing(module, left, x, turned, said)
-        if left:
+        if left and not _rearranges(module, (*((41, 2) if turned else (2, 41)), lstm.input_size)):
             return left[0][0]
+        said += ["one that reads other steps of longer ones"] if left else []
     must = f"answer to x (batch, time, {lstm.input_size}) what its LSTM or GRU and its Linear layer do, and no more"
     what = f"module {type(module).__name__}"
     raise UnsupportedError(explain(what, must=must, got=said[0], do=advice_for(module)))
+
+
+def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:
+    """Whether a recurrent part of `module` is seen to read an x of that `shape` in other steps or another order."""
+    twin, trace = trace_of(module)
+    try:
+        with torch.no_grad():
+            twin(trace.opened(shape, whole=False, vectors=True))
+    except Exception:  # noqa: BLE001 - what cannot be seen so was tried with numbers
+        return trace.rearranged
+    return trace.rearranged
+
+
+def trace_of(module: nn.Module) -> tuple[nn.Module, Trace]:
+    """Return a copy of `module` in evaluation mode and the trace that carries out what it does to labels."""
+    twin = deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
+    tensors, rectifying, found = tensors_of(module), rectified(module), dict[str, Sequence[Layer]]()
+
+    def layers(name: str) -> Sequence[Layer]:
+        if name not in found:
+            found[name] = stack_of(tensors, short(module, name), rectifying).layers
+        return found[name]
+
+    trace = Trace(layers, STEPS)
+    for inner, part in twin.named_modules():
+        part.register_forward_pre_hook(lambda part, args, inner=inner: trace.path.append(inner))
+        part.register_forward_hook(lambda part, args, answer: trace.left())
+    return twin, trace
 
 
 def _agreeing(

@@ -1,6 +1,6 @@
 """`model_from_torch`: a whole PyTorch module with a `forward` of its own, as a model that answers as it does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +23,12 @@ from lstm_analog.model.formats.chains import (
     parts_of,
     same_models,
 )
-from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.steps import Embedding
 from lstm_analog.torch.labelled import INSTEAD, Labelled, Trace
-from lstm_analog.torch.reading import SAME, advice_for, check_hooks, check_module, rectified, short
-from lstm_analog.torch.steps import STEPS, labels_of
-from lstm_analog.torch.tensors import array_of, tensors_of
+from lstm_analog.torch.reading import SAME, advice_for, check_hooks, check_module, trace_of
+from lstm_analog.torch.steps import labels_of
+from lstm_analog.torch.tensors import array_of
 
 TRIED = ((2, 5, 1.0), (3, 23, 40.0))
 """The first two axes and the largest number of the batches that a module is tried with beside x."""
@@ -112,18 +111,7 @@ def _traced(
     module: nn.Module, shape: tuple[int, ...], whole: bool, vectors: bool, output: int | str | None
 ) -> "_Traced":
     """Return what the forward of `module` does on labels of that `shape`."""
-    twin = deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
-    tensors, rectifying, found = tensors_of(module), rectified(module), dict[str, Sequence[Layer]]()
-
-    def layers(name: str) -> Sequence[Layer]:
-        if name not in found:
-            found[name] = stack_of(tensors, short(module, name), rectifying).layers
-        return found[name]
-
-    trace = Trace(layers, STEPS)
-    for inner, part in twin.named_modules():
-        part.register_forward_pre_hook(lambda part, args, inner=inner: trace.path.append(inner))
-        part.register_forward_hook(lambda part, args, answer: trace.left())
+    twin, trace = trace_of(module)
     what, do = f"module {type(module).__name__}", advice_for(module)
     try:
         with torch.no_grad():

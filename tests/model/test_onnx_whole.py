@@ -140,7 +140,7 @@ REFUSED = {
             node("Add", "w", "m", to="v"),
         ],
         [],
-        "input 'words' must be asked whether it is negative only where a table of words reads it, got node 'lstm'",
+        "input 'words' must be asked whether it is negative only where a table of words reads it, got node 'the Add'",
     ),
     "a convolution": ([node("Conv", "x", "c33", to="u"), node("Relu", "u", to="v")], [], "got node 'the Conv' .Conv"),
     "its own matrix": ([AS_IT_IS], [node("MatMul", "h", "h", to="z")], "got node 'the MatMul'"),
