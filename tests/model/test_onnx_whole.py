@@ -192,6 +192,36 @@ def test_the_third_step_is_not_the_last(tmp_path):
         la.load(path)
 
 
+def test_a_bias_of_time_is_none_of_features(tmp_path):
+    """Of a graph whose axes are fixed it has the right size."""
+    path = saved(tmp_path / "m.onnx", [node("Add", "x", "ctime", to="v")], [node("Relu", "h", to="z")], axes=(4, 2, 2))
+    with pytest.raises(UnsupportedError, match=r"LSTM. must read .*, got node 'the Add' .Add"):
+        la.load_model(path)
+
+
+def test_a_mean_over_padding_is_refused(tmp_path):
+    """ONNX counts the zeros beyond the end of a sequence, a model with lengths does not."""
+    read = helper.make_node("LSTM", ["u", "W2", "R", "", "ends"], ["w"], name="top", hidden_size=3)
+    ways = {"w": [node("Squeeze", "w", "one", to="z")], "m": [node("ReduceMean", "w", to="z", axes=[0])]}
+    for word, after in ways.items():
+        path = saved(tmp_path / f"{word}.onnx", [AS_IT_IS], [node("Identity", "h", to="u"), read, *after])
+        model = onnx.load(str(path))
+        del model.graph.node[1].input[3:]
+        model.graph.node[1].input.extend(["", "ends"])
+        model.graph.input.append(helper.make_tensor_value_info("ends", TensorProto.INT32, ["batch"]))
+        weights = np.random.default_rng(6).normal(size=(1, 12, 3)).astype("f4")
+        model.graph.initializer.append(numpy_helper.from_array(weights, "W2"))
+        onnx.save(model, str(path))
+    x = np.random.default_rng(7).normal(size=(2, 5, 2))
+    answer = la.load_model(tmp_path / "w.onnx")(x, lengths=[5, 3])
+    assert answer[0].all()
+    assert not answer[1, 3:].any()
+    with pytest.raises(
+        UnsupportedError, match=r"ReduceMean. must average the steps that count, got all of them, beside s"
+    ):
+        la.load_model(tmp_path / "m.onnx")
+
+
 def test_whole_numbers_may_be_features(tmp_path):
     cast = node("Cast", "x", to="f")
     cast.attribute.append(helper.make_attribute("to", TensorProto.FLOAT))

@@ -294,6 +294,21 @@ REFUSED = {
         {},
         "function 'lstm' in module 'rnn' must act on rows of one signal",
     ),
+    "the mean of all but the first": (
+        lambda m, x: m.rnn(x)[0][:, 1:].mean(1),
+        {},
+        "function 'mean' must act on rows of",
+    ),
+    "what goes in and what comes out": (
+        lambda m, x: m.rnn(x)[0] + x[..., :1],
+        {},
+        "function 'add' must act on rows of",
+    ),
+    "time for batch": (
+        lambda m, x: m.top(m.rnn(x)[0].transpose(0, 1))[0],
+        {"top": lstm(4)},
+        "function 'lstm' in module 'top' must act on rows of one signal",
+    ),
     "every second step": (lambda m, x: m.rnn(x[:, ::2])[0], {}, "function 'lstm' in module 'rnn' must act on rows"),
     "the second step": (lambda m, x: m.rnn(x)[0][:, 1], {}, "the answer of forward must be h, a state or computed"),
     "divided by the number of steps": (
