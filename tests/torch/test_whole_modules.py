@@ -304,6 +304,11 @@ REFUSED = {
         {},
         "function 'add' must act on rows of",
     ),
+    "two pools": (
+        lambda m, x: m.rnn(x)[1][0][-1] + m.rnn(x)[0].mean(1),
+        {},
+        "function 'add' must act on rows of one signal",
+    ),
     "time for batch": (
         lambda m, x: m.top(m.rnn(x)[0].transpose(0, 1))[0],
         {"top": lstm(4)},
