@@ -294,6 +294,7 @@ def whole_error(m, lstm: LSTM, got):
     state = outputs.state
     ours = [np.concatenate(state.h[-len(lstm.layers[-1].cells) :], axis=-1)]
     ours += [outputs.h] if outputs.y is None else [outputs.y, outputs.h]
+    ours += [outputs.h[:, -1]]
     top = len(lstm.layers[-1].cells)
     ours += [np.stack(state.h[-top:]), np.stack(state.c[-top:])]
     first = [outputs.y] if outputs.y is not None else ours
@@ -301,7 +302,8 @@ def whole_error(m, lstm: LSTM, got):
     errors += [min(apart(got[name], each) for each in ours) for name in m.outputs[1:]]
     if lengths is not None and outputs.y is not None and outputs.y.ndim > 2:
         # beyond its end a sequence has y = 0 with us, and the bias in the graph
-        theirs = got[m.outputs[0]].reshape(outputs.y.swapaxes(0, 1).shape).swapaxes(0, 1)
+        theirs = got[m.outputs[0]]
+        theirs = theirs if theirs.shape[0] == BATCH else theirs.swapaxes(0, 1)
         errors[0] = float(abs(outputs.y - theirs)[np.arange(TIME) < lengths[:, None]].max())
     return max(errors)
 

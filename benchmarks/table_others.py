@@ -1,7 +1,8 @@
 """ONNX files of the shapes that others publish, kind by kind: `python benchmarks/table_others.py`.
 
-Of each file in tests/model/others it says whether it loads as a whole, how many of its recurrent nodes load by `only=`,
-and the largest error of these against what onnxruntime answered; with `PYTHONPATH` at another checkout, of that one.
+Of each file in tests/model/others it says whether it loads as a stack with a linear head and as a whole model, how many
+of its recurrent nodes load by `only=`, and the largest error against what onnxruntime answered: of these, or of the
+whole model. With `PYTHONPATH` at another checkout it is that one's.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.errors import LstmAnalogError
-from lstm_analog.model import State, load
+from lstm_analog.model import State, load, load_model
 
 HERE = Path(__file__).resolve().parent.parent / "tests" / "model" / "others"
 
@@ -28,25 +29,50 @@ def error(file, node, given):
     return float(abs(h - given["y"].transpose(2, 0, 1, 3).reshape(h.shape)).max())
 
 
+def said(read, path):
+    """Return whether `read` takes the file at `path`, or what it refuses."""
+    try:
+        read(path)
+    except LstmAnalogError as refusal:
+        return f"refused: {str(refusal).split(': ', 1)[1].split(': ')[0]}"
+    return "loads"
+
+
+def whole_error(file, given):
+    """Return how far the whole model is from onnxruntime, in the worst of its answers, or the refusal."""
+    x = given["x"] if given["x"].ndim > 2 or given["x"].dtype.kind == "i" else given["x"][..., None]
+    state = (given["h0"], given["c0"]) if "h0" in given else None
+    names = [name for name in given if name not in ("x", "h0", "c0", "lengths")]
+    worst = 0.0
+    for name in names:
+        model = load_model(HERE / file, output=name if names[1:] else None)
+        ours = model(x, state, given.get("lengths"))
+        worst = max(worst, float(abs(ours.reshape(given[name].shape) - given[name]).max()))
+    return worst
+
+
+def grouped(stored, parts):
+    """Return what is `stored` by the first `parts` words of its names."""
+    found = {}
+    for key, each in stored.items():
+        words = key.split("|")
+        found.setdefault(tuple(words[:parts]), {})[words[-1]] = each
+    return found
+
+
 def main():
-    stored = dict(np.load(HERE / "onnx.npz"))
-    nodes = sorted({tuple(key.split("|")[:2]) for key in stored})
-    print("| file | as a whole | nodes by `only=` | largest error |\n|---|---|---|---|")
+    nodes = grouped(dict(np.load(HERE / "onnx.npz")), 2)
+    print("| file | as a stack | as a whole model | nodes by `only=` | largest error |\n|---|---|---|---|---|")
     for file in sorted({file for file, _ in nodes}):
-        try:
-            load(HERE / file)
-            whole = "loads"
-        except LstmAnalogError as refusal:
-            whole = f"refused: {str(refusal).split(': ', 1)[1].split(', got')[0]}"
-        given = {
-            node: {key.split("|")[2]: each for key, each in stored.items() if key.startswith(f"{file}|{node}|")}
-            for other, node in nodes
-            if other == file
-        }
-        found = [error(file, node, each) for node, each in given.items()]
+        found = [error(file, node, each) for (other, node), each in sorted(nodes.items()) if other == file]
         right = [each for each in found if isinstance(each, float)]
         worst = f"{max(right):.1e}" if right else "-"
-        print(f"| {file} | {whole} | {len(right)} of {len(found)} | {worst} |")
+        ways = " | ".join(said(read, HERE / file) for read in (load, load_model))
+        print(f"| {file} | {ways} | {len(right)} of {len(found)} | {worst} |")
+    stored = dict(np.load(HERE / "whole.npz")) | dict(np.load(HERE / "whole_keras.npz"))
+    for (file,), given in sorted(grouped(stored, 1).items()):
+        ways = " | ".join(said(read, HERE / file) for read in (load, load_model))
+        print(f"| {file} | {ways} | | {whole_error(file, given):.1e} |")
 
 
 if __name__ == "__main__":

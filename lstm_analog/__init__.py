@@ -3,7 +3,8 @@
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
 * `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
-* `load_model`, `save_model`, `Model`: a whole classifier or forecaster, a recurrent part with numeric steps around it;
+* `load_model`, `model_from_torch`, `save_model`, `Model`: a whole classifier or forecaster, a recurrent part with
+  numeric steps around it;
 * `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Keep`, `Save`: the physical machine, what it
   did and what is kept of it;
 * `Ranges`, `bounded`, `Fit`: how far signals go, and how the machine's units are made to fit;
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from lstm_analog.study.keeping import Keep as Keep
     from lstm_analog.study.run import Run as Run
     from lstm_analog.torch import from_torch as from_torch
+    from lstm_analog.torch import model_from_torch as model_from_torch
 else:
     # Hidden from type checkers: it would make them take any misspelt name.
     _HOMES = MappingProxyType(
@@ -99,6 +101,7 @@ else:
             "load": "lstm_analog.model",
             "load_certificate": "lstm_analog.study",
             "load_model": "lstm_analog.model",
+            "model_from_torch": "lstm_analog.torch",
             "random_lstm": "lstm_analog.model",
             "read_spice": "lstm_analog.export",
             "save": "lstm_analog.model",

@@ -16,10 +16,11 @@ from lstm_analog.model.formats import load, load_model, save, save_model
 from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.model.layers import Chain, Head, Layer
 from lstm_analog.model.lstm import LSTM, Trace
+from lstm_analog.model.operations import Operation
 from lstm_analog.model.random import Form, random_lstm
 from lstm_analog.model.reference import LayerTrace
 from lstm_analog.model.sequences import Outputs, State
-from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Softmax
+from lstm_analog.model.steps import Affine, Dense, Embedding, Formula, Masking, Pool, Pooling, Softmax
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 from lstm_analog.model.whole import Model
 
@@ -42,6 +43,7 @@ __all__ = [
     "Embedding",
     "Forecaster",
     "Form",
+    "Formula",
     "GRUCell",
     "GRUGate",
     "Gate",
@@ -52,6 +54,7 @@ __all__ = [
     "MGUGate",
     "Masking",
     "Model",
+    "Operation",
     "Outputs",
     "Pool",
     "Pooling",

@@ -1,4 +1,4 @@
-"""PyTorch modules in and out: `from_torch` takes the weights of a module, `AnalogLSTM` is a module that is a machine.
+"""PyTorch modules in and out: `from_torch` and `model_from_torch` read modules, `AnalogLSTM` is one that is a machine.
 
 The only package that imports torch.
 """
@@ -14,5 +14,6 @@ except ImportError:
 
 from lstm_analog.torch.analog import AnalogLSTM
 from lstm_analog.torch.reading import from_torch
+from lstm_analog.torch.whole import model_from_torch
 
-__all__ = ["AnalogLSTM", "from_torch"]
+__all__ = ["AnalogLSTM", "from_torch", "model_from_torch"]

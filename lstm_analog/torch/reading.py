@@ -16,6 +16,9 @@ from lstm_analog.model import LSTM, RELU
 from lstm_analog.model.formats.parametrised import PARALLEL, WRAPPERS, plain
 from lstm_analog.model.formats.stacks import Only, Stack, alone, listed
 from lstm_analog.model.formats.state_dict import recurrent_modules, stack_of
+from lstm_analog.model.layers import Layer
+from lstm_analog.torch.labelled import Trace
+from lstm_analog.torch.steps import STEPS
 from lstm_analog.torch.tensors import array_of, tensors_of
 
 HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
@@ -55,50 +58,55 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
         Where it holds several recurrent modules, or others that are not offered, has forward hooks, or does something
         beside; the message names them.
     """
-    if not isinstance(module, nn.Module):
-        do = "give an nn.LSTM or a module that holds one"
-        raise InvalidTypeError(explain("module", must="be an nn.Module", got=type(module).__name__, do=do))
-    if isinstance(module, torch.jit.ScriptModule):
-        got, do = "a scripted or traced one", "give the module that it was made of"
-        raise UnsupportedError(explain("module", must="be one of Python", got=got, do=do))
+    check_module(module)
     if only is not None:
-        stack = _named(module, only, _advice)
+        stack = _named(module, only, advice_for)
         return LSTM(layers=stack.layers, head=stack.head, name=name)
     tensors = tensors_of(module)
-    _check_kinds(module, _leaves(module), _advice)
-    _check_hooks(module)
-    stack = stack_of(tensors, None, _rectified(module))
+    _check_kinds(module, _leaves(module), advice_for)
+    check_hooks(module)
+    stack = stack_of(tensors, None, rectified(module))
     lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
     forwards = [type(each).forward for each in module.modules() if list(each.children())]
     known = all(forward in (nn.Module.forward, nn.Sequential.forward) for forward in forwards)
     return lstm if known else _read_as(module, lstm)
 
 
+def check_module(module: nn.Module) -> None:
+    """Raise `InvalidTypeError` or `UnsupportedError` unless `module` is one of Python."""
+    if not isinstance(module, nn.Module):
+        do = "give an nn.LSTM or a module that holds one"
+        raise InvalidTypeError(explain("module", must="be an nn.Module", got=type(module).__name__, do=do))
+    if isinstance(module, torch.jit.ScriptModule):
+        got, do = "a scripted or traced one", "give the module that it was made of"
+        raise UnsupportedError(explain("module", must="be one of Python", got=got, do=do))
+
+
 def _named(module: nn.Module, only: str | Sequence[str], advice: Callable[[nn.Module], str]) -> Stack:
     """Return the inner modules that `only` names, of kinds that a machine computes; `advice` is for any other."""
-    stack = stack_of(tensors_of(module), only, _rectified(module))
-    inner = {_short(module, name): part for name, part in module.named_modules()}
+    stack = stack_of(tensors_of(module), only, rectified(module))
+    inner = {short(module, name): part for name, part in module.named_modules()}
     parts = [inner.get(name, module) for name in ((only,) if isinstance(only, str) else only)]
     _check_kinds(module, parts, advice)
     for part in parts:
-        _check_hooks(part)
+        check_hooks(part)
     return stack
 
 
-def _short(module: nn.Module, name: str) -> str:
+def short(module: nn.Module, name: str) -> str:
     """Return the `name` of a part of `module` as `only` has it: without what wrappers put before it."""
     bare = f"{name}.".removeprefix(PARALLEL if type(module) is nn.DataParallel else "")
     return ".".join(part for part in bare.split(".") if part and part not in WRAPPERS)
 
 
-def _rectified(module: nn.Module) -> dict[str, Any]:
+def rectified(module: nn.Module) -> dict[str, Any]:
     """Return the activation of each plain RNN in `module` that has ReLU, by its name."""
     rnns = (nn.RNN, nn.RNNCell)
     parts = [(name, part) for name, part in module.named_modules() if isinstance(part, rnns)]
-    return {_short(module, name): RELU for name, part in parts if part.nonlinearity == "relu"}
+    return {short(module, name): RELU for name, part in parts if part.nonlinearity == "relu"}
 
 
-def _advice(module: nn.Module) -> str:
+def advice_for(module: nn.Module) -> str:
     """Return the advice to take a recurrent part of `module` alone, of those that can be taken."""
     try:
         modules, _ = recurrent_modules(plain(tensors_of(module)))
@@ -117,8 +125,8 @@ def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable
         raise UnsupportedError(explain(what, must=must, got=listed(strange), do=do))
 
 
-def _check_hooks(module: nn.Module) -> None:
-    """Refuse hooks: they may change what goes in and out of a module, whatever its weights say."""
+def check_hooks(module: nn.Module) -> None:
+    """Refuse hooks in `module`: they may change what goes in and out of it, whatever its weights say."""
     for name, part in module.named_modules():
         count = len(part._forward_pre_hooks) + len(part._forward_hooks)  # noqa: SLF001 - told nowhere else
         if count:
@@ -138,11 +146,40 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
         for batch, steps, size in PROBES:
             x = size * np.sin(np.arange(float(batch * steps * lstm.input_size))).reshape(batch, steps, -1)
             left = _agreeing(module, left, x, turned, said)
-        if left:
+        if left and not _rearranges(module, (*((41, 2) if turned else (2, 41)), lstm.input_size)):
             return left[0][0]
+        said += ["one that reads other steps of longer ones"] if left else []
     must = f"answer to x (batch, time, {lstm.input_size}) what its LSTM or GRU and its Linear layer do, and no more"
     what = f"module {type(module).__name__}"
-    raise UnsupportedError(explain(what, must=must, got=said[0], do=_advice(module)))
+    raise UnsupportedError(explain(what, must=must, got=said[0], do=advice_for(module)))
+
+
+def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:
+    """Whether a recurrent part of `module` is seen to read an x of that `shape` in other steps or another order."""
+    twin, trace = trace_of(module)
+    try:
+        with torch.no_grad():
+            twin(trace.opened(shape, whole=False, vectors=True))
+    except Exception:  # noqa: BLE001 - what cannot be seen so was tried with numbers
+        return trace.rearranged
+    return trace.rearranged
+
+
+def trace_of(module: nn.Module) -> tuple[nn.Module, Trace]:
+    """Return a copy of `module` in evaluation mode and the trace that carries out what it does to labels."""
+    twin = deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
+    tensors, rectifying, found = tensors_of(module), rectified(module), dict[str, Sequence[Layer]]()
+
+    def layers(name: str) -> Sequence[Layer]:
+        if name not in found:
+            found[name] = stack_of(tensors, short(module, name), rectifying).layers
+        return found[name]
+
+    trace = Trace(layers, STEPS)
+    for inner, part in twin.named_modules():
+        part.register_forward_pre_hook(lambda part, args, inner=inner: trace.path.append(inner))
+        part.register_forward_hook(lambda part, args, answer: trace.left())
+    return twin, trace
 
 
 def _agreeing(

@@ -85,7 +85,8 @@ def doors() -> Iterator[tuple[str, Callable[..., object], object]]:
     """Yield every public function, record and method, by name, with the kind that a method is of or None."""
     spaces = {"": la, **{f"{name}.": getattr(la, name) for name in MODULES}}
     for prefix, space in spaces.items():
-        names = {*dir(space)} - {"torch", "from_torch"} if space is la else space.__all__  # those need PyTorch
+        torch = {"torch", "from_torch", "model_from_torch"}  # those need PyTorch
+        names = {*dir(space)} - torch if space is la else space.__all__
         for name in sorted(names):
             found = getattr(space, name)
             if isinstance(found, FunctionType) or (inspect.isclass(found) and not issubclass(found, Enum)):

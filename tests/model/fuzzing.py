@@ -30,6 +30,7 @@ SEEDS = (
     *("stacked.keras", "bidirectional.keras", "gru_before.h5", "backwards.h5", "alone.weights.h5"),
     *("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack", "flax_rnn.msgpack"),
     *(f"../../others/{name}" for name in ("keras_sentiment.h5", "keras_forecaster.keras", "keras_cudnn.h5")),
+    *(f"../../others/whole_{name}.onnx" for name in ("mood_legacy", "tagger_legacy", "sensor_dynamo", "keras_text")),
 )
 LONGEST = 10.0
 """Seconds that one file may take; those of a few kB take milliseconds."""

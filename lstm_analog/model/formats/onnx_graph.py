@@ -11,14 +11,13 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import prod
 
 import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, resolved
-from lstm_analog.model.formats.onnx_ops import LARGEST, OPS, Attributes, CannotError, Operation
+from lstm_analog.model.formats.onnx_ops import CANNOT, OPS, Attributes, Operation
 
 MOST_MADE = 2**24
 """Elements of all arrays that are carried through a graph."""
@@ -60,34 +59,7 @@ class Value:
 
 Inputs = Sequence[Value | None]
 Special = Callable[[Node, Inputs], Sequence[Value]]
-"""Carries out a node that makes signals: a recurrent one or a read-out."""
-
-
-class Labels:
-    """Hands out labels, each array made here has numbers of its own, from 1 on; and a name of its own to each node."""
-
-    def __init__(self) -> None:
-        self.next = 1
-        self._names: set[str] = set()
-
-    def name_for(self, node: Node) -> str:
-        """Return the name of `node`, with the name of an output after it if another node had that name before."""
-        name = node.name
-        if name in self._names:
-            name = f"{name}:{next(filter(None, node.outputs), '')}"
-        while name in self._names:
-            name += "'"
-        self._names.add(name)
-        return name
-
-    def made(self, shape: Sequence[int], what: str, kind: type = float) -> Array:
-        """Return an array of `shape` with new labels of that `kind` for the signal called `what` in messages."""
-        if prod(shape) > LARGEST or min(shape, default=1) < 1:
-            must, do = f"have 1 to {LARGEST} elements", "export it with open axes for batch and time"
-            raise UnsupportedError(explain(what, must=must, got="more" if prod(shape) else "none", do=do))
-        first = self.next
-        self.next += prod(shape)
-        return np.arange(first, self.next, dtype=kind).reshape(tuple(shape))
+"""Carries out a node that makes signals: a recurrent one or a numeric step."""
 
 
 def numbers(array: Array) -> Value:
@@ -204,12 +176,12 @@ def _deeper(node: Node, scope: Scope) -> int:
 
 def moved(node: Node, inputs: Inputs) -> list[Value]:
     """Return what a `node` that moves data about or computes shapes makes of its `inputs`, else the unknown."""
-    if node.operation not in OPS:
-        return [unknown(node.label)]
-    operation = OPS[node.operation]
     blind = [value for value in inputs if value is not None and value.origin in (Origin.UNKNOWN, Origin.ZEROS)]
+    why = next((value.why for value in blind if value.why), node.label)  # the first that is not known here
+    if node.operation not in OPS:
+        return [unknown(why)]
+    operation = OPS[node.operation]
     if blind:
-        why = next((value.why for value in blind if value.why), node.label)
         zero = Value(origin=Origin.ZEROS, array=np.empty(0))
         return [zero if _stays_zero(operation, inputs, node.attributes) else unknown(why)] * len(node.outputs)
     signals = [value is not None and value.origin is Origin.LABELS for value in inputs]
@@ -221,7 +193,7 @@ def moved(node: Node, inputs: Inputs) -> list[Value]:
             arrays = [None if value is None else value.array for value in inputs]
             asked = {**node.attributes, "count": len(node.outputs), "signal": bool(signals and signals[0])}
             made = operation.run(arrays, asked)
-    except (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+    except CANNOT:
         return [unknown(node.label)]  # the sizes that it failed by may be ours, not the file's
     carry = labels if signals and signals[0] and not operation.asks_shape else numbers
     return [carry(each) for each in (made if isinstance(made, list) else [made])]

@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array
-
-LARGEST = 2**22
-"""Elements of one array that is carried through a graph."""
+from lstm_analog.model.formats.labels import LARGEST
 
 _CAST = MappingProxyType(
     {1: "f4", 10: "f2", 11: "f8", 9: "?"} | dict(zip((2, 3, 4, 5, 6, 7, 12, 13), "BbHhilIL", strict=True))
@@ -43,6 +41,10 @@ class Operation:
 
 class CannotError(Exception):
     """An operation was given what it does not take, or would make too much."""
+
+
+CANNOT = (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What an operation fails with whose inputs and attributes do not fit each other."""
 
 
 def _given(inputs: Arrays, n: int) -> Array:
@@ -77,6 +79,10 @@ def _gather(inputs: Arrays, attributes: Attributes) -> Array:
     return np.take(data, places.astype(np.int64), axis=axis)
 
 
+_FAR = 2**31 - 1
+"""From here on a bound of a Slice says: to the end, as exporters write it."""
+
+
 def _slice(inputs: Arrays, attributes: Attributes) -> Array:
     if "starts" in attributes:  # before opset 10
         starts, ends = attributes["starts"], attributes["ends"]
@@ -89,6 +95,8 @@ def _slice(inputs: Arrays, attributes: Attributes) -> Array:
     cuts = [slice(None)] * data.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         size = data.shape[axis]
+        if attributes["signal"] and any(size < abs(bound) < _FAR for bound in (start, end)):
+            raise CannotError("what it takes depends on how long the axis is")
         backward_to_first = step < 0 and end < -size
         cuts[axis] = slice(int(start), None if backward_to_first else int(end), int(step))
     return data[tuple(cuts)]
@@ -153,6 +161,10 @@ def _cast(inputs: Arrays, attributes: Attributes) -> Array:
     return made.astype(np.float64) if kind.kind == "f" else made
 
 
+def _not(inputs: Arrays, attributes: Attributes) -> Array:
+    return np.logical_not(_given(inputs, 0))
+
+
 def _split(inputs: Arrays, attributes: Attributes) -> list[Array]:
     data, axis, count = _given(inputs, 0), attributes.get("axis", 0), attributes["count"]
     told = inputs[1] if len(inputs) > 1 and inputs[1] is not None else attributes.get("split")
@@ -187,6 +199,6 @@ OPS: Mapping[str, Operation] = MappingProxyType(
     | {"Concat": Operation(run=_concat, joins=True), "Shape": Operation(run=_shape, asks_shape=True)}
     | {"ConstantOfShape": Operation(run=_full, fills=True), "Mul": Operation(run=_computed(np.multiply))}
     | {"Sub": Operation(run=_computed(np.subtract)), "Div": Operation(run=_computed(_divided))}
-    | {"Add": Operation(run=_computed(np.add))}
+    | {"Add": Operation(run=_computed(np.add)), "Not": Operation(run=_not)}
 )
 """By name."""

@@ -1,0 +1,278 @@
+"""PyTorch's functions that are numeric steps or recurrent layers, by name: what each does to labels.
+
+Each takes the trace, what the function is called in messages, and its arguments. Source: the PyTorch 2.13 reference,
+https://pytorch.org/docs/stable/nn.functional.html
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from math import inf
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+
+from lstm_analog.arrays import Array
+from lstm_analog.model.activations import SIGMOID
+from lstm_analog.model.formulas import (
+    clipped,
+    layer_normalization,
+    log_softmax,
+)
+from lstm_analog.model.operations import Operation
+from lstm_analog.model.steps import Dense, Line, Pool, Softmax, Step
+from lstm_analog.torch.curves import CURVES
+from lstm_analog.torch.labelled import Handler, Labelled, Trace, plainly
+from lstm_analog.torch.tensors import array_of
+
+Largest = namedtuple("Largest", ["values", "indices"])
+"""What `max` over an axis answers; where the largest values stand is not known."""
+
+
+def labels_of(value: Any) -> Array:
+    """Return the labels in the tensor `value`."""
+    array: Array = plainly(torch.Tensor.numpy, (plainly(torch.Tensor.as_subclass, (value, torch.Tensor), {}),), {})
+    return array
+
+
+def _chained(trace: Trace, label: str, x: Any, steps: tuple[Step | Operation, ...]) -> Array | None:
+    made: Array | None = labels_of(x)
+    for step in steps:
+        if made is not None and isinstance(step, Line):
+            made = trace.streams.curve(label, made, step)
+    return made
+
+
+def _curve(make: Callable[..., tuple[Step | Operation, ...]]) -> Handler:
+    def computed(
+        trace: Trace, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
+    ) -> Array | None:
+        return _chained(trace, label, input, make(*args, **options))
+
+    return computed
+
+
+def _clamp(trace: Trace, label: str, input: Any, min: Any = None, max: Any = None) -> Array | None:
+    low, high = (preset if limit is None else limit for limit, preset in ((min, -inf), (max, inf)))
+    if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor) or low >= high:
+        return None
+    return _chained(trace, label, input, clipped(float(low), float(high)))
+
+
+def _pair(operation: Operation, *, turned: bool = False) -> Handler:
+    """Return what computes `operation` on two signals or a signal and numbers, in the other order if `turned`."""
+
+    def computed(trace: Trace, label: str, input: Any, other: Any, *, alpha: float = 1.0) -> Array | None:
+        first, second = (other, input) if turned else (input, other)
+        if alpha != 1.0 and isinstance(second, Labelled):
+            return None
+        if isinstance(first, Labelled) and isinstance(second, Labelled):
+            return trace.streams.combined(label, operation, labels_of(first), labels_of(second))
+        ahead = isinstance(first, Labelled)
+        signal = labels_of(first if ahead else second)
+        number = _numbers(second if ahead else first)
+        number = number * alpha if ahead else number
+        scale, offset = _affine(operation, number, ahead)
+        if not np.isfinite(scale).all() or not np.isfinite(offset).all():
+            return None
+        return trace.streams.scaled(label, signal, scale, offset)
+
+    return computed
+
+
+def _affine(operation: Operation, number: Array, ahead: bool) -> tuple[Array, Array]:
+    """Return scale and offset of an operation on a signal and a number, the signal being `ahead` or not."""
+    one, zero = np.ones(()), np.zeros(())
+    match operation:
+        case Operation.ADD:
+            return one, number
+        case Operation.SUBTRACT:
+            return (one, -number) if ahead else (-one, number)
+        case Operation.MULTIPLY:
+            return number, zero
+        case _:
+            with np.errstate(divide="ignore"):
+                return (1.0 / number, zero) if ahead else (np.array(np.nan), zero)
+
+
+def _numbers(value: Any) -> Array:
+    return array_of(value) if isinstance(value, torch.Tensor) else np.asarray(value, dtype=np.float64)
+
+
+def _power(trace: Trace, label: str, input: Any, exponent: Any = 2) -> Array | None:
+    x, power = labels_of(input), None if isinstance(exponent, torch.Tensor) else float(exponent)
+    if power == 0.5:
+        return trace.streams.curve(label, x, Operation.SQRT)
+    square = trace.streams.combined(label, Operation.MULTIPLY, x, x) if power in (2.0, 3.0) else None
+    if square is None or power == 2.0:
+        return square
+    return trace.streams.combined(label, Operation.MULTIPLY, square, x)
+
+
+def _linear(trace: Trace, label: str, input: Any, weight: Any, bias: Any = None) -> Array | None:
+    if isinstance(weight, Labelled) or isinstance(bias, Labelled):
+        return None
+    dense = Dense(weights=array_of(weight), bias=None if bias is None else array_of(bias))
+    return trace.streams.product(label, labels_of(input), dense)
+
+
+def _matmul(trace: Trace, label: str, input: Any, other: Any) -> Array | None:
+    if not isinstance(input, Labelled) or isinstance(other, Labelled) or other.ndim != 2:
+        return None
+    return _linear(trace, label, input, other.T)
+
+
+def _addmm(trace: Trace, label: str, input: Any, mat1: Any, mat2: Any) -> Array | None:
+    return None if isinstance(mat2, Labelled) else _linear(trace, label, mat1, mat2.T, input)
+
+
+def _glu(trace: Trace, label: str, input: Any, dim: int = -1) -> Array | None:
+    """Compute the first half of the features, as far as a gate of the second half lets it."""
+    halves = np.split(labels_of(input), 2, axis=dim)
+    gate = trace.streams.curve(label, halves[1], SIGMOID)
+    return None if gate is None else trace.streams.combined(label, Operation.MULTIPLY, halves[0], gate)
+
+
+def _embedding(
+    trace: Trace, label: str, input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, *_: Any, **__: Any
+) -> Array | None:
+    if max_norm is not None or isinstance(weight, Labelled):
+        return None
+    return trace.streams.embedded(label, labels_of(input), array_of(weight))
+
+
+def _softmax(make: Callable[[], Line]) -> Handler:
+    def computed(trace: Trace, label: str, input: Any, dim: int | None = None, *_: Any, **__: Any) -> Array | None:
+        return None if dim is None else trace.streams.over_features(label, labels_of(input), dim, make())
+
+    return computed
+
+
+def _layer_norm(
+    trace: Trace, label: str, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Array | None:
+    if len(normalized_shape) != 1:
+        return None
+    size = int(normalized_shape[0])
+    scale = np.ones(size) if weight is None else array_of(weight)
+    made = layer_normalization(scale, np.zeros(size) if bias is None else array_of(bias), eps)
+    return trace.streams.over_features(label, labels_of(input), -1, made)
+
+
+def _batch_norm(
+    trace: Trace,
+    label: str,
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Array | None:
+    if training or running_mean is None:
+        return None
+    scale = (1.0 if weight is None else array_of(weight)) / np.sqrt(array_of(running_var) + eps)
+    offset = (0.0 if bias is None else array_of(bias)) - scale * array_of(running_mean)
+    x = labels_of(input)
+    shape = (-1, *(1,) * (x.ndim - 2))
+    return trace.streams.scaled(label, x, scale.reshape(shape), offset.reshape(shape))
+
+
+def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
+    def computed(trace: Trace, label: str, input: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
+        axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
+        if len(axes) != 1:
+            return None
+        x = labels_of(input)
+        made = trace.streams.reduced(label, x, axes[0], over_features)
+        if made is None and over_time is not None:
+            made = trace.streams.reduced(label, x, axes[0], over_time)
+        return made if made is None or keepdim else np.squeeze(made, axes[0])
+
+    return computed
+
+
+def _max(trace: Trace, label: str, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    if not isinstance(dim, int):
+        return None
+    made = _reduced(Operation.LARGEST, Pool.MAX)(trace, label, input, dim, keepdim)
+    return None if made is None else Largest(trace.labelled(made), None)
+
+
+def _pool(pool: Pool) -> Handler:
+    def computed(trace: Trace, label: str, input: Any, output_size: Any, *_: Any) -> Array | None:
+        if output_size not in (1, (1,), [1]):
+            return None
+        return trace.streams.reduced(label, labels_of(input), -1, pool)
+
+    return computed
+
+
+def _dropout(
+    trace: Trace, label: str, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Array | None:
+    return None if training and p else labels_of(input)
+
+
+def _cast(kind: Any = None) -> Handler:
+    """Return what turns numbers into a `kind`, or the one that it is told; floats do not become whole numbers."""
+
+    def computed(trace: Trace, label: str, input: Any, *args: Any, **options: Any) -> Array | None:
+        told = [each for each in (kind, *args, *options.values()) if isinstance(each, torch.dtype | torch.Tensor)]
+        wanted = told[0].dtype if told and isinstance(told[0], torch.Tensor) else told[0] if told else None
+        labels = labels_of(input)
+        if wanted is None or wanted.is_floating_point:
+            return labels if wanted is None else labels.astype(np.float64)
+        return labels if labels.dtype.kind == "i" and wanted != torch.bool else None
+
+    return computed
+
+
+def _recurrent(
+    trace: Trace,
+    label: str,
+    input: Any,
+    hx: Any,
+    params: Any,
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> Any:
+    """Compute a recurrent module that begins at rest."""
+    states = hx if isinstance(hx, tuple | list) else (hx,)
+    if any(isinstance(each, Labelled) or bool(each.any()) for each in states):
+        raise trace.refused(label, "begin at rest", "a state")
+    if not isinstance(input, Labelled):
+        return None
+    made = trace.recurrent(labels_of(input), batch_first=batch_first)
+    return None if made is None else made[: len(states) + 1]
+
+
+STEPS: Mapping[str, Handler] = MappingProxyType(
+    {name: _curve(make) for name, make in CURVES.items()}
+    | dict.fromkeys(("clamp", "clip"), _clamp)
+    | {name: _pair(Operation.ADD) for name in ("add", "__add__", "__radd__", "__iadd__")}
+    | {name: _pair(Operation.SUBTRACT) for name in ("sub", "subtract", "__sub__", "__isub__")}
+    | {name: _pair(Operation.SUBTRACT, turned=True) for name in ("rsub", "__rsub__")}
+    | {name: _pair(Operation.MULTIPLY) for name in ("mul", "multiply", "__mul__", "__rmul__", "__imul__")}
+    | {name: _pair(Operation.DIVIDE) for name in ("div", "divide", "true_divide", "__truediv__", "__itruediv__")}
+    | {name: _pair(Operation.DIVIDE, turned=True) for name in ("__rtruediv__", "__rdiv__")}
+    | dict.fromkeys(("pow", "__pow__", "square"), _power)
+    | {"linear": _linear, "matmul": _matmul, "mm": _matmul, "__matmul__": _matmul, "addmm": _addmm}
+    | {"embedding": _embedding, "glu": _glu, "layer_norm": _layer_norm, "batch_norm": _batch_norm}
+    | {"softmax": _softmax(Softmax), "log_softmax": _softmax(log_softmax)}
+    | {"mean": _reduced(Operation.MEAN, Pool.MEAN), "sum": _reduced(Operation.SUM, None), "max": _max}
+    | {"amax": _reduced(Operation.LARGEST, Pool.MAX)}
+    | {"adaptive_avg_pool1d": _pool(Pool.MEAN), "adaptive_max_pool1d": _pool(Pool.MAX)}
+    | dict.fromkeys(("dropout", "dropout1d", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), _dropout)
+    | {"float": _cast(torch.float32), "double": _cast(torch.float64), "half": _cast(torch.float16)}
+    | {"to": _cast(), "type": _cast(), "type_as": _cast(), "long": _cast(torch.int64), "int": _cast(torch.int32)}
+    | dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent)
+)
+"""By name, without the underscore that changes a tensor in place."""

@@ -1,0 +1,201 @@
+"""`model_from_torch`: a whole PyTorch module with a `forward` of its own, as a model that answers as it does."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+
+from lstm_analog.arrays import Array, Floats, plain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.model import Model
+from lstm_analog.model.formats.chains import (
+    NUMERIC,
+    Answer,
+    ObjectedError,
+    Objection,
+    Parts,
+    answer_of,
+    parts_of,
+    same_models,
+)
+from lstm_analog.model.layers import Layer
+from lstm_analog.model.steps import Embedding
+from lstm_analog.torch.labelled import INSTEAD, Labelled, Trace
+from lstm_analog.torch.reading import SAME, advice_for, check_hooks, check_module, trace_of
+from lstm_analog.torch.steps import labels_of
+from lstm_analog.torch.tensors import array_of
+
+TRIED = ((2, 5, 1.0), (3, 23, 40.0))
+"""The first two axes and the largest number of the batches that a module is tried with beside x."""
+
+PROBES = ((3, 2), (2, 41), (41, 2))
+"""Sizes of the first axes of x for which `forward` is run on labels: it must do the same with all of them.
+
+No number is the size of an axis in all. The long ones show what looks at the last steps alone.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Traced:
+    """The parts of a module; whether it takes x with time before batch; under which key it returns the answer."""
+
+    parts: Parts
+    time_first: bool
+    key: int | str | None
+
+
+def model_from_torch(module: nn.Module, x: ArrayLike, *, output: int | str | None = None, name: str = "torch") -> Model:
+    """Return a PyTorch `module` with numeric steps around its `nn.LSTM`, `nn.GRU` or `nn.RNN` as a whole model.
+
+    The recurrent part becomes the machine, the rest stays numbers beside it. A copy of the module is run in evaluation
+    mode, on labels instead of numbers, which shows what it does whatever it is fed; then on `x` and on made-up batches,
+    where the model must answer the same. The model takes (batch, time, features) or, behind an embedding, (batch,
+    time), in whatever order of axes the module takes them.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Embeddings, linear layers, scalings, activations, normalisations, dropout; recurrent modules; mean, largest
+        value or last step over time. What else its `forward` calls is refused by name.
+    x : array or tensor
+        A batch as the module takes it: its axes and its kind of number count, and it is one of those that are tried.
+    output : int, str or None
+        Which answer is the model's, where `forward` returns several in a tuple or a dict.
+    name : str
+        What to call the recurrent part.
+
+    Raises
+    ------
+    UnsupportedError
+        For what is not offered, by the name of the function and of the inner module that calls it.
+    InvalidTypeError
+        If it is no module, or x no batch of numbers.
+    """
+    check_module(module)
+    module = dict(module.named_children()).get("_orig_mod", module)  # of torch.compile
+    check_hooks(module)
+    array = plain(x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else x, "x")
+    if array.dtype.kind not in "iuf" or not 1 <= array.ndim <= 3 or not array.size:
+        got, do = f"{array.dtype} of shape {array.shape}", "give a batch as the module takes it"
+        raise InvalidTypeError(explain("x", must="be numbers with one to three axes", got=got, do=do))
+    try:
+        return _model_of(module, array, array.ndim > 2, output, name)
+    except UnsupportedError as refusal:
+        if array.ndim != 2 or array.dtype.kind != "f":
+            raise
+        try:  # (time, features)
+            return _model_of(module, array, True, output, name)
+        except UnsupportedError:
+            raise refusal from None
+
+
+def _model_of(module: nn.Module, x: Floats, vectors: bool, output: int | str | None, name: str) -> Model:
+    """Return the model whose input has `vectors` along its last axis, or single numbers."""
+    what = f"module {type(module).__name__}"
+    shapes = [(*(probe[: x.ndim - vectors]), *x.shape[x.ndim - vectors :]) for probe in PROBES]
+    traced = [_traced(module, shape, x.dtype.kind != "f", vectors, output) for shape in shapes]
+    models = [each.parts.model(name) for each in traced]
+    if not all(same_models(models[0], other) for other in models[1:]):
+        must, got = "compute the same of sequences of any number and length", "numbers that follow from these"
+        raise UnsupportedError(explain(what, must=must, got=got, do=advice_for(module)))
+    _check_answers(module, models[0], x, vectors, traced[0])
+    return models[0]
+
+
+def _traced(
+    module: nn.Module, shape: tuple[int, ...], whole: bool, vectors: bool, output: int | str | None
+) -> "_Traced":
+    """Return what the forward of `module` does on labels of that `shape`."""
+    twin, trace = trace_of(module)
+    what, do = f"module {type(module).__name__}", advice_for(module)
+    try:
+        with torch.no_grad():
+            answer = twin(trace.opened(shape, whole=whole, vectors=vectors))
+        key, chosen = _chosen(trace, answer, output)
+        return _Traced(parts=parts_of(chosen), time_first=not trace.turned, key=key)
+    except ObjectedError as error:
+        objection = error.args[0]
+        raise UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do)) from None
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{what}: {str(error).removesuffix(INSTEAD)}{do}") from None
+    except LstmAnalogError:
+        raise
+    except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told
+        must, got = f"take x of shape {shape}", f"{type(reason).__name__}: {reason}"[:160]
+        raise UnsupportedError(explain(what, must=must, got=got, do=do)) from None
+
+
+def _chosen(trace: Trace, answer: Any, output: int | str | None) -> tuple[int | str | None, Answer]:
+    """Return which entry of what forward returned is the answer, and that."""
+    entries = _entries(answer)
+    if output is not None and output not in entries:
+        got, do = ascii(output)[:80], f"choose of {', '.join(map(repr, entries))}"
+        raise InvalidValueError(explain("output", must="be an entry of what forward returns", got=got, do=do))
+    wanted = entries if output is None else {output: entries[output]}
+    found = {key: _read(trace, key, value) for key, value in wanted.items() if isinstance(value, Labelled)}
+    read = {key: each for key, each in found.items() if each is not None}
+    made = {key: each for key, each in read.items() if not isinstance(each.stream.made, Layer)}
+    if len({(each.stream.number, each.reading) for each in made.values()}) > 1:
+        got, do = ", ".join(map(repr, made)), f"choose one, output={next(iter(made))!r}"
+        raise InvalidValueError(explain("answers of forward", must="be one, or be chosen", got=got, do=do))
+    for key, each in (made or read).items():
+        return key, each
+    got = "another arrangement of one" if found else type(answer).__name__
+    raise ObjectedError(Objection(what="the answer of forward", must=NUMERIC, got=got))
+
+
+def _entries(answer: Any) -> Mapping[int | str | None, Any]:
+    """Return the answers in what forward returned, by key or number; None is the key of a tensor alone."""
+    if isinstance(answer, Mapping):
+        return dict(answer)
+    return dict(enumerate(answer)) if isinstance(answer, tuple | list) else {None: answer}
+
+
+def _read(trace: Trace, key: int | str | None, value: Any) -> Answer | None:
+    label = "the answer of forward" if key is None else f"answer {key!r} of forward"
+    return answer_of(trace.streams, label, labels_of(value))
+
+
+def _check_answers(module: nn.Module, model: Model, x: Array, vectors: bool, traced: _Traced) -> None:
+    """Refuse a `module` that answers to `x`, or to a made-up batch like it, anything else than `model` does."""
+    for given in (x, *(_made_up(model, x, vectors, *sizes) for sizes in TRIED)):
+        theirs, same = _answer(module, given, traced.key)
+        fed = given.swapaxes(0, 1) if traced.time_first and given.ndim - vectors == 2 else given
+        ours = model(fed if vectors or isinstance(next(iter(model.before), None), Embedding) else fed[..., None])
+        ways = [theirs, theirs.swapaxes(0, 1)] if theirs.ndim > 1 else [theirs]
+        apart = [abs(way.reshape(ours.shape) - ours).max() for way in ways if way.size == ours.size]
+        if not apart or min(apart) > same * abs(ours).max():
+            what, must = f"module {type(module).__name__}", "answer to x what the steps of its forward make"
+            got = f"answers {min(apart):.2g} apart" if apart else f"an answer of shape {theirs.shape}"
+            raise UnsupportedError(explain(what, must=must, got=got, do=advice_for(module)))
+
+
+def _made_up(model: Model, x: Array, vectors: bool, batch: int, steps: int, size: float) -> Array:
+    """Return a batch of the axes and kind of `x`, of numbers up to `size`, or of words that `model` knows."""
+    shape = (batch, steps)[2 - x.ndim + vectors :] + x.shape[x.ndim - vectors :]
+    numbers = np.arange(int(np.prod(shape))).reshape(shape)
+    first = next(iter(model.before), None)
+    if isinstance(first, Embedding):
+        return numbers * 7 % len(first.table)
+    return numbers % 5 if x.dtype.kind != "f" else size * np.sin(numbers.astype(float))
+
+
+def _answer(module: nn.Module, x: Array, key: int | str | None) -> tuple[Floats, float]:
+    """Return the entry `key` of what `module` answers to `x`, and how far it may be off; in float32 if it insists."""
+    try:
+        answer = _forward(module, x, torch.float64, key)
+    except Exception:  # noqa: BLE001 - it is the user's code, and may begin at torch.zeros(...) or take x.float()
+        answer = _forward(module, x, torch.float32, key)
+    return array_of(answer), SAME.get(answer.dtype, SAME[torch.float32])
+
+
+def _forward(module: nn.Module, x: Array, kind: Any, key: int | str | None) -> Any:
+    twin = deepcopy(module).to(device="cpu", dtype=kind).eval()
+    fed = torch.as_tensor(np.array(x))
+    with torch.no_grad():
+        return _entries(twin(fed.to(kind) if fed.is_floating_point() else fed))[key]
