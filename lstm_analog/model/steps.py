@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import singledispatch
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,35 @@ class Pooling:
     pool: Pool
 
 
-Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Activation
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class Reshape:
+    """The numbers of each sequence or vector, of the shape `taken`, in the shape `made`, in the same order.
+
+    Both are the sizes of (time, features), of (features,), or of more axes: `taken=(6, 3), made=(18,)` takes the axis
+    of time away. All steps of time count after it.
+    """
+
+    taken: tuple[int, ...]
+    made: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Check that both shapes hold as many numbers."""
+        for name in ("taken", "made"):
+            sizes = tuple(getattr(self, name))
+            object.__setattr__(self, name, sizes)
+            if not sizes or not all(isinstance(size, int) and 0 < size <= _LARGEST_SIZE for size in sizes):
+                do = "give the sizes of its axes without that of the batch"
+                must = f"be whole numbers from 1 to {_LARGEST_SIZE}"
+                raise InvalidValueError(explain(f"sizes {name}", must=must, got=ascii(sizes)[:80], do=do))
+        if prod(self.taken) != prod(self.made):
+            must, do = f"hold as many numbers as {self.taken}", "give sizes with the same product"
+            raise InvalidShapeError(explain("sizes made", must=must, got=self.made, do=do))
+
+
+_LARGEST_SIZE = 2**31 - 1
+
+Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Reshape | Activation
 """A numeric step; an `Activation` acts on each number."""
 
 
@@ -136,6 +165,8 @@ def named(step: Step) -> str:
             return step.curve.value
         case Pooling():
             return f"{step.pool.value} over time"
+        case Reshape():
+            return f"Reshape({step.taken} to {step.made})"
         case _:
             return type(step).__name__
 
@@ -151,6 +182,8 @@ def width_after(step: Step, width: int | None) -> int | None:
             made = step.table.shape[1]
         case Dense():
             made, taken = step.weights.shape
+        case Reshape():
+            made, taken = step.made[-1], step.taken[-1]
         case Affine() if step.scale.ndim:
             made = taken = step.scale.size
     if width not in (None, taken):
@@ -236,6 +269,15 @@ def _pool(step: Pooling, signal: Signal) -> Signal:
         return Signal(values=signal.values.mean(axis=-2))
     inside = signal.mask[..., None]
     return Signal(values=(signal.values * inside).sum(axis=-2) / inside.sum(axis=-2))
+
+
+@apply.register
+def _reshape(step: Reshape, signal: Signal) -> Signal:
+    shape = signal.values.shape
+    if shape[-len(step.taken) :] != step.taken:
+        must, do = f"have {step.taken} as its last axes, as the model was built for", "give sequences of that length"
+        raise InvalidShapeError(explain("x", must=must, got=f"shape {shape}", do=do))
+    return Signal(values=signal.values.reshape(*shape[: -len(step.taken)], *step.made))
 
 
 def _check_width(step: Step, signal: Signal) -> None:

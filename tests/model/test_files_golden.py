@@ -59,7 +59,7 @@ FLAX = {
 """What to take of each: a flax file of several cells does not say which follows which."""
 REFUSED = {
     "projection_dynamo.onnx": r"initial_c of node .* must be of 1 directions and 2 units, got 1 and 3: save",
-    "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'softmax': .*; or load_model\(path\)",
+    "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'Softmax': .*; or load_model\(path\)",
     "reversed.keras": "must return its outputs in the order of time, got 'go_backwards with return_sequences': set",
     "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, .* load_model\(path\), .*='lstm",
     "convolution.keras": r"layer 'conv1d_?[0-9]*' \('Conv1D'\) must be one of LSTM, .*; or load\(path, only='lstm_",

@@ -26,6 +26,7 @@ from lstm_analog.model import (
     Model,
     Pool,
     Pooling,
+    Reshape,
     Softmax,
     load,
     load_model,
@@ -44,6 +45,7 @@ WHOLE = {
     **{f"keras_{name}": f"keras_{name}.keras" for name in ("text", "sleep", "sleep_functional", "forecaster")},
     **{f"keras_{name}": f"keras_{name}.h5" for name in ("sentiment", "music", "cudnn")},
     "keras_masked_backwards": "keras_masked_backwards.keras",
+    **{f"keras_{name}": f"keras_{name}.keras" for name in ("between", "linear", "steps_ahead", "rows_of_images")},
 }
 JSON = OTHERS / "keras_text.json"
 
@@ -125,7 +127,20 @@ def test_a_file_with_a_head_is_a_model_too(tmp_path):
     np.testing.assert_array_equal(load_model(tmp_path / "m.safetensors")(x), headed(x).y)
 
 
-@pytest.mark.parametrize("case", ["keras_text", "keras_sentiment", "keras_sleep"])
+def test_linear_layers_are_in_the_weights_of_what_reads_them():
+    """`load` has no numeric steps: all of the model is in its layers and its head."""
+    lstm = load(OTHERS / "keras_linear.keras")
+    assert len(lstm.layers) == 4  # two of them are the cells of one RNN
+    np.testing.assert_allclose(lstm(ANSWERS["keras_linear.x"]).y, ANSWERS["keras_linear.y"], rtol=0, atol=SINGLE)
+    names = ("rnn_1", "norm", "mix", "rnn_2", "mix_2", "rnn_3")
+    taken, whole = load(OTHERS / "keras_between.keras", only=names), load_model(OTHERS / "keras_between.keras")
+    fed = whole.encode(ANSWERS["keras_between.x"])
+    ways = whole.lstm(fed.x, lengths=fed.lengths).state.h[-2:]
+    y = taken(fed.x, lengths=fed.lengths).y  # the mean of two directions: a head here, a step of numbers there
+    np.testing.assert_allclose(y, 0.5 * (ways[0] + ways[1]), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("case", ["keras_text", "keras_sentiment", "keras_sleep", "keras_between"])
 def test_a_machine_goes_through_the_same_steps(case):
     """24 time constants a phase leave 1e-8 of h, and softmax and sigmoid have slopes below one."""
     model, x = load_model(OTHERS / WHOLE[case]), ANSWERS[f"{case}.x"][:3]
@@ -203,18 +218,20 @@ def tried(message, path):
 def test_what_is_beyond_is_named_and_what_is_proposed_works():
     proposals = 0
     for path in sorted(OTHERS.glob("keras_*.*")):
-        if path.suffix == ".json":
+        if path.suffix == ".json" or path.name == "keras_linear.keras":
             continue
         for read in (load, load_model):
             if read is load or path.name in REFUSED:
                 with pytest.raises((UnsupportedError, FileFormatError)) as refusal:
                     read(path)
                 proposals += tried(str(refusal.value), path)
-    assert proposals >= 16
+    assert proposals >= 20
 
 
 REFUSED = {
     "keras_convolution.keras": r"layer 'conv1d' \('Conv1D'\) must be one of Embedding, .* load\(path, only='core'\)",
+    "keras_product.keras": r"layer 'both' .* must merge its directions by concat, sum or ave, got 'mul': build it with",
+    "keras_curved.keras": r"layer 'curve' \('Dense'\) must be linear, got 'relu': .* load\(path, only='lower'\) \(or",
     "keras_branches.keras": r"must follow each other in one chain, .* load\(path, only='left'\) \(or 'right'\)",
     "keras_text.weights.h5": r"must come with a configuration, .* model\.to_json\(\) writes, as config='model\.json'",
 }
@@ -244,7 +261,10 @@ def test_an_architecture_belongs_to_weights_alone(tmp_path):
 def changed(tmp_path, change):
     """Return the text model's weights and its architecture after `change` of the options of its layers by name."""
     words = json.loads(JSON.read_text())
-    for entry in words["config"]["layers"]:
+    layers = words["config"]["layers"]
+    if "reshape" in change:
+        layers.insert(2, {"class_name": "Reshape", "config": {"name": "reshape"}})
+    for entry in layers:
         entry["config"] |= change.get(entry["config"]["name"], {})
     (tmp_path / "model.json").write_text(json.dumps(words))
     return {"path": OTHERS / "keras_text.weights.h5", "config": tmp_path / "model.json"}
@@ -262,6 +282,16 @@ def changed(tmp_path, change):
         (
             {"embedding": {"mask_zero": True}, "rnn_1": {"go_backwards": True}, "rnn_2": {"go_backwards": True}},
             "layer 'rnn_1' .* must run forward, or return its last h, behind a mask, got 'go_backwards'",
+        ),
+        (
+            {"reshape": {"target_shape": [6, 4]}, "embedding": {"mask_zero": True}},
+            "layer 'reshape' .* must follow no mask, whose shape it leaves, got 'a mask': mask behind it",
+        ),
+        ({"reshape": {"target_shape": [-2.0]}}, r"layer 'reshape' .* must have a target shape, got \[-2.0\]"),
+        ({"reshape": {"target_shape": [5, -1]}}, r"have a target shape of as many numbers as \(6, 4\), got \(5, -1\)"),
+        (
+            {"reshape": {"target_shape": [-1, 4]}, "input_layer": {"batch_shape": [None, None]}},
+            r"must follow sequences of a fixed number of steps, got 'shape \(None, 4\)': build the model with Input",
         ),
         (
             {"embedding": {"mask_zero": True}, "rnn_2": {"zero_output_for_mask": True}},
@@ -344,7 +374,13 @@ def test_no_bare_error_for_other_inputs(case, x):
         ({"before": (Dense(weights=np.ones((3, 2))),)}, InvalidShapeError, "inputs of the recurrent part must be 3"),
         ({"after": (Dense(weights=np.ones((3, 2))),)}, InvalidShapeError, "features of a Dense step must be 2, got 3"),
         ({"before": (Pooling(pool=Pool.MAX),)}, InvalidValueError, "steps before must keep the axis of time"),
-        ({"after": (Pooling(pool=Pool.MAX),), "final": True}, InvalidValueError, "take away the axis of time once"),
+        (
+            {"after": (Pooling(pool=Pool.MAX),), "final": True},
+            InvalidShapeError,
+            "a Pooling step takes must be 2, got 1",
+        ),
+        ({"after": (Reshape(taken=(6,), made=(2, 3)),)}, InvalidShapeError, "a Reshape step takes must be 1, got 2"),
+        ({"before": (Reshape(taken=(2, 2), made=(4,)),)}, InvalidValueError, "steps before must keep the axis of time"),
         ({"after": (np.tanh,)}, InvalidTypeError, "steps after must be numeric steps, got ufunc"),
     ],
 )

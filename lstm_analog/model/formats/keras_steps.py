@@ -1,9 +1,10 @@
-"""Keras layers that stay numbers, as the steps of a model: tables, matrices, curves, scalings, means.
+"""Keras layers that stay numbers, as the steps of a model: tables, matrices, curves, scalings, means, shapes.
 
 A Dense layer keeps its kernel `(n, units)`; a normalisation is one factor and one offset a feature once trained.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from types import MappingProxyType
 
 import numpy as np
@@ -14,14 +15,17 @@ from lstm_analog.model.activations import LINEAR
 from lstm_analog.model.formats.keras_activations import activation_of
 from lstm_analog.model.formats.keras_graph import LayerConfig, layer_of
 from lstm_analog.model.formats.keras_layers import LayerFile, check_all_used, check_options, check_units, refused, taken
-from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Softmax, Step
+from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Reshape, Softmax, Step
 
-_SEQUENCE_AXES = 3
-"""Axes of a batch of sequences; a batch of vectors has one less."""
+Shape = tuple[int | None, ...]
+"""Sizes of the axes of a sequence (time, features) or of a vector (features,), without the batch; None is any."""
+
+_SEQUENCE = 2
+"""Axes of a sequence."""
 
 
-def steps_of(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
-    """Return the numeric steps that the layer in `file` is, on a `sequence` or on one vector.
+def steps_of(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    """Return the numeric steps that the layer in `file` is on what has that `shape`.
 
     Raises
     ------
@@ -33,7 +37,7 @@ def steps_of(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     kind = file.config.kind
     if kind not in _MAKERS:
         raise refused(file.config, f"be one of {', '.join(_MAKERS)}", kind, "build the model without it")
-    return _MAKERS[kind](file, sequence)
+    return _MAKERS[kind](file, shape)
 
 
 def dense_of(file: LayerFile) -> Dense:
@@ -63,7 +67,7 @@ def inner_dense(file: LayerFile) -> LayerFile:
     return LayerFile(config=inner, arrays=file.arrays, old=file.old)
 
 
-def _embedding(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _embedding(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     config, rest = file.config, list(file.arrays)
     check_options(config, "output_dim", "mask_zero")
     table = taken(config, rest)
@@ -75,33 +79,33 @@ def _embedding(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     return (Embedding(table=table, masked=bool(config.options.get("mask_zero"))),)
 
 
-def _masking(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _masking(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config, "mask_value")
     return (Masking(value=_number(file.config, "mask_value", 0.0)),)
 
 
-def _dense(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _dense(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     dense = inner_dense(file)
     check_options(dense.config)
     return (dense_of(dense), *_curve(dense))
 
 
-def _activation(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _activation(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config)
     check_all_used(file.config, file.arrays)
     return _curve(file)
 
 
-def _relu(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     relu = LayerConfig(
         kind=file.config.kind, name=file.config.name, options={**file.config.options, "activation": "relu"}
     )
-    return _activation(LayerFile(config=relu, arrays=file.arrays, old=file.old), sequence)
+    return _activation(LayerFile(config=relu, arrays=file.arrays, old=file.old), shape)
 
 
-def _softmax(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _softmax(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config, "axis")
-    _check_last_axis(file.config, sequence)
+    _check_last_axis(file.config, shape)
     return (Softmax(),)
 
 
@@ -112,18 +116,57 @@ def _curve(file: LayerFile) -> tuple[Step, ...]:
     return () if curve == LINEAR else (curve,)
 
 
-def _pooling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
-    check_options(file.config, "data_format")
-    if not sequence or file.config.options.get("data_format", "channels_last") != "channels_last":
+def _pooling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "data_format", "keepdims")
+    _check_channels_last(file.config)
+    if len(shape) != _SEQUENCE:
         raise refused(file.config, "pool a sequence (batch, time, features)", "another", "let it follow a sequence")
-    return (Pooling(pool=Pool.MEAN if "Average" in file.config.kind else Pool.MAX),)
+    pooled = Pooling(pool=Pool.MEAN if "Average" in file.config.kind else Pool.MAX)
+    if not file.config.options.get("keepdims"):
+        return (pooled,)
+    return pooled, _reshaped(file.config, shape[1:], (1, -1))
 
 
-def _batch_normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _flatten(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "data_format")
+    _check_channels_last(file.config)
+    return (_reshaped(file.config, shape, (-1,)),) if len(shape) > 1 else ()
+
+
+def _reshape(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "target_shape")
+    match file.config.options.get("target_shape"):
+        case [*target] if target and all(isinstance(size, int) for size in target):
+            return (_reshaped(file.config, shape, tuple(target)),)
+        case other:
+            do = "save the model again"
+            raise FileFormatError(explain(file.config.label, must="have a target shape", got=ascii(other)[:80], do=do))
+
+
+def _reshaped(config: LayerConfig, shape: Shape, target: tuple[int, ...]) -> Reshape:
+    """Return the step from `shape` to `target`, in which -1 stands for what is left."""
+    sizes = tuple(size for size in shape if size is not None)
+    if len(sizes) < len(shape) or not sizes:
+        do = "build the model with Input(shape=(steps, features))"
+        raise refused(config, "follow sequences of a fixed number of steps", f"shape {shape}", do)
+    rest = prod(size for size in target if size != -1)
+    made = tuple(prod(sizes) // max(rest, 1) if size == -1 else size for size in target)
+    if prod(made) != prod(sizes) or min(made) < 1:
+        must, do = f"have a target shape of as many numbers as {sizes}", "save the model again"
+        raise FileFormatError(explain(config.label, must=must, got=ascii(target)[:80], do=do))
+    return Reshape(taken=sizes, made=made)
+
+
+def _check_channels_last(config: LayerConfig) -> None:
+    if config.options.get("data_format") not in (None, "channels_last"):
+        raise refused(config, "have its features last", config.options["data_format"], "build it with channels_last")
+
+
+def _batch_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, with the mean and variance of the training."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "momentum", "epsilon", "center", "scale", "renorm_momentum", "virtual_batch_size")
-    _check_last_axis(config, sequence)
+    _check_last_axis(config, shape)
     gamma = taken(config, rest) if config.options.get("scale", True) else np.array(1.0)
     beta = taken(config, rest) if config.options.get("center", True) else np.array(0.0)
     mean, variance = taken(config, rest), taken(config, rest)
@@ -131,11 +174,11 @@ def _batch_normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     return (_normalised(config, mean, variance + _number(config, "epsilon", 1e-3), gamma, beta),)
 
 
-def _normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     """`(x - mean) / sqrt(variance)`, both learnt from data or given; a deviation below 1e-7 counts as that."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "mean", "variance")
-    _check_last_axis(config, sequence)
+    _check_last_axis(config, shape)
     if config.options.get("mean") is None:
         mean, variance = taken(config, rest), taken(config, rest)
         rest = rest[1:]  # a counter
@@ -159,7 +202,7 @@ def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floa
     return Affine(scale=scale, offset=beta - scale * mean)
 
 
-def _rescaling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _rescaling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config, "scale", "offset")
     scale, offset = (_numbers(file.config, name) for name in ("scale", "offset"))
     if scale.ndim != offset.ndim:
@@ -167,10 +210,10 @@ def _rescaling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     return (Affine(scale=scale, offset=offset),)
 
 
-def _check_last_axis(config: LayerConfig, sequence: bool) -> None:
+def _check_last_axis(config: LayerConfig, shape: Shape) -> None:
     axis = config.options.get("axis", -1)
     given = axis if isinstance(axis, Sequence) else [axis]
-    if list(given) not in ([-1], [_SEQUENCE_AXES - (1 if sequence else 2)]):
+    if list(given) not in ([-1], [len(shape)]):
         raise refused(config, "act on the last axis", axis, "build it with axis=-1")
 
 
@@ -194,7 +237,7 @@ def _numbers(config: LayerConfig, option: str) -> Floats:
     return values
 
 
-_MAKERS: Mapping[str, Callable[[LayerFile, bool], tuple[Step, ...]]] = MappingProxyType(
+_MAKERS: Mapping[str, Callable[[LayerFile, Shape], tuple[Step, ...]]] = MappingProxyType(
     {
         "Embedding": _embedding,
         "Masking": _masking,
@@ -205,6 +248,8 @@ _MAKERS: Mapping[str, Callable[[LayerFile, bool], tuple[Step, ...]]] = MappingPr
         "Softmax": _softmax,
         "GlobalAveragePooling1D": _pooling,
         "GlobalMaxPooling1D": _pooling,
+        "Flatten": _flatten,
+        "Reshape": _reshape,
         "BatchNormalization": _batch_normalization,
         "Normalization": _normalization,
         "Rescaling": _rescaling,

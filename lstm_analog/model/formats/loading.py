@@ -72,8 +72,9 @@ def load(
 def load_model(path: str | Path, *, config: str | Path | None = None) -> Model:
     """Return the whole model in the file at `path`: a recurrent part, and the numeric steps before and after it.
 
-    Of a Keras file these are an embedding, masking, scaling, Dense layers with their activations and pooling; a file of
-    `save_model` is read as it was; any other one that `load` takes is a model with a linear head or without.
+    Of a Keras file these are an embedding, masking, scaling, Dense layers with their activations, pooling and shapes;
+    what is linear between recurrent layers goes into their weights. A file of `save_model` is read as it was; any other
+    one that `load` takes is a model with a linear head or without.
 
     Parameters
     ----------
