@@ -29,6 +29,7 @@ SEEDS = (
     *("stacked_legacy.onnx", "stacked_dynamo.onnx", "peephole.onnx", "gru_after.onnx", "state_legacy.onnx"),
     *("stacked.keras", "bidirectional.keras", "gru_before.h5", "backwards.h5", "alone.weights.h5"),
     *("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack", "flax_rnn.msgpack"),
+    *("nnx_bidirectional.msgpack", "nnx_optimized.npz"),
     *(f"../../others/{name}" for name in ("keras_sentiment.h5", "keras_forecaster.keras", "keras_cudnn.h5")),
 )
 LONGEST = 10.0

@@ -30,6 +30,10 @@ class Format(Enum):
     FLAX = "flax msgpack"
 
 
+_ORBAX = "_CHECKPOINT_METADATA"
+"""A file in each folder that orbax.checkpoint writes."""
+
+
 def read_model(path: str | Path) -> bytes:
     """Return the content of the model file at `path`.
 
@@ -44,6 +48,8 @@ def read_model(path: str | Path) -> bytes:
         return read_bytes(path)  # which says why not
     if not stat.S_ISREG(mode):
         got, do = "a folder" if stat.S_ISDIR(mode) else "a device or pipe", "give the file that holds the weights"
+        if (Path(path) / _ORBAX).exists():
+            got, do = "a folder of orbax", "restore it, and save its tree with flax.serialization.msgpack_serialize"
         raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got=got, do=do))
     return read_bytes(path)
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.formats.content import Format, format_of, read_model
+from lstm_analog.model.formats.flax_cells import flax_stack, stack_of_arrays
 from lstm_analog.model.formats.own import WORD, own_stack
 from lstm_analog.model.formats.own_model import WORD as MODEL_WORD
 from lstm_analog.model.formats.own_model import own_model
@@ -143,8 +144,8 @@ def _stack(
             if MODEL_WORD in words:
                 must, do = "hold a recurrent module alone", "load_model(path), whose lstm is that"
                 raise FileFormatError(explain("file", must=must, got="a whole model", do=do))
-            made = own_stack(tensors, words[WORD]) if WORD in words and only is None else stack_of(tensors, only)
-            return dict(words), made
+            own = WORD in words and only is None
+            return dict(words), own_stack(tensors, words[WORD]) if own else stack_of_arrays(tensors, only)
         case Format.TORCH:
             from lstm_analog.model.formats.torch_file import read_zip
 
@@ -156,7 +157,7 @@ def _stack(
         case Format.NPZ:
             from lstm_analog.model.formats.npz import read_npz
 
-            return {}, stack_of(read_npz(content), only)
+            return {}, stack_of_arrays(read_npz(content), only)
         case Format.KERAS | Format.HDF5:
             from lstm_analog.model.formats.keras_file import read_keras
 
@@ -167,6 +168,5 @@ def _stack(
             return {}, read_onnx(content, path, only, weights)
         case Format.FLAX:
             from lstm_analog.model.formats.flax import read_flax
-            from lstm_analog.model.formats.flax_cells import flax_stack
 
             return {}, flax_stack(read_flax(content), only)
