@@ -47,7 +47,8 @@ _WAYS = MappingProxyType({"forward_rnn.cell": "_l0", "backward_rnn.cell": "_l0_r
 def stack_of_arrays(tensors: Tensors, only: Only) -> Stack:
     """Return what `tensors` make that have flax' paths or PyTorch's names; `only` is as of `load`.
 
-    Raises as `flax_stack` and `stack_of` do. The steps of a path are joined by dots or, as by `flax.traverse_util.flatten_dict(sep="/")`, by slashes.
+    Raises as `flax_stack` and `stack_of` do. The steps of a path are joined by dots or, as by
+    `flax.traverse_util.flatten_dict(sep="/")`, by slashes.
     """
     dotted = {name.replace("/", "."): tensor for name, tensor in tensors.items()}
     cells, _ = _cells(dotted) if len(dotted) == len(tensors) else ({}, {})
