@@ -213,7 +213,7 @@ def test_a_module_of_several_is_taken_by_name():
     other = load(FOLDER / "checkpoint.pt", only=["encoder.lstm"])
     assert torch_error(other, given) > 0.01
     with pytest.raises(
-        LstmAnalogError, match=r"only must name modules of the file, .* got 'coder': choose of 'decoder'"
+        LstmAnalogError, match=r"only must name modules of the file, .* got 'coder': those there are 'decoder'"
     ):
         load(FOLDER / "checkpoint.pt", only="coder")
 

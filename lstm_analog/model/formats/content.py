@@ -79,7 +79,7 @@ def _format_of_zip(content: bytes) -> Format:
     if "config.json" in names and "model.weights.h5" in names:
         return Format.KERAS
     if "tree.npy" in names:
-        do = "read it with load_machine"
+        do = "read it with load_machine(path)"
         raise FileFormatError(explain("file", must="hold weights", got="a Machine that this package saved", do=do))
     if names and all(name.endswith(".npy") for name in names):
         return Format.NPZ
