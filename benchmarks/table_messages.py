@@ -2,9 +2,10 @@
 
 The tests in tests/model and tests/torch run in this process under a tracing function, which sees what `load`,
 `load_model` and `from_torch` raise. What a message advises is executed at once, while the file of the test is there, if
-it is a call (`load(path, only='a')`) or a name (`only='a'`). What is left is prose, listed for a person to judge. It
-prints a table of the places that refuse, one a row, and leaves 1 if an advice failed; `table_messages.py 60 1` does so
-for 60 tests drawn by seed 1.
+it is a call (`load(path, only='a')`), a name (`only='a'`) or to leave an argument out. What is left is prose: a person
+judged each kind of it (`JUDGED`), by its first word. It prints a table of the places that refuse, one a row, and those
+kinds, and leaves 1 if an advice failed or is of no kind that was judged; `table_messages.py 60 1` does so for 60 tests
+drawn by seed 1. The last full run is in `messages.md`.
 """
 
 import ast
@@ -29,6 +30,38 @@ NAME = re.compile(r"'(?:[^'\\]|\\.)*'")
 GIVEN = ("path", "config", "weights", "module")
 HELD_BACK = ("...", "'model.json'")
 """What stands in an advice for what only the user has: numbers, the file of an architecture."""
+
+JUDGED = {
+    "save": "the file is damaged, holds something else or lacks a part: what to save, and how, is said",
+    "the": "damage that no change of the call mends: fetch or save it again",
+    "export": "what the graph computes is beyond what is offered, or it is damaged: the exporter's own option is named",
+    "train": "a form or a number that no machine has: only another model helps",
+    "build": "a Keras layer or option beyond what is offered; where a part can be taken, the way is added and tried",
+    "convert": "numbers of another kind, which a cast of the array changes",
+    "remove": "NaN and infinity are weights that nothing computes with",
+    "give": "the argument is of another kind, or more is needed that only the user has: it is named",
+    "name": "the order of only=, which only the user knows",
+    "choose": "names that are there, listed",
+    "those": "names that are there, listed",
+    "check": "whether the file or the path is what the user thinks: nothing here knows",
+    "weight_hh": "two sizes contradict each other: what one of them says is told, not which is right",
+    "call": "one call of PyTorch, named; tests/torch executes it",
+    "load": "a lazy module has no weights yet; tests/torch executes it",
+    "pip": "the extra that pyproject.toml has for that library",
+    "find": "none of the recurrent parts can be taken: the call that says why, which is refused by design",
+    "put": "where the side file of an ONNX model must lie",
+    "rename": "a word in the file names the LSTM: it is the writer's to change",
+    "restore": "two calls of orbax and flax, named; tests/model has a tree as these make it",
+    "nothing": "a pickle that names code: the safe way to save weights is told",
+    "set": "options of Keras that change what the model answers: only another model helps",
+    "use": "options of Keras that change what the model answers: only another model helps",
+    "take": "an activation apart from the layer: another model of the same answer",
+    "move": "a layer at another place: another model",
+    "feed": "what the model is to be fed instead",
+    "mask": "a layer at another place: another model",
+    "let": "another output of the functional model",
+}
+"""What a person found of the prose that begins with a word, on reading all messages of that kind."""
 
 
 @dataclass
@@ -121,6 +154,10 @@ def advised(message, given, door):
     calls = [match for match in CALL.findall(message) if not any(word in match for word in HELD_BACK)]
     for call in calls:
         yield call, lambda call=call: eval(call, dict(around))
+    if re.search(r": leave (?:it|them|config) out", message):
+        yield "left out", lambda: followed(around["path"], door)
+    if ": find out by only=" in message:
+        return
     rest = {key: value for key, value in given.items() if key in ("config", "weights") and value is not None}
     for match in ONLY.finditer(message):
         for names in (match["one"], *NAME.findall(match["others"] or "")):
@@ -131,6 +168,18 @@ def advised(message, given, door):
                 yield f"only={names}", lambda only=only: door(around["module"], only=only)
             else:
                 yield f"only={names}", lambda only=only: la.load(around["path"], only=only, **rest)
+
+
+def followed(path, door):
+    """Read the file at `path` by `door`; where that refuses it for another reason, do what it advises then."""
+    try:
+        door(path)
+    except errors.LstmAnalogError as error:
+        further = list(advised(str(error), {"path": path}, door))
+        if not further:
+            raise
+        for _, call in further:
+            call()
 
 
 def of_state_dict(module, only):
@@ -144,23 +193,31 @@ def of_state_dict(module, only):
 
 
 def printed(places):
-    """Print a row a place, sorted; then what failed."""
-    tally = defaultdict(int)
+    """Print a row a place, sorted, and the kinds of prose; return how many advices failed or are of no known kind."""
+    prose, worked = defaultdict(list), 0
     print("| where | what | must | got | what to do | messages | advice |\n|---|---|---|---|---|---|---|")
     for (module, function, _), place in sorted(places.items()):
         tried = place.worked + len(place.failed)
-        kind = f"{place.worked} of {tried} work" if tried else "prose"
-        tally["executed" if tried else "prose"] += 1
-        tally["worked"] += place.worked
-        tally["failed"] += len(place.failed)
+        if not tried:
+            word = place.example[3].removeprefix("say which: ").split(" ")[0]
+            prose[word].append(place)
+        worked += place.worked
         where = f"{module.removeprefix('lstm_analog.')}.{function}"
         cells = [" ".join(part.split())[:160].replace("|", "\\|") for part in place.example]
-        print("|", " | ".join([where, *cells, str(place.messages), kind]), "|")
-    print(f"\n{len(places)} places, {sum(place.messages for place in places.values())} messages;", dict(tally))
-    for place in places.values():
-        for failure in place.failed:
-            print(f"FAILED {failure}")
-    return tally["failed"]
+        print(
+            "|",
+            " | ".join([where, *cells, str(place.messages), f"{place.worked} of {tried} work" if tried else "prose"]),
+            "|",
+        )
+    print("\n| prose that begins with | places | messages | judged |\n|---|---|---|---|")
+    for word, found in sorted(prose.items()):
+        print(f"| {word} | {len(found)} | {sum(each.messages for each in found)} | {JUDGED.get(word, 'NOT JUDGED')} |")
+    failures = [failure for place in places.values() for failure in place.failed]
+    failures += [f"not judged: {word}" for word in prose if word not in JUDGED]
+    print(f"\n{len(places)} places, {sum(each.messages for each in places.values())} messages;", end=" ")
+    print(f"advice executed {worked} times with success, {len(failures)} failures.")
+    print("".join(f"FAILED {failure}\n" for failure in failures), end="")
+    return len(failures)
 
 
 def main():

@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_compile(parser: argparse.ArgumentParser) -> None:
-    """Compile a model; write the machine, and on request its SPICE netlist with a certificate that it is the model."""
+    """Compile a model, of a whole one its recurrent part, and on request write its SPICE netlist with a certificate."""
     _add_model(parser)
     parser.add_argument("machine", type=Path, help="where the machine goes (npz)")
     parser.add_argument("--spice", type=Path, metavar="DECK", help="also write a netlist that has run and agreed")
@@ -56,10 +56,12 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    """Run a compiled machine over one sequence and write the outputs: h, and y of a head."""
+    """Run a compiled machine over one sequence and write the outputs: h, and y of a head, or a whole model's answer."""
     parser.add_argument("machine", type=Path, help="a compiled machine (npz)")
     parser.add_argument("input", type=Path, help="one sequence, a row a step (csv or npy)")
     parser.add_argument("output", type=Path, help="where they go, a row a step (csv)")
+    whole = "the whole model around the machine: it encodes the input, and its answer is written"
+    parser.add_argument("--model", type=Path, help=whole)
     _add_engine(parser)
 
 

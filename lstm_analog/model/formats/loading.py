@@ -7,7 +7,14 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from lstm_analog.doors import checked
-from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.errors import (
+    FileFormatError,
+    InvalidTypeError,
+    InvalidValueError,
+    LstmAnalogError,
+    UnsupportedError,
+    explain,
+)
 from lstm_analog.model.formats.content import Format, format_of, read_model
 from lstm_analog.model.formats.flax_cells import flax_stack, stack_of_arrays
 from lstm_analog.model.formats.own import WORD, own_stack
@@ -104,6 +111,20 @@ def load_model(path: str | Path, *, config: str | Path | None = None) -> Model:
     except LstmAnalogError as error:
         raise type(error)(f"file {str(path)!r}: {error}") from error
     return model_of(load(path, config=config))
+
+
+def load_part(path: str | Path, only: Only = None) -> tuple[LSTM, Model | None]:
+    """Return what of the file at `path` becomes a machine, and the whole model around it if there is more to it.
+
+    `only` is as of `load`: what is named is taken alone. Raises as `load` and `load_model` do.
+    """
+    try:
+        return load(path, only=only), None
+    except (FileFormatError, UnsupportedError):
+        if only is not None:
+            raise
+    model = load_model(path)
+    return model.lstm, model
 
 
 def name_after(path: str | Path) -> str:
