@@ -192,6 +192,12 @@ def of_state_dict(module, only):
         return la.load(path, only=only)
 
 
+def told(part):
+    """Return a `part` of a message for a cell of a table, paths without their folders."""
+    words = re.sub(r"/[^ ']*/", "", " ".join(part.split())) if str(tempfile.gettempdir()) in part else part
+    return " ".join(words.split())[:160].replace("|", "\\|")
+
+
 def printed(places):
     """Print a row a place, sorted, and the kinds of prose; return how many advices failed or are of no known kind."""
     prose, worked = defaultdict(list), 0
@@ -203,7 +209,7 @@ def printed(places):
             prose[word].append(place)
         worked += place.worked
         where = f"{module.removeprefix('lstm_analog.')}.{function}"
-        cells = [" ".join(part.split())[:160].replace("|", "\\|") for part in place.example]
+        cells = [told(part) for part in place.example]
         print(
             "|",
             " | ".join([where, *cells, str(place.messages), f"{place.worked} of {tried} work" if tried else "prose"]),

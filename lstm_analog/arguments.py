@@ -62,6 +62,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", type=Path, help="where they go, a row a step (csv)")
     whole = "the whole model around the machine: it encodes the input, and its answer is written"
     parser.add_argument("--model", type=Path, help=whole)
+    _add_config(parser)
     _add_engine(parser)
 
 
@@ -108,6 +109,12 @@ def _add_model(parser: argparse.ArgumentParser, name: str = "model", what: str =
     parser.add_argument(name, type=Path, help=what)
     only = "take this module of the model file; once more for each that follows it, the read-out last"
     parser.add_argument("--only", action="append", metavar="MODULE", help=only)
+    _add_config(parser)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    config = "beside Keras weights alone: the architecture that model.to_json() writes"
+    parser.add_argument("--config", type=Path, metavar="JSON", help=config)
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:

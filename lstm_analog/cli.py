@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _COMMANDS[options.command](options)
         sys.stdout.flush()
     except LstmAnalogError as error:
-        print(f"lstm-analog: {error}", file=sys.stderr)
+        words = [f"{name}= is --{name} here" for name in ("only", "config") if f"{name}=" in str(error)]
+        print(f"lstm-analog: {error}{''.join(f' ({word})' for word in words)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # who reads has gone, as with `| head`; what Python still holds must not fail at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compile(options: argparse.Namespace) -> int:
-    check_apart((options.model, options.input), (options.machine, options.spice))
-    lstm, model = load_part(options.model, options.only)
+    check_apart((options.model, options.config, options.input), (options.machine, options.spice))
+    lstm, model = load_part(options.model, options.only, options.config)
     machine, deck = _machine(lstm, options), options.spice
     if model is not None:
         print("compiled the recurrent part; run --model computes what lies around it", *_around(model), sep="\n")
@@ -99,7 +100,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
         dialect=dialect,
         tolerance=options.tolerance,
         seed=None if options.input else options.seed,
-        source=ModelFile(file=where, only=tuple(options.only or ())),
+        source=None if options.config else ModelFile(file=where, only=tuple(options.only or ())),
         progress=progress,
     )
     return f"certified: largest error {certificate.error:.3g}, tolerance {certificate.tolerance:.3g}"
@@ -116,9 +117,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_apart((options.machine, options.input, options.model), (options.output,))
+    check_apart((options.machine, options.input, options.model, options.config), (options.output,))
     machine, x = load_machine(options.machine), read_table(options.input)
-    model = None if options.model is None else _model_around(machine, options.model)
+    model = None if options.model is None else _model_around(machine, options)
     fed = Fed(x=x, lengths=None, mask=None) if model is None else _encoded(model, x)
     run = machine.run(fed.x, engine=_engine(options), keep=Keep.OUTPUTS, progress=_progress("running"))
     for found in beyond_fed(run):
@@ -140,8 +141,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    check_apart((options.model, options.input), (options.json,))
-    lstm, model = load_part(options.model, options.only)
+    check_apart((options.model, options.config, options.input), (options.json,))
+    lstm, model = load_part(options.model, options.only, options.config)
     fed = _fed(options, lstm, model)
     run = _machine(lstm, options).run(fed.x, engine=_engine(options), progress=_progress("running"))
     report = compare(run, lstm, tolerance=options.tolerance, seed=None if options.input else options.seed)
@@ -180,9 +181,9 @@ def _encoded(model: Model, table: Floats) -> Fed:
     return fed
 
 
-def _model_around(machine: Machine, path: Path) -> Model:
-    """Return the whole model at `path`, of whose recurrent part `machine` was compiled; refuse another."""
-    lstm, model = load_part(path)
+def _model_around(machine: Machine, options: argparse.Namespace) -> Model:
+    """Return the whole model of whose recurrent part `machine` was compiled; refuse another."""
+    lstm, model = load_part(options.model, None, options.config)
     if model is None:
         do = "leave it out: the machine is all of it"
         raise InvalidValueError(explain("--model", must="have steps around its recurrent part", got="none", do=do))
@@ -209,7 +210,7 @@ def _info(options: argparse.Namespace) -> int:
     if is_record(read_bytes(options.file)):
         _print_machine(load_machine(options.file))
     else:
-        lstm, model = load_part(options.file, options.only)
+        lstm, model = load_part(options.file, options.only, options.config)
         _print_model(lstm)
         for line in () if model is None else _around(model):
             print(line)

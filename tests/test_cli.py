@@ -353,7 +353,7 @@ def test_a_reader_that_has_gone_is_no_error(model):
 
 
 def test_a_bug_ends_with_2_and_shows_itself(model, monkeypatch, capsys):
-    monkeypatch.setattr("lstm_analog.cli.load_part", lambda path, only: 1 / 0)
+    monkeypatch.setattr("lstm_analog.cli.load_part", lambda path, only, config: 1 / 0)
     assert main(["info", str(model)]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error[0].startswith("lstm-analog: internal error: ZeroDivisionError(")

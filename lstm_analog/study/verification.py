@@ -103,7 +103,7 @@ def model_of(certificate: Certificate, folder: str | Path, file: str | Path | No
     if source is not None and file is None:
         places = (Path(folder) / source.file, Path(folder) / Path(source.file).name)
         file = next((place for place in places if place.is_file()), None)
-    return None if file is None else load_part(file, (source and source.only) or None)[0]
+    return None if file is None else load_part(file, (source and source.only) or None, None)[0]
 
 
 def _export(path: Path, digest: str, certificate: Certificate) -> Export:

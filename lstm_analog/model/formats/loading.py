@@ -113,17 +113,17 @@ def load_model(path: str | Path, *, config: str | Path | None = None) -> Model:
     return model_of(load(path, config=config))
 
 
-def load_part(path: str | Path, only: Only = None) -> tuple[LSTM, Model | None]:
+def load_part(path: str | Path, only: Only, config: str | Path | None) -> tuple[LSTM, Model | None]:
     """Return what of the file at `path` becomes a machine, and the whole model around it if there is more to it.
 
-    `only` is as of `load`: what is named is taken alone. Raises as `load` and `load_model` do.
+    `only` and `config` are as of `load`: what is named is taken alone. Raises as `load` and `load_model` do.
     """
     try:
-        return load(path, only=only), None
+        return load(path, only=only, config=config), None
     except (FileFormatError, UnsupportedError):
         if only is not None:
             raise
-    model = load_model(path)
+    model = load_model(path, config=config)
     return model.lstm, model
 
 
