@@ -294,6 +294,7 @@ def whole_error(m, lstm: LSTM, got):
     state = outputs.state
     ours = [np.concatenate(state.h[-len(lstm.layers[-1].cells) :], axis=-1)]
     ours += [outputs.h] if outputs.y is None else [outputs.y, outputs.h]
+    ours += [outputs.h[:, -1]]
     top = len(lstm.layers[-1].cells)
     ours += [np.stack(state.h[-top:]), np.stack(state.c[-top:])]
     first = [outputs.y] if outputs.y is not None else ours

@@ -7,9 +7,11 @@ Keras masks so: keras/src/backend/common/backend_utils and `keras.layers.RNN`, "
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices, floats
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.model.sequences import given_lengths
 from lstm_analog.model.steps import Mask, Signal
 
 
@@ -26,8 +28,8 @@ class Fed:
     mask: Mask | None
 
 
-def compact(signal: Signal) -> Fed:
-    """Return the values of `signal` that count, one after the other.
+def compact(signal: Signal, ends: ArrayLike | None = None) -> Fed:
+    """Return the values of `signal` that count, one after the other; none counts at or beyond the `ends (batch,)`.
 
     Raises
     ------
@@ -40,6 +42,10 @@ def compact(signal: Signal) -> Fed:
     if x.ndim not in (2, 3):
         must, do = "have shape (batch, time, features) or (time, features)", "add or remove an axis"
         raise InvalidShapeError(explain("x", must=must, got=f"shape {x.shape}", do=do))
+    lengths = given_lengths(ends, x.shape)
+    if lengths is not None:
+        inside = np.arange(x.shape[-2]) < lengths[:, None]
+        mask = inside if mask is None else mask & inside
     if mask is None:
         return Fed(x=x, lengths=None, mask=None)
     lengths = mask.sum(axis=-1)

@@ -1,13 +1,11 @@
 """Numeric steps of a model before and after its recurrent part: tables, matrices, curves and means.
 
-Each is a record of numbers; `apply` computes it on a `Signal`, a batch of sequences or of vectors. They stay numbers:
-no machine computes them.
+Each is a record of numbers; `applying.apply` computes it on a `Signal`, a batch of sequences or of vectors. They stay
+numbers: no machine computes them.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from functools import singledispatch
 from math import prod
 
 import numpy as np
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 
 from lstm_analog.arrays import Array, Floats, floats
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.activations import Activation
+from lstm_analog.model.operations import Operation
 from lstm_analog.model.weights import check_shape
 
 Mask = NDArray[np.bool_]
@@ -35,10 +34,14 @@ class Signal:
 
 
 class Pool(Enum):
-    """How a sequence becomes one vector: the mean of the steps that count, or the largest value of all steps."""
+    """How a sequence becomes one vector: the mean of the steps that count, the largest value or the last of all steps.
+
+    At the last step a backward chain has seen one step only: it is not the final h, which is that of the first.
+    """
 
     MEAN = "mean"
     MAX = "max"
+    LAST = "last"
 
 
 @checked_record
@@ -144,7 +147,46 @@ class Reshape:
 
 _LARGEST_SIZE = 2**31 - 1
 
-Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Reshape | Activation
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Formula:
+    """A function of a row of features, line by line: a curve, a layer normalisation, a connection around others.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in summaries.
+    steps : tuple of Operation, Affine, Dense, Activation, Softmax or Formula
+        What each line computes; the last is the answer.
+    reads : tuple of tuple of int
+        What each line computes it of: 0 is the row, n the line before it that has that number, from 1 on.
+    """
+
+    name: str
+    steps: tuple["Line", ...]
+    reads: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Check that each line reads what stands before it."""
+        object.__setattr__(self, "steps", tuple(self.steps))
+        object.__setattr__(self, "reads", tuple(tuple(map(int, places)) for places in self.reads))
+        if not self.steps or len(self.steps) != len(self.reads):
+            do, got = "give one entry of reads a step", f"{len(self.steps)} and {len(self.reads)}"
+            raise InvalidShapeError(explain("steps and reads", must="be as many, one at least", got=got, do=do))
+        given: tuple[object, ...] = self.steps
+        for number, (step, places) in enumerate(zip(given, self.reads, strict=True), start=1):
+            count = step.reads if isinstance(step, Operation) else 1
+            if not isinstance(step, Line) or len(places) != count or not all(0 <= n < number for n in places):
+                must, do = "act on rows of features and read lines before it", "give one of Line, and 0 for the row"
+                got = f"{type(step).__name__} of {places}"
+                raise InvalidValueError(explain(f"line {number} of a formula", must=must, got=got, do=do))
+
+
+Line = Operation | Affine | Dense | Activation | Softmax | Formula
+"""What a line of a formula may compute."""
+
+Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Reshape | Activation | Formula
 """A numeric step; an `Activation` acts on each number."""
 
 
@@ -164,9 +206,11 @@ def named(step: Step) -> str:
         case Activation():
             return step.curve.value
         case Pooling():
-            return f"{step.pool.value} over time"
+            return "last step" if step.pool is Pool.LAST else f"{step.pool.value} over time"
         case Reshape():
             return f"Reshape({step.taken} to {step.made})"
+        case Formula():
+            return step.name
         case _:
             return type(step).__name__
 
@@ -178,6 +222,8 @@ def width_after(step: Step, width: int | None) -> int | None:
     """
     taken, made = width, width
     match step:
+        case Formula():
+            made = _widths(step, width)[-1]
         case Embedding():
             made = step.table.shape[1]
         case Dense():
@@ -192,97 +238,10 @@ def width_after(step: Step, width: int | None) -> int | None:
     return made
 
 
-@singledispatch
-def apply(step: Step, signal: Signal) -> Signal:
-    """Return what `step` makes of `signal`.
-
-    Raises
-    ------
-    InvalidShapeError, InvalidValueError, InvalidTypeError
-        If the signal is none that the step takes.
-    UnsupportedPartError
-        If there is no such step.
-    """
-    raise UnsupportedPartError(explain("step", must="be a numeric step", got=type(step).__name__, do="use one of Step"))
-
-
-def apply_all(steps: Iterable[Step], signal: Signal) -> Signal:
-    """Return what `steps`, one after the other, make of `signal`; raises as `apply` does."""
-    for step in steps:
-        signal = apply(step, signal)
-    return signal
-
-
-@apply.register
-def _embed(step: Embedding, signal: Signal) -> Signal:
-    numbers, rows = signal.values, len(step.table)
-    if numbers.dtype.kind not in "iuf":
-        do = "give the numbers of words"
-        raise InvalidTypeError(explain("x", must="hold whole numbers", got=numbers.dtype, do=do))
-    if numbers.ndim not in (1, 2) or not numbers.size:
-        must, got = "have shape (batch, time) or (time,), not empty", f"shape {numbers.shape}"
-        raise InvalidShapeError(explain("x", must=must, got=got, do="give one whole number a step"))
-    wrong = (numbers < 0) | (numbers >= rows) | (numbers != np.floor(numbers))
-    if wrong.any():
-        must, do = f"hold whole numbers from 0 to {rows - 1}, the rows of the embedding", "encode the text as trained"
-        raise InvalidValueError(explain("x", must=must, got=numbers[wrong][0], do=do))
-    values = step.table[numbers.astype(np.int64)]
-    return Signal(values=values, mask=numbers != 0 if step.masked else signal.mask)
-
-
-@apply.register
-def _mask(step: Masking, signal: Signal) -> Signal:
-    with np.errstate(over="ignore"):
-        mask = (signal.values.astype(np.float32) != np.float32(step.value)).any(axis=-1)
-    return Signal(values=np.where(mask[..., None], signal.values, 0.0), mask=mask)
-
-
-@apply.register
-def _scale(step: Affine, signal: Signal) -> Signal:
-    _check_width(step, signal)
-    return replace(signal, values=step.scale * signal.values + step.offset)
-
-
-@apply.register
-def _multiply(step: Dense, signal: Signal) -> Signal:
-    _check_width(step, signal)
-    values = signal.values @ step.weights.T
-    return replace(signal, values=values if step.bias is None else values + step.bias)
-
-
-@apply.register
-def _curve(step: Activation, signal: Signal) -> Signal:
-    return replace(signal, values=step(signal.values))
-
-
-@apply.register
-def _softmax(step: Softmax, signal: Signal) -> Signal:
-    powers = np.exp(signal.values - signal.values.max(axis=-1, keepdims=True))
-    return replace(signal, values=powers / powers.sum(axis=-1, keepdims=True))
-
-
-@apply.register
-def _pool(step: Pooling, signal: Signal) -> Signal:
-    if step.pool is Pool.MAX:
-        return Signal(values=signal.values.max(axis=-2))
-    if signal.mask is None:
-        return Signal(values=signal.values.mean(axis=-2))
-    inside = signal.mask[..., None]
-    return Signal(values=(signal.values * inside).sum(axis=-2) / inside.sum(axis=-2))
-
-
-@apply.register
-def _reshape(step: Reshape, signal: Signal) -> Signal:
-    shape = signal.values.shape
-    if shape[-len(step.taken) :] != step.taken:
-        must, do = f"have {step.taken} as its last axes, as the model was built for", "give sequences of that length"
-        raise InvalidShapeError(explain("x", must=must, got=f"shape {shape}", do=do))
-    return Signal(values=signal.values.reshape(*shape[: -len(step.taken)], *step.made))
-
-
-def _check_width(step: Step, signal: Signal) -> None:
-    """Refuse a signal of another number of features than `step` takes; numpy would stretch a single one."""
-    if signal.values.ndim < 1:
-        do = "give (batch, time, features)"
-        raise InvalidShapeError(explain("x", must="have an axis of features", got="one number", do=do))
-    width_after(step, signal.values.shape[-1])
+def _widths(formula: Formula, width: int | None) -> list[int | None]:
+    """Return the number of features of the row and of each line."""
+    found = [width]
+    for step, places in zip(formula.steps, formula.reads, strict=True):
+        read = tuple(found[place] for place in places)
+        found.append(step.width_after(read) if isinstance(step, Operation) else width_after(step, read[0]))
+    return found

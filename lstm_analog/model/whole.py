@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, floats, plain
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.model.applying import apply_all
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
-from lstm_analog.model.sequences import Outputs
-from lstm_analog.model.steps import Dense, Embedding, Pooling, Reshape, Signal, Step, apply_all, named, width_after
+from lstm_analog.model.sequences import Outputs, StateLike
+from lstm_analog.model.steps import Dense, Embedding, Pooling, Reshape, Signal, Step, named, width_after
 from lstm_analog.summaries import Rows, Summarised
 
 _AXES: Mapping[type[Step], tuple[int, int]] = MappingProxyType({Embedding: (1, 2), Pooling: (2, 1)})
@@ -75,20 +76,21 @@ class Model(Summarised):
         return tuple(row for row in (("steps before", before), *self.lstm.summary(), read) if row[1])
 
     @checked
-    def __call__(self, x: ArrayLike) -> Floats:
+    def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Floats:
         """Return the answer to `x`, the numeric LSTM being the recurrent part, in float64.
 
         `x` is (batch, time) of whole numbers if the first step is an embedding, else (batch, time, features); the batch
-        axis may be left out. The answer has a row a sequence, or one a step of time.
+        axis may be left out. The recurrent part begins at `state`, or at rest; `lengths (batch,)` says how many steps
+        of each sequence count, all unless given. The answer has a row a sequence, or one a step of time.
         """
-        fed = self.encode(x)
-        return self.decode(self.lstm(fed.x, lengths=fed.lengths), fed)
+        fed = self.encode(x, lengths)
+        return self.decode(self.lstm(fed.x, state, fed.lengths), fed)
 
     @checked
-    def encode(self, x: ArrayLike) -> Fed:
-        """Return what the recurrent part is fed for `x`: the steps before it, computed."""
+    def encode(self, x: ArrayLike, lengths: ArrayLike | None = None) -> Fed:
+        """Return what the recurrent part is fed for `x`, of which `lengths` count: the steps before it, computed."""
         words = bool(self.before) and isinstance(self.before[0], Embedding)
-        return compact(apply_all(self.before, Signal(values=plain(x, "x") if words else floats(x, "x"))))
+        return compact(apply_all(self.before, Signal(values=plain(x, "x") if words else floats(x, "x"))), lengths)
 
     @checked
     def decode(self, outputs: Outputs, fed: Fed) -> Floats:

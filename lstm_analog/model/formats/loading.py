@@ -77,17 +77,21 @@ def load(
 
 
 @checked
-def load_model(path: str | Path, *, config: str | Path | None = None) -> Model:
+def load_model(path: str | Path, *, output: str | None = None, config: str | Path | None = None) -> Model:
     """Return the whole model in the file at `path`: a recurrent part, and the numeric steps before and after it.
 
-    Of a Keras file these are an embedding, masking, scaling, Dense layers with their activations, pooling and shapes;
-    what is linear between recurrent layers goes into their weights. A file of `save_model` is read as it was; any other
-    one that `load` takes is a model with a linear head or without.
+    Of a Keras or ONNX file these are an embedding, scaling, linear layers with their activations, normalisations and
+    pooling, of a Keras file masking and shapes too; what is linear between recurrent layers goes into their weights. A
+    file of `save_model` is read as it was; any other one that `load` takes is a model with a linear head or without.
+    States and lengths that an ONNX graph takes as inputs are `state` and `lengths` of a call, x is (batch, time,
+    features) or, behind an embedding, (batch, time) in whatever order of axes the graph takes it.
 
     Parameters
     ----------
     path : str or Path
         The file.
+    output : str or None
+        Of an ONNX graph that computes several answers: the name of the output that is to be the model's.
     config : str, Path or None
         As of `load`.
 
@@ -100,6 +104,13 @@ def load_model(path: str | Path, *, config: str | Path | None = None) -> Model:
     beside = None if config is None else read_model(config)
     try:
         kind = format_of(content)
+        if kind is Format.ONNX:
+            from lstm_analog.model.formats.onnx_file import OnnxFile
+
+            return OnnxFile(content, Path(path), {}).model(name_after(path), output)
+        if output is not None:
+            must, do = "be None but for ONNX, whose graphs may have several", "leave it out"
+            raise InvalidValueError(explain("output", must=must, got=f"{output!a} for {kind.value}", do=do))
         if kind in (Format.KERAS, Format.HDF5):
             from lstm_analog.model.formats.keras_file import read_keras
 

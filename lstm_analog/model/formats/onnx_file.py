@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Array, floats
-from lstm_analog.errors import FileFormatError, InvalidValueError, LibraryMissingError, explain
-from lstm_analog.model.formats.onnx_graph import MOST_NODES, Value, numbers
-from lstm_analog.model.formats.onnx_inputs import OpenInput
+from lstm_analog.errors import FileFormatError, InvalidValueError, LibraryMissingError, LstmAnalogError, explain
+from lstm_analog.model.formats.chains import Objection, Parts, same_models
+from lstm_analog.model.formats.onnx_graph import MOST_NODES, numbers
+from lstm_analog.model.formats.onnx_inputs import PROBES, OpenInput
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, Reference
 from lstm_analog.model.formats.onnx_reader import Reader
 from lstm_analog.model.formats.onnx_tensors import Tensors
 from lstm_analog.model.formats.stacks import Only, Stack, listed
+from lstm_analog.model.whole import Model
 
 _ADVICE = "export the model again"
 _Record = TypeVar("_Record", Array, Graph)
@@ -23,7 +25,14 @@ _WHOLE_NUMBERS = frozenset(["UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64"
 def read_onnx(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike]) -> Stack:
     """Return the layers and the head in the ONNX file `content`, read from `path`; `only` names its nodes in order.
 
-    `weights` are the values of inputs of its graph, by their names.
+    `weights` are the values of inputs of its graph, by their names. Raises as `OnnxFile` does.
+    """
+    file = OnnxFile(content, path, weights)
+    return file.stack() if only is None else file.reader().stack(only)
+
+
+class OnnxFile:
+    """The ONNX file `content`, read from `path`, with the values `weights` of inputs of its graph, by their names.
 
     Raises
     ------
@@ -34,34 +43,67 @@ def read_onnx(content: bytes, path: Path, only: Only, weights: Mapping[str, Arra
     LibraryMissingError
         If the `onnx` package is missing.
     """
-    model = _parsed(content)
-    tensors = Tensors(path.parent)
-    graph = _graph(model.graph, tensors)
-    functions = _unique(
-        (_operation(str(entry.name), str(entry.domain)), _function(entry, tensors)) for entry in model.functions
-    )
-    given = {name: floats(array, f"weights[{ascii(name)[:80]}]") for name, array in weights.items()}
-    strange = sorted(set(given) - set(graph.inputs))
-    if strange:
-        do = f"choose of {listed(graph.inputs)}"
-        raise InvalidValueError(explain("weights", must="name inputs of the graph", got=listed(strange), do=do))
-    held = {name: numbers(array) for name, array in {**graph.arrays, **given}.items()}
-    inputs = [_input(entry) for entry in model.graph.input if entry.name not in held]
-    size = len(content) + tensors.side_bytes
-    return _carried_out(graph, functions, inputs, held, size).stack(only)
 
+    def __init__(self, content: bytes, path: Path, weights: Mapping[str, ArrayLike]) -> None:
+        model = _parsed(content)
+        tensors = Tensors(path.parent)
+        self.graph = _graph(model.graph, tensors)
+        self.functions = _unique(
+            (_operation(str(entry.name), str(entry.domain)), _function(entry, tensors)) for entry in model.functions
+        )
+        given = {name: floats(array, f"weights[{ascii(name)[:80]}]") for name, array in weights.items()}
+        strange = sorted(set(given) - set(self.graph.inputs))
+        if strange:
+            do = f"choose of {listed(self.graph.inputs)}"
+            raise InvalidValueError(explain("weights", must="name inputs of the graph", got=listed(strange), do=do))
+        self.held = {name: numbers(array) for name, array in {**self.graph.arrays, **given}.items()}
+        self.inputs = [_input(entry) for entry in model.graph.input if entry.name not in self.held]
+        self.size = len(content) + tensors.side_bytes
 
-def _carried_out(
-    graph: Graph, functions: Mapping[str, Graph], inputs: list[OpenInput], held: dict[str, Value], size: int
-) -> Reader:
-    """Return the reader that has carried out `graph`, once more for each open axis whose size the weights tell."""
-    sizes: dict[tuple[str, int], int] = {}
-    while True:
-        reader = Reader(size, sizes)
-        reader.run(graph, functions, inputs, held)
-        if not reader.opens.wanted:
-            return reader
-        sizes = sizes | reader.opens.wanted
+    def reader(self, probe: tuple[int, int] = PROBES[0], *, single: bool = False, whole: bool = False) -> Reader:
+        """Return what has carried out the graph, once more for each open axis whose size the weights tell.
+
+        `probe`, `single` and `whole` are as of `Reader`.
+        """
+        sizes: dict[tuple[str, int], int] = {}
+        while True:
+            reader = Reader(self.size, sizes, probe, single=single, whole=whole)
+            reader.run(self.graph, self.functions, self.inputs, self.held)
+            if not reader.opens.wanted:
+                return reader
+            sizes = sizes | reader.opens.wanted
+
+    def stack(self) -> Stack:
+        """Return the graph as a stack with a linear head or none; other steps are refused by name."""
+        reader, parts = self._parts(None, whole=False)
+        way = "load_model(path), which keeps the rest as numbers, or "
+        return reader.linear(parts, way)
+
+    def model(self, name: str, output: str | None) -> Model:
+        """Return the model that answers with the graph's `output`, the only one if None; `name` is of its LSTM."""
+        return self._parts(output, whole=True)[1].model(name)
+
+    def _parts(self, output: str | None, *, whole: bool) -> tuple[Reader, Parts]:
+        """Return the parts of the model, whether its inputs of two axes are vectors or single numbers at each step."""
+        try:
+            return self._parts_if(output, whole=whole, single=False)
+        except LstmAnalogError:
+            if not any(entry.axes is not None and len(entry.axes) == 2 and not entry.whole for entry in self.inputs):
+                raise
+            try:
+                return self._parts_if(output, whole=whole, single=True)
+            except LstmAnalogError:
+                pass
+            raise
+
+    def _parts_if(self, output: str | None, *, whole: bool, single: bool) -> tuple[Reader, Parts]:
+        """Return the parts that the graph has whatever the number and length of the sequences."""
+        readers = [self.reader(probe, single=single, whole=whole) for probe in PROBES]
+        first, second = (reader.parts(output) for reader in readers)
+        if not same_models(first.model("first"), second.model("first")):
+            must, got = "compute the same of sequences of any number and length", "numbers that follow from these"
+            raise readers[0].refused(Objection(what="graph", must=must, got=got))
+        return readers[0], first
 
 
 def _parsed(content: bytes) -> Any:

@@ -11,14 +11,13 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import prod
 
 import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, resolved
-from lstm_analog.model.formats.onnx_ops import LARGEST, OPS, Attributes, CannotError, Operation
+from lstm_analog.model.formats.onnx_ops import OPS, Attributes, CannotError, Operation
 
 MOST_MADE = 2**24
 """Elements of all arrays that are carried through a graph."""
@@ -60,34 +59,7 @@ class Value:
 
 Inputs = Sequence[Value | None]
 Special = Callable[[Node, Inputs], Sequence[Value]]
-"""Carries out a node that makes signals: a recurrent one or a read-out."""
-
-
-class Labels:
-    """Hands out labels, each array made here has numbers of its own, from 1 on; and a name of its own to each node."""
-
-    def __init__(self) -> None:
-        self.next = 1
-        self._names: set[str] = set()
-
-    def name_for(self, node: Node) -> str:
-        """Return the name of `node`, with the name of an output after it if another node had that name before."""
-        name = node.name
-        if name in self._names:
-            name = f"{name}:{next(filter(None, node.outputs), '')}"
-        while name in self._names:
-            name += "'"
-        self._names.add(name)
-        return name
-
-    def made(self, shape: Sequence[int], what: str, kind: type = float) -> Array:
-        """Return an array of `shape` with new labels of that `kind` for the signal called `what` in messages."""
-        if prod(shape) > LARGEST or min(shape, default=1) < 1:
-            must, do = f"have 1 to {LARGEST} elements", "export it with open axes for batch and time"
-            raise UnsupportedError(explain(what, must=must, got="more" if prod(shape) else "none", do=do))
-        first = self.next
-        self.next += prod(shape)
-        return np.arange(first, self.next, dtype=kind).reshape(tuple(shape))
+"""Carries out a node that makes signals: a recurrent one or a numeric step."""
 
 
 def numbers(array: Array) -> Value:

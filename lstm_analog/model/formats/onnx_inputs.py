@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Array
-from lstm_analog.model.formats.onnx_graph import Labels, Origin, Value, labels, unknown
+from lstm_analog.model.formats.labels import Labels
+from lstm_analog.model.formats.onnx_graph import Origin, Value, labels, unknown
 from lstm_analog.model.formats.onnx_values import owner_of
+from lstm_analog.model.formats.streams import Streams
 
-PROBE = (3, 2)
-"""Sizes taken for the first axes of an input that the graph leaves open; they differ, so that they are told apart."""
+PROBES = ((3, 2), (5, 4))
+"""Sizes taken for the first axes of an input that the graph leaves open; they differ, so that they are told apart.
+
+A graph that does the same with both depends on neither.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +31,24 @@ class OpenInput:
 class OpenInputs:
     """Labels the inputs of a graph, and notes what the weights tell of their open axes.
 
-    `maker` hands out labels. `sizes` are those of open axes, by input and axis, that are known from an earlier turn;
-    `wanted` those that the weights have told in this one.
+    `maker` hands out labels, `streams` takes them in. `sizes` are those of open axes, by input and axis, that are known
+    from an earlier turn; `wanted` those that the weights have told in this one; others are of the `probe`. An input
+    (batch, time) of one feature, and no (time, features), is one of floats with two axes if it is `single`.
     """
 
-    def __init__(self, maker: Labels, sizes: Mapping[tuple[str, int], int]) -> None:
+    def __init__(
+        self,
+        maker: Labels,
+        streams: Streams,
+        sizes: Mapping[tuple[str, int], int],
+        probe: tuple[int, int],
+        single: bool,
+    ) -> None:
         self.maker = maker
+        self.streams = streams
         self.sizes = sizes
+        self.probe = probe
+        self.single = single
         self.wanted: dict[tuple[str, int], int] = {}
         self.labels: dict[str, Array] = {}
         self._entries: dict[str, OpenInput] = {}
@@ -42,14 +58,19 @@ class OpenInputs:
         if entry.axes is None:
             return unknown(f"input {entry.name[:80]!a} of unknown rank")
         named = self._sizes_by_name()
-        probe, shape = iter(PROBE), list[int]()
+        probe, shape = iter(self.probe), list[int]()
         for n, axis in enumerate(entry.axes):
             size = axis if isinstance(axis, int) else named.get(axis) or next(probe, 1)
             shape.append(self.sizes.get((entry.name, n), size))
         self._entries[entry.name] = entry
         kind = int if entry.whole else float
-        self.labels[entry.name] = self.maker.made(shape, f"input {entry.name[:80]!a}", kind)
-        return labels(self.labels[entry.name])
+        label = f"input {entry.name[:80]!a}"
+        made = self.maker.made(shape, label, kind)
+        self.labels[entry.name] = made
+        vectors = made.ndim > 1 and not entry.whole and not (made.ndim == 2 and self.single)
+        lead = made.shape[:-1] if vectors else made.shape
+        self.streams.opened(label, made.reshape(-1, made.shape[-1] if vectors else 1), lead)
+        return labels(made)
 
     def _sizes_by_name(self) -> dict[str, int]:
         return {
@@ -60,8 +81,14 @@ class OpenInputs:
         }
 
     def resize(self, value: Value, size: int) -> None:
-        """Note that the last axis of `value`, if it is an open axis of an input, has that `size`."""
-        name = self.source(value)
+        """Note that the last axis of `value`, if it is an open axis of an input, has that `size`.
+
+        The value may be computed of the input number by number.
+        """
+        stream = self.streams.of(value.array) if value.origin is Origin.LABELS else None
+        while stream is not None and stream.reads and stream.reads[0].width == stream.width:
+            stream = stream.reads[0]
+        name = "" if stream is None else self.source(labels(stream.rows))
         if not name or value.array.ndim == 0 or value.array.shape[-1] == size:
             return
         axes = zip(self._entries[name].axes or (), self.labels[name].shape, strict=True)
@@ -74,6 +101,6 @@ class OpenInputs:
         return owner_of(value.array, self.labels) if value.origin is Origin.LABELS else ""
 
     def is_closed(self, value: Value) -> bool:
-        """Whether no axis of the input that `value` begins with is open."""
+        """Whether no axis of the input that `value` begins with, if it does with one, is open."""
         entry = self._entries.get(self.source(value))
-        return entry is not None and all(isinstance(axis, int) for axis in entry.axes or ())
+        return entry is None or all(isinstance(axis, int) for axis in entry.axes or ())

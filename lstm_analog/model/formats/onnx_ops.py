@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array
-
-LARGEST = 2**22
-"""Elements of one array that is carried through a graph."""
+from lstm_analog.model.formats.labels import LARGEST
 
 _CAST = MappingProxyType(
     {1: "f4", 10: "f2", 11: "f8", 9: "?"} | dict(zip((2, 3, 4, 5, 6, 7, 12, 13), "BbHhilIL", strict=True))

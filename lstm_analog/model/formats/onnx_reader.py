@@ -1,33 +1,58 @@
-"""What an ONNX graph is as a whole: a chain of recurrent layers, the read-out, and nothing else unnoticed."""
+"""What an ONNX graph is as a whole: a chain of numeric steps and recurrent layers, and nothing else unnoticed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.model.formats.chains import (
+    LINEAR,
+    NUMERIC,
+    Answer,
+    ObjectedError,
+    Objection,
+    Parts,
+    Reading,
+    answer_of,
+    biased,
+    layers_below,
+    parts_of,
+)
+from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
-from lstm_analog.model.formats.onnx_graph import Carrier, Inputs, Labels, Origin, Scope, Value, numbers, unknown
-from lstm_analog.model.formats.onnx_heads import ReadOuts
+from lstm_analog.model.formats.onnx_graph import Carrier, Inputs, Origin, Scope, Value, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
-from lstm_analog.model.formats.onnx_signals import Recurrences, Recurrent
-from lstm_analog.model.formats.onnx_values import Objection, are_whole, arranged
-from lstm_analog.model.formats.stacks import Only, Stack, alone, check_one, check_order, chosen, listed
-from lstm_analog.model.layers import Head
+from lstm_analog.model.formats.onnx_signals import READS, Recurrences, Recurrent
+from lstm_analog.model.formats.onnx_steps import Steps
+from lstm_analog.model.formats.onnx_values import are_whole
+from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, listed
+from lstm_analog.model.formats.streams import Streams
+from lstm_analog.model.layers import Head, Layer
+from lstm_analog.model.steps import Affine, Pool, Pooling
 
 
 class Reader:
-    """Carries out a graph in a file of `size` bytes, and notes the recurrent nodes and the read-outs.
+    """Carries out a graph in a file of `size` bytes, and notes its signals and its recurrent nodes.
 
-    `sizes` are as of `OpenInputs`.
+    `sizes`, `probe` and `single` are as of `OpenInputs`; the graph is to be a `whole` model, or else a stack.
     """
 
-    def __init__(self, size: int, sizes: Mapping[tuple[str, int], int]) -> None:
+    def __init__(
+        self,
+        size: int,
+        sizes: Mapping[tuple[str, int], int],
+        probe: tuple[int, int],
+        *,
+        single: bool,
+        whole: bool,
+    ) -> None:
+        self.whole = whole
         maker = Labels()
-        self.opens = OpenInputs(maker, sizes)
-        self.recurrences = Recurrences(size, maker, self.opens)
-        self.read_outs = ReadOuts(maker, self.recurrences.found)
+        self.streams = Streams(maker)
+        self.opens = OpenInputs(maker, self.streams, sizes, probe, single)
+        self.recurrences = Recurrences(size, maker, self.streams, self.opens)
+        self.steps = Steps(self.streams, self.opens)
         self.outputs: list[tuple[str, Value | None]] = []
 
     def run(
@@ -36,72 +61,156 @@ class Reader:
         """Carry out `graph` on its `inputs` and the values that are `held`, with the `functions` of the file."""
         values = {**held, **{entry.name: self.opens.opened(entry) for entry in inputs}}
         specials = {**dict.fromkeys(RECURRENT, self.recurrences.unroll), "Constant": _constant}
-        specials |= {**dict.fromkeys(("MatMul", "Gemm"), self.read_outs.product), "Add": self.read_outs.sum}
+        specials |= self.steps.specials()
         Carrier(specials, functions).run(graph.nodes, Scope(values=values, given={}))
         self.outputs = [(name, values.get(name)) for name in graph.outputs]
 
-    def stack(self, only: Only) -> Stack:
-        """Return what the graph's outputs are made by, or the nodes that `only` names."""
-        return self._whole() if only is None else self._named(only)
-
-    def _named(self, only: str | Sequence[str]) -> Stack:
-        found, unreadable, read_outs = self.recurrences.found, self.recurrences.unreadable, self.read_outs.found
-        names = chosen((*found, *unreadable), tuple(read_outs), only)
+    def stack(self, only: str | Sequence[str]) -> Stack:
+        """Return the nodes that `only` names."""
+        found, unreadable, products = self.recurrences.found, self.recurrences.unreadable, self.steps.products
+        names = chosen((*found, *unreadable), tuple(products), only)
         for name in names:
             if name in unreadable:
                 raise unreadable[name]
-        heads = [name for name in names if name in read_outs]
+        heads = [name for name in names if name in products]
         check_order(names, heads)
         layers = tuple(found[name].layer for name in names if name in found)
-        return Stack(layers=layers, head=read_outs[heads[0]].head if heads else None)
+        return Stack(layers=layers, head=self._read_out(heads[0]) if heads else None)
 
-    def _whole(self) -> Stack:
+    def parts(self, output: str | None) -> Parts:
+        """Return the parts of the model that answers with the graph's `output`, or the only answer that it has.
+
+        Raises
+        ------
+        FileFormatError, UnsupportedError, InvalidValueError
+            Where there is none or are several, or it is computed in a way that is not offered; by name.
+        """
         found = self.recurrences.found
         for error in self.recurrences.unreadable.values():
             raise error
         if not found:
-            made = (value.why for _, value in self.outputs if value is not None and value.why)
-            got, do = next(made, "none"), f"give a model with a node of {', '.join(RECURRENT)}"
+            got, do = self._made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
             raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
-        for each in found.values():
-            for objection in each.objections:
-                raise self._refused(objection)
-        below = {each.before for each in found.values()}
-        tops = tuple(name for name in found if name not in below)
-        check_one(tops, self.stack)
-        chain = [found[tops[0]]]
-        while chain[0].before:
-            chain.insert(0, found[chain[0].before])
-        for objection in _disorders(chain):
-            raise self._refused(objection)
-        return Stack(layers=tuple(each.layer for each in chain), head=self._head(chain[-1]))
+        try:
+            top = self._top() if output is None else None
+            parts = parts_of(self._answer(output, top))
+            self._check(parts)
+        except ObjectedError as error:
+            raise self.refused(error.args[0]) from None
+        return parts
 
-    def _refused(self, objection: Objection) -> UnsupportedError:
-        """Return the error that says `objection` and which of the nodes can be taken alone."""
-        do = f"{alone(self.recurrences.found, self.stack)}, and do the rest yourself"
+    def refused(self, objection: Objection, other_way: str = "") -> UnsupportedError:
+        """Return the error that says `objection`, and which of the nodes can be taken alone, or the `other_way`."""
+        way = alone(self.recurrences.found, self.stack)
+        way = way.replace("alone, only=", "alone by load with only=", 1) if self.whole else way
+        do = f"{other_way}{way}, and do the rest yourself"
         return UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do))
 
-    def _head(self, top: Recurrent) -> Head | None:
-        """Return the read-out behind the graph's outputs, each of which must be it, h or a state."""
-        states = [state for each in self.recurrences.found.values() for state in each.states]
-        heads = [each for each in self.read_outs.found.values() if each.of == top.node.name]
-        found: list[Head] = []
-        for name, value in self.outputs:
-            what, must = f"graph output {name[:80]!a}", "be h, a state or a linear read-out"
-            if value is None or value.origin is not Origin.LABELS:
-                got = "nothing" if value is None else value.why or value.origin.value
-                raise self._refused(Objection(what=what, must=must, got=got))
-            read = [each for each in heads if arranged(value.array, each.y) or arranged(value.array, each.final)]
-            if read:
-                every = arranged(value.array, read[0].y) and (len(read[0].y) > 1 or value.array.ndim > 2)
-                found.append(replace(read[0].head, final=not every))
-            elif not arranged(value.array, top.h) and not are_whole(value.array, states):
-                got = "another arrangement of them"
-                raise self._refused(Objection(what=what, must=f"{must} as they are", got=got))
-        if len(self.read_outs.found) > bool(found):
-            must = "be one, that of the top layer"
-            raise self._refused(Objection(what="read-outs", must=must, got=listed(self.read_outs.found)))
-        return next((head for head in found if not head.final), found[0] if found else None)
+    def linear(self, parts: Parts, other_way: str) -> Stack:
+        """Return `parts` as a stack with a linear head; refuse other steps, with the `other_way` to load them."""
+        try:
+            if parts.before:
+                what, got = parts.layers[0].label, parts.before[-1][1].label
+                raise ObjectedError(Objection(what=what, must=READS, got=got))
+            return Stack(layers=parts.folded, head=parts.head())
+        except ObjectedError as error:
+            raise self.refused(error.args[0], other_way) from None
+
+    def _read_out(self, name: str) -> Head:
+        """Return the product called `name` with what is added to it."""
+        product, dense, final = self.steps.products[name]
+        for each in self.streams.all:
+            if each.reads == (product,) and isinstance(each.made, Affine) and (each.made.scale == 1).all():
+                dense = biased(dense, each.made)
+                break
+        return Head(weights=dense.weights, bias=dense.bias, final=final)
+
+    def _top(self) -> Recurrent:
+        """Return the only recurrent node that no other one reads; raise for several, and for objections to any."""
+        found = self.recurrences.found
+        for each in found.values():
+            for objection in each.objections:
+                raise ObjectedError(objection)
+        below = layers_below([each.stream for each in found.values()])
+        tops = tuple(name for name, each in found.items() if each.stream.number not in below)
+        check_one(tops, self.stack)
+        return found[tops[0]]
+
+    def _made_last(self) -> str:
+        """Return what has made the first of the outputs that is made by anything, "none" if none is."""
+        values = [value for _, value in self.outputs if value is not None]
+        streams = [self.streams.of(value.array) for value in values]
+        made = (value.why or (stream.label if stream else "") for value, stream in zip(values, streams, strict=True))
+        return next(filter(None, made), "none")
+
+    def _answer(self, output: str | None, top: Recurrent | None) -> Answer:
+        """Return the answer that the graph's `output` is; without one, what is computed of `top`, else its h."""
+        if top is None:
+            return self._named(str(output))
+        answers = {name: self._read(name, value, top) for name, value in self.outputs}
+        found = {name: each for name, each in answers.items() if each is not None}
+        made = {name: each for name, each in found.items() if not isinstance(each.stream.made, Layer)}
+        if len({each.stream.number for each in made.values()}) > 1:
+            works = [name for name in made if self._stands(name)]
+            ways = f"load_model(path, output={works[0]!a}) takes one of them" if works else "export it with one answer"
+            got = listed(made)
+            raise UnsupportedError(explain("answers of the graph", must="be one, or be chosen", got=got, do=ways))
+        several = list((made or found).values())
+        every = [each for each in several if each.reading is Reading.EVERY]
+        if self.whole and not several:
+            what, got = "answers of the graph", "states alone"
+            raise ObjectedError(Objection(what=what, must="be h, or computed of it", got=got))
+        return (every or several or [Answer(label="h", stream=top.stream, reading=Reading.EVERY)])[0]
+
+    def _named(self, output: str) -> Answer:
+        values = dict(self.outputs)
+        if output not in values:
+            do = f"choose of {listed(values)}"
+            raise InvalidValueError(explain("output", must="name an output of the graph", got=ascii(output), do=do))
+        answer = self._read(output, values[output], None)
+        if answer is None:
+            what = f"graph output {output[:80]!a}"
+            raise ObjectedError(Objection(what=what, must=NUMERIC, got="states"))
+        return answer
+
+    def _stands(self, output: str) -> bool:
+        try:
+            self.parts(output).model("trial")
+        except LstmAnalogError:
+            return False
+        return True
+
+    def _read(self, name: str, value: Value | None, top: Recurrent | None) -> Answer | None:
+        """Return the answer that the output called `name` is, None for a state; of `top`, if that is given."""
+        what, must = f"graph output {name[:80]!a}", NUMERIC if self.whole else LINEAR
+        if value is None or value.origin is not Origin.LABELS:
+            got = "nothing" if value is None else value.why or value.origin.value
+            raise ObjectedError(Objection(what=what, must=must, got=got))
+        answer = answer_of(self.streams, what, value.array)
+        found = self.recurrences.found.values()
+        for each in found if answer is None else ():
+            if value.array.size == each.final.size and are_whole(value.array, each.finals):
+                answer = Answer(label=what, stream=each.stream, reading=Reading.FINAL)
+        mine = answer is not None and (top is None or answer.stream is top.stream)
+        if answer is not None and (mine or not isinstance(answer.stream.made, Layer)):
+            return answer
+        if are_whole(value.array, [state for each in found for state in each.states]):
+            return None
+        raise ObjectedError(Objection(what=what, must=f"{must} as they are", got="another arrangement of them"))
+
+    def _check(self, parts: Parts) -> None:
+        """Refuse lengths and states of the layers in `parts` that contradict each other, and means over padding."""
+        by_stream = {each.stream.number: each for each in self.recurrences.found.values()}
+        chain = [by_stream[stream.number] for stream in parts.layers]
+        for each in chain:
+            for objection in each.objections:
+                raise ObjectedError(objection)
+        for objection in _disorders(chain):
+            raise ObjectedError(objection)
+        for step, stream in parts.after:
+            if step == Pooling(pool=Pool.MEAN) and chain[-1].lengths is not None:
+                must, got = "average the steps that count", "all of them, beside sequence_lens"
+                raise ObjectedError(Objection(what=stream.label, must=must, got=got))
 
 
 def _disorders(chain: Sequence[Recurrent]) -> Iterator[Objection]:

@@ -7,36 +7,35 @@ import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import LstmAnalogError, UnsupportedError, explain
+from lstm_analog.model.formats.chains import Objection
+from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import layer_of, ways_of
-from lstm_analog.model.formats.onnx_graph import Inputs, Labels, Origin, Value, labels
-from lstm_analog.model.formats.onnx_inputs import PROBE, OpenInputs
+from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value, labels
+from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
-from lstm_analog.model.formats.onnx_values import (
-    Block,
-    Objection,
-    check_constant,
-    lengths_of,
-    start_of,
-    states_of,
-)
+from lstm_analog.model.formats.onnx_values import Block, check_constant, lengths_of, start_of, states_of
+from lstm_analog.model.formats.streams import Stream, Streams, reading_orders
 from lstm_analog.model.layers import Layer
 
 MOST_REUSE = 8
 """How many times the file's own size its weights may amount to, where nodes share them."""
 
+READS = "read the graph's input as it is, or the outputs of the node before"
+"""What a recurrent node must do."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recurrent:
-    """A recurrent node: its layer, what it reads (the node `before`, "" for none) and what speaks against the whole.
+    """A recurrent node: its layer, the `stream` that it makes and what speaks against the whole.
 
-    `source` is the graph's input that it reads, "" if none; `starts` are the inputs from which its states come, in the
-    order h, c; `lengths` that of its lengths. `h (T, B, F)` are the labels of its outputs, `final (B, F)` of the last
-    of each direction, `cells (directions, B, H)` of the last c.
+    `source` is the graph's input of which that is made, "" if none; `starts` are the inputs from which its states come,
+    in the order h, c; `lengths` that of its lengths. `h (T, B, F)` are the labels of its outputs, `final (B, F)` of the
+    last of each direction, `cells (directions, B, H)` of the last c.
     """
 
     node: Node
     layer: Layer
-    before: str
+    stream: Stream
     source: str
     objections: tuple[Objection, ...]
     starts: Mapping[str, Block]
@@ -46,29 +45,35 @@ class Recurrent:
     cells: Array
 
     @property
+    def finals(self) -> list[Array]:
+        """The labels of its last h, (B, units), of every direction."""
+        ends = np.cumsum([cell.output_size for cell in self.layer.cells])
+        return np.split(self.final, ends[:-1], axis=-1)
+
+    @property
     def states(self) -> list[Array]:
         """The labels of its last h and c, (B, units) each: of every direction, and h of all of them."""
-        ends = np.cumsum([cell.output_size for cell in self.layer.cells])
-        return [self.final, *np.split(self.final, ends[:-1], axis=-1), *self.cells]
+        return [self.final, *self.finals, *self.cells]
 
 
 class Recurrences:
     """Carries out the recurrent nodes of a graph, in a file of `size` bytes, and keeps those `found` by name.
 
-    `unreadable` are those whose weights cannot be taken, with the reason. `maker` hands out labels, `opens` are the
-    inputs of the graph.
+    `unreadable` are those whose weights cannot be taken, with the reason. `streams` are the signals of the graph, of
+    which `maker` hands out the labels, `opens` its inputs.
     """
 
-    def __init__(self, size: int, maker: Labels, opens: OpenInputs) -> None:
+    def __init__(self, size: int, maker: Labels, streams: Streams, opens: OpenInputs) -> None:
         self.left = MOST_REUSE * size
         self.maker = maker
+        self.streams = streams
         self.opens = opens
         self.found: dict[str, Recurrent] = {}
         self.unreadable: dict[str, LstmAnalogError] = {}
 
     def unroll(self, entry: Node, inputs: Inputs) -> Sequence[Value]:
         """Carry out the recurrent node `entry` on its `inputs`: return Y, Y_h and, of an LSTM, Y_c."""
-        node = replace(entry, name=self.maker.name_for(entry))
+        node = replace(entry, name=self.maker.name_for(entry.name, next(filter(None, entry.outputs), "")))
         try:
             layer = layer_of(node, inputs, self.opens.source)
             for what, value in states_of(node, inputs).items():
@@ -86,9 +91,9 @@ class Recurrences:
 
     def _placed(self, node: Node, layer: Layer, inputs: Inputs) -> Recurrent:
         """Return the record of `node`: what it reads, from where its states and lengths come, what it makes."""
-        x, read = self._source(node, layer, inputs[0])
-        before, source = ("", "") if isinstance(read, Objection) else read
-        shape = PROBE if x is None else x.shape[:2]
+        read = self._read(node, layer, inputs[0])
+        reads = read if isinstance(read, Stream) else None
+        shape = self._shape(node, inputs[0])
         lengths = lengths_of(node, inputs, shape[0], self.opens.labels)
         sizes = len(layer.cells), layer.hidden_size
         states = states_of(node, inputs)
@@ -100,8 +105,8 @@ class Recurrences:
         return Recurrent(
             node=node,
             layer=layer,
-            before=before,
-            source=source,
+            stream=self.streams.unrolled(node.label, layer, reads, h, final),
+            source="" if reads is None else self._source(reads),
             objections=tuple(each for each in (read, lengths, *starts.values()) if isinstance(each, Objection)),
             starts={what: each for what, each in starts.items() if isinstance(each, Block)},
             lengths=lengths if isinstance(lengths, Block) else None,
@@ -110,32 +115,34 @@ class Recurrences:
             cells=cells,
         )
 
-    def _source(
-        self, node: Node, layer: Layer, value: Value | None
-    ) -> tuple[Array | None, tuple[str, str] | Objection]:
-        """Return the labels (T, B, F) that `node` reads, None if unknown, and the node before or the graph's input.
+    def _shape(self, node: Node, value: Value | None) -> tuple[int, int]:
+        """Return the numbers of steps and of sequences that `node` reads, those of a probe where that is unknown."""
+        if value is None or value.origin is not Origin.LABELS or value.array.ndim != 3:
+            return self.opens.probe
+        steps, batch = value.array.shape[:2]
+        return (batch, steps) if node.attributes.get("layout", 0) else (steps, batch)
 
-        Of these one is "". If it reads anything else, that is the objection.
-        """
-        must = "read the graph's input as it is, or the outputs of the node before"
+    def _source(self, stream: Stream) -> str:
+        """Return the name of the graph's input of which `stream` is made."""
+        while stream.reads:
+            stream = stream.reads[0]
+        return self.opens.source(labels(stream.rows))
+
+    def _read(self, node: Node, layer: Layer, value: Value | None) -> Stream | Objection:
+        """Return the stream whose steps `node` reads in their order; if it reads anything else, the objection."""
         if value is None or value.origin is not Origin.LABELS or value.array.ndim != 3:
             got = "none" if value is None else value.why or value.origin.value
-            return None, Objection(what=node.label, must=must, got=got)
+            return Objection(what=node.label, must=READS, got=got)
         x = value.array.transpose(1, 0, 2) if node.attributes.get("layout", 0) else value.array
         if x.shape[2] != layer.input_size:
             self.opens.resize(labels(x), layer.input_size)
             what = f"input of {node.label}"
             got = str(x.shape[2]) if self.opens.is_closed(labels(x)) else "an open axis of another place"
-            return None, Objection(what=what, must=f"have {layer.input_size} features, as W says", got=got)
-        for name, each in self.found.items():
-            if np.array_equal(x, each.h):
-                return x, (name, "")
-        source = self.opens.source(labels(x))
-        array = self.opens.labels.get(source, np.empty(0))
-        whole = array if array.ndim == 3 else array[:, None] if array.ndim == 2 else None
-        if whole is not None and (np.array_equal(x, whole) or np.array_equal(x, whole.transpose(1, 0, 2))):
-            return x, ("", source)
-        return x, Objection(what=node.label, must=must, got="another arrangement of it")
+            return Objection(what=what, must=f"have {layer.input_size} features, as W says", got=got)
+        found = self.streams.vectors(f"choice of features for {node.label}", x)
+        if found is None or not any(np.array_equal(found[1], order) for order in reading_orders(found[0])):
+            return Objection(what=node.label, must=READS, got="another arrangement of it")
+        return found[0]
 
 
 def _finals(node: Node, layer: Layer, h: Array, with_lengths: bool, maker: Labels) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""What the values around a recurrent ONNX node may be: lengths, initial states, biases, arrangements of a signal.
+"""What the values around a recurrent ONNX node may be: lengths and initial states.
 
 `opens` are the labels of each of the graph's inputs, by name.
 """
@@ -8,19 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats
+from lstm_analog.arrays import Array
 from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.model.formats.chains import Objection
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
 from lstm_analog.model.formats.onnx_nodes import Node
-
-
-@dataclass(frozen=True, kw_only=True)
-class Objection:
-    """What a graph does beside its recurrent nodes, as words of an error; with `only=` it is the caller's business."""
-
-    what: str
-    must: str
-    got: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,30 +95,6 @@ def start_of(what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str
     return Objection(what=what, must="be zero, or an input of the graph in the order of the layers", got=got)
 
 
-def bias_of(value: Value | None, rows: int) -> Floats | None:
-    """Return the constants of `value` as a bias of that many `rows`, None if they are none."""
-    if value is None or value.origin is not Origin.NUMBERS or value.array.dtype != np.float64:
-        return None
-    if value.array.size not in (1, rows) or value.array.shape[-1:] not in ((), (1,), (rows,)):
-        return None
-    return np.broadcast_to(value.array.reshape(-1), (rows,))
-
-
-def arranged(array: Array, signal: Array) -> bool:
-    """Whether `array` is the `signal`, (time, batch, features) or less, with its axes in either order or dropped."""
-    ways = [signal, signal.transpose(1, 0, 2)] if signal.ndim == 3 else [signal]
-    flats = [array]
-    if array.ndim == 4:  # (time, directions, batch, units), or in layout 1 (batch, time, directions, units)
-        turned = array.transpose(0, 2, 1, 3)
-        flats = [each.reshape(*each.shape[:2], -1) for each in (turned, array)]
-    return any(
-        np.array_equal(flat, way) or np.array_equal(flat, way.squeeze(axis))
-        for flat in flats
-        for way in ways
-        for axis in _ones(way)
-    )
-
-
 def are_whole(array: Array, states: Sequence[Array]) -> bool:
     """Whether `array` is one of the `states` (batch, units), or several of them, stacked as first or second axis.
 
@@ -138,8 +106,3 @@ def are_whole(array: Array, states: Sequence[Array]) -> bool:
         len(way) <= len(states) and all(any(np.array_equal(one, state) for state in states) for one in way)
         for way in ways
     )
-
-
-def _ones(array: Array) -> list[tuple[int, ...]]:
-    """Return the sets of axes of size 1 that may have been dropped: none, or one."""
-    return [(), *((axis,) for axis, size in enumerate(array.shape[:-1]) if size == 1)]

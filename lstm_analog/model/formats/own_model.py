@@ -18,14 +18,30 @@ from lstm_analog.model.formats.safetensor import write_safetensors
 from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.tensor import Tensors
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Reshape, Softmax, Step
+from lstm_analog.model.operations import Operation
+from lstm_analog.model.steps import (
+    Affine,
+    Dense,
+    Embedding,
+    Formula,
+    Line,
+    Masking,
+    Pool,
+    Pooling,
+    Reshape,
+    Softmax,
+    Step,
+)
 from lstm_analog.model.whole import Model
 
 WORD = "lstm_analog_model"
 """The entry of the header that says what the steps are, and how they read the recurrent part."""
 
 _STEPS: Mapping[str, type[Step]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Reshape, Activation)}
+    {
+        kind.__name__: kind
+        for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Reshape, Activation, Formula)
+    }
 )
 _ENUMS = MappingProxyType({"pool": Pool, "curve": Curve})
 
@@ -33,6 +49,12 @@ _ENUMS = MappingProxyType({"pool": Pool, "curve": Curve})
 @checked
 def save_model(model: Model, path: str | Path) -> None:
     """Write `model` to `path` as `load_model` reads it: a safetensors file, in float64, whole or not at all."""
+    words, arrays = written(model)
+    write_safetensors(path, arrays, words)
+
+
+def written(model: Model) -> tuple[dict[str, str], dict[str, Floats]]:
+    """Return the words and the arrays that say all of `model`."""
     arrays: dict[str, Floats] = {}
     word = described(model.lstm, arrays)
     steps = {
@@ -40,7 +62,7 @@ def save_model(model: Model, path: str | Path) -> None:
         for place in ("before", "after")
     }
     said = json.dumps({**steps, "final": model.final, "held": model.held})
-    write_safetensors(path, arrays, {"name": model.lstm.name, "recurrent": word, WORD: said})
+    return {"name": model.lstm.name, "recurrent": word, WORD: said}, arrays
 
 
 def own_model(tensors: Tensors, words: Mapping[str, str], name: str) -> Model:
@@ -70,9 +92,14 @@ def own_model(tensors: Tensors, words: Mapping[str, str], name: str) -> Model:
     return Model(lstm=lstm, before=before, after=after, final=final, held=held)
 
 
-def _noted(step: Step, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
+def _noted(step: Step | Line, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
     """Return the kind and the options of `step`, and put its arrays in `arrays` by `place` and field."""
+    if isinstance(step, Operation):
+        return {"step": step.value}
     noted: dict[str, Any] = {"step": type(step).__name__}
+    if isinstance(step, Formula):
+        lines = [_noted(line, f"{place}.{number}", arrays) for number, line in enumerate(step.steps)]
+        return {**noted, "name": step.name, "steps": lines, "reads": step.reads}
     for entry in fields(step):
         value = getattr(step, entry.name)
         if isinstance(value, np.ndarray):
@@ -82,8 +109,16 @@ def _noted(step: Step, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
     return noted
 
 
+def _line(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Any:
+    """Return the line of a formula that is `said`: a step, or an operation."""
+    return _step(place, said, arrays) if said["step"] in _STEPS else Operation(said["step"])
+
+
 def _step(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Step:
     kind = _STEPS[said.pop("step")]
+    if kind is Formula:
+        lines = tuple(_line(f"{place}.{number}", dict(each), arrays) for number, each in enumerate(said["steps"]))
+        return Formula(name=str(said["name"]), steps=lines, reads=said["reads"])
     values: dict[str, Any] = {key: _ENUMS[key](value) if key in _ENUMS else value for key, value in said.items()}
     for entry in fields(kind):
         if f"{place}.{entry.name}" in arrays:

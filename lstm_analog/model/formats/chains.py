@@ -1,0 +1,234 @@
+"""From the streams of a model to the model: steps before, recurrent layers, steps after, and where these read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from lstm_analog.arrays import Array
+from lstm_analog.model.folding import composed, fed_through
+from lstm_analog.model.formats.labels import rows_of
+from lstm_analog.model.formats.own_model import written
+from lstm_analog.model.formats.streams import Stream, Streams
+from lstm_analog.model.layers import Head, Layer
+from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.steps import Affine, Dense, Formula, Line, Pool, Pooling, Step
+from lstm_analog.model.whole import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objection:
+    """What a model does that is not offered, as words of an error."""
+
+    what: str
+    must: str
+    got: str
+
+
+LINEAR = "be h, a state or a linear read-out"
+"""What the answer of a stack must be."""
+
+NUMERIC = "be h, a state or computed of h by numeric steps"
+"""What the answer of a whole model must be."""
+
+
+class ObjectedError(Exception):
+    """A signal is made in a way that is not offered; its only argument is the `Objection`."""
+
+
+class Reading(Enum):
+    """Which rows of a stream an answer is: those of all steps, those at the end, or those of the last step."""
+
+    EVERY = "every step"
+    FINAL = "the end"
+    LAST = "the last step"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """An answer of a model: the rows `reading` of a `stream`; `label` is what it is called in messages."""
+
+    label: str
+    stream: Stream
+    reading: Reading
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """A model in parts: numeric steps `before` and `after` its recurrent `layers`, each with the stream that it makes.
+
+    `between` are the steps before each layer but the first, which are linear; `final` as of `Model`. `label` is what
+    the answer is called in messages.
+    """
+
+    label: str
+    before: tuple[tuple[Step, Stream], ...]
+    layers: tuple[Stream, ...]
+    between: tuple[tuple[Step, ...], ...]
+    after: tuple[tuple[Step, Stream], ...]
+    final: bool
+
+    @property
+    def folded(self) -> tuple[Layer, ...]:
+        """The recurrent layers, the linear steps between them folded into the input weights."""
+        made = [each.made for each in self.layers if isinstance(each.made, Layer)]
+        pairs = zip(made, made[1:], self.between, strict=False)
+        return (*made[:1], *(_folded(below, layer, steps) for below, layer, steps in pairs))
+
+    def model(self, name: str) -> Model:
+        """Return the model; its recurrent part is called `name`."""
+        before, after = (tuple(step for step, _ in steps) for steps in (self.before, self.after))
+        return Model(lstm=LSTM(layers=self.folded, name=name), before=before, after=after, final=self.final)
+
+    def head(self) -> Head | None:
+        """Return the steps after as a linear head, None if there are none; raise `ObjectedError` for others."""
+        dense = self.after[0][0] if self.after else None
+        for step, stream in self.after[isinstance(dense, Dense) :]:
+            got = "the last step of a backward layer" if step == Pooling(pool=Pool.LAST) else stream.label
+            raise ObjectedError(Objection(what=self.label, must=LINEAR, got=got))
+        return Head(weights=dense.weights, bias=dense.bias, final=self.final) if isinstance(dense, Dense) else None
+
+
+def answer_of(streams: Streams, label: str, array: Array) -> Answer | None:
+    """Return which rows of which of the `streams` the labels in `array` are, in any order; it is called `label`."""
+    stream = streams.of(array)
+    if stream is None:
+        return None
+    ways = [array]
+    if array.ndim == 4:  # (time, directions, batch, units), or in layout 1 (batch, time, directions, units)
+        ways = [each.reshape(*each.shape[:2], -1) for each in (array.transpose(0, 2, 1, 3), array)]
+    if stream.width == 1 and (not array.ndim or array.shape[-1] > 1):
+        ways = [array[..., None]]
+    for way in ways:
+        found = streams.vectors(f"choice of {stream.label}", way)
+        reading = None if found is None else _reading(found[0], found[1], way.ndim)
+        if found is not None and reading is not None:
+            return Answer(label=label, stream=found[0], reading=reading)
+    return None
+
+
+def _reading(stream: Stream, rows: Array, axes: int) -> Reading | None:
+    """Return which rows of `stream` those numbered in `rows` are, of an array with so many `axes`."""
+    count = prod(stream.lead)
+    ends = rows_of(stream.rows[count:], stream.rows)
+    every = [stream.steps, stream.steps.T] if count and len(stream.lead) == 2 else []
+    if any(_same(rows, each) for each in every) and (len(stream.lead) < 2 or stream.lead[0] > 1 or axes > 2):
+        return Reading.EVERY
+    if ends is not None and ends.size and _same(rows, ends):
+        return Reading.FINAL
+    return Reading.LAST if every and stream.timed and _same(rows, stream.steps[-1]) else None
+
+
+def _same(rows: Array, order: Array) -> bool:
+    """Whether `rows` are in this `order`, but for axes of one."""
+    return rows.size == order.size and np.array_equal(rows.squeeze(), order.squeeze())
+
+
+def parts_of(answer: Answer) -> Parts:
+    """Return the parts of the model that makes `answer`; raise `ObjectedError` where it is no chain of such."""
+    path, stream = list[tuple[Step | Layer, Stream]](), answer.stream
+    while stream.made is not None:
+        step, below = _stage(stream)
+        path.insert(0, (step, stream))
+        if below is None:
+            break
+        stream = below
+    places = [n for n, (step, _) in enumerate(path) if isinstance(step, Layer)]
+    if not places:
+        must = "come from a recurrent layer"
+        raise ObjectedError(Objection(what=answer.label, must=must, got=path[-1][1].label if path else stream.label))
+    between = [_linear_steps(path[a + 1 : b], path[b][1]) for a, b in pairwise(places)]
+    after = _steps(path[places[-1] + 1 :])
+    pooled = any(isinstance(step, Pooling) for step, _ in after)
+    if answer.reading is Reading.LAST:
+        after = ((Pooling(pool=Pool.LAST), path[places[-1]][1]), *after)
+    return Parts(
+        label=answer.label,
+        before=_steps(path[: places[0]]),
+        layers=tuple(path[n][1] for n in places),
+        between=tuple(between),
+        after=after,
+        final=answer.reading is Reading.FINAL and not pooled,
+    )
+
+
+def same_models(first: Model, second: Model) -> bool:
+    """Whether the models `first` and `second` are the same, to the last bit."""
+    (words, arrays), (others, numbers) = written(first), written(second)
+    return words == others and all(np.array_equal(array, numbers[name]) for name, array in arrays.items())
+
+
+def layers_below(streams: Sequence[Stream]) -> set[int]:
+    """Return the numbers of all recurrent streams of which the `streams` are made, themselves left out."""
+    found, left = set[int](), [below for stream in streams for below in stream.reads]
+    seen = set[int]()
+    while left:
+        stream = left.pop()
+        if stream.number not in seen:
+            seen.add(stream.number)
+            left += stream.reads
+            found |= {stream.number} if isinstance(stream.made, Layer) else set()
+    return found
+
+
+def _stage(stream: Stream) -> tuple[Step | Layer, Stream | None]:
+    """Return the last step that makes `stream`, and the stream that it reads, None if that is not known."""
+    if isinstance(stream.made, Step | Layer):
+        return stream.made, stream.reads[0] if stream.reads else None
+    lines, open_ones = [stream], {each.number: each for each in stream.reads}
+    while len(open_ones) > 1:
+        latest = open_ones.pop(max(open_ones))
+        if not isinstance(latest.made, Line):
+            must = "be computed of one row of features"
+            raise ObjectedError(Objection(what=stream.label, must=must, got=f"{latest.label} and another signal"))
+        lines.append(latest)
+        open_ones |= {each.number: each for each in latest.reads}
+    (below,) = open_ones.values()
+    lines.sort(key=lambda line: line.number)
+    numbers = {below.number: 0, **{line.number: n for n, line in enumerate(lines, start=1)}}
+    made = tuple(line.made for line in lines if isinstance(line.made, Line))
+    reads = tuple(tuple(numbers[each.number] for each in line.reads) for line in lines)
+    name = f"formula of {len(lines)} lines" if lines[1:] else str(stream.made.value if stream.made else "")
+    return Formula(name=name, steps=made, reads=reads), below
+
+
+def _steps(path: Sequence[tuple[Step | Layer, Stream]]) -> tuple[tuple[Step, Stream], ...]:
+    """Return the steps in `path`, a bias after a matrix being its own."""
+    found = list[tuple[Step, Stream]]()
+    for step, stream in path:
+        last = found[-1][0] if found else None
+        if isinstance(step, Layer):
+            continue
+        if isinstance(step, Affine) and isinstance(last, Dense):
+            found[-1] = (biased(last, step), stream)
+        else:
+            found.append((step, stream))
+    return tuple(found)
+
+
+def biased(dense: Dense, affine: Affine) -> Dense:
+    """Return the matrix and bias of `dense` and then `affine`."""
+    rows = len(dense.weights)
+    scale, offset = (np.broadcast_to(each, (rows,)) for each in (affine.scale, affine.offset))
+    bias = offset if dense.bias is None else dense.bias * scale + offset
+    return Dense(weights=dense.weights * scale[:, None], bias=bias)
+
+
+def _linear_steps(path: Sequence[tuple[Step | Layer, Stream]], top: Stream) -> tuple[Step, ...]:
+    """Return the steps in `path` between two layers, the upper of which is `top`; refuse any that is not linear."""
+    for step, stream in path:
+        if not isinstance(step, Affine | Dense):
+            must = "read the outputs of the layer below, or a linear map of them"
+            raise ObjectedError(Objection(what=top.label, must=must, got=stream.label))
+    return tuple(step for step, _ in _steps(path))
+
+
+def _folded(below: Layer, layer: Layer, steps: Sequence[Step]) -> Layer:
+    """Return the `layer` that reads of the outputs of the one `below` what the linear `steps` read."""
+    read: Dense | None = None
+    for step in steps:
+        read = composed(read, step, below.output_size if read is None else len(read.weights))
+    return layer if read is None else fed_through(layer, read)
