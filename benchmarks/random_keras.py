@@ -24,7 +24,21 @@ TIME, WORDS = 6, 9
 LARGEST = 2e-5
 """Error allowed, of the largest answer: float32 through up to three layers with ReLUs that need not stay small."""
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax", "softplus", "gelu", "softsign")
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "tanh",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "gelu",
+    "softsign",
+    "silu",
+    "elu",
+    "selu",
+    "mish",
+    "relu6",
+)
 
 
 def recurrent(rng, sequence):
@@ -53,7 +67,8 @@ def between(rng):
 
 
 def dense(rng):
-    activation = str(rng.choice(ACTIVATIONS, p=[0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05, 0.05]))
+    usual, rare = ACTIVATIONS[:5], ACTIVATIONS[5:]
+    activation = str(rng.choice(usual, p=[0.4, 0.2, 0.15, 0.1, 0.15]) if rng.random() < 0.8 else rng.choice(rare))
     return layers.Dense(int(rng.integers(1, 5)), activation=activation, use_bias=bool(rng.random() < 0.8))
 
 
@@ -76,7 +91,8 @@ def chain_of(rng, words):
     for _ in range(rng.integers(0, 3)):
         chain += [dense(rng)]
         chain += [layers.BatchNormalization(scale=bool(rng.random() < 0.5))] if rng.random() < 0.2 else []
-        chain += [layers.ReLU() if rng.random() < 0.5 else layers.Softmax()] if rng.random() < 0.15 else []
+        extra = [layers.ReLU(), layers.Softmax(), layers.LayerNormalization(), layers.LeakyReLU(), layers.ELU()]
+        chain += [extra[rng.integers(5)]] if rng.random() < 0.25 else []
     if final and rng.random() < 0.15:
         chain += [layers.Dense(6), layers.Reshape((3, -1))]
     return chain

@@ -33,8 +33,11 @@ from lstm_analog.model import (
     random_lstm,
     save_model,
 )
+from lstm_analog.model.applying import apply_all
+from lstm_analog.model.formats.keras_activations import CURVES
 from lstm_analog.model.formats.own_model import WORD
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
+from lstm_analog.model.steps import Signal
 
 OTHERS = Path(__file__).parent / "others"
 ANSWERS = dict(np.load(OTHERS / "keras.npz"))
@@ -45,7 +48,10 @@ WHOLE = {
     **{f"keras_{name}": f"keras_{name}.keras" for name in ("text", "sleep", "sleep_functional", "forecaster")},
     **{f"keras_{name}": f"keras_{name}.h5" for name in ("sentiment", "music", "cudnn")},
     "keras_masked_backwards": "keras_masked_backwards.keras",
-    **{f"keras_{name}": f"keras_{name}.keras" for name in ("between", "linear", "steps_ahead", "rows_of_images")},
+    **{
+        f"keras_{name}": f"keras_{name}.keras"
+        for name in ("between", "linear", "steps_ahead", "rows_of_images", "curves")
+    },
 }
 JSON = OTHERS / "keras_text.json"
 
@@ -60,6 +66,16 @@ def test_a_whole_model_answers_as_keras_does(case):
     assert answered(model, case) <= SINGLE
     first = ANSWERS[f"{case}.x"][0]
     np.testing.assert_allclose(model(first), ANSWERS[f"{case}.y"][0], rtol=0, atol=SINGLE)
+
+
+@pytest.mark.parametrize("name", [key.removeprefix("curve.") for key in ANSWERS if key.startswith("curve.")])
+def test_a_curve_is_that_of_keras(name):
+    ours = apply_all(CURVES[name], Signal(values=ANSWERS["grid"].astype(float))).values
+    np.testing.assert_allclose(ours, ANSWERS[f"curve.{name}"], rtol=1e-5, atol=SINGLE)
+
+
+def test_every_curve_is_held_against_keras():
+    assert set(CURVES) == {key.removeprefix("curve.") for key in ANSWERS if key.startswith("curve.")}
 
 
 @pytest.mark.parametrize("file", ["keras_text.weights.h5", "keras_text_2.h5"])
@@ -273,7 +289,11 @@ def changed(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dense": {"activation": "swish"}}, r"layer 'dense' \('Dense'\) must have an activation of .*, got 'swish'"),
+        ({"dense": {"activation": "swash"}}, r"layer 'dense' \('Dense'\) must have an activation of .*, got 'swash'"),
+        (
+            {"rnn_1": {"activation": "gelu"}},
+            "must have an activation of sigmoid, tanh, relu, linear, softplus, hard_sigm",
+        ),
         ({"dense": {"units": 4}}, "must have 4 units, as it says, got arrays of 11"),
         ({"embedding": {"input_dim": 12}}, r"must have a table of shape \(12, 4\), as it says, got shape \(11, 4\)"),
         ({"embedding": {"lookup": 1}}, "layer 'embedding' .* must have options known here, got 'lookup'"),

@@ -4,17 +4,17 @@ A Dense layer keeps its kernel `(n, units)`; a normalisation is one factor and o
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from math import inf, prod
 from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.activations import LINEAR
-from lstm_analog.model.formats.keras_activations import activation_of
+from lstm_analog.model.formats.keras_activations import curve_of
 from lstm_analog.model.formats.keras_graph import LayerConfig, layer_of
 from lstm_analog.model.formats.keras_layers import LayerFile, check_all_used, check_options, check_units, refused, taken
+from lstm_analog.model.formulas import clipped, elu, layer_normalization, leaky_relu
 from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Reshape, Softmax, Step
 
 Shape = tuple[int | None, ...]
@@ -87,33 +87,38 @@ def _masking(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
 def _dense(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     dense = inner_dense(file)
     check_options(dense.config)
-    return (dense_of(dense), *_curve(dense))
+    return (dense_of(dense), *curve_of(dense.config, dense.old))
 
 
 def _activation(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config)
     check_all_used(file.config, file.arrays)
-    return _curve(file)
+    return curve_of(file.config, file.old)
 
 
 def _relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
-    relu = LayerConfig(
-        kind=file.config.kind, name=file.config.name, options={**file.config.options, "activation": "relu"}
-    )
-    return _activation(LayerFile(config=relu, arrays=file.arrays, old=file.old), shape)
+    """`min(max(x, 0), most)`; Keras 3 writes no most as None, Keras 2 leaves it out."""
+    check_options(file.config, "max_value")
+    most = file.config.options.get("max_value")
+    return clipped(0.0, inf if most is None else _number(file.config, "max_value", inf))
+
+
+def _leaky_relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    """Below zero `negative_slope x`, which Keras 2 calls alpha."""
+    check_options(file.config, "negative_slope", "alpha")
+    old = _number(file.config, "alpha", 0.3)
+    return (leaky_relu(_number(file.config, "negative_slope", old)),)
+
+
+def _elu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "alpha")
+    return (elu(_number(file.config, "alpha", 1.0)),)
 
 
 def _softmax(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config, "axis")
     _check_last_axis(file.config, shape)
     return (Softmax(),)
-
-
-def _curve(file: LayerFile) -> tuple[Step, ...]:
-    if file.config.options.get("activation") == "softmax":
-        return (Softmax(),)
-    curve = activation_of(file.config, "activation", "linear", file.old)
-    return () if curve == LINEAR else (curve,)
 
 
 def _pooling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
@@ -172,6 +177,22 @@ def _batch_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     mean, variance = taken(config, rest), taken(config, rest)
     check_all_used(config, rest)
     return (_normalised(config, mean, variance + _number(config, "epsilon", 1e-3), gamma, beta),)
+
+
+def _layer_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    config, rest = file.config, list(file.arrays)
+    check_options(config, "axis", "epsilon", "center", "scale")
+    _check_last_axis(config, shape)
+    gamma = taken(config, rest) if config.options.get("scale", True) else None
+    beta = taken(config, rest) if config.options.get("center", True) else None
+    check_all_used(config, rest)
+    sizes = {each.shape for each in (gamma, beta) if each is not None}
+    if len(sizes) > 1 or any(len(size) != 1 for size in sizes):
+        must, do = "have one number a feature in each array", "save the model again"
+        raise FileFormatError(explain(config.label, must=must, got=f"shapes {sorted(sizes)}", do=do))
+    size = min(sizes, default=())
+    scale, offset = np.ones(size) if gamma is None else gamma, np.zeros(size) if beta is None else beta
+    return (layer_normalization(scale, offset, _number(config, "epsilon", 1e-3)),)
 
 
 def _normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
@@ -245,12 +266,15 @@ _MAKERS: Mapping[str, Callable[[LayerFile, Shape], tuple[Step, ...]]] = MappingP
         "TimeDistributed": _dense,
         "Activation": _activation,
         "ReLU": _relu,
+        "LeakyReLU": _leaky_relu,
+        "ELU": _elu,
         "Softmax": _softmax,
         "GlobalAveragePooling1D": _pooling,
         "GlobalMaxPooling1D": _pooling,
         "Flatten": _flatten,
         "Reshape": _reshape,
         "BatchNormalization": _batch_normalization,
+        "LayerNormalization": _layer_normalization,
         "Normalization": _normalization,
         "Rescaling": _rescaling,
     }

@@ -165,6 +165,25 @@ def rows_of_images():
     return keras.Model(source, layers.Dense(2, activation="softmax")(h))
 
 
+def curves():
+    """Layers that are curves, activations that stay numbers, and what normalises the features of a step."""
+    return [
+        keras.Input((TIME, 3)),
+        layers.Dense(4, activation="gelu"),
+        layers.LayerNormalization(center=False),
+        layers.LSTM(4, **EACH),
+        layers.LayerNormalization(epsilon=0.05),
+        layers.LeakyReLU(negative_slope=0.2),
+        layers.ELU(alpha=0.7),
+        layers.ReLU(max_value=0.9),
+        layers.Dense(3, activation="softsign"),
+    ]
+
+
+CURVES = ("gelu", "softsign", "elu", "celu", "selu", "leaky_relu", "relu6", "hard_tanh", "silu", "swish", "hard_silu")
+CURVES += ("hard_swish", "mish", "log_sigmoid", "exponential", "softmax", "log_softmax")
+
+
 def product():
     """Beyond what is offered: the product of two directions."""
     return [keras.Input((TIME, 2)), layers.Bidirectional(layers.LSTM(2, name="core"), merge_mode="mul", name="both")]
@@ -275,7 +294,7 @@ def main():
         answers[f"{name}.x"], answers[f"{name}.y"] = x, np.asarray(model(x))
 
     whole = (text, sentiment, sleep, sleep_functional, forecaster, music, masked_backwards, convolution, branches)
-    whole += (between, linear, steps_ahead, rows_of_images, product, curved)
+    whole += (between, linear, steps_ahead, rows_of_images, product, curved, curves)
     for number, make in enumerate(whole):
         keras.backend.clear_session()
         rng = np.random.default_rng(200 + number)
@@ -294,6 +313,8 @@ def main():
     write_keras_2(HERE / "keras_cudnn.h5", model, CUDNN, packed=True)
     write_keras_2(HERE / "keras_cudnn_weights.h5", model, None, packed=True)
     noted("keras_cudnn", model, rng)
+    answers["grid"] = np.linspace(-8, 8, 48, dtype="f4").reshape(-1, 3)
+    answers |= {f"curve.{name}": np.asarray(keras.activations.get(name)(answers["grid"])) for name in CURVES}
     np.savez_compressed(HERE / "keras.npz", **answers)
 
 
