@@ -161,7 +161,7 @@ def rows_of_images():
     source = keras.Input((TIME, 3, 2))
     h = layers.Reshape((TIME, -1))(source)
     h = layers.LSTM(3, **EACH)(layers.Dense(4, activation="relu")(h))
-    h = layers.Flatten()(layers.GlobalMaxPooling1D(keepdims=True)(h))
+    h = layers.GlobalMaxPooling1D(keepdims=True)(h)
     return keras.Model(source, layers.Dense(2, activation="softmax")(h))
 
 
