@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -307,6 +308,7 @@ def changed(tmp_path, change):
             {"reshape": {"target_shape": [6, 4]}, "embedding": {"mask_zero": True}},
             "layer 'reshape' .* must follow no mask, whose shape it leaves, got 'a mask': mask behind it",
         ),
+        ({"reshape": {"target_shape": 5}, "embedding": {"mask_zero": True}}, "must have a target shape, got 5"),
         ({"reshape": {"target_shape": [-2.0]}}, r"layer 'reshape' .* must have a target shape, got \[-2.0\]"),
         ({"reshape": {"target_shape": [5, -1]}}, r"have a target shape of as many numbers as \(6, 4\), got \(5, -1\)"),
         (
@@ -322,6 +324,50 @@ def changed(tmp_path, change):
 def test_an_architecture_that_does_not_fit_is_named(tmp_path, change, message):
     with pytest.raises((UnsupportedError, FileFormatError), match=message):
         load_model(**changed(tmp_path, change))
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "option", "value", "message"),
+    [
+        (
+            "keras_between.keras",
+            "Bidirectional",
+            "merge_mode",
+            [None],
+            r"concat, sum or ave, got \[None\]: build it with",
+        ),
+        ("keras_between.keras", "Bidirectional", "merge_mode", {}, "concat, sum or ave, got {}: build it with"),
+        (
+            "keras_linear.keras",
+            "RNN",
+            "cell",
+            {"class_name": "StackedRNNCells", "config": {"cells": None}},
+            "hold cells",
+        ),
+        ("keras_linear.keras", "RNN", "cell", {"class_name": "StackedRNNCells", "config": {"cells": []}}, "hold cells"),
+        ("keras_curves.keras", "ReLU", "max_value", 0.0, "must have its max_value above zero, got 0.0: save"),
+        (
+            "keras_curves.keras",
+            "LayerNormalization",
+            "epsilon",
+            -1.0,
+            "must have its epsilon above zero, got -1.0: save",
+        ),
+    ],
+)
+def test_an_option_of_another_kind_is_named(tmp_path, file, kind, option, value, message):
+    with zipfile.ZipFile(OTHERS / file) as old, zipfile.ZipFile(tmp_path / "m.keras", "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                words = json.loads(content)
+                for entry in words["config"]["layers"]:
+                    if entry["class_name"] == kind:
+                        entry["config"][option] = value
+                content = json.dumps(words).encode()
+            new.writestr(name, content)
+    with pytest.raises((UnsupportedError, FileFormatError), match=message):
+        load_model(tmp_path / "m.keras")
 
 
 def test_folders_without_names_are_taken_in_the_order_of_the_classes(tmp_path):

@@ -120,7 +120,8 @@ def _check_masked(files: Sequence[LayerFile]) -> None:
         if kind == "Softmax":
             do = "give the softmax as the activation of the Dense layer before it"
             raise refused(file.config, "follow no mask, which it takes as its own", "a mask", do)
-        if kind == "Reshape" and len(options.get("target_shape") or ()) > 1:
+        target = options.get("target_shape")
+        if kind == "Reshape" and isinstance(target, list) and len(target) > 1:
             do = "mask behind it, or build the model without it"
             raise refused(file.config, "follow no mask, whose shape it leaves", "a mask", do)
         if kind in RECURRENT and options.get("zero_output_for_mask") and not options.get("return_sequences"):

@@ -108,7 +108,14 @@ def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
     if config.kind != "RNN":
         return [config]
     cell = layer_of(config.options.get("cell"))
-    cells = [layer_of(entry) for entry in cell.options.get("cells", ())] if cell.kind == "StackedRNNCells" else [cell]
+    cells = [cell]
+    if cell.kind == "StackedRNNCells":
+        match cell.options.get("cells"):
+            case [_, *_] as entries:
+                cells = [layer_of(entry) for entry in entries]
+            case other:
+                must, do = "hold cells, one at least", "save the model again"
+                raise FileFormatError(explain(cell.label, must=must, got=ascii(other)[:80], do=do))
     for each in cells:
         check_options(each)
         if each.kind not in _CELLS:
@@ -160,7 +167,7 @@ def _merged(config: LayerConfig, layer: Layer) -> Dense | None:
     mode = config.options.get("merge_mode", "concat")
     if mode == "concat":
         return None
-    if mode not in _MERGED:
+    if not isinstance(mode, str) or mode not in _MERGED:
         must, do = f"merge its directions by concat, {' or '.join(_MERGED)}", "build it with merge_mode='concat'"
         raise refused(config, must, mode, do)
     widths = [cell.output_size for cell in layer.cells]

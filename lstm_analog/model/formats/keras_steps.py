@@ -100,7 +100,7 @@ def _relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     """`min(max(x, 0), most)`; Keras 3 writes no most as None, Keras 2 leaves it out."""
     check_options(file.config, "max_value")
     most = file.config.options.get("max_value")
-    return clipped(0.0, inf if most is None else _number(file.config, "max_value", inf))
+    return clipped(0.0, inf if most is None else _positive(file.config, "max_value", inf))
 
 
 def _leaky_relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
@@ -192,7 +192,7 @@ def _layer_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
         raise FileFormatError(explain(config.label, must=must, got=f"shapes {sorted(sizes)}", do=do))
     size = min(sizes, default=())
     scale, offset = np.ones(size) if gamma is None else gamma, np.zeros(size) if beta is None else beta
-    return (layer_normalization(scale, offset, _number(config, "epsilon", 1e-3)),)
+    return (layer_normalization(scale, offset, _positive(config, "epsilon", 1e-3)),)
 
 
 def _normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
@@ -244,6 +244,14 @@ def _number(config: LayerConfig, option: str, preset: float) -> float:
         do = "save the model again"
         raise FileFormatError(explain(config.label, must=f"have a number {option}", got=ascii(value)[:60], do=do))
     return float(value)
+
+
+def _positive(config: LayerConfig, option: str, preset: float) -> float:
+    value = _number(config, option, preset)
+    if value <= 0:
+        do = "save the model again"
+        raise FileFormatError(explain(config.label, must=f"have its {option} above zero", got=value, do=do))
+    return value
 
 
 def _numbers(config: LayerConfig, option: str) -> Floats:
