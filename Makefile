@@ -5,6 +5,7 @@
 # make newest  the tests on the newest releases of numpy, scipy, networkx and matplotlib, whatever pins them here
 # make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
 # make mutations  breaks the package at 170 places drawn by lot and prints those that no test notices (hours)
+# make messages  every refusal that the readers' tests provoke, its advice executed (benchmarks/messages.md, ten minutes)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make clean   removes what the others made
@@ -19,7 +20,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest newest fuzz mutations torch bench clean ngspice wasm
+.PHONY: help demo test lint oldest newest fuzz mutations messages torch bench clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -55,6 +56,9 @@ fuzz: $(VENV)/test.stamp
 
 mutations: lint ngspice wasm
 	$(BIN)/python benchmarks/mutate.py
+
+messages: $(VENV)/torch.stamp
+	$(BIN)/python benchmarks/table_messages.py
 
 torch: $(VENV)/torch.stamp
 	$(BIN)/python -m pytest tests/torch $(ARGS)

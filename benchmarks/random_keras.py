@@ -2,7 +2,8 @@
 
 With keras 3.15.1, whose answers are in float32. Each seed draws a model (words or numbers in, masks, layers of all
 kinds and directions, pooling, Dense layers; some of it beyond what is offered), saves it in one of four ways and loads
-it. Prints how many loaded, were refused by name, answered otherwise than Keras (WRONG) or raised a bare error (BARE).
+it. Prints how many loaded, were refused by name, answered otherwise than Keras (WRONG) or raised a bare error (BARE);
+what was refused, and why, goes to the standard error.
 """
 
 import sys
@@ -23,7 +24,21 @@ TIME, WORDS = 6, 9
 LARGEST = 2e-5
 """Error allowed, of the largest answer: float32 through up to three layers with ReLUs that need not stay small."""
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax", "softplus", "gelu")
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "tanh",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "gelu",
+    "softsign",
+    "silu",
+    "elu",
+    "selu",
+    "mish",
+    "relu6",
+)
 
 
 def recurrent(rng, sequence):
@@ -37,14 +52,23 @@ def recurrent(rng, sequence):
         options["recurrent_activation"] = "hard_sigmoid"
     units, way = int(rng.integers(1, 5)), rng.random()
     if way < 0.3:
-        mode = str(rng.choice(["concat", "concat", "concat", "sum"]))
+        mode = str(rng.choice(["concat", "sum", "ave", "mul"], p=[0.6, 0.2, 0.15, 0.05]))
         return layers.Bidirectional(getattr(layers, kind)(units, **options), merge_mode=mode)
     options |= {"go_backwards": way < 0.38, "zero_output_for_mask": way > 0.95}
     return getattr(layers, kind)(units, **options)
 
 
+def between(rng):
+    """Return a layer that may stand between two recurrent ones; one in six of them is not linear."""
+    linear = layers.Dense(int(rng.integers(1, 5)), use_bias=bool(rng.random() < 0.6))
+    choices = [layers.BatchNormalization(), layers.BatchNormalization(center=False, scale=False), linear]
+    choices += [layers.TimeDistributed(layers.Dense(2)), layers.Rescaling(0.7, -0.2), layers.Dense(2, "relu")]
+    return choices[rng.integers(len(choices))]
+
+
 def dense(rng):
-    activation = str(rng.choice(ACTIVATIONS, p=[0.3, 0.2, 0.15, 0.1, 0.15, 0.05, 0.05]))
+    usual, rare = ACTIVATIONS[:5], ACTIVATIONS[5:]
+    activation = str(rng.choice(usual, p=[0.4, 0.2, 0.15, 0.1, 0.15]) if rng.random() < 0.8 else rng.choice(rare))
     return layers.Dense(int(rng.integers(1, 5)), activation=activation, use_bias=bool(rng.random() < 0.8))
 
 
@@ -60,21 +84,26 @@ def chain_of(rng, words):
     count, final = int(rng.integers(1, 4)), rng.random() < 0.5
     for number in range(count):
         chain += [recurrent(rng, number < count - 1 or not final), layers.Dropout(0.1)]
-        chain += [layers.BatchNormalization()] if rng.random() < 0.07 else []
+        chain += [between(rng) for _ in range(rng.integers(1, 3))] if rng.random() < 0.25 else []
     if not final:
-        pools = [layers.GlobalAveragePooling1D, layers.GlobalMaxPooling1D, layers.Flatten]
-        chain += [pools[rng.integers(3)]()] if rng.random() < 0.6 else []
+        pools = [layers.GlobalAveragePooling1D(), layers.GlobalMaxPooling1D(keepdims=True), layers.Flatten()]
+        chain += [[*pools, layers.Reshape((-1,))][rng.integers(4)]] if rng.random() < 0.6 else []
     for _ in range(rng.integers(0, 3)):
         chain += [dense(rng)]
         chain += [layers.BatchNormalization(scale=bool(rng.random() < 0.5))] if rng.random() < 0.2 else []
-        chain += [layers.ReLU() if rng.random() < 0.5 else layers.Softmax()] if rng.random() < 0.15 else []
+        extra = [layers.ReLU(), layers.Softmax(), layers.LayerNormalization(), layers.LeakyReLU(), layers.ELU()]
+        chain += [extra[rng.integers(5)]] if rng.random() < 0.25 else []
+    if final and rng.random() < 0.15:
+        chain += [layers.Dense(6), layers.Reshape((3, -1))]
     return chain
 
 
 def drawn(rng):
     """Return a model with weights drawn one by one, and inputs for it, padded here and there."""
     words = rng.random() < 0.5
-    source, chain = keras.Input((TIME,) if words else (TIME, 3)), chain_of(rng, words)
+    flat = not words and rng.random() < 0.15
+    source, chain = keras.Input((TIME,) if words else (TIME * 3,) if flat else (TIME, 3)), chain_of(rng, words)
+    chain = [layers.Reshape((TIME, 3)), *chain] if flat else chain
     if rng.random() < 0.5:
         model = keras.Sequential([source, *chain])
     else:
@@ -92,6 +121,7 @@ def drawn(rng):
     for layer in chain:
         if isinstance(layer, layers.Masking):
             x[0, :2] = x[1, 4:] = x[2, [1, 3]] = layer.mask_value
+    x = x.reshape(5, -1) if flat else x
     return model, x, np.asarray(model(x))
 
 
@@ -119,7 +149,8 @@ def outcome(seed, folder):
     given = saved(model, seed % 4, folder)
     try:
         error = abs(load_model(**given)(x) - y).max() / max(1, abs(y).max())
-    except LstmAnalogError:
+    except LstmAnalogError as error:
+        sys.stderr.write(f"{seed} refused: {error}\n")
         return "refused"
     except Exception as error:  # noqa: BLE001 - any other exception is what is looked for
         return f"BARE {seed}: {type(error).__name__} {error}"

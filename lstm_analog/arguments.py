@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_compile(parser: argparse.ArgumentParser) -> None:
-    """Compile a model; write the machine, and on request its SPICE netlist with a certificate that it is the model."""
+    """Compile a model, of a whole one its recurrent part, and on request write its SPICE netlist with a certificate."""
     _add_model(parser)
     parser.add_argument("machine", type=Path, help="where the machine goes (npz)")
     parser.add_argument("--spice", type=Path, metavar="DECK", help="also write a netlist that has run and agreed")
@@ -56,10 +56,13 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    """Run a compiled machine over one sequence and write the outputs: h, and y of a head."""
+    """Run a compiled machine over one sequence and write the outputs: h, and y of a head, or a whole model's answer."""
     parser.add_argument("machine", type=Path, help="a compiled machine (npz)")
     parser.add_argument("input", type=Path, help="one sequence, a row a step (csv or npy)")
     parser.add_argument("output", type=Path, help="where they go, a row a step (csv)")
+    whole = "the whole model around the machine: it encodes the input, and its answer is written"
+    parser.add_argument("--model", type=Path, help=whole)
+    _add_config(parser)
     _add_engine(parser)
 
 
@@ -106,6 +109,12 @@ def _add_model(parser: argparse.ArgumentParser, name: str = "model", what: str =
     parser.add_argument(name, type=Path, help=what)
     only = "take this module of the model file; once more for each that follows it, the read-out last"
     parser.add_argument("--only", action="append", metavar="MODULE", help=only)
+    _add_config(parser)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    config = "beside Keras weights alone: the architecture that model.to_json() writes"
+    parser.add_argument("--config", type=Path, metavar="JSON", help=config)
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:

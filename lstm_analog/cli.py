@@ -20,12 +20,14 @@ from lstm_analog.compiler import Timing
 from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.demo import run_demo
 from lstm_analog.engines import ENGINES, Engine, Progress
-from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.errors import CertificateError, InvalidShapeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import DIALECTS, Dialect, check_dialect
 from lstm_analog.files import check_apart, read_bytes, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.machine.telling import progress_bar
-from lstm_analog.model import LSTM, load
+from lstm_analog.model import LSTM, Embedding, Model
+from lstm_analog.model.formats.loading import load_part
+from lstm_analog.model.masks import Fed
 from lstm_analog.records import is_record
 from lstm_analog.study import ModelFile, beyond_fed, compare, load_certificate, model_of, verify, write_netlists
 from lstm_analog.study.keeping import Keep
@@ -33,6 +35,8 @@ from lstm_analog.tables import read_table, write_table
 
 _MOST_STEPS = 1_000_000
 _LARGEST_SEED = 2**63 - 1
+_SEQUENCE = 2
+"""Axes of one sequence."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _COMMANDS[options.command](options)
         sys.stdout.flush()
     except LstmAnalogError as error:
-        print(f"lstm-analog: {error}", file=sys.stderr)
+        words = [f"{name}= is --{name} here" for name in ("only", "config") if f"{name}=" in str(error)]
+        print(f"lstm-analog: {error}{''.join(f' ({word})' for word in words)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # who reads has gone, as with `| head`; what Python still holds must not fail at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,14 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compile(options: argparse.Namespace) -> int:
-    check_apart((options.model, options.input), (options.machine, options.spice))
-    lstm = load(options.model, only=options.only)
+    check_apart((options.model, options.config, options.input), (options.machine, options.spice))
+    lstm, model = load_part(options.model, options.only, options.config)
     machine, deck = _machine(lstm, options), options.spice
+    if model is not None:
+        print("compiled the recurrent part; run --model computes what lies around it", *_around(model), sep="\n")
     if deck is None:
         machine.save(options.machine)
         print(f"wrote {options.machine}")
         return 0
-    x = _inputs(options, lstm)
+    x = _fed(options, lstm, model).x
     try:
         with whole_files(deck.parent) as stage:  # nothing is left unless all is written, the machine too
             told = _export(machine, lstm, x, stage / deck.name, options)
@@ -93,7 +100,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
         dialect=dialect,
         tolerance=options.tolerance,
         seed=None if options.input else options.seed,
-        source=ModelFile(file=where, only=tuple(options.only or ())),
+        source=None if options.config else ModelFile(file=where, only=tuple(options.only or ())),
         progress=progress,
     )
     return f"certified: largest error {certificate.error:.3g}, tolerance {certificate.tolerance:.3g}"
@@ -110,13 +117,18 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_apart((options.machine, options.input), (options.output,))
+    check_apart((options.machine, options.input, options.model, options.config), (options.output,))
     machine, x = load_machine(options.machine), read_table(options.input)
-    run = machine.run(x, engine=_engine(options), keep=Keep.OUTPUTS, progress=_progress("running"))
+    model = None if options.model is None else _model_around(machine, options)
+    fed = Fed(x=x, lengths=None, mask=None) if model is None else _encoded(model, x)
+    run = machine.run(fed.x, engine=_engine(options), keep=Keep.OUTPUTS, progress=_progress("running"))
     for found in beyond_fed(run):
         print(f"lstm-analog: {found}", file=sys.stderr)
     names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h
-    if run.y is not None and run.y.ndim == table.ndim:  # a head that answers at each step
+    if model is not None:
+        table = np.atleast_2d(model.decode(run.outputs, fed))
+        names = [f"y_{row}" for row in range(table.shape[-1])]
+    elif run.y is not None and run.y.ndim == table.ndim:  # a head that answers at each step
         names, table = (
             [*names, *(f"y_{row}" for row in range(run.y.shape[-1]))],
             np.concatenate((table, run.y), axis=-1),
@@ -129,25 +141,64 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    check_apart((options.model, options.input), (options.json,))
-    lstm = load(options.model, only=options.only)
-    x = _inputs(options, lstm)
-    run = _machine(lstm, options).run(x, engine=_engine(options), progress=_progress("running"))
+    check_apart((options.model, options.config, options.input), (options.json,))
+    lstm, model = load_part(options.model, options.only, options.config)
+    fed = _fed(options, lstm, model)
+    run = _machine(lstm, options).run(fed.x, engine=_engine(options), progress=_progress("running"))
     report = compare(run, lstm, tolerance=options.tolerance, seed=None if options.input else options.seed)
     print(report)
+    if model is not None:
+        error = np.abs(model.decode(run.outputs, fed) - model.decode(lstm(fed.x), fed)).max()
+        print(f"largest error of the whole model's answer: {error:.3g}", *_around(model), sep="\n")
     if options.json is not None:
         report.write(options.json)
         print(f"wrote {options.json}")
     return 0 if report.holds else 1
 
 
-def _inputs(options: argparse.Namespace, lstm: LSTM) -> Floats:
-    """Return the sequence to run: stored or random, (time, inputs)."""
+def _fed(options: argparse.Namespace, lstm: LSTM, model: Model | None) -> Fed:
+    """Return what the machine is fed, (time, inputs): what was stored, encoded by a whole model, or random numbers."""
     _check_range("--steps", options.steps, 1, _MOST_STEPS)
     _check_range("--seed", options.seed, 0, _LARGEST_SEED)
+    if options.input is not None and model is not None:
+        return _encoded(model, read_table(options.input))
     if options.input is not None:
-        return read_table(options.input)
-    return np.random.default_rng(options.seed).uniform(-1.0, 1.0, (options.steps, lstm.input_size))
+        return Fed(x=read_table(options.input), lengths=None, mask=None)
+    x = np.random.default_rng(options.seed).uniform(-1.0, 1.0, (options.steps, lstm.input_size))
+    return Fed(x=x, lengths=None, mask=None)
+
+
+def _encoded(model: Model, table: Floats) -> Fed:
+    """Return what `model` feeds its recurrent part for a `table` of one sequence, a row a step."""
+    words = bool(model.before) and isinstance(model.before[0], Embedding)
+    if words and table.shape[1:] != (1,):
+        must, do = "be one column, the number of a word a row", "write one whole number a row"
+        raise InvalidShapeError(explain("input", must=must, got=f"shape {table.shape}", do=do))
+    fed = model.encode(table[:, 0] if words else table)
+    if fed.x.ndim != _SEQUENCE:
+        must, do = "be one sequence, a row a step", "run the model in Python: encode, run, decode"
+        raise InvalidShapeError(explain("input", must=must, got=f"shape {table.shape}", do=do))
+    return fed
+
+
+def _model_around(machine: Machine, options: argparse.Namespace) -> Model:
+    """Return the whole model of whose recurrent part `machine` was compiled; refuse another."""
+    lstm, model = load_part(options.model, None, options.config)
+    if model is None:
+        do = "leave it out: the machine is all of it"
+        raise InvalidValueError(explain("--model", must="have steps around its recurrent part", got="none", do=do))
+    digest = dict(machine.passes[0].network.provenance).get("digest", "")
+    if digest != lstm.digest:
+        must, do = (
+            f"be what the machine was compiled from, digest {digest[:12]}",
+            "compile it again, or give that model",
+        )
+        raise InvalidValueError(explain("--model", must=must, got=lstm.digest[:12], do=do))
+    return model
+
+
+def _around(model: Model) -> list[str]:
+    return [f"{name}: {text}" for name, text in model.summary() if name.startswith("steps")]
 
 
 def _check_range(what: str, value: int, least: int, most: int) -> None:
@@ -159,7 +210,10 @@ def _info(options: argparse.Namespace) -> int:
     if is_record(read_bytes(options.file)):
         _print_machine(load_machine(options.file))
     else:
-        _print_model(load(options.file, only=options.only))
+        lstm, model = load_part(options.file, options.only, options.config)
+        _print_model(lstm)
+        for line in () if model is None else _around(model):
+            print(line)
     return 0
 
 

@@ -152,6 +152,84 @@ def test_a_file_of_several_modules_lists_them_and_asks_which(tmp_path, capsys):
     assert main(["compile", str(GOLDEN / "checkpoint.pt"), str(tmp_path / "m.npz"), "--only", "decoder"]) == 0
 
 
+OTHERS = Path(__file__).parent / "model" / "others"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        (
+            "keras_sentiment.h5",
+            "Embedding(11 words to 4)",
+            "mean over time, Dense(6 to 4), relu, Dense(4 to 1), sigmoid",
+        ),
+        ("keras_sleep.keras", "Masking(-1.1)", "Dense(3 to 5), Softmax"),
+        (
+            "keras_forecaster.keras",
+            "Affine, Affine, Dense(2 to 3), relu",
+            "final h, Affine, Dense(4 to 3), tanh, Dense(3 to 2)",
+        ),
+    ],
+)
+def test_a_whole_model_through_the_command_line(tmp_path, file, before, after, capsys):
+    """Its recurrent part is compiled, certified and verified; what it is fed and what it answers goes by the model."""
+    path, machine, out = str(OTHERS / file), str(tmp_path / "m.npz"), tmp_path / "y.csv"
+    around = [f"steps before: {before}", f"steps after: {after}"]
+    assert main(["info", path]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == around
+    whole = la.load_model(path)
+    stored = np.load(OTHERS / "keras.npz")
+    x, y = (stored[f"{Path(file).stem}.{name}"][1] for name in "xy")
+    table, deck = tmp_path / "x.csv", str(tmp_path / "m.cir")
+    np.savetxt(table, x.reshape(len(x), -1), delimiter=",")
+    words = ["compile", path, machine, "--spice", deck, "--input", str(table), "--settling", "24"]
+    assert main(words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:4] == ["compiled the recurrent part; run --model computes what lies around it", *around, said[3]]
+    assert said[3].startswith("certified: ")
+    assert main(["verify", deck, str(tmp_path / "m.certificate.json")]) == 0
+    assert "not checked" not in capsys.readouterr().out
+    assert main(["run", machine, str(table), str(out), "--model", path]) == 0
+    np.testing.assert_allclose(np.loadtxt(out, delimiter=",").reshape(y.shape), y, rtol=0, atol=2e-6)
+    assert out.read_text().startswith("# y_0")
+    assert main(["compare", path, "--input", str(table), "--settling", "24"]) == 0
+    error = re.search(r"largest error of the whole model's answer: (\S+)", capsys.readouterr().out)
+    assert float(error[1]) < 1e-7
+    la.save_model(whole, tmp_path / "kept.safetensors")
+    assert main(["run", machine, str(table), str(out), "--model", str(tmp_path / "kept.safetensors")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["compare", "{text}", "--input", "{table}"],
+            "input must be one column, the number of a word a row, got shape",
+        ),
+        (
+            ["run", "{machine}", "{table}", "y.csv", "--model", "{text}"],
+            "--model must be what the machine was compiled from",
+        ),
+        (
+            ["run", "{machine}", "{table}", "y.csv", "--model", "{model}"],
+            "--model must have steps around its recurrent",
+        ),
+        (["run", "{machine}", "{table}", "{text}", "--model", "{text}"], "must be a place of its own"),
+        (
+            ["compare", "{images}", "--input", "{table}"],
+            "x must have (6, 3, 2) as its last axes, as the model was built",
+        ),
+    ],
+)
+def test_what_a_whole_model_does_not_take(tmp_path, monkeypatch, model, table, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    machine = tmp_path / "machine.npz"
+    assert main(["compile", str(model), str(machine)]) == 0
+    given = {"text": OTHERS / "keras_text.keras", "images": OTHERS / "keras_rows_of_images.keras"}
+    assert main([word.format(machine=machine, model=model, table=table, **given) for word in words]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("engine", ["ngspice", "waveform", "settle"])
 def test_run_takes_an_engine_and_npy(engine, tmp_path, model, capsys):
     machine, data, out = tmp_path / "m.npz", tmp_path / "x.npy", tmp_path / "h.csv"
@@ -275,7 +353,7 @@ def test_a_reader_that_has_gone_is_no_error(model):
 
 
 def test_a_bug_ends_with_2_and_shows_itself(model, monkeypatch, capsys):
-    monkeypatch.setattr("lstm_analog.cli.load", lambda path, only: 1 / 0)
+    monkeypatch.setattr("lstm_analog.cli.load_part", lambda path, only, config: 1 / 0)
     assert main(["info", str(model)]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error[0].startswith("lstm-analog: internal error: ZeroDivisionError(")

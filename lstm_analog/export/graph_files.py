@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
 import numpy as np
@@ -154,7 +155,7 @@ def read_graphml(path: str | Path) -> GraphFile:
         return _content(path, found, len(text))
     except FileFormatError:
         raise
-    except (*_BROKEN, nx.NetworkXError, expat.ExpatError) as error:
+    except (*_BROKEN, nx.NetworkXError, expat.ExpatError, ParseError) as error:
         raise _foreign(path, error) from error
 
 

@@ -20,7 +20,7 @@ from lstm_analog.model.operations import Operation
 from lstm_analog.model.random import Form, random_lstm
 from lstm_analog.model.reference import LayerTrace
 from lstm_analog.model.sequences import Outputs, State
-from lstm_analog.model.steps import Affine, Dense, Embedding, Formula, Masking, Pool, Pooling, Softmax
+from lstm_analog.model.steps import Affine, Dense, Embedding, Formula, Masking, Pool, Pooling, Reshape, Softmax
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 from lstm_analog.model.whole import Model
 
@@ -61,6 +61,7 @@ __all__ = [
     "RNNCell",
     "RNNGate",
     "RecurrentCell",
+    "Reshape",
     "Softmax",
     "State",
     "Trace",

@@ -17,6 +17,7 @@ from lstm_analog.model.steps import (
     Masking,
     Pool,
     Pooling,
+    Reshape,
     Signal,
     Softmax,
     Step,
@@ -103,6 +104,15 @@ def _pool(step: Pooling, signal: Signal) -> Signal:
         return Signal(values=signal.values.mean(axis=-2))
     inside = signal.mask[..., None]
     return Signal(values=(signal.values * inside).sum(axis=-2) / inside.sum(axis=-2))
+
+
+@apply.register
+def _reshape(step: Reshape, signal: Signal) -> Signal:
+    shape = signal.values.shape
+    if shape[-len(step.taken) :] != step.taken:
+        must, do = f"have {step.taken} as its last axes, as the model was built for", "give sequences of that length"
+        raise InvalidShapeError(explain("x", must=must, got=f"shape {shape}", do=do))
+    return Signal(values=signal.values.reshape(*shape[: -len(step.taken)], *step.made))
 
 
 @apply.register

@@ -6,6 +6,7 @@ numbers: no machine computes them.
 
 from dataclasses import dataclass
 from enum import Enum
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +120,35 @@ class Pooling:
 
 
 @checked_record
+@dataclass(frozen=True, kw_only=True)
+class Reshape:
+    """The numbers of each sequence or vector, of the shape `taken`, in the shape `made`, in the same order.
+
+    Both are the sizes of (time, features), of (features,), or of more axes: `taken=(6, 3), made=(18,)` takes the axis
+    of time away. All steps of time count after it.
+    """
+
+    taken: tuple[int, ...]
+    made: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Check that both shapes hold as many numbers."""
+        for name in ("taken", "made"):
+            sizes = tuple(getattr(self, name))
+            object.__setattr__(self, name, sizes)
+            if not sizes or not all(isinstance(size, int) and 0 < size <= _LARGEST_SIZE for size in sizes):
+                do = "give the sizes of its axes without that of the batch"
+                must = f"be whole numbers from 1 to {_LARGEST_SIZE}"
+                raise InvalidValueError(explain(f"sizes {name}", must=must, got=ascii(sizes)[:80], do=do))
+        if prod(self.taken) != prod(self.made):
+            must, do = f"hold as many numbers as {self.taken}", "give sizes with the same product"
+            raise InvalidShapeError(explain("sizes made", must=must, got=self.made, do=do))
+
+
+_LARGEST_SIZE = 2**31 - 1
+
+
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Formula:
     """A function of a row of features, line by line: a curve, a layer normalisation, a connection around others.
@@ -156,7 +186,7 @@ class Formula:
 Line = Operation | Affine | Dense | Activation | Softmax | Formula
 """What a line of a formula may compute."""
 
-Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Activation | Formula
+Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Reshape | Activation | Formula
 """A numeric step; an `Activation` acts on each number."""
 
 
@@ -177,6 +207,8 @@ def named(step: Step) -> str:
             return step.curve.value
         case Pooling():
             return "last step" if step.pool is Pool.LAST else f"{step.pool.value} over time"
+        case Reshape():
+            return f"Reshape({step.taken} to {step.made})"
         case Formula():
             return step.name
         case _:
@@ -196,6 +228,8 @@ def width_after(step: Step, width: int | None) -> int | None:
             made = step.table.shape[1]
         case Dense():
             made, taken = step.weights.shape
+        case Reshape():
+            made, taken = step.made[-1], step.taken[-1]
         case Affine() if step.scale.ndim:
             made = taken = step.scale.size
     if width not in (None, taken):

@@ -1,7 +1,8 @@
 """`Model`: an LSTM with the numeric steps of a classifier or forecaster before and after it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +14,11 @@ from lstm_analog.model.applying import apply_all
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
 from lstm_analog.model.sequences import Outputs, StateLike
-from lstm_analog.model.steps import Dense, Embedding, Pooling, Signal, Step, named, width_after
+from lstm_analog.model.steps import Dense, Embedding, Pooling, Reshape, Signal, Step, named, width_after
 from lstm_analog.summaries import Rows, Summarised
+
+_AXES: Mapping[type[Step], tuple[int, int]] = MappingProxyType({Embedding: (1, 2), Pooling: (2, 1)})
+"""Axes, without that of the batch, of what a step takes and makes; the others keep them."""
 
 
 @checked_record
@@ -56,13 +60,12 @@ class Model(Summarised):
         if self.lstm.head is not None:
             do = "give the head as the first step after it: Dense(weights=..., bias=...)"
             raise InvalidValueError(explain("lstm", must="have no head", got="one", do=do))
-        if any(isinstance(step, Pooling) for step in self.before):
+        if _axes(self.before, None) not in (None, 2):
             do = "pool after the recurrent part"
-            raise InvalidValueError(explain("steps before", must="keep the axis of time", got="a Pooling", do=do))
-        pooled = self.final + sum(isinstance(step, Pooling) for step in self.after)
-        if pooled > 1:
-            do = "let it read the final h, or pool once"
-            raise InvalidValueError(explain("steps after", must="take away the axis of time once", got=pooled, do=do))
+            raise InvalidValueError(
+                explain("steps before", must="keep the axis of time", got="one that takes it", do=do)
+            )
+        _axes(self.after, 1 if self.final else 2)
         _check_widths(self.before, None, self.lstm.input_size)
         _check_widths(self.after, self.lstm.output_size, None)
 
@@ -109,6 +112,19 @@ def model_of(lstm: LSTM) -> Model:
         return Model(lstm=lstm)
     head = Dense(weights=lstm.head.weights, bias=lstm.head.bias)
     return Model(lstm=replace(lstm, head=None), after=(head,), final=lstm.head.final)
+
+
+def _axes(steps: Iterable[Step], axes: int | None) -> int | None:
+    """Return how many axes a vector (1) or a sequence (2) has after `steps`, None for any; refuse steps of another."""
+    for step in steps:
+        taken, made = _AXES.get(type(step), (axes, axes))
+        if isinstance(step, Reshape):
+            taken, made = len(step.taken), len(step.made)
+        if axes not in (None, taken):
+            what, do = f"axes that a {type(step).__name__} step takes", "let it read the final h, or pool once"
+            raise InvalidShapeError(explain(what, must=f"be {taken}", got=axes, do=do))
+        axes = made
+    return axes
 
 
 def _check_widths(steps: Iterable[Step], width: int | None, end: int | None) -> None:

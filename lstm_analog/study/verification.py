@@ -21,7 +21,8 @@ from lstm_analog.errors import (
 from lstm_analog.export import Deck, read_spice
 from lstm_analog.files import read_bytes
 from lstm_analog.imperfections import IMPERFECTION
-from lstm_analog.model import LSTM, load
+from lstm_analog.model import LSTM
+from lstm_analog.model.formats.loading import load_part
 from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.parts import Cells
 from lstm_analog.network.trajectory import Trajectory
@@ -95,14 +96,14 @@ def verify(
 def model_of(certificate: Certificate, folder: str | Path, file: str | Path | None = None) -> LSTM | None:
     """Return the LSTM of a `certificate` that lies in `folder`, from `file` or else from the one the certificate names.
 
-    That is looked for where it was, seen from the folder, then in the folder itself; None if it is not at hand. Raises
-    as `load` does.
+    That is looked for where it was, seen from the folder, then in the folder itself; None if it is not at hand. Of a
+    whole model it is the recurrent part. Raises as `load` and `load_model` do.
     """
     source = certificate.source
     if source is not None and file is None:
         places = (Path(folder) / source.file, Path(folder) / Path(source.file).name)
         file = next((place for place in places if place.is_file()), None)
-    return None if file is None else load(file, only=(source and source.only) or None)
+    return None if file is None else load_part(file, (source and source.only) or None, None)[0]
 
 
 def _export(path: Path, digest: str, certificate: Certificate) -> Export:

@@ -107,14 +107,20 @@ def rectified(module: nn.Module) -> dict[str, Any]:
 
 
 def advice_for(module: nn.Module) -> str:
-    """Return the advice to take a recurrent part of `module` alone, of those that can be taken."""
+    """Return the advice to take a recurrent part of `module` alone, or its weights, of those that can be taken."""
+    tensors = tensors_of(module)
     try:
-        modules, _ = recurrent_modules(plain(tensors_of(module)))
+        modules, _ = recurrent_modules(plain(tensors))
     except LstmAnalogError:
         modules = {}
     if not modules:
         return "give a module that holds an nn.LSTM, nn.GRU or nn.RNN"
-    return f"{alone(modules, lambda name: _named(module, name, lambda _: ''))}, and do the rest yourself"
+    inner = {short(module, name): type(part) for name, part in module.named_modules()}
+    own = {name for name in modules if inner.get(name) in HARMLESS}
+    if own:
+        return f"{alone(own, lambda name: _named(module, name, lambda _: ''))}, and do the rest yourself"
+    part = alone(modules, lambda name: stack_of(tensors, name))
+    return f"save its state_dict, of that file {part}, and do yourself what its forward adds"
 
 
 def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable[[nn.Module], str]) -> None:

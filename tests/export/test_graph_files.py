@@ -329,6 +329,15 @@ def test_a_network_changed_without_its_graph_is_refused(tmp_path: Path) -> None:
         read_graphml(path)
 
 
+def test_a_name_without_its_namespace_is_refused(tmp_path: Path) -> None:
+    """networkx parses by ElementTree, whose error is of another kind than expat's."""
+    path = tmp_path / "a"
+    write_graphml(path, everything())
+    path.write_text(path.read_text().replace(" id=", " x:id=", 1))
+    with pytest.raises(FileFormatError, match="must hold a network as this package writes it, got 'unbound prefix"):
+        read_graphml(path)
+
+
 def test_a_changed_formula_is_refused(tmp_path: Path) -> None:
     path = broken(tmp_path / "a", '"through = conductance*(a - b)"', '"through = 2*conductance*(a - b)"')
     with pytest.raises(FileFormatError, match=r"must show the network that it carries, got .*2\*conductance"):

@@ -5,6 +5,8 @@
 run may not exceed `MOST_MEMORY` bytes, which the operating system enforces.
 """
 
+import copy
+import json
 import resource
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +26,15 @@ from lstm_analog.model import load, load_model
 from lstm_analog.tables import read_table, write_table
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"
+OTHERS = Path(__file__).parent / "others"
 SEEDS = (
     *("lstm_f32.pt", "stacked_bidirectional.pt", "checkpoint.pt", "lstm_legacy.pth", "sequential.pt"),
     *("projection.safetensors", "bfloat.safetensors", "gru_no_bias.npz", "no_bias.npz"),
     *("stacked_legacy.onnx", "stacked_dynamo.onnx", "peephole.onnx", "gru_after.onnx", "state_legacy.onnx"),
     *("stacked.keras", "bidirectional.keras", "gru_before.h5", "backwards.h5", "alone.weights.h5"),
     *("flax_lstm.msgpack", "flax_gru.msgpack", "flax_mgu.msgpack", "flax_rnn.msgpack"),
-    *(f"../../others/{name}" for name in ("keras_sentiment.h5", "keras_forecaster.keras", "keras_cudnn.h5")),
-    *(f"../../others/whole_{name}.onnx" for name in ("mood_legacy", "tagger_legacy", "sensor_dynamo", "keras_text")),
+    *("nnx_bidirectional.msgpack", "nnx_optimized.npz"),
+    *(f"../../others/{path.name}" for path in sorted(OTHERS.glob("*")) if path.suffix in (".onnx", ".h5", ".keras")),
 )
 LONGEST = 10.0
 """Seconds that one file may take; those of a few kB take milliseconds."""
@@ -42,6 +46,26 @@ HUGE = (0, 1, 0x7F, 0x80, 0xFF)
 ODD = (b"\xff" * 8, b"\x00" * 8, (2**31).to_bytes(8, "little"), (2**63 - 1).to_bytes(8, "little"), b"9" * 12, b"-1")
 """What declared sizes are overwritten with."""
 
+WORDS = (
+    None,
+    True,
+    -1,
+    0,
+    2,
+    10**12,
+    1.5,
+    float("inf"),
+    "",
+    "x",
+    "linear",
+    [],
+    [None],
+    [[1]],
+    {},
+    {"class_name": "GRU"},
+)
+"""What values in JSON are replaced by."""
+
 
 def mutants(content: bytes, others: list[bytes], rng: np.random.Generator) -> Iterator[bytes]:
     """Yield one mutated copy of `content` of each kind."""
@@ -50,6 +74,9 @@ def mutants(content: bytes, others: list[bytes], rng: np.random.Generator) -> It
     yield spliced(content, others[rng.integers(len(others))], rng)
     yield overwritten(content, rng)
     yield flipped(overwritten(content, rng), rng)
+    if content.startswith(b'{"'):
+        yield reworded(content, rng)
+        yield reworded(content, rng)
     if content.startswith(b"PK"):
         yield repacked(content, others, rng)
         yield repacked(content, others, rng)
@@ -83,15 +110,39 @@ def spliced(content: bytes, other: bytes, rng: np.random.Generator) -> bytes:
     return content[:at] + stretch + content[at + int(rng.integers(2)) * len(stretch) :]
 
 
+def reworded(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return JSON with one value in it replaced by another value of it, or by an odd one; damaged text as it is."""
+    try:
+        tree = json.loads(content)
+    except ValueError:
+        return content
+    places = list(places_in(tree))
+    inner, key = places[rng.integers(len(places))]
+    other, name = places[rng.integers(len(places))]
+    inner[key] = copy.deepcopy(other[name]) if rng.random() < 0.5 else WORDS[rng.integers(len(WORDS))]
+    return json.dumps(tree).encode()
+
+
+def places_in(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each dictionary or list in a JSON `tree` with each of its keys or places."""
+    for key in tree if isinstance(tree, dict) else range(len(tree)):
+        yield tree, key
+        if isinstance(tree[key], dict | list) and tree[key]:
+            yield from places_in(tree[key])
+
+
 def repacked(content: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
     """Return a good zip with one member mutated, doubled, emptied or replaced by a whole other file."""
     stream = BytesIO()
     with zipfile.ZipFile(BytesIO(content)) as old, zipfile.ZipFile(stream, "w") as new:
         names = old.namelist()
         struck, way = names[rng.integers(len(names))], rng.integers(5)
+        struck = "config.json" if "config.json" in names and rng.random() < 0.5 else struck
         for name in names:
             data = old.read(name)
-            if name == struck:
+            if name == struck == "config.json" and way < 3:
+                data = reworded(data, rng)
+            elif name == struck:
                 data = (flipped(data, rng), b"", others[rng.integers(len(others))], overwritten(data, rng), data * 3)[
                     way
                 ]
@@ -122,6 +173,31 @@ def outcome(path: Path, reader: Callable[[Path], object] = model_at) -> str:
     return result if spent < LONGEST else f"FAILED: {spent:.1f} s"
 
 
+def models(folder: Path) -> list[tuple[str, bytes, Callable[[Path], object]]]:
+    """Return model files that are read in other ways than alone: their kind, content and reader."""
+    weights, words, whole = OTHERS / "keras_text.weights.h5", OTHERS / "keras_text.json", folder / "whole.safetensors"
+    la.save_model(load_model(OTHERS / "keras_sleep.keras"), whole)
+    graph, given = graph_of_inputs()
+    return [
+        ("weights.h5 with config=", weights.read_bytes(), lambda path: load_model(path, config=words)),
+        ("config=", words.read_bytes(), lambda path: load_model(weights, config=path)),
+        ("save_model", whole.read_bytes(), load_model),
+        ("onnx with weights=", graph, lambda path: load(path, weights=given)),
+    ]
+
+
+def graph_of_inputs() -> tuple[bytes, dict[str, np.ndarray]]:
+    """Return an ONNX graph that takes the weights of its LSTM as inputs, and weights for it."""
+    from onnx import TensorProto, helper
+
+    shapes = {"X": (5, 2, 3), "W": (1, 8, 3), "R": (1, 8, 2), "B": (1, 16)}
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    output = helper.make_tensor_value_info("Y", TensorProto.FLOAT, None)
+    node = helper.make_node("LSTM", list(shapes), ["Y"], hidden_size=2)
+    model = helper.make_model(helper.make_graph([node], "g", inputs, [output]))
+    return model.SerializeToString(), {name: np.ones(shapes[name]) for name in "WRB"}
+
+
 def others(folder: Path) -> list[tuple[str, bytes, Callable[[Path], object]]]:
     """Return what else is read, a good file of each kind made in `folder`: its kind, content and reader."""
     lstm = la.random_lstm(np.random.default_rng(0), 2, 1)
@@ -147,7 +223,7 @@ def others(folder: Path) -> list[tuple[str, bytes, Callable[[Path], object]]]:
 def fuzz(count: int, seed: int, folder: Path) -> Counter[str]:
     """Load at least `count` mutants, `seed` deciding which, and count outcomes by format; failures stay in `folder`."""
     rng = np.random.default_rng(seed)
-    seeds = [(name, (FOLDER / name).read_bytes(), model_at) for name in SEEDS] + others(folder)
+    seeds = [(name, (FOLDER / name).read_bytes(), model_at) for name in SEEDS] + models(folder) + others(folder)
     contents = [content for _, content, _ in seeds]
     outcomes: Counter[str] = Counter()
     done = 0

@@ -4,12 +4,13 @@
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError
+from lstm_analog.errors import FileAccessError, FileFormatError, LstmAnalogError, UnsupportedError
 from lstm_analog.model import LSTM, State, load, save
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"
@@ -55,17 +56,20 @@ FLAX = {
     "flax_stack.msgpack": ("cells_0", "cells_1", "Dense_0"),
     **dict.fromkeys(("flax_lengths.msgpack", "flax_state.msgpack", "flax_rnn.msgpack"), None),
     "flax_rnn_stack.msgpack": ("cells_0", "cells_1", "Dense_0"),
+    **dict.fromkeys(("nnx_lstm.msgpack", "nnx_optimized.npz", "nnx_gru.safetensors", "nnx_simple.msgpack"), None),
+    "nnx_bidirectional.msgpack": ("layers.0", "layers.1", "out"),
 }
 """What to take of each: a flax file of several cells does not say which follows which."""
 REFUSED = {
     "projection_dynamo.onnx": r"initial_c of node .* must be of 1 directions and 2 units, got 1 and 3: save",
-    "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'softmax': .*; or load_model\(path\)",
+    "softmax.keras": r"layer 'dense_?[0-9]*' \('Dense'\) must be linear, got 'Softmax': .*; or load_model\(path\)",
     "reversed.keras": "must return its outputs in the order of time, got 'go_backwards with return_sequences': set",
     "masking.keras": r"layer 'masking_?[0-9]*' \('Masking'\) must be one of LSTM, .* load_model\(path\), .*='lstm",
     "convolution.keras": r"layer 'conv1d_?[0-9]*' \('Conv1D'\) must be one of LSTM, .*; or load\(path, only='lstm_",
     "alone.weights.h5": r"must come with a configuration, .* got weights alone, of 'dense_?[0-9]*', 'lstm_?[0-9]*'",
     "checkpoint.pt": r"recurrent modules must be one, .* got 'decoder', 'encoder\.lstm': say .* only='decoder'",
     "flax_stack.msgpack": "recurrent modules must be one, or be chosen, got 'cells_0', 'cells_1': say which",
+    "nnx_bidirectional.msgpack": r"recurrent modules must be one, .* got 'layers\.0', 'layers\.1': say which",
     "flax_no_reset.msgpack": "cell 'cells_0' must have a reset gate, and so hn.bias, got 'hf.kernel', 'hn.kernel'",
 }
 
@@ -164,6 +168,38 @@ def test_flax_mgu_is_a_gru_of_one_gate():
     assert abs(cell.input[0] - cell.input[2]).max() > 0.1
 
 
+def test_a_folder_of_orbax_is_named(tmp_path):
+    (tmp_path / "_CHECKPOINT_METADATA").touch()
+    with pytest.raises(FileAccessError, match="must be a file, got a folder of orbax: restore it, and save its tree"):
+        load(tmp_path)
+
+
+def test_a_tree_that_orbax_restores(tmp_path):
+    """Each array is the `value` of a variable there."""
+    arrays = {f"{name}.value": array for name, array in np.load(FOLDER / "nnx_optimized.npz").items()}
+    np.savez(tmp_path / "nnx_optimized.npz", **arrays)
+    assert load(tmp_path / "nnx_optimized.npz").digest == load(FOLDER / "nnx_optimized.npz").digest
+
+
+def test_nnx_without_a_bias_or_a_kernel(tmp_path):
+    """A GRU of nnx has its biases on the side of the inputs, an LSTM on that of h; either may have none."""
+    arrays = dict(np.load(FOLDER / "nnx_optimized.npz"))
+    bias = arrays.pop("layers.0.cell.dense_h.bias")
+    np.savez(tmp_path / "no_bias.npz", **arrays)
+    assert load(tmp_path / "no_bias.npz").layers[0].forward.bias is None
+    np.savez(tmp_path / "moved.npz", **arrays, **{"layers.0.cell.dense_i.bias": bias})
+    assert load(tmp_path / "moved.npz").digest == replace(load(FOLDER / "nnx_optimized.npz"), name="moved").digest
+    np.savez(tmp_path / "half.npz", **{"layers.0.cell.dense_h.kernel": arrays["layers.0.cell.dense_h.kernel"]})
+    with pytest.raises(
+        FileFormatError, match=r"cell .* must have one kernel from inputs and one from h, got no 'dense_i"
+    ):
+        load(tmp_path / "half.npz")
+    twice = {f"{name}.kernel": np.eye(2) for name in ("ii", "if", "if_")}
+    np.savez(tmp_path / "twice.npz", **twice)
+    with pytest.raises(FileFormatError, match=r"must be there once, got 'if\.kernel' and 'if_\.kernel': save one tree"):
+        load(tmp_path / "twice.npz")
+
+
 @pytest.mark.parametrize("file", REFUSED)
 def test_refused_by_name(file):
     with pytest.raises((FileFormatError, UnsupportedError), match=REFUSED[file]) as refusal:
@@ -177,7 +213,7 @@ def test_a_module_of_several_is_taken_by_name():
     other = load(FOLDER / "checkpoint.pt", only=["encoder.lstm"])
     assert torch_error(other, given) > 0.01
     with pytest.raises(
-        LstmAnalogError, match=r"only must name modules of the file, .* got 'coder': choose of 'decoder'"
+        LstmAnalogError, match=r"only must name modules of the file, .* got 'coder': those there are 'decoder'"
     ):
         load(FOLDER / "checkpoint.pt", only="coder")
 

@@ -283,7 +283,7 @@ def test_lengths_of_one_layer_alone_and_states_out_of_order_are_refused(tmp_path
 @pytest.mark.parametrize("only", [3, [3], {"LSTM_0"}, b"LSTM_0"])
 def test_only_is_names(tmp_path, only):
     path = saved(tmp_path / "m.onnx", [lstm_node()])
-    with pytest.raises(InvalidTypeError, match=r"only must be a name or several in order, got .*: choose of 'LSTM_0'"):
+    with pytest.raises(InvalidTypeError, match=r"only must be a name or several in order, got .*: those there are 'L"):
         load(path, only=only)
 
 

@@ -233,14 +233,29 @@ class Rectified(nn.LSTM):
         return torch.relu(output), state
 
 
-def test_a_subclass_may_do_anything_and_is_refused():
+def test_a_subclass_may_do_anything_and_is_refused(tmp_path):
     with pytest.raises(
         UnsupportedError,
-        match=r"module Rectified must be an LSTM or GRU .*, got 'Rectified': give the recurrent part alone",
+        match=r"module Rectified must be an LSTM or GRU .*, got 'Rectified': save its state_dict, of that file take a "
+        r"recurrent part alone, only='', and do yourself what its forward adds",
     ):
         la.from_torch(Rectified(2, 3))
-    with pytest.raises(UnsupportedError, match=r"module Sequential must be an LSTM or GRU .*, got 'Rectified': give"):
-        la.from_torch(nn.Sequential(Rectified(2, 3), nn.Linear(3, 1)), only=("0", "1"))
+    whole = nn.Sequential(Rectified(2, 3), nn.Linear(3, 1))
+    with pytest.raises(UnsupportedError, match=r"got 'Rectified': save its .* take a recurrent part alone, only='0',"):
+        la.from_torch(whole, only=("0", "1"))
+    torch.save(whole.state_dict(), tmp_path / "m.pt")
+    x = torch.ones(4, 1, 2)
+    own = np.maximum(la.load(tmp_path / "m.pt", only="0")(x.numpy().swapaxes(0, 1)).h, 0.0)
+    np.testing.assert_allclose(own[0], whole[0](x)[0][:, 0].detach(), rtol=0, atol=1e-6)
+
+
+def test_several_are_proposed_in_order_only_where_some_follow_each_other():
+    apart = nn.ModuleDict({"a": nn.LSTM(2, 3), "b": nn.LSTM(2, 4)})
+    with pytest.raises(FileFormatError, match=r"say which: take a recurrent part alone, only='a' \(or 'b'\)$"):
+        la.from_torch(apart)
+    following = nn.ModuleDict({"a": nn.LSTM(2, 3), "b": nn.LSTM(3, 4)})
+    with pytest.raises(FileFormatError, match=r"'b'\), or name several in the order in which they follow each other$"):
+        la.from_torch(following)
 
 
 def test_what_is_no_module_or_not_real_is_refused():

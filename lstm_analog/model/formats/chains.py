@@ -1,21 +1,21 @@
 """From the streams of a model to the model: steps before, recurrent layers, steps after, and where these read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 from math import prod
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats
+from lstm_analog.arrays import Array
+from lstm_analog.model.folding import composed, fed_through
 from lstm_analog.model.formats.labels import rows_of
 from lstm_analog.model.formats.own_model import written
 from lstm_analog.model.formats.streams import Stream, Streams
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Affine, Dense, Formula, Line, Pool, Pooling, Step
-from lstm_analog.model.weights import RecurrentCell
 from lstm_analog.model.whole import Model
 
 
@@ -75,7 +75,8 @@ class Parts:
     def folded(self) -> tuple[Layer, ...]:
         """The recurrent layers, the linear steps between them folded into the input weights."""
         made = [each.made for each in self.layers if isinstance(each.made, Layer)]
-        return (*made[:1], *(_folded(layer, steps) for layer, steps in zip(made[1:], self.between, strict=True)))
+        pairs = zip(made, made[1:], self.between, strict=False)
+        return (*made[:1], *(_folded(below, layer, steps) for below, layer, steps in pairs))
 
     def model(self, name: str) -> Model:
         """Return the model; its recurrent part is called `name`."""
@@ -228,24 +229,9 @@ def _linear_steps(path: Sequence[tuple[Step | Layer, Stream]], top: Stream) -> t
     return tuple(step for step, _ in _steps(path))
 
 
-def _folded(layer: Layer, steps: Sequence[Step]) -> Layer:
-    """Return the `layer` that reads what the linear `steps` read: `W (A x + b) = (W A) x + W b`."""
-    matrix, offset = np.eye(layer.input_size), np.zeros(layer.input_size)
-    for step in reversed(steps):
-        if isinstance(step, Dense):
-            offset = offset + (0.0 if step.bias is None else matrix @ step.bias)
-            matrix = matrix @ step.weights
-        elif isinstance(step, Affine):
-            offset = offset + matrix @ np.broadcast_to(step.offset, matrix.shape[1:])
-            matrix = matrix * step.scale
-    if not steps:
-        return layer
-    forward, backward = (_read_through(cell, matrix, offset) for cell in (layer.forward, layer.backward))
-    return Layer(forward=forward, backward=backward)
-
-
-def _read_through(cell: RecurrentCell | None, matrix: Floats, offset: Floats) -> RecurrentCell | None:
-    if cell is None:
-        return None
-    bias = cell.input @ offset
-    return replace(cell, input=cell.input @ matrix, bias=bias if cell.bias is None else cell.bias + bias)
+def _folded(below: Layer, layer: Layer, steps: Sequence[Step]) -> Layer:
+    """Return the `layer` that reads of the outputs of the one `below` what the linear `steps` read."""
+    read: Dense | None = None
+    for step in steps:
+        read = composed(read, step, below.output_size if read is None else len(read.weights))
+    return layer if read is None else fed_through(layer, read)

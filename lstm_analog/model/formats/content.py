@@ -30,6 +30,10 @@ class Format(Enum):
     FLAX = "flax msgpack"
 
 
+_ORBAX = "_CHECKPOINT_METADATA"
+"""A file in each folder that orbax.checkpoint writes."""
+
+
 def read_model(path: str | Path) -> bytes:
     """Return the content of the model file at `path`.
 
@@ -44,6 +48,8 @@ def read_model(path: str | Path) -> bytes:
         return read_bytes(path)  # which says why not
     if not stat.S_ISREG(mode):
         got, do = "a folder" if stat.S_ISDIR(mode) else "a device or pipe", "give the file that holds the weights"
+        if (Path(path) / _ORBAX).exists():
+            got, do = "a folder of orbax", "restore it, and save its tree with flax.serialization.msgpack_serialize"
         raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got=got, do=do))
     return read_bytes(path)
 
@@ -73,7 +79,7 @@ def _format_of_zip(content: bytes) -> Format:
     if "config.json" in names and "model.weights.h5" in names:
         return Format.KERAS
     if "tree.npy" in names:
-        do = "read it with load_machine"
+        do = "read it with load_machine(path)"
         raise FileFormatError(explain("file", must="hold weights", got="a Machine that this package saved", do=do))
     if names and all(name.endswith(".npy") for name in names):
         return Format.NPZ

@@ -30,6 +30,8 @@ def read_flax(content: bytes) -> Tensors:
     tree = _unpacked("content", content)
     tensors = {}
     for name, leaf in _leaves(tree, "", DEEPEST):
+        if name in tensors:
+            raise FileFormatError(explain(f"entry {name[:80]!a}", must="be there once", got="two", do=_ALONE))
         tensors[name] = _tensor(name, leaf)
         if len(tensors) > MOST_TENSORS:
             raise FileFormatError(explain("tree", must=f"have at most {MOST_TENSORS} arrays", got="more", do=_ALONE))
@@ -43,6 +45,9 @@ def _leaves(tree: Any, path: str, deepest: int) -> Iterator[tuple[str, Any]]:
         raise FileFormatError(explain("tree", must=f"be at most {DEEPEST} deep", got="more", do=_ALONE))
     else:
         for key, inner in tree.items():
+            if not isinstance(key, str | int):  # the numbers are those of modules in a list
+                must, do = "have names or numbers as keys", _ALONE
+                raise FileFormatError(explain("tree", must=must, got=type(key).__name__, do=do))
             yield from _leaves(inner, f"{path}.{key}" if path else str(key), deepest - 1)
 
 
@@ -68,7 +73,7 @@ def _unpacked(what: str, content: bytes) -> Any:
         do = "pip install 'lstm_analog[flax]'"
         raise LibraryMissingError(explain("flax file", must="be read by msgpack", got="no msgpack", do=do)) from None
     try:
-        return unpackb(content, raw=False, strict_map_key=True)
+        return unpackb(content, raw=False, strict_map_key=False)
     except (ValueError, TypeError, LookupError, exceptions.UnpackException) as error:
         got, do = ascii(str(error))[:120] or type(error).__name__, "save it with flax.serialization.to_bytes"
         raise FileFormatError(explain(what, must="be msgpack", got=got, do=do)) from error

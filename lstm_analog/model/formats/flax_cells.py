@@ -2,12 +2,16 @@
 
 `OptimizedLSTMCell` and `LSTMCell` have `ii, if, ig, io` from the inputs and `hi, hf, hg, ho` from h, `GRUCell` has
 `ir, iz, in` and `hr, hz, hn`. `MGUCell`, with `if, in` and `hf, hn`, is a GRU whose r and z are one gate, and is read
-as that. `SimpleCell`, a plain RNN, has one matrix each, `i` and `h`. A flax file says nothing of directions,
-activations and residual connections: forward in time, sigmoid and tanh, none are taken, which are flax's own presets.
+as that. `SimpleCell`, a plain RNN, has one matrix each, `i` and `h`. Of flax' newer interface, nnx, `LSTMCell` has the
+gates with `if_` for `if`; its other cells have all gates side by side in `dense_i` and `dense_h`, in PyTorch's order
+(flax/nnx/nn/recurrent.py). The cells of an `nnx.Bidirectional` stand below `forward_rnn` and `backward_rnn`. A flax
+file says nothing of other directions, activations and residual connections: forward in time, sigmoid and tanh, none are
+taken, which are flax's own presets.
 """
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,8 +27,32 @@ MINIMAL = ("f", "f", "n")
 GATES = (("i", "f", "g", "o"), ("r", "z", "n"), MINIMAL, ("",))
 """Letters of the gates in PyTorch's order: of an LSTM, of a GRU, of an MGU, of a plain RNN, which has none."""
 
-_MATRIX = re.compile(r"[ih][ifgorzn]?")
-"""What a matrix of a cell is called: from where, and which gate."""
+_MATRIX = re.compile(r"[ih](?:[ifgorzn]|f_)?|dense_[ih]")
+"""What a matrix of a cell is called: from where, and which gate; `dense_` is that of all gates."""
+
+_PACKED = MappingProxyType(
+    {
+        "dense_i.kernel": "weight_ih",
+        "dense_h.kernel": "weight_hh",
+        "dense_i.bias": "bias_ih",
+        "dense_h.bias": "bias_hh",
+    }
+)
+"""What has all gates side by side, and PyTorch's names of that, whose matrices are the other way round."""
+
+_WAYS = MappingProxyType({"forward_rnn.cell": "_l0", "backward_rnn.cell": "_l0_reverse"})
+"""Where the cells of an `nnx.Bidirectional` stand below it, and how PyTorch's names of each end."""
+
+
+def stack_of_arrays(tensors: Tensors, only: Only) -> Stack:
+    """Return what `tensors` make that have flax' paths or PyTorch's names; `only` is as of `load`.
+
+    Raises as `flax_stack` and `stack_of` do. The steps of a path are joined by dots or, as by
+    `flax.traverse_util.flatten_dict(sep="/")`, by slashes.
+    """
+    dotted = {name.replace("/", "."): tensor for name, tensor in tensors.items()}
+    cells, _ = _cells(dotted) if len(dotted) == len(tensors) else ({}, {})
+    return flax_stack(dotted, only) if cells else stack_of(tensors, only)
 
 
 def flax_stack(tensors: Tensors, only: Only) -> Stack:
@@ -35,21 +63,34 @@ def flax_stack(tensors: Tensors, only: Only) -> Stack:
     FileFormatError, UnsupportedError
         For what is missing, left over or not offered, by name.
     """
+    cells, rest = _cells(tensors)
+    made = dict(_linears(rest))
+    for cell, parts in cells.items():
+        way = next((way for way in _WAYS if cell == way or cell.endswith(f".{way}")), "")
+        module = cell.removesuffix(way).rstrip(".") if way else cell
+        for name, array in _torch_parts(cell, parts).items():
+            label = f"{module}.{name}{_WAYS.get(way, '')}".removeprefix(".")
+            made[label] = _tensor(label, array)
+    return stack_of(made, only)
+
+
+def _cells(tensors: Tensors) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
+    """Return the matrices and biases of each cell by its path, and all other `tensors`."""
     cells: dict[str, dict[str, Tensor]] = {}
     rest: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        path, _, part = name.rpartition(".")
+        bare = name.removeprefix("params.").removesuffix(".value")  # orbax has a variable of nnx as a tree of its value
+        path, _, part = bare.rpartition(".")
         cell, _, gate = path.rpartition(".")
         if _MATRIX.fullmatch(gate) and part in ("kernel", "bias"):
-            cells.setdefault(cell.removeprefix("params.") or "cell", {})[f"{gate}.{part}"] = tensor
+            parts = cells.setdefault(cell or "cell", {})
+            if (label := f"{gate.removesuffix('_')}.{part}") in parts:
+                must, do = "be there once", "save one tree"
+                raise FileFormatError(explain(tensor.label, must=must, got=f"{label!r} and {name[:80]!a}", do=do))
+            parts[label] = tensor
         else:
-            rest[name.removeprefix("params.")] = tensor
-    made = dict(_linears(rest))
-    for cell, parts in cells.items():
-        made |= {
-            f"{cell}.{name}": _tensor(f"{cell}.{name}", array) for name, array in _torch_parts(cell, parts).items()
-        }
-    return stack_of(made, only)
+            rest[bare] = tensor
+    return cells, rest
 
 
 def _linears(tensors: Tensors) -> Tensors:
@@ -65,6 +106,8 @@ def _linears(tensors: Tensors) -> Tensors:
 
 
 def _torch_parts(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
+    if parts.keys() <= _PACKED.keys():
+        return _packed(cell, parts)
     letters = next((each for each in GATES if all(f"i{gate}.kernel" in parts for gate in each)), None)
     if letters is None:
         must, do = "have the gates of an LSTMCell, GRUCell, MGUCell or SimpleCell", "train one of these"
@@ -87,6 +130,17 @@ def _torch_parts(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
         for way in "ih":
             rows = [_row(parts, f"{way}{gate}.bias", units) for gate in letters]
             made[f"bias_{way}h"] = np.concatenate(rows)
+    return made
+
+
+def _packed(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
+    missing = {"dense_i.kernel", "dense_h.kernel"} - set(parts)
+    if missing:
+        must, got = "have one kernel from inputs and one from h", f"no {listed(missing)}"
+        raise FileFormatError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="save the whole tree"))
+    made = {_PACKED[name]: tensor.numbers().T for name, tensor in parts.items()}
+    if "bias_ih" in made or "bias_hh" in made:
+        made = {name: np.zeros(len(made["weight_hh"])) for name in ("bias_ih", "bias_hh")} | made
     return made
 
 

@@ -1,5 +1,6 @@
-"""Activations by Keras' names."""
+"""Activations by Keras' names: those of cells, which a machine computes, and those that only numeric steps have."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from lstm_analog.errors import UnsupportedError, explain
@@ -14,6 +15,21 @@ from lstm_analog.model.activations import (
     Activation,
 )
 from lstm_analog.model.formats.keras_graph import LayerConfig
+from lstm_analog.model.formulas import (
+    clipped,
+    elu,
+    formula,
+    gated,
+    gelu,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    silu,
+    softsign,
+)
+from lstm_analog.model.operations import Operation
+from lstm_analog.model.steps import Softmax, Step
 
 ACTIVATIONS = MappingProxyType(
     {
@@ -28,16 +44,58 @@ ACTIVATIONS = MappingProxyType(
 """By Keras' names; the hard sigmoid of Keras 1 and 2 is the steeper one."""
 
 
-def activation_of(config: LayerConfig, option: str, preset: str, old: bool) -> Activation:
+CURVES: Mapping[str, tuple[Step, ...]] = MappingProxyType(
+    {
+        "softmax": (Softmax(),),
+        "log_softmax": (log_softmax(),),
+        "gelu": (gelu(rough=False),),
+        "elu": (elu(1.0),),
+        "celu": (elu(1.0),),
+        "selu": (elu(1.6732632423543772, 1.0507009873554805),),
+        "leaky_relu": (leaky_relu(0.2),),
+        "relu6": clipped(0.0, 6.0),
+        "hard_tanh": clipped(-1.0, 1.0),
+        "exponential": (formula("exp", (Operation.EXP, (0,))),),
+        "silu": (silu(),),
+        "swish": (silu(),),
+        "hard_silu": (gated("hard swish", HARD_SIGMOID),),
+        "hard_swish": (gated("hard swish", HARD_SIGMOID),),
+        "mish": (mish(),),
+        "softsign": (softsign(),),
+        "log_sigmoid": (log_sigmoid(),),
+    }
+)
+"""Activations of numeric steps, with the constants of keras/src/activations/activations.py."""
+
+
+def curve_of(config: LayerConfig, old: bool) -> tuple[Step, ...]:
+    """Return the steps that the activation of the layer `config` is, which stays numbers.
+
+    `old` and what is raised are as of `activation_of`.
+    """
+    name = _name(config, "activation", "linear")
+    if isinstance(name, str) and name in CURVES:
+        return CURVES[name]
+    curve = activation_of(config, "activation", "linear", old, (*ACTIVATIONS, *CURVES))
+    return () if curve == LINEAR else (curve,)
+
+
+def activation_of(
+    config: LayerConfig, option: str, preset: str, old: bool, known: tuple[str, ...] = tuple(ACTIVATIONS)
+) -> Activation:
     """Return the activation that `option` of the layer `config` names, the `preset` one if it does not.
 
-    `old` are the files of Keras 1 and 2. Raises `UnsupportedError` for one that is not offered.
+    `old` are the files of Keras 1 and 2. Raises `UnsupportedError` for one that is not offered; `known` are.
     """
+    name = _name(config, option, preset)
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        must, do = f"have an {option} of {', '.join(known)}", "train it with one of these"
+        raise UnsupportedError(explain(config.label, must=must, got=ascii(name)[:80], do=do))
+    return STEEP_HARD_SIGMOID if old and name == "hard_sigmoid" else ACTIVATIONS[name]
+
+
+def _name(config: LayerConfig, option: str, preset: str) -> object:
     name = config.options.get(option, preset)
     if isinstance(name, dict):
         name = name.get("config", name)
-    name = "linear" if name is None else name
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        must, do = f"have an {option} of {', '.join(ACTIVATIONS)}", "train it with one of these"
-        raise UnsupportedError(explain(config.label, must=must, got=ascii(name)[:80], do=do))
-    return STEEP_HARD_SIGMOID if old and name == "hard_sigmoid" else ACTIVATIONS[name]
+    return "linear" if name is None else name

@@ -99,7 +99,7 @@ def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> Ker
         root = tree.words.get("", {})
         version, words = root.get("keras_version", _OLD), str(root.get("model_config", "")).encode()
     if config is not None and words:
-        do = "leave config out: load(path)"
+        do = "leave config out"
         raise InvalidValueError(explain("config", must="come with weights alone", got="a whole model", do=do))
     if not words and config is None:
         return KerasFile(call="path", config=None, layers=_alone(tree))

@@ -1,10 +1,9 @@
-"""Keras layers to the records of this package.
+"""Cells of Keras layers, and what all readers of layers use: options, arrays, refusals.
 
 Keras keeps a kernel `(D, gates H)`, gates in columns: i f c o of an LSTM, z r h of a GRU (its bias twice where the
 reset acts after the product), one of a SimpleRNN. What CuDNN layers of Keras 2 have in the same columns are the rows of
 each gate's matrix, one after the other, and the bias is twice there (`tf_keras/src/saving/legacy/hdf5_format.py`,
-`_convert_rnn_weights`); the length of the bias tells them. A layer that goes backwards returns its outputs in the
-order in which it made them.
+`_convert_rnn_weights`); the length of the bias tells them.
 """
 
 from collections.abc import Sequence
@@ -18,11 +17,10 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import Activation
 from lstm_analog.model.formats.keras_activations import activation_of
-from lstm_analog.model.formats.keras_graph import KNOWN, LayerConfig, layer_of
+from lstm_analog.model.formats.keras_graph import KNOWN, LayerConfig
 from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.formats.tensor import Tensor
-from lstm_analog.model.layers import Layer
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
 
 TRAINING = ("initializer", "regularizer", "constraint", "dropout")
@@ -30,9 +28,6 @@ TRAINING = ("initializer", "regularizer", "constraint", "dropout")
 
 GATES = MappingProxyType({"LSTM": 4, "GRU": 3, "SimpleRNN": 1, "CuDNNLSTM": 4, "CuDNNGRU": 3})
 """Columns a unit of the kernels of each kind of layer."""
-
-_CELLS = MappingProxyType({"LSTMCell": "lstm_cell", "GRUCell": "gru_cell", "SimpleRNNCell": "simple_rnn_cell"})
-"""Cells that an RNN layer may have, and the folders in which a .keras file keeps their arrays."""
 
 _Z_R_H = [1, 0, 2]
 """Where r, z, n stand in Keras' order."""
@@ -45,34 +40,6 @@ class LayerFile:
     config: LayerConfig
     arrays: tuple[Tensor, ...]
     old: bool
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Recurrent:
-    """Recurrent layers, bottom first, and how the top one answers.
-
-    `reverse`: in the order opposite to time; `final`: with its last h only; `held`: at masked steps with the h before.
-    """
-
-    layers: tuple[Layer, ...]
-    reverse: bool
-    final: bool
-    held: bool
-
-
-def recurrent_part(files: Sequence[LayerFile]) -> Recurrent:
-    """Return what the recurrent layers in `files` make, one after the other.
-
-    Raises `UnsupportedError` naming the first layer or option that is not offered.
-    """
-    part = Recurrent(layers=(), reverse=False, final=False, held=False)
-    for file in files:
-        check_options(file.config)
-        part = (_bidirectional if file.config.kind == "Bidirectional" else _recurrent)(part, file)
-    if part.reverse and not part.final:
-        must, got = "return its outputs in the order of time", "go_backwards with return_sequences"
-        raise refused(files[-1].config, must, got, "set return_sequences=False, or use Bidirectional")
-    return part
 
 
 def check_options(config: LayerConfig, *also: str) -> None:
@@ -93,78 +60,16 @@ def refused(config: LayerConfig, must: str, got: object, do: str = "build it wit
     return UnsupportedError(explain(config.label, must=must, got=ascii(got)[:80], do=do))
 
 
-def _recurrent(part: Recurrent, file: LayerFile) -> Recurrent:
-    """Add a layer of one direction; a stack of cells adds one a cell."""
-    config, options = file.config, file.config.options
-    cells = _inner_cells(config)
-    rest = _in_order_of(cells, file.arrays)
-    made = [_cell(cell, rest, file.old) for cell in cells]
-    check_all_used(config, rest)
-    reverse = part.reverse != bool(options.get("go_backwards"))
-    layers = tuple(Layer(backward=cell) if reverse else Layer(forward=cell) for cell in made)
-    return _after(part, config, layers, reverse, held=not options.get("zero_output_for_mask"))
+def cell_of(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
+    """Take the arrays of the cell of `config` from the front of `rest` and make it; `old` are files of Keras 1 and 2.
 
-
-def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
-    if config.kind != "RNN":
-        return [config]
-    cell = layer_of(config.options.get("cell"))
-    cells = [layer_of(entry) for entry in cell.options.get("cells", ())] if cell.kind == "StackedRNNCells" else [cell]
-    for each in cells:
-        check_options(each)
-        if each.kind not in _CELLS:
-            raise refused(each, f"be one of {', '.join(_CELLS)}", each.kind)
-    return cells
-
-
-def _in_order_of(cells: Sequence[LayerConfig], arrays: Sequence[Tensor]) -> list[Tensor]:
-    """Return `arrays` by the `cells` that they belong to: a .keras file has gru_cell, gru_cell_1, then lstm_cell."""
-    kinds = [_CELLS[cell.kind] for cell in cells if cell.kind in _CELLS]
-    numbers = [kinds[:n].count(kind) for n, kind in enumerate(kinds)]
-    folders = [f"/cells/{kind}{f'_{n}' if n else ''}/" for kind, n in zip(kinds, numbers, strict=True)]
-
-    def place(tensor: Tensor) -> int:
-        return next((n for n, folder in enumerate(folders) if folder in tensor.name), 0)
-
-    return sorted(arrays, key=place)
-
-
-def _bidirectional(part: Recurrent, file: LayerFile) -> Recurrent:
-    config, options = file.config, file.config.options
-    ways = [layer_of(options.get(name)) for name in ("layer", "backward_layer") if options.get(name) is not None]
-    if len(ways) == 1:  # Keras 2 makes the backward layer like the forward one
-        ways.append(
-            replace(ways[0], options={**ways[0].options, "go_backwards": not ways[0].options.get("go_backwards")})
-        )
-    if options.get("merge_mode", "concat") != "concat":
-        raise refused(config, "put its directions side by side (concat)", options["merge_mode"])
-    turned = [bool(way.options.get("go_backwards")) for way in ways]
-    if turned != [False, True]:
-        got = f"go_backwards {turned}"
-        raise refused(config, "run forward, then backward", got, "build it of a forward layer")
-    if part.reverse:
-        must, got = "be fed in the order of time", "what a layer with go_backwards puts out"
-        raise refused(config, must, got, "build the layer before it without go_backwards")
-    rest = list(file.arrays)
-    cells = []
-    for way in ways:
-        check_options(way)
-        if way.kind not in GATES:
-            raise refused(way, f"be one of {', '.join(GATES)}", way.kind)
-        cells.append(_cell(way, rest, file.old))
-    check_all_used(config, rest)
-    return _after(part, ways[0], (Layer(forward=cells[0], backward=cells[1]),), reverse=False, held=False)
-
-
-def _after(part: Recurrent, config: LayerConfig, layers: tuple[Layer, ...], reverse: bool, held: bool) -> Recurrent:
-    if part.final:
-        raise refused(config, "follow a layer with return_sequences", "return_sequences=False")
-    final = not config.options.get("return_sequences", False)
-    return Recurrent(layers=(*part.layers, *layers), reverse=reverse, final=final, held=held)
-
-
-def _cell(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
-    """Take the arrays of one cell from the front of `rest` and make it."""
+    Raises
+    ------
+    FileFormatError
+        For arrays that are missing or misshaped.
+    UnsupportedError
+        For an activation that is not offered.
+    """
     kind = config.kind.removesuffix("Cell")
     gates = GATES[kind]
     kernel, recurrent = taken(config, rest), taken(config, rest)

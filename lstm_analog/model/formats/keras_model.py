@@ -5,16 +5,20 @@ from functools import partial
 
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.formats.keras_graph import RECURRENT
-from lstm_analog.model.formats.keras_layers import LayerFile, check_options, recurrent_part, refused
-from lstm_analog.model.formats.keras_steps import dense_of, inner_dense, steps_of
+from lstm_analog.model.formats.keras_layers import LayerFile, refused
+from lstm_analog.model.formats.keras_recurrent import linearly_read, recurrent_part
+from lstm_analog.model.formats.keras_steps import Shape, steps_of
 from lstm_analog.model.formats.stacks import SHOWN, Stack, listed
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.steps import Embedding, Masking, Pooling, Step
+from lstm_analog.model.steps import Embedding, Masking, Pooling, Reshape, Step, width_after
 from lstm_analog.model.whole import Model
 
 SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
 """Layers that do nothing once trained."""
+
+_SHAPES = ("batch_shape", "batch_input_shape")
+"""Options in which a layer says the shape of its inputs: those of Keras 3, of Keras 2."""
 
 
 def keras_stack(files: Sequence[LayerFile]) -> Stack:
@@ -24,11 +28,12 @@ def keras_stack(files: Sequence[LayerFile]) -> Stack:
     """
     before, recurrent, after = _divided(files)
     part = recurrent_part(recurrent)
-    for file in (*before, *after[1:]):
-        raise refused(
-            file.config, f"be one of {', '.join(RECURRENT)}, or one linear Dense after them", file.config.kind
-        )
-    return Stack(layers=part.layers, head=_head(after[0], part.final) if after else None)
+    for file in before:
+        raise refused(file.config, f"be one of {', '.join(RECURRENT)}", file.config.kind)
+    for file in after:
+        part = linearly_read(part, file)
+    head = None if part.read is None else Head(weights=part.read.weights, bias=part.read.bias, final=part.final)
+    return Stack(layers=part.layers, head=head)
 
 
 def keras_model(files: Sequence[LayerFile], name: str) -> Model:
@@ -38,25 +43,59 @@ def keras_model(files: Sequence[LayerFile], name: str) -> Model:
     """
     before, recurrent, after = _divided(files)
     part = recurrent_part(recurrent)
-    first = tuple(step for file in before for step in steps_of(file, sequence=True))
+    first, shape = _steps(before, _input_shape(files))
     if any(isinstance(step, Masking) or (isinstance(step, Embedding) and step.masked) for step in first):
         _check_masked([*before, *recurrent, *(() if part.final else after)])
     for file in before:
         if file.config.kind == "Embedding" and file is not before[0]:
             raise refused(file.config, "be the first layer", "a later one", "feed it the numbers of words")
-    last: list[Step] = []
-    sequence = not part.final
     for file in after:
         if file.config.kind in ("Embedding", "Masking"):
             raise refused(file.config, "stand before the recurrent part", "a place after it", "move it to the front")
-        last += steps_of(file, sequence)
-        sequence = sequence and not any(isinstance(step, Pooling) for step in last)
+    last, _ = _steps(after, (part.width,) if part.final else (*shape[:-1], part.width))
     lstm = LSTM(layers=part.layers, name=name)
-    return Model(lstm=lstm, before=first, after=tuple(last), final=part.final, held=part.held)
+    read = () if part.read is None else (part.read,)
+    return Model(lstm=lstm, before=first, after=(*read, *last), final=part.final, held=part.held)
+
+
+def _steps(files: Sequence[LayerFile], shape: Shape) -> tuple[tuple[Step, ...], Shape]:
+    """Return the steps that the layers in `files` are on what has that `shape`, and the shape after them."""
+    steps: list[Step] = []
+    for file in files:
+        made = steps_of(file, shape)
+        steps += made
+        for step in made:
+            shape = _shape_after(step, shape)
+    return tuple(steps), shape
+
+
+def _shape_after(step: Step, shape: Shape) -> Shape:
+    match step:
+        case Embedding():
+            return (*shape, step.table.shape[1])
+        case Reshape():
+            return step.made
+        case Pooling():
+            return shape[-1:]
+    return (*shape[:-1], width_after(step, shape[-1]))
+
+
+def _input_shape(files: Sequence[LayerFile]) -> Shape:
+    """Return the shape that the first layer in `files` says its inputs have; any length of time if it says none."""
+    options = files[0].config.options
+    build = options.get("build_config")
+    for said in (
+        *(options.get(name) for name in _SHAPES),
+        build.get("input_shape") if isinstance(build, dict) else None,
+    ):
+        match said:
+            case [_, *sizes] if sizes and all(size is None or isinstance(size, int) for size in sizes):
+                return tuple(sizes)
+    return (None,) if files[0].config.kind == "Embedding" else (None, None)
 
 
 def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFile], list[LayerFile]]:
-    """Return the layers before the recurrent part, that part, and those after it; those that do nothing left out."""
+    """Return the layers before the first recurrent one, from that to the last, and after it; none that does nothing."""
     loud = [file for file in files if file.config.kind not in SILENT]
     places = [n for n, file in enumerate(loud) if file.config.kind in RECURRENT]
     if not places:
@@ -65,15 +104,14 @@ def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFil
             ", ".join(file.config.label for file in loud[:SHOWN]) or "none",
         )
         raise FileFormatError(explain("model", must=must, got=got, do="save the model with its LSTM"))
-    inside = loud[places[0] : places[-1] + 1]
-    for file in inside:
-        if file.config.kind not in RECURRENT:
-            raise refused(file.config, "stand before or after the recurrent layers", "a place between them")
-    return loud[: places[0]], inside, loud[places[-1] + 1 :]
+    return loud[: places[0]], loud[places[0] : places[-1] + 1], loud[places[-1] + 1 :]
 
 
 def _check_masked(files: Sequence[LayerFile]) -> None:
-    """Refuse what Keras does to a mask beside skipping steps: turn it not, zero the last h, weigh in a softmax."""
+    """Refuse what Keras does with a mask beside skipping steps: not turn it, zero the last h, weigh in a softmax.
+
+    Nor does it reshape a mask with the sequence.
+    """
     for file in files:
         kind, options = file.config.kind, file.config.options
         if kind in RECURRENT and options.get("go_backwards") and options.get("return_sequences"):
@@ -82,20 +120,13 @@ def _check_masked(files: Sequence[LayerFile]) -> None:
         if kind == "Softmax":
             do = "give the softmax as the activation of the Dense layer before it"
             raise refused(file.config, "follow no mask, which it takes as its own", "a mask", do)
+        target = options.get("target_shape")
+        if kind == "Reshape" and isinstance(target, list) and len(target) > 1:
+            do = "mask behind it, or build the model without it"
+            raise refused(file.config, "follow no mask, whose shape it leaves", "a mask", do)
         if kind in RECURRENT and options.get("zero_output_for_mask") and not options.get("return_sequences"):
             must, do = "return sequences", "build it without zero_output_for_mask"
             raise refused(file.config, must, "zero_output_for_mask without them", do)
-
-
-def _head(file: LayerFile, final: bool) -> Head:
-    dense = inner_dense(file)
-    if dense.config.kind != "Dense":
-        raise refused(file.config, "be a linear Dense layer", file.config.kind)
-    check_options(dense.config)
-    if dense.config.options.get("activation") not in (None, "linear"):
-        raise refused(file.config, "be linear", dense.config.options["activation"], "take its activation out of it")
-    made = dense_of(dense)
-    return Head(weights=made.weights, bias=made.bias, final=final)
 
 
 def ways_to_take(chain: Sequence[LayerFile], files: Sequence[LayerFile], call: str) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.formats.keras_graph import LayerConfig
-from lstm_analog.model.formats.keras_layers import GATES, LayerFile, recurrent_part
+from lstm_analog.model.formats.keras_layers import GATES, LayerFile
+from lstm_analog.model.formats.keras_recurrent import recurrent_part
 from lstm_analog.model.formats.stacks import Only, listed
 from lstm_analog.model.formats.tensor import Tensor
 

@@ -1,27 +1,31 @@
-"""Keras layers that stay numbers, as the steps of a model: tables, matrices, curves, scalings, means.
+"""Keras layers that stay numbers, as the steps of a model: tables, matrices, curves, scalings, means, shapes.
 
 A Dense layer keeps its kernel `(n, units)`; a normalisation is one factor and one offset a feature once trained.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf, prod
 from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.activations import LINEAR
-from lstm_analog.model.formats.keras_activations import activation_of
+from lstm_analog.model.formats.keras_activations import curve_of
 from lstm_analog.model.formats.keras_graph import LayerConfig, layer_of
 from lstm_analog.model.formats.keras_layers import LayerFile, check_all_used, check_options, check_units, refused, taken
-from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Softmax, Step
+from lstm_analog.model.formulas import clipped, elu, layer_normalization, leaky_relu
+from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Reshape, Softmax, Step
 
-_SEQUENCE_AXES = 3
-"""Axes of a batch of sequences; a batch of vectors has one less."""
+Shape = tuple[int | None, ...]
+"""Sizes of the axes of a sequence (time, features) or of a vector (features,), without the batch; None is any."""
+
+_SEQUENCE = 2
+"""Axes of a sequence."""
 
 
-def steps_of(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
-    """Return the numeric steps that the layer in `file` is, on a `sequence` or on one vector.
+def steps_of(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    """Return the numeric steps that the layer in `file` is on what has that `shape`.
 
     Raises
     ------
@@ -33,7 +37,7 @@ def steps_of(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     kind = file.config.kind
     if kind not in _MAKERS:
         raise refused(file.config, f"be one of {', '.join(_MAKERS)}", kind, "build the model without it")
-    return _MAKERS[kind](file, sequence)
+    return _MAKERS[kind](file, shape)
 
 
 def dense_of(file: LayerFile) -> Dense:
@@ -63,7 +67,7 @@ def inner_dense(file: LayerFile) -> LayerFile:
     return LayerFile(config=inner, arrays=file.arrays, old=file.old)
 
 
-def _embedding(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _embedding(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     config, rest = file.config, list(file.arrays)
     check_options(config, "output_dim", "mask_zero")
     table = taken(config, rest)
@@ -75,55 +79,99 @@ def _embedding(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     return (Embedding(table=table, masked=bool(config.options.get("mask_zero"))),)
 
 
-def _masking(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _masking(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config, "mask_value")
     return (Masking(value=_number(file.config, "mask_value", 0.0)),)
 
 
-def _dense(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _dense(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     dense = inner_dense(file)
     check_options(dense.config)
-    return (dense_of(dense), *_curve(dense))
+    return (dense_of(dense), *curve_of(dense.config, dense.old))
 
 
-def _activation(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _activation(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config)
     check_all_used(file.config, file.arrays)
-    return _curve(file)
+    return curve_of(file.config, file.old)
 
 
-def _relu(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
-    relu = LayerConfig(
-        kind=file.config.kind, name=file.config.name, options={**file.config.options, "activation": "relu"}
-    )
-    return _activation(LayerFile(config=relu, arrays=file.arrays, old=file.old), sequence)
+def _relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    """`min(max(x, 0), most)`; Keras 3 writes no most as None, Keras 2 leaves it out."""
+    check_options(file.config, "max_value")
+    most = file.config.options.get("max_value")
+    return clipped(0.0, inf if most is None else _positive(file.config, "max_value", inf))
 
 
-def _softmax(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _leaky_relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    """Below zero `negative_slope x`, which Keras 2 calls alpha."""
+    check_options(file.config, "negative_slope", "alpha")
+    old = _number(file.config, "alpha", 0.3)
+    return (leaky_relu(_number(file.config, "negative_slope", old)),)
+
+
+def _elu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "alpha")
+    return (elu(_number(file.config, "alpha", 1.0)),)
+
+
+def _softmax(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config, "axis")
-    _check_last_axis(file.config, sequence)
+    _check_last_axis(file.config, shape)
     return (Softmax(),)
 
 
-def _curve(file: LayerFile) -> tuple[Step, ...]:
-    if file.config.options.get("activation") == "softmax":
-        return (Softmax(),)
-    curve = activation_of(file.config, "activation", "linear", file.old)
-    return () if curve == LINEAR else (curve,)
-
-
-def _pooling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
-    check_options(file.config, "data_format")
-    if not sequence or file.config.options.get("data_format", "channels_last") != "channels_last":
+def _pooling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "data_format", "keepdims")
+    _check_channels_last(file.config)
+    if len(shape) != _SEQUENCE:
         raise refused(file.config, "pool a sequence (batch, time, features)", "another", "let it follow a sequence")
-    return (Pooling(pool=Pool.MEAN if "Average" in file.config.kind else Pool.MAX),)
+    pooled = Pooling(pool=Pool.MEAN if "Average" in file.config.kind else Pool.MAX)
+    if not file.config.options.get("keepdims"):
+        return (pooled,)
+    return pooled, _reshaped(file.config, shape[1:], (1, -1))
 
 
-def _batch_normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _flatten(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "data_format")
+    _check_channels_last(file.config)
+    return (_reshaped(file.config, shape, (-1,)),) if len(shape) > 1 else ()
+
+
+def _reshape(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    check_options(file.config, "target_shape")
+    match file.config.options.get("target_shape"):
+        case [*target] if target and all(isinstance(size, int) for size in target):
+            return (_reshaped(file.config, shape, tuple(target)),)
+        case other:
+            do = "save the model again"
+            raise FileFormatError(explain(file.config.label, must="have a target shape", got=ascii(other)[:80], do=do))
+
+
+def _reshaped(config: LayerConfig, shape: Shape, target: tuple[int, ...]) -> Reshape:
+    """Return the step from `shape` to `target`, in which -1 stands for what is left."""
+    sizes = tuple(size for size in shape if size is not None)
+    if len(sizes) < len(shape) or not sizes:
+        do = "build the model with Input(shape=(steps, features))"
+        raise refused(config, "follow sequences of a fixed number of steps", f"shape {shape}", do)
+    rest = prod(size for size in target if size != -1)
+    made = tuple(prod(sizes) // max(rest, 1) if size == -1 else size for size in target)
+    if prod(made) != prod(sizes) or min(made) < 1:
+        must, do = f"have a target shape of as many numbers as {sizes}", "save the model again"
+        raise FileFormatError(explain(config.label, must=must, got=ascii(target)[:80], do=do))
+    return Reshape(taken=sizes, made=made)
+
+
+def _check_channels_last(config: LayerConfig) -> None:
+    if config.options.get("data_format") not in (None, "channels_last"):
+        raise refused(config, "have its features last", config.options["data_format"], "build it with channels_last")
+
+
+def _batch_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, with the mean and variance of the training."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "momentum", "epsilon", "center", "scale", "renorm_momentum", "virtual_batch_size")
-    _check_last_axis(config, sequence)
+    _check_last_axis(config, shape)
     gamma = taken(config, rest) if config.options.get("scale", True) else np.array(1.0)
     beta = taken(config, rest) if config.options.get("center", True) else np.array(0.0)
     mean, variance = taken(config, rest), taken(config, rest)
@@ -131,11 +179,27 @@ def _batch_normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     return (_normalised(config, mean, variance + _number(config, "epsilon", 1e-3), gamma, beta),)
 
 
-def _normalization(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _layer_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+    config, rest = file.config, list(file.arrays)
+    check_options(config, "axis", "epsilon", "center", "scale")
+    _check_last_axis(config, shape)
+    gamma = taken(config, rest) if config.options.get("scale", True) else None
+    beta = taken(config, rest) if config.options.get("center", True) else None
+    check_all_used(config, rest)
+    sizes = {each.shape for each in (gamma, beta) if each is not None}
+    if len(sizes) > 1 or any(len(size) != 1 for size in sizes):
+        must, do = "have one number a feature in each array", "save the model again"
+        raise FileFormatError(explain(config.label, must=must, got=f"shapes {sorted(sizes)}", do=do))
+    size = min(sizes, default=())
+    scale, offset = np.ones(size) if gamma is None else gamma, np.zeros(size) if beta is None else beta
+    return (layer_normalization(scale, offset, _positive(config, "epsilon", 1e-3)),)
+
+
+def _normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     """`(x - mean) / sqrt(variance)`, both learnt from data or given; a deviation below 1e-7 counts as that."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "mean", "variance")
-    _check_last_axis(config, sequence)
+    _check_last_axis(config, shape)
     if config.options.get("mean") is None:
         mean, variance = taken(config, rest), taken(config, rest)
         rest = rest[1:]  # a counter
@@ -159,7 +223,7 @@ def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floa
     return Affine(scale=scale, offset=beta - scale * mean)
 
 
-def _rescaling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
+def _rescaling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     check_options(file.config, "scale", "offset")
     scale, offset = (_numbers(file.config, name) for name in ("scale", "offset"))
     if scale.ndim != offset.ndim:
@@ -167,10 +231,10 @@ def _rescaling(file: LayerFile, sequence: bool) -> tuple[Step, ...]:
     return (Affine(scale=scale, offset=offset),)
 
 
-def _check_last_axis(config: LayerConfig, sequence: bool) -> None:
+def _check_last_axis(config: LayerConfig, shape: Shape) -> None:
     axis = config.options.get("axis", -1)
     given = axis if isinstance(axis, Sequence) else [axis]
-    if list(given) not in ([-1], [_SEQUENCE_AXES - (1 if sequence else 2)]):
+    if list(given) not in ([-1], [len(shape)]):
         raise refused(config, "act on the last axis", axis, "build it with axis=-1")
 
 
@@ -180,6 +244,14 @@ def _number(config: LayerConfig, option: str, preset: float) -> float:
         do = "save the model again"
         raise FileFormatError(explain(config.label, must=f"have a number {option}", got=ascii(value)[:60], do=do))
     return float(value)
+
+
+def _positive(config: LayerConfig, option: str, preset: float) -> float:
+    value = _number(config, option, preset)
+    if value <= 0:
+        do = "save the model again"
+        raise FileFormatError(explain(config.label, must=f"have its {option} above zero", got=value, do=do))
+    return value
 
 
 def _numbers(config: LayerConfig, option: str) -> Floats:
@@ -194,7 +266,7 @@ def _numbers(config: LayerConfig, option: str) -> Floats:
     return values
 
 
-_MAKERS: Mapping[str, Callable[[LayerFile, bool], tuple[Step, ...]]] = MappingProxyType(
+_MAKERS: Mapping[str, Callable[[LayerFile, Shape], tuple[Step, ...]]] = MappingProxyType(
     {
         "Embedding": _embedding,
         "Masking": _masking,
@@ -202,10 +274,15 @@ _MAKERS: Mapping[str, Callable[[LayerFile, bool], tuple[Step, ...]]] = MappingPr
         "TimeDistributed": _dense,
         "Activation": _activation,
         "ReLU": _relu,
+        "LeakyReLU": _leaky_relu,
+        "ELU": _elu,
         "Softmax": _softmax,
         "GlobalAveragePooling1D": _pooling,
         "GlobalMaxPooling1D": _pooling,
+        "Flatten": _flatten,
+        "Reshape": _reshape,
         "BatchNormalization": _batch_normalization,
+        "LayerNormalization": _layer_normalization,
         "Normalization": _normalization,
         "Rescaling": _rescaling,
     }

@@ -7,8 +7,16 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from lstm_analog.doors import checked
-from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.errors import (
+    FileFormatError,
+    InvalidTypeError,
+    InvalidValueError,
+    LstmAnalogError,
+    UnsupportedError,
+    explain,
+)
 from lstm_analog.model.formats.content import Format, format_of, read_model
+from lstm_analog.model.formats.flax_cells import flax_stack, stack_of_arrays
 from lstm_analog.model.formats.own import WORD, own_stack
 from lstm_analog.model.formats.own_model import WORD as MODEL_WORD
 from lstm_analog.model.formats.own_model import own_model
@@ -73,10 +81,10 @@ def load_model(path: str | Path, *, output: str | None = None, config: str | Pat
     """Return the whole model in the file at `path`: a recurrent part, and the numeric steps before and after it.
 
     Of a Keras or ONNX file these are an embedding, scaling, linear layers with their activations, normalisations and
-    pooling, of a Keras file masking too; a file of `save_model` is read as it was; any other one that `load` takes is a
-    model with a linear head or without. States and lengths that an ONNX graph takes as inputs are `state` and
-    `lengths` of a call, x is (batch, time, features) or, behind an embedding, (batch, time) in whatever order of axes
-    the graph takes it.
+    pooling, of a Keras file masking and shapes too; what is linear between recurrent layers goes into their weights. A
+    file of `save_model` is read as it was; any other one that `load` takes is a model with a linear head or without.
+    States and lengths that an ONNX graph takes as inputs are `state` and `lengths` of a call, x is (batch, time,
+    features) or, behind an embedding, (batch, time) in whatever order of axes the graph takes it.
 
     Parameters
     ----------
@@ -114,6 +122,20 @@ def load_model(path: str | Path, *, output: str | None = None, config: str | Pat
     except LstmAnalogError as error:
         raise type(error)(f"file {str(path)!r}: {error}") from error
     return model_of(load(path, config=config))
+
+
+def load_part(path: str | Path, only: Only, config: str | Path | None) -> tuple[LSTM, Model | None]:
+    """Return what of the file at `path` becomes a machine, and the whole model around it if there is more to it.
+
+    `only` and `config` are as of `load`: what is named is taken alone. Raises as `load` and `load_model` do.
+    """
+    try:
+        return load(path, only=only, config=config), None
+    except (FileFormatError, UnsupportedError):
+        if only is not None:
+            raise
+    model = load_model(path, config=config)
+    return model.lstm, model
 
 
 def name_after(path: str | Path) -> str:
@@ -154,8 +176,8 @@ def _stack(
             if MODEL_WORD in words:
                 must, do = "hold a recurrent module alone", "load_model(path), whose lstm is that"
                 raise FileFormatError(explain("file", must=must, got="a whole model", do=do))
-            made = own_stack(tensors, words[WORD]) if WORD in words and only is None else stack_of(tensors, only)
-            return dict(words), made
+            own = WORD in words and only is None
+            return dict(words), own_stack(tensors, words[WORD]) if own else stack_of_arrays(tensors, only)
         case Format.TORCH:
             from lstm_analog.model.formats.torch_file import read_zip
 
@@ -167,7 +189,7 @@ def _stack(
         case Format.NPZ:
             from lstm_analog.model.formats.npz import read_npz
 
-            return {}, stack_of(read_npz(content), only)
+            return {}, stack_of_arrays(read_npz(content), only)
         case Format.KERAS | Format.HDF5:
             from lstm_analog.model.formats.keras_file import read_keras
 
@@ -178,6 +200,5 @@ def _stack(
             return {}, read_onnx(content, path, only, weights)
         case Format.FLAX:
             from lstm_analog.model.formats.flax import read_flax
-            from lstm_analog.model.formats.flax_cells import flax_stack
 
             return {}, flax_stack(read_flax(content), only)

@@ -19,14 +19,29 @@ from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.tensor import Tensors
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Affine, Dense, Embedding, Formula, Line, Masking, Pool, Pooling, Softmax, Step
+from lstm_analog.model.steps import (
+    Affine,
+    Dense,
+    Embedding,
+    Formula,
+    Line,
+    Masking,
+    Pool,
+    Pooling,
+    Reshape,
+    Softmax,
+    Step,
+)
 from lstm_analog.model.whole import Model
 
 WORD = "lstm_analog_model"
 """The entry of the header that says what the steps are, and how they read the recurrent part."""
 
 _STEPS: Mapping[str, type[Step]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Activation, Formula)}
+    {
+        kind.__name__: kind
+        for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Reshape, Activation, Formula)
+    }
 )
 _ENUMS = MappingProxyType({"pool": Pool, "curve": Curve})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.layers import Head, Layer
@@ -45,22 +46,24 @@ def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[s
     """
     given: object = (only,) if isinstance(only, str) else only
     if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
-        do = f"choose of {listed(modules)}"
+        do = f"those there are {listed(modules)}"
         raise InvalidTypeError(explain("only", must="be a name or several in order", got=ascii(given)[:80], do=do))
     names = tuple(given)
     missing = [name for name in names if name not in (*modules, *others)]
     recurrent = set(names) & set(modules)
     if missing or not recurrent:
         must = "name modules of the file, a recurrent one among them"
-        do = f"choose of {listed((*modules, *others) if recurrent else modules)}"
+        do = f"those there are {listed((*modules, *others) if recurrent else modules)}"
         raise InvalidValueError(explain("only", must=must, got=listed(missing or names), do=do))
     return names
 
 
-def check_one(modules: Sequence[str], take: Callable[[str], Stack]) -> None:
+def check_one(modules: Sequence[str], take: Callable[[str | tuple[str, ...]], Stack]) -> None:
     """Raise `FileFormatError` if there are several recurrent `modules`; `take` returns one of them."""
     if len(modules) > 1:
-        do = f"say which: {alone(modules, take)}, or name several in the order in which they follow each other"
+        do = f"say which: {alone(modules, take)}"
+        if any(_stands(pair, take) for pair in permutations(_standing(modules, take)[:SHOWN], 2)):
+            do += ", or name several in the order in which they follow each other"
         raise FileFormatError(explain("recurrent modules", must="be one, or be chosen", got=listed(modules), do=do))
 
 
@@ -71,26 +74,30 @@ def check_order(names: Sequence[str], heads: Sequence[str]) -> None:
         raise FileFormatError(explain("only", must="end with the linear layer", got=listed(heads), do=do))
 
 
-def alone(modules: Iterable[str], take: Callable[[str], Stack]) -> str:
-    """Return the advice to take one of the recurrent `modules` alone: of those that `take` does return.
+def alone(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]) -> str:
+    """Return the advice to take one of the recurrent `modules` alone, at least one: of those that `take` does return.
 
     A linear layer is never advised: names and sizes do not say that it reads the outputs of a module.
     """
-    works = [name for name in sorted(modules)[:_MOST_TRIED] if _stands(name, take)]
+    works = _standing(modules, take)
     if not works:
-        return "give the recurrent part alone"
+        return f"find out by only={min(modules)[:_LONGEST]!a} why no recurrent part of it can be taken"
     more = f" (or {listed(works[1:])})" if works[1:] else ""
     return f"take a recurrent part alone, only={works[0]!a}{more}"
 
 
-def _stands(name: str, take: Callable[[str], Stack]) -> bool:
-    """Whether the module called `name` can be taken, and can be named in a message as it is."""
+def _standing(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]) -> list[str]:
+    """Return those of the `modules` that can be taken, and can be named in a message as they are."""
+    return [name for name in sorted(modules)[:_MOST_TRIED] if len(name) <= _LONGEST and _stands(name, take)]
+
+
+def _stands(names: str | tuple[str, ...], take: Callable[[str | tuple[str, ...]], Stack]) -> bool:
     try:
-        stack = take(name)
+        stack = take(names)
         LSTM(layers=stack.layers, head=stack.head, name="trial")
     except LstmAnalogError:
         return False
-    return len(name) <= _LONGEST
+    return True
 
 
 def listed(names: Iterable[str]) -> str:

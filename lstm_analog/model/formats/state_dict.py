@@ -145,7 +145,9 @@ def _head_after(module: str, stack: Stack, linears: Mapping[str, Parts], rest: l
         return _head(linears[fits[0]])
     must = "belong to the recurrent module or to a linear layer that clearly follows it"
     own = [name for name in rest if (name.startswith(f"{module}.") if module else "." not in name)]
-    do = f"{alone((module,), lambda name: stack)}, or name after it the linear layer that reads it"
+    do = alone((module,), lambda name: stack)
+    if any(linears[name]["weight"].shape[1] == stack.output_size for name in linears):
+        do += ", or name after it the linear layer that reads it"
     if own:  # the module computes more than what is known here
         do = f"train one without {listed(own)}, whose meaning is not known here"
     raise FileFormatError(explain("tensors", must=must, got=listed(rest), do=do))

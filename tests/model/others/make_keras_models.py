@@ -112,6 +112,93 @@ def branches():
     return keras.Model(source, layers.Dense(2)(layers.Concatenate()(ways)))
 
 
+def between():
+    """Masked words through layers between the recurrent ones that are linear, and directions that are added."""
+    return [
+        keras.Input((TIME,)),
+        layers.Embedding(WORDS, 4, mask_zero=True),
+        layers.Bidirectional(layers.LSTM(3, **EACH), merge_mode="sum", name="rnn_1"),
+        layers.BatchNormalization(name="norm"),
+        layers.Dropout(0.2),
+        layers.Dense(4, name="mix"),
+        layers.GRU(3, **EACH, name="rnn_2"),
+        layers.TimeDistributed(layers.Dense(2, use_bias=False), name="mix_2"),
+        layers.Bidirectional(layers.LSTM(3), merge_mode="ave", name="rnn_3"),
+        layers.BatchNormalization(),
+        layers.Dense(2, activation="softmax"),
+    ]
+
+
+def linear():
+    """Nothing but recurrent and linear layers: `load` takes it, the last ones as its head."""
+    return [
+        keras.Input((TIME, 2)),
+        layers.Bidirectional(layers.GRU(3, **EACH, reset_after=False, use_bias=False), merge_mode="ave"),
+        layers.BatchNormalization(),
+        layers.Rescaling(2.0, offset=-0.1),
+        layers.SimpleRNN(3, **EACH),
+        layers.Dense(3),
+        layers.RNN([keras.layers.LSTMCell(2), keras.layers.GRUCell(3)]),
+        layers.BatchNormalization(center=False),
+        layers.Dense(2),
+    ]
+
+
+def steps_ahead():
+    """A forecaster of three steps at once: all h side by side, Dense, a shape of its own."""
+    return [
+        keras.Input((TIME, 3)),
+        layers.LSTM(3, **EACH),
+        layers.Flatten(),
+        layers.Dense(6),
+        layers.Reshape((3, -1)),
+        layers.Dense(2, activation="tanh"),
+    ]
+
+
+def rows_of_images():
+    """Images by rows of all their pixels, the largest of each feature, kept as a sequence of one."""
+    source = keras.Input((TIME, 3, 2))
+    h = layers.Reshape((TIME, -1))(source)
+    h = layers.LSTM(3, **EACH)(layers.Dense(4, activation="relu")(h))
+    h = layers.GlobalMaxPooling1D(keepdims=True)(h)
+    return keras.Model(source, layers.Dense(2, activation="softmax")(h))
+
+
+def curves():
+    """Layers that are curves, activations that stay numbers, and what normalises the features of a step."""
+    return [
+        keras.Input((TIME, 3)),
+        layers.Dense(4, activation="gelu"),
+        layers.LayerNormalization(center=False),
+        layers.LSTM(4, **EACH),
+        layers.LayerNormalization(epsilon=0.05),
+        layers.LeakyReLU(negative_slope=0.2),
+        layers.ELU(alpha=0.7),
+        layers.ReLU(max_value=0.9),
+        layers.Dense(3, activation="softsign"),
+    ]
+
+
+CURVES = ("gelu", "softsign", "elu", "celu", "selu", "leaky_relu", "relu6", "hard_tanh", "silu", "swish", "hard_silu")
+CURVES += ("hard_swish", "mish", "log_sigmoid", "exponential", "softmax", "log_softmax")
+
+
+def product():
+    """Beyond what is offered: the product of two directions."""
+    return [keras.Input((TIME, 2)), layers.Bidirectional(layers.LSTM(2, name="core"), merge_mode="mul", name="both")]
+
+
+def curved():
+    """Beyond what is offered: a layer that is not linear between two."""
+    return [
+        keras.Input((TIME, 2)),
+        layers.LSTM(3, **EACH, name="lower"),
+        layers.Dense(3, activation="relu", name="curve"),
+        layers.LSTM(2, name="upper"),
+    ]
+
+
 def built(made, rng):
     model = made if isinstance(made, keras.Model) else keras.Sequential(made)
     for weights in model.weights:
@@ -207,6 +294,7 @@ def main():
         answers[f"{name}.x"], answers[f"{name}.y"] = x, np.asarray(model(x))
 
     whole = (text, sentiment, sleep, sleep_functional, forecaster, music, masked_backwards, convolution, branches)
+    whole += (between, linear, steps_ahead, rows_of_images, product, curved, curves)
     for number, make in enumerate(whole):
         keras.backend.clear_session()
         rng = np.random.default_rng(200 + number)
@@ -225,6 +313,8 @@ def main():
     write_keras_2(HERE / "keras_cudnn.h5", model, CUDNN, packed=True)
     write_keras_2(HERE / "keras_cudnn_weights.h5", model, None, packed=True)
     noted("keras_cudnn", model, rng)
+    answers["grid"] = np.linspace(-8, 8, 48, dtype="f4").reshape(-1, 3)
+    answers |= {f"curve.{name}": np.asarray(keras.activations.get(name)(answers["grid"])) for name in CURVES}
     np.savez_compressed(HERE / "keras.npz", **answers)
 
 
