@@ -64,9 +64,9 @@ def _compile(options: argparse.Namespace) -> int:
         return 0
     x = _inputs(options, lstm)
     try:
-        with whole_files(deck.parent) as stage:  # nothing is left unless all is written, the machine too
+        with whole_files(deck.parent, options.machine.parent) as (stage, kept):  # all is written, or nothing
             told = _export(machine, lstm, x, stage / deck.name, options)
-            machine.save(options.machine)
+            machine.save(kept / options.machine.name)
             written = sorted(path.name for path in stage.iterdir())
     except CertificateError as error:
         print(f"lstm-analog: {error}", file=sys.stderr)

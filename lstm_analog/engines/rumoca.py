@@ -11,19 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.record import cut
 from lstm_analog.engines.system import system
-from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.errors import InvalidValueError, LstmAnalogError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import effort_names, write_modelica
-from lstm_analog.files import read_bytes
+from lstm_analog.files import read_bytes, read_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule, imposed_efforts
 from lstm_analog.network.trajectory import Save, Trajectory
+from lstm_analog.npy import read_array
 
 _MODEL, _FILE = "machine", "machine.mo"
 _MISSING = 86
@@ -150,13 +151,14 @@ class Rumoca:
         end = float(schedule.ends[-1])
         least = float(network.unknowns.scales()[1:].min())
         settings = {"solver": self.solver.value, "rtol": self.rtol, "atol": self.atol * least, "dt": end / self.points}
-        order = {"model": name, "end": end, "settings": settings, "names": effort_names(network)[1:]}
+        names = effort_names(network)[1:]
+        order = {"model": name, "end": end, "settings": settings, "names": names}
         with own_folder() as folder:
             (folder / _FILE).write_bytes(text)
             words, out = self._call(folder, order), folder / "out.npy"
             if not out.exists():
                 raise SimulationError(explain("rumoca", must="run the file", got=words, do=_REMEDY))
-            table: Floats = np.load(out, allow_pickle=False)
+            table = _results(out, words, 1 + len(names))
         time, kept = _moments(table[:, 0], schedule)
         if not np.isin(schedule.ends, time[kept]).all():
             got, do = f"{table[-1, 0]:.6g} s or a gap {words}", "loosen the tolerances"
@@ -198,6 +200,20 @@ def start_efforts(network: Network, schedule: Schedule) -> Floats:
         effort[:, part.nodes] = np.broadcast_to(value, (*lead, part.nodes.size)).reshape(-1, part.nodes.size)
     operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
     return effort.reshape(*lead, -1)
+
+
+def _results(out: Path, words: str, columns: int) -> Floats:
+    """Return the table that rumoca left at `out`, (points, `columns`); `words` are its own."""
+    try:
+        table = floats(read_array(read_file(out), "results"), "results")
+    except LstmAnalogError as error:
+        raise SimulationError(
+            explain("rumoca", must="leave its results", got=f"{error} {words}", do=_REMEDY)
+        ) from error
+    if table.ndim != 2 or table.shape[1] != columns or not table.size:
+        got = f"shape {table.shape} {words}"
+        raise SimulationError(explain("rumoca", must=f"leave {columns} columns", got=got, do=_REMEDY))
+    return table.copy()
 
 
 def _moments(time: Floats, schedule: Schedule) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:

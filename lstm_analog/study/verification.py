@@ -15,10 +15,10 @@ from lstm_analog.errors import (
     FileFormatError,
     InvalidShapeError,
     LstmAnalogError,
-    NetworkError,
     explain,
 )
-from lstm_analog.export import Deck, read_spice
+from lstm_analog.export import Deck
+from lstm_analog.export.spice_reader import deck_in
 from lstm_analog.files import read_bytes
 from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM, load
@@ -73,8 +73,8 @@ def verify(
     same = digest == export.digest
     file = Outcome(check=Check.FILE, holds=same, got="the same bytes" if same else "other bytes")
     try:
-        deck = read_spice(path)
-    except (FileFormatError, NetworkError) as reason:
+        deck = deck_in(content, path)
+    except FileFormatError as reason:
         unread = (Outcome(check=check, holds=None, got="it cannot be read") for check in list(Check)[2:])
         values = Outcome(check=Check.VALUES, holds=False, got=str(reason))
         return Verification(file=Path(path).name, export=export.file, outcomes=(file, values, *unread))
