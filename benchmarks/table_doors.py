@@ -38,7 +38,7 @@ from onnx import TensorProto, helper
 import lstm_analog as la
 from lstm_analog import cli, files
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.errors import FileFormatError, LstmAnalogError
+from lstm_analog.errors import LstmAnalogError
 from lstm_analog.export import check_dialect
 from lstm_analog.tables import read_table, write_table
 
@@ -67,12 +67,18 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A way in: the kind of file, and how it is read; `named` says that a refusal names the file."""
+    """A way in: the kind of file, and how it is read.
+
+    `named` says that a refusal names the file, `pipes` that one may be read, `judges` that any text is answered, with
+    what is wrong with it; `file` is the name that it must have.
+    """
 
     kind: str
     read: Callable[[Path], object]
     named: bool = True
     pipes: bool = True
+    judges: bool = False
+    file: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,32 +102,32 @@ def command(*words: object) -> None:
         raise LstmAnalogError(said.getvalue())
 
 
-def verified(folder: Path, path: Path) -> None:
-    """Verify the netlist at `path`; raise where it does not hold."""
-    found = la.verify(path, la.load_certificate(folder / "good.certificate.json"))
-    if not found.holds:
-        raise FileFormatError(str(found))
-
-
-def side_file(path: Path) -> object:
-    """Load an ONNX model whose weights lie in `path` beside it."""
-    return la.load(path.with_name("side.onnx"))
-
-
 def readers(folder: Path) -> dict[str, Reader]:
     """Return all that reads, by name; `folder` has good files."""
     weights = folder / "good.weights.h5"
     kinds = ("safetensors", "pt", "npz", "onnx", "keras", "h5", "msgpack")
     network = la.read_spice(folder / "good.deck").network
     found = {f"load .{kind}": Reader(kind=kind, read=la.load, pipes=False) for kind in kinds}
-    found |= {f"load_model .{kind}": Reader(kind=kind, read=la.load_model, pipes=False) for kind in ("keras", "npz")}
+    found |= {
+        f"load_model .{kind}": Reader(kind=kind, read=la.load_model, pipes=False) for kind in ("npz", "whole.keras")
+    }
     return found | {
-        "load config=": Reader(kind="config", read=lambda path: la.load_model(weights, config=path), pipes=False),
-        "load, side file of ONNX": Reader(kind="side", read=side_file, pipes=False),
+        "load config=": Reader(
+            kind="config", read=lambda path: la.load_model(weights, config=path), pipes=False, named=False
+        ),
+        "load, side file of ONNX": Reader(
+            kind="side", read=lambda path: la.load(_side(path, folder)), pipes=False, named=False
+        ),
         "load_machine": Reader(kind="machine", read=la.load_machine),
         "read_spice": Reader(kind="deck", read=la.read_spice),
-        "check_dialect": Reader(kind="deck", read=lambda path: check_dialect(path, la.NGSPICE)),
-        "verify": Reader(kind="deck", read=partial(verified, folder)),
+        "check_dialect": Reader(kind="deck", read=lambda path: check_dialect(path, la.NGSPICE), judges=True),
+        "verify": Reader(
+            kind="deck",
+            read=lambda path: la.verify(path, la.load_certificate(folder / "good.certificate.json")),
+            named=False,
+            judges=True,
+            file="good.deck",
+        ),
         "load_certificate": Reader(kind="certificate", read=la.load_certificate),
         "read_json": Reader(kind="json", read=la.export.read_json),
         "read_graphml": Reader(kind="graphml", read=la.export.read_graphml),
@@ -130,9 +136,11 @@ def readers(folder: Path) -> dict[str, Reader]:
         "results of ngspice": Reader(kind="raw", read=lambda path: read_raw(path, ["a"]), named=False, pipes=False),
         "lstm-analog info, model": Reader(kind="pt", read=partial(command, "info"), pipes=False),
         "lstm-analog info, machine": Reader(kind="machine", read=partial(command, "info"), pipes=False),
-        "lstm-analog lint": Reader(kind="deck", read=partial(command, "lint")),
+        "lstm-analog lint": Reader(kind="deck", read=partial(command, "lint"), judges=True),
         "lstm-analog run": Reader(
-            kind="csv", read=lambda path: command("run", folder / "good.machine", path, path.parent / "out.csv")
+            kind="csv",
+            read=lambda path: command("run", folder / "good.machine", path, path.parent / "out.csv"),
+            named=False,
         ),
         "Rumoca.run_file": Reader(
             kind="mo",
@@ -167,24 +175,30 @@ def good_files(folder: Path) -> la.Machine:
     return machine
 
 
-def _side(folder: Path, name: str) -> None:
-    """Write `side.onnx` into `folder`, whose weight lies in the file `name`."""
+def _side(path: Path, folder: Path) -> Path:
+    """Write an ONNX model whose weight lies in the file at `path`, beside it, else in `folder`."""
+    system = path.is_relative_to("/dev")
+    model = folder / "side.onnx" if system else path.with_name("side.onnx")
     weight = TensorProto(name="W", data_type=TensorProto.FLOAT, dims=[1, 4, 2], data_location=TensorProto.EXTERNAL)
-    weight.external_data.add(key="location", value=name)
+    weight.external_data.add(key="location", value=str(path) if system else path.name)
     recurrent = helper.make_tensor("R", TensorProto.FLOAT, [1, 4, 1], [0.0] * 4)
     node = helper.make_node("LSTM", ["x", "W", "R"], ["y"], hidden_size=1)
-    x, y = (helper.make_tensor_value_info(each, TensorProto.FLOAT, None) for each in "xy")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["time", "batch", 2])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["time", 1, "batch", 1])
     graph = helper.make_graph([node], "g", [x], [y], [weight, recurrent])
-    (folder / "side.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    model.write_bytes(helper.make_model(graph).SerializeToString())
+    return model
 
 
 def cases(reader: Reader, folder: Path, place: Path) -> dict[str, Callable[[], Hostile]]:
     """Return what makes each hostile file for `reader` in `place`; `folder` has the good ones."""
-    good, path = (folder / f"good.{reader.kind}").read_bytes(), place / f"a.{reader.kind}"
+    good, path = (folder / f"good.{reader.kind}").read_bytes(), place / (reader.file or f"a.{reader.kind}")
+    kind, hopeless = reader.kind.rpartition(".")[2], "" if reader.judges else "refused"
 
     def written(*contents: bytes, must: str = "", **options: object) -> Hostile:
-        paths = tuple(place / f"{number}.{reader.kind}" for number in range(len(contents)))
+        paths = tuple(place / str(number) / path.name for number in range(len(contents)))
         for each, content in zip(paths, contents, strict=True):
+            each.parent.mkdir()
             each.write_bytes(content)
             each.chmod(0o644)
         return Hostile(paths=paths, must=must, **options)  # type: ignore[arg-type]
@@ -220,20 +234,20 @@ def cases(reader: Reader, folder: Path, place: Path) -> dict[str, Callable[[], H
         "folder": lambda: there(place),
         "no rights": barred,
         "name of 300 letters": lambda: there(place / ("x" * 300)),
-        "empty": lambda: written(b"", must="refused"),
+        "empty": lambda: written(b"", must=hopeless),
         "half": lambda: written(good[: len(good) // 2]),
         "gzip": lambda: written(gzip.compress(good), must="refused"),
         "sparse, 10 GB": lambda: sparse(10 * 2**30),
         "sparse, 1 GB": lambda: sparse(2**30, memory=6 * 2**30),
         "pipe, good": lambda: piped(feed=good, must="answered" if reader.pipes else ""),
-        "pipe, empty": lambda: piped(feed=b"", must="refused"),
+        "pipe, empty": lambda: piped(feed=b"", must=hopeless),
         "pipe, endless": lambda: piped(endless=True, must="refused", memory=64 * files.LARGEST_STREAM),
         "/dev/zero": lambda: Hostile(paths=(Path("/dev/zero"),), must="refused", memory=64 * files.LARGEST_STREAM),
-        "/dev/null": lambda: there("/dev/null"),
+        "/dev/null": lambda: Hostile(paths=(Path("/dev/null"),), must=hopeless),
     }
-    if reader.kind in BOMBS:
-        found["bomb"] = lambda: written(*BOMBS[reader.kind](good))
-        found["forged size"] = lambda: written(*FORGED[reader.kind](good))
+    if kind in BOMBS:
+        found["bomb"] = lambda: written(*BOMBS[kind](good))
+        found["forged size"] = lambda: written(*FORGED[kind](good))
     return found
 
 
@@ -375,21 +389,16 @@ def snapshot(place: Path) -> dict[str, object]:
 
 def read_cell(reader: Reader, case: str, folder: Path, place: Path) -> Cell:
     """Return what comes of `reader` in a `case`, in processes of their own."""
-    _side(place, f"{'a' if case in ('by a link', 'link to nothing', 'ring of links', 'no rights') else '0'}.side")
     made = cases(reader, folder, place)[case]()
     worst = Cell(fate="answered")
-    for given in made.paths:
-        path = given
-        if reader.kind == "side":
-            _side(place, path.name if path.parent == place else str(path))
-            path = place / path.name
+    for path in made.paths:
         size = path.stat().st_size if case in ("good", "half", "gzip", "bomb", "forged size") else 0
         feeder = _feed(path, made) if made.feed is not None or made.endless else None
         found = apart(partial(reader.read, path), memory=made.memory or MEMORY + 64 * size, barred=made.barred)
         if feeder is not None:
             feeder.kill()
             feeder.wait()
-        if found.fate == "refused" and reader.named and str(path) not in found.words and reader.kind != "side":
+        if found.fate == "refused" and reader.named and str(path) not in found.words:
             found = Cell(fate="FAILED", words=f"the file is not named: {found.words}")
         if made.must and found.fate not in (made.must, "FAILED"):
             found = Cell(fate="FAILED", words=f"must be {made.must}: {found.words}")

@@ -22,7 +22,7 @@ from lstm_analog.demo import run_demo
 from lstm_analog.engines import ENGINES, Engine, Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import DIALECTS, Dialect, check_dialect
-from lstm_analog.files import check_apart, read_bytes, whole_files
+from lstm_analog.files import check_apart, read_file, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, load
@@ -156,7 +156,7 @@ def _check_range(what: str, value: int, least: int, most: int) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
-    if is_record(read_bytes(options.file)):
+    if is_record(read_file(options.file)):
         _print_machine(load_machine(options.file))
     else:
         _print_model(load(options.file, only=options.only))

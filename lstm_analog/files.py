@@ -154,6 +154,16 @@ def map_file(path: str | Path) -> mmap.mmap | bytes:
         return mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) if size else b""
 
 
+def text_in(content: bytes) -> str:
+    """Return the text in UTF-8 that `content` is, without its byte-order mark.
+
+    Raises `ValueError` for other bytes, and for zeros, which a file has where nothing was written: no text has them.
+    """
+    if b"\0" in content:
+        raise ValueError("a byte of zero")
+    return content.decode("utf-8-sig")
+
+
 @contextmanager
 def _opened(path: str | Path) -> Iterator[BinaryIO]:
     """Open `path` for reading; refuse, without waiting for whoever writes to it, what is no plain file."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import FileFormatError, InvalidShapeError, LstmAnalogError, explain
-from lstm_analog.files import read_bytes, whole_file
+from lstm_analog.files import read_bytes, text_in, whole_file
 from lstm_analog.npy import read_array
 
 _NPY = b"\x93NUMPY"
@@ -39,10 +39,10 @@ def read_table(path: str | Path) -> Floats:
 
 def _rows(content: bytes, what: str) -> list[list[str]]:
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        do = "save it as csv in UTF-8, or with numpy.save"
-        raise FileFormatError(explain(what, must="hold a table of numbers", got=error.reason, do=do)) from None
+        text = text_in(content)
+    except ValueError as error:
+        got, do = getattr(error, "reason", error), "save it as csv in UTF-8, or with numpy.save"
+        raise FileFormatError(explain(what, must="hold a table of numbers", got=got, do=do)) from None
     lines = [line for line in (each.partition("#")[0] for each in text.splitlines()) if line.strip()]
     if not lines:
         do = "give a row a step, commas between"

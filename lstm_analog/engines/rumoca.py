@@ -18,9 +18,16 @@ from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.record import cut
 from lstm_analog.engines.system import system
-from lstm_analog.errors import InvalidValueError, LstmAnalogError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.errors import (
+    FileFormatError,
+    InvalidValueError,
+    LstmAnalogError,
+    SimulationError,
+    SimulatorMissingError,
+    explain,
+)
 from lstm_analog.export import effort_names, write_modelica
-from lstm_analog.files import read_bytes, read_file
+from lstm_analog.files import read_bytes, read_file, text_in
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule, imposed_efforts
 from lstm_analog.network.trajectory import Save, Trajectory
@@ -132,9 +139,16 @@ class Rumoca:
     def run_file(self, path: str | Path, name: str, network: Network, schedule: Schedule) -> Trajectory:
         """Return what the model `name` in the file at `path` does, perhaps edited since it was written.
 
-        It was written from `network` under `schedule`, one sequence. Raises as `run`, or `FileAccessError`.
+        It was written from `network` under `schedule`, one sequence. Raises as `run`, `FileAccessError`, or
+        `FileFormatError` where it is no text.
         """
-        time, efforts = self._simulate(read_bytes(path), name, network, schedule)
+        content = read_bytes(path)
+        try:
+            text_in(content)
+        except ValueError as error:
+            do = "give what write_modelica wrote"
+            raise FileFormatError(explain(f"file {str(path)!r}", must="be text in UTF-8", got=error, do=do)) from error
+        time, efforts = self._simulate(content, name, network, schedule)
         shape = (*schedule.lead, *efforts.shape)
         return Trajectory(
             network=network, schedule=schedule, time=time, efforts=efforts.reshape(shape), engine=repr(self)

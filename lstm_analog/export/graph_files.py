@@ -224,11 +224,11 @@ def _content(path: str | Path, found: "nx.Graph[Any]", length: int) -> GraphFile
         raise _foreign(path, f"{network.unknowns.size} unknowns in {length} bytes")
     expected = graph(network.verify())
     expected.graph |= _told_by(network)
-    pairs = zip(_lines(expected), _lines(found), strict=False)
-    different = next(((a, b) for a, b in pairs if a != b), None)
     same_kind = found.is_directed() and found.size() == expected.size() and len(found) == len(expected)
+    pairs = zip(_lines(expected), _lines(found), strict=False) if same_kind else iter(())
+    different = next((b for a, b in pairs if a != b), None)
     if different is not None or not same_kind:
-        got = ascii(different[1] if different else f"{len(found)} nodes, {found.size()} edges")[:300]
+        got = ascii(different or f"{len(found)} nodes, {found.size()} edges")[:300]
         must, do = "show the network that it carries", "change the network and write it anew"
         raise FileFormatError(explain(f"the graph in {str(path)!r}", must=must, got=got, do=do))
     return GraphFile(network=network, driven=_driven(network, found))

@@ -18,7 +18,7 @@ from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
 from lstm_analog.export.lint_expressions import Fault
 from lstm_analog.export.lint_spectre import spectre_faults
 from lstm_analog.export.rules import RULES, Rules
-from lstm_analog.files import read_bytes
+from lstm_analog.files import read_bytes, text_in
 
 _SWITCHES = ("sw", "vswitch")
 _LIBRARY = ("simulator", ".model", ".param")
@@ -52,8 +52,8 @@ def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
         If it is no text in UTF-8.
     """
     try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
+        text = text_in(read_bytes(path))
+    except ValueError:
         must, do = "be text in UTF-8", "give a netlist"
         raise FileFormatError(explain(f"file {str(path)!r}", must=must, got="other bytes", do=do)) from None
     rules = RULES[dialect.name]

@@ -8,6 +8,7 @@ from lstm_analog.export.lines import cut_off, joined
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import refusal
+from lstm_analog.files import text_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ def read_sections(content: bytes) -> tuple[str, list[Section]]:
     Raises `FileFormatError` if it is no text, or a statement is not in ASCII or cut off from what it continues.
     """
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        text = text_in(content)
+    except ValueError:
         raise refusal("netlist", "be ASCII text", "other bytes", "give a deck written by write_spice") from None
     return text, list(_sections(text))
 
