@@ -358,7 +358,7 @@ def places(writer: Writer, place: Path) -> dict[str, Callable[[], Place]]:
         "name of 300 letters": lambda: Place(path=place / f"{'x' * 300}{Path(writer.file).suffix}", must="refused"),
         "read-only file": lambda: over(0o444, "refused", barred=True),
         "read-only folder": barred,
-        "largest file, 100 bytes": lambda: Place(path=path, must="refused", most=100),
+        "largest file, 50 bytes": lambda: Place(path=path, must="refused", most=50),
         "full disk": lambda: Place(path=_full(place) / writer.file, must="refused"),
     }
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from lstm_analog.errors import FileAccessError, LstmAnalogError, explain
+from lstm_analog.errors import FileAccessError, FileFormatError, LstmAnalogError, explain
 from lstm_analog.interruption import ending_in_order, undisturbed
 
 LARGEST_FILE = 2**31
@@ -154,20 +154,25 @@ def map_file(path: str | Path) -> mmap.mmap | bytes:
         return mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) if size else b""
 
 
-def text_in(content: bytes) -> str:
-    """Return the text in UTF-8 that `content` is, without its byte-order mark.
+def text_in(content: bytes, what: str) -> str:
+    """Return the text in UTF-8 that `content`, called `what` in messages, is, without its byte-order mark.
 
-    Raises `ValueError` for other bytes, and for zeros, which a file has where nothing was written: no text has them.
+    Raises `FileFormatError` for other bytes, and for zeros, which a file has where nothing was written: no text has
+    them.
     """
-    if b"\0" in content:
-        raise ValueError("a byte of zero")
-    return content.decode("utf-8-sig")
+    try:
+        text = content.decode("utf-8-sig") if b"\0" not in content else None
+    except UnicodeDecodeError:
+        text = None
+    if text is None:
+        raise FileFormatError(explain(what, must="be text in UTF-8", got="other bytes", do="save it as that"))
+    return text
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[BinaryIO]:
     """Open `path` for reading; refuse, without waiting for whoever writes to it, what is no plain file."""
-    with _reading(path), open(path, "rb", opener=_without_waiting) as stream:
+    with _reading(path), open(Path(path), "rb", opener=_without_waiting) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             do = "give the file that holds it"
             raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got="a device or pipe", do=do))

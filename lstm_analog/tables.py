@@ -38,11 +38,7 @@ def read_table(path: str | Path) -> Floats:
 
 
 def _rows(content: bytes, what: str) -> list[list[str]]:
-    try:
-        text = text_in(content)
-    except ValueError as error:
-        got, do = getattr(error, "reason", error), "save it as csv in UTF-8, or with numpy.save"
-        raise FileFormatError(explain(what, must="hold a table of numbers", got=got, do=do)) from None
+    text = text_in(content, what)
     lines = [line for line in (each.partition("#")[0] for each in text.splitlines()) if line.strip()]
     if not lines:
         do = "give a row a step, commas between"

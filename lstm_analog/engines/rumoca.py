@@ -19,7 +19,6 @@ from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.record import cut
 from lstm_analog.engines.system import system
 from lstm_analog.errors import (
-    FileFormatError,
     InvalidValueError,
     LstmAnalogError,
     SimulationError,
@@ -142,13 +141,8 @@ class Rumoca:
         It was written from `network` under `schedule`, one sequence. Raises as `run`, `FileAccessError`, or
         `FileFormatError` where it is no text.
         """
-        content = read_bytes(path)
-        try:
-            text_in(content)
-        except ValueError as error:
-            do = "give what write_modelica wrote"
-            raise FileFormatError(explain(f"file {str(path)!r}", must="be text in UTF-8", got=error, do=do)) from error
-        time, efforts = self._simulate(content, name, network, schedule)
+        text = text_in(read_bytes(path), f"file {str(path)!r}").encode()
+        time, efforts = self._simulate(text, name, network, schedule)
         shape = (*schedule.lead, *efforts.shape)
         return Trajectory(
             network=network, schedule=schedule, time=time, efforts=efforts.reshape(shape), engine=repr(self)

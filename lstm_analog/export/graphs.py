@@ -7,7 +7,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, Setting, Wires
 from lstm_analog.export.graph_parts import settings, wires
@@ -105,9 +105,16 @@ def _check_states(network: Network) -> None:
 
 
 @checked
-def pipes(network_graph: "nx.MultiDiGraph[str]") -> "nx.MultiDiGraph[str]":
-    """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow."""
+def pipes(network_graph: object) -> "nx.MultiDiGraph[str]":
+    """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow.
+
+    Raises `InvalidTypeError` for what is no such graph.
+    """
     import networkx as nx
+
+    if not isinstance(network_graph, nx.MultiDiGraph):
+        must, do = "be a MultiDiGraph", "give what graph returns"
+        raise InvalidTypeError(explain("network_graph", must=must, got=ascii(network_graph)[:80], do=do))
 
     def carries_flow(tail: str, head: str, key: int) -> bool:
         edge = network_graph.edges[tail, head, key]

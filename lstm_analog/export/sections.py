@@ -27,10 +27,7 @@ def read_sections(content: bytes) -> tuple[str, list[Section]]:
 
     Raises `FileFormatError` if it is no text, or a statement is not in ASCII or cut off from what it continues.
     """
-    try:
-        text = text_in(content)
-    except ValueError:
-        raise refusal("netlist", "be ASCII text", "other bytes", "give a deck written by write_spice") from None
+    text = text_in(content, "netlist")
     return text, list(_sections(text))
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import element_fields, put, same_arrays
 from lstm_analog.network.domain import Domain
@@ -71,6 +72,7 @@ class Unknowns:
         return ["0", *(f"{group.label}_{k}" for group in self.groups for k in range(group.size))]
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
     """A physical network: the single source of truth that engines run, exporters write and studies perturb.

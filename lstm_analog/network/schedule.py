@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices, floats, plain, positive_of_shape
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
@@ -42,6 +43,7 @@ class Imposed:
         return _steady(self.efforts)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Schedule:
     """Intervals of constant clock and constant inputs, one after the other from time zero.

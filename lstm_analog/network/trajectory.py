@@ -93,6 +93,7 @@ class Extremes:
     highest: Floats
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
     """Efforts of a network over time.

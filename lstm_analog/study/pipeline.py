@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.timing import COPY, compute_line
+from lstm_analog.doors import checked_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class PassTime:
     step: float
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """The clocks of all passes, in the order in which they go through time."""

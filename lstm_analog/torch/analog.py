@@ -10,8 +10,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.timing import CLOCKED, Timing
+from lstm_analog.doors import checked
 from lstm_analog.engines import Engine
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
 from lstm_analog.model import LSTM, State
@@ -40,6 +41,7 @@ class AnalogLSTM(nn.RNNBase):
         What solves it, `Waveform()` if None.
     """
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -58,20 +60,24 @@ class AnalogLSTM(nn.RNNBase):
         timing: Timing = CLOCKED,
         engine: Engine | None = None,
     ) -> None:
-        nn.RNNBase.__init__(
-            self,
-            "LSTM",
-            input_size,
-            hidden_size,
-            num_layers=num_layers,
-            bias=bias,
-            batch_first=batch_first,
-            dropout=dropout,
-            bidirectional=bidirectional,
-            proj_size=proj_size,
-            device=device,
-            dtype=dtype,
-        )
+        try:
+            nn.RNNBase.__init__(
+                self,
+                "LSTM",
+                input_size,
+                hidden_size,
+                num_layers=num_layers,
+                bias=bias,
+                batch_first=batch_first,
+                dropout=dropout,
+                bidirectional=bidirectional,
+                proj_size=proj_size,
+                device=device,
+                dtype=dtype,
+            )
+        except ValueError as error:
+            do = "give them as to nn.LSTM"
+            raise InvalidValueError(explain("sizes", must="be such as nn.LSTM takes", got=error, do=do)) from error
         self.technology, self.settling, self.timing, self.engine = technology, settling, timing, engine
         self._built: tuple[str, Machine] | None = None
 
