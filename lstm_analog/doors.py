@@ -27,7 +27,7 @@ _Class = TypeVar("_Class", bound=type)
 _WHOLE = 2**53
 """The largest whole number up to which float64 holds all."""
 _NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
-    {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,), np.ndarray: (Real,)}
+    {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
 )
 """What is taken for an annotation beside the class itself."""
 
@@ -130,16 +130,23 @@ def _fits(value: object, hint: Any) -> bool:
     kind = origin or hint
     if not isinstance(kind, type) or kind is object:
         return True
-    if kind is np.ndarray and isinstance(value, np.ndarray):
-        return value.dtype.kind in ("iu" if "numpy.int64" in str(hint) else "biuf")
+    if kind is np.ndarray:
+        return _is_array(value, whole="numpy.int64" in str(hint))
     if getattr(kind, "_is_protocol", False):
         asked = [name for name, each in vars(kind).items() if isinstance(each, FunctionType) and name[0] != "_"]
         return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
-    if kind in (float, int, np.ndarray) and isinstance(value, bool | np.bool_):
+    if kind in (float, int) and isinstance(value, bool | np.bool_):
         return False
     if kind is float and isinstance(value, Integral) and abs(int(value)) > _WHOLE:
         return False
     return isinstance(value, _NUMBERS.get(kind, (kind,)))
+
+
+def _is_array(value: object, *, whole: bool) -> bool:
+    """Return whether `value` is an array of `whole` numbers, or of any, or a single one of these."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in ("iu" if whole else "biuf")
+    return not whole and isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _told(hint: Any) -> str:

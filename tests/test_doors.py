@@ -80,7 +80,7 @@ def test_a_gradient_is_no_matter_and_bfloat16_is_named() -> None:
         (lambda: la.load(None), "path must be a text or Path, got None"),  # type: ignore[arg-type]
         (lambda: la.save(LSTM, None), "path must be a text or Path, got None"),  # type: ignore[arg-type]
         (lambda: la.engines.Integrate(points="3"), "points must be a whole number, got '3'"),  # type: ignore[arg-type]
-        (lambda: la.engines.Integrate(points=np.inf), "points must be at least 1 and finite, got inf"),  # type: ignore[arg-type]
+        (lambda: la.engines.Integrate(points=np.inf), "points must be 1 to 1000000, whole, got inf"),  # type: ignore[arg-type]
         (lambda: la.engines.Settle(save="h"), "save must be a Save, got 'h'"),  # type: ignore[arg-type]
         (lambda: la.random_lstm(RNG, 3, 2.5), "hidden must be a whole number, got 2.5"),  # type: ignore[arg-type]
         (lambda: LSTM(X, 3), "state must be a State or a pair"),  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines.base import Progress, check_save, check_time_limit
+from lstm_analog.engines.base import Progress, check_points, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.record import cut
@@ -102,11 +102,10 @@ class Rumoca:
 
     def __post_init__(self) -> None:
         """Check that the tolerances are positive, the points whole and the time limit one that can be waited for."""
-        for name in ("rtol", "atol", "points"):
-            value = getattr(self, name)
-            if not 0 < value < np.inf or (name == "points" and not isinstance(value, int)):
-                do = "give a whole number" if name == "points" else "give e.g. 1e-10"
-                raise InvalidValueError(explain(name, must="be positive and finite", got=value, do=do))
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if not 0 < value < np.inf:
+                raise InvalidValueError(explain(name, must="be positive and finite", got=value, do="give e.g. 1e-10"))
+        check_points(self.points)
         check_time_limit(self.time_limit)
         check_save(self.save)
 
@@ -184,7 +183,7 @@ class Rumoca:
                 time_limit=self.time_limit,
                 order=json.dumps(order).encode("ascii"),
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a name that no file can have
             must, do = f"run in {python!r}", "give the path of a Python with rumoca"
             raise SimulatorMissingError(explain("rumoca", must=must, got=error, do=do)) from error
         lines = done.errors.decode("utf-8", errors="replace").splitlines()

@@ -40,7 +40,12 @@ def bench_path(path: str | Path) -> Path:
 
     >>> bench_path("cell.cir").name
     'cell_tb.cir'
+
+    Raises `InvalidValueError` for a path that names no file.
     """
+    if not Path(path).name:
+        got, do = ascii(str(path))[:80], "give e.g. cell.cir"
+        raise InvalidValueError(explain("path", must="name a file", got=got, do=do))
     return Path(path).with_name(f"{Path(path).stem}_tb{Path(path).suffix}")
 
 

@@ -170,7 +170,15 @@ class Trajectory:
         return _at(there, times, _columns(there, nodes))
 
     def at_ends(self, label: str, intervals: Indices) -> Floats:
-        """Return the group `label` at the ends of the given `intervals`, shape (..., len(intervals), size)."""
+        """Return the group `label` at the ends of the given `intervals`, shape (..., len(intervals), size).
+
+        Raises `InvalidValueError` if there is no such interval.
+        """
+        if intervals.size and not 0 <= intervals.min() <= intervals.max() < self.schedule.ends.size:
+            must, do = f"be 0 to {self.schedule.ends.size - 1}", "take them from the schedule"
+            raise InvalidValueError(
+                explain("intervals", must=must, got=f"{intervals.min()} to {intervals.max()}", do=do)
+            )
         return self.sample(self.schedule.ends[intervals], self.network.unknowns[label])
 
 

@@ -164,10 +164,15 @@ def drawn(given: list[inspect.Parameter], good: dict[str, Any], rng: np.random.G
     """Return wrong values for one or two of the parameters `given`, and for those that have no `good` one."""
     struck = set(rng.choice(len(given), size=min(len(given), int(rng.integers(1, 3))), replace=False).tolist())
     return {
-        each.name: WRONG[rng.integers(len(WRONG))]
+        each.name: _wrong(each.name)[rng.integers(len(WRONG) - 1)]
         for number, each in enumerate(given)
         if number in struck or (each.name not in good and each.default is each.empty)
     }
+
+
+def _wrong(name: str) -> tuple[Any, ...]:
+    """Return wrong values of parameter `name`; a class as `progress` may be called, and what it raises is its own."""
+    return tuple(value for value in WRONG if value is not (int if name == "progress" else None))
 
 
 @contextmanager
