@@ -14,14 +14,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lstm_analog.arguments import parser
+from lstm_analog.arguments import parse
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import Timing
-from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.demo import run_demo
-from lstm_analog.engines import ENGINES, Engine, Progress
+from lstm_analog.engines import Progress
 from lstm_analog.errors import CertificateError, InvalidValueError, LstmAnalogError, explain
-from lstm_analog.export import DIALECTS, Dialect, check_dialect
+from lstm_analog.export import check_dialect
 from lstm_analog.files import check_apart, read_file, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.machine.telling import progress_bar
@@ -37,13 +35,16 @@ _LARGEST_SEED = 2**63 - 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments` (default: the process's own) and return the exit code."""
-    options = parser().parse_args(arguments)
     try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
         code = _COMMANDS[options.command](options)
         sys.stdout.flush()
     except LstmAnalogError as error:
         print(f"lstm-analog: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("lstm-analog: interrupted; files are as they were, or whole", file=sys.stderr)
+        return 130  # the exit code that shells give to a program that SIGINT has ended
     except BrokenPipeError:  # who reads has gone, as with `| head`; what Python still holds must not fail at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
@@ -77,7 +78,7 @@ def _compile(options: argparse.Namespace) -> int:
 
 def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argparse.Namespace) -> str:
     """Write the netlists of `machine` to `path`, beside where they go, with a certificate if one is due; say which."""
-    engine, progress, dialect = _engine(options), _progress("running"), _dialect(options)
+    engine, progress, dialect = options.engine, _progress("running"), options.dialect
     if options.uncertified and len(machine.passes) == 1:
         machine.write_spice(path, x, dialect=dialect)
     elif options.uncertified:  # a pass is fed what the one before has left
@@ -102,7 +103,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
 def _verify(options: argparse.Namespace) -> int:
     certificate = load_certificate(options.certificate)
     lstm = model_of(certificate, options.certificate.parent, options.model)
-    found = [verify(path, certificate, lstm=lstm, engine=_engine(options)) for path in options.netlists]
+    found = [verify(path, certificate, lstm=lstm, engine=options.engine) for path in options.netlists]
     print(*found, sep="\n")
     for name in sorted({export.file for export in certificate.exports} - {each.export for each in found}):
         print(f"{name}: not looked at")
@@ -112,7 +113,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     check_apart((options.machine, options.input), (options.output,))
     machine, x = load_machine(options.machine), read_table(options.input)
-    run = machine.run(x, engine=_engine(options), keep=Keep.OUTPUTS, progress=_progress("running"))
+    run = machine.run(x, engine=options.engine, keep=Keep.OUTPUTS, progress=_progress("running"))
     for found in beyond_fed(run):
         print(f"lstm-analog: {found}", file=sys.stderr)
     names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h
@@ -132,7 +133,7 @@ def _compare(options: argparse.Namespace) -> int:
     check_apart((options.model, options.input), (options.json,))
     lstm = load(options.model, only=options.only)
     x = _inputs(options, lstm)
-    run = _machine(lstm, options).run(x, engine=_engine(options), progress=_progress("running"))
+    run = _machine(lstm, options).run(x, engine=options.engine, progress=_progress("running"))
     report = compare(run, lstm, tolerance=options.tolerance, seed=None if options.input else options.seed)
     print(report)
     if options.json is not None:
@@ -187,15 +188,11 @@ def _print_machine(machine: Machine) -> None:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    found = check_dialect(options.deck, _dialect(options))
+    found = check_dialect(options.deck, options.dialect)
     for breach in found:
         print(breach)
-    print(f"{len(found)} findings in {options.deck} for {options.dialect}")
+    print(f"{len(found)} findings in {options.deck} for {options.dialect.name}")
     return 1 if found else 0
-
-
-def _dialect(options: argparse.Namespace) -> Dialect:
-    return next(dialect for dialect in DIALECTS if dialect.name == options.dialect)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -205,11 +202,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _machine(lstm: LSTM, options: argparse.Namespace) -> Machine:
-    return compile(lstm, TECHNOLOGIES[options.technology], timing=Timing(options.timing), settling=options.settling)
-
-
-def _engine(options: argparse.Namespace) -> Engine | None:
-    return None if options.engine is None else ENGINES[options.engine]
+    return compile(lstm, options.technology, timing=options.timing, settling=options.settling)
 
 
 def _progress(label: str) -> Progress:

@@ -113,7 +113,10 @@ def with_unknowns(network: Network, label: str, size: int, scale: float) -> tupl
 
 
 def check_range(what: str, value: float, least: float, most: float, do: str) -> None:
-    """Raise `InvalidValueError`, which says `what` is wrong and what to `do`, unless it is finite and in range."""
+    """Raise `InvalidValueError` unless `value` is finite and from `least` to `most`.
+
+    It says `what` is wrong and what to `do`.
+    """
     if not (least <= value <= most and np.isfinite(value)):
         must = f"be {least:g} to {most:g}" if np.isfinite(most) else f"be at least {least:g}"
         must += "" if value < np.inf else " and finite"

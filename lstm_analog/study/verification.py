@@ -9,7 +9,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
-from lstm_analog.engines import Engine, Integrate, Ngspice
+from lstm_analog.engines import Engine, EngineLike, Integrate, Ngspice, chosen_engine
 from lstm_analog.errors import (
     CertificateError,
     FileFormatError,
@@ -48,7 +48,7 @@ _SHOWN = 3
 
 @checked
 def verify(
-    path: str | Path, certificate: Certificate, *, lstm: LSTM | None = None, engine: Engine | None = None
+    path: str | Path, certificate: Certificate, *, lstm: LSTM | None = None, engine: EngineLike = None
 ) -> Verification:
     """Return whether the netlist at `path` is what its `certificate` says, and does what it says.
 
@@ -79,13 +79,14 @@ def verify(
         values = Outcome(check=Check.VALUES, holds=False, got=str(reason))
         return Verification(file=Path(path).name, export=export.file, outcomes=(file, values, *unread))
     _check_origin(deck, certificate, export)
+    simulator = chosen_engine(engine, _usual(deck))
     with np.errstate(over="ignore", invalid="ignore"):  # a forged number beyond all bounds fails, and no warning
         outcomes = (
             file,
             _values(deck, export),
             *_against_model(deck, export, certificate, lstm),
-            _rerun(deck, export, certificate, engine or _usual(deck)),
-            tolerance_outcome(certificate, lstm, engine or _usual(deck)),
+            _rerun(deck, export, certificate, simulator),
+            tolerance_outcome(certificate, lstm, simulator),
             range_outcome(certificate, lstm),
         )
     return Verification(file=Path(path).name, export=export.file, outcomes=outcomes)

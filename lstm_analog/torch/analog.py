@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.doors import checked
-from lstm_analog.engines import Engine
+from lstm_analog.engines import EngineLike
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
@@ -32,13 +32,13 @@ class AnalogLSTM(nn.RNNBase):
     input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
     dropout, bidirectional, proj_size, device, dtype : as of nn.LSTM
     technology : object
-        What it is built in: a record such as `la.electrical.BEHAVIOURAL`.
+        What it is built in: a record such as `la.electrical.BEHAVIOURAL`, or the name of one.
     settling : float
         Time constants a phase.
     timing : Timing
         How it is clocked.
-    engine : Engine or None
-        What solves it, `Waveform()` if None.
+    engine : Engine, str or None
+        What solves it, or the name of that; `Waveform()` if None.
     """
 
     @checked
@@ -58,7 +58,7 @@ class AnalogLSTM(nn.RNNBase):
         technology: object,
         settling: float,
         timing: Timing = CLOCKED,
-        engine: Engine | None = None,
+        engine: EngineLike = None,
     ) -> None:
         try:
             nn.RNNBase.__init__(
