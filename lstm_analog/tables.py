@@ -10,12 +10,11 @@ import numpy as np
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import FileFormatError, InvalidShapeError, LstmAnalogError, explain
 from lstm_analog.files import read_bytes, text_in, whole_file
+from lstm_analog.frames import TIMES
 from lstm_analog.npy import read_array
 
 _NPY = b"\x93NUMPY"
 _SEPARATORS = (",", ";", "\t")
-_TIME = ("t", "time", "date", "datetime", "timestamp", "zeit", "index", "")
-"""Names of columns that say when, not what; the nameless one is the index that pandas writes."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
@@ -54,7 +53,7 @@ def _rows(content: bytes, what: str) -> list[list[str]]:
 
 def _numbers(rows: list[list[str]], what: str) -> Floats:
     header = rows[0] if len(rows) > 1 and not any(map(_is_number, rows[0])) else []
-    times = [name for name in header if name.lower() in _TIME]
+    times = [name for name in header if name.lower() in TIMES]
     if times:
         got, do = f"column {times[0]!a}", "leave that column out: a row is a step"
         raise FileFormatError(explain(what, must="hold inputs only, no times", got=got, do=do))
