@@ -111,8 +111,8 @@ def _rebuild(*_: object) -> None:
 ENTITIES = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
 
 
-def deck(good: bytes, old: str, new: str) -> bytes:
-    """Return the deck `good` with the first `old` of it as `new`."""
+def edited(good: bytes, old: str, new: str) -> bytes:
+    """Return the text `good` with the first `old` of it as `new`."""
     assert old.encode() in good, old
     return good.replace(old.encode(), new.encode(), 1)
 
@@ -152,12 +152,12 @@ BOMBS: Mapping[str, Callable[[bytes], Iterator[bytes]]] = {
     ),
     "deck": lambda good: iter(
         [
-            deck(good, "\n* ---- devices", "\n.param q=" + "(" * 100_000 + "1" + ")" * 100_000 + "\n* ---- devices"),
-            deck(good, "\n* ---- devices", "\n.param q=1" + "\n+ *2" * (LONG // 5) + "\n* ---- devices"),
-            deck(good, "\n* ---- devices", "\n.param q={" * (LONG // 11) + "\n* ---- devices"),
-            deck(good, "\n* ---- devices", "\n.param q=" + "{'" * (LONG // 2) + "\n* ---- devices"),
-            deck(good, "\n* ---- devices", "\n.param q=9" + "**9" * 40 + "\n* ---- devices"),
-            deck(good, ".end\n", "\n" * LONG),
+            edited(good, "\n* ---- devices", "\n.param q=" + "(" * 100_000 + "1" + ")" * 100_000 + "\n* ---- devices"),
+            edited(good, "\n* ---- devices", "\n.param q=1" + "\n+ *2" * (LONG // 5) + "\n* ---- devices"),
+            edited(good, "\n* ---- devices", "\n.param q={" * (LONG // 11) + "\n* ---- devices"),
+            edited(good, "\n* ---- devices", "\n.param q=" + "{'" * (LONG // 2) + "\n* ---- devices"),
+            edited(good, "\n* ---- devices", "\n.param q=9" + "**9" * 40 + "\n* ---- devices"),
+            edited(good, ".end\n", "\n" * LONG),
         ]
     ),
     "certificate": lambda good: iter([_deep("[]"), b'{"certificate":' + b"9" * LONG + b',"digest":"a"}']),
@@ -191,7 +191,7 @@ FORGED: Mapping[str, Callable[[bytes], Iterator[bytes]]] = {
         [replaced(good, lambda name, data: hdf5((2**20, 2**20), good=False) if name.endswith("h5") else data)]
     ),
     "h5": lambda good: iter([hdf5((2**20, 2**20), good=False)]),
-    "config": lambda good: iter([good.replace(b'"units": ', b'"units": 99999999999')]),
+    "config": lambda good: iter([edited(good, '"units": ', '"units": 99999999999')]),
     "msgpack": lambda good: iter(
         [b"\xdf\xff\xff\xff\xff", b"\x81\xa1a\xc6\xff\xff\xff\xff", b"\x81\xa1a\xdd\xff\xff\xff\xff"]
     ),
@@ -200,17 +200,17 @@ FORGED: Mapping[str, Callable[[bytes], Iterator[bytes]]] = {
     ),
     "deck": lambda good: iter(
         [
-            deck(good, "*| group x 2", "*| group x 999999999"),
-            deck(good, "*| group x 2", f"*| group x {'9' * 5000}"),
-            deck(good, "*| order 0 1", "*| order 0 " + "1 " * 400_000),
-            deck(good, "Transconductors l0_rows 8", "Transconductors l0_rows 99999999999"),
+            edited(good, "*| group x 2", "*| group x 999999999"),
+            edited(good, "*| group x 2", f"*| group x {'9' * 5000}"),
+            edited(good, "*| order 0 1", "*| order 0 " + "1 " * 400_000),
+            edited(good, "Transconductors l0_rows 8", "Transconductors l0_rows 99999999999"),
         ]
     ),
-    "certificate": lambda good: iter([good.replace(b'"digest": "', b'"digest": "0', 1)]),
+    "certificate": lambda good: iter([edited(good, '"digest": "', '"digest": "0')]),
     "json": lambda good: iter(
-        [good.replace(b'"size": 2', b'"size": 99999999999'), good.replace(b'"nodes": [', b'"nodes": [' + b"{}," * LONG)]
+        [edited(good, '"size": 2', '"size": 99999999999'), edited(good, '"nodes": [', '"nodes": [' + "{}," * LONG)]
     ),
-    "graphml": lambda good: iter([good.replace(b"&quot;size&quot;: 2", b"&quot;size&quot;: 99999999999")]),
+    "graphml": lambda good: iter([edited(good, '"size": 2', '"size": 99999999999')]),
     "csv": lambda good: iter([b"1,2\n1\n", b"1,2\n" * 3 + b"1,2,3\n"]),
     "npy": lambda good: iter([npy((2**20, 2**20)), npy((0, HUGE)), npy((-1, 8))]),
     "raw": lambda good: iter([_raw(HUGE), _raw(-1), _raw(10**30)]),

@@ -208,10 +208,10 @@ def cases(reader: Reader, folder: Path, place: Path) -> dict[str, Callable[[], H
         path.symlink_to(target)
         return Hostile(paths=(path,), must=must)
 
-    def sparse(size: int, **options: object) -> Hostile:
+    def sparse(size: int, must: str, **options: object) -> Hostile:
         with path.open("wb") as stream:
             stream.truncate(size)
-        return Hostile(paths=(path,), must="refused", **options)  # type: ignore[arg-type]
+        return Hostile(paths=(path,), must=must, **options)  # type: ignore[arg-type]
 
     def piped(**options: object) -> Hostile:
         os.mkfifo(path)
@@ -236,9 +236,9 @@ def cases(reader: Reader, folder: Path, place: Path) -> dict[str, Callable[[], H
         "name of 300 letters": lambda: there(place / ("x" * 300)),
         "empty": lambda: written(b"", must=hopeless),
         "half": lambda: written(good[: len(good) // 2]),
-        "gzip": lambda: written(gzip.compress(good), must="refused"),
-        "sparse, 10 GB": lambda: sparse(10 * 2**30),
-        "sparse, 1 GB": lambda: sparse(2**30, memory=6 * 2**30),
+        "gzip": lambda: written(gzip.compress(good), must=hopeless),
+        "sparse, 10 GB": lambda: sparse(10 * 2**30, "refused"),
+        "sparse, 1 GB": lambda: sparse(2**30, hopeless, memory=6 * 2**30),
         "pipe, good": lambda: piped(feed=good, must="answered" if reader.pipes else ""),
         "pipe, empty": lambda: piped(feed=b"", must=hopeless),
         "pipe, endless": lambda: piped(endless=True, must="refused", memory=64 * files.LARGEST_STREAM),
