@@ -1,4 +1,4 @@
-"""Runs killed at random moments: `python benchmarks/kill_runs.py [50] [seed]`, three minutes (`make kills`).
+"""Runs killed at random moments: `python benchmarks/kill_runs.py [50] [seed]`, ten minutes.
 
 Each run is a process that writes files or has a simulator run, over and over, and is sent SIGINT, SIGTERM or SIGKILL
 after a fraction, drawn by lot, of the time that it takes as a whole. After it: each file must be the old one or the new
