@@ -30,6 +30,8 @@ _NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
     {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
 )
 """What is taken for an annotation beside the class itself."""
+_ARRAYS: Mapping[Any, str] = MappingProxyType({np.float64: "biuf", np.int64: "iu", np.bool_: "b"})
+"""Kinds of numbers that an array may hold where the annotation says which."""
 
 
 def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
@@ -131,7 +133,7 @@ def _fits(value: object, hint: Any) -> bool:
     if not isinstance(kind, type) or kind is object:
         return True
     if kind is np.ndarray:
-        return _is_array(value, whole="numpy.int64" in str(hint))
+        return _is_array(value, inner)
     if getattr(kind, "_is_protocol", False):
         asked = [name for name, each in vars(kind).items() if isinstance(each, FunctionType) and name[0] != "_"]
         return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
@@ -142,11 +144,12 @@ def _fits(value: object, hint: Any) -> bool:
     return isinstance(value, _NUMBERS.get(kind, (kind,)))
 
 
-def _is_array(value: object, *, whole: bool) -> bool:
-    """Return whether `value` is an array of `whole` numbers, or of any, or a single one of these."""
+def _is_array(value: object, inner: tuple[Any, ...]) -> bool:
+    """Return whether `value` is an array of the shape and numbers `inner`, or a number where any will do."""
+    numbers = get_args(inner[-1])[0] if inner and get_args(inner[-1]) else Any
     if isinstance(value, np.ndarray):
-        return value.dtype.kind in ("iu" if whole else "biuf")
-    return not whole and isinstance(value, Real) and not isinstance(value, bool)
+        return value.dtype.kind in _ARRAYS.get(numbers, value.dtype.kind)
+    return numbers is np.float64 and isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _told(hint: Any) -> str:
