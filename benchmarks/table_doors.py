@@ -44,7 +44,7 @@ from lstm_analog.tables import read_table, write_table
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "model"
 LIMIT = 20
-"""Seconds after which a cell is given up."""
+"""Seconds of the processor after which a cell is given up; on the clock, three times as many."""
 MEMORY = 256 * 2**20
 """Bytes that reading may take, beside 64 times the size of the file."""
 ROOT = os.geteuid() == 0
@@ -144,7 +144,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         ),
         "Rumoca.run_file": Reader(
             kind="mo",
-            read=lambda path: la.engines.Rumoca(time_limit=10.0).run_file(path, "good", network, _schedule(folder)),
+            read=lambda path: la.engines.Rumoca(time_limit=30.0).run_file(path, "good", network, _schedule(folder)),
             named=False,
         ),
     }
@@ -465,7 +465,7 @@ def apart(call: Callable[[], object], *, memory: int, barred: bool = False, most
     os.close(theirs)
     begun = time.monotonic()
     with open(ours, "rb") as stream:  # noqa: PTH123 - a number
-        signal_number = _stop_at(child, begun + LIMIT)
+        signal_number = _stop_at(child, begun + 3 * LIMIT)
         said = stream.read()
     if not said:
         return Cell(fate="FAILED", words=f"ended by {signal_number}", time=time.monotonic() - begun)
@@ -479,7 +479,7 @@ def _stop_at(child: int, end: float) -> str:
         if time.monotonic() > end:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return f"the limit of {LIMIT} s"
+            return f"the limit of {3 * LIMIT} s"
         time.sleep(0.002)
     return f"signal {os.WTERMSIG(ended[1])}"
 
@@ -491,6 +491,7 @@ def _attempt(call: Callable[[], object], result: int, memory: int, *, barred: bo
     forget_peak()
     now = 1024 * int(next(line for line in STATUS.read_text().splitlines() if "VmSize" in line).split()[1])
     resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
     if most:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     begun, held = time.monotonic(), peak()

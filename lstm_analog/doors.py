@@ -4,7 +4,7 @@ Values are left to the functions themselves; so are arrays, which `arrays` takes
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache, partial, wraps
@@ -125,8 +125,7 @@ def _fits(value: object, hint: Any) -> bool:
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in inner)
     if origin is tuple and isinstance(value, tuple | list):
-        each = inner[:1] * len(value) if inner[-1:] == (Ellipsis,) else inner
-        return len(each) == len(value) and all(_fits(item, one) for item, one in zip(value, each, strict=True))
+        return _fit_each(value, inner)
     if hint is None or hint is type(None):
         return value is None
     kind = origin or hint
@@ -142,6 +141,17 @@ def _fits(value: object, hint: Any) -> bool:
     if kind is float and isinstance(value, Integral) and abs(int(value)) > _WHOLE:
         return False
     return isinstance(value, _NUMBERS.get(kind, (kind,)))
+
+
+def _fit_each(values: Sequence[object], kinds: tuple[Any, ...]) -> bool:
+    """Return whether the `values` are of `kinds`, one each, or all of the first where an ellipsis follows it.
+
+    Of many that need only be of a class one of each type is looked at: a schedule has a name for every interval.
+    """
+    if kinds[-1:] != (Ellipsis,):
+        return len(kinds) == len(values) and all(map(_fits, values, kinds))
+    some = values if get_origin(kinds[0]) else {type(value): value for value in values}.values()
+    return all(_fits(value, kinds[0]) for value in some)
 
 
 def _is_array(value: object, inner: tuple[Any, ...]) -> bool:

@@ -12,7 +12,8 @@ refused.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from io import BytesIO
@@ -106,14 +107,10 @@ def read_json(path: str | Path) -> GraphFile:
     import networkx as nx
 
     text = read_bytes(path)
-    try:
+    with _reading(path, nx.NetworkXError):
         data = json.loads(text, parse_constant=_refuse_constant)
         found = nx.node_link_graph(data, directed=True, multigraph=True, edges="edges")
         return _content(path, found, len(text))
-    except FileFormatError:
-        raise
-    except (*_BROKEN, nx.NetworkXError) as error:
-        raise _foreign(path, error) from error
 
 
 @checked
@@ -146,15 +143,25 @@ def read_graphml(path: str | Path) -> GraphFile:
     import networkx as nx
 
     text = read_bytes(path)
-    try:
+    with _reading(path, nx.NetworkXError, expat.ExpatError):
         _refuse_entities(path, text)
         found = nx.read_graphml(BytesIO(text), force_multigraph=True)
         for name in _TREES & found.graph.keys():
             found.graph[name] = json.loads(found.graph[name], parse_constant=_refuse_constant)
         return _content(path, found, len(text))
-    except FileFormatError:
-        raise
-    except (*_BROKEN, nx.NetworkXError, expat.ExpatError) as error:
+
+
+@contextmanager
+def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
+    """Refuse the file at `path` by name where its content is refused, or breaks what reads it, as `damage` tells."""
+    broken: tuple[type[Exception], ...] = (*_BROKEN, *damage)
+    try:
+        yield
+    except FileFormatError as error:
+        if repr(str(path)) in str(error):
+            raise
+        raise FileFormatError(f"file {str(path)!r}: {error}") from error
+    except broken as error:
         raise _foreign(path, error) from error
 
 
