@@ -1,7 +1,7 @@
 """Engines run a network under a schedule; each is a frozen record of its settings."""
 
 from lstm_analog.engines.base import Engine, Progress
-from lstm_analog.engines.choosing import ENGINES, EngineLike, chosen_engine
+from lstm_analog.engines.choosing import ENGINES, EngineLike
 from lstm_analog.engines.integrate import Integrate, Method
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.rumoca import Rumoca, Solver, start_efforts
@@ -21,6 +21,5 @@ __all__ = [
     "Settle",
     "Solver",
     "Waveform",
-    "chosen_engine",
     "start_efforts",
 ]

@@ -27,7 +27,8 @@ def fitting(
 
 
 def given_engine(engine: "EngineLike") -> "Engine":
-    """Return `engine`, or the one of that name, `Waveform()` if it is None; raises as `engines.chosen_engine` does."""
-    from lstm_analog.engines import Waveform, chosen_engine
+    """Return `engine`, or the one of that name, `Waveform()` if it is None; raises as `chosen_engine` does."""
+    from lstm_analog.engines import Waveform
+    from lstm_analog.engines.choosing import chosen_engine
 
     return chosen_engine(engine, Waveform())

@@ -15,7 +15,8 @@ from lstm_analog.compiler.passes import signal_network
 from lstm_analog.compiler.technologies import chosen_technology
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines import Engine, EngineLike, Ngspice, chosen_engine
+from lstm_analog.engines import Engine, EngineLike, Ngspice
+from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, State
 from lstm_analog.study.calibration_sweep import Gains, measure_gains
@@ -40,6 +41,12 @@ class Lesson:
     lstm: LSTM
     x: Floats
     tolerance: float
+
+    def __post_init__(self) -> None:
+        """Check that errors can be counted in the tolerance."""
+        if not 0.0 < self.tolerance < np.inf:
+            must, do = "be positive and finite", "give the error of h that counts as one"
+            raise InvalidValueError(explain("tolerance", must=must, got=self.tolerance, do=do))
 
 
 @checked

@@ -9,7 +9,8 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
-from lstm_analog.engines import Engine, EngineLike, Integrate, Ngspice, chosen_engine
+from lstm_analog.engines import Engine, EngineLike, Integrate, Ngspice
+from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import (
     CertificateError,
     FileFormatError,
