@@ -155,8 +155,15 @@ def _fit_each(values: Sequence[object], kinds: tuple[Any, ...]) -> bool:
 
 
 def _is_array(value: object, inner: tuple[Any, ...]) -> bool:
-    """Return whether `value` is an array of the shape and numbers `inner`, or a number where any will do."""
+    """Return whether `value` is an array of the shape and numbers `inner`, or rows of them, or a number for any."""
     numbers = get_args(inner[-1])[0] if inner and get_args(inner[-1]) else Any
+    if isinstance(value, tuple | list):
+        try:
+            value = np.asarray(value)
+        except ValueError:  # rows of different length
+            return False
+        if not value.size:
+            return True
     if isinstance(value, np.ndarray):
         return value.dtype.kind in _ARRAYS.get(numbers, value.dtype.kind)
     return numbers is np.float64 and isinstance(value, Real) and not isinstance(value, bool)

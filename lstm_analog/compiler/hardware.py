@@ -62,6 +62,7 @@ def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
     Raises `InvalidValueError` where no tube has that conductance.
     """
     check_number("tube length", length)
+    conductance = np.asarray(conductance)
     if not ((conductance > 0) & np.isfinite(conductance)).all():
         got, do = float(np.min(conductance)), "leave the tube out, or give m3/(s Pa) above zero"
         raise InvalidValueError(explain("tube conductance", must="be positive", got=got, do=do))
@@ -71,7 +72,7 @@ def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
 @checked
 def end_loss(flow: Floats, length: float, fluid: Fluid) -> Floats:
     """Return 0.046 rho q/(mu L): end loss over own loss of a tube of `length` (m) at a `flow` (m3/s) of `fluid`."""
-    return END_LOSS * fluid.density * flow / (fluid.viscosity * length)
+    return END_LOSS * fluid.density * np.asarray(flow) / (fluid.viscosity * length)
 
 
 @checked

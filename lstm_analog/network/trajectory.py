@@ -160,6 +160,7 @@ class Trajectory:
 
         Raises `InvalidValueError` for unknowns that were not kept, and between intervals that were not.
         """
+        times, nodes = np.asarray(times), np.asarray(nodes, dtype=np.int64)
         found = [one for one in self.each if _has(one, nodes)]
         if not found:
             _columns(self, nodes)
@@ -174,6 +175,7 @@ class Trajectory:
 
         Raises `InvalidValueError` if there is no such interval.
         """
+        intervals = np.asarray(intervals, dtype=np.int64)
         if intervals.size and not 0 <= intervals.min() <= intervals.max() < self.schedule.ends.size:
             must, do = f"be 0 to {self.schedule.ends.size - 1}", "take them from the schedule"
             raise InvalidValueError(
