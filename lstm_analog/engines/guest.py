@@ -97,7 +97,9 @@ def _bound_processor(process: int, time_limit: float) -> None:
     if sys.platform == "linux":
         most = ceil(time_limit * (os.cpu_count() or 1))
         with suppress(ProcessLookupError):  # it has ended
-            resource.prlimit(process, resource.RLIMIT_CPU, (most, most))
+            _, hard = resource.prlimit(process, resource.RLIMIT_CPU)  # of whoever runs Python; not to be raised
+            bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(process, resource.RLIMIT_CPU, (bound, bound))
 
 
 def _end_all(guest: "subprocess.Popen[bytes]", streams: Sequence["_Stream"]) -> None:
