@@ -55,7 +55,12 @@ class Streams:
                 raise InvalidValueError(explain(f"streams {name}", must=must, got=value, do="count from there"))
 
     def generator(self, name: str, chip: int = 0) -> np.random.Generator:
-        """Return the generator of the cause `name` on the machine number `chip`, at its beginning."""
+        """Return the generator of the cause `name` on the machine number `chip`, at its beginning.
+
+        Raises `InvalidValueError` for a chip below zero.
+        """
+        if chip < 0:
+            raise InvalidValueError(explain("chip", must="be at least 0", got=chip, do="count from zero"))
         again = (_BYTES + self.repeat,) if self.repeat else ()
         key = (self.first + chip, *name.encode(), *again)
         return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=key))
