@@ -4,6 +4,7 @@
 # make oldest  the tests on the oldest releases that pyproject.toml admits
 # make newest  the tests on the newest releases of numpy, scipy, networkx and matplotlib, whatever pins them here
 # make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
+# make doors   every reader and writer against every hostile file and place, then 50 runs killed (fifteen minutes)
 # make mutations  breaks the package at 170 places drawn by lot and prints those that no test notices (hours)
 # make messages  every refusal that the readers' tests provoke, its advice executed (benchmarks/messages.md, ten minutes)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
@@ -20,7 +21,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest newest fuzz mutations messages torch bench clean ngspice wasm
+.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -29,7 +30,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/lstm-analog demo
 
 # The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
-test oldest newest fuzz torch bench: export OMP_NUM_THREADS = 1
+test oldest newest fuzz doors torch bench: export OMP_NUM_THREADS = 1
 test oldest newest bench: export OPENBLAS_NUM_THREADS = 1
 test oldest newest bench: export MKL_NUM_THREADS = 1
 test oldest newest bench: export MPLBACKEND = Agg
@@ -53,6 +54,10 @@ newest: ngspice
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python tests/model/fuzzing.py $(COUNT)
+
+doors: $(VENV)/test.stamp ngspice
+	$(BIN)/python benchmarks/table_doors.py
+	$(BIN)/python benchmarks/kill_runs.py
 
 mutations: lint ngspice wasm
 	$(BIN)/python benchmarks/mutate.py

@@ -1,13 +1,21 @@
-"""What each command takes. Every function below adds a command's arguments; its docstring is the command's help."""
+"""What each command takes. An `_add_...` function adds the arguments of a command; its docstring is the help."""
 
 import argparse
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from lstm_analog import __version__
 from lstm_analog.compiler import Timing
 from lstm_analog.compiler.technologies import TECHNOLOGIES
+from lstm_analog.doors import named
 from lstm_analog.engines import ENGINES
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export import DIALECTS
+
+_Known = TypeVar("_Known")
 
 _EXAMPLES = {
     "compile": "lstm-analog compile model.pt machine.npz --spice lstm.cir --input x.csv --settling 24",
@@ -18,6 +26,40 @@ _EXAMPLES = {
     "lint": "lstm-analog lint deck.cir --dialect xyce",
     "demo": "lstm-analog demo --out build/demo",
 }
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the `words` of a command line say; `command` is the command's name.
+
+    Raises `InvalidValueError` for a command or an option that is none, with the name that was meant where one is near.
+    What `argparse` finds itself ends Python, as it does.
+    """
+    known = parser()
+    if words and not words[0].startswith("-"):
+        words = [named("command", words[0], {name: name for name in _EXAMPLES}), *words[1:]]
+    options, rest = known.parse_known_args(words)
+    if rest:
+        raise _unknown(rest[0], options.command, options.options)
+    return options
+
+
+def _unknown(word: str, command: str, known: Sequence[str]) -> InvalidValueError:
+    """Return the error that `word` is none of the `known` options of `command`."""
+    near = get_close_matches(word.partition("=")[0], known, n=1)
+    do = f"did you mean {near[0]!r}?" if near else f"see lstm-analog {command} --help"
+    return InvalidValueError(explain("argument", must=f"be one of lstm-analog {command}", got=ascii(word)[:80], do=do))
+
+
+def _choice(what: str, known: Mapping[str, _Known]) -> Callable[[str], _Known]:
+    """Return what makes one of the `known` of its name, `what` it is being said in messages."""
+
+    def choose(word: str) -> _Known:
+        try:
+            return named(what, word, known)
+        except InvalidValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return choose
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         summary = (adder.__doc__ or "").strip()
         command = commands.add_parser(name, help=summary, description=summary, epilog=f"example: {_EXAMPLES[name]}")
         adder(command)
+        command.set_defaults(options=re.findall("--[a-z]+", command.format_usage()))
     return result
 
 
@@ -87,8 +130,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, help="the model file; else the one that the certificate names, if at hand"
     )
-    usual = "default integrate, for transistor cells ngspice"
-    parser.add_argument("--engine", choices=[*ENGINES], help=usual)
+    _add_engine(parser, "default integrate, for transistor cells ngspice")
 
 
 def _add_lint(parser: argparse.ArgumentParser) -> None:
@@ -125,16 +167,24 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
-    names, timings = [*TECHNOLOGIES], [timing.value for timing in Timing]
-    parser.add_argument("--technology", choices=names, default=names[0], help=f"default {names[0]}")
-    parser.add_argument("--timing", choices=timings, default=timings[0], help=f"default {timings[0]}")
+    timings = {timing.value: timing for timing in Timing}
+    _add_choice(parser, "technology", TECHNOLOGIES, default="behavioural")
+    _add_choice(parser, "timing", timings, default="clocked")
     parser.add_argument("--settling", type=float, default=20.0, help="phase length in time constants (default 20)")
 
 
 def _add_dialect(parser: argparse.ArgumentParser, what: str) -> None:
-    names = [dialect.name for dialect in DIALECTS]
-    parser.add_argument("--dialect", choices=names, default=names[0], help=f"dialect {what} (default {names[0]})")
+    dialects = {dialect.name: dialect for dialect in DIALECTS}
+    _add_choice(parser, "dialect", dialects, default="ngspice", what=f"dialect {what}, ")
 
 
-def _add_engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=[*ENGINES], help="default waveform, as in Python")
+def _add_engine(parser: argparse.ArgumentParser, usual: str = "default waveform, as in Python") -> None:
+    names = "{" + ",".join(ENGINES) + "}"
+    parser.add_argument("--engine", type=_choice("engine", ENGINES), metavar=names, help=usual)
+
+
+def _add_choice(
+    parser: argparse.ArgumentParser, name: str, known: Mapping[str, object], *, default: str, what: str = ""
+) -> None:
+    names, told = "{" + ",".join(known) + "}", f"{what}default {default}"
+    parser.add_argument(f"--{name}", type=_choice(name, known), default=default, metavar=names, help=told)

@@ -14,15 +14,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lstm_analog.arguments import parser
+from lstm_analog.arguments import parse
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import Timing
-from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.demo import run_demo
-from lstm_analog.engines import ENGINES, Engine, Progress
+from lstm_analog.engines import Progress
 from lstm_analog.errors import CertificateError, InvalidShapeError, InvalidValueError, LstmAnalogError, explain
-from lstm_analog.export import DIALECTS, Dialect, check_dialect
-from lstm_analog.files import check_apart, read_bytes, whole_files
+from lstm_analog.export import check_dialect
+from lstm_analog.files import check_apart, read_file, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, Embedding, Model
@@ -41,14 +39,17 @@ _SEQUENCE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments` (default: the process's own) and return the exit code."""
-    options = parser().parse_args(arguments)
     try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
         code = _COMMANDS[options.command](options)
         sys.stdout.flush()
     except LstmAnalogError as error:
         words = [f"{name}= is --{name} here" for name in ("only", "config") if f"{name}=" in str(error)]
         print(f"lstm-analog: {error}{''.join(f' ({word})' for word in words)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("lstm-analog: interrupted; files are as they were, or whole", file=sys.stderr)
+        return 130  # the exit code that shells give to a program that SIGINT has ended
     except BrokenPipeError:  # who reads has gone, as with `| head`; what Python still holds must not fail at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
@@ -71,9 +72,9 @@ def _compile(options: argparse.Namespace) -> int:
         return 0
     x = _fed(options, lstm, model).x
     try:
-        with whole_files(deck.parent) as stage:  # nothing is left unless all is written, the machine too
+        with whole_files(deck.parent, options.machine.parent) as (stage, kept):  # all is written, or nothing
             told = _export(machine, lstm, x, stage / deck.name, options)
-            machine.save(options.machine)
+            machine.save(kept / options.machine.name)
             written = sorted(path.name for path in stage.iterdir())
     except CertificateError as error:
         print(f"lstm-analog: {error}", file=sys.stderr)
@@ -84,7 +85,7 @@ def _compile(options: argparse.Namespace) -> int:
 
 def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argparse.Namespace) -> str:
     """Write the netlists of `machine` to `path`, beside where they go, with a certificate if one is due; say which."""
-    engine, progress, dialect = _engine(options), _progress("running"), _dialect(options)
+    engine, progress, dialect = options.engine, _progress("running"), options.dialect
     if options.uncertified and len(machine.passes) == 1:
         machine.write_spice(path, x, dialect=dialect)
     elif options.uncertified:  # a pass is fed what the one before has left
@@ -109,7 +110,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
 def _verify(options: argparse.Namespace) -> int:
     certificate = load_certificate(options.certificate)
     lstm = model_of(certificate, options.certificate.parent, options.model)
-    found = [verify(path, certificate, lstm=lstm, engine=_engine(options)) for path in options.netlists]
+    found = [verify(path, certificate, lstm=lstm, engine=options.engine) for path in options.netlists]
     print(*found, sep="\n")
     for name in sorted({export.file for export in certificate.exports} - {each.export for each in found}):
         print(f"{name}: not looked at")
@@ -121,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:
     machine, x = load_machine(options.machine), read_table(options.input)
     model = None if options.model is None else _model_around(machine, options)
     fed = Fed(x=x, lengths=None, mask=None) if model is None else _encoded(model, x)
-    run = machine.run(fed.x, engine=_engine(options), keep=Keep.OUTPUTS, progress=_progress("running"))
+    run = machine.run(fed.x, engine=options.engine, keep=Keep.OUTPUTS, progress=_progress("running"))
     for found in beyond_fed(run):
         print(f"lstm-analog: {found}", file=sys.stderr)
     names, table = [f"h_{unit}" for unit in range(run.h.shape[-1])], run.h
@@ -144,7 +145,7 @@ def _compare(options: argparse.Namespace) -> int:
     check_apart((options.model, options.config, options.input), (options.json,))
     lstm, model = load_part(options.model, options.only, options.config)
     fed = _fed(options, lstm, model)
-    run = _machine(lstm, options).run(fed.x, engine=_engine(options), progress=_progress("running"))
+    run = _machine(lstm, options).run(fed.x, engine=options.engine, progress=_progress("running"))
     report = compare(run, lstm, tolerance=options.tolerance, seed=None if options.input else options.seed)
     print(report)
     if model is not None:
@@ -207,7 +208,7 @@ def _check_range(what: str, value: int, least: int, most: int) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
-    if is_record(read_bytes(options.file)):
+    if is_record(read_file(options.file)):
         _print_machine(load_machine(options.file))
     else:
         lstm, model = load_part(options.file, options.only, options.config)
@@ -241,15 +242,11 @@ def _print_machine(machine: Machine) -> None:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    found = check_dialect(options.deck, _dialect(options))
+    found = check_dialect(options.deck, options.dialect)
     for breach in found:
         print(breach)
-    print(f"{len(found)} findings in {options.deck} for {options.dialect}")
+    print(f"{len(found)} findings in {options.deck} for {options.dialect.name}")
     return 1 if found else 0
-
-
-def _dialect(options: argparse.Namespace) -> Dialect:
-    return next(dialect for dialect in DIALECTS if dialect.name == options.dialect)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -259,11 +256,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _machine(lstm: LSTM, options: argparse.Namespace) -> Machine:
-    return compile(lstm, TECHNOLOGIES[options.technology], timing=Timing(options.timing), settling=options.settling)
-
-
-def _engine(options: argparse.Namespace) -> Engine | None:
-    return None if options.engine is None else ENGINES[options.engine]
+    return compile(lstm, options.technology, timing=options.timing, settling=options.settling)
 
 
 def _progress(label: str) -> Progress:

@@ -4,16 +4,16 @@ Values are left to the functions themselves; so are arrays, which `arrays` takes
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from inspect import Parameter, Signature, signature
 from numbers import Integral, Real
 from pathlib import Path
 from sys import modules
-from types import FunctionType, MappingProxyType, UnionType
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
+from types import FunctionType, MappingProxyType, SimpleNamespace, UnionType
+from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -30,32 +30,45 @@ _NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
     {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
 )
 """What is taken for an annotation beside the class itself."""
+_ARRAYS: Mapping[Any, str] = MappingProxyType({np.float64: "biuf", np.int64: "iu", np.bool_: "b"})
+"""Kinds of numbers that an array may hold where the annotation says which."""
 
 
 def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Return `function`, which raises `InvalidTypeError` where it fails for an argument of the wrong kind.
+    """Return `function`, which raises `InvalidTypeError` for an argument of the wrong kind, whatever it makes of it.
 
-    What it refuses itself, in words of its own, it refuses so. An error of its own making, with arguments that are all
-    of their kinds, is left as it is.
+    What it refuses itself, in words of its own, it refuses so. One that returns nothing, and so is called for what it
+    does, is not called. An error of its own making, with arguments that are all of their kinds, is left as it is.
     """
-    names = signature(function)
+    names, hints = signature(function), cache(partial(_hints, function))
+    acts = names.return_annotation is None and function.__name__ != "__init__"
 
     @wraps(function)
     def call(*values: _Given.args, **named: _Given.kwargs) -> _Result:
-        try:
+        given = _bound(names, values, named)
+        wrong = next((name for name in given if not _fits(given[name], hints().get(name, Any))), None)
+        if wrong is None:
             return function(*values, **named)
+        refusal = _refusal(wrong, given[wrong], hints()[wrong])
+        try:
+            if not acts:
+                function(*values, **named)
         except LstmAnalogError:
             raise
         except Exception as error:
-            for name, value in _bound(names, values, named).items():
-                _check(function, name, value, error)
-            raise
+            raise refusal from error
+        raise refusal
 
     return call
 
 
+def _refusal(name: str, value: object, hint: Any) -> InvalidTypeError:
+    got, do = " ".join(ascii(value)[:80].split()), "give that"
+    return InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do))
+
+
 def _bound(names: Signature, values: tuple[object, ...], named: dict[str, object]) -> dict[str, Any]:
-    """Return the arguments by name, none where they do not fit the signature `names`: Python has said so then."""
+    """Return the arguments by name, none where they do not fit the signature `names`: Python will say so."""
     try:
         return names.bind(*values, **named).arguments
     except TypeError:
@@ -83,28 +96,23 @@ def named(what: str, word: str, known: Mapping[str, _Known]) -> _Known:
     raise InvalidValueError(explain(what, must=must, got=ascii(word)[:80], do=do))
 
 
-def _check(function: Callable[..., object], name: str, value: object, reason: Exception) -> None:
-    hint = _hints(function).get(name, Any)
-    if not _fits(value, hint):
-        got, do = " ".join(ascii(value)[:80].split()), "give that"
-        raise InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do)) from reason
-
-
-@cache
 def _hints(function: Callable[..., object]) -> dict[str, Any]:
-    """Return the annotations of `function`; one that only a type checker can read stands for anything."""
+    """Return the annotations of `function`; one that only a type checker can read stands for anything.
+
+    So do arrays of records, which make them of whatever `arrays` takes.
+    """
     several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-    given = signature(function).parameters.values()
-    return {each.name: _read(each.annotation, function.__module__) for each in given if each.kind not in several}
+    given = [each for each in signature(function).parameters.values() if each.kind not in several]
+    hints = {each.name: _read(each.annotation, function.__module__) for each in given}
+    free = function.__name__ == "__init__"
+    return {name: Any if free and "numpy" in str(hint) else hint for name, hint in hints.items()}
 
 
 def _read(annotation: object, module: str) -> Any:
     if annotation is Parameter.empty:
         return Any
-    if not isinstance(annotation, str):
-        return annotation
     try:
-        return eval(annotation, vars(modules[module]))
+        return get_type_hints(SimpleNamespace(__annotations__={"it": annotation}), vars(modules[module]))["it"]
     except (NameError, TypeError):  # of names that only a type checker has
         return Any
 
@@ -116,14 +124,15 @@ def _fits(value: object, hint: Any) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in inner)
-    if origin is tuple and isinstance(value, tuple):
-        each = inner[:1] * len(value) if inner[-1:] == (Ellipsis,) else inner
-        return len(each) == len(value) and all(_fits(item, one) for item, one in zip(value, each, strict=True))
+    if origin is tuple and isinstance(value, tuple | list):
+        return _fit_each(value, inner)
     if hint is None or hint is type(None):
         return value is None
     kind = origin or hint
     if not isinstance(kind, type) or kind is object:
         return True
+    if kind is np.ndarray:
+        return _is_array(value, inner)
     if getattr(kind, "_is_protocol", False):
         asked = [name for name, each in vars(kind).items() if isinstance(each, FunctionType) and name[0] != "_"]
         return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
@@ -132,6 +141,32 @@ def _fits(value: object, hint: Any) -> bool:
     if kind is float and isinstance(value, Integral) and abs(int(value)) > _WHOLE:
         return False
     return isinstance(value, _NUMBERS.get(kind, (kind,)))
+
+
+def _fit_each(values: Sequence[object], kinds: tuple[Any, ...]) -> bool:
+    """Return whether the `values` are of `kinds`, one each, or all of the first where an ellipsis follows it.
+
+    Of many that need only be of a class one of each type is looked at: a schedule has a name for every interval.
+    """
+    if kinds[-1:] != (Ellipsis,):
+        return len(kinds) == len(values) and all(map(_fits, values, kinds))
+    some = values if get_origin(kinds[0]) else {type(value): value for value in values}.values()
+    return all(_fits(value, kinds[0]) for value in some)
+
+
+def _is_array(value: object, inner: tuple[Any, ...]) -> bool:
+    """Return whether `value` is an array of the shape and numbers `inner`, or rows of them, or a number for any."""
+    numbers = get_args(inner[-1])[0] if inner and get_args(inner[-1]) else Any
+    if isinstance(value, tuple | list):
+        try:
+            value = np.asarray(value)
+        except ValueError:  # rows of different length
+            return False
+        if not value.size:
+            return True
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in _ARRAYS.get(numbers, value.dtype.kind)
+    return numbers is np.float64 and isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _told(hint: Any) -> str:

@@ -1,14 +1,15 @@
 """Files are read once, within bounds, and written whole or not at all."""
 
+import mmap
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from lstm_analog.errors import FileAccessError, LstmAnalogError, explain
+from lstm_analog.errors import FileAccessError, FileFormatError, LstmAnalogError, explain
 from lstm_analog.interruption import ending_in_order, undisturbed
 
 LARGEST_FILE = 2**31
@@ -62,39 +63,51 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def whole_files(folder: str | Path) -> Iterator[Path]:
-    """Make a temporary folder in `folder` for files that belong together; they move out of it once all are written.
+def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
+    """Make a temporary folder in each of `folders` for files that belong together; all move out once all are written.
 
     Raises
     ------
     FileAccessError
-        As `whole_file` does; nothing is left behind, and nothing replaced.
+        As `whole_file` does, naming the place where a file goes; nothing is left behind, and nothing replaced.
     """
-    with ending_in_order(), _whole_files(Path(folder)) as stage:
-        yield stage
-
-
-@contextmanager
-def _whole_files(target: Path) -> Iterator[Path]:
-    with ExitStack() as ending:
+    with ending_in_order(), ExitStack() as ending:
+        stages = {_stage(Path(folder), ending): Path(folder) for folder in folders}
         try:
-            with undisturbed():
-                name = ending.enter_context(tempfile.TemporaryDirectory(dir=target, prefix=".lstm_analog-"))
-        except (OSError, ValueError) as error:
-            raise _unwritable(target, error) from error
-        yield Path(name)
-        parts = {part: _resolved(target / part.name) for part in sorted(Path(name).iterdir())}
-        for part, place in parts.items():
-            mode = _mode(place)
-            if place.is_dir():
-                raise _unwritable(place, "a folder")
-            if mode is not None:
-                part.chmod(mode)
-        for part, place in parts.items():
-            try:
-                part.replace(place)
-            except OSError as error:
-                raise _unwritable(place, error) from error
+            yield tuple(stages)
+        except FileAccessError as error:
+            raise FileAccessError(_placed(str(error), stages)) from error
+        parts = [part for stage in stages for part in sorted(stage.iterdir())]
+        places = {part: _resolved(stages[part.parent] / part.name) for part in parts}
+        modes = {part: _mode(place) for part, place in places.items()}
+        with undisturbed():
+            for part, place in places.items():
+                _move(part, place, modes[part])
+
+
+def _stage(target: Path, ending: ExitStack) -> Path:
+    """Make a temporary folder in `target` that goes with `ending`."""
+    try:
+        with undisturbed():
+            return Path(ending.enter_context(tempfile.TemporaryDirectory(dir=target, prefix=".lstm_analog-")))
+    except (OSError, ValueError) as error:
+        raise _unwritable(target, error) from error
+
+
+def _placed(text: str, stages: Mapping[Path, Path]) -> str:
+    """Return `text` with the folders that each of `stages` is for in its place."""
+    for stage, target in stages.items():
+        text = text.replace(str(stage), str(target))
+    return text
+
+
+def _move(part: Path, place: Path, mode: int | None) -> None:
+    try:
+        if mode is not None:
+            part.chmod(mode)
+        part.replace(place)
+    except OSError as error:
+        raise _unwritable(place, error) from error
 
 
 def check_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> None:
@@ -115,25 +128,85 @@ def check_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> 
 def read_bytes(path: str | Path) -> bytes:
     """Return the content of the file at `path`, read once.
 
-    Raises `FileAccessError` if it cannot be read, or has more than `LARGEST_FILE` bytes, or more than
-    `LARGEST_STREAM` where it is a pipe or device, which does not tell its size.
+    Raises `FileAccessError` if it cannot be read, changes meanwhile, or has more than `LARGEST_FILE` bytes, or more
+    than `LARGEST_STREAM` where it is a pipe or device, which does not tell its size.
+    """
+    with _reading(path), Path(path).open("rb") as stream:
+        return _whole(path, stream)
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return the content of the file at `path` as `read_bytes` does, but of no pipe or device.
+
+    Raises `FileAccessError` for these too; none is waited for.
+    """
+    with _opened(path) as stream:
+        return _whole(path, stream)
+
+
+def map_file(path: str | Path) -> mmap.mmap | bytes:
+    """Return the content of the file at `path`, of any size, in memory only where it is looked at.
+
+    Raises `FileAccessError` if it cannot be read, or is a folder, pipe or device.
+    """
+    with _opened(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        return mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+
+
+def text_in(content: bytes, what: str) -> str:
+    """Return the text in UTF-8 that `content`, called `what` in messages, is, without its byte-order mark.
+
+    Raises `FileFormatError` for other bytes, and for zeros, which a file has where nothing was written: no text has
+    them.
     """
     try:
-        with Path(path).open("rb") as stream:
-            status = os.fstat(stream.fileno())
-            if stat.S_ISREG(status.st_mode):
-                most = LARGEST_FILE
-                content = stream.read() if status.st_size <= most else b""
-            else:
-                most = LARGEST_STREAM
-                content = stream.read(most + 1)
+        text = content.decode("utf-8-sig") if b"\0" not in content else None
+    except UnicodeDecodeError:
+        text = None
+    if text is None:
+        raise FileFormatError(explain(what, must="be text in UTF-8", got="other bytes", do="save it as that"))
+    return text
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    """Open `path` for reading; refuse, without waiting for whoever writes to it, what is no plain file."""
+    with _reading(path), open(Path(path), "rb", opener=_without_waiting) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            do = "give the file that holds it"
+            raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got="a device or pipe", do=do))
+        yield stream
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except LstmAnalogError:
+        raise
     except (OSError, ValueError, OverflowError) as error:
         text = explain(f"file {str(path)!r}", must="be readable", got=_reason(error), do="check the path")
         raise FileAccessError(text) from error
+
+
+def _whole(path: str | Path, stream: BinaryIO) -> bytes:
+    """Return all of `stream`, the open file at `path`, read once."""
+    what, status = f"file {str(path)!r}", os.fstat(stream.fileno())
+    plain = stat.S_ISREG(status.st_mode)
+    most = LARGEST_FILE if plain else LARGEST_STREAM
+    content = stream.read(1 + (status.st_size if plain else most)) if status.st_size <= most else b""
     size = max(status.st_size, len(content))
     if size > most:
         got, do = f"{size} bytes or more", "give what it holds in pieces; of a model the recurrent module alone"
-        raise FileAccessError(explain(f"file {str(path)!r}", must=f"have at most {most} bytes", got=got, do=do))
+        raise FileAccessError(explain(what, must=f"have at most {most} bytes", got=got, do=do))
+    if plain and len(content) != status.st_size:
+        got, do = f"{len(content)} bytes or more where it had {status.st_size}", "wait until it is written"
+        raise FileAccessError(explain(what, must="stay as it is while it is read", got=got, do=do))
     return content
 
 
@@ -156,13 +229,18 @@ def _resolved(path: Path) -> Path:
 
 
 def _mode(target: Path) -> int | None:
-    """Return the mode of the file `target`, None if there is none yet; refuse a device or pipe."""
+    """Return the mode of the file `target`, None if there is none yet; refuse what a file may not replace.
+
+    That is a folder, a device or pipe, and a file that its owner has made read-only: the folder might let it go.
+    """
     try:
         mode = target.stat().st_mode
     except (OSError, ValueError):
         return None  # not there yet, or for `mkstemp` to say why not
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise _unwritable(target, "a device or pipe")
+    if not stat.S_ISREG(mode):
+        raise _unwritable(target, "a folder" if stat.S_ISDIR(mode) else "a device or pipe")
+    if not os.access(target, os.W_OK):
+        raise _unwritable(target, "a read-only file")
     return stat.S_IMODE(mode)
 
 

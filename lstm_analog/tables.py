@@ -9,13 +9,12 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.errors import FileFormatError, InvalidShapeError, LstmAnalogError, explain
-from lstm_analog.files import read_bytes, whole_file
+from lstm_analog.files import read_bytes, text_in, whole_file
+from lstm_analog.frames import TIMES
 from lstm_analog.npy import read_array
 
 _NPY = b"\x93NUMPY"
 _SEPARATORS = (",", ";", "\t")
-_TIME = ("t", "time", "date", "datetime", "timestamp", "zeit", "index", "")
-"""Names of columns that say when, not what; the nameless one is the index that pandas writes."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
@@ -38,11 +37,7 @@ def read_table(path: str | Path) -> Floats:
 
 
 def _rows(content: bytes, what: str) -> list[list[str]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        do = "save it as csv in UTF-8, or with numpy.save"
-        raise FileFormatError(explain(what, must="hold a table of numbers", got=error.reason, do=do)) from None
+    text = text_in(content, what)
     lines = [line for line in (each.partition("#")[0] for each in text.splitlines()) if line.strip()]
     if not lines:
         do = "give a row a step, commas between"
@@ -58,7 +53,7 @@ def _rows(content: bytes, what: str) -> list[list[str]]:
 
 def _numbers(rows: list[list[str]], what: str) -> Floats:
     header = rows[0] if len(rows) > 1 and not any(map(_is_number, rows[0])) else []
-    times = [name for name in header if name.lower() in _TIME]
+    times = [name for name in header if name.lower() in TIMES]
     if times:
         got, do = f"column {times[0]!a}", "leave that column out: a row is a step"
         raise FileFormatError(explain(what, must="hold inputs only, no times", got=got, do=do))

@@ -393,6 +393,7 @@ def skeleton(tmp_path: Path) -> Path:
         "summaries",
         "doors",
         "arrays",
+        "frames",
         "errors",
     ):
         (folder / name).mkdir()

@@ -1,3 +1,4 @@
+import inspect
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog.arguments import parse
 from lstm_analog.cli import main
 
 
@@ -367,10 +369,58 @@ def test_each_command_has_help_with_an_example(command, capsys):
     assert f"example: lstm-analog {command}" in " ".join(capsys.readouterr().out.split())
 
 
-def test_an_unknown_command_ends_with_2(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["melt"])
-    assert "invalid choice" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["melt"], "command must be one of compile, run, .*, got 'melt': choose one of them"),
+        (["complie", "m.pt", "m.npz"], "command must be one of compile, .*, got 'complie': did you mean 'compile'?"),
+        (
+            ["info", "m.pt", "--onyl", "a"],
+            "argument must be one of lstm-analog info, got '--onyl': did you mean '--only'?",
+        ),
+        (["info", "m.pt", "n.pt"], "argument must be one of lstm-analog info, got 'n.pt': see lstm-analog info --help"),
+        (
+            ["compare", "m.pt", "--engine", "ngpsice"],
+            "engine must be one of .*, got 'ngpsice': did you mean 'ngspice'?",
+        ),
+        (["compare", "m.pt", "--technology", "opamb"], "technology must be one of .*: did you mean 'opamp'?"),
+        (["compare", "m.pt", "--timing", "clock"], "timing must be one of clocked, .*: did you mean 'clocked'?"),
+        (["lint", "m.cir", "--dialect", "ltspcie"], "dialect must be one of .*: did you mean 'ltspice'?"),
+    ],
+)
+def test_what_was_meant_is_said(words, told, capsys):
+    try:
+        code = main(words)
+    except SystemExit as end:  # argparse's own
+        code = end.code
+    assert code == 2
+    assert re.search(told.replace("?", "[?]"), capsys.readouterr().err)
+
+
+def test_the_command_line_has_the_defaults_of_python():
+    """What an option is unless given is what the function that it goes to takes unless given."""
+    compiled, certified = parse(["compile", "m.pt", "m.npz"]), parse(["compare", "m.pt"])
+    verified, ran = parse(["verify", "a.cir", "a.json"]), parse(["run", "m.npz", "a.csv", "b.csv"])
+    for function, options, names in (
+        (la.compile, compiled, ("timing", "settling")),
+        (la.Machine.certify, compiled, ("engine", "dialect", "tolerance")),
+        (la.Machine.run, ran, ("engine",)),
+        (la.compare, certified, ("tolerance",)),
+        (la.load, compiled, ("only",)),
+        (la.verify, verified, ("engine",)),
+    ):
+        usual = {name: each.default for name, each in inspect.signature(function).parameters.items()}
+        for name in names:
+            assert getattr(options, name) == usual[name], (function, name)
+
+
+def test_an_interrupted_command_says_so(monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lstm_analog.cli.load_certificate", interrupt)
+    assert main(["verify", "a.cir", "a.json"]) == 130
+    assert capsys.readouterr().err == "lstm-analog: interrupted; files are as they were, or whole\n"
 
 
 def test_the_module_is_the_command():

@@ -129,7 +129,7 @@ def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
     link.symlink_to("kept")
     with whole_file(link) as stream:
         stream.write(b"new")
-    with whole_files(tmp_path) as stage:
+    with whole_files(tmp_path) as (stage,):
         (stage / "link").write_text("newer")
         (stage / "kept2").write_text("other")
     assert link.is_symlink()
@@ -184,7 +184,7 @@ def test_a_file_that_is_read_is_not_written_over(tmp_path):
 def test_a_signal_leaves_no_part_of_a_file(tmp_path, number):
     program = listens_to(number) + (
         "import os, sys, time; from lstm_analog.files import whole_file, whole_files\n"
-        "with whole_files(sys.argv[1]) as stage, whole_file(sys.argv[1] + '/a') as stream:\n"
+        "with whole_files(sys.argv[1]) as (stage,), whole_file(sys.argv[1] + '/a') as stream:\n"
         "    (stage / 'b').write_text('b'); stream.write(b'a'); print('begun', flush=True); time.sleep(60)"
     )
     run = [sys.executable, "-c", program, tmp_path]

@@ -41,7 +41,7 @@ def test_tables_of_many_programs_are_read(tmp_path: Path, content: bytes) -> Non
         (b"1,2\n3,x\n", "must hold a table of numbers, got 'x' in row 2"),
         (b"1,nan\n", "must be finite, got nan"),
         (b"", "must hold a table of numbers, got no row"),
-        (b"\xff\xfe1\x00", "must hold a table of numbers, got invalid start byte"),
+        (b"\xff\xfe1\x00", "must be text in UTF-8, got other bytes"),
         (b"\x93NUMPY", "must be in npy format"),
     ],
 )

@@ -16,6 +16,7 @@ import numpy as np
 
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_shipped import SHIPPED
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 
 _BOLTZMANN_OVER_CHARGE = 8.617333262e-5
@@ -47,6 +48,7 @@ class Bias(Enum):
     PTAT = "ptat"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
     """What a finished chip meets: the `temperature` of all devices (degrees Celsius), its `supply` (V), its `bias`."""
@@ -65,6 +67,7 @@ class Conditions:
             raise InvalidValueError(explain("supply", must="be positive and at most 10 V", got=self.supply, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Bicmos:
     """Bipolar pairs steer and multiply, MOS switches and followers hold and drive; fully differential.

@@ -6,6 +6,7 @@ import numpy as np
 
 from lstm_analog.compiler.bicmos import BICMOS, Bias, Bicmos, Conditions
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
 
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Behavioural:
     """Ideal sources around real resistors, capacitors and switches.

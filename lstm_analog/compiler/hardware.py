@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.quantities import check_fields, check_number
@@ -44,6 +45,7 @@ class Line:
         return float(4.0 / 3.0 * fluid.density * self.length / area)
 
 
+@checked
 def decay_time(frequency: float, damping: float) -> float:
     """Return the time constant (s) of the slowest pole of x''/w^2 + 2 zeta x'/w + x.
 
@@ -53,23 +55,27 @@ def decay_time(frequency: float, damping: float) -> float:
     return float(1.0 / (frequency * slow))
 
 
+@checked
 def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
     """Return the bore (m) of a tube of `length` (m) with `conductance` (m3/(s Pa)) for `fluid`: Hagen-Poiseuille.
 
     Raises `InvalidValueError` where no tube has that conductance.
     """
     check_number("tube length", length)
+    conductance = np.asarray(conductance)
     if not ((conductance > 0) & np.isfinite(conductance)).all():
         got, do = float(np.min(conductance)), "leave the tube out, or give m3/(s Pa) above zero"
         raise InvalidValueError(explain("tube conductance", must="be positive", got=got, do=do))
     return (128.0 * fluid.viscosity * length * conductance / np.pi) ** 0.25
 
 
+@checked
 def end_loss(flow: Floats, length: float, fluid: Fluid) -> Floats:
     """Return 0.046 rho q/(mu L): end loss over own loss of a tube of `length` (m) at a `flow` (m3/s) of `fluid`."""
-    return END_LOSS * fluid.density * flow / (fluid.viscosity * length)
+    return END_LOSS * fluid.density * np.asarray(flow) / (fluid.viscosity * length)
 
 
+@checked
 def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line:
     """Return the fewest tubes of `length` (m) with `conductance` (m3/(s Pa)) for `fluid` and an end loss up to 1 %.
 

@@ -26,6 +26,7 @@ from lstm_analog.compiler.hardware import (
     decay_time,
     end_loss,
 )
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.fluids import GLYCEROL_60, PURE_WATER, VG32, Fluid
 from lstm_analog.network.quantities import check_fields
@@ -67,6 +68,7 @@ class Detail(Enum):
     DYNAMIC = "dynamic"
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Hydraulic:
     """Capillaries, half-bridges of equal-percentage ports, relays, solenoids and tanks.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
 
@@ -139,6 +140,7 @@ def feedback(data: CrossbarData, gain: float) -> float:
     return nearest
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class OpAmpCircuit:
     """Op-amps, pairs and multipliers around conductances and switches: macro-models of a board or a chip.

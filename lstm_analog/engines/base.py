@@ -17,6 +17,8 @@ Progress = Callable[[int, int], None]
 _BEHIND = 1e-6
 """Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
 
+_MOST_POINTS = 1_000_000
+"""Points that may be kept of an interval."""
 
 _YEAR = 366.0 * 86400.0
 
@@ -26,6 +28,13 @@ def check_time_limit(seconds: float) -> None:
     if not 0 < seconds <= _YEAR:
         must = "be positive and at most a year"
         raise InvalidValueError(explain("time_limit", must=must, got=seconds, do="give seconds"))
+
+
+def check_points(points: float) -> None:
+    """Raise `InvalidValueError` unless as many `points` can be kept of an interval."""
+    if not 1 <= points <= _MOST_POINTS or points != int(points):
+        must, do = f"be 1 to {_MOST_POINTS}, whole", "give 1 for the ends of intervals"
+        raise InvalidValueError(explain("points", must=must, got=points, do=do))
 
 
 def check_save(save: object) -> None:

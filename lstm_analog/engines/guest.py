@@ -1,12 +1,15 @@
 """Simulators of others, run as guests: in folders of their own, with all their children, bounded in time and output."""
 
 import os
+import resource
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from threading import Thread
 from typing import IO
@@ -58,7 +61,8 @@ def run_guest(
     """Run `command` of the simulator `name` in `folder`, feed it `order`, and return how it ended.
 
     `settings` are added to its environment. It leads a process group, which ends with it: whatever it started is
-    killed too, as all is when `time_limit` (s) is over or Python is interrupted. Raises `SimulationError` when the
+    killed too, as all is when `time_limit` (s) is over or Python is interrupted; where Python is killed they end by
+    themselves, after `time_limit` of work on each processor (Linux). Raises `SimulationError` when the
     time is over, `OSError` if it cannot be started.
     """
     with tempfile.TemporaryFile() as fed, ExitStack() as ending:
@@ -74,6 +78,7 @@ def run_guest(
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
+            _bound_processor(guest.pid, time_limit)
             streams = [_Stream(source) for source in (guest.stdout, guest.stderr) if source is not None]
             ending.callback(_end_all, guest, streams)
         try:
@@ -82,6 +87,19 @@ def run_guest(
             do = "raise time_limit, or run fewer steps"
             raise SimulationError(explain(name, must=f"end within {time_limit} s", got="no end yet", do=do)) from None
     return Ended(code=code, output=bytes(streams[0].kept), errors=bytes(streams[1].kept))
+
+
+def _bound_processor(process: int, time_limit: float) -> None:
+    """Let `process` and what it starts end by themselves, should Python be killed: after as much work as they may do.
+
+    That is `time_limit` (s) on every processor; only Linux can bound a process that runs.
+    """
+    if sys.platform == "linux":
+        most = ceil(time_limit * (os.cpu_count() or 1))
+        with suppress(ProcessLookupError):  # it has ended
+            _, hard = resource.prlimit(process, resource.RLIMIT_CPU)  # of whoever runs Python; not to be raised
+            bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(process, resource.RLIMIT_CPU, (bound, bound))
 
 
 def _end_all(guest: "subprocess.Popen[bytes]", streams: Sequence["_Stream"]) -> None:

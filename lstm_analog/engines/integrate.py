@@ -14,7 +14,7 @@ import scipy
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.base import Progress, check_save, moments
+from lstm_analog.engines.base import Progress, check_points, check_save, moments
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
@@ -75,11 +75,11 @@ class Integrate:
 
     def __post_init__(self) -> None:
         """Check that tolerances and points are in the range that the integrators take."""
-        for name, value, least in (("rtol", self.rtol, _LEAST), ("atol", self.atol, 0.0), ("points", self.points, 1)):
-            if not (least <= value < np.inf and value > 0 and (name != "points" or isinstance(value, int))):
+        for name, value, least in (("rtol", self.rtol, _LEAST), ("atol", self.atol, 0.0)):
+            if not (least <= value < np.inf and value > 0):
                 must = f"be {'at least ' + format(least, '.3g') if least else 'positive'} and finite"
-                do = "give a whole number" if name == "points" else "give e.g. 1e-9"
-                raise InvalidValueError(explain(name, must=must, got=value, do=do))
+                raise InvalidValueError(explain(name, must=must, got=value, do="give e.g. 1e-9"))
+        check_points(self.points)
         method: object = self.method
         if not isinstance(method, Method | None):
             must, do = "be a Method, or None for the one that suits", "take e.g. engines.Method.BDF"

@@ -6,8 +6,10 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.files import map_file
 
 _HEADER = 64 * 1024 * 1024
+_DATA = b"Binary:\n"
 
 
 def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
@@ -18,12 +20,14 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
     FileFormatError
         If it is no binary raw file of real numbers, if a name is missing, or if what it holds cannot be a transient:
         times that fall back, a value that is not finite, more or fewer points than it declares.
+    FileAccessError
+        If it cannot be read.
     """
-    with path.open("rb") as stream:
-        head, found, _ = stream.read(_HEADER).partition(b"Binary:\n")
-    lines = head.decode("ascii", errors="replace").splitlines()
+    content = map_file(path)
+    start = content.find(_DATA, 0, _HEADER)
+    lines = content[: start if start >= 0 else _HEADER].decode("ascii", errors="replace").splitlines()
     fields = dict(line.split(": ", 1) for line in lines if ": " in line)
-    if not found or fields.get("Flags", "").split() != ["real"]:
+    if start < 0 or fields.get("Flags", "").split() != ["real"]:
         do = "run the simulator with -b -r"
         raise FileFormatError(explain("raw file", must="hold binary real numbers", got=fields.get("Flags"), do=do))
     columns, points, places = _described(lines, fields)
@@ -31,13 +35,14 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
     if missing:
         do = "save these nodes"
         raise FileFormatError(explain("raw file", must="hold every node", got=f"no {', '.join(missing[:5])}", do=do))
-    size = path.stat().st_size - len(head) - len(found)
+    start += len(_DATA)
+    size = len(content) - start
     if size != 8 * columns * points:
         do = "check the free space; run one analysis a file"
         raise FileFormatError(explain("raw file", must=f"hold {points} points", got=f"{size} bytes", do=do))
     if not points:
         return np.empty(0), np.empty((0, len(names)))
-    table = np.memmap(path, dtype="<f8", mode="r", offset=len(head) + len(found), shape=(points, columns))
+    table = np.frombuffer(content, dtype="<f8", offset=start).reshape(points, columns)
     time, values = np.array(table[:, 0]), np.array(table[:, [places[f"v({name})"] for name in names]])
     _check_transient(time, values)
     return time, values

@@ -11,19 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines.base import Progress, check_save, check_time_limit
+from lstm_analog.engines.base import Progress, check_points, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.record import cut
 from lstm_analog.engines.system import system
-from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.errors import (
+    InvalidValueError,
+    LstmAnalogError,
+    SimulationError,
+    SimulatorMissingError,
+    explain,
+)
 from lstm_analog.export import effort_names, write_modelica
-from lstm_analog.files import read_bytes
+from lstm_analog.files import read_bytes, read_file, text_in
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule, imposed_efforts
 from lstm_analog.network.trajectory import Save, Trajectory
+from lstm_analog.npy import read_array
 
 _MODEL, _FILE = "machine", "machine.mo"
 _MISSING = 86
@@ -95,11 +102,10 @@ class Rumoca:
 
     def __post_init__(self) -> None:
         """Check that the tolerances are positive, the points whole and the time limit one that can be waited for."""
-        for name in ("rtol", "atol", "points"):
-            value = getattr(self, name)
-            if not 0 < value < np.inf or (name == "points" and not isinstance(value, int)):
-                do = "give a whole number" if name == "points" else "give e.g. 1e-10"
-                raise InvalidValueError(explain(name, must="be positive and finite", got=value, do=do))
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if not 0 < value < np.inf:
+                raise InvalidValueError(explain(name, must="be positive and finite", got=value, do="give e.g. 1e-10"))
+        check_points(self.points)
         check_time_limit(self.time_limit)
         check_save(self.save)
 
@@ -131,9 +137,11 @@ class Rumoca:
     def run_file(self, path: str | Path, name: str, network: Network, schedule: Schedule) -> Trajectory:
         """Return what the model `name` in the file at `path` does, perhaps edited since it was written.
 
-        It was written from `network` under `schedule`, one sequence. Raises as `run`, or `FileAccessError`.
+        It was written from `network` under `schedule`, one sequence. Raises as `run`, `FileAccessError`, or
+        `FileFormatError` where it is no text.
         """
-        time, efforts = self._simulate(read_bytes(path), name, network, schedule)
+        text = text_in(read_bytes(path), f"file {str(path)!r}").encode()
+        time, efforts = self._simulate(text, name, network, schedule)
         shape = (*schedule.lead, *efforts.shape)
         return Trajectory(
             network=network, schedule=schedule, time=time, efforts=efforts.reshape(shape), engine=repr(self)
@@ -150,13 +158,14 @@ class Rumoca:
         end = float(schedule.ends[-1])
         least = float(network.unknowns.scales()[1:].min())
         settings = {"solver": self.solver.value, "rtol": self.rtol, "atol": self.atol * least, "dt": end / self.points}
-        order = {"model": name, "end": end, "settings": settings, "names": effort_names(network)[1:]}
+        names = effort_names(network)[1:]
+        order = {"model": name, "end": end, "settings": settings, "names": names}
         with own_folder() as folder:
             (folder / _FILE).write_bytes(text)
             words, out = self._call(folder, order), folder / "out.npy"
             if not out.exists():
                 raise SimulationError(explain("rumoca", must="run the file", got=words, do=_REMEDY))
-            table: Floats = np.load(out, allow_pickle=False)
+            table = _results(out, words, 1 + len(names))
         time, kept = _moments(table[:, 0], schedule)
         if not np.isin(schedule.ends, time[kept]).all():
             got, do = f"{table[-1, 0]:.6g} s or a gap {words}", "loosen the tolerances"
@@ -174,7 +183,7 @@ class Rumoca:
                 time_limit=self.time_limit,
                 order=json.dumps(order).encode("ascii"),
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a name that no file can have
             must, do = f"run in {python!r}", "give the path of a Python with rumoca"
             raise SimulatorMissingError(explain("rumoca", must=must, got=error, do=do)) from error
         lines = done.errors.decode("utf-8", errors="replace").splitlines()
@@ -198,6 +207,20 @@ def start_efforts(network: Network, schedule: Schedule) -> Floats:
         effort[:, part.nodes] = np.broadcast_to(value, (*lead, part.nodes.size)).reshape(-1, part.nodes.size)
     operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
     return effort.reshape(*lead, -1)
+
+
+def _results(out: Path, words: str, columns: int) -> Floats:
+    """Return the table that rumoca left at `out`, (points, `columns`); `words` are its own."""
+    try:
+        table = floats(read_array(read_file(out), "results"), "results")
+    except LstmAnalogError as error:
+        raise SimulationError(
+            explain("rumoca", must="leave its results", got=f"{error} {words}", do=_REMEDY)
+        ) from error
+    if table.ndim != 2 or table.shape[1] != columns or not table.size:
+        got = f"shape {table.shape} {words}"
+        raise SimulationError(explain("rumoca", must=f"leave {columns} columns", got=got, do=_REMEDY))
+    return table.copy()
 
 
 def _moments(time: Floats, schedule: Schedule) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:

@@ -12,7 +12,8 @@ refused.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from io import BytesIO
@@ -107,14 +108,10 @@ def read_json(path: str | Path) -> GraphFile:
     import networkx as nx
 
     text = read_bytes(path)
-    try:
+    with _reading(path, nx.NetworkXError):
         data = json.loads(text, parse_constant=_refuse_constant)
         found = nx.node_link_graph(data, directed=True, multigraph=True, edges="edges")
         return _content(path, found, len(text))
-    except FileFormatError:
-        raise
-    except (*_BROKEN, nx.NetworkXError) as error:
-        raise _foreign(path, error) from error
 
 
 @checked
@@ -147,15 +144,25 @@ def read_graphml(path: str | Path) -> GraphFile:
     import networkx as nx
 
     text = read_bytes(path)
-    try:
+    with _reading(path, nx.NetworkXError, expat.ExpatError, ParseError):
         _refuse_entities(path, text)
         found = nx.read_graphml(BytesIO(text), force_multigraph=True)
         for name in _TREES & found.graph.keys():
             found.graph[name] = json.loads(found.graph[name], parse_constant=_refuse_constant)
         return _content(path, found, len(text))
-    except FileFormatError:
-        raise
-    except (*_BROKEN, nx.NetworkXError, expat.ExpatError, ParseError) as error:
+
+
+@contextmanager
+def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
+    """Refuse the file at `path` by name where its content is refused, or breaks what reads it, as `damage` tells."""
+    broken: tuple[type[Exception], ...] = (*_BROKEN, *damage)
+    try:
+        yield
+    except FileFormatError as error:
+        if repr(str(path)) in str(error):
+            raise
+        raise FileFormatError(f"file {str(path)!r}: {error}") from error
+    except broken as error:
         raise _foreign(path, error) from error
 
 
@@ -225,11 +232,11 @@ def _content(path: str | Path, found: "nx.Graph[Any]", length: int) -> GraphFile
         raise _foreign(path, f"{network.unknowns.size} unknowns in {length} bytes")
     expected = graph(network.verify())
     expected.graph |= _told_by(network)
-    pairs = zip(_lines(expected), _lines(found), strict=False)
-    different = next(((a, b) for a, b in pairs if a != b), None)
     same_kind = found.is_directed() and found.size() == expected.size() and len(found) == len(expected)
+    pairs = zip(_lines(expected), _lines(found), strict=False) if same_kind else iter(())
+    different = next((b for a, b in pairs if a != b), None)
     if different is not None or not same_kind:
-        got = ascii(different[1] if different else f"{len(found)} nodes, {found.size()} edges")[:300]
+        got = ascii(different or f"{len(found)} nodes, {found.size()} edges")[:300]
         must, do = "show the network that it carries", "change the network and write it anew"
         raise FileFormatError(explain(f"the graph in {str(path)!r}", must=must, got=got, do=do))
     return GraphFile(network=network, driven=_driven(network, found))

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Floats, Indices, indices
 from lstm_analog.doors import checked
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import Tubes
 from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, Setting, Wires
 from lstm_analog.export.graph_parts import settings, wires
@@ -51,8 +51,8 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     ------
     UnsupportedError
         If there are more than `MOST_EDGES` edges: ask for the surroundings of some unknowns.
-    InvalidShapeError
-        If a part has a chip axis.
+    InvalidShapeError, InvalidValueError
+        If a part has a chip axis, or `around` are no unknowns of the network.
     """
     import networkx as nx
 
@@ -60,7 +60,7 @@ def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | Non
     wanted = np.ones(network.unknowns.size, dtype=bool)
     if around is not None:
         wanted[:] = False
-        wanted[around] = True
+        wanted[_places(around, network.unknowns.size)] = True
     edges = [
         (part, wire, np.flatnonzero(_acting(network, wire, wanted))) for part in network.parts for wire in wires(part)
     ]
@@ -104,10 +104,25 @@ def _check_states(network: Network) -> None:
             raise UnsupportedError(explain(f"part {part.label} in a graph file", must=must, got="one fed", do=do))
 
 
+def _places(around: Indices, size: int) -> Indices:
+    places = indices(around, "around")
+    if places.size and int(places.max()) >= size:
+        do = "take them from network.unknowns"
+        raise InvalidValueError(explain("around", must=f"be below {size}", got=int(places.max()), do=do))
+    return places
+
+
 @checked
-def pipes(network_graph: "nx.MultiDiGraph[str]") -> "nx.MultiDiGraph[str]":
-    """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow."""
+def pipes(network_graph: object) -> "nx.MultiDiGraph[str]":
+    """Return the view of `network_graph`, made by `graph`, without the edges that carry signals but no flow.
+
+    Raises `InvalidTypeError` for what is no such graph.
+    """
     import networkx as nx
+
+    if not isinstance(network_graph, nx.MultiDiGraph):
+        must, do = "be a MultiDiGraph", "give what graph returns"
+        raise InvalidTypeError(explain("network_graph", must=must, got=ascii(network_graph)[:80], do=do))
 
     def carries_flow(tail: str, head: str, key: int) -> bool:
         edge = network_graph.edges[tail, head, key]

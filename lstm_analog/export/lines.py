@@ -40,20 +40,20 @@ def joined(text: str, marks: tuple[str, ...], keep: str = "") -> Iterator[tuple[
 
     Remarks that begin with `marks` are left out, as are lines of remarks, but for those that begin with `keep`.
     """
-    pending: tuple[int, str] | None = None
+    first, pieces = 0, list[str]()
     for number, raw in enumerate(split_lines(text)[1:], start=2):
         kept = bool(keep) and raw.startswith(keep)
         line = raw if kept else without_remark(raw, marks).strip()
         if not kept and (not line or line.startswith(("*", "//"))):
             continue
-        if line.startswith("+") and pending is not None:
-            pending = (pending[0], f"{pending[1]} {line[1:]}")
+        if line.startswith("+") and pieces:
+            pieces.append(line[1:])
             continue
-        if pending is not None:
-            yield pending
-        pending = (number, line)
-    if pending is not None:
-        yield pending
+        if pieces:
+            yield first, " ".join(pieces)
+        first, pieces = number, [line]
+    if pieces:
+        yield first, " ".join(pieces)
 
 
 def split_lines(text: str) -> list[str]:

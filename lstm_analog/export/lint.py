@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import explain
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import REMARKS, cut_off, remark_place, split_lines, without_remark
 from lstm_analog.export.lint_cards import Check, card_faults, name_faults, passing_faults, value_faults
@@ -18,7 +18,7 @@ from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
 from lstm_analog.export.lint_expressions import Fault
 from lstm_analog.export.lint_spectre import spectre_faults
 from lstm_analog.export.rules import RULES, Rules
-from lstm_analog.files import read_bytes
+from lstm_analog.files import read_bytes, text_in
 
 _SWITCHES = ("sw", "vswitch")
 _LIBRARY = ("simulator", ".model", ".param")
@@ -51,11 +51,7 @@ def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
     FileFormatError
         If it is no text in UTF-8.
     """
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        must, do = "be text in UTF-8", "give a netlist"
-        raise FileFormatError(explain(f"file {str(path)!r}", must=must, got="other bytes", do=do)) from None
+    text = text_in(read_bytes(path), f"file {str(path)!r}")
     rules = RULES[dialect.name]
     found = [Breach(line=line, fault=fault) for line, fault in _faults(text, rules)]
     return tuple(sorted(found, key=lambda breach: breach.line))

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from lstm_analog.export.lines import cut_off, joined
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import refusal
-from lstm_analog.files import read_bytes
+from lstm_analog.files import text_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,20 +22,12 @@ class Section:
     lines: tuple[str, ...]
 
 
-def read_sections(path: str | Path) -> tuple[str, list[Section]]:
-    """Return the text of the deck at `path` and its sections, the header first.
+def read_sections(content: bytes) -> tuple[str, list[Section]]:
+    """Return the text of the deck whose file has this `content`, and its sections, the header first.
 
-    Raises
-    ------
-    FileAccessError
-        If the file cannot be read.
-    FileFormatError
-        If it is no text, or a statement is not in ASCII or cut off from what it continues.
+    Raises `FileFormatError` if it is no text, or a statement is not in ASCII or cut off from what it continues.
     """
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise refusal("netlist", "be ASCII text", "other bytes", "give a deck written by write_spice") from None
+    text = text_in(content, "netlist")
     return text, list(_sections(text))
 
 

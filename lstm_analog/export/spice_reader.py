@@ -39,6 +39,7 @@ from lstm_analog.export.spice_checks import (
     points,
     refusal,
 )
+from lstm_analog.files import read_bytes
 from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Part
@@ -92,17 +93,32 @@ def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck
     FileFormatError
         If it is no deck of this package, or a line says something unknown.
     """
-    text, found = read_sections(path)
+    return deck_in(read_bytes(path), path, own)
+
+
+def deck_in(content: bytes, path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
+    """Return what `read_spice` does of the deck at `path` whose `content` was read; `own` is as there.
+
+    Raises `FileFormatError` as it does.
+    """
+    try:
+        return _deck(content, MappingProxyType({**BANKS, **(own or {})}))
+    except LstmAnalogError as error:
+        raise FileFormatError(f"file {str(path)!r}: {error}") from error
+
+
+def _deck(content: bytes, makers: Mapping[str, Maker]) -> Deck:
+    text, found = read_sections(content)
     check_size(text, found[0].lines)
     try:
-        return _deck(found, MappingProxyType({**BANKS, **(own or {})}))
+        return _assembled(found, makers)
     except (NetworkError, FileFormatError):
         raise
     except (LstmAnalogError, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         raise refusal("netlist", "read back as a network", error, "undo the last edit") from error
 
 
-def _deck(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
+def _assembled(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
     header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
     marks = _marks(header)
     check_marks(marks, [section.head for section in sections])

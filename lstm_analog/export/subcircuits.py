@@ -25,7 +25,7 @@ from lstm_analog.export.spice import (
     prefixed,
     safe_name,
 )
-from lstm_analog.files import whole_file
+from lstm_analog.files import whole_file, whole_files
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Junctions, Sources
 from lstm_analog.network.schedule import Schedule
@@ -40,7 +40,12 @@ def bench_path(path: str | Path) -> Path:
 
     >>> bench_path("cell.cir").name
     'cell_tb.cir'
+
+    Raises `InvalidValueError` for a path that names no file.
     """
+    if not Path(path).name:
+        got, do = ascii(str(path))[:80], "give e.g. cell.cir"
+        raise InvalidValueError(explain("path", must="name a file", got=got, do=do))
     return Path(path).with_name(f"{Path(path).stem}_tb{Path(path).suffix}")
 
 
@@ -77,10 +82,12 @@ def write_subcircuit(
     wires = wire(network, interface, RULES[dialect.name].reserved)
     case = _Case(network=network, schedule=schedule, dialect=dialect, wires=wires)
     _check_inside(case)
-    for file, lines in ((place, _subcircuit(case)), (bench_path(place), _testbench(case, accuracy, place.name))):
-        with whole_file(file) as stream:
-            for text in lines:
-                stream.write(text.encode("ascii"))
+    with whole_files(place.parent) as (stage,):
+        cell, bench = stage / place.name, bench_path(stage / place.name)
+        for file, lines in ((cell, _subcircuit(case)), (bench, _testbench(case, accuracy, place.name))):
+            with whole_file(file) as stream:
+                for text in lines:
+                    stream.write(text.encode("ascii"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -34,6 +34,12 @@ class Applied:
     imperfection: object
     streams: Streams
 
+    def __post_init__(self) -> None:
+        """Check that it is a record, as imperfections are."""
+        if not is_dataclass(self.imperfection) or isinstance(self.imperfection, type):
+            got, do = ascii(self.imperfection)[:80], "give e.g. DeviceSpread(share=0.03)"
+            raise InvalidTypeError(explain("imperfection", must="be a record", got=got, do=do))
+
     def __str__(self) -> str:
         return f"{_text(self.imperfection)}{_DRAWN}{_text(self.streams)}"
 

@@ -55,7 +55,12 @@ class Streams:
                 raise InvalidValueError(explain(f"streams {name}", must=must, got=value, do="count from there"))
 
     def generator(self, name: str, chip: int = 0) -> np.random.Generator:
-        """Return the generator of the cause `name` on the machine number `chip`, at its beginning."""
+        """Return the generator of the cause `name` on the machine number `chip`, at its beginning.
+
+        Raises `InvalidValueError` for a chip below zero.
+        """
+        if chip < 0:
+            raise InvalidValueError(explain("chip", must="be at least 0", got=chip, do="count from zero"))
         again = (_BYTES + self.repeat,) if self.repeat else ()
         key = (self.first + chip, *name.encode(), *again)
         return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=key))
@@ -113,9 +118,13 @@ def with_unknowns(network: Network, label: str, size: int, scale: float) -> tupl
 
 
 def check_range(what: str, value: float, least: float, most: float, do: str) -> None:
-    """Raise `InvalidValueError`, which says `what` is wrong and what to `do`, unless `least` <= `value` <= `most`."""
-    if not least <= value <= most:
+    """Raise `InvalidValueError` unless `value` is finite and from `least` to `most`.
+
+    It says `what` is wrong and what to `do`.
+    """
+    if not (least <= value <= most and np.isfinite(value)):
         must = f"be {least:g} to {most:g}" if np.isfinite(most) else f"be at least {least:g}"
+        must += "" if value < np.inf else " and finite"
         raise InvalidValueError(explain(what, must=must, got=value, do=do))
 
 

@@ -36,9 +36,10 @@ class RelayGain:
     gain: float
 
     def __post_init__(self) -> None:
-        """Check that the gain is finite."""
-        if not np.isfinite(self.gain):
-            raise InvalidValueError(explain("relay gain", must="be finite", got=self.gain, do="give about 1"))
+        """Check that the gain is above zero and finite."""
+        if not 0.0 < self.gain < np.inf:
+            must = "be positive and finite"
+            raise InvalidValueError(explain("relay gain", must=must, got=self.gain, do="give about 1"))
 
 
 @checked_record

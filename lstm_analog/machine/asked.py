@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.doors import named
-from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.model import State
 from lstm_analog.model.sequences import StateLike, StateSizes, given_lengths, sequences, starting_state
 
@@ -29,17 +27,8 @@ def fitting(
 
 
 def given_engine(engine: "EngineLike") -> "Engine":
-    """Return `engine`, or the one of that name, `Waveform()` if it is None.
+    """Return `engine`, or the one of that name, `Waveform()` if it is None; raises as `chosen_engine` does."""
+    from lstm_analog.engines import Waveform
+    from lstm_analog.engines.choosing import chosen_engine
 
-    Raises `InvalidTypeError` unless it is one, no class of one.
-    """
-    from lstm_analog.engines import ENGINES, Waveform
-
-    if engine is None:
-        return Waveform()
-    if isinstance(engine, str):
-        return named("engine", engine, ENGINES)
-    if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
-        do = "give e.g. Waveform(), Settle() or Ngspice()"
-        raise InvalidTypeError(explain("engine", must="be an engine", got=ascii(engine)[:80], do=do))
-    return engine
+    return chosen_engine(engine, Waveform())

@@ -13,9 +13,9 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.legend import legend
 from lstm_analog.compiler.saved import PIECES
 from lstm_analog.compiler.scaling import measured
-from lstm_analog.compiler.technologies import TECHNOLOGIES
+from lstm_analog.compiler.technologies import chosen_technology
 from lstm_analog.compiler.timing import CLOCKED
-from lstm_analog.doors import checked, named
+from lstm_analog.doors import checked
 from lstm_analog.errors import (
     FileFormatError,
     InvalidTypeError,
@@ -93,8 +93,7 @@ def compile(
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
     _check_kind("settling", settling, Real, "be a number", "give time constants")
     _check_fit(fit, inputs)
-    if isinstance(technology, str):
-        technology = named("technology", technology, TECHNOLOGIES)
+    technology = chosen_technology(technology)
     if calibration is not None:
         technology = calibrated(technology, calibration)
     chosen: Scaling | None = None

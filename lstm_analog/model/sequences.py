@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, Indices, floats, indices, plain
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.frames import steps_of
 from lstm_analog.summaries import Summarised
 
 
@@ -78,9 +79,10 @@ class Outputs(Summarised):
 def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:
     """Return `x` as float64 of shape (batch, time, `inputs`) or (time, `inputs`), neither empty, or raise.
 
-    What is fed to several `chips` may also have shape (chips, batch, time, inputs).
+    What is fed to several `chips` may also have shape (chips, batch, time, inputs). Of a data frame columns are inputs,
+    as `frames.steps_of` says.
     """
-    array = floats(x, "x")
+    array = floats(steps_of(x), "x")
     if array.ndim not in (2, 3) and not (chips and array.ndim == 4 and len(array) == chips):
         shapes = f"({chips} chips, batch, time, inputs), " if chips else ""
         must, do = f"have shape {shapes}(batch, time, inputs) or (time, inputs)", "add or remove an axis"

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, floats, plain
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.frames import steps_of
 from lstm_analog.model.applying import apply_all
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
@@ -90,7 +91,8 @@ class Model(Summarised):
     def encode(self, x: ArrayLike, lengths: ArrayLike | None = None) -> Fed:
         """Return what the recurrent part is fed for `x`, of which `lengths` count: the steps before it, computed."""
         words = bool(self.before) and isinstance(self.before[0], Embedding)
-        return compact(apply_all(self.before, Signal(values=plain(x, "x") if words else floats(x, "x"))), lengths)
+        told = plain(x, "x") if words else floats(steps_of(x), "x")
+        return compact(apply_all(self.before, Signal(values=told)), lengths)
 
     @checked
     def decode(self, outputs: Outputs, fed: Fed) -> Floats:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lstm_analog.arrays import Indices, indices, plain
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.labels import check_label
@@ -108,6 +109,7 @@ def _check_users(circuit: Subcircuit, known: dict[str, int]) -> None:
             raise InvalidValueError(explain(f"card of {circuit.name}", must=must, got=card, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cells:
     """Transistor-level cells: instances of a `.subckt`, run by ngspice only.

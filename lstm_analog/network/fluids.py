@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.properties import (
     Constant,
@@ -24,6 +25,7 @@ ATMOSPHERE = 101325.0
 """Pa."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Fluid:
     """A liquid at a temperature.

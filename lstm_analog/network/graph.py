@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import element_fields, put, same_arrays
 from lstm_analog.network.domain import Domain
@@ -111,6 +112,7 @@ class Network:
                 )
         put(self, "parts", tuple(self.parts))
 
+    @checked
     def part(self, label: str) -> Part:
         """Return the part bank called `label`, or raise `NetworkError` with the labels there are."""
         for part in self.parts:
@@ -119,6 +121,7 @@ class Network:
         known = ", ".join(part.label for part in self.parts)
         raise NetworkError(explain("part", must=f"be one of {known}", got=repr(label)[:80], do="choose another"))
 
+    @checked
     def said(self, key: str) -> tuple[str, ...]:
         """Return what the provenance says under `key`, in order; empty if nothing."""
         return tuple(value for name, value in self.provenance if name == key)
@@ -157,6 +160,7 @@ class Network:
         _check_junctions(self)
         self.chips  # noqa: B018 - raises
 
+    @checked
     def equals(self, other: "Network", *, rtol: float) -> bool:
         """Return whether `other` is the same network, provenance included, numbers of parts within relative `rtol`."""
         return (

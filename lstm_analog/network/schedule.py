@@ -1,11 +1,13 @@
 """The schedule: what the outside world does to a network, interval by interval."""
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices, floats, plain, positive_of_shape
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
@@ -42,6 +44,7 @@ class Imposed:
         return _steady(self.efforts)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Schedule:
     """Intervals of constant clock and constant inputs, one after the other from time zero.
@@ -110,11 +113,16 @@ class Schedule:
         return efforts.reshape(*own, -1, *efforts.shape[-2:])
 
     def phase(self, interval: int) -> High:
-        """Return which clock lines are high in `interval`."""
+        """Return which clock lines are high in `interval`, or raise `InvalidValueError` if there is none."""
+        _check_place("interval", interval, len(self.names))
         return tuple(bool(value) for value in self.high[interval])
 
     def sequence(self, number: int) -> "Schedule":
-        """Return the sequence `number` alone, counted in C order over the leading axes."""
+        """Return the sequence `number` alone, counted in C order over the leading axes.
+
+        Raises `InvalidValueError` if there is none.
+        """
+        _check_place("sequence", number, prod(self.lead))
         where = np.unravel_index(number, self.lead)
         alone = (
             np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed
@@ -202,6 +210,11 @@ def _check_imposed(imposed: tuple[Imposed, ...]) -> None:
     if 0 in lead:
         must, do = "have leading axes that fit together, none of them empty", "give all the same batch"
         raise InvalidShapeError(explain("imposed", must=must, got=leads, do=do))
+
+
+def _check_place(what: str, place: int, size: int) -> None:
+    if not 0 <= place < size:
+        raise InvalidValueError(explain(what, must=f"be 0 to {size - 1}", got=place, do="choose another"))
 
 
 def imposed_efforts(network: Network, schedule: Schedule, interval: int) -> list[tuple[Sources, Floats]]:

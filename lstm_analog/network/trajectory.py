@@ -93,6 +93,7 @@ class Extremes:
     highest: Floats
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
     """Efforts of a network over time.
@@ -159,6 +160,7 @@ class Trajectory:
 
         Raises `InvalidValueError` for unknowns that were not kept, and between intervals that were not.
         """
+        times, nodes = np.asarray(times), np.asarray(nodes, dtype=np.int64)
         found = [one for one in self.each if _has(one, nodes)]
         if not found:
             _columns(self, nodes)
@@ -169,7 +171,16 @@ class Trajectory:
         return _at(there, times, _columns(there, nodes))
 
     def at_ends(self, label: str, intervals: Indices) -> Floats:
-        """Return the group `label` at the ends of the given `intervals`, shape (..., len(intervals), size)."""
+        """Return the group `label` at the ends of the given `intervals`, shape (..., len(intervals), size).
+
+        Raises `InvalidValueError` if there is no such interval.
+        """
+        intervals = np.asarray(intervals, dtype=np.int64)
+        if intervals.size and not 0 <= intervals.min() <= intervals.max() < self.schedule.ends.size:
+            must, do = f"be 0 to {self.schedule.ends.size - 1}", "take them from the schedule"
+            raise InvalidValueError(
+                explain("intervals", must=must, got=f"{intervals.min()} to {intervals.max()}", do=do)
+            )
         return self.sample(self.schedule.ends[intervals], self.network.unknowns[label])
 
 

@@ -12,10 +12,12 @@ from lstm_analog.compiler.bicmos import Bicmos, textbook
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.compiled import lower
 from lstm_analog.compiler.passes import signal_network
+from lstm_analog.compiler.technologies import chosen_technology
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines import Engine
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.engines import Engine, EngineLike, Ngspice
+from lstm_analog.engines.choosing import chosen_engine
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, State
 from lstm_analog.study.calibration_sweep import Gains, measure_gains
 from lstm_analog.study.lag import lagging
@@ -40,11 +42,17 @@ class Lesson:
     x: Floats
     tolerance: float
 
+    def __post_init__(self) -> None:
+        """Check that errors can be counted in the tolerance."""
+        if not 0.0 < self.tolerance < np.inf:
+            must, do = "be positive and finite", "give the error of h that counts as one"
+            raise InvalidValueError(explain("tolerance", must=must, got=self.tolerance, do=do))
+
 
 @checked
 def calibrate(
-    technology: Bicmos,
-    engine: Engine,
+    technology: Bicmos | str,
+    engine: EngineLike,
     *,
     settling: float,
     lessons: tuple[Lesson, ...] = (),
@@ -55,10 +63,10 @@ def calibrate(
 
     Parameters
     ----------
-    technology : Bicmos
-        The sizes; its own calibration does not count.
-    engine : Engine
-        A simulator of transistors.
+    technology : Bicmos or str
+        The sizes, or the name of the preset; its own calibration does not count.
+    engine : Engine, str or None
+        A simulator of transistors, or the name of one, ngspice if None.
     settling : float
         Length of a compute phase in time constants.
     lessons : tuple of Lesson
@@ -70,16 +78,20 @@ def calibrate(
     """
     if sweeps < 1:
         raise InvalidValueError(explain("sweeps", must="be at least 1", got=sweeps, do="give e.g. 4"))
-    found = replace(technology, calibration=replace(textbook(technology), simulator=simulator))
+    sizes, simulated = chosen_technology(technology), chosen_engine(engine, Ngspice())
+    if not isinstance(sizes, Bicmos):
+        got, do = ascii(technology)[:80], "give BICMOS, or another record of that kind"
+        raise InvalidTypeError(explain("technology", must="be of transistor cells", got=got, do=do))
+    found = replace(sizes, calibration=replace(textbook(sizes), simulator=simulator))
     for _ in range(sweeps):
-        gains = measure_gains(found, engine, settling)
+        gains = measure_gains(found, simulated, settling)
         found = replace(found, calibration=corrected(found.trims, gains))
         if gains.worst < _CLOSE:
             break
     if not lessons:
         return found.trims
-    found = replace(found, calibration=trim(found, engine, settling=settling, lessons=lessons))
-    return replace(found.trims, residual=_residual(found, engine, settling, lessons))
+    found = replace(found, calibration=trim(found, simulated, settling=settling, lessons=lessons))
+    return replace(found.trims, residual=_residual(found, simulated, settling, lessons))
 
 
 def corrected(calibration: Calibration, gains: Gains) -> Calibration:

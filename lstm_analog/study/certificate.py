@@ -184,7 +184,12 @@ def certificate_path(path: str | Path) -> Path:
 
     >>> str(certificate_path("build/lstm.cir"))
     'build/lstm.certificate.json'
+
+    Raises `InvalidValueError` for a path that names no file.
     """
+    if not Path(path).name:
+        got, do = ascii(str(path))[:80], "give e.g. lstm.cir"
+        raise InvalidValueError(explain("path", must="name a file", got=got, do=do))
     return Path(path).parent / f"{Path(path).stem}.certificate.json"
 
 

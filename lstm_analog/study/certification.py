@@ -7,7 +7,7 @@ from pathlib import Path
 from lstm_analog.doors import checked
 from lstm_analog.errors import CertificateError, FileFormatError, InvalidShapeError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, read_spice, suited, write_spice
-from lstm_analog.files import read_bytes, whole_files
+from lstm_analog.files import check_apart, read_bytes, whole_files
 from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM
 from lstm_analog.network.analogy import as_circuit
@@ -73,13 +73,15 @@ def certify(
     InvalidShapeError
         If there is more than one sequence.
     FileAccessError
-        If the files cannot be written; nothing is left behind.
+        If the files cannot be written, or one is the `source`; nothing is left behind.
     """
     if run.x.ndim > 2:
         got, do = f"shape {run.x.shape}", "certify one sequence, e.g. x[0]"
         raise InvalidShapeError(explain("x", must="be one sequence, (time, inputs)", got=got, do=do))
+    written = [*_targets(Path(path), len(run.passes)), certificate_path(Path(path))]
+    check_apart([Path(path).parent / source.file] if source else [], written)
     report = _agreeing(run, lstm, technology, tolerance, seed)
-    with whole_files(Path(path).parent) as stage:
+    with whole_files(Path(path).parent) as (stage,):
         targets = _targets(stage / Path(path).name, len(run.passes))
         shown = answers(lstm, tuple(each.compiled for each in run.passes), run.x, run.state)
         exports = (
@@ -119,7 +121,7 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
 @checked
 def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accuracy: Accuracy | None = None) -> None:
     """Write the netlists of a `run` to `path` as `certify` does, in `dialect` with `accuracy`, and certify nothing."""
-    with whole_files(Path(path).parent) as stage:
+    with whole_files(Path(path).parent) as (stage,):
         for each, target in zip(run.passes, _targets(stage / Path(path).name, len(run.passes)), strict=True):
             circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
             write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))

@@ -76,6 +76,8 @@ def compare(
     """
     if tolerance is not None:
         _check_tolerance(tolerance)
+    if seed is not None and seed < 0:
+        raise InvalidValueError(explain("seed", must="be at least 0", got=seed, do="give that of the inputs"))
     _check_kinds(run, lstm)
     for each in run.passes:
         check_one_chip(each.compiled.network)

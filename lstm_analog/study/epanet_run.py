@@ -1,6 +1,5 @@
 """EPANET 2.2 as wntr ships it, on an input file: its own reader and solver, none of wntr's model of a network."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.engines.guest import own_folder
 from lstm_analog.errors import SimulationError, SimulatorMissingError, explain
 from lstm_analog.export.epanet import LITRE
+from lstm_analog.files import read_file
 
 _HEAD, _FLOW = 10, 8
 """What EPANET's toolkit calls a head and a flow."""
@@ -40,12 +41,12 @@ def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> 
         If EPANET refuses the file or does not converge; the message carries its own words.
     """
     toolkit, exceptions = _wntr("toolkit"), _wntr("exceptions")
-    with tempfile.TemporaryDirectory(prefix="lstm_analog-") as folder:
-        report = Path(folder) / "out.rpt"
+    with own_folder() as folder:
+        report = folder / "out.rpt"
         project = toolkit.ENepanet(version=2.2)
         answer, complaints = None, []
         try:
-            project.ENopen(str(path), str(report), str(Path(folder) / "out.bin"))
+            project.ENopen(str(path), str(report), str(folder / "out.bin"))
             answer = _solved(project, nodes, links)
         except exceptions.EpanetException as error:
             complaints.append(str(error))
@@ -77,5 +78,5 @@ def _wntr(module: str) -> Any:
 
 
 def _said(report: Path) -> list[str]:
-    lines = report.read_text(encoding="latin-1").splitlines() if report.exists() else []
+    lines = read_file(report).decode("latin-1").splitlines() if report.exists() else []
     return [line.strip() for line in lines if "error" in line.lower() or "warning" in line.lower()]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.timing import COPY, compute_line
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, explain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class PassTime:
     step: float
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """The clocks of all passes, in the order in which they go through time."""
@@ -60,15 +63,25 @@ class Pipeline:
         """Return the time from the first input of a sequence of `steps` steps to the first output, in seconds.
 
         With one pass that is the reset and what one step takes to hold the output of its last stage; with several all
-        but the last have to go through the whole sequence first.
+        but the last have to go through the whole sequence first. Raises `InvalidValueError` for fewer than no steps.
         """
+        _check_steps(steps)
         whole = sum(each.reset + steps * each.step for each in self.passes[:-1])
         last = self.passes[-1]
         return whole + last.reset + last.stages[-1].ready
 
     def duration(self, steps: int) -> float:
-        """Return how long a sequence of `steps` steps takes, resets included, in seconds."""
+        """Return how long a sequence of `steps` steps takes, resets included, in seconds.
+
+        Raises `InvalidValueError` for fewer than none.
+        """
+        _check_steps(steps)
         return sum(each.reset + steps * each.step for each in self.passes)
+
+
+def _check_steps(steps: int) -> None:
+    if steps < 0:
+        raise InvalidValueError(explain("steps", must="be at least 0", got=steps, do="give those of a sequence"))
 
 
 def pipeline(passes: tuple[Compiled, ...]) -> Pipeline:

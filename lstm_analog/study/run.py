@@ -136,6 +136,11 @@ class Run(Summarised):
     lengths: Indices | None = None
     setup: Setup | None = None
 
+    def __post_init__(self) -> None:
+        """Check that there is a pass."""
+        if not self.passes:
+            raise InvalidValueError(explain("passes of a run", must="be there", got="none", do="take Machine.run"))
+
     def summary(self) -> Rows:
         """Return what was fed, and the passes that it went through."""
         provenance = self.passes[0].compiled.network.provenance

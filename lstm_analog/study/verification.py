@@ -9,16 +9,17 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
-from lstm_analog.engines import Engine, Integrate, Ngspice
+from lstm_analog.engines import Engine, EngineLike, Integrate, Ngspice
+from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import (
     CertificateError,
     FileFormatError,
     InvalidShapeError,
     LstmAnalogError,
-    NetworkError,
     explain,
 )
-from lstm_analog.export import Deck, read_spice
+from lstm_analog.export import Deck
+from lstm_analog.export.spice_reader import deck_in
 from lstm_analog.files import read_bytes
 from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM
@@ -49,7 +50,7 @@ _SHOWN = 3
 
 @checked
 def verify(
-    path: str | Path, certificate: Certificate, *, lstm: LSTM | None = None, engine: Engine | None = None
+    path: str | Path, certificate: Certificate, *, lstm: LSTM | None = None, engine: EngineLike = None
 ) -> Verification:
     """Return whether the netlist at `path` is what its `certificate` says, and does what it says.
 
@@ -74,19 +75,20 @@ def verify(
     same = digest == export.digest
     file = Outcome(check=Check.FILE, holds=same, got="the same bytes" if same else "other bytes")
     try:
-        deck = read_spice(path)
-    except (FileFormatError, NetworkError) as reason:
+        deck = deck_in(content, path)
+    except FileFormatError as reason:
         unread = (Outcome(check=check, holds=None, got="it cannot be read") for check in list(Check)[2:])
         values = Outcome(check=Check.VALUES, holds=False, got=str(reason))
         return Verification(file=Path(path).name, export=export.file, outcomes=(file, values, *unread))
     _check_origin(deck, certificate, export)
+    simulator = chosen_engine(engine, _usual(deck))
     with np.errstate(over="ignore", invalid="ignore"):  # a forged number beyond all bounds fails, and no warning
         outcomes = (
             file,
             _values(deck, export),
             *_against_model(deck, export, certificate, lstm),
-            _rerun(deck, export, certificate, engine or _usual(deck)),
-            tolerance_outcome(certificate, lstm, engine or _usual(deck)),
+            _rerun(deck, export, certificate, simulator),
+            tolerance_outcome(certificate, lstm, simulator),
             range_outcome(certificate, lstm),
         )
     return Verification(file=Path(path).name, export=export.file, outcomes=outcomes)

@@ -10,8 +10,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.timing import CLOCKED, Timing
-from lstm_analog.engines import Engine
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.doors import checked
+from lstm_analog.engines import EngineLike
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
 from lstm_analog.model import LSTM, State
@@ -31,15 +32,16 @@ class AnalogLSTM(nn.RNNBase):
     input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
     dropout, bidirectional, proj_size, device, dtype : as of nn.LSTM
     technology : object
-        What it is built in: a record such as `la.electrical.BEHAVIOURAL`.
+        What it is built in: a record such as `la.electrical.BEHAVIOURAL`, or the name of one.
     settling : float
         Time constants a phase.
     timing : Timing
         How it is clocked.
-    engine : Engine or None
-        What solves it, `Waveform()` if None.
+    engine : Engine, str or None
+        What solves it, or the name of that; `Waveform()` if None.
     """
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -56,22 +58,26 @@ class AnalogLSTM(nn.RNNBase):
         technology: object,
         settling: float,
         timing: Timing = CLOCKED,
-        engine: Engine | None = None,
+        engine: EngineLike = None,
     ) -> None:
-        nn.RNNBase.__init__(
-            self,
-            "LSTM",
-            input_size,
-            hidden_size,
-            num_layers=num_layers,
-            bias=bias,
-            batch_first=batch_first,
-            dropout=dropout,
-            bidirectional=bidirectional,
-            proj_size=proj_size,
-            device=device,
-            dtype=dtype,
-        )
+        try:
+            nn.RNNBase.__init__(
+                self,
+                "LSTM",
+                input_size,
+                hidden_size,
+                num_layers=num_layers,
+                bias=bias,
+                batch_first=batch_first,
+                dropout=dropout,
+                bidirectional=bidirectional,
+                proj_size=proj_size,
+                device=device,
+                dtype=dtype,
+            )
+        except ValueError as error:
+            do = "give them as to nn.LSTM"
+            raise InvalidValueError(explain("sizes", must="be such as nn.LSTM takes", got=error, do=do)) from error
         self.technology, self.settling, self.timing, self.engine = technology, settling, timing, engine
         self._built: tuple[str, Machine] | None = None
 

@@ -56,6 +56,34 @@ def test_chatter_is_read_and_dropped(tmp_path):
     assert (len(ended.output), ended.errors, ended.code) == (MOST_OUTPUT, b"end\n", 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process that runs cannot be bounded")
+def test_a_guest_whose_python_was_killed_ends_by_itself(tmp_path):
+    """SIGKILL lets nobody clean up; the guest, which would work for ever, has the processor for its time limit."""
+    program = (
+        "import sys; from pathlib import Path; from lstm_analog.engines.guest import run_guest\n"
+        "script = 'echo $$ > told; while true; do :; done'\n"
+        "run_guest(['/bin/sh', '-c', script], name='guest', folder=Path(sys.argv[1]), time_limit=0.5)"
+    )
+    told = tmp_path / "told"
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path]) as python:
+        while not (told.exists() and told.read_text().strip()):
+            time.sleep(0.005)
+        python.kill()
+    assert gone(told.read_text().strip(), within=60.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process that runs cannot be bounded")
+def test_a_bound_of_the_user_is_left_as_it_is(tmp_path):
+    program = (
+        "import resource, sys; from pathlib import Path; from lstm_analog.engines.guest import run_guest\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (50, 50))\n"
+        "run = run_guest(['/bin/sh', '-c', 'ulimit -t'], name='guest', folder=Path(sys.argv[1]), time_limit=600.0)\n"
+        "print(run.output.decode().strip())"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "50\n"
+
+
 def test_no_place_for_temporary_files(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
     with (

@@ -379,7 +379,7 @@ def test_a_run_leaves_nothing(tmp_path, monkeypatch):
     [
         ({"rtol": 0.0}, "rtol must be positive and finite, got 0.0"),
         ({"atol": np.inf}, "atol must be positive and finite, got inf"),
-        ({"points": 1.5}, "points must be positive and finite, got 1.5: give a whole number"),
+        ({"points": 1.5}, "points must be 1 to 1000000, whole, got 1.5"),
         ({"time_limit": -1.0}, "time_limit must be positive and at most a year, got -1.0"),
     ],
 )

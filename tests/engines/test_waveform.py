@@ -442,7 +442,7 @@ def test_the_memory_of_a_long_run_is_what_it_keeps():
     [
         ({"rtol": 0.0}, r"^rtol must be at least 1e-13 and less than 1, got 0\.0: give e\.g\. 1e-7$"),
         ({"atol": np.nan}, r"^atol must be at least"),
-        ({"points": 0}, r"^points must be a whole number of at least 1, got 0: give 1 for the ends of intervals$"),
+        ({"points": 0}, r"^points must be 1 to 1000000, whole, got 0: give 1 for the ends of intervals$"),
         ({"points": 1.5}, r"^points must be"),
     ],
 )

@@ -151,10 +151,12 @@ def test_an_unknown_dialect_is_refused(lstm_circuit, tmp_path):
     write_spice(path, case.network, case.schedule, XYCE, USUAL)
     text = path.read_text()
     path.write_text(text.replace("*| dialect xyce", "*| dialect saber"))
-    with pytest.raises(FileFormatError, match=r"^dialect must be one of ngspice, ltspice, xyce, .*, got 'saber'"):
+    with pytest.raises(
+        FileFormatError, match=r"^file .*: dialect must be one of ngspice, ltspice, xyce, .*, got 'saber'"
+    ):
         read_spice(path)
     path.write_text(text.replace("*| tolerance chgtol", "*| tolerance vntol"))
-    with pytest.raises(FileFormatError, match=r"^tolerance lines must give abstol, chgtol, got"):
+    with pytest.raises(FileFormatError, match=r"^file .*: tolerance lines must give abstol, chgtol, got"):
         read_spice(path)
     path.write_text(text.replace("*| dialect xyce", "*| dialect ngspice"))
     with pytest.raises(FileFormatError, match="must"):

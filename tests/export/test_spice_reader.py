@@ -270,7 +270,9 @@ def test_half_an_input_is_refused(edit):
     """Of the two points that bound an interval only one was changed: what holds in between?"""
     value = repr(float(read_spice(edit(".end\n", ".end\n")[1]).schedule.imposed[0].efforts[6, 1]))
     _, path = edit(value, "0.125", count=1)
-    with pytest.raises(FileFormatError, match=r"^source vx_1 must hold one value an interval, .*: change both points"):
+    with pytest.raises(
+        FileFormatError, match=r"^file .*: source vx_1 must hold one value an interval, .*: change both points"
+    ):
         read_spice(path)
 
 
@@ -282,7 +284,7 @@ def test_a_truncated_deck_is_refused(lstm_circuit, written):
             read_spice(path)
     for short in range(2, 400):  # every letter of the last lines but for the last newline
         path.write_text(text[:-short])
-        with pytest.raises(FileFormatError, match=r"^(netlist|analysis line) must "):
+        with pytest.raises(FileFormatError, match=r"^file .*: (netlist|analysis line) must "):
             read_spice(path)
 
 
@@ -292,7 +294,9 @@ FOREIGN = (b"", b"\x00\xff\xfe" * 1000, b"* a deck\nr1 a b 1k\n.end\n", b"\n\n",
 @pytest.mark.parametrize("content", FOREIGN)
 def test_foreign_files_are_refused(tmp_path, content):
     (tmp_path / "a.cir").write_bytes(content)
-    with pytest.raises(FileFormatError, match=r"^netlist must (be ASCII text|carry the marks of write_spice)"):
+    with pytest.raises(
+        FileFormatError, match=r"^file '.*a\.cir': netlist must (be text in UTF-8|carry the marks of write_spice)"
+    ):
         read_spice(tmp_path / "a.cir")
 
 

@@ -627,7 +627,7 @@ def test_msgpack_tricks(refused, content):
 
 def test_things_that_are_no_files(tmp_path, refused):
     (tmp_path / "folder").mkdir()
-    assert "must be a file, got a folder: give the file that holds the weights" in refused(None, "folder")
+    assert "must be readable, got Is a directory: check the path" in refused(None, "folder")
     os.mkfifo(tmp_path / "pipe")
     assert "must be a file, got a device or pipe" in refused(None, "pipe")
     with (tmp_path / "huge").open("wb") as stream:

@@ -14,7 +14,7 @@ import numpy as np
 
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.apart import run_chips
-from lstm_analog.engines.base import Progress, check_save
+from lstm_analog.engines.base import Progress, check_points, check_save
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.limits import within
 from lstm_analog.engines.record import recorder
@@ -62,9 +62,7 @@ class Waveform:
             if not _TIGHTEST <= value < 1.0:
                 must, do = f"be at least {_TIGHTEST:g} and less than 1", "give e.g. 1e-7"
                 raise InvalidValueError(explain(name, must=must, got=value, do=do))
-        if self.points < 1 or self.points != int(self.points):
-            must, do = "be a whole number of at least 1", "give 1 for the ends of intervals"
-            raise InvalidValueError(explain("points", must=must, got=self.points, do=do))
+        check_points(self.points)
         check_save(self.save)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:

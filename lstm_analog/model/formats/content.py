@@ -4,12 +4,11 @@ Nothing in a file can make this package run code, write, or open another file, b
 Memory is bounded: reading or refusing a file of n bytes takes at most `256 MiB + 64 n`, whatever the file claims.
 """
 
-import stat
 from enum import Enum
 from pathlib import Path
 
 from lstm_analog.errors import FileAccessError, FileFormatError, explain
-from lstm_analog.files import read_bytes
+from lstm_analog.files import read_file
 from lstm_analog.model.formats.hdf5 import SIGNATURE
 from lstm_analog.zips import member_names
 
@@ -35,23 +34,14 @@ _ORBAX = "_CHECKPOINT_METADATA"
 
 
 def read_model(path: str | Path) -> bytes:
-    """Return the content of the model file at `path`.
+    """Return the content of the model file at `path`; raises `FileAccessError` as `files.read_file` does.
 
-    Raises
-    ------
-    FileAccessError
-        If it cannot be read, is a folder, device or pipe, or has more than `files.LARGEST_FILE` bytes.
+    A folder that orbax wrote is refused by that name.
     """
-    try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError):
-        return read_bytes(path)  # which says why not
-    if not stat.S_ISREG(mode):
-        got, do = "a folder" if stat.S_ISDIR(mode) else "a device or pipe", "give the file that holds the weights"
-        if (Path(path) / _ORBAX).exists():
-            got, do = "a folder of orbax", "restore it, and save its tree with flax.serialization.msgpack_serialize"
+    if (Path(path) / _ORBAX).exists():
+        got, do = "a folder of orbax", "restore it, and save its tree with flax.serialization.msgpack_serialize"
         raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got=got, do=do))
-    return read_bytes(path)
+    return read_file(path)
 
 
 def format_of(content: bytes) -> Format:
