@@ -13,7 +13,6 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.network.laws import High, flow
-from lstm_analog.network.laws.controlled import beyond
 from lstm_analog.network.parts import DATUM, Factor, OpAmps, Pairs, Part
 from lstm_analog.network.shapes import Shape, curve
 
@@ -52,9 +51,9 @@ def _(part: OpAmps, waves: Waves, high: High, out: Floats) -> Step:
         np.multiply(given, swing, out=given)
         np.subtract(given, waves[..., part.out], out=given)
         if (np.abs(x, out=spare) > clamp).any():
-            np.subtract(charge, part.clamp_conductance * beyond(x, clamp), out=charge)
+            np.subtract(charge, part.clamp_conductance * _beyond(x, clamp), out=charge)
         if not part.unlimited and (np.abs(given, out=spare) > reach).any():
-            np.subtract(charge, part.clamp_conductance * beyond(given, reach), out=charge)
+            np.subtract(charge, part.clamp_conductance * _beyond(given, reach), out=charge)
         np.multiply(given, part.output_conductance, out=given)
 
     return run
@@ -140,3 +139,7 @@ def _curve(factor: Factor, waves: Waves) -> Callable[[Floats], None]:
         np.copyto(out, curve(factor.shape, control(out)))
 
     return {Shape.TANH: tanh, Shape.SIGMOID: sigmoid}.get(factor.shape, other)
+
+
+def _beyond(value: Floats, limit: Floats) -> Floats:
+    return value - np.clip(value, -limit, limit)

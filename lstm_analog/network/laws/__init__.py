@@ -5,7 +5,7 @@ are high. Flows count positive into a node. A law that a kind of part does not h
 no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand beside this file, one family each.
 """
 
-from lstm_analog.network.laws import cells, controlled, linear, moving, setters, shared
+from lstm_analog.network.laws import cells, dense, equations, setters, shared
 from lstm_analog.network.laws.base import (
     Block,
     Form,
@@ -44,5 +44,5 @@ __all__ = [
     "take",
 ]
 
-FAMILIES = (cells, controlled, linear, moving, setters, shared)
+FAMILIES = (cells, dense, equations, setters, shared)
 """The modules that register the laws; named so that importing this package registers them all."""

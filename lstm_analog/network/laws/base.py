@@ -147,11 +147,3 @@ def into_rows(*flows: Floats) -> Floats:
     for row, each in enumerate(flows):
         result[..., row, :] = each
     return result
-
-
-def through(current: Floats) -> Floats:
-    """Return the flows into both ends of a part that carries `current` (..., m) from its first end to its second."""
-    flows = np.empty((*current.shape[:-1], 2, current.shape[-1]))
-    np.negative(current, out=flows[..., 0, :])
-    flows[..., 1, :] = current
-    return flows

@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.bank import take_elements
-from lstm_analog.network.laws.base import capacity, nothing, sets, take
+from lstm_analog.network.laws.base import Idle, capacity, idle, nothing, sets, take
 from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
@@ -27,14 +27,12 @@ from lstm_analog.network.parts import (
 
 
 @sets.register
-def _(part: Conductors | Switches | Transconductors | Crossbars | Pairs | Ports) -> None:
+def _(part: Transconductors | Crossbars) -> None:
     return None
 
 
 @capacity.register
-def _(
-    part: Sources | Junctions | Followers | Conductors | Switches | Transconductors | Crossbars | Pairs | Ports,
-) -> tuple[Indices, Floats]:
+def _(part: Sources | Junctions | Transconductors | Crossbars) -> tuple[Indices, Floats]:
     return nothing(0), np.empty(0)
 
 
@@ -75,3 +73,8 @@ def _(part: Crossbars, elements: Indices) -> Part:
         transition=part.transition[..., elements],
         end_flow=part.end_flow[..., elements],
     )
+
+
+@idle.register
+def _(part: Stops) -> Idle:
+    return Idle(nodes=part.nodes, low=part.low, high=part.high)

@@ -1,4 +1,4 @@
-"""Linear conductances, switched or not, and dense banks of transconductances."""
+"""Dense banks: transconductances, and crossbars of conductances."""
 
 import numpy as np
 
@@ -12,55 +12,11 @@ from lstm_analog.network.laws.base import (
     diagonal,
     flow,
     into_rows,
-    is_on,
     partials,
     rows,
-    through,
 )
-from lstm_analog.network.laws.resistance import tube_flow, tube_slope
-from lstm_analog.network.parts import Conductors, Crossbars, Ports, Switches, Transconductors
-
-
-def _between(a: Indices, b: Indices) -> tuple[Block, ...]:
-    return tuple(diagonal(row, column, Order.CONSTANT) for row, column in ((a, a), (a, b), (b, a), (b, b)))
-
-
-def _ohm(conductance: Floats) -> tuple[Floats, ...]:
-    return -conductance, conductance, conductance, -conductance
-
-
-@rows.register
-def _(part: Conductors | Switches | Ports) -> Indices:
-    return np.stack((part.a, part.b))
-
-
-@flow.register
-def _(part: Conductors, effort: Floats, high: High) -> Floats:
-    return through(part.conductance * (effort[..., part.a] - effort[..., part.b]))
-
-
-@blocks.register
-def _(part: Conductors | Switches, high: High) -> tuple[Block, ...]:
-    return _between(part.a, part.b)
-
-
-@partials.register
-def _(part: Conductors, effort: Floats, high: High) -> tuple[Floats, ...]:
-    return _ohm(part.conductance)
-
-
-def _position(part: Switches, high: High) -> Floats:
-    return part.closed if is_on(part.line, high) else part.opened
-
-
-@flow.register
-def _(part: Switches, effort: Floats, high: High) -> Floats:
-    return through(_position(part, high) * (effort[..., part.a] - effort[..., part.b]))
-
-
-@partials.register
-def _(part: Switches, effort: Floats, high: High) -> tuple[Floats, ...]:
-    return _ohm(_position(part, high))
+from lstm_analog.network.laws.passages import tube_flow, tube_slope
+from lstm_analog.network.parts import Crossbars, Transconductors
 
 
 @rows.register

@@ -1,0 +1,218 @@
+"""What follows from the law of a part: flows, capacities, couplings and partials, by programs of numpy.
+
+Nothing here knows a kind of part. Derivatives are taken once for a form of law, programs bound once to a bank.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.expressions import (
+    LINE,
+    Bound,
+    Expression,
+    Op,
+    Program,
+    constant,
+    derivative,
+    effort,
+    number,
+    parameter,
+    substituted,
+    symbols,
+)
+from lstm_analog.network.laws.base import (
+    Block,
+    High,
+    Kind,
+    Order,
+    blocks,
+    capacity,
+    diagonal,
+    flow,
+    into_rows,
+    is_on,
+    nothing,
+    partials,
+    rows,
+    sets,
+)
+from lstm_analog.network.parts import (
+    Conductors,
+    Followers,
+    Inertances,
+    OpAmps,
+    Pairs,
+    Ports,
+    Spools,
+    Stops,
+    Switches,
+    law,
+    parameters_of,
+    terminals_of,
+)
+from lstm_analog.network.parts.base import Law
+
+Declared = Conductors | Switches | Pairs | Ports | Followers | OpAmps | Inertances | Spools | Stops
+"""The kinds of part that declare a law."""
+
+
+def flows_of(given: Law) -> dict[str, Expression]:
+    """Return the flow into each terminal that the law `given` feeds; of an effort that it sets, what it lacks."""
+    total = dict(given.into)
+    for (tail, head), value in given.through.items():
+        for name, entering in ((tail, -value), (head, value)):
+            total[name] = total[name] + entering if name in total else entering
+    return total | {name: value - effort(name) for name, value in given.sets.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coupling:
+    """How the flow into the terminal `row` depends on the effort at `column`: by its `partial`, in its `order`."""
+
+    row: str
+    column: str
+    partial: Expression
+    order: Order
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Equations:
+    """A law with its neutral parameters gone and its clock line known."""
+
+    flows: Mapping[str, Expression]
+    couplings: tuple[Coupling, ...]
+
+    @cached_property
+    def flow(self) -> Program:
+        """The program of all flows."""
+        return Program(list(self.flows.values()))
+
+    @cached_property
+    def partials(self) -> Program:
+        """The program of the partials of all couplings."""
+        return Program([coupling.partial for coupling in self.couplings])
+
+
+@lru_cache(maxsize=512)
+def equations(given: Law, absent: frozenset[str], on: bool) -> Equations:
+    """Return the law `given` without the parameters `absent`, its clock line high if it is `on`."""
+    known = {parameter(name): number(given.neutral[name]) for name in absent} | {LINE: number(float(on))}
+    flows = {name: substituted(value, known) for name, value in flows_of(given).items()}
+    couplings = (coupling for name, value in flows.items() for coupling in _couplings(name, value, given.terminals))
+    return Equations(flows=flows, couplings=tuple(couplings))
+
+
+def _couplings(row: str, flow: Expression, terminals: tuple[str, ...]) -> list[Coupling]:
+    partials = {name: derivative(flow, effort(name)) for name in terminals}
+    orders = _orders({name: _efforts(slope) for name, slope in partials.items()})
+    return [
+        Coupling(row=row, column=name, partial=slope, order=orders[name])
+        for name, slope in partials.items()
+        if constant(slope) != 0.0
+    ]
+
+
+def _efforts(value: Expression) -> frozenset[str]:
+    return frozenset(one.name for one in symbols(value) if one.op is Op.EFFORT)
+
+
+def _orders(reads: Mapping[str, frozenset[str]]) -> dict[str, Order]:
+    """Return the order of each column, of the efforts that its partial `reads`.
+
+    One that reads its own is nonlinear. The others are affine, if those they read are nonlinear: of two that read each
+    other, the last terminal, a pilot, is taken for it.
+    """
+    nonlinear = {name for name, read in reads.items() if name in read}
+    while loose := [name for name, read in reads.items() if name not in nonlinear and read - nonlinear]:
+        nonlinear.add(loose[-1])
+    still = {True: Order.AFFINE, False: Order.CONSTANT}
+    return {name: Order.NONLINEAR if name in nonlinear else still[bool(read)] for name, read in reads.items()}
+
+
+class Evaluator:
+    """The equations of a bank, bound to its numbers."""
+
+    def __init__(self, part: Declared, on: bool) -> None:
+        """Take the equations of `part` with its clock line high if it is `on`; nothing is computed yet."""
+        given, self.parameters = law(part), parameters_of(part)
+        absent = (name for name, value in given.neutral.items() if (self.parameters[name] == value).all())
+        self.equations = equations(given, frozenset(absent), on)
+        self.nodes = terminals_of(part)
+        self.size = self.nodes[given.terminals[0]].size
+
+    @cached_property
+    def flow(self) -> Bound:
+        """The program of the flows."""
+        return self.equations.flow.bound(self.parameters)
+
+    @cached_property
+    def partials(self) -> Bound:
+        """The program of the partials."""
+        return self.equations.partials.bound(self.parameters)
+
+
+_EVALUATORS: WeakKeyDictionary[Declared, dict[bool, Evaluator]] = WeakKeyDictionary()
+"""The evaluators of banks that are in use, by the state of their clock line."""
+
+
+def evaluator(part: Declared, high: High) -> Evaluator:
+    """Return the evaluator of `part` with the lines `high`; the same each time."""
+    on = is_on(part.line, high) if isinstance(part, _CLOCKED) else True
+    known = _EVALUATORS.setdefault(part, {})
+    if on not in known:
+        known[on] = Evaluator(part, on)
+    return known[on]
+
+
+_CLOCKED = (Switches, Pairs, Ports, Inertances)
+
+
+@sets.register
+def _(part: Declared) -> tuple[Kind, Indices] | None:
+    given, nodes = law(part), terminals_of(part)
+    for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets)):
+        if named:
+            return kind, np.concatenate([nodes[name] for name in named])
+    return None
+
+
+@capacity.register
+def _(part: Declared) -> tuple[Indices, Floats]:
+    stored, nodes = law(part).stored, terminals_of(part)
+    if not stored:
+        return nothing(0), np.empty(0)
+    values = Program(list(stored.values())).bound(parameters_of(part))(dict[str, Floats]().__getitem__)
+    return np.concatenate([nodes[name] for name in stored]), np.concatenate(np.broadcast_arrays(*values), axis=-1)
+
+
+@rows.register
+def _(part: Declared) -> Indices:
+    nodes = terminals_of(part)
+    return np.stack([nodes[name] for name in flows_of(law(part))])
+
+
+@flow.register
+def _(part: Declared, effort: Floats, high: High) -> Floats:
+    made = evaluator(part, high)
+    values = made.flow(lambda name: effort[..., made.nodes[name]])
+    least = (*effort.shape[:-1], made.size)
+    return into_rows(*(np.broadcast_to(value, np.broadcast_shapes(np.shape(value), least)) for value in values))
+
+
+@blocks.register
+def _(part: Declared, high: High) -> tuple[Block, ...]:
+    made = evaluator(part, high)
+    nodes = made.nodes
+    return tuple(diagonal(nodes[each.row], nodes[each.column], each.order) for each in made.equations.couplings)
+
+
+@partials.register
+def _(part: Declared, effort: Floats, high: High) -> tuple[Floats, ...]:
+    made = evaluator(part, high)
+    values = made.partials(lambda name: effort[..., made.nodes[name]])
+    return tuple(np.asarray(value) if np.ndim(value) else np.full(made.size, value) for value in values)
