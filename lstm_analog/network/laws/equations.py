@@ -34,7 +34,6 @@ from lstm_analog.network.laws.base import (
     capacity,
     diagonal,
     flow,
-    into_rows,
     is_on,
     nothing,
     partials,
@@ -42,6 +41,7 @@ from lstm_analog.network.laws.base import (
     sets,
 )
 from lstm_analog.network.parts import (
+    DATUM,
     Conductors,
     Followers,
     Inertances,
@@ -82,20 +82,10 @@ class Coupling:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Equations:
-    """A law with its neutral parameters gone and its clock line known."""
+    """A law with its neutral parameters gone and its clock line known: `flows` by terminal, and their `couplings`."""
 
     flows: Mapping[str, Expression]
     couplings: tuple[Coupling, ...]
-
-    @cached_property
-    def flow(self) -> Program:
-        """The program of all flows."""
-        return Program(list(self.flows.values()))
-
-    @cached_property
-    def partials(self) -> Program:
-        """The program of the partials of all couplings."""
-        return Program([coupling.partial for coupling in self.couplings])
 
 
 @lru_cache(maxsize=512)
@@ -134,26 +124,47 @@ def _orders(reads: Mapping[str, frozenset[str]]) -> dict[str, Order]:
     return {name: Order.NONLINEAR if name in nonlinear else still[bool(read)] for name, read in reads.items()}
 
 
+Known = frozenset[tuple[Expression, float]]
+"""Efforts and parameters that are one number for all elements of a bank."""
+
+
+@lru_cache(maxsize=512)
+def _program(values: tuple[Expression, ...], known: Known) -> Program:
+    numbers = {symbol: number(value) for symbol, value in known}
+    return Program([substituted(value, numbers) for value in values])
+
+
 class Evaluator:
-    """The equations of a bank, bound to its numbers."""
+    """The equations of a bank, bound to its numbers.
+
+    A parameter that is 0 or 1 throughout and a terminal at the datum take no part in what is computed.
+    """
 
     def __init__(self, part: Declared, on: bool) -> None:
         """Take the equations of `part` with its clock line high if it is `on`; nothing is computed yet."""
-        given, self.parameters = law(part), parameters_of(part)
+        given, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
         absent = (name for name, value in given.neutral.items() if (self.parameters[name] == value).all())
         self.equations = equations(given, frozenset(absent), on)
-        self.nodes = terminals_of(part)
         self.size = self.nodes[given.terminals[0]].size
+        self.lead = np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
+        grounded = ((effort(name), 0.0) for name, nodes in self.nodes.items() if (nodes == DATUM).all())
+        plain = (
+            (parameter(name), value)
+            for name, array in self.parameters.items()
+            for value in (0.0, 1.0)
+            if (array == value).all()
+        )
+        self.known: Known = frozenset((*grounded, *plain)) if self.size else frozenset()
 
     @cached_property
     def flow(self) -> Bound:
         """The program of the flows."""
-        return self.equations.flow.bound(self.parameters)
+        return _program(tuple(self.equations.flows.values()), self.known).bound(self.parameters)
 
     @cached_property
     def partials(self) -> Bound:
-        """The program of the partials."""
-        return self.equations.partials.bound(self.parameters)
+        """The program of the partials of the couplings."""
+        return _program(tuple(each.partial for each in self.equations.couplings), self.known).bound(self.parameters)
 
 
 _EVALUATORS: WeakKeyDictionary[Declared, dict[bool, Evaluator]] = WeakKeyDictionary()
@@ -199,9 +210,11 @@ def _(part: Declared) -> Indices:
 @flow.register
 def _(part: Declared, effort: Floats, high: High) -> Floats:
     made = evaluator(part, high)
-    values = made.flow(lambda name: effort[..., made.nodes[name]])
-    least = (*effort.shape[:-1], made.size)
-    return into_rows(*(np.broadcast_to(value, np.broadcast_shapes(np.shape(value), least)) for value in values))
+    lead = np.broadcast_shapes(effort.shape[:-1], made.lead) if made.lead else effort.shape[:-1]
+    result = np.empty((*lead, len(made.equations.flows), made.size))
+    for row, value in enumerate(made.flow(lambda name: effort[..., made.nodes[name]])):
+        result[..., row, :] = value
+    return result
 
 
 @blocks.register
