@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.graph_laws import Bounds, Law
-from lstm_analog.network.parts import Part
+from lstm_analog.network.parts import Part, parameters_of
 
 CONDUCTANCE = "conductance"
 """The role of edges that carry flow between their ends."""
@@ -85,7 +85,8 @@ def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, I
 
 def parameters(part: Part, law: Law, some: Indices) -> dict[str, Floats]:
     """Return the parameters in `law`, which it names as `part` does, of the elements `some`."""
-    return {name: getattr(part, name)[some] for name, _ in law.units}
+    values = parameters_of(part)
+    return {name: values[name][some] for name, _ in law.units}
 
 
 def signal(role: str, tails: Indices, heads: Indices, values: Floats, quantity: str = "1", tier: int = 0) -> Wires:

@@ -17,6 +17,7 @@ from lstm_analog.expressions.nodes import (
     absolute,
     constant,
     exp,
+    let,
     log1p,
     maximum,
     minimum,
@@ -107,9 +108,10 @@ def ratio_without_log1p(u: Expression) -> Expression:
     Its tail is the series 1 + x/2 - x^2/6 + ... (-1)^(k+1) x^k/(k (k+1)), x = exp(u), joined on as a difference, for
     SPICE has no conditions that all its dialects read alike.
     """
+    named = f"{u.name}_tail" if u.op is Op.LET else ""
 
     def series(v: Operand) -> Expression:
-        x, total = exp(v), number(0.0)
+        x, total = let(named, exp(v)) if named else exp(v), number(0.0)
         for power in _POWERS:
             total = x * ((-1.0) ** (power + 1) / (power * (power + 1)) + total)
         return total

@@ -176,11 +176,20 @@ def multiply(*factors: Operand) -> Expression:
 
 
 def divide(above: Operand, below: Operand) -> Expression:
-    """Return `above` over `below`; of a number below, the product with its inverse if that is exact."""
+    """Return `above` over `below`; of a number below, the product with its inverse if that is exact.
+
+    An infinite limit over a parameter, which is above zero, stays infinite.
+    """
     above, below = operand(above), operand(below)
     known = constant(below)
-    if constant(above) == 0.0 or (known is not None and math.isinf(known)):
+    if constant(above) in (0.0, math.inf):
+        return above
+    if known is not None and math.isinf(known):
         return number(0.0)
+    factors = above.args if above.op is Op.MULTIPLY else (above,)
+    if known is None and below in factors:
+        place = factors.index(below)
+        return multiply(*factors[:place], *factors[place + 1 :])
     if known is not None and math.frexp(known)[0] in (0.5, -0.5):
         return multiply(1.0 / known, above)
     if known is not None and constant(above) is not None:

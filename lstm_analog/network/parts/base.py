@@ -40,6 +40,8 @@ class Law:
         The capacities of terminals that are states of the part itself: capacity x rate = all that enters.
     sets : mapping of str to Expression
         The efforts that the part sets, whatever enters (effort unit).
+    units : mapping of str to str
+        The unit of each parameter, a key of `Domain.units`.
     neutral : mapping of str to float
         For parameters that an element may lack, the value at which they do nothing.
     """
@@ -49,6 +51,7 @@ class Law:
     into: Mapping[str, Expression] = field(default_factory=dict)
     stored: Mapping[str, Expression] = field(default_factory=dict)
     sets: Mapping[str, Expression] = field(default_factory=dict)
+    units: Mapping[str, str]
     neutral: Mapping[str, float] = field(default_factory=dict)
 
 

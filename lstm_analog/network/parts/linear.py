@@ -69,9 +69,17 @@ class Transconductors:
 
 
 _DROP = effort("a") - effort("b")
-_CONDUCTOR = Law(terminals=("a", "b"), through={("a", "b"): parameter("conductance") * _DROP})
+_CONDUCTOR = Law(
+    terminals=("a", "b"),
+    through={("a", "b"): parameter("conductance") * _DROP},
+    units={"conductance": "conductance"},
+)
 _POSITION = LINE * parameter("closed") + (1.0 - LINE) * parameter("opened")
-_SWITCH = Law(terminals=("a", "b"), through={("a", "b"): _POSITION * _DROP})
+_SWITCH = Law(
+    terminals=("a", "b"),
+    through={("a", "b"): _POSITION * _DROP},
+    units={"closed": "conductance", "opened": "conductance"},
+)
 
 
 @law.register

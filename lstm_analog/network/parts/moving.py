@@ -159,6 +159,7 @@ def _inertance() -> Law:
         through={("a", "b"): closed * x},
         into={"state": LINE * pushed + (1.0 - LINE) * dying},
         stored={"state": stored},
+        units={"inertance": "inertance", "closed": "conductance", "opened": "conductance", "closing": "time"},
     )
 
 
@@ -170,6 +171,7 @@ def _spool() -> Law:
         terminals=("p", "n", "position", "speed"),
         into={"position": gain * speed, "speed": gain * force},
         stored={"position": parameter("capacitance"), "speed": parameter("capacitance")},
+        units={"capacitance": "capacitance", "frequency": "frequency", "damping": "1"},
     )
 
 
@@ -185,6 +187,7 @@ def _stops() -> Law:
     return Law(
         terminals=("nodes",),
         into={"nodes": parameter("conductance") * flow},
+        units={"low": "effort", "high": "effort", "conductance": "conductance", "band": "effort"},
         neutral={"low": -math.inf, "high": math.inf},
     )
 

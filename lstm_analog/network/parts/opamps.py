@@ -77,6 +77,19 @@ def _opamp() -> Law:
         terminals=("plus", "minus", "out", "state"),
         into={"state": charge - clamp * over, "out": gain * lead},
         stored={"state": parameter("capacitance")},
+        units={
+            "transconductance": "conductance",
+            "current_limit": "flow",
+            "conductance": "conductance",
+            "capacitance": "capacitance",
+            "offset": "effort",
+            "swing": "effort",
+            "clamp": "effort",
+            "clamp_conductance": "conductance",
+            "output_conductance": "conductance",
+            "common_mode": "1",
+            "output_limit": "flow",
+        },
         neutral={"common_mode": 0.0, "output_limit": math.inf},
     )
 

@@ -62,5 +62,7 @@ def _pair(*shapes: Shape) -> Law:
     for k, shape in enumerate(shapes, start=1):
         control = parameter(f"scale{k}") * (effort(f"p{k}") - effort(f"n{k}")) + parameter(f"offset{k}")
         flow = flow * let(f"s{k}", CURVES[shape](let(f"u{k}", control)))
-    ends = (f"{end}{k}" for k in range(1, len(shapes) + 1) for end in "pn")
-    return Law(terminals=("out", *ends), into={"out": flow})
+    tiers = range(1, len(shapes) + 1)
+    units = {f"{name}{k}": unit for k in tiers for name, unit in (("scale", "per_effort"), ("offset", "1"))}
+    ends = (f"{end}{k}" for k in tiers for end in "pn")
+    return Law(terminals=("out", *ends), into={"out": flow}, units={"current": "flow", **units})

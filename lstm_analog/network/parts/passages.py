@@ -2,7 +2,7 @@
 
 import math
 
-from lstm_analog.expressions import Expression, absolute, effort, parameter, sqrt
+from lstm_analog.expressions import Expression, absolute, effort, let, parameter, sqrt
 from lstm_analog.network.parts.base import Law
 
 
@@ -12,7 +12,7 @@ def throttled(drop: Expression, transition: Expression) -> Expression:
     Simscape's regularised orifice (Isothermal Liquid, Local Restriction); f -> sqrt(pcr |dp|) for |dp| >> pcr. The root
     of a root, for a power of -1/4 has no derivative in some tools.
     """
-    steep = drop / transition
+    steep = let("q", drop / transition)
     return drop / sqrt(sqrt(1.0 + steep * steep))
 
 
@@ -27,6 +27,7 @@ def _tube() -> Law:
     return Law(
         terminals=("a", "b"),
         through={("a", "b"): conductance * throttled(drop, parameter("transition")) * lossy},
+        units={"conductance": "conductance", "transition": "effort", "end_flow": "flow"},
         neutral={"transition": math.inf, "end_flow": math.inf},
     )
 

@@ -94,5 +94,13 @@ def _port(shape: Shape) -> Law:
     return Law(
         terminals=("a", "b", "p", "n"),
         through={("a", "b"): flow},
+        units={
+            "conductance": "conductance",
+            "scale": "per_effort",
+            "offset": "1",
+            "limit": "1",
+            "deadband": "1",
+            "transition": "effort",
+        },
         neutral={"limit": math.inf, "deadband": 0.0, "transition": math.inf},
     )

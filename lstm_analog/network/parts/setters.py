@@ -103,5 +103,6 @@ def _follower(terms: int) -> Law:
     return Law(
         terminals=("nodes", *(f"inputs{k}" for k in range(1, terms + 1))),
         sets={"nodes": clip(total, parameter("low"), parameter("high"))},
+        units={"offset": "effort", **{f"gain{k}": "1" for k in range(1, terms + 1)}, "low": "effort", "high": "effort"},
         neutral={"low": -math.inf, "high": math.inf},
     )
