@@ -128,8 +128,8 @@ LINE = Expression(Op.LINE)
 
 
 def let(name: str, body: Expression) -> Expression:
-    """Return `body` under a `name` by which texts may refer to it; a number, an effort or a parameter needs none."""
-    return Expression(Op.LET, (body,), name) if body.args else body
+    """Return `body` under a `name` by which texts may refer to it, unless it is a symbol or has a name."""
+    return Expression(Op.LET, (body,), name) if body.args and body.op is not Op.LET else body
 
 
 def operand(given: Operand) -> Expression:
@@ -170,9 +170,17 @@ def multiply(*factors: Operand) -> Expression:
     total = math.prod(numbers)
     if total == 0.0 or not rest:
         return number(total)
+    below = [one.args[1] for one in rest if _is_inverse(one)]
+    if below and len(below) < len(rest):
+        above = multiply(*(one for one in rest if not _is_inverse(one)))
+        return multiply(total, divide(above, multiply(*below)))
     if total != 1.0:
         rest.insert(0, number(total))
     return rest[0] if len(rest) == 1 else Expression(Op.MULTIPLY, tuple(rest))
+
+
+def _is_inverse(factor: Expression) -> bool:
+    return factor.op is Op.DIVIDE and constant(factor.args[0]) == 1.0
 
 
 def divide(above: Operand, below: Operand) -> Expression:
@@ -186,6 +194,8 @@ def divide(above: Operand, below: Operand) -> Expression:
         return above
     if known is not None and math.isinf(known):
         return number(0.0)
+    if _is_inverse(below):
+        return multiply(above, below.args[1])
     factors = above.args if above.op is Op.MULTIPLY else (above,)
     if known is None and below in factors:
         place = factors.index(below)

@@ -5,25 +5,9 @@ are high. Flows count positive into a node. A law that a kind of part does not h
 no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand beside this file, one family each.
 """
 
-from lstm_analog.network.laws import cells, dense, equations, setters, shared
-from lstm_analog.network.laws.base import (
-    Block,
-    Form,
-    High,
-    Idle,
-    Kind,
-    Order,
-    blocks,
-    capacity,
-    diagonal,
-    flow,
-    idle,
-    is_on,
-    partials,
-    rows,
-    sets,
-    take,
-)
+from lstm_analog.network.laws import cells, dense, setters, shared
+from lstm_analog.network.laws.base import blocks, capacity, flow, idle, partials, rows, sets, take
+from lstm_analog.network.laws.records import Block, Form, High, Idle, Kind, Order, diagonal, is_on
 
 __all__ = [
     "Block",
@@ -44,5 +28,5 @@ __all__ = [
     "take",
 ]
 
-FAMILIES = (cells, dense, equations, setters, shared)
+FAMILIES = (cells, dense, setters, shared)
 """The modules that register the laws; named so that importing this package registers them all."""

@@ -3,19 +3,9 @@
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.network.laws.base import (
-    Block,
-    Form,
-    High,
-    Order,
-    blocks,
-    diagonal,
-    flow,
-    into_rows,
-    partials,
-    rows,
-)
+from lstm_analog.network.laws.base import blocks, flow, partials, rows
 from lstm_analog.network.laws.passages import tube_flow, tube_slope
+from lstm_analog.network.laws.records import Block, Form, High, Order, diagonal, into_rows
 from lstm_analog.network.parts import Crossbars, Transconductors
 
 

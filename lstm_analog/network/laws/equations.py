@@ -1,6 +1,7 @@
 """What follows from the law of a part: flows, capacities, couplings and partials, by programs of numpy.
 
-Nothing here knows a kind of part. Derivatives are taken once for a form of law, programs bound once to a bank.
+Nothing here knows a kind of part: this is what any part answers that has no answer of its own. Derivatives are taken
+once for a form of law, programs bound once to a bank.
 """
 
 from collections.abc import Mapping
@@ -25,40 +26,10 @@ from lstm_analog.expressions import (
     substituted,
     symbols,
 )
-from lstm_analog.network.laws.base import (
-    Block,
-    High,
-    Kind,
-    Order,
-    blocks,
-    capacity,
-    diagonal,
-    flow,
-    is_on,
-    nothing,
-    partials,
-    rows,
-    sets,
-)
-from lstm_analog.network.parts import (
-    DATUM,
-    Conductors,
-    Followers,
-    Inertances,
-    OpAmps,
-    Pairs,
-    Ports,
-    Spools,
-    Stops,
-    Switches,
-    law,
-    parameters_of,
-    terminals_of,
-)
+from lstm_analog.network.bank import take_elements
+from lstm_analog.network.laws.records import Block, High, Kind, Order, diagonal, is_on, nothing
+from lstm_analog.network.parts import ALWAYS, DATUM, Part, law, parameters_of, terminals_of
 from lstm_analog.network.parts.base import Law
-
-Declared = Conductors | Switches | Pairs | Ports | Followers | OpAmps | Inertances | Spools | Stops
-"""The kinds of part that declare a law."""
 
 
 def flows_of(given: Law) -> dict[str, Expression]:
@@ -140,7 +111,7 @@ class Evaluator:
     A parameter that is 0 or 1 throughout and a terminal at the datum take no part in what is computed.
     """
 
-    def __init__(self, part: Declared, on: bool) -> None:
+    def __init__(self, part: Part, on: bool) -> None:
         """Take the equations of `part` with its clock line high if it is `on`; nothing is computed yet."""
         given, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
         absent = (name for name, value in given.neutral.items() if (self.parameters[name] == value).all())
@@ -167,24 +138,21 @@ class Evaluator:
         return _program(tuple(each.partial for each in self.equations.couplings), self.known).bound(self.parameters)
 
 
-_EVALUATORS: WeakKeyDictionary[Declared, dict[bool, Evaluator]] = WeakKeyDictionary()
+_EVALUATORS: WeakKeyDictionary[Part, dict[bool, Evaluator]] = WeakKeyDictionary()
 """The evaluators of banks that are in use, by the state of their clock line."""
 
 
-def evaluator(part: Declared, high: High) -> Evaluator:
+def evaluator(part: Part, high: High) -> Evaluator:
     """Return the evaluator of `part` with the lines `high`; the same each time."""
-    on = is_on(part.line, high) if isinstance(part, _CLOCKED) else True
+    on = is_on(vars(part).get("line", ALWAYS), high)
     known = _EVALUATORS.setdefault(part, {})
     if on not in known:
         known[on] = Evaluator(part, on)
     return known[on]
 
 
-_CLOCKED = (Switches, Pairs, Ports, Inertances)
-
-
-@sets.register
-def _(part: Declared) -> tuple[Kind, Indices] | None:
+def sets_of(part: Part) -> tuple[Kind, Indices] | None:
+    """Return what kind of unknown `part` determines, and which; None for one that only carries flow."""
     given, nodes = law(part), terminals_of(part)
     for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets)):
         if named:
@@ -192,8 +160,8 @@ def _(part: Declared) -> tuple[Kind, Indices] | None:
     return None
 
 
-@capacity.register
-def _(part: Declared) -> tuple[Indices, Floats]:
+def capacity_of(part: Part) -> tuple[Indices, Floats]:
+    """Return the states of `part`, and their capacities (..., m)."""
     stored, nodes = law(part).stored, terminals_of(part)
     if not stored:
         return nothing(0), np.empty(0)
@@ -201,14 +169,14 @@ def _(part: Declared) -> tuple[Indices, Floats]:
     return np.concatenate([nodes[name] for name in stored]), np.concatenate(np.broadcast_arrays(*values), axis=-1)
 
 
-@rows.register
-def _(part: Declared) -> Indices:
+def rows_of(part: Part) -> Indices:
+    """Return the unknowns that `part` feeds, (terminals, m)."""
     nodes = terminals_of(part)
     return np.stack([nodes[name] for name in flows_of(law(part))])
 
 
-@flow.register
-def _(part: Declared, effort: Floats, high: High) -> Floats:
+def flow_of(part: Part, effort: Floats, high: High) -> Floats:
+    """Return the flow (..., terminals, m) of `part` at `effort` with the lines `high`."""
     made = evaluator(part, high)
     lead = np.broadcast_shapes(effort.shape[:-1], made.lead) if made.lead else effort.shape[:-1]
     result = np.empty((*lead, len(made.equations.flows), made.size))
@@ -217,15 +185,21 @@ def _(part: Declared, effort: Floats, high: High) -> Floats:
     return result
 
 
-@blocks.register
-def _(part: Declared, high: High) -> tuple[Block, ...]:
+def blocks_of(part: Part, high: High) -> tuple[Block, ...]:
+    """Return the couplings of `part` with the lines `high`, one a terminal and effort."""
     made = evaluator(part, high)
     nodes = made.nodes
     return tuple(diagonal(nodes[each.row], nodes[each.column], each.order) for each in made.equations.couplings)
 
 
-@partials.register
-def _(part: Declared, effort: Floats, high: High) -> tuple[Floats, ...]:
+def partials_of(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
+    """Return the partials (..., m) of the couplings of `part` at `effort` with the lines `high`."""
     made = evaluator(part, high)
     values = made.partials(lambda name: effort[..., made.nodes[name]])
     return tuple(np.asarray(value) if np.ndim(value) else np.full(made.size, value) for value in values)
+
+
+def taken(part: Part, elements: Indices) -> Part:
+    """Return the given `elements` of `part`."""
+    law(part)  # refuses a part that declares none
+    return take_elements(part, elements)

@@ -3,18 +3,8 @@
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.network.laws.base import (
-    Block,
-    High,
-    Kind,
-    blocks,
-    capacity,
-    flow,
-    nothing,
-    partials,
-    rows,
-    sets,
-)
+from lstm_analog.network.laws.base import blocks, capacity, flow, partials, rows, sets
+from lstm_analog.network.laws.records import Block, High, Kind, nothing
 from lstm_analog.network.parts import Junctions, Sources, Storages
 
 

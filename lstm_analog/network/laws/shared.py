@@ -6,22 +6,15 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.bank import take_elements
-from lstm_analog.network.laws.base import Idle, capacity, idle, nothing, sets, take
+from lstm_analog.network.laws.base import capacity, idle, sets, take
+from lstm_analog.network.laws.records import Idle, nothing
 from lstm_analog.network.parts import (
-    Conductors,
     Crossbars,
-    Followers,
-    Inertances,
     Junctions,
-    OpAmps,
-    Pairs,
     Part,
-    Ports,
     Sources,
-    Spools,
     Stops,
     Storages,
-    Switches,
     Transconductors,
 )
 
@@ -37,21 +30,7 @@ def _(part: Sources | Junctions | Transconductors | Crossbars) -> tuple[Indices,
 
 
 @take.register
-def _(
-    part: Sources
-    | Junctions
-    | Storages
-    | Followers
-    | Conductors
-    | Switches
-    | Pairs
-    | Ports
-    | OpAmps
-    | Inertances
-    | Spools
-    | Stops,
-    elements: Indices,
-) -> Part:
+def _(part: Sources | Junctions | Storages, elements: Indices) -> Part:
     return take_elements(part, elements)
 
 

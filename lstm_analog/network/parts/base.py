@@ -61,7 +61,7 @@ def law(part: object) -> Law:
 
     Raises `UnsupportedPartError` for a kind of part that has none.
     """
-    must, do = "declare its law", "register it for `law` beside its record, or ask `network.laws` for its flow"
+    must, do = "declare its law", "register it for `law` of network.parts"
     raise UnsupportedPartError(explain(f"part {type(part).__name__}", must=must, got="none", do=do))
 
 
