@@ -1,4 +1,4 @@
-"""What is done with whole expressions: names replaced, functions written out, derivatives taken."""
+"""What is done with whole expressions: names replaced, derivatives taken."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -40,8 +40,6 @@ _BUILDERS: Mapping[Op, Callable[..., Expression]] = MappingProxyType(
         Op.WHERE: where,
     }
 )
-Bodies = Mapping[str, Callable[..., Expression]]
-"""By the name of a function, what it is written out as."""
 
 
 def _rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
@@ -59,20 +57,6 @@ def substituted(node: Expression, known: Mapping[Expression, Expression]) -> Exp
     def visit(one: Expression) -> Expression:
         if one not in memo:
             memo[one] = _rebuilt(one, tuple(map(visit, one.args)))
-        return memo[one]
-
-    return visit(node)
-
-
-def written_out(node: Expression, bodies: Bodies) -> Expression:
-    """Return `node` with the functions that `bodies` has replaced by what they are."""
-    memo: dict[Expression, Expression] = {}
-
-    def visit(one: Expression) -> Expression:
-        if one not in memo:
-            args = tuple(map(visit, one.args))
-            called = one.op is Op.CALL and one.name in bodies
-            memo[one] = visit(bodies[one.name](*args)) if called else _rebuilt(one, args)
         return memo[one]
 
     return visit(node)

@@ -35,7 +35,7 @@ _POWERS = range(10, 0, -1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function:
+class NamedFunction:
     """A named function: calling it makes a node of expressions.
 
     Attributes
@@ -80,7 +80,7 @@ def _softplus(u: Expression) -> Expression:
     return maximum(u, 0.0) + log1p(exp(-absolute(u)))
 
 
-softplus = Function(name="softplus", body=_softplus, slopes=lambda u: (sigmoid(u),))
+softplus = NamedFunction(name="softplus", body=_softplus, slopes=lambda u: (sigmoid(u),))
 """log(1 + exp(u))."""
 
 
@@ -98,7 +98,7 @@ def _softplus_ratio_slope(u: Expression) -> tuple[Expression, ...]:
     return (where(u, _TAIL, series, 1.0 - softplus(u) * exp(-maximum(u, _TAIL))),)
 
 
-softplus_ratio = Function(name="softplus_ratio", body=_softplus_ratio, slopes=_softplus_ratio_slope)
+softplus_ratio = NamedFunction(name="softplus_ratio", body=_softplus_ratio, slopes=_softplus_ratio_slope)
 """softplus(u)/sigmoid(u) = (1 + exp(-u)) log(1 + exp(u)), from 1 (shut) to u."""
 
 
@@ -129,10 +129,12 @@ def _known_beyond(x: Expression, limit: Expression) -> Expression | None:
     return {0.0: x, math.inf: number(0.0), None: None}.get(constant(limit))
 
 
-beyond = Function(
+beyond = NamedFunction(
     name="beyond", body=lambda x, limit: x - clip(x, -limit, limit), slopes=_beyond_slopes, known=_known_beyond
 )
 """By how much x is outside ±limit, 0 inside."""
 
-FUNCTIONS: Mapping[str, Function] = MappingProxyType({each.name: each for each in (softplus, softplus_ratio, beyond)})
+FUNCTIONS: Mapping[str, NamedFunction] = MappingProxyType(
+    {each.name: each for each in (softplus, softplus_ratio, beyond)}
+)
 """The functions by their names in a `CALL`."""

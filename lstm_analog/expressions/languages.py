@@ -7,7 +7,6 @@ it in every text, and no text repeats it.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lstm_analog.expressions.calculus import Bodies, written_out
 from lstm_analog.expressions.functions import FUNCTIONS, ratio_without_log1p
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
@@ -25,6 +24,10 @@ def _functions(template: str) -> dict[Op, str]:
     two = {Op.MINIMUM: "min", Op.MAXIMUM: "max"}
     one = {op: template.format(f"{name}({{0}})") for op, name in names.items()}
     return one | {op: template.format(f"{name}({{0}}, {{1}})") for op, name in two.items()}
+
+
+Bodies = Mapping[str, Callable[..., Expression]]
+"""By the name of a function, what it is written out as."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class Language:
     let: str = "{0}"
     line: str = "on"
     calls: Mapping[Op, str] = field(default_factory=lambda: _functions("{0}"))
-    bodies: Bodies = field(default_factory=lambda: {name: function.body for name, function in FUNCTIONS.items()})
+    bodies: Bodies = field(default_factory=lambda: {name: each.body for name, each in FUNCTIONS.items()})
     number: Callable[[float], str] = plain_number
     plus: str = " + "
     minus: str = " - "
@@ -98,7 +101,7 @@ def written(
     `names` says what the language calls something that is named in the expressions.
     """
     writer = _Writer(language, names)
-    texts = [writer.text(written_out(value, language.bodies))[0] for value in values]
+    texts = [writer.text(value)[0] for value in values]
     return writer.lets, texts
 
 
@@ -111,20 +114,13 @@ class _Writer:
 
     def text(self, node: Expression) -> tuple[str, int]:
         """Return the text of `node` and how strongly it binds."""
+        if not node.args:
+            return self._symbol(node)
         language, args = self.language, node.args
-        if node.op is Op.NUMBER:
-            return language.number(node.value), _ATOM if node.value >= 0 else _SUM
-        if node.op is Op.EFFORT:
-            return language.effort.format(node.name), _ATOM
-        if node.op is Op.PARAMETER:
-            return language.parameter.format(node.name), _ATOM
-        if node.op is Op.LINE:
-            return language.line, _ATOM
         if node.op is Op.LET:
-            name = self.names(node.name)
-            if name not in self.lets:
-                self.lets |= {name: self.text(args[0])[0]}
-            return language.let.format(name), _ATOM
+            return language.let.format(self._named(node)), _ATOM
+        if node.op is Op.CALL:
+            return self.text(language.bodies[node.name](*args))
         if node.op is Op.ADD:
             return self._sum(args)
         if node.op is Op.MULTIPLY:
@@ -132,6 +128,21 @@ class _Writer:
         if node.op is Op.DIVIDE:
             return language.over.format(self._bracketed(args[0], _PRODUCT), self._bracketed(args[1], _ATOM)), _PRODUCT
         return language.calls[node.op].format(*(self.text(one)[0] for one in args)), _ATOM
+
+    def _symbol(self, node: Expression) -> tuple[str, int]:
+        language = self.language
+        if node.op is Op.NUMBER:
+            return language.number(node.value), _ATOM if node.value >= 0 else _SUM
+        words = {Op.EFFORT: language.effort, Op.PARAMETER: language.parameter, Op.LINE: language.line}
+        return words[node.op].format(node.name), _ATOM
+
+    def _named(self, node: Expression) -> str:
+        """Return the name of a `LET`, what it stands for being written before it."""
+        name = self.names(node.name)
+        if name not in self.lets:
+            text, _ = self.text(node.args[0])
+            self.lets[name] = text
+        return name
 
     def _bracketed(self, node: Expression, least: int) -> str:
         text, strength = self.text(node)

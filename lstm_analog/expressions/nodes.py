@@ -39,7 +39,7 @@ class Op(Enum):
 Operand = Union["Expression", float]
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, kw_only=True, slots=True, init=False)
 class Expression:
     """A node: `op` and its arguments.
 

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.expressions.calculus import written_out
 from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
-_BODIES = {name: function.body for name, function in FUNCTIONS.items()}
 Values = Mapping[str, Floats]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Step:
     """Call `function` with what the places `args` hold, and put the result in the place `out`."""
 
@@ -46,7 +44,7 @@ class Program:
         self._late: list[_Step] = []
         self._known: dict[Expression, int] = {}
         self._moving: set[int] = set()
-        self._outputs = [self._lower(written_out(output, _BODIES)) for output in outputs]
+        self._outputs = [self._lower(output) for output in outputs]
 
     def bound(self, parameters: Values) -> "Bound":
         """Return the program with its `parameters`, arrays that broadcast with the efforts, by name."""
@@ -79,6 +77,8 @@ class Program:
             return place
         if node.op is Op.LET:
             return self._lower(args[0])
+        if node.op is Op.CALL:
+            return self._lower(FUNCTIONS[node.name].body(*args))
         if node.op is Op.ADD:
             return self._sum(args)
         if node.op is Op.MULTIPLY:
@@ -111,7 +111,7 @@ class Program:
 
     def _call(self, function: Callable[..., Any], *args: int) -> int:
         out, moving = self._place(), not self._moving.isdisjoint(args)
-        (self._late if moving else self._early).append(_Step(function, args, out))
+        (self._late if moving else self._early).append(_Step(function=function, args=args, out=out))
         if moving:
             self._moving.add(out)
         return out
