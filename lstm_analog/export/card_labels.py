@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 
-from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import LINE, Expression, divide, effort, number, parameter, substituted
 from lstm_analog.network.parts import (
     Followers,
@@ -63,9 +62,9 @@ def _from_zero(name: str) -> str:
 
 @singledispatch
 def labels(part: Part) -> Labels:
-    """Return what the cards of `part` call what is in its law."""
-    name, do = type(part).__name__, "register them in export/card_labels.py"
-    raise UnsupportedPartError(explain(f"part {name}", must="have names for its cards", got="none", do=do))
+    """Return what the cards of `part` call what is in its law: as the law does, unless its kind is registered."""
+    own = law(part)
+    return Labels(pins={end: end for end in own.terminals}, values={name: name for name in own.units})
 
 
 @labels.register

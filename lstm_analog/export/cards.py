@@ -11,7 +11,6 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.card_labels import labels
 from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
@@ -84,10 +83,11 @@ def _plain(letter: str, pins: tuple[Indices, ...], **values: Floats) -> Cards:
 
 @singledispatch
 def cards(part: Part) -> Cards:
-    """Return the cards of a bank `part`."""
-    name = type(part).__name__
-    do = "register it in export/cards.py, or choose another export"
-    raise UnsupportedPartError(explain(f"part {name}", must="have netlist cards", got="none", do=do))
+    """Return the cards of a bank `part`; of one that declares a law, those of a device that is named after its kind.
+
+    Raises `UnsupportedPartError` for a part that neither declares a law nor is registered here.
+    """
+    return _declared(part, type(part).__name__.lower(), vars(part).get("line", ALWAYS))
 
 
 @cards.register

@@ -9,6 +9,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export.graph_elements import (
     CONDUCTANCE,
     FLOW,
+    STATE,
     Setting,
     Wires,
     parameters,
@@ -52,8 +53,8 @@ _TUBES = {
     frozenset({"end_flow"}): "tube with end loss",
 }
 """What a tube is called, of those of its losses that it has."""
-STORAGE, STATE = "a storage", "an internal state"
-"""The two kinds of unknowns that have a rate: what stores flow, and what is only counted in efforts."""
+STORAGE = "a storage"
+"""What a node is that stores flow."""
 
 
 @wires.register
@@ -147,6 +148,11 @@ def _tubes(part: Crossbars, rows: Indices, tails: Indices, heads: Indices, condu
         extra = {name: getattr(part, name)[rows[some]] for name in bounds}
         told = formula(_TUBES[bounds], TUBE, TUBE.through["a", "b"], "through", given=bounds)
         yield passage(told, tails[some], heads[some], {CONDUCTANCE: conductance[some]} | extra)
+
+
+@settings.register
+def _(part: Transconductors | Crossbars) -> tuple[Setting, ...]:
+    return ()
 
 
 @wires.register

@@ -194,6 +194,9 @@ def divide(above: Operand, below: Operand) -> Expression:
         return above
     if known is not None and math.isinf(known):
         return number(0.0)
+    top = constant(above)
+    if top is not None and top < 0.0:
+        return multiply(-1.0, divide(-top, below))
     if _is_inverse(below):
         return multiply(above, below.args[1])
     factors = above.args if above.op is Op.MULTIPLY else (above,)

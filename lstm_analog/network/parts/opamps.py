@@ -70,12 +70,13 @@ def _opamp() -> Law:
     limit, clamp, gain = map(parameter, ("current_limit", "clamp_conductance", "output_conductance"))
     swing = parameter("swing")
     difference = plus - minus + parameter("offset") + 0.5 * parameter("common_mode") * (plus + minus)
-    lead = let("lead", swing * tanh(x / swing) - out)
+    inner = let("o", swing * tanh(x / swing))
+    lead = inner - out
     over = beyond(x, parameter("clamp")) + beyond(lead, parameter("output_limit") / gain)
     charge = limit * tanh(parameter("transconductance") * difference / limit) - parameter("conductance") * x
     return Law(
         terminals=("plus", "minus", "out", "state"),
-        into={"state": charge - clamp * over, "out": gain * lead},
+        into={"state": charge - clamp * over, "out": gain * (inner - out)},
         stored={"state": parameter("capacitance")},
         units={
             "transconductance": "conductance",

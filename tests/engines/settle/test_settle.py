@@ -182,7 +182,7 @@ def test_single_precision_costs_its_digits(technology):
 
 @KINDS
 def test_what_is_not_kept_is_not_missed(technology):
-    """To the bit, but for loops: Newton ends within rounding of its solution, where it does depends on where it began."""
+    """To the bit, but for loops: where Newton ends within rounding of its solution depends on where it began."""
     _, made = machine(technology)
     x, spot = inputs(2, 5), made.compiled.layout.layers[0].h
     engine = Settle(save=Save(groups=(spot.group,), intervals=(spot.interval,)))
