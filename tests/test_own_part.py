@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.errors import FileFormatError, UnsupportedPartError
+from lstm_analog.errors import FileFormatError
 from lstm_analog.export import DIALECTS, check_dialect
 from lstm_analog.network import laws
 
@@ -94,12 +94,6 @@ def test_verilog_a_has_its_equation(tmp_path):
     made()["machine"].write_verilog_a(tmp_path / "own.va")
     rows = made()["machine"].network.part("l0_rows_device").nodes.size
     assert (tmp_path / "own.va").read_text().count("abs(") == 4 * rows
-
-
-def test_what_no_export_knows_is_refused_by_name(tmp_path):
-    machine = made()["machine"]
-    with pytest.raises(UnsupportedPartError, match=r"^part Measured must "):
-        machine.write_epanet(tmp_path / "own.inp", made()["x"])
 
 
 def test_an_op_amp_of_ones_own_is_a_data_sheet():

@@ -7,6 +7,7 @@ no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand besi
 
 from lstm_analog.network.laws import cells, dense, setters, shared
 from lstm_analog.network.laws.base import blocks, capacity, flow, idle, partials, rows, sets, take
+from lstm_analog.network.laws.levers import Lever, lever_slopes, levers
 from lstm_analog.network.laws.records import Block, Form, High, Idle, Kind, Order, diagonal, is_on
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "High",
     "Idle",
     "Kind",
+    "Lever",
     "Order",
     "blocks",
     "capacity",
@@ -22,6 +24,8 @@ __all__ = [
     "flow",
     "idle",
     "is_on",
+    "lever_slopes",
+    "levers",
     "partials",
     "rows",
     "sets",

@@ -71,12 +71,12 @@ def _opamp() -> Law:
     swing = parameter("swing")
     difference = plus - minus + parameter("offset") + 0.5 * parameter("common_mode") * (plus + minus)
     inner = let("o", swing * tanh(x / swing))
-    lead = inner - out
-    over = beyond(x, parameter("clamp")) + beyond(lead, parameter("output_limit") / gain)
+    given = gain * (inner - out)
+    over = beyond(x, parameter("clamp")) + beyond(given, parameter("output_limit")) / gain
     charge = limit * tanh(parameter("transconductance") * difference / limit) - parameter("conductance") * x
     return Law(
         terminals=("plus", "minus", "out", "state"),
-        into={"state": charge - clamp * over, "out": gain * (inner - out)},
+        into={"state": charge - clamp * over, "out": given},
         stored={"state": parameter("capacitance")},
         units={
             "transconductance": "conductance",
