@@ -62,6 +62,19 @@ def substituted(node: Expression, known: Mapping[Expression, Expression]) -> Exp
     return visit(node)
 
 
+def without_names(node: Expression) -> Expression:
+    """Return `node` with what has a name in its place, simplified anew."""
+    memo: dict[Expression, Expression] = {}
+
+    def visit(one: Expression) -> Expression:
+        if one not in memo:
+            args = tuple(map(visit, one.args))
+            memo[one] = args[0] if one.op is Op.LET else _rebuilt(one, args)
+        return memo[one]
+
+    return visit(node)
+
+
 def symbols(node: Expression) -> frozenset[Expression]:
     """Return the efforts, the parameters and the clock line that `node` depends on."""
     memo: dict[Expression, frozenset[Expression]] = {}

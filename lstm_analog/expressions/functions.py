@@ -73,7 +73,7 @@ def clip(x: Operand, low: Operand, high: Operand) -> Expression:
 
 def sigmoid(u: Operand) -> Expression:
     """Return 1/(1 + exp(-`u`)), by tanh, which never overflows."""
-    return 0.5 + 0.5 * tanh(multiply(0.5, u))
+    return 0.5 * (1.0 + tanh(multiply(0.5, u)))
 
 
 def _softplus(u: Expression) -> Expression:

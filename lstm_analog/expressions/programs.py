@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.expressions.calculus import without_names
 from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
@@ -25,8 +26,13 @@ class _Step:
     out: int
 
 
-def _where(a: Floats, b: Floats, below: Floats, other: Floats) -> Floats:
-    return np.where(np.less(a, b), below, other)
+def _where(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | None = None) -> Floats:
+    if out is None:
+        return np.where(np.less(a, b), below, other)
+    below, other = (np.broadcast_to(each, out.shape).copy() for each in (below, other))  # `out` may be one of them
+    np.copyto(out, other)
+    np.copyto(out, below, where=np.less(a, b))
+    return out
 
 
 class Program:
@@ -44,7 +50,7 @@ class Program:
         self._late: list[_Step] = []
         self._known: dict[Expression, int] = {}
         self._moving: set[int] = set()
-        self._outputs = [self._lower(output) for output in outputs]
+        self._outputs = [self._lower(without_names(output)) for output in outputs]
 
     def bound(self, parameters: Values) -> "Bound":
         """Return the program with its `parameters`, arrays that broadcast with the efforts, by name."""
@@ -75,8 +81,6 @@ class Program:
             place = self._efforts.setdefault(node.name, self._place())
             self._moving.add(place)
             return place
-        if node.op is Op.LET:
-            return self._lower(args[0])
         if node.op is Op.CALL:
             return self._lower(FUNCTIONS[node.name].body(*args))
         if node.op is Op.ADD:
@@ -141,3 +145,41 @@ class Bound:
         for step in self.steps:
             places[step.out] = step.function(*[places[arg] for arg in step.args])
         return [places[place] for place in self.outputs]
+
+    def writing(self, efforts: Mapping[str, Callable[[], Floats]], outs: Sequence[Floats]) -> Callable[[], None]:
+        """Return what writes the outputs to `outs`, of the shape that all broadcast to; it allocates nothing.
+
+        `efforts` fetches the array of an effort by its name. What is computed on the way lies in arrays of that shape,
+        each free for another once it has been used.
+        """
+        places = list(self.places)
+        fetched = [(place, efforts[name]) for name, place in self.efforts.items()]
+        rooms = _rooms(self.steps, self.outputs, outs)
+        for step in self.steps:
+            places[step.out] = rooms[step.out]
+        copied = [(out, place) for out, place in zip(outs, self.outputs, strict=True) if rooms.get(place) is not out]
+        calls = [(step.function, step.args, rooms[step.out]) for step in self.steps]
+
+        def run() -> None:
+            for place, fetch in fetched:
+                places[place] = fetch()
+            for function, args, out in calls:
+                function(*[places[arg] for arg in args], out=out)
+            for out, place in copied:
+                np.copyto(out, places[place])
+
+        return run
+
+
+def _rooms(steps: Sequence[_Step], outputs: Sequence[int], outs: Sequence[Floats]) -> dict[int, Floats]:
+    """Return the array for the result of each step: its output, if it is one, else one that no later step reads."""
+    last = {arg: number for number, step in enumerate(steps) for arg in step.args}
+    rooms: dict[int, Floats] = {}
+    free: list[Floats] = []
+    for number, step in enumerate(steps):
+        free += [rooms[arg] for arg in {*step.args} if arg in rooms and last[arg] == number and arg not in outputs]
+        if step.out in outputs:
+            rooms[step.out] = outs[outputs.index(step.out)]
+        else:
+            rooms[step.out] = free.pop() if free else np.empty(outs[0].shape)
+    return rooms

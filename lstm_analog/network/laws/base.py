@@ -3,6 +3,7 @@
 They raise `UnsupportedPartError` for a part that does neither.
 """
 
+from collections.abc import Callable
 from functools import singledispatch
 
 from lstm_analog.arrays import Floats, Indices
@@ -33,6 +34,15 @@ def rows(part: Part) -> Indices:
 def flow(part: Part, effort: Floats, high: High) -> Floats:
     """Return the flow of `part` into each of its rows, shape (..., terminals, m), at `effort` with the lines `high`."""
     return derived.flow_of(part, effort, high)
+
+
+@singledispatch
+def flow_into(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
+    """Return what writes the `flow` of `part` at `effort`, as that stands when it is called, to `out`.
+
+    `out` (..., terminals, m) has the leading axes to which those of `effort` and of the parameters broadcast.
+    """
+    return derived.writing_of(part, effort, high, out)
 
 
 @singledispatch

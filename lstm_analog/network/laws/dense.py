@@ -1,9 +1,11 @@
 """Dense banks: transconductances, and crossbars of conductances."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.network.laws.base import blocks, flow, partials, rows
+from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, rows
 from lstm_analog.network.laws.passages import tube_flow, tube_slope
 from lstm_analog.network.laws.records import Block, Form, High, Order, diagonal, into_rows
 from lstm_analog.network.parts import Crossbars, Transconductors
@@ -22,6 +24,11 @@ def _(part: Transconductors, effort: Floats, high: High) -> Floats:
 def _into(matrix: Floats, drive: Floats) -> Floats:
     """Return the products of `matrix` (..., m, n) and `drive` (..., n), shape (..., m)."""
     return drive @ matrix.T if matrix.ndim == 2 else (matrix @ drive[..., None])[..., 0]
+
+
+@flow_into.register
+def _(part: Transconductors | Crossbars, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
+    return lambda: np.copyto(out, flow(part, effort, high))
 
 
 @blocks.register

@@ -4,7 +4,7 @@ Nothing here knows a kind of part: this is what any part answers that has no ans
 once for a form of law, programs bound once to a bank.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from weakref import WeakKeyDictionary
@@ -183,6 +183,17 @@ def flow_of(part: Part, effort: Floats, high: High) -> Floats:
     for row, value in enumerate(made.flow(lambda name: effort[..., made.nodes[name]])):
         result[..., row, :] = value
     return result
+
+
+def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
+    """Return what writes the flow of `part` at `effort` with the lines `high` to `out` (..., terminals, m)."""
+    made = evaluator(part, high)
+
+    def fetching(nodes: Indices) -> Callable[[], Floats]:
+        return lambda: effort[..., nodes]
+
+    fetched = {name: fetching(nodes) for name, nodes in made.nodes.items()}
+    return made.flow.writing(fetched, [out[..., row, :] for row in range(out.shape[-2])])
 
 
 def blocks_of(part: Part, high: High) -> tuple[Block, ...]:
