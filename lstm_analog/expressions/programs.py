@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Array, Floats
 from lstm_analog.expressions.calculus import without_names
 from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
@@ -51,6 +51,16 @@ class Program:
         self._known: dict[Expression, int] = {}
         self._moving: set[int] = set()
         self._outputs = [self._lower(without_names(output)) for output in outputs]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that it needs."""
+        return tuple(self._parameters)
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """The names of the efforts that it reads."""
+        return tuple(self._efforts)
 
     def bound(self, parameters: Values) -> "Bound":
         """Return the program with its `parameters`, arrays that broadcast with the efforts, by name."""
@@ -146,14 +156,20 @@ class Bound:
             places[step.out] = step.function(*[places[arg] for arg in step.args])
         return [places[place] for place in self.outputs]
 
-    def writing(self, efforts: Mapping[str, Callable[[], Floats]], outs: Sequence[Floats]) -> Callable[[], None]:
+    def writing(self, efforts: Mapping[str, Array | Callable[[], Array]], outs: Sequence[Array]) -> Callable[[], None]:
         """Return what writes the outputs to `outs`, of the shape that all broadcast to; it allocates nothing.
 
-        `efforts` fetches the array of an effort by its name. What is computed on the way lies in arrays of that shape,
-        each free for another once it has been used.
+        `efforts` has the array of an effort by its name, or what fetches it each time. What is computed on the way lies
+        in arrays of that shape, each free for another once it has been used.
         """
         places = list(self.places)
-        fetched = [(place, efforts[name]) for name, place in self.efforts.items()]
+        fetched = []
+        for name, place in self.efforts.items():
+            given = efforts[name]
+            if callable(given):
+                fetched.append((place, given))
+            else:
+                places[place] = given
         rooms = _rooms(self.steps, self.outputs, outs)
         for step in self.steps:
             places[step.out] = rooms[step.out]
@@ -181,5 +197,5 @@ def _rooms(steps: Sequence[_Step], outputs: Sequence[int], outs: Sequence[Floats
         if step.out in outputs:
             rooms[step.out] = outs[outputs.index(step.out)]
         else:
-            rooms[step.out] = free.pop() if free else np.empty(outs[0].shape)
+            rooms[step.out] = free.pop() if free else np.empty(outs[0].shape, outs[0].dtype)
     return rooms

@@ -96,7 +96,7 @@ def _orders(reads: Mapping[str, frozenset[str]]) -> dict[str, Order]:
 
 
 Known = frozenset[tuple[Expression, float]]
-"""Efforts and parameters that are one number for all elements of a bank."""
+"""Symbols that are one number for all elements of a bank."""
 
 
 @lru_cache(maxsize=512)
@@ -105,27 +105,37 @@ def _program(values: tuple[Expression, ...], known: Known) -> Program:
     return Program([substituted(value, numbers) for value in values])
 
 
-class Evaluator:
-    """The equations of a bank, bound to its numbers.
+def reduced(part: Part, value: Expression) -> Program:
+    """Return the program of a `value` of the law of `part`, its clock line high, without what does nothing in the bank.
 
-    A parameter that is 0 or 1 throughout and a terminal at the datum take no part in what is computed.
+    That is a parameter that all elements lack, or that is 0 or 1 throughout, and a terminal at the datum.
     """
+    given, values = law(part), parameters_of(part)
+    absent = {(parameter(name), given.neutral[name]) for name in _absent(given, values)}
+    return _program((value,), _known(terminals_of(part), values) | absent | {(LINE, 1.0)})
+
+
+def _absent(given: Law, values: Mapping[str, Floats]) -> frozenset[str]:
+    return frozenset(name for name, neutral in given.neutral.items() if (values[name] == neutral).all())
+
+
+def _known(nodes: Mapping[str, Indices], values: Mapping[str, Floats]) -> Known:
+    """Return what is one number for all elements: terminals at the datum, parameters that are 0 or 1 throughout."""
+    grounded = ((effort(name), 0.0) for name, at in nodes.items() if at.size and (at == DATUM).all())
+    plain = ((name, each) for name, array in values.items() for each in (0.0, 1.0) if (array == each).all())
+    return frozenset((*grounded, *((parameter(name), each) for name, each in plain if values[name].size)))
+
+
+class Evaluator:
+    """The equations of a bank, bound to its numbers; what does nothing in it takes no part in what is computed."""
 
     def __init__(self, part: Part, on: bool) -> None:
         """Take the equations of `part` with its clock line high if it is `on`; nothing is computed yet."""
         given, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
-        absent = (name for name, value in given.neutral.items() if (self.parameters[name] == value).all())
-        self.equations = equations(given, frozenset(absent), on)
+        self.equations = equations(given, _absent(given, self.parameters), on)
         self.size = self.nodes[given.terminals[0]].size
         self.lead = np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
-        grounded = ((effort(name), 0.0) for name, nodes in self.nodes.items() if (nodes == DATUM).all())
-        plain = (
-            (parameter(name), value)
-            for name, array in self.parameters.items()
-            for value in (0.0, 1.0)
-            if (array == value).all()
-        )
-        self.known: Known = frozenset((*grounded, *plain)) if self.size else frozenset()
+        self.known = _known(self.nodes, self.parameters)
 
     @cached_property
     def flow(self) -> Bound:

@@ -80,11 +80,14 @@ def _(part: Ports) -> Law:
     return _port(part.shape)
 
 
+CONTROL = parameter("scale") * (effort("p") - effort("n")) + parameter("offset")
+"""The control u of a port."""
+
+
 def opened(shape: Shape) -> Expression:
     """Return G0 s(v), the conductance of ports of `shape` for small flows, as their control opens them."""
-    control = let("u", parameter("scale") * (effort("p") - effort("n")) + parameter("offset"))
     limit = parameter("limit")
-    opening = let("v", clip(beyond(control, parameter("deadband")), -limit, limit))
+    opening = let("v", clip(beyond(let("u", CONTROL), parameter("deadband")), -limit, limit))
     return parameter("conductance") * let("s", CURVES[shape](opening))
 
 
