@@ -5,6 +5,7 @@ What depends on parameters alone is computed when a program is bound to them, an
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
 Values = Mapping[str, Floats]
+Call = Callable[[], object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +99,8 @@ class Program:
             return self._sum(args)
         if node.op is Op.MULTIPLY:
             return self._product(args)
+        if node.op is Op.WHERE and (constant(args[2]), constant(args[3])) == (1.0, 0.0):
+            return self._call(np.heaviside, self._lower(args[1] - args[0]), self._place(0.0))
         if node.op is Op.WHERE:
             return self._call(_where, *map(self._lower, args))
         return self._call(getattr(np, node.op.value), *map(self._lower, args))
@@ -156,35 +160,55 @@ class Bound:
             places[step.out] = step.function(*[places[arg] for arg in step.args])
         return [places[place] for place in self.outputs]
 
-    def writing(self, efforts: Mapping[str, Array | Callable[[], Array]], outs: Sequence[Array]) -> Callable[[], None]:
-        """Return what writes the outputs to `outs`, of the shape that all broadcast to; it allocates nothing.
+    def writing(self, efforts: Mapping[str, Array | Callable[[], Array]], outs: Sequence[Array]) -> tuple[Call, ...]:
+        """Return the calls that write the outputs to `outs`, of the shape that all broadcast to; they allocate nothing.
 
         `efforts` has the array of an effort by its name, or what fetches it each time. What is computed on the way lies
         in arrays of that shape, each free for another once it has been used.
         """
-        places = list(self.places)
-        fetched = []
+        places, calls = list(self.places), list[Call]()
+        fetched = set[int]()
         for name, place in self.efforts.items():
             given = efforts[name]
             if callable(given):
-                fetched.append((place, given))
+                fetched.add(place)
+                calls.append(_fetching(given, places, place))
             else:
                 places[place] = given
         rooms = _rooms(self.steps, self.outputs, outs)
         for step in self.steps:
-            places[step.out] = rooms[step.out]
-        copied = [(out, place) for out, place in zip(outs, self.outputs, strict=True) if rooms.get(place) is not out]
-        calls = [(step.function, step.args, rooms[step.out]) for step in self.steps]
+            places[step.out] = room = rooms[step.out]
+            late = not fetched.isdisjoint(step.args)
+            calls.append(
+                _applying(step, places, room)
+                if late
+                else partial(step.function, *(places[arg] for arg in step.args), out=room)
+            )
+        for out, place in zip(outs, self.outputs, strict=True):
+            if place in fetched:
+                calls.append(_applying(_Step(function=np.positive, args=(place,), out=place), places, out))
+            elif rooms.get(place) is not out:
+                calls.append(partial(np.copyto, out, places[place]))
+        return tuple(calls)
 
-        def run() -> None:
-            for place, fetch in fetched:
-                places[place] = fetch()
-            for function, args, out in calls:
-                function(*[places[arg] for arg in args], out=out)
-            for out, place in copied:
-                np.copyto(out, places[place])
 
-        return run
+def _fetching(fetch: Callable[[], Array], places: list[Any], place: int) -> Call:
+    def call() -> None:
+        places[place] = fetch()
+
+    return call
+
+
+def _applying(step: _Step, places: list[Any], out: Array) -> Call:
+    """Return the call of `step` with what its places then hold."""
+    function = step.function
+    if len(step.args) == 1:
+        (only,) = step.args
+        return lambda: function(places[only], out=out)
+    if len(step.args) == 2:
+        first, second = step.args
+        return lambda: function(places[first], places[second], out=out)
+    return lambda: function(*[places[arg] for arg in step.args], out=out)
 
 
 def _rooms(steps: Sequence[_Step], outputs: Sequence[int], outs: Sequence[Floats]) -> dict[int, Floats]:

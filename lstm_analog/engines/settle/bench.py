@@ -9,8 +9,8 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.expressions import Expression, parameter
-from lstm_analog.network.laws import reduced
-from lstm_analog.network.parts import Part, parameters_of, terminals_of
+from lstm_analog.network.laws import bank_of
+from lstm_analog.network.parts import Part
 
 Call = Callable[[], object]
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
@@ -94,8 +94,9 @@ class Bench:
 
     def law(self, part: Part, value: Expression, weight: Floats, out: Array) -> None:
         """Write `weight` times a `value` of the law of `part`, its line high, to `out`."""
-        nodes, numbers = terminals_of(part), {**parameters_of(part), _WEIGHT.name: weight}
-        program = reduced(part, value * _WEIGHT)
+        bank = bank_of(part)
+        program = bank.reduced(value * _WEIGHT)
+        numbers = {**bank.parameters, _WEIGHT.name: weight}
         parameters = {name: self.number(numbers[name]) for name in program.parameters}
-        efforts = {name: self.read(nodes[name]) for name in program.efforts}
-        self.calls.append(program.bound(parameters).writing(efforts, [out]))
+        efforts = {name: self.read(bank.nodes[name]) for name in program.efforts}
+        self.calls.extend(program.bound(parameters).writing(efforts, [out]))

@@ -7,7 +7,7 @@ no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand besi
 
 from lstm_analog.network.laws import cells, dense, setters, shared
 from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, take
-from lstm_analog.network.laws.equations import reduced
+from lstm_analog.network.laws.equations import bank_of
 from lstm_analog.network.laws.levers import Lever, lever_slopes, levers
 from lstm_analog.network.laws.records import Block, Form, High, Idle, Kind, Order, diagonal, is_on
 
@@ -19,6 +19,7 @@ __all__ = [
     "Kind",
     "Lever",
     "Order",
+    "bank_of",
     "blocks",
     "capacity",
     "diagonal",
@@ -29,7 +30,6 @@ __all__ = [
     "lever_slopes",
     "levers",
     "partials",
-    "reduced",
     "rows",
     "sets",
     "take",

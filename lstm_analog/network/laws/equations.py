@@ -105,60 +105,73 @@ def _program(values: tuple[Expression, ...], known: Known) -> Program:
     return Program([substituted(value, numbers) for value in values])
 
 
-def reduced(part: Part, value: Expression) -> Program:
-    """Return the program of a `value` of the law of `part`, its clock line high, without what does nothing in the bank.
+class Bank:
+    """What the law of a bank is with its numbers: what does nothing in the bank takes no part in what is computed.
 
     That is a parameter that all elements lack, or that is 0 or 1 throughout, and a terminal at the datum.
     """
-    given, values = law(part), parameters_of(part)
-    absent = {(parameter(name), given.neutral[name]) for name in _absent(given, values)}
-    return _program((value,), _known(terminals_of(part), values) | absent | {(LINE, 1.0)})
 
+    def __init__(self, part: Part) -> None:
+        """Look at `part`; nothing is computed yet."""
+        self.law, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
+        self.size = self.nodes[self.law.terminals[0]].size
+        self.lead = np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
+        neutral = self.law.neutral.items()
+        self.absent = frozenset(name for name, value in neutral if (self.parameters[name] == value).all())
+        self.line = vars(part).get("line", ALWAYS)
+        self._evaluators: dict[bool, Evaluator] = {}
 
-def _absent(given: Law, values: Mapping[str, Floats]) -> frozenset[str]:
-    return frozenset(name for name, neutral in given.neutral.items() if (values[name] == neutral).all())
+    @cached_property
+    def known(self) -> Known:
+        """The symbols that are one number for all elements."""
+        if not self.size:
+            return frozenset()
+        grounded = ((effort(name), 0.0) for name, at in self.nodes.items() if (at == DATUM).all())
+        values = ((name, array, each) for name, array in self.parameters.items() for each in (0.0, 1.0))
+        plain = ((parameter(name), each) for name, array, each in values if (array == each).all())
+        return frozenset((*grounded, *plain))
 
+    def reduced(self, value: Expression) -> Program:
+        """Return the program of a `value` of the law, its clock line high."""
+        neutral = {(parameter(name), self.law.neutral[name]) for name in self.absent}
+        return _program((value,), self.known | neutral | {(LINE, 1.0)})
 
-def _known(nodes: Mapping[str, Indices], values: Mapping[str, Floats]) -> Known:
-    """Return what is one number for all elements: terminals at the datum, parameters that are 0 or 1 throughout."""
-    grounded = ((effort(name), 0.0) for name, at in nodes.items() if at.size and (at == DATUM).all())
-    plain = ((name, each) for name, array in values.items() for each in (0.0, 1.0) if (array == each).all())
-    return frozenset((*grounded, *((parameter(name), each) for name, each in plain if values[name].size)))
+    def evaluator(self, high: High) -> "Evaluator":
+        """Return the programs of the bank with the lines `high`; the same each time."""
+        on = is_on(self.line, high)
+        if on not in self._evaluators:
+            self._evaluators[on] = Evaluator(self, on)
+        return self._evaluators[on]
 
 
 class Evaluator:
-    """The equations of a bank, bound to its numbers; what does nothing in it takes no part in what is computed."""
+    """The programs of a bank with its clock line high or low."""
 
-    def __init__(self, part: Part, on: bool) -> None:
-        """Take the equations of `part` with its clock line high if it is `on`; nothing is computed yet."""
-        given, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
-        self.equations = equations(given, _absent(given, self.parameters), on)
-        self.size = self.nodes[given.terminals[0]].size
-        self.lead = np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
-        self.known = _known(self.nodes, self.parameters)
+    def __init__(self, bank: Bank, on: bool) -> None:
+        """Take the equations of `bank` with its clock line high if it is `on`; nothing is computed yet."""
+        self.equations = equations(bank.law, bank.absent, on)
+        self._known, self._parameters = bank.known, bank.parameters
 
     @cached_property
     def flow(self) -> Bound:
         """The program of the flows."""
-        return _program(tuple(self.equations.flows.values()), self.known).bound(self.parameters)
+        return _program(tuple(self.equations.flows.values()), self._known).bound(self._parameters)
 
     @cached_property
     def partials(self) -> Bound:
         """The program of the partials of the couplings."""
-        return _program(tuple(each.partial for each in self.equations.couplings), self.known).bound(self.parameters)
+        return _program(tuple(each.partial for each in self.equations.couplings), self._known).bound(self._parameters)
 
 
-_EVALUATORS: WeakKeyDictionary[Part, dict[bool, Evaluator]] = WeakKeyDictionary()
-"""The evaluators of banks that are in use, by the state of their clock line."""
+_BANKS: WeakKeyDictionary[Part, Bank] = WeakKeyDictionary()
+"""What is known of the banks that are in use."""
 
 
-def evaluator(part: Part, high: High) -> Evaluator:
-    """Return the evaluator of `part` with the lines `high`; the same each time."""
-    on = is_on(vars(part).get("line", ALWAYS), high)
-    known = _EVALUATORS.setdefault(part, {})
-    if on not in known:
-        known[on] = Evaluator(part, on)
-    return known[on]
+def bank_of(part: Part) -> Bank:
+    """Return what the law of `part` is with its numbers; the same each time."""
+    if part not in _BANKS:
+        _BANKS[part] = Bank(part)
+    return _BANKS[part]
 
 
 def sets_of(part: Part) -> tuple[Kind, Indices] | None:
@@ -187,37 +200,43 @@ def rows_of(part: Part) -> Indices:
 
 def flow_of(part: Part, effort: Floats, high: High) -> Floats:
     """Return the flow (..., terminals, m) of `part` at `effort` with the lines `high`."""
-    made = evaluator(part, high)
-    lead = np.broadcast_shapes(effort.shape[:-1], made.lead) if made.lead else effort.shape[:-1]
-    result = np.empty((*lead, len(made.equations.flows), made.size))
-    for row, value in enumerate(made.flow(lambda name: effort[..., made.nodes[name]])):
+    bank = bank_of(part)
+    made = bank.evaluator(high)
+    lead = np.broadcast_shapes(effort.shape[:-1], bank.lead) if bank.lead else effort.shape[:-1]
+    result = np.empty((*lead, len(made.equations.flows), bank.size))
+    for row, value in enumerate(made.flow(lambda name: effort[..., bank.nodes[name]])):
         result[..., row, :] = value
     return result
 
 
 def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
     """Return what writes the flow of `part` at `effort` with the lines `high` to `out` (..., terminals, m)."""
-    made = evaluator(part, high)
+    bank = bank_of(part)
 
     def fetching(nodes: Indices) -> Callable[[], Floats]:
         return lambda: effort[..., nodes]
 
-    fetched = {name: fetching(nodes) for name, nodes in made.nodes.items()}
-    return made.flow.writing(fetched, [out[..., row, :] for row in range(out.shape[-2])])
+    fetched = {name: fetching(nodes) for name, nodes in bank.nodes.items()}
+    calls = bank.evaluator(high).flow.writing(fetched, [out[..., row, :] for row in range(out.shape[-2])])
+
+    def write() -> None:
+        for call in calls:
+            call()
+
+    return write
 
 
 def blocks_of(part: Part, high: High) -> tuple[Block, ...]:
     """Return the couplings of `part` with the lines `high`, one a terminal and effort."""
-    made = evaluator(part, high)
-    nodes = made.nodes
-    return tuple(diagonal(nodes[each.row], nodes[each.column], each.order) for each in made.equations.couplings)
+    nodes, couplings = bank_of(part).nodes, bank_of(part).evaluator(high).equations.couplings
+    return tuple(diagonal(nodes[each.row], nodes[each.column], each.order) for each in couplings)
 
 
 def partials_of(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
     """Return the partials (..., m) of the couplings of `part` at `effort` with the lines `high`."""
-    made = evaluator(part, high)
-    values = made.partials(lambda name: effort[..., made.nodes[name]])
-    return tuple(np.asarray(value) if np.ndim(value) else np.full(made.size, value) for value in values)
+    bank = bank_of(part)
+    values = bank.evaluator(high).partials(lambda name: effort[..., bank.nodes[name]])
+    return tuple(np.asarray(value) if np.ndim(value) else np.full(bank.size, value) for value in values)
 
 
 def taken(part: Part, elements: Indices) -> Part:
