@@ -38,7 +38,7 @@ def flow(part: Part, effort: Floats, high: High) -> Floats:
 
 @singledispatch
 def flow_into(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
-    """Return what writes the `flow` of `part` at `effort`, as that stands when it is called, to `out`.
+    """Return what writes the `flow` of `part` with the lines `high` to `out`, at `effort` as that stands when called.
 
     `out` (..., terminals, m) has the leading axes to which those of `effort` and of the parameters broadcast.
     """
