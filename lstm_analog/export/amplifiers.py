@@ -1,4 +1,4 @@
-"""Op-amps as columns of netlist cards, and back. What an op-amp does not have is not on its card."""
+"""Op-amps of netlist cards. What an op-amp does not have is not on its card."""
 
 from collections.abc import Mapping
 
@@ -6,32 +6,6 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.parts import OpAmps
-
-Columns = tuple[str, tuple[Indices, ...], Mapping[str, Floats]]
-"""Device, pins and values of the cards of a bank."""
-
-
-def amplifier_columns(part: OpAmps) -> Columns:
-    """Return the cards of the op-amps `part`: pins plus, minus, out, state; resistances for conductances."""
-    values = {
-        "gm": part.transconductance,
-        "imax": part.current_limit,
-        "rx": 1.0 / part.conductance,
-        "cx": part.capacitance,
-        "vos": part.offset,
-        "swing": part.swing,
-        "clamp": part.clamp,
-        "gclamp": part.clamp_conductance,
-        "rout": 1.0 / part.output_conductance,
-    }
-    extras = []
-    if part.common_mode.any():
-        values["cm"] = part.common_mode
-        extras.append("cmrr")
-    if not part.unlimited:
-        values["iout"] = part.output_limit
-        extras.append("limited")
-    return "_".join(["opamp", *extras]), (part.plus, part.minus, part.out, part.state), values
 
 
 def amplifiers_of(label: str, pins: tuple[Indices, ...], values: Mapping[str, Floats]) -> OpAmps:

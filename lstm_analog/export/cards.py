@@ -11,8 +11,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.export.amplifiers import amplifier_columns
+from lstm_analog.export.card_labels import labels
 from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
 from lstm_analog.network.parts import (
@@ -33,6 +32,8 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
     Transconductors,
+    parameters_of,
+    terminals_of,
 )
 
 
@@ -80,16 +81,13 @@ def _plain(letter: str, pins: tuple[Indices, ...], **values: Floats) -> Cards:
     return Cards(letter=letter, pins=pins, line=ALWAYS, device="", values=values, options={})
 
 
-def _device(device: str, pins: tuple[Indices, ...], line: int, values: Mapping[str, Floats], **options: str) -> Cards:
-    return Cards(letter="x", pins=pins, line=line, device=device, values=values, options=options)
-
-
 @singledispatch
 def cards(part: Part) -> Cards:
-    """Return the cards of a bank `part`."""
-    name = type(part).__name__
-    do = "register it in export/cards.py, or choose another export"
-    raise UnsupportedPartError(explain(f"part {name}", must="have netlist cards", got="none", do=do))
+    """Return the cards of a bank `part`; of one that declares a law, those of a device that is named after its kind.
+
+    Raises `UnsupportedPartError` for a part that neither declares a law nor is registered here.
+    """
+    return _declared(part, type(part).__name__.lower(), vars(part).get("line", ALWAYS))
 
 
 @cards.register
@@ -123,78 +121,63 @@ def _(part: Followers) -> Cards:
     linear = not part.offset.any() and np.isinf(part.low).all() and np.isinf(part.high).all()
     if linear and len(part.terms) == 1:
         return _plain("e", (part.nodes, zero, part.terms[0].inputs, zero), gain=part.terms[0].gain)
-    values = {"offset": part.offset, "low": part.low, "high": part.high}
-    values |= {f"gain{k}": term.gain for k, term in enumerate(part.terms)}
     count = str(len(part.terms))
-    pins = (part.nodes, *(term.inputs for term in part.terms))
-    return _device(f"follower_{count}", pins, ALWAYS, values, terms=count)
+    return _declared(part, f"follower_{count}", terms=count)
+
+
+def _declared(part: Part, device: str, line: int = ALWAYS, **options: str) -> Cards:
+    """Return the cards of a bank that declares a law, by the names that `labels` has for it."""
+    named, nodes, parameters = labels(part), terminals_of(part), parameters_of(part)
+    values = {name: parameters[key] for key, name in named.values.items()}
+    values |= {named.values[key]: inverse(parameters[key]) for key in named.inverse}
+    pins = tuple(nodes[end] for end in named.pins)
+    gated = "_gated" if line != ALWAYS and not isinstance(part, Switches) else ""
+    return Cards(letter="x", pins=pins, line=line, device=f"{device}{gated}", values=values, options=options)
 
 
 @cards.register
 def _(part: Switches) -> Cards:
-    values = {"ron": inverse(part.closed), "roff": inverse(part.opened)}
-    return _device("clocked_switch", (part.a, part.b), part.line, values)  # "switch" is a primitive of Spectre
+    return _declared(part, "clocked_switch", part.line)  # "switch" is a primitive of Spectre
 
 
 @cards.register
 def _(part: Pairs) -> Cards:
-    values = {"i0": part.current}
-    for k, factor in enumerate(part.factors):
-        values |= {f"k{k}": factor.scale, f"o{k}": factor.offset}
     shapes = [factor.shape.value for factor in part.factors]
-    pins = (part.out, *(pin for factor in part.factors for pin in (factor.p, factor.n)))
-    return _device("_".join(["pair", *shapes, *_gated(part.line)]), pins, part.line, values, shapes=",".join(shapes))
+    return _declared(part, "_".join(["pair", *shapes]), part.line, shapes=",".join(shapes))
 
 
 @cards.register
 def _(part: Ports) -> Cards:
-    values = {"g0": part.conductance, "k0": part.scale, "o0": part.offset}
-    options, extras = {"shape": part.shape.value}, []
-    if not part.free:
-        values |= {"lim": part.limit, "dead": part.deadband}
-        extras.append("stops")
-    if not part.laminar:
-        values |= {"pcr": part.transition}
-        extras.append("orifice")
-    if extras:
-        options["flow"] = ",".join(extras)
-    device = "_".join(["port", part.shape.value, *extras, *_gated(part.line)])
-    return _device(device, (part.a, part.b, part.p, part.n), part.line, values, **options)
+    extras = [name for name, lacking in (("stops", part.free), ("orifice", part.laminar)) if not lacking]
+    options = {"shape": part.shape.value} | ({"flow": ",".join(extras)} if extras else {})
+    return _declared(part, "_".join(["port", part.shape.value, *extras]), part.line, **options)
 
 
 @cards.register
 def _(part: OpAmps) -> Cards:
-    device, pins, values = amplifier_columns(part)
-    return _device(device, pins, ALWAYS, values)
+    extras = [name for name, has in (("cmrr", part.common_mode.any()), ("limited", not part.unlimited)) if has]
+    return _declared(part, "_".join(["opamp", *extras]))
 
 
-def _gated(line: int) -> tuple[str, ...]:
-    return () if line == ALWAYS else ("gated",)
+@cards.register
+def _(part: Inertances) -> Cards:
+    return _declared(part, "inertance", part.line)
+
+
+@cards.register
+def _(part: Spools) -> Cards:
+    return _declared(part, "spool")
+
+
+@cards.register
+def _(part: Stops) -> Cards:
+    return _declared(part, "stops")
 
 
 @cards.register
 def _(part: Crossbars) -> Cards:
     pins, values, options = crossbar_columns(part)
     return Cards(letter="r", pins=pins, line=ALWAYS, device="", values=values, options=options)
-
-
-@cards.register
-def _(part: Inertances) -> Cards:
-    values = {"l": part.inertance, "ron": inverse(part.closed), "roff": inverse(part.opened), "tc": part.closing}
-    device = "_".join(["inertance", *_gated(part.line)])
-    return _device(device, (part.a, part.b, part.state), part.line, values)
-
-
-@cards.register
-def _(part: Spools) -> Cards:
-    values = {"cx": part.capacitance, "w0": part.frequency, "zeta": part.damping}
-    return _device("spool", (part.p, part.n, part.position, part.speed), ALWAYS, values)
-
-
-@cards.register
-def _(part: Stops) -> Cards:
-    values = {"lo": part.low, "hi": part.high, "g": part.conductance, "band": part.band}
-    return _device("stops", (part.nodes,), ALWAYS, values)
 
 
 @cards.register

@@ -8,7 +8,6 @@ never ^, which Xyce and LTspice take for exclusive or. What each simulator accep
 from dataclasses import dataclass, replace
 
 from lstm_analog.doors import checked_record
-from lstm_analog.network.shapes import Shape
 
 
 @checked_record
@@ -205,27 +204,3 @@ SPECTRE = replace(
 """Spectre: cards in its SPICE language; devices and analysis in its own, which has `bsource` and `relay`."""
 
 DIALECTS = (NGSPICE, LTSPICE, XYCE, HSPICE, SPECTRE, PORTABLE)
-
-
-def curve_text(shape: Shape, node: str) -> str:
-    """Return the expression of `shape` at the voltage of `node`, a one-argument function, in neutral words.
-
-    The tail of softplus(u)/sigmoid(u) below -15, where it would lose its digits, is its series: 1 + exp(u)/2.
-    """
-    u = f"v({node})"
-    bent = f"max({u},-15)"
-    texts = {
-        Shape.LINEAR: u,
-        Shape.SIGMOID: f"0.5+0.5*tanh(0.5*{u})",
-        Shape.TANH: f"tanh({u})",
-        Shape.SOFTPLUS: _softplus(u),
-        Shape.EXP: f"exp(min(max({u},-200),200))",
-        Shape.CLIP: f"min(max({u},0),1)",
-        Shape.RELU: f"max({u},0)",
-        Shape.SOFTPLUS_RATIO: f"(1+exp(-{bent}))*{_softplus(bent)}+0.5*(exp(min({u},-15))-exp(-15))",
-    }
-    return texts[shape]
-
-
-def _softplus(u: str) -> str:
-    return f"(max({u},0)+ln(1+exp(-abs({u}))))"

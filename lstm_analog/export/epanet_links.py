@@ -14,7 +14,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, is_on
-from lstm_analog.network.laws.resistance import opening
+from lstm_analog.network.laws.passages import opened_conductance
 from lstm_analog.network.parts import (
     DATUM,
     Conductors,
@@ -31,7 +31,6 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
 )
-from lstm_analog.network.shapes import curve
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,8 +147,7 @@ def _(part: Pairs, effort: Floats, unit: Floats, high: High) -> _Paths:
 def _(part: Ports, effort: Floats, unit: Floats, high: High) -> _Paths:
     if not is_on(part.line, high):
         return _no_paths()
-    control = part.scale * (effort[part.p] - effort[part.n]) + part.offset
-    own = part.conductance * curve(part.shape, opening(part, control))
+    own = opened_conductance(part, effort)
     pressure = unit[np.maximum(part.a, part.b)]
     square = pressure / (own * part.conductance) if part.laminar else 1.0 / (own**2 * part.transition)
     return _Paths(a=part.a, b=part.b, conductance=own, square=square)

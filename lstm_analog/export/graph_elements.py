@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.export.graph_laws import Bounds, Law
-from lstm_analog.network.parts import Part
+from lstm_analog.export.graph_laws import Bounds, Law, formula
+from lstm_analog.expressions import Expression
+from lstm_analog.network.laws import Kind
+from lstm_analog.network.parts import DATUM, Part, base, law, parameters_of, terminals_of
 
 CONDUCTANCE = "conductance"
 """The role of edges that carry flow between their ends."""
+STATE = "an internal state"
+"""What a node is that has a rate and stores no flow: it is only counted in efforts."""
 FLOW = "flow"
 """The role of edges that carry flow from or to the datum, whose own end they leave alone."""
 
@@ -63,16 +66,50 @@ class Setting:
 
 @singledispatch
 def wires(part: Part) -> tuple[Wires, ...]:
-    """Return the edges of the bank `part`."""
-    name = type(part).__name__
-    do = "register it in export/graph_parts.py"
-    raise UnsupportedPartError(explain(f"part {name}", must="have edges", got="none", do=do))
+    """Return the edges of the bank `part`: of one that declares a law, its flows.
+
+    Raises `UnsupportedPartError` for a part that neither declares a law nor is registered in export/graph_parts.py.
+    """
+    own, nodes = law(part), terminals_of(part)
+    made = [_flow(part, own, value, "through", ends) for ends, value in own.through.items()]
+    feeding = {end: value for end, value in own.into.items() if end not in own.stored}
+    datum = np.full(nodes[own.terminals[0]].size, DATUM)
+    return (*made, *(_flow(part, own, value, "into", ("", end), datum) for end, value in feeding.items()))
+
+
+def _flow(
+    part: Part, own: base.Law, value: Expression, gives: str, ends: tuple[str, str], tails: Indices | None = None
+) -> Wires:
+    """Return the edges along which a flow of `part` passes, from its terminal or from `tails` to its second one."""
+    nodes, named = terminals_of(part), {end: name for end, name in zip(ends, "ab", strict=True) if end}
+    told = formula(type(part).__name__.lower(), own, value, gives, given=own.neutral, efforts=named, parameters={})
+    values = parameters(part, told, np.arange(nodes[ends[1]].size))
+    return Wires(
+        role=FLOW,
+        tails=nodes[ends[0]] if tails is None else tails,
+        heads=nodes[ends[1]],
+        quantity=told.units[0][1] if told.units else "1",
+        values=values or {"value": np.ones(nodes[ends[1]].size)},
+        law=told,
+        terminals={end: at for end, at in nodes.items() if end not in ends},
+    )
 
 
 @singledispatch
 def settings(part: Part) -> tuple[Setting, ...]:
-    """Return what the bank `part` says of the nodes that it sets; nothing, if it sets none."""
-    return ()
+    """Return what the bank `part` says of the nodes that it sets, by the law that it declares: efforts or rates."""
+    own = law(part)
+    set_ = {end: (Kind.FOLLOWED.value, "effort", value) for end, value in own.sets.items()}
+    states = {end: (STATE, "rate", own.into[end] / stored) for end, stored in own.stored.items()}
+    return tuple(_setting(part, own, end, *told) for end, told in (set_ | states).items())
+
+
+def _setting(part: Part, own: base.Law, end: str, kind: str, gives: str, value: Expression) -> Setting:
+    nodes, name = terminals_of(part), f"{type(part).__name__.lower()} {end}"
+    told = formula(name, own, value, gives, given=own.neutral, efforts={end: "e"}, parameters={})
+    values = parameters(part, told, np.arange(nodes[end].size))
+    ends = {each: at for each, at in nodes.items() if each != end}
+    return Setting(nodes=nodes[end], kind=kind, law=told, values=values, terminals=ends)
 
 
 def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, Indices]]:
@@ -85,7 +122,8 @@ def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, I
 
 def parameters(part: Part, law: Law, some: Indices) -> dict[str, Floats]:
     """Return the parameters in `law`, which it names as `part` does, of the elements `some`."""
-    return {name: getattr(part, name)[some] for name, _ in law.units}
+    values = parameters_of(part)
+    return {name: values[name][some] for name, _ in law.units}
 
 
 def signal(role: str, tails: Indices, heads: Indices, values: Floats, quantity: str = "1", tier: int = 0) -> Wires:

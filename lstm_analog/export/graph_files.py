@@ -33,7 +33,7 @@ from lstm_analog.export.graph_laws import GRAMMAR
 from lstm_analog.export.graph_schedules import Driven, driven_by, plain_schedule
 from lstm_analog.export.graphs import graph, law_table
 from lstm_analog.files import read_bytes, whole_file
-from lstm_analog.network import cells, domain, fluids, parts, passages, properties, shapes
+from lstm_analog.network import cells, domain, fluids, parts, properties, shapes
 from lstm_analog.network import graph as network_graph
 from lstm_analog.network.graph import Network
 
@@ -56,7 +56,7 @@ def _records(*modules: ModuleType) -> Mapping[str, type]:
     return MappingProxyType({name: kind for name, kind in kinds if is_dataclass(kind) or issubclass(kind, Enum)})
 
 
-KINDS = _records(cells, domain, fluids, network_graph, parts, passages, properties, shapes)
+KINDS = _records(cells, domain, fluids, network_graph, parts, properties, shapes)
 """What a network in a file may be made of; nothing else is made when it is read."""
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.export import graph_laws as laws
 from lstm_analog.export.graph_elements import (
     CONDUCTANCE,
     FLOW,
+    STATE,
     Setting,
     Wires,
     parameters,
@@ -19,6 +19,8 @@ from lstm_analog.export.graph_elements import (
     variants,
     wires,
 )
+from lstm_analog.export.graph_laws import TRANSCONDUCTOR, Bounds, formula
+from lstm_analog.expressions import Op, symbols
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import (
     DATUM,
@@ -37,12 +39,22 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
     Transconductors,
+    law,
+    parameters_of,
+    terminals_of,
 )
+from lstm_analog.network.parts.passages import TUBE
 
 __all__ = ["settings", "wires"]
 
-STORAGE, STATE = "a storage", "an internal state"
-"""The two kinds of unknowns that have a rate: what stores flow, and what is only counted in efforts."""
+_TUBES = {
+    frozenset[str](): "conductor",
+    frozenset({"transition"}): "orifice",
+    frozenset({"end_flow"}): "tube with end loss",
+}
+"""What a tube is called, of those of its losses that it has."""
+STORAGE = "a storage"
+"""What a node is that stores flow."""
 
 
 @wires.register
@@ -74,23 +86,28 @@ def _(part: Followers) -> tuple[Wires, ...]:
 def _(part: Followers) -> tuple[Setting, ...]:
     made = []
     for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
-        law = laws.follower(len(part.terms), given)
-        values = {name: getattr(part, name)[some] for name in ("offset", *sorted(given))}
-        values |= {f"gain{k}": term.gain[some] for k, term in enumerate(part.terms, start=1)}
+        own, count = law(part), len(part.terms)
+        inputs = {f"inputs{k}": f"in{k}" for k in range(1, count + 1)}
+        told = formula(
+            _named(f"follower {count}", given), own, own.sets["nodes"], "effort", given=given, efforts=inputs
+        )
         ends = {f"in{k}": term.inputs[some] for k, term in enumerate(part.terms, start=1)}
         kind = Kind.FOLLOWED.value
-        made.append(Setting(nodes=part.nodes[some], kind=kind, law=law, values=values, terminals=ends))
+        values = parameters(part, told, some)
+        made.append(Setting(nodes=part.nodes[some], kind=kind, law=told, values=values, terminals=ends))
     return tuple(made)
 
 
 @wires.register
 def _(part: Conductors) -> tuple[Wires, ...]:
-    return (passage(laws.CONDUCTOR, part.a, part.b, {CONDUCTANCE: part.conductance}),)
+    told = formula("conductor", law(part), law(part).through["a", "b"], "through")
+    return (passage(told, part.a, part.b, {CONDUCTANCE: part.conductance}),)
 
 
 @wires.register
 def _(part: Switches) -> tuple[Wires, ...]:
-    return (passage(laws.SWITCH, part.a, part.b, {CONDUCTANCE: part.closed, "leak": part.opened}),)
+    told = formula("switch", law(part), law(part).through["a", "b"], "through")
+    return (passage(told, part.a, part.b, {CONDUCTANCE: part.closed, "leak": part.opened}),)
 
 
 @wires.register
@@ -104,7 +121,7 @@ def _(part: Transconductors) -> tuple[Wires, ...]:
             heads=heads,
             quantity=CONDUCTANCE,
             values=values,
-            law=laws.TRANSCONDUCTOR,
+            law=TRANSCONDUCTOR,
         ),
     )
 
@@ -127,28 +144,31 @@ def _(part: Crossbars) -> tuple[Wires, ...]:
 def _tubes(part: Crossbars, rows: Indices, tails: Indices, heads: Indices, conductance: Floats) -> Iterator[Wires]:
     """Yield tubes of so much `conductance` (k,), that of the row of `part` they are in deciding on their law."""
     given = {name: np.isfinite(getattr(part, name))[rows] for name in ("transition", "end_flow")}
-    law_of = {frozenset({"transition"}): laws.ORIFICE, frozenset({"end_flow"}): laws.TUBE}
     for bounds, some in variants(given):
         extra = {name: getattr(part, name)[rows[some]] for name in bounds}
-        law = law_of.get(bounds, laws.CONDUCTOR)
-        yield passage(law, tails[some], heads[some], {CONDUCTANCE: conductance[some]} | extra)
+        told = formula(_TUBES[bounds], TUBE, TUBE.through["a", "b"], "through", given=bounds)
+        yield passage(told, tails[some], heads[some], {CONDUCTANCE: conductance[some]} | extra)
+
+
+@settings.register
+def _(part: Transconductors | Crossbars) -> tuple[Setting, ...]:
+    return ()
 
 
 @wires.register
 def _(part: Pairs) -> tuple[Wires, ...]:
-    law = laws.pair(tuple(factor.shape for factor in part.factors))
-    values = {"current": part.current}
-    terminals: dict[str, Indices] = {}
+    shapes = " ".join(factor.shape.value for factor in part.factors)
+    told = formula(f"pair {shapes}", law(part), law(part).into["out"], "into")
+    terminals = {name: nodes for name, nodes in terminals_of(part).items() if name != "out"}
     made: list[Wires] = []
     for tier, factor in enumerate(part.factors, start=1):
-        values |= {f"scale{tier}": factor.scale, f"offset{tier}": factor.offset}
-        terminals |= {f"p{tier}": factor.p, f"n{tier}": factor.n}
         made += [
             signal("control", pilot, part.out, sign * factor.scale, "per_effort", tier)
             for pilot, sign in ((factor.p, 1.0), (factor.n, -1.0))
         ]
     datum = np.full(part.out.size, DATUM)
-    own = Wires(role=FLOW, tails=datum, heads=part.out, quantity="flow", values=values, law=law, terminals=terminals)
+    values = parameters_of(part)
+    own = Wires(role=FLOW, tails=datum, heads=part.out, quantity="flow", values=values, law=told, terminals=terminals)
     return (own, *made)
 
 
@@ -157,9 +177,11 @@ def _(part: Ports) -> tuple[Wires, ...]:
     given = {name: np.isfinite(getattr(part, name)) for name in ("limit", "transition")}
     made = []
     for bounds, some in variants(given | {"deadband": part.deadband != 0}):
-        law = laws.port(part.shape, bounds)
+        told = formula(
+            _named(f"port {part.shape.value}", bounds), law(part), law(part).through["a", "b"], "through", given=bounds
+        )
         ends = {"p": part.p[some], "n": part.n[some]}
-        made.append(replace(passage(law, part.a[some], part.b[some], parameters(part, law, some)), terminals=ends))
+        made.append(replace(passage(told, part.a[some], part.b[some], parameters(part, told, some)), terminals=ends))
     for pilot, sign in ((part.p, 1.0), (part.n, -1.0)):
         made += [signal("pilot", pilot, end, sign * part.scale, "per_effort") for end in (part.a, part.b)]
     return tuple(made)
@@ -167,12 +189,14 @@ def _(part: Ports) -> tuple[Wires, ...]:
 
 @wires.register
 def _(part: OpAmps) -> tuple[Wires, ...]:
-    gain = part.transconductance / part.conductance
+    gain, own = part.transconductance / part.conductance, law(part)
     values = {CONDUCTANCE: part.output_conductance, "swing": part.swing}
+    ends, names = {"state": "a", "out": "b"}, {"output_conductance": CONDUCTANCE}
+    told = formula("op-amp output", own, own.into["out"], "into", efforts=ends, parameters=names)
     return (
         signal("gain", part.plus, part.state, gain),
         signal("gain", part.minus, part.state, -gain),
-        passage(laws.OPAMP_OUTPUT, part.state, part.out, values),
+        passage(told, part.state, part.out, values),
     )
 
 
@@ -180,11 +204,14 @@ def _(part: OpAmps) -> tuple[Wires, ...]:
 def _(part: OpAmps) -> tuple[Setting, ...]:
     made = []
     for given, some in variants({"output_limit": np.isfinite(part.output_limit)}):
-        law = laws.opamp(given)
-        ends = {name: getattr(part, name)[some] for name in ("plus", "minus", "out")}
-        made.append(
-            Setting(nodes=part.state[some], kind=STATE, law=law, values=parameters(part, law, some), terminals=ends)
+        own = law(part)
+        rate = own.into["state"] / own.stored["state"]
+        told = formula(
+            _named("op-amp", given), own, rate, "rate", given={*given, "common_mode"}, efforts={"state": "e"}
         )
+        ends = {name: getattr(part, name)[some] for name in ("plus", "minus", "out")}
+        values = parameters(part, told, some)
+        made.append(Setting(nodes=part.state[some], kind=STATE, law=told, values=values, terminals=ends))
     return tuple(made)
 
 
@@ -205,8 +232,9 @@ def _(part: Cells) -> tuple[Setting, ...]:
 @wires.register
 def _(part: Inertances) -> tuple[Wires, ...]:
     one = np.ones(part.a.size)
+    told = formula("line", law(part), law(part).through["a", "b"], "through")
     return (
-        replace(passage(laws.LINE, part.a, part.b, {CONDUCTANCE: part.closed}), terminals={"state": part.state}),
+        replace(passage(told, part.a, part.b, {CONDUCTANCE: part.closed}), terminals={"state": part.state}),
         signal("gain", part.a, part.state, one),
         signal("gain", part.b, part.state, -one),
     )
@@ -215,8 +243,9 @@ def _(part: Inertances) -> tuple[Wires, ...]:
 @settings.register
 def _(part: Inertances) -> tuple[Setting, ...]:
     values = {"inertance": part.inertance, CONDUCTANCE: part.closed, "leak": part.opened, "closing": part.closing}
-    ends = {"a": part.a, "b": part.b}
-    return (Setting(nodes=part.state, kind=STATE, law=laws.LINE_STATE, values=values, terminals=ends),)
+    ends, rate = {"a": part.a, "b": part.b}, law(part).into["state"] / law(part).stored["state"]
+    told = formula("line state", law(part), rate, "rate", efforts={"state": "e"})
+    return (Setting(nodes=part.state, kind=STATE, law=told, values=values, terminals=ends),)
 
 
 @wires.register
@@ -231,14 +260,15 @@ def _(part: Spools) -> tuple[Wires, ...]:
 
 @settings.register
 def _(part: Spools) -> tuple[Setting, ...]:
-    every, ends = np.arange(part.p.size), {"p": part.p, "n": part.n, "position": part.position}
-    return tuple(
-        Setting(nodes=nodes, kind=STATE, law=law, values=parameters(part, law, every), terminals=terminals)
-        for nodes, law, terminals in (
-            (part.position, laws.SPOOL_POSITION, {"speed": part.speed}),
-            (part.speed, laws.SPOOL_SPEED, ends),
-        )
-    )
+    every, nodes, own = np.arange(part.p.size), terminals_of(part), law(part)
+    made = []
+    for name, flow in own.into.items():
+        told = formula(f"spool {name}", own, flow / own.stored[name], "rate", efforts={name: "e"})
+        read = {one.name for one in symbols(flow) if one.op is Op.EFFORT} - {name}
+        ends = {key: at for key, at in nodes.items() if key in read}
+        values = parameters(part, told, every)
+        made.append(Setting(nodes=nodes[name], kind=STATE, law=told, values=values, terminals=ends))
+    return tuple(made)
 
 
 @wires.register
@@ -246,9 +276,15 @@ def _(part: Stops) -> tuple[Wires, ...]:
     made = []
     for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
         if given:
-            law = laws.stop(given)
-            datum, values = np.full(some.size, DATUM), parameters(part, law, some)
+            told = formula(
+                _named("stop", given), law(part), law(part).into["nodes"], "into", given=given, efforts={"nodes": "b"}
+            )
+            datum, values = np.full(some.size, DATUM), parameters(part, told, some)
             made.append(
-                Wires(role=FLOW, tails=datum, heads=part.nodes[some], quantity=CONDUCTANCE, values=values, law=law)
+                Wires(role=FLOW, tails=datum, heads=part.nodes[some], quantity=CONDUCTANCE, values=values, law=told)
             )
     return tuple(made)
+
+
+def _named(kind: str, given: Bounds) -> str:
+    return " ".join((kind, *sorted(given)))

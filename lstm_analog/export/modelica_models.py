@@ -1,12 +1,17 @@
-"""The Modelica model behind each kind of part: the equations of `network.laws` in Modelica's words.
+"""The Modelica model behind each kind of part: its declared law in Modelica's words.
 
 Pins carry an effort `e` and a flow `f`, positive into the component. A pin that only senses has `f = 0`.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from lstm_analog.expressions import LINE, Expression, Op, effort, multiply, number, parameter, substituted, symbols
+from lstm_analog.expressions.languages import MODELICA, written
 from lstm_analog.network.domain import Domain
-from lstm_analog.network.shapes import Shape
+from lstm_analog.network.parts.base import Law
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,31 +75,6 @@ def connector_text(domain: Domain) -> str:
     )
 
 
-def _curve(shape: Shape, u: str) -> str:
-    """Return s(u) of `shape`; as `shapes.curve`, the tail of softplus(u)/sigmoid(u) by its series."""
-    softplus = f"(max({u}, 0) + log(1 + exp(-abs({u}))))"
-    series = f"1 + exp({u})/2 - exp(2*{u})/6 + exp(3*{u})/12"
-    return {
-        Shape.LINEAR: u,
-        Shape.SIGMOID: f"(0.5 + 0.5*tanh(0.5*{u}))",
-        Shape.TANH: f"tanh({u})",
-        Shape.SOFTPLUS: softplus,
-        Shape.SOFTPLUS_RATIO: f"noEvent(if {u} < -9 then {series} else (1 + exp(-max({u}, -9)))*{softplus})",
-        Shape.CLIP: f"min(max({u}, 0), 1)",
-        Shape.RELU: f"max({u}, 0)",
-        Shape.EXP: f"exp(min(max({u}, -200), 200))",
-    }[shape]
-
-
-def _throttled(drop: str) -> str:
-    """Return f(dp) of an orifice; the root of a root, for a power of -1/4 has no derivative in some tools."""
-    return f"({drop})/sqrt(sqrt(1 + (({drop})/transition)^2))"
-
-
-_ON = "input Boolean on = true"
-DROP = "a.e - b.e"
-PASS = "b.f = -a.f"
-
 DATUM_MODEL = Model(
     name="Datum",
     title="the datum: effort zero",
@@ -124,35 +104,6 @@ JUNCTION = Model(
     pins=("pin(e(start = start))",),
     equations=("pin.f = 0",),
 )
-CONDUCTOR = Model(
-    name="Conductor",
-    title="linear: resistor, capillary (Hagen-Poiseuille)",
-    parameters=(("G", "conductance"),),
-    pins=("a", "b"),
-    equations=(f"a.f = G*({DROP})", PASS),
-)
-ORIFICE = Model(
-    name="Orifice",
-    title="flow goes with the root of the drop far above the transition",
-    parameters=(("G", "conductance"), ("transition", "effort")),
-    pins=("a", "b"),
-    equations=(f"a.f = G*{_throttled(DROP)}", PASS),
-)
-TUBE = Model(
-    name="Tube",
-    title="capillary with end losses: drop = f/G (1 + abs(f)/end_flow)",
-    parameters=(("G", "conductance"), ("end_flow", "flow")),
-    pins=("a", "b"),
-    equations=(f"a.f = 2*G*({DROP})/(1 + sqrt(1 + 4*G*abs({DROP})/end_flow))", PASS),
-)
-SWITCH = Model(
-    name="Switch",
-    title="conductor with a clock: transistor switch, solenoid valve",
-    parameters=(("closed", "conductance"), ("opened", "conductance")),
-    variables=("input Boolean on",),
-    pins=("a", "b"),
-    equations=(f"a.f = (if on then closed else opened)*({DROP})", PASS),
-)
 TRANSCONDUCTOR = Model(
     name="Transconductor",
     title="feeds G times the effort that it senses",
@@ -160,87 +111,74 @@ TRANSCONDUCTOR = Model(
     pins=("sense", "feed"),
     equations=("feed.f = -G*sense.e", "sense.f = 0"),
 )
-OPAMP = Model(
-    name="OpAmp",
-    title="one-pole op-amp, its state x",
-    parameters=(
-        ("gm", "conductance"),
-        ("limit", "flow"),
-        ("G", "conductance"),
-        ("C", "capacitance"),
-        ("offset", "effort"),
-        ("swing", "effort"),
-        ("clamp", "effort"),
-        ("G_clamp", "conductance"),
-        ("G_out", "conductance"),
-        ("start", "effort"),
-    ),
-    variables=("Real beyond = x.e - min(max(x.e, -clamp), clamp)",),
-    pins=("plus", "minus", "out", "x(e(start = start, fixed = true))"),
-    equations=(
-        "C*der(x.e) = x.f + limit*tanh(gm*(plus.e - minus.e + offset)/limit) - G*x.e - G_clamp*beyond",
-        "out.f = G_out*(out.e - swing*tanh(x.e/swing))",
-        "plus.f = 0",
-        "minus.f = 0",
-    ),
+NAMES = MappingProxyType(
+    {
+        "conductance": "G",
+        "capacitance": "C",
+        "inertance": "L",
+        "frequency": "w",
+        "damping": "zeta",
+        "transconductance": "gm",
+        "current_limit": "limit",
+        "clamp_conductance": "G_clamp",
+        "output_conductance": "G_out",
+        "nodes": "pin",
+        "state": "x",
+    }
 )
+"""What models call parameters and terminals that laws call otherwise."""
 
 
-def follower(terms: int, clipped: bool) -> Model:
-    """Return the model of a follower of `terms` inputs, `clipped` or unbounded."""
-    total = " + ".join(["offset", *(f"gain{k}*in{k}.e" for k in range(1, terms + 1))])
-    bounds = (("low", "effort"), ("high", "effort")) if clipped else ()
+def spelt(name: str) -> str:
+    """Return what models call the parameter or terminal `name` of a law."""
+    return re.sub(r"^inputs(?=\d)", "in", NAMES.get(name, name))
+
+
+def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Model:
+    """Return the model `name` of a `law` without the parameters `absent`; `title` says what it is."""
+    gone: dict[Expression, Expression] = {parameter(key): number(law.neutral[key]) for key in absent}
+    names = {parameter(key): parameter(spelt(key)) for key in law.units}
+    names |= {effort(end): effort(spelt(end)) for end in law.terminals}
+    sides = list(_sides(law))
+    values = [substituted(substituted(value, gone), names) for _, value in sides]
+    lets, texts = written(values, MODELICA)
+    used = frozenset[Expression]().union(*map(symbols, values))
+    clock = ("input Boolean on = true",) if LINE in used else ()
+    starts = {spelt(end): f"start_{spelt(end)}" if place else "start" for place, end in enumerate(law.stored)}
+    carrying = {end for ends in law.through for end in ends} | {*law.into, *law.stored, *law.sets}
     return Model(
-        name=f"{'Clipped' if clipped else ''}Follower{terms}",
-        title="sum of what it senses, loading nothing: voltage follower, force-balance relay",
-        parameters=(("offset", "effort"), *((f"gain{k}", "1") for k in range(1, terms + 1)), *bounds),
-        pins=("pin", *(f"in{k}" for k in range(1, terms + 1))),
+        name=name,
+        title=title,
+        parameters=(
+            *((spelt(key), unit) for key, unit in law.units.items() if parameter(spelt(key)) in used),
+            *((start, "effort") for start in starts.values()),
+        ),
+        variables=(*(f"Real {key} = {text}" for key, text in lets.items()), *clock),
+        pins=tuple(_pin(spelt(end), starts) for end in law.terminals),
         equations=(
-            f"pin.e = min(max({total}, low), high)" if clipped else f"pin.e = {total}",
-            *(f"in{k}.f = 0" for k in range(1, terms + 1)),
+            *(left.format(text) for (left, _), text in zip(sides, texts, strict=True)),
+            *(f"{spelt(b)}.f = -{spelt(a)}.f" for a, b in law.through),
+            *(f"{spelt(end)}.f = 0" for end in law.terminals if end not in carrying),
         ),
     )
 
 
-def pair(shapes: tuple[Shape, ...]) -> Model:
-    """Return the model of stacked pairs with tiers of these `shapes`."""
-    tiers = [(k, shape) for k, shape in enumerate(shapes, start=1)]
-    product = "*".join(["current", *(_curve(shape, f"u{k}") for k, shape in tiers)])
-    return Model(
-        name="_".join(["Pair", *(shape.value for shape in shapes)]),
-        title="feeds the product of its tiers: stacked differential pairs, flow-control valve",
-        parameters=(("current", "flow"), *((f"{name}{k}", unit) for k, _ in tiers for name, unit in _CONTROL)),
-        variables=(_ON, *(_control(str(k)) for k, _ in tiers)),
-        pins=("out", *(f"{pin}{k}" for k, _ in tiers for pin in "pn")),
-        equations=(
-            f"out.f = if on then -{product} else 0",
-            *(f"{pin}{k}.f = 0" for k, _ in tiers for pin in "pn"),
-        ),
-    )
+def _pin(name: str, starts: Mapping[str, str]) -> str:
+    return f"{name}(e(start = {starts[name]}, fixed = true))" if name in starts else name
 
 
-_CONTROL = (("scale", "per_effort"), ("offset", "1"))
+def _sides(law: Law) -> Iterator[tuple[str, Expression]]:
+    """Yield the equations of `law`: what stands before and around {0}, and the expression for it.
 
-
-def _control(tier: str) -> str:
-    return f'Real u{tier} = scale{tier}*(p{tier}.e - n{tier}.e) + offset{tier} "control"'
-
-
-def port(shape: Shape, free: bool, laminar: bool) -> Model:
-    """Return the model of ports of `shape`; `free` have no limit and no deadband, `laminar` no transition."""
-    opening = "" if free else 'Real v = min(max(u - min(max(u, -deadband), deadband), -limit), limit) "opening"'
-    extras = () if free else (("limit", "1"), ("deadband", "1"))
-    passing = f"({DROP})" if laminar else _throttled(DROP)
-    return Model(
-        name="_".join(["Port", shape.value, *([] if free else ["limited"]), *([] if laminar else ["orifice"])]),
-        title="conductance under control: valve with a characterised trim, pseudo-resistor",
-        parameters=(("G", "conductance"), *_CONTROL, *extras, *(() if laminar else (("transition", "effort"),))),
-        variables=(_ON, _control(""), *([opening] if opening else [])),
-        pins=("a", "b", "p", "n"),
-        equations=(
-            f"a.f = if on then G*{_curve(shape, 'u' if free else 'v')}*{passing} else 0",
-            PASS,
-            "p.f = 0",
-            "n.f = 0",
-        ),
-    )
+    What a state stores is divided out, for its capacity may be a product: der(e) = (f + flow)/capacity.
+    """
+    for (tail, _), value in law.through.items():
+        yield f"{spelt(tail)}.f = {{0}}", value
+    for end, value in law.into.items():
+        if end in law.stored:
+            entering = Expression(Op.PARAMETER, name=f"{spelt(end)}.f") + value
+            yield f"der({spelt(end)}.e) = {{0}}", entering / law.stored[end]
+        else:
+            yield f"{spelt(end)}.f = {{0}}", multiply(-1.0, value)
+    for end, value in law.sets.items():
+        yield f"{spelt(end)}.e = {{0}}", value

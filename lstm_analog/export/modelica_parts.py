@@ -12,9 +12,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export import modelica_models as models
-from lstm_analog.export import modelica_moving as moving
 from lstm_analog.export.modelica_models import Model
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -34,7 +32,11 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
     Transconductors,
+    law,
+    parameters_of,
+    terminals_of,
 )
+from lstm_analog.network.parts.passages import TUBE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,10 +74,11 @@ class Components:
 
 @singledispatch
 def components(part: Part) -> tuple[Components, ...]:
-    """Return the components of a bank `part`, kind by kind."""
-    name = type(part).__name__
-    do = "register it in export/modelica_parts.py, or choose another export"
-    raise UnsupportedPartError(explain(f"part {name}", must="have Modelica components", got="none", do=do))
+    """Return the components of a bank `part`.
+
+    Raises `UnsupportedPartError` for a kind that neither declares a law nor is registered here.
+    """
+    return (_declared(part),)
 
 
 def _numbered(count: int) -> tuple[str, ...]:
@@ -97,38 +100,71 @@ def _(part: Storages) -> tuple[Components, ...]:
     return (Components(model=models.STORAGE, sets=(("pin", part.nodes),), values={"C": part.capacitance}),)
 
 
-@components.register
-def _(part: Followers) -> tuple[Components, ...]:
-    clipped = not (np.isinf(part.low).all() and np.isinf(part.high).all())
-    values = {"offset": part.offset} | {f"gain{k}": term.gain for k, term in enumerate(part.terms, start=1)}
-    values |= {"low": part.low, "high": part.high} if clipped else {}
-    pins = {f"in{k}": term.inputs for k, term in enumerate(part.terms, start=1)}
-    model = models.follower(len(part.terms), clipped)
-    return (Components(model=model, sets=(("pin", part.nodes),), pins=pins, values=values),)
+def _declared(part: Part) -> Components:
+    """Return the components of a bank that declares a law, in one model for all its elements."""
+    own, nodes, parameters = law(part), terminals_of(part), parameters_of(part)
+    absent = frozenset(key for key, value in own.neutral.items() if (parameters[key] == value).all())
+    setting, (name, title) = (*own.stored, *own.sets), _called(part)
+    return Components(
+        model=models.declared("_".join((name, *sorted(own.neutral.keys() - absent))), title, own, absent),
+        suffixes=() if setting else _numbered(nodes[own.terminals[0]].size),
+        sets=tuple((models.spelt(end), nodes[end]) for end in setting),
+        pins={models.spelt(end): nodes[end] for end in own.terminals if end not in setting},
+        values={models.spelt(key): value for key, value in parameters.items() if key not in absent},
+        line=vars(part).get("line", ALWAYS),
+    )
 
 
-def _between(part: Conductors | Switches | Ports, model: Model, line: int, **values: Floats) -> Components:
-    pins = {"a": part.a, "b": part.b}
-    pins |= {"p": part.p, "n": part.n} if isinstance(part, Ports) else {}
-    return Components(model=model, suffixes=_numbered(part.a.size), pins=pins, values=values, line=line)
+@singledispatch
+def _called(part: Part) -> tuple[str, str]:
+    """Return the name of the model of `part`, and what it is."""
+    return type(part).__name__, "a part by the law that it declares"
 
 
-@components.register
-def _(part: Conductors) -> tuple[Components, ...]:
-    return (_between(part, models.CONDUCTOR, ALWAYS, G=part.conductance),)
+@_called.register
+def _(part: Followers) -> tuple[str, str]:
+    return f"Follower{len(part.terms)}", "sum of what it senses, loading nothing: voltage follower, force-balance relay"
 
 
-@components.register
-def _(part: Switches) -> tuple[Components, ...]:
-    return (_between(part, models.SWITCH, part.line, closed=part.closed, opened=part.opened),)
+@_called.register
+def _(part: Conductors) -> tuple[str, str]:
+    return "Conductor", "linear: resistor, capillary (Hagen-Poiseuille)"
 
 
-@components.register
-def _(part: Ports) -> tuple[Components, ...]:
-    values = {"G": part.conductance, "scale": part.scale, "offset": part.offset}
-    values |= {} if part.free else {"limit": part.limit, "deadband": part.deadband}
-    values |= {} if part.laminar else {"transition": part.transition}
-    return (_between(part, models.port(part.shape, part.free, part.laminar), part.line, **values),)
+@_called.register
+def _(part: Switches) -> tuple[str, str]:
+    return "Switch", "conductor with a clock: transistor switch, solenoid valve"
+
+
+@_called.register
+def _(part: Pairs) -> tuple[str, str]:
+    shapes = (factor.shape.value for factor in part.factors)
+    return "_".join(("Pair", *shapes)), "feeds the product of its tiers: stacked differential pairs, flow-control valve"
+
+
+@_called.register
+def _(part: Ports) -> tuple[str, str]:
+    return f"Port_{part.shape.value}", "conductance under control: valve with a characterised trim, pseudo-resistor"
+
+
+@_called.register
+def _(part: OpAmps) -> tuple[str, str]:
+    return "OpAmp", "one-pole op-amp, its state x"
+
+
+@_called.register
+def _(part: Inertances) -> tuple[str, str]:
+    return "Line", "line with a valve whose fluid has mass; closed x.e flows from a to b"
+
+
+@_called.register
+def _(part: Spools) -> tuple[str, str]:
+    return "Spool", "piston on a spring: position and speed of second order"
+
+
+@_called.register
+def _(part: Stops) -> tuple[str, str]:
+    return "Stops", "relief or overflow above a tank's upper stop, make-up below the lower one"
 
 
 @components.register
@@ -182,70 +218,16 @@ def _loads(part: Crossbars, side: str, manifold: Indices, load: Floats) -> Compo
     )
 
 
+_TUBES = {
+    frozenset(("transition", "end_flow")): ("Conductor", "linear: resistor, capillary (Hagen-Poiseuille)"),
+    frozenset(("end_flow",)): ("Orifice", "flow goes with the root of the drop far above the transition"),
+    frozenset(("transition",)): ("Tube", "capillary with end losses: drop = f/G (1 + abs(f)/end_flow)"),
+}
+"""Name and title of tubes, by what they lack."""
+
+
 def _tube(part: Crossbars, rows: Indices) -> tuple[Model, dict[str, Floats]]:
-    if part.linear:
-        return models.CONDUCTOR, {}
-    if np.isfinite(part.transition).any():
-        return models.ORIFICE, {"transition": part.transition[rows]}
-    return models.TUBE, {"end_flow": part.end_flow[rows]}
-
-
-@components.register
-def _(part: Pairs) -> tuple[Components, ...]:
-    values, pins = {"current": part.current}, {"out": part.out}
-    for k, factor in enumerate(part.factors, start=1):
-        values |= {f"scale{k}": factor.scale, f"offset{k}": factor.offset}
-        pins |= {f"p{k}": factor.p, f"n{k}": factor.n}
-    model = models.pair(tuple(factor.shape for factor in part.factors))
-    return (Components(model=model, suffixes=_numbered(part.out.size), pins=pins, values=values, line=part.line),)
-
-
-@components.register
-def _(part: OpAmps) -> tuple[Components, ...]:
-    values = {
-        "gm": part.transconductance,
-        "limit": part.current_limit,
-        "G": part.conductance,
-        "C": part.capacitance,
-        "offset": part.offset,
-        "swing": part.swing,
-        "clamp": part.clamp,
-        "G_clamp": part.clamp_conductance,
-        "G_out": part.output_conductance,
-    }
-    if part.common_mode.any() or not part.unlimited:
-        must, do = "have ideal common-mode rejection and any output current here", "write a netlist"
-        raise UnsupportedPartError(explain(f"part {part.label}", must=must, got="others", do=do))
-    pins = {"plus": part.plus, "minus": part.minus, "out": part.out}
-    return (Components(model=models.OPAMP, sets=(("x", part.state),), pins=pins, values=values),)
-
-
-@components.register
-def _(part: Inertances) -> tuple[Components, ...]:
-    values, clocked = {"L": part.inertance, "closed": part.closed}, part.line != ALWAYS
-    values |= {"opened": part.opened, "closing": part.closing} if clocked else {}
-    pins = {"a": part.a, "b": part.b}
-    return (
-        Components(
-            model=moving.inertance(clocked), sets=(("x", part.state),), pins=pins, values=values, line=part.line
-        ),
-    )
-
-
-@components.register
-def _(part: Spools) -> tuple[Components, ...]:
-    return (
-        Components(
-            model=moving.SPOOL,
-            sets=(("position", part.position), ("speed", part.speed)),
-            pins={"p": part.p, "n": part.n},
-            values={"C": part.capacitance, "w": part.frequency, "zeta": part.damping},
-        ),
-    )
-
-
-@components.register
-def _(part: Stops) -> tuple[Components, ...]:
-    values = {"low": part.low, "high": part.high, "G": part.conductance, "band": part.band}
-    model, pins = moving.STOPS, {"pin": part.nodes}
-    return (Components(model=model, suffixes=_numbered(part.nodes.size), pins=pins, values=values),)
+    losses = {name: getattr(part, name) for name in ("transition", "end_flow")}
+    absent = frozenset(name for name, values in losses.items() if np.isinf(values).all())
+    model = models.declared(*_TUBES[absent], TUBE, absent)
+    return model, {name: values[rows] for name, values in losses.items() if name not in absent}

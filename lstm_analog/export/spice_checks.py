@@ -92,7 +92,7 @@ def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
     expected = [line.split() for text in texts for line in text.splitlines()]
     for number, words in enumerate(map(str.split, found)):
         if words != (expected[number] if number < len(expected) else []):
-            do = "restore it: an equation of a part is no value"
+            do = "restore it, an equation of a part is no value; if another version wrote it, write it again"
             raise refusal("device line", "stand as written", " ".join(words), do)
     if len(found) < len(expected):
         raise refusal("device lines", "all stand", f"no {' '.join(expected[len(found)])}", "restore the missing")

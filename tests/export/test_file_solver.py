@@ -98,6 +98,15 @@ def test_both_forms_say_the_same(tmp_path: Path, technology: object) -> None:
     assert first == second
 
 
+def test_a_part_of_ones_own_is_in_the_file_by_its_law(tmp_path: Path) -> None:
+    own = runpy.run_path(str(Path(__file__).resolve().parents[2] / "notebooks" / "own_part.py"))
+    built, inputs = own["machine"], own["x"][:2]
+    built.write_json(tmp_path / "own.json", inputs)
+    found = FileNetwork(tmp_path / "own.json")
+    expected = Integrate(rtol=1e-9, atol=1e-11).run(built.network, built.schedule(inputs))
+    assert difference(found, found.solve(1e-7), expected) <= 1e-6
+
+
 # Each attribute counts.
 
 

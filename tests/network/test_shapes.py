@@ -3,7 +3,7 @@ from decimal import Decimal, getcontext, localcontext
 import numpy as np
 import pytest
 
-from lstm_analog.network.shapes import Shape, curve, slope, softplus, softplus_ratio
+from lstm_analog.network.shapes import Shape, curve, slope
 
 CONTROLS = (-800.0, -745.0, -740.0, -710.0, -100.0, -36.8, -20.0, -1.0, -1e-9, 0.0, 1e-9, 0.5, 15.0, 36.8, 710.0, 800.0)
 
@@ -49,10 +49,9 @@ def test_curves_and_slopes_at_any_control(shape, control):
     np.testing.assert_allclose(slope(shape, u), exact(SLOPES[shape], control), rtol=1e-13, atol=4e-16)
 
 
-@pytest.mark.parametrize("function", [softplus_ratio, softplus])
-def test_softplus_keeps_its_digits_at_both_ends(function):
-    shape = Shape.SOFTPLUS_RATIO if function is softplus_ratio else Shape.SOFTPLUS
-    got = function(np.array(CONTROLS))
+@pytest.mark.parametrize("shape", [Shape.SOFTPLUS_RATIO, Shape.SOFTPLUS])
+def test_softplus_keeps_its_digits_at_both_ends(shape):
+    got = curve(shape, np.array(CONTROLS))
     normal = np.abs([exact(REFERENCES[shape], u) for u in CONTROLS]) > 1e-300
     expected = [exact(REFERENCES[shape], u) for u in CONTROLS]
     np.testing.assert_allclose(got[normal], np.array(expected)[normal], rtol=1e-13)
@@ -60,4 +59,12 @@ def test_softplus_keeps_its_digits_at_both_ends(function):
 
 def test_the_ratio_is_softplus_over_sigmoid():
     u = np.linspace(-30, 30, 201)
-    np.testing.assert_allclose(softplus_ratio(u) * curve(Shape.SIGMOID, u), softplus(u), rtol=1e-9, atol=1e-15)
+    product = curve(Shape.SOFTPLUS_RATIO, u) * curve(Shape.SIGMOID, u)
+    np.testing.assert_allclose(product, curve(Shape.SOFTPLUS, u), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("control", [-36.5, -20.0, -10.0, -4.1, -4.0, -3.9])
+def test_the_slope_of_the_ratio_keeps_its_digits_where_it_is_shut(control):
+    """1 - softplus(u) sigmoid(-u)/sigmoid(u) has none left at u = -36."""
+    exactly = exact(SLOPES[Shape.SOFTPLUS_RATIO], control)
+    np.testing.assert_allclose(slope(Shape.SOFTPLUS_RATIO, np.array(control)), exactly, rtol=1e-13)

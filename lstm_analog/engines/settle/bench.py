@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.expressions import Expression, parameter
+from lstm_analog.network.laws import bank_of
+from lstm_analog.network.parts import Part
 
 Call = Callable[[], object]
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
 """Matrices as they enter products, with what they were made of, by the place, the shape and the weights of that."""
 
+_WEIGHT = parameter("weight")
 _PIECES = 4
 """Runs of neighbours up to which each is copied; more are gathered at once."""
 
@@ -88,11 +92,11 @@ class Bench:
         elif base is not out:
             self.call(np.copyto, out, base)
 
-    def times(self, base: Array, values: Array, size: int) -> Array:
-        """Return `base` times `values`: itself if they are one, else an array of `size` of its own."""
-        gain = self.number(values)
-        if isinstance(gain, float) and gain == 1.0:
-            return base
-        held = self.room(size)
-        self.call(np.multiply, base, gain, held)
-        return held
+    def law(self, part: Part, value: Expression, weight: Floats, out: Array) -> None:
+        """Write `weight` times a `value` of the law of `part`, its line high, to `out`."""
+        bank = bank_of(part)
+        program = bank.reduced(value * _WEIGHT)
+        numbers = {**bank.parameters, _WEIGHT.name: weight}
+        parameters = {name: self.number(numbers[name]) for name in program.parameters}
+        efforts = {name: self.read(bank.nodes[name]) for name in program.efforts}
+        self.calls.extend(program.bound(parameters).writing(efforts, [out]))

@@ -10,8 +10,10 @@ from lstm_analog.engines.settle.bench import Bench, Call, Matrices
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.engines.settle.newton import newton
 from lstm_analog.engines.settle.stages import Mode, Stage
-from lstm_analog.network.parts import DATUM, Factor, Pairs, Ports
-from lstm_analog.network.shapes import Shape, curve
+from lstm_analog.expressions import sigmoid
+from lstm_analog.network.parts import DATUM, Pairs, Ports, law
+from lstm_analog.network.parts.ports import CONTROL, opened
+from lstm_analog.network.shapes import Shape
 
 _ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
 """Which feeds are added first: the product of a matrix is best written where it is to stand."""
@@ -152,80 +154,15 @@ def _enter(bench: Bench, feed: Feed, weight: Floats, out: Array) -> None:
 
 
 def _product(bench: Bench, part: Pairs, weight: Floats, out: Array) -> None:
-    """Write `weight` times current times the product of the tiers' curves to `out`."""
-    gain, curves = part.current * weight, []
-    for factor in part.factors:
-        share, value = _curve(bench, factor)
-        gain = gain * share
-        curves.append(value)
-    so_far = curves[0]
-    for value in curves[1:]:
-        bench.call(np.multiply, so_far, value, out)
-        so_far = out
-    bench.scaled(so_far, gain, out)
-
-
-def _curve(bench: Bench, factor: Factor) -> tuple[Floats, Array]:
-    """Return a constant (..., m) and an array whose product is the curve of `factor`."""
-    if factor.shape is Shape.LINEAR and not factor.offset.any():
-        sign, base = _difference(bench, factor)
-        return sign * factor.scale, base
-    one, value = np.ones(factor.p.size), bench.room(factor.p.size)
-    control = _control(bench, factor, 0.5 if factor.shape is Shape.SIGMOID else 1.0)
-    if factor.shape is Shape.TANH:
-        bench.call(np.tanh, control, value)
-    elif factor.shape is Shape.SIGMOID:  # (1 + tanh(u/2)) / 2
-        bench.call(np.tanh, control, value)
-        bench.call(np.add, value, 1.0, value)
-        one = 0.5 * one
-    elif factor.shape is Shape.LINEAR:
-        value = control
-    else:
-        bench.call(_drawn, factor.shape, control, value)
-    return one, value
-
-
-def _drawn(shape: Shape, control: Array, value: Array) -> None:
-    value[...] = curve(shape, control)
-
-
-def _difference(bench: Bench, ends: Factor | Ports) -> tuple[float, Array]:
-    """Return sign and array of e_p - e_n."""
-    if (ends.n == DATUM).all():
-        return 1.0, bench.read(ends.p)
-    if (ends.p == DATUM).all():
-        return -1.0, bench.read(ends.n)
-    held = bench.room(ends.p.size)
-    bench.call(np.subtract, bench.read(ends.p), bench.read(ends.n), held)
-    return 1.0, held
-
-
-def _control(bench: Bench, ends: Factor | Ports, times: float) -> Array:
-    """Return `times` the control u = scale (e_p - e_n) + offset; not to be written to."""
-    sign, base = _difference(bench, ends)
-    control = bench.times(base, sign * times * ends.scale, ends.p.size)
-    if not ends.offset.any():
-        return control
-    held = bench.room(ends.p.size)
-    bench.call(np.add, control, bench.number(times * ends.offset), held)
-    return held
+    """Write `weight` times the flow of `part` to `out`."""
+    bench.law(part, law(part).into["out"], weight, out)
 
 
 def _conductance(bench: Bench, part: Ports, weight: Floats) -> Array:
     """Return `weight` times the conductance of `part`."""
-    control, value = _control(bench, part, 1.0), bench.room(part.p.size)
-    if not part.free:
-        limit, deadband = (np.broadcast_to(array, part.scale.shape)[..., None] for array in (part.limit, part.deadband))
-        bench.call(_opened, limit, deadband, control, value)
-        control = value
-    bench.call(_drawn, part.shape, control, value)
-    bench.scaled(value, part.conductance * weight, value)
+    value = bench.room(part.p.size)
+    bench.law(part, opened(part.shape), weight, value)
     return value
-
-
-def _opened(limit: Floats, deadband: Floats, control: Array, value: Array) -> None:
-    np.subtract(control, np.clip(control, -deadband, deadband), value)
-    np.clip(value, -limit, limit, value)
 
 
 def _opposed(top: Feed, bottom: Feed) -> bool:
@@ -250,9 +187,7 @@ def _bridge(bench: Bench, top: Feed, bottom: Feed, target: Array) -> None:
     if not isinstance(top.part, Ports):
         return
     share = bench.room(target.shape[-2])
-    bench.call(np.tanh, _control(bench, top.part, 1.0), share)
-    bench.call(np.add, share, 1.0, share)
-    bench.call(np.multiply, share, 0.5, share)
+    bench.law(top.part, sigmoid(2.0 * CONTROL), np.ones(1), share)
     high, low = bench.read(top.columns), bench.read(bottom.columns)
     if (bottom.columns == DATUM).all():
         bench.call(np.multiply, share, high, target)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.waveform.fields import Field, Term, Waves, covers
-from lstm_analog.engines.waveform.kernels import Step, flowing, kernel
+from lstm_analog.engines.waveform.kernels import Step, flowing
 from lstm_analog.engines.waveform.lowrank import WORTHWHILE
 from lstm_analog.engines.waveform.state import State, transposed
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
@@ -239,11 +239,10 @@ def _loading(load: Load, row: int, out: Floats, waves: Waves, high: High, first:
     if not routes:
         return []
     whole = all(covers(span, out.shape[-1]) for span in (routes[0].into, routes[0].elements))
-    if first and len(routes) == 1 and whole:
-        direct = kernel(load.part, waves, high, out, routes[0].terminal)
-        if direct is not None:
-            return [direct]
-    flows = np.empty((*waves.shape[:-1], *rows(load.part).shape))
+    terminals = rows(load.part).shape
+    if first and len(routes) == 1 and whole and terminals[0] == 1:
+        return [flowing(load.part, waves, high, out[..., None, :])]
+    flows = np.empty((*waves.shape[:-1], *terminals))
     steps = [flowing(load.part, waves, high, flows)]
     if first:
         steps.insert(0, lambda: np.copyto(out, 0.0))

@@ -5,25 +5,11 @@ are high. Flows count positive into a node. A law that a kind of part does not h
 no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand beside this file, one family each.
 """
 
-from lstm_analog.network.laws import cells, controlled, linear, moving, setters, shared
-from lstm_analog.network.laws.base import (
-    Block,
-    Form,
-    High,
-    Idle,
-    Kind,
-    Order,
-    blocks,
-    capacity,
-    diagonal,
-    flow,
-    idle,
-    is_on,
-    partials,
-    rows,
-    sets,
-    take,
-)
+from lstm_analog.network.laws import cells, dense, setters, shared
+from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, take
+from lstm_analog.network.laws.equations import bank_of
+from lstm_analog.network.laws.levers import Lever, lever_slopes, levers
+from lstm_analog.network.laws.records import Block, Form, High, Idle, Kind, Order, diagonal, is_on
 
 __all__ = [
     "Block",
@@ -31,18 +17,23 @@ __all__ = [
     "High",
     "Idle",
     "Kind",
+    "Lever",
     "Order",
+    "bank_of",
     "blocks",
     "capacity",
     "diagonal",
     "flow",
+    "flow_into",
     "idle",
     "is_on",
+    "lever_slopes",
+    "levers",
     "partials",
     "rows",
     "sets",
     "take",
 ]
 
-FAMILIES = (cells, controlled, linear, moving, setters, shared)
+FAMILIES = (cells, dense, setters, shared)
 """The modules that register the laws; named so that importing this package registers them all."""

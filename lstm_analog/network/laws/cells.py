@@ -7,19 +7,8 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.cells import Cells
-from lstm_analog.network.laws.base import (
-    Block,
-    High,
-    Kind,
-    blocks,
-    capacity,
-    flow,
-    nothing,
-    partials,
-    rows,
-    sets,
-    take,
-)
+from lstm_analog.network.laws.base import blocks, capacity, flow, partials, rows, sets, take
+from lstm_analog.network.laws.records import Block, High, Kind, nothing
 
 
 @sets.register

@@ -6,54 +6,31 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.bank import take_elements
-from lstm_analog.network.laws.base import capacity, nothing, sets, take
+from lstm_analog.network.laws.base import capacity, idle, sets, take
+from lstm_analog.network.laws.records import Idle, nothing
 from lstm_analog.network.parts import (
-    Conductors,
     Crossbars,
-    Followers,
-    Inertances,
     Junctions,
-    OpAmps,
-    Pairs,
     Part,
-    Ports,
     Sources,
-    Spools,
     Stops,
     Storages,
-    Switches,
     Transconductors,
 )
 
 
 @sets.register
-def _(part: Conductors | Switches | Transconductors | Crossbars | Pairs | Ports) -> None:
+def _(part: Transconductors | Crossbars) -> None:
     return None
 
 
 @capacity.register
-def _(
-    part: Sources | Junctions | Followers | Conductors | Switches | Transconductors | Crossbars | Pairs | Ports,
-) -> tuple[Indices, Floats]:
+def _(part: Sources | Junctions | Transconductors | Crossbars) -> tuple[Indices, Floats]:
     return nothing(0), np.empty(0)
 
 
 @take.register
-def _(
-    part: Sources
-    | Junctions
-    | Storages
-    | Followers
-    | Conductors
-    | Switches
-    | Pairs
-    | Ports
-    | OpAmps
-    | Inertances
-    | Spools
-    | Stops,
-    elements: Indices,
-) -> Part:
+def _(part: Sources | Junctions | Storages, elements: Indices) -> Part:
     return take_elements(part, elements)
 
 
@@ -75,3 +52,8 @@ def _(part: Crossbars, elements: Indices) -> Part:
         transition=part.transition[..., elements],
         end_flow=part.end_flow[..., elements],
     )
+
+
+@idle.register
+def _(part: Stops) -> Idle:
+    return Idle(nodes=part.nodes, low=part.low, high=part.high)

@@ -21,7 +21,7 @@ from lstm_analog.imperfections import (
 )
 from lstm_analog.machine import compile
 from lstm_analog.model import State, random_lstm
-from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Storages
+from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Spools, Storages
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Save
 
@@ -182,6 +182,7 @@ def test_single_precision_costs_its_digits(technology):
 
 @KINDS
 def test_what_is_not_kept_is_not_missed(technology):
+    """To the bit, but for loops: where Newton ends within rounding of its solution depends on where it began."""
     _, made = machine(technology)
     x, spot = inputs(2, 5), made.compiled.layout.layers[0].h
     engine = Settle(save=Save(groups=(spot.group,), intervals=(spot.interval,)))
@@ -189,7 +190,9 @@ def test_what_is_not_kept_is_not_missed(technology):
     assert part.efforts.shape == (2, 6, 4)
     whole = made.run(x, engine=Settle()).trajectory
     ends = made.compiled.cycle.ends(spot.interval, 5)
-    np.testing.assert_array_equal(part.at_ends(spot.group, ends), whole.at_ends(spot.group, ends))
+    loops = any(isinstance(part, Spools) for part in made.network.parts)
+    rounding = 1e-14 * made.network.unknowns.scales().max() if loops else 0.0
+    np.testing.assert_allclose(part.at_ends(spot.group, ends), whole.at_ends(spot.group, ends), rtol=0, atol=rounding)
 
 
 def test_wires_change_the_answer_and_not_the_way():

@@ -1,66 +1,14 @@
-"""Linear conductances, switched or not, and dense banks of transconductances."""
+"""Dense banks: transconductances, and crossbars of conductances."""
+
+from collections.abc import Callable
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.network.laws.base import (
-    Block,
-    Form,
-    High,
-    Order,
-    blocks,
-    diagonal,
-    flow,
-    into_rows,
-    is_on,
-    partials,
-    rows,
-    through,
-)
-from lstm_analog.network.laws.resistance import tube_flow, tube_slope
-from lstm_analog.network.parts import Conductors, Crossbars, Ports, Switches, Transconductors
-
-
-def _between(a: Indices, b: Indices) -> tuple[Block, ...]:
-    return tuple(diagonal(row, column, Order.CONSTANT) for row, column in ((a, a), (a, b), (b, a), (b, b)))
-
-
-def _ohm(conductance: Floats) -> tuple[Floats, ...]:
-    return -conductance, conductance, conductance, -conductance
-
-
-@rows.register
-def _(part: Conductors | Switches | Ports) -> Indices:
-    return np.stack((part.a, part.b))
-
-
-@flow.register
-def _(part: Conductors, effort: Floats, high: High) -> Floats:
-    return through(part.conductance * (effort[..., part.a] - effort[..., part.b]))
-
-
-@blocks.register
-def _(part: Conductors | Switches, high: High) -> tuple[Block, ...]:
-    return _between(part.a, part.b)
-
-
-@partials.register
-def _(part: Conductors, effort: Floats, high: High) -> tuple[Floats, ...]:
-    return _ohm(part.conductance)
-
-
-def _position(part: Switches, high: High) -> Floats:
-    return part.closed if is_on(part.line, high) else part.opened
-
-
-@flow.register
-def _(part: Switches, effort: Floats, high: High) -> Floats:
-    return through(_position(part, high) * (effort[..., part.a] - effort[..., part.b]))
-
-
-@partials.register
-def _(part: Switches, effort: Floats, high: High) -> tuple[Floats, ...]:
-    return _ohm(_position(part, high))
+from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, rows
+from lstm_analog.network.laws.passages import tube_flow, tube_slope
+from lstm_analog.network.laws.records import Block, Form, High, Order, diagonal, into_rows
+from lstm_analog.network.parts import Crossbars, Transconductors
 
 
 @rows.register
@@ -76,6 +24,11 @@ def _(part: Transconductors, effort: Floats, high: High) -> Floats:
 def _into(matrix: Floats, drive: Floats) -> Floats:
     """Return the products of `matrix` (..., m, n) and `drive` (..., n), shape (..., m)."""
     return drive @ matrix.T if matrix.ndim == 2 else (matrix @ drive[..., None])[..., 0]
+
+
+@flow_into.register
+def _(part: Transconductors | Crossbars, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
+    return lambda: np.copyto(out, flow(part, effort, high))
 
 
 @blocks.register

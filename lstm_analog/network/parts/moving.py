@@ -4,14 +4,16 @@ What moves has a state of its own besides the efforts. It is kept in effort unit
 rest, so that a unit of signal means the same for states as for nodes.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.network.bank import limit_array, node_array, positive_array, settle
-from lstm_analog.network.labels import check_label
+from lstm_analog.expressions import LINE, Expression, effort, let, maximum, minimum, parameter
+from lstm_analog.network.bank import limit_array, node_array, positive_array
+from lstm_analog.network.parts.base import Law, check_bank, law
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,8 +57,7 @@ class Inertances:
 
     def __post_init__(self) -> None:
         """Check the label and the arrays."""
-        check_label(self.label)
-        settle(self, self.label)
+        check_bank(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,8 +95,7 @@ class Spools:
 
     def __post_init__(self) -> None:
         """Check the label and the arrays."""
-        check_label(self.label)
-        settle(self, self.label)
+        check_bank(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,9 +127,69 @@ class Stops:
 
     def __post_init__(self) -> None:
         """Check the label, the arrays and that low lies below high."""
-        check_label(self.label)
-        settle(self, self.label)
+        check_bank(self)
         if not (self.low < self.high).all():
             got = f"{np.max(self.low):.6g} and {np.min(self.high):.6g}"
             do = "give the pressures of a dry and of a full tank"
             raise InvalidValueError(explain(f"{self.label}.low and high", must="be in order", got=got, do=do))
+
+
+@law.register
+def _(part: Inertances) -> Law:
+    return _INERTANCE
+
+
+@law.register
+def _(part: Spools) -> Law:
+    return _SPOOL
+
+
+@law.register
+def _(part: Stops) -> Law:
+    return _STOPS
+
+
+def _inertance() -> Law:
+    drop, x = effort("a") - effort("b"), effort("state")
+    closed, opened = parameter("closed"), parameter("opened")
+    stored = parameter("inertance") * closed * closed
+    pushed, dying = closed * (drop - x), stored / parameter("closing") * (opened / closed * drop - x)
+    return Law(
+        terminals=("a", "b", "state"),
+        through={("a", "b"): closed * x},
+        into={"state": LINE * pushed + (1.0 - LINE) * dying},
+        stored={"state": stored},
+        units={"inertance": "inertance", "closed": "conductance", "opened": "conductance", "closing": "time"},
+    )
+
+
+def _spool() -> Law:
+    position, speed = effort("position"), effort("speed")
+    gain = parameter("capacitance") * parameter("frequency")
+    force = effort("p") - effort("n") - position - 2.0 * parameter("damping") * speed
+    return Law(
+        terminals=("p", "n", "position", "speed"),
+        into={"position": gain * speed, "speed": gain * force},
+        stored={"position": parameter("capacitance"), "speed": parameter("capacitance")},
+        units={"capacitance": "capacitance", "frequency": "frequency", "damping": "1"},
+    )
+
+
+def _stops() -> Law:
+    level, band = effort("nodes"), parameter("band")
+
+    def valve(name: str, excess: Expression) -> Expression:
+        over = let(f"{name}_by", maximum(excess, 0.0))
+        opening = let(f"{name}_open", minimum(over, band))
+        return 0.5 * opening * opening / band + (over - opening)
+
+    flow = valve("low", parameter("low") - level) - valve("high", level - parameter("high"))
+    return Law(
+        terminals=("nodes",),
+        into={"nodes": parameter("conductance") * flow},
+        units={"low": "effort", "high": "effort", "conductance": "conductance", "band": "effort"},
+        neutral={"low": -math.inf, "high": math.inf},
+    )
+
+
+_INERTANCE, _SPOOL, _STOPS = _inertance(), _spool(), _stops()

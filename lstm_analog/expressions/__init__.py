@@ -1,0 +1,64 @@
+"""Expressions of efforts and parameters, from which numbers, derivatives and texts of a law are made.
+
+They know no part and no network: `nodes` has what they are made of, `functions` the named functions, `calculus`
+derivatives and replacing, `programs` their evaluation by numpy, `languages` their texts.
+"""
+
+from lstm_analog.expressions.calculus import derivative, substituted, symbols
+from lstm_analog.expressions.functions import beyond, clip, sigmoid, softplus, softplus_ratio
+from lstm_analog.expressions.nodes import (
+    LINE,
+    Expression,
+    Op,
+    absolute,
+    add,
+    constant,
+    divide,
+    effort,
+    exp,
+    let,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    number,
+    parameter,
+    sign,
+    sqrt,
+    tanh,
+    where,
+)
+from lstm_analog.expressions.programs import Bound, Program
+
+__all__ = [
+    "LINE",
+    "Bound",
+    "Expression",
+    "Op",
+    "Program",
+    "absolute",
+    "add",
+    "beyond",
+    "clip",
+    "constant",
+    "derivative",
+    "divide",
+    "effort",
+    "exp",
+    "let",
+    "log1p",
+    "maximum",
+    "minimum",
+    "multiply",
+    "number",
+    "parameter",
+    "sigmoid",
+    "sign",
+    "softplus",
+    "softplus_ratio",
+    "sqrt",
+    "substituted",
+    "symbols",
+    "tanh",
+    "where",
+]

@@ -1,0 +1,143 @@
+"""What is done with whole expressions: names replaced, derivatives taken."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from lstm_analog.expressions.functions import FUNCTIONS
+from lstm_analog.expressions.nodes import (
+    Expression,
+    Op,
+    absolute,
+    add,
+    constant,
+    divide,
+    exp,
+    let,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    number,
+    sign,
+    sqrt,
+    tanh,
+    where,
+)
+
+_BUILDERS: Mapping[Op, Callable[..., Expression]] = MappingProxyType(
+    {
+        Op.ADD: add,
+        Op.MULTIPLY: multiply,
+        Op.DIVIDE: divide,
+        Op.TANH: tanh,
+        Op.EXP: exp,
+        Op.LOG1P: log1p,
+        Op.SQRT: sqrt,
+        Op.ABS: absolute,
+        Op.SIGN: sign,
+        Op.MINIMUM: minimum,
+        Op.MAXIMUM: maximum,
+        Op.WHERE: where,
+    }
+)
+
+
+def _rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
+    if node.op is Op.LET:
+        return let(node.name, *args)
+    if node.op is Op.CALL:
+        return FUNCTIONS[node.name](*args)
+    return _BUILDERS[node.op](*args) if args else node
+
+
+def substituted(node: Expression, known: Mapping[Expression, Expression]) -> Expression:
+    """Return `node` with the nodes `known` replaced, simplified anew."""
+    memo = dict(known)
+
+    def visit(one: Expression) -> Expression:
+        if one not in memo:
+            memo[one] = _rebuilt(one, tuple(map(visit, one.args)))
+        return memo[one]
+
+    return visit(node)
+
+
+def without_names(node: Expression) -> Expression:
+    """Return `node` with what has a name in its place, simplified anew."""
+    memo: dict[Expression, Expression] = {}
+
+    def visit(one: Expression) -> Expression:
+        if one not in memo:
+            args = tuple(map(visit, one.args))
+            memo[one] = args[0] if one.op is Op.LET else _rebuilt(one, args)
+        return memo[one]
+
+    return visit(node)
+
+
+def symbols(node: Expression) -> frozenset[Expression]:
+    """Return the efforts, the parameters and the clock line that `node` depends on."""
+    memo: dict[Expression, frozenset[Expression]] = {}
+
+    def visit(one: Expression) -> frozenset[Expression]:
+        if one not in memo:
+            own = frozenset((one,)) if one.op in (Op.EFFORT, Op.PARAMETER, Op.LINE) else frozenset()
+            memo[one] = own.union(*map(visit, one.args))
+        return memo[one]
+
+    return visit(node)
+
+
+def derivative(node: Expression, by: Expression) -> Expression:
+    """Return d `node` / d `by`, an effort or a parameter.
+
+    At the tie of a minimum or a maximum it is the slope of the second argument; the sign of x has slope 0 everywhere.
+    """
+    memo: dict[Expression, Expression] = {}
+
+    def visit(one: Expression) -> Expression:
+        if one not in memo:
+            memo[one] = _slope(one, tuple(map(visit, one.args))) if one.args else number(float(one == by))
+        return memo[one]
+
+    return visit(node)
+
+
+def _slope(node: Expression, slopes: tuple[Expression, ...]) -> Expression:
+    """Return the derivative of `node`, its arguments having these `slopes`."""
+    args = node.args
+    if node.op is Op.LET:
+        return slopes[0]
+    if node.op is Op.ADD:
+        return add(*slopes)
+    if node.op is Op.MULTIPLY:
+        return add(*(multiply(*args[:k], slope, *args[k + 1 :]) for k, slope in enumerate(slopes) if _counts(slope)))
+    if node.op is Op.DIVIDE:
+        return slopes[0] / args[1] - node * slopes[1] / args[1]
+    if node.op is Op.MINIMUM:
+        return where(args[0], args[1], *slopes)
+    if node.op is Op.MAXIMUM:
+        return where(args[1], args[0], *slopes)
+    if node.op is Op.WHERE:
+        return where(args[0], args[1], *slopes[2:])
+    if node.op is Op.CALL:
+        partials = FUNCTIONS[node.name].slopes(*args)
+        return add(*(multiply(own, slope) for own, slope in zip(partials, slopes, strict=True) if _counts(slope)))
+    return multiply(_SLOPES[node.op](node, args[0]), slopes[0]) if _counts(slopes[0]) else number(0.0)
+
+
+def _counts(slope: Expression) -> bool:
+    return constant(slope) != 0.0
+
+
+_SLOPES: Mapping[Op, Callable[[Expression, Expression], Expression]] = MappingProxyType(
+    {
+        Op.TANH: lambda node, x: 1.0 - node * node,
+        Op.EXP: lambda node, x: node,
+        Op.LOG1P: lambda node, x: 1.0 / (1.0 + x),
+        Op.SQRT: lambda node, x: 0.5 / node,
+        Op.ABS: lambda node, x: sign(x),
+        Op.SIGN: lambda node, x: number(0.0),
+    }
+)
+"""The slope of what has one argument x, of itself and x."""

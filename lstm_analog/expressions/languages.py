@@ -1,0 +1,171 @@
+"""Expressions as text: one printer, languages as data.
+
+A `LET` becomes a name of its own: an inner node in SPICE, a variable elsewhere, so that what has a name in the law has
+it in every text, and no text repeats it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from lstm_analog.expressions.functions import FUNCTIONS, ratio_without_log1p
+from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
+
+_SUM, _PRODUCT, _ATOM = 1, 2, 3
+"""How strongly a text binds: what stands beside an operator that binds more strongly needs brackets."""
+
+
+def plain_number(value: float) -> str:
+    """Return `value` so that it reads back to the last bit, a small whole number without its point."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e6 else repr(value)
+
+
+def _functions(template: str) -> dict[Op, str]:
+    names = {Op.TANH: "tanh", Op.EXP: "exp", Op.LOG1P: "log1p", Op.SQRT: "sqrt", Op.ABS: "abs", Op.SIGN: "sign"}
+    two = {Op.MINIMUM: "min", Op.MAXIMUM: "max"}
+    one = {op: template.format(f"{name}({{0}})") for op, name in names.items()}
+    return one | {op: template.format(f"{name}({{0}}, {{1}})") for op, name in two.items()}
+
+
+Bodies = Mapping[str, Callable[..., Expression]]
+"""By the name of a function, what it is written out as."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """How a language spells what differs; templates have {0}, {1} ... for what they are of.
+
+    Attributes
+    ----------
+    effort, parameter, let, line : str
+        Of the name of an effort, a parameter, something named; and the clock line.
+    calls : mapping of Op to str
+        What each function is called.
+    bodies : mapping of str to callable
+        What named functions are written out as.
+    number : callable
+        The text of a number.
+    plus, minus, times, over : str
+        Operators; `over` is of what stands above and below.
+    """
+
+    effort: str = "{0}"
+    parameter: str = "{0}"
+    let: str = "{0}"
+    line: str = "on"
+    calls: Mapping[Op, str] = field(default_factory=lambda: _functions("{0}"))
+    bodies: Bodies = field(default_factory=lambda: {name: each.body for name, each in FUNCTIONS.items()})
+    number: Callable[[float], str] = plain_number
+    plus: str = " + "
+    minus: str = " - "
+    times: str = "*"
+    over: str = "{0}/{1}"
+
+
+GRAPH = Language()
+"""The grammar of graph files."""
+_WITHOUT_LOG1P = {**GRAPH.bodies, "softplus_ratio": ratio_without_log1p}
+SPICE = Language(
+    effort="v({0})",
+    parameter="{{{0}}}",
+    let="v({0})",
+    line="v(en)",
+    calls=_functions("{0}")
+    | {Op.LOG1P: "ln(1+{0})", Op.SQRT: "exp(0.5*ln({0}))", Op.MINIMUM: "min({0},{1})", Op.MAXIMUM: "max({0},{1})"},
+    bodies=_WITHOUT_LOG1P,
+    plus="+",
+    minus="-",
+)
+"""The neutral words of `export.emit`, which every dialect of SPICE and Verilog-A spells in its own way."""
+MODELICA = Language(
+    effort="{0}.e",
+    line="(if on then 1 else 0)",
+    calls=_functions("{0}") | {Op.LOG1P: "log(1 + {0})", Op.WHERE: "(if {0} < {1} then {2} else {3})"},
+    bodies=_WITHOUT_LOG1P,
+)
+JAVASCRIPT = Language(
+    calls=_functions("Math.{0}") | {Op.WHERE: "({0} < {1} ? {2} : {3})"},
+)
+C = replace(
+    JAVASCRIPT,
+    calls=_functions("{0}")
+    | {Op.ABS: "fabs({0})", Op.MINIMUM: "fmin({0}, {1})", Op.MAXIMUM: "fmax({0}, {1})"}
+    | {Op.WHERE: "({0} < {1} ? {2} : {3})", Op.SIGN: "(double)(({0} > 0) - ({0} < 0))"},
+)
+
+
+def written(
+    values: Sequence[Expression], language: Language, names: Callable[[str], str] = str
+) -> tuple[dict[str, str], list[str]]:
+    """Return the texts of `values` in a `language`, and before them those of all that they name, in their order.
+
+    `names` says what the language calls something that is named in the expressions.
+    """
+    writer = _Writer(language, names)
+    texts = [writer.text(value)[0] for value in values]
+    return writer.lets, texts
+
+
+class _Writer:
+    """Writes expressions, and remembers what they name."""
+
+    def __init__(self, language: Language, names: Callable[[str], str]) -> None:
+        self.language, self.names = language, names
+        self.lets: dict[str, str] = {}
+
+    def text(self, node: Expression) -> tuple[str, int]:
+        """Return the text of `node` and how strongly it binds."""
+        if not node.args:
+            return self._symbol(node)
+        language, args = self.language, node.args
+        if node.op is Op.LET:
+            return language.let.format(self._named(node)), _ATOM
+        if node.op is Op.CALL:
+            return self.text(language.bodies[node.name](*args))
+        if node.op is Op.ADD:
+            return self._sum(args)
+        if node.op is Op.MULTIPLY:
+            return self._product(args)
+        if node.op is Op.DIVIDE:
+            return language.over.format(self._bracketed(args[0], _PRODUCT), self._bracketed(args[1], _ATOM)), _PRODUCT
+        return language.calls[node.op].format(*(self.text(one)[0] for one in args)), _ATOM
+
+    def _symbol(self, node: Expression) -> tuple[str, int]:
+        language = self.language
+        if node.op is Op.NUMBER:
+            return language.number(node.value), _ATOM if node.value >= 0 else _SUM
+        words = {Op.EFFORT: language.effort, Op.PARAMETER: language.parameter, Op.LINE: language.line}
+        return words[node.op].format(node.name), _ATOM
+
+    def _named(self, node: Expression) -> str:
+        """Return the name of a `LET`, what it stands for being written before it."""
+        name = self.names(node.name)
+        if name not in self.lets:
+            text, _ = self.text(node.args[0])
+            self.lets[name] = text
+        return name
+
+    def _bracketed(self, node: Expression, least: int) -> str:
+        text, strength = self.text(node)
+        return f"({text})" if strength < least else text
+
+    def _sum(self, terms: Sequence[Expression]) -> tuple[str, int]:
+        """Return a sum that begins with a term that is not taken away, if there is one."""
+        ordered = sorted(terms, key=_is_negative) if _is_negative(terms[0]) else terms
+        found = self._bracketed(ordered[0], _PRODUCT) if not _is_negative(ordered[0]) else self.text(ordered[0])[0]
+        for term in ordered[1:]:
+            negative = _is_negative(term)
+            found += self.language.minus if negative else self.language.plus
+            found += self._bracketed(multiply(-1.0, term) if negative else term, _PRODUCT)
+        return found, _SUM
+
+    def _product(self, factors: Sequence[Expression]) -> tuple[str, int]:
+        if constant(factors[0]) == -1.0:
+            return f"-{self._bracketed(multiply(*factors[1:]), _PRODUCT)}", _SUM
+        first = self._bracketed(factors[0], _PRODUCT) if not _is_negative(factors[0]) else self.text(factors[0])[0]
+        rest = (self._bracketed(one, _ATOM if one.op is Op.DIVIDE else _PRODUCT) for one in factors[1:])
+        return self.language.times.join((first, *rest)), _SUM if _is_negative(factors[0]) else _PRODUCT
+
+
+def _is_negative(term: Expression) -> bool:
+    number = constant(term.args[0]) if term.op is Op.MULTIPLY else constant(term)
+    return number is not None and number < 0.0

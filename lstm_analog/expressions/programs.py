@@ -1,0 +1,225 @@
+"""Expressions as programs: the calls of numpy that evaluate them, each common part once.
+
+What depends on parameters alone is computed when a program is bound to them, and not again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Array, Floats
+from lstm_analog.expressions.calculus import without_names
+from lstm_analog.expressions.functions import FUNCTIONS
+from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
+
+Values = Mapping[str, Floats]
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Step:
+    """Call `function` with what the places `args` hold, and put the result in the place `out`."""
+
+    function: Callable[..., Any]
+    args: tuple[int, ...]
+    out: int
+
+
+def _where(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | None = None) -> Floats:
+    if out is None:
+        return np.where(np.less(a, b), below, other)
+    below, other = (np.broadcast_to(each, out.shape).copy() for each in (below, other))  # `out` may be one of them
+    np.copyto(out, other)
+    np.copyto(out, below, where=np.less(a, b))
+    return out
+
+
+class Program:
+    """The calls that evaluate some `outputs`, expressions without a clock line.
+
+    Places hold numbers, parameters, efforts and what the steps give, in this order of their making.
+    """
+
+    def __init__(self, outputs: Sequence[Expression]) -> None:
+        """Lower the `outputs` to calls."""
+        self._places: list[Floats | float] = []
+        self._parameters: dict[str, int] = {}
+        self._efforts: dict[str, int] = {}
+        self._early: list[_Step] = []
+        self._late: list[_Step] = []
+        self._known: dict[Expression, int] = {}
+        self._moving: set[int] = set()
+        self._outputs = [self._lower(without_names(output)) for output in outputs]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that it needs."""
+        return tuple(self._parameters)
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """The names of the efforts that it reads."""
+        return tuple(self._efforts)
+
+    def bound(self, parameters: Values) -> "Bound":
+        """Return the program with its `parameters`, arrays that broadcast with the efforts, by name."""
+        places = list(self._places)
+        for name, place in self._parameters.items():
+            places[place] = parameters[name]
+        for step in self._early:
+            places[step.out] = step.function(*(places[arg] for arg in step.args))
+        return Bound(places=places, efforts=self._efforts, steps=self._late, outputs=self._outputs)
+
+    def _place(self, held: float = 0.0) -> int:
+        self._places.append(held)
+        return len(self._places) - 1
+
+    def _lower(self, node: Expression) -> int:
+        """Return the place of what `node` is worth."""
+        if node not in self._known:
+            self._known[node] = self._made(node)
+        return self._known[node]
+
+    def _made(self, node: Expression) -> int:
+        args = node.args
+        if node.op is Op.NUMBER:
+            return self._place(node.value)
+        if node.op is Op.PARAMETER:
+            return self._parameters.setdefault(node.name, self._place())
+        if node.op is Op.EFFORT:
+            place = self._efforts.setdefault(node.name, self._place())
+            self._moving.add(place)
+            return place
+        if node.op is Op.CALL:
+            return self._lower(FUNCTIONS[node.name].body(*args))
+        if node.op is Op.ADD:
+            return self._sum(args)
+        if node.op is Op.MULTIPLY:
+            return self._product(args)
+        if node.op is Op.WHERE and (constant(args[2]), constant(args[3])) == (1.0, 0.0):
+            return self._call(np.heaviside, self._lower(args[1] - args[0]), self._place(0.0))
+        if node.op is Op.WHERE:
+            return self._call(_where, *map(self._lower, args))
+        return self._call(getattr(np, node.op.value), *map(self._lower, args))
+
+    def _sum(self, terms: Sequence[Expression]) -> int:
+        """Return the place of a sum, terms with a minus sign taken away from the others."""
+        taken = [term for term in terms if _is_negative(term)]
+        added = [term for term in terms if not _is_negative(term)] or [taken.pop(0)]
+        total = self._chain(np.add, added)
+        for term in taken:
+            total = self._call(np.subtract, total, self._lower(multiply(*term.args[1:])))
+        return total
+
+    def _product(self, factors: Sequence[Expression]) -> int:
+        if constant(factors[0]) == -1.0:
+            return self._call(np.negative, self._lower(multiply(*factors[1:])))
+        return self._chain(np.multiply, factors)
+
+    def _chain(self, function: Callable[..., Any], args: Sequence[Expression]) -> int:
+        """Return the place of all `args` joined by `function`, those of parameters alone first."""
+        places = sorted(map(self._lower, args), key=self._moving.__contains__)
+        total = places[0]
+        for place in places[1:]:
+            total = self._call(function, total, place)
+        return total
+
+    def _call(self, function: Callable[..., Any], *args: int) -> int:
+        out, moving = self._place(), not self._moving.isdisjoint(args)
+        (self._late if moving else self._early).append(_Step(function=function, args=args, out=out))
+        if moving:
+            self._moving.add(out)
+        return out
+
+
+def _is_negative(term: Expression) -> bool:
+    return term.op is Op.MULTIPLY and constant(term.args[0]) == -1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bound:
+    """A program with its parameters: calling it with `efforts` by name gives a value for each output.
+
+    A value broadcasts with the efforts; one that depends on none of them has the shape of its parameters, or none.
+    """
+
+    places: Sequence[Floats | float]
+    efforts: Mapping[str, int]
+    steps: Sequence[_Step]
+    outputs: Sequence[int]
+
+    def __call__(self, efforts: Callable[[str], Floats]) -> list[Floats | float]:
+        """Return the outputs, `efforts` giving the array of an effort of a name."""
+        places = list(self.places)
+        for name, place in self.efforts.items():
+            places[place] = efforts(name)
+        for step in self.steps:
+            places[step.out] = step.function(*[places[arg] for arg in step.args])
+        return [places[place] for place in self.outputs]
+
+    def writing(self, efforts: Mapping[str, Array | Callable[[], Array]], outs: Sequence[Array]) -> tuple[Call, ...]:
+        """Return the calls that write the outputs to `outs`, of the shape that all broadcast to; they allocate nothing.
+
+        `efforts` has the array of an effort by its name, or what fetches it each time. What is computed on the way lies
+        in arrays of that shape, each free for another once it has been used.
+        """
+        places, calls = list(self.places), list[Call]()
+        fetched = set[int]()
+        for name, place in self.efforts.items():
+            given = efforts[name]
+            if callable(given):
+                fetched.add(place)
+                calls.append(_fetching(given, places, place))
+            else:
+                places[place] = given
+        rooms = _rooms(self.steps, self.outputs, outs)
+        for step in self.steps:
+            places[step.out] = room = rooms[step.out]
+            late = not fetched.isdisjoint(step.args)
+            calls.append(
+                _applying(step, places, room)
+                if late
+                else partial(step.function, *(places[arg] for arg in step.args), out=room)
+            )
+        for out, place in zip(outs, self.outputs, strict=True):
+            if place in fetched:
+                calls.append(_applying(_Step(function=np.positive, args=(place,), out=place), places, out))
+            elif rooms.get(place) is not out:
+                calls.append(partial(np.copyto, out, places[place]))
+        return tuple(calls)
+
+
+def _fetching(fetch: Callable[[], Array], places: list[Any], place: int) -> Call:
+    def call() -> None:
+        places[place] = fetch()
+
+    return call
+
+
+def _applying(step: _Step, places: list[Any], out: Array) -> Call:
+    """Return the call of `step` with what its places then hold."""
+    function = step.function
+    if len(step.args) == 1:
+        (only,) = step.args
+        return lambda: function(places[only], out=out)
+    if len(step.args) == 2:
+        first, second = step.args
+        return lambda: function(places[first], places[second], out=out)
+    return lambda: function(*[places[arg] for arg in step.args], out=out)
+
+
+def _rooms(steps: Sequence[_Step], outputs: Sequence[int], outs: Sequence[Floats]) -> dict[int, Floats]:
+    """Return the array for the result of each step: its output, if it is one, else one that no later step reads."""
+    last = {arg: number for number, step in enumerate(steps) for arg in step.args}
+    rooms: dict[int, Floats] = {}
+    free: list[Floats] = []
+    for number, step in enumerate(steps):
+        free += [rooms[arg] for arg in {*step.args} if arg in rooms and last[arg] == number and arg not in outputs]
+        if step.out in outputs:
+            rooms[step.out] = outs[outputs.index(step.out)]
+        else:
+            rooms[step.out] = free.pop() if free else np.empty(outs[0].shape, outs[0].dtype)
+    return rooms

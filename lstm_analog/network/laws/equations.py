@@ -1,0 +1,245 @@
+"""What follows from the law of a part: flows, capacities, couplings and partials, by programs of numpy.
+
+Nothing here knows a kind of part: this is what any part answers that has no answer of its own. Derivatives are taken
+once for a form of law, programs bound once to a bank.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.expressions import (
+    LINE,
+    Bound,
+    Expression,
+    Op,
+    Program,
+    constant,
+    derivative,
+    effort,
+    number,
+    parameter,
+    substituted,
+    symbols,
+)
+from lstm_analog.network.bank import take_elements
+from lstm_analog.network.laws.records import Block, High, Kind, Order, diagonal, is_on, nothing
+from lstm_analog.network.parts import ALWAYS, DATUM, Part, law, parameters_of, terminals_of
+from lstm_analog.network.parts.base import Law
+
+
+def flows_of(given: Law) -> dict[str, Expression]:
+    """Return the flow into each terminal that the law `given` feeds; of an effort that it sets, what it lacks."""
+    total = dict(given.into)
+    for (tail, head), value in given.through.items():
+        for name, entering in ((tail, -value), (head, value)):
+            total[name] = total[name] + entering if name in total else entering
+    return total | {name: value - effort(name) for name, value in given.sets.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coupling:
+    """How the flow into the terminal `row` depends on the effort at `column`: by its `partial`, in its `order`."""
+
+    row: str
+    column: str
+    partial: Expression
+    order: Order
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Equations:
+    """A law with its neutral parameters gone and its clock line known: `flows` by terminal, and their `couplings`."""
+
+    flows: Mapping[str, Expression]
+    couplings: tuple[Coupling, ...]
+
+
+@lru_cache(maxsize=512)
+def equations(given: Law, absent: frozenset[str], on: bool) -> Equations:
+    """Return the law `given` without the parameters `absent`, its clock line high if it is `on`."""
+    known = {parameter(name): number(given.neutral[name]) for name in absent} | {LINE: number(float(on))}
+    flows = {name: substituted(value, known) for name, value in flows_of(given).items()}
+    couplings = (coupling for name, value in flows.items() for coupling in _couplings(name, value, given.terminals))
+    return Equations(flows=flows, couplings=tuple(couplings))
+
+
+def _couplings(row: str, flow: Expression, terminals: tuple[str, ...]) -> list[Coupling]:
+    partials = {name: derivative(flow, effort(name)) for name in terminals}
+    orders = _orders({name: _efforts(slope) for name, slope in partials.items()})
+    return [
+        Coupling(row=row, column=name, partial=slope, order=orders[name])
+        for name, slope in partials.items()
+        if constant(slope) != 0.0
+    ]
+
+
+def _efforts(value: Expression) -> frozenset[str]:
+    return frozenset(one.name for one in symbols(value) if one.op is Op.EFFORT)
+
+
+def _orders(reads: Mapping[str, frozenset[str]]) -> dict[str, Order]:
+    """Return the order of each column, of the efforts that its partial `reads`.
+
+    One that reads its own is nonlinear. The others are affine, if those they read are nonlinear: of two that read each
+    other, the last terminal, a pilot, is taken for it.
+    """
+    nonlinear = {name for name, read in reads.items() if name in read}
+    while loose := [name for name, read in reads.items() if name not in nonlinear and read - nonlinear]:
+        nonlinear.add(loose[-1])
+    still = {True: Order.AFFINE, False: Order.CONSTANT}
+    return {name: Order.NONLINEAR if name in nonlinear else still[bool(read)] for name, read in reads.items()}
+
+
+Known = frozenset[tuple[Expression, float]]
+"""Symbols that are one number for all elements of a bank."""
+
+
+@lru_cache(maxsize=512)
+def _program(values: tuple[Expression, ...], known: Known) -> Program:
+    numbers = {symbol: number(value) for symbol, value in known}
+    return Program([substituted(value, numbers) for value in values])
+
+
+class Bank:
+    """What the law of a bank is with its numbers: what does nothing in the bank takes no part in what is computed.
+
+    That is a parameter that all elements lack, or that is 0 or 1 throughout, and a terminal at the datum.
+    """
+
+    def __init__(self, part: Part) -> None:
+        """Look at `part`; nothing is computed yet."""
+        self.law, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
+        self.size = self.nodes[self.law.terminals[0]].size
+        self.lead = np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
+        neutral = self.law.neutral.items()
+        self.absent = frozenset(name for name, value in neutral if (self.parameters[name] == value).all())
+        self.line = vars(part).get("line", ALWAYS)
+        self._evaluators: dict[bool, Evaluator] = {}
+
+    @cached_property
+    def known(self) -> Known:
+        """The symbols that are one number for all elements."""
+        if not self.size:
+            return frozenset()
+        grounded = ((effort(name), 0.0) for name, at in self.nodes.items() if (at == DATUM).all())
+        values = ((name, array, each) for name, array in self.parameters.items() for each in (0.0, 1.0))
+        plain = ((parameter(name), each) for name, array, each in values if (array == each).all())
+        return frozenset((*grounded, *plain))
+
+    def reduced(self, value: Expression) -> Program:
+        """Return the program of a `value` of the law, its clock line high."""
+        neutral = {(parameter(name), self.law.neutral[name]) for name in self.absent}
+        return _program((value,), self.known | neutral | {(LINE, 1.0)})
+
+    def evaluator(self, high: High) -> "Evaluator":
+        """Return the programs of the bank with the lines `high`; the same each time."""
+        on = is_on(self.line, high)
+        if on not in self._evaluators:
+            self._evaluators[on] = Evaluator(self, on)
+        return self._evaluators[on]
+
+
+class Evaluator:
+    """The programs of a bank with its clock line high or low."""
+
+    def __init__(self, bank: Bank, on: bool) -> None:
+        """Take the equations of `bank` with its clock line high if it is `on`; nothing is computed yet."""
+        self.equations = equations(bank.law, bank.absent, on)
+        self._known, self._parameters = bank.known, bank.parameters
+
+    @cached_property
+    def flow(self) -> Bound:
+        """The program of the flows."""
+        return _program(tuple(self.equations.flows.values()), self._known).bound(self._parameters)
+
+    @cached_property
+    def partials(self) -> Bound:
+        """The program of the partials of the couplings."""
+        return _program(tuple(each.partial for each in self.equations.couplings), self._known).bound(self._parameters)
+
+
+_BANKS: WeakKeyDictionary[Part, Bank] = WeakKeyDictionary()
+"""What is known of the banks that are in use."""
+
+
+def bank_of(part: Part) -> Bank:
+    """Return what the law of `part` is with its numbers; the same each time."""
+    if part not in _BANKS:
+        _BANKS[part] = Bank(part)
+    return _BANKS[part]
+
+
+def sets_of(part: Part) -> tuple[Kind, Indices] | None:
+    """Return what kind of unknown `part` determines, and which; None for one that only carries flow."""
+    given, nodes = law(part), terminals_of(part)
+    for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets)):
+        if named:
+            return kind, np.concatenate([nodes[name] for name in named])
+    return None
+
+
+def capacity_of(part: Part) -> tuple[Indices, Floats]:
+    """Return the states of `part`, and their capacities (..., m)."""
+    stored, nodes = law(part).stored, terminals_of(part)
+    if not stored:
+        return nothing(0), np.empty(0)
+    values = Program(list(stored.values())).bound(parameters_of(part))(dict[str, Floats]().__getitem__)
+    return np.concatenate([nodes[name] for name in stored]), np.concatenate(np.broadcast_arrays(*values), axis=-1)
+
+
+def rows_of(part: Part) -> Indices:
+    """Return the unknowns that `part` feeds, (terminals, m)."""
+    nodes = terminals_of(part)
+    return np.stack([nodes[name] for name in flows_of(law(part))])
+
+
+def flow_of(part: Part, effort: Floats, high: High) -> Floats:
+    """Return the flow (..., terminals, m) of `part` at `effort` with the lines `high`."""
+    bank = bank_of(part)
+    made = bank.evaluator(high)
+    lead = np.broadcast_shapes(effort.shape[:-1], bank.lead) if bank.lead else effort.shape[:-1]
+    result = np.empty((*lead, len(made.equations.flows), bank.size))
+    for row, value in enumerate(made.flow(lambda name: effort[..., bank.nodes[name]])):
+        result[..., row, :] = value
+    return result
+
+
+def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
+    """Return what writes the flow of `part` at `effort` with the lines `high` to `out` (..., terminals, m)."""
+    bank = bank_of(part)
+
+    def fetching(nodes: Indices) -> Callable[[], Floats]:
+        return lambda: effort[..., nodes]
+
+    fetched = {name: fetching(nodes) for name, nodes in bank.nodes.items()}
+    calls = bank.evaluator(high).flow.writing(fetched, [out[..., row, :] for row in range(out.shape[-2])])
+
+    def write() -> None:
+        for call in calls:
+            call()
+
+    return write
+
+
+def blocks_of(part: Part, high: High) -> tuple[Block, ...]:
+    """Return the couplings of `part` with the lines `high`, one a terminal and effort."""
+    nodes, couplings = bank_of(part).nodes, bank_of(part).evaluator(high).equations.couplings
+    return tuple(diagonal(nodes[each.row], nodes[each.column], each.order) for each in couplings)
+
+
+def partials_of(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
+    """Return the partials (..., m) of the couplings of `part` at `effort` with the lines `high`."""
+    bank = bank_of(part)
+    values = bank.evaluator(high).partials(lambda name: effort[..., bank.nodes[name]])
+    return tuple(np.asarray(value) if np.ndim(value) else np.full(bank.size, value) for value in values)
+
+
+def taken(part: Part, elements: Indices) -> Part:
+    """Return the given `elements` of `part`."""
+    law(part)  # refuses a part that declares none
+    return take_elements(part, elements)

@@ -1,0 +1,66 @@
+"""What a part's flow does when one of its parameters changes: derivatives by parameters, from the declared law."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.expressions import LINE, Expression, Program, derivative, number, parameter, substituted
+from lstm_analog.network.laws.equations import flows_of
+from lstm_analog.network.laws.records import High, is_on
+from lstm_analog.network.parts import ALWAYS, Part, law, parameters_of, terminals_of
+from lstm_analog.network.parts.base import Law
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lever:
+    """A parameter `name` of a part, its `unit` as a key of `Domain.units`, and d flow / d parameter by terminal.
+
+    The terminals are those that the part feeds, in the order of `rows`. At a kink it is one of the two slopes.
+    """
+
+    name: str
+    unit: str
+    slopes: Mapping[str, Expression]
+
+
+def levers(part: Part) -> tuple[Lever, ...]:
+    """Return what acts on the flow of the elements of `part`: each of its parameters.
+
+    Raises `UnsupportedPartError` for a part that declares no law.
+    """
+    return _levers(law(part))
+
+
+def lever_slopes(part: Part, effort: Floats, high: High) -> dict[str, Floats]:
+    """Return d flow / d parameter of `part` at `effort` (..., unknowns) with the lines `high`, by parameter.
+
+    Shape (..., terminals, m), as `flow`; an element's flow depends on its own parameters only.
+    """
+    found, nodes, values = levers(part), terminals_of(part), parameters_of(part)
+    program = _program(law(part), is_on(vars(part).get("line", ALWAYS), high))
+    slopes = iter(program.bound(values)(lambda name: effort[..., nodes[name]]))
+    size = next(iter(nodes.values())).size
+    lead = np.broadcast_shapes(effort.shape[:-1], *(np.shape(value)[:-1] for value in values.values()))
+    result = {lever.name: np.empty((*lead, len(lever.slopes), size)) for lever in found}
+    for lever in found:
+        for row in range(len(lever.slopes)):
+            result[lever.name][..., row, :] = next(slopes)
+    return result
+
+
+@lru_cache(maxsize=256)
+def _levers(given: Law) -> tuple[Lever, ...]:
+    flows = flows_of(given)
+    return tuple(
+        Lever(name=name, unit=unit, slopes={end: derivative(value, parameter(name)) for end, value in flows.items()})
+        for name, unit in given.units.items()
+    )
+
+
+@lru_cache(maxsize=256)
+def _program(given: Law, on: bool) -> Program:
+    known = {LINE: number(float(on))}
+    return Program([substituted(slope, known) for lever in _levers(given) for slope in lever.slopes.values()])

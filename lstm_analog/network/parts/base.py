@@ -1,0 +1,103 @@
+"""What a law is: the equations of one element of a bank, declared once beside the bank's record.
+
+From it come flows, their derivatives, and the text of every export. A kind of part without such a law (dense banks,
+transistor-level cells) has its own functions in `network.laws` and in the exports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import singledispatch
+from typing import Any
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
+from lstm_analog.expressions import Expression
+from lstm_analog.network.bank import Role, element_fields, settle
+from lstm_analog.network.labels import check_label
+
+ALWAYS = -1
+"""The clock line of a part that no clock switches."""
+DATUM = 0
+"""The unknown that is zero by definition: electrical ground, the reference pressure."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Law:
+    """The equations of one element. Its efforts and parameters are called as the fields of its bank.
+
+    Those of the k-th entry of a tuple, counted from 1, have k behind them: `scale1` is `factors[0].scale`. The clock
+    line is `LINE`, 1 while it is high or if there is none.
+
+    Attributes
+    ----------
+    terminals : tuple of str
+        The unknowns it knows, in the order in which exports write them.
+    through : mapping of (str, str) to Expression
+        Flows that leave the first terminal and enter the second (flow unit).
+    into : mapping of str to Expression
+        Flows that enter a terminal and leave nowhere, or to the datum (flow unit).
+    stored : mapping of str to Expression
+        The capacities of terminals that are states of the part itself: capacity x rate = all that enters.
+    sets : mapping of str to Expression
+        The efforts that the part sets, whatever enters (effort unit).
+    units : mapping of str to str
+        The unit of each parameter, a key of `Domain.units`.
+    neutral : mapping of str to float
+        For parameters that an element may lack, the value at which they do nothing.
+    """
+
+    terminals: tuple[str, ...]
+    through: Mapping[tuple[str, str], Expression] = field(default_factory=dict)
+    into: Mapping[str, Expression] = field(default_factory=dict)
+    stored: Mapping[str, Expression] = field(default_factory=dict)
+    sets: Mapping[str, Expression] = field(default_factory=dict)
+    units: Mapping[str, str]
+    neutral: Mapping[str, float] = field(default_factory=dict)
+
+
+@singledispatch
+def law(part: object) -> Law:
+    """Return the law of the elements of the bank `part`; the same record for banks of the same form.
+
+    Raises `UnsupportedPartError` for a kind of part that has none.
+    """
+    must, do = "declare its law", "register it for `law` of network.parts"
+    raise UnsupportedPartError(explain(f"part {type(part).__name__}", must=must, got="none", do=do))
+
+
+def terminals_of(part: object) -> dict[str, Indices]:
+    """Return the unknowns (m,) at the terminals of the elements of `part`, by the names in its law."""
+    return _named(part, nodes=True)
+
+
+def parameters_of(part: object) -> dict[str, Floats]:
+    """Return the parameters (..., m) of the elements of `part`, by the names in its law."""
+    return _named(part, nodes=False)
+
+
+def _named(bank: Any, *, nodes: bool) -> dict[str, Any]:
+    found = {name: getattr(bank, name) for name, role in element_fields(bank) if (role is Role.NODES) is nodes}
+    for entry in fields(bank):
+        inner = getattr(bank, entry.name)
+        for number, one in enumerate(inner if isinstance(inner, tuple) else (), start=1):
+            found |= {f"{name}{number}": value for name, value in _named(one, nodes=nodes).items()}
+    return found
+
+
+def check_bank(bank: Any) -> None:
+    """Check the label and the arrays of a `bank`, as `bank.settle` does."""
+    check_label(bank.label)
+    settle(bank, bank.label)
+
+
+def check_least(array: Floats, what: str, do: str) -> None:
+    """Raise `InvalidValueError` if a number of `array`, called `what`, is below zero; `do` says what helps."""
+    if (array < 0).any():
+        raise InvalidValueError(explain(what, must="be >= 0", got=float(array.min()), do=do))
+
+
+def check_positive(array: Floats, what: str) -> None:
+    """Raise `InvalidValueError` unless all of `array`, called `what`, is above zero, infinity being none."""
+    if not (array > 0).all():
+        do = "give infinity for none"
+        raise InvalidValueError(explain(what, must="be positive", got=float(array.min()), do=do))

@@ -1,0 +1,92 @@
+"""Linear conductances, switched or not, and dense banks of transconductances."""
+
+from dataclasses import dataclass
+
+from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
+from lstm_analog.expressions import LINE, effort, parameter
+from lstm_analog.network.bank import node_array, positive_array, put
+from lstm_analog.network.labels import check_label
+from lstm_analog.network.parts.base import Law, check_bank, law
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conductors:
+    """Linear conductances between two nodes: flow from a to b is G (e_a - e_b).
+
+    Ohm 1827; a capillary, G = pi d^4/(128 mu L), Hagen 1839 and Poiseuille 1846: laminar, Re < 2300, and much longer
+    than 0.06 Re d, over which the profile forms. The design check looks at both; `Crossbars` can lose at their ends.
+    """
+
+    label: str
+    a: Indices = node_array()
+    b: Indices = node_array()
+    conductance: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        check_bank(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Switches:
+    """Conductors of `closed` conductance while the clock `line` is high, of `opened` while it is low.
+
+    A transistor switch; a solenoid valve with its line, `opened` being the leak of its seat (both as in `Conductors`).
+    Valid while it is faster than what it fills and displaces little as it shuts, as the design check asks.
+    """
+
+    label: str
+    line: int
+    a: Indices = node_array()
+    b: Indices = node_array()
+    closed: Floats = positive_array()
+    opened: Floats = positive_array()
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        check_bank(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Transconductors:
+    """A dense bank, one signed element a weight: flow into row j is sum_i G_ji e_i; the inputs are not loaded.
+
+    `inputs` (n,), `rows` (m,), `transconductance` (..., m, n) in flow unit per effort unit.
+    """
+
+    label: str
+    inputs: Indices
+    rows: Indices
+    transconductance: Floats
+
+    def __post_init__(self) -> None:
+        """Check the label, the nodes and the shape (..., m, n)."""
+        check_label(self.label)
+        put(self, "inputs", indices(self.inputs, f"{self.label}.inputs"))
+        put(self, "rows", indices(self.rows, f"{self.label}.rows"))
+        shape, what = (self.rows.size, self.inputs.size), f"{self.label}.transconductance"
+        put(self, "transconductance", floats_of_shape(self.transconductance, what, shape))
+
+
+_DROP = effort("a") - effort("b")
+_CONDUCTOR = Law(
+    terminals=("a", "b"),
+    through={("a", "b"): parameter("conductance") * _DROP},
+    units={"conductance": "conductance"},
+)
+_POSITION = LINE * parameter("closed") + (1.0 - LINE) * parameter("opened")
+_SWITCH = Law(
+    terminals=("a", "b"),
+    through={("a", "b"): _POSITION * _DROP},
+    units={"closed": "conductance", "opened": "conductance"},
+)
+
+
+@law.register
+def _(part: Conductors) -> Law:
+    return _CONDUCTOR
+
+
+@law.register
+def _(part: Switches) -> Law:
+    return _SWITCH

@@ -1,0 +1,98 @@
+"""One-pole op-amps."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.expressions import beyond, effort, let, parameter, tanh
+from lstm_analog.network.bank import Role, node_array, positive_array, value_array
+from lstm_analog.network.parts.base import Law, check_bank, law
+
+_UNBOUND: Any = np.inf
+_NONE: Any = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OpAmps:
+    """One-pole op-amps (Boyle 1974, reduced), the internal `state` x (V) being an unknown of its own.
+
+    `C dx/dt = I tanh(gm (e_plus - e_minus + offset)/I) - G x - K (x - clip(x, -clamp, clamp))`; the output stage feeds
+    `(swing tanh(x/swing) - e_out) output_conductance` into `out`. So A0 = gm/G, gain-bandwidth = gm/(2 pi C) in Hz,
+    slew = I/C; the clamp keeps x from winding up beyond the rails. The inputs draw no current.
+
+    `common_mode`, 1/CMRR, adds that share of (e_plus + e_minus)/2 to the offset. A finite `output_limit` (flow unit)
+    takes the drive away from an output that gives more, as a short-circuit protection does: the clamp also acts on
+    swing tanh(x/swing) - e_out beyond ± output_limit/output_conductance. It gives way by I/clamp_conductance.
+    """
+
+    label: str
+    state: Indices = node_array()
+    plus: Indices = node_array()
+    minus: Indices = node_array()
+    out: Indices = node_array()
+    transconductance: Floats = positive_array()
+    current_limit: Floats = positive_array()
+    conductance: Floats = positive_array()
+    capacitance: Floats = positive_array()
+    offset: Floats = value_array()
+    swing: Floats = positive_array()
+    clamp: Floats = positive_array()
+    clamp_conductance: Floats = positive_array()
+    output_conductance: Floats = positive_array()
+    common_mode: Floats = field(default=_NONE, metadata={"role": Role.VALUES})
+    output_limit: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
+
+    def __post_init__(self) -> None:
+        """Check the label, the arrays and that the output gives a current."""
+        check_bank(self)
+        if not (self.output_limit > 0).all():
+            got, do = float(self.output_limit.min()), "give infinity for none"
+            raise InvalidValueError(explain(f"{self.label}.output_limit", must="be positive", got=got, do=do))
+
+    @cached_property
+    def unlimited(self) -> bool:
+        """Whether every output gives any current."""
+        return bool(np.isinf(self.output_limit).all())
+
+
+@law.register
+def _(part: OpAmps) -> Law:
+    return _OPAMP
+
+
+def _opamp() -> Law:
+    plus, minus, x, out = map(effort, ("plus", "minus", "state", "out"))
+    limit, clamp, gain = map(parameter, ("current_limit", "clamp_conductance", "output_conductance"))
+    swing = parameter("swing")
+    difference = plus - minus + parameter("offset") + 0.5 * parameter("common_mode") * (plus + minus)
+    inner = let("o", swing * tanh(x / swing))
+    given = gain * (inner - out)
+    over = beyond(x, parameter("clamp")) + beyond(given, parameter("output_limit")) / gain
+    charge = limit * tanh(parameter("transconductance") * difference / limit) - parameter("conductance") * x
+    return Law(
+        terminals=("plus", "minus", "out", "state"),
+        into={"state": charge - clamp * over, "out": given},
+        stored={"state": parameter("capacitance")},
+        units={
+            "transconductance": "conductance",
+            "current_limit": "flow",
+            "conductance": "conductance",
+            "capacitance": "capacitance",
+            "offset": "effort",
+            "swing": "effort",
+            "clamp": "effort",
+            "clamp_conductance": "conductance",
+            "output_conductance": "conductance",
+            "common_mode": "1",
+            "output_limit": "flow",
+        },
+        neutral={"common_mode": 0.0, "output_limit": math.inf},
+    )
+
+
+_OPAMP = _opamp()

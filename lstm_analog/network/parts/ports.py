@@ -1,0 +1,109 @@
+"""Conductances under control: ports."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.expressions import LINE, Expression, beyond, clip, effort, let, parameter
+from lstm_analog.network.bank import Role, node_array, positive_array, value_array
+from lstm_analog.network.parts.base import Law, check_bank, check_least, check_positive, law
+from lstm_analog.network.parts.passages import throttled
+from lstm_analog.network.shapes import CURVES, Shape
+
+_UNBOUND: Any = np.inf
+_NONE: Any = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ports:
+    """Conductances under control: flow from a to b is G0 s(v) f(e_a - e_b); a pseudo-resistor, a valve.
+
+    The control is u = scale (e_p - e_n) + offset, the opening v = clip(sign(u) max(|u| - deadband, 0), -limit, limit);
+    f(dp) = dp / (1 + (dp/transition)^2)^(1/4). Shut while `line` is low.
+
+    Attributes
+    ----------
+    conductance : float array, (..., m)
+        G0 (conductance unit), of small flows.
+    scale, offset : float array, (..., m)
+        Per effort unit; dimensionless.
+    limit : float array, (..., m)
+        Rangeability: equal-percentage trim (s = exp) of range R opens from exp(-ln(R)/2) to exp(ln(R)/2), so limit is
+        ln(R)/2. R = 50 by the makers, 10 installed (`reference/hydraulic.md` A3). Infinite: unlimited.
+    deadband : float array, (..., m)
+        Stiction of the spool, what the control has to overcome. Zero: none.
+    transition : float array, (..., m)
+        Effort difference above which the flow goes with its root: Simscape's `q = Cd A sqrt(2/rho) dp / (dp^2 +
+        pcr^2)^(1/4)` with pcr = transition, so G0 = Cd A sqrt(2/(rho pcr)) goes with the area. Two such ports in series
+        split a pressure as the squares of their areas: sigmoid(z) takes areas exp(z/4), exp(-z/4). Infinite: laminar,
+        areas exp(z/2), exp(-z/2).
+    """
+
+    label: str
+    line: int
+    shape: Shape
+    a: Indices = node_array()
+    b: Indices = node_array()
+    p: Indices = node_array()
+    n: Indices = node_array()
+    conductance: Floats = positive_array()
+    scale: Floats = value_array()
+    offset: Floats = value_array()
+    limit: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
+    deadband: Floats = field(default=_NONE, metadata={"role": Role.VALUES})
+    transition: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
+
+    def __post_init__(self) -> None:
+        """Check the label and the arrays."""
+        check_bank(self)
+        for name in ("limit", "transition"):
+            check_positive(getattr(self, name), f"{self.label}.{name}")
+        check_least(self.deadband, f"{self.label}.deadband", "give the control that stiction eats, or 0")
+
+    @cached_property
+    def laminar(self) -> bool:
+        """Whether all flows are proportional to the difference of efforts."""
+        return bool(np.isinf(self.transition).all())
+
+    @cached_property
+    def free(self) -> bool:
+        """Whether every control opens its port as far as it says: no limit, no deadband."""
+        return bool(np.isinf(self.limit).all() and not self.deadband.any())
+
+
+@law.register
+def _(part: Ports) -> Law:
+    return _port(part.shape)
+
+
+CONTROL = parameter("scale") * (effort("p") - effort("n")) + parameter("offset")
+"""The control u of a port."""
+
+
+def opened(shape: Shape) -> Expression:
+    """Return G0 s(v), the conductance of ports of `shape` for small flows, as their control opens them."""
+    limit = parameter("limit")
+    opening = let("v", clip(beyond(let("u", CONTROL), parameter("deadband")), -limit, limit))
+    return parameter("conductance") * let("s", CURVES[shape](opening))
+
+
+@cache
+def _port(shape: Shape) -> Law:
+    flow = LINE * opened(shape) * throttled(effort("a") - effort("b"), parameter("transition"))
+    return Law(
+        terminals=("a", "b", "p", "n"),
+        through={("a", "b"): flow},
+        units={
+            "conductance": "conductance",
+            "scale": "per_effort",
+            "offset": "1",
+            "limit": "1",
+            "deadband": "1",
+            "transition": "effort",
+        },
+        neutral={"limit": math.inf, "deadband": 0.0, "transition": math.inf},
+    )

@@ -1,0 +1,74 @@
+"""Derivatives by parameters against finite differences of the flow, at random, at rest and beside kinks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.errors import UnsupportedPartError
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.laws import flow, lever_slopes, levers
+from lstm_analog.network.parts import Transconductors, law, parameters_of
+
+STEP = 1e-6
+UNDECLARED = {"Sources", "Junctions", "Storages", "Transconductors", "Crossbars", "Cells"}
+
+
+def moved(part, name, by):
+    """Return `part` with `by` added to the parameter that its law calls `name`."""
+    head, digits = name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]
+    if not digits:
+        return replace(part, **{name: getattr(part, name) + by})
+    field = next(key for key, value in vars(part).items() if isinstance(value, tuple))
+    entries = list(getattr(part, field))
+    entries[int(digits) - 1] = replace(entries[int(digits) - 1], **{head: getattr(entries[int(digits) - 1], head) + by})
+    return replace(part, **{field: tuple(entries)})
+
+
+def declared(sampler, seed=0):
+    """Return banks of all kinds that declare a law, ports and op-amps with all that they may lack."""
+    parts = [part for part in sampler(seed).all() if type(part).__name__ not in UNDECLARED]
+    extras = {
+        "Ports": {"limit": 1.2, "deadband": 0.05, "transition": 0.7},
+        "OpAmps": {"common_mode": 0.1, "output_limit": 0.4},
+    }
+    return [*(replace(part, **extras.get(type(part).__name__, {})) for part in parts), *parts]
+
+
+@pytest.mark.parametrize("high", [(True,), (False,)])
+@pytest.mark.parametrize("size", [0.0, 0.4, 3.0])
+def test_they_are_the_derivatives_of_the_flow(sampler, size, high):
+    rng = np.random.default_rng(3)
+    for part in declared(sampler):
+        effort = size * rng.uniform(-1, 1, (5, 14)) * (np.arange(14) > 0)
+        found = lever_slopes(part, effort, high)
+        for name, values in parameters_of(part).items():
+            if np.isinf(values).any() or (name == "deadband" and not values.all()):
+                continue
+            ahead, back = (flow(moved(part, name, sign * STEP), effort, high) for sign in (1.0, -1.0))
+            numeric, here = (ahead - back) / (2 * STEP), flow(part, effort, high)
+            sides = np.stack([(ahead - here) / STEP, (here - back) / STEP])
+            smooth = np.abs(sides[0] - sides[1]) < 1e-3 * (1 + np.abs(numeric))
+            np.testing.assert_allclose(found[name][smooth], numeric[smooth], rtol=2e-6, atol=2e-7, err_msg=name)
+            between = (found[name] >= sides.min(axis=0) - 1e-5) & (found[name] <= sides.max(axis=0) + 1e-5)
+            assert (between | smooth).all(), (type(part).__name__, name)
+
+
+def test_each_parameter_has_a_name_and_a_unit(sampler):
+    for part in declared(sampler):
+        found = levers(part)
+        assert [lever.name for lever in found] == list(law(part).units)
+        assert {lever.name for lever in found} == set(parameters_of(part))
+        assert {lever.unit for lever in found} <= set(ELECTRICAL.units)
+
+
+def test_chips_and_batches_lead(sampler):
+    part = next(part for part in sampler(0, (4, 1)).all() if type(part).__name__ == "Pairs")
+    effort = np.random.default_rng(0).uniform(-1, 1, (4, 2, 14))
+    assert {value.shape for value in lever_slopes(part, effort, (True,)).values()} == {(4, 2, 1, 3)}
+
+
+def test_a_part_without_a_law_is_refused():
+    part = Transconductors(label="w", inputs=[1], rows=[2], transconductance=[[1.0]])
+    with pytest.raises(UnsupportedPartError, match=r"^part Transconductors must declare its law, got none"):
+        levers(part)
