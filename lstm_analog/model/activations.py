@@ -45,7 +45,7 @@ class Activation:
 
     def __call__(self, z: Floats) -> Floats:
         """Return the values at `z`, an array of any shape."""
-        return _value(self.curve, self.slope * z + self.offset)
+        return _value(self.curve, self.slope * np.asarray(z) + self.offset)
 
     @property
     def complement(self) -> "Activation":

@@ -161,6 +161,9 @@ class Trajectory:
         Raises `InvalidValueError` for unknowns that were not kept, and between intervals that were not.
         """
         times, nodes = np.asarray(times), np.asarray(nodes, dtype=np.int64)
+        if times.ndim > 1 or nodes.ndim > 1:
+            got, do = f"shapes {times.shape} and {nodes.shape}", "give one axis each"
+            raise InvalidShapeError(explain("times and nodes", must="be vectors", got=got, do=do))
         found = [one for one in self.each if _has(one, nodes)]
         if not found:
             _columns(self, nodes)
