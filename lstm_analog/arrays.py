@@ -22,7 +22,7 @@ _LARGEST = int(np.iinfo(np.int64).max)
 
 
 def origin_of(hint: Any) -> Any:
-    """Return the class of an annotation such as `NDArray[np.float64]`, None if it has no arguments.
+    """Return the class of an annotation `hint` such as `NDArray[np.float64]`, None if it has no arguments.
 
     From numpy 2.5 on that is an alias by `type`, which names its class no longer as its origin.
     """

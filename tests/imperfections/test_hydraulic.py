@@ -146,13 +146,18 @@ def test_strength_zero_is_the_identity(record: object) -> None:
     assert apply(record, network(), ONE).equals(network(), rtol=0.0)
 
 
+def contents(part: object) -> dict[str, object]:
+    """Return the fields of `part`, without what it remembers of them."""
+    return {entry.name: getattr(part, entry.name) for entry in fields(part)}
+
+
 @pytest.mark.parametrize("record", SOME, ids=repr)
 def test_applied_purely_and_the_same_every_time(record: object) -> None:
     original = network()
-    before = pickle.dumps([vars(part) for part in original.parts])
+    before = pickle.dumps([contents(part) for part in original.parts])
     changed = apply(record, original, ONE).verify()
     assert not changed.equals(original, rtol=1e-9)
-    assert pickle.dumps([vars(part) for part in original.parts]) == before
+    assert pickle.dumps([contents(part) for part in original.parts]) == before
     assert apply(pickle.loads(pickle.dumps(record)), network(), ONE).equals(changed, rtol=0.0)
 
 

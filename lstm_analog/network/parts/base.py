@@ -66,12 +66,20 @@ def law(part: object) -> Law:
 
 
 def terminals_of(part: object) -> dict[str, Indices]:
-    """Return the unknowns (m,) at the terminals of the elements of `part`, by the names in its law."""
+    """Return the unknowns (m,) at the terminals of the elements of `part`, by the names in its law.
+
+    Raises `UnsupportedPartError` for a part that declares none.
+    """
+    law(part)
     return _named(part, nodes=True)
 
 
 def parameters_of(part: object) -> dict[str, Floats]:
-    """Return the parameters (..., m) of the elements of `part`, by the names in its law."""
+    """Return the parameters (..., m) of the elements of `part`, by the names in its law.
+
+    Raises `UnsupportedPartError` for a part that declares none.
+    """
+    law(part)
     return _named(part, nodes=False)
 
 
