@@ -1,10 +1,10 @@
 """Simulators of others, run as guests: in folders of their own, with all their children, bounded in time and output."""
 
+import errno
 import os
-import resource
+import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -62,7 +62,7 @@ def run_guest(
 
     `settings` are added to its environment. It leads a process group, which ends with it: whatever it started is
     killed too, as all is when `time_limit` (s) is over or Python is interrupted; where Python is killed they end by
-    themselves, after `time_limit` of work on each processor (Linux). Raises `SimulationError` when the
+    themselves, after `time_limit` of work on each processor (not on Windows). Raises `SimulationError` when the
     time is over, `OSError` if it cannot be started.
     """
     with tempfile.TemporaryFile() as fed, ExitStack() as ending:
@@ -70,7 +70,7 @@ def run_guest(
         fed.seek(0)
         with undisturbed():
             guest = subprocess.Popen(
-                command,
+                _bounded(command, time_limit),
                 cwd=folder,
                 env={**os.environ, **(settings or {})},
                 stdin=fed,
@@ -78,7 +78,6 @@ def run_guest(
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            _bound_processor(guest.pid, time_limit)
             streams = [_Stream(source) for source in (guest.stdout, guest.stderr) if source is not None]
             ending.callback(_end_all, guest, streams)
         try:
@@ -89,17 +88,20 @@ def run_guest(
     return Ended(code=code, output=bytes(streams[0].kept), errors=bytes(streams[1].kept))
 
 
-def _bound_processor(process: int, time_limit: float) -> None:
-    """Let `process` and what it starts end by themselves, should Python be killed: after as much work as they may do.
+def _bounded(command: Sequence[str | Path], time_limit: float) -> list[str]:
+    """Return `command` begun so that it and what it starts end by themselves, should Python be killed.
 
-    That is `time_limit` (s) on every processor; only Linux can bound a process that runs.
+    That is after `time_limit` (s) of work on every processor, told by the shell before the command begins; a bound that
+    is lower already stays. Raises `FileNotFoundError` for a command that is not there.
     """
-    if sys.platform == "linux":
-        most = ceil(time_limit * (os.cpu_count() or 1))
-        with suppress(ProcessLookupError):  # it has ended
-            _, hard = resource.prlimit(process, resource.RLIMIT_CPU)  # of whoever runs Python; not to be raised
-            bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.prlimit(process, resource.RLIMIT_CPU, (bound, bound))
+    found = shutil.which(command[0])
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(command[0]))
+    words = [found, *map(str, command[1:])]
+    if os.name != "posix":
+        return words
+    most = ceil(time_limit * (os.cpu_count() or 1))
+    return ["/bin/sh", "-c", f'ulimit -t {most} 2>/dev/null; exec "$@"', found, *words]
 
 
 def _end_all(guest: "subprocess.Popen[bytes]", streams: Sequence["_Stream"]) -> None:
