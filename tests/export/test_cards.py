@@ -28,7 +28,7 @@ def test_every_kind_has_cards_banks_and_wires():
 
 
 def test_an_unknown_kind_is_refused():
-    text = r"^part Diode must have netlist cards, got none: register it in export/cards.py"
+    text = r"^part Diode must declare its law, got none: register it for `law` of network.parts$"
     with pytest.raises(UnsupportedPartError, match=text):
         cards(Diode())
 

@@ -248,7 +248,7 @@ def test_a_part_without_edges_is_refused_by_name():
     class Turbine:
         label = "turbine"
 
-    with pytest.raises(UnsupportedPartError, match=r"part Turbine must have edges, got none: register it"):
+    with pytest.raises(UnsupportedPartError, match=r"part Turbine must declare its law, got none: register it"):
         graphs.wires(Turbine())
 
 

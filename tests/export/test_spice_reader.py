@@ -211,7 +211,7 @@ def test_unknown_cards_and_edits_are_refused(edit):
         ),
         ("\n* ---- devices", "\nrextra l0_c_0 0 1k\n* ---- devices", "device line must stand as written, got 'rextra"),
         ("\n* ---- devices", "\n.param a=1\n.param a=2\n* ---- devices", ".param a must be given once"),
-        ("*tanh(", "*sinh(", "device line must stand as written"),
+        ("(tanh(", "(sinh(", "device line must stand as written"),
         (".ends\n", ".ends\n.ic v(x_0)=1\n", "device line must stand as written, got '.ic"),
         (".end\n", "", "netlist must end with .end"),
         ("reltol=1e-06 ", "", r"\.options must give reltol, vntol, abstol, chgtol, pivtol, got 'vntol "),

@@ -188,7 +188,7 @@ def test_causes_that_find_nothing_to_act_on_are_refused(network):
     ("make", "text"),
     [
         (lambda: AmplifierOffset(volts=-1.0), r"^amplifier offset must be at least 0, got -1.0: give volts$"),
-        (lambda: PairOffset(volts=np.nan), r"^pair offset must be at least 0, got nan"),
+        (lambda: PairOffset(volts=np.nan), r"^pair offset must be at least 0 and finite, got nan"),
         (lambda: PairGain(share=-0.1), r"^pair gain must be at least 0"),
         (lambda: MultiplierGain(share=-0.1), r"^multiplier gain must be at least 0"),
         (lambda: MultiplierOffset(share=-0.1), r"^multiplier offset must be at least 0"),

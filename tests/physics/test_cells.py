@@ -196,7 +196,7 @@ def test_all_other_engines_refuse_by_name(tmp_path):
     for law in (la.network.laws.flow, la.network.laws.partials):
         with pytest.raises(UnsupportedPartError, match=text):
             law(cells(), np.zeros(6), ())
-    with pytest.raises(UnsupportedPartError, match="part Cells must have Modelica components, got none"):
+    with pytest.raises(UnsupportedPartError, match=text):
         write_modelica(tmp_path / "cells.mo", network(), schedule(), name="cells", start=np.zeros(6))
 
 

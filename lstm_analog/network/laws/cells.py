@@ -7,8 +7,9 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.cells import Cells
-from lstm_analog.network.laws.base import blocks, capacity, flow, partials, rows, sets, take
+from lstm_analog.network.laws.base import blocks, capacity, sets, take
 from lstm_analog.network.laws.records import Block, High, Kind, nothing
+from lstm_analog.network.parts.base import Law, law
 
 
 @sets.register
@@ -31,18 +32,8 @@ def _refuse(part: Cells) -> UnsupportedPartError:
     return UnsupportedPartError(explain(f"part {part.label}", must=must, got=got, do=do))
 
 
-@rows.register
-def _(part: Cells) -> Indices:
-    raise _refuse(part)
-
-
-@flow.register
-def _(part: Cells, effort: Floats, high: High) -> Floats:
-    raise _refuse(part)
-
-
-@partials.register
-def _(part: Cells, effort: Floats, high: High) -> tuple[Floats, ...]:
+@law.register
+def _(part: Cells) -> Law:
     raise _refuse(part)
 
 
