@@ -1,6 +1,5 @@
 """Simulators of others, run as guests: in folders of their own, with all their children, bounded in time and output."""
 
-import errno
 import os
 import shutil
 import signal
@@ -92,11 +91,11 @@ def _bounded(command: Sequence[str | Path], time_limit: float) -> list[str]:
     """Return `command` begun so that it and what it starts end by themselves, should Python be killed.
 
     That is after `time_limit` (s) of work on every processor, told by the shell before the command begins; a bound that
-    is lower already stays. Raises `FileNotFoundError` for a command that is not there.
+    is lower already stays. Raises `FileAccessError` for a command that is not there.
     """
     found = shutil.which(command[0])
     if found is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(command[0]))
+        raise FileAccessError(explain(f"program {str(command[0])!r}", must="be there", got="none", do="install it"))
     words = [found, *map(str, command[1:])]
     if os.name != "posix":
         return words
