@@ -20,6 +20,8 @@ MOST_OUTPUT = 2**18
 """Bytes kept of each stream of a guest, from its start: its complaints; what it says beyond is read and dropped."""
 
 _PIECE = 2**16
+_NO_PROGRAM = 126
+"""The exit code of a shell for a file that it cannot execute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,9 @@ def run_guest(
         except subprocess.TimeoutExpired:
             do = "raise time_limit, or run fewer steps"
             raise SimulationError(explain(name, must=f"end within {time_limit} s", got="no end yet", do=do)) from None
+    if code == _NO_PROGRAM:
+        got = ascii(bytes(streams[1].kept).decode("utf-8", errors="replace").strip().rpartition(": ")[2])
+        raise FileAccessError(explain(name, must="be a program of this machine", got=got, do="install it for this one"))
     return Ended(code=code, output=bytes(streams[0].kept), errors=bytes(streams[1].kept))
 
 
