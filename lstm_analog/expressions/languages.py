@@ -46,6 +46,8 @@ class Language:
         The text of a number.
     plus, minus, times, over : str
         Operators; `over` is of what stands above and below.
+    stacked : bool
+        Whether a fraction has a line, so that its sides need no brackets.
     """
 
     effort: str = "{0}"
@@ -59,6 +61,7 @@ class Language:
     minus: str = " - "
     times: str = "*"
     over: str = "{0}/{1}"
+    stacked: bool = False
 
 
 GRAPH = Language()
@@ -91,6 +94,23 @@ C = replace(
     | {Op.ABS: "fabs({0})", Op.MINIMUM: "fmin({0}, {1})", Op.MAXIMUM: "fmax({0}, {1})"}
     | {Op.WHERE: "({0} < {1} ? {2} : {3})", Op.SIGN: "(double)(({0} > 0) - ({0} < 0))"},
 )
+
+LATEX = Language(
+    effort="e_{{\\mathrm{{{0}}}}}",
+    parameter="\\mathit{{{0}}}",
+    line="\\ell",
+    calls={
+        **{op: f"\\{name}\\left({{0}}\\right)" for op, name in ((Op.TANH, "tanh"), (Op.EXP, "exp"))},
+        **{op: f"\\{name}\\left({{0}},\\,{{1}}\\right)" for op, name in ((Op.MINIMUM, "min"), (Op.MAXIMUM, "max"))},
+        Op.LOG1P: "\\ln\\left(1 + {0}\\right)",
+        Op.SQRT: "\\sqrt{{{0}}}",
+        Op.ABS: "\\left|{0}\\right|",
+    },
+    times="\\,",
+    over="\\frac{{{0}}}{{{1}}}",
+    stacked=True,
+)
+"""For pages: subscripts and underscores of names are for who names them."""
 
 
 def written(
@@ -125,6 +145,8 @@ class _Writer:
             return self._sum(args)
         if node.op is Op.MULTIPLY:
             return self._product(args)
+        if node.op is Op.DIVIDE and language.stacked:
+            return language.over.format(*(self.text(one)[0] for one in args)), _ATOM
         if node.op is Op.DIVIDE:
             return language.over.format(self._bracketed(args[0], _PRODUCT), self._bracketed(args[1], _ATOM)), _PRODUCT
         return language.calls[node.op].format(*(self.text(one)[0] for one in args)), _ATOM
