@@ -1,6 +1,6 @@
 """Arrays as the records of this package hold them: float64 or index arrays, checked once, then read-only."""
 
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,14 +21,15 @@ _WHOLE = 2**53
 _LARGEST = int(np.iinfo(np.int64).max)
 
 
-def origin_of(hint: Any) -> Any:
-    """Return the class of an annotation `hint` such as `NDArray[np.float64]`, None if it has no arguments.
+def unaliased(hint: Any) -> Any:
+    """Return the annotation `hint`, or what it stands for if it is an alias by `type`.
 
-    From numpy 2.5 on that is an alias by `type`, which names its class no longer as its origin.
+    As numpy declares `NDArray` and `ArrayLike` from 2.5 on: their origin is the alias, no class.
     """
-    origin = get_origin(hint)
-    meant = getattr(origin, "__value__", None)
-    return origin if meant is None else get_origin(meant)
+    meant, given = getattr(get_origin(hint) or hint, "__value__", None), get_args(hint)
+    if meant is None:
+        return hint
+    return unaliased(meant[given] if given else meant)
 
 
 def plain(value: object, what: str) -> Array:

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_typ
 
 import numpy as np
 
+from lstm_analog.arrays import unaliased
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 
 _Given = ParamSpec("_Given")
@@ -121,6 +122,7 @@ def _fits(value: object, hint: Any) -> bool:
     """Return whether `value` is of the annotated kind `hint`, as far as that can be told."""
     if hint is Any:
         return True
+    hint = unaliased(hint)
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in inner)
@@ -171,6 +173,7 @@ def _is_array(value: object, inner: tuple[Any, ...]) -> bool:
 
 def _told(hint: Any) -> str:
     """Return `hint` in words: `a text, Path or None`."""
+    hint = unaliased(hint)
     if get_origin(hint) in (Union, UnionType):
         names = list(dict.fromkeys(_told(each) for each in get_args(hint)))
         return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]

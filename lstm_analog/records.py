@@ -11,11 +11,11 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from lstm_analog.arrays import Array, origin_of
+from lstm_analog.arrays import Array, unaliased
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.npy import read_array
@@ -158,7 +158,7 @@ def _fits(value: object, hint: Any, own: tuple[type, ...]) -> bool:
 
     One of the kinds `own` fits any union of records.
     """
-    origin, inner = origin_of(hint), get_args(hint)
+    origin, inner = get_origin(unaliased(hint)), get_args(hint)
     if origin is UnionType:
         return type(value) in own or any(_fits(value, each, own) for each in inner)
     if origin is frozenset:
