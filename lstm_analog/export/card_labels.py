@@ -24,7 +24,7 @@ from lstm_analog.network.parts import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels:
+class CardLabels:
     """The names on the cards of a bank.
 
     Attributes
@@ -61,33 +61,33 @@ def _from_zero(name: str) -> str:
 
 
 @singledispatch
-def labels(part: Part) -> Labels:
+def labels(part: Part) -> CardLabels:
     """Return what the cards of `part` call what is in its law: as the law does, unless its kind is registered."""
     own = law(part)
-    return Labels(pins={end: end for end in own.terminals}, values={name: name for name in own.units})
+    return CardLabels(pins={end: end for end in own.terminals}, values={name: name for name in own.units})
 
 
 @labels.register
-def _(part: Switches) -> Labels:
-    return Labels(
+def _(part: Switches) -> CardLabels:
+    return CardLabels(
         pins={"a": "a", "b": "b"}, values={"closed": "ron", "opened": "roff"}, inverse=frozenset({"closed", "opened"})
     )
 
 
 @labels.register
-def _(part: Followers) -> Labels:
+def _(part: Followers) -> CardLabels:
     terms = range(1, len(part.terms) + 1)
-    return Labels(
+    return CardLabels(
         pins={"nodes": "out", **{f"inputs{k}": f"in{k - 1}" for k in terms}},
         values={"offset": "offset", "low": "low", "high": "high", **{f"gain{k}": f"gain{k - 1}" for k in terms}},
     )
 
 
 @labels.register
-def _(part: Pairs) -> Labels:
+def _(part: Pairs) -> CardLabels:
     tiers = range(1, len(part.factors) + 1)
     values = {f"{name}{k}": f"{short}{k - 1}" for k in tiers for name, short in (("scale", "k"), ("offset", "o"))}
-    return Labels(
+    return CardLabels(
         pins={"out": "out", **{f"{end}{k}": f"{end}{k - 1}" for k in tiers for end in "pn"}},
         values={"current": "i0", **values},
         inner=_from_zero,
@@ -95,11 +95,11 @@ def _(part: Pairs) -> Labels:
 
 
 @labels.register
-def _(part: Ports) -> Labels:
+def _(part: Ports) -> CardLabels:
     values = {"conductance": "g0", "scale": "k0", "offset": "o0"}
     values |= {} if part.free else {"limit": "lim", "deadband": "dead"}
     values |= {} if part.laminar else {"transition": "pcr"}
-    return Labels(
+    return CardLabels(
         pins={"a": "a", "b": "b", "p": "p0", "n": "n0"},
         values=values,
         inner=lambda name: _PORT_NODES.get(name, name),
@@ -107,7 +107,7 @@ def _(part: Ports) -> Labels:
 
 
 @labels.register
-def _(part: OpAmps) -> Labels:
+def _(part: OpAmps) -> CardLabels:
     values = {
         "transconductance": "gm",
         "current_limit": "imax",
@@ -121,7 +121,7 @@ def _(part: OpAmps) -> Labels:
     }
     values |= {"common_mode": "cm"} if part.common_mode.any() else {}
     values |= {} if part.unlimited else {"output_limit": "iout"}
-    return Labels(
+    return CardLabels(
         pins={"plus": "plus", "minus": "minus", "out": "out", "state": "x"},
         values=values,
         inverse=frozenset({"conductance", "output_conductance"}),
@@ -129,8 +129,8 @@ def _(part: OpAmps) -> Labels:
 
 
 @labels.register
-def _(part: Inertances) -> Labels:
-    return Labels(
+def _(part: Inertances) -> CardLabels:
+    return CardLabels(
         pins={"a": "a", "b": "b", "state": "x"},
         values={"inertance": "l", "closed": "ron", "opened": "roff", "closing": "tc"},
         inverse=frozenset({"closed", "opened"}),
@@ -138,13 +138,13 @@ def _(part: Inertances) -> Labels:
 
 
 @labels.register
-def _(part: Spools) -> Labels:
-    return Labels(
+def _(part: Spools) -> CardLabels:
+    return CardLabels(
         pins={"p": "p", "n": "n", "position": "x", "speed": "s"},
         values={"capacitance": "cx", "frequency": "w0", "damping": "zeta"},
     )
 
 
 @labels.register
-def _(part: Stops) -> Labels:
-    return Labels(pins={"nodes": "e"}, values={"low": "lo", "high": "hi", "conductance": "g", "band": "band"})
+def _(part: Stops) -> CardLabels:
+    return CardLabels(pins={"nodes": "e"}, values={"low": "lo", "high": "hi", "conductance": "g", "band": "band"})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
-from lstm_analog.export.card_labels import Labels, labels
+from lstm_analog.export.card_labels import CardLabels, labels
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import capacitor, current_source, resistor, subcircuit_text, switch, voltage_source
@@ -76,7 +76,7 @@ def body(part: Part, read: Cards, dialect: Dialect) -> Body:
 _DATUM = number(0.0)
 
 
-def _node(end: Expression, named: Labels) -> str:
+def _node(end: Expression, named: CardLabels) -> str:
     return "0" if end is _DATUM else named.inner(end.name) if end.op is Op.LET else end.name
 
 

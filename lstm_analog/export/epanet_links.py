@@ -14,7 +14,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, is_on
-from lstm_analog.network.laws.passages import opened_conductance
+from lstm_analog.network.laws.tubes import opened_conductance
 from lstm_analog.network.parts import (
     DATUM,
     Conductors,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.export.graph_laws import Bounds, Law, formula
+from lstm_analog.export.graph_laws import Bounds, GraphLaw, formula
 from lstm_analog.expressions import Expression
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import DATUM, Part, base, law, parameters_of, terminals_of
@@ -35,7 +35,7 @@ class Wires:
         What the first of the `values` is, a key of `Domain.units`.
     values : mapping of str to float array, (k,)
         Numbers by name, that of the role first.
-    law : Law or None
+    law : GraphLaw or None
         The law of the elements whose edges these are; None for edges that only show what acts on what.
     terminals : mapping of str to int array, (k,)
         The further nodes in the law.
@@ -48,7 +48,7 @@ class Wires:
     heads: Indices
     quantity: str
     values: dict[str, Floats]
-    law: Law | None = None
+    law: GraphLaw | None = None
     terminals: dict[str, Indices] = field(default_factory=dict)
     tier: int = 0
 
@@ -59,7 +59,7 @@ class Setting:
 
     nodes: Indices
     kind: str
-    law: Law | None = None
+    law: GraphLaw | None = None
     values: dict[str, Floats] = field(default_factory=dict)
     terminals: dict[str, Indices] = field(default_factory=dict)
 
@@ -120,7 +120,7 @@ def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, I
         yield bounds, np.flatnonzero((masks == mask[:, None]).all(axis=0))
 
 
-def parameters(part: Part, law: Law, some: Indices) -> dict[str, Floats]:
+def parameters(part: Part, law: GraphLaw, some: Indices) -> dict[str, Floats]:
     """Return the parameters in `law`, which it names as `part` does, of the elements `some`."""
     values = parameters_of(part)
     return {name: values[name][some] for name, _ in law.units}
@@ -134,6 +134,6 @@ def signal(role: str, tails: Indices, heads: Indices, values: Floats, quantity: 
     return Wires(role=role, tails=tails, heads=heads, quantity=quantity, values={"value": values}, tier=tier)
 
 
-def passage(law: Law, tails: Indices, heads: Indices, values: dict[str, Floats]) -> Wires:
+def passage(law: GraphLaw, tails: Indices, heads: Indices, values: dict[str, Floats]) -> Wires:
     """Return edges that carry flow from `tails` to `heads` (k,), by `law` with the `values`, conductance first."""
     return Wires(role=CONDUCTANCE, tails=tails, heads=heads, quantity=CONDUCTANCE, values=values, law=law)

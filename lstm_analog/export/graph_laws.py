@@ -39,7 +39,7 @@ Bounds = frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Law:
+class GraphLaw:
     """A law in words of `GRAMMAR`: its `name`, its `formula`, and the `units` of the parameters in it."""
 
     name: str
@@ -65,7 +65,7 @@ def formula(
     given: Collection[str] = (),
     efforts: Mapping[str, str] = _NONE,
     parameters: Mapping[str, str] = NAMES,
-) -> Law:
+) -> GraphLaw:
     """Return what of a declared `law` a graph file calls `name`: a `value` of it, which the formula `gives`.
 
     Of its parameters that may be neutral those `given` are not. `efforts` and `parameters` say what the file calls
@@ -79,7 +79,7 @@ def formula(
     lets, (text,) = written([substituted(value, renamed)], GRAPH)
     said = [*(f"{key} = {body}" for key, body in lets.items()), f"{gives} = {text}"]
     units = tuple((parameters.get(key, key), unit) for key, unit in law.units.items() if key in used)
-    return Law(name=name, formula="; ".join(said), units=units)
+    return GraphLaw(name=name, formula="; ".join(said), units=units)
 
 
-TRANSCONDUCTOR = Law(name="transconductor", formula="into = value*a", units=(("value", "conductance"),))
+TRANSCONDUCTOR = GraphLaw(name="transconductor", formula="into = value*a", units=(("value", "conductance"),))

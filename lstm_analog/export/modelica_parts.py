@@ -8,6 +8,7 @@ coincide: the names of unknowns end in `_<number>`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
+from types import MappingProxyType
 
 import numpy as np
 
@@ -104,9 +105,11 @@ def _declared(part: Part) -> Components:
     """Return the components of a bank that declares a law, in one model for all its elements."""
     own, nodes, parameters = law(part), terminals_of(part), parameters_of(part)
     absent = frozenset(key for key, value in own.neutral.items() if (parameters[key] == value).all())
-    setting, (name, title) = (*own.stored, *own.sets), _called(part)
+    setting = (*own.stored, *own.sets)
+    kind, title = _CALLED.get(type(part), (type(part).__name__, "a part by the law that it declares"))
+    name = "_".join((kind, *_form(part), *sorted(own.neutral.keys() - absent)))
     return Components(
-        model=models.declared("_".join((name, *sorted(own.neutral.keys() - absent))), title, own, absent),
+        model=models.declared(name, title, own, absent),
         suffixes=() if setting else _numbered(nodes[own.terminals[0]].size),
         sets=tuple((models.spelt(end), nodes[end]) for end in setting),
         pins={models.spelt(end): nodes[end] for end in own.terminals if end not in setting},
@@ -115,56 +118,29 @@ def _declared(part: Part) -> Components:
     )
 
 
-@singledispatch
-def _called(part: Part) -> tuple[str, str]:
-    """Return the name of the model of `part`, and what it is."""
-    return type(part).__name__, "a part by the law that it declares"
+_CALLED: Mapping[type, tuple[str, str]] = MappingProxyType(
+    {
+        Followers: ("Follower", "sum of what it senses, loading nothing: voltage follower, force-balance relay"),
+        Conductors: ("Conductor", "linear: resistor, capillary (Hagen-Poiseuille)"),
+        Switches: ("Switch", "conductor with a clock: transistor switch, solenoid valve"),
+        Pairs: ("Pair", "feeds the product of its tiers: stacked differential pairs, flow-control valve"),
+        Ports: ("Port", "conductance under control: valve with a characterised trim, pseudo-resistor"),
+        OpAmps: ("OpAmp", "one-pole op-amp, its state x"),
+        Inertances: ("Line", "line with a valve whose fluid has mass; closed x.e flows from a to b"),
+        Spools: ("Spool", "piston on a spring: position and speed of second order"),
+        Stops: ("Stops", "relief or overflow above a tank's upper stop, make-up below the lower one"),
+    }
+)
+"""The model of each kind of part that declares a law, and what it is; others are named after their kind."""
 
 
-@_called.register
-def _(part: Followers) -> tuple[str, str]:
-    return f"Follower{len(part.terms)}", "sum of what it senses, loading nothing: voltage follower, force-balance relay"
-
-
-@_called.register
-def _(part: Conductors) -> tuple[str, str]:
-    return "Conductor", "linear: resistor, capillary (Hagen-Poiseuille)"
-
-
-@_called.register
-def _(part: Switches) -> tuple[str, str]:
-    return "Switch", "conductor with a clock: transistor switch, solenoid valve"
-
-
-@_called.register
-def _(part: Pairs) -> tuple[str, str]:
-    shapes = (factor.shape.value for factor in part.factors)
-    return "_".join(("Pair", *shapes)), "feeds the product of its tiers: stacked differential pairs, flow-control valve"
-
-
-@_called.register
-def _(part: Ports) -> tuple[str, str]:
-    return f"Port_{part.shape.value}", "conductance under control: valve with a characterised trim, pseudo-resistor"
-
-
-@_called.register
-def _(part: OpAmps) -> tuple[str, str]:
-    return "OpAmp", "one-pole op-amp, its state x"
-
-
-@_called.register
-def _(part: Inertances) -> tuple[str, str]:
-    return "Line", "line with a valve whose fluid has mass; closed x.e flows from a to b"
-
-
-@_called.register
-def _(part: Spools) -> tuple[str, str]:
-    return "Spool", "piston on a spring: position and speed of second order"
-
-
-@_called.register
-def _(part: Stops) -> tuple[str, str]:
-    return "Stops", "relief or overflow above a tank's upper stop, make-up below the lower one"
+def _form(part: Part) -> tuple[str, ...]:
+    """Return what tells laws of one kind of part apart, for the name of the model."""
+    if isinstance(part, Followers):
+        return (str(len(part.terms)),)
+    if isinstance(part, Pairs):
+        return tuple(factor.shape.value for factor in part.factors)
+    return (part.shape.value,) if isinstance(part, Ports) else ()
 
 
 @components.register

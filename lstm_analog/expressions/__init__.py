@@ -28,11 +28,11 @@ from lstm_analog.expressions.nodes import (
     tanh,
     where,
 )
-from lstm_analog.expressions.programs import Bound, Program
+from lstm_analog.expressions.programs import BoundProgram, Program
 
 __all__ = [
     "LINE",
-    "Bound",
+    "BoundProgram",
     "Expression",
     "Op",
     "Program",

@@ -64,14 +64,14 @@ class Program:
         """The names of the efforts that it reads."""
         return tuple(self._efforts)
 
-    def bound(self, parameters: Values) -> "Bound":
+    def bound(self, parameters: Values) -> "BoundProgram":
         """Return the program with its `parameters`, arrays that broadcast with the efforts, by name."""
         places = list(self._places)
         for name, place in self._parameters.items():
             places[place] = parameters[name]
         for step in self._early:
             places[step.out] = step.function(*(places[arg] for arg in step.args))
-        return Bound(places=places, efforts=self._efforts, steps=self._late, outputs=self._outputs)
+        return BoundProgram(places=places, efforts=self._efforts, steps=self._late, outputs=self._outputs)
 
     def _place(self, held: float = 0.0) -> int:
         self._places.append(held)
@@ -140,7 +140,7 @@ def _is_negative(term: Expression) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Bound:
+class BoundProgram:
     """A program with its parameters: calling it with `efforts` by name gives a value for each output.
 
     A value broadcasts with the efforts; one that depends on none of them has the shape of its parameters, or none.

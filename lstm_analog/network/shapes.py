@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.expressions import (
-    Bound,
+    BoundProgram,
     Expression,
     Program,
     derivative,
@@ -70,12 +70,12 @@ def slope(shape: Shape, control: Floats) -> Floats:
 
 
 @cache
-def _programs(shape: Shape) -> tuple[Bound, Bound]:
+def _programs(shape: Shape) -> tuple[BoundProgram, BoundProgram]:
     u = effort("u")
     value = CURVES[shape](u)
     return Program([value]).bound({}), Program([derivative(value, u)]).bound({})
 
 
-def _evaluated(program: Bound, control: Floats) -> Floats:
+def _evaluated(program: BoundProgram, control: Floats) -> Floats:
     (value,) = program(lambda name: control)
     return np.full(control.shape, value) if isinstance(value, float) else value

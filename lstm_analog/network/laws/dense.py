@@ -6,8 +6,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, rows
-from lstm_analog.network.laws.passages import tube_flow, tube_slope
 from lstm_analog.network.laws.records import Block, Form, High, Order, diagonal, into_rows
+from lstm_analog.network.laws.tubes import tube_flow, tube_slope
 from lstm_analog.network.parts import Crossbars, Transconductors
 
 

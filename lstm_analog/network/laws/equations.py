@@ -14,7 +14,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.expressions import (
     LINE,
-    Bound,
+    BoundProgram,
     Expression,
     Op,
     Program,
@@ -105,7 +105,7 @@ def _program(values: tuple[Expression, ...], known: Known) -> Program:
     return Program([substituted(value, numbers) for value in values])
 
 
-class Bank:
+class BankLaw:
     """What the law of a bank is with its numbers: what does nothing in the bank takes no part in what is computed.
 
     That is a parameter that all elements lack, or that is 0 or 1 throughout, and a terminal at the datum.
@@ -147,30 +147,30 @@ class Bank:
 class Evaluator:
     """The programs of a bank with its clock line high or low."""
 
-    def __init__(self, bank: Bank, on: bool) -> None:
+    def __init__(self, bank: BankLaw, on: bool) -> None:
         """Take the equations of `bank` with its clock line high if it is `on`; nothing is computed yet."""
         self.equations = equations(bank.law, bank.absent, on)
         self._known, self._parameters = bank.known, bank.parameters
 
     @cached_property
-    def flow(self) -> Bound:
+    def flow(self) -> BoundProgram:
         """The program of the flows."""
         return _program(tuple(self.equations.flows.values()), self._known).bound(self._parameters)
 
     @cached_property
-    def partials(self) -> Bound:
+    def partials(self) -> BoundProgram:
         """The program of the partials of the couplings."""
         return _program(tuple(each.partial for each in self.equations.couplings), self._known).bound(self._parameters)
 
 
-_BANKS: WeakKeyDictionary[Part, Bank] = WeakKeyDictionary()
+_BANKS: WeakKeyDictionary[Part, BankLaw] = WeakKeyDictionary()
 """What is known of the banks that are in use."""
 
 
-def bank_of(part: Part) -> Bank:
+def bank_of(part: Part) -> BankLaw:
     """Return what the law of `part` is with its numbers; the same each time."""
     if part not in _BANKS:
-        _BANKS[part] = Bank(part)
+        _BANKS[part] = BankLaw(part)
     return _BANKS[part]
 
 
