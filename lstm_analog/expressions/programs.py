@@ -31,9 +31,7 @@ class _Step:
 def _where(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | None = None) -> Floats:
     if out is None:
         return np.where(np.less(a, b), below, other)
-    below, other = (np.broadcast_to(each, out.shape).copy() for each in (below, other))  # `out` may be one of them
-    np.copyto(out, other)
-    np.copyto(out, below, where=np.less(a, b))
+    np.copyto(out, np.where(np.less(a, b), below, other))  # `out` may be any of them: all are read before it is written
     return out
 
 

@@ -15,7 +15,7 @@ from lstm_analog import imperfections as imp
 from lstm_analog.compiler.electrical import BEHAVIOURAL, OPAMP_IDEAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
-from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines import Integrate, Waveform, start_efforts
 from lstm_analog.export import Driven, write_json
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import random_lstm
@@ -104,6 +104,19 @@ def test_a_part_of_ones_own_is_in_the_file_by_its_law(tmp_path: Path) -> None:
     built.write_json(tmp_path / "own.json", inputs)
     found = FileNetwork(tmp_path / "own.json")
     expected = Integrate(rtol=1e-9, atol=1e-11).run(built.network, built.schedule(inputs))
+    assert difference(found, found.solve(1e-7), expected) <= 1e-6
+
+
+ADDED = runpy.run_path(str(Path(__file__).resolve().parents[1] / "physics" / "test_added_parts.py"))
+
+
+@pytest.mark.parametrize("name", ADDED["ADDED"])
+def test_added_parts_are_in_the_file_with_their_states(tmp_path: Path, name: str) -> None:
+    network, schedule = ADDED["driven"](ADDED["ADDED"][name])
+    driven = Driven(schedule=schedule, once=4, start=start_efforts(network, schedule))
+    write_json(tmp_path / "added.json", network, driven=driven)
+    found = FileNetwork(tmp_path / "added.json")
+    expected = Integrate(rtol=1e-9, atol=1e-11).run(network, schedule)
     assert difference(found, found.solve(1e-7), expected) <= 1e-6
 
 

@@ -146,3 +146,30 @@ def test_a_named_function_is_a_unit_in_a_sum():
     assert value(node, x=0.7, a=1.0) == 0.0
     assert node.op is Op.ADD
     assert constant(node) is None
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_calls_write_what_a_program_returns(fetched):
+    """Also where an output is read again, is the branch of a condition, an effort as it is, or a number."""
+    rng = np.random.default_rng(5)
+    arrays = {"x": rng.uniform(-2, 2, 7), "y": rng.uniform(-2, 2, 7), "a": rng.uniform(1, 2, 7)}
+    product = X * Y
+    nodes = [
+        product,
+        tanh(product) + exp(X) * sqrt(1.0 + Y * Y) * absolute(product - A),
+        where(X, Y, product * A, product + A),
+        where(X * X, Y * Y, X + Y, X - Y) * where(Y, A, X, X * X),
+        X,
+        number(2.0),
+        A,
+        product,
+    ]
+    program = Program(nodes).bound(arrays)
+    outs = [np.full(7, np.nan) for _ in nodes]
+    efforts = {name: (lambda name=name: arrays[name].copy()) if fetched else arrays[name] for name in "xy"}
+    calls = program.writing(efforts, outs)
+    for _ in range(2):
+        for call in calls:
+            call()
+        for got, expected in zip(outs, program(arrays.__getitem__), strict=True):
+            np.testing.assert_array_equal(got, np.broadcast_to(expected, got.shape))

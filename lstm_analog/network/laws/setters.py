@@ -1,9 +1,11 @@
 """Parts that set an unknown and carry no flow: sources, junctions and storages."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.network.laws.base import blocks, capacity, flow, partials, rows, sets
+from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, partials, rows, sets
 from lstm_analog.network.laws.records import Block, High, Kind, nothing
 from lstm_analog.network.parts import Junctions, Sources, Storages
 
@@ -36,6 +38,11 @@ def _(part: Sources | Junctions | Storages) -> Indices:
 @flow.register
 def _(part: Sources | Junctions | Storages, effort: Floats, high: High) -> Floats:
     return np.empty((*effort.shape[:-1], 0, 0))
+
+
+@flow_into.register
+def _(part: Sources | Junctions | Storages, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
+    return lambda: None
 
 
 @blocks.register

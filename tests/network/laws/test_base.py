@@ -5,10 +5,25 @@ import pytest
 
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.network.chips import beside_batches
-from lstm_analog.network.laws import Form, Kind, Order, blocks, capacity, flow, idle, is_on, partials, rows, sets, take
+from lstm_analog.network.laws import (
+    Form,
+    Kind,
+    Order,
+    blocks,
+    capacity,
+    flow,
+    flow_into,
+    idle,
+    is_on,
+    partials,
+    rows,
+    sets,
+    take,
+)
 from lstm_analog.network.parameters import change_chips
-from lstm_analog.network.parts import ALWAYS, Cells
+from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Ports
 from lstm_analog.network.parts import law as declared
+from lstm_analog.network.shapes import Shape
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
 HIGH = ((True,), (False,))
@@ -179,3 +194,35 @@ def test_an_idle_part_carries_nothing_within_its_range_and_something_beyond(samp
             assert not flow(part, effort, (True,)).any()
             effort[limits.nodes] = end + sign * 1e-3 * np.abs(end)
             assert flow(part, effort, (False,)).any()
+
+
+@pytest.mark.parametrize("high", HIGH)
+def test_what_is_written_is_the_flow(sampler, size, high):
+    """At the efforts as they stand when it is written, whatever stood there before."""
+    rng = np.random.default_rng(4)
+    for part in sampler(2).all():
+        if isinstance(part, Cells):
+            continue
+        effort = np.zeros((5, size))
+        out = np.full(flow(part, effort, high).shape, np.nan)
+        write = flow_into(part, effort, high, out)
+        for scale in (3.0, 0.5):
+            effort[:, 1:] = scale * rng.uniform(-1, 1, (5, size - 1))
+            write()
+            np.testing.assert_allclose(out, flow(part, effort, high), rtol=1e-15, atol=1e-15, err_msg=repr(part)[:60])
+
+
+def test_of_a_bank_one_end_may_be_at_the_datum():
+    """What is at the datum throughout is left out of the program; here one element of two is."""
+    part = Conductors(label="r", a=[1, 1], b=[0, 2], conductance=[2.0, 3.0])
+    np.testing.assert_array_equal(flow(part, np.array([0.0, 5.0, 4.0]), ()), [[-10.0, -3.0], [10.0, 3.0]])
+
+
+@pytest.mark.parametrize("shape", [Shape.LINEAR, Shape.EXP])
+def test_of_a_port_the_pilots_are_nonlinear_and_the_passage_is_affine(shape):
+    """Given its pilots it is a conductance, linear or not in them: that is how engines solve it."""
+    values = {"conductance": 1.0, "scale": 1.0, "offset": 0.0}
+    port = Ports(label="p", line=ALWAYS, shape=shape, a=[1], b=[2], p=[3], n=[4], **values)
+    found = {(int(each.rows[0]), int(each.columns[0])): each.order for each in blocks(port, ())}
+    orders = {1: Order.AFFINE, 2: Order.AFFINE, 3: Order.NONLINEAR, 4: Order.NONLINEAR}
+    assert found == {(row, column): order for row in (1, 2) for column, order in orders.items()}
