@@ -113,16 +113,31 @@ def _move(part: Path, place: Path, mode: int | None) -> None:
 def check_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> None:
     """Raise `FileAccessError` if a file to be `written` is one that is `read`, or another that is written.
 
-    Paths that lead to one file are the same; None stands for no file.
+    Paths that lead to one file are the same; None stands for no file. A path that no file can have is refused so too.
     """
-    taken = {os.path.realpath(path): path for path in read if path is not None}
+    taken = {_place(path): path for path in read if path is not None}
     for path in written:
         if path is not None:
-            place = os.path.realpath(path)
+            place = _place(path)
             if place in taken:
                 got, do = f"that of {str(taken[place])!r}", "choose another name; nothing was written"
                 raise FileAccessError(explain(f"file {str(path)!r}", must="be a place of its own", got=got, do=do))
             taken[place] = path
+
+
+def _place(path: Path) -> str:
+    try:
+        return os.path.realpath(path)
+    except ValueError as error:
+        raise _unwritable(path, error) from error
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is something at `path`; nothing can be at one that the system does not take."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -218,7 +233,7 @@ def _resolved(path: Path) -> Path:
     """
     place = path
     for _ in range(_MOST_LINKS):
-        parts = (Path(os.path.realpath(place.parent)) / place.name).parts
+        parts = (Path(_place(place.parent)) / place.name).parts
         if parts[:2] in _KEPT_BY_THE_SYSTEM and parts[:3] != _SHARED_MEMORY:
             raise _unwritable(path, "a device or pipe")
         try:

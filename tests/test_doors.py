@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import wrong_arguments
 
 import lstm_analog as la
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError
 
 RNG = np.random.default_rng(5)
 LSTM = la.random_lstm(RNG, 3, 4, layers=2)
 X = RNG.normal(size=(2, 6, 3))
+PAIR: dict[str, Any] = {"label": "pair", "line": -1, "out": [1], "current": [1.0]}
 
 
 def test_wrong_arguments_are_named() -> None:
@@ -86,10 +88,15 @@ def test_a_gradient_is_no_matter_and_bfloat16_is_named() -> None:
         (lambda: la.random_lstm(RNG, 3, 2.5), "hidden must be a whole number, got 2.5"),  # type: ignore[arg-type]
         (lambda: LSTM(X, 3), "state must be a State or a pair"),  # type: ignore[arg-type]
         (lambda: la.compile(LSTM, "behavioural").run(X, progress=3), "progress must be a function"),  # type: ignore[arg-type]
+        (lambda: la.random_lstm(RNG, 2**70, 3), "weights must be at most 268435456 numbers, got .*: ask for fewer"),
+        (lambda: la.network.parts.Pairs(**PAIR, factors=X), "pair.factors must be a tuple of Factor, got "),  # type: ignore[arg-type]
+        (lambda: la.imperfections.seen_conductances(1.0, line=0.0, column=0.0), "conductance must have the axes"),  # type: ignore[arg-type]
+        (lambda: la.hydraulic.end_loss(X, 0.0, la.hydraulic.OIL.fluid), "tube length must be positive, got 0"),
+        (lambda: la.hydraulic.bundle(np.nan, 1.0, la.hydraulic.OIL.fluid, 1.0), "tube conductance must be positive"),
     ],
 )
 def test_what_is_wrong_is_named(call: Callable[[], object], words: str) -> None:
-    with pytest.raises((InvalidTypeError, InvalidValueError), match=words) as caught:
+    with pytest.raises((InvalidTypeError, InvalidValueError, InvalidShapeError), match=words) as caught:
         call()
     assert isinstance(caught.value, LstmAnalogError)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from terminal import listens_to
 
+from lstm_analog import load
 from lstm_analog.errors import FileAccessError, InvalidValueError
 from lstm_analog.files import check_apart, read_bytes, whole_file, whole_files
 
@@ -88,7 +89,7 @@ def test_a_disk_that_fills_while_closing(tmp_path, monkeypatch):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["none/a", "", ".", "a\x00b", "x" * 300])
+@pytest.mark.parametrize("name", ["none/a", "", ".", "a\x00b", "x" * 300, "a\x00/b", "x" * 300 + "/b"])
 def test_impossible_paths_are_refused(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileAccessError, match=r"must be writable, got "), whole_file(name) as stream:
@@ -115,11 +116,13 @@ def test_a_device_or_pipe_is_not_replaced(tmp_path):
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
-@pytest.mark.parametrize("name", ["none", ".", "a\x00b"])
+@pytest.mark.parametrize("name", ["none", ".", "a\x00b", "x" * 300 + "/b"])
 def test_what_cannot_be_read_is_said(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileAccessError, match=r"^file '.*' must be readable, got .*: check the path$"):
         read_bytes(name)
+    with pytest.raises(FileAccessError, match=r"^file '.*' must be readable, got "):
+        load(name)
 
 
 def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
@@ -178,6 +181,8 @@ def test_a_file_that_is_read_is_not_written_over(tmp_path):
             check_apart(read, [tmp_path / same])
     with pytest.raises(FileAccessError, match="must be a place of its own"):
         check_apart(read, [tmp_path / "machine", tmp_path / "machine"])
+    with pytest.raises(FileAccessError, match="must be writable, got embedded null"):
+        check_apart(read, [tmp_path / "a\x00b"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.fluids import Fluid
@@ -50,7 +50,10 @@ def decay_time(frequency: float, damping: float) -> float:
     """Return the time constant (s) of the slowest pole of x''/w^2 + 2 zeta x'/w + x.
 
     w is the `frequency` (rad/s), zeta the `damping`: 1/(zeta w) where it rings, else that of the slower real pole.
+    Raises `InvalidValueError` unless both are positive.
     """
+    check_number("frequency", frequency)
+    check_number("damping", damping)
     slow = damping - np.sqrt(max(damping**2 - 1.0, 0.0))
     return float(1.0 / (frequency * slow))
 
@@ -62,8 +65,8 @@ def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
     Raises `InvalidValueError` where no tube has that conductance.
     """
     check_number("tube length", length)
-    conductance = np.asarray(conductance)
-    if not ((conductance > 0) & np.isfinite(conductance)).all():
+    conductance = floats(conductance, "tube conductance")
+    if not (conductance > 0).all():
         got, do = float(np.min(conductance)), "leave the tube out, or give m3/(s Pa) above zero"
         raise InvalidValueError(explain("tube conductance", must="be positive", got=got, do=do))
     return (128.0 * fluid.viscosity * length * conductance / np.pi) ** 0.25
@@ -71,7 +74,11 @@ def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
 
 @checked
 def end_loss(flow: Floats, length: float, fluid: Fluid) -> Floats:
-    """Return 0.046 rho q/(mu L): end loss over own loss of a tube of `length` (m) at a `flow` (m3/s) of `fluid`."""
+    """Return 0.046 rho q/(mu L): end loss over own loss of a tube of `length` (m) at a `flow` (m3/s) of `fluid`.
+
+    Raises `InvalidValueError` unless the length is positive.
+    """
+    check_number("tube length", length)
     return END_LOSS * fluid.density * np.asarray(flow) / (fluid.viscosity * length)
 
 
@@ -85,6 +92,7 @@ def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line
     """
     check_number("tube length", length)
     check_number("pressure drop", drop)
+    check_number("tube conductance", conductance)
     alone = float(end_loss(np.array(conductance * drop), length, fluid))
     count = max(int(np.ceil(alone / SHARE_LOST)), 1)
     return Line(bore=float(bore(np.array(conductance / count), length, fluid)), length=length, count=count)

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import NetworkError, explain
+from lstm_analog.errors import InvalidShapeError, NetworkError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_strength
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
+
+_AXES = 2
 
 
 @checked_record
@@ -32,8 +34,7 @@ class WireResistance:
 
     def __post_init__(self) -> None:
         """Check that no resistance is below zero."""
-        for what, ohms in (("line", self.line), ("column", self.column)):
-            check_strength(f"wire resistance, {what}", ohms, "give ohms a cell")
+        _check_segments(self.line, self.column)
 
 
 @alter.register
@@ -72,6 +73,13 @@ def seen_conductances(conductance: Floats, *, line: float, column: float) -> Flo
     line, column : float
         Resistance of a segment of either wire (ohm).
 
+    Raises
+    ------
+    InvalidShapeError
+        If `conductance` has fewer than two axes.
+    InvalidValueError
+        If a resistance is below zero, or a number is not finite.
+
     Notes
     -----
     Let u_j be the voltages of the lines at column j, D_j its conductances, Z the resistance between nodes of a column
@@ -80,6 +88,11 @@ def seen_conductances(conductance: Floats, *, line: float, column: float) -> Flo
     current of column j is d_j Q_j u_(j-1). One elimination a column, as wide as there are drivers, all chips at once:
     the Schur complements of the sparse network in the order of its columns.
     """
+    _check_segments(line, column)
+    conductance = floats(conductance, "conductance")
+    if conductance.ndim < _AXES:
+        must, do = "have the axes (..., columns, drivers)", "give a row of devices to each column"
+        raise InvalidShapeError(explain("conductance", must=must, got=conductance.shape, do=do))
     drivers = conductance.shape[-1]
     one, place = np.eye(drivers), np.arange(drivers)
     shared = column * (drivers - np.maximum(place[:, None], place))
@@ -93,3 +106,8 @@ def seen_conductances(conductance: Floats, *, line: float, column: float) -> Flo
         seen[..., j + 1 :, :] = seen[..., j + 1 :, :] @ passing
         seen[..., j : j + 1, :] = device[..., None, :] @ inverse
     return seen
+
+
+def _check_segments(line: float, column: float) -> None:
+    for what, ohms in (("line", line), ("column", column)):
+        check_strength(f"wire resistance, {what}", ohms, "give ohms a cell")

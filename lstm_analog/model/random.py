@@ -35,6 +35,9 @@ _GATES = {
     Form.RNN: RNNGate,
 }
 
+_MOST = 2**28
+"""Numbers that the weights may have: 2 GiB of them."""
+
 
 @checked
 def random_lstm(
@@ -54,7 +57,8 @@ def random_lstm(
 
     `rng` draws them; `inputs` and `hidden` are the sizes of the lowest and of every layer, `layers` is their number,
     `bias` says whether they have one, `name` is the LSTM's; `form` is that of all cells, `bidirectional` gives every
-    layer a backward one too; a head of `outputs` rows reads it, none if that is 0.
+    layer a backward one too; a head of `outputs` rows reads it, none if that is 0. Raises `InvalidValueError` for a
+    size below 1, or sizes that ask for more numbers than 2 GiB hold.
 
     >>> random_lstm(np.random.default_rng(1), inputs=2, hidden=3).hidden_size
     3
@@ -63,6 +67,10 @@ def random_lstm(
     for what, value in (("inputs", inputs), ("hidden", hidden), ("layers", layers)):
         if value < 1:
             raise InvalidValueError(explain(what, must="be at least 1", got=value, do="give a whole number above 0"))
+    numbers = 4 * layers * hidden * (inputs + hidden) + max(outputs, 0) * hidden
+    if numbers > _MOST:
+        got = f"{numbers}, of {inputs} inputs, {hidden} hidden, {layers} layers and {outputs} outputs"
+        raise InvalidValueError(explain("weights", must=f"be at most {_MOST} numbers", got=got, do="ask for fewer"))
     if not (np.isfinite(scale) and scale >= 0):
         raise InvalidValueError(explain("scale", must="be >= 0 and finite", got=scale, do="give 1.0 for PyTorch's"))
     draw = _Draw(rng=rng, bound=float(scale / np.sqrt(hidden)), bias=bias)

@@ -158,12 +158,22 @@ class Trajectory:
     def sample(self, times: Floats, nodes: Indices) -> Floats:
         """Return the efforts of `nodes` at `times` (s), linear between points, shape (..., len(times), len(nodes)).
 
-        Raises `InvalidValueError` for unknowns that were not kept, and between intervals that were not.
+        A single time counts as a vector of one. Raises `InvalidValueError` for unknowns that there are not or
+        that were not kept, for NaN, and between intervals that were not kept.
         """
-        times, nodes = np.asarray(times), np.asarray(nodes, dtype=np.int64)
+        times, nodes = (
+            np.atleast_1d(np.asarray(times, dtype=np.float64)),
+            np.atleast_1d(np.asarray(nodes, dtype=np.int64)),
+        )
         if times.ndim > 1 or nodes.ndim > 1:
             got, do = f"shapes {times.shape} and {nodes.shape}", "give one axis each"
             raise InvalidShapeError(explain("times and nodes", must="be vectors", got=got, do=do))
+        if np.isnan(times).any():
+            raise InvalidValueError(explain("times", must="be numbers", got="NaN", do="give seconds"))
+        size = self.network.unknowns.size
+        if nodes.size and not 0 <= nodes.min() <= nodes.max() < size:
+            must, got = f"be 0 to {size - 1}", f"{nodes.min()} to {nodes.max()}"
+            raise InvalidValueError(explain("nodes", must=must, got=got, do="take them from network.unknowns"))
         found = [one for one in self.each if _has(one, nodes)]
         if not found:
             _columns(self, nodes)

@@ -20,7 +20,7 @@ from lstm_analog.errors import (
 )
 from lstm_analog.export import Deck
 from lstm_analog.export.spice_reader import deck_in
-from lstm_analog.files import read_bytes
+from lstm_analog.files import is_there, read_bytes
 from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM
 from lstm_analog.model.formats.loading import load_part
@@ -104,7 +104,7 @@ def model_of(certificate: Certificate, folder: str | Path, file: str | Path | No
     source = certificate.source
     if source is not None and file is None:
         places = (Path(folder) / source.file, Path(folder) / Path(source.file).name)
-        file = next((place for place in places if place.is_file()), None)
+        file = next((place for place in places if is_there(place) and place.is_file()), None)
     return None if file is None else load_part(file, (source and source.only) or None, None)[0]
 
 

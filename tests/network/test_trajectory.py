@@ -47,3 +47,13 @@ def test_efforts_cover_time_and_unknowns(trajectory):
         trajectory(efforts=np.zeros((3, 5)))
     with pytest.raises(InvalidValueError, match=r"^trajectory efforts must be finite"):
         trajectory(efforts=np.full((3, 4), np.nan))
+
+
+def test_a_moment_counts_as_a_vector_of_one(trajectory):
+    assert trajectory().sample(0.5, [1]).shape == (1, 1)
+
+
+@pytest.mark.parametrize(("times", "nodes", "said"), [([np.nan], [1], "got NaN"), ([0.5], [4], "got 4 to 4")])
+def test_what_there_is_not_is_not_sampled(trajectory, times, nodes, said):
+    with pytest.raises(InvalidValueError, match=said):
+        trajectory().sample(np.array(times), np.array(nodes))

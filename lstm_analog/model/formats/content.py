@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from lstm_analog.errors import FileAccessError, FileFormatError, explain
-from lstm_analog.files import read_file
+from lstm_analog.files import is_there, read_file
 from lstm_analog.model.formats.hdf5 import SIGNATURE
 from lstm_analog.zips import member_names
 
@@ -38,7 +38,7 @@ def read_model(path: str | Path) -> bytes:
 
     A folder that orbax wrote is refused by that name.
     """
-    if (Path(path) / _ORBAX).exists():
+    if is_there(Path(path) / _ORBAX):
         got, do = "a folder of orbax", "restore it, and save its tree with flax.serialization.msgpack_serialize"
         raise FileAccessError(explain(f"file {str(path)!r}", must="be a file", got=got, do=do))
     return read_file(path)

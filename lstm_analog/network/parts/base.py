@@ -10,7 +10,7 @@ from functools import singledispatch
 from typing import Any
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
 from lstm_analog.expressions import Expression
 from lstm_analog.network.bank import Role, element_fields, settle
 from lstm_analog.network.labels import check_label
@@ -96,6 +96,13 @@ def check_bank(bank: Any) -> None:
     """Check the label and the arrays of a `bank`, as `bank.settle` does."""
     check_label(bank.label)
     settle(bank, bank.label)
+
+
+def check_entries(entries: object, what: str, kind: type) -> None:
+    """Raise `InvalidTypeError` unless the `entries` of a part, called `what`, are a tuple of records of `kind`."""
+    if not isinstance(entries, tuple) or not all(isinstance(entry, kind) for entry in entries):
+        got, do = ascii(entries)[:80], f"give ({kind.__name__}(...),)"
+        raise InvalidTypeError(explain(what, must=f"be a tuple of {kind.__name__}", got=" ".join(got.split()), do=do))
 
 
 def check_least(array: Floats, what: str, do: str) -> None:

@@ -7,7 +7,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.expressions import LINE, Expression, effort, let, parameter
 from lstm_analog.network.bank import count, node_array, settle, value_array
-from lstm_analog.network.parts.base import Law, check_bank, law
+from lstm_analog.network.parts.base import Law, check_bank, check_entries, law
 from lstm_analog.network.shapes import CURVES, Shape
 
 
@@ -43,6 +43,7 @@ class Pairs:
     def __post_init__(self) -> None:
         """Check the label, the arrays and that 1 to 3 tiers of equal size are given."""
         check_bank(self)
+        check_entries(self.factors, f"{self.label}.factors", Factor)
         sizes = [count(factor) for factor in self.factors]
         if not 1 <= len(sizes) <= 3 or set(sizes) != {count(self)}:
             must = f"be 1 to 3 tiers of {count(self)} pairs"

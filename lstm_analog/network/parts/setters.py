@@ -8,7 +8,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.expressions import Expression, clip, effort, parameter
 from lstm_analog.network.bank import count, limit_array, node_array, positive_array, settle, value_array
-from lstm_analog.network.parts.base import Law, check_bank, law
+from lstm_analog.network.parts.base import Law, check_bank, check_entries, law
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +84,7 @@ class Followers:
     def __post_init__(self) -> None:
         """Check the label, the arrays and that every term has an input for each follower."""
         check_bank(self)
+        check_entries(self.terms, f"{self.label}.terms", Term)
         sizes = [count(term) for term in self.terms]
         if set(sizes) != {count(self)}:
             must, do = f"be terms of {count(self)} inputs, at least one", "give every term one input a follower"
