@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache, partial, wraps
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, signature
 from numbers import Integral, Real
+from operator import is_
 from pathlib import Path
 from sys import modules
 from types import FunctionType, MappingProxyType, SimpleNamespace, UnionType
@@ -24,6 +25,8 @@ _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 _Known = TypeVar("_Known")
 _Class = TypeVar("_Class", bound=type)
+_Kind = Callable[[object], bool]
+"""Tells whether a value is of an annotated kind."""
 
 _WHOLE = 2**53
 """The largest whole number up to which float64 holds all."""
@@ -31,6 +34,7 @@ _NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
     {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
 )
 """What is taken for an annotation beside the class itself."""
+_BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _ARRAYS: Mapping[Any, str] = MappingProxyType({np.float64: "biuf", np.int64: "iu", np.bool_: "b"})
 """Kinds of numbers that an array may hold where the annotation says which."""
 
@@ -41,16 +45,17 @@ def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
     What it refuses itself, in words of its own, it refuses so. One that returns nothing, and so is called for what it
     does, is not called. An error of its own making, with arguments that are all of their kinds, is left as it is.
     """
-    names, hints = signature(function), cache(partial(_hints, function))
+    names, kinds = signature(function), cache(partial(_kinds, function))
+    order = [each.name for each in names.parameters.values() if each.kind in _BY_PLACE]
     acts = names.return_annotation is None and function.__name__ != "__init__"
 
     @wraps(function)
     def call(*values: _Given.args, **named: _Given.kwargs) -> _Result:
-        given = _bound(names, values, named)
-        wrong = next((name for name in given if not _fits(given[name], hints().get(name, Any))), None)
+        known, given = kinds(), dict(zip(order, values, strict=False)) | named
+        wrong = next((name for name in given if name in known and not known[name](given[name])), None)
         if wrong is None:
             return function(*values, **named)
-        refusal = _refusal(wrong, given[wrong], hints()[wrong])
+        refusal = _refusal(wrong, given[wrong], _hints(function)[wrong])
         try:
             if not acts:
                 function(*values, **named)
@@ -66,14 +71,6 @@ def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
 def _refusal(name: str, value: object, hint: Any) -> InvalidTypeError:
     got, do = " ".join(ascii(value)[:80].split()), "give that"
     return InvalidTypeError(explain(name, must=f"be {_told(hint)}", got=got, do=do))
-
-
-def _bound(names: Signature, values: tuple[object, ...], named: dict[str, object]) -> dict[str, Any]:
-    """Return the arguments by name, none where they do not fit the signature `names`: Python will say so."""
-    try:
-        return names.bind(*values, **named).arguments
-    except TypeError:
-        return {}
 
 
 def checked_record(kind: _Class) -> _Class:
@@ -118,47 +115,74 @@ def _read(annotation: object, module: str) -> Any:
         return Any
 
 
-def _fits(value: object, hint: Any) -> bool:
-    """Return whether `value` is of the annotated kind `hint`, as far as that can be told."""
-    if hint is Any:
-        return True
+def _kinds(function: Callable[..., object]) -> dict[str, _Kind]:
+    """Return what tells whether a value is of the annotated kind, for each argument of `function` that has one."""
+    return {name: _kind(hint) for name, hint in _hints(function).items() if hint is not Any}
+
+
+def _kind(hint: Any) -> _Kind:
+    """Return what tells whether a value is of the annotated kind `hint`, as far as that can be told."""
     hint = unaliased(hint)
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return any(_fits(value, each) for each in inner)
-    if origin is tuple and isinstance(value, tuple | list):
-        return _fit_each(value, inner)
+        return partial(_is_any, tuple(map(_kind, inner)))
+    if origin is tuple:
+        return partial(_are_each, tuple(_kind(each) for each in inner if each is not Ellipsis), inner)
     if hint is None or hint is type(None):
-        return value is None
+        return partial(is_, None)
     kind = origin or hint
     if not isinstance(kind, type) or kind is object:
-        return True
+        return _is_anything
     if kind is np.ndarray:
-        return _is_array(value, inner)
+        return partial(_is_array, get_args(inner[-1])[0] if inner and get_args(inner[-1]) else Any)
     if getattr(kind, "_is_protocol", False):
         asked = [name for name, each in vars(kind).items() if isinstance(each, FunctionType) and name[0] != "_"]
-        return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
-    if kind in (float, int) and isinstance(value, bool | np.bool_):
-        return False
-    if kind is float and isinstance(value, Integral) and abs(int(value)) > _WHOLE:
-        return False
-    return isinstance(value, _NUMBERS.get(kind, (kind,)))
+        return partial(_has, asked)
+    if kind in (float, int):
+        return partial(_is_number, kind)
+    return partial(_is_one, _NUMBERS.get(kind, (kind,)))
 
 
-def _fit_each(values: Sequence[object], kinds: tuple[Any, ...]) -> bool:
-    """Return whether the `values` are of `kinds`, one each, or all of the first where an ellipsis follows it.
+def _is_anything(value: object) -> bool:
+    return True
+
+
+def _is_one(kinds: tuple[type, ...], value: object) -> bool:
+    return isinstance(value, kinds)
+
+
+def _is_any(kinds: tuple[_Kind, ...], value: object) -> bool:
+    return any(kind(value) for kind in kinds)
+
+
+def _has(asked: Sequence[str], value: object) -> bool:
+    """Return whether `value` has the methods `asked`; a class that has them is no value of the kind."""
+    return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
+
+
+def _is_number(kind: type, value: object) -> bool:
+    if type(value) is kind is float:
+        return True
+    if isinstance(value, bool | np.bool_) or not isinstance(value, _NUMBERS[kind]):
+        return False
+    return kind is int or not isinstance(value, Integral) or abs(int(value)) <= _WHOLE
+
+
+def _are_each(kinds: tuple[_Kind, ...], hints: tuple[Any, ...], values: object) -> bool:
+    """Return whether the `values` are of `kinds`, one each, or all of the first where `hints` end in an ellipsis.
 
     Of many that need only be of a class one of each type is looked at: a schedule has a name for every interval.
     """
-    if kinds[-1:] != (Ellipsis,):
-        return len(kinds) == len(values) and all(map(_fits, values, kinds))
-    some = values if get_origin(kinds[0]) else {type(value): value for value in values}.values()
-    return all(_fits(value, kinds[0]) for value in some)
+    if not isinstance(values, tuple | list):
+        return False
+    if hints[-1:] != (Ellipsis,):
+        return len(kinds) == len(values) and all(kind(value) for kind, value in zip(kinds, values, strict=True))
+    some = values if get_origin(hints[0]) else {type(value): value for value in values}.values()
+    return all(map(kinds[0], some))
 
 
-def _is_array(value: object, inner: tuple[Any, ...]) -> bool:
-    """Return whether `value` is an array of the shape and numbers `inner`, or rows of them, or a number for any."""
-    numbers = get_args(inner[-1])[0] if inner and get_args(inner[-1]) else Any
+def _is_array(numbers: Any, value: object) -> bool:
+    """Return whether `value` is an array of `numbers`, or rows of them, or a number for any."""
     if isinstance(value, tuple | list):
         try:
             value = np.asarray(value)

@@ -17,6 +17,7 @@ from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
 Values = Mapping[str, Floats]
 Call = Callable[[], object]
+_BY_NAME = (np.minimum, np.maximum)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,7 +181,7 @@ class BoundProgram:
             calls.append(
                 _applying(step, places, room)
                 if late
-                else partial(step.function, *(places[arg] for arg in step.args), out=room)
+                else _writing(step.function, [places[arg] for arg in step.args], room)
             )
         for out, place in zip(outs, self.outputs, strict=True):
             if place in fetched:
@@ -195,6 +196,11 @@ def _fetching(fetch: Callable[[], Array], places: list[Any], place: int) -> Call
         places[place] = fetch()
 
     return call
+
+
+def _writing(function: Callable[..., Any], args: Sequence[Any], out: Array) -> Call:
+    """Return the call of `function`; by place where numpy takes `out` so: by name it costs a tenth of a short call."""
+    return partial(function, *args, out=out) if function in _BY_NAME else partial(function, *args, out)
 
 
 def _applying(step: _Step, places: list[Any], out: Array) -> Call:

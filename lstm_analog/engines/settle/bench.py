@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,11 @@ Matrices = dict[tuple[object, ...], tuple[Array, Array]]
 _WEIGHT = parameter("weight")
 _PIECES = 4
 """Runs of neighbours up to which each is copied; more are gathered at once."""
+
+
+@cache
+def _weighted(value: Expression) -> Expression:
+    return value * _WEIGHT
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +100,7 @@ class Bench:
     def law(self, part: Part, value: Expression, weight: Floats, out: Array) -> None:
         """Write `weight` times a `value` of the law of `part`, its line high, to `out`."""
         bank = bank_of(part)
-        program = bank.reduced(value * _WEIGHT)
+        program = bank.reduced(_weighted(value))
         numbers = {**bank.parameters, _WEIGHT.name: weight}
         parameters = {name: self.number(numbers[name]) for name in program.parameters}
         efforts = {name: self.read(bank.nodes[name]) for name in program.efforts}

@@ -15,6 +15,8 @@ from lstm_analog.network.parts import DATUM, Pairs, Ports, law
 from lstm_analog.network.parts.ports import CONTROL, opened
 from lstm_analog.network.shapes import Shape
 
+_SPLIT = sigmoid(2.0 * CONTROL)
+"""What the upper of two ports that open against each other has of both their conductance."""
 _ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
 """Which feeds are added first: the product of a matrix is best written where it is to stand."""
 _LARGE = 2**17
@@ -187,7 +189,7 @@ def _bridge(bench: Bench, top: Feed, bottom: Feed, target: Array) -> None:
     if not isinstance(top.part, Ports):
         return
     share = bench.room(target.shape[-2])
-    bench.law(top.part, sigmoid(2.0 * CONTROL), np.ones(1), share)
+    bench.law(top.part, _SPLIT, np.ones(1), share)
     high, low = bench.read(top.columns), bench.read(bottom.columns)
     if (bottom.columns == DATUM).all():
         bench.call(np.multiply, share, high, target)
