@@ -22,7 +22,7 @@ from lstm_analog.network.parts import (
     Term,
     law,
 )
-from lstm_analog.network.parts.base import Law
+from lstm_analog.network.parts.base import CARRIER, THERMAL_ENERGY, Law
 from lstm_analog.network.parts.passages import TUBE
 from lstm_analog.network.shapes import Shape
 
@@ -35,8 +35,10 @@ and here (`python docs/make_parts.py`; a test holds this page against the laws).
 
 `e` is the effort at a terminal (voltage or pressure). A flow *a to b* leaves a and enters b; a flow *to* a terminal
 comes from the datum. `C` is the capacity of a state that the part itself stores: C times its rate is all that flows
-into it. The `l` in script is 1 while the clock line of the part is high or if it has none, else 0. Dense banks
-(`Transconductors`, `Crossbars`) are sums of such elements; transistor cells are models of SPICE.
+into it. `S` is the one-sided spectral density of a flow's white noise, in flow units squared per Hz, `kT` the thermal
+energy of the surroundings and `q_e` the charge of an electron. The `l` in script is 1 while the clock line of the part
+is high or if it has none, else 0. Dense banks (`Transconductors`, `Crossbars`) are sums of such elements; transistor
+cells are models of SPICE.
 """
 
 
@@ -103,8 +105,10 @@ def equations(given: Law) -> list[str]:
     sides |= {f"q_{{\\to \\mathrm{{{named(end)}}}}}": value for end, value in given.into.items()}
     sides |= {f"C_{{\\mathrm{{{named(end)}}}}}": value for end, value in given.stored.items()}
     sides |= {f"e_{{\\mathrm{{{named(end)}}}}}": value for end, value in given.sets.items()}
+    sides |= {f"S_{{\\mathrm{{{noisy(ends)}}}}}": value for ends, value in given.noise.items()}
     spelt: dict[Expression, Expression] = {effort(end): effort(named(end)) for end in given.terminals}
     spelt |= {parameter(name): parameter(named(name)) for name in given.units}
+    spelt |= {THERMAL_ENERGY: parameter("kT"), CARRIER: parameter("q_e")}
     lets, texts = written([substituted(value, spelt) for value in sides.values()], LATEX, subscripted)
     return [f"{left} &= {right}" for left, right in (*lets.items(), *zip(sides, texts, strict=True))]
 
@@ -112,6 +116,11 @@ def equations(given: Law) -> list[str]:
 def named(name: str) -> str:
     """Return `name` for roman letters: underscores as blanks, a number behind it as a subscript."""
     return re.sub(r"(\d+)$", r"}_{\1", name.replace("_", r"\ "))
+
+
+def noisy(ends: tuple[str, ...]) -> str:
+    """Return between which `ends` a flow fluctuates, for roman letters."""
+    return " \\to ".join(map(named, ends)) if len(ends) > 1 else f"\\to {named(*ends)}"
 
 
 def subscripted(name: str) -> str:

@@ -12,9 +12,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
-
-BOLTZMANN, CHARGE = 1.380649e-23, 1.602176634e-19
-"""J/K and C, exact (SI 2019)."""
+from lstm_analog.network.quantities import BOLTZMANN, CHARGE
 
 
 def thermal_voltage(temperature: float) -> float:

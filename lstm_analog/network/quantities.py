@@ -1,4 +1,4 @@
-"""Checks of records that hold physical sizes: numbers above zero, whole counts, records of the right kind."""
+"""Constants of nature, and checks of records of physical sizes: numbers above zero, whole counts, the right kind."""
 
 from dataclasses import fields
 from numbers import Integral, Real
@@ -7,6 +7,9 @@ from typing import Any, get_args
 import numpy as np
 
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+
+BOLTZMANN, CHARGE = 1.380649e-23, 1.602176634e-19
+"""k (J/K) and q (C), exact (SI 2019)."""
 
 
 def check_fields(record: object, what: str, signed: tuple[str, ...] = ()) -> None:

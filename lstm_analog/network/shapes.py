@@ -58,6 +58,9 @@ CURVES: Mapping[Shape, Callable[[Expression], Expression]] = MappingProxyType(
 )
 """s(u) of each shape. At a kink its slope is the one of the flat side."""
 
+TWO_SIDED = frozenset({Shape.LINEAR, Shape.TANH})
+"""Those that are what flows on one side of a pair less what flows on the other: together that is all, I."""
+
 
 def curve(shape: Shape, control: Floats) -> Floats:
     """Return s(u) of `shape` at the dimensionless `control` u, any array shape."""

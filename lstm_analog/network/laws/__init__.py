@@ -9,6 +9,7 @@ from lstm_analog.network.laws import cells, dense, setters, shared
 from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, take
 from lstm_analog.network.laws.equations import bank_of
 from lstm_analog.network.laws.levers import Lever, lever_slopes, levers
+from lstm_analog.network.laws.noise import Noise, noise
 from lstm_analog.network.laws.records import Block, Form, High, Idle, Kind, Order, diagonal, is_on
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Idle",
     "Kind",
     "Lever",
+    "Noise",
     "Order",
     "bank_of",
     "blocks",
@@ -29,6 +31,7 @@ __all__ = [
     "is_on",
     "lever_slopes",
     "levers",
+    "noise",
     "partials",
     "rows",
     "sets",

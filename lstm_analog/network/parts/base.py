@@ -11,7 +11,7 @@ from typing import Any
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
-from lstm_analog.expressions import Expression
+from lstm_analog.expressions import Expression, parameter
 from lstm_analog.network.bank import Role, element_fields, settle
 from lstm_analog.network.labels import check_label
 
@@ -19,6 +19,13 @@ ALWAYS = -1
 """The clock line of a part that no clock switches."""
 DATUM = 0
 """The unknown that is zero by definition: electrical ground, the reference pressure."""
+
+THERMAL_ENERGY, CARRIER = parameter("thermal_energy"), parameter("carrier")
+"""In densities of noise: k T (J) of the surroundings, and the charge (C) of an electron."""
+THERMAL = 4.0 * THERMAL_ENERGY
+"""4 k T: a conductance G at rest fluctuates by 4 k T G, one-sided (Nyquist 1928); in both domains."""
+SHOT = 2.0 * CARRIER
+"""2 q: carriers that arrive one by one, of current I, fluctuate by 2 q I, one-sided (Schottky 1918)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +51,9 @@ class Law:
         The unit of each parameter, a key of `Domain.units`.
     neutral : mapping of str to float
         For parameters that an element may lack, the value at which they do nothing.
+    noise : mapping of tuple of str to Expression
+        One-sided spectral densities (flow unit squared per Hz) of flows that fluctuate, white and each independent of
+        the others: into the only terminal of the key, or from its first to its second.
     """
 
     terminals: tuple[str, ...]
@@ -53,6 +63,7 @@ class Law:
     sets: Mapping[str, Expression] = field(default_factory=dict)
     units: Mapping[str, str]
     neutral: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[tuple[str, ...], Expression] = field(default_factory=dict)
 
 
 @singledispatch

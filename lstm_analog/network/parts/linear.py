@@ -6,7 +6,7 @@ from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
 from lstm_analog.expressions import LINE, effort, parameter
 from lstm_analog.network.bank import node_array, positive_array, put
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.parts.base import Law, check_bank, law
+from lstm_analog.network.parts.base import THERMAL, Law, check_bank, law
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,12 +73,14 @@ _CONDUCTOR = Law(
     terminals=("a", "b"),
     through={("a", "b"): parameter("conductance") * _DROP},
     units={"conductance": "conductance"},
+    noise={("a", "b"): THERMAL * parameter("conductance")},
 )
 _POSITION = LINE * parameter("closed") + (1.0 - LINE) * parameter("opened")
 _SWITCH = Law(
     terminals=("a", "b"),
     through={("a", "b"): _POSITION * _DROP},
     units={"closed": "conductance", "opened": "conductance"},
+    noise={("a", "b"): THERMAL * _POSITION},
 )
 
 

@@ -11,7 +11,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.expressions import beyond, effort, let, parameter, tanh
 from lstm_analog.network.bank import Role, node_array, positive_array, value_array
-from lstm_analog.network.parts.base import Law, check_bank, law
+from lstm_analog.network.parts.base import SHOT, THERMAL, Law, check_bank, law
 
 _UNBOUND: Any = np.inf
 _NONE: Any = 0.0
@@ -28,6 +28,9 @@ class OpAmps:
     `common_mode`, 1/CMRR, adds that share of (e_plus + e_minus)/2 to the offset. A finite `output_limit` (flow unit)
     takes the drive away from an output that gives more, as a short-circuit protection does: the clamp also acts on
     swing tanh(x/swing) - e_out beyond ± output_limit/output_conductance. It gives way by I/clamp_conductance.
+
+    Its noise is that of a bipolar input pair with the tail current I, 2 q I at C, so sqrt(2 q I)/gm at the input, and
+    that of its two conductances.
     """
 
     label: str
@@ -92,6 +95,7 @@ def _opamp() -> Law:
             "output_limit": "flow",
         },
         neutral={"common_mode": 0.0, "output_limit": math.inf},
+        noise={("state",): SHOT * limit + THERMAL * parameter("conductance"), ("out",): THERMAL * gain},
     )
 
 

@@ -5,10 +5,10 @@ from functools import cache
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.expressions import LINE, Expression, effort, let, parameter
+from lstm_analog.expressions import LINE, Expression, absolute, effort, let, parameter
 from lstm_analog.network.bank import count, node_array, settle, value_array
-from lstm_analog.network.parts.base import Law, check_bank, check_entries, law
-from lstm_analog.network.shapes import CURVES, Shape
+from lstm_analog.network.parts.base import SHOT, Law, check_bank, check_entries, law
+from lstm_analog.network.shapes import CURVES, TWO_SIDED, Shape
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +32,10 @@ class Pairs:
 
     A pair splits its tail current as I sigmoid(v/V_T), both sides as I tanh(v/2V_T); a pair upon another multiplies
     (Gilbert 1968). A negative `current` (flow unit) takes the other side. While `line` is low the tail is off.
+
+    The carriers of a tail that is a transistor arrive one by one, 2 q I; a pair sends each to one side or the other, so
+    what flows on each side is again shot noise, and of the sides independent (a Poisson process, split): 2 q I s where
+    one side feeds `out`, 2 q I where the difference of both does.
     """
 
     label: str
@@ -60,10 +64,17 @@ def _(part: Pairs) -> Law:
 @cache
 def _pair(*shapes: Shape) -> Law:
     flow: Expression = LINE * parameter("current")
+    carried: Expression = LINE * absolute(parameter("current"))
     for k, shape in enumerate(shapes, start=1):
         control = parameter(f"scale{k}") * (effort(f"p{k}") - effort(f"n{k}")) + parameter(f"offset{k}")
-        flow = flow * let(f"s{k}", CURVES[shape](let(f"u{k}", control)))
+        factor = let(f"s{k}", CURVES[shape](let(f"u{k}", control)))
+        flow, carried = flow * factor, carried * (1.0 if shape in TWO_SIDED else factor)
     tiers = range(1, len(shapes) + 1)
     units = {f"{name}{k}": unit for k in tiers for name, unit in (("scale", "per_effort"), ("offset", "1"))}
     ends = (f"{end}{k}" for k in tiers for end in "pn")
-    return Law(terminals=("out", *ends), into={"out": flow}, units={"current": "flow", **units})
+    return Law(
+        terminals=("out", *ends),
+        into={"out": flow},
+        units={"current": "flow", **units},
+        noise={("out",): SHOT * carried},
+    )

@@ -3,7 +3,7 @@
 import math
 
 from lstm_analog.expressions import Expression, absolute, effort, let, parameter, sqrt
-from lstm_analog.network.parts.base import Law
+from lstm_analog.network.parts.base import THERMAL, Law
 
 
 def throttled(drop: Expression, transition: Expression) -> Expression:
@@ -29,6 +29,7 @@ def _tube() -> Law:
         through={("a", "b"): conductance * throttled(drop, parameter("transition")) * lossy},
         units={"conductance": "conductance", "transition": "effort", "end_flow": "flow"},
         neutral={"transition": math.inf, "end_flow": math.inf},
+        noise={("a", "b"): THERMAL * conductance},
     )
 
 

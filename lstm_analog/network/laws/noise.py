@@ -1,0 +1,110 @@
+"""How much the flows of a part fluctuate: spectral densities of white noise, from the declared law."""
+
+from dataclasses import dataclass
+from functools import lru_cache, singledispatch
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.expressions import LINE, Program, number, substituted
+from lstm_analog.network.laws.records import High, is_on
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Cells,
+    Crossbars,
+    Junctions,
+    Part,
+    Sources,
+    Storages,
+    Transconductors,
+    law,
+    parameters_of,
+    terminals_of,
+)
+from lstm_analog.network.parts.base import CARRIER, THERMAL_ENERGY, Law
+from lstm_analog.network.parts.passages import TUBE
+from lstm_analog.network.quantities import BOLTZMANN, CHARGE, check_number
+
+ROOM = 300.0
+"""K."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Noise:
+    """Flows from `tails` (m,) to `heads` (m,), unknowns, that fluctuate: white, each independent of all others.
+
+    `density` (..., m) is one-sided, in flow units squared per Hz.
+    """
+
+    tails: Indices
+    heads: Indices
+    density: Floats
+
+
+@singledispatch
+def noise(part: Part, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
+    """Return the noise of `part` at `effort` (..., unknowns) with the lines `high`, at a `temperature` in K.
+
+    Thermal noise is that of conductances at rest. A part without dissipation has none.
+
+    Raises
+    ------
+    UnsupportedPartError
+        For a part that declares no law, and for transistor cells: their models in a simulator know their noise.
+    InvalidValueError
+        If the temperature is not above zero.
+    """
+    given, nodes, surroundings = law(part), terminals_of(part), _surroundings(temperature)
+    program = _program(given, is_on(vars(part).get("line", ALWAYS), high))
+    bound = program.bound(parameters_of(part) | surroundings)
+    size = next(iter(nodes.values())).size
+    found = []
+    for ends, density in zip(given.noise, bound(lambda name: effort[..., nodes[name]]), strict=True):
+        tails = nodes[ends[0]] if len(ends) > 1 else np.full(size, DATUM)
+        found.append(Noise(tails=tails, heads=nodes[ends[-1]], density=_of_size(density, size)))
+    return tuple(found)
+
+
+def _surroundings(temperature: float) -> dict[str, Floats]:
+    check_number("temperature", temperature)
+    return {THERMAL_ENERGY.name: np.array([BOLTZMANN * temperature]), CARRIER.name: np.array([CHARGE])}
+
+
+@lru_cache(maxsize=256)
+def _program(given: Law, on: bool) -> Program:
+    return Program([substituted(density, {LINE: number(float(on))}) for density in given.noise.values()])
+
+
+def _of_size(density: Floats | float, size: int) -> Floats:
+    return np.broadcast_to(density, (*np.shape(density)[:-1], size))
+
+
+@noise.register
+def _(part: Transconductors, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
+    return (_into(part.rows, np.abs(part.transconductance).sum(axis=-1), temperature),)
+
+
+@noise.register
+def _(part: Crossbars, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
+    sides = (part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)
+    return tuple(_into(node, tubes.sum(axis=-1) + load, temperature) for node, tubes, load in sides)
+
+
+def _into(nodes: Indices, conductance: Floats, temperature: float) -> Noise:
+    """Return the noise of all that conducts to `nodes` (m,) from unknowns that are held, `conductance` (..., m)."""
+    bound = _program(TUBE, True).bound(_surroundings(temperature) | {"conductance": conductance})
+    (density,) = bound(dict[str, Floats]().__getitem__)
+    return Noise(tails=np.full(nodes.size, DATUM), heads=nodes, density=np.asarray(density))
+
+
+@noise.register
+def _(part: Sources | Junctions | Storages, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
+    return ()
+
+
+@noise.register
+def _(part: Cells, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
+    must, do = "declare its noise", "ask a simulator, which has the models of its transistors"
+    raise UnsupportedPartError(explain(f"part {part.label}", must=must, got="a transistor-level cell", do=do))
