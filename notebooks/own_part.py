@@ -14,10 +14,10 @@
 # %% [markdown]
 # # Your own part, your own technology
 # A device of yours with a measured curve becomes a part: a record and the law beside it. The package stays as it is.
-# Flows and derivatives for every engine, the text of every SPICE dialect, Verilog-A, Modelica and graph files follow
-# from that one equation.
+# Flows and derivatives for every engine, the text of every SPICE dialect and the way back, Verilog-A, Modelica and
+# graph files follow from that one equation.
 #
-# All of it but running it is less than 45 lines.
+# All of it but running it is less than 40 lines.
 #
 # ## The record and its law
 # Some two-terminal device was measured between a row and ground; between the points the current is linear.
@@ -58,11 +58,6 @@ def measured(part: Measured):
     v = effort("nodes")
     current = BASE + RISE * v + sum(b * absolute(v - u) for b, u in zip(BENDS, VOLTS[1:-1], strict=True))
     return Law(terminals=("nodes",), into={"nodes": -parameter("number") * current}, units={"number": "1"})
-
-
-def of_cards(label, read):
-    """Read a bank of it back from the cards of a netlist."""
-    return Measured(label=label, nodes=read.pins[0], **read.values)
 
 
 # %% [markdown]

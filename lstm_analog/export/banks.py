@@ -1,30 +1,28 @@
 """Netlist cards as part banks again: the inverse of `cards`, by the name of the kind of part."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from dataclasses import fields, is_dataclass
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
-from lstm_analog.export.amplifiers import amplifiers_of
-from lstm_analog.export.cards import Cards, inverse
+from lstm_analog.export.card_labels import card_labels, inverse
+from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
 from lstm_analog.network.parts import (
     Conductors,
     Factor,
     Followers,
-    Inertances,
     Junctions,
     Pairs,
     Part,
-    Ports,
     Sources,
-    Spools,
-    Stops,
     Storages,
-    Switches,
     Term,
     Transconductors,
+    law,
 )
 from lstm_analog.network.shapes import Shape
 
@@ -54,87 +52,23 @@ def _followers(label: str, read: Cards) -> Part:
     if read.letter == "e":
         term = Term(inputs=read.pins[2], gain=read.values["gain"])
         return Followers(label=label, nodes=read.pins[0], terms=(term,), offset=none, low=-unbound, high=unbound)
-    terms = tuple(Term(inputs=pin, gain=read.values[f"gain{k}"]) for k, pin in enumerate(read.pins[1:]))
+    terms = tuple(Term(inputs=pin, gain=read.values[f"gain{k}"]) for k, pin in enumerate(read.pins[1:], start=1))
     offset, low, high = (read.values[name] for name in ("offset", "low", "high"))
     return Followers(label=label, nodes=read.pins[0], terms=terms, offset=offset, low=low, high=high)
-
-
-def _switches(label: str, read: Cards) -> Part:
-    closed, opened = inverse(read.values["ron"]), inverse(read.values["roff"])
-    return Switches(label=label, line=read.line, a=read.pins[0], b=read.pins[1], closed=closed, opened=opened)
 
 
 def _pairs(label: str, read: Cards) -> Part:
     factors = tuple(
         Factor(
             shape=Shape(shape),
-            p=read.pins[1 + 2 * k],
-            n=read.pins[2 + 2 * k],
+            p=read.pins[2 * k - 1],
+            n=read.pins[2 * k],
             scale=read.values[f"k{k}"],
             offset=read.values[f"o{k}"],
         )
-        for k, shape in enumerate(read.options["shapes"].split(","))
+        for k, shape in enumerate(read.options["shapes"].split(","), start=1)
     )
     return Pairs(label=label, line=read.line, factors=factors, out=read.pins[0], current=read.values["i0"])
-
-
-def _ports(label: str, read: Cards) -> Part:
-    a, b, p, n = read.pins
-    values, none, unbound = read.values, np.array(0.0), np.array(np.inf)
-    return Ports(
-        label=label,
-        line=read.line,
-        shape=Shape(read.options["shape"]),
-        a=a,
-        b=b,
-        p=p,
-        n=n,
-        conductance=values["g0"],
-        scale=values["k0"],
-        offset=values["o0"],
-        limit=values.get("lim", unbound),
-        deadband=values.get("dead", none),
-        transition=values.get("pcr", unbound),
-    )
-
-
-def _opamps(label: str, read: Cards) -> Part:
-    return amplifiers_of(label, read.pins, read.values)
-
-
-def _inertances(label: str, read: Cards) -> Part:
-    a, b, state = read.pins
-    return Inertances(
-        label=label,
-        line=read.line,
-        a=a,
-        b=b,
-        state=state,
-        inertance=read.values["l"],
-        closed=inverse(read.values["ron"]),
-        opened=inverse(read.values["roff"]),
-        closing=read.values["tc"],
-    )
-
-
-def _spools(label: str, read: Cards) -> Part:
-    p, n, position, speed = read.pins
-    capacitance, frequency, damping = (read.values[name] for name in ("cx", "w0", "zeta"))
-    return Spools(
-        label=label,
-        p=p,
-        n=n,
-        position=position,
-        speed=speed,
-        capacitance=capacitance,
-        frequency=frequency,
-        damping=damping,
-    )
-
-
-def _stops(label: str, read: Cards) -> Part:
-    low, high, conductance, band = (read.values[name] for name in ("lo", "hi", "g", "band"))
-    return Stops(label=label, nodes=read.pins[0], low=low, high=high, conductance=conductance, band=band)
 
 
 def _crossbars(label: str, read: Cards) -> Part:
@@ -148,6 +82,32 @@ def _cells(label: str, read: Cards) -> Part:
 Maker = Callable[[str, Cards], Part]
 """Makes a bank of its label and its cards."""
 
+
+def _declared(kind: Any) -> Maker:
+    """Return what makes banks of a `kind` of part by the law that it declares, of which a card has one value each."""
+
+    def make(label: str, read: Cards) -> Part:
+        known = {"label": label, "line": read.line, "shape": read.options.get("shape", "")}
+        form: dict[str, Any] = {each.name: known[each.name] for each in fields(kind) if each.name in known}
+        if "shape" in form:
+            form["shape"] = Shape(form["shape"])
+        given = law.dispatch(kind)(SimpleNamespace(**form))
+        used = {key for key in given.neutral if given.cards.values.get(key, key) in read.values}
+        named = card_labels(given, kind.__name__, used)
+        pins = dict(zip(named.pins, read.pins, strict=True))
+        values = {key: named.turned(key, read.values[name]) for key, name in named.values.items()}
+        made: Part = kind(**form, **pins, **values)
+        return made
+
+    return make
+
+
+def makers(own: Mapping[str, Maker]) -> dict[str, Maker]:
+    """Return by the names of kinds of parts what makes banks of them: of all that declare a law, and of your `own`."""
+    kinds = {kind.__name__: _declared(kind) for kind in law.registry if is_dataclass(kind) and isinstance(kind, type)}
+    return {**kinds, **BANKS, **own}
+
+
 BANKS: Mapping[str, Maker] = MappingProxyType(
     {
         "Sources": _sources,
@@ -157,14 +117,8 @@ BANKS: Mapping[str, Maker] = MappingProxyType(
         "Transconductors": _transconductors,
         "Crossbars": _crossbars,
         "Followers": _followers,
-        "Switches": _switches,
         "Pairs": _pairs,
-        "Ports": _ports,
-        "OpAmps": _opamps,
-        "Inertances": _inertances,
-        "Spools": _spools,
-        "Stops": _stops,
         "Cells": _cells,
     }
 )
-"""From the name of a kind of part to the function that makes a bank (label, cards) of it."""
+"""What makes banks of the kinds of parts whose cards are no device with one value a parameter."""

@@ -11,7 +11,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.export.card_labels import labels
+from lstm_analog.export.card_labels import inverse, labels
 from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
 from lstm_analog.network.parts import (
@@ -20,15 +20,11 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Followers,
-    Inertances,
     Junctions,
-    OpAmps,
     Pairs,
     Part,
     Ports,
     Sources,
-    Spools,
-    Stops,
     Storages,
     Switches,
     Transconductors,
@@ -68,15 +64,6 @@ class Cards:
     library: tuple[str, ...] = ()
 
 
-def inverse(values: Floats) -> Floats:
-    """Return resistances for conductances, `values` of any shape, and back.
-
-    What becomes infinite is refused by the bank, by its name.
-    """
-    with np.errstate(divide="ignore", over="ignore"):
-        return 1.0 / values
-
-
 def _plain(letter: str, pins: tuple[Indices, ...], **values: Floats) -> Cards:
     return Cards(letter=letter, pins=pins, line=ALWAYS, device="", values=values, options={})
 
@@ -87,7 +74,7 @@ def cards(part: Part) -> Cards:
 
     Raises `UnsupportedPartError` for a part that neither declares a law nor is registered here.
     """
-    return _declared(part, type(part).__name__.lower(), vars(part).get("line", ALWAYS))
+    return _declared(part)
 
 
 @cards.register
@@ -121,57 +108,29 @@ def _(part: Followers) -> Cards:
     linear = not part.offset.any() and np.isinf(part.low).all() and np.isinf(part.high).all()
     if linear and len(part.terms) == 1:
         return _plain("e", (part.nodes, zero, part.terms[0].inputs, zero), gain=part.terms[0].gain)
-    count = str(len(part.terms))
-    return _declared(part, f"follower_{count}", terms=count)
-
-
-def _declared(part: Part, device: str, line: int = ALWAYS, **options: str) -> Cards:
-    """Return the cards of a bank that declares a law, by the names that `labels` has for it."""
-    named, nodes, parameters = labels(part), terminals_of(part), parameters_of(part)
-    values = {name: parameters[key] for key, name in named.values.items()}
-    values |= {named.values[key]: inverse(parameters[key]) for key in named.inverse}
-    pins = tuple(nodes[end] for end in named.pins)
-    gated = "_gated" if line != ALWAYS and not isinstance(part, Switches) else ""
-    return Cards(letter="x", pins=pins, line=line, device=f"{device}{gated}", values=values, options=options)
-
-
-@cards.register
-def _(part: Switches) -> Cards:
-    return _declared(part, "clocked_switch", part.line)  # "switch" is a primitive of Spectre
+    return _declared(part, terms=str(len(part.terms)))
 
 
 @cards.register
 def _(part: Pairs) -> Cards:
-    shapes = [factor.shape.value for factor in part.factors]
-    return _declared(part, "_".join(["pair", *shapes]), part.line, shapes=",".join(shapes))
+    return _declared(part, shapes=",".join(factor.shape.value for factor in part.factors))
 
 
 @cards.register
 def _(part: Ports) -> Cards:
-    extras = [name for name, lacking in (("stops", part.free), ("orifice", part.laminar)) if not lacking]
-    options = {"shape": part.shape.value} | ({"flow": ",".join(extras)} if extras else {})
-    return _declared(part, "_".join(["port", part.shape.value, *extras]), part.line, **options)
+    return _declared(part, shape=part.shape.value)
 
 
-@cards.register
-def _(part: OpAmps) -> Cards:
-    extras = [name for name, has in (("cmrr", part.common_mode.any()), ("limited", not part.unlimited)) if has]
-    return _declared(part, "_".join(["opamp", *extras]))
-
-
-@cards.register
-def _(part: Inertances) -> Cards:
-    return _declared(part, "inertance", part.line)
-
-
-@cards.register
-def _(part: Spools) -> Cards:
-    return _declared(part, "spool")
-
-
-@cards.register
-def _(part: Stops) -> Cards:
-    return _declared(part, "stops")
+def _declared(part: Part, **options: str) -> Cards:
+    """Return the cards of a bank that declares a law, by the names that `labels` has for it."""
+    named, nodes, parameters = labels(part), terminals_of(part), parameters_of(part)
+    values = {
+        name: inverse(parameters[key]) if key in named.inverse else parameters[key]
+        for key, name in named.values.items()
+    }
+    pins, line = tuple(nodes[end] for end in named.pins), vars(part).get("line", ALWAYS)
+    gated = "_gated" if line != ALWAYS and not isinstance(part, Switches) else ""
+    return Cards(letter="x", pins=pins, line=line, device=f"{named.device}{gated}", values=values, options=options)
 
 
 @cards.register

@@ -60,7 +60,7 @@ def body(part: Part, read: Cards, dialect: Dialect) -> Body:
         ties += found
     efforts = {pins[end]: spelt(value) for end, value in own.sets.items()}
     values = [*(flow.value for flow in flows), *efforts.values(), *(tie.a for tie in ties)]
-    inner, texts = written(values, SPICE, named.inner)
+    inner, texts = written(values, SPICE, lambda name: named.inner.get(name, name))
     lines = [voltage_source(dialect, name, name, "0", text) for name, text in inner.items()]
     for flow, text in zip(flows, texts[: len(flows)], strict=True):
         a, b = _node(flow.a, named), _node(flow.b, named)
@@ -77,7 +77,7 @@ _DATUM = number(0.0)
 
 
 def _node(end: Expression, named: CardLabels) -> str:
-    return "0" if end is _DATUM else named.inner(end.name) if end.op is Op.LET else end.name
+    return "0" if end is _DATUM else named.inner.get(end.name, end.name) if end.op is Op.LET else end.name
 
 
 def _value(value: Expression) -> str:

@@ -10,7 +10,6 @@ clock source that says otherwise is refused. `.options` and `.tran` become an `A
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.accuracy import Accuracy
-from lstm_analog.export.banks import BANKS, Maker
+from lstm_analog.export.banks import Maker, makers
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import split_library
 from lstm_analog.export.courses import rise_time
@@ -84,7 +83,8 @@ class _Context:
 def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
     """Return the network and schedule of the deck at `path`, in whichever dialect it is.
 
-    `own` makes banks of your own kinds of parts: by the name of the kind, a function of a label and its `Cards`.
+    Your own kinds of parts are known if they declare a law. `own` makes banks of those whose cards are written by a
+    function of yours: by the name of the kind, a function of a label and its `Cards`.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def deck_in(content: bytes, path: str | Path, own: Mapping[str, Maker] | None = 
     Raises `FileFormatError` as it does.
     """
     try:
-        return _deck(content, MappingProxyType({**BANKS, **(own or {})}))
+        return _deck(content, makers(own or {}))
     except LstmAnalogError as error:
         raise FileFormatError(f"file {str(path)!r}: {error}") from error
 

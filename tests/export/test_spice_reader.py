@@ -129,7 +129,7 @@ def test_a_capacitor_may_change(edit):
 
 def test_a_value_of_a_device_may_change(edit):
     old = line_of(edit.text, "xl0_c_add_1 ")
-    before, path = edit(old, old.replace("k1={l0_c_add_k1}", "k1=-0.9"))
+    before, path = edit(old, old.replace("k2={l0_c_add_k2}", "k2=-0.9"))
     assert changes(before, read_spice(path)) == {".l0_c_add.factors.1.scale[1]": -0.9}
 
 
@@ -201,8 +201,8 @@ def test_unknown_cards_and_edits_are_refused(edit):
         (c1, c1.replace(" 0 ", " x_0 "), "card of part l0_c_master must begin with"),
         (follow, follow.replace(" 0 ", " x_0 ", 1), "card of part l0_c_follow must begin with"),
         (x1, x1.replace("pair_sigmoid_tanh", "pair_tanh_tanh"), "card of part l0_c_add must begin with"),
-        (x1, x1 + " m=2", "card xl0_c_add_1 must give i0, k0, o0, k1, o1"),
-        (x1, x1 + " k0=1", "card xl0_c_add_1 must give i0, k0, o0, k1, o1"),
+        (x1, x1 + " m=2", "card xl0_c_add_1 must give i0, k1, o1, k2, o2"),
+        (x1, x1 + " k1=1", "card xl0_c_add_1 must give i0, k1, o1, k2, o2"),
         (take, take.replace("compute0_clk", "copy_clk"), "card of part l0_c_take must begin with"),
         (
             ".options",
@@ -241,7 +241,7 @@ def test_unknown_cards_and_edits_are_refused(edit):
         ("*| domain electrical", "*| domain magic", "netlist must read back as a network"),
         ("*| domain electrical\n", "", "netlist must carry the marks of write_spice, got 'no domain'"),
         ("*| domain", "*| surprise 1\n*| domain", "mark must be one of"),
-        ("*| part Storages", "*| part Diodes", "part must be one of Sources, Junctions"),
+        ("*| part Storages", "*| part Diodes", "part must be one of Conductors, Switches"),
         ("*| nodes l0_c_sum_0", "r1 l0_c_sum_0 0 1\n*| nodes l0_c_sum_0", "part l0_c_node must have no cards, got 'r1"),
         ("*| nodes l0_c_sum_0", "*| nodes", "unknown l0_c_sum_0 must be set by exactly one .* got 0 setters"),
         ("*| clocks", "*| watches", "netlist must have parts, then clocks, then analysis"),

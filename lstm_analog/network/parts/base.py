@@ -29,6 +29,33 @@ SHOT = 2.0 * CARRIER
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class CardNames:
+    """What the cards of a netlist call a part and what is in its law, where they call it by another name.
+
+    SPICE knows resistances, some of its simulators refuse names such as `limit`, and names on a card are short.
+
+    Attributes
+    ----------
+    device : str
+        Its subcircuit; if empty, that bears the name of the kind.
+    pins, values, inner : mapping of str to str
+        Of terminals, of parameters, and of what is named inside the law.
+    inverse : frozenset of str
+        Parameters, conductances, whose value is a resistance.
+    extras : mapping of str to tuple of str
+        Parameters that the cards bear only if one of them does something in the bank; the word is then added to the
+        name of the device.
+    """
+
+    device: str = ""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    inner: Mapping[str, str] = field(default_factory=dict)
+    inverse: frozenset[str] = frozenset()
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Law:
     """The equations of one element. Its efforts and parameters are called as the fields of its bank.
 
@@ -51,6 +78,8 @@ class Law:
         The unit of each parameter, a key of `Domain.units`.
     neutral : mapping of str to float
         For parameters that an element may lack, the value at which they do nothing.
+    cards : CardNames
+        What the cards of a netlist call it.
     noise : mapping of tuple of str to Expression
         One-sided spectral densities (flow unit squared per Hz) of flows that fluctuate, white and each independent of
         the others: into the only terminal of the key, or from its first to its second.
@@ -63,12 +92,15 @@ class Law:
     sets: Mapping[str, Expression] = field(default_factory=dict)
     units: Mapping[str, str]
     neutral: Mapping[str, float] = field(default_factory=dict)
+    cards: CardNames = CardNames()
     noise: Mapping[tuple[str, ...], Expression] = field(default_factory=dict)
 
 
 @singledispatch
 def law(part: object) -> Law:
     """Return the law of the elements of the bank `part`; the same record for banks of the same form.
+
+    The form is all of a bank that is no array: whatever a kind registers here reads nothing else of `part`.
 
     Raises `UnsupportedPartError` for a kind of part that has none.
     """

@@ -6,7 +6,7 @@ from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
 from lstm_analog.expressions import LINE, effort, parameter
 from lstm_analog.network.bank import node_array, positive_array, put
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.parts.base import THERMAL, Law, check_bank, law
+from lstm_analog.network.parts.base import THERMAL, CardNames, Law, check_bank, law
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +80,11 @@ _SWITCH = Law(
     terminals=("a", "b"),
     through={("a", "b"): _POSITION * _DROP},
     units={"closed": "conductance", "opened": "conductance"},
+    cards=CardNames(
+        device="clocked_switch",  # "switch" is a primitive of Spectre
+        values={"closed": "ron", "opened": "roff"},
+        inverse=frozenset({"closed", "opened"}),
+    ),
     noise={("a", "b"): THERMAL * _POSITION},
 )
 

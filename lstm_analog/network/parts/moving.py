@@ -13,7 +13,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.expressions import LINE, Expression, effort, let, maximum, minimum, parameter
 from lstm_analog.network.bank import limit_array, node_array, positive_array
-from lstm_analog.network.parts.base import Law, check_bank, law
+from lstm_analog.network.parts.base import CardNames, Law, check_bank, law
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,6 +160,11 @@ def _inertance() -> Law:
         into={"state": LINE * pushed + (1.0 - LINE) * dying},
         stored={"state": stored},
         units={"inertance": "inertance", "closed": "conductance", "opened": "conductance", "closing": "time"},
+        cards=CardNames(
+            pins={"state": "x"},
+            values={"inertance": "l", "closed": "ron", "opened": "roff", "closing": "tc"},
+            inverse=frozenset({"closed", "opened"}),
+        ),
     )
 
 
@@ -172,6 +177,11 @@ def _spool() -> Law:
         into={"position": gain * speed, "speed": gain * force},
         stored={"position": parameter("capacitance"), "speed": parameter("capacitance")},
         units={"capacitance": "capacitance", "frequency": "frequency", "damping": "1"},
+        cards=CardNames(
+            device="spool",
+            pins={"position": "x", "speed": "s"},
+            values={"capacitance": "cx", "frequency": "w0", "damping": "zeta"},
+        ),
     )
 
 
@@ -189,6 +199,7 @@ def _stops() -> Law:
         into={"nodes": parameter("conductance") * flow},
         units={"low": "effort", "high": "effort", "conductance": "conductance", "band": "effort"},
         neutral={"low": -math.inf, "high": math.inf},
+        cards=CardNames(pins={"nodes": "e"}, values={"low": "lo", "high": "hi", "conductance": "g"}),
     )
 
 

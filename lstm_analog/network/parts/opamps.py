@@ -11,7 +11,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.expressions import beyond, effort, let, parameter, tanh
 from lstm_analog.network.bank import Role, node_array, positive_array, value_array
-from lstm_analog.network.parts.base import SHOT, THERMAL, Law, check_bank, law
+from lstm_analog.network.parts.base import SHOT, THERMAL, CardNames, Law, check_bank, law
 
 _UNBOUND: Any = np.inf
 _NONE: Any = 0.0
@@ -34,10 +34,10 @@ class OpAmps:
     """
 
     label: str
-    state: Indices = node_array()
     plus: Indices = node_array()
     minus: Indices = node_array()
     out: Indices = node_array()
+    state: Indices = node_array()
     transconductance: Floats = positive_array()
     current_limit: Floats = positive_array()
     conductance: Floats = positive_array()
@@ -68,6 +68,24 @@ def _(part: OpAmps) -> Law:
     return _OPAMP
 
 
+_CARDS = CardNames(
+    pins={"state": "x"},
+    values={
+        "transconductance": "gm",
+        "current_limit": "imax",
+        "conductance": "rx",
+        "capacitance": "cx",
+        "offset": "vos",
+        "clamp_conductance": "gclamp",
+        "output_conductance": "rout",
+        "common_mode": "cm",
+        "output_limit": "iout",
+    },
+    inverse=frozenset({"conductance", "output_conductance"}),
+    extras={"cmrr": ("common_mode",), "limited": ("output_limit",)},
+)
+
+
 def _opamp() -> Law:
     plus, minus, x, out = map(effort, ("plus", "minus", "state", "out"))
     limit, clamp, gain = map(parameter, ("current_limit", "clamp_conductance", "output_conductance"))
@@ -95,6 +113,7 @@ def _opamp() -> Law:
             "output_limit": "flow",
         },
         neutral={"common_mode": 0.0, "output_limit": math.inf},
+        cards=_CARDS,
         noise={("state",): SHOT * limit + THERMAL * parameter("conductance"), ("out",): THERMAL * gain},
     )
 

@@ -7,7 +7,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.expressions import LINE, Expression, absolute, effort, let, parameter
 from lstm_analog.network.bank import count, node_array, settle, value_array
-from lstm_analog.network.parts.base import SHOT, Law, check_bank, check_entries, law
+from lstm_analog.network.parts.base import SHOT, CardNames, Law, check_bank, check_entries, law
 from lstm_analog.network.shapes import CURVES, TWO_SIDED, Shape
 
 
@@ -61,6 +61,9 @@ def _(part: Pairs) -> Law:
     return _pair(*(factor.shape for factor in part.factors))
 
 
+_SHORT = {"scale": "k", "offset": "o"}
+
+
 @cache
 def _pair(*shapes: Shape) -> Law:
     flow: Expression = LINE * parameter("current")
@@ -76,5 +79,9 @@ def _pair(*shapes: Shape) -> Law:
         terminals=("out", *ends),
         into={"out": flow},
         units={"current": "flow", **units},
+        cards=CardNames(
+            device="_".join(["pair", *(shape.value for shape in shapes)]),
+            values={"current": "i0", **{f"{name}{k}": f"{short}{k}" for k in tiers for name, short in _SHORT.items()}},
+        ),
         noise={("out",): SHOT * carried},
     )

@@ -10,7 +10,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.expressions import LINE, Expression, absolute, beyond, clip, effort, let, parameter
 from lstm_analog.network.bank import Role, node_array, positive_array, value_array
-from lstm_analog.network.parts.base import THERMAL, Law, check_bank, check_least, check_positive, law
+from lstm_analog.network.parts.base import THERMAL, CardNames, Law, check_bank, check_least, check_positive, law
 from lstm_analog.network.parts.passages import throttled
 from lstm_analog.network.shapes import CURVES, Shape
 
@@ -106,5 +106,18 @@ def _port(shape: Shape) -> Law:
             "transition": "effort",
         },
         neutral={"limit": math.inf, "deadband": 0.0, "transition": math.inf},
+        cards=CardNames(
+            device=f"port_{shape.value}",
+            values={
+                "conductance": "g0",
+                "scale": "k0",
+                "offset": "o0",
+                "limit": "lim",
+                "deadband": "dead",
+                "transition": "pcr",
+            },
+            inner={"v": "opening"},
+            extras={"stops": ("limit", "deadband"), "orifice": ("transition",)},
+        ),
         noise={("a", "b"): THERMAL * LINE * absolute(opened(shape))},
     )

@@ -8,7 +8,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.expressions import Expression, clip, effort, parameter
 from lstm_analog.network.bank import count, limit_array, node_array, positive_array, settle, value_array
-from lstm_analog.network.parts.base import Law, check_bank, check_entries, law
+from lstm_analog.network.parts.base import CardNames, Law, check_bank, check_entries, law
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +104,7 @@ def _follower(terms: int) -> Law:
     return Law(
         terminals=("nodes", *(f"inputs{k}" for k in range(1, terms + 1))),
         sets={"nodes": clip(total, parameter("low"), parameter("high"))},
-        units={"offset": "effort", **{f"gain{k}": "1" for k in range(1, terms + 1)}, "low": "effort", "high": "effort"},
+        units={"offset": "effort", "low": "effort", "high": "effort", **{f"gain{k}": "1" for k in range(1, terms + 1)}},
         neutral={"low": -math.inf, "high": math.inf},
+        cards=CardNames(device=f"follower_{terms}", pins={"nodes": "out"}),
     )
