@@ -8,10 +8,10 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.signals import (
-    Block,
     Diagonal,
     Memory,
     Operation,
+    OperationChain,
     Product,
     Quantity,
     Reading,
@@ -90,7 +90,7 @@ def _stacked(*columns: Floats) -> Floats:
 
 
 @singledispatch
-def block(cell: object, chain: Chain, below: Reading) -> Block:
+def block(cell: object, chain: Chain, below: Reading) -> OperationChain:
     """Return `cell`, of `chain`, as a block of operations that reads `below`.
 
     Raises `UnsupportedError` for an unknown kind of cell.
@@ -100,7 +100,7 @@ def block(cell: object, chain: Chain, below: Reading) -> Block:
 
 
 @block.register
-def _(cell: Cell, chain: Chain, below: Reading) -> Block:
+def _(cell: Cell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate.letter: name.sum(f"z{gate.letter}") for gate in cell.gates}
     c, h = name.memory("c"), name.memory("h", cell.output_size)
@@ -112,7 +112,7 @@ def _(cell: Cell, chain: Chain, below: Reading) -> Block:
     )
     exposed = (_tap(cell.gate, z["o"]), _tap(cell.hidden, c))
     rows, late = _rows(cell, name, z, (below, _held(h)), c)
-    return Block(
+    return OperationChain(
         layer=chain.layer,
         backward=chain.backward,
         operations=(*rows, update, *late, *_output(cell, name, exposed, h)),
@@ -163,7 +163,7 @@ def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> li
 
 
 @block.register
-def _(cell: GRUCell, chain: Chain, below: Reading) -> Block:
+def _(cell: GRUCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate: name.sum(f"z{gate.letter}") for gate in GRUGate}
     h, gates = name.memory("h"), [GRUGate.RESET, GRUGate.UPDATE]
@@ -180,7 +180,7 @@ def _(cell: GRUCell, chain: Chain, below: Reading) -> Block:
         keep=_tap(cell.gate, z[GRUGate.UPDATE]),
         add=(_tap(cell.gate.complement, z[GRUGate.UPDATE]), _tap(cell.candidate, z[GRUGate.NEW])),
     )
-    return Block(
+    return OperationChain(
         layer=chain.layer,
         backward=chain.backward,
         operations=(rows, *build(cell, name, z, below, h), update),
@@ -231,7 +231,7 @@ def _reset_before(
 
 
 @block.register
-def _(cell: MGUCell, chain: Chain, below: Reading) -> Block:
+def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate: name.sum(f"z{gate.letter}") for gate in MGUGate}
     h, fh = name.memory("h"), name.product("fh")
@@ -251,7 +251,7 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> Block:
         keep=_tap(cell.gate.complement, z[MGUGate.FORGET]),
         add=(forget, _tap(cell.candidate, z[MGUGate.NEW])),
     )
-    return Block(
+    return OperationChain(
         layer=chain.layer,
         backward=chain.backward,
         operations=(
@@ -269,7 +269,7 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> Block:
 
 
 @block.register
-def _(cell: RNNCell, chain: Chain, below: Reading) -> Block:
+def _(cell: RNNCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z, h = name.sum(f"z{RNNGate.HIDDEN.letter}"), name.memory("h")
     rows = Sum(
@@ -279,7 +279,7 @@ def _(cell: RNNCell, chain: Chain, below: Reading) -> Block:
         weights=_stacked(cell.input, cell.recurrent),
         bias=None if cell.bias is None else cell.bias.ravel(),
     )
-    return Block(
+    return OperationChain(
         layer=chain.layer,
         backward=chain.backward,
         operations=(rows, Memory(target=h, keep=None, add=(_tap(cell.hidden, z),))),

@@ -7,7 +7,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.signals import Block, GateMembers, Memory, SignalNetwork, Tap
+from lstm_analog.compiler.signals import GateMembers, Memory, OperationChain, SignalNetwork, Tap
 from lstm_analog.compiler.timing import GATED_LEAK, READ_OUT, Cycle, Timing
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model import Activation, State
@@ -174,7 +174,7 @@ def layout(signals: SignalNetwork) -> Layout:
     return Layout(inputs=inputs, layers=tuple(layers), head=head)
 
 
-def _layer(block: Block, moment: str) -> LayerLayout:
+def _layer(block: OperationChain, moment: str) -> LayerLayout:
     c, h = block.cell, block.hidden.label
     return LayerLayout(
         layer=block.layer,

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from lstm_analog.compiler.cells import block
 from lstm_analog.compiler.compiled import Compiled
-from lstm_analog.compiler.signals import Feed, Quantity, Reading, ReadOut, Signal, SignalNetwork, Stage, Sum
+from lstm_analog.compiler.signals import InputBank, Quantity, Reading, ReadOut, Signal, SignalNetwork, Stage, Sum
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model import LSTM, Chain, Head
 
@@ -26,7 +26,7 @@ def signal_networks(lstm: LSTM) -> tuple[SignalNetwork, ...]:
     alone = lstm.head is not None and (lstm.head.final or lstm.layers[-1].bidirectional)
     networks = [_pass(run, None if alone or run is not passes[-1] else lstm.head) for run in passes]
     if alone and lstm.head is not None:
-        feed = Feed(signal=_input(False, lstm.output_size), backward=False)
+        feed = InputBank(signal=_input(False, lstm.output_size), backward=False)
         stage = Stage(blocks=(), head=_head(lstm.head, Reading(signal=feed.signal, held=False)))
         networks.append(SignalNetwork(feeds=(feed,), stages=(stage,)))
     return tuple(networks)
@@ -55,7 +55,7 @@ def _of_one_direction(lstm: LSTM, chains: list[Chain]) -> list[Chain]:
 
 def _pass(run: list[Chain], head: Head | None) -> SignalNetwork:
     feeds = {
-        chain.backward: Feed(signal=_input(chain.backward, chain.cell.input_size), backward=chain.backward)
+        chain.backward: InputBank(signal=_input(chain.backward, chain.cell.input_size), backward=chain.backward)
         for chain in run
         if chain.layer == run[0].layer
     }

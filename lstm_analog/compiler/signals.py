@@ -104,7 +104,7 @@ GateMembers = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
+class OperationChain:
     """One chain of a stage: its operations in the order in which they follow from each other, and what they stand for.
 
     Attributes
@@ -153,7 +153,7 @@ class Stage:
     The `blocks` of a layer, one a direction, or the head.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[OperationChain, ...]
     head: ReadOut | None = None
 
     @property
@@ -164,7 +164,7 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Feed:
+class InputBank:
     """A bank of inputs: its label, and whether it takes the sequence from its end."""
 
     signal: Signal
@@ -175,7 +175,7 @@ class Feed:
 class SignalNetwork:
     """One pass through time: the inputs and the stages, in the order in which they are computed."""
 
-    feeds: tuple[Feed, ...]
+    feeds: tuple[InputBank, ...]
     stages: tuple[Stage, ...]
 
     @property

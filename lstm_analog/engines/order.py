@@ -3,7 +3,7 @@
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.network.laws import Block, Form
+from lstm_analog.network.laws import Block, BlockForm
 
 
 def generations(blocks: list[Block], members: Indices, size: int) -> list[Indices]:
@@ -53,7 +53,7 @@ def _edges(blocks: list[Block], members: Indices, size: int) -> tuple[Indices, I
     tails, heads = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     total = size
     for block in blocks:
-        if block.form is Form.DENSE:
+        if block.form is BlockForm.DENSE:
             columns, rows = block.columns[inside[block.columns]], block.rows[inside[block.rows]]
             tails += [columns, np.full(rows.size, total)]
             heads += [np.full(columns.size, total), rows]

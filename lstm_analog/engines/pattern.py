@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.network.laws import Block, Form
+from lstm_analog.network.laws import Block, BlockForm
 
 
 def positions(size: int, chosen: Indices) -> Indices:
@@ -75,12 +75,12 @@ class Pattern:
 
 def block_rows(block: Block) -> Indices:
     """Return the row of every flat entry of `block`."""
-    return np.repeat(block.rows, block.columns.size) if block.form is Form.DENSE else block.rows
+    return np.repeat(block.rows, block.columns.size) if block.form is BlockForm.DENSE else block.rows
 
 
 def block_columns(block: Block) -> Indices:
     """Return the column of every flat entry of `block`."""
-    return np.tile(block.columns, block.rows.size) if block.form is Form.DENSE else block.columns
+    return np.tile(block.columns, block.rows.size) if block.form is BlockForm.DENSE else block.columns
 
 
 def pattern(entry_rows: Indices, entry_columns: Indices, shape: tuple[int, int]) -> Pattern:

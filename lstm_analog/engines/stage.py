@@ -27,7 +27,7 @@ _COLUMNS = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Share:
+class RowInflow:
     """The elements of the network's parts that feed some rows, and how their flows add up there."""
 
     parts: tuple[Part, ...]
@@ -66,7 +66,7 @@ def factors(matrix: "scipy.sparse.csc_array") -> "SuperLU":
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
+class AlgebraicStage:
     """Algebraic unknowns solved together: `nodes` (k,).
 
     `pattern` places d(own flows)/d(own efforts); `inverse` is its inverse where it is constant. Where the flows are
@@ -74,7 +74,7 @@ class Stage:
     """
 
     nodes: Indices
-    share: Share
+    share: RowInflow
     partials: Partials
     pattern: Pattern
     affine: bool

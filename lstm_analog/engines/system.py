@@ -13,10 +13,10 @@ import scipy
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.order import generations
 from lstm_analog.engines.pattern import Pattern, block_columns, block_rows, pattern, positions, scatter
-from lstm_analog.engines.stage import Partials, Share, Stage, solve_sparse
+from lstm_analog.engines.stage import AlgebraicStage, Partials, RowInflow, solve_sparse
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, rows, sets, take
+from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, rows, sets, take
 from lstm_analog.network.parts import Part
 
 
@@ -32,8 +32,8 @@ class System:
     high: High
     dynamic: Indices
     capacity: Floats
-    stages: tuple[Stage, ...]
-    share: Share
+    stages: tuple[AlgebraicStage, ...]
+    share: RowInflow
     partials: Partials
     yy: Pattern
     ya: Pattern
@@ -144,7 +144,7 @@ def _fed_blocks(part: Part, high: High, fed: Indices) -> list[Block]:
     ]
 
 
-def _share(network: Network, fed: list[Indices], high: High, nodes: Indices) -> Share:
+def _share(network: Network, fed: list[Indices], high: High, nodes: Indices) -> RowInflow:
     place = positions(network.unknowns.size, nodes)
     parts, targets = [], []
     for part, row in zip(network.parts, fed, strict=True):
@@ -154,12 +154,12 @@ def _share(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
             parts.append(part if elements.size == row.shape[1] else take(part, elements))
             targets.append(inside[:, elements].ravel())
     joined = np.concatenate([np.empty(0, np.int64), *targets])
-    return Share(parts=tuple(parts), high=high, scatter=scatter(joined, nodes.size))
+    return RowInflow(parts=tuple(parts), high=high, scatter=scatter(joined, nodes.size))
 
 
 def _partials(parts: tuple[Part, ...], high: High) -> Partials:
     forms = [block.form for part in parts for block in blocks(part, high)]
-    return Partials(parts=parts, high=high, axes=tuple(2 if form is Form.DENSE else 1 for form in forms))
+    return Partials(parts=parts, high=high, axes=tuple(2 if form is BlockForm.DENSE else 1 for form in forms))
 
 
 def _pattern(couplings: list[Block], row_place: Indices, column_place: Indices) -> Pattern:
@@ -171,7 +171,7 @@ def _pattern(couplings: list[Block], row_place: Indices, column_place: Indices) 
     return pattern(inside, column_place[columns], shape)
 
 
-def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> Stage:
+def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> AlgebraicStage:
     share = _share(network, fed, high, nodes)
     place = positions(network.unknowns.size, nodes)
     kinds = network.kinds()
@@ -183,11 +183,13 @@ def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
         matrix = own.fill(partial_values(np.zeros((1, network.unknowns.size))))
         inverse = solve_sparse(matrix, scipy.sparse.csc_array(scipy.sparse.eye_array(nodes.size)))
     affine = Order.NONLINEAR not in orders
-    return Stage(nodes=nodes, share=share, partials=partial_values, pattern=own, affine=affine, inverse=inverse)
+    return AlgebraicStage(
+        nodes=nodes, share=share, partials=partial_values, pattern=own, affine=affine, inverse=inverse
+    )
 
 
 def _touches(block: Block, place: Indices) -> bool:
     inside_rows, inside_columns = (block.rows >= 0) & (place[block.rows] >= 0), place[block.columns] >= 0
-    if block.form is Form.DENSE:
+    if block.form is BlockForm.DENSE:
         return bool(inside_rows.any() and inside_columns.any())
     return bool((inside_rows & inside_columns).any())

@@ -11,7 +11,7 @@ from lstm_analog.export.dialects import (
     XYCE,
     Dialect,
 )
-from lstm_analog.export.epanet import Statics, Tubes, statics, write_epanet
+from lstm_analog.export.epanet import EpanetTubes, Statics, statics, write_epanet
 from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graph_schedules import Driven
 from lstm_analog.export.graphs import graph, law_table, pipes
@@ -40,11 +40,11 @@ __all__ = [
     "Deck",
     "Dialect",
     "Driven",
+    "EpanetTubes",
     "GraphFile",
     "Interface",
     "Probe",
     "Statics",
-    "Tubes",
     "bench_path",
     "check_dialect",
     "effort_names",

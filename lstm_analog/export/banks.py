@@ -92,7 +92,7 @@ def _declared(kind: Any) -> Maker:
         if "shape" in form:
             form["shape"] = Shape(form["shape"])
         given = law.dispatch(kind)(SimpleNamespace(**form))
-        used = {key for key in given.neutral if given.cards.values.get(key, key) in read.values}
+        used = frozenset(key for key in given.neutral if given.cards.values.get(key, key) in read.values)
         named = card_labels(given, kind.__name__, used)
         pins = dict(zip(named.pins, read.pins, strict=True))
         values = {key: named.turned(key, read.values[name]) for key, name in named.values.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def inverse(values: Floats) -> Floats:
         return 1.0 / values
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CardLabels:
     """The names on the cards of a bank.
 
@@ -48,9 +49,9 @@ class CardLabels:
         """Return the `numbers` of the parameter `key` as they are on a card, or back from it, any shape."""
         return inverse(numbers) if key in self.inverse else numbers
 
-    def renamed(self, part: Part, value: Expression, gated: bool) -> Expression:
-        """Return a `value` of the law of `part` in these names, its line high for good unless it is `gated`."""
-        absent = {parameter(key): number(each) for key, each in law(part).neutral.items() if key not in self.values}
+    def renamed(self, given: Law, value: Expression, gated: bool) -> Expression:
+        """Return a `value` of the law `given` in these names, its line high for good unless it is `gated`."""
+        absent = {parameter(key): number(each) for key, each in given.neutral.items() if key not in self.values}
         known: dict[Expression, Expression] = {effort(key): effort(pin) for key, pin in self.pins.items()} | absent
         for key, name in self.values.items():
             known[parameter(key)] = divide(1.0, parameter(name)) if key in self.inverse else parameter(name)
@@ -62,12 +63,13 @@ def labels(part: Part) -> CardLabels:
 
     Raises `UnsupportedPartError` for a part that declares none.
     """
-    given, numbers = law(part), parameters_of(part)
-    used = {name for name, neutral in given.neutral.items() if not (numbers[name] == neutral).all()}
-    return card_labels(given, type(part).__name__, used)
+    numbers = parameters_of(part) if law(part).neutral else {}
+    used = {name for name, neutral in law(part).neutral.items() if not (numbers[name] == neutral).all()}
+    return card_labels(law(part), type(part).__name__, frozenset(used))
 
 
-def card_labels(given: Law, kind: str, used: set[str]) -> CardLabels:
+@lru_cache(maxsize=256)
+def card_labels(given: Law, kind: str, used: frozenset[str]) -> CardLabels:
     """Return the names on the cards of a bank of the `kind` with the law `given`, of whose extras some are `used`."""
     names = given.cards
     lacking = {word: extra for word, extra in names.extras.items() if used.isdisjoint(extra)}

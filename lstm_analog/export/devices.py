@@ -1,7 +1,7 @@
 """The subcircuits behind x cards: the declared law of a part in a simulator's own words."""
 
 from dataclasses import dataclass, replace
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 
 from lstm_analog.export.card_labels import CardLabels, labels
 from lstm_analog.export.cards import Cards
@@ -10,6 +10,7 @@ from lstm_analog.export.emit import capacitor, current_source, resistor, subcirc
 from lstm_analog.expressions import Expression, Op, add, constant, derivative, divide, effort, multiply, number, symbols
 from lstm_analog.expressions.languages import SPICE, written
 from lstm_analog.network.parts import ALWAYS, Part, Switches, law
+from lstm_analog.network.parts.base import Law
 
 _VALUE = replace(SPICE, parameter="{0}")
 """The words of the value of a resistor or capacitor, where the dialect brackets the whole."""
@@ -46,11 +47,15 @@ def body(part: Part, read: Cards, dialect: Dialect) -> Body:
     the part itself stores is a capacitor from its pin to the datum. Flows g (A - e) and -g e into the pin of e are
     resistors: with them simulators find an operating point more easily.
     """
-    named, own, gated = labels(part), law(part), read.line != ALWAYS
+    return _declared(law(part), labels(part), dialect, read.line != ALWAYS)
+
+
+@lru_cache(maxsize=256)
+def _declared(own: Law, named: CardLabels, dialect: Dialect, gated: bool) -> Body:
     pins = {end: effort(pin) for end, pin in named.pins.items()}
 
     def spelt(value: Expression) -> Expression:
-        return named.renamed(part, value, gated)
+        return named.renamed(own, value, gated)
 
     flows = [_Flow(a=pins[a], b=pins[b], value=spelt(value)) for (a, b), value in own.through.items()]
     ties: list[_Flow] = []

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lstm_analog.arrays import Floats, Indices, floats, indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.export.epanet_links import Links, links
+from lstm_analog.export.epanet_links import EpanetLinks, links
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, is_on
@@ -52,7 +52,7 @@ Sizes = Callable[[Floats], tuple[Floats, Floats]]
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Tubes:
+class EpanetTubes:
     """What the tubes of a network are: round, full of one liquid.
 
     Attributes
@@ -111,8 +111,8 @@ class Statics:
     network: Network
     chambers: Indices
     effort: Floats
-    pipes: Links
-    valves: Links
+    pipes: EpanetLinks
+    valves: EpanetLinks
 
     def pipe_names(self) -> list[str]:
         """Return what EPANET calls each pipe."""
@@ -157,7 +157,7 @@ def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, 
 
 
 @checked
-def write_epanet(path: str | Path, problem: Statics, tubes: Tubes) -> None:
+def write_epanet(path: str | Path, problem: Statics, tubes: EpanetTubes) -> None:
     """Write `problem` to `path` as an EPANET 2.2 input file, its pipes made of `tubes`; whole or not at all."""
     with whole_file(path) as stream:
         for text in _text(problem, tubes):
@@ -170,7 +170,7 @@ def _check_pilots(part: Ports, inside: NDArray[np.bool_]) -> None:
         raise UnsupportedError(explain(f"a pilot of {part.label}", must=must, got="a chamber of the stage", do=do))
 
 
-def _check_bridges(network: Network, chambers: Indices, pipes: Links, valves: Links) -> None:
+def _check_bridges(network: Network, chambers: Indices, pipes: EpanetLinks, valves: EpanetLinks) -> None:
     size = network.unknowns.size
     ports, others = (np.bincount(np.concatenate((link.a, link.b)), minlength=size) for link in (valves, pipes))
     wrong = chambers[(ports[chambers] > 0) & ((ports[chambers] != 2) | (others[chambers] > 0))]
@@ -180,7 +180,7 @@ def _check_bridges(network: Network, chambers: Indices, pipes: Links, valves: Li
         raise UnsupportedError(explain(f"chamber {network.unknowns.names()[wrong[0]]}", must=must, got=got, do=do))
 
 
-def _text(problem: Statics, tubes: Tubes) -> Iterator[str]:
+def _text(problem: Statics, tubes: EpanetTubes) -> Iterator[str]:
     pipes, valves = problem.pipes, problem.valves
     ends = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
     fixed = np.setdiff1d(ends, problem.chambers)
@@ -206,13 +206,13 @@ def _text(problem: Statics, tubes: Tubes) -> Iterator[str]:
     yield "UNBALANCED STOP\n\n[REPORT]\nSTATUS NO\nSUMMARY NO\n\n[END]\n"
 
 
-def _stubs(valves: Links, fixed: set[int]) -> Iterator[tuple[int, int, str]]:
+def _stubs(valves: EpanetLinks, fixed: set[int]) -> Iterator[tuple[int, int, str]]:
     """Yield (valve, node, name) of each stub: where a valve would touch a reservoir."""
     for number, ends in enumerate(zip(valves.a.tolist(), valves.b.tolist(), strict=True)):
         yield from ((number, node, f"s{number}{side}") for node, side in zip(ends, "ab", strict=True) if node in fixed)
 
 
-def pipe_sizes(problem: Statics, tubes: Tubes) -> tuple[Floats, Floats]:
+def pipe_sizes(problem: Statics, tubes: EpanetTubes) -> tuple[Floats, Floats]:
     """Return bores and lengths (m), (k,), of the pipes of `problem`, made of `tubes`.
 
     The tubes of a tank line are one pipe, wider by the fourth root of their number, which conducts what they all do.
@@ -225,7 +225,7 @@ def pipe_sizes(problem: Statics, tubes: Tubes) -> tuple[Floats, Floats]:
     return np.where(bundled, line_bores * tubes.line_count**0.25, bores), np.where(bundled, line_lengths, lengths)
 
 
-def _pipes(problem: Statics, tubes: Tubes, names: dict[int, str]) -> Iterator[str]:
+def _pipes(problem: Statics, tubes: EpanetTubes, names: dict[int, str]) -> Iterator[str]:
     pipes, (bores, lengths) = problem.pipes, pipe_sizes(problem, tubes)
     loss = _loss_coefficients(pipes, bores, tubes).tolist()
     sizes = (lengths.tolist(), (1e3 * bores).tolist(), loss)
@@ -234,7 +234,9 @@ def _pipes(problem: Statics, tubes: Tubes, names: dict[int, str]) -> Iterator[st
         yield f"{name} {names[a]} {names[b]} {length!r} {bore!r} {_ROUGHNESS!r} {k!r} OPEN ; {bank}\n"
 
 
-def _valves(problem: Statics, tubes: Tubes, names: dict[int, str], stubs: dict[tuple[int, int], str]) -> Iterator[str]:
+def _valves(
+    problem: Statics, tubes: EpanetTubes, names: dict[int, str], stubs: dict[tuple[int, int], str]
+) -> Iterator[str]:
     valves = problem.valves
     loss = _loss_coefficients(valves, np.full(valves.a.size, _VALVE), tubes).tolist()
     for number, (a, b, k, bank) in enumerate(
@@ -244,12 +246,12 @@ def _valves(problem: Statics, tubes: Tubes, names: dict[int, str], stubs: dict[t
         yield f"v{number} {start} {end} {1e3 * _VALVE!r} TCV {k!r} 0 ; {bank}\n"
 
 
-def _loss_coefficients(paths: Links, bores: Floats, tubes: Tubes) -> Floats:
+def _loss_coefficients(paths: EpanetLinks, bores: Floats, tubes: EpanetTubes) -> Floats:
     """Return K, (m,), of K rho v2/2 = square q |q| in round `bores` (m)."""
     areas = 0.25 * np.pi * bores**2
     result: Floats = MINOR_LOSS * 2.0 * areas**2 * paths.square / tubes.density
     return result
 
 
-def _banks(problem: Statics, paths: Links) -> list[str]:
+def _banks(problem: Statics, paths: EpanetLinks) -> list[str]:
     return [problem.network.parts[bank].label for bank in paths.bank]

@@ -34,7 +34,7 @@ from lstm_analog.network.parts import (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Links:
+class EpanetLinks:
     """Paths from `a` to `b`, (m,), of `conductance` G (m3/(s Pa)) that lose besides `square` (Pa s2/m6) times q |q|.
 
     `bank` numbers the part of the network, `element` the path within it, whatever the clock and the stage.
@@ -47,9 +47,9 @@ class Links:
     conductance: Floats
     square: Floats
 
-    def take(self, chosen: Indices) -> "Links":
+    def take(self, chosen: Indices) -> "EpanetLinks":
         """Return only the `chosen` ones."""
-        return Links(**{entry.name: getattr(self, entry.name)[chosen] for entry in fields(self)})
+        return EpanetLinks(**{entry.name: getattr(self, entry.name)[chosen] for entry in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +60,7 @@ class _Paths:
     square: Floats
 
 
-def links(network: Network, effort: Floats, high: High) -> tuple[Links, Links]:
+def links(network: Network, effort: Floats, high: High) -> tuple[EpanetLinks, EpanetLinks]:
     """Return all pipes and all valves of `network` that conduct at `effort` (unknowns,) with the lines `high`.
 
     Raises
@@ -73,8 +73,8 @@ def links(network: Network, effort: Floats, high: High) -> tuple[Links, Links]:
         If a part has chip axes.
     """
     unit = network.unknowns.scales()
-    pipes: list[Links] = []
-    valves: list[Links] = []
+    pipes: list[EpanetLinks] = []
+    valves: list[EpanetLinks] = []
     for bank, part in enumerate(network.parts):
         paths = _paths(part, effort, unit, high)
         if paths.conductance.ndim > 1:
@@ -84,9 +84,9 @@ def links(network: Network, effort: Floats, high: High) -> tuple[Links, Links]:
     return _joined(pipes), _joined(valves)
 
 
-def _numbered(bank: int, paths: _Paths) -> Links:
+def _numbered(bank: int, paths: _Paths) -> EpanetLinks:
     there = np.flatnonzero(paths.conductance > 0)
-    return Links(
+    return EpanetLinks(
         bank=np.full(there.size, bank),
         element=there,
         a=paths.a[there],
@@ -96,10 +96,10 @@ def _numbered(bank: int, paths: _Paths) -> Links:
     )
 
 
-def _joined(each: list[Links]) -> Links:
+def _joined(each: list[EpanetLinks]) -> EpanetLinks:
     every = [_numbered(0, _no_paths()), *each]
-    return Links(
-        **{entry.name: np.concatenate([getattr(item, entry.name) for item in every]) for entry in fields(Links)}
+    return EpanetLinks(
+        **{entry.name: np.concatenate([getattr(item, entry.name) for item in every]) for entry in fields(EpanetLinks)}
     )
 
 

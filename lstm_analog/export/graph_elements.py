@@ -22,7 +22,7 @@ FLOW = "flow"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Wires:
+class GraphEdges:
     """Edges of one `role`, (k,), from `tails` to `heads`.
 
     Attributes
@@ -55,7 +55,7 @@ class Wires:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setting:
-    """What a bank says of `nodes` (k,) that it sets: their `kind`, and `law`, `values`, `terminals` as in `Wires`."""
+    """What a bank says of `nodes` (k,) that it sets: their `kind`; `law`, `values`, `terminals` as in `GraphEdges`."""
 
     nodes: Indices
     kind: str
@@ -65,7 +65,7 @@ class Setting:
 
 
 @singledispatch
-def wires(part: Part) -> tuple[Wires, ...]:
+def wires(part: Part) -> tuple[GraphEdges, ...]:
     """Return the edges of the bank `part`: of one that declares a law, its flows.
 
     Raises `UnsupportedPartError` for a part that neither declares a law nor is registered in export/graph_parts.py.
@@ -79,12 +79,12 @@ def wires(part: Part) -> tuple[Wires, ...]:
 
 def _flow(
     part: Part, own: base.Law, value: Expression, gives: str, ends: tuple[str, str], tails: Indices | None = None
-) -> Wires:
+) -> GraphEdges:
     """Return the edges along which a flow of `part` passes, from its terminal or from `tails` to its second one."""
     nodes, named = terminals_of(part), {end: name for end, name in zip(ends, "ab", strict=True) if end}
     told = formula(type(part).__name__.lower(), own, value, gives, given=own.neutral, efforts=named, parameters={})
     values = parameters(part, told, np.arange(nodes[ends[1]].size))
-    return Wires(
+    return GraphEdges(
         role=FLOW,
         tails=nodes[ends[0]] if tails is None else tails,
         heads=nodes[ends[1]],
@@ -126,14 +126,14 @@ def parameters(part: Part, law: GraphLaw, some: Indices) -> dict[str, Floats]:
     return {name: values[name][some] for name, _ in law.units}
 
 
-def signal(role: str, tails: Indices, heads: Indices, values: Floats, quantity: str = "1", tier: int = 0) -> Wires:
+def signal(role: str, tails: Indices, heads: Indices, values: Floats, quantity: str = "1", tier: int = 0) -> GraphEdges:
     """Return edges of `role` from `tails` to `heads` (k,) that carry no flow, but `values` (k,) of the `quantity`.
 
-    `tier` is as in `Wires`.
+    `tier` is as in `GraphEdges`.
     """
-    return Wires(role=role, tails=tails, heads=heads, quantity=quantity, values={"value": values}, tier=tier)
+    return GraphEdges(role=role, tails=tails, heads=heads, quantity=quantity, values={"value": values}, tier=tier)
 
 
-def passage(law: GraphLaw, tails: Indices, heads: Indices, values: dict[str, Floats]) -> Wires:
+def passage(law: GraphLaw, tails: Indices, heads: Indices, values: dict[str, Floats]) -> GraphEdges:
     """Return edges that carry flow from `tails` to `heads` (k,), by `law` with the `values`, conductance first."""
-    return Wires(role=CONDUCTANCE, tails=tails, heads=heads, quantity=CONDUCTANCE, values=values, law=law)
+    return GraphEdges(role=CONDUCTANCE, tails=tails, heads=heads, quantity=CONDUCTANCE, values=values, law=law)

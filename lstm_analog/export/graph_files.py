@@ -28,7 +28,7 @@ import numpy as np
 
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
-from lstm_analog.export.epanet import Tubes
+from lstm_analog.export.epanet import EpanetTubes
 from lstm_analog.export.graph_laws import GRAMMAR
 from lstm_analog.export.graph_schedules import Driven, driven_by, plain_schedule
 from lstm_analog.export.graphs import graph, law_table
@@ -70,7 +70,9 @@ class GraphFile:
 
 
 @checked
-def write_json(path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None) -> None:
+def write_json(
+    path: str | Path, network: Network, *, driven: Driven | None = None, tubes: EpanetTubes | None = None
+) -> None:
     """Write `network` to `path` as JSON, in networkx's node-link form.
 
     With `driven` the file says what drives it, and where it starts; `tubes` add bores and lengths.
@@ -116,7 +118,7 @@ def read_json(path: str | Path) -> GraphFile:
 
 @checked
 def write_graphml(
-    path: str | Path, network: Network, *, driven: Driven | None = None, tubes: Tubes | None = None
+    path: str | Path, network: Network, *, driven: Driven | None = None, tubes: EpanetTubes | None = None
 ) -> None:
     """Write `network` to `path` as GraphML; `driven` and `tubes` are as in `write_json`, and so is what it raises."""
     import networkx as nx
@@ -166,7 +168,7 @@ def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
         raise _foreign(path, error) from error
 
 
-def _whole(network: Network, driven: Driven | None, tubes: Tubes | None) -> "nx.MultiDiGraph[str]":
+def _whole(network: Network, driven: Driven | None, tubes: EpanetTubes | None) -> "nx.MultiDiGraph[str]":
     """Return the graph of `network` with what files hold besides, but for the network itself."""
     whole = graph(network.verify(), tubes=tubes)
     whole.graph |= _told_by(network)

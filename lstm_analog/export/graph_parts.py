@@ -10,8 +10,8 @@ from lstm_analog.export.graph_elements import (
     CONDUCTANCE,
     FLOW,
     STATE,
+    GraphEdges,
     Setting,
-    Wires,
     parameters,
     passage,
     settings,
@@ -58,7 +58,7 @@ STORAGE = "a storage"
 
 
 @wires.register
-def _(part: Sources | Junctions | Storages) -> tuple[Wires, ...]:
+def _(part: Sources | Junctions | Storages) -> tuple[GraphEdges, ...]:
     return ()
 
 
@@ -78,7 +78,7 @@ def _(part: Storages) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Followers) -> tuple[Wires, ...]:
+def _(part: Followers) -> tuple[GraphEdges, ...]:
     return tuple(signal("gain", term.inputs, part.nodes, term.gain) for term in part.terms)
 
 
@@ -99,23 +99,23 @@ def _(part: Followers) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Conductors) -> tuple[Wires, ...]:
+def _(part: Conductors) -> tuple[GraphEdges, ...]:
     told = formula("conductor", law(part), law(part).through["a", "b"], "through")
     return (passage(told, part.a, part.b, {CONDUCTANCE: part.conductance}),)
 
 
 @wires.register
-def _(part: Switches) -> tuple[Wires, ...]:
+def _(part: Switches) -> tuple[GraphEdges, ...]:
     told = formula("switch", law(part), law(part).through["a", "b"], "through")
     return (passage(told, part.a, part.b, {CONDUCTANCE: part.closed, "leak": part.opened}),)
 
 
 @wires.register
-def _(part: Transconductors) -> tuple[Wires, ...]:
+def _(part: Transconductors) -> tuple[GraphEdges, ...]:
     tails, heads = np.tile(part.inputs, part.rows.size), np.repeat(part.rows, part.inputs.size)
     values = {"value": part.transconductance.ravel()}
     return (
-        Wires(
+        GraphEdges(
             role="transconductance",
             tails=tails,
             heads=heads,
@@ -127,7 +127,7 @@ def _(part: Transconductors) -> tuple[Wires, ...]:
 
 
 @wires.register
-def _(part: Crossbars) -> tuple[Wires, ...]:
+def _(part: Crossbars) -> tuple[GraphEdges, ...]:
     made = []
     for node, tubes, load in (
         (part.plus, part.positive, part.plus_load),
@@ -141,7 +141,7 @@ def _(part: Crossbars) -> tuple[Wires, ...]:
     return tuple(made)
 
 
-def _tubes(part: Crossbars, rows: Indices, tails: Indices, heads: Indices, conductance: Floats) -> Iterator[Wires]:
+def _tubes(part: Crossbars, rows: Indices, tails: Indices, heads: Indices, conductance: Floats) -> Iterator[GraphEdges]:
     """Yield tubes of so much `conductance` (k,), that of the row of `part` they are in deciding on their law."""
     given = {name: np.isfinite(getattr(part, name))[rows] for name in ("transition", "end_flow")}
     for bounds, some in variants(given):
@@ -156,11 +156,11 @@ def _(part: Transconductors | Crossbars) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Pairs) -> tuple[Wires, ...]:
+def _(part: Pairs) -> tuple[GraphEdges, ...]:
     shapes = " ".join(factor.shape.value for factor in part.factors)
     told = formula(f"pair {shapes}", law(part), law(part).into["out"], "into")
     terminals = {name: nodes for name, nodes in terminals_of(part).items() if name != "out"}
-    made: list[Wires] = []
+    made: list[GraphEdges] = []
     for tier, factor in enumerate(part.factors, start=1):
         made += [
             signal("control", pilot, part.out, sign * factor.scale, "per_effort", tier)
@@ -168,12 +168,14 @@ def _(part: Pairs) -> tuple[Wires, ...]:
         ]
     datum = np.full(part.out.size, DATUM)
     values = parameters_of(part)
-    own = Wires(role=FLOW, tails=datum, heads=part.out, quantity="flow", values=values, law=told, terminals=terminals)
+    own = GraphEdges(
+        role=FLOW, tails=datum, heads=part.out, quantity="flow", values=values, law=told, terminals=terminals
+    )
     return (own, *made)
 
 
 @wires.register
-def _(part: Ports) -> tuple[Wires, ...]:
+def _(part: Ports) -> tuple[GraphEdges, ...]:
     given = {name: np.isfinite(getattr(part, name)) for name in ("limit", "transition")}
     made = []
     for bounds, some in variants(given | {"deadband": part.deadband != 0}):
@@ -188,7 +190,7 @@ def _(part: Ports) -> tuple[Wires, ...]:
 
 
 @wires.register
-def _(part: OpAmps) -> tuple[Wires, ...]:
+def _(part: OpAmps) -> tuple[GraphEdges, ...]:
     gain, own = part.transconductance / part.conductance, law(part)
     values = {CONDUCTANCE: part.output_conductance, "swing": part.swing}
     ends, names = {"state": "a", "out": "b"}, {"output_conductance": CONDUCTANCE}
@@ -216,7 +218,7 @@ def _(part: OpAmps) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Cells) -> tuple[Wires, ...]:
+def _(part: Cells) -> tuple[GraphEdges, ...]:
     circuit = part.circuit
     places = [circuit.terminals.index(name) for name in circuit.outputs]
     heads = part.pins[places]
@@ -230,7 +232,7 @@ def _(part: Cells) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Inertances) -> tuple[Wires, ...]:
+def _(part: Inertances) -> tuple[GraphEdges, ...]:
     one = np.ones(part.a.size)
     told = formula("line", law(part), law(part).through["a", "b"], "through")
     return (
@@ -249,7 +251,7 @@ def _(part: Inertances) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Spools) -> tuple[Wires, ...]:
+def _(part: Spools) -> tuple[GraphEdges, ...]:
     one = np.ones(part.p.size)
     return (
         signal("gain", part.p, part.speed, one),
@@ -272,7 +274,7 @@ def _(part: Spools) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Stops) -> tuple[Wires, ...]:
+def _(part: Stops) -> tuple[GraphEdges, ...]:
     made = []
     for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
         if given:
@@ -281,7 +283,9 @@ def _(part: Stops) -> tuple[Wires, ...]:
             )
             datum, values = np.full(some.size, DATUM), parameters(part, told, some)
             made.append(
-                Wires(role=FLOW, tails=datum, heads=part.nodes[some], quantity=CONDUCTANCE, values=values, law=told)
+                GraphEdges(
+                    role=FLOW, tails=datum, heads=part.nodes[some], quantity=CONDUCTANCE, values=values, law=told
+                )
             )
     return tuple(made)
 

@@ -8,8 +8,8 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices, indices
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.export.epanet import Tubes
-from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, Setting, Wires
+from lstm_analog.export.epanet import EpanetTubes
+from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, GraphEdges, Setting
 from lstm_analog.export.graph_parts import settings, wires
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network, line_of
@@ -26,7 +26,9 @@ MOST_EDGES = 50_000
 
 
 @checked
-def graph(network: Network, *, around: Indices | None = None, tubes: Tubes | None = None) -> "nx.MultiDiGraph[str]":
+def graph(
+    network: Network, *, around: Indices | None = None, tubes: EpanetTubes | None = None
+) -> "nx.MultiDiGraph[str]":
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns, and their ends.
 
     Together with the formulas of its `law_table`, nodes and edges say all that the equations are made of: see
@@ -89,7 +91,9 @@ def law_table(network: Network) -> dict[str, dict[str, object]]:
     of another: its law gives its rate whatever enters.
     """
     _check_states(network)
-    elements: chain[Wires | Setting] = chain.from_iterable((*wires(part), *settings(part)) for part in network.parts)
+    elements: chain[GraphEdges | Setting] = chain.from_iterable(
+        (*wires(part), *settings(part)) for part in network.parts
+    )
     found = {element.law.name: element.law for element in elements if element.law is not None}
     return {name: found[name].stated(network.domain) for name in sorted(found)}
 
@@ -132,7 +136,7 @@ def pipes(network_graph: object) -> "nx.MultiDiGraph[str]":
     return view
 
 
-def _acting(network: Network, wire: Wires, wanted: Flags) -> Flags:
+def _acting(network: Network, wire: GraphEdges, wanted: Flags) -> Flags:
     """Return which edges to draw: a conductance acts on both its ends, a signal on what a flow can move."""
     moved = np.zeros(network.unknowns.size, dtype=bool)
     kinds = network.kinds()
@@ -150,9 +154,9 @@ def _add_edges(
     names: list[str],
     result: "nx.MultiDiGraph[str]",
     part: Part,
-    wire: Wires,
+    wire: GraphEdges,
     kept: Indices,
-    tubes: Tubes | None,
+    tubes: EpanetTubes | None,
 ) -> None:
     unit = network.domain.units[wire.quantity]
     shared: dict[str, object] = {"kind": type(part).__name__, "label": part.label, "role": wire.role, "unit": unit}
@@ -164,7 +168,7 @@ def _add_edges(
 
 
 def _columns(
-    network: Network, names: list[str], part: Part, entry: Wires | Setting, kept: Indices, sizes: dict[str, Floats]
+    network: Network, names: list[str], part: Part, entry: GraphEdges | Setting, kept: Indices, sizes: dict[str, Floats]
 ) -> list[dict[str, object]]:
     """Return what each of the `kept` elements of an `entry` bears: law, clock line, numbers and terminals."""
     shared: dict[str, object] = {} if entry.law is None else {"law": entry.law.name}
@@ -175,11 +179,11 @@ def _columns(
     return [shared | {name: column[k] for name, column in columns.items()} for k in range(kept.size)]
 
 
-def _liquid(tubes: Tubes | None) -> dict[str, float]:
+def _liquid(tubes: EpanetTubes | None) -> dict[str, float]:
     return {} if tubes is None else {"density": tubes.density, "viscosity": tubes.viscosity}
 
 
-def _sizes(network: Network, part: Part, conductance: Floats, tubes: Tubes | None) -> dict[str, Floats]:
+def _sizes(network: Network, part: Part, conductance: Floats, tubes: EpanetTubes | None) -> dict[str, Floats]:
     """Return bore and length of the tubes of `part`, and how many lie in parallel in a tank line."""
     if tubes is None:
         return {}
@@ -192,7 +196,9 @@ def _sizes(network: Network, part: Part, conductance: Floats, tubes: Tubes | Non
     return {}
 
 
-def _describe_nodes(network: Network, names: list[str], result: "nx.MultiDiGraph[str]", tubes: Tubes | None) -> None:
+def _describe_nodes(
+    network: Network, names: list[str], result: "nx.MultiDiGraph[str]", tubes: EpanetTubes | None
+) -> None:
     labels = ["datum", *(group.label for group in network.unknowns.groups for _ in range(group.size))]
     scales = network.unknowns.scales().tolist()
     told: list[dict[str, object]] = [{"kind": "the datum", "part": ""} for _ in names]

@@ -53,7 +53,7 @@ class Interface:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wires:
+class SubcircuitInterface:
     """The subcircuit's `name`, its `pins` in order, the `names` of all unknowns within, and the banks `outside`."""
 
     name: str
@@ -62,7 +62,7 @@ class Wires:
     outside: frozenset[str]
 
 
-def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Wires:
+def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> SubcircuitInterface:
     """Return the wires of `network` through its `interface`: inputs, outputs, clock lines, supplies, datum.
 
     Raises `InvalidValueError` if two pins, a pin and a node inside or one of the `reserved` words have one name.
@@ -82,7 +82,7 @@ def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Wi
     clocks = [clock_node(line) for line in network.lines]
     ordered = (*signals, *clocks, *supplies)
     _check_names([*names, *clocks, interface.name], reserved)
-    return Wires(
+    return SubcircuitInterface(
         name=interface.name,
         pins=ordered,
         names=tuple(names),

@@ -15,7 +15,7 @@ from lstm_analog.network.parts.base import Law
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class ModelicaModel:
     """A Modelica model.
 
     Attributes
@@ -53,7 +53,7 @@ def units(domain: Domain) -> dict[str, str]:
     return {key: unit.replace(" ", ".") for key, unit in domain.units.items()}
 
 
-def model_text(model: Model, domain: Domain) -> str:
+def model_text(model: ModelicaModel, domain: Domain) -> str:
     """Return the definition of `model` with the units of `domain`, indented once."""
     unit = units(domain)
     lines = [f"  model {model.name} {quoted(model.title)}"]
@@ -75,14 +75,14 @@ def connector_text(domain: Domain) -> str:
     )
 
 
-DATUM_MODEL = Model(
+DATUM_MODEL = ModelicaModel(
     name="Datum",
     title="the datum: effort zero",
     parameters=(),
     pins=("pin",),
     equations=("pin.e = 0",),
 )
-SOURCE = Model(
+SOURCE = ModelicaModel(
     name="Source",
     title="imposes an effort",
     parameters=(),
@@ -90,21 +90,21 @@ SOURCE = Model(
     pins=("pin",),
     equations=("pin.e = effort",),
 )
-STORAGE = Model(
+STORAGE = ModelicaModel(
     name="Storage",
     title="store to the datum: capacitor, tank, piston on a spring",
     parameters=(("C", "capacitance"), ("start", "effort")),
     pins=("pin(e(start = start, fixed = true))",),
     equations=("C*der(pin.e) = pin.f",),
 )
-JUNCTION = Model(
+JUNCTION = ModelicaModel(
     name="Junction",
     title="no storage: what flows in flows out",
     parameters=(("start", "effort"),),
     pins=("pin(e(start = start))",),
     equations=("pin.f = 0",),
 )
-TRANSCONDUCTOR = Model(
+TRANSCONDUCTOR = ModelicaModel(
     name="Transconductor",
     title="feeds G times the effort that it senses",
     parameters=(("G", "conductance"),),
@@ -134,7 +134,7 @@ def spelt(name: str) -> str:
     return re.sub(r"^inputs(?=\d)", "in", NAMES.get(name, name))
 
 
-def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Model:
+def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> ModelicaModel:
     """Return the model `name` of a `law` without the parameters `absent`; `title` says what it is."""
     gone: dict[Expression, Expression] = {parameter(key): number(law.neutral[key]) for key in absent}
     names = {parameter(key): parameter(spelt(key)) for key in law.units}
@@ -146,7 +146,7 @@ def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Model:
     clock = ("input Boolean on = true",) if LINE in used else ()
     starts = {spelt(end): f"start_{spelt(end)}" if place else "start" for place, end in enumerate(law.stored)}
     carrying = {end for ends in law.through for end in ends} | {*law.into, *law.stored, *law.sets}
-    return Model(
+    return ModelicaModel(
         name=name,
         title=title,
         parameters=(

@@ -14,7 +14,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export import modelica_models as models
-from lstm_analog.export.modelica_models import Model
+from lstm_analog.export.modelica_models import ModelicaModel
 from lstm_analog.network.parts import (
     ALWAYS,
     DATUM,
@@ -60,7 +60,7 @@ class Components:
         The clock line, or `ALWAYS`.
     """
 
-    model: Model
+    model: ModelicaModel
     suffixes: tuple[str, ...] = ()
     sets: tuple[tuple[str, Indices], ...] = ()
     pins: Mapping[str, Indices] = field(default_factory=dict)
@@ -202,7 +202,7 @@ _TUBES = {
 """Name and title of tubes, by what they lack."""
 
 
-def _tube(part: Crossbars, rows: Indices) -> tuple[Model, dict[str, Floats]]:
+def _tube(part: Crossbars, rows: Indices) -> tuple[ModelicaModel, dict[str, Floats]]:
     losses = {name: getattr(part, name) for name in ("transition", "end_flow")}
     absent = frozenset(name for name, values in losses.items() if np.isinf(values).all())
     model = models.declared(*_TUBES[absent], TUBE, absent)

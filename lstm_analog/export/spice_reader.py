@@ -212,7 +212,7 @@ def _part(section: Section, context: _Context) -> Part:
     _, kind, label, count, *rest = section.head
     options = dict(option.split("=", 1) for option in rest)
     if kind not in context.makers:
-        raise refusal("part", f"be one of {', '.join(context.makers)}", kind, "correct the part line")
+        raise refusal("part", f"be one of {', '.join(sorted(context.makers))}", kind, "correct the part line")
     if kind == "Junctions":
         return context.makers[kind](label, _cards(context, options, "", [_junction_nodes(section, context)], {}))
     library, lines = split_library(section.lines)

@@ -14,7 +14,7 @@ from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.courses import clocks, rise_time, sources, wrapped
 from lstm_analog.export.dialects import Dialect
-from lstm_analog.export.interfaces import GROUND, Interface, Wires, wire
+from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.spice import (
     analysis,
@@ -97,7 +97,7 @@ class _Case:
     network: Network
     schedule: Schedule
     dialect: Dialect
-    wires: Wires
+    wires: SubcircuitInterface
 
     def courses(self, part: Sources) -> Iterator[str]:
         """Yield the sources of the bank `part` under the schedule."""

@@ -18,7 +18,7 @@ from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.courses import clock_node
 from lstm_analog.export.devices import body
 from lstm_analog.export.dialects import NGSPICE
-from lstm_analog.export.interfaces import GROUND, Interface, Wires, wire
+from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
@@ -80,7 +80,7 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
             stream.write(text.encode("ascii"))
 
 
-def _module(network: Network, wires: Wires) -> Iterator[str]:
+def _module(network: Network, wires: SubcircuitInterface) -> Iterator[str]:
     parts = [(part, cards(part)) for part in network.parts if not isinstance(part, Junctions)]
     statements = [line for part, read in parts for line in _statements(part, read, network, wires)]
     _check_datum(wires)
@@ -99,7 +99,7 @@ def _module(network: Network, wires: Wires) -> Iterator[str]:
     yield "  end\nendmodule\n"
 
 
-def _statements(part: Part, read: Cards, network: Network, wires: Wires) -> Iterator[str]:
+def _statements(part: Part, read: Cards, network: Network, wires: SubcircuitInterface) -> Iterator[str]:
     names = wires.names
     if read.library:
         do = "export it as SPICE"
@@ -206,7 +206,7 @@ def _current(a: str, b: str, text: str) -> str:
     return into if a == GROUND else out if b == GROUND else f"{out}\n    {into}"
 
 
-def _check_datum(wires: Wires) -> None:
+def _check_datum(wires: SubcircuitInterface) -> None:
     if wires.names[DATUM] != GROUND:
         must, do = "be node 0 of the simulator", "leave it out of the interface"
         raise UnsupportedError(explain("a module's datum", must=must, got=wires.names[DATUM], do=do))

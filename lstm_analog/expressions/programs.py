@@ -21,7 +21,7 @@ _BY_NAME = (np.minimum, np.maximum)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Step:
+class _Instruction:
     """Call `function` with what the places `args` hold, and put the result in the place `out`."""
 
     function: Callable[..., Any]
@@ -47,8 +47,8 @@ class Program:
         self._places: list[Floats | float] = []
         self._parameters: dict[str, int] = {}
         self._efforts: dict[str, int] = {}
-        self._early: list[_Step] = []
-        self._late: list[_Step] = []
+        self._early: list[_Instruction] = []
+        self._late: list[_Instruction] = []
         self._known: dict[Expression, int] = {}
         self._moving: set[int] = set()
         self._outputs = [self._lower(without_names(output)) for output in outputs]
@@ -128,7 +128,7 @@ class Program:
 
     def _call(self, function: Callable[..., Any], *args: int) -> int:
         out, moving = self._place(), not self._moving.isdisjoint(args)
-        (self._late if moving else self._early).append(_Step(function=function, args=args, out=out))
+        (self._late if moving else self._early).append(_Instruction(function=function, args=args, out=out))
         if moving:
             self._moving.add(out)
         return out
@@ -147,7 +147,7 @@ class BoundProgram:
 
     places: Sequence[Floats | float]
     efforts: Mapping[str, int]
-    steps: Sequence[_Step]
+    steps: Sequence[_Instruction]
     outputs: Sequence[int]
 
     def __call__(self, efforts: Callable[[str], Floats]) -> list[Floats | float]:
@@ -185,7 +185,7 @@ class BoundProgram:
             )
         for out, place in zip(outs, self.outputs, strict=True):
             if place in fetched:
-                calls.append(_applying(_Step(function=np.positive, args=(place,), out=place), places, out))
+                calls.append(_applying(_Instruction(function=np.positive, args=(place,), out=place), places, out))
             elif rooms.get(place) is not out:
                 calls.append(partial(np.copyto, out, places[place]))
         return tuple(calls)
@@ -203,7 +203,7 @@ def _writing(function: Callable[..., Any], args: Sequence[Any], out: Array) -> C
     return partial(function, *args, out=out) if function in _BY_NAME else partial(function, *args, out)
 
 
-def _applying(step: _Step, places: list[Any], out: Array) -> Call:
+def _applying(step: _Instruction, places: list[Any], out: Array) -> Call:
     """Return the call of `step` with what its places then hold."""
     function = step.function
     if len(step.args) == 1:
@@ -215,7 +215,7 @@ def _applying(step: _Step, places: list[Any], out: Array) -> Call:
     return lambda: function(*[places[arg] for arg in step.args], out=out)
 
 
-def _rooms(steps: Sequence[_Step], outputs: Sequence[int], outs: Sequence[Floats]) -> dict[int, Floats]:
+def _rooms(steps: Sequence[_Instruction], outputs: Sequence[int], outs: Sequence[Floats]) -> dict[int, Floats]:
     """Return the array for the result of each step: its output, if it is one, else one that no later step reads."""
     last = {arg: number for number, step in enumerate(steps) for arg in step.args}
     rooms: dict[int, Floats] = {}

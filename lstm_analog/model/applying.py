@@ -18,15 +18,15 @@ from lstm_analog.model.steps import (
     Pool,
     Pooling,
     Reshape,
-    Signal,
     Softmax,
     Step,
+    StepValue,
     width_after,
 )
 
 
 @singledispatch
-def apply(step: Step, signal: Signal) -> Signal:
+def apply(step: Step, signal: StepValue) -> StepValue:
     """Return what `step` makes of `signal`.
 
     Raises
@@ -39,7 +39,7 @@ def apply(step: Step, signal: Signal) -> Signal:
     raise UnsupportedPartError(explain("step", must="be a numeric step", got=type(step).__name__, do="use one of Step"))
 
 
-def apply_all(steps: Iterable[Step], signal: Signal) -> Signal:
+def apply_all(steps: Iterable[Step], signal: StepValue) -> StepValue:
     """Return what `steps`, one after the other, make of `signal`; raises as `apply` does."""
     for step in steps:
         signal = apply(step, signal)
@@ -47,7 +47,7 @@ def apply_all(steps: Iterable[Step], signal: Signal) -> Signal:
 
 
 @apply.register
-def _embed(step: Embedding, signal: Signal) -> Signal:
+def _embed(step: Embedding, signal: StepValue) -> StepValue:
     numbers, rows = signal.values, len(step.table)
     if numbers.dtype.kind not in "iuf":
         do = "give the numbers of words"
@@ -60,72 +60,72 @@ def _embed(step: Embedding, signal: Signal) -> Signal:
         must, do = f"hold whole numbers from 0 to {rows - 1}, the rows of the embedding", "encode the text as trained"
         raise InvalidValueError(explain("x", must=must, got=numbers[wrong][0], do=do))
     values = step.table[numbers.astype(np.int64)]
-    return Signal(values=values, mask=numbers != 0 if step.masked else signal.mask)
+    return StepValue(values=values, mask=numbers != 0 if step.masked else signal.mask)
 
 
 @apply.register
-def _mask(step: Masking, signal: Signal) -> Signal:
+def _mask(step: Masking, signal: StepValue) -> StepValue:
     with np.errstate(over="ignore"):
         mask = (signal.values.astype(np.float32) != np.float32(step.value)).any(axis=-1)
-    return Signal(values=np.where(mask[..., None], signal.values, 0.0), mask=mask)
+    return StepValue(values=np.where(mask[..., None], signal.values, 0.0), mask=mask)
 
 
 @apply.register
-def _scale(step: Affine, signal: Signal) -> Signal:
+def _scale(step: Affine, signal: StepValue) -> StepValue:
     _check_width(step, signal)
     return replace(signal, values=step.scale * signal.values + step.offset)
 
 
 @apply.register
-def _multiply(step: Dense, signal: Signal) -> Signal:
+def _multiply(step: Dense, signal: StepValue) -> StepValue:
     _check_width(step, signal)
     values = signal.values @ step.weights.T
     return replace(signal, values=values if step.bias is None else values + step.bias)
 
 
 @apply.register
-def _curve(step: Activation, signal: Signal) -> Signal:
+def _curve(step: Activation, signal: StepValue) -> StepValue:
     return replace(signal, values=step(signal.values))
 
 
 @apply.register
-def _softmax(step: Softmax, signal: Signal) -> Signal:
+def _softmax(step: Softmax, signal: StepValue) -> StepValue:
     powers = np.exp(signal.values - signal.values.max(axis=-1, keepdims=True))
     return replace(signal, values=powers / powers.sum(axis=-1, keepdims=True))
 
 
 @apply.register
-def _pool(step: Pooling, signal: Signal) -> Signal:
+def _pool(step: Pooling, signal: StepValue) -> StepValue:
     if step.pool is Pool.LAST:
-        return Signal(values=signal.values[..., -1, :])
+        return StepValue(values=signal.values[..., -1, :])
     if step.pool is Pool.MAX:
-        return Signal(values=signal.values.max(axis=-2))
+        return StepValue(values=signal.values.max(axis=-2))
     if signal.mask is None:
-        return Signal(values=signal.values.mean(axis=-2))
+        return StepValue(values=signal.values.mean(axis=-2))
     inside = signal.mask[..., None]
-    return Signal(values=(signal.values * inside).sum(axis=-2) / inside.sum(axis=-2))
+    return StepValue(values=(signal.values * inside).sum(axis=-2) / inside.sum(axis=-2))
 
 
 @apply.register
-def _reshape(step: Reshape, signal: Signal) -> Signal:
+def _reshape(step: Reshape, signal: StepValue) -> StepValue:
     shape = signal.values.shape
     if shape[-len(step.taken) :] != step.taken:
         must, do = f"have {step.taken} as its last axes, as the model was built for", "give sequences of that length"
         raise InvalidShapeError(explain("x", must=must, got=f"shape {shape}", do=do))
-    return Signal(values=signal.values.reshape(*shape[: -len(step.taken)], *step.made))
+    return StepValue(values=signal.values.reshape(*shape[: -len(step.taken)], *step.made))
 
 
 @apply.register
-def _compute(step: Formula, signal: Signal) -> Signal:
+def _compute(step: Formula, signal: StepValue) -> StepValue:
     found = [signal.values]
     for line, places in zip(step.steps, step.reads, strict=True):
         read = [found[place] for place in places]
-        made = line(*read) if isinstance(line, Operation) else apply(line, Signal(values=read[0])).values
+        made = line(*read) if isinstance(line, Operation) else apply(line, StepValue(values=read[0])).values
         found.append(made)
     return replace(signal, values=found[-1])
 
 
-def _check_width(step: Step, signal: Signal) -> None:
+def _check_width(step: Step, signal: StepValue) -> None:
     """Refuse a signal of another number of features than `step` takes; numpy would stretch a single one."""
     if signal.values.ndim < 1:
         do = "give (batch, time, features)"

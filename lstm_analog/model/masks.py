@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, Indices, floats
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.sequences import given_lengths
-from lstm_analog.model.steps import Mask, Signal
+from lstm_analog.model.steps import Mask, StepValue
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +28,7 @@ class Fed:
     mask: Mask | None
 
 
-def compact(signal: Signal, ends: ArrayLike | None = None) -> Fed:
+def compact(signal: StepValue, ends: ArrayLike | None = None) -> Fed:
     """Return the values of `signal` that count, one after the other; none counts at or beyond the `ends (batch,)`.
 
     Raises

@@ -1,7 +1,7 @@
 """Numeric steps of a model before and after its recurrent part: tables, matrices, curves and means.
 
-Each is a record of numbers; `applying.apply` computes it on a `Signal`, a batch of sequences or of vectors. They stay
-numbers: no machine computes them.
+Each is a record of numbers; `applying.apply` computes it on a `StepValue`, a batch of sequences or of vectors. They
+stay numbers: no machine computes them.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Signal:
+class StepValue:
     """What goes from step to step: `values (..., time, n)`, or `(..., n)` once time is gone.
 
     `mask (..., time)` says which steps of time count, all if it is None.

@@ -15,7 +15,7 @@ from lstm_analog.model.applying import apply_all
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
 from lstm_analog.model.sequences import Outputs, StateLike
-from lstm_analog.model.steps import Dense, Embedding, Pooling, Reshape, Signal, Step, named, width_after
+from lstm_analog.model.steps import Dense, Embedding, Pooling, Reshape, Step, StepValue, named, width_after
 from lstm_analog.summaries import Rows, Summarised
 
 _AXES: Mapping[type[Step], tuple[int, int]] = MappingProxyType({Embedding: (1, 2), Pooling: (2, 1)})
@@ -92,18 +92,18 @@ class Model(Summarised):
         """Return what the recurrent part is fed for `x`, of which `lengths` count: the steps before it, computed."""
         words = bool(self.before) and isinstance(self.before[0], Embedding)
         told = plain(x, "x") if words else floats(steps_of(x), "x")
-        return compact(apply_all(self.before, Signal(values=told)), lengths)
+        return compact(apply_all(self.before, StepValue(values=told)), lengths)
 
     @checked
     def decode(self, outputs: Outputs, fed: Fed) -> Floats:
         """Return the answer for the `outputs` of the recurrent part, numeric or a machine's, to what it was `fed`."""
         if self.final:
             top = len(self.lstm.layers[-1].cells)
-            signal = Signal(values=np.concatenate(outputs.state.h[-top:], axis=-1))
+            signal = StepValue(values=np.concatenate(outputs.state.h[-top:], axis=-1))
         elif fed.mask is None:
-            signal = Signal(values=outputs.h)
+            signal = StepValue(values=outputs.h)
         else:
-            signal = Signal(values=expand(outputs.h, fed.mask, self.held), mask=fed.mask)
+            signal = StepValue(values=expand(outputs.h, fed.mask, self.held), mask=fed.mask)
         result: Floats = apply_all(self.after, signal).values
         return result
 

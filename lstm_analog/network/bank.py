@@ -1,8 +1,9 @@
 """How a part bank declares its arrays: one role a field, from which checking, slicing and comparing follow."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import Field, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -49,11 +50,29 @@ def limit_array() -> Any:
     return field(metadata={"role": Role.LIMITS})
 
 
-def element_fields(bank: object) -> Iterator[tuple[str, Role]]:
-    """Yield name and role of each field of `bank` that holds one entry an element."""
-    for entry in _fields(bank):
-        if "role" in entry.metadata:
-            yield entry.name, entry.metadata["role"]
+def element_fields(bank: Any) -> tuple[tuple[str, Role], ...]:
+    """Return name and role of each field of `bank` that holds one entry an element."""
+    kind: Any = type(bank)
+    return _roles(kind)
+
+
+def entries(bank: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield name and value of each field of `bank` that is a tuple: its tiers or terms, banks of as many elements."""
+    kind: Any = type(bank)
+    for name in _others(kind):
+        value = getattr(bank, name)
+        if isinstance(value, tuple):
+            yield name, value
+
+
+@cache
+def _roles(kind: Any) -> tuple[tuple[str, Role], ...]:
+    return tuple((entry.name, entry.metadata["role"]) for entry in fields(kind) if "role" in entry.metadata)
+
+
+@cache
+def _others(kind: Any) -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(kind) if "role" not in entry.metadata)
 
 
 def settle(bank: object, what: str) -> None:
@@ -84,20 +103,14 @@ def count(bank: object) -> int:
 def take_elements(bank: Bank, elements: Indices) -> Bank:
     """Return `bank` with only the given `elements`, in their order, its tiers and terms included."""
     taken = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
-    for entry in _fields(bank):
-        value = getattr(bank, entry.name)
-        if isinstance(value, tuple):
-            taken[entry.name] = tuple(take_elements(item, elements) for item in value)
+    for name, value in entries(bank):
+        taken[name] = tuple(take_elements(item, elements) for item in value)
     return replace(bank, **taken)  # type: ignore[type-var]
 
 
 def put(record: object, name: str, value: object) -> None:
     """Set field `name` of a frozen `record` to its checked `value`; for `__post_init__` only."""
     object.__setattr__(record, name, value)
-
-
-def _fields(bank: Any) -> tuple[Field[Any], ...]:
-    return fields(bank)
 
 
 def _check_size(array: Indices, what: str, size: int) -> None:

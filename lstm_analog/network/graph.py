@@ -14,7 +14,7 @@ from lstm_analog.network.bank import element_fields, put, same_arrays
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.laws import Form, Kind, blocks, sets
+from lstm_analog.network.laws import BlockForm, Kind, blocks, sets
 from lstm_analog.network.parameters import count_chips
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
 
@@ -256,12 +256,13 @@ def _check_setters(network: Network) -> None:
 
 def _check_junctions(network: Network) -> None:
     low = tuple(False for _ in network.lines)
-    own = np.zeros(network.unknowns.size, dtype=bool)
-    for block in (block for part in network.parts for block in blocks(part, low)):
-        if block.form is Form.DIAGONAL:
-            own[block.rows[block.rows == block.columns]] = True
-    bare = [int(node) for node in network.kinds()[Kind.BALANCED] if not own[node]]
-    if bare:
-        name = network.unknowns.names()[bare[0]]
+    bare = np.zeros(network.unknowns.size, dtype=bool)
+    bare[network.kinds()[Kind.BALANCED]] = True
+    for part in network.parts:
+        for block in blocks(part, low) if bare.any() else ():
+            if block.form is BlockForm.DIAGONAL:
+                bare[block.rows[block.rows == block.columns]] = False
+    if bare.any():
+        name = network.unknowns.names()[int(np.flatnonzero(bare)[0])]
         must, do = "have a conductance of its own in every clock phase", "add a load or make it a storage"
-        raise NetworkError(explain(f"junction {name}", must=must, got=f"{len(bare)} without", do=do))
+        raise NetworkError(explain(f"junction {name}", must=must, got=f"{int(bare.sum())} without", do=do))

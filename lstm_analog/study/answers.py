@@ -7,10 +7,10 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled, Spot
 from lstm_analog.model import LSTM, State
-from lstm_analog.study.certificate import Signal
+from lstm_analog.study.certificate import ShownSignal
 
 
-def answers(lstm: LSTM, passes: tuple[Compiled, ...], x: Floats, start: State) -> list[tuple[Signal, ...]]:
+def answers(lstm: LSTM, passes: tuple[Compiled, ...], x: Floats, start: State) -> list[tuple[ShownSignal, ...]]:
     """Return what each pass of `lstm` is to show, fed with `x` (time, inputs) from `start`: h of its chains, then y.
 
     `passes` are what it was compiled to.
@@ -31,10 +31,10 @@ def _spots(compiled: Compiled) -> Iterator[tuple[Spot, bool]]:
         yield layout.head.y, layout.backward
 
 
-def _signal(compiled: Compiled, where: tuple[Spot, bool], said: tuple[str, float, Floats]) -> Signal:
+def _signal(compiled: Compiled, where: tuple[Spot, bool], said: tuple[str, float, Floats]) -> ShownSignal:
     (spot, backward), (label, unit, values) = where, said
     ends = compiled.cycle.ends(spot.interval, len(values)).tolist()
-    return Signal(
+    return ShownSignal(
         label=label,
         group=spot.group,
         against=spot.against,

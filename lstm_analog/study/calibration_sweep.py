@@ -63,7 +63,7 @@ class Gains:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sweep:
+class CalibrationSweep:
     """Points of a nested sweep, p of them, and what a cell made of them.
 
     `z` (p, 4) in the order of `Gate`, `imposed` (p,) of c; then (p,) each: c and |h| as the reset left them, c and h
@@ -83,7 +83,7 @@ def measure_gains(technology: Bicmos, engine: Engine, settling: float) -> Gains:
     return fit(sweep(technology, engine, settling))
 
 
-def sweep(technology: Bicmos, engine: Engine, settling: float) -> Sweep:
+def sweep(technology: Bicmos, engine: Engine, settling: float) -> CalibrationSweep:
     """Return what a cell of `technology` does, by `engine`, phases of `settling` time constants: i g, f c, o tanh(c).
 
     The points are those of `points`.
@@ -97,7 +97,7 @@ def sweep(technology: Bicmos, engine: Engine, settling: float) -> Sweep:
     layer = compiled.layout.layers[0]
     held_c, c = (_read(compiled, trajectory, layer.cell, name) for name in ("setup", READ_OUT))
     held_h, h = (_read(compiled, trajectory, layer.h, name) for name in ("setup", READ_OUT))
-    return Sweep(z=z, imposed=imposed, held_c=held_c, held_h=held_h * signs, c=c, h=h)
+    return CalibrationSweep(z=z, imposed=imposed, held_c=held_c, held_h=held_h * signs, c=c, h=h)
 
 
 def points(technology: Bicmos) -> tuple[Floats, Floats]:
@@ -115,7 +115,7 @@ def points(technology: Bicmos) -> tuple[Floats, Floats]:
     return z, imposed
 
 
-def fit(swept: Sweep) -> Gains:
+def fit(swept: CalibrationSweep) -> Gains:
     """Return the gains with which the LSTM's equations come closest, by least squares, to what was `swept`."""
 
     def errors(gains: Floats) -> Floats:

@@ -27,7 +27,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Signal:
+class ShownSignal:
     """The signal `label` that a netlist is to show: `values` (steps, n) in the order of time, and where to read them.
 
     At the end of each of the intervals `ends`, which go down where a chain goes backward, it is `gain` (n,) times the
@@ -75,7 +75,7 @@ class Export:
     dialect: str
     imperfections: tuple[str, ...]
     banks: tuple[Bank, ...]
-    signals: tuple[Signal, ...]
+    signals: tuple[ShownSignal, ...]
 
     def __post_init__(self) -> None:
         """Check that it shows something."""

@@ -17,7 +17,7 @@ from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.model import State
 from lstm_analog.records import record_of, tree_of
-from lstm_analog.study.certificate import Bank, Certificate, Export, ModelFile, Signal
+from lstm_analog.study.certificate import Bank, Certificate, Export, ModelFile, ShownSignal
 from lstm_analog.study.report import Versions, plain
 
 _Kind = TypeVar("_Kind")
@@ -102,9 +102,9 @@ def _export(content: Any) -> Export:
     )
 
 
-def _signal(content: Any) -> Signal:
+def _signal(content: Any) -> ShownSignal:
     return _record(
-        Signal,
+        ShownSignal,
         content,
         against=lambda name: None if name is None else _text(name),
         gain=_same,

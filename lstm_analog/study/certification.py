@@ -17,7 +17,7 @@ from lstm_analog.study.certificate import (
     Certificate,
     Export,
     ModelFile,
-    Signal,
+    ShownSignal,
     banks_of,
     certificate_path,
     compiled_passes,
@@ -135,7 +135,7 @@ def _targets(path: Path, count: int) -> list[Path]:
 
 
 def _export(
-    each: PassRun, target: Path, signals: tuple[Signal, ...], dialect: Dialect, accuracy: Accuracy | None
+    each: PassRun, target: Path, signals: tuple[ShownSignal, ...], dialect: Dialect, accuracy: Accuracy | None
 ) -> Export:
     """Write the netlist of a pass to `target`, read it back, and say what it says."""
     circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)

@@ -27,7 +27,7 @@ from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.export.epanet import Tubes
+from lstm_analog.export.epanet import EpanetTubes
 from lstm_analog.model import LSTM, LayerTrace, State
 from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.fluids import Fluid
@@ -117,10 +117,10 @@ def epanet_check(
     )
 
 
-def tubes_of(technology: Hydraulic, fluid: Fluid) -> Tubes:
+def tubes_of(technology: Hydraulic, fluid: Fluid) -> EpanetTubes:
     """Return the tubes of `technology`, cut for its own fluid, with `fluid` in them."""
     line, own = technology.tank_line, technology.fluid
-    return Tubes(
+    return EpanetTubes(
         density=fluid.density,
         viscosity=fluid.viscosity,
         datum=technology.datum,
@@ -130,7 +130,7 @@ def tubes_of(technology: Hydraulic, fluid: Fluid) -> Tubes:
     )
 
 
-def tubes_in(technology: object, network: Network) -> Tubes | None:
+def tubes_in(technology: object, network: Network) -> EpanetTubes | None:
     """Return the tubes of a `network`, built in `technology`, with what flows in them; None if it is not hydraulic."""
     if not isinstance(technology, Hydraulic):
         return None

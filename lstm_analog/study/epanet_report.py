@@ -8,11 +8,11 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.export.epanet import LAMINAR
-from lstm_analog.export.epanet_links import Links
+from lstm_analog.export.epanet_links import EpanetLinks
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Switches
-from lstm_analog.study.epanet_walk import Reading
+from lstm_analog.study.epanet_walk import PipeReading
 
 SEEN = 1e-3
 """Drop over a tube, as a share of the pressure unit, from which on its conductance is taken as confirmed."""
@@ -139,14 +139,17 @@ class EpanetReport:
         return {"holds": self.holds, "findings": [*self.findings], "worst": self.worst, "checks": CHECKED, **plain}
 
 
-def gauged(network: Network, readings: list[Reading], fluid: Fluid, unit: float) -> Gauges:
+def gauged(network: Network, readings: list[PipeReading], fluid: Fluid, unit: float) -> Gauges:
     """Return what the `readings` say of the capillaries of `network` filled with `fluid`, `unit` being a signal of 1.
 
     Solenoids with their tank lines are left out: at rest nothing flows there.
     """
     tubes = [number for number, part in enumerate(network.parts) if not isinstance(part, Switches | Inertances)]
-    pipes = Links(
-        **{e.name: np.concatenate([getattr(reading.pipes, e.name) for reading in readings]) for e in fields(Links)}
+    pipes = EpanetLinks(
+        **{
+            e.name: np.concatenate([getattr(reading.pipes, e.name) for reading in readings])
+            for e in fields(EpanetLinks)
+        }
     )
     drop, flow, bore = (np.concatenate([getattr(r, name) for r in readings]) for name in ("drop", "flow", "bore"))
     wanted = np.flatnonzero(np.isin(pipes.bank, tubes))
@@ -169,14 +172,14 @@ def gauged(network: Network, readings: list[Reading], fluid: Fluid, unit: float)
     )
 
 
-def _conductance_errors(pipes: Links, drop: Floats, flow: Floats, least: float) -> Floats:
+def _conductance_errors(pipes: EpanetLinks, drop: Floats, flow: Floats, least: float) -> Floats:
     """Return the relative errors, (m,), of flow over the drop less what the ends lose; NaN below the `least` drop."""
     seen = np.abs(drop) >= least
     driving = np.where(seen, drop - pipes.square * flow * np.abs(flow), 1.0)
     return np.where(seen, np.abs(flow / driving / pipes.conductance - 1.0), np.nan)
 
 
-def _place(network: Network, pipes: Links, number: int) -> str:
+def _place(network: Network, pipes: EpanetLinks, number: int) -> str:
     names = network.unknowns.names()
     bank = network.parts[int(pipes.bank[number])].label
     return f"{bank}, {names[int(pipes.a[number])]} to {names[int(pipes.b[number])]}"

@@ -19,18 +19,18 @@ _HEAD, _FLOW = 10, 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
+class EpanetResult:
     """What EPANET computed: `heads` (m) of nodes, (k,), and `flows` (m3/s) through links, (m,)."""
 
     heads: Floats
     flows: Floats
 
 
-Simulator = Callable[[Path, Sequence[str], Sequence[str]], Answer]
+Simulator = Callable[[Path, Sequence[str], Sequence[str]], EpanetResult]
 """Solves the EPANET input file at a path; returns the heads of the nodes and the flows of the links of these names."""
 
 
-def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> Answer:
+def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> EpanetResult:
     """Return what EPANET computes from the input file at `path` for the `nodes` and `links` of these names.
 
     Raises
@@ -59,14 +59,14 @@ def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> 
     return answer
 
 
-def _solved(project: Any, nodes: Sequence[str], links: Sequence[str]) -> Answer:
+def _solved(project: Any, nodes: Sequence[str], links: Sequence[str]) -> EpanetResult:
     project.ENopenH()
     project.ENinitH(0)
     project.ENrunH()
     heads = [project.ENgetnodevalue(project.ENgetnodeindex(name), _HEAD) for name in nodes]
     flows = [project.ENgetlinkvalue(project.ENgetlinkindex(name), _FLOW) for name in links]
     project.ENcloseH()
-    return Answer(heads=np.array(heads), flows=LITRE * np.array(flows))
+    return EpanetResult(heads=np.array(heads), flows=LITRE * np.array(flows))
 
 
 def _wntr(module: str) -> Any:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.stage import Stage
+from lstm_analog.engines.stage import AlgebraicStage
 from lstm_analog.engines.system import system
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
-from lstm_analog.export.epanet import Statics, Tubes, pipe_sizes, statics, write_epanet
-from lstm_analog.export.epanet_links import Links, links
+from lstm_analog.export.epanet import EpanetTubes, Statics, pipe_sizes, statics, write_epanet
+from lstm_analog.export.epanet_links import EpanetLinks, links
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, is_on
 from lstm_analog.network.parts import Followers, Junctions, Part, Sources, Stops, Storages, Switches
@@ -23,33 +23,33 @@ from lstm_analog.study.epanet_run import Simulator
 class Desk:
     """What a check works with: what the pipes are, where files go, and who solves them."""
 
-    tubes: Tubes
+    tubes: EpanetTubes
     folder: Path
     simulator: Simulator
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Reading:
+class PipeReading:
     """What EPANET found in the `pipes` of one file: `drop` (Pa) from a to b, `flow` (m3/s), in tubes of `bore` (m)."""
 
-    pipes: Links
+    pipes: EpanetLinks
     drop: Floats
     flow: Floats
     bore: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Step:
+class _WalkStep:
     """One stage of a phase: relays taken at their law, or `chambers` for EPANET."""
 
-    stage: Stage
+    stage: AlgebraicStage
     relays: Indices
     chambers: Indices
 
 
 def steady_states(
     network: Network, schedule: Schedule, settles: list[bool], desk: Desk
-) -> tuple[Floats, list[Reading]]:
+) -> tuple[Floats, list[PipeReading]]:
     """Return the efforts of `network` at the end of each interval of `schedule`, and what each file told the `desk`.
 
     In an interval that does not settle, by `settles`, all unknowns keep their efforts; shape (intervals, unknowns).
@@ -62,8 +62,8 @@ def steady_states(
     """
     network = without_mass(network)
     effort, ends = np.zeros(network.unknowns.size), []
-    phases: dict[High, list[_Step]] = {}
-    readings: list[Reading] = []
+    phases: dict[High, list[_WalkStep]] = {}
+    readings: list[PipeReading] = []
     for number, name in enumerate(schedule.names):
         high = schedule.phase(number)
         for part, value in imposed_efforts(network, schedule, number):
@@ -95,7 +95,7 @@ def _check_stops(network: Network, effort: Floats) -> None:
                 raise UnsupportedError(explain(what, must=must, got=f"{level[tank]:.6g} Pa", do=do))
 
 
-def _steps(network: Network, effort: Floats, high: High) -> list[_Step]:
+def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
     """Return the stages of a phase in their order; tanks that nothing feeds hold, all others have settled."""
     pipes, valves = links(network, effort, high)
     fed = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
@@ -109,7 +109,7 @@ def _steps(network: Network, effort: Floats, high: High) -> list[_Step]:
     for stage in system(replace(network, parts=tuple(parts)), high).stages:
         relay = np.isin(stage.nodes, relays)
         _check_order(network, stage)
-        steps.append(_Step(stage=stage, relays=stage.nodes[relay], chambers=stage.nodes[~relay]))
+        steps.append(_WalkStep(stage=stage, relays=stage.nodes[relay], chambers=stage.nodes[~relay]))
     return steps
 
 
@@ -117,7 +117,7 @@ def _drops_out(part: Part, high: High) -> bool:
     return isinstance(part, Storages) or (isinstance(part, Switches) and not is_on(part.line, high))
 
 
-def _check_order(network: Network, stage: Stage) -> None:
+def _check_order(network: Network, stage: AlgebraicStage) -> None:
     for part in stage.share.parts:
         if isinstance(part, Followers):
             own = [n for term in part.terms for n in term.inputs.tolist() if n in set(stage.nodes.tolist())]
@@ -127,7 +127,7 @@ def _check_order(network: Network, stage: Stage) -> None:
                 raise UnsupportedError(explain(what, must=must, got=f"a loop through {got}", do=do))
 
 
-def _solve(network: Network, effort: Floats, high: High, step: _Step, desk: Desk, name: str) -> list[Reading]:
+def _solve(network: Network, effort: Floats, high: High, step: _WalkStep, desk: Desk, name: str) -> list[PipeReading]:
     """Set the efforts of a `step` in `effort` (unknowns,), by EPANET where it has chambers."""
     if step.relays.size:
         trial = effort[None].copy()
@@ -140,7 +140,7 @@ def _solve(network: Network, effort: Floats, high: High, step: _Step, desk: Desk
     return [_read(problem, effort, path, desk)]
 
 
-def _read(problem: Statics, effort: Floats, path: Path, desk: Desk) -> Reading:
+def _read(problem: Statics, effort: Floats, path: Path, desk: Desk) -> PipeReading:
     pipes, tubes = problem.pipes, desk.tubes
     nodes = np.concatenate((problem.chambers, pipes.a, pipes.b))
     answer = desk.simulator(path, problem.node_names(nodes), problem.pipe_names())
@@ -150,4 +150,4 @@ def _read(problem: Statics, effort: Floats, path: Path, desk: Desk) -> Reading:
     chambers, a, b = np.split(answer.heads, np.cumsum([problem.chambers.size, pipes.a.size]))
     effort[problem.chambers] = tubes.pressure(chambers)
     drop = tubes.pressure(a) - tubes.pressure(b)
-    return Reading(pipes=pipes, drop=drop, flow=answer.flows, bore=pipe_sizes(problem, tubes)[0])
+    return PipeReading(pipes=pipes, drop=drop, flow=answer.flows, bore=pipe_sizes(problem, tubes)[0])

@@ -83,23 +83,23 @@ class _Phase:
     """
 
     interval: Interval
-    edges: "_Edges"
+    edges: "_RateEdges"
     component: Indices
     poles: "_Poles"
     rates: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Edges:
+class _RateEdges:
     """Who acts on whom: `tails` (m,) on `heads` (m,), with the `rates` (m,) at which they do."""
 
     tails: Indices
     heads: Indices
     rates: Floats
 
-    def within(self, mask: Mask) -> "_Edges":
+    def within(self, mask: Mask) -> "_RateEdges":
         kept = mask[self.tails] & mask[self.heads]
-        return _Edges(tails=self.tails[kept], heads=self.heads[kept], rates=self.rates[kept])
+        return _RateEdges(tails=self.tails[kept], heads=self.heads[kept], rates=self.rates[kept])
 
 
 @checked
@@ -232,14 +232,14 @@ def _released(now: _Phase, after: _Phase, fastest: Floats) -> Mask:
     return result
 
 
-def _edges(coupling: "scipy.sparse.coo_array", reference: Floats) -> _Edges:
+def _edges(coupling: "scipy.sparse.coo_array", reference: Floats) -> _RateEdges:
     heads, tails = coupling.coords
     values = coupling.data
     kept = (heads != tails) & (np.abs(values) > NEGLIGIBLE * reference[heads])
-    return _Edges(tails=tails[kept], heads=heads[kept], rates=values[kept])
+    return _RateEdges(tails=tails[kept], heads=heads[kept], rates=values[kept])
 
 
-def _upstream(edges: _Edges, targets: Mask) -> Mask:
+def _upstream(edges: _RateEdges, targets: Mask) -> Mask:
     """Return the storages that act on the targets, by whatever detour, and the targets themselves."""
     result, count = targets.copy(), 0
     while count != (count := int(result.sum())):
@@ -260,7 +260,7 @@ class _Poles:
         return _Poles(components=self.components[kept], rates=self.rates[kept])
 
 
-def _poles(coupling: "scipy.sparse.coo_array", edges: _Edges) -> tuple[Indices, _Poles]:
+def _poles(coupling: "scipy.sparse.coo_array", edges: _RateEdges) -> tuple[Indices, _Poles]:
     """Return the component of each storage, (n,), and the poles of all components.
 
     A storage on its own has its own rate; storages that act on each other have the decay of the eigenvalues of their

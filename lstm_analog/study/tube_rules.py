@@ -10,7 +10,7 @@ from lstm_analog.network.parts import Crossbars, Inertances, Switches
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
 from lstm_analog.study.operation import Plant
 from lstm_analog.study.settling import settling_error
-from lstm_analog.study.tubes import Tubes, Use
+from lstm_analog.study.tubes import TubeBank, Use
 
 LAMINAR = 2300.0
 """Reynolds number up to which flow in a round tube stays laminar."""
@@ -26,7 +26,7 @@ CHAIN = 4
 """Poles in a chain that are assumed to settle in a phase: manifold, bridge, cell, output."""
 
 
-def tube_findings(plant: Plant, bank: Tubes) -> Iterator[Finding]:
+def tube_findings(plant: Plant, bank: TubeBank) -> Iterator[Finding]:
     """Yield what is found on the tubes of one `bank` of `plant`."""
     place = _place(plant, bank)
     fluid, bores = bank.fluid, bank.bore
@@ -51,7 +51,7 @@ def tube_findings(plant: Plant, bank: Tubes) -> Iterator[Finding]:
         yield from _tank_line(plant, bank, place)
 
 
-def _lag(plant: Plant, bank: Tubes) -> Floats:
+def _lag(plant: Plant, bank: TubeBank) -> Floats:
     """Return I/R of the tubes of `bank` (s): of a line with mass its own, else rho d^2/(24 mu)."""
     part = plant.compiled.network.part(bank.label)
     if isinstance(part, Inertances):
@@ -60,11 +60,11 @@ def _lag(plant: Plant, bank: Tubes) -> Floats:
     return bank.fluid.density * bank.bore**2 / (24.0 * bank.fluid.viscosity)
 
 
-def _place(plant: Plant, bank: Tubes) -> Callable[[int], str]:
+def _place(plant: Plant, bank: TubeBank) -> Callable[[int], str]:
     return lambda number: f"{plant.names[bank.a[number]]} to {plant.names[bank.b[number]]}"
 
 
-def _tank_line(plant: Plant, bank: Tubes, place: Callable[[int], str]) -> Iterator[Finding]:
+def _tank_line(plant: Plant, bank: TubeBank, place: Callable[[int], str]) -> Iterator[Finding]:
     """Yield damping sqrt(tau R/I)/2 and water hammer rho a v (Joukowsky 1898), a = sqrt(beta/rho)."""
     fluid, hardware = bank.fluid, plant.technology.hardware
     own = plant.technology.tank / (bank.conductance * bank.count)
@@ -86,7 +86,7 @@ def _tank_line(plant: Plant, bank: Tubes, place: Callable[[int], str]) -> Iterat
     yield judge(Rule.HAMMER_SETTLED, settled, limit, part=bank.label, place=place)
 
 
-def _settled_flow(plant: Plant, bank: Tubes) -> Floats:
+def _settled_flow(plant: Plant, bank: TubeBank) -> Floats:
     """Return the flow (m3/s) of each tube of `bank` when its solenoid shuts."""
     switch, snapshots = plant.compiled.network.part(bank.label), plant.snapshots
     if snapshots is None or not isinstance(switch, Switches | Inertances):

@@ -40,7 +40,7 @@ class Use(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Tubes:
+class TubeBank:
     """The tubes of a bank, from node to node.
 
     Attributes
@@ -77,14 +77,14 @@ class Tubes:
         return bore(self.conductance, self.length, self.fluid)
 
 
-def tubes(plant: Plant) -> tuple[Tubes, ...]:
+def tubes(plant: Plant) -> tuple[TubeBank, ...]:
     """Return the tubes of `plant`, bank by bank; a weight of zero has none, nor has a filling cock."""
     found = [_tubes(part, plant) for part in plant.compiled.network.parts]
     return tuple(bank for bank in found if bank is not None and bank.a.size)
 
 
 @singledispatch
-def _tubes(part: Part, plant: Plant) -> Tubes | None:
+def _tubes(part: Part, plant: Plant) -> TubeBank | None:
     what, do = f"part {type(part).__name__}", "register its tubes in study/tubes.py"
     raise UnsupportedPartError(explain(what, must="be known to the design check", got="no tubes", do=do))
 
@@ -95,7 +95,7 @@ def _(part: Sources | Junctions | Storages | Followers | Pairs | Spools | Stops,
 
 
 @_tubes.register
-def _(part: Crossbars, plant: Plant) -> Tubes:
+def _(part: Crossbars, plant: Plant) -> TubeBank:
     ends: list[tuple[Indices, Indices, Floats, Floats]] = []
     for nodes, weights, loads in (
         (part.plus, part.positive, part.plus_load),
@@ -114,17 +114,17 @@ def _(part: Crossbars, plant: Plant) -> Tubes:
 
 
 @_tubes.register
-def _(part: Conductors, plant: Plant) -> Tubes:
+def _(part: Conductors, plant: Plant) -> TubeBank:
     conductance = _widest(part.conductance, part.a.size)
     return _capillaries(part.label, plant, (part.a, part.b), conductance, plant.drop(part.a, part.b))
 
 
 @_tubes.register
-def _(part: Switches | Inertances, plant: Plant) -> Tubes | None:
+def _(part: Switches | Inertances, plant: Plant) -> TubeBank | None:
     if is_filling(plant.compiled.network, part):
         return None
     line, closed = plant.technology.tank_line, _widest(part.closed, part.a.size)
-    return Tubes(
+    return TubeBank(
         label=part.label,
         use=Use.TANK_LINE,
         fluid=plant.technology.fluid,
@@ -138,10 +138,10 @@ def _(part: Switches | Inertances, plant: Plant) -> Tubes | None:
 
 
 @_tubes.register
-def _(part: Ports, plant: Plant) -> Tubes:
+def _(part: Ports, plant: Plant) -> TubeBank:
     hardware, rest = plant.technology.hardware, _widest(part.conductance, part.a.size)
     channels = hardware.port_channels if part.shape is Shape.EXP else hardware.drain_channels
-    return Tubes(
+    return TubeBank(
         label=part.label,
         use=Use.PORT,
         fluid=plant.technology.fluid,
@@ -177,8 +177,10 @@ def _widest(values: Floats, size: int) -> Floats:
     return result
 
 
-def _capillaries(label: str, plant: Plant, ends: tuple[Indices, Indices], conductance: Floats, drop: Floats) -> Tubes:
-    return Tubes(
+def _capillaries(
+    label: str, plant: Plant, ends: tuple[Indices, Indices], conductance: Floats, drop: Floats
+) -> TubeBank:
+    return TubeBank(
         label=label,
         use=Use.CAPILLARY,
         fluid=plant.technology.fluid,

@@ -32,7 +32,7 @@ from lstm_analog.study.certificate import (
     ROUNDING,
     Certificate,
     Export,
-    Signal,
+    ShownSignal,
     banks_of,
     compiled_passes,
     with_imperfections,
@@ -189,12 +189,12 @@ def _answer(certificate: Certificate, lstm: LSTM, made: tuple[Compiled, ...]) ->
     return Outcome(check=Check.ANSWER, holds=off <= _SAME_ANSWER, got=f"off by {off:.2g}")
 
 
-def _place(signal: Signal) -> tuple[object, ...]:
+def _place(signal: ShownSignal) -> tuple[object, ...]:
     """Return all of `signal` but its numbers."""
     return signal.label, signal.group, signal.against, signal.ends, signal.values.shape
 
 
-def _numbers(one: Signal, other: Signal) -> Iterator[tuple[Floats, Floats]]:
+def _numbers(one: ShownSignal, other: ShownSignal) -> Iterator[tuple[Floats, Floats]]:
     """Yield the numbers of two signals in pairs."""
     yield from ((one.values, other.values), (one.gain, other.gain), (np.array(one.unit), np.array(other.unit)))
 
@@ -221,7 +221,7 @@ def _rerun(deck: Deck, export: Export, certificate: Certificate, engine: Engine)
     return Outcome(check=Check.RERUN, holds=errors[worst] <= min(certificate.tolerance, told), got=got)
 
 
-def _error(trajectory: Trajectory, signal: Signal) -> float:
+def _error(trajectory: Trajectory, signal: ShownSignal) -> float:
     """Return how far a run is from what `signal` says, as the tolerance counts it; infinity where it is not there."""
     unknowns, ends = trajectory.network.unknowns, np.array(signal.ends)
     groups = [signal.group] if signal.against is None else [signal.group, signal.against]

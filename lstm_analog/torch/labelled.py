@@ -1,7 +1,7 @@
 """A PyTorch module run on labels instead of numbers: what its `forward` does to the rows of its input.
 
 A labelled tensor goes through `forward` as an input does. PyTorch moves its elements; whatever computes is a numeric
-step or a recurrent layer of `Streams`, or is refused by the name of the function and of the module that called it.
+step or a recurrent layer of `ModelStreams`, or is refused by the name of the function and of the module that called it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from torch import Tensor as TorchTensor
 from lstm_analog.arrays import Array
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model.formats.labels import Labels
-from lstm_analog.model.formats.streams import Streams, ends_of
+from lstm_analog.model.formats.streams import ModelStreams, ends_of
 from lstm_analog.model.layers import Layer
 from lstm_analog.torch.moving import ASKS, FILLS, JOINS, MOVES
 
@@ -31,7 +31,7 @@ class Labelled(TorchTensor):
     PyTorch hands what is done to it to `__torch_function__`: https://pytorch.org/docs/stable/notes/extending.html
     """
 
-    trace: "Trace"
+    trace: "LabelledRun"
 
     @classmethod
     def __torch_function__(
@@ -43,7 +43,7 @@ class Labelled(TorchTensor):
         return trace.carried(func, args, given)
 
 
-class Trace:
+class LabelledRun:
     """One run of a module on labels.
 
     `layers` returns the layers of the recurrent module of a name, `steps` are the functions that compute. `path` are
@@ -56,7 +56,7 @@ class Trace:
         self.steps = steps
         self.path: list[str] = []
         self.maker = Labels()
-        self.streams = Streams(self.maker)
+        self.streams = ModelStreams(self.maker)
         self.turned = False
         self.rearranged = False
 

@@ -17,7 +17,7 @@ from lstm_analog.model.formats.parametrised import PARALLEL, WRAPPERS, plain
 from lstm_analog.model.formats.stacks import Only, Stack, alone, listed
 from lstm_analog.model.formats.state_dict import recurrent_modules, stack_of
 from lstm_analog.model.layers import Layer
-from lstm_analog.torch.labelled import Trace
+from lstm_analog.torch.labelled import LabelledRun
 from lstm_analog.torch.steps import STEPS
 from lstm_analog.torch.tensors import array_of, tensors_of
 
@@ -171,7 +171,7 @@ def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:
     return trace.rearranged
 
 
-def trace_of(module: nn.Module) -> tuple[nn.Module, Trace]:
+def trace_of(module: nn.Module) -> tuple[nn.Module, LabelledRun]:
     """Return a copy of `module` in evaluation mode and the trace that carries out what it does to labels."""
     twin = deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
     tensors, rectifying, found = tensors_of(module), rectified(module), dict[str, Sequence[Layer]]()
@@ -181,7 +181,7 @@ def trace_of(module: nn.Module) -> tuple[nn.Module, Trace]:
             found[name] = stack_of(tensors, short(module, name), rectifying).layers
         return found[name]
 
-    trace = Trace(layers, STEPS)
+    trace = LabelledRun(layers, STEPS)
     for inner, part in twin.named_modules():
         part.register_forward_pre_hook(lambda part, args, inner=inner: trace.path.append(inner))
         part.register_forward_hook(lambda part, args, answer: trace.left())

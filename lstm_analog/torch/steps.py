@@ -23,7 +23,7 @@ from lstm_analog.model.formulas import (
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Dense, Line, Pool, Softmax, Step
 from lstm_analog.torch.curves import CURVES
-from lstm_analog.torch.labelled import Handler, Labelled, Trace, plainly
+from lstm_analog.torch.labelled import Handler, Labelled, LabelledRun, plainly
 from lstm_analog.torch.tensors import array_of
 
 Largest = namedtuple("Largest", ["values", "indices"])
@@ -36,7 +36,7 @@ def labels_of(value: Any) -> Array:
     return array
 
 
-def _chained(trace: Trace, label: str, x: Any, steps: tuple[Step | Operation, ...]) -> Array | None:
+def _chained(trace: LabelledRun, label: str, x: Any, steps: tuple[Step | Operation, ...]) -> Array | None:
     made: Array | None = labels_of(x)
     for step in steps:
         if made is not None and isinstance(step, Line):
@@ -46,14 +46,14 @@ def _chained(trace: Trace, label: str, x: Any, steps: tuple[Step | Operation, ..
 
 def _curve(make: Callable[..., tuple[Step | Operation, ...]]) -> Handler:
     def computed(
-        trace: Trace, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
+        trace: LabelledRun, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
     ) -> Array | None:
         return _chained(trace, label, input, make(*args, **options))
 
     return computed
 
 
-def _clamp(trace: Trace, label: str, input: Any, min: Any = None, max: Any = None) -> Array | None:
+def _clamp(trace: LabelledRun, label: str, input: Any, min: Any = None, max: Any = None) -> Array | None:
     low, high = (preset if limit is None else limit for limit, preset in ((min, -inf), (max, inf)))
     if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor) or low >= high:
         return None
@@ -63,7 +63,7 @@ def _clamp(trace: Trace, label: str, input: Any, min: Any = None, max: Any = Non
 def _pair(operation: Operation, *, turned: bool = False) -> Handler:
     """Return what computes `operation` on two signals or a signal and numbers, in the other order if `turned`."""
 
-    def computed(trace: Trace, label: str, input: Any, other: Any, *, alpha: float = 1.0) -> Array | None:
+    def computed(trace: LabelledRun, label: str, input: Any, other: Any, *, alpha: float = 1.0) -> Array | None:
         first, second = (other, input) if turned else (input, other)
         if alpha != 1.0 and isinstance(second, Labelled):
             return None
@@ -100,7 +100,7 @@ def _numbers(value: Any) -> Array:
     return array_of(value) if isinstance(value, torch.Tensor) else np.asarray(value, dtype=np.float64)
 
 
-def _power(trace: Trace, label: str, input: Any, exponent: Any = 2) -> Array | None:
+def _power(trace: LabelledRun, label: str, input: Any, exponent: Any = 2) -> Array | None:
     x, power = labels_of(input), None if isinstance(exponent, torch.Tensor) else float(exponent)
     if power == 0.5:
         return trace.streams.curve(label, x, Operation.SQRT)
@@ -110,24 +110,24 @@ def _power(trace: Trace, label: str, input: Any, exponent: Any = 2) -> Array | N
     return trace.streams.combined(label, Operation.MULTIPLY, square, x)
 
 
-def _linear(trace: Trace, label: str, input: Any, weight: Any, bias: Any = None) -> Array | None:
+def _linear(trace: LabelledRun, label: str, input: Any, weight: Any, bias: Any = None) -> Array | None:
     if isinstance(weight, Labelled) or isinstance(bias, Labelled):
         return None
     dense = Dense(weights=array_of(weight), bias=None if bias is None else array_of(bias))
     return trace.streams.product(label, labels_of(input), dense)
 
 
-def _matmul(trace: Trace, label: str, input: Any, other: Any) -> Array | None:
+def _matmul(trace: LabelledRun, label: str, input: Any, other: Any) -> Array | None:
     if not isinstance(input, Labelled) or isinstance(other, Labelled) or other.ndim != 2:
         return None
     return _linear(trace, label, input, other.T)
 
 
-def _addmm(trace: Trace, label: str, input: Any, mat1: Any, mat2: Any) -> Array | None:
+def _addmm(trace: LabelledRun, label: str, input: Any, mat1: Any, mat2: Any) -> Array | None:
     return None if isinstance(mat2, Labelled) else _linear(trace, label, mat1, mat2.T, input)
 
 
-def _glu(trace: Trace, label: str, input: Any, dim: int = -1) -> Array | None:
+def _glu(trace: LabelledRun, label: str, input: Any, dim: int = -1) -> Array | None:
     """Compute the first half of the features, as far as a gate of the second half lets it."""
     halves = np.split(labels_of(input), 2, axis=dim)
     gate = trace.streams.curve(label, halves[1], SIGMOID)
@@ -135,7 +135,14 @@ def _glu(trace: Trace, label: str, input: Any, dim: int = -1) -> Array | None:
 
 
 def _embedding(
-    trace: Trace, label: str, input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, *_: Any, **__: Any
+    trace: LabelledRun,
+    label: str,
+    input: Any,
+    weight: Any,
+    padding_idx: Any = None,
+    max_norm: Any = None,
+    *_: Any,
+    **__: Any,
 ) -> Array | None:
     if max_norm is not None or isinstance(weight, Labelled):
         return None
@@ -143,14 +150,22 @@ def _embedding(
 
 
 def _softmax(make: Callable[[], Line]) -> Handler:
-    def computed(trace: Trace, label: str, input: Any, dim: int | None = None, *_: Any, **__: Any) -> Array | None:
+    def computed(
+        trace: LabelledRun, label: str, input: Any, dim: int | None = None, *_: Any, **__: Any
+    ) -> Array | None:
         return None if dim is None else trace.streams.over_features(label, labels_of(input), dim, make())
 
     return computed
 
 
 def _layer_norm(
-    trace: Trace, label: str, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+    trace: LabelledRun,
+    label: str,
+    input: Any,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
 ) -> Array | None:
     if len(normalized_shape) != 1:
         return None
@@ -161,7 +176,7 @@ def _layer_norm(
 
 
 def _batch_norm(
-    trace: Trace,
+    trace: LabelledRun,
     label: str,
     input: Any,
     running_mean: Any,
@@ -182,7 +197,7 @@ def _batch_norm(
 
 
 def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
-    def computed(trace: Trace, label: str, input: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
+    def computed(trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
         axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
         if len(axes) != 1:
             return None
@@ -195,7 +210,7 @@ def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
     return computed
 
 
-def _max(trace: Trace, label: str, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+def _max(trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     if not isinstance(dim, int):
         return None
     made = _reduced(Operation.LARGEST, Pool.MAX)(trace, label, input, dim, keepdim)
@@ -203,7 +218,7 @@ def _max(trace: Trace, label: str, input: Any, dim: Any = None, keepdim: bool = 
 
 
 def _pool(pool: Pool) -> Handler:
-    def computed(trace: Trace, label: str, input: Any, output_size: Any, *_: Any) -> Array | None:
+    def computed(trace: LabelledRun, label: str, input: Any, output_size: Any, *_: Any) -> Array | None:
         if output_size not in (1, (1,), [1]):
             return None
         return trace.streams.reduced(label, labels_of(input), -1, pool)
@@ -212,7 +227,7 @@ def _pool(pool: Pool) -> Handler:
 
 
 def _dropout(
-    trace: Trace, label: str, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+    trace: LabelledRun, label: str, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Array | None:
     return None if training and p else labels_of(input)
 
@@ -220,7 +235,7 @@ def _dropout(
 def _cast(kind: Any = None) -> Handler:
     """Return what turns numbers into a `kind`, or the one that it is told; floats do not become whole numbers."""
 
-    def computed(trace: Trace, label: str, input: Any, *args: Any, **options: Any) -> Array | None:
+    def computed(trace: LabelledRun, label: str, input: Any, *args: Any, **options: Any) -> Array | None:
         told = [each for each in (kind, *args, *options.values()) if isinstance(each, torch.dtype | torch.Tensor)]
         wanted = told[0].dtype if told and isinstance(told[0], torch.Tensor) else told[0] if told else None
         labels = labels_of(input)
@@ -232,7 +247,7 @@ def _cast(kind: Any = None) -> Handler:
 
 
 def _recurrent(
-    trace: Trace,
+    trace: LabelledRun,
     label: str,
     input: Any,
     hx: Any,

@@ -1,10 +1,10 @@
 import numpy as np
 
 from lstm_analog.engines.order import generations
-from lstm_analog.network.laws import Block, Form, Order
+from lstm_analog.network.laws import Block, BlockForm, Order
 
 
-def acts(columns, rows, form=Form.DIAGONAL):
+def acts(columns, rows, form=BlockForm.DIAGONAL):
     return Block(rows=np.array(rows), columns=np.array(columns), form=form, order=Order.CONSTANT)
 
 
@@ -21,7 +21,7 @@ def test_a_loop_is_solved_together():
 
 
 def test_a_loop_through_a_dense_block_is_seen():
-    dense = acts([1, 2], [3, 4], Form.DENSE)
+    dense = acts([1, 2], [3, 4], BlockForm.DENSE)
     assert order([dense], [1, 2, 3, 4]) == [[1, 2], [3, 4]]
     assert order([dense, acts([4], [1])], [1, 2, 3, 4]) == [[2], [1, 4], [3]]
 

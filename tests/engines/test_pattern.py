@@ -1,7 +1,7 @@
 import numpy as np
 
 from lstm_analog.engines.pattern import block_columns, block_rows, flat, pattern, positions, scatter
-from lstm_analog.network.laws import Block, Form, Order
+from lstm_analog.network.laws import Block, BlockForm, Order
 
 
 def test_positions():
@@ -42,6 +42,6 @@ def test_an_empty_pattern():
 
 
 def test_entries_of_blocks():
-    block = Block(rows=np.array([5, 6]), columns=np.array([1, 2, 3]), form=Form.DENSE, order=Order.CONSTANT)
+    block = Block(rows=np.array([5, 6]), columns=np.array([1, 2, 3]), form=BlockForm.DENSE, order=Order.CONSTANT)
     assert block_rows(block).tolist() == [5, 5, 5, 6, 6, 6]
     assert block_columns(block).tolist() == [1, 2, 3, 1, 2, 3]

@@ -10,7 +10,7 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.engines import Integrate, Settle, Waveform
 from lstm_analog.engines.waveform import newton
-from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import couplings
 from lstm_analog.engines.waveform.segment import Tolerance
@@ -138,7 +138,7 @@ def test_the_error_falls_geometrically_with_the_degree(rc):
         with workspace(network, (), Tolerance(rtol=1e-12, atol=1e-12), wanted) as space:
             space.state.forget()
             space.state.effort[..., 1] = 1.0
-            found = space.segment(Regime(high=(), idle=True), 1.0, Grid(degree=degree), True, Keep.POINTS)
+            found = space.segment(Regime(high=(), idle=True), 1.0, Grid(degree=degree), True, Wanted.POINTS)
             found.solve()
             at = np.linspace(0.01, 1.0, 50)
             path = np.zeros((1, 50, 3))
@@ -192,7 +192,7 @@ def most_sweeps(network, duration):
     with workspace(network, (), Tolerance(rtol=1e-8, atol=1e-10), np.ones(network.unknowns.size, bool)) as space:
         space.state.forget()
         space.state.effort[..., 1] = 1.0
-        return space.segment(Regime(high=(), idle=True), duration, Grid(degree=20), False, Keep.END).solve()
+        return space.segment(Regime(high=(), idle=True), duration, Grid(degree=20), False, Wanted.END).solve()
 
 
 def leaky_machine(leak=LEAKING):
@@ -227,10 +227,10 @@ def test_what_hardly_moves_is_solved_once_and_the_rest_is_swept():
         for name, stands in (("setup", True), ("compute0", False), ("hold0", True), ("copy", False)):
             number = schedule.names.index(name)
             regime, duration = Regime(high=schedule.phase(number), idle=True), float(schedule.durations[number])
-            standing = space.segment(regime, duration, Grid(degree=24), True, Keep.STATES)
+            standing = space.segment(regime, duration, Grid(degree=24), True, Wanted.STATES)
             assert standing.solve() == 1
             assert standing.stands() == stands, name
-            swept = space.segment(regime, duration, Grid(degree=24), False, Keep.STATES)
+            swept = space.segment(regime, duration, Grid(degree=24), False, Wanted.STATES)
             assert swept.solve() <= (1 if stands else 3)
             swept.commit()
 

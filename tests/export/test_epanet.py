@@ -13,7 +13,7 @@ from lstm_analog.errors import (
     UnsupportedError,
     UnsupportedPartError,
 )
-from lstm_analog.export import Statics, Tubes, statics, write_epanet
+from lstm_analog.export import EpanetTubes, Statics, statics, write_epanet
 from lstm_analog.export.epanet import GRAVITY, WATER_VISCOSITY
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -44,7 +44,7 @@ def sizes(conductance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return bores, np.full(conductance.size, LENGTH)
 
 
-TUBES = Tubes(density=860.0, viscosity=VISCOSITY, datum=1e5, line_count=16, line=sizes, capillary=sizes)
+TUBES = EpanetTubes(density=860.0, viscosity=VISCOSITY, datum=1e5, line_count=16, line=sizes, capillary=sizes)
 HI, LO, PLUS, MINUS, MIDDLE, TANK = 1, 2, 3, 4, 5, 6
 """Unknowns of the network below."""
 
@@ -95,7 +95,7 @@ def solved(net: Network) -> np.ndarray:
     return effort[0]
 
 
-def text(problem: Statics, folder: Path, tubes: Tubes = TUBES) -> str:
+def text(problem: Statics, folder: Path, tubes: EpanetTubes = TUBES) -> str:
     write_epanet(folder / "a.inp", problem, tubes)
     return (folder / "a.inp").read_text()
 

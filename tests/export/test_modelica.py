@@ -17,7 +17,7 @@ from lstm_analog.errors import (
     UnsupportedPartError,
 )
 from lstm_analog.export import effort_names, model_name, modelica_models, write_modelica
-from lstm_analog.export.modelica_models import Model
+from lstm_analog.export.modelica_models import ModelicaModel
 from lstm_analog.export.modelica_parts import components
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -184,7 +184,7 @@ AMPLIFIER = (
     *("clamp_conductance", "output_conductance"),
 )
 MODELS = (
-    *(each for each in vars(modelica_models).values() if isinstance(each, Model)),
+    *(each for each in vars(modelica_models).values() if isinstance(each, ModelicaModel)),
     *(entry.model for part in declared() for entry in components(part)),
 )
 FUNCTIONS = {"der", "abs", "exp", "log", "max", "min", "sqrt", "tanh", "noEvent"}

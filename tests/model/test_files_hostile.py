@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import stat
 import struct
 import subprocess
@@ -100,6 +101,10 @@ def tensors(entries, data=bytes(64)):
     return struct.pack("<Q", len(header)) + header + data
 
 
+OLD = "InvalidHeaderDeserialization"
+"""What safetensors said before 0.6 of any header that it could not take."""
+
+
 def entry(shape, begin=0, end=32):
     return {"dtype": "F64", "shape": shape, "data_offsets": [begin, end]}
 
@@ -107,19 +112,19 @@ def entry(shape, begin=0, end=32):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (tensors({"weight_ih_l0": entry([4, 1]), "weight_hh_l0": entry([4, 1])}), "invalid offset for tensor"),
-        (tensors({"weight_ih_l0": entry([-4, -1])}), "invalid value: integer `-4`"),
-        (tensors({"weight_ih_l0": entry([4, True])}), "invalid type: boolean `true`"),
-        (tensors({"weight_ih_l0": entry([1 << 32, 1 << 32], 0, 0)}, b""), "overflow"),
-        (tensors({"weight_ih_l0": entry([4, 1])}, bytes(96)), "metadata"),
-        (tensors(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "recursion limit exceeded"),
-        (tensors(b'{"a":{"dtype":"F64","shape":[4,1],"data_offsets":[0,1e999]}}'), "number out of range"),
+        (tensors({"weight_ih_l0": entry([4, 1]), "weight_hh_l0": entry([4, 1])}), "invalid offset|InvalidOffset"),
+        (tensors({"weight_ih_l0": entry([-4, -1])}), f"invalid value: integer `-4`|{OLD}"),
+        (tensors({"weight_ih_l0": entry([4, True])}), f"invalid type: boolean `true`|{OLD}"),
+        (tensors({"weight_ih_l0": entry([1 << 32, 1 << 32], 0, 0)}, b""), "overflow|Overflow"),
+        (tensors({"weight_ih_l0": entry([4, 1])}, bytes(96)), "metadata|Metadata"),
+        (tensors(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), f"recursion limit exceeded|{OLD}"),
+        (tensors(b'{"a":{"dtype":"F64","shape":[4,1],"data_offsets":[0,1e999]}}'), f"number out of range|{OLD}"),
         (struct.pack("<Q", 1 << 62) + b"{}", "content must be"),
         (tensors({"weight_ih_l0": entry([4, 1]), "weight_hh_l0": entry([4, 1], 32, 64)}, b"\xff" * 64), "be finite"),
     ],
 )
 def test_safetensors_tricks(refused, content, message):
-    assert message in refused(content)
+    assert re.search(message, refused(content))
 
 
 def keras(change, **more):

@@ -38,7 +38,7 @@ from lstm_analog.model.applying import apply_all
 from lstm_analog.model.formats.keras_activations import CURVES
 from lstm_analog.model.formats.own_model import WORD
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
-from lstm_analog.model.steps import Signal
+from lstm_analog.model.steps import StepValue
 
 OTHERS = Path(__file__).parent / "others"
 ANSWERS = dict(np.load(OTHERS / "keras.npz"))
@@ -71,7 +71,7 @@ def test_a_whole_model_answers_as_keras_does(case):
 
 @pytest.mark.parametrize("name", [key.removeprefix("curve.") for key in ANSWERS if key.startswith("curve.")])
 def test_a_curve_is_that_of_keras(name):
-    ours = apply_all(CURVES[name], Signal(values=ANSWERS["grid"].astype(float))).values
+    ours = apply_all(CURVES[name], StepValue(values=ANSWERS["grid"].astype(float))).values
     np.testing.assert_allclose(ours, ANSWERS[f"curve.{name}"], rtol=1e-5, atol=SINGLE)
 
 

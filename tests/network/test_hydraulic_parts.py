@@ -11,7 +11,7 @@ from lstm_analog.errors import InvalidValueError
 from lstm_analog.export import NGSPICE, USUAL, read_spice, write_spice
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.laws import Form, Order, blocks, flow, partials, rows, take
+from lstm_analog.network.laws import BlockForm, Order, blocks, flow, partials, rows, take
 from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Crossbars, Junctions, Part, Ports, Sources, Storages
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
@@ -79,7 +79,7 @@ def slopes(part: Part, effort: np.ndarray) -> np.ndarray:
     """Return d flow / d effort by the part's own account, (batch, unknowns, unknowns)."""
     result = np.zeros((*effort.shape, effort.shape[-1]))
     for block, values in zip(blocks(part, ()), partials(part, effort, ()), strict=True):
-        dense = block.form is Form.DENSE
+        dense = block.form is BlockForm.DENSE
         target = (block.rows[:, None], block.columns) if dense else (block.rows, block.columns)
         for batch in range(len(effort)):
             value = np.broadcast_to(values, (len(effort), *values.shape[-(2 if dense else 1) :]))[batch]

@@ -16,14 +16,14 @@ from lstm_analog.errors import (
     SimulatorMissingError,
     UnsupportedError,
 )
-from lstm_analog.export.epanet_links import Links
+from lstm_analog.export.epanet_links import EpanetLinks
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.network.parts import Ports
 from lstm_analog.study import EpanetReport, epanet_check, epanet_run
 from lstm_analog.study.epanet_report import gauged
-from lstm_analog.study.epanet_run import Answer, run_epanet
-from lstm_analog.study.epanet_walk import Reading
+from lstm_analog.study.epanet_run import EpanetResult, run_epanet
+from lstm_analog.study.epanet_walk import PipeReading
 
 EDITED = "x_0 l0_zi_pos_0"
 """The ends of the capillary that the tests below tamper with."""
@@ -109,7 +109,7 @@ def test_the_files_stay_if_a_folder_is_given(tmp_path: Path) -> None:
 def test_one_percent_of_one_capillary_in_the_exported_file_is_found_and_named() -> None:
     touched = []
 
-    def tampered(path: Path, nodes: list[str], links: list[str]) -> Answer:
+    def tampered(path: Path, nodes: list[str], links: list[str]) -> EpanetResult:
         touched.append(edited(path, EDITED, lambda bore: bore * 1.01**0.25))
         return run_epanet(path, nodes, links)
 
@@ -126,7 +126,7 @@ def test_every_capillary_of_a_row_can_be_told_by_its_effect_on_h() -> None:
     lstm = model()
     for column in (0, 1):
 
-        def tampered(path: Path, nodes: list[str], links: list[str], source: str = f"x_{column}") -> Answer:
+        def tampered(path: Path, nodes: list[str], links: list[str], source: str = f"x_{column}") -> EpanetResult:
             for row in range(3):
                 edited(path, f"{source} l0_zg_pos_{row}", lambda bore: bore * 1.01**0.25)
                 edited(path, f"{source} l0_zg_neg_{row}", lambda bore: bore * 1.01**0.25)
@@ -191,9 +191,9 @@ def test_each_tube_is_gauged_at_its_largest_drop() -> None:
     network = compile(model(), OIL).network
     bank = [part.label for part in network.parts].index("l0_rows")
 
-    def reading(drop: float, error: float) -> Reading:
+    def reading(drop: float, error: float) -> PipeReading:
         one = np.array([1e-11])
-        tube = Links(
+        tube = EpanetLinks(
             bank=np.array([bank]),
             element=np.array([0]),
             a=np.array([1]),
@@ -201,7 +201,7 @@ def test_each_tube_is_gauged_at_its_largest_drop() -> None:
             conductance=one,
             square=0 * one,
         )
-        return Reading(pipes=tube, drop=np.array([drop]), flow=(1.0 + error) * drop * one, bore=np.array([1e-3]))
+        return PipeReading(pipes=tube, drop=np.array([drop]), flow=(1.0 + error) * drop * one, bore=np.array([1e-3]))
 
     rough, sharp, blind = reading(2e3, 0.01), reading(-1e4, 1e-9), reading(5.0, 0.5)
     for readings in ([rough, sharp, blind], [sharp, blind, rough]):
@@ -266,8 +266,8 @@ def test_a_node_that_nothing_holds_is_a_simulation_error(tmp_path: Path) -> None
 
 
 def test_a_simulator_that_answers_nonsense_is_refused() -> None:
-    def nonsense(path: Path, nodes: list[str], links: list[str]) -> Answer:
-        return Answer(heads=np.full(len(nodes), np.nan), flows=np.zeros(len(links)))
+    def nonsense(path: Path, nodes: list[str], links: list[str]) -> EpanetResult:
+        return EpanetResult(heads=np.full(len(nodes), np.nan), flows=np.zeros(len(links)))
 
     with pytest.raises(SimulationError, match="heads and flows of EPANET must be finite, got NaN or infinity: look at"):
         check(model(), simulator=nonsense)

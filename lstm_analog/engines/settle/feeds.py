@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.graph import Network, line_of
-from lstm_analog.network.laws import Form, High, Kind, Order, blocks, flow, is_on, partials, rows, take
+from lstm_analog.network.laws import BlockForm, High, Kind, Order, blocks, flow, is_on, partials, rows, take
 from lstm_analog.network.parts import Conductors, Followers, Pairs, Part, Ports, Switches
 
 
@@ -112,7 +112,7 @@ def _flows(part: Part, rest: Floats, high: High) -> Iterator[tuple[Way, Indices,
         return
     if all(block.order is Order.CONSTANT for block in couplings):
         for block, value in zip(couplings, partials(part, rest, high), strict=True):
-            way = Way.DENSE if block.form is Form.DENSE else Way.DIAGONAL
+            way = Way.DENSE if block.form is BlockForm.DENSE else Way.DIAGONAL
             yield way, block.rows, block.columns, value
         still = flow(part, rest, high)
         for terminal, row in enumerate(fed):

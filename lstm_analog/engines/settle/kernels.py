@@ -9,7 +9,7 @@ from lstm_analog.arrays import Array, Floats
 from lstm_analog.engines.settle.bench import Bench, Call, Matrices
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.engines.settle.newton import newton
-from lstm_analog.engines.settle.stages import Mode, Stage
+from lstm_analog.engines.settle.stages import ComponentStage, Mode
 from lstm_analog.expressions import sigmoid
 from lstm_analog.network.parts import DATUM, Pairs, Ports, law
 from lstm_analog.network.parts.ports import CONTROL, opened
@@ -23,7 +23,7 @@ _LARGE = 2**17
 """Entries up to which a matrix is copied."""
 
 
-def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
+def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
     """Return the calls that bring the nodes of `stage` in `efforts` (..., unknowns, batch) where they belong.
 
     `matrices` are those that the stages of the run share.
@@ -90,7 +90,7 @@ def _flow_and_conductance(bench: Bench, feeds: tuple[Feed, ...], hold: Floats, w
     return total
 
 
-def _advance(bench: Bench, stage: Stage, target: Array) -> None:
+def _advance(bench: Bench, stage: ComponentStage, target: Array) -> None:
     """Advance e in `target` for the time T: e <- e exp(-aT) + inflow/C T phi(aT), phi(u) = (1 - exp(-u))/u."""
     hold, inflow = _hold(stage.feeds), bench.room(stage.nodes.size)
     if any(feed.way is Way.CONTROLLED for feed in stage.feeds):

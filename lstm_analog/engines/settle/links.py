@@ -9,7 +9,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Form, High, Order, blocks, partials
+from lstm_analog.network.laws import BlockForm, High, Order, blocks, partials
 from lstm_analog.network.parts import Part
 
 NOTHING = 1e-13
@@ -21,7 +21,7 @@ _Entry = tuple[Indices, Indices, Floats, bool]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Links:
+class CouplingGraph:
     """Couplings of `size` unknowns and dense banks: by `tails` on `heads`, (k,), from `least` to `most` over the chips.
 
     The strengths are partial derivatives where all efforts are zero; `constant` ones are the same anywhere.
@@ -39,7 +39,7 @@ class Links:
         """Which couplings are of an unknown on itself."""
         return np.equal(self.tails, self.heads)
 
-    def only(self, chosen: Flags) -> "Links":
+    def only(self, chosen: Flags) -> "CouplingGraph":
         """Return the `chosen` couplings."""
         names = ("tails", "heads", "least", "most", "constant")
         tails, heads, least, most, constant = (getattr(self, name)[chosen] for name in names)
@@ -86,7 +86,7 @@ class Links:
             level = deeper
 
 
-def links(network: Network, found: tuple[Feed, ...], high: High) -> Links:
+def links(network: Network, found: tuple[Feed, ...], high: High) -> CouplingGraph:
     """Return the couplings of `network` through the feeds `found` with the lines `high`."""
     size, hubs = network.unknowns.size, 0
     entries: list[_Entry] = []
@@ -101,7 +101,7 @@ def links(network: Network, found: tuple[Feed, ...], high: High) -> Links:
         rest = partials(part, np.zeros(size), high)
         for block, value in zip(blocks(part, high), rest, strict=True):
             fed = np.flatnonzero(taking[block.rows])
-            if block.form is Form.DENSE:
+            if block.form is BlockForm.DENSE:
                 entries += _dense(block.columns, block.rows[fed], size + hubs)
                 hubs += 1
             else:
@@ -126,11 +126,11 @@ def _lawful(found: tuple[Feed, ...], size: int) -> list[tuple[Part, Flags]]:
     return [(parts[label], taking[label]) for label in parts]
 
 
-def _joined(entries: list[_Entry], size: int) -> Links:
+def _joined(entries: list[_Entry], size: int) -> CouplingGraph:
     none = np.empty(0)
     entries = [entry for entry in entries if entry[0].size]
     wide = [value.reshape(-1, value.shape[-1]) for _, _, value, _ in entries]
-    return Links(
+    return CouplingGraph(
         size=size,
         tails=np.concatenate([none.astype(np.int64), *(tails for tails, _, _, _ in entries)]),
         heads=np.concatenate([none.astype(np.int64), *(heads for _, heads, _, _ in entries)]),
@@ -159,7 +159,7 @@ def audible(found: tuple[Feed, ...], network: Network, hold: Floats) -> tuple[Fe
     return tuple(kept for feed in found if ((kept := heard(feed)).rows >= 0).any())
 
 
-def same(coupled: Links, free: Flags, hold: tuple[Floats, Floats]) -> Indices:
+def same(coupled: CouplingGraph, free: Flags, hold: tuple[Floats, Floats]) -> Indices:
     """Return by whose name each unknown of those `coupled` may go, (unknowns,): one tied to but one other is its equal.
 
     `free` are those that may have it so: they settle and have no constant inflow. `hold` are their least and largest

@@ -12,10 +12,10 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.settle.bench import Call
-from lstm_analog.engines.settle.stages import Stage
+from lstm_analog.engines.settle.stages import ComponentStage
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
 from lstm_analog.network.chips import beside_batches
-from lstm_analog.network.laws import Form, High, blocks, flow, partials, rows, take
+from lstm_analog.network.laws import BlockForm, High, blocks, flow, partials, rows, take
 from lstm_analog.network.parts import Part
 
 _STEPS, _PATIENT = 12, 400
@@ -70,12 +70,12 @@ def _add(total: Floats, places: Indices, values: Floats) -> None:
     np.add.at(np.moveaxis(total, -1, 0), places, np.moveaxis(wide, -1, 0))
 
 
-def newton(stage: Stage, efforts: Array) -> Call:
+def newton(stage: ComponentStage, efforts: Array) -> Call:
     """Return the call that solves the components of `stage` in `efforts` (..., unknowns, batch)."""
     return partial(_solve, _loop(stage, efforts.shape[-2]), efforts)
 
 
-def slowest(stage: Stage, capacity: Floats) -> float:
+def slowest(stage: ComponentStage, capacity: Floats) -> float:
     """Return the slowest rate (1/s) at which a loop of `stage` settles near rest; infinite if nothing is stored there.
 
     `capacity` (..., unknowns) is what each unknown stores; unknowns without are eliminated.
@@ -94,7 +94,7 @@ def slowest(stage: Stage, capacity: Floats) -> float:
     return float(-rates.real.max())
 
 
-def _loop(stage: Stage, size: int) -> _Loop:
+def _loop(stage: ComponentStage, size: int) -> _Loop:
     names = {id(feed.part): feed for feed in stage.feeds}
     place = np.full(size, -1)
     place[stage.nodes.ravel()] = np.arange(stage.nodes.size)
@@ -110,7 +110,7 @@ def _share(part: Part, high: High, place: Indices, shape: tuple[int, ...]) -> _S
     entries = []
     for number, block in enumerate(blocks(taken, high)):
         row, column = place[block.rows], place[block.columns]
-        if block.form is Form.DENSE:
+        if block.form is BlockForm.DENSE:
             _refuse_dense(part, row, column, shape[1])
             continue
         own = (row >= 0) & (column >= 0) & (row % shape[1] == column % shape[1])

@@ -10,27 +10,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.settle.links import NOTHING, Flags, Links
-from lstm_analog.engines.settle.stages import Mode, Stage
+from lstm_analog.engines.settle.links import NOTHING, CouplingGraph, Flags
+from lstm_analog.engines.settle.stages import ComponentStage, Mode
 
 WEAK = 1e-2
 """Share of what holds an unknown up to which a coupling is a leak: swept where it closes a loop."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cut:
+class CutCouplings:
     """The couplings that are left, `whole`; the unknowns (size,) whose inputs were cut: `slow` ones, `weak` ones.
 
     `sweeps` is how often what hangs on the weak ones has to be computed.
     """
 
-    whole: Links
+    whole: CouplingGraph
     slow: Flags
     weak: Flags
     sweeps: int
 
 
-def cut(coupled: Links, slow: Flags, hold: Floats, scales: Floats) -> Cut:
+def cut(coupled: CouplingGraph, slow: Flags, hold: Floats, scales: Floats) -> CutCouplings:
     """Return the couplings `coupled` without those that `slow` storages and weak conductances cut.
 
     `hold` and `scales` (unknowns,) are what holds each row, and its unit.
@@ -44,7 +44,7 @@ def cut(coupled: Links, slow: Flags, hold: Floats, scales: Floats) -> Cut:
     share = whole.shares(hold, scales)
     faint = _inside(whole) & through_bank[whole.heads] & (share <= WEAK)
     largest = float(share[faint].max(initial=0.0))
-    return Cut(
+    return CutCouplings(
         whole=whole.only(~faint),
         slow=_marked(size, coupled.heads[late]),
         weak=_marked(size, whole.heads[faint]),
@@ -52,7 +52,7 @@ def cut(coupled: Links, slow: Flags, hold: Floats, scales: Floats) -> Cut:
     )
 
 
-def _inside(coupled: Links) -> Flags:
+def _inside(coupled: CouplingGraph) -> Flags:
     component = coupled.components()
     inside: Flags = (component[coupled.tails] == component[coupled.heads]) & ~coupled.own
     return inside
@@ -64,7 +64,7 @@ def _marked(size: int, chosen: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) 
     return flags
 
 
-def sequence(stages: list[Stage], where: Cut) -> list[Stage]:
+def sequence(stages: list[ComponentStage], where: CutCouplings) -> list[ComponentStage]:
     """Return the `stages`, sorted by level, in the order in which they run, repeated as the cuts `where` demand."""
     early = [stage for stage in stages if not where.slow[stage.nodes].any()]
     late = [stage for stage in stages if where.slow[stage.nodes].any()]
@@ -73,7 +73,7 @@ def sequence(stages: list[Stage], where: Cut) -> list[Stage]:
     return [*_swept(once, where), *late, *_swept(again, where)]
 
 
-def _behind(stages: list[Stage], marked: Flags) -> list[Stage]:
+def _behind(stages: list[ComponentStage], marked: Flags) -> list[ComponentStage]:
     """Return the stages that depend on the unknowns `marked`, in one pass."""
     fresh, found = marked.copy(), []
     for stage in stages:
@@ -83,7 +83,7 @@ def _behind(stages: list[Stage], marked: Flags) -> list[Stage]:
     return found
 
 
-def _swept(stages: list[Stage], where: Cut) -> list[Stage]:
+def _swept(stages: list[ComponentStage], where: CutCouplings) -> list[ComponentStage]:
     heads = [stage for stage in stages if where.weak[stage.nodes].any()]
     if not heads:
         return stages

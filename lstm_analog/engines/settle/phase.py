@@ -13,10 +13,10 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
-from lstm_analog.engines.settle.links import Flags, Links, audible, links, same
+from lstm_analog.engines.settle.links import CouplingGraph, Flags, audible, links, same
 from lstm_analog.engines.settle.newton import slowest
 from lstm_analog.engines.settle.order import WEAK, cut, sequence
-from lstm_analog.engines.settle.stages import Mode, Stage, Store, copies, grouped
+from lstm_analog.engines.settle.stages import ComponentStage, Mode, Store, copies, grouped
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, capacity
@@ -34,7 +34,7 @@ class Phase:
     """The `stages` of a clock phase of a network of `size` unknowns, in order."""
 
     size: int
-    stages: tuple[Stage, ...]
+    stages: tuple[ComponentStage, ...]
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -67,13 +67,13 @@ def _capacities(network: Network) -> Floats:
     return result
 
 
-def _heard(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], Links]:
+def _heard(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], CouplingGraph]:
     hold = links(store.network, found, high).held(store.network.unknowns.size)[1]
     heard = audible(found, store.network, hold + store.hold)
     return heard, links(store.network, heard, high)
 
 
-def _slow(store: Store, coupled: Links, settled: float) -> Flags:
+def _slow(store: Store, coupled: CouplingGraph, settled: float) -> Flags:
     """Return which unknowns do not settle: storages moved too little by themselves and those they form a loop with.
 
     A leak closes no loop here: through open switches all cells hang together, and what then acts on a cell is no tie.
@@ -113,8 +113,8 @@ def _free(store: Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
 
 
 def _stages(
-    store: Store, found: tuple[Feed, ...], coupled: Links, slow: Flags, names: Indices, settled: float
-) -> tuple[Stage, ...]:
+    store: Store, found: tuple[Feed, ...], coupled: CouplingGraph, slow: Flags, names: Indices, settled: float
+) -> tuple[ComponentStage, ...]:
     size = slow.size
     hold = coupled.held(size)[0] + store.hold
     where = cut(coupled, slow, hold, store.network.unknowns.scales())
@@ -128,7 +128,7 @@ def _stages(
     return (*copies(names, np.setdiff1d(names, found_here)), *ordered)
 
 
-def _check_tied(store: Store, stages: list[Stage], hold: Floats) -> None:
+def _check_tied(store: Store, stages: list[ComponentStage], hold: Floats) -> None:
     """Refuse storages that something fills and no conductance `hold`s (unknowns,) where a run begins, at rest."""
     for stage in stages:
         ported = any(feed.way is Way.CONTROLLED for feed in stage.feeds)
@@ -139,7 +139,7 @@ def _check_tied(store: Store, stages: list[Stage], hold: Floats) -> None:
             raise UnsupportedError(explain(f"storage {name}", must=must, got=got, do=do))
 
 
-def _check_loops(store: Store, stages: list[Stage], settled: float) -> None:
+def _check_loops(store: Store, stages: list[ComponentStage], settled: float) -> None:
     """Refuse loops of storages whose slowest mode does not settle: each may be tied firmly, and all of them loosely."""
     for stage in stages:
         if stage.mode is Mode.NEWTON and np.isfinite(store.duration):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_analog.engines.settle.phase import Phase
-from lstm_analog.engines.settle.stages import Mode, Stage
+from lstm_analog.engines.settle.stages import ComponentStage, Mode
 
 Flags = NDArray[np.bool_]
 
@@ -28,7 +28,7 @@ def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...
     return tuple(result)
 
 
-def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[Stage, ...], Flags]:
+def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[ComponentStage, ...], Flags]:
     """Return the stages of `phase` to run for the unknowns `wanted` at its end, and those wanted at its beginning.
 
     `moving` says which stages may give something new.

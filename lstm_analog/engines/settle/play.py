@@ -12,7 +12,7 @@ from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.bench import Bench, Call, Matrices
 from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.script import Scene, Script
-from lstm_analog.engines.settle.stages import Key, Stage
+from lstm_analog.engines.settle.stages import ComponentStage, Key
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
@@ -90,7 +90,7 @@ class _Gauge:
     lowest: Array
     highest: Array
 
-    def calls(self, stage: Stage, efforts: Array) -> tuple[Call, ...]:
+    def calls(self, stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         """Return the calls that note what `stage` has set in `efforts` (..., unknowns, batch)."""
         chosen = np.flatnonzero(np.isin(self.limits.nodes, stage.nodes))
         bench = Bench(efforts=efforts)

@@ -9,7 +9,7 @@ from lstm_analog.arrays import Indices
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.plan import Flags, moved, needed
-from lstm_analog.engines.settle.stages import Stage
+from lstm_analog.engines.settle.stages import ComponentStage
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
@@ -23,7 +23,7 @@ class Scene:
     """What happens on the way to a point: source banks to `load`, `stages` to run, the records that `keep` of it."""
 
     load: tuple[str, ...]
-    stages: tuple[Stage, ...]
+    stages: tuple[ComponentStage, ...]
     keep: tuple[int, ...]
 
 

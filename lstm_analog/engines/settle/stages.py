@@ -29,7 +29,7 @@ class Mode(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
+class ComponentStage:
     """Components solved side by side: `nodes` (p, n), n components of p unknowns each.
 
     `inputs` are the unknowns read, `feeds` what feeds the nodes; a copy reads its nodes' values from its inputs, for an
@@ -65,7 +65,9 @@ class Store:
         return least / self.duration
 
 
-def grouped(store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags) -> list[Stage]:
+def grouped(
+    store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags
+) -> list[ComponentStage]:
     """Return like components of a level as one stage each, by level.
 
     `component` and `level` (unknowns,) are those of each unknown of the network in `store`, `found` is what feeds them,
@@ -82,7 +84,7 @@ def grouped(store: Store, found: tuple[Feed, ...], component: Indices, level: In
     members, kind = members[order], kind[order]
     sizes = np.unique(component[members], return_inverse=True, return_counts=True)
     extent = sizes[2][sizes[1]]
-    stages: list[tuple[int, Stage]] = []
+    stages: list[tuple[int, ComponentStage]] = []
     for unknowns in np.unique(extent).tolist():
         chosen = extent == unknowns
         nodes, kinds = members[chosen].reshape(-1, unknowns), kind[chosen].reshape(-1, unknowns)
@@ -94,7 +96,7 @@ def grouped(store: Store, found: tuple[Feed, ...], component: Indices, level: In
     return [stage for _, stage in sorted(stages, key=lambda entry: entry[0])]
 
 
-def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) -> Stage:
+def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) -> ComponentStage:
     fed = [feed.of(nodes[0]) if len(nodes) == 1 else (feed,) for feed in found if np.isin(feed.rows, nodes).any()]
     own = tuple(feed for several in fed for feed in several)
     lawful = len(nodes) > 1 or any(feed.way is Way.LAW or np.isin(feed.controls, nodes).any() for feed in own)
@@ -109,10 +111,10 @@ def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) ->
     inputs = np.union1d(inputs, nodes) if slow else np.setdiff1d(inputs, nodes)
     pace = store.duration / store.amount[..., nodes[0]] if slow else np.empty(0)
     key = (mode, nodes.tobytes(), inputs.tobytes(), pace.tobytes(), tuple(feed.name for feed in own))
-    return Stage(mode=mode, nodes=nodes, inputs=inputs, feeds=own, pace=pace, key=key)
+    return ComponentStage(mode=mode, nodes=nodes, inputs=inputs, feeds=own, pace=pace, key=key)
 
 
-def copies(names: Indices, sources: Indices) -> list[Stage]:
+def copies(names: Indices, sources: Indices) -> list[ComponentStage]:
     """Return the stages that copy the `sources` to the unknowns of that name in `names`, a run of neighbours each."""
     nodes = np.flatnonzero((names != np.arange(names.size)) & np.isin(names, sources))
     if not nodes.size:
@@ -121,7 +123,7 @@ def copies(names: Indices, sources: Indices) -> list[Stage]:
     runs = np.split(nodes, breaks) if breaks.size < _RUNS else [nodes]
     none = np.empty(0)
     return [
-        Stage(
+        ComponentStage(
             mode=Mode.COPY,
             nodes=run[None],
             inputs=names[run],

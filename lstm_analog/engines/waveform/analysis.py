@@ -15,7 +15,7 @@ from lstm_analog.engines.waveform.wiring import Wiring, wiring
 from lstm_analog.network.laws import Order
 
 
-class Keep(Enum):
+class Wanted(Enum):
     """What is wanted of a segment: where its storages end, where all unknowns end, or all points."""
 
     STATES = "states"
@@ -52,7 +52,7 @@ class Outline:
 
 
 def outline(
-    couplings: Couplings, order: Structure, count: int, still: bool, keep: Keep, wanted: Flags, watched: Flags
+    couplings: Couplings, order: Structure, count: int, still: bool, keep: Wanted, wanted: Flags, watched: Flags
 ) -> Outline:
     """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
@@ -61,12 +61,7 @@ def outline(
     """
     size, levels = couplings.dynamic.size, order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)])
-    field, place = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    for number, level in zip(first, levels, strict=False):
-        for row, nodes in enumerate(level.members.T):
-            field[nodes], place[nodes] = number + row, np.arange(nodes.size)
-    place[field == 0] = np.flatnonzero(field == 0)
-    places = Places(field=field, place=place)
+    places = _placed(order, first, size)
     guessed, guesses = _guesses(order, places, int(first[-1]))
     wirings = tuple(
         wiring(couplings, order, level, int(number), places, guesses)
@@ -77,13 +72,17 @@ def outline(
     factored = _factored(levels, wirings, starts, terms, count)
     ends = [
         False,
-        *(keep is not Keep.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
+        *(keep is not Wanted.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
         *(False for _ in guessed),
     ]
     seen = watched.copy()
     seen[np.concatenate([np.empty(0, np.int64), *guessed.values()])] = True
     drawn = [bool(seen[nodes].any()) for level in levels for nodes in level.members.T]
-    points = [keep is Keep.POINTS, *(asked or keep is Keep.POINTS for asked in drawn), *(False for _ in guessed)]
+    points = [
+        keep is Wanted.POINTS,
+        *(asked or keep is Wanted.POINTS for asked in drawn),
+        *(False for _ in guessed),
+    ]
     _ask(levels, wirings, starts, factored, points, ends)
     return Outline(
         levels=levels,
@@ -95,6 +94,16 @@ def outline(
         points=points,
         ends=ends,
     )
+
+
+def _placed(order: Structure, first: Indices, size: int) -> Places:
+    """Return where `size` unknowns lie: those of a level in fields from its `first` one on, the others in field 0."""
+    field, place = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    for number, level in zip(first, order.levels, strict=False):
+        for row, nodes in enumerate(level.members.T):
+            field[nodes], place[nodes] = number + row, np.arange(nodes.size)
+    place[field == 0] = np.flatnonzero(field == 0)
+    return Places(field=field, place=place)
 
 
 def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, Indices], Places]:

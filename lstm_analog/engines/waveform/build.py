@@ -6,10 +6,10 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, span
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import Keep, Outline, is_newton, outline
+from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import Couplings, Flags
-from lstm_analog.engines.waveform.fields import Field, Term, Waves
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, taker
 from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
@@ -19,15 +19,15 @@ from lstm_analog.engines.waveform.segment import (
     SHARE,
     SWEPT,
     Combined,
+    GuardedWaveform,
     Guess,
+    LevelSweep,
     Segment,
-    Sweep,
     Tolerance,
-    Watch,
     next_coefficients,
     values_of,
 )
-from lstm_analog.engines.waveform.state import State
+from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.engines.waveform.structure import Structure
 from lstm_analog.network.laws import High, Idle
 
@@ -38,12 +38,12 @@ _NEGLIGIBLE = 1e-4
 def segment(
     couplings: Couplings,
     order: Structure,
-    state: State,
+    state: NetworkState,
     *,
     duration: float,
     grid: Grid,
     still: bool,
-    keep: Keep,
+    keep: Wanted,
     wanted: Flags,
     ranges: tuple[Idle, ...],
     tolerance: Tolerance,
@@ -83,12 +83,12 @@ def segment(
     )
 
 
-def _bent(plan: Outline, keep: Keep) -> list[int]:
+def _bent(plan: Outline, keep: Wanted) -> list[int]:
     """Return the fields whose waveforms are judged: what has no rate is as good as what it comes from."""
     rated = {
         number
         for level, first in zip(plan.levels, plan.first, strict=True)
-        for number in range(first, first + (level.members.shape[1] if keep is Keep.POINTS else level.dynamic))
+        for number in range(first, first + (level.members.shape[1] if keep is Wanted.POINTS else level.dynamic))
     }
     return [k for k, asked in enumerate(plan.points) if k in rated and asked and not plan.factored[k]]
 
@@ -116,13 +116,13 @@ def _guesses(
     return found
 
 
-def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[Watch]:
+def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWaveform]:
     found = []
     for number, chosen in plan.places.by_field(limits.nodes):
         low, high = limits.low[..., chosen], limits.high[..., chosen]
         places = span(plan.places.place[limits.nodes[chosen]])
         waves = values_of(fields[number]) if number else fields[number].start
-        found.append(Watch(efforts=taker(waves, places), low=low, high=high))
+        found.append(GuardedWaveform(efforts=taker(waves, places), low=low, high=high))
     return found
 
 
@@ -130,7 +130,7 @@ def _steps(
     plan: Outline,
     fields: list[Field],
     frame: Frame,
-    state: State,
+    state: NetworkState,
     couplings: Couplings,
     order: Structure,
     tolerance: Tolerance,
@@ -161,7 +161,7 @@ def _batch(frame: Frame) -> int:
     return int(np.prod(frame.lead))
 
 
-def _moving(plan: Outline, fields: list[Field], groups: Indices, state: State) -> list[Step]:
+def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Step]:
     """Return the steps that write the ends that are known, of storages and of what is asked for, into the `state`."""
     levels = range(1, len(fields) - len(plan.guessed))
     found = [fields[number] for number in levels if plan.wanted[number]]
@@ -223,7 +223,7 @@ def _buffers(
 
 def _constant(nodes: Indices, start: Floats, frame: Frame, held: bool) -> Field:
     values = np.broadcast_to(start, (frame.count, *start.shape))
-    term = Term(basis=np.ones(frame.count), weight=start, held=held)
+    term = WaveformFactor(basis=np.ones(frame.count), weight=start, held=held)
     return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
 
 
@@ -232,7 +232,7 @@ def _task(
     place: int,
     fields: list[Field],
     frame: Frame,
-    state: State,
+    state: NetworkState,
     high: High,
     wrong: Floats,
     after: list[Step],
@@ -258,14 +258,14 @@ def _task(
     )
 
 
-def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[Term, ...] | None, ...]) -> None:
+def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[WaveformFactor, ...] | None, ...]) -> None:
     for number, found in enumerate(terms, start=first):
         field = fields[number]
         fields[number] = Field(nodes=field.nodes, start=field.start, end=field.end, values=field.values, terms=found)
 
 
-def _sweep(steps: list[Step], guess: Guess | None, order: Structure, tolerance: Tolerance) -> Sweep:
-    return Sweep(
+def _sweep(steps: list[Step], guess: Guess | None, order: Structure, tolerance: Tolerance) -> LevelSweep:
+    return LevelSweep(
         steps=steps,
         guess=guess,
         weakness=order.weakness,

@@ -1,7 +1,7 @@
 """Who acts on whom in a clock phase, and how, as the laws of the parts say; with chip axes made to fit a batch.
 
-A bank whose blocks are all constant is no more than coefficients: `Links` between single unknowns, `Dense` blocks, and
-an offset. Every other bank stays a part whose law is evaluated (`Curved`).
+A bank whose blocks are all constant is no more than coefficients: `DiagonalCoupling` between single unknowns,
+`DenseCoupling` between many, and an offset. Every other bank stays a part whose law is evaluated (`Curved`).
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.system import fed_rows
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Block, Form, High, Kind, Order, blocks, capacity, flow, partials
+from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, flow, partials
 from lstm_analog.network.parts import Part
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Links:
+class DiagonalCoupling:
     """Flow into `rows` (m,) is `values` (..., m) times the efforts of `columns` (m,)."""
 
     rows: Indices
@@ -28,7 +28,7 @@ class Links:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dense:
+class DenseCoupling:
     """Flow into `rows` (m,), -1 where it is not taken, is the `matrix` (..., m, n) times the efforts of `columns`."""
 
     rows: Indices
@@ -61,8 +61,8 @@ class Couplings:
     imposed: Flags
     capacity: Floats
     offset: Floats
-    links: tuple[Links, ...]
-    dense: tuple[Dense, ...]
+    links: tuple[DiagonalCoupling, ...]
+    dense: tuple[DenseCoupling, ...]
     curved: tuple[Curved, ...]
 
 
@@ -73,8 +73,8 @@ def couplings(network: Network, high: High) -> Couplings:
     dynamic[kinds[Kind.STORED]] = True
     balanced[kinds[Kind.BALANCED]] = True
     imposed[kinds[Kind.IMPOSED]] = imposed[0] = True
-    links: list[Links] = []
-    dense: list[Dense] = []
+    links: list[DiagonalCoupling] = []
+    dense: list[DenseCoupling] = []
     curved: list[Curved] = []
     offset = np.zeros(size)
     rest = np.zeros(size)
@@ -104,16 +104,18 @@ def couplings(network: Network, high: High) -> Couplings:
     )
 
 
-def _sort_in(block: Block, value: Floats, taking: Indices, links: list[Links], dense: list[Dense]) -> None:
+def _sort_in(
+    block: Block, value: Floats, taking: Indices, links: list[DiagonalCoupling], dense: list[DenseCoupling]
+) -> None:
     taken = np.isin(block.rows, taking)
     if not taken.any():
         return
-    if block.form is Form.DENSE:
-        dense.append(Dense(rows=np.where(taken, block.rows, -1), columns=block.columns, matrix=value))
+    if block.form is BlockForm.DENSE:
+        dense.append(DenseCoupling(rows=np.where(taken, block.rows, -1), columns=block.columns, matrix=value))
     elif taken.all():
-        links.append(Links(rows=block.rows, columns=block.columns, values=value))
+        links.append(DiagonalCoupling(rows=block.rows, columns=block.columns, values=value))
     else:
-        links.append(Links(rows=block.rows[taken], columns=block.columns[taken], values=value[..., taken]))
+        links.append(DiagonalCoupling(rows=block.rows[taken], columns=block.columns[taken], values=value[..., taken]))
 
 
 def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:

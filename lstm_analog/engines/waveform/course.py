@@ -10,7 +10,7 @@ from lstm_analog.engines.base import Progress, moments
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
-from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.couplings import Flags
 from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
@@ -28,7 +28,7 @@ _LEARNING = range(1, 3)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Drive:
+class ImposedWaveform:
     """What a bank of sources imposes: `efforts` (..., intervals, m) on `places`, of unknowns of one `group`.
 
     Before the intervals is an axis of sequences, or of one for all, and the chips lead, where they differ.
@@ -43,7 +43,7 @@ class Drive:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cut:
+class Subdivision:
     """How intervals of `duration` (s) with the lines `high` are cut: into `pieces`, whose segments are `made` so far.
 
     `visits` are the names of those that have been run, while there is something to be learnt from them. `certain` are
@@ -109,7 +109,7 @@ class Course:
             if progress is not None:
                 progress(number + 1, count)
 
-    def _cuts(self) -> list[Cut]:
+    def _cuts(self) -> list[Subdivision]:
         """Return how each interval is cut; those of the same lines and duration share it."""
         flags, width = self.schedule.high.tobytes(), self.schedule.high.shape[1]
         durations = self.schedule.durations.tolist()
@@ -117,7 +117,7 @@ class Course:
         cuts = {kind: _uncut(self.space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
         return [cuts[kind] for kind in kinds]
 
-    def _drives(self) -> list[Drive]:
+    def _drives(self) -> list[ImposedWaveform]:
         network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
         intervals, drives = len(self.schedule.names), []
         groups = self.space.couplings(Regime(high=self.schedule.phase(0), idle=True)).groups
@@ -130,10 +130,10 @@ class Course:
                 moves = efforts[..., 1:, :] != efforts[..., :-1, :]
                 changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
             group = int(groups[part.nodes[0]])
-            drives.append(Drive(places=span(part.nodes), group=group, efforts=efforts, changes=changes))
+            drives.append(ImposedWaveform(places=span(part.nodes), group=group, efforts=efforts, changes=changes))
         return drives
 
-    def _impose(self, drives: list[Drive], number: int) -> None:
+    def _impose(self, drives: list[ImposedWaveform], number: int) -> None:
         effort = self.space.state.effort
         for drive in drives:
             if drive.changes[number]:
@@ -157,14 +157,14 @@ class Course:
                 raise OutOfReachError("of one of them the operating point is not found level by level") from None
             operating_point(system(self.space.network, high), state.effort, duration)
 
-    def _points(self, cut: Cut) -> Floats:
+    def _points(self, cut: Subdivision) -> Floats:
         """Take the state over an interval and return its points, (*lead, points, N)."""
         effort = self.space.state.effort
         path = effort[..., None, :] if self.points == 1 else np.repeat(effort[..., None, :], self.points, axis=-2)
         self._interval(cut, path)
         return path
 
-    def _interval(self, cut: Cut, path: Floats | None) -> None:
+    def _interval(self, cut: Subdivision, path: Floats | None) -> None:
         """Take the state over an interval; write what it is at the points into `path` (*lead, points, N), if any."""
         kept, at = path is not None, self._at
         if self._certainly(cut, kept):
@@ -194,7 +194,7 @@ class Course:
         if only and only.certain and not (kept and at.size > 1):
             cut.certain[kept] = [*only.steps, *only.after]
 
-    def _certainly(self, cut: Cut, kept: bool) -> bool:
+    def _certainly(self, cut: Subdivision, kept: bool) -> bool:
         """Take the state over an interval by its certain steps; return whether there are any and they were solved."""
         try:
             for step in cut.certain.get(kept, ()):
@@ -203,7 +203,7 @@ class Course:
             cut.certain.clear()
         return kept in cut.certain
 
-    def _accepted(self, cut: Cut, place: int, kept: bool) -> Segment | None:
+    def _accepted(self, cut: Subdivision, place: int, kept: bool) -> Segment | None:
         """Return the solved segment of a piece; None if it was wrong, and has been refined."""
         segment = cut.made[kept][place] or self._segment(cut, place, kept)
         try:
@@ -225,20 +225,20 @@ class Course:
         self.errors[0] = max(self.errors[0], error)
         return segment
 
-    def _segment(self, cut: Cut, place: int, kept: bool) -> Segment:
+    def _segment(self, cut: Subdivision, place: int, kept: bool) -> Segment:
         last, piece = place == len(cut.pieces) - 1, cut.pieces[place]
-        keep = Keep.POINTS if kept and self.points > 1 else Keep.END if kept and last else Keep.STATES
+        keep = Wanted.POINTS if kept and self.points > 1 else Wanted.END if kept and last else Wanted.STATES
         regime = Regime(high=cut.high, idle=piece.idle)
         found = self.space.segment(regime, piece.share * cut.duration, piece.grid, piece.still, keep)
         cut.made[kept][place] = found
         return found
 
 
-def _uncut(space: Workspace, high: High, duration: float) -> Cut:
+def _uncut(space: Workspace, high: High, duration: float) -> Subdivision:
     """Return how an interval is cut of which no segment is made yet."""
     parts = (part for part in space.network.parts if isinstance(part, Pairs | Ports))
     gated = any(part.line != ALWAYS and high[part.line] for part in parts)
-    cut = Cut(
+    cut = Subdivision(
         high=high,
         duration=duration,
         pieces=space.pieces(high, duration),

@@ -14,7 +14,7 @@ def covers(places: Span, size: int) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Term:
+class WaveformFactor:
     """One factor of waveforms: `basis` over the points, (points,) or (points, m), times a `weight` (*lead, m).
 
     `held` tells that the weight is an effort at the start of the segment, which may be what it was the last time.
@@ -37,7 +37,7 @@ class Field:
     start: Floats
     end: Floats
     values: Floats | None
-    terms: tuple[Term, ...] | None
+    terms: tuple[WaveformFactor, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,10 +7,10 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Floats, Span
-from lstm_analog.engines.waveform.fields import Field, Term, Waves, covers
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
 from lstm_analog.engines.waveform.kernels import Step, flowing
 from lstm_analog.engines.waveform.lowrank import WORTHWHILE
-from lstm_analog.engines.waveform.state import State, transposed
+from lstm_analog.engines.waveform.state import NetworkState, transposed
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.network.laws import High, rows
 
@@ -41,14 +41,14 @@ def adder(array: Floats, places: Span, first: bool) -> Callable[[Floats], None]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Factor:
+class InflowTerm:
     """A part of what flows into a row: the `basis`, None for what is constant, times the sum of the `flows`."""
 
     basis: Basis
     flows: list[tuple[Span, Callable[[], Floats]]]
 
 
-def summing(factor: Factor, out: Floats, offset: Floats) -> list[Step]:
+def summing(factor: InflowTerm, out: Floats, offset: Floats) -> list[Step]:
     """Return the steps that write `offset` and the flows of `factor` into the buffer `out` (*lead, m)."""
     steps: list[Step] = []
     whole = bool(factor.flows) and covers(factor.flows[0][0], out.shape[-1]) and not offset.any()
@@ -88,14 +88,14 @@ class Inflow:
 
     wiring: Wiring
     fields: list[Field]
-    state: State
+    state: NetworkState
     high: High
     wrong: Floats
     after: list[Step]
 
-    def factors(self, row: int) -> list[Factor]:
+    def factors(self, row: int) -> list[InflowTerm]:
         """Return what flows into `row`, which must come from factored fields alone, by its factors."""
-        constant = Factor(basis=None, flows=[])
+        constant = InflowTerm(basis=None, flows=[])
         found = [constant]
         for entry in self._linear(row):
             terms = self.fields[entry.source].terms or ()
@@ -105,7 +105,7 @@ class Inflow:
                     continue
                 same = [factor for factor in found if factor.basis is term.basis]
                 if term.basis.ndim == 2 or not same:
-                    same = [Factor(basis=self._spread(entry, term.basis), flows=[])]
+                    same = [InflowTerm(basis=self._spread(entry, term.basis), flows=[])]
                     found += same
                 same[0].flows.append((entry.into, flow))
         return found
@@ -126,7 +126,7 @@ class Inflow:
             if isinstance(entry, Wire):
                 steps.append(_wired(entry, source.end if constant or at is None else drawn(source.values)[at], out))
             elif constant or at is None:
-                term = Term(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
+                term = WaveformFactor(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
                 (flow,) = self._products(entry, (term,))
                 steps.append(feeding(adder(out, entry.into, first=False), flow))
             elif source.terms is not None and self._flat(source.terms):
@@ -153,10 +153,10 @@ class Inflow:
         result[:, entry.into] = basis[:, entry.places]
         return result
 
-    def _flat(self, terms: tuple[Term, ...]) -> bool:
+    def _flat(self, terms: tuple[WaveformFactor, ...]) -> bool:
         return all(term.basis.ndim == 1 for term in terms)
 
-    def _products(self, entry: Wire | Sheet, terms: tuple[Term, ...]) -> list[Callable[[], Floats]]:
+    def _products(self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...]) -> list[Callable[[], Floats]]:
         """Return for each of the `terms` of the source what gives its weight times the coefficients of `entry`."""
         if isinstance(entry, Wire):
             return [_scaled(entry.values, taker(term.weight, entry.places)) for term in terms]
@@ -171,7 +171,7 @@ class Inflow:
             self.after.append(_moving_on(self.state, entry, kept, terms))
         return flows
 
-    def _outer(self, entry: Sheet, terms: tuple[Term, ...], out: Floats, at: slice) -> list[Step]:
+    def _outer(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> list[Step]:
         steps: list[Step] = []
         for term, flow in zip(terms, self._products(entry, terms), strict=True):
             basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1))
@@ -220,7 +220,7 @@ def _keeping(flow: Callable[[], Floats], kept: Floats) -> Callable[[], Floats]:
     return keep
 
 
-def _moving_on(state: State, entry: Sheet, kept: list[Floats], terms: tuple[Term, ...]) -> Step:
+def _moving_on(state: NetworkState, entry: Sheet, kept: list[Floats], terms: tuple[WaveformFactor, ...]) -> Step:
     """Return the step that makes of the products with the factors the image of where the drivers have come to."""
     image = state.image(entry)
     last = [float(term.basis[-1]) for term in terms]

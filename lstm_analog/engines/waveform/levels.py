@@ -11,8 +11,8 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.waveform.fields import Field, Term, Waves
-from lstm_analog.engines.waveform.inflow import Factor, Inflow, summing
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
+from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
 from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.structure import Level
 
@@ -90,7 +90,7 @@ def alike(own: Floats, capacity: Floats) -> bool:
     return all(bool(same.all()) for same in spread)
 
 
-def linear_steps(task: Task) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+def linear_steps(task: Task) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     """Return the steps of the linear level of `task` and the terms of each of its targets."""
     if not task.level.dynamic:
         return _balance(task)
@@ -122,9 +122,9 @@ def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first:
     return result
 
 
-def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
-    inputs: list[tuple[int, Factor]] = [
+    inputs: list[tuple[int, InflowTerm]] = [
         (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row)
     ]
     weights = np.zeros((dynamic + len(inputs), *lead, members))
@@ -132,7 +132,7 @@ def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[Term
     for number, (row, factor) in enumerate(inputs):
         offset = task.inflow.wiring.offset[..., row] if factor.basis is None else np.zeros(1)
         steps += summing(factor, weights[dynamic + number], offset)
-    terms: list[tuple[Term, ...]] = []
+    terms: list[tuple[WaveformFactor, ...]] = []
     for target, field in enumerate(task.targets):
         columns = []
         for number in range(dynamic):
@@ -141,7 +141,7 @@ def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[Term
         columns += [_column(inverse, target, row, factor.basis, _first(task, row)) for row, factor in inputs]
         terms.append(
             tuple(
-                Term(basis=column, weight=weights[number], held=number < dynamic and target == number)
+                WaveformFactor(basis=column, weight=weights[number], held=number < dynamic and target == number)
                 for number, column in enumerate(columns)
             )
         )
@@ -233,7 +233,7 @@ def _each(matrix: Floats, flows: Floats, field: Field) -> Step:
     return apply
 
 
-def _balance(task: Task) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+def _balance(task: Task) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     """Members without rate: sum_l A_il e_l + r_i = 0 at each point."""
     inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
     if task.factored:
@@ -262,7 +262,7 @@ def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Step:
     return mix
 
 
-def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Step], tuple[tuple[Term, ...] | None, ...]]:
+def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     (field,) = task.targets
     factors = task.inflow.factors(0)
     weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)))
@@ -271,5 +271,5 @@ def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Step], tuple[tuple
         steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
     steps.append(lambda: cast(None, np.multiply(weights, gain, out=weights)))
     bases = [np.ones(task.frame.count) if factor.basis is None else factor.basis for factor in factors]
-    terms = tuple(Term(basis=basis, weight=w, held=False) for basis, w in zip(bases, weights, strict=True))
+    terms = tuple(WaveformFactor(basis=basis, weight=w, held=False) for basis, w in zip(bases, weights, strict=True))
     return steps + _combining(bases, weights, field), (terms,)

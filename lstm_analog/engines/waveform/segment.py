@@ -76,7 +76,7 @@ class Guess:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sweep:
+class LevelSweep:
     """The `steps` of levels that are solved one after the other; again, if they read a `guess`, until it rests.
 
     `weakness` is the strength with which guesses act, `tolerance` what may come of them, in units.
@@ -127,7 +127,7 @@ class Combined:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Watch:
+class GuardedWaveform:
     """Waveforms `efforts` (..., m) that must stay between `low` and `high` (..., m), or parts left out would act."""
 
     efforts: Callable[[], Floats]
@@ -159,10 +159,10 @@ class Segment:
     units: Floats
     least: Floats
     tail: Floats
-    sweeps: tuple[Sweep, ...]
+    sweeps: tuple[LevelSweep, ...]
     after: list[Step]
     fixed: tuple[Combined, ...]
-    watches: tuple[Watch, ...]
+    watches: tuple[GuardedWaveform, ...]
     tolerance: Tolerance
     first: "Segment | None"
 

@@ -10,7 +10,7 @@ from lstm_analog.engines.waveform.lowrank import LowRank
 from lstm_analog.engines.waveform.wiring import Sheet
 
 
-class Image:
+class HeldProduct:
     """The product of a `matrix` (m, n) and a drive (*`lead`, n), and the `stamp` of that drive: while it holds, none.
 
     Held drivers so cost nothing, and drivers that relax by one exponential are multiplied once a step.
@@ -29,7 +29,7 @@ def transposed(matrix: Floats) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class State:
+class NetworkState:
     """The `effort` (*lead, N) of a network as it stands, and the images of its held drivers.
 
     `stamps` has a number for each group of unknowns, which changes when any of their efforts do; `known` are the images
@@ -38,14 +38,14 @@ class State:
 
     effort: Floats
     stamps: list[int]
-    known: dict[tuple[int, ...], Image]
+    known: dict[tuple[int, ...], HeldProduct]
     learnt: list[LowRank]
 
-    def image(self, sheet: Sheet) -> Image:
+    def image(self, sheet: Sheet) -> HeldProduct:
         """Return the image that belongs to `sheet`."""
         key = (*sheet.name, *sheet.matrix.shape)
         if key not in self.known:
-            self.known[key] = Image(sheet.matrix, self.effort.shape[:-1])
+            self.known[key] = HeldProduct(sheet.matrix, self.effort.shape[:-1])
         return self.known[key]
 
     def product(self, sheet: Sheet, drive: Callable[[], Floats]) -> Callable[[], Floats]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.order import strong_components
-from lstm_analog.engines.waveform.couplings import Couplings, Flags, Links
-from lstm_analog.network.laws import Form, Order
+from lstm_analog.engines.waveform.couplings import Couplings, DiagonalCoupling, Flags
+from lstm_analog.network.laws import BlockForm, Order
 
 WEAK = 5e-2
 """Strength below which an edge is torn if that opens a loop (measured: three sweeps at 1e-6, five at 1e-3)."""
@@ -48,7 +48,7 @@ class Structure:
     """
 
     levels: tuple[Level, ...]
-    links: Links
+    links: DiagonalCoupling
     torn: Flags
     weakness: float
     slow: bool
@@ -57,7 +57,7 @@ class Structure:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Edges:
+class _DependencyEdges:
     """The dependency graph: `tails` act on `heads`, of `rank` 0 constant, 1 affine, 2 any; `weak` or not."""
 
     tails: Indices
@@ -144,7 +144,7 @@ def _held(couplings: Couplings, duration: float, drop: float) -> Flags:
     return held
 
 
-def _counting(couplings: Couplings, moving: Flags, reach: Floats, drop: float) -> tuple[Links, Floats]:
+def _counting(couplings: Couplings, moving: Flags, reach: Floats, drop: float) -> tuple[DiagonalCoupling, Floats]:
     """Return the links into what moves that do more than `drop`, and the strength of each, (m,)."""
     lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
     rows, columns, strengths, values = [], [], [], []
@@ -159,7 +159,7 @@ def _counting(couplings: Couplings, moving: Flags, reach: Floats, drop: float) -
         strengths.append(strength[counts])
         values.append(np.broadcast_to(link.values[..., counts], (*lead, rows[-1].size)))
     none = np.empty(0, dtype=np.int64)
-    links = Links(
+    links = DiagonalCoupling(
         rows=np.concatenate([none, *rows]),
         columns=np.concatenate([none, *columns]),
         values=np.concatenate([np.empty((*lead, 0)), *values], axis=-1),
@@ -167,7 +167,7 @@ def _counting(couplings: Couplings, moving: Flags, reach: Floats, drop: float) -
     return links, np.concatenate([np.empty(0), *strengths])
 
 
-def _edges(couplings: Couplings, links: Links, weak: Flags, moving: Flags) -> _Edges:
+def _edges(couplings: Couplings, links: DiagonalCoupling, weak: Flags, moving: Flags) -> _DependencyEdges:
     size = moving.size
     alive = np.append(moving, False)  # rows that do not count are -1
     total = size
@@ -184,7 +184,7 @@ def _edges(couplings: Couplings, links: Links, weak: Flags, moving: Flags) -> _E
         for block in curved.blocks:
             rows = np.where(taking[block.rows], block.rows, -1)
             rank = _RANK[block.order]
-            if block.form is Form.DENSE:
+            if block.form is BlockForm.DENSE:
                 rank, hub = 3, total  # a hub stands for rank 3: not to be solved within a component
                 columns, rows = block.columns[alive[block.columns]], rows[alive[rows]]
                 tails, heads = np.append(columns, np.full(rows.size, hub)), np.append(np.full(columns.size, hub), rows)
@@ -194,7 +194,7 @@ def _edges(couplings: Couplings, links: Links, weak: Flags, moving: Flags) -> _E
                 tails, heads = block.columns[both], rows[both]
             found.append((tails, heads, rank, np.zeros(tails.size, dtype=bool)))
     none = np.empty(0, dtype=np.int64)
-    return _Edges(
+    return _DependencyEdges(
         tails=np.concatenate([none, *(entry[0] for entry in found)]),
         heads=np.concatenate([none, *(entry[1] for entry in found)]),
         rank=np.concatenate([none, *(np.full(entry[0].size, entry[2]) for entry in found)]),
@@ -203,11 +203,11 @@ def _edges(couplings: Couplings, links: Links, weak: Flags, moving: Flags) -> _E
     )
 
 
-def _components(edges: _Edges, wanted: Flags) -> Indices:
+def _components(edges: _DependencyEdges, wanted: Flags) -> Indices:
     return strong_components(edges.tails[wanted], edges.heads[wanted], edges.total)
 
 
-def _depth(edges: _Edges, component: Indices, torn: Flags) -> Indices:
+def _depth(edges: _DependencyEdges, component: Indices, torn: Flags) -> Indices:
     """Return the longest way to each component through the others, (components,)."""
     tails, heads = component[edges.tails], component[edges.heads]
     between = (tails != heads) & ~torn
@@ -223,7 +223,7 @@ def _depth(edges: _Edges, component: Indices, torn: Flags) -> Indices:
 
 
 def _levels(
-    couplings: Couplings, edges: _Edges, moving: Flags, parts: Indices, depth: tuple[Indices, Indices]
+    couplings: Couplings, edges: _DependencyEdges, moving: Flags, parts: Indices, depth: tuple[Indices, Indices]
 ) -> tuple[Level, ...]:
     members = np.flatnonzero(moving)
     count = int(parts.max(initial=-1)) + 1

@@ -8,7 +8,7 @@ from lstm_analog.arrays import Floats, Indices, Span, span
 from lstm_analog.engines.waveform.couplings import Couplings, Curved
 from lstm_analog.engines.waveform.fields import Places
 from lstm_analog.engines.waveform.structure import Level, Structure
-from lstm_analog.network.laws import Block, Form, take
+from lstm_analog.network.laws import Block, BlockForm, take
 from lstm_analog.network.parts import Part
 
 
@@ -200,7 +200,7 @@ def _own_partials(curved: Curved, elements: Indices, first: int, places: Places,
     taking = np.zeros(mine.size, dtype=bool)
     taking[curved.fed[curved.fed >= 0]] = True
     for number, block in enumerate(curved.blocks):
-        if block.form is Form.DENSE:
+        if block.form is BlockForm.DENSE:
             continue
         rows, columns = _of_elements(block, elements)
         chosen = np.flatnonzero(

@@ -12,12 +12,12 @@ import numpy as np
 
 from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import Keep
+from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import Couplings, Flags, couplings
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
-from lstm_analog.engines.waveform.state import State
+from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.graph import Network
@@ -90,10 +90,10 @@ class Workspace:
     lead: tuple[int, ...]
     tolerance: Tolerance
     wanted: Flags
-    state: State
+    state: NetworkState
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
-    segments: dict[tuple[Regime, float, Grid, bool, Keep], Segment] = field(default_factory=dict)
+    segments: dict[tuple[Regime, float, Grid, bool, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
 
     def order(self, regime: Regime, duration: float) -> Structure:
@@ -112,7 +112,7 @@ class Workspace:
             self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
         return self.phases[regime]
 
-    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, keep: Keep) -> Segment:
+    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, keep: Wanted) -> Segment:
         """Return a segment of `duration` (s) with the points of `grid` in a `regime` that keeps what `keep` says.
 
         What weak edges feed back is taken to stand `still`, or swept from what a coarser segment finds that way.
@@ -131,13 +131,13 @@ class Workspace:
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
-                first=None if still else self.segment(regime, duration, grid.of(coarse), True, Keep.STATES),
+                first=None if still else self.segment(regime, duration, grid.of(coarse), True, Wanted.STATES),
             )
         return self.segments[key]
 
     def rest(self, regime: Regime, duration: float) -> Segment:
         """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
-        key = (regime, duration, _POINT, False, Keep.END)
+        key = (regime, duration, _POINT, False, Wanted.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
         return self.segments[key]
@@ -154,7 +154,7 @@ class Workspace:
             duration=1.0,
             grid=_POINT,
             still=False,
-            keep=Keep.END,
+            keep=Wanted.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
             tolerance=_REST,
@@ -252,7 +252,7 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
         lead=lead,
         tolerance=tolerance,
         wanted=wanted,
-        state=State(
+        state=NetworkState(
             effort=np.zeros((*lead, network.unknowns.size)),
             stamps=[0] * (1 + len(network.unknowns.groups)),
             known={},

@@ -12,7 +12,7 @@ from lstm_analog.arrays import Array
 from lstm_analog.model.folding import composed, fed_through
 from lstm_analog.model.formats.labels import rows_of
 from lstm_analog.model.formats.own_model import written
-from lstm_analog.model.formats.streams import Stream, Streams
+from lstm_analog.model.formats.streams import ModelStreams, Stream
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Affine, Dense, Formula, Line, Pool, Pooling, Step
@@ -39,7 +39,7 @@ class ObjectedError(Exception):
     """A signal is made in a way that is not offered; its only argument is the `Objection`."""
 
 
-class Reading(Enum):
+class RowSelection(Enum):
     """Which rows of a stream an answer is: those of all steps, those at the end, or those of the last step."""
 
     EVERY = "every step"
@@ -48,12 +48,12 @@ class Reading(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
+class ModelAnswer:
     """An answer of a model: the rows `reading` of a `stream`; `label` is what it is called in messages."""
 
     label: str
     stream: Stream
-    reading: Reading
+    reading: RowSelection
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,7 +92,7 @@ class Parts:
         return Head(weights=dense.weights, bias=dense.bias, final=self.final) if isinstance(dense, Dense) else None
 
 
-def answer_of(streams: Streams, label: str, array: Array) -> Answer | None:
+def answer_of(streams: ModelStreams, label: str, array: Array) -> ModelAnswer | None:
     """Return which rows of which of the `streams` the labels in `array` are, in any order; it is called `label`."""
     stream = streams.of(array)
     if stream is None:
@@ -106,20 +106,20 @@ def answer_of(streams: Streams, label: str, array: Array) -> Answer | None:
         found = streams.vectors(f"choice of {stream.label}", way)
         reading = None if found is None else _reading(found[0], found[1], way.ndim)
         if found is not None and reading is not None:
-            return Answer(label=label, stream=found[0], reading=reading)
+            return ModelAnswer(label=label, stream=found[0], reading=reading)
     return None
 
 
-def _reading(stream: Stream, rows: Array, axes: int) -> Reading | None:
+def _reading(stream: Stream, rows: Array, axes: int) -> RowSelection | None:
     """Return which rows of `stream` those numbered in `rows` are, of an array with so many `axes`."""
     count = prod(stream.lead)
     ends = rows_of(stream.rows[count:], stream.rows)
     every = [stream.steps, stream.steps.T] if count and len(stream.lead) == 2 else []
     if any(_same(rows, each) for each in every) and (len(stream.lead) < 2 or stream.lead[0] > 1 or axes > 2):
-        return Reading.EVERY
+        return RowSelection.EVERY
     if ends is not None and ends.size and _same(rows, ends):
-        return Reading.FINAL
-    return Reading.LAST if every and stream.timed and _same(rows, stream.steps[-1]) else None
+        return RowSelection.FINAL
+    return RowSelection.LAST if every and stream.timed and _same(rows, stream.steps[-1]) else None
 
 
 def _same(rows: Array, order: Array) -> bool:
@@ -127,7 +127,7 @@ def _same(rows: Array, order: Array) -> bool:
     return rows.size == order.size and np.array_equal(rows.squeeze(), order.squeeze())
 
 
-def parts_of(answer: Answer) -> Parts:
+def parts_of(answer: ModelAnswer) -> Parts:
     """Return the parts of the model that makes `answer`; raise `ObjectedError` where it is no chain of such."""
     path, stream = list[tuple[Step | Layer, Stream]](), answer.stream
     while stream.made is not None:
@@ -143,7 +143,7 @@ def parts_of(answer: Answer) -> Parts:
     between = [_linear_steps(path[a + 1 : b], path[b][1]) for a, b in pairwise(places)]
     after = _steps(path[places[-1] + 1 :])
     pooled = any(isinstance(step, Pooling) for step, _ in after)
-    if answer.reading is Reading.LAST:
+    if answer.reading is RowSelection.LAST:
         after = ((Pooling(pool=Pool.LAST), path[places[-1]][1]), *after)
     return Parts(
         label=answer.label,
@@ -151,7 +151,7 @@ def parts_of(answer: Answer) -> Parts:
         layers=tuple(path[n][1] for n in places),
         between=tuple(between),
         after=after,
-        final=answer.reading is Reading.FINAL and not pooled,
+        final=answer.reading is RowSelection.FINAL and not pooled,
     )
 
 

@@ -56,7 +56,7 @@ class Tree:
     words: Mapping[str, Mapping[str, Words]]
 
 
-class Image:
+class Hdf5Image:
     """The bytes `content` of a file, the addresses visited, and how many bytes may still be looked at."""
 
     def __init__(self, content: bytes) -> None:
@@ -86,7 +86,7 @@ class Image:
 
 def read_hdf5(content: bytes) -> Tree:
     """Return what the HDF5 file `content` holds; raise `FileFormatError` for damage and what is not read here."""
-    image, tensors, words = Image(content), dict[str, Tensor](), dict[str, dict[str, Words]]()
+    image, tensors, words = Hdf5Image(content), dict[str, Tensor](), dict[str, dict[str, Words]]()
     try:
         (root,) = struct.unpack("<Q", _checked_superblock(image)[_ROOT : _ROOT + 8])
         waiting = [("", root)]
@@ -108,7 +108,7 @@ def read_hdf5(content: bytes) -> Tree:
     return Tree(tensors=tensors, words=words)
 
 
-def _checked_superblock(image: Image) -> bytes:
+def _checked_superblock(image: Hdf5Image) -> bytes:
     """[II.A] Version 0 with addresses and lengths of 8 bytes, at the start of the file."""
     block = image.at(0, 96)
     if not block.startswith(SIGNATURE) or block[8] != 0 or block[13:15] != b"\x08\x08" or any(block[24:32]):
@@ -117,7 +117,7 @@ def _checked_superblock(image: Image) -> bytes:
     return block
 
 
-def _messages(image: Image, address: int, path: str) -> list[Message]:
+def _messages(image: Hdf5Image, address: int, path: str) -> list[Message]:
     """[IV.A.1.a] Return the messages of the object header at `address`: kind and body."""
     version, _, count, _, size = struct.unpack("<BBHII", image.at(address, 12))
     if version != 1 or count > MOST_MESSAGES:
@@ -150,7 +150,7 @@ def _refused(path: str, must: str, got: str) -> FileFormatError:
     return FileFormatError(explain(f"HDF5 object {'/' + path[:80]!a}", must=must, got=got, do=_ADVICE))
 
 
-def _members(image: Image, messages: list[Message], path: str) -> Iterator[tuple[str, int]]:
+def _members(image: Hdf5Image, messages: list[Message], path: str) -> Iterator[tuple[str, int]]:
     """[III.A] Yield the names in a group and the address of each; a group has one symbol table, a dataset none."""
     for kind, body in messages:
         if kind == _TABLE:
@@ -163,7 +163,7 @@ def _members(image: Image, messages: list[Message], path: str) -> Iterator[tuple
             yield from _entries(image, tree, image.at(names, size), path, DEEPEST)
 
 
-def _entries(image: Image, address: int, names: bytes, path: str, deepest: int) -> Iterator[tuple[str, int]]:
+def _entries(image: Hdf5Image, address: int, names: bytes, path: str, deepest: int) -> Iterator[tuple[str, int]]:
     """[III.A.1, III.B] Yield the entries of the tree of names from the node at `address` on."""
     image.visit(address)
     signature = image.at(address, 4)
@@ -185,7 +185,7 @@ def _entries(image: Image, address: int, names: bytes, path: str, deepest: int) 
         yield from _entries(image, child, names, path, deepest - 1)
 
 
-def _attribute(image: Image, body: bytes) -> tuple[str, Words]:
+def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Words]:
     """[IV.A.2.m] Return the name and the texts of an attribute; what is no text counts as none."""
     version, flags, *sizes = struct.unpack_from("<BBHHH", body)
     if version not in (1, 2, 3) or (version > 1 and flags):
@@ -199,7 +199,7 @@ def _attribute(image: Image, body: bytes) -> tuple[str, Words]:
     return name, texts_of(image, type_of(parts[1]), space, body[at:])
 
 
-def _tensor(image: Image, path: str, messages: Mapping[int, bytes]) -> Tensor:
+def _tensor(image: Hdf5Image, path: str, messages: Mapping[int, bytes]) -> Tensor:
     """[IV.A.2.i] Return the dataset whose messages these are."""
     if _SPACE not in messages or _TYPE not in messages:
         raise _refused(path, "have a type and a shape", "one of them or none")
@@ -211,7 +211,7 @@ def _tensor(image: Image, path: str, messages: Mapping[int, bytes]) -> Tensor:
     return data_of(path, kind, shape, _contents(image, path, messages[_LAYOUT], size))
 
 
-def _contents(image: Image, path: str, layout: bytes, size: int) -> bytes:
+def _contents(image: Hdf5Image, path: str, layout: bytes, size: int) -> bytes:
     version, way = layout[0], layout[1]
     if version == 3 and way == 1:
         address, length = struct.unpack("<QQ", layout[2:18])

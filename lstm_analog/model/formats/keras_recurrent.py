@@ -30,7 +30,7 @@ _MERGED = MappingProxyType({"sum": 1.0, "ave": 0.5})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Recurrent:
+class KerasStack:
     """Recurrent layers, bottom first, and how the top one answers.
 
     `read` is a linear map of its outputs, None for none. `reverse`: in the order opposite to time; `final`: with its
@@ -49,7 +49,7 @@ class Recurrent:
         return self.layers[-1].output_size if self.read is None else len(self.read.weights)
 
 
-def recurrent_part(files: Sequence[LayerFile]) -> Recurrent:
+def recurrent_part(files: Sequence[LayerFile]) -> KerasStack:
     """Return what the layers in `files`, recurrent ones and what lies between them, make one after the other.
 
     Raises
@@ -59,7 +59,7 @@ def recurrent_part(files: Sequence[LayerFile]) -> Recurrent:
     UnsupportedError
         Naming the first layer or option that is not offered.
     """
-    part = Recurrent(layers=(), read=None, reverse=False, final=False, held=False)
+    part = KerasStack(layers=(), read=None, reverse=False, final=False, held=False)
     for file in files:
         if file.config.kind in RECURRENT:
             check_options(file.config)
@@ -73,7 +73,7 @@ def recurrent_part(files: Sequence[LayerFile]) -> Recurrent:
     return part
 
 
-def linearly_read(part: Recurrent, file: LayerFile) -> Recurrent:
+def linearly_read(part: KerasStack, file: LayerFile) -> KerasStack:
     """Return `part` read by the linear layer in `file`.
 
     Raises `UnsupportedError` if that is not linear, `FileFormatError` if it takes another number of features.
@@ -92,7 +92,7 @@ def linearly_read(part: Recurrent, file: LayerFile) -> Recurrent:
     return replace(part, read=read)
 
 
-def _recurrent(part: Recurrent, file: LayerFile) -> Recurrent:
+def _recurrent(part: KerasStack, file: LayerFile) -> KerasStack:
     """Add a layer of one direction; a stack of cells adds one a cell."""
     config, options = file.config, file.config.options
     cells = _inner_cells(config)
@@ -135,7 +135,7 @@ def _in_order_of(cells: Sequence[LayerConfig], arrays: Sequence[Tensor]) -> list
     return sorted(arrays, key=place)
 
 
-def _bidirectional(part: Recurrent, file: LayerFile) -> Recurrent:
+def _bidirectional(part: KerasStack, file: LayerFile) -> KerasStack:
     config, options = file.config, file.config.options
     ways = [layer_of(options.get(name)) for name in ("layer", "backward_layer") if options.get(name) is not None]
     if len(ways) == 1:  # Keras 2 makes the backward layer like the forward one
@@ -177,10 +177,10 @@ def _merged(config: LayerConfig, layer: Layer) -> Dense | None:
     return Dense(weights=_MERGED[mode] * np.hstack([np.eye(width) for width in widths]))
 
 
-def _after(part: Recurrent, config: LayerConfig, layers: tuple[Layer, ...], reverse: bool, held: bool) -> Recurrent:
+def _after(part: KerasStack, config: LayerConfig, layers: tuple[Layer, ...], reverse: bool, held: bool) -> KerasStack:
     if part.final:
         raise refused(config, "follow a layer with return_sequences", "return_sequences=False")
     if part.read is not None:
         layers = (fed_through(layers[0], part.read), *layers[1:])
     final = not config.options.get("return_sequences", False)
-    return Recurrent(layers=(*part.layers, *layers), read=None, reverse=reverse, final=final, held=held)
+    return KerasStack(layers=(*part.layers, *layers), read=None, reverse=reverse, final=final, held=held)

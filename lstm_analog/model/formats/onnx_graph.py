@@ -17,7 +17,7 @@ import numpy as np
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, resolved
-from lstm_analog.model.formats.onnx_ops import CANNOT, OPS, Attributes, Operation
+from lstm_analog.model.formats.onnx_ops import CANNOT, OPS, Attributes, OnnxOperation
 
 MOST_MADE = 2**24
 """Elements of all arrays that are carried through a graph."""
@@ -78,7 +78,7 @@ def unknown(why: str) -> Value:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scope:
+class GraphScope:
     """Where nodes are carried out: the `values` by name, what comes before their names, and the `given` attributes."""
 
     values: MutableMapping[str, Value]
@@ -96,7 +96,7 @@ class Carrier:
         self.nodes_left = MOST_NODES
         self.elements_left = MOST_MADE
 
-    def run(self, nodes: Sequence[Node], scope: Scope) -> None:
+    def run(self, nodes: Sequence[Node], scope: GraphScope) -> None:
         """Carry out `nodes` in order on the values of `scope`, to which their outputs are added.
 
         A node of `specials` is carried out by it; one that moves data about by numpy; the outputs of any other are
@@ -127,7 +127,7 @@ class Carrier:
                 do = "export the recurrent module alone, with open axes for batch and time"
                 raise UnsupportedError(explain("graph", must=f"need at most {most} {what}", got="more", do=do))
 
-    def _made(self, node: Node, inputs: Inputs, scope: Scope) -> Sequence[Value]:
+    def _made(self, node: Node, inputs: Inputs, scope: GraphScope) -> Sequence[Value]:
         if node.operation in self.functions:
             return self._called(node, inputs, scope)
         if node.operation in self.specials:
@@ -136,12 +136,12 @@ class Carrier:
             return self._branched(node, inputs, scope)
         return moved(node, inputs)
 
-    def _called(self, node: Node, inputs: Inputs, scope: Scope) -> Sequence[Value]:
+    def _called(self, node: Node, inputs: Inputs, scope: GraphScope) -> Sequence[Value]:
         """Carry out the function that `node` calls, on its `inputs` and with its attributes."""
         function = self.functions[node.operation]
         values = {name: unknown(node.label) for name in function.inputs}
         values |= {name: value for name, value in zip(function.inputs, inputs, strict=False) if value is not None}
-        inner = Scope(
+        inner = GraphScope(
             values=values,
             path=f"{node.name}/",
             given={**function.presets, **node.attributes},
@@ -150,7 +150,7 @@ class Carrier:
         self.run(function.nodes, inner)
         return [values.get(name, unknown(node.label)) for name in function.outputs]
 
-    def _branched(self, node: Node, inputs: Inputs, scope: Scope) -> Sequence[Value]:
+    def _branched(self, node: Node, inputs: Inputs, scope: GraphScope) -> Sequence[Value]:
         """Carry out the bodies of `node`; of an If whose condition is known the one that is taken, for its answer."""
         condition = inputs[0] if node.operation == "If" and inputs else None
         known = condition is not None and condition.origin is Origin.NUMBERS and condition.array.dtype == bool
@@ -161,13 +161,15 @@ class Carrier:
                 continue
             values = ChainMap({name: numbers(array) for name, array in body.arrays.items()}, scope.values)
             values.maps[0].update({name: unknown(node.label) for name in body.inputs})
-            inner = Scope(values=values, path=f"{node.name}/{word}/", given=scope.given, depth=_deeper(node, scope))
+            inner = GraphScope(
+                values=values, path=f"{node.name}/{word}/", given=scope.given, depth=_deeper(node, scope)
+            )
             self.run(body.nodes, inner)
             answer = [values.get(name, unknown(node.label)) for name in body.outputs]
         return answer if taken else []
 
 
-def _deeper(node: Node, scope: Scope) -> int:
+def _deeper(node: Node, scope: GraphScope) -> int:
     if scope.depth == DEEPEST:
         do = "export it with its functions inlined"
         raise UnsupportedError(explain(node.label, must=f"lie in at most {DEEPEST} others", got="more", do=do))
@@ -199,7 +201,7 @@ def moved(node: Node, inputs: Inputs) -> list[Value]:
     return [carry(each) for each in (made if isinstance(made, list) else [made])]
 
 
-def _stays_zero(operation: Operation, inputs: Inputs, attributes: Attributes) -> bool:
+def _stays_zero(operation: OnnxOperation, inputs: Inputs, attributes: Attributes) -> bool:
     """Whether `operation` makes zeros of `inputs`, some of which, such as a shape, are not known."""
     if operation.fills:
         return not np.asarray(attributes.get("value", 0)).any()

@@ -7,7 +7,7 @@ from lstm_analog.arrays import Array
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_graph import Origin, Value, labels, unknown
 from lstm_analog.model.formats.onnx_values import owner_of
-from lstm_analog.model.formats.streams import Streams
+from lstm_analog.model.formats.streams import ModelStreams
 
 PROBES = ((3, 2, 1), (5, 4, 3))
 """Sizes taken for the first axes of an input that the graph leaves open; they differ, so that they are told apart.
@@ -39,7 +39,7 @@ class OpenInputs:
     def __init__(
         self,
         maker: Labels,
-        streams: Streams,
+        streams: ModelStreams,
         sizes: Mapping[tuple[str, int], int],
         probe: tuple[int, ...],
         single: bool,

@@ -24,7 +24,7 @@ Arrays = Sequence[Array | None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Operation:
+class OnnxOperation:
     """An operation `run(inputs, attributes)`, where inputs left out at the end are missing and others None.
 
     It `moves` elements of its first input, `joins` those of all, only `asks_shape`, or `fills` a shape with one number;
@@ -189,16 +189,16 @@ def _divided(a: Array, b: Array) -> Array:
     return quotient
 
 
-OPS: Mapping[str, Operation] = MappingProxyType(
-    {"Identity": Operation(run=_same, moves=True), "Cast": Operation(run=_cast, moves=True)}
-    | {"Dropout": Operation(run=_dropout, moves=True), "Split": Operation(run=_split, moves=True)}
-    | {"Gather": Operation(run=_gather, moves=True), "Slice": Operation(run=_slice, moves=True)}
-    | {"Squeeze": Operation(run=_squeeze, moves=True), "Unsqueeze": Operation(run=_unsqueeze, moves=True)}
-    | {"Reshape": Operation(run=_reshape, moves=True), "Flatten": Operation(run=_flatten, moves=True)}
-    | {"Transpose": Operation(run=_transpose, moves=True), "Expand": Operation(run=_expand, moves=True)}
-    | {"Concat": Operation(run=_concat, joins=True), "Shape": Operation(run=_shape, asks_shape=True)}
-    | {"ConstantOfShape": Operation(run=_full, fills=True), "Mul": Operation(run=_computed(np.multiply))}
-    | {"Sub": Operation(run=_computed(np.subtract)), "Div": Operation(run=_computed(_divided))}
-    | {"Add": Operation(run=_computed(np.add)), "Not": Operation(run=_not)}
+OPS: Mapping[str, OnnxOperation] = MappingProxyType(
+    {"Identity": OnnxOperation(run=_same, moves=True), "Cast": OnnxOperation(run=_cast, moves=True)}
+    | {"Dropout": OnnxOperation(run=_dropout, moves=True), "Split": OnnxOperation(run=_split, moves=True)}
+    | {"Gather": OnnxOperation(run=_gather, moves=True), "Slice": OnnxOperation(run=_slice, moves=True)}
+    | {"Squeeze": OnnxOperation(run=_squeeze, moves=True), "Unsqueeze": OnnxOperation(run=_unsqueeze, moves=True)}
+    | {"Reshape": OnnxOperation(run=_reshape, moves=True), "Flatten": OnnxOperation(run=_flatten, moves=True)}
+    | {"Transpose": OnnxOperation(run=_transpose, moves=True), "Expand": OnnxOperation(run=_expand, moves=True)}
+    | {"Concat": OnnxOperation(run=_concat, joins=True), "Shape": OnnxOperation(run=_shape, asks_shape=True)}
+    | {"ConstantOfShape": OnnxOperation(run=_full, fills=True), "Mul": OnnxOperation(run=_computed(np.multiply))}
+    | {"Sub": OnnxOperation(run=_computed(np.subtract)), "Div": OnnxOperation(run=_computed(_divided))}
+    | {"Add": OnnxOperation(run=_computed(np.add)), "Not": OnnxOperation(run=_not)}
 )
 """By name."""

@@ -8,11 +8,11 @@ from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogErr
 from lstm_analog.model.formats.chains import (
     LINEAR,
     NUMERIC,
-    Answer,
+    ModelAnswer,
     ObjectedError,
     Objection,
     Parts,
-    Reading,
+    RowSelection,
     answer_of,
     biased,
     layers_below,
@@ -20,14 +20,14 @@ from lstm_analog.model.formats.chains import (
 )
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
-from lstm_analog.model.formats.onnx_graph import Carrier, Inputs, Origin, Scope, Value, numbers, unknown
+from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Origin, Value, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
-from lstm_analog.model.formats.onnx_signals import READS, Recurrences, Recurrent
+from lstm_analog.model.formats.onnx_signals import READS, Recurrences, RecurrentNode
 from lstm_analog.model.formats.onnx_steps import Steps
 from lstm_analog.model.formats.onnx_values import are_whole
 from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, listed
-from lstm_analog.model.formats.streams import Streams
+from lstm_analog.model.formats.streams import ModelStreams
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.steps import Affine, Embedding, Pool, Pooling
 
@@ -49,7 +49,7 @@ class Reader:
     ) -> None:
         self.whole = whole
         maker = Labels()
-        self.streams = Streams(maker)
+        self.streams = ModelStreams(maker)
         self.opens = OpenInputs(maker, self.streams, sizes, probe, single)
         self.recurrences = Recurrences(size, maker, self.streams, self.opens)
         self.steps = Steps(self.streams, self.opens)
@@ -62,7 +62,7 @@ class Reader:
         values = {**held, **{entry.name: self.opens.opened(entry) for entry in inputs}}
         specials = {**dict.fromkeys(RECURRENT, self.recurrences.unroll), "Constant": _constant}
         specials |= self.steps.specials()
-        Carrier(specials, functions).run(graph.nodes, Scope(values=values, given={}))
+        Carrier(specials, functions).run(graph.nodes, GraphScope(values=values, given={}))
         self.outputs = [(name, values.get(name)) for name in graph.outputs]
 
     def stack(self, only: str | Sequence[str]) -> Stack:
@@ -125,7 +125,7 @@ class Reader:
                 break
         return Head(weights=dense.weights, bias=dense.bias, final=final)
 
-    def _top(self) -> Recurrent:
+    def _top(self) -> RecurrentNode:
         """Return the only recurrent node that no other one reads; raise for several, and for objections to any."""
         found = self.recurrences.found
         for each in found.values():
@@ -143,7 +143,7 @@ class Reader:
         made = (value.why or (stream.label if stream else "") for value, stream in zip(values, streams, strict=True))
         return next(filter(None, made), "none")
 
-    def _answer(self, output: str | None, top: Recurrent | None) -> Answer:
+    def _answer(self, output: str | None, top: RecurrentNode | None) -> ModelAnswer:
         """Return the answer that the graph's `output` is; without one, what is computed of `top`, else its h."""
         if top is None:
             return self._named(str(output))
@@ -156,13 +156,13 @@ class Reader:
             got = listed(made)
             raise UnsupportedError(explain("answers of the graph", must="be one, or be chosen", got=got, do=ways))
         several = list((made or found).values())
-        every = [each for each in several if each.reading is Reading.EVERY]
+        every = [each for each in several if each.reading is RowSelection.EVERY]
         if self.whole and not several:
             what, got = "answers of the graph", "states alone"
             raise ObjectedError(Objection(what=what, must="be h, or computed of it", got=got))
-        return (every or several or [Answer(label="h", stream=top.stream, reading=Reading.EVERY)])[0]
+        return (every or several or [ModelAnswer(label="h", stream=top.stream, reading=RowSelection.EVERY)])[0]
 
-    def _named(self, output: str) -> Answer:
+    def _named(self, output: str) -> ModelAnswer:
         values = dict(self.outputs)
         if output not in values:
             do = f"choose of {listed(values)}"
@@ -180,7 +180,7 @@ class Reader:
             return False
         return True
 
-    def _read(self, name: str, value: Value | None, top: Recurrent | None) -> Answer | None:
+    def _read(self, name: str, value: Value | None, top: RecurrentNode | None) -> ModelAnswer | None:
         """Return the answer that the output called `name` is, None for a state; of `top`, if that is given."""
         what, must = f"graph output {name[:80]!a}", NUMERIC if self.whole else LINEAR
         if value is None or value.origin is not Origin.LABELS:
@@ -190,7 +190,7 @@ class Reader:
         found = self.recurrences.found.values()
         for each in found if answer is None else ():
             if value.array.size == each.final.size and are_whole(value.array, each.finals):
-                answer = Answer(label=what, stream=each.stream, reading=Reading.FINAL)
+                answer = ModelAnswer(label=what, stream=each.stream, reading=RowSelection.FINAL)
         mine = answer is not None and (top is None or answer.stream is top.stream)
         if answer is not None and (mine or not isinstance(answer.stream.made, Layer)):
             return answer
@@ -221,7 +221,7 @@ class Reader:
             raise ObjectedError(Objection(what=made.reads[0].label, must=must, got=made.label))
 
 
-def _disorders(chain: Sequence[Recurrent]) -> Iterator[Objection]:
+def _disorders(chain: Sequence[RecurrentNode]) -> Iterator[Objection]:
     """Yield what is wrong between the nodes of a `chain`, bottom first: lengths, and the order of states."""
     ends = {each.lengths for each in chain}
     for n, each in enumerate(chain):

@@ -13,8 +13,8 @@ from lstm_analog.model.formats.onnx_cells import layer_of
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value, labels
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
-from lstm_analog.model.formats.onnx_values import Block, check_constant, lengths_of, start_of, states_of
-from lstm_analog.model.formats.streams import Stream, Streams, ends_of
+from lstm_analog.model.formats.onnx_values import InputBlock, check_constant, lengths_of, start_of, states_of
+from lstm_analog.model.formats.streams import ModelStreams, Stream, ends_of
 from lstm_analog.model.layers import Layer
 
 MOST_REUSE = 8
@@ -25,7 +25,7 @@ READS = "read the graph's input as it is, or the outputs of the node before"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Recurrent:
+class RecurrentNode:
     """A recurrent node: its layer, the `stream` that it makes and what speaks against the whole.
 
     `source` is the graph's input of which that is made, "" if none; `starts` are the inputs from which its states come,
@@ -38,8 +38,8 @@ class Recurrent:
     stream: Stream
     source: str
     objections: tuple[Objection, ...]
-    starts: Mapping[str, Block]
-    lengths: Block | None
+    starts: Mapping[str, InputBlock]
+    lengths: InputBlock | None
     h: Array
     final: Array
     cells: Array
@@ -63,12 +63,12 @@ class Recurrences:
     which `maker` hands out the labels, `opens` its inputs.
     """
 
-    def __init__(self, size: int, maker: Labels, streams: Streams, opens: OpenInputs) -> None:
+    def __init__(self, size: int, maker: Labels, streams: ModelStreams, opens: OpenInputs) -> None:
         self.left = MOST_REUSE * size
         self.maker = maker
         self.streams = streams
         self.opens = opens
-        self.found: dict[str, Recurrent] = {}
+        self.found: dict[str, RecurrentNode] = {}
         self.unreadable: dict[str, LstmAnalogError] = {}
 
     def unroll(self, entry: Node, inputs: Inputs) -> Sequence[Value]:
@@ -89,7 +89,7 @@ class Recurrences:
         self.found[node.name] = made
         return _outputs(made, bool(node.attributes.get("layout", 0)))
 
-    def _placed(self, node: Node, layer: Layer, inputs: Inputs) -> Recurrent:
+    def _placed(self, node: Node, layer: Layer, inputs: Inputs) -> RecurrentNode:
         """Return the record of `node`: what it reads, from where its states and lengths come, what it makes."""
         read = self._read(node, layer, inputs[0])
         reads = read if isinstance(read, Stream) else None
@@ -102,14 +102,14 @@ class Recurrences:
         starts = {what: start_of(what, value, sizes, self.opens.labels) for what, value in states.items()}
         h = self.maker.made((*shape, layer.output_size), f"output of {node.label}")
         final, cells = _finals(node, layer, h, lengths is not None, self.maker)
-        return Recurrent(
+        return RecurrentNode(
             node=node,
             layer=layer,
             stream=self.streams.unrolled(node.label, layer, reads, h, final),
             source="" if reads is None else self._source(reads),
             objections=tuple(each for each in (read, lengths, *starts.values()) if isinstance(each, Objection)),
-            starts={what: each for what, each in starts.items() if isinstance(each, Block)},
-            lengths=lengths if isinstance(lengths, Block) else None,
+            starts={what: each for what, each in starts.items() if isinstance(each, InputBlock)},
+            lengths=lengths if isinstance(lengths, InputBlock) else None,
             h=h,
             final=final,
             cells=cells,
@@ -152,7 +152,7 @@ def _finals(node: Node, layer: Layer, h: Array, with_lengths: bool, maker: Label
     return ends_of(layer, h), cells
 
 
-def _outputs(made: Recurrent, batch_first: bool) -> list[Value]:
+def _outputs(made: RecurrentNode, batch_first: bool) -> list[Value]:
     """Return Y, Y_h and, of an LSTM, Y_c, in the node's layout."""
     steps, batch, _ = made.h.shape
     directions = len(made.layer.cells)

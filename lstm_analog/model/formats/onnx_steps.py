@@ -11,13 +11,13 @@ import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.model.activations import RELU, Activation, Curve
-from lstm_analog.model.formats.chains import Reading, answer_of
+from lstm_analog.model.formats.chains import RowSelection, answer_of
 from lstm_analog.model.formats.onnx_curves import CURVES
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value, labels, moved, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CANNOT, CannotError
-from lstm_analog.model.formats.streams import Stream, Streams
+from lstm_analog.model.formats.streams import ModelStreams, Stream
 from lstm_analog.model.formulas import (
     clipped,
     layer_normalization,
@@ -49,7 +49,7 @@ class Steps:
     taken to hold no negative numbers, which is so only where a table of words reads them.
     """
 
-    def __init__(self, streams: Streams, opens: OpenInputs) -> None:
+    def __init__(self, streams: ModelStreams, opens: OpenInputs) -> None:
         self.streams = streams
         self.opens = opens
         self.products: dict[str, tuple[Stream, Dense, bool]] = {}
@@ -206,7 +206,7 @@ class Steps:
         stream = None if made is None else self.streams.of(made)
         if made is not None and stream is not None and isinstance(stream.reads[0].made, Layer):
             answer = answer_of(self.streams, node.label, made)
-            final = answer is not None and answer.reading is Reading.FINAL
+            final = answer is not None and answer.reading is RowSelection.FINAL
             name = self.streams.maker.name_for(node.name, next(filter(None, node.outputs), ""))
             self.products[name] = stream, dense, final
 

@@ -16,7 +16,7 @@ from lstm_analog.model.formats.onnx_nodes import Node
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class InputBlock:
     """Elements of the graph's input `name` in its own order, the first of them labelled `first`."""
 
     name: str
@@ -31,7 +31,7 @@ def owner_of(array: Array, opens: Mapping[str, Array]) -> str:
     return next((name for name, whole in opens.items() if whole.flat[0] <= first <= whole.flat[-1]), "")
 
 
-def block_of(array: Array, opens: Mapping[str, Array], *, repeats: Sequence[int] = ()) -> Block | None:
+def block_of(array: Array, opens: Mapping[str, Array], *, repeats: Sequence[int] = ()) -> InputBlock | None:
     """Return which block of which of the graph's inputs `array` is, None if it is none or in another order.
 
     Along the axes `repeats` its elements may be the same again.
@@ -45,10 +45,10 @@ def block_of(array: Array, opens: Mapping[str, Array], *, repeats: Sequence[int]
     places: list[Array] = list(np.indices(array.shape, sparse=True))
     expected = array.flat[0] + sum(step * each for step, each in zip(steps, places, strict=True))
     whole = bool((array == expected).all()) and array.flat[-1] <= opens[name].flat[-1]
-    return Block(name=name, first=int(array.flat[0])) if whole else None
+    return InputBlock(name=name, first=int(array.flat[0])) if whole else None
 
 
-def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array]) -> Block | Objection | None:
+def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array]) -> InputBlock | Objection | None:
     """Return from where the lengths of sequences among the `inputs` of `node` come; None if all have `steps` steps."""
     value = inputs[4] if len(inputs) > 4 else None
     if value is None or (value.origin is Origin.NUMBERS and (value.array == steps).all()):
@@ -83,7 +83,9 @@ def check_constant(what: str, value: Value, ways: int, units: int) -> None:
         raise UnsupportedError(explain(what, must=must, got=got, do=do))
 
 
-def start_of(what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str, Array]) -> Block | Objection | None:
+def start_of(
+    what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str, Array]
+) -> InputBlock | Objection | None:
     """Return whence the state `value`, called `what`, comes, None if zero; `sizes` are its directions and units."""
     if value.zero:
         return None

@@ -25,7 +25,7 @@ MOST_STEPS = 500_000
 _MARK = object()
 
 
-class Machine:
+class PickleMachine:
     """The stack with its marks, the memo and the storages met, of one pickle while it is read."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ def read_pickle(content: bytes, start: int = 0) -> Pickle:
         At the first instruction or name that is not on the list; the message says which and where.
     """
     stream = BytesIO(content[start : start + LONGEST])
-    machine, place = Machine(), start
+    machine, place = PickleMachine(), start
     try:
         for step, (opcode, argument, position) in enumerate(pickletools.genops(stream)):
             place = start + (position or 0)
@@ -94,10 +94,10 @@ def read_pickle(content: bytes, start: int = 0) -> Pickle:
 
 # What each instruction does. `argument` is what `pickletools` decoded, `place` the byte it stands at.
 
-_Step = Callable[[Machine, Any, int], None]
+_Step = Callable[[PickleMachine, Any, int], None]
 
 
-def _value(machine: Machine, argument: Any, place: int) -> None:
+def _value(machine: PickleMachine, argument: Any, place: int) -> None:
     machine.push(argument)
 
 
@@ -105,38 +105,38 @@ def _made_by(make: Callable[[], object]) -> _Step:
     return lambda machine, argument, place: machine.push(make())
 
 
-def _nothing(machine: Machine, argument: Any, place: int) -> None:
+def _nothing(machine: PickleMachine, argument: Any, place: int) -> None:
     pass
 
 
 def _tuple_of(size: int) -> _Step:
-    def step(machine: Machine, argument: Any, place: int) -> None:
+    def step(machine: PickleMachine, argument: Any, place: int) -> None:
         items = [machine.pop() for _ in range(size)]
         machine.push(tuple(reversed(items)))
 
     return step
 
 
-def _tuple(machine: Machine, argument: Any, place: int) -> None:
+def _tuple(machine: PickleMachine, argument: Any, place: int) -> None:
     machine.push(tuple(machine.pop_mark()))
 
 
-def _append(machine: Machine, argument: Any, place: int) -> None:
+def _append(machine: PickleMachine, argument: Any, place: int) -> None:
     item = machine.pop()
     machine.top(list).append(item)
 
 
-def _appends(machine: Machine, argument: Any, place: int) -> None:
+def _appends(machine: PickleMachine, argument: Any, place: int) -> None:
     items = machine.pop_mark()
     machine.top(list).extend(items)
 
 
-def _setitem(machine: Machine, argument: Any, place: int) -> None:
+def _setitem(machine: PickleMachine, argument: Any, place: int) -> None:
     value, key = machine.pop(), machine.pop()
     _set(machine.top(dict), [key, value], place)
 
 
-def _setitems(machine: Machine, argument: Any, place: int) -> None:
+def _setitems(machine: PickleMachine, argument: Any, place: int) -> None:
     items = machine.pop_mark()
     _set(machine.top(dict), items, place)
 
@@ -146,24 +146,24 @@ def _set(target: dict[Hashable, Any], items: list[Any], place: int) -> None:
         target[entry_name(key, len(target))] = value
 
 
-def _put(machine: Machine, argument: int, place: int) -> None:
+def _put(machine: PickleMachine, argument: int, place: int) -> None:
     machine.memo[argument] = machine.top(object)
 
 
-def _memoize(machine: Machine, argument: Any, place: int) -> None:
+def _memoize(machine: PickleMachine, argument: Any, place: int) -> None:
     machine.memo[len(machine.memo)] = machine.top(object)
 
 
-def _get(machine: Machine, argument: int, place: int) -> None:
+def _get(machine: PickleMachine, argument: int, place: int) -> None:
     machine.push(machine.memo[argument])
 
 
-def _global(machine: Machine, argument: str, place: int) -> None:
+def _global(machine: PickleMachine, argument: str, place: int) -> None:
     module, _, name = argument.partition(" ")
     machine.push(_known(module, name, place))
 
 
-def _stack_global(machine: Machine, argument: Any, place: int) -> None:
+def _stack_global(machine: PickleMachine, argument: Any, place: int) -> None:
     name, module = machine.pop(), machine.pop()
     machine.push(_known(str(module), str(name), place))
 
@@ -175,14 +175,14 @@ def _known(module: str, name: str, place: int) -> Name:
     raise refused(place, "name nothing but tensors and plain values", ascii(f"{module}.{name}"[:120]))
 
 
-def _reduce(machine: Machine, argument: Any, place: int) -> None:
+def _reduce(machine: PickleMachine, argument: Any, place: int) -> None:
     arguments, name = machine.pop(), machine.pop()
     if not isinstance(arguments, tuple) or not isinstance(name, Name):
         raise _StackError
     machine.push(made(name, arguments, place))
 
 
-def _build(machine: Machine, argument: Any, place: int) -> None:
+def _build(machine: PickleMachine, argument: Any, place: int) -> None:
     """Take the attributes of a TorchScript module for its entries; those of anything else say nothing of weights."""
     state, top = machine.pop(), machine.top(object)
     if isinstance(top, ScriptModule):
@@ -191,17 +191,17 @@ def _build(machine: Machine, argument: Any, place: int) -> None:
         raise refused(place, "set attributes of dictionaries and modules only", f"those of a {type(top).__name__}")
 
 
-def _skipped_items(machine: Machine, argument: Any, place: int) -> None:
+def _skipped_items(machine: PickleMachine, argument: Any, place: int) -> None:
     machine.pop_mark()
     machine.top(Skipped)
 
 
-def _frozen_set(machine: Machine, argument: Any, place: int) -> None:
+def _frozen_set(machine: PickleMachine, argument: Any, place: int) -> None:
     machine.pop_mark()
     machine.push(Skipped(what="a set"))
 
 
-def _persistent(machine: Machine, argument: Any, place: int) -> None:
+def _persistent(machine: PickleMachine, argument: Any, place: int) -> None:
     note = machine.pop()
     match note:
         case ("storage", Name(name=kind), str(key), str(), int(count), *rest) if (

@@ -43,7 +43,7 @@ Parts = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class CellPlace:
     """Which direction of which layer; a cell module is the forward direction of layer 0."""
 
     layer: int
@@ -88,16 +88,16 @@ def stack_of(tensors: Tensors, only: Only = None, hidden: Mapping[str, Activatio
     return replace(stack, head=_head(linears[heads[0]]) if heads else None)
 
 
-def recurrent_modules(tensors: Tensors) -> tuple[dict[str, dict[Place, Parts]], list[str]]:
+def recurrent_modules(tensors: Tensors) -> tuple[dict[str, dict[CellPlace, Parts]], list[str]]:
     """Return the recurrent modules in `tensors` by the path to each, and the names of all other tensors."""
-    modules: dict[str, dict[Place, dict[str, Tensor]]] = {}
+    modules: dict[str, dict[CellPlace, dict[str, Tensor]]] = {}
     rest = []
     for name, tensor in tensors.items():
         match = NAMES.fullmatch(name)
         if match is None:
             rest.append(name)
         else:
-            place = Place(layer=int(match["layer"] or 0), backward=match["reverse"] is not None)
+            place = CellPlace(layer=int(match["layer"] or 0), backward=match["reverse"] is not None)
             parts = modules.setdefault(match["module"].rstrip("."), {}).setdefault(place, {})
             if match["part"] in parts:
                 do = "save one module a prefix"
@@ -161,14 +161,14 @@ def _follows(linear: str, module: str) -> bool:
     return READ_OUTS.fullmatch(linear) is not None
 
 
-def _layers(places: Mapping[Place, Parts], hidden: Activation) -> tuple[Layer, ...]:
+def _layers(places: Mapping[CellPlace, Parts], hidden: Activation) -> tuple[Layer, ...]:
     numbers = sorted({place.layer for place in places})
     if numbers != list(range(len(numbers))):
         do = "save every layer of the module"
         raise FileFormatError(explain("layers", must="be numbered from 0 without gaps", got=numbers[:20], do=do))
     layers = []
     for number in numbers:
-        ways = [Place(layer=number, backward=backward) for backward in (False, True)]
+        ways = [CellPlace(layer=number, backward=backward) for backward in (False, True)]
         forward, backward = (_cell(way, places[way], hidden) if way in places else None for way in ways)
         if forward is None:
             do = "save both directions"
@@ -179,7 +179,7 @@ def _layers(places: Mapping[Place, Parts], hidden: Activation) -> tuple[Layer, .
     return tuple(layers)
 
 
-def _cell(place: Place, parts: Parts, hidden: Activation) -> RecurrentCell:
+def _cell(place: CellPlace, parts: Parts, hidden: Activation) -> RecurrentCell:
     _check_complete(place, parts)
     kind = _kind(place, parts)
     _check_shapes(place, parts, kind)
@@ -214,7 +214,7 @@ def _units(parts: Parts) -> int:
     return parts["weight_hr" if "weight_hr" in parts else "weight_hh"].shape[-1]
 
 
-def _check_complete(place: Place, parts: Parts) -> None:
+def _check_complete(place: CellPlace, parts: Parts) -> None:
     for tensor in parts.values():
         tensor.check_float()
     for group in (WEIGHTS, BIASES):
@@ -229,7 +229,7 @@ def _check_complete(place: Place, parts: Parts) -> None:
             raise FileFormatError(explain(tensor.label, must=must, got=f"shape {tensor.shape}", do=do))
 
 
-def _kind(place: Place, parts: Parts) -> str:
+def _kind(place: CellPlace, parts: Parts) -> str:
     rows, units = parts["weight_hh"].shape[0], _units(parts)
     kind = KINDS.get(rows // units, "") if rows % units == 0 else ""
     if not kind or (kind != "LSTM" and "weight_hr" in parts):
@@ -239,7 +239,7 @@ def _kind(place: Place, parts: Parts) -> str:
     return kind
 
 
-def _check_shapes(place: Place, parts: Parts, kind: str) -> None:
+def _check_shapes(place: CellPlace, parts: Parts, kind: str) -> None:
     rows, outputs = parts["weight_hh"].shape
     units = _units(parts)
     shapes = {"weight_ih": (rows, parts["weight_ih"].shape[1]), "bias_ih": (rows,), "bias_hh": (rows,)}

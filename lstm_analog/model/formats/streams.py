@@ -48,7 +48,7 @@ class Stream:
         return np.arange(prod(self.lead)).reshape(self.lead)
 
 
-class Streams:
+class ModelStreams:
     """The streams of a model so far; `maker` hands out their labels.
 
     Each method that computes returns the labels of the answer, or None if that is no step on rows of a signal.

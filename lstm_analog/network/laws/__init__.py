@@ -10,11 +10,11 @@ from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idl
 from lstm_analog.network.laws.equations import bank_of
 from lstm_analog.network.laws.levers import Lever, lever_slopes, levers
 from lstm_analog.network.laws.noise import Noise, noise
-from lstm_analog.network.laws.records import Block, Form, High, Idle, Kind, Order, diagonal, is_on
+from lstm_analog.network.laws.records import Block, BlockForm, High, Idle, Kind, Order, diagonal, is_on
 
 __all__ = [
     "Block",
-    "Form",
+    "BlockForm",
     "High",
     "Idle",
     "Kind",

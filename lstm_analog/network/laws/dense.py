@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, rows
-from lstm_analog.network.laws.records import Block, Form, High, Order, diagonal, into_rows
+from lstm_analog.network.laws.records import Block, BlockForm, High, Order, diagonal, into_rows
 from lstm_analog.network.laws.tubes import tube_flow, tube_slope
 from lstm_analog.network.parts import Crossbars, Transconductors
 
@@ -33,7 +33,7 @@ def _(part: Transconductors | Crossbars, effort: Floats, high: High, out: Floats
 
 @blocks.register
 def _(part: Transconductors, high: High) -> tuple[Block, ...]:
-    return (Block(rows=part.rows, columns=part.inputs, form=Form.DENSE, order=Order.CONSTANT),)
+    return (Block(rows=part.rows, columns=part.inputs, form=BlockForm.DENSE, order=Order.CONSTANT),)
 
 
 @partials.register
@@ -75,7 +75,7 @@ def _(part: Crossbars, high: High) -> tuple[Block, ...]:
         block
         for node in (part.plus, part.minus)
         for block in (
-            Block(rows=node, columns=part.inputs, form=Form.DENSE, order=order),
+            Block(rows=node, columns=part.inputs, form=BlockForm.DENSE, order=order),
             diagonal(node, node, order),
         )
     )

@@ -150,17 +150,20 @@ class Evaluator:
     def __init__(self, bank: BankLaw, on: bool) -> None:
         """Take the equations of `bank` with its clock line high if it is `on`; nothing is computed yet."""
         self.equations = equations(bank.law, bank.absent, on)
-        self._known, self._parameters = bank.known, bank.parameters
+        self._bank = bank
 
     @cached_property
     def flow(self) -> BoundProgram:
         """The program of the flows."""
-        return _program(tuple(self.equations.flows.values()), self._known).bound(self._parameters)
+        return self._bound(tuple(self.equations.flows.values()))
 
     @cached_property
     def partials(self) -> BoundProgram:
         """The program of the partials of the couplings."""
-        return _program(tuple(each.partial for each in self.equations.couplings), self._known).bound(self._parameters)
+        return self._bound(tuple(each.partial for each in self.equations.couplings))
+
+    def _bound(self, values: tuple[Expression, ...]) -> BoundProgram:
+        return _program(values, self._bank.known).bound(self._bank.parameters)
 
 
 _BANKS: WeakKeyDictionary[Part, BankLaw] = WeakKeyDictionary()

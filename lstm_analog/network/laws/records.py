@@ -12,7 +12,7 @@ High = tuple[bool, ...]
 """Which clock lines are high, in the network's order."""
 
 
-class Form(Enum):
+class BlockForm(Enum):
     """How a block couples its columns to its rows: each to each, or the k-th to the k-th."""
 
     DENSE = "dense"
@@ -37,7 +37,7 @@ class Block:
 
     rows: Indices
     columns: Indices
-    form: Form
+    form: BlockForm
     order: Order
 
 
@@ -67,7 +67,7 @@ def is_on(line: int, high: High) -> bool:
 
 def diagonal(row: Indices, column: Indices, order: Order = Order.NONLINEAR) -> Block:
     """Return the block that couples the k-th `column` to the k-th `row` in `order`."""
-    return Block(rows=row, columns=column, form=Form.DIAGONAL, order=order)
+    return Block(rows=row, columns=column, form=BlockForm.DIAGONAL, order=order)
 
 
 def nothing(*shape: int) -> Indices:

@@ -5,14 +5,14 @@ transistor-level cells) has its own functions in `network.laws` and in the expor
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
 from lstm_analog.expressions import Expression, parameter
-from lstm_analog.network.bank import Role, element_fields, settle
+from lstm_analog.network.bank import Role, element_fields, entries, settle
 from lstm_analog.network.labels import check_label
 
 ALWAYS = -1
@@ -128,9 +128,8 @@ def parameters_of(part: object) -> dict[str, Floats]:
 
 def _named(bank: Any, *, nodes: bool) -> dict[str, Any]:
     found = {name: getattr(bank, name) for name, role in element_fields(bank) if (role is Role.NODES) is nodes}
-    for entry in fields(bank):
-        inner = getattr(bank, entry.name)
-        for number, one in enumerate(inner if isinstance(inner, tuple) else (), start=1):
+    for _, inner in entries(bank):
+        for number, one in enumerate(inner, start=1):
             found |= {f"{name}{number}": value for name, value in _named(one, nodes=nodes).items()}
     return found
 

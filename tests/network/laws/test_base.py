@@ -6,7 +6,7 @@ import pytest
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import (
-    Form,
+    BlockForm,
     Kind,
     Order,
     blocks,
@@ -69,7 +69,7 @@ def total(part, effort, high):
 def matrix(part, effort, high, lead):
     result = np.zeros((*lead, effort.shape[-1], effort.shape[-1]))
     for block, value in zip(blocks(part, high), partials(part, effort, high), strict=True):
-        if block.form is Form.DENSE:
+        if block.form is BlockForm.DENSE:
             own = np.broadcast_to(value, (*lead, block.rows.size, block.columns.size))
             for j, row in enumerate(block.rows):
                 for i, column in enumerate(block.columns):
