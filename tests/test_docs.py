@@ -177,7 +177,7 @@ def test_what_is_gone_is_missed():
     assert "what-each-refuses" in headings(DOCS / "engines.md")
 
 
-def test_the_picture_of_the_house_is_the_import_contract():
+def test_the_picture_of_the_layers_is_the_import_contract():
     made = runpy.run_path(str(DOCS / "make_layers.py"))
     assert (DOCS / "layers.svg").read_text(encoding="utf-8") == made["picture"](), "run python docs/make_layers.py"
 
