@@ -5,7 +5,7 @@ Each row changes one thing in OPAMP_IDEAL and prints max |h - h_digital| over 6 
 scales of the same weights, beside what ngspice measured on a hand-written netlist of the same circuit
 (`opamp_cell.json`). For random effects: median, least and most of 8 draws, the same for every engine. `engines` are
 some of `integrate,waveform,ngspice`, all unless given; with `words`, only rows whose name holds them.
-`tests/physics/test_opamp_budget.py` holds some of the rows to the published figures.
+`tests/physics/test_opamp_budget.py` holds some of the rows to the published figures, docs/opamps.md#budget.
 """
 
 import json

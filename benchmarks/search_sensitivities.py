@@ -1,8 +1,8 @@
 """How the LSTM of `tests/physics/test_hydraulic_sensitivities.py` was found: run this, `search_sensitivities.py`.
 
-`reference/hydraulic.md` B8 lists errors of c, but not the LSTM that had them. Here every cause has a closed form at the
-network's fixed points, for many LSTMs (2 inputs, 3 units, 6 steps) at once; of the package only the scatter of bores is
-used. The test compares the errors that the package itself finds.
+docs/hydraulics.md#sensitivities lists errors of c, but not the LSTM that had them. Here every cause has a closed form
+at the network's fixed points, for many LSTMs (2 inputs, 3 units, 6 steps) at once; of the package only the scatter of
+bores is used. The test compares the errors that the package itself finds.
 
 First a table: where the reference's errors lie among those of LSTMs drawn at random, not picked. Then the search, for
 one LSTM that has the errors of both columns at two scales of its weights: the best of `FIRST` random ones, then, as
@@ -76,7 +76,10 @@ class Tubes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hardware:
-    """n machines and one cause: weights W (n, 4, 3, 6), inputs x (n, 6, 2); the rest as in `reference/hydraulic.md`."""
+    """n machines and one cause: weights W (n, 4, 3, 6), inputs x (n, 6, 2).
+
+    The rest is as in docs/hydraulics.md#sensitivities.
+    """
 
     weights: Floats
     x: Floats

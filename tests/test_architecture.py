@@ -353,7 +353,7 @@ def project_files() -> list[Path]:
         names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
         files = [ROOT / name for name in names if name]
     else:
-        folders = ("lstm_analog", "tests", "netlists", "notebooks", "benchmarks", ".ci")
+        folders = ("lstm_analog", "tests", "netlists", "notebooks", "benchmarks", "docs", ".ci")
         files = [*ROOT.glob("*"), *(file for folder in folders for file in (ROOT / folder).rglob("*"))]
     return [file for file in files if file.is_file() and file.suffix != ".pyc"]
 

@@ -13,7 +13,7 @@ from lstm_analog.network.quantities import check_fields, check_number
 GRAVITY = 9.81
 """m/s2."""
 END_LOSS = 0.046
-"""K/(16 pi), K = 2.3: what entrance, exit and forming profile (Hagenbach) lose (`reference/hydraulic.md` B1)."""
+"""K/(16 pi), K = 2.3: what entrance, exit and forming profile (Hagenbach) lose (docs/hydraulics.md#end-loss)."""
 SHARE_LOST = 0.01
 """The end loss, as a share of the tube's own, up to which Hagen-Poiseuille is taken to hold."""
 DESIGN_UNITS = 2.0
@@ -214,8 +214,8 @@ class Hardware:
 INDUSTRIAL = Hardware(
     name="INDUSTRIAL",
     provenance="assumed: small poppet solenoids and force-balance relays for oil; makers' rangeability 50 to 1; tubes "
-    "of 0.1 to 10 mm from capillary and hydraulic tube stock; spools of 2 cm2 and 160 rad/s: reference/hydraulic.md B6 "
-    "(assumed there), damping 0.7: C (|Im| 114)",
+    "of 0.1 to 10 mm from capillary and hydraulic tube stock; spools of 2 cm2 and 160 rad/s, "
+    "damping 0.7: docs/hydraulics.md#hardware",
     rangeability=50.0,
     port_length=50e-3,
     port_channels=6,

@@ -1,11 +1,11 @@
 """Hydraulic technologies: signals become pressures above a datum, p = p_ref + p_unit x.
 
-Sizes and their derivations: `reference/hydraulic.md`; `fluids` has the liquids, `hardware` the tubes and bought parts.
-Each preset's tank line is derived: the conductance that gives its time constant, in as few tubes as keep the end loss
-below 1 % at 2 pressure units (`hardware.bundle`). `study.design_check` says whether a machine works. A micro technology
-(water, 10 kPa, tanks of 1 uL a unit) is not offered: longer tubes would mend its end loss, 2.6 %, but a solenoid valve
-that displaces 1 uL, which is assumed for a very small one, moves a tank by a whole unit when it shuts; 0.01 are
-admitted.
+Sizes and their derivations: docs/hydraulics.md#presets; `fluids` has the liquids, `hardware` the tubes and what is
+bought. Each preset's tank line is derived: the conductance that gives its time constant, in as few tubes as keep the
+end loss below 1 % at 2 pressure units (`hardware.bundle`). `study.design_check` says whether a machine works. A micro
+technology (water, 10 kPa, tanks of 1 uL a unit) is not offered: longer tubes would mend its end loss, 2.6 %, but a
+solenoid valve that displaces 1 uL, which is assumed for a very small one, moves a tank by a whole unit when it shuts;
+0.01 are admitted (docs/hydraulics.md#micro).
 """
 
 from dataclasses import dataclass, replace
@@ -186,7 +186,7 @@ class Hydraulic:
 
 OIL = Hydraulic(
     name="OIL",
-    provenance="design.md section 7 and reference/hydraulic.md B6; tank line: 1 nL/Pa over 0.5 s, bundled",
+    provenance="docs/hydraulics.md#presets; tank line: 1 nL/Pa over 0.5 s, bundled",
     fluid=VG32,
     detail=Detail.IDEAL,
     pressure_unit=10e3,
@@ -208,7 +208,7 @@ mL a unit, half a second a time constant, 20 tubes of 2.41 mm a tank line."""
 
 WATER = Hydraulic(
     name="WATER",
-    provenance="design.md section 7 and reference/hydraulic.md B6; tank line: 2 nL/Pa over 5 s, bundled; ports 4e-11, "
+    provenance="docs/hydraulics.md#presets; tank line: 2 nL/Pa over 5 s, bundled; ports 4e-11, "
     "a fifth of OIL's, to keep their end loss below 1 %",
     fluid=PURE_WATER,
     detail=Detail.IDEAL,
@@ -231,7 +231,7 @@ tank line."""
 
 GLYCEROL = Hydraulic(
     name="GLYCEROL",
-    provenance="reference/hydraulic.md B6; tank line: 2 nL/Pa over 5 s, for which one tube will do",
+    provenance="docs/hydraulics.md#presets; tank line: 2 nL/Pa over 5 s, for which one tube will do",
     fluid=GLYCEROL_60,
     detail=Detail.IDEAL,
     pressure_unit=1e3,

@@ -1,4 +1,4 @@
-"""Lowers signals to plumbing (design.md, section 7): capillary sums, half-bridges, relays, tanks.
+"""Lowers signals to plumbing (docs/hydraulics.md#design): capillary sums, half-bridges, relays, tanks.
 
 A row is two manifolds: each weight a capillary from its source into the plus or the minus one, a dummy capillary to the
 datum so that both total G_u S; then p+ - p- = p_unit z/S. Two opposed exponential ports between a top and a bottom rail
@@ -232,7 +232,9 @@ def _slave(draft: Draft, label: str, master: Indices, slave: Indices) -> None:
 
 
 def _leak(draft: Draft, memory: Memory, number: int) -> None:
-    """Gated leak: `C dp/dt = -C a p + q`, a drain valve and a flow-control valve, open for the time T (section 5).
+    """Gated leak: `C dp/dt = -C a p + q`, a drain valve and a flow-control valve, open for the time T.
+
+    docs/physics.md#gated-leak says why that is exact.
 
     What the rows of the same stage read must stay while the tank leaks: they get a slave of it.
     """

@@ -108,8 +108,8 @@ class ClockFeedthrough:
 
     Half of the clock's `swing` (V) couples through the `overlap` capacitance C_ov (F) once the channel is off; before
     that the channel R_on carries C_ov dV/dt of an edge of `fall` (s): `swing/2 C_ov/C_h + R_on C_ov swing/fall`, down.
-    That is 13.7 mV for 50 fF on 10 pF, 5 V in 20 ns, 100 ohm (`reference/spice.md`; ngspice 13.8). The offset is there
-    while the switch is closed, too: nobody reads it then.
+    That is 13.75 mV for 50 fF on 10 pF, 5 V in 20 ns, 100 ohm (ngspice 13.8; docs/opamps.md#feedthrough). The offset is
+    there while the switch is closed, too: nobody reads it then.
     """
 
     overlap: float

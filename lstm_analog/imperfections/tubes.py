@@ -1,4 +1,7 @@
-"""What real tubes do (`reference/hydraulic.md`, B7): each cause a record, each applied alone."""
+"""What real tubes do: each cause a record, each applied alone.
+
+docs/hydraulics.md#imperfections lists them.
+"""
 
 from dataclasses import dataclass, replace
 from enum import Enum

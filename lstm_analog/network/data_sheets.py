@@ -31,7 +31,7 @@ class OpAmpData:
 def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: Indices, state: Indices) -> OpAmps:
     """Return the bank `label` of `OpAmps` with the figures of `data` at the nodes `plus`, `minus`, `out`, `state`.
 
-    R_x = 1/G = 1 Gohm and the clamp at twice the rail, as in `reference/opamp_cell.cir`.
+    R_x = 1/G = 1 Gohm and the clamp at twice the rail, see docs/opamps.md#op-amp.
     """
     conductance = 1e-9
     transconductance = data.gain * conductance

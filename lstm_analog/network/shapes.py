@@ -1,7 +1,8 @@
 """The static curves of controlled parts, each one expression, from which values, slopes and texts come.
 
-None is fitted: a sigmoid is what two competing exponential conductances do, a softplus is
-a conductance with a rounded threshold, and their ratio is the inflow that makes a gated leak exact (section 5).
+None is fitted: a sigmoid is what two competing exponential conductances do (docs/physics.md#sigmoid), a softplus is a
+conductance with a rounded threshold, and their ratio is the inflow that makes a gated leak exact
+(docs/physics.md#gated-leak).
 """
 
 from collections.abc import Callable, Mapping

@@ -159,7 +159,7 @@ def clock_findings(plant: Plant) -> Iterator[Finding]:
         def place(number: int, part: Valve = part) -> str:
             return f"{plant.names[part.a[number]]} to {plant.names[part.b[number]]}"
 
-        # the best phase is ln(1/leak) time constants: `reference/hydraulic.md` B8
+        # the best phase is ln(1/leak) time constants: docs/hydraulics.md#seat-leaks
         phase, best = np.full(leak.size, compiled.settling), float(np.log(1.0 / leak.max()))
         yield judge(Rule.LEAK, phase, best, part=part.label, place=place, assumed=True)
         lost = leak * compiled.cycle.step_time / compiled.time_constant

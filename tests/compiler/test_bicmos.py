@@ -82,7 +82,7 @@ def test_one_cell_text_serves_any_size():
 
 
 def test_the_cell_has_the_transistors_that_the_design_counts():
-    """39 bipolar and 37 MOS transistors a unit: reference/spice.md, section 3."""
+    """39 bipolar and 37 MOS transistors a unit: docs/bicmos.md#cell."""
     library = machine().network.part("l0_cells").library
 
     def count(name, letter):
@@ -194,7 +194,7 @@ def test_weights_beyond_the_termination_are_refused_with_the_figures():
 
 @pytest.mark.parametrize(("letter", "limit"), [("i", 38.4), ("f", 37.6), ("g", 19.1), ("o", 38.3)])
 def test_the_limits_are_those_of_the_design(letter, limit):
-    """38.4, 37.6 and 19.1 in reference/spice.md, with that calibration."""
+    """What the weights of a column may be in all: docs/bicmos.md#columns."""
     bars, network = machine().network.part("l0_rows"), machine().network
     row = 3 * "ifgo".index(letter)
     total = bars.positive[row].sum() + network.part(f"l0_z{letter}_term_p").conductance[0]

@@ -223,7 +223,7 @@ def test_a_cell_without_hierarchy_does_what_it_did_with_it():
 def test_the_error_is_in_proportion_to_the_spread():
     """0.010 at 0.4 % and 0.024 at 1 %, the median of eight chips of 3 units at scale 1: `benchmarks/tables_bicmos.py`.
 
-    Chips of another generator and other LSTMs came to 0.011 and 0.027: reference/opamp_budget.md.
+    Chips of another generator and other LSTMs came to 0.011 and 0.027: docs/bicmos.md#mismatch.
     """
     small, large = (np.abs(error(share) - error(None)).max() for share in (0.002, 0.008))
     assert 0.001 < small < 0.03

@@ -203,7 +203,7 @@ def test_opposed_ports_make_a_sigmoid_laminar_or_orifice() -> None:
 
 @pytest.mark.parametrize(("gain", "pcr", "reach"), [(1.0, np.inf, 1.0), (0.5, 1e-4, 2.0)])
 def test_rangeability_stops_the_sigmoid_at_its_logarithm(gain: float, pcr: float, reach: float) -> None:
-    """Laminar |z| <= ln R, orifice |z| <= 2 ln R (hydraulic.md, B2)."""
+    """Laminar |z| <= ln R, orifice |z| <= 2 ln R (docs/hydraulics.md#trim)."""
     ratio = 10.0
     bounded = np.clip(Z, -reach * np.log(ratio), reach * np.log(ratio))
     stopped = bridge(Z, gain, 0.0, limit=np.array(0.5 * np.log(ratio)), transition=np.array(pcr))
@@ -211,7 +211,7 @@ def test_rangeability_stops_the_sigmoid_at_its_logarithm(gain: float, pcr: float
 
 
 def test_tanh_of_trim_50_is_clipped_by_a_twenty_fifth() -> None:
-    """2/(R + 1) = 0.04 at R = 50, from |y| = ln(50)/2 = 1.96 on (design.md, section 7)."""
+    """2/(R + 1) = 0.04 at R = 50, from |y| = ln(50)/2 = 1.96 on (docs/hydraulics.md#trim)."""
     clipped = bridge(Z, 2.0, -1.0, limit=np.array(0.5 * np.log(50.0)))
     inside = np.abs(Z) < 0.5 * np.log(50.0)
     np.testing.assert_allclose(clipped[inside], np.tanh(Z[inside]), atol=1e-14)

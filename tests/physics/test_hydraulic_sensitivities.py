@@ -1,13 +1,14 @@
-"""The sensitivities of `reference/hydraulic.md` B8, by the package's imperfections; largest error of c over 6 steps.
+"""The sensitivities of the plumbing by the package's imperfections: docs/hydraulics.md#sensitivities.
 
-2 inputs, 3 units, ideal detail, dummy tubes as in the prototype (no least total). The prototype's LSTM is not recorded,
-and errors depend on it: among 2,000 random LSTMs of each column's range, not picked, the middle 90 % of errors spread
-by a factor 3 to 10 (stops of the trim more), with every figure of the table among them, 15 % to 82 % being smaller.
-So the LSTM here was searched for, over 348,000, by closed forms of what is tested here
-(`benchmarks/search_sensitivities.py`: a random one, then steps from it, kept where they help), until it had the errors
-of both columns, at two scales of its weights. It has 84 numbers for the 23 figures sought: that it agrees so closely
-shows that one LSTM of that range has all the errors at once, not that it is the prototype's. A cause that were wrong by
-some constant could hide in it, within the spread above; that each has several rows and two columns leaves less room.
+Largest error of c over 6 steps; 2 inputs, 3 units, ideal detail, dummy tubes as in the prototype (no least total). The
+prototype's LSTM is not recorded, and errors depend on it: among 2,000 random LSTMs of each column's range, not picked,
+the middle 90 % of errors spread by a factor 3 to 10 (stops of the trim more), with every figure of the table among
+them, 15 % to 82 % being smaller. So the LSTM here was searched for, over 348,000, by closed forms of what is tested
+here (`benchmarks/search_sensitivities.py`: a random one, then steps from it, kept where they help), until it had the
+errors of both columns, at two scales of its weights. It has 84 numbers for the 23 figures sought: that it agrees so
+closely shows that one LSTM of that range has all the errors at once, not that it is the prototype's. A cause that were
+wrong by some constant could hide in it, within the spread above; that each has several rows and two columns leaves less
+room.
 
     effect                              here (1)            table       here (2)            table
     one manifold's tubes 4 % wider      < 1e-9              7e-11       < 1e-9              4e-10

@@ -1,4 +1,4 @@
-"""How the plumbing settles (design.md, section 5): the law of equal poles, and that a gated leak is exact.
+"""How the plumbing settles (docs/physics.md#settling): the law of equal poles, and that a gated leak is exact.
 
 Measured at T/tau = 14 and 22: largest error of h in the second of two steps from random states, slope of its logarithm:
 

@@ -213,7 +213,7 @@ def test_dynamic_detail_of_a_gated_leak_is_exact() -> None:
 
 
 def test_its_poles_are_complex_and_as_said() -> None:
-    """Spools of 160 rad/s damped by 0.7: |Im| = 114, as in the prototype."""
+    """Spools of 160 rad/s damped by 0.7: |Im| = 114, docs/hydraulics.md#hardware."""
     machine, run, _ = dynamic(1.0, 14.0)
     poles = np.linalg.eigvals(system(machine.network, (False,) * 3).jacobian(run.trajectory.efforts[-1:]).toarray())
     assert poles.imag.max() == pytest.approx(160.0 * np.sqrt(1.0 - 0.7**2), rel=1e-6)

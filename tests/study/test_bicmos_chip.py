@@ -23,7 +23,7 @@ QUICK = la.engines.Ngspice(accuracy=replace(la.export.accuracy.TRANSISTORS, chgt
 LIMIT = {1.0: 0.002, 3.0: 0.01}
 """The largest error of h in 6 steps that the project promises, by the scale of the weights."""
 
-# From another generator of the same circuit, reference/bicmos_cell.json; weights by gate: inputs, h, bias.
+# From another generator of the same circuit, docs/bicmos.md#second-generator; weights by gate: inputs, h, bias.
 WEIGHTS = np.array(
     [
         [0.023643249401, 0.900927392652, -0.711680774561, 0.897298894274],
@@ -158,7 +158,7 @@ def test_power_is_what_flows_through_the_shunt():
     current = (trajectory["supply"] - trajectory["vcc"])[after, 0] / BICMOS.shunt
     mean = np.trapezoid(current, trajectory.time[after]) / np.ptp(trajectory.time[after])
     assert power.supply == pytest.approx(5.0 * mean, rel=1e-6)
-    assert mean == pytest.approx(0.73e-3, rel=0.02), "0.73 mA a unit: reference/spice.md"
+    assert mean == pytest.approx(0.73e-3, rel=0.02), "0.73 mA a unit: docs/bicmos.md#power"
     assert power.step_rate == pytest.approx(1.0 / 1.9e-6)
     assert power.energy == pytest.approx(power.supply * 1.9e-6)
     assert power.supply < power.total < 1.2 * power.supply

@@ -41,7 +41,8 @@ def test_every_part_is_counted() -> None:
     dummies = sum(np.count_nonzero(load > 1e-20) for load in (bank.plus_load, bank.minus_load))
     assert found["capillary"] == weights + dummies
     assert found["tank line tube"] == 20 * 4 * UNITS
-    # per unit: 5 bridges of 2 ports, 8 relays, 4 tanks, their solenoids and 2 filling cocks (reference B3, B4)
+    # per unit: 5 bridges of 2 ports, 8 relays, 4 tanks, their solenoids and 2 filling cocks:
+    # docs/hydraulics.md#parts-of-a-unit
     assert found["equal-percentage port"] == 10 * UNITS
     assert found["relay"] == 8 * UNITS
     assert found["solenoid valve"] == 4 * UNITS

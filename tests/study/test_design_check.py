@@ -217,7 +217,7 @@ def test_ends_of_the_tank_line_are_those_that_a_fluid_engineer_works_out() -> No
 
 
 def test_a_solenoid_of_a_micro_machine_would_displace_a_whole_unit() -> None:
-    """Why no micro preset is offered; sizes of `reference/hydraulic.md` B6, the smallest valves displace 1 uL."""
+    """Why no micro preset is offered; sizes of docs/hydraulics.md#micro, the smallest valves displace 1 uL."""
     micro = replace(
         hardware(WATER, swept_volume=1e-9, least_bore=20e-6, port_length=10e-3, relay_flow=1e-8, relay_bleed=1e-10),
         name="MICRO",

@@ -26,7 +26,7 @@ class Crossbars:
     Tubes are laminar (Hagen-Poiseuille, Re < 2300) unless one of these, (..., m), is finite for all tubes of a row:
     `transition` (effort unit) makes them orifices, q = G dp / (1 + (dp/transition)^2)^(1/4); `end_flow` (flow unit) is
     the flow at which entrance and exit lose as much as the tube, dp = q/G (1 + |q|/end_flow). It is mu L/(0.046 rho)
-    whatever the bore (`reference/hydraulic.md` B1). Both at once are refused.
+    whatever the bore (docs/hydraulics.md#end-loss). Both at once are refused.
     """
 
     label: str

@@ -33,7 +33,7 @@ class Ports:
         Per effort unit; dimensionless.
     limit : float array, (..., m)
         Rangeability: equal-percentage trim (s = exp) of range R opens from exp(-ln(R)/2) to exp(ln(R)/2), so limit is
-        ln(R)/2. R = 50 by the makers, 10 installed (`reference/hydraulic.md` A3). Infinite: unlimited.
+        ln(R)/2. R = 50 by the makers, 10 installed (docs/hydraulics.md#trim). Infinite: unlimited.
     deadband : float array, (..., m)
         Stiction of the spool, what the control has to overcome. Zero: none.
     transition : float array, (..., m)

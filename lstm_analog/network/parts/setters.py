@@ -70,7 +70,7 @@ class Followers:
     """Buffers that load nothing: e = clip(offset + sum of gain e_input over the `terms`, low, high).
 
     A voltage follower; a force-balance relay, totalizing where it has several terms: gain of its diaphragms' areas,
-    offset of its spring, range of its supply (`reference/hydraulic.md` A3). It follows at once: valid if it is faster
+    offset of its spring, range of its supply (docs/hydraulics.md#relays). It follows at once: valid if it is faster
     than its tank, delivers the flow and does not hunt, as the design check asks. Infinite bounds never bind.
     """
 
