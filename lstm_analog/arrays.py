@@ -12,6 +12,7 @@ TAKEN = "float32, float64 or integer numbers"
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Array = NDArray[Any]
 Span = slice | Indices
 """Places along an axis: a slice where they are one run, so that taking them copies nothing."""

@@ -332,6 +332,26 @@ CURVED = re.compile(r"\b(?:np|math)\.(?:tanh|log1p|expm1)\b|softplus|(?<!\w)tanh
 MAY_CURVE = {"lstm_analog/engines/settle/kernels.py": "how a storage fills, (1 - exp(-u))/u, which is no law of a part"}
 
 
+def test_no_name_of_a_class_is_defined_twice() -> None:
+    """Nor that of an alias of types; variables of types and private names stand for what their module says."""
+    where: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            named = [node.name] if isinstance(node, ast.ClassDef) else _aliases(node)
+            for name in named:
+                where.setdefault(name, []).append(path.relative_to(PACKAGE).as_posix())
+    assert len(where) > 300
+    assert not {name: files for name, files in where.items() if len(files) > 1}
+
+
+def _aliases(node: ast.stmt) -> list[str]:
+    """Return the public name in capitals and small letters that an assignment gives to something else."""
+    if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+        return []
+    name = node.targets[0].id
+    return [name] if name[0].isupper() and not name.isupper() else []
+
+
 def test_the_curves_of_a_part_stand_in_its_law_alone() -> None:
     """Engines, exports and imperfections take them from there; what else is curved is named here, with its reason."""
     rest = [file for file in package() if file.path.split("/")[1] in ("network", "engines", "export", "imperfections")]

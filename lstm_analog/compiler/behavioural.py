@@ -14,7 +14,7 @@ from lstm_analog.compiler.compiled import Compiled, layout, leaking_tap, leaks, 
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.followers import adders
 from lstm_analog.compiler.plan import Plan, fresh
-from lstm_analog.compiler.signals import Diagonal, Memory, Operation, Product, Reading, SignalNetwork, Sum, Tap
+from lstm_analog.compiler.signals import Diagonal, Memory, Product, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import ELECTRICAL
@@ -118,7 +118,7 @@ def _groups(technology: Behavioural, signals: SignalNetwork, timing: Timing, sin
 
 
 @singledispatch
-def _parts(operation: Operation, plan: Plan, number: int) -> list[Part]:
+def _parts(operation: SignalOperation, plan: Plan, number: int) -> list[Part]:
     """Return the parts of an `operation` of the stage of that `number`."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))

@@ -10,12 +10,12 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.signals import (
     Diagonal,
     Memory,
-    Operation,
     OperationChain,
     Product,
     Quantity,
     Reading,
     Signal,
+    SignalOperation,
     Sum,
     Tap,
 )
@@ -150,7 +150,7 @@ def _rows(
     return result[0], result[1]
 
 
-def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> list[Operation]:
+def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> list[SignalOperation]:
     """Return how h follows from the gated cells: at once, or through the projection."""
     if cell.projection is None:
         return [Memory(target=h, keep=None, add=exposed)]
@@ -194,7 +194,7 @@ def _(cell: GRUCell, chain: Chain, below: Reading) -> OperationChain:
 
 def _reset_after(
     cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
-) -> Iterable[Operation]:
+) -> Iterable[SignalOperation]:
     """z_n = W x + b + r q with q = U h + b_h."""
     q, rq, new = name.sum("q"), name.product("rq"), GRUGate.NEW
     yield Sum(
@@ -217,7 +217,7 @@ def _reset_after(
 
 def _reset_before(
     cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
-) -> Iterable[Operation]:
+) -> Iterable[SignalOperation]:
     """z_n = W x + U (r h) + b."""
     rh, new = name.product("rh"), GRUGate.NEW
     yield Product(target=rh, factors=(_tap(cell.gate, z[GRUGate.RESET]), _itself(_held(h))))

@@ -15,7 +15,17 @@ from lstm_analog.compiler.compiled import Compiled, Layout, layout, lower, reset
 from lstm_analog.compiler.opamp_parts import Board, Input
 from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback, thermal_voltage
 from lstm_analog.compiler.scaling import Fit, Ranges, factor, fit_ranges, reach
-from lstm_analog.compiler.signals import Memory, Operation, Product, Quantity, Reading, Signal, SignalNetwork, Sum, Tap
+from lstm_analog.compiler.signals import (
+    Memory,
+    Product,
+    Quantity,
+    Reading,
+    Signal,
+    SignalNetwork,
+    SignalOperation,
+    Sum,
+    Tap,
+)
 from lstm_analog.compiler.timing import COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import ELECTRICAL
@@ -151,7 +161,7 @@ def _driver(board: Board, reading: Reading) -> Indices:
 
 
 @singledispatch
-def _build(operation: Operation, board: Board, number: int) -> None:
+def _build(operation: SignalOperation, board: Board, number: int) -> None:
     """Add the parts of an `operation` of the stage of that `number`."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))

@@ -27,7 +27,7 @@ from lstm_analog.compiler.compiled import (
 from lstm_analog.compiler.draft import HIGH, LOW, Control, Draft
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.manifolds import dense_weights, dummies, minus, plus, signed_totals, split_rows, totals
-from lstm_analog.compiler.signals import Memory, Operation, Product, Quantity, Reading, SignalNetwork, Sum, Tap
+from lstm_analog.compiler.signals import Memory, Product, Quantity, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import HYDRAULIC
@@ -100,7 +100,7 @@ def _fresh(label: str) -> str:
 
 
 @singledispatch
-def _build(operation: Operation, draft: Draft, number: int) -> None:
+def _build(operation: SignalOperation, draft: Draft, number: int) -> None:
     """Add the parts of an `operation` of the stage of that `number`."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))

@@ -95,7 +95,7 @@ class Memory:
     add: tuple[Tap, ...]
 
 
-Operation = Sum | Product | Memory
+SignalOperation = Sum | Product | Memory
 
 GateMembers = (
     tuple[Gate, ...] | tuple[CoupledGate, ...] | tuple[GRUGate, ...] | tuple[MGUGate, ...] | tuple[RNNGate, ...]
@@ -125,7 +125,7 @@ class OperationChain:
 
     layer: int
     backward: bool
-    operations: tuple[Operation, ...]
+    operations: tuple[SignalOperation, ...]
     gates: GateMembers
     rows: tuple[Signal, ...]
     activations: tuple[Activation, ...]
@@ -157,7 +157,7 @@ class Stage:
     head: ReadOut | None = None
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[SignalOperation, ...]:
         """What is computed, in order."""
         own = () if self.head is None else (self.head.sum,)
         return (*(op for block in self.blocks for op in block.operations), *own)
@@ -179,7 +179,7 @@ class SignalNetwork:
     stages: tuple[Stage, ...]
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[SignalOperation, ...]:
         """All that is computed, in order."""
         return tuple(op for stage in self.stages for op in stage.operations)
 
@@ -194,7 +194,7 @@ class SignalNetwork:
         return frozenset(memory.target.label for memory in memories) - held
 
 
-def _readings(operation: Operation) -> tuple[Reading, ...]:
+def _readings(operation: SignalOperation) -> tuple[Reading, ...]:
     """Return what `operation` reads; a memory's reading of its own held value does not count."""
     if isinstance(operation, Sum):
         return (*operation.drivers, *(diagonal.driver for diagonal in operation.diagonals))

@@ -5,8 +5,8 @@ from enum import Enum
 
 import numpy as np
 
+from lstm_analog.arrays import Flags
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.network.schedule import Flags
 
 
 class Timing(Enum):

@@ -12,7 +12,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 
-Solve = Callable[[Network, Schedule], Trajectory]
+NetworkSolver = Callable[[Network, Schedule], Trajectory]
 """Runs a network under a schedule, all its chips side by side."""
 
 _SHOWN = 8
@@ -27,7 +27,7 @@ class _Group:
     alone: bool
 
 
-def run_chips(solve: Solve, network: Network, schedule: Schedule) -> Trajectory:
+def run_chips(solve: NetworkSolver, network: Network, schedule: Schedule) -> Trajectory:
     """Return what `solve` makes of `network` under `schedule`: of all its chips side by side, if it can.
 
     If not, the chips are halved until each group can be solved; a chip that fails by itself is taken without the axis,
@@ -49,7 +49,7 @@ def run_chips(solve: Solve, network: Network, schedule: Schedule) -> Trajectory:
     return _joined(groups, network, schedule)
 
 
-def _groups(solve: Solve, network: Network, schedule: Schedule, numbers: Indices) -> Iterator[_Group]:
+def _groups(solve: NetworkSolver, network: Network, schedule: Schedule, numbers: Indices) -> Iterator[_Group]:
     """Yield groups of the chips `numbers`, which could not be solved side by side."""
     if numbers.size == 1:
         yield _Group(numbers=numbers, found=_alone(solve, network, schedule, int(numbers[0])), alone=True)
@@ -63,7 +63,7 @@ def _groups(solve: Solve, network: Network, schedule: Schedule, numbers: Indices
             yield _Group(numbers=half, found=found, alone=False)
 
 
-def _alone(solve: Solve, network: Network, schedule: Schedule, number: int) -> Trajectory:
+def _alone(solve: NetworkSolver, network: Network, schedule: Schedule, number: int) -> Trajectory:
     try:
         found = solve(of_chips(network, number), schedule.of_chips(number))
     except (SimulationError, UnsupportedError) as reason:

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, Span, span
+from lstm_analog.arrays import Flags, Floats, Indices, Span, span
 from lstm_analog.engines.base import moments
 from lstm_analog.engines.limits import within
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
-from lstm_analog.network.schedule import Flags, Schedule
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Extremes, Save, Trajectory
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, indices
+from lstm_analog.arrays import Flags, Floats, Indices, indices
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import EpanetTubes
@@ -16,7 +16,6 @@ from lstm_analog.network.graph import Network, line_of
 from lstm_analog.network.laws import Kind, rows, sets
 from lstm_analog.network.parts import ALWAYS, DATUM, Cells, Conductors, Crossbars, OpAmps, Part
 from lstm_analog.network.roles import internal_states, is_tank_line
-from lstm_analog.network.schedule import Flags
 
 if TYPE_CHECKING:
     import networkx as nx

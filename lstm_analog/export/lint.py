@@ -13,7 +13,7 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import explain
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import REMARKS, cut_off, remark_place, split_lines, without_remark
-from lstm_analog.export.lint_cards import Check, card_faults, name_faults, passing_faults, value_faults
+from lstm_analog.export.lint_cards import CardCheck, card_faults, name_faults, passing_faults, value_faults
 from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
 from lstm_analog.export.lint_expressions import Fault
 from lstm_analog.export.lint_spectre import spectre_faults
@@ -201,7 +201,7 @@ def _subcircuit(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[
     yield from passing_faults(words, rules)
 
 
-_COMMANDS: Mapping[str, Check] = MappingProxyType(
+_COMMANDS: Mapping[str, CardCheck] = MappingProxyType(
     {
         "param": _parameters,
         "tran": _run,

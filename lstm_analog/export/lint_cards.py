@@ -11,7 +11,7 @@ from lstm_analog.export.numbers import difference, is_number, parse_number
 from lstm_analog.export.rules import Names, Passing, Rules
 
 Words = tuple[str, ...]
-Check = Callable[[Words, Scope, Rules], Iterator[Fault]]
+CardCheck = Callable[[Words, Scope, Rules], Iterator[Fault]]
 """Yields what is wrong with the words of a statement, in its scope, by a dialect's rules."""
 
 _NAME = re.compile(r"[a-z_]\w*|0")
@@ -153,7 +153,7 @@ def _instance(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
         yield from value_faults(value, scope, rules)
 
 
-_CARDS: Mapping[str, Check] = MappingProxyType(
+_CARDS: Mapping[str, CardCheck] = MappingProxyType(
     dict.fromkeys("rcl", _two_ends)
     | dict.fromkeys("vi", _independent)
     | dict.fromkeys("beg", _controlled)

@@ -25,7 +25,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part, Transconductors
 from lstm_analog.network.schedule import Schedule
 
-Course = tuple[Floats, Floats]
+CoursePoints = tuple[Floats, Floats]
 """A piecewise linear waveform: times (s) and values, each (points,)."""
 
 _MARKS = frozenset({"dialect", "tolerance", "domain", "provenance", "lines", "group", "interval", "order"})
@@ -172,7 +172,7 @@ def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Sched
             raise refusal(f"clock {line}", "say what the interval lines say", "another waveform", do)
 
 
-def check_driven(card: str, course: Course, values: Floats, schedule: Schedule, rise: float) -> None:
+def check_driven(card: str, course: CoursePoints, values: Floats, schedule: Schedule, rise: float) -> None:
     """Refuse a source `card` whose waveform `course` is not that of `values`, one an interval of the `schedule`.
 
     Edges take `rise` (s).
@@ -182,7 +182,7 @@ def check_driven(card: str, course: Course, values: Floats, schedule: Schedule, 
         raise refusal(f"source {card.split(maxsplit=1)[0]}", must, "another waveform", do)
 
 
-def points(words: list[str], parameters: dict[str, float]) -> Course:
+def points(words: list[str], parameters: dict[str, float]) -> CoursePoints:
     """Return the waveform on a source card of `words`: its `pwl(` points, or its constant; `parameters` by name."""
     if words[3:4] != ["pwl("]:
         return np.zeros(1), np.array([parse_number(words[3], parameters)])
@@ -194,10 +194,10 @@ def points(words: list[str], parameters: dict[str, float]) -> Course:
     return table[:, 0], table[:, 1]
 
 
-def _course(values: Floats, schedule: Schedule, rise: float) -> Course:
+def _course(values: Floats, schedule: Schedule, rise: float) -> CoursePoints:
     return points(["", "", "", *staircase(values, schedule, rise).replace("\n+", " ").split()], {})
 
 
-def _agree(a: Course, b: Course) -> bool:
+def _agree(a: CoursePoints, b: CoursePoints) -> bool:
     times = np.union1d(a[0], b[0])
     return bool(np.allclose(np.interp(times, *a), np.interp(times, *b), rtol=1e-9, atol=1e-12))

@@ -28,11 +28,12 @@ from lstm_analog.expressions.nodes import (
     tanh,
     where,
 )
-from lstm_analog.expressions.programs import BoundProgram, Program
+from lstm_analog.expressions.programs import BoundProgram, Call, Program
 
 __all__ = [
     "LINE",
     "BoundProgram",
+    "Call",
     "Expression",
     "Op",
     "Program",

@@ -12,7 +12,7 @@ from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 from lstm_analog.study.keeping import Keep, has_save, saves
-from lstm_analog.study.run import Run, Setup, Solve, run_through
+from lstm_analog.study.run import Run, Setup, PassEngine, run_through
 from lstm_analog.study.stops import warn_of_stops
 
 
@@ -23,7 +23,7 @@ def solver(
     keep: Keep | None,
     most_bytes: float,
     progress: Progress | None,
-) -> Solve:
+) -> PassEngine:
     """Return what runs each of `passes` in turn by `engine`, `fed` with x, a state and lengths.
 
     Of each is kept what `keep` and `most_bytes` say, as `saves` tells. Of an engine that has no `save` the rest is

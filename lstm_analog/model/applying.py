@@ -15,18 +15,18 @@ from lstm_analog.model.steps import (
     Embedding,
     Formula,
     Masking,
+    ModelStep,
     Pool,
     Pooling,
     Reshape,
     Softmax,
-    Step,
     StepValue,
     width_after,
 )
 
 
 @singledispatch
-def apply(step: Step, signal: StepValue) -> StepValue:
+def apply(step: ModelStep, signal: StepValue) -> StepValue:
     """Return what `step` makes of `signal`.
 
     Raises
@@ -36,10 +36,12 @@ def apply(step: Step, signal: StepValue) -> StepValue:
     UnsupportedPartError
         If there is no such step.
     """
-    raise UnsupportedPartError(explain("step", must="be a numeric step", got=type(step).__name__, do="use one of Step"))
+    raise UnsupportedPartError(
+        explain("step", must="be a numeric step", got=type(step).__name__, do="use one of ModelStep")
+    )
 
 
-def apply_all(steps: Iterable[Step], signal: StepValue) -> StepValue:
+def apply_all(steps: Iterable[ModelStep], signal: StepValue) -> StepValue:
     """Return what `steps`, one after the other, make of `signal`; raises as `apply` does."""
     for step in steps:
         signal = apply(step, signal)
@@ -125,7 +127,7 @@ def _compute(step: Formula, signal: StepValue) -> StepValue:
     return replace(signal, values=found[-1])
 
 
-def _check_width(step: Step, signal: StepValue) -> None:
+def _check_width(step: ModelStep, signal: StepValue) -> None:
     """Refuse a signal of another number of features than `step` takes; numpy would stretch a single one."""
     if signal.values.ndim < 1:
         do = "give (batch, time, features)"

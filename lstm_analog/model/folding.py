@@ -12,11 +12,11 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.model.activations import Activation, Curve
 from lstm_analog.model.layers import Layer
-from lstm_analog.model.steps import Affine, Dense, Step, width_after
+from lstm_analog.model.steps import Affine, Dense, ModelStep, width_after
 from lstm_analog.model.weights import RecurrentCell
 
 
-def composed(first: Dense | None, step: Step, width: int) -> Dense | None:
+def composed(first: Dense | None, step: ModelStep, width: int) -> Dense | None:
     """Return the map `first`, None for none, followed by `step`; None if that is not linear.
 
     `width` is the number of features that `first` makes, or that `step` takes if there is no first. Raises

@@ -10,7 +10,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.model.activations import RELU, SOFTPLUS, TANH, Activation, Curve
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Affine, Formula, Line, Step
+from lstm_analog.model.steps import Affine, Formula, ModelStep, RowStep
 
 _NEGATIVE = Activation(curve=Curve.RELU, slope=-1.0)
 """relu(-x)"""
@@ -21,7 +21,7 @@ def scaled(scale: float, offset: float = 0.0) -> Affine:
     return Affine(scale=np.array(float(scale)), offset=np.array(float(offset)))
 
 
-def formula(name: str, *lines: tuple[Line, tuple[int, ...]]) -> Formula:
+def formula(name: str, *lines: tuple[RowStep, tuple[int, ...]]) -> Formula:
     """Return the formula called `name` of these `lines`: what each computes, and of which lines."""
     return Formula(name=name, steps=tuple(step for step, _ in lines), reads=tuple(reads for _, reads in lines))
 
@@ -92,7 +92,7 @@ def layer_normalization(scale: Floats, offset: Floats, epsilon: float) -> Formul
     return formula("layer normalisation", *centred, *spread, *quotient, (Affine(scale=scale, offset=offset), (7,)))
 
 
-def clipped(low: float, high: float) -> tuple[Step, ...]:
+def clipped(low: float, high: float) -> tuple[ModelStep, ...]:
     """Return the steps that hold each number between `low` and `high`, either of which may be infinite."""
     if low == -inf:
         return () if high == inf else (Activation(curve=Curve.RELU, slope=-1.0, offset=high), scaled(-1.0, high))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices, floats
+from lstm_analog.arrays import Flags, Floats, Indices, floats
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.sequences import given_lengths
-from lstm_analog.model.steps import Mask, StepValue
+from lstm_analog.model.steps import StepValue
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,7 +25,7 @@ class Fed:
 
     x: Floats
     lengths: Indices | None
-    mask: Mask | None
+    mask: Flags | None
 
 
 def compact(signal: StepValue, ends: ArrayLike | None = None) -> Fed:
@@ -60,7 +60,7 @@ def compact(signal: StepValue, ends: ArrayLike | None = None) -> Fed:
     return Fed(x=np.where(inside[..., None], gathered, 0.0), lengths=lengths, mask=mask)
 
 
-def expand(h: Floats, mask: Mask, held: bool) -> Floats:
+def expand(h: Floats, mask: Flags, held: bool) -> Floats:
     """Return `h (..., time, units)` of the steps that count where `mask (batch, time)` says that they stood.
 
     Elsewhere is h of the last that counted, zero before the first, if it is `held`; else zero. An axis of chips may

@@ -9,16 +9,13 @@ from enum import Enum
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lstm_analog.arrays import Array, Floats, floats
+from lstm_analog.arrays import Array, Flags, Floats, floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.activations import Activation
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.weights import check_shape
-
-Mask = NDArray[np.bool_]
 
 
 @checked_record
@@ -30,7 +27,7 @@ class StepValue:
     """
 
     values: Array
-    mask: Mask | None = None
+    mask: Flags | None = None
 
 
 class Pool(Enum):
@@ -164,7 +161,7 @@ class Formula:
     """
 
     name: str
-    steps: tuple["Line", ...]
+    steps: tuple["RowStep", ...]
     reads: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
@@ -177,20 +174,20 @@ class Formula:
         given: tuple[object, ...] = self.steps
         for number, (step, places) in enumerate(zip(given, self.reads, strict=True), start=1):
             count = step.reads if isinstance(step, Operation) else 1
-            if not isinstance(step, Line) or len(places) != count or not all(0 <= n < number for n in places):
-                must, do = "act on rows of features and read lines before it", "give one of Line, and 0 for the row"
+            if not isinstance(step, RowStep) or len(places) != count or not all(0 <= n < number for n in places):
+                must, do = "act on rows of features and read lines before it", "give one of RowStep, and 0 for the row"
                 got = f"{type(step).__name__} of {places}"
                 raise InvalidValueError(explain(f"line {number} of a formula", must=must, got=got, do=do))
 
 
-Line = Operation | Affine | Dense | Activation | Softmax | Formula
+RowStep = Operation | Affine | Dense | Activation | Softmax | Formula
 """What a line of a formula may compute."""
 
-Step = Embedding | Masking | Affine | Dense | Softmax | Pooling | Reshape | Activation | Formula
+ModelStep = Embedding | Masking | Affine | Dense | Softmax | Pooling | Reshape | Activation | Formula
 """A numeric step; an `Activation` acts on each number."""
 
 
-def named(step: Step) -> str:
+def named(step: ModelStep) -> str:
     """Return what `step` is, in a word and its sizes.
 
     >>> named(Dense(weights=np.zeros((2, 3))))
@@ -215,7 +212,7 @@ def named(step: Step) -> str:
             return type(step).__name__
 
 
-def width_after(step: Step, width: int | None) -> int | None:
+def width_after(step: ModelStep, width: int | None) -> int | None:
     """Return the number of features that `step` makes of `width` of them; None is any.
 
     Raises `InvalidShapeError` if it takes another number.

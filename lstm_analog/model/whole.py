@@ -15,10 +15,10 @@ from lstm_analog.model.applying import apply_all
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.masks import Fed, compact, expand
 from lstm_analog.model.sequences import Outputs, StateLike
-from lstm_analog.model.steps import Dense, Embedding, Pooling, Reshape, Step, StepValue, named, width_after
+from lstm_analog.model.steps import Dense, Embedding, ModelStep, Pooling, Reshape, StepValue, named, width_after
 from lstm_analog.summaries import Rows, Summarised
 
-_AXES: Mapping[type[Step], tuple[int, int]] = MappingProxyType({Embedding: (1, 2), Pooling: (2, 1)})
+_AXES: Mapping[type[ModelStep], tuple[int, int]] = MappingProxyType({Embedding: (1, 2), Pooling: (2, 1)})
 """Axes, without that of the batch, of what a step takes and makes; the others keep them."""
 
 
@@ -45,8 +45,8 @@ class Model(Summarised):
     """
 
     lstm: LSTM
-    before: tuple[Step, ...] = ()
-    after: tuple[Step, ...] = ()
+    before: tuple[ModelStep, ...] = ()
+    after: tuple[ModelStep, ...] = ()
     final: bool = False
     held: bool = False
 
@@ -54,7 +54,7 @@ class Model(Summarised):
         """Check that the steps chain with the recurrent part."""
         for name in ("before", "after"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-            wrong = [type(step).__name__ for step in getattr(self, name) if not isinstance(step, Step)]
+            wrong = [type(step).__name__ for step in getattr(self, name) if not isinstance(step, ModelStep)]
             if wrong:
                 do = "give records of lstm_analog.model.steps"
                 raise InvalidTypeError(explain(f"steps {name}", must="be numeric steps", got=wrong[0], do=do))
@@ -116,7 +116,7 @@ def model_of(lstm: LSTM) -> Model:
     return Model(lstm=replace(lstm, head=None), after=(head,), final=lstm.head.final)
 
 
-def _axes(steps: Iterable[Step], axes: int | None) -> int | None:
+def _axes(steps: Iterable[ModelStep], axes: int | None) -> int | None:
     """Return how many axes a vector (1) or a sequence (2) has after `steps`, None for any; refuse steps of another."""
     for step in steps:
         taken, made = _AXES.get(type(step), (axes, axes))
@@ -129,7 +129,7 @@ def _axes(steps: Iterable[Step], axes: int | None) -> int | None:
     return axes
 
 
-def _check_widths(steps: Iterable[Step], width: int | None, end: int | None) -> None:
+def _check_widths(steps: Iterable[ModelStep], width: int | None, end: int | None) -> None:
     for step in steps:
         width = width_after(step, width)
     if end is not None and width not in (None, end):

@@ -27,7 +27,7 @@ _CHECKS: dict[Role, Callable[[Any, str, tuple[int, ...]], Any]] = {
     Role.LIMITS: limits_of_shape,
 }
 
-Bank = TypeVar("Bank")
+_Bank = TypeVar("_Bank")
 
 
 def node_array() -> Any:
@@ -75,7 +75,7 @@ def _others(kind: Any) -> tuple[str, ...]:
     return tuple(entry.name for entry in fields(kind) if "role" not in entry.metadata)
 
 
-def settle(bank: object, what: str) -> None:
+def freeze(bank: object, what: str) -> None:
     """Check every element field of the frozen record `bank`, called `what` in messages, and make it a read-only array.
 
     Raises
@@ -100,7 +100,7 @@ def count(bank: object) -> int:
     return int(getattr(bank, first).size)
 
 
-def take_elements(bank: Bank, elements: Indices) -> Bank:
+def take_elements(bank: _Bank, elements: Indices) -> _Bank:
     """Return `bank` with only the given `elements`, in their order, its tiers and terms included."""
     taken = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
     for name, value in entries(bank):

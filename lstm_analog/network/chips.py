@@ -7,7 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parameters import Bank, change_chips, chip_parameters
+from lstm_analog.network.parameters import _Bank, change_chips, chip_parameters
 
 
 def check_one_chip(network: Network) -> None:
@@ -23,7 +23,7 @@ def chip_axis(network: Network) -> tuple[int, ...]:
     return (network.chips,) if network.chips else ()
 
 
-def beside_batches(record: Bank) -> Bank:
+def beside_batches(record: _Bank) -> _Bank:
     """Return the bank `record` with a batch axis of one behind the chip axis of each parameter that has one."""
     return change_chips(record, lambda array, own: np.expand_dims(array, -1 - own))
 

@@ -10,7 +10,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.network.parts import Crossbars, Part, Transconductors
 
-Bank = TypeVar("Bank")
+_Bank = TypeVar("_Bank")
 
 
 def chip_parameters(parts: tuple[Part, ...]) -> Iterator[tuple[str, str, tuple[int, ...], int]]:
@@ -38,7 +38,7 @@ def count_chips(parts: tuple[Part, ...]) -> int:
     return next(iter(counts), 0)
 
 
-def change_chips(record: Bank, by: Callable[[Floats, int], Floats]) -> Bank:
+def change_chips(record: _Bank, by: Callable[[Floats, int], Floats]) -> _Bank:
     """Return the bank `record` with each parameter that has a chip axis changed `by` a function.
 
     It is given the parameter and the number of its own axes, those behind the chips.

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lstm_analog.arrays import Floats, Indices, floats, plain, positive_of_shape
+from lstm_analog.arrays import Flags, Floats, Indices, floats, plain, positive_of_shape
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
 from lstm_analog.network.bank import put
@@ -14,8 +13,6 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Sources
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

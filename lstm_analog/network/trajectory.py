@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, floats, span
+from lstm_analog.arrays import Flags, Floats, Indices, floats, span
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
-from lstm_analog.network.schedule import Flags, Schedule
+from lstm_analog.network.schedule import Schedule
 
 MOST_BYTES = 2.0**30
 """What a run keeps at most unless told otherwise, in bytes."""

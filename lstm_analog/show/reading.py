@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Flags, Floats
 from lstm_analog.compiler import LayerLayout, Spot
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.roles import internal_states
-from lstm_analog.network.schedule import Flags
 from lstm_analog.study import Run
 from lstm_analog.study.keeping import check_whole
 from lstm_analog.study.run import PassRun

@@ -17,7 +17,7 @@ from lstm_analog.study import Run
 
 _LANE, _PANEL = 0.27, 1.55
 _NAME = 8.0
-Curve = tuple[str, Floats]
+DrawnCurve = tuple[str, Floats]
 """A label, and values at the points of the window."""
 Sample = tuple[float, float]
 """A moment (s since the start of the step) and the digital value there."""
@@ -151,7 +151,7 @@ def _effort(view: Window, spot: Spot) -> Scale:
     return si(4.0 * view.scale(spot.group), view.run.compiled.network.domain.effort_unit)
 
 
-def _draw(axes: Axes, view: Window, curves: Iterable[Curve], samples: Sequence[Sample], clock: Scale) -> None:
+def _draw(axes: Axes, view: Window, curves: Iterable[DrawnCurve], samples: Sequence[Sample], clock: Scale) -> None:
     """Draw `curves` over the time of `view`, and each digital value as a short bar where it is sampled."""
     time = view.time / clock.factor
     drawn = [line(axes, time, values, number, label) for number, (label, values) in enumerate(curves)]

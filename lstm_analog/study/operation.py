@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
 from lstm_analog.compiler.hydraulic import Hydraulic
@@ -14,7 +14,6 @@ from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Spools
-from lstm_analog.network.schedule import Flags
 from lstm_analog.study.run import Run
 
 

@@ -229,11 +229,13 @@ def feeding(
     return schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
 
 
-Solve = Callable[[Compiled, Schedule], Trajectory]
+PassEngine = Callable[[Compiled, Schedule], Trajectory]
 """Runs one pass: an engine, told what and how."""
 
 
-def run_through(passes: tuple[Compiled, ...], x: Floats, state: State, lengths: Indices | None, solve: Solve) -> Run:
+def run_through(
+    passes: tuple[Compiled, ...], x: Floats, state: State, lengths: Indices | None, solve: PassEngine
+) -> Run:
     """Return what `solve` makes of `passes`, one after the other, fed with `x` from `state` over `lengths` steps.
 
     Each pass is fed what the one before has left, sampled at the end of each step: a sample memory stands between, one

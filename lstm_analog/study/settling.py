@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.compiler.timing import Interval, compute_line
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines.order import strong_components
@@ -35,8 +34,6 @@ NEGLIGIBLE = 1e-6
 switch has 1e-14, a gate has more unless its pre-activation is beyond 14."""
 EQUAL = 0.7
 """Poles of at least this share of the slowest time constant count as equal to it: the law is then a bound."""
-
-Mask = NDArray[np.bool_]
 
 
 @checked_record
@@ -97,7 +94,7 @@ class _RateEdges:
     heads: Indices
     rates: Floats
 
-    def within(self, mask: Mask) -> "_RateEdges":
+    def within(self, mask: Flags) -> "_RateEdges":
         kept = mask[self.tails] & mask[self.heads]
         return _RateEdges(tails=self.tails[kept], heads=self.heads[kept], rates=self.rates[kept])
 
@@ -224,7 +221,7 @@ def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
     )
 
 
-def _released(now: _Phase, after: _Phase, fastest: Floats) -> Mask:
+def _released(now: _Phase, after: _Phase, fastest: Floats) -> Flags:
     """Return what acts, in the interval `after`, on storages that were held in `now`: a leak takes its gates then."""
     moving = (now.rates <= HELD * fastest) & (after.rates > HELD * fastest)
     edges, result = after.edges, np.zeros(moving.size, dtype=bool)
@@ -239,7 +236,7 @@ def _edges(coupling: "scipy.sparse.coo_array", reference: Floats) -> _RateEdges:
     return _RateEdges(tails=tails[kept], heads=heads[kept], rates=values[kept])
 
 
-def _upstream(edges: _RateEdges, targets: Mask) -> Mask:
+def _upstream(edges: _RateEdges, targets: Flags) -> Flags:
     """Return the storages that act on the targets, by whatever detour, and the targets themselves."""
     result, count = targets.copy(), 0
     while count != (count := int(result.sum())):

@@ -9,19 +9,19 @@ from types import MappingProxyType
 from lstm_analog.model.activations import RELU, SIGMOID, TANH, Activation, Curve
 from lstm_analog.model.formulas import clipped, elu, gated, gelu, leaky_relu, log_sigmoid, mish, scaled, silu, softsign
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Step
+from lstm_analog.model.steps import ModelStep
 
 _SELU = (1.67326324235437728481704, 1.05070098735548049341933)
 _HARD = Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)
 
 
-def _softplus(beta: float = 1.0, threshold: float = 20.0) -> tuple[Step, ...]:
+def _softplus(beta: float = 1.0, threshold: float = 20.0) -> tuple[ModelStep, ...]:
     """`log(1 + exp(beta x)) / beta`; beyond the threshold PyTorch takes x, which at its preset differs by 2e-9."""
     curve = Activation(curve=Curve.SOFTPLUS, slope=beta)
     return (curve,) if beta == 1.0 else (curve, scaled(1.0 / beta))
 
 
-CURVES: Mapping[str, Callable[..., tuple[Step | Operation, ...]]] = MappingProxyType(
+CURVES: Mapping[str, Callable[..., tuple[ModelStep | Operation, ...]]] = MappingProxyType(
     {
         "relu": lambda: (RELU,),
         "sigmoid": lambda: (SIGMOID,),

@@ -21,7 +21,7 @@ from lstm_analog.model.formulas import (
     log_softmax,
 )
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Dense, Line, Pool, Softmax, Step
+from lstm_analog.model.steps import Dense, ModelStep, Pool, RowStep, Softmax
 from lstm_analog.torch.curves import CURVES
 from lstm_analog.torch.labelled import Handler, Labelled, LabelledRun, plainly
 from lstm_analog.torch.tensors import array_of
@@ -36,15 +36,15 @@ def labels_of(value: Any) -> Array:
     return array
 
 
-def _chained(trace: LabelledRun, label: str, x: Any, steps: tuple[Step | Operation, ...]) -> Array | None:
+def _chained(trace: LabelledRun, label: str, x: Any, steps: tuple[ModelStep | Operation, ...]) -> Array | None:
     made: Array | None = labels_of(x)
     for step in steps:
-        if made is not None and isinstance(step, Line):
+        if made is not None and isinstance(step, RowStep):
             made = trace.streams.curve(label, made, step)
     return made
 
 
-def _curve(make: Callable[..., tuple[Step | Operation, ...]]) -> Handler:
+def _curve(make: Callable[..., tuple[ModelStep | Operation, ...]]) -> Handler:
     def computed(
         trace: LabelledRun, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
     ) -> Array | None:
@@ -149,7 +149,7 @@ def _embedding(
     return trace.streams.embedded(label, labels_of(input), array_of(weight))
 
 
-def _softmax(make: Callable[[], Line]) -> Handler:
+def _softmax(make: Callable[[], RowStep]) -> Handler:
     def computed(
         trace: LabelledRun, label: str, input: Any, dim: int | None = None, *_: Any, **__: Any
     ) -> Array | None:

@@ -7,10 +7,10 @@ from torch import nn
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.model.formats.tensor import Tensor, Tensors
+from lstm_analog.model.formats.tensor import Tensor, TensorMap
 
 
-def tensors_of(module: nn.Module) -> Tensors:
+def tensors_of(module: nn.Module) -> TensorMap:
     """Return what the state dict of `module` holds, by name, in float64 or whole numbers.
 
     Raises

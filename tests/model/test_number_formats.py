@@ -15,7 +15,7 @@ from lstm_analog.errors import LstmAnalogError
 from lstm_analog.model.formats.flax import read_flax
 from lstm_analog.model.formats.hdf5 import read_hdf5
 from lstm_analog.model.formats.npz import read_npz
-from lstm_analog.model.formats.onnx_file import Tensors
+from lstm_analog.model.formats.onnx_file import OnnxTensors
 from lstm_analog.model.formats.safetensor import read_safetensors
 
 HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -92,9 +92,9 @@ class Onnx:
 
     def __call__(self, array):
         if self.raw:
-            return Tensors(Path()).tensor(onnx.numpy_helper.from_array(np.ascontiguousarray(array), "w"))
+            return OnnxTensors(Path()).tensor(onnx.numpy_helper.from_array(np.ascontiguousarray(array), "w"))
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-        return Tensors(Path()).tensor(onnx.helper.make_tensor("w", kind, array.shape, array.ravel()))
+        return OnnxTensors(Path()).tensor(onnx.helper.make_tensor("w", kind, array.shape, array.ravel()))
 
 
 WRITERS = {
@@ -163,4 +163,4 @@ def test_an_integer_of_fewer_bits_than_its_bytes_is_refused():
 def test_a_listed_number_that_does_not_fit_is_refused():
     entry = onnx.TensorProto(name="w", data_type=onnx.TensorProto.UINT8, dims=(2,), int32_data=[1, 300])
     with pytest.raises(LstmAnalogError, match=r"^tensor 'w' must fit its kind of number, got 300 of UINT8: export"):
-        Tensors(Path()).tensor(entry)
+        OnnxTensors(Path()).tensor(entry)

@@ -11,8 +11,8 @@ from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Progress, check_save
 from lstm_analog.engines.limits import BeyondError, within
 from lstm_analog.engines.record import Recorder, recorder
-from lstm_analog.engines.settle.play import play
-from lstm_analog.engines.settle.script import script
+from lstm_analog.engines.settle.executor import execute
+from lstm_analog.engines.settle.program import program
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
@@ -89,7 +89,9 @@ class Settle:
         """Return what `network` did, of the parts of `made`; `BeyondError` if that lacks some that were needed."""
         lead = (*chip_axis(network), int(np.prod(schedule.batch)))
         taken = recorder(network, schedule, self.save, points=1, lead=lead)
-        play(script(made, schedule, settled=self.settled, kept=taken.records), taken, self.precision.value, progress)
+        execute(
+            program(made, schedule, settled=self.settled, kept=taken.records), taken, self.precision.value, progress
+        )
         if made is not network and not all(watch.inside for watch in taken.watches):
             raise BeyondError
         return taken

@@ -6,11 +6,11 @@ Efforts stand as (..., unknowns, batch), chips leading. Every call writes into a
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats
-from lstm_analog.engines.settle.bench import Bench, Call, Matrices
+from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.engines.settle.newton import newton
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
-from lstm_analog.expressions import sigmoid
+from lstm_analog.expressions import Call, sigmoid
 from lstm_analog.network.parts import DATUM, Pairs, Ports, law
 from lstm_analog.network.parts.ports import CONTROL, opened
 from lstm_analog.network.shapes import Shape
@@ -28,23 +28,23 @@ def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Ca
 
     `matrices` are those that the stages of the run share.
     """
-    bench = Bench(efforts=efforts, matrices=matrices)
+    buffers = Buffers(efforts=efforts, matrices=matrices)
     if stage.mode is Mode.NEWTON:
         return (newton(stage, efforts),)
     nodes = stage.nodes[0]
-    view = bench.view(nodes)
-    target = bench.room(nodes.size) if view is None else view
+    view = buffers.view(nodes)
+    target = buffers.room(nodes.size) if view is None else view
     if stage.mode is Mode.COPY:
-        bench.call(np.copyto, target, bench.read(stage.inputs))
+        buffers.call(np.copyto, target, buffers.read(stage.inputs))
     elif stage.mode is Mode.LEVEL:
-        _level(bench, stage.feeds, target)
+        _level(buffers, stage.feeds, target)
     else:
         if view is None:
-            bench.call(np.take, efforts, nodes, -2, target, "clip")
-        _advance(bench, stage, target)
+            buffers.call(np.take, efforts, nodes, -2, target, "clip")
+        _advance(buffers, stage, target)
     if view is None:
-        bench.call(efforts.__setitem__, (..., nodes, slice(None)), target)
-    return tuple(bench.calls)
+        buffers.call(efforts.__setitem__, (..., nodes, slice(None)), target)
+    return tuple(buffers.calls)
 
 
 def _own(feed: Feed) -> bool:
@@ -64,48 +64,53 @@ def _hold(feeds: tuple[Feed, ...]) -> Floats:
     return total
 
 
-def _level(bench: Bench, feeds: tuple[Feed, ...], target: Array) -> None:
+def _level(buffers: Buffers, feeds: tuple[Feed, ...], target: Array) -> None:
     """Write e = inflow / conductance to `target`."""
     hold, ports = _hold(feeds), [feed for feed in feeds if feed.way is Way.CONTROLLED]
     if not ports:
-        _inflow(bench, feeds, 1.0 / hold, target)
+        _inflow(buffers, feeds, 1.0 / hold, target)
     elif not hold.any() and len(ports) == 2 and len(feeds) == 2 and _opposed(*feeds):
-        _bridge(bench, *feeds, target)
+        _bridge(buffers, *feeds, target)
     else:
-        total = _flow_and_conductance(bench, feeds, hold, np.ones_like(hold), target)
-        bench.call(np.divide, target, total, target)
+        total = _flow_and_conductance(buffers, feeds, hold, np.ones_like(hold), target)
+        buffers.call(np.divide, target, total, target)
 
 
-def _flow_and_conductance(bench: Bench, feeds: tuple[Feed, ...], hold: Floats, weight: Floats, target: Array) -> Array:
+def _flow_and_conductance(
+    buffers: Buffers, feeds: tuple[Feed, ...], hold: Floats, weight: Floats, target: Array
+) -> Array:
     """Write the inflow at own effort zero to `target`, return the conductance, both times `weight` (..., n)."""
-    _inflow(bench, feeds, weight, target)
-    total, product = bench.room(hold.shape[-1]), bench.room(hold.shape[-1])
-    bench.call(np.copyto, total, bench.number(hold * weight))
+    _inflow(buffers, feeds, weight, target)
+    total, product = buffers.room(hold.shape[-1]), buffers.room(hold.shape[-1])
+    buffers.call(np.copyto, total, buffers.number(hold * weight))
     for feed in feeds:
         if isinstance(feed.part, Ports) and feed.way is Way.CONTROLLED:
-            opened = _conductance(bench, feed.part, weight)
-            bench.call(np.add, total, opened, total)
-            bench.call(np.multiply, opened, bench.read(feed.columns), product)
-            bench.call(np.add, target, product, target)
+            opened = _conductance(buffers, feed.part, weight)
+            buffers.call(np.add, total, opened, total)
+            buffers.call(np.multiply, opened, buffers.read(feed.columns), product)
+            buffers.call(np.add, target, product, target)
     return total
 
 
-def _advance(bench: Bench, stage: ComponentStage, target: Array) -> None:
+def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
     """Advance e in `target` for the time T: e <- e exp(-aT) + inflow/C T phi(aT), phi(u) = (1 - exp(-u))/u."""
-    hold, inflow = _hold(stage.feeds), bench.room(stage.nodes.size)
+    hold, inflow = _hold(stage.feeds), buffers.room(stage.nodes.size)
     if any(feed.way is Way.CONTROLLED for feed in stage.feeds):
-        moved, filled = _flow_and_conductance(bench, stage.feeds, hold, stage.pace, inflow), bench.room(hold.shape[-1])
-        bench.call(_filling, moved, filled)
-        bench.call(np.multiply, moved, target, moved)
-        bench.call(np.subtract, inflow, moved, inflow)
-        bench.call(np.multiply, inflow, filled, inflow)
+        moved, filled = (
+            _flow_and_conductance(buffers, stage.feeds, hold, stage.pace, inflow),
+            buffers.room(hold.shape[-1]),
+        )
+        buffers.call(_filling, moved, filled)
+        buffers.call(np.multiply, moved, target, moved)
+        buffers.call(np.subtract, inflow, moved, inflow)
+        buffers.call(np.multiply, inflow, filled, inflow)
     else:
         moved = hold * stage.pace
         filled = np.empty_like(moved)
         _filling(moved, filled)
-        _inflow(bench, stage.feeds, stage.pace * filled, inflow, folded=False)
-        bench.call(np.multiply, target, bench.number(np.exp(-moved)), target)
-    bench.call(np.add, target, inflow, target)
+        _inflow(buffers, stage.feeds, stage.pace * filled, inflow, folded=False)
+        buffers.call(np.multiply, target, buffers.number(np.exp(-moved)), target)
+    buffers.call(np.add, target, inflow, target)
 
 
 def _filling(moved: Array, out: Array) -> None:
@@ -117,7 +122,7 @@ def _filling(moved: Array, out: Array) -> None:
     np.negative(out, out)
 
 
-def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array, *, folded: bool = True) -> None:
+def _inflow(buffers: Buffers, feeds: tuple[Feed, ...], weight: Floats, target: Array, *, folded: bool = True) -> None:
     """Write what flows in at own effort zero, times `weight` (..., n), to `target`; not through ports.
 
     A matrix is multiplied by the weights once, in a copy, if they are to be `folded` into it: what is done in each step
@@ -126,44 +131,44 @@ def _inflow(bench: Bench, feeds: tuple[Feed, ...], weight: Floats, target: Array
     """
     entering = [feed for way in _ORDER for feed in feeds if feed.way is way and not _own(feed) and not _still(feed)]
     for number, feed in enumerate(entering):
-        held = bench.room(target.shape[-2]) if number else target
-        if feed.way is Way.DENSE and not (folded and _is_copied(bench, feed)):
-            _enter(bench, feed, np.ones(1), held)
-            bench.call(np.multiply, held, bench.number(weight), held)
+        held = buffers.room(target.shape[-2]) if number else target
+        if feed.way is Way.DENSE and not (folded and _is_copied(buffers, feed)):
+            _enter(buffers, feed, np.ones(1), held)
+            buffers.call(np.multiply, held, buffers.number(weight), held)
         else:
-            _enter(bench, feed, weight, held)
+            _enter(buffers, feed, weight, held)
         if number:
-            bench.call(np.add, target, held, target)
+            buffers.call(np.add, target, held, target)
     if not entering:
-        bench.call(np.copyto, target, 0.0)
+        buffers.call(np.copyto, target, 0.0)
 
 
-def _is_copied(bench: Bench, feed: Feed) -> bool:
-    return feed.values is None or feed.values.size <= _LARGE or feed.values.dtype != bench.efforts.dtype
+def _is_copied(buffers: Buffers, feed: Feed) -> bool:
+    return feed.values is None or feed.values.size <= _LARGE or feed.values.dtype != buffers.efforts.dtype
 
 
-def _enter(bench: Bench, feed: Feed, weight: Floats, out: Array) -> None:
+def _enter(buffers: Buffers, feed: Feed, weight: Floats, out: Array) -> None:
     if isinstance(feed.part, Pairs):
-        _product(bench, feed.part, weight, out)
+        _product(buffers, feed.part, weight, out)
         return
     values: Floats = np.zeros(0) if feed.values is None else feed.values
     if feed.way is Way.DENSE:
-        bench.call(np.matmul, bench.matrix(values, weight), bench.side_by_side(feed.columns), out)
+        buffers.call(np.matmul, buffers.matrix(values, weight), buffers.side_by_side(feed.columns), out)
     elif feed.way is Way.DIAGONAL:
-        bench.scaled(bench.read(feed.columns), values * weight, out)
+        buffers.scaled(buffers.read(feed.columns), values * weight, out)
     else:
-        bench.call(np.copyto, out, bench.number(values * weight))
+        buffers.call(np.copyto, out, buffers.number(values * weight))
 
 
-def _product(bench: Bench, part: Pairs, weight: Floats, out: Array) -> None:
+def _product(buffers: Buffers, part: Pairs, weight: Floats, out: Array) -> None:
     """Write `weight` times the flow of `part` to `out`."""
-    bench.law(part, law(part).into["out"], weight, out)
+    buffers.law(part, law(part).into["out"], weight, out)
 
 
-def _conductance(bench: Bench, part: Ports, weight: Floats) -> Array:
+def _conductance(buffers: Buffers, part: Ports, weight: Floats) -> Array:
     """Return `weight` times the conductance of `part`."""
-    value = bench.room(part.p.size)
-    bench.law(part, opened(part.shape), weight, value)
+    value = buffers.room(part.p.size)
+    buffers.law(part, opened(part.shape), weight, value)
     return value
 
 
@@ -184,17 +189,17 @@ def _opposed(top: Feed, bottom: Feed) -> bool:
     )
 
 
-def _bridge(bench: Bench, top: Feed, bottom: Feed, target: Array) -> None:
+def _bridge(buffers: Buffers, top: Feed, bottom: Feed, target: Array) -> None:
     """Write bottom + sigmoid(2u) (top - bottom) to `target`: e^u / (e^u + e^-u) = (1 + tanh u)/2."""
     if not isinstance(top.part, Ports):
         return
-    share = bench.room(target.shape[-2])
-    bench.law(top.part, _SPLIT, np.ones(1), share)
-    high, low = bench.read(top.columns), bench.read(bottom.columns)
+    share = buffers.room(target.shape[-2])
+    buffers.law(top.part, _SPLIT, np.ones(1), share)
+    high, low = buffers.read(top.columns), buffers.read(bottom.columns)
     if (bottom.columns == DATUM).all():
-        bench.call(np.multiply, share, high, target)
+        buffers.call(np.multiply, share, high, target)
         return
-    span = bench.room(target.shape[-2])
-    bench.call(np.subtract, high, low, span)
-    bench.call(np.multiply, span, share, span)
-    bench.call(np.add, span, low, target)
+    span = buffers.room(target.shape[-2])
+    buffers.call(np.subtract, high, low, span)
+    buffers.call(np.multiply, span, share, span)
+    buffers.call(np.add, span, low, target)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.network.graph import Network
@@ -15,7 +14,6 @@ from lstm_analog.network.parts import Part
 NOTHING = 1e-13
 """Share of what holds an unknown that changes nothing in double precision: an open switch, a shut valve."""
 
-Flags = NDArray[np.bool_]
 _Entry = tuple[Indices, Indices, Floats, bool]
 """Tails, heads, strengths (..., k), and whether these are the same anywhere."""
 

@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.settle.bench import Call
 from lstm_analog.engines.settle.stages import ComponentStage
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
+from lstm_analog.expressions import Call
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import BlockForm, High, blocks, flow, partials, rows, take
 from lstm_analog.network.parts import Part

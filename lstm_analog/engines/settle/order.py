@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.engines.settle.links import NOTHING, CouplingGraph, Flags
+from lstm_analog.arrays import Flags, Floats
+from lstm_analog.engines.settle.links import NOTHING, CouplingGraph
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
 
 WEAK = 1e-2

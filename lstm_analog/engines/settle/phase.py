@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
-from lstm_analog.engines.settle.links import CouplingGraph, Flags, audible, links, same
+from lstm_analog.engines.settle.links import CouplingGraph, audible, links, same
 from lstm_analog.engines.settle.newton import slowest
 from lstm_analog.engines.settle.order import WEAK, cut, sequence
 from lstm_analog.engines.settle.stages import ComponentStage, Mode, Store, copies, grouped

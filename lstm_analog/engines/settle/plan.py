@@ -4,13 +4,9 @@ Walked forward: a stage whose inputs are those of the interval before, and that 
 Walked backward: a stage need not run if what it gives is neither kept nor read later.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
+from lstm_analog.arrays import Flags
 from lstm_analog.engines.settle.phase import Phase
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
-
-Flags = NDArray[np.bool_]
 
 
 def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:

@@ -5,9 +5,8 @@ from enum import Enum
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.settle.feeds import Feed, Way
-from lstm_analog.engines.settle.links import Flags
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import idle

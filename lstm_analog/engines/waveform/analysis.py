@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
-from lstm_analog.engines.waveform.couplings import Couplings, Flags
+from lstm_analog.arrays import Flags, Indices
+from lstm_analog.engines.waveform.couplings import Couplings
 from lstm_analog.engines.waveform.fields import Places
 from lstm_analog.engines.waveform.levels import alike
 from lstm_analog.engines.waveform.structure import Level, Structure

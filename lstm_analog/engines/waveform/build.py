@@ -4,14 +4,13 @@ from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, span
+from lstm_analog.arrays import Flags, Floats, Indices, span
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.couplings import Couplings, Flags
+from lstm_analog.engines.waveform.couplings import Couplings
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, taker
-from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
@@ -29,6 +28,7 @@ from lstm_analog.engines.waveform.segment import (
 )
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.engines.waveform.structure import Structure
+from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High, Idle
 
 _NEGLIGIBLE = 1e-4
@@ -134,11 +134,11 @@ def _steps(
     couplings: Couplings,
     order: Structure,
     tolerance: Tolerance,
-) -> tuple[dict[int, list[Step]], list[Step]]:
+) -> tuple[dict[int, list[Call]], list[Call]]:
     """Return the steps of each sweep, and what is to be done when the segment is over; name the terms of `fields`."""
-    after: list[Step] = []
+    after: list[Call] = []
     wrong = SHAPED * tolerance.units * couplings.scales / order.reach
-    steps: dict[int, list[Step]] = {level.sweep: [] for level in plan.levels}
+    steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.levels}
     for place, level in enumerate(plan.levels):
         task = _task(plan, place, fields, frame, state, couplings.high, wrong, after)
         if task is None:
@@ -161,7 +161,7 @@ def _batch(frame: Frame) -> int:
     return int(np.prod(frame.lead))
 
 
-def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Step]:
+def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Call]:
     """Return the steps that write the ends that are known, of storages and of what is asked for, into the `state`."""
     levels = range(1, len(fields) - len(plan.guessed))
     found = [fields[number] for number in levels if plan.wanted[number]]
@@ -169,7 +169,7 @@ def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkS
     return [*(_writing(field, state.effort) for field in found), lambda: state.moved(moved)]
 
 
-def _writing(field: Field, effort: Floats) -> Step:
+def _writing(field: Field, effort: Floats) -> Call:
     places = span(field.nodes)
     if isinstance(places, slice):
         view = effort[..., places]
@@ -181,13 +181,13 @@ def _writing(field: Field, effort: Floats) -> Step:
     return write
 
 
-def _reading(field: Field, effort: Floats) -> Step:
+def _reading(field: Field, effort: Floats) -> Call:
     return lambda: cast(None, np.take(effort, field.nodes, axis=-1, out=field.start, mode="clip"))
 
 
 def _buffers(
     plan: Outline, frame: Frame, effort: Floats, bent: list[int]
-) -> tuple[list[Field], tuple[Field, ...], Floats, list[Step]]:
+) -> tuple[list[Field], tuple[Field, ...], Floats, list[Call]]:
     """Return the fields of the levels, those drawn, their values side by side, and what reads the state.
 
     The `bent` fields lie last.
@@ -203,7 +203,7 @@ def _buffers(
     ends[order] = np.cumsum([sizes[number] for number in order])
     arena = np.zeros((frame.count, sum(sizes)))
     fields: list[Field] = []
-    before: list[Step] = []
+    before: list[Call] = []
     for number, part in enumerate(nodes):
         shape = (*frame.lead, part.size)
         run = span(part)
@@ -235,7 +235,7 @@ def _task(
     state: NetworkState,
     high: High,
     wrong: Floats,
-    after: list[Step],
+    after: list[Call],
 ) -> Task | None:
     level, wires, first = plan.levels[place], plan.wirings[place], plan.first[place]
     own = range(first, first + level.members.shape[1])
@@ -264,7 +264,7 @@ def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[WaveformFact
         fields[number] = Field(nodes=field.nodes, start=field.start, end=field.end, values=field.values, terms=found)
 
 
-def _sweep(steps: list[Step], guess: Guess | None, order: Structure, tolerance: Tolerance) -> LevelSweep:
+def _sweep(steps: list[Call], guess: Guess | None, order: Structure, tolerance: Tolerance) -> LevelSweep:
     return LevelSweep(
         steps=steps,
         guess=guess,

@@ -7,15 +7,12 @@ A bank whose blocks are all constant is no more than coefficients: `DiagonalCoup
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.system import fed_rows
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, flow, partials
 from lstm_analog.network.parts import Part
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

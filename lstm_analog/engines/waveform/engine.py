@@ -12,14 +12,14 @@ from functools import partial
 
 import numpy as np
 
+from lstm_analog.arrays import Flags
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Progress, check_points, check_save
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.limits import within
 from lstm_analog.engines.record import recorder
-from lstm_analog.engines.waveform.couplings import Flags
-from lstm_analog.engines.waveform.course import Course
+from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.workspace import OutOfReachError, workspace
 from lstm_analog.errors import InvalidValueError, SimulationError, explain
@@ -85,14 +85,14 @@ class Waveform:
         try:
             with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
                 taken = recorder(network, schedule, self.save, points=self.points, lead=lead)
-                course = Course(schedule=schedule, space=space, points=self.points)
-                course.run(taken, progress)
+                solving = WaveformRun(schedule=schedule, space=space, points=self.points)
+                solving.run(taken, progress)
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             if network.chips:
                 must, do = "be solved side by side", "run one chip at a time"
                 raise SimulationError(explain("several chips", must=must, got=reason, do=do)) from reason
             return self._instead(str(reason), network, schedule, progress)
-        return taken.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=course.worst)
+        return taken.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=solving.worst)
 
     def _instead(self, reason: str, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
         other = Integrate(rtol=self.rtol, atol=self.atol, points=self.points, save=self.save)

@@ -8,10 +8,11 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
-from lstm_analog.engines.waveform.kernels import Step, flowing
+from lstm_analog.engines.waveform.kernels import flowing
 from lstm_analog.engines.waveform.lowrank import WORTHWHILE
 from lstm_analog.engines.waveform.state import NetworkState, transposed
 from lstm_analog.engines.waveform.wiring import Load, Sheet, Wire, Wiring
+from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High, rows
 
 Basis = Floats | None
@@ -48,9 +49,9 @@ class InflowTerm:
     flows: list[tuple[Span, Callable[[], Floats]]]
 
 
-def summing(factor: InflowTerm, out: Floats, offset: Floats) -> list[Step]:
+def summing(factor: InflowTerm, out: Floats, offset: Floats) -> list[Call]:
     """Return the steps that write `offset` and the flows of `factor` into the buffer `out` (*lead, m)."""
-    steps: list[Step] = []
+    steps: list[Call] = []
     whole = bool(factor.flows) and covers(factor.flows[0][0], out.shape[-1]) and not offset.any()
     if not whole:
         steps.append(lambda: np.copyto(out, offset))
@@ -59,12 +60,12 @@ def summing(factor: InflowTerm, out: Floats, offset: Floats) -> list[Step]:
     return steps
 
 
-def feeding(add: Callable[[Floats], None], flow: Callable[[], Floats]) -> Step:
+def feeding(add: Callable[[Floats], None], flow: Callable[[], Floats]) -> Call:
     """Return the step that adds what `flow` gives by `add`."""
     return lambda: add(flow())
 
 
-def _wired(wire: Wire, drive: Floats, out: Floats) -> Step:
+def _wired(wire: Wire, drive: Floats, out: Floats) -> Call:
     """Return the step that adds the flow of `wire` at the efforts `drive` (..., of its source) to `out`."""
     if not isinstance(wire.places, slice) or not isinstance(wire.into, slice):
         return feeding(adder(out, wire.into, first=False), _scaled(wire.values, taker(drive, wire.places)))
@@ -91,7 +92,7 @@ class Inflow:
     state: NetworkState
     high: High
     wrong: Floats
-    after: list[Step]
+    after: list[Call]
 
     def factors(self, row: int) -> list[InflowTerm]:
         """Return what flows into `row`, which must come from factored fields alone, by its factors."""
@@ -110,12 +111,12 @@ class Inflow:
                 same[0].flows.append((entry.into, flow))
         return found
 
-    def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Step]:
+    def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Call]:
         """Return the steps that write all that flows into `row` at the points `at` into `out` (points, *lead, m).
 
         `waves` is what the parts see, at the same points; None stands for the end alone.
         """
-        steps: list[Step] = []
+        steps: list[Call] = []
         for load in self.wiring.loads:
             steps += _loading(load, row, out, waves, self.high, first=not steps)
         if not steps:
@@ -171,14 +172,14 @@ class Inflow:
             self.after.append(_moving_on(self.state, entry, kept, terms))
         return flows
 
-    def _outer(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> list[Step]:
-        steps: list[Step] = []
+    def _outer(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> list[Call]:
+        steps: list[Call] = []
         for term, flow in zip(terms, self._products(entry, terms), strict=True):
             basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1))
             steps.append(feeding(adder(out, entry.into, first=False), _scaled(basis, flow)))
         return steps
 
-    def _whole(self, entry: Sheet, source: Field, out: Floats, at: slice) -> Step:
+    def _whole(self, entry: Sheet, source: Field, out: Floats, at: slice) -> Call:
         drive = taker(drawn(source.values)[at], entry.places)
         add = adder(out, entry.into, first=False)
         matrix = transposed(entry.matrix)
@@ -220,7 +221,7 @@ def _keeping(flow: Callable[[], Floats], kept: Floats) -> Callable[[], Floats]:
     return keep
 
 
-def _moving_on(state: NetworkState, entry: Sheet, kept: list[Floats], terms: tuple[WaveformFactor, ...]) -> Step:
+def _moving_on(state: NetworkState, entry: Sheet, kept: list[Floats], terms: tuple[WaveformFactor, ...]) -> Call:
     """Return the step that makes of the products with the factors the image of where the drivers have come to."""
     image = state.image(entry)
     last = [float(term.basis[-1]) for term in terms]
@@ -234,7 +235,7 @@ def _moving_on(state: NetworkState, entry: Sheet, kept: list[Floats], terms: tup
     return move
 
 
-def _loading(load: Load, row: int, out: Floats, waves: Waves, high: High, first: bool) -> list[Step]:
+def _loading(load: Load, row: int, out: Floats, waves: Waves, high: High, first: bool) -> list[Call]:
     routes = [route for route in load.routes if route.row == row]
     if not routes:
         return []

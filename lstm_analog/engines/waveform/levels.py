@@ -13,8 +13,8 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
-from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.structure import Level
+from lstm_analog.expressions import Call
 
 _SAME = 1e-12
 """Relative difference up to which two components are alike."""
@@ -90,7 +90,7 @@ def alike(own: Floats, capacity: Floats) -> bool:
     return all(bool(same.all()) for same in spread)
 
 
-def linear_steps(task: Task) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
+def linear_steps(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     """Return the steps of the linear level of `task` and the terms of each of its targets."""
     if not task.level.dynamic:
         return _balance(task)
@@ -122,7 +122,7 @@ def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first:
     return result
 
 
-def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
+def _factored(task: Task, inverse: Floats) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
     inputs: list[tuple[int, InflowTerm]] = [
         (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row)
@@ -149,11 +149,11 @@ def _factored(task: Task, inverse: Floats) -> tuple[list[Step], tuple[tuple[Wave
     return steps, tuple(terms)
 
 
-def _starting(field: Field, row: Floats) -> Step:
+def _starting(field: Field, row: Floats) -> Call:
     return lambda: np.copyto(row, field.start)
 
 
-def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Step]:
+def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Call]:
     """Return the steps that put waveforms of the `columns` times the `weights` (columns, *lead, m) into `field`."""
     if all(column.ndim == 1 for column in columns):
         matrix, flat = np.stack(columns, axis=1), weights.reshape(len(weights), -1)
@@ -172,7 +172,7 @@ def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Ste
     return [combine]
 
 
-def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Step]:
+def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Call]:
     """Return the step that puts `matrix` (points, k) times `flat` (k, ...) into `field`, at the points or the end."""
     if field.values is None:
         last, end = matrix[-1:], field.end.reshape(1, -1)
@@ -186,7 +186,7 @@ def two_axes(values: Floats) -> Floats:
     return values.reshape(len(values), values[0].size)
 
 
-def _whole(task: Task, inverse: Floats) -> list[Step]:
+def _whole(task: Task, inverse: Floats) -> list[Call]:
     dynamic, lead, count = task.level.dynamic, task.frame.lead, task.frame.count
     members = len(task.level.members)
     first = task.rows.start if task.rows is not None else 0
@@ -218,7 +218,7 @@ def _seen(columns: Floats, hidden: int) -> Floats:
     return columns
 
 
-def _each(matrix: Floats, flows: Floats, field: Field) -> Step:
+def _each(matrix: Floats, flows: Floats, field: Field) -> Call:
     """Return the step for members that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
     chips = matrix.ndim > 3
     plain = matrix[:, 0] if chips else matrix  # (chips, m, points, k): batches go along
@@ -233,7 +233,7 @@ def _each(matrix: Floats, flows: Floats, field: Field) -> Step:
     return apply
 
 
-def _balance(task: Task) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
+def _balance(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     """Members without rate: sum_l A_il e_l + r_i = 0 at each point."""
     inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
     if task.factored:
@@ -241,7 +241,7 @@ def _balance(task: Task) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] |
     lead, members = task.frame.lead, len(task.level.members)
     rows = 1 if task.rows is None else task.frame.count
     flows = np.zeros((len(task.targets), rows, *lead, members))
-    steps: list[Step] = []
+    steps: list[Call] = []
     for row in range(len(task.targets)):
         steps += task.inflow.waveform(row, flows[row], task.waves, task.rows)
     for target, field in enumerate(task.targets):
@@ -251,7 +251,7 @@ def _balance(task: Task) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] |
     return steps, (None,) * len(task.targets)
 
 
-def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Step:
+def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Call:
     source = flows[:, -len(out) :]
 
     def mix() -> None:
@@ -262,11 +262,11 @@ def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Step:
     return mix
 
 
-def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Step], tuple[tuple[WaveformFactor, ...] | None, ...]]:
+def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
     (field,) = task.targets
     factors = task.inflow.factors(0)
     weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)))
-    steps: list[Step] = []
+    steps: list[Call] = []
     for weight, factor in zip(weights, factors, strict=True):
         steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
     steps.append(lambda: cast(None, np.multiply(weights, gain, out=weights)))

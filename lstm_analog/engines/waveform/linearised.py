@@ -12,8 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.engines.waveform.couplings import Flags
+from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.waveform.levels import Task
 
 

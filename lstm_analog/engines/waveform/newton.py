@@ -10,13 +10,13 @@ from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.engines.waveform.couplings import Flags
+from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.waveform.inflow import adder, drawn, feeding, taker
-from lstm_analog.engines.waveform.kernels import Step, flowing
+from lstm_analog.engines.waveform.kernels import flowing
 from lstm_analog.engines.waveform.levels import Task, two_axes
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
 from lstm_analog.engines.waveform.wiring import Load
+from lstm_analog.expressions import Call
 from lstm_analog.network.laws import Order, partials, rows
 
 _ITERATIONS = 30
@@ -33,7 +33,7 @@ class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the s
     """Newton's method did not converge in a segment."""
 
 
-def newton_steps(task: Task, tolerance: Floats) -> list[Step]:
+def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     """Return the step that solves the level of `task` until its efforts are within `tolerance` (m, k)."""
     efforts = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
     shape = efforts[0].shape
@@ -122,7 +122,7 @@ def _across(weights: Floats, axes: int) -> Floats:
     return weights.T.reshape(weights.shape[1], *(1,) * (axes - 2), -1)
 
 
-def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Step], Callable[[], Floats]]:
+def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Call], Callable[[], Floats]]:
     """Return the steps that find what flows in from outside, and what gives the flows that are left over.
 
     These are (k, points, *lead, m), at the `efforts`; what flows in does not change while they are sought.
@@ -132,7 +132,7 @@ def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Step], Callable[[
     own = [load for load in wiring.loads if load.own]
     others = replace(wiring, loads=tuple(load for load in wiring.loads if not load.own))
     inflow = replace(task.inflow, wiring=others)
-    outside: list[Step] = []
+    outside: list[Call] = []
     for row in range(len(efforts)):
         outside += inflow.waveform(row, given[row, first:], task.waves, task.rows)
     inside = [step for load in own for step in _loading(load, flows[:, first:], task)]
@@ -153,7 +153,7 @@ def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Step], Callable[[
     return outside, residual
 
 
-def _loading(load: Load, flows: Floats, task: Task) -> list[Step]:
+def _loading(load: Load, flows: Floats, task: Task) -> list[Call]:
     """Return the steps that add the flow of `load` to `flows` (k, points, *lead, m)."""
     found = np.empty((*task.waves.shape[:-1], *rows(load.part).shape))
     steps = [flowing(load.part, task.waves, task.inflow.high, found)]

@@ -11,8 +11,8 @@ from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import Field
-from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
+from lstm_analog.expressions import Call
 
 _SWEEPS = 30
 SHARE, SWEPT, SHAPED = 0.1, 0.3, 0.05
@@ -82,7 +82,7 @@ class LevelSweep:
     `weakness` is the strength with which guesses act, `tolerance` what may come of them, in units.
     """
 
-    steps: list[Step]
+    steps: list[Call]
     guess: Guess | None
     weakness: float
     tolerance: float
@@ -153,14 +153,14 @@ class Segment:
     """
 
     grid: Grid
-    steps: list[Step]
+    steps: list[Call]
     drawn: tuple[Field, ...]
     solved: Floats
     units: Floats
     least: Floats
     tail: Floats
     sweeps: tuple[LevelSweep, ...]
-    after: list[Step]
+    after: list[Call]
     fixed: tuple[Combined, ...]
     watches: tuple[GuardedWaveform, ...]
     tolerance: Tolerance

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.order import strong_components
-from lstm_analog.engines.waveform.couplings import Couplings, DiagonalCoupling, Flags
+from lstm_analog.engines.waveform.couplings import Couplings, DiagonalCoupling
 from lstm_analog.network.laws import BlockForm, Order
 
 WEAK = 5e-2

@@ -10,12 +10,13 @@ from threading import Lock
 
 import numpy as np
 
+from lstm_analog.arrays import Flags
 from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.couplings import Couplings, Flags, couplings
+from lstm_analog.engines.waveform.couplings import Couplings, couplings
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure

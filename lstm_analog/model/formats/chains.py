@@ -15,7 +15,7 @@ from lstm_analog.model.formats.own_model import written
 from lstm_analog.model.formats.streams import ModelStreams, Stream
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.steps import Affine, Dense, Formula, Line, Pool, Pooling, Step
+from lstm_analog.model.steps import Affine, Dense, Formula, ModelStep, Pool, Pooling, RowStep
 from lstm_analog.model.whole import Model
 
 
@@ -65,10 +65,10 @@ class Parts:
     """
 
     label: str
-    before: tuple[tuple[Step, Stream], ...]
+    before: tuple[tuple[ModelStep, Stream], ...]
     layers: tuple[Stream, ...]
-    between: tuple[tuple[Step, ...], ...]
-    after: tuple[tuple[Step, Stream], ...]
+    between: tuple[tuple[ModelStep, ...], ...]
+    after: tuple[tuple[ModelStep, Stream], ...]
     final: bool
 
     @property
@@ -129,7 +129,7 @@ def _same(rows: Array, order: Array) -> bool:
 
 def parts_of(answer: ModelAnswer) -> Parts:
     """Return the parts of the model that makes `answer`; raise `ObjectedError` where it is no chain of such."""
-    path, stream = list[tuple[Step | Layer, Stream]](), answer.stream
+    path, stream = list[tuple[ModelStep | Layer, Stream]](), answer.stream
     while stream.made is not None:
         step, below = _stage(stream)
         path.insert(0, (step, stream))
@@ -174,14 +174,14 @@ def layers_below(streams: Sequence[Stream]) -> set[int]:
     return found
 
 
-def _stage(stream: Stream) -> tuple[Step | Layer, Stream | None]:
+def _stage(stream: Stream) -> tuple[ModelStep | Layer, Stream | None]:
     """Return the last step that makes `stream`, and the stream that it reads, None if that is not known."""
-    if isinstance(stream.made, Step | Layer):
+    if isinstance(stream.made, ModelStep | Layer):
         return stream.made, stream.reads[0] if stream.reads else None
     lines, open_ones = [stream], {each.number: each for each in stream.reads}
     while len(open_ones) > 1:
         latest = open_ones.pop(max(open_ones))
-        if not isinstance(latest.made, Line):
+        if not isinstance(latest.made, RowStep):
             must = "be computed of one row of features"
             raise ObjectedError(Objection(what=stream.label, must=must, got=f"{latest.label} and another signal"))
         lines.append(latest)
@@ -189,15 +189,15 @@ def _stage(stream: Stream) -> tuple[Step | Layer, Stream | None]:
     (below,) = open_ones.values()
     lines.sort(key=lambda line: line.number)
     numbers = {below.number: 0, **{line.number: n for n, line in enumerate(lines, start=1)}}
-    made = tuple(line.made for line in lines if isinstance(line.made, Line))
+    made = tuple(line.made for line in lines if isinstance(line.made, RowStep))
     reads = tuple(tuple(numbers[each.number] for each in line.reads) for line in lines)
     name = f"formula of {len(lines)} lines" if lines[1:] else str(stream.made.value if stream.made else "")
     return Formula(name=name, steps=made, reads=reads), below
 
 
-def _steps(path: Sequence[tuple[Step | Layer, Stream]]) -> tuple[tuple[Step, Stream], ...]:
+def _steps(path: Sequence[tuple[ModelStep | Layer, Stream]]) -> tuple[tuple[ModelStep, Stream], ...]:
     """Return the steps in `path`; scalings that follow each other or a matrix are one."""
-    found = list[tuple[Step, Stream]]()
+    found = list[tuple[ModelStep, Stream]]()
     for step, stream in path:
         last = found[-1][0] if found else None
         if isinstance(step, Layer):
@@ -220,7 +220,7 @@ def biased(dense: Dense, affine: Affine) -> Dense:
     return Dense(weights=dense.weights * scale[:, None], bias=bias)
 
 
-def _linear_steps(path: Sequence[tuple[Step | Layer, Stream]], top: Stream) -> tuple[Step, ...]:
+def _linear_steps(path: Sequence[tuple[ModelStep | Layer, Stream]], top: Stream) -> tuple[ModelStep, ...]:
     """Return the steps in `path` between two layers, the upper of which is `top`; refuse any that is not linear."""
     for step, stream in path:
         if not isinstance(step, Affine | Dense):
@@ -229,7 +229,7 @@ def _linear_steps(path: Sequence[tuple[Step | Layer, Stream]], top: Stream) -> t
     return tuple(step for step, _ in _steps(path))
 
 
-def _folded(below: Layer, layer: Layer, steps: Sequence[Step]) -> Layer:
+def _folded(below: Layer, layer: Layer, steps: Sequence[ModelStep]) -> Layer:
     """Return the `layer` that reads of the outputs of the one `below` what the linear `steps` read."""
     read: Dense | None = None
     for step in steps:

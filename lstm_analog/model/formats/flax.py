@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lstm_analog.errors import FileFormatError, LibraryMissingError, explain
-from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, from_bytes
+from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, from_bytes
 
 DEEPEST = 16
 """Dictionaries inside each other."""
@@ -17,7 +17,7 @@ _ARRAY = 1
 """flax's extension type of an array: shape, name of the numbers, bytes."""
 
 
-def read_flax(content: bytes) -> Tensors:
+def read_flax(content: bytes) -> TensorMap:
     """Return the arrays of the flax file `content` by their path in the tree, with dots.
 
     Raises

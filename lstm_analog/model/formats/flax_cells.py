@@ -19,7 +19,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.state_dict import stack_of
-from lstm_analog.model.formats.tensor import Tensor, Tensors
+from lstm_analog.model.formats.tensor import Tensor, TensorMap
 
 MINIMAL = ("f", "f", "n")
 """Letters of the gates of a minimal gated unit in the order of a GRU's r, z, n."""
@@ -44,7 +44,7 @@ _WAYS = MappingProxyType({"forward_rnn.cell": "_l0", "backward_rnn.cell": "_l0_r
 """Where the cells of an `nnx.Bidirectional` stand below it, and how PyTorch's names of each end."""
 
 
-def stack_of_arrays(tensors: Tensors, only: Only) -> Stack:
+def stack_of_arrays(tensors: TensorMap, only: Only) -> Stack:
     """Return what `tensors` make that have flax' paths or PyTorch's names; `only` is as of `load`.
 
     Raises as `flax_stack` and `stack_of` do. The steps of a path are joined by dots or, as by
@@ -55,7 +55,7 @@ def stack_of_arrays(tensors: Tensors, only: Only) -> Stack:
     return flax_stack(dotted, only) if cells else stack_of(tensors, only)
 
 
-def flax_stack(tensors: Tensors, only: Only) -> Stack:
+def flax_stack(tensors: TensorMap, only: Only) -> Stack:
     """Return the layers and the head that the `tensors` of a flax tree make; `only` is as of `load`.
 
     Raises
@@ -74,7 +74,7 @@ def flax_stack(tensors: Tensors, only: Only) -> Stack:
     return stack_of(made, only)
 
 
-def _cells(tensors: Tensors) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
+def _cells(tensors: TensorMap) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
     """Return the matrices and biases of each cell by its path, and all other `tensors`."""
     cells: dict[str, dict[str, Tensor]] = {}
     rest: dict[str, Tensor] = {}
@@ -93,7 +93,7 @@ def _cells(tensors: Tensors) -> tuple[dict[str, dict[str, Tensor]], dict[str, Te
     return cells, rest
 
 
-def _linears(tensors: Tensors) -> Tensors:
+def _linears(tensors: TensorMap) -> TensorMap:
     """Return the kernels of Dense layers as PyTorch's weights; whatever else there is keeps its name."""
     made = {}
     for name, tensor in tensors.items():

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.hdf5_values import Space, Type, data_of, space_of, texts_of, type_of
-from lstm_analog.model.formats.tensor import Tensor, Tensors, count_of
+from lstm_analog.model.formats.tensor import Tensor, TensorMap, count_of
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 20_000
@@ -44,7 +44,7 @@ _FOREIGN = MappingProxyType(
 )
 _ADVICE = "save it with Keras' model.save, or with h5py's own settings"
 
-Words = str | tuple[str, ...]
+Texts = str | tuple[str, ...]
 Message = tuple[int, bytes]
 
 
@@ -52,8 +52,8 @@ Message = tuple[int, bytes]
 class Tree:
     """The datasets of a file by path, and the texts hung on its groups: `words["layers/lstm/vars"]["name"]`."""
 
-    tensors: Tensors
-    words: Mapping[str, Mapping[str, Words]]
+    tensors: TensorMap
+    words: Mapping[str, Mapping[str, Texts]]
 
 
 class Hdf5Image:
@@ -86,7 +86,7 @@ class Hdf5Image:
 
 def read_hdf5(content: bytes) -> Tree:
     """Return what the HDF5 file `content` holds; raise `FileFormatError` for damage and what is not read here."""
-    image, tensors, words = Hdf5Image(content), dict[str, Tensor](), dict[str, dict[str, Words]]()
+    image, tensors, words = Hdf5Image(content), dict[str, Tensor](), dict[str, dict[str, Texts]]()
     try:
         (root,) = struct.unpack("<Q", _checked_superblock(image)[_ROOT : _ROOT + 8])
         waiting = [("", root)]
@@ -185,7 +185,7 @@ def _entries(image: Hdf5Image, address: int, names: bytes, path: str, deepest: i
         yield from _entries(image, child, names, path, deepest - 1)
 
 
-def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Words]:
+def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Texts]:
     """[IV.A.2.m] Return the name and the texts of an attribute; what is no text counts as none."""
     version, flags, *sizes = struct.unpack_from("<BBHHH", body)
     if version not in (1, 2, 3) or (version > 1 and flags):
@@ -224,7 +224,7 @@ def _contents(image: Hdf5Image, path: str, layout: bytes, size: int) -> bytes:
     raise _refused(path, "lie in the file in one piece", got)
 
 
-def _check_total(tensors: Tensors, size: int) -> None:
+def _check_total(tensors: TensorMap, size: int) -> None:
     total = sum(tensor.stored.nbytes for tensor in tensors.values())
     if total > size:
         raise _refused("", f"hold at most its own {size} bytes of numbers", f"{total}: datasets overlap")

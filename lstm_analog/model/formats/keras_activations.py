@@ -29,7 +29,7 @@ from lstm_analog.model.formulas import (
     softsign,
 )
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Softmax, Step
+from lstm_analog.model.steps import ModelStep, Softmax
 
 ACTIVATIONS = MappingProxyType(
     {
@@ -44,7 +44,7 @@ ACTIVATIONS = MappingProxyType(
 """By Keras' names; the hard sigmoid of Keras 1 and 2 is the steeper one."""
 
 
-CURVES: Mapping[str, tuple[Step, ...]] = MappingProxyType(
+CURVES: Mapping[str, tuple[ModelStep, ...]] = MappingProxyType(
     {
         "softmax": (Softmax(),),
         "log_softmax": (log_softmax(),),
@@ -68,7 +68,7 @@ CURVES: Mapping[str, tuple[Step, ...]] = MappingProxyType(
 """Activations of numeric steps, with the constants of keras/src/activations/activations.py."""
 
 
-def curve_of(config: LayerConfig, old: bool) -> tuple[Step, ...]:
+def curve_of(config: LayerConfig, old: bool) -> tuple[ModelStep, ...]:
     """Return the steps that the activation of the layer `config` is, which stays numbers.
 
     `old` and what is raised are as of `activation_of`.

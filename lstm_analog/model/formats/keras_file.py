@@ -29,7 +29,7 @@ _OLD, _NEW = "2", "3"
 _ORDER = {"forward_layer": "0", "backward_layer": "1"}
 """Which direction of a `Bidirectional` comes first in a list of weights."""
 
-Arrays = Mapping[str, list[Tensor]]
+KerasArrays = Mapping[str, list[Tensor]]
 """The arrays of each layer by its name, in Keras' own order."""
 
 
@@ -135,7 +135,7 @@ def _is_legacy(tree: Tree) -> bool:
     return any("weight_names" in words for words in tree.words.values())
 
 
-def _arrays(tree: Tree, layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> Arrays:
+def _arrays(tree: Tree, layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> KerasArrays:
     """Return the arrays in `layers/lstm_1/cell/vars/0`, `1`, `2`: a folder a layer.
 
     The folders are called after the classes and counted. The layers' own names stand in a word; where there is none,
@@ -170,7 +170,7 @@ def _sortable(path: str) -> list[str]:
     return [re.sub(r"[0-9]+", lambda digits: digits[0].zfill(8), step) for step in steps]
 
 
-def _legacy_arrays(tree: Tree) -> Arrays:
+def _legacy_arrays(tree: Tree) -> KerasArrays:
     """Return the arrays that the words `weight_names` of each layer list, in that order."""
     found = {}
     for path, words in tree.words.items():

@@ -7,11 +7,11 @@ from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.formats.keras_graph import RECURRENT
 from lstm_analog.model.formats.keras_layers import LayerFile, refused
 from lstm_analog.model.formats.keras_recurrent import linearly_read, recurrent_part
-from lstm_analog.model.formats.keras_steps import Shape, steps_of
+from lstm_analog.model.formats.keras_steps import KerasShape, steps_of
 from lstm_analog.model.formats.stacks import SHOWN, Stack, listed
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.steps import Embedding, Masking, Pooling, Reshape, Step, width_after
+from lstm_analog.model.steps import Embedding, Masking, ModelStep, Pooling, Reshape, width_after
 from lstm_analog.model.whole import Model
 
 SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
@@ -58,9 +58,9 @@ def keras_model(files: Sequence[LayerFile], name: str) -> Model:
     return Model(lstm=lstm, before=first, after=(*read, *last), final=part.final, held=part.held)
 
 
-def _steps(files: Sequence[LayerFile], shape: Shape) -> tuple[tuple[Step, ...], Shape]:
+def _steps(files: Sequence[LayerFile], shape: KerasShape) -> tuple[tuple[ModelStep, ...], KerasShape]:
     """Return the steps that the layers in `files` are on what has that `shape`, and the shape after them."""
-    steps: list[Step] = []
+    steps: list[ModelStep] = []
     for file in files:
         made = steps_of(file, shape)
         steps += made
@@ -69,7 +69,7 @@ def _steps(files: Sequence[LayerFile], shape: Shape) -> tuple[tuple[Step, ...], 
     return tuple(steps), shape
 
 
-def _shape_after(step: Step, shape: Shape) -> Shape:
+def _shape_after(step: ModelStep, shape: KerasShape) -> KerasShape:
     match step:
         case Embedding():
             return (*shape, step.table.shape[1])
@@ -80,7 +80,7 @@ def _shape_after(step: Step, shape: Shape) -> Shape:
     return (*shape[:-1], width_after(step, shape[-1]))
 
 
-def _input_shape(files: Sequence[LayerFile]) -> Shape:
+def _input_shape(files: Sequence[LayerFile]) -> KerasShape:
     """Return the shape that the first layer in `files` says its inputs have; any length of time if it says none."""
     options = files[0].config.options
     build = options.get("build_config")

@@ -15,16 +15,16 @@ from lstm_analog.model.formats.keras_activations import curve_of
 from lstm_analog.model.formats.keras_graph import LayerConfig, layer_of
 from lstm_analog.model.formats.keras_layers import LayerFile, check_all_used, check_options, check_units, refused, taken
 from lstm_analog.model.formulas import clipped, elu, layer_normalization, leaky_relu
-from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, Pool, Pooling, Reshape, Softmax, Step
+from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, ModelStep, Pool, Pooling, Reshape, Softmax
 
-Shape = tuple[int | None, ...]
+KerasShape = tuple[int | None, ...]
 """Sizes of the axes of a sequence (time, features) or of a vector (features,), without the batch; None is any."""
 
 _SEQUENCE = 2
 """Axes of a sequence."""
 
 
-def steps_of(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def steps_of(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Return the numeric steps that the layer in `file` is on what has that `shape`.
 
     Raises
@@ -67,7 +67,7 @@ def inner_dense(file: LayerFile) -> LayerFile:
     return LayerFile(config=inner, arrays=file.arrays, old=file.old)
 
 
-def _embedding(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _embedding(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     config, rest = file.config, list(file.arrays)
     check_options(config, "output_dim", "mask_zero")
     table = taken(config, rest)
@@ -79,49 +79,49 @@ def _embedding(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     return (Embedding(table=table, masked=bool(config.options.get("mask_zero"))),)
 
 
-def _masking(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _masking(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config, "mask_value")
     return (Masking(value=_number(file.config, "mask_value", 0.0)),)
 
 
-def _dense(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _dense(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     dense = inner_dense(file)
     check_options(dense.config)
     return (dense_of(dense), *curve_of(dense.config, dense.old))
 
 
-def _activation(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _activation(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config)
     check_all_used(file.config, file.arrays)
     return curve_of(file.config, file.old)
 
 
-def _relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _relu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """`min(max(x, 0), most)`; Keras 3 writes no most as None, Keras 2 leaves it out."""
     check_options(file.config, "max_value")
     most = file.config.options.get("max_value")
     return clipped(0.0, inf if most is None else _positive(file.config, "max_value", inf))
 
 
-def _leaky_relu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _leaky_relu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Below zero `negative_slope x`, which Keras 2 calls alpha."""
     check_options(file.config, "negative_slope", "alpha")
     old = _number(file.config, "alpha", 0.3)
     return (leaky_relu(_number(file.config, "negative_slope", old)),)
 
 
-def _elu(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _elu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config, "alpha")
     return (elu(_number(file.config, "alpha", 1.0)),)
 
 
-def _softmax(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _softmax(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config, "axis")
     _check_last_axis(file.config, shape)
     return (Softmax(),)
 
 
-def _pooling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _pooling(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config, "data_format", "keepdims")
     _check_channels_last(file.config)
     if len(shape) != _SEQUENCE:
@@ -132,13 +132,13 @@ def _pooling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     return pooled, _reshaped(file.config, shape[1:], (1, -1))
 
 
-def _flatten(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _flatten(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config, "data_format")
     _check_channels_last(file.config)
     return (_reshaped(file.config, shape, (-1,)),) if len(shape) > 1 else ()
 
 
-def _reshape(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _reshape(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config, "target_shape")
     match file.config.options.get("target_shape"):
         case [*target] if target and all(isinstance(size, int) for size in target):
@@ -148,7 +148,7 @@ def _reshape(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
             raise FileFormatError(explain(file.config.label, must="have a target shape", got=ascii(other)[:80], do=do))
 
 
-def _reshaped(config: LayerConfig, shape: Shape, target: tuple[int, ...]) -> Reshape:
+def _reshaped(config: LayerConfig, shape: KerasShape, target: tuple[int, ...]) -> Reshape:
     """Return the step from `shape` to `target`, in which -1 stands for what is left."""
     sizes = tuple(size for size in shape if size is not None)
     if len(sizes) < len(shape) or not sizes:
@@ -167,7 +167,7 @@ def _check_channels_last(config: LayerConfig) -> None:
         raise refused(config, "have its features last", config.options["data_format"], "build it with channels_last")
 
 
-def _batch_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _batch_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, with the mean and variance of the training."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "momentum", "epsilon", "center", "scale", "renorm_momentum", "virtual_batch_size")
@@ -179,7 +179,7 @@ def _batch_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     return (_normalised(config, mean, variance + _number(config, "epsilon", 1e-3), gamma, beta),)
 
 
-def _layer_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _layer_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "epsilon", "center", "scale")
     _check_last_axis(config, shape)
@@ -195,7 +195,7 @@ def _layer_normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     return (layer_normalization(scale, offset, _positive(config, "epsilon", 1e-3)),)
 
 
-def _normalization(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """`(x - mean) / sqrt(variance)`, both learnt from data or given; a deviation below 1e-7 counts as that."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "mean", "variance")
@@ -223,7 +223,7 @@ def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floa
     return Affine(scale=scale, offset=beta - scale * mean)
 
 
-def _rescaling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
+def _rescaling(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     check_options(file.config, "scale", "offset")
     scale, offset = (_numbers(file.config, name) for name in ("scale", "offset"))
     if scale.ndim != offset.ndim:
@@ -231,7 +231,7 @@ def _rescaling(file: LayerFile, shape: Shape) -> tuple[Step, ...]:
     return (Affine(scale=scale, offset=offset),)
 
 
-def _check_last_axis(config: LayerConfig, shape: Shape) -> None:
+def _check_last_axis(config: LayerConfig, shape: KerasShape) -> None:
     axis = config.options.get("axis", -1)
     given = axis if isinstance(axis, Sequence) else [axis]
     if list(given) not in ([-1], [len(shape)]):
@@ -266,7 +266,7 @@ def _numbers(config: LayerConfig, option: str) -> Floats:
     return values
 
 
-_MAKERS: Mapping[str, Callable[[LayerFile, Shape], tuple[Step, ...]]] = MappingProxyType(
+_MAKERS: Mapping[str, Callable[[LayerFile, KerasShape], tuple[ModelStep, ...]]] = MappingProxyType(
     {
         "Embedding": _embedding,
         "Masking": _masking,

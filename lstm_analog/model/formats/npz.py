@@ -3,12 +3,12 @@
 import numpy as np
 
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, from_bytes
+from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, from_bytes
 from lstm_analog.npy import read_header
 from lstm_analog.zips import open_archive
 
 
-def read_npz(content: bytes) -> Tensors:
+def read_npz(content: bytes) -> TensorMap:
     """Return the arrays of the npz file `content` by name, or raise `FileFormatError`."""
     archive = open_archive(content)
     names = {name.removesuffix(".npy"): name for name in archive.members}

@@ -10,9 +10,9 @@ from typing import Any
 from lstm_analog.model.activations import RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
 from lstm_analog.model.formulas import elu, gated, gelu, leaky_relu, mish, silu, softsign
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Line
+from lstm_analog.model.steps import RowStep
 
-CURVES: Mapping[str, Callable[[Mapping[str, Any]], Line]] = MappingProxyType(
+CURVES: Mapping[str, Callable[[Mapping[str, Any]], RowStep]] = MappingProxyType(
     {
         "Relu": lambda said: RELU,
         "Tanh": lambda said: TANH,

@@ -13,7 +13,7 @@ from lstm_analog.model.formats.onnx_graph import MOST_NODES, numbers
 from lstm_analog.model.formats.onnx_inputs import PROBES, OpenInput
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, Reference
 from lstm_analog.model.formats.onnx_reader import Reader
-from lstm_analog.model.formats.onnx_tensors import Tensors
+from lstm_analog.model.formats.onnx_tensors import OnnxTensors
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.whole import Model
 
@@ -46,7 +46,7 @@ class OnnxFile:
 
     def __init__(self, content: bytes, path: Path, weights: Mapping[str, ArrayLike]) -> None:
         model = _parsed(content)
-        tensors = Tensors(path.parent)
+        tensors = OnnxTensors(path.parent)
         self.graph = _graph(model.graph, tensors)
         self.functions = _unique(
             (_operation(str(entry.name), str(entry.domain)), _function(entry, tensors)) for entry in model.functions
@@ -124,7 +124,7 @@ def _parsed(content: bytes) -> Any:
     return model
 
 
-def _graph(entry: Any, tensors: Tensors) -> Graph:
+def _graph(entry: Any, tensors: OnnxTensors) -> Graph:
     """Return the GraphProto `entry` as a record."""
     return Graph(
         nodes=tuple(_node(node, n, tensors) for n, node in enumerate(entry.node)),
@@ -135,7 +135,7 @@ def _graph(entry: Any, tensors: Tensors) -> Graph:
     )
 
 
-def _function(entry: Any, tensors: Tensors) -> Graph:
+def _function(entry: Any, tensors: OnnxTensors) -> Graph:
     """Return the FunctionProto `entry` as a record."""
     return Graph(
         nodes=tuple(_node(node, n, tensors) for n, node in enumerate(entry.node)),
@@ -171,7 +171,7 @@ def _operation(word: str, domain: str) -> str:
     return word if domain in ("", "ai.onnx") else f"{domain}.{word}"
 
 
-def _node(entry: Any, number: int, tensors: Tensors) -> Node:
+def _node(entry: Any, number: int, tensors: OnnxTensors) -> Node:
     words = (entry.op_type, entry.domain, entry.name, *entry.input, *entry.output)
     texts = (*words, *(each.name for each in entry.attribute))
     if not all(isinstance(each, str) for each in texts):  # protobuf hands out bytes where they are no UTF-8
@@ -186,7 +186,7 @@ def _node(entry: Any, number: int, tensors: Tensors) -> Node:
     )
 
 
-def _attribute(entry: Any, tensors: Tensors) -> object:
+def _attribute(entry: Any, tensors: OnnxTensors) -> object:
     """Return the value of an attribute: number, text, list of these, array or graph; None for any other kind."""
     from onnx import AttributeProto
 

@@ -20,7 +20,7 @@ _CAST = MappingProxyType(
 """numpy's kinds of number by ONNX' TensorProto.DataType."""
 
 Attributes = Mapping[str, Any]
-Arrays = Sequence[Array | None]
+OnnxArrays = Sequence[Array | None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class OnnxOperation:
     input is no numbers.
     """
 
-    run: Callable[[Arrays, Attributes], Array | list[Array]]
+    run: Callable[[OnnxArrays, Attributes], Array | list[Array]]
     moves: bool = False
     joins: bool = False
     asks_shape: bool = False
@@ -47,7 +47,7 @@ CANNOT = (CannotError, ValueError, TypeError, LookupError, ArithmeticError, Attr
 """What an operation fails with whose inputs and attributes do not fit each other."""
 
 
-def _given(inputs: Arrays, n: int) -> Array:
+def _given(inputs: OnnxArrays, n: int) -> Array:
     if n >= len(inputs) or inputs[n] is None:
         raise CannotError(f"no input {n}")
     array = inputs[n]
@@ -61,19 +61,19 @@ def _sized(shape: Sequence[int]) -> tuple[int, ...]:
     return sizes
 
 
-def _axes(inputs: Arrays, attributes: Attributes) -> tuple[int, ...] | None:
+def _axes(inputs: OnnxArrays, attributes: Attributes) -> tuple[int, ...] | None:
     """Return the axes that an operation is told, as an input or (before opset 13) as an attribute."""
     if len(inputs) > 1 and inputs[1] is not None:
         return tuple(int(axis) for axis in np.asarray(inputs[1]).reshape(-1))
     return tuple(attributes["axes"]) if "axes" in attributes else None
 
 
-def _shape(inputs: Arrays, attributes: Attributes) -> Array:
+def _shape(inputs: OnnxArrays, attributes: Attributes) -> Array:
     shape = np.array(_given(inputs, 0).shape, dtype=np.int64)
     return shape[attributes.get("start", 0) : attributes.get("end", None)]
 
 
-def _gather(inputs: Arrays, attributes: Attributes) -> Array:
+def _gather(inputs: OnnxArrays, attributes: Attributes) -> Array:
     data, places, axis = _given(inputs, 0), _given(inputs, 1), attributes.get("axis", 0)
     _sized((data.size // max(data.shape[axis], 1), places.size))
     return np.take(data, places.astype(np.int64), axis=axis)
@@ -83,7 +83,7 @@ _FAR = 2**31 - 1
 """From here on a bound of a Slice says: to the end, as exporters write it."""
 
 
-def _slice(inputs: Arrays, attributes: Attributes) -> Array:
+def _slice(inputs: OnnxArrays, attributes: Attributes) -> Array:
     if "starts" in attributes:  # before opset 10
         starts, ends = attributes["starts"], attributes["ends"]
         axes, steps = attributes.get("axes", range(len(starts))), [1] * len(starts)
@@ -102,57 +102,57 @@ def _slice(inputs: Arrays, attributes: Attributes) -> Array:
     return data[tuple(cuts)]
 
 
-def _unsqueeze(inputs: Arrays, attributes: Attributes) -> Array:
+def _unsqueeze(inputs: OnnxArrays, attributes: Attributes) -> Array:
     return np.expand_dims(_given(inputs, 0), _axes(inputs, attributes) or ())
 
 
-def _squeeze(inputs: Arrays, attributes: Attributes) -> Array:
+def _squeeze(inputs: OnnxArrays, attributes: Attributes) -> Array:
     return np.squeeze(_given(inputs, 0), _axes(inputs, attributes))
 
 
-def _reshape(inputs: Arrays, attributes: Attributes) -> Array:
+def _reshape(inputs: OnnxArrays, attributes: Attributes) -> Array:
     data, wanted = _given(inputs, 0), _given(inputs, 1).reshape(-1).tolist()
     kept = not attributes.get("allowzero", 0)
     return data.reshape([data.shape[n] if kept and size == 0 else int(size) for n, size in enumerate(wanted)])
 
 
-def _flatten(inputs: Arrays, attributes: Attributes) -> Array:
+def _flatten(inputs: OnnxArrays, attributes: Attributes) -> Array:
     data, axis = _given(inputs, 0), attributes.get("axis", 1)
     return data.reshape(prod(data.shape[:axis]), -1)
 
 
-def _transpose(inputs: Arrays, attributes: Attributes) -> Array:
+def _transpose(inputs: OnnxArrays, attributes: Attributes) -> Array:
     return np.transpose(_given(inputs, 0), attributes.get("perm"))
 
 
-def _expand(inputs: Arrays, attributes: Attributes) -> Array:
+def _expand(inputs: OnnxArrays, attributes: Attributes) -> Array:
     data = _given(inputs, 0)
     shape = np.broadcast_shapes(data.shape, _sized(_given(inputs, 1).reshape(-1).tolist()))
     return np.broadcast_to(data, _sized(shape))
 
 
-def _concat(inputs: Arrays, attributes: Attributes) -> Array:
+def _concat(inputs: OnnxArrays, attributes: Attributes) -> Array:
     arrays = [_given(inputs, n) for n in range(len(inputs))]
     _sized([sum(array.size for array in arrays)])
     return np.concatenate(arrays, axis=attributes["axis"])
 
 
-def _full(inputs: Arrays, attributes: Attributes) -> Array:
+def _full(inputs: OnnxArrays, attributes: Attributes) -> Array:
     value = np.asarray(attributes.get("value", np.zeros(1))).reshape(-1)
     return np.full(_sized(_given(inputs, 0).reshape(-1).tolist()), value[0])
 
 
-def _same(inputs: Arrays, attributes: Attributes) -> Array:
+def _same(inputs: OnnxArrays, attributes: Attributes) -> Array:
     return _given(inputs, 0)
 
 
-def _dropout(inputs: Arrays, attributes: Attributes) -> Array:
+def _dropout(inputs: OnnxArrays, attributes: Attributes) -> Array:
     if len(inputs) > 2 and inputs[2] is not None and np.asarray(inputs[2]).any():
         raise CannotError("it is in training mode")
     return _given(inputs, 0)
 
 
-def _cast(inputs: Arrays, attributes: Attributes) -> Array:
+def _cast(inputs: OnnxArrays, attributes: Attributes) -> Array:
     """Return numbers of another kind, floats widened again; a signal of floats may not become whole numbers."""
     data, kind = _given(inputs, 0), np.dtype(_CAST[attributes["to"]])
     if attributes["signal"] and kind.kind != "f" and (data.dtype.kind == "f" or kind.kind == "b"):
@@ -161,11 +161,11 @@ def _cast(inputs: Arrays, attributes: Attributes) -> Array:
     return made.astype(np.float64) if kind.kind == "f" else made
 
 
-def _not(inputs: Arrays, attributes: Attributes) -> Array:
+def _not(inputs: OnnxArrays, attributes: Attributes) -> Array:
     return np.logical_not(_given(inputs, 0))
 
 
-def _split(inputs: Arrays, attributes: Attributes) -> list[Array]:
+def _split(inputs: OnnxArrays, attributes: Attributes) -> list[Array]:
     data, axis, count = _given(inputs, 0), attributes.get("axis", 0), attributes["count"]
     told = inputs[1] if len(inputs) > 1 and inputs[1] is not None else attributes.get("split")
     size = -(-data.shape[axis] // count)
@@ -175,8 +175,8 @@ def _split(inputs: Arrays, attributes: Attributes) -> list[Array]:
     return np.split(data, cuts, axis=axis)
 
 
-def _computed(function: Callable[[Array, Array], Array]) -> Callable[[Arrays, Attributes], Array]:
-    def run(inputs: Arrays, attributes: Attributes) -> Array:
+def _computed(function: Callable[[Array, Array], Array]) -> Callable[[OnnxArrays, Attributes], Array]:
+    def run(inputs: OnnxArrays, attributes: Attributes) -> Array:
         a, b = _given(inputs, 0), _given(inputs, 1)
         _sized(np.broadcast_shapes(a.shape, b.shape))
         return function(a, b)

@@ -26,7 +26,7 @@ from lstm_analog.model.formulas import (
 )
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Dense, Line, Pool, Softmax, Step
+from lstm_analog.model.steps import Dense, ModelStep, Pool, RowStep, Softmax
 
 Made = Array | None
 """The labels of an answer, None where a node is no step."""
@@ -163,10 +163,10 @@ class Steps:
                 said[n] = float(limit.flat[0])
         return self._chained(node, _signal(inputs), clipped(*said)) if said[0] < said[1] else None
 
-    def _chained(self, node: Node, signal: Array, steps: Sequence[Step]) -> Made:
+    def _chained(self, node: Node, signal: Array, steps: Sequence[ModelStep]) -> Made:
         made: Made = signal
         for step in steps:
-            if made is not None and isinstance(step, Line):
+            if made is not None and isinstance(step, RowStep):
                 made = self.streams.curve(node.label, made, step)
         return made
 

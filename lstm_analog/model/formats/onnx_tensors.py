@@ -18,7 +18,7 @@ _KINDS = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT
 }
 
 
-class Tensors:
+class OnnxTensors:
     """Reads the tensors of a model whose side files may lie in `folder`, and counts the bytes taken from these."""
 
     def __init__(self, folder: Path) -> None:

@@ -20,7 +20,7 @@ from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.activations import Activation, Curve
 from lstm_analog.model.formats.safetensor import write_safetensors
 from lstm_analog.model.formats.stacks import Stack, listed
-from lstm_analog.model.formats.tensor import Tensors
+from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
@@ -59,7 +59,7 @@ def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
     return json.dumps({"version": VERSION, "layers": layers, "head": head})
 
 
-def own_stack(tensors: Tensors, word: str) -> Stack:
+def own_stack(tensors: TensorMap, word: str) -> Stack:
     """Return the layers that `tensors` make, as the `word` in the header says, or raise `FileFormatError`."""
     try:
         said = json.loads(word)

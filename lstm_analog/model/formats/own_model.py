@@ -16,7 +16,7 @@ from lstm_analog.model.activations import Activation, Curve
 from lstm_analog.model.formats.own import described, own_stack
 from lstm_analog.model.formats.safetensor import write_safetensors
 from lstm_analog.model.formats.stacks import listed
-from lstm_analog.model.formats.tensor import Tensors
+from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import (
@@ -24,20 +24,20 @@ from lstm_analog.model.steps import (
     Dense,
     Embedding,
     Formula,
-    Line,
     Masking,
+    ModelStep,
     Pool,
     Pooling,
     Reshape,
+    RowStep,
     Softmax,
-    Step,
 )
 from lstm_analog.model.whole import Model
 
 WORD = "lstm_analog_model"
 """The entry of the header that says what the steps are, and how they read the recurrent part."""
 
-_STEPS: Mapping[str, type[Step]] = MappingProxyType(
+_STEPS: Mapping[str, type[ModelStep]] = MappingProxyType(
     {
         kind.__name__: kind
         for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Reshape, Activation, Formula)
@@ -65,7 +65,7 @@ def written(model: Model) -> tuple[dict[str, str], dict[str, Floats]]:
     return {"name": model.lstm.name, "recurrent": word, WORD: said}, arrays
 
 
-def own_model(tensors: Tensors, words: Mapping[str, str], name: str) -> Model:
+def own_model(tensors: TensorMap, words: Mapping[str, str], name: str) -> Model:
     """Return the model that `tensors` make, as the `words` in the header say, or raise `FileFormatError`.
 
     `name` is that of its recurrent part.
@@ -92,7 +92,7 @@ def own_model(tensors: Tensors, words: Mapping[str, str], name: str) -> Model:
     return Model(lstm=lstm, before=before, after=after, final=final, held=held)
 
 
-def _noted(step: Step | Line, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
+def _noted(step: ModelStep | RowStep, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
     """Return the kind and the options of `step`, and put its arrays in `arrays` by `place` and field."""
     if isinstance(step, Operation):
         return {"step": step.value}
@@ -114,7 +114,7 @@ def _line(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Any:
     return _step(place, said, arrays) if said["step"] in _STEPS else Operation(said["step"])
 
 
-def _step(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Step:
+def _step(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> ModelStep:
     kind = _STEPS[said.pop("step")]
     if kind is Formula:
         lines = tuple(_line(f"{place}.{number}", dict(each), arrays) for number, each in enumerate(said["steps"]))

@@ -15,7 +15,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.stacks import listed
-from lstm_analog.model.formats.tensor import Tensor, Tensors
+from lstm_analog.model.formats.tensor import Tensor, TensorMap
 
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Parts of a path that `torch.compile` and others put before the name of what they wrap."""
@@ -30,7 +30,7 @@ _NEW_PARTS = {"original0": "g", "original1": "v", "original": "orig", "0._u": "u
 """What `torch.nn.utils.parametrizations` calls the parts of weight_norm and spectral_norm."""
 
 
-def plain(tensors: Tensors) -> Tensors:
+def plain(tensors: TensorMap) -> TensorMap:
     """Return `tensors` by the names, and with the numbers, that the weights have when a model runs.
 
     Raises `UnsupportedError` for a parametrisation whose formula is not known here.
@@ -56,7 +56,7 @@ def plain(tensors: Tensors) -> Tensors:
     return made
 
 
-def _unwrapped(tensors: Tensors) -> dict[str, Tensor]:
+def _unwrapped(tensors: TensorMap) -> dict[str, Tensor]:
     parallel = bool(tensors) and all(name.startswith(PARALLEL) for name in tensors)
     named: dict[str, Tensor] = {}
     for name, tensor in tensors.items():

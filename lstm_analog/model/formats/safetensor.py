@@ -12,7 +12,7 @@ from safetensors.numpy import save as serialize
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.files import whole_file
-from lstm_analog.model.formats.tensor import BFLOAT16, Tensor, Tensors, from_bytes
+from lstm_analog.model.formats.tensor import BFLOAT16, Tensor, TensorMap, from_bytes
 
 KINDS = MappingProxyType(
     {"F16": "float16", "BF16": BFLOAT16, "F32": "float32", "F64": "float64", "BOOL": "bool"}
@@ -23,7 +23,7 @@ KINDS = MappingProxyType(
 _LENGTH = 8
 
 
-def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
+def read_safetensors(content: bytes) -> tuple[TensorMap, Mapping[str, str]]:
     """Return the tensors of the safetensors file `content` and the words in its header, or raise `FileFormatError`."""
     try:
         described: list[tuple[str, dict[str, Any]]] = deserialize(content)  # type: ignore[no-untyped-call]

@@ -17,7 +17,7 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import TANH, Activation
 from lstm_analog.model.formats.parametrised import plain
 from lstm_analog.model.formats.stacks import Only, Stack, alone, check_one, check_order, chosen, listed
-from lstm_analog.model.formats.tensor import DTYPES, FLOATS, Tensor, Tensors
+from lstm_analog.model.formats.tensor import DTYPES, FLOATS, Tensor, TensorMap
 from lstm_analog.model.gates import Gate, GRUGate, RNNGate
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.weights import Cell, GRUCell, RecurrentCell, RNNCell
@@ -38,7 +38,7 @@ BIASES = ("bias_ih", "bias_hh")
 KINDS = MappingProxyType({len(Gate): "LSTM", len(GRUGate): "GRU", len(RNNGate): "RNN"})
 """What rows a unit say of a module."""
 
-Parts = Mapping[str, Tensor]
+TensorParts = Mapping[str, Tensor]
 """The tensors of one direction of one layer, by PyTorch's name without module and layer."""
 
 
@@ -53,7 +53,7 @@ class CellPlace:
         return f"layer {self.layer}{' reverse' if self.backward else ''}"
 
 
-def stack_of(tensors: Tensors, only: Only = None, hidden: Mapping[str, Activation] = MappingProxyType({})) -> Stack:
+def stack_of(tensors: TensorMap, only: Only = None, hidden: Mapping[str, Activation] = MappingProxyType({})) -> Stack:
     """Return the layers and the head that `tensors` make by PyTorch's names.
 
     Without `only`, a file must hold one recurrent module and beside it at most a linear layer that clearly follows it;
@@ -88,7 +88,7 @@ def stack_of(tensors: Tensors, only: Only = None, hidden: Mapping[str, Activatio
     return replace(stack, head=_head(linears[heads[0]]) if heads else None)
 
 
-def recurrent_modules(tensors: Tensors) -> tuple[dict[str, dict[CellPlace, Parts]], list[str]]:
+def recurrent_modules(tensors: TensorMap) -> tuple[dict[str, dict[CellPlace, TensorParts]], list[str]]:
     """Return the recurrent modules in `tensors` by the path to each, and the names of all other tensors."""
     modules: dict[str, dict[CellPlace, dict[str, Tensor]]] = {}
     rest = []
@@ -106,7 +106,7 @@ def recurrent_modules(tensors: Tensors) -> tuple[dict[str, dict[CellPlace, Parts
     return {name: dict(places) for name, places in modules.items()}, rest
 
 
-def _may_count(tensor: Tensor, linears: Mapping[str, Parts]) -> bool:
+def _may_count(tensor: Tensor, linears: Mapping[str, TensorParts]) -> bool:
     """Return whether `tensor` may change what a model answers: any but whole numbers that are no weight."""
     whole = tensor.kind in DTYPES and tensor.kind not in FLOATS
     return not whole or any(tensor is part for parts in linears.values() for part in parts.values())
@@ -120,7 +120,7 @@ def _check_no_quantised(names: Iterable[str]) -> None:
         raise UnsupportedError(explain("recurrent modules", must="be float", got=f"quantised {listed(packed)}", do=do))
 
 
-def _linears(tensors: Tensors, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+def _linears(tensors: TensorMap, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
     """Return what may be linear layers among the tensors called `names`: a matrix `weight` and perhaps a `bias`."""
     found: dict[str, dict[str, Tensor]] = {}
     for name in names:
@@ -130,11 +130,11 @@ def _linears(tensors: Tensors, names: Iterable[str]) -> dict[str, dict[str, Tens
     return {name: parts for name, parts in found.items() if "weight" in parts and len(parts["weight"].shape) == 2}
 
 
-def _head(parts: Parts) -> Head:
+def _head(parts: TensorParts) -> Head:
     return Head(weights=parts["weight"].numbers(), bias=parts["bias"].numbers() if "bias" in parts else None)
 
 
-def _head_after(module: str, stack: Stack, linears: Mapping[str, Parts], rest: list[str]) -> Head | None:
+def _head_after(module: str, stack: Stack, linears: Mapping[str, TensorParts], rest: list[str]) -> Head | None:
     """Return the only other thing in the file, if it is a linear layer that clearly follows `module`; refuse else."""
     if not rest:
         return None
@@ -161,7 +161,7 @@ def _follows(linear: str, module: str) -> bool:
     return READ_OUTS.fullmatch(linear) is not None
 
 
-def _layers(places: Mapping[CellPlace, Parts], hidden: Activation) -> tuple[Layer, ...]:
+def _layers(places: Mapping[CellPlace, TensorParts], hidden: Activation) -> tuple[Layer, ...]:
     numbers = sorted({place.layer for place in places})
     if numbers != list(range(len(numbers))):
         do = "save every layer of the module"
@@ -179,7 +179,7 @@ def _layers(places: Mapping[CellPlace, Parts], hidden: Activation) -> tuple[Laye
     return tuple(layers)
 
 
-def _cell(place: CellPlace, parts: Parts, hidden: Activation) -> RecurrentCell:
+def _cell(place: CellPlace, parts: TensorParts, hidden: Activation) -> RecurrentCell:
     _check_complete(place, parts)
     kind = _kind(place, parts)
     _check_shapes(place, parts, kind)
@@ -209,12 +209,12 @@ def gru(inputs: Floats, recurrent: Floats, bias: Floats | None = None, inner: Fl
     return GRUCell(input=inputs, recurrent=recurrent, bias=total, recurrent_bias=inner[GRUGate.NEW])
 
 
-def _units(parts: Parts) -> int:
+def _units(parts: TensorParts) -> int:
     """Return the number of units H: the columns of what reads all of them."""
     return parts["weight_hr" if "weight_hr" in parts else "weight_hh"].shape[-1]
 
 
-def _check_complete(place: CellPlace, parts: Parts) -> None:
+def _check_complete(place: CellPlace, parts: TensorParts) -> None:
     for tensor in parts.values():
         tensor.check_float()
     for group in (WEIGHTS, BIASES):
@@ -229,7 +229,7 @@ def _check_complete(place: CellPlace, parts: Parts) -> None:
             raise FileFormatError(explain(tensor.label, must=must, got=f"shape {tensor.shape}", do=do))
 
 
-def _kind(place: CellPlace, parts: Parts) -> str:
+def _kind(place: CellPlace, parts: TensorParts) -> str:
     rows, units = parts["weight_hh"].shape[0], _units(parts)
     kind = KINDS.get(rows // units, "") if rows % units == 0 else ""
     if not kind or (kind != "LSTM" and "weight_hr" in parts):
@@ -239,7 +239,7 @@ def _kind(place: CellPlace, parts: Parts) -> str:
     return kind
 
 
-def _check_shapes(place: CellPlace, parts: Parts, kind: str) -> None:
+def _check_shapes(place: CellPlace, parts: TensorParts, kind: str) -> None:
     rows, outputs = parts["weight_hh"].shape
     units = _units(parts)
     shapes = {"weight_ih": (rows, parts["weight_ih"].shape[1]), "bias_ih": (rows,), "bias_hh": (rows,)}

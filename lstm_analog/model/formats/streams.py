@@ -15,7 +15,7 @@ from lstm_analog.arrays import Array, Floats
 from lstm_analog.model.formats.labels import Labels, places_of, rows_of
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Affine, Dense, Embedding, Line, Pool, Pooling, Step
+from lstm_analog.model.steps import Affine, Dense, Embedding, ModelStep, Pool, Pooling, RowStep
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class Stream:
 
     label: str
     number: int
-    made: Step | Operation | Layer | None
+    made: ModelStep | Operation | Layer | None
     reads: tuple["Stream", ...]
     rows: Array
     lead: tuple[int, ...]
@@ -75,7 +75,7 @@ class ModelStreams:
         below = () if reads is None else (reads,)
         return self._add(label, layer, below, rows, h.shape[:2], frame=len(self.all), timed=True)
 
-    def curve(self, label: str, array: Array, made: Line) -> Array | None:
+    def curve(self, label: str, array: Array, made: RowStep) -> Array | None:
         """Compute a function of each number of `array`."""
         found = self._elements(array)
         if found is None:
@@ -107,7 +107,7 @@ class ModelStreams:
         stream, rows = found
         return self._by_row(label, made, stream, len(made.weights)).rows[rows]
 
-    def over_features(self, label: str, array: Array, axis: int, made: Line) -> Array | None:
+    def over_features(self, label: str, array: Array, axis: int, made: RowStep) -> Array | None:
         """Compute a function of the vectors along `axis`, of as many features."""
         found = self.vectors(label, np.moveaxis(array, axis, -1))
         if found is None:
@@ -211,25 +211,25 @@ class ModelStreams:
         self._add(label, Pooling(pool=pool), (stream,), new, (0, batch), frame=len(self.all), timed=True)
         return new[sequences[..., :1], features[..., :1]]
 
-    def _relabelled(self, label: str, made: Line, reads: tuple[Stream, ...], keys: Array) -> Stream:
+    def _relabelled(self, label: str, made: RowStep, reads: tuple[Stream, ...], keys: Array) -> Stream:
         """Add a stream with a label for each different one of the `keys`, in their places."""
         kinds, inverse = np.unique(keys, return_inverse=True)
         rows = self.maker.made(kinds.shape, f"output of {label}")[inverse.reshape(-1)].reshape(keys.shape)
         return self._derived(label, made, reads, rows)
 
-    def _by_row(self, label: str, made: Step | Operation, stream: Stream, width: int) -> Stream:
+    def _by_row(self, label: str, made: ModelStep | Operation, stream: Stream, width: int) -> Stream:
         """Add a stream with a vector of `width` labels for each different row of another."""
         kinds, inverse = np.unique(stream.rows, axis=0, return_inverse=True)
         rows = self.maker.made((len(kinds), width), f"output of {label}")[inverse.reshape(-1)]
         return self._derived(label, made, (stream,), rows)
 
-    def _derived(self, label: str, made: Step | Operation, reads: tuple[Stream, ...], rows: Array) -> Stream:
+    def _derived(self, label: str, made: ModelStep | Operation, reads: tuple[Stream, ...], rows: Array) -> Stream:
         return self._add(label, made, reads, rows, reads[0].lead, frame=reads[0].frame, timed=reads[0].timed)
 
     def _add(
         self,
         label: str,
-        made: Step | Operation | Layer | None,
+        made: ModelStep | Operation | Layer | None,
         reads: tuple[Stream, ...],
         rows: Array,
         lead: tuple[int, ...],

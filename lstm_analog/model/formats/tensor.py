@@ -71,7 +71,7 @@ class Tensor:
         return values
 
 
-Tensors = Mapping[str, Tensor]
+TensorMap = Mapping[str, Tensor]
 """All tensors of a file by name, in the file's order."""
 
 

@@ -15,7 +15,7 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.notes import Pickle, Storage, Unreadable, View
 from lstm_analog.model.formats.pickle_values import ADVICE
 from lstm_analog.model.formats.pickles import LONGEST, read_pickle
-from lstm_analog.model.formats.tensor import DTYPES, Tensor, Tensors, count_of, label
+from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, count_of, label
 from lstm_analog.zips import open_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -38,7 +38,7 @@ _COUNT = 8
 DAMAGED = "the file is damaged: save or fetch it again"
 
 
-def read_zip(content: bytes) -> Tensors:
+def read_zip(content: bytes) -> TensorMap:
     """Return the tensors of the state dict in `content`, a zip that `torch.save` wrote.
 
     Raises `FileFormatError` for anything that a state dict does not need, and for tensors that do not lie inside their
@@ -62,7 +62,7 @@ def read_zip(content: bytes) -> Tensors:
     return _tensors(note, {key: memoryview(data) for key, data in read.items()})
 
 
-def read_stream(content: bytes) -> Tensors:
+def read_stream(content: bytes) -> TensorMap:
     """Return the tensors of the state dict in `content`, which `torch.save` wrote before 1.6, as `read_zip` does.
 
     Three short pickles (mark, version, sizes of the machine), the state dict, the keys of the storages, then for each
@@ -145,7 +145,7 @@ def _entries(item: object) -> list[tuple[str, object]]:
     return [(str(key), entry) for key, entry in pairs if not isinstance(key, str) or len(key) <= LONGEST_NAME]
 
 
-def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> Tensors:
+def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> TensorMap:
     views = _views(note)
     if not views:
         got = f"a {type(note.value).__name__} without one"

@@ -12,7 +12,7 @@ from typing import Any
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
 from lstm_analog.expressions import Expression, parameter
-from lstm_analog.network.bank import Role, element_fields, entries, settle
+from lstm_analog.network.bank import Role, element_fields, entries, freeze
 from lstm_analog.network.labels import check_label
 
 ALWAYS = -1
@@ -135,9 +135,9 @@ def _named(bank: Any, *, nodes: bool) -> dict[str, Any]:
 
 
 def check_bank(bank: Any) -> None:
-    """Check the label and the arrays of a `bank`, as `bank.settle` does."""
+    """Check the label and the arrays of a `bank`, as `bank.freeze` does."""
     check_label(bank.label)
-    settle(bank, bank.label)
+    freeze(bank, bank.label)
 
 
 def check_entries(entries: object, what: str, kind: type) -> None:

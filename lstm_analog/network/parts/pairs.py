@@ -6,7 +6,7 @@ from functools import cache
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.expressions import LINE, Expression, absolute, effort, let, parameter
-from lstm_analog.network.bank import count, node_array, settle, value_array
+from lstm_analog.network.bank import count, freeze, node_array, value_array
 from lstm_analog.network.parts.base import SHOT, CardNames, Law, check_bank, check_entries, law
 from lstm_analog.network.shapes import CURVES, TWO_SIDED, Shape
 
@@ -23,7 +23,7 @@ class Factor:
 
     def __post_init__(self) -> None:
         """Check the arrays."""
-        settle(self, "factor")
+        freeze(self, "factor")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

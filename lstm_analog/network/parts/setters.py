@@ -7,7 +7,7 @@ from functools import cache
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.expressions import Expression, clip, effort, parameter
-from lstm_analog.network.bank import count, limit_array, node_array, positive_array, settle, value_array
+from lstm_analog.network.bank import count, freeze, limit_array, node_array, positive_array, value_array
 from lstm_analog.network.parts.base import CardNames, Law, check_bank, check_entries, law
 
 
@@ -62,7 +62,7 @@ class Term:
 
     def __post_init__(self) -> None:
         """Check the arrays."""
-        settle(self, "term")
+        freeze(self, "term")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

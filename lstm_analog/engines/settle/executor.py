@@ -1,4 +1,4 @@
-"""Plays a script: the stages are bound to arrays once, then only calls are made."""
+"""Executes a program: the stages are bound to arrays once, then only calls are made."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,54 +9,57 @@ from numpy.typing import DTypeLike
 from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.record import Record, Recorder
-from lstm_analog.engines.settle.bench import Bench, Call, Matrices
+from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.kernels import calls
-from lstm_analog.engines.settle.script import Scene, Script
+from lstm_analog.engines.settle.program import Instruction, RunProgram
 from lstm_analog.engines.settle.stages import ComponentStage, Key
 from lstm_analog.errors import NetworkError, explain
+from lstm_analog.expressions import Call
 from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
 
 
-def play(script: Script, taken: Recorder, dtype: DTypeLike, progress: Progress | None) -> None:
-    """Write what a `script` gives, computed in `dtype`, into `taken`, whose leading axes are (chips, batch).
+def execute(program: RunProgram, taken: Recorder, dtype: DTypeLike, progress: Progress | None) -> None:
+    """Write what a `program` gives, computed in `dtype`, into `taken`, whose leading axes are (chips, batch).
 
     `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept. Watched nodes
-    are noted where the script sets them.
+    are noted where the program sets them.
     """
-    network, schedule = script.network, script.schedule
+    network, schedule = program.network, program.schedule
     efforts = np.zeros((*chip_axis(taken.network), network.unknowns.size, int(np.prod(schedule.batch))), dtype=dtype)
     for part in network.parts:
         if isinstance(part, Sources):
             efforts[..., part.nodes, :] = part.effort[..., None]
-    gauges = tuple(_gauge(watch.limits, efforts) for watch in taken.watches)
-    _run(script, efforts, taken.records, gauges, progress)
-    for watch, gauge in zip(taken.watches, gauges, strict=True):
-        watch.note(gauge.lowest.swapaxes(-1, -2), gauge.highest.swapaxes(-1, -2))
+    monitors = tuple(_monitor(watch.limits, efforts) for watch in taken.watches)
+    _run(program, efforts, taken.records, monitors, progress)
+    for watch, monitor in zip(taken.watches, monitors, strict=True):
+        watch.note(monitor.lowest.swapaxes(-1, -2), monitor.highest.swapaxes(-1, -2))
 
 
 def _run(
-    script: Script,
+    program: RunProgram,
     efforts: Array,
     records: tuple[Record, ...],
-    gauges: tuple["_Gauge", ...],
+    monitors: tuple["_Monitor", ...],
     progress: Progress | None,
 ) -> None:
-    inputs = {label: _input(script, label, efforts) for label in script.changed}
+    inputs = {label: _input(program, label, efforts) for label in program.changed}
     bound: dict[Key, tuple[Call, ...]] = {}
     matrices: Matrices = {}
-    loads = [tuple(inputs[label] for label in scene.load) for scene in script.scenes]
-    programs = [_program(scene, efforts, gauges, bound, matrices) for scene in script.scenes]
+    loads = [tuple(inputs[label] for label in instruction.load) for instruction in program.instructions]
+    calls_of = [_bound_calls(instruction, efforts, monitors, bound, matrices) for instruction in program.instructions]
     copies = [_copies(record, efforts) for record in records]
     places = [record.places.tolist() for record in records]
-    keeps = [[(places[k], *copy) for k in scene.keep for copy in copies[k]] for scene in script.scenes]
-    last = script.order.size - 1
-    for point, number in enumerate(script.order.tolist()):
+    keeps = [
+        [(places[k], *copy) for k in instruction.keep for copy in copies[k]] for instruction in program.instructions
+    ]
+    last = program.order.size - 1
+    for point, number in enumerate(program.order.tolist()):
         for entry in loads[number]:
             entry.load(point)
-        for call in programs[number]:
+        for call in calls_of[number]:
             call()
         for turns, target, source in keeps[number]:
             target[turns[point]] = source
@@ -64,26 +67,26 @@ def _run(
             progress(point, last)
 
 
-def _program(
-    scene: Scene,
+def _bound_calls(
+    instruction: Instruction,
     efforts: Array,
-    gauges: tuple["_Gauge", ...],
+    monitors: tuple["_Monitor", ...],
     bound: dict[Key, tuple[Call, ...]],
     matrices: Matrices,
 ) -> tuple[Call, ...]:
-    """Return the calls of a scene; a stage that several scenes run is bound once, with the `gauges` of its nodes.
+    """Return the calls of an `instruction`; a stage that several run is bound once, with the `monitors` of its nodes.
 
     `bound` and `matrices` are what stages have been bound to so far.
     """
-    for stage in scene.stages:
+    for stage in instruction.stages:
         if stage.key not in bound:
-            watching = (call for gauge in gauges for call in gauge.calls(stage, efforts))
+            watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
             bound[stage.key] = (*calls(stage, efforts, matrices), *watching)
-    return tuple(call for stage in scene.stages for call in bound[stage.key])
+    return tuple(call for stage in instruction.stages for call in bound[stage.key])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Gauge:
+class _Monitor:
     """The `lowest` and `highest` efforts (..., m, batch) that the nodes of some `limits` have had."""
 
     limits: Idle
@@ -93,18 +96,18 @@ class _Gauge:
     def calls(self, stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         """Return the calls that note what `stage` has set in `efforts` (..., unknowns, batch)."""
         chosen = np.flatnonzero(np.isin(self.limits.nodes, stage.nodes))
-        bench = Bench(efforts=efforts)
+        buffers = Buffers(efforts=efforts)
         for part in np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1) if chosen.size else ():
-            seen, places = bench.side_by_side(self.limits.nodes[part]), slice(part[0], part[-1] + 1)
+            seen, places = buffers.side_by_side(self.limits.nodes[part]), slice(part[0], part[-1] + 1)
             lowest, highest = self.lowest[..., places, :], self.highest[..., places, :]
-            bench.calls.append(partial(np.minimum, lowest, seen, out=lowest))
-            bench.calls.append(partial(np.maximum, highest, seen, out=highest))
-        return tuple(bench.calls)
+            buffers.calls.append(partial(np.minimum, lowest, seen, out=lowest))
+            buffers.calls.append(partial(np.maximum, highest, seen, out=highest))
+        return tuple(buffers.calls)
 
 
-def _gauge(limits: Idle, efforts: Array) -> _Gauge:
+def _monitor(limits: Idle, efforts: Array) -> _Monitor:
     shape = (*efforts.shape[:-2], limits.nodes.size, efforts.shape[-1])
-    return _Gauge(limits=limits, lowest=np.full(shape, np.inf), highest=np.full(shape, -np.inf))
+    return _Monitor(limits=limits, lowest=np.full(shape, np.inf), highest=np.full(shape, -np.inf))
 
 
 def _copies(record: Record, efforts: Array) -> list[tuple[Array, Array]]:
@@ -135,11 +138,11 @@ class _Input:
         self.target[...] = self.values[self.turn[point]]
 
 
-def _input(script: Script, label: str, efforts: Array) -> _Input:
-    entry = next(entry for entry in script.schedule.imposed if entry.label == label)
-    nodes, flags = _sources(script.network, label).nodes, script.changed[label]
+def _input(program: RunProgram, label: str, efforts: Array) -> _Input:
+    entry = next(entry for entry in program.schedule.imposed if entry.label == label)
+    nodes, flags = _sources(program.network, label).nodes, program.changed[label]
     intervals = np.maximum(np.flatnonzero(flags) - 1, 0)
-    values = script.schedule.side_by_side(entry)[..., intervals, :]
+    values = program.schedule.side_by_side(entry)[..., intervals, :]
     target = efforts[..., int(nodes[0]) : int(nodes[-1]) + 1, :]
     return _Input(
         values=np.ascontiguousarray(np.moveaxis(values, (-2, -3), (0, -1)), dtype=efforts.dtype),

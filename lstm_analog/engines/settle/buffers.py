@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.expressions import Expression, parameter
+from lstm_analog.expressions import Call, Expression, parameter
 from lstm_analog.network.laws import bank_of
 from lstm_analog.network.parts import Part
 
-Call = Callable[[], object]
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
 """Matrices as they enter products, with what they were made of, by the place, the shape and the weights of that."""
 
@@ -27,7 +26,7 @@ def _weighted(value: Expression) -> Expression:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Bench:
+class Buffers:
     """Where calls are put together: `efforts` (..., unknowns, batch) they work on, and the `calls` so far.
 
     `matrices` are shared by all stages of a run.

@@ -5,17 +5,16 @@ from functools import cached_property
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Span, span
+from lstm_analog.arrays import Flags, Floats, Span, span
 from lstm_analog.engines.base import Progress, moments
 from lstm_analog.engines.integrate import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.analysis import Wanted
-from lstm_analog.engines.waveform.couplings import Flags
-from lstm_analog.engines.waveform.kernels import Step
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined, settled
+from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
 from lstm_analog.network.schedule import Schedule
@@ -56,7 +55,7 @@ class Subdivision:
     pieces: list[Piece]
     made: dict[bool, list[Segment | None]]
     visits: list[None]
-    certain: dict[bool, list[Step]]
+    certain: dict[bool, list[Call]]
     within: float
 
     def changed(self) -> None:
@@ -67,7 +66,7 @@ class Subdivision:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Course:
+class WaveformRun:
     """A run of a `schedule` in a `space`, with `points` of each interval.
 
     `errors` has the worst error accepted.

@@ -1,14 +1,14 @@
-"""A schedule as a script: for each of its points (its start and the ends of its intervals) what to load and to run."""
+"""A schedule as a program: for each of its points (its start and the ends of its intervals) what to load and to run."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
+from lstm_analog.arrays import Flags, Indices
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
-from lstm_analog.engines.settle.plan import Flags, moved, needed
+from lstm_analog.engines.settle.plan import moved, needed
 from lstm_analog.engines.settle.stages import ComponentStage
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
@@ -19,7 +19,7 @@ _REMEMBERED = 128
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
+class Instruction:
     """What happens on the way to a point: source banks to `load`, `stages` to run, the records that `keep` of it."""
 
     load: tuple[str, ...]
@@ -28,21 +28,21 @@ class Scene:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Script:
-    """The `scenes` and which of them leads to each point, `order` (1 + intervals,).
+class RunProgram:
+    """The `instructions` and which of them leads to each point, `order` (1 + intervals,).
 
     `changed` says at which points each imposed bank changes, the first included.
     """
 
     network: Network
     schedule: Schedule
-    scenes: tuple[Scene, ...]
+    instructions: tuple[Instruction, ...]
     order: Indices
     changed: dict[str, Flags]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Act:
+class _IntervalKind:
     """One kind of interval: its phase, the stages that may move in it, the banks that change at its beginning."""
 
     phase: Phase
@@ -50,28 +50,30 @@ class _Act:
     banks: tuple[Sources, ...]
 
 
-def script(network: Network, schedule: Schedule, *, settled: float, kept: tuple[Record, ...]) -> Script:
-    """Return the script that gives what is to be `kept` of `network` under `schedule`.
+def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple[Record, ...]) -> RunProgram:
+    """Return the program that gives what is to be `kept` of `network` under `schedule`.
 
     `settled` is the number of time constants at which a storage counts as settled.
     """
     changed = _changes(schedule)
-    acts, kinds = _acts(network, schedule, settled, changed)
+    intervals, kinds = _interval_kinds(network, schedule, settled, changed)
     wish = np.zeros(network.unknowns.size, dtype=bool).tobytes()
     which = sum(((record.places >= 0) << number for number, record in enumerate(kept)), np.zeros(kinds.size, np.int64))
     keeping = {code: tuple(k for k in range(len(kept)) if code >> k & 1) for code in np.unique(which).tolist()}
     nodes = [np.arange(network.unknowns.size)[record.nodes].tobytes() for record in kept]
-    scenes: dict[int, Scene] = {}
+    instructions: dict[int, Instruction] = {}
     numbers: dict[int, int] = {}
     order = np.zeros(kinds.size, dtype=np.int64)
     for point, kind, code in zip(
         range(kinds.size - 1, -1, -1), kinds[::-1].tolist(), which[::-1].tolist(), strict=True
     ):
         keep = keeping[code]
-        scene, wish = _scene(acts[kind], wish, tuple(nodes[number] for number in keep), keep)
-        order[point] = numbers.setdefault(id(scene), len(numbers))
-        scenes[id(scene)] = scene
-    return Script(network=network, schedule=schedule, scenes=tuple(scenes.values()), order=order, changed=changed)
+        instruction, wish = _instruction(intervals[kind], wish, tuple(nodes[number] for number in keep), keep)
+        order[point] = numbers.setdefault(id(instruction), len(numbers))
+        instructions[id(instruction)] = instruction
+    return RunProgram(
+        network=network, schedule=schedule, instructions=tuple(instructions.values()), order=order, changed=changed
+    )
 
 
 def _changes(schedule: Schedule) -> dict[str, Flags]:
@@ -87,9 +89,9 @@ def _changes(schedule: Schedule) -> dict[str, Flags]:
     return changed
 
 
-def _acts(
+def _interval_kinds(
     network: Network, schedule: Schedule, settled: float, changed: dict[str, Flags]
-) -> tuple[list[_Act], Indices]:
+) -> tuple[list[_IntervalKind], Indices]:
     """Return the kinds of intervals and which of them leads to each point."""
     durations, length = np.unique(schedule.durations, return_inverse=True)
     settings = np.column_stack((length.reshape(-1), schedule.high)).astype(np.int64)
@@ -102,11 +104,11 @@ def _acts(
     rows = np.column_stack((which, before, *changed.values()))
     first, kinds = _alike(rows)
     banks = [part for label in changed for part in network.parts if part.label == label]
-    acts = []
+    intervals = []
     for row in rows[first]:
         moving = tuple(bank for bank, flag in zip(banks, row[2:], strict=True) if flag)
-        acts.append(_act(phases[row[0]], phases[row[1]] if row[1] < len(phases) else None, moving))
-    return acts, kinds
+        intervals.append(_interval_kind(phases[row[0]], phases[row[1]] if row[1] < len(phases) else None, moving))
+    return intervals, kinds
 
 
 def _alike(rows: Indices) -> tuple[Indices, Indices]:
@@ -119,21 +121,23 @@ def _alike(rows: Indices) -> tuple[Indices, Indices]:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _act(now: Phase, before: Phase | None, banks: tuple[Sources, ...]) -> _Act:
+def _interval_kind(now: Phase, before: Phase | None, banks: tuple[Sources, ...]) -> _IntervalKind:
     imposed = np.zeros(now.size, dtype=bool)
     for bank in banks:
         imposed[bank.nodes] = True
-    return _Act(phase=now, moving=moved(now, before, imposed), banks=banks)
+    return _IntervalKind(phase=now, moving=moved(now, before, imposed), banks=banks)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _scene(act: _Act, wanted: bytes, saved: tuple[bytes, ...], keep: tuple[int, ...]) -> tuple[Scene, bytes]:
-    """Return what `act` has to do for the flags `wanted` and the nodes `saved` at its end; what it wants to find."""
+def _instruction(
+    kind: _IntervalKind, wanted: bytes, saved: tuple[bytes, ...], keep: tuple[int, ...]
+) -> tuple[Instruction, bytes]:
+    """Return what `kind` has to do for the flags `wanted` and the nodes `saved` at its end; what it wants to find."""
     at_end = np.frombuffer(wanted, dtype=bool).copy()
     for nodes in saved:
         at_end[np.frombuffer(nodes, dtype=np.int64)] = True
-    stages, before = needed(act.phase, act.moving, at_end)
-    load = tuple(bank for bank in act.banks if before[bank.nodes].any())
+    stages, before = needed(kind.phase, kind.moving, at_end)
+    load = tuple(bank for bank in kind.banks if before[bank.nodes].any())
     for bank in load:
         before[bank.nodes] = False
-    return Scene(load=tuple(bank.label for bank in load), stages=stages, keep=keep), before.tobytes()
+    return Instruction(load=tuple(bank.label for bank in load), stages=stages, keep=keep), before.tobytes()
