@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import explain
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import REMARKS, cut_off, remark_place, split_lines, without_remark
 from lstm_analog.export.lint_cards import CardCheck, card_faults, name_faults, passing_faults, value_faults
@@ -50,7 +50,12 @@ def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
         If the file cannot be read.
     FileFormatError
         If it is no text in UTF-8.
+    UnsupportedError
+        If the rules of `dialect` are not known, as of one of your own.
     """
+    if dialect.name not in RULES:
+        got, do = ascii(dialect.name)[:80], "run the deck in its simulator"
+        raise UnsupportedError(explain("dialect", must=f"be one of {', '.join(RULES)}", got=got, do=do))
     text = text_in(read_bytes(path), f"file {str(path)!r}")
     rules = RULES[dialect.name]
     found = [Breach(line=line, fault=fault) for line, fault in _faults(text, rules)]

@@ -1,9 +1,11 @@
 """The portability test: no construct of one dialect enters another without being found, by line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from lstm_analog.errors import FileAccessError, FileFormatError
+from lstm_analog.errors import FileAccessError, FileFormatError, UnsupportedError
 from lstm_analog.export import DIALECTS, NGSPICE, SPECTRE, USUAL, check_dialect, write_spice
 from lstm_analog.export.dialects import HSPICE, LTSPICE, PORTABLE, XYCE
 from lstm_analog.export.lint_expressions import expression_faults
@@ -285,3 +287,8 @@ def test_no_damage_stops_the_check(deck):
         path.write_text(text[:place] + chr(rng.integers(32, 127)) * int(rng.integers(4)) + text[place + 1 :])
         for dialect in DIALECTS:
             check_dialect(path, dialect)
+
+
+def test_a_dialect_without_rules_is_refused(tmp_path):
+    with pytest.raises(UnsupportedError, match=r"dialect must be one of ngspice, .*, got 'mine': run the deck"):
+        check_dialect(tmp_path / "none.cir", replace(NGSPICE, name="mine"))
