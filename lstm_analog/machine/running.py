@@ -12,7 +12,7 @@ from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 from lstm_analog.study.keeping import Keep, has_save, saves
-from lstm_analog.study.run import Run, Setup, PassEngine, run_through
+from lstm_analog.study.run import PassEngine, Run, Setup, run_through
 from lstm_analog.study.stops import warn_of_stops
 
 
