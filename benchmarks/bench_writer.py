@@ -73,7 +73,7 @@ def one(units: int) -> dict[str, float]:
     before = peak()
     lines, size, seconds = told(write)
     found = {"lines": lines, "bytes": size, "seconds": seconds, "memory": peak() - before}
-    return found | {"file": to_file(partial(machine.write_spice, x=x))[2] if units <= TO_FILE else float("nan")}
+    return found | {"file": to_file(partial(machine.write.spice, x=x))[2] if units <= TO_FILE else float("nan")}
 
 
 def to_file(write: Callable[[Path], object]) -> Told:

@@ -38,7 +38,7 @@ def main(sizes: list[int]) -> None:
                 for timing in (la.CLOCKED, la.GATED_LEAK):
                     path = Path(folder, f"{detail.value}_{timing.value}_{units}.mo")
                     machine = la.compile(lstm, replace(la.hydraulic.OIL, detail=detail), timing=timing)
-                    machine.write_modelica(path, np.zeros((2, 2)))
+                    machine.write.modelica(path, np.zeros((2, 2)))
                     rows.append((units, detail.value, timing.value, *balance(path)))
     print(conditions())
     print(table(("H", "detail", "timing", "unknowns", "equations"), rows))

@@ -55,7 +55,7 @@ TASKS: Mapping[str, Task] = {
     "compile, write a netlist": Task(
         hidden=24,
         steps=4,
-        does="for _ in range(3): la.compile(lstm, 'opamp').write_spice('a.cir', x)",
+        does="for _ in range(3): la.compile(lstm, 'opamp').write.spice('a.cir', x)",
         files=("a.cir",),
     ),
     "certify": Task(

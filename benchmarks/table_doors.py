@@ -162,9 +162,9 @@ def good_files(folder: Path) -> la.Machine:
     machine.save(folder / "good.machine")
     machine.certify(lstm, X, folder / "good.deck")
     shutil.copy(folder / "good.certificate.json", folder / "good.certificate")
-    machine.write_json(folder / "good.json", X)
-    machine.write_graphml(folder / "good.graphml", X)
-    machine.write_modelica(folder / "good.mo", X)
+    machine.write.json(folder / "good.json", X)
+    machine.write.graphml(folder / "good.graphml", X)
+    machine.write.modelica(folder / "good.mo", X)
     write_table(folder / "good.csv", ["a", "b"], X)
     write_table(folder / "table.npy", [], X)
     (folder / "table.npy").rename(folder / "good.npy")
@@ -270,15 +270,15 @@ def writers(folder: Path, machine: la.Machine) -> dict[str, Writer]:
         "save": Writer(file="a.safetensors", write=partial(la.save, lstm)),
         "save_model": Writer(file="a.safetensors", write=partial(la.save_model, model)),
         "Machine.save": Writer(file="a.npz", write=machine.save),
-        "Machine.write_spice": Writer(file="a.cir", write=lambda path: machine.write_spice(path, X)),
-        "..., as_subckt": Writer(file="a.cir", write=lambda path: machine.write_spice(path, X, as_subckt=True)),
-        "Machine.write_verilog_a": Writer(file="a.va", write=machine.write_verilog_a),
+        "Machine.write.spice": Writer(file="a.cir", write=lambda path: machine.write.spice(path, X)),
+        "..., as_subckt": Writer(file="a.cir", write=lambda path: machine.write.spice(path, X, as_subckt=True)),
+        "Machine.write.verilog_a": Writer(file="a.va", write=machine.write.verilog_a),
         "Machine.certify": Writer(file="a.cir", write=lambda path: machine.certify(lstm, X, path)),
         "write_netlists": Writer(file="a.cir", write=lambda path: la.study.write_netlists(run, path)),
-        "Machine.write_modelica": Writer(file="a.mo", write=lambda path: machine.write_modelica(path, X)),
-        "Machine.write_json": Writer(file="a.json", write=machine.write_json),
-        "Machine.write_graphml": Writer(file="a.graphml", write=machine.write_graphml),
-        "Machine.write_epanet": Writer(file="a.inp", write=lambda path: plumbing.write_epanet(path, X)),
+        "Machine.write.modelica": Writer(file="a.mo", write=lambda path: machine.write.modelica(path, X)),
+        "Machine.write.json": Writer(file="a.json", write=machine.write.json),
+        "Machine.write.graphml": Writer(file="a.graphml", write=machine.write.graphml),
+        "Machine.write.epanet": Writer(file="a.inp", write=lambda path: plumbing.write.epanet(path, X)),
         "Bill.write": Writer(file="a.csv", write=bill.write),
         "Bill.write_cut_list": Writer(file="a.csv", write=bill.write_cut_list),
         "Report.write": Writer(file="a.json", write=report.write),

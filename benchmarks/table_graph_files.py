@@ -41,7 +41,7 @@ def differences(machine: la.Machine) -> Iterator[float]:
     network = machine.network
     expected = la.engines.Integrate(rtol=1e-10, atol=1e-12).run(network, machine.schedule(X)).efforts[1:]
     with tempfile.TemporaryDirectory() as folder:
-        for name, write in (("a.json", machine.write_json), ("a.graphml", machine.write_graphml)):
+        for name, write in (("a.json", machine.write.json), ("a.graphml", machine.write.graphml)):
             write(Path(folder) / name, X)
             found = SOLVER["FileNetwork"](Path(folder) / name)
             columns = [found.place[node] for node in network.unknowns.names()]

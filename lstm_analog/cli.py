@@ -87,7 +87,7 @@ def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argpar
     """Write the netlists of `machine` to `path`, beside where they go, with a certificate if one is due; say which."""
     engine, progress, dialect = options.engine, _progress("running"), options.dialect
     if options.uncertified and len(machine.passes) == 1:
-        machine.write_spice(path, x, dialect=dialect)
+        machine.write.spice(path, x, dialect=dialect)
     elif options.uncertified:  # a pass is fed what the one before has left
         write_netlists(machine.run(x, engine=engine, progress=progress), path, dialect)
     if options.uncertified:

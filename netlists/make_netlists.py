@@ -55,7 +55,7 @@ def machine(case: Case) -> la.Machine:
 
 def write(case: Case, path: Path) -> None:
     """Write the deck of `case` to `path`."""
-    machine(case).write_spice(path, case.x, state=case.state)
+    machine(case).write.spice(path, case.x, state=case.state)
 
 
 def write_dialects(folder: Path) -> None:
@@ -63,9 +63,9 @@ def write_dialects(folder: Path) -> None:
     case = CASES["unit_1"]
     built = machine(case)
     for dialect in la.export.DIALECTS:
-        built.write_spice(folder / f"{dialect.name}.cir", case.x, state=case.state, dialect=dialect)
-    built.write_spice(folder / "cell.cir", case.x, state=case.state, as_subckt=True)
-    built.write_verilog_a(folder / "cell.va")
+        built.write.spice(folder / f"{dialect.name}.cir", case.x, state=case.state, dialect=dialect)
+    built.write.spice(folder / "cell.cir", case.x, state=case.state, as_subckt=True)
+    built.write.verilog_a(folder / "cell.va")
     vacask = runpy.run_path(str(HERE.parent / "tests" / "helpers" / "vacask.py"))
     schedule, wired = built.schedule(case.x, case.state), interface(built.compiled)
     lines = vacask["bench_lines"](folder / "cell.va", built.network, schedule, wired, edge=0.1)
@@ -172,7 +172,7 @@ def opamp_machine() -> la.Machine:
 def write_opamp(folder: Path) -> None:
     """Write two steps of `unit_1` on op-amps to `folder`, with what the engines and the digital LSTM make of them."""
     built, x = opamp_machine(), CASES["unit_1"].x[:2]
-    built.write_spice(folder / "unit_1.cir", x)
+    built.write.spice(folder / "unit_1.cir", x)
     runs = {"scipy": built.run(x, engine=la.engines.Integrate()), "ngspice": built.run(x, engine=la.engines.Ngspice())}
     said = {
         "technology": la.electrical.OPAMP.name,

@@ -30,7 +30,7 @@ def error(a, b):
 
 
 def test_the_package_still_writes_this_network_and_schedule(tmp_path):
-    made()["machine"]().write_spice(tmp_path / "again.cir", made()["X"])
+    made()["machine"]().write.spice(tmp_path / "again.cir", made()["X"])
     stored, again = la.read_spice(DECK), la.read_spice(tmp_path / "again.cir")
     assert again.network.equals(stored.network, rtol=0.0)
     assert stored.network.equals(made()["machine"]().network, rtol=1e-14)

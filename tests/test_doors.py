@@ -123,7 +123,7 @@ def test_what_acts_does_not_act_on_arguments_of_the_wrong_kind(tmp_path: Path) -
     """`measured="no"` would pass for yes: nothing is written."""
     machine = la.compile(LSTM, "behavioural")
     with pytest.raises(InvalidTypeError, match=r"^measured must be True or False, got 'no': give that$"):
-        machine.write_spice(tmp_path / "a.cir", X[0], measured="no")  # type: ignore[arg-type]
+        machine.write.spice(tmp_path / "a.cir", X[0], measured="no")  # type: ignore[arg-type]
     assert not [*tmp_path.iterdir()]
 
 

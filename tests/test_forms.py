@@ -334,7 +334,7 @@ def test_what_needs_one_network_is_refused_by_name(deep, tmp_path):
         lambda: machine.schedule(X),
         machine.graph,
         machine.check,
-        lambda: machine.write_spice(tmp_path / "a.cir", X[:1]),
+        lambda: machine.write.spice(tmp_path / "a.cir", X[:1]),
     ):
         with pytest.raises(UnsupportedError, match=must):
             ask()
@@ -350,7 +350,7 @@ def test_each_pass_is_a_machine_of_its_own(deep, tmp_path):
         again = alone.run(part.x, engine=ENGINE)
         for ours, theirs in zip(again.layers, part.layers, strict=True):
             np.testing.assert_array_equal(ours.h, theirs.h)
-        alone.write_spice(tmp_path / f"{number}.cir", part.x)
+        alone.write.spice(tmp_path / f"{number}.cir", part.x)
         deck = la.read_spice(tmp_path / f"{number}.cir")
         assert deck.network.equals(alone.network, rtol=0.0)
         assert dict(deck.network.provenance)["pass"] == f"{number + 1} of 3"

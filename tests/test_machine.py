@@ -173,8 +173,8 @@ def test_inputs_change_between_steps_only(small):
 
 def test_write_spice_takes_one_sequence_with_or_without_a_batch_axis(small, tmp_path):
     inputs = x(3, 2)
-    small.write_spice(tmp_path / "a.cir", inputs)
-    small.write_spice(tmp_path / "b.cir", inputs[None])
+    small.write.spice(tmp_path / "a.cir", inputs)
+    small.write.spice(tmp_path / "b.cir", inputs[None])
     a, b = ((tmp_path / name).read_text().replace(name, "") for name in ("a.cir", "b.cir"))
     assert a == b
     assert la.read_spice(tmp_path / "a.cir").network.equals(small.network, rtol=0.0)
@@ -182,13 +182,13 @@ def test_write_spice_takes_one_sequence_with_or_without_a_batch_axis(small, tmp_
 
 def test_write_spice_refuses_a_batch(small, tmp_path):
     with pytest.raises(InvalidShapeError, match=r"a netlist must have one sequence, got batch \(2,\): .*x\[:1\]"):
-        small.write_spice(tmp_path / "a.cir", x(2, 3, 2))
+        small.write.spice(tmp_path / "a.cir", x(2, 3, 2))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_write_spice_says_where_it_cannot_write(small, tmp_path):
     with pytest.raises(FileAccessError, match=r"must be writable.*nothing was written"):
-        small.write_spice(tmp_path / "none" / "a.cir", x(3, 2))
+        small.write.spice(tmp_path / "none" / "a.cir", x(3, 2))
 
 
 # Compiling.
@@ -431,19 +431,19 @@ def test_what_takes_one_chip_says_so(technology, tmp_path):
     run = made.run(steps)
     assert run.h.shape == (2, 2, 2)
     calls = (
-        lambda: made.write_spice(path, steps),
-        lambda: made.write_spice(path, steps, as_subckt=True),
-        lambda: made.write_modelica(path, steps),
-        lambda: made.write_verilog_a(path),
-        lambda: made.write_json(path),
-        lambda: made.write_graphml(path),
+        lambda: made.write.spice(path, steps),
+        lambda: made.write.spice(path, steps, as_subckt=True),
+        lambda: made.write.modelica(path, steps),
+        lambda: made.write.verilog_a(path),
+        lambda: made.write.json(path),
+        lambda: made.write.graphml(path),
         made.graph,
         lambda: made.run(steps, engine=la.engines.Integrate()),
         lambda: made.run(steps, engine=la.engines.Ngspice()),
         lambda: la.compare(run, model),
         lambda: made.certify(model, steps, path),
         *((lambda: made.check(run), lambda: made.bill_of_materials(run)) if technology is la.hydraulic.OIL else ()),
-        *((lambda: made.write_epanet(path, steps),) if technology is la.hydraulic.OIL else ()),
+        *((lambda: made.write.epanet(path, steps),) if technology is la.hydraulic.OIL else ()),
     )
     for call in calls:
         with pytest.raises(
@@ -482,8 +482,8 @@ DOORS = {
     "ranges": lambda lstm, machine: la.compile(lstm, la.electrical.BEHAVIOURAL, inputs=MASKED),
     "a schedule": lambda lstm, machine: machine.schedule(MASKED),
     "a run": lambda lstm, machine: machine.run(MASKED),
-    "a Modelica model": lambda lstm, machine: machine.write_modelica("never.mo", MASKED),
-    "a netlist": lambda lstm, machine: machine.write_spice("never.cir", MASKED),
+    "a Modelica model": lambda lstm, machine: machine.write.modelica("never.mo", MASKED),
+    "a netlist": lambda lstm, machine: machine.write.spice("never.cir", MASKED),
     "weights": lambda lstm, machine: replace(lstm.layers[0].forward, recurrent=MASKED[:, :1]),
     "parts": lambda lstm, machine: replace(machine.network.part("l0_rows_load"), conductance=MASKED[:, 0]),
 }
@@ -499,3 +499,12 @@ def test_a_masked_array_is_refused_at_every_door(door, tmp_path, monkeypatch):
     ):
         DOORS[door](lstm, machine)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_wrote_files_in_0_2_says_its_new_name(tmp_path):
+    machine, x = la.compile(la.random_lstm(np.random.default_rng(0), 2, 1), "behavioural"), np.zeros((2, 2))
+    with pytest.warns(DeprecationWarning, match=r"^Machine.write_spice is Machine.write.spice now"):
+        machine.write_spice(tmp_path / "a.cir", x)
+    old = (tmp_path / "a.cir").read_bytes()
+    machine.write.spice(tmp_path / "a.cir", x)
+    assert (tmp_path / "a.cir").read_bytes() == old

@@ -29,7 +29,7 @@ def machine():
 
 
 def test_the_package_still_writes_this_network(deck, said, machine, tmp_path):
-    machine.write_spice(tmp_path / "again.cir", said["x"])
+    machine.write.spice(tmp_path / "again.cir", said["x"])
     again = la.read_spice(tmp_path / "again.cir")
     assert again.network.equals(deck.network, rtol=0.0)
     assert np.array_equal(again.schedule.durations, deck.schedule.durations)

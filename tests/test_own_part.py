@@ -55,7 +55,7 @@ def test_scipy_and_ngspice_agree_and_the_part_counts():
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_every_dialect_writes_it_and_reads_it_back(tmp_path, dialect):
     machine, path = made()["machine"], tmp_path / "own.cir"
-    machine.write_spice(path, made()["x"], dialect=dialect)
+    machine.write.spice(path, made()["x"], dialect=dialect)
     assert check_dialect(path, dialect) == ()
     assert la.read_spice(path).network.equals(machine.network, rtol=1e-15)
     text = path.read_text()
@@ -88,7 +88,7 @@ def test_rumoca_runs_it_as_scipy_does():
 
 def test_verilog_a_has_its_equation(tmp_path):
     """Four bends for each row."""
-    made()["machine"].write_verilog_a(tmp_path / "own.va")
+    made()["machine"].write.verilog_a(tmp_path / "own.va")
     rows = made()["machine"].network.part("l0_rows_device").nodes.size
     assert (tmp_path / "own.va").read_text().count("abs(") == 4 * rows
 

@@ -70,7 +70,7 @@ def circuit_lines(units: Literal[4, 15], folder: Path, progress: Progress | None
 
 def _write(folder: Path, result: Study) -> None:
     name = result.forecaster.lstm.name
-    result.machine.write_spice(folder / f"{name}.cir", result.run.x)
+    result.machine.write.spice(folder / f"{name}.cir", result.run.x)
     result.machine.save(folder / f"{name}.npz")
     result.report.write(folder / f"{name}_report.json")
     with whole_file(folder / f"{name}_report.txt") as stream:

@@ -23,7 +23,7 @@ def write_deck(
 ) -> None:
     """Write `compiled` to `path` in `dialect` as a circuit, in volts, with the `schedule` that feeds it.
 
-    The arguments are those of `Machine.write_spice`: `accuracy` is `suited` unless given, `as_subckt` makes it a
+    The arguments are those of `Machine.write.spice`: `accuracy` is `suited` unless given, `as_subckt` makes it a
     subcircuit with a testbench, `measured` has its outputs printed.
     """
     fed = as_circuit(compiled.network, schedule)

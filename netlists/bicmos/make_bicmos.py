@@ -69,7 +69,7 @@ def ngspice_version() -> str:
 
 def main() -> None:
     """Write the deck and its results."""
-    machine().write_spice(HERE / f"{NAME}.cir", X)
+    machine().write.spice(HERE / f"{NAME}.cir", X)
     text = json.dumps(results(), indent=1)
     rows = re.sub(r"\[[^][{}]+\]", lambda found: " ".join(found[0].split()), text)
     (HERE / f"{NAME}.json").write_text(rows + "\n", encoding="ascii")

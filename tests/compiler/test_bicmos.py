@@ -296,7 +296,7 @@ def test_a_machine_is_saved_and_loaded(tmp_path):
 
 def test_the_deck_reads_back_cells_and_all(tmp_path):
     built = machine()
-    built.write_spice(tmp_path / "chip.cir", np.zeros((2, 2)))
+    built.write.spice(tmp_path / "chip.cir", np.zeros((2, 2)))
     assert la.read_spice(tmp_path / "chip.cir").network.equals(built.network, rtol=1e-14)
 
 

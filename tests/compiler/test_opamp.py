@@ -96,7 +96,7 @@ def test_eight_units_agree_with_ngspice(scale):
 @pytest.mark.parametrize("technology", [OPAMP, OPAMP_BENCH], ids=lambda technology: technology.name)
 def test_a_netlist_and_a_saved_machine_are_the_machine(lstm, x, technology, tmp_path):
     machine = compile(lstm, technology)
-    machine.write_spice(tmp_path / "board.cir", x)
+    machine.write.spice(tmp_path / "board.cir", x)
     assert read_spice(tmp_path / "board.cir").network.equals(machine.network, rtol=1e-12)
     machine.save(tmp_path / "board.npz")
     assert load_machine(tmp_path / "board.npz").network.equals(machine.network, rtol=0.0)

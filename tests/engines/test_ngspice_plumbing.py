@@ -56,7 +56,7 @@ def test_a_tube_changed_by_one_per_cent_in_the_file_is_detected(tmp_path):
     _, machine = oil()
     x = np.random.default_rng(2).uniform(-1, 1, (2, 2))
     deck = tmp_path / "oil.cir"
-    machine.write_spice(deck, x)
+    machine.write.spice(deck, x)
     lines = deck.read_text().splitlines()
     place = next(k for k, line in enumerate(lines) if line.startswith("rl0_rows_1 "))
     *head, value = lines[place].split()
@@ -73,5 +73,5 @@ def test_tubes_with_end_losses_are_refused_by_name(tmp_path):
     _, machine = oil()
     flawed = machine.with_imperfection(EndLoss(share=0.01, flow=1e-7), Streams(seed=0))
     with pytest.raises(UnsupportedPartError, match=r"^part l0_rows must be laminar tubes, got end losses"):
-        flawed.write_spice(tmp_path / "a.cir", [[0.1, 0.2]])
+        flawed.write.spice(tmp_path / "a.cir", [[0.1, 0.2]])
     assert not list(tmp_path.iterdir())

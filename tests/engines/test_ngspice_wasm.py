@@ -43,7 +43,7 @@ def test_it_runs_the_portable_dialect_by_both_solvers(second, monkeypatch, tmp_p
     monkeypatch.setenv("NGSPICE_OPTIONS", options)
     machine = la.compile(la.random_lstm(np.random.default_rng(0), 1, 1), la.electrical.BEHAVIOURAL)
     path = tmp_path / "a.cir"
-    machine.write_spice(path, np.array([[0.5]]), dialect=la.PORTABLE)
+    machine.write.spice(path, np.array([[0.5]]), dialect=la.PORTABLE)
     deck = la.read_spice(path)
     command = [second.program, "-b", "-n", "-r", "out.raw", path.name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)

@@ -265,7 +265,7 @@ class Plumbing:
     def __init__(self, folder):
         self.machine = machine(FULL)
         self.path = Path(folder) / "plumbing.mo"
-        self.machine.write_modelica(self.path, INPUTS)
+        self.machine.write.modelica(self.path, INPUTS)
         self.text = self.path.read_text(encoding="ascii")
         self.schedule = self.machine.schedule(INPUTS)
         self.expected = EXACT.run(self.machine.network, self.schedule)

@@ -45,7 +45,7 @@ def edited(path, card, factor):
 def test_five_percent_of_a_row_load(tmp_path, dialect):
     machine = la.compile(la.random_lstm(np.random.default_rng(0), 2, 3), la.electrical.BEHAVIOURAL, settling=24.0)
     path = tmp_path / "a.cir"
-    machine.write_spice(path, X, dialect=dialect)
+    machine.write.spice(path, X, dialect=dialect)
     before = our_h(machine, la.read_spice(path)), ngspice_h(machine, path)
     edited(path, "rl0_rows_load_4", 1.05)
     deck = la.read_spice(path)
@@ -65,7 +65,7 @@ def test_five_percent_of_a_resistor_of_an_op_amp(tmp_path, card, bank, of):
     """One resistor is another, and scipy and ngspice move by the same, to a ten thousandth of how far they move."""
     machine = la.compile(la.random_lstm(np.random.default_rng(1), 2, 1), la.electrical.OPAMP)
     path, x, of = tmp_path / "a.cir", X[:1], of or (lambda bank: bank.conductance)
-    machine.write_spice(path, x)
+    machine.write.spice(path, x)
     before = our_h(machine, la.read_spice(path), x), ngspice_h(machine, path, x)
     edited(path, card, 1.05)
     deck = la.read_spice(path)
@@ -81,7 +81,7 @@ def test_the_same_edit_in_every_dialect_is_the_same_network(tmp_path):
     networks = []
     for dialect in DIALECTS:
         path = tmp_path / f"{dialect.name}.cir"
-        machine.write_spice(path, X, dialect=dialect)
+        machine.write.spice(path, X, dialect=dialect)
         edited(path, "rl0_rows_load_1", 1.05)
         networks.append(la.read_spice(path).network)
     assert all(network.equals(networks[0], rtol=0.0) for network in networks)

@@ -74,7 +74,7 @@ def test_the_file_alone_gives_what_the_engine_gives(
     tmp_path: Path, technology: object, timing: Timing, form: Form, ending: str, engine: Integrate | Waveform
 ) -> None:
     built, path = machine(technology, timing, form), (tmp_path / "a").with_suffix(ending)
-    (built.write_json if ending == ".json" else built.write_graphml)(path, x())
+    (built.write.json if ending == ".json" else built.write.graphml)(path, x())
     found = FileNetwork(path)
     expected = engine.run(built.network, built.schedule(x()))
     assert difference(found, found.solve(1e-7), expected) <= 1e-6
@@ -83,8 +83,8 @@ def test_the_file_alone_gives_what_the_engine_gives(
 @pytest.mark.parametrize("technology", [DYNAMIC, OPAMP_IDEAL])
 def test_both_forms_say_the_same(tmp_path: Path, technology: object) -> None:
     built = machine(technology, CLOCKED, Form.LSTM)
-    built.write_json(tmp_path / "a.json", x())
-    built.write_graphml(tmp_path / "a.graphml", x())
+    built.write.json(tmp_path / "a.json", x())
+    built.write.graphml(tmp_path / "a.graphml", x())
     whole, nodes, edges = file_solver.read(tmp_path / "a.json")
     other, other_nodes, other_edges = file_solver.read(tmp_path / "a.graphml")
     assert {name: whole[name] for name in ("grammar", "laws", "schedule")} == {
@@ -101,7 +101,7 @@ def test_both_forms_say_the_same(tmp_path: Path, technology: object) -> None:
 def test_a_part_of_ones_own_is_in_the_file_by_its_law(tmp_path: Path) -> None:
     own = runpy.run_path(str(Path(__file__).resolve().parents[2] / "notebooks" / "own_part.py"))
     built, inputs = own["machine"], own["x"][:2]
-    built.write_json(tmp_path / "own.json", inputs)
+    built.write.json(tmp_path / "own.json", inputs)
     found = FileNetwork(tmp_path / "own.json")
     expected = Integrate(rtol=1e-9, atol=1e-11).run(built.network, built.schedule(inputs))
     assert difference(found, found.solve(1e-7), expected) <= 1e-6
@@ -136,7 +136,7 @@ def imperfect(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, np.ndarra
     for cause in (*causes, imp.EndLoss(share=0.1, flow=1e-7)):
         built = built.with_imperfection(cause, imp.Streams(seed=1))
     path = tmp_path_factory.mktemp("imperfect") / "a.json"
-    built.write_json(path, x(1))
+    built.write.json(path, x(1))
     found = FileNetwork(path)
     ends = found.solve(1e-6)
     expected = Integrate(rtol=1e-8, atol=1e-10).run(built.network, built.schedule(x(1)))

@@ -131,7 +131,7 @@ def test_a_schedule_comes_back_to_the_last_bit(tmp_path: Path, form: str, techno
     built = compile(random_lstm(np.random.default_rng(1), 2, 2), technology)
     x = np.random.default_rng(2).uniform(-1.0, 1.0, (1, 3, 2))
     state = State(h=(np.array([[0.1, -1 / 3]]),), c=(np.array([[2 / 3, -0.0]]),))
-    write, read = (built.write_json, read_json) if form == "json" else (built.write_graphml, read_graphml)
+    write, read = (built.write.json, read_json) if form == "json" else (built.write.graphml, read_graphml)
     write(tmp_path / "a", x, state=state)
     back, expected = read(tmp_path / "a").driven, built.schedule(x, state).sequence(0)
     assert (back.schedule.names, back.once) == (expected.names, 1)
@@ -151,7 +151,7 @@ def test_a_schedule_comes_back_to_the_last_bit(tmp_path: Path, form: str, techno
 
 def test_without_inputs_the_file_has_the_clock_of_one_step(tmp_path: Path) -> None:
     built = compile(random_lstm(np.random.default_rng(1), 2, 2), BEHAVIOURAL)
-    built.write_json(tmp_path / "a.json")
+    built.write.json(tmp_path / "a.json")
     schedule, cycle = json.loads((tmp_path / "a.json").read_text())["graph"]["schedule"], built.compiled.cycle
     once, step = schedule["intervals"][: schedule["once"]], schedule["intervals"][schedule["once"] :]
     assert [(entry["name"], entry["duration"]) for entry in once] == [(cycle.reset.name, cycle.reset.duration)]
@@ -163,7 +163,7 @@ def test_without_inputs_the_file_has_the_clock_of_one_step(tmp_path: Path) -> No
 
 def test_a_batch_is_refused(tmp_path: Path) -> None:
     built = compile(random_lstm(np.random.default_rng(1), 2, 2), BEHAVIOURAL)
-    for write in (built.write_json, built.write_graphml):
+    for write in (built.write.json, built.write.graphml):
         with pytest.raises(InvalidShapeError, match=r"a graph file must have one sequence, got batch \(2,\): "):
             write(tmp_path / "a", np.zeros((2, 3, 2)))
     assert list(tmp_path.iterdir()) == []
@@ -255,8 +255,8 @@ def test_a_machine_shows_its_own_tubes_and_writes_what_it_shows(tmp_path: Path, 
     around = plumbing.graph(layer=0, unit=1).edges(data=True)
     lengths = np.array([data["length"] for _, _, data in around if data["label"] == "l0_rows"])
     assert ((lengths >= OIL.capillary_length * (1 - 1e-8)) & (lengths <= 1.1**4 * OIL.capillary_length)).all()
-    plumbing.write_json(tmp_path / "a.json")
-    plumbing.write_graphml(tmp_path / "a.graphml")
+    plumbing.write.json(tmp_path / "a.json")
+    plumbing.write.graphml(tmp_path / "a.graphml")
     for path, read in ((tmp_path / "a.json", read_json), (tmp_path / "a.graphml", read_graphml)):
         assert read(path).network.equals(plumbing.network, rtol=0.0)
     other = nx.read_graphml(tmp_path / "a.graphml", force_multigraph=True)
@@ -424,7 +424,7 @@ def test_a_tampered_network_is_refused(tmp_path: Path, old: str, new: str, messa
 )
 def test_a_tampered_schedule_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "a.json"
-    compile(random_lstm(np.random.default_rng(1), 2, 1), OIL).write_json(path)
+    compile(random_lstm(np.random.default_rng(1), 2, 1), OIL).write.json(path)
     head, tail = path.read_text().split('"schedule": {', 1)
     schedule, rest = tail.split('"network": {', 1)
     assert old in schedule

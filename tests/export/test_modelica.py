@@ -54,7 +54,7 @@ def machine():
 @pytest.fixture(scope="module")
 def text(machine, tmp_path_factory):
     path = tmp_path_factory.mktemp("modelica") / "Oil-1.mo"
-    machine.write_modelica(path, INPUTS)
+    machine.write.modelica(path, INPUTS)
     return path.read_text(encoding="ascii")
 
 

@@ -22,7 +22,7 @@ GATES = ("input", "forget", "cell", "output")
 
 
 def deck(machine, path, x=X[:1], **options):
-    machine.write_spice(path, x, **options)
+    machine.write.spice(path, x, **options)
     return path.read_text()
 
 
@@ -184,10 +184,10 @@ def test_measurements_are_written_and_read_back_or_refused(tmp_path, dialect):
         with pytest.raises(
             UnsupportedError, match=rf"^dialect {dialect.name} must have a statement that measures, got none"
         ):
-            machine.write_spice(path, X, dialect=dialect, measured=True)
+            machine.write.spice(path, X, dialect=dialect, measured=True)
         assert not path.exists()
         return
-    machine.write_spice(path, X, dialect=dialect, measured=True)
+    machine.write.spice(path, X, dialect=dialect, measured=True)
     assert path.read_text().count(".meas") == 3
     assert la.export.check_dialect(path, dialect) == ()
     assert la.read_spice(path).network.equals(machine.network, rtol=0.0)
@@ -198,6 +198,6 @@ def test_measurements_are_of_decks_and_have_names(tmp_path):
     with pytest.raises(
         UnsupportedError, match=r"^measurements must be of a deck, got a subcircuit: write the deck without"
     ):
-        machine.write_spice(tmp_path / "a.cir", X, dialect=NGSPICE, as_subckt=True, measured=True)
+        machine.write.spice(tmp_path / "a.cir", X, dialect=NGSPICE, as_subckt=True, measured=True)
     with pytest.raises(LstmAnalogError, match=r"^label must be a lower-case letter"):
         Probe(label="1 .end", node=1, time=0.0)

@@ -39,8 +39,8 @@ def ngspice(deck, names):
 @pytest.mark.parametrize("timing", [la.CLOCKED, la.GATED_LEAK])
 def test_the_testbench_does_what_the_flat_deck_does(tmp_path, timing):
     built, state = machine(timing=timing), la.State(h=([0.1, -0.2],), c=([0.3, 0.7],))
-    built.write_spice(tmp_path / "flat.cir", X, state=state)
-    built.write_spice(tmp_path / "cell.cir", X, state=state, as_subckt=True)
+    built.write.spice(tmp_path / "flat.cir", X, state=state)
+    built.write.spice(tmp_path / "cell.cir", X, state=state, as_subckt=True)
     bench = bench_path(tmp_path / "cell.cir")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.cir", "cell_tb.cir", "flat.cir"]
     flat = ngspice(tmp_path / "flat.cir", ["l0_h_0", "l0_h_1"])
@@ -51,7 +51,7 @@ def test_the_testbench_does_what_the_flat_deck_does(tmp_path, timing):
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_both_files_keep_the_rules(tmp_path, dialect):
-    machine().write_spice(tmp_path / "cell.cir", X, dialect=dialect, as_subckt=True)
+    machine().write.spice(tmp_path / "cell.cir", X, dialect=dialect, as_subckt=True)
     for file in tmp_path.iterdir():
         assert check_dialect(file, dialect) == (), file.name
     pins = "x0 x1 h0 h1 reset_clk copy_clk compute0_clk"
@@ -64,7 +64,7 @@ def test_two_circuits_and_two_instances_live_in_one_testbench(tmp_path):
     cases = {"first": machine(0, "first"), "second": machine(1, "second")}
     alone = {}
     for name, built in cases.items():
-        built.write_spice(tmp_path / f"{name}.cir", X, as_subckt=True)
+        built.write.spice(tmp_path / f"{name}.cir", X, as_subckt=True)
         alone[name] = built.run(X, engine=la.engines.Ngspice()).h
     alone["swapped"] = cases["first"].run(X[:, ::-1], engine=la.engines.Ngspice()).h
     lines = bench_path(tmp_path / "first.cir").read_text().splitlines()
@@ -129,7 +129,7 @@ def test_a_file_name_that_an_include_cannot_say_is_refused(tmp_path):
     with pytest.raises(InvalidValueError, match=r"^file name must be letters, digits, .*: rename the file$"):
         write_subcircuit(tmp_path / "a b.cir", built.network, built.schedule(X), NGSPICE, USUAL, interface())
     with pytest.raises(InvalidShapeError, match="must have one sequence"):
-        built.write_spice(tmp_path / "a.cir", np.stack((X, X)), as_subckt=True)
+        built.write.spice(tmp_path / "a.cir", np.stack((X, X)), as_subckt=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,8 +150,8 @@ def chip(tmp_path):
     """Return a chip, its subcircuit written to `cell.cir`, and the moments at which its intervals end."""
     lstm = la.random_lstm(np.random.default_rng(0), 1, 1, name="chip")
     built, x = la.compile(lstm, la.electrical.BICMOS), X[:2, :1]
-    built.write_spice(tmp_path / "flat.cir", x)
-    built.write_spice(tmp_path / "cell.cir", x, as_subckt=True)
+    built.write.spice(tmp_path / "flat.cir", x)
+    built.write.spice(tmp_path / "cell.cir", x, as_subckt=True)
     schedule = built.schedule(x)
     return built, schedule.ends - 0.2 * schedule.durations.min()
 

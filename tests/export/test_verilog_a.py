@@ -135,7 +135,7 @@ def test_what_cannot_be_written_is_refused(everything, tmp_path):
     lstm = la.random_lstm(np.random.default_rng(0), 1, 1)
     bicmos = la.compile(lstm, la.electrical.BICMOS)
     with pytest.raises(UnsupportedPartError, match=r"must have an equation, got transistors: export it as SPICE$"):
-        bicmos.write_verilog_a(path)
+        bicmos.write.verilog_a(path)
     assert not path.exists()
 
 

@@ -102,6 +102,7 @@ def instances(good: dict[str, Any]) -> Iterator[object]:
     plumbing, verified = la.compile(lstm, la.hydraulic.OIL), la.verify(good["path"], good["certificate"])
     yield from (
         machine,
+        machine.write,
         lstm,
         run,
         good["certificate"],

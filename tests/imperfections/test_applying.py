@@ -242,10 +242,10 @@ def test_a_machine_remembers_through_its_files(tmp_path):
     )
     assert made.network.said("imperfection") == said
     made.save(tmp_path / "m.npz")
-    made.write_json(tmp_path / "m.json")
-    made.write_graphml(tmp_path / "m.graphml")
-    made.write_spice(tmp_path / "m.cir", np.zeros((1, 2)))
-    made.write_modelica(tmp_path / "m.mo", np.zeros((1, 2)))
+    made.write.json(tmp_path / "m.json")
+    made.write.graphml(tmp_path / "m.graphml")
+    made.write.spice(tmp_path / "m.cir", np.zeros((1, 2)))
+    made.write.modelica(tmp_path / "m.mo", np.zeros((1, 2)))
     for network in (
         la.load_machine(tmp_path / "m.npz").network,
         read_json(tmp_path / "m.json").network,

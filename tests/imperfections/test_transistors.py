@@ -201,10 +201,10 @@ def real():
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_its_decks_keep_the_rules_and_read_back(tmp_path, dialect):
     machine, path = real(), tmp_path / "chip.cir"
-    machine.write_spice(path, X, dialect=dialect)
+    machine.write.spice(path, X, dialect=dialect)
     assert check_dialect(path, dialect) == ()
     assert read_spice(path).network.equals(machine.network, rtol=1e-14)
-    machine.write_spice(tmp_path / "cell.cir", X, dialect=dialect, as_subckt=True)
+    machine.write.spice(tmp_path / "cell.cir", X, dialect=dialect, as_subckt=True)
     for file in (tmp_path / "cell.cir", bench_path(tmp_path / "cell.cir")):
         assert check_dialect(file, dialect) == ()
 

@@ -204,8 +204,8 @@ def others(folder: Path) -> list[tuple[str, bytes, Callable[[Path], object]]]:
     machine, x = la.compile(lstm, la.electrical.BEHAVIOURAL), np.zeros((1, 2))
     machine.save(folder / "machine.npz")
     machine.certify(lstm, x, folder / "deck.cir")
-    machine.write_json(folder / "graph.json", x)
-    machine.write_graphml(folder / "graph.graphml", x)
+    machine.write.json(folder / "graph.json", x)
+    machine.write.graphml(folder / "graph.graphml", x)
     write_table(folder / "table.csv", ["a", "b"], np.ones((3, 2)))
     write_table(folder / "table.npy", [], np.ones((3, 2)))
     found = {

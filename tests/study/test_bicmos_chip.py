@@ -250,7 +250,7 @@ def test_an_edited_resistor_reads_back_and_moves_h_as_it_should(tmp_path):
     """A weight's two resistors 5 % up: read back, run, and h follows the digital LSTM with that weight."""
     lstm = stored()
     machine = la.compile(lstm, BICMOS, settling=12.0)
-    machine.write_spice(tmp_path / "chip.cir", X)
+    machine.write.spice(tmp_path / "chip.cir", X)
     text = (tmp_path / "chip.cir").read_text(encoding="ascii")
     card = next(line for line in text.splitlines() if line.split()[1:3] == ["x_p_1", "l0_zi_p_0"])
     mirror = next(line for line in text.splitlines() if line.split()[1:3] == ["x_n_1", "l0_zi_n_0"])
@@ -272,7 +272,7 @@ def test_an_edited_resistor_reads_back_and_moves_h_as_it_should(tmp_path):
 
 def test_the_subcircuit_runs_in_its_testbench(tmp_path):
     machine = la.compile(stored(), BICMOS, settling=12.0)
-    machine.write_spice(tmp_path / "cell.cir", X[:2], as_subckt=True)
+    machine.write.spice(tmp_path / "cell.cir", X[:2], as_subckt=True)
     command = ["ngspice", "-b", "-n", "-r", "out.raw", "cell_tb.cir"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

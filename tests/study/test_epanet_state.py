@@ -1,4 +1,4 @@
-"""`Machine.write_epanet`: read back and solved by wntr, which knows nothing of this package."""
+"""`Machine.write.epanet`: read back and solved by wntr, which knows nothing of this package."""
 
 import csv
 from dataclasses import replace
@@ -59,7 +59,7 @@ def test_wntr_finds_the_answers_of_the_lstm_in_the_file(tmp_path: Path, technolo
     digital = model.trace(x()).layers
     for layer in range(layers):
         path = tmp_path / f"{layer}.inp"
-        built.write_epanet(path, x(), interval=f"compute{layer}")
+        built.write.epanet(path, x(), interval=f"compute{layer}")
         found = pressures(path, built)
         for signal, expected in (("h", digital[layer].h[-1]), ("c", digital[layer].c[-1])):
             tanks = np.array([found[f"l{layer}_{signal}_new_{number}"] for number in range(3)])
@@ -69,7 +69,7 @@ def test_wntr_finds_the_answers_of_the_lstm_in_the_file(tmp_path: Path, technolo
 @pytest.mark.parametrize("interval", ["reset", "compute0", "hold0", "copy"])
 def test_every_chamber_of_a_phase_is_in_the_file_and_at_its_pressure(tmp_path: Path, interval: str) -> None:
     built = compile(lstm(), replace(OIL, detail=Detail.FULL))
-    built.write_epanet(tmp_path / "a.inp", x(), interval=interval)
+    built.write.epanet(tmp_path / "a.inp", x(), interval=interval)
     found = pressures(tmp_path / "a.inp", built)
     run = built.run(x(), engine=Settle()).trajectory
     end = [number for number, name in enumerate(run.schedule.names) if name == interval][-1] + 1
@@ -87,7 +87,7 @@ def test_its_pipes_are_the_tubes_of_the_cut_list(tmp_path: Path) -> None:
     built.bill_of_materials().write_cut_list(tmp_path / "cuts.csv")
     with (tmp_path / "cuts.csv").open(newline="") as stream:
         rows = {(row["from"], row["to"]): row for row in csv.DictReader(stream)}
-    built.write_epanet(tmp_path / "a.inp", x())
+    built.write.epanet(tmp_path / "a.inp", x())
     model = wntr.network.WaterNetworkModel(str(tmp_path / "a.inp"))
     pipes = [pipe for name, pipe in model.pipes() if name.startswith("p")]
     assert len(pipes) == len([row for row in rows.values() if row["bank"] in ("l0_rows", "l0_c_take", "l0_h_take")])
@@ -102,13 +102,13 @@ def test_what_epanet_cannot_have_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.inp"
     built = compile(lstm(), OIL)
     with pytest.raises(InvalidValueError, match=r"interval must be one of reset, setup, .*, got 'lunch': name another"):
-        built.write_epanet(path, x(), interval="lunch")
+        built.write.epanet(path, x(), interval="lunch")
     with pytest.raises(InvalidShapeError, match=r"an EPANET file must have one sequence, got batch \(2,\): "):
-        built.write_epanet(path, np.zeros((2, 3, 2)))
+        built.write.epanet(path, np.zeros((2, 3, 2)))
     with pytest.raises(UnsupportedError, match="the machine must be hydraulic, got electrical: compile in a hydraulic"):
-        compile(lstm(), BEHAVIOURAL, timing=CLOCKED).write_epanet(path, x())
+        compile(lstm(), BEHAVIOURAL, timing=CLOCKED).write.epanet(path, x())
     with pytest.raises(UnsupportedPartError, match="for EPANET must be shut in a steady state"):
-        compile(lstm(), OIL, timing=GATED_LEAK).write_epanet(path, x(), interval="leak0")
+        compile(lstm(), OIL, timing=GATED_LEAK).write.epanet(path, x(), interval="leak0")
     with pytest.raises(FileAccessError, match="must be writable"):
-        built.write_epanet(tmp_path / "none" / "a.inp", x())
+        built.write.epanet(tmp_path / "none" / "a.inp", x())
     assert list(tmp_path.iterdir()) == []

