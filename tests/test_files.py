@@ -181,7 +181,7 @@ def test_a_file_that_is_read_is_not_written_over(tmp_path):
             check_apart(read, [tmp_path / same])
     with pytest.raises(FileAccessError, match="must be a place of its own"):
         check_apart(read, [tmp_path / "machine", tmp_path / "machine"])
-    with pytest.raises(FileAccessError, match="must be writable, got embedded null"):
+    with pytest.raises(FileAccessError, match=r"must be writable, got .*embedded null"):
         check_apart(read, [tmp_path / "a\x00b"])
 
 

@@ -144,6 +144,7 @@ def test_ports_are_throttle_valves_behind_stubs_whose_losses_divide_as_the_ports
     assert [row[1:3] for row in rows_of(content, "PIPES")] == [["hi_0", "s0a"], ["0", "s1b"]]
 
 
+@pytest.mark.epanet
 @pytest.mark.parametrize("transition", [np.inf, 1e-3])
 def test_epanet_agrees_with_our_own_statics(tmp_path: Path, transition: float) -> None:
     """Far above the transition a port is an orifice, and so is EPANET's valve."""
@@ -156,6 +157,7 @@ def test_epanet_agrees_with_our_own_statics(tmp_path: Path, transition: float) -
         assert TUBES.pressure(answer.heads) / UNIT == pytest.approx(effort[chambers] / UNIT, abs=1e-11)
 
 
+@pytest.mark.epanet
 def test_end_losses_are_minor_losses(tmp_path: Path) -> None:
     """They matter where the tubes of a manifold carry different flows: of two alone, each loses the same share."""
     three = [[2e-11, 4e-11]]
@@ -168,6 +170,7 @@ def test_end_losses_are_minor_losses(tmp_path: Path) -> None:
     assert TUBES.pressure(head) / UNIT == pytest.approx(effort[PLUS] / UNIT, abs=1e-9)
 
 
+@pytest.mark.epanet
 def test_flows_come_back_in_si(tmp_path: Path) -> None:
     net = network()
     problem = statics(net, solved(net), (False,), [PLUS])
@@ -184,6 +187,7 @@ def test_an_open_solenoid_is_a_pipe_and_a_shut_one_is_nothing() -> None:
     assert statics(net, solved(net), (False,), [TANK]).pipes.a.size == 0
 
 
+@pytest.mark.epanet
 def test_a_name_too_long_for_epanet_becomes_a_number(tmp_path: Path) -> None:
     long = "a" * 40
     net = Network(

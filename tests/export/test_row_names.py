@@ -160,7 +160,7 @@ def measurements(path):
 
 @pytest.mark.parametrize("technology", [la.electrical.OPAMP_IDEAL, la.hydraulic.OIL], ids=lambda each: each.name)
 def test_what_is_printed_is_what_the_raw_file_holds(tmp_path, technology):
-    """ngspice prints seven digits."""
+    """ngspice prints seven digits; between two points its release 47 finds another 2.3e-6."""
     machine = la.compile(la.random_lstm(np.random.default_rng(3), 2, 1), technology, settling=10.0)
     path = tmp_path / "a.cir"
     deck(machine, path, X, measured=True)
@@ -173,7 +173,7 @@ def test_what_is_printed_is_what_the_raw_file_holds(tmp_path, technology):
     schedule = la.read_spice(path).schedule
     ends = schedule.ends[np.flatnonzero(np.array(schedule.names) == machine.compiled.layout.layers[0].h.interval)]
     at = np.interp(ends, time, volts[:, 0])
-    np.testing.assert_allclose([printed[f"{group}_0_step{k}"] for k in (1, 2, 3)], at, rtol=2e-6, atol=1e-12)
+    np.testing.assert_allclose([printed[f"{group}_0_step{k}"] for k in (1, 2, 3)], at, rtol=5e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

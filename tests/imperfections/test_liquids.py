@@ -142,6 +142,7 @@ def test_bores_in_the_graph_are_those_that_were_built():
     assert hot.graph["viscosity"] < 0.5 * cold.graph["viscosity"]
 
 
+@pytest.mark.epanet
 def test_epanet_finds_the_machine_as_it_is_used():
     """Its bores as built, its liquid as warm as it is: the Reynolds number goes with rho G/mu, so with rho/mu^2."""
     lstm = la.random_lstm(np.random.default_rng(0), 2, 2)

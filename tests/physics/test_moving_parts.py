@@ -126,6 +126,7 @@ def test_stops_out_of_order_are_refused() -> None:
         Stops(label="ends", nodes=[1], low=2.0, high=1.0, conductance=1.0, band=0.1)
 
 
+@pytest.mark.epanet
 @pytest.mark.parametrize(("technology", "cell"), [(OIL, 7.0), (OIL, -7.0), (WATER, -7.0), (WATER, 7.0)])
 def test_a_memory_beyond_its_stops_is_held_there_and_named(technology: object, cell: float) -> None:
     """A forget gate at 1 keeps c = ±7 of 5 or 6 units: full detail overflows, and the check says which tank."""

@@ -25,6 +25,8 @@ from lstm_analog.study.epanet_report import gauged
 from lstm_analog.study.epanet_run import EpanetResult, run_epanet
 from lstm_analog.study.epanet_walk import PipeReading
 
+pytestmark = pytest.mark.epanet
+
 EDITED = "x_0 l0_zi_pos_0"
 """The ends of the capillary that the tests below tamper with."""
 

@@ -24,6 +24,8 @@ from lstm_analog.model import LSTM, random_lstm
 
 pytestmark = pytest.mark.filterwarnings("ignore:Changing the headloss formula")
 
+pytestmark = pytest.mark.epanet
+
 GRAVITY = 32.2 * 0.3048
 """EPANET's (m/s2)."""
 SINGLE = 5e-6
