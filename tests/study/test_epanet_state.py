@@ -22,9 +22,7 @@ from lstm_analog.errors import (
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import LSTM, random_lstm
 
-pytestmark = pytest.mark.filterwarnings("ignore:Changing the headloss formula")
-
-pytestmark = pytest.mark.epanet
+pytestmark = [pytest.mark.filterwarnings("ignore:Changing the headloss formula"), pytest.mark.epanet]
 
 GRAVITY = 32.2 * 0.3048
 """EPANET's (m/s2)."""
