@@ -71,7 +71,7 @@ def reference_run():
 
 
 def test_the_generated_chip_does_what_the_reference_circuit_does():
-    """They were calibrated apart: 1.5e-3 of the digital LSTM, as below, and 5e-4, as far as the reference is from it."""
+    """They were calibrated apart: 1.5e-3 from the digital LSTM, as below, and 5e-4, as the reference is."""
     result = reference_run()
     np.testing.assert_allclose(result.h[:, 0], REFERENCE, atol=2e-3)
     assert wrong(stored(), result) < 1.5e-3
