@@ -11,6 +11,7 @@ from lstm_analog.study.digest import network_digest
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
+from lstm_analog.study.metrics import Accuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
 from lstm_analog.study.ranges import Beyond, beyond_fed
@@ -20,8 +21,12 @@ from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.verification import model_of, verify
+from lstm_analog.study.yield_curve import YieldCurve, yield_curve
+from lstm_analog.study.yield_result import Failure, Interval, Spec, Yield, wilson_interval
+from lstm_analog.study.yields import yield_of
 
 __all__ = [
+    "Accuracy",
     "Beyond",
     "Bill",
     "Certificate",
@@ -29,22 +34,31 @@ __all__ = [
     "DesignCheck",
     "EpanetReport",
     "Errors",
+    "Failure",
     "Finding",
+    "Interval",
     "Item",
+    "LargestError",
     "LayerErrors",
     "Lesson",
+    "ModelAnswer",
     "ModelFile",
     "Outcome",
     "Power",
     "Report",
+    "RootMeanSquareError",
     "Rule",
     "Run",
     "Settling",
     "Severity",
     "Share",
     "Shares",
+    "Spec",
     "Verdict",
     "Verification",
+    "Yield",
+    "YieldCurve",
+    "agreement",
     "beyond_fed",
     "bill_of_materials",
     "calibrate",
@@ -60,5 +74,8 @@ __all__ = [
     "settling",
     "settling_error",
     "verify",
+    "wilson_interval",
     "write_netlists",
+    "yield_curve",
+    "yield_of",
 ]

@@ -1,0 +1,70 @@
+"""A study cut into lots: which there are, which a folder has already, and all of them in order."""
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.study.lot_files import store_lot, stored_lots
+from lstm_analog.study.lot_workers import ExecutorLike, run_lots
+from lstm_analog.study.lots import Lot, Made, Trial
+
+LOT_SIZE = 250
+"""Chips of a lot unless told otherwise. Larger: less time a chip, more memory; measured in benchmarks/yields.py."""
+MOST_CHIPS = 10**9
+"""Chips of a study: larger, and the list of its lots alone would take hundreds of megabytes."""
+AHEAD = 32
+"""Lots in the hands of an executor at once, unless told otherwise: enough for 16 workers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handling:
+    """How lots are run; `study.yield_of` says what each field means."""
+
+    lot_size: int
+    executor: ExecutorLike
+    ahead: int
+    timeout: float | None
+    folder: Path | None
+
+    def __post_init__(self) -> None:
+        """Check that counts are positive, and that a time limit is one and has somebody to keep it."""
+        check_count("lot_size", self.lot_size)
+        check_count("ahead", self.ahead)
+        if self.timeout is None:
+            return
+        if not (self.timeout > 0.0 and isfinite(self.timeout)):
+            do = "give seconds, or None for no limit"
+            raise InvalidValueError(explain("timeout", must="be positive and finite", got=self.timeout, do=do))
+        if self.executor is None:
+            do = "give e.g. executor=ProcessPoolExecutor, or leave the timeout out"
+            raise InvalidValueError(explain("timeout", must="come with an executor", got="none", do=do))
+
+
+def lots_of(trial: Trial[Made], chips: int, how: Handling) -> Generator[Lot]:
+    """Yield the lots of so many `chips` of `trial` in the order of their numbers, run as `how` says.
+
+    Those that the folder has are not run again; the others go there as they come, in whatever order.
+    """
+    size = int(how.lot_size)
+    spans = [(first, min(size, chips - first)) for first in range(0, chips, size)]
+    digest = "" if how.folder is None else trial.digest(size)
+    there = {} if how.folder is None else stored_lots(how.folder, digest, spans)
+    missing = [span for span in spans if span[0] not in there]
+    with closing(run_lots(trial, missing, how.executor, how.ahead, how.timeout)) as arriving:
+        for first, _ in spans:
+            while first not in there:
+                lot = next(arriving)
+                if how.folder is not None:
+                    store_lot(how.folder, digest, lot)
+                there[lot.first] = lot
+            yield there.pop(first)
+
+
+def check_count(what: str, value: int) -> None:
+    """Raise `InvalidValueError` unless `value`, called `what`, is from one to `MOST_CHIPS`."""
+    if not 1 <= value <= MOST_CHIPS:
+        must = f"be 1 to {MOST_CHIPS}"
+        raise InvalidValueError(explain(what, must=must, got=value, do="give a whole number there"))
