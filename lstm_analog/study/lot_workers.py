@@ -1,7 +1,16 @@
 """Lots given to the workers of an executor, whatever kind it is, and to new ones where they have died."""
 
+import pickle
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import active_children
@@ -51,8 +60,10 @@ def run_lots(
     left, breaks = dict.fromkeys(spans), 0
     while left:
         with _opened(executor) as pool:
+            _check_sendable(pool, trial)
             try:
-                for lot in _answers(pool, trial, left, 1 if executor is None else ahead, timeout):
+                given, theirs = 1 if executor is None else ahead, isinstance(executor, Executor)
+                for lot in _answers(pool, trial, left, given, timeout, theirs=theirs):
                     breaks = 0
                     yield lot
             except BrokenExecutor as error:
@@ -61,9 +72,12 @@ def run_lots(
 
 
 def _answers(
-    pool: Executor, trial: Trial[Made], left: dict[_Span, None], ahead: int, timeout: float | None
+    pool: Executor, trial: Trial[Made], left: dict[_Span, None], ahead: int, timeout: float | None, *, theirs: bool
 ) -> Iterator[Lot]:
-    """Yield the lots that are `left` as they come from `pool`, each being taken out of `left`."""
+    """Yield the lots that are `left` as they come from `pool`, each being taken out of `left`.
+
+    A pool of `theirs`, of the caller, goes on: what it was given is cancelled where this ends early.
+    """
     waiting, pending = iter(list(left)), dict[Future[Lot], _Span]()
     try:
         while left:
@@ -76,9 +90,10 @@ def _answers(
                 lot = _result(future, pending.pop(future))
                 del left[lot.first, lot.values.size]
                 yield lot
-    finally:
-        for future in pending:
+    except BaseException:
+        for future in pending if theirs else ():
             future.cancel()
+        raise
 
 
 def _error(future: Future[Any]) -> BaseException | None:
@@ -92,9 +107,6 @@ def _result(future: Future[Lot], span: _Span) -> Lot:
     except (LstmAnalogError, BrokenExecutor):
         raise
     except (CancelledError, Exception) as error:
-        if "pickle" in str(error):
-            what, do = "what a worker is sent", "define the metric at the top of a module, or run without an executor"
-            raise UnsupportedError(explain(what, must="be picklable", got=_told(error), do=do)) from error
         do = "see whether its workers are alive and have memory enough; a study with folder= goes on where it was"
         what = f"chips {span[0]} to {sum(span) - 1}"
         raise SimulationError(explain(what, must="be computed by the executor", got=_told(error), do=do)) from error
@@ -113,14 +125,24 @@ def _opened(executor: ExecutorLike) -> Iterator[Executor]:
         raise InvalidTypeError(explain("executor", must=must, got=got, do="give e.g. ProcessPoolExecutor"))
     try:
         yield pool
-    except SimulationError:  # a worker may hang, and would be waited for
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in active_children():
-            if process not in others:
-                process.kill()
+    except BaseException:  # nobody wants what is under way: a worker that hangs would be waited for
+        workers = [process for process in active_children() if process not in others]
+        pool.shutdown(wait=False, cancel_futures=not workers)  # cancelled futures disturb a pool that is killed
+        for process in workers:
+            process.kill()
         raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    pool.shutdown(wait=True)
+
+
+def _check_sendable(pool: Executor, trial: Trial[Made]) -> None:
+    """Raise `UnsupportedError` if processes of `pool` cannot be sent the `trial`: the pool itself may then hang."""
+    if not isinstance(pool, ProcessPoolExecutor):
+        return
+    try:
+        pickle.dumps(trial)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        what, do = "what a worker is sent", "define the metric at the top of a module, or run without an executor"
+        raise UnsupportedError(explain(what, must="be picklable", got=_told(error), do=do)) from error
 
 
 def _check_breaks(executor: ExecutorLike, breaks: int, left: dict[_Span, None], error: BrokenExecutor) -> None:

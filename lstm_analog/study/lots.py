@@ -1,6 +1,7 @@
 """Lots: chips drawn and run side by side, each given one number; what a worker is asked, and what it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from types import FunctionType
 from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from lstm_analog import __version__
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler import Compiled
 from lstm_analog.engines import Engine, Integrate, Ngspice, Rumoca
-from lstm_analog.errors import SimulationError, UnsupportedError
+from lstm_analog.errors import SimulationError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model import State
 from lstm_analog.model.sequences import Outputs, StateLike
@@ -90,9 +91,14 @@ class Trial(Generic[Made]):
     def digest(self, lot_size: int) -> str:
         """Return the SHA-256 over all that decides about the numbers of chips in lots of `lot_size`.
 
-        That is this record, the source of the metric and the version of this package.
+        That is this record, the source of the metric and the version of this package. Raises `UnsupportedError` for a
+        metric that is neither a function nor a record, or whose source is in no file.
         """
-        source = source_of(self.metric if callable(getattr(self.metric, "__code__", None)) else type(self.metric))
+        metric: object = self.metric
+        if not (is_dataclass(metric) or isinstance(metric, FunctionType)):
+            must, do = "be a function or a record where a folder keeps lots", "write a function of the outputs"
+            raise UnsupportedError(explain("the metric", must=must, got=type(metric).__name__, do=do))
+        source = source_of(type(metric)) if is_dataclass(metric) else ""  # that of a function counts with this record
         return digest_of(self, source, lot_size, __version__)
 
     def chips(self, first: int, count: int | None) -> Made:

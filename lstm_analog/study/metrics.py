@@ -7,6 +7,7 @@ process must be defined at the top of a module.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -80,6 +81,10 @@ class RootMeanSquareError:
         """Return the error of each chip in `outputs`, (chips,)."""
         found: Floats = np.sqrt(np.mean(_errors(self.answer(outputs), self.expected) ** 2, axis=-1))
         return found
+
+
+METRICS = MappingProxyType({"largest": LargestError, "rms": RootMeanSquareError})
+"""Errors by name."""
 
 
 @checked_record

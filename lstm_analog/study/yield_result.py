@@ -32,8 +32,8 @@ class Spec:
         """Check that there is one finite limit."""
         given = [limit for limit in (self.at_most, self.at_least) if limit is not None]
         if len(given) != 1 or not isfinite(given[0]):
-            must, do = "have one finite limit", "give Spec(at_most=...) or Spec(at_least=...)"
-            raise InvalidValueError(explain("the spec", must=must, got=self, do=do))
+            got, do = f"at_most={self.at_most}, at_least={self.at_least}", "give one of the two"
+            raise InvalidValueError(explain("a spec", must="have one finite limit", got=got, do=do))
 
     @property
     def limit(self) -> float:
