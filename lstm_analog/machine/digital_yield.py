@@ -9,7 +9,7 @@ from lstm_analog.engines import EngineLike, Progress
 from lstm_analog.machine.facade import Machine
 from lstm_analog.model import LSTM, Model
 from lstm_analog.model.masks import Fed
-from lstm_analog.study import ModelAnswer, Spec, Yield, yield_of
+from lstm_analog.study import ModelAnswer, Spec, Yield, end_with_parent, yield_of
 from lstm_analog.study.metrics import Answer, Metric, y_or_h
 
 
@@ -47,7 +47,7 @@ def digital_yield(
         seed=seed,
         engine=engine,
         until=until,
-        executor=partial(ProcessPoolExecutor, workers) if workers > 1 else None,
+        executor=partial(ProcessPoolExecutor, workers, initializer=end_with_parent) if workers > 1 else None,
         folder=folder,
         progress=progress,
     )

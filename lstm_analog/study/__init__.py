@@ -11,6 +11,7 @@ from lstm_analog.study.digest import network_digest
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
+from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.metrics import Accuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
@@ -66,6 +67,7 @@ __all__ = [
     "certify",
     "compare",
     "design_check",
+    "end_with_parent",
     "epanet_check",
     "load_certificate",
     "model_of",

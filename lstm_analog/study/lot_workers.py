@@ -1,5 +1,6 @@
 """Lots given to the workers of an executor, whatever kind it is, and to new ones where they have died."""
 
+import os
 import pickle
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import (
@@ -13,7 +14,9 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import active_children
+from multiprocessing import active_children, parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from lstm_analog.errors import InvalidTypeError, LstmAnalogError, SimulationError, UnsupportedError, explain
@@ -21,7 +24,7 @@ from lstm_analog.study.lots import Lot, Made, Trial, run_lot
 
 ExecutorLike: TypeAlias = Executor | Callable[[], Executor] | None
 """An executor, what makes one and may be asked again, or None for this process."""
-MOST_BREAKS = 3
+MOST_BREAKS = 5
 """How often in a row workers may die without any lot done in between: a lot that kills its worker does so each time."""
 
 _Given = ParamSpec("_Given")
@@ -38,6 +41,21 @@ class _Here(Executor):
         future: Future[_Result] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
+
+
+def end_with_parent() -> None:
+    """Have this worker process end when the process that made it does, even by SIGKILL: else it waits for ever.
+
+    It is for `ProcessPoolExecutor(initializer=end_with_parent)`.
+    """
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_outlive, args=(parent,), daemon=True).start()
+
+
+def _outlive(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)  # nobody is there to take an answer, or to clean up for
 
 
 def run_lots(

@@ -2,22 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic
 
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines import EngineLike, Progress
-from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.model.sequences import StateLike
-from lstm_analog.study.lot_study import AHEAD, LOT_SIZE
-from lstm_analog.study.lot_workers import ExecutorLike
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, LstmAnalogError, explain
 from lstm_analog.study.lots import Made
-from lstm_analog.study.metrics import Metric
-from lstm_analog.study.yield_result import LEVEL, Spec, Yield
-from lstm_analog.study.yields import yield_of
+from lstm_analog.study.yield_result import Yield
 from lstm_analog.summaries import Rows, Summarised
 
 
@@ -54,60 +47,32 @@ class YieldCurve(Summarised, Generic[Made]):
 
 
 @checked
-def yield_curve(
-    machine: Made,
-    cause: Callable[[float], object],
-    strengths: ArrayLike,
-    x: ArrayLike,
-    *,
-    metric: Metric,
-    spec: Spec,
-    chips: int,
-    seed: int,
-    state: StateLike | None = None,
-    lengths: ArrayLike | None = None,
-    engine: EngineLike = None,
-    level: float = LEVEL,
-    until: float | None = None,
-    lot_size: int = LOT_SIZE,
-    executor: ExecutorLike = None,
-    ahead: int = AHEAD,
-    timeout: float | None = None,
-    folder: str | Path | None = None,
-    progress: Progress | None = None,
-) -> YieldCurve[Made]:
-    """Return the yield of chips made to `machine` at each of the `strengths` (n,) of a `cause`.
+def yield_curve(ask: Callable[[float], Yield[Made]], strengths: ArrayLike) -> YieldCurve[Made]:
+    """Return what `ask` finds at each of the `strengths` (n,) of a cause.
 
-    `cause` makes imperfections of a strength, as `lambda share: DeviceSpread(share=share)` does. All strengths draw the
-    same numbers from `seed`, so that two points differ by the strength and not by luck. In `folder` each strength has a
-    folder of its own. All else, `x`, `metric`, `spec`, `chips`, `state`, `lengths`, `engine`, `level`, `until`,
-    `lot_size`, `executor`, `ahead`, `timeout` and `progress`, is as in `yield_of`, and so is what it raises.
+    `ask` is a function of one strength that returns what `yield_of` returned, such as
+    `lambda share: yield_of(machine, DeviceSpread(share=share), x, metric=metric, spec=spec, chips=1000, seed=1)`. With
+    one seed all strengths draw the same numbers, so that two points differ by the strength and not by luck. Where it
+    keeps chips in a folder, each strength needs one of its own.
+
+    Raises `InvalidTypeError` if it returns no yield, and what it raises itself.
     """
-
-    def found(strength: float) -> Yield[Made]:
-        return yield_of(
-            machine,
-            cause(strength),
-            x,
-            metric=metric,
-            spec=spec,
-            chips=chips,
-            seed=seed,
-            state=state,
-            lengths=lengths,
-            engine=engine,
-            level=level,
-            until=until,
-            lot_size=lot_size,
-            executor=executor,
-            ahead=ahead,
-            timeout=timeout,
-            folder=None if folder is None else Path(folder) / f"strength-{strength!r}",
-            progress=progress,
-        )
-
     taken = _strengths(strengths)
-    return YieldCurve(strengths=taken, yields=tuple(found(strength) for strength in taken.tolist()))
+    return YieldCurve(strengths=taken, yields=tuple(_found(ask, strength) for strength in taken.tolist()))
+
+
+def _found(ask: Callable[[float], Yield[Made]], strength: float) -> Yield[Made]:
+    try:
+        found: object = ask(strength)
+    except LstmAnalogError:
+        raise
+    except (TypeError, ValueError) as error:
+        got, do = f"{type(error).__name__}: {ascii(str(error))[:200]}", "call yield_of in it"
+        raise InvalidTypeError(explain("ask", must="be a function of one strength", got=got, do=do)) from error
+    if not isinstance(found, Yield):
+        got, do = ascii(found)[:80], "call yield_of in it"
+        raise InvalidTypeError(explain("ask", must="return a Yield", got=got, do=do))
+    return found
 
 
 def _strengths(strengths: ArrayLike) -> Floats:

@@ -8,9 +8,9 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices, floats
+from lstm_analog.arrays import Floats, Indices, floats, plain
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.study.lots import Made, Trial
 from lstm_analog.summaries import Rows, Summarised
 
@@ -43,7 +43,7 @@ class Spec:
     @checked
     def excess(self, values: ArrayLike) -> Floats:
         """Return how far beyond the limit each of the `values` is, below zero within it; infinity for NaN."""
-        numbers = np.asarray(values, dtype=np.float64)
+        numbers = _numbers(values)
         beyond = numbers - self.limit if self.at_least is None else self.limit - numbers
         return np.where(np.isnan(numbers), inf, beyond)
 
@@ -131,7 +131,7 @@ class Yield(Summarised, Generic[Made]):
 
     def __post_init__(self) -> None:
         """Freeze the values."""
-        values = np.array(self.values, dtype=np.float64)
+        values = _numbers(self.values).copy()
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
         check_level(self.level)
@@ -170,6 +170,9 @@ class Yield(Summarised, Generic[Made]):
         Raises `InvalidValueError` if no chip has one, or a share is not 0 to 1.
         """
         levels = floats(shares, "shares")
+        if levels.ndim > 1:
+            do = "give one, or a list of them"
+            raise InvalidShapeError(explain("shares", must="be a number or a vector", got=levels.shape, do=do))
         if not ((levels >= 0.0) & (levels <= 1.0)).all():
             raise InvalidValueError(explain("shares", must="be 0 to 1", got=shares, do="give e.g. 0.9"))
         known = self.values[~np.isnan(self.values)]
@@ -212,6 +215,15 @@ class Yield(Summarised, Generic[Made]):
     def __str__(self) -> str:
         ends, many = self.interval, f"{self.passing} of {self.chips} chips {self.spec}"
         return f"{self.fraction:.1%} ({self.level:.0%} interval {ends.low:.1%} to {ends.high:.1%}), {many}"
+
+
+def _numbers(values: ArrayLike) -> Floats:
+    """Return `values` as float64, which may be NaN; `InvalidTypeError` if they are no real numbers."""
+    array = plain(values, "values")
+    if array.dtype.kind not in "fiu":
+        do = "give the metric of each chip"
+        raise InvalidTypeError(explain("values", must="be real numbers", got=array.dtype, do=do))
+    return array.astype(np.float64)
 
 
 def check_level(level: float) -> None:

@@ -69,9 +69,12 @@ def yield_of(
         How many chips are made, at most.
     seed : int
         Of the random numbers.
-    state, lengths, engine
-        As in `Machine.run`, but that the engine is `Settle()` unless given. Engines that take one chip at a time run
-        them one after the other.
+    state : State or pair of arrays, optional
+        Where every chip starts, as in `Machine.run`.
+    lengths : (batch,), optional
+        How many steps of each sequence count.
+    engine : Engine or name, optional
+        What runs them, `Settle()` unless given. Engines that take one chip at a time run them one after the other.
     level : float
         Confidence of the interval.
     until : float, optional

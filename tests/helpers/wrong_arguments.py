@@ -56,7 +56,13 @@ def rights(folder: Path) -> dict[str, Any]:
     certificate = machine.certify(lstm, x, deck)
     machine.save(folder / "machine.npz")
     la.save(lstm, folder / "model.safetensors")
-    return {
+    asked: dict[str, Any] = {
+        "metric": LargestError(expected=lstm(x).h),
+        "spec": Spec(at_most=0.1),
+        "chips": 2,
+        "seed": 1,
+    }
+    return asked | {
         "lstm": lstm,
         "model": lstm,
         "machine": machine,
@@ -96,11 +102,7 @@ def rights(folder: Path) -> dict[str, Any]:
         "effort": np.zeros(machine.network.unknowns.size),
         "high": schedule.high[0],
         "imperfections": DeviceSpread(share=0.01),
-        "metric": LargestError(expected=lstm(x).h),
-        "spec": Spec(at_most=0.1),
-        "chips": 2,
-        "seed": 1,
-        "cause": made_with,
+        "ask": lambda share: la.study.yield_of(machine, DeviceSpread(share=share), x, **asked),
         "strengths": [0.01],
         "shares": 0.5,
         "count": 1,
@@ -108,11 +110,6 @@ def rights(folder: Path) -> dict[str, Any]:
         "expected": lstm(x).h,
         "fed": Fed(x=x, lengths=None, mask=None),
     }
-
-
-def made_with(share: float) -> object:
-    """Return an imperfection of the strength `share`."""
-    return DeviceSpread(share=share)
 
 
 def instances(good: dict[str, Any]) -> Iterator[object]:

@@ -170,7 +170,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path):
 
 def test_workers_that_die_each_time_end_the_study(tmp_path):
     killing = Killing(folder=tmp_path, times=1000)
-    text = r"^the workers must live, got BrokenProcessPool: .*, 3 in a row, chips from 0 on not being done: take a"
+    text = r"^the workers must live, got BrokenProcessPool: .*, 5 in a row, chips from 0 on not being done: take a"
     with pytest.raises(SimulationError, match=text):
         asked(metric=killing, executor=partial(ProcessPoolExecutor, 1, mp_context=get_context("spawn")))
     with (

@@ -19,6 +19,7 @@ from lstm_analog.study import (
     RootMeanSquareError,
     Spec,
     Yield,
+    YieldCurve,
     agreement,
     wilson_interval,
     yield_curve,
@@ -293,22 +294,28 @@ def test_the_same_chips_are_judged_by_another_specification(asked):
     assert replace(found, spec=Spec(at_least=0.1)).worst(1)[0] == found.values.argmin()
 
 
-def test_yield_falls_with_the_strength_of_its_cause(machine, lstm):
+def test_yield_falls_with_the_strength_of_its_cause(asked):
     found = yield_curve(
-        machine,
-        lambda sigma: ProgrammingError(sigma=sigma),
+        lambda sigma: asked(imperfections=ProgrammingError(sigma=sigma), chips=60, lot_size=60),
         [0.0, 0.003, 0.01, 0.03],
-        X,
-        metric=LargestError(expected=lstm(X).h),
-        spec=Spec(at_most=0.012),
-        chips=60,
-        seed=5,
     )
     assert found.fractions[0] == 1.0
     assert (np.diff(found.fractions) <= 0.0).all()
     assert found.fractions[-1] < 0.8
     assert ((found.intervals[:, 0] <= found.fractions) & (found.fractions <= found.intervals[:, 1])).all()
     assert repr(found).splitlines()[1].split() == ["0", *str(found.yields[0]).split()]
+
+
+def test_what_is_no_curve_is_refused(asked):
+    found = asked(chips=2)
+    with pytest.raises(InvalidShapeError, match=r"^strengths must be a vector of one at least, got shape \(0,\): give"):
+        yield_curve(lambda strength: found, [])
+    with pytest.raises(InvalidTypeError, match=r"^ask must return a Yield, got 0.5: call yield_of in it$"):
+        yield_curve(lambda strength: strength, [0.5])
+    with pytest.raises(InvalidTypeError, match=r"^ask must be a function of one strength, got TypeError: .*: call"):
+        yield_curve(lambda: found, [0.5])
+    with pytest.raises(InvalidShapeError, match=r"^yields must be one a strength, got 1 for strengths \(2,\): take"):
+        YieldCurve(strengths=[0.1, 0.2], yields=(found,))
 
 
 # What is refused.
@@ -396,5 +403,9 @@ def test_what_was_not_made_is_not_handed_out(asked):
         found.worst(4)
     with pytest.raises(InvalidValueError, match=r"^shares must be 0 to 1, got 2: give e.g. 0.9$"):
         found.quantiles(2)
+    with pytest.raises(InvalidShapeError, match=r"^shares must be a number or a vector, got \(1, 1\): give one, or a"):
+        found.quantiles([[0.5]])
+    with pytest.raises(InvalidTypeError, match=r"^answer must be a function of outputs, got 3: give e.g. ModelAnswer"):
+        LargestError(expected=np.zeros(2), answer=3)
     with pytest.raises(InvalidValueError, match=r"^passing chips must be 0 to all, of one at least, got 4 of 3"):
         wilson_interval(4, 3)
