@@ -2,17 +2,23 @@
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
+
+import numpy as np
 
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.study.lot_files import store_lot, stored_lots
 from lstm_analog.study.lot_workers import ExecutorLike, run_lots
 from lstm_analog.study.lots import Lot, Made, Trial
 
-LOT_SIZE = 250
+MOST_IN_LOT = 250
 """Chips of a lot unless told otherwise. Larger: less time a chip, more memory; measured in benchmarks/yields.py."""
+LOT_BYTES = 512e6
+"""About what a lot takes at most unless told otherwise. Larger: less time a chip where batches or networks are large."""
+_SIGNAL_BYTES, _PART_BYTES = 16, 24
+"""Bytes that `Settle` needs for each unknown in each step, and for each number of a part; measured as the above."""
 MOST_CHIPS = 10**9
 """Chips of a study: larger, and the list of its lots alone would take hundreds of megabytes."""
 AHEAD = 32
@@ -23,7 +29,7 @@ AHEAD = 32
 class Handling:
     """How lots are run; `study.yield_of` says what each field means."""
 
-    lot_size: int
+    lot_size: int | None
     executor: ExecutorLike
     ahead: int
     timeout: float | None
@@ -31,7 +37,8 @@ class Handling:
 
     def __post_init__(self) -> None:
         """Check that counts are positive, and that a time limit is one and has somebody to keep it."""
-        check_count("lot_size", self.lot_size)
+        if self.lot_size is not None:
+            check_count("lot_size", self.lot_size)
         check_count("ahead", self.ahead)
         if self.timeout is None:
             return
@@ -48,7 +55,7 @@ def lots_of(trial: Trial[Made], chips: int, how: Handling) -> Generator[Lot]:
 
     Those that the folder has are not run again; the others go there as they come, in whatever order.
     """
-    size = int(how.lot_size)
+    size = usual_lot_size(trial) if how.lot_size is None else int(how.lot_size)
     spans = [(first, min(size, chips - first)) for first in range(0, chips, size)]
     digest = "" if how.folder is None else trial.digest(size)
     there = {} if how.folder is None else stored_lots(how.folder, digest, spans)
@@ -61,6 +68,17 @@ def lots_of(trial: Trial[Made], chips: int, how: Handling) -> Generator[Lot]:
                     store_lot(how.folder, digest, lot)
                 there[lot.first] = lot
             yield there.pop(first)
+
+
+def usual_lot_size(trial: Trial[Made]) -> int:
+    """Return how many chips of `trial` run side by side in about `LOT_BYTES`, one at least, `MOST_IN_LOT` at most."""
+    networks = [compiled.network for compiled in trial.machine.passes]
+    unknowns = sum(network.unknowns.size for network in networks)
+    held = [getattr(part, entry.name) for network in networks for part in network.parts for entry in fields(part)]
+    numbers = sum(value.size for value in held if isinstance(value, np.ndarray))
+    steps = trial.x[..., 0].size
+    chips = LOT_BYTES / (_SIGNAL_BYTES * steps * unknowns + _PART_BYTES * numbers)
+    return int(min(max(chips, 1.0), MOST_IN_LOT))
 
 
 def check_count(what: str, value: int) -> None:

@@ -13,7 +13,7 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lot_study import AHEAD, LOT_SIZE, Handling, check_count, lots_of
+from lstm_analog.study.lot_study import AHEAD, Handling, check_count, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import Lot, Made, Trial, beside
 from lstm_analog.study.metrics import Metric, measured
@@ -38,7 +38,7 @@ def yield_of(
     engine: EngineLike = None,
     level: float = LEVEL,
     until: float | None = None,
-    lot_size: int = LOT_SIZE,
+    lot_size: int | None = None,
     executor: ExecutorLike = None,
     ahead: int = AHEAD,
     timeout: float | None = None,
@@ -81,8 +81,8 @@ def yield_of(
         Half a width of the interval that is narrow enough: the study ends with the first lot, in the order of their
         numbers, after which it is no wider. An interval that is looked at again and again holds the true yield a
         little less often than `level` says.
-    lot_size : int
-        Chips drawn and run side by side.
+    lot_size : int, optional
+        Chips drawn and run side by side; unless given as many as take about half a gigabyte, 250 at most.
     executor : Executor or what makes one, optional
         Where lots are run: any of `concurrent.futures`, of dask or of MPI; this process unless given. Where workers
         may die give what makes it, such as `ProcessPoolExecutor`: it is then made anew, and what was lost done again.

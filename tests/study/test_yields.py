@@ -25,6 +25,8 @@ from lstm_analog.study import (
     yield_curve,
     yield_of,
 )
+from lstm_analog.study.lot_study import usual_lot_size
+from lstm_analog.study.lots import Trial
 
 X = np.random.default_rng(3).uniform(-1.0, 1.0, (4, 2))
 CAUSE = DeviceSpread(share=0.05)
@@ -153,6 +155,17 @@ def test_each_chip_is_the_one_of_its_number(asked, machine, lstm):
         assert abs(np.abs(h - lstm(X).h).max() - found.values[number]) < 1e-14
     assert len(np.unique(found.values)) == 40
     assert not np.array_equal(asked(seed=6).values, found.values)
+
+
+@pytest.mark.parametrize(("units", "batch", "size"), [(1, 1, 250), (8, 4000, 34), (300, 1, 54)])
+def test_large_networks_and_batches_come_in_small_lots(units, batch, size):
+    """About half a gigabyte each, whatever it is of."""
+    made = la.compile(la.random_lstm(np.random.default_rng(0), 1, units), la.electrical.BEHAVIOURAL)
+    x = np.zeros((batch, 2, 1))
+    trial = Trial(
+        machine=made, imperfections=(), seed=1, x=x, state=None, lengths=None, engine=la.engines.Settle(), metric=last_h
+    )
+    assert usual_lot_size(trial) == pytest.approx(size, rel=0.1)
 
 
 def test_the_netlist_of_a_chip_is_that_chip(asked, lstm, tmp_path):
