@@ -16,7 +16,7 @@ from lstm_analog.study.lots import Lot, Made, Trial
 MOST_IN_LOT = 250
 """Chips of a lot unless told otherwise. Larger: less time a chip, more memory; measured in benchmarks/yields.py."""
 LOT_BYTES = 512e6
-"""About what a lot takes at most unless told otherwise. Larger: less time a chip where batches or networks are large."""
+"""About what a lot takes at most unless told otherwise. Larger: less time a chip of large batches or networks."""
 _SIGNAL_BYTES, _PART_BYTES = 16, 24
 """Bytes that `Settle` needs for each unknown in each step, and for each number of a part; measured as the above."""
 MOST_CHIPS = 10**9
