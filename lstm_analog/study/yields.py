@@ -50,7 +50,7 @@ def yield_of(
     Chips are drawn and run in lots of `lot_size`, side by side. Chip k is what `Streams(seed=seed, first=k)` draws. Its
     number depends on nothing else but, by rounding (1e-14), on `lot_size`: the sums of numpy differ with the size of
     arrays. With one lot size it is the same to the last bit in whatever order, wherever and however often interrupted
-    lots are computed, on processors of one kind with one build of numpy.
+    lots are computed, on processors of one kind with one build of numpy. What a run warns of, it warns of a lot.
 
     Parameters
     ----------
