@@ -14,6 +14,9 @@ from lstm_analog.doors import named
 from lstm_analog.engines import ENGINES
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export import DIALECTS
+from lstm_analog.imperfections import imperfection_of
+from lstm_analog.study.metrics import METRICS
+from lstm_analog.study.yield_result import Spec
 
 _Known = TypeVar("_Known")
 
@@ -23,6 +26,7 @@ _EXAMPLES = {
     "compare": "lstm-analog compare model.safetensors --steps 20 --settling 24 --json report.json",
     "info": "lstm-analog info model.onnx",
     "verify": "lstm-analog verify lstm.cir lstm.certificate.json --model model.pt",
+    "yield": "lstm-analog yield model.pt --input x.csv --imperfection 'DeviceSpread(share=0.01)' --spec '<=0.05'",
     "lint": "lstm-analog lint deck.cir --dialect xyce",
     "demo": "lstm-analog demo --out build/demo",
 }
@@ -52,14 +56,19 @@ def _unknown(word: str, command: str, known: Sequence[str]) -> InvalidValueError
 
 def _choice(what: str, known: Mapping[str, _Known]) -> Callable[[str], _Known]:
     """Return what makes one of the `known` of its name, `what` it is being said in messages."""
+    return _told(lambda word: named(what, word, known))
 
-    def choose(word: str) -> _Known:
+
+def _told(read: Callable[[str], _Known]) -> Callable[[str], _Known]:
+    """Return `read` so that what it refuses is told as `argparse` tells it."""
+
+    def tell(word: str) -> _Known:
         try:
-            return named(what, word, known)
+            return read(word)
         except InvalidValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
-    return choose
+    return tell
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
         ("compare", _add_compare),
         ("info", _add_info),
         ("verify", _add_verify),
+        ("yield", _add_yield),
         ("lint", _add_lint),
         ("demo", _add_demo),
     ):
@@ -131,6 +141,35 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, help="the model file; else the one that the certificate names, if at hand"
     )
     _add_engine(parser, "default integrate, for transistor cells ngspice")
+
+
+def _add_yield(parser: argparse.ArgumentParser) -> None:
+    """Make chips with imperfections and say how many of them answer as the model does, within a bound."""
+    _add_model(parser)
+    parser.add_argument("--input", type=Path, required=True, help="one sequence, a row a step (csv or npy)")
+    made = "what real parts do, as in Python: 'DeviceSpread(share=0.01)'; once more for each"
+    parser.add_argument("--imperfection", type=_told(imperfection_of), action="append", required=True, help=made)
+    bound = "what the metric of a chip that works meets: '<=0.05' or '>=0.05'"
+    parser.add_argument("--spec", type=_told(_spec), required=True, help=bound)
+    _add_choice(parser, "metric", METRICS, default="largest", what="error of y, of h without a head: ")
+    parser.add_argument("--chips", type=int, default=1000, help="how many are made (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the chips (default 0)")
+    parser.add_argument("--until", type=float, help="end when the interval is that narrow to either side")
+    parser.add_argument("--workers", type=int, default=1, help="processes that run chips (default 1)")
+    parser.add_argument("--folder", type=Path, help="where chips are kept, so that an interrupted study goes on")
+    parser.add_argument("--picture", type=Path, help="also draw the distribution (png, svg or pdf)")
+    _add_machine(parser)
+    _add_engine(parser, "default settle")
+
+
+def _spec(word: str) -> Spec:
+    """Return the specification that a `word` such as <=0.05 says."""
+    sides = {"<=": "at_most", ">=": "at_least"}
+    try:
+        return Spec(**{sides[word.strip()[:2]]: float(word.strip()[2:])})
+    except (LookupError, ValueError) as error:
+        got, do = ascii(word)[:80], "quote it in a shell: '<=0.05'"
+        raise InvalidValueError(explain("the bound", must="be <= or >= and a number", got=got, do=do)) from error
 
 
 def _add_lint(parser: argparse.ArgumentParser) -> None:

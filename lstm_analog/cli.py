@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lstm_analog import show
 from lstm_analog.arguments import parse
 from lstm_analog.arrays import Floats
 from lstm_analog.demo import run_demo
@@ -22,6 +23,7 @@ from lstm_analog.errors import CertificateError, InvalidShapeError, InvalidValue
 from lstm_analog.export import check_dialect
 from lstm_analog.files import check_apart, read_file, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
+from lstm_analog.machine.digital_yield import digital_yield
 from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, Embedding, Model
 from lstm_analog.model.formats.loading import load_part
@@ -157,16 +159,34 @@ def _compare(options: argparse.Namespace) -> int:
     return 0 if report.holds else 1
 
 
+def _yield(options: argparse.Namespace) -> int:
+    check_apart((options.model, options.config, options.input), (options.picture,))
+    lstm, model = load_part(options.model, options.only, options.config)
+    names = ("spec", "chips", "seed", "engine", "until", "workers", "folder")
+    asked = {name: getattr(options, name) for name in names} | {"progress": _progress("making chips", "chip")}
+    around, causes = (model, _stored(options.input, model)), tuple(options.imperfection)
+    found = digital_yield(_machine(lstm, options), lstm, around, causes, options.metric, **asked)
+    print(*(f"{name}: {text}" for name, text in found.summary()), sep="\n")
+    if options.picture is not None:
+        show.save(show.metric_distribution(found, f"{options.metric.__name__} to the digital answer"), options.picture)
+        print(f"wrote {options.picture}")
+    return 0
+
+
 def _fed(options: argparse.Namespace, lstm: LSTM, model: Model | None) -> Fed:
     """Return what the machine is fed, (time, inputs): what was stored, encoded by a whole model, or random numbers."""
     _check_range("--steps", options.steps, 1, _MOST_STEPS)
     _check_range("--seed", options.seed, 0, _LARGEST_SEED)
-    if options.input is not None and model is not None:
-        return _encoded(model, read_table(options.input))
     if options.input is not None:
-        return Fed(x=read_table(options.input), lengths=None, mask=None)
+        return _stored(options.input, model)
     x = np.random.default_rng(options.seed).uniform(-1.0, 1.0, (options.steps, lstm.input_size))
     return Fed(x=x, lengths=None, mask=None)
+
+
+def _stored(path: Path, model: Model | None) -> Fed:
+    """Return what the machine is fed for the table at `path`, encoded by a whole `model` if there is one."""
+    table = read_table(path)
+    return Fed(x=table, lengths=None, mask=None) if model is None else _encoded(model, table)
 
 
 def _encoded(model: Model, table: Floats) -> Fed:
@@ -259,9 +279,9 @@ def _machine(lstm: LSTM, options: argparse.Namespace) -> Machine:
     return compile(lstm, options.technology, timing=options.timing, settling=options.settling)
 
 
-def _progress(label: str) -> Progress:
+def _progress(label: str, unit: str = "interval") -> Progress:
     """Return a bar that a terminal shows where something takes more than two seconds."""
-    return progress_bar(label, terminal_only=True)
+    return progress_bar(label, terminal_only=True, unit=unit)
 
 
 _COMMANDS = MappingProxyType(
@@ -271,6 +291,7 @@ _COMMANDS = MappingProxyType(
         "compare": _compare,
         "info": _info,
         "verify": _verify,
+        "yield": _yield,
         "lint": _lint,
         "demo": _demo,
     }

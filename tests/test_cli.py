@@ -440,3 +440,96 @@ def test_a_netlist_in_any_dialect_and_its_rule_check(tmp_path, model, table, cap
     assert main(["lint", str(deck)]) == 1
     assert ": kind of model must be one of " in capsys.readouterr().out
     assert main(["lint", str(tmp_path / "none.cir")]) == 2
+
+
+@pytest.fixture
+def chips(model, table):
+    """Return the words that ask for a yield, but for the bound."""
+    return ["yield", str(model), "--input", str(table), "--imperfection", "DeviceSpread(share=0.05)", "--chips", "40"]
+
+
+def test_yield_says_how_many_chips_work(tmp_path, model, table, chips, capsys):
+    picture, folder = tmp_path / "yield.png", tmp_path / "chips"
+    assert main([*chips, "--spec", "<=0.01", "--seed", "3", "--picture", str(picture), "--folder", str(folder)]) == 0
+    first, nominal, quantiles, written = capsys.readouterr().out.splitlines()
+    lstm, x = la.load(model), np.loadtxt(table, delimiter=",")
+    found = la.study.yield_of(
+        la.compile(lstm, la.electrical.BEHAVIOURAL),
+        la.imperfections.DeviceSpread(share=0.05),
+        x,
+        metric=la.study.LargestError(expected=lstm(x).h),
+        spec=la.study.Spec(at_most=0.01),
+        chips=40,
+        seed=3,
+    )
+    assert 0 < found.passing < 40
+    assert first == f"yield: {found}"
+    assert nominal.startswith("nominal: ")
+    assert quantiles.startswith("quantiles: 10% below 0.00")
+    assert written == f"wrote {picture}"
+    assert picture.stat().st_size > 1000
+    assert [path.name for path in folder.iterdir()] == ["chips-0-39.npz"]
+
+
+def test_yield_of_a_whole_model_looks_at_its_answer(tmp_path, table, capsys):
+    lstm = la.random_lstm(np.random.default_rng(2), 2, 2)
+    model = la.Model(lstm=lstm, after=(la.model.Dense(weights=np.array([[30.0, -50.0]]), bias=np.zeros(1)),))
+    la.save_model(model, tmp_path / "whole.npz")
+    words = ["yield", str(tmp_path / "whole.npz"), "--input", str(table), "--imperfection", "DeviceSpread(share=0.05)"]
+    assert main([*words, "--chips", "40", "--spec", "<=0.5", "--metric", "rms"]) == 0
+    x = np.loadtxt(table, delimiter=",")
+    fed = model.encode(x)
+    found = la.study.yield_of(
+        la.compile(lstm, la.electrical.BEHAVIOURAL),
+        la.imperfections.DeviceSpread(share=0.05),
+        fed.x,
+        metric=la.study.RootMeanSquareError(expected=model(x), answer=la.study.ModelAnswer(model=model, fed=fed)),
+        spec=la.study.Spec(at_most=0.5),
+        chips=40,
+        seed=0,
+    )
+    assert 0 < found.passing < 40
+    assert capsys.readouterr().out.splitlines()[0] == f"yield: {found}"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--imperfection", "DevicSpread(share=0.1)"], "got 'DevicSpread': did you mean 'DeviceSpread'?"),
+        (["--imperfection", "DeviceSpread(shere=0.1)"], "must be one of share, got 'shere': did you mean 'share'?"),
+        (["--imperfection", "DeviceSpread()"], "must name its fields share, got 'DeviceSpread()': give share=..."),
+        (
+            ["--imperfection", "DeviceSpread(0.1)"],
+            "must name its fields share, got 'DeviceSpread(0.1)': give share=...",
+        ),
+        (["--imperfection", "5 %"], "must read like DeviceSpread(share=0.03), got '5 %': quote it in a shell"),
+        (
+            ["--imperfection", "DeviceSpread(share=x)"],
+            "must be made of numbers and records, got 'DeviceSpread(share=x)'",
+        ),
+        (
+            ["--imperfection", "DeviceSpread(share=-1)"],
+            "device spread must be at least 0, got -1: give a sh",
+        ),
+        (["--spec", "0.1"], "the bound must be <= or >= and a number, got '0.1': quote it in a shell: '<=0.05'"),
+        (["--metric", "rsm"], "metric must be one of largest, rms, got 'rsm': did you mean 'rms'?"),
+    ],
+)
+def test_yield_answers_a_near_miss_with_the_name_meant(chips, words, text, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*chips, "--spec", "<=0.01", *words])
+    assert end.value.code == 2
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--chips", "0"], "lstm-analog: chips must be 1 to 1000000000, got 0: give a whole number there\n"),
+        (["--until", "7"], "lstm-analog: until must be between 0 and 0.5, got 7.0: give half the width"),
+        (["--chipps", "3"], "got '--chipps': did you mean '--chips'?\n"),
+    ],
+)
+def test_yield_refuses_what_is_no_study(chips, words, text, capsys):
+    assert main([*chips, "--spec", "<=0.01", *words]) == 2
+    assert text in capsys.readouterr().err

@@ -4,6 +4,7 @@ from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, par
 from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
 from lstm_analog.imperfections.liquids import EntrainedAir, OperatingTemperature, ViscosityChange
+from lstm_analog.imperfections.naming import imperfection_of
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
     ClockFeedthrough,
@@ -63,6 +64,7 @@ __all__ = [
     "WireResistance",
     "alter",
     "apply",
+    "imperfection_of",
     "parsed",
     "reapply",
     "recorded",

@@ -101,7 +101,7 @@ def _streams_of(text: str) -> Streams:
 def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
     """Return the record of one of `kinds` that a `call` makes, which is a part of the `text` of what was applied."""
     try:
-        record = _value(ast.parse(call, mode="eval").body)
+        record = value_of(ast.parse(call, mode="eval").body)
         if type(record) in kinds:
             return record
     except (SyntaxError, ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError):
@@ -161,16 +161,16 @@ def _text(value: Any) -> str:
     return ascii(value)
 
 
-def _value(tree: ast.expr) -> Any:
+def value_of(tree: ast.expr) -> Any:
     """Return what the syntax `tree` of such a text makes, of known records and plain values alone."""
     match tree:
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
-            return _KINDS[name](**{str(entry.arg): _value(entry.value) for entry in keywords})
+            return _KINDS[name](**{str(entry.arg): value_of(entry.value) for entry in keywords})
         case ast.Attribute(value=ast.Name(id=name), attr=member):
             return _KINDS[name][member]  # type: ignore[index]
         case ast.Name(id="inf"):
             return float("inf")
         case ast.Tuple(elts=items):
-            return tuple(map(_value, items))
+            return tuple(map(value_of, items))
         case _:
             return ast.literal_eval(tree)

@@ -23,15 +23,16 @@ def told(progress: object) -> "Progress | None":
     return cast("Progress", progress)
 
 
-def progress_bar(label: str, *, terminal_only: bool) -> "Progress":
+def progress_bar(label: str, *, terminal_only: bool, unit: str = "interval") -> "Progress":
     """Return a bar called `label` on standard error, which shows itself where something takes more than two seconds.
 
+    It counts in `unit`.
     With `terminal_only` it does not where standard error is no terminal.
     """
     from tqdm import tqdm
 
     silent = None if terminal_only else False
-    bar = tqdm(desc=label, unit="interval", delay=2.0, leave=False, mininterval=0.5, disable=silent)
+    bar = tqdm(desc=label, unit=unit, delay=2.0, leave=False, mininterval=0.5, disable=silent)
 
     def tell(done: int, total: int) -> None:
         bar.total = total

@@ -7,5 +7,16 @@ from lstm_analog.show.saving import save
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.states import sequence
 from lstm_analog.show.waveforms import step_waveforms
+from lstm_analog.show.yields import metric_distribution, yield_against_strength
 
-__all__ = ["dataflow", "forecast", "save", "sequence", "settling_curve", "step_waveforms", "weights"]
+__all__ = [
+    "dataflow",
+    "forecast",
+    "metric_distribution",
+    "save",
+    "sequence",
+    "settling_curve",
+    "step_waveforms",
+    "weights",
+    "yield_against_strength",
+]

@@ -11,6 +11,8 @@ from lstm_analog.study.digest import network_digest
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
+from lstm_analog.study.lot_workers import end_with_parent
+from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
 from lstm_analog.study.ranges import Beyond, beyond_fed
@@ -20,6 +22,9 @@ from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.verification import model_of, verify
+from lstm_analog.study.yield_curve import YieldCurve, yield_curve
+from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
+from lstm_analog.study.yields import yield_of
 
 __all__ = [
     "Beyond",
@@ -29,22 +34,32 @@ __all__ = [
     "DesignCheck",
     "EpanetReport",
     "Errors",
+    "Failure",
     "Finding",
     "Item",
+    "LabelAccuracy",
+    "LargestError",
     "LayerErrors",
     "Lesson",
+    "ModelAnswer",
     "ModelFile",
     "Outcome",
     "Power",
     "Report",
+    "RootMeanSquareError",
     "Rule",
     "Run",
     "Settling",
     "Severity",
     "Share",
     "Shares",
+    "Spec",
     "Verdict",
     "Verification",
+    "Yield",
+    "YieldCurve",
+    "YieldInterval",
+    "agreement",
     "beyond_fed",
     "bill_of_materials",
     "calibrate",
@@ -52,6 +67,7 @@ __all__ = [
     "certify",
     "compare",
     "design_check",
+    "end_with_parent",
     "epanet_check",
     "load_certificate",
     "model_of",
@@ -60,5 +76,8 @@ __all__ = [
     "settling",
     "settling_error",
     "verify",
+    "wilson_interval",
     "write_netlists",
+    "yield_curve",
+    "yield_of",
 ]

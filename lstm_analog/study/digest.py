@@ -1,18 +1,24 @@
 """A fingerprint of a network: equal circuits have equal digests, on any machine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from hashlib import sha256
+from inspect import getsource
+from types import FunctionType
 
 import numpy as np
 
 from lstm_analog.doors import checked
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 
 
 def digest_of(*values: object) -> str:
-    """Return the SHA-256, in hexadecimal, over `values`: arrays, enums, records, tuples and plain ones."""
+    """Return the SHA-256, in hexadecimal, over `values`: arrays, enums, records, tuples, sets, mappings and plain ones.
+
+    Of a function its source counts, and what it holds; `UnsupportedError` where that is in no file.
+    """
     result = sha256()
     for value in values:
         for piece in _pieces(value):
@@ -34,6 +40,16 @@ def networks_digest(networks: tuple[Network, ...]) -> str:
     return digest_of(*(what for each in networks for what in (each.domain, each.unknowns, each.parts, each.lines)))
 
 
+def source_of(thing: Callable[..., object]) -> str:
+    """Return the text that defines `thing`, a function or a class; `UnsupportedError` where it is in no file."""
+    try:
+        return getsource(thing)
+    except (OSError, TypeError) as error:
+        what = f"the source of {getattr(thing, '__qualname__', type(thing).__name__)}"
+        do = "define it in a file, at the top of a module"
+        raise UnsupportedError(explain(what, must="be at hand", got=ascii(str(error))[:80], do=do)) from error
+
+
 def _pieces(value: object) -> Iterator[bytes | memoryview]:
     """Yield the bytes of `value`, each with its kind and length before it, so that no two values read alike."""
     if isinstance(value, np.ndarray):
@@ -46,6 +62,16 @@ def _pieces(value: object) -> Iterator[bytes | memoryview]:
         yield f"tuple {len(value)};".encode()
         for item in value:
             yield from _pieces(item)
+    elif isinstance(value, frozenset):
+        yield b"set;"
+        yield from _pieces(tuple(sorted(value)))
+    elif isinstance(value, Mapping):
+        yield b"mapping;"
+        yield from _pieces(tuple(value.items()))
+    elif isinstance(value, FunctionType):
+        yield f"function {value.__module__}.{value.__qualname__};".encode()
+        held = tuple(cell.cell_contents for cell in value.__closure__ or ())
+        yield from _pieces((source_of(value), value.__defaults__, held))
     elif is_dataclass(value):
         yield f"record {type(value).__name__};".encode()
         for entry in fields(value):

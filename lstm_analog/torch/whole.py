@@ -15,7 +15,7 @@ from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogEr
 from lstm_analog.model import Model
 from lstm_analog.model.formats.chains import (
     NUMERIC,
-    ModelAnswer,
+    ChainAnswer,
     ObjectedError,
     Objection,
     Parts,
@@ -130,7 +130,7 @@ def _traced(
         raise UnsupportedError(explain(what, must=must, got=got, do=do)) from None
 
 
-def _chosen(trace: LabelledRun, answer: Any, output: int | str | None) -> tuple[int | str | None, ModelAnswer]:
+def _chosen(trace: LabelledRun, answer: Any, output: int | str | None) -> tuple[int | str | None, ChainAnswer]:
     """Return which entry of what forward returned is the answer, and that."""
     entries = _entries(answer)
     if output is not None and output not in entries:
@@ -156,7 +156,7 @@ def _entries(answer: Any) -> Mapping[int | str | None, Any]:
     return dict(enumerate(answer)) if isinstance(answer, tuple | list) else {None: answer}
 
 
-def _read(trace: LabelledRun, key: int | str | None, value: Any) -> ModelAnswer | None:
+def _read(trace: LabelledRun, key: int | str | None, value: Any) -> ChainAnswer | None:
     label = "the answer of forward" if key is None else f"answer {key!r} of forward"
     return answer_of(trace.streams, label, labels_of(value))
 

@@ -24,9 +24,11 @@ import numpy as np
 
 import lstm_analog as la
 from lstm_analog.errors import LstmAnalogError
-from lstm_analog.imperfections import Streams
+from lstm_analog.imperfections import DeviceSpread, Streams
 from lstm_analog.model import airline
+from lstm_analog.model.masks import Fed
 from lstm_analog.network import parts
+from lstm_analog.study import LargestError, Spec
 from lstm_analog.study.interface import interface
 
 MODULES = ("electrical", "hydraulic", "engines", "export", "imperfections", "model", "study", "show")
@@ -54,7 +56,13 @@ def rights(folder: Path) -> dict[str, Any]:
     certificate = machine.certify(lstm, x, deck)
     machine.save(folder / "machine.npz")
     la.save(lstm, folder / "model.safetensors")
-    return {
+    asked: dict[str, Any] = {
+        "metric": LargestError(expected=lstm(x).h),
+        "spec": Spec(at_most=0.1),
+        "chips": 2,
+        "seed": 1,
+    }
+    return asked | {
         "lstm": lstm,
         "model": lstm,
         "machine": machine,
@@ -93,6 +101,14 @@ def rights(folder: Path) -> dict[str, Any]:
         "driven": None,
         "effort": np.zeros(machine.network.unknowns.size),
         "high": schedule.high[0],
+        "imperfections": DeviceSpread(share=0.01),
+        "ask": lambda share: la.study.yield_of(machine, DeviceSpread(share=share), x, **asked),
+        "strengths": [0.01],
+        "shares": 0.5,
+        "count": 1,
+        "passing": 1,
+        "expected": lstm(x).h,
+        "fed": Fed(x=x, lengths=None, mask=None),
     }
 
 
@@ -112,6 +128,8 @@ def instances(good: dict[str, Any]) -> Iterator[object]:
         good["schedule"],
     )
     yield from (good["trajectory"], run.outputs, run.outputs.state, lstm.trace(good["x"]), lstm.layers[0].forward)
+    asked = {name: good[name] for name in ("imperfections", "x", "metric", "spec", "chips", "seed")}
+    yield from (found := la.study.yield_of(machine, **asked), found.trial.metric, found.spec)
     yield from (la.compare(run, lstm), plumbing.bill_of_materials(), plumbing.check(), machine.pipeline)
     yield from (la.engines.Settle(), la.engines.Integrate(), la.engines.Waveform(), la.engines.Ngspice())
     yield from (airline.forecaster(4), la.load_model(folder / "model.safetensors"))

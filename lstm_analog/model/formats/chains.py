@@ -48,7 +48,7 @@ class RowSelection(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ModelAnswer:
+class ChainAnswer:
     """An answer of a model: the rows `reading` of a `stream`; `label` is what it is called in messages."""
 
     label: str
@@ -92,7 +92,7 @@ class Parts:
         return Head(weights=dense.weights, bias=dense.bias, final=self.final) if isinstance(dense, Dense) else None
 
 
-def answer_of(streams: ModelStreams, label: str, array: Array) -> ModelAnswer | None:
+def answer_of(streams: ModelStreams, label: str, array: Array) -> ChainAnswer | None:
     """Return which rows of which of the `streams` the labels in `array` are, in any order; it is called `label`."""
     stream = streams.of(array)
     if stream is None:
@@ -106,7 +106,7 @@ def answer_of(streams: ModelStreams, label: str, array: Array) -> ModelAnswer | 
         found = streams.vectors(f"choice of {stream.label}", way)
         reading = None if found is None else _reading(found[0], found[1], way.ndim)
         if found is not None and reading is not None:
-            return ModelAnswer(label=label, stream=found[0], reading=reading)
+            return ChainAnswer(label=label, stream=found[0], reading=reading)
     return None
 
 
@@ -127,7 +127,7 @@ def _same(rows: Array, order: Array) -> bool:
     return rows.size == order.size and np.array_equal(rows.squeeze(), order.squeeze())
 
 
-def parts_of(answer: ModelAnswer) -> Parts:
+def parts_of(answer: ChainAnswer) -> Parts:
     """Return the parts of the model that makes `answer`; raise `ObjectedError` where it is no chain of such."""
     path, stream = list[tuple[ModelStep | Layer, Stream]](), answer.stream
     while stream.made is not None:

@@ -8,7 +8,7 @@ from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogErr
 from lstm_analog.model.formats.chains import (
     LINEAR,
     NUMERIC,
-    ModelAnswer,
+    ChainAnswer,
     ObjectedError,
     Objection,
     Parts,
@@ -143,7 +143,7 @@ class Reader:
         made = (value.why or (stream.label if stream else "") for value, stream in zip(values, streams, strict=True))
         return next(filter(None, made), "none")
 
-    def _answer(self, output: str | None, top: RecurrentNode | None) -> ModelAnswer:
+    def _answer(self, output: str | None, top: RecurrentNode | None) -> ChainAnswer:
         """Return the answer that the graph's `output` is; without one, what is computed of `top`, else its h."""
         if top is None:
             return self._named(str(output))
@@ -160,9 +160,9 @@ class Reader:
         if self.whole and not several:
             what, got = "answers of the graph", "states alone"
             raise ObjectedError(Objection(what=what, must="be h, or computed of it", got=got))
-        return (every or several or [ModelAnswer(label="h", stream=top.stream, reading=RowSelection.EVERY)])[0]
+        return (every or several or [ChainAnswer(label="h", stream=top.stream, reading=RowSelection.EVERY)])[0]
 
-    def _named(self, output: str) -> ModelAnswer:
+    def _named(self, output: str) -> ChainAnswer:
         values = dict(self.outputs)
         if output not in values:
             do = f"choose of {listed(values)}"
@@ -180,7 +180,7 @@ class Reader:
             return False
         return True
 
-    def _read(self, name: str, value: Value | None, top: RecurrentNode | None) -> ModelAnswer | None:
+    def _read(self, name: str, value: Value | None, top: RecurrentNode | None) -> ChainAnswer | None:
         """Return the answer that the output called `name` is, None for a state; of `top`, if that is given."""
         what, must = f"graph output {name[:80]!a}", NUMERIC if self.whole else LINEAR
         if value is None or value.origin is not Origin.LABELS:
@@ -190,7 +190,7 @@ class Reader:
         found = self.recurrences.found.values()
         for each in found if answer is None else ():
             if value.array.size == each.final.size and are_whole(value.array, each.finals):
-                answer = ModelAnswer(label=what, stream=each.stream, reading=RowSelection.FINAL)
+                answer = ChainAnswer(label=what, stream=each.stream, reading=RowSelection.FINAL)
         mine = answer is not None and (top is None or answer.stream is top.stream)
         if answer is not None and (mine or not isinstance(answer.stream.made, Layer)):
             return answer

@@ -1,0 +1,98 @@
+"""Yield: how a metric is spread over chips, and how many chips work against the strength of a cause."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
+
+from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, panels, styled
+from lstm_analog.study.lots import AnyDesign
+from lstm_analog.study.yield_curve import YieldCurve
+from lstm_analog.study.yield_result import Yield
+
+_BINS = 60
+"""Bars of a distribution: more show more of many chips, and nothing but luck of few."""
+_DECADE = 10.0
+"""Largest over least value from which on an axis is logarithmic."""
+
+
+@checked
+@styled
+def metric_distribution(found: Yield[AnyDesign], metric: str = "metric") -> Figure:
+    """Return how the `metric` of that name, which may say its unit, is spread over the chips of a yield `found`.
+
+    Chips that meet the specification have another colour than those that do not; a line is its limit. Raises
+    `InvalidValueError` if no chip has a metric.
+    """
+    known = ~np.isnan(found.values)
+    if not known.any():
+        got, do = "none", "see the reasons in failures"
+        raise InvalidValueError(explain("chips with a metric", must="be one at least", got=got, do=do))
+    values, good, limit = found.values[known], found.passes[known], found.spec.limit
+    figure, (axes,) = panels([3.4])
+    edges, split = _edges(axes, values, limit), (values[good], values[~good])
+    many = f"{found.passing} chips: {found.spec}", f"{int((~good).sum())} chips beyond"
+    axes.hist(split, bins=edges.tolist(), stacked=True, color=COLOURS[:2], label=many, rwidth=0.92)
+    axes.axvline(limit, color=INK, linestyle=DASHES[1], linewidth=1.2, label="limit")
+    if edges[0] <= found.nominal <= edges[-1]:
+        axes.axvline(found.nominal, color=FAINT, linewidth=1.2, label="without imperfections")
+    axes.set_xlabel(metric)
+    axes.set_ylabel("chips")
+    axes.legend(loc="best", title=f"without a metric: {len(found.failures)}" if found.failures else None)
+    ends = found.interval
+    interval = f"{found.level:.0%} interval {ends.low:.1%} to {ends.high:.1%}"
+    figure.suptitle(f"Yield {found.fraction:.1%} of {found.chips} chips ({interval})")
+    return figure
+
+
+@checked
+@styled
+def yield_against_strength(curve: YieldCurve[AnyDesign], strength: str = "strength") -> Figure:
+    """Return the yields of a `curve` with their intervals, against the `strength` of that name, with its unit."""
+    x, intervals = curve.strengths, curve.intervals
+    figure, (axes,) = panels([3.4])
+    order = np.argsort(x)
+    axes.vlines(x, intervals[:, 0], intervals[:, 1], color=COLOURS[0], linewidth=2.2)
+    axes.plot(x[order], curve.fractions[order], color=COLOURS[0], marker="o", markersize=5, linewidth=0.9)
+    if _is_wide(x):
+        _logarithmic(axes)
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+    axes.set_xlabel(strength)
+    axes.set_ylabel("yield")
+    first, many = curve.yields[0], sorted({each.chips for each in curve.yields})
+    told = " to ".join(f"{chips}" for chips in dict.fromkeys((many[0], many[-1])))
+    figure.suptitle(f"Chips whose metric is {first.spec}, {told} each: bars are {first.level:.0%} intervals")
+    return figure
+
+
+def _edges(axes: Axes, values: Floats, limit: float) -> Floats:
+    """Return the edges of bars for `values` (n,) on `axes`, one of them at the `limit`.
+
+    The axes are made logarithmic where values and limit reach far.
+    """
+    everything = np.append(values, limit)
+    wide = _is_wide(everything)
+    if wide:
+        _logarithmic(axes)
+        everything, limit = np.log(everything), np.log(limit)
+    low, high = everything.min(), everything.max()
+    step = (high - low) / _BINS or 0.1 * abs(high) or 1.0
+    edges = limit + step * np.arange(np.floor((low - limit) / step), np.ceil((high - limit) / step) + 1.0)
+    return np.exp(edges) if wide else edges
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Make the horizontal axis of `axes` logarithmic, with plain numbers at 1, 2 and 5."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _is_wide(values: Floats) -> bool:
+    return bool(values.min() > 0.0 and values.max() >= _DECADE * values.min())

@@ -1,0 +1,163 @@
+"""Lots: chips drawn and run side by side, each given one number; what a worker is asked, and what it answers."""
+
+from dataclasses import dataclass, is_dataclass
+from types import FunctionType
+from typing import Generic, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog import __version__
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler import Compiled
+from lstm_analog.engines import Engine, Integrate, Ngspice, Rumoca
+from lstm_analog.errors import SimulationError, UnsupportedError, explain
+from lstm_analog.imperfections import Streams
+from lstm_analog.model import State
+from lstm_analog.model.sequences import Outputs, StateLike
+from lstm_analog.study.digest import digest_of, source_of
+from lstm_analog.study.keeping import Keep
+from lstm_analog.study.metrics import Metric, measured
+from lstm_analog.study.run import Run
+
+_ONE_AT_A_TIME = (Integrate, Ngspice, Rumoca)
+"""Engines that take no axis of chips."""
+
+
+class Design(Protocol):
+    """What chips are made to: a machine, `la.Machine`."""
+
+    @property
+    def passes(self) -> tuple[Compiled, ...]:
+        """Its networks, one a pass through time."""
+        ...
+
+    @property
+    def chips(self) -> int:
+        """How many chips it is, side by side; 0 for one without that axis."""
+        ...
+
+    def with_imperfection(self, imperfection: object, streams: Streams) -> Self:
+        """Return it made of real parts: with an `imperfection`, or several, drawn from `streams`."""
+        ...
+
+    def run(
+        self,
+        x: ArrayLike,
+        *,
+        state: StateLike | None = None,
+        lengths: ArrayLike | None = None,
+        engine: Engine | str | None = None,
+        keep: Keep | None = None,
+    ) -> Run:
+        """Return what it does with `x` from `state`, `lengths` steps of each, run by `engine`, which does `keep`."""
+        ...
+
+
+AnyDesign = TypeVar("AnyDesign", bound=Design)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial(Generic[AnyDesign]):
+    """What every chip of a study is put through; with the numbers of a lot it is all that a worker needs.
+
+    Attributes
+    ----------
+    machine : Design
+        What the chips are made to.
+    imperfections : object
+        What real parts do to each: a record of `lstm_analog.imperfections`, or a tuple of them.
+    seed : int
+        Of the streams that chips are drawn from.
+    x : float array, (batch, time, inputs) or (time, inputs)
+        What each is fed.
+    state, lengths : State or None, index array (batch,) or None
+        Where it starts, and how many steps of each sequence count.
+    engine : Engine
+        What runs it.
+    metric : Metric
+        What makes a number of its answers.
+    """
+
+    machine: AnyDesign
+    imperfections: object
+    seed: int
+    x: Floats
+    state: State | None
+    lengths: Indices | None
+    engine: Engine
+    metric: Metric
+
+    def digest(self, lot_size: int) -> str:
+        """Return the SHA-256 over all that decides about the numbers of chips in lots of `lot_size`.
+
+        That is this record, the source of the metric and the version of this package. Raises `UnsupportedError` for a
+        metric that is neither a function nor a record, or whose source is in no file.
+        """
+        metric: object = self.metric
+        if not (is_dataclass(metric) or isinstance(metric, FunctionType)):
+            must, do = "be a function or a record where a folder keeps lots", "write a function of the outputs"
+            raise UnsupportedError(explain("the metric", must=must, got=type(metric).__name__, do=do))
+        source = source_of(type(metric)) if is_dataclass(metric) else ""  # that of a function counts with this record
+        return digest_of(self, source, lot_size, __version__)
+
+    def chips(self, first: int, count: int | None) -> AnyDesign:
+        """Return the machine that is `count` chips from number `first` on; None makes one without that axis."""
+        return self.machine.with_imperfection(self.imperfections, Streams(seed=self.seed, chips=count, first=first))
+
+    def measure(self, machine: Design) -> Floats:
+        """Return the metric of each chip of `machine`, (chips,); of one without that axis (1,)."""
+        run = machine.run(self.x, state=self.state, lengths=self.lengths, engine=self.engine, keep=Keep.OUTPUTS)
+        outputs = run.outputs if machine.chips else beside(run.outputs)
+        return measured(self.metric, outputs, max(machine.chips, 1))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lot:
+    """The numbers of the chips of a lot, from number `first` on.
+
+    Attributes
+    ----------
+    first : int
+        Number of its first chip.
+    values : float array, (count,)
+        The metric of each; NaN where there is none.
+    reasons : tuple of str, (count,)
+        Why there is none, or nothing.
+    """
+
+    first: int
+    values: Floats
+    reasons: tuple[str, ...]
+
+
+def run_lot(trial: Trial[AnyDesign], first: int, count: int) -> Lot:
+    """Return the numbers of `count` chips from number `first` on, put through `trial`.
+
+    Where the chips cannot be solved side by side the lot is halved, down to the chips that cannot be solved at all:
+    these have no number but a reason. So has one whose metric is not finite.
+    """
+    values, reasons = _solved(trial, first, count)
+    strange = ~np.isfinite(values)
+    told = (reason or ("its metric is not finite" if bad else "") for reason, bad in zip(reasons, strange, strict=True))
+    return Lot(first=first, values=np.where(strange, np.nan, values), reasons=tuple(told))
+
+
+def _solved(trial: Trial[AnyDesign], first: int, count: int) -> tuple[Floats, tuple[str, ...]]:
+    if count == 1 or not isinstance(trial.engine, _ONE_AT_A_TIME):
+        try:
+            values = trial.measure(trial.chips(first, count if count > 1 else None))
+            return np.broadcast_to(values, (count,)), ("",) * count  # what errs on no chip has no axis of chips
+        except (SimulationError, UnsupportedError) as reason:
+            if count == 1:
+                return np.array([np.nan]), (str(reason),)
+    half = (count + 1) // 2
+    (left, told), (right, more) = _solved(trial, first, half), _solved(trial, first + half, count - half)
+    return np.concatenate((left, right)), (*told, *more)
+
+
+def beside(outputs: Outputs) -> Outputs:
+    """Return the `outputs` of one machine as those of one chip: all arrays lead with an axis of it."""
+    h, c = (tuple(array[None] for array in arrays) for arrays in (outputs.state.h, outputs.state.c))
+    y, cells = (None if array is None else array[None] for array in (outputs.y, outputs.c))
+    return Outputs(h=outputs.h[None], state=State(h=h, c=c), y=y, c=cells)

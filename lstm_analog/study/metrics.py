@@ -1,0 +1,182 @@
+"""Metrics of a yield: each makes one number a chip of what the chips answered.
+
+A metric is anything that can be called with `Outputs` whose arrays lead with an axis of chips, and returns (chips,)
+numbers: one of the records below, a function of one's own, or a record with a method `__call__`. What goes to another
+process must be defined at the top of a module.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices, floats, indices
+from lstm_analog.doors import checked, checked_record
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.model import Model
+from lstm_analog.model.masks import Fed
+from lstm_analog.model.sequences import Outputs
+
+Metric: TypeAlias = Callable[[Outputs], Floats]
+"""Makes (chips,) numbers of outputs that lead with an axis of chips."""
+Answer: TypeAlias = Callable[[Outputs], Floats]
+"""Makes of such outputs what is looked at: an array that leads with the axis of chips."""
+
+
+def y_or_h(outputs: Outputs) -> Floats:
+    """Return y of `outputs`, or h where there is no head."""
+    return outputs.h if outputs.y is None else outputs.y
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelAnswer:
+    """The answer of a whole `model` around the chips, whose recurrent part was `fed` what `model.encode` returned."""
+
+    model: Model
+    fed: Fed
+
+    def __call__(self, outputs: Outputs) -> Floats:
+        """Return the answer of the model for the `outputs` of its recurrent part."""
+        return self.model.decode(outputs, self.fed)
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LargestError:
+    """The largest absolute difference between the `answer` of a chip and what is `expected`, in units of the answer.
+
+    `expected` has the shape of one chip's answer: `lstm(x).y`, or `lstm(x).h` where there is no head, unless another
+    `answer` is looked at.
+    """
+
+    expected: Floats
+    answer: Answer = y_or_h
+
+    def __post_init__(self) -> None:
+        """Freeze what is expected; raises `InvalidTypeError` for an answer that is no function."""
+        object.__setattr__(self, "expected", floats(self.expected, "expected"))
+        _check_answer(self.answer)
+
+    def __call__(self, outputs: Outputs) -> Floats:
+        """Return the largest error of each chip in `outputs`, (chips,)."""
+        found: Floats = np.abs(_errors(self.answer(outputs), self.expected)).max(axis=-1)
+        return found
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RootMeanSquareError:
+    """The root mean square difference between the `answer` of a chip and what is `expected`, as in `LargestError`."""
+
+    expected: Floats
+    answer: Answer = y_or_h
+
+    def __post_init__(self) -> None:
+        """Freeze what is expected; raises `InvalidTypeError` for an answer that is no function."""
+        object.__setattr__(self, "expected", floats(self.expected, "expected"))
+        _check_answer(self.answer)
+
+    def __call__(self, outputs: Outputs) -> Floats:
+        """Return the error of each chip in `outputs`, (chips,)."""
+        found: Floats = np.sqrt(np.mean(_errors(self.answer(outputs), self.expected) ** 2, axis=-1))
+        return found
+
+
+METRICS = MappingProxyType({"largest": LargestError, "rms": RootMeanSquareError})
+"""Errors by name."""
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelAccuracy:
+    """The share of the `labels` that a chip gets right, 0 to 1.
+
+    `labels` are whole numbers: (batch,) where the `answer` is (chips, batch, classes), the class of the largest score
+    being the chip's label. An answer with one score, (chips, batch, 1), says 1 above `threshold` (0.5 of a
+    probability), else 0. `agreement` makes labels of what the digital model answers.
+    """
+
+    labels: Indices
+    answer: Answer = y_or_h
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        """Freeze the labels; raises `InvalidTypeError` for an answer that is no function."""
+        object.__setattr__(self, "labels", indices(self.labels, "labels"))
+        _check_answer(self.answer)
+        if not self.labels.size:
+            raise InvalidShapeError(explain("labels", must="be at least one", got="none", do="give one a sequence"))
+
+    def __call__(self, outputs: Outputs) -> Floats:
+        """Return the accuracy of each chip in `outputs`, (chips,)."""
+        said = classes(self.answer(outputs), self.threshold)
+        if said.shape[1:] != self.labels.shape:
+            must, do = f"have shape {said.shape[1:]}", "give a label for each row of scores"
+            raise InvalidShapeError(explain("labels", must=must, got=self.labels.shape, do=do))
+        right: Floats = np.mean((said == self.labels).reshape(len(said), -1), axis=-1)
+        return right
+
+
+@checked
+def agreement(expected: Floats, *, answer: Answer = y_or_h, threshold: float | None = None) -> LabelAccuracy:
+    """Return the metric that is the share of sequences on which a chip and the digital model say the same class.
+
+    `expected` are the scores of the digital model, (batch, classes); `answer` and `threshold` are as in `LabelAccuracy`.
+    """
+    return LabelAccuracy(labels=classes(floats(expected, "expected"), threshold), answer=answer, threshold=threshold)
+
+
+def classes(scores: Floats, threshold: float | None) -> Indices:
+    """Return the class of the largest of `scores` (..., classes); of a single score whether it is above `threshold`.
+
+    Raises `InvalidValueError` for one score without a threshold, or several with one.
+    """
+    alone = scores.shape[-1:] == (1,)
+    if alone == (threshold is None):
+        got = f"{threshold} for {scores.shape[-1:]} scores"
+        do = "give 0.5 for a probability, 0.0 for a logit, None for several scores"
+        raise InvalidValueError(explain("threshold", must="be given for a single score alone", got=got, do=do))
+    chosen = np.argmax(scores, axis=-1) if threshold is None else scores[..., 0] > threshold
+    return chosen.astype(np.int64)
+
+
+def measured(metric: Metric, outputs: Outputs, chips: int) -> Floats:
+    """Return what `metric` makes of `outputs` of so many `chips`, (chips,) numbers; they need not be finite.
+
+    Raises
+    ------
+    InvalidShapeError, InvalidTypeError
+        If it makes no number a chip.
+    InvalidValueError
+        If it raises an error that is none of this package.
+    """
+    what, do = "the metric", "return one number a chip: reduce all axes but the first"
+    try:
+        values = np.asarray(metric(outputs))
+    except LstmAnalogError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        got = f"{type(error).__name__}: {ascii(str(error))[:200]}"
+        raise InvalidValueError(explain(what, must="take the outputs of several chips", got=got, do=do)) from error
+    if values.dtype.kind not in "fiub":
+        raise InvalidTypeError(explain(what, must="make real numbers", got=values.dtype, do=do))
+    if values.shape != (chips,):
+        raise InvalidShapeError(explain(what, must=f"have shape ({chips},)", got=values.shape, do=do))
+    return values.astype(np.float64)
+
+
+def _check_answer(answer: object) -> None:
+    if not callable(answer):
+        do = "give e.g. ModelAnswer(model=..., fed=...)"
+        raise InvalidTypeError(explain("answer", must="be a function of outputs", got=ascii(answer)[:80], do=do))
+
+
+def _errors(answer: Floats, expected: Floats) -> Floats:
+    """Return the differences of the `answer` (chips, ...) and what is `expected` (...), (chips, all)."""
+    if answer.shape[1:] != expected.shape:
+        must, do = f"have the shape of one chip's answer, {answer.shape[1:]}", "give lstm(x).y, or lstm(x).h"
+        raise InvalidShapeError(explain("expected", must=must, got=expected.shape, do=do))
+    return (answer - expected).reshape(len(answer), -1)
