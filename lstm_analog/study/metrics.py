@@ -124,7 +124,7 @@ class LabelAccuracy:
 def agreement(expected: Floats, *, answer: Answer = y_or_h, threshold: float | None = None) -> LabelAccuracy:
     """Return the metric that is the share of sequences on which a chip and the digital model say the same class.
 
-    `expected` are the scores of the digital model, (batch, classes); `answer` and `threshold` are as in `LabelAccuracy`.
+    `expected` are the scores of the digital model, (batch, classes); `answer` and `threshold` as in `LabelAccuracy`.
     """
     return LabelAccuracy(labels=classes(floats(expected, "expected"), threshold), answer=answer, threshold=threshold)
 
