@@ -132,8 +132,11 @@ def agreement(expected: Floats, *, answer: Answer = y_or_h, threshold: float | N
 def classes(scores: Floats, threshold: float | None) -> Indices:
     """Return the class of the largest of `scores` (..., classes); of a single score whether it is above `threshold`.
 
-    Raises `InvalidValueError` for one score without a threshold, or several with one.
+    Raises `InvalidValueError` for one score without a threshold, or several with one, `InvalidShapeError` for none.
     """
+    if not scores.shape[-1:] or not scores.shape[-1]:
+        do = "give a score for each class"
+        raise InvalidShapeError(explain("scores", must="end in an axis of classes", got=scores.shape, do=do))
     alone = scores.shape[-1:] == (1,)
     if alone == (threshold is None):
         got = f"{threshold} for {scores.shape[-1:]} scores"

@@ -422,3 +422,9 @@ def test_what_was_not_made_is_not_handed_out(asked):
         LargestError(expected=np.zeros(2), answer=3)
     with pytest.raises(InvalidValueError, match=r"^passing chips must be 0 to all, of one at least, got 4 of 3"):
         wilson_interval(4, 3)
+
+
+@pytest.mark.parametrize("scores", [(), 1.0, np.zeros((3, 0))])
+def test_scores_of_no_class_are_refused(scores: object) -> None:
+    with pytest.raises(InvalidShapeError, match="scores must end in an axis of classes"):
+        agreement(expected=scores)  # type: ignore[arg-type]
