@@ -4,7 +4,7 @@ They know no part and no network: `nodes` has what they are made of, `functions`
 derivatives and replacing, `programs` their evaluation by numpy, `languages` their texts.
 """
 
-from lstm_analog.expressions.calculus import derivative, substituted, symbols
+from lstm_analog.expressions.calculus import derivative, kinks, substituted, symbols
 from lstm_analog.expressions.functions import beyond, clip, sigmoid, softplus, softplus_ratio
 from lstm_analog.expressions.nodes import (
     LINE,
@@ -46,6 +46,7 @@ __all__ = [
     "divide",
     "effort",
     "exp",
+    "kinks",
     "let",
     "log1p",
     "maximum",

@@ -88,6 +88,34 @@ def symbols(node: Expression) -> frozenset[Expression]:
     return visit(node)
 
 
+def kinks(node: Expression) -> tuple[Expression, ...]:
+    """Return what is zero where `node` may have no derivative; nothing if it is smooth.
+
+    That is the difference of the arguments of a minimum, a maximum or a condition, and what has a modulus or a sign.
+    """
+    found: dict[Expression, None] = {}
+    seen = set[Expression]()
+
+    def visit(one: Expression) -> None:
+        if one in seen:
+            return
+        seen.add(one)
+        found.update(dict.fromkeys(_turns(one)))
+        for arg in one.args:
+            visit(arg)
+
+    visit(node)
+    return tuple(each for each in found if constant(each) is None)
+
+
+def _turns(node: Expression) -> tuple[Expression, ...]:
+    if node.op in (Op.MINIMUM, Op.MAXIMUM, Op.WHERE):
+        return (node.args[0] - node.args[1],)
+    if node.op in (Op.ABS, Op.SIGN):
+        return node.args
+    return FUNCTIONS[node.name].kinks(*node.args) if node.op is Op.CALL else ()
+
+
 def derivative(node: Expression, by: Expression) -> Expression:
     """Return d `node` / d `by`, an effort or a parameter.
 

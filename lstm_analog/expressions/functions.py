@@ -46,6 +46,8 @@ class NamedFunction:
         The expression that it is, of its arguments.
     slopes : callable
         Its derivative by each of its arguments, of its arguments.
+    kinks : callable
+        What is zero where it has no derivative, of its arguments; nothing if it is smooth.
     known : callable
         The expression that it is for some arguments, such as a limit of infinity; None for all others.
     """
@@ -53,6 +55,7 @@ class NamedFunction:
     name: str
     body: Callable[..., Expression]
     slopes: Callable[..., tuple[Expression, ...]]
+    kinks: Callable[..., tuple[Expression, ...]] = lambda *args: ()
     known: Callable[..., Expression | None] = lambda *args: None
 
     def __call__(self, *args: Operand) -> Expression:
@@ -130,7 +133,11 @@ def _known_beyond(x: Expression, limit: Expression) -> Expression | None:
 
 
 beyond = NamedFunction(
-    name="beyond", body=lambda x, limit: x - clip(x, -limit, limit), slopes=_beyond_slopes, known=_known_beyond
+    name="beyond",
+    body=lambda x, limit: x - clip(x, -limit, limit),
+    slopes=_beyond_slopes,
+    kinks=lambda x, limit: (x - limit, x + limit),
+    known=_known_beyond,
 )
 """By how much x is outside ±limit, 0 inside."""
 

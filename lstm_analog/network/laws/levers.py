@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.expressions import LINE, Expression, Program, derivative, number, parameter, substituted
+from lstm_analog.expressions import LINE, Expression, Program, derivative, kinks, number, parameter, substituted
 from lstm_analog.network.laws.equations import flows_of
 from lstm_analog.network.laws.records import High, is_on
 from lstm_analog.network.parts import ALWAYS, Part, law, parameters_of, terminals_of
@@ -18,7 +18,7 @@ from lstm_analog.network.parts.base import Law
 class Lever:
     """A parameter `name` of a part, its `unit` as a key of `Domain.units`, and d flow / d parameter by terminal.
 
-    The terminals are those that the part feeds, in the order of `rows`. At a kink it is one of the two slopes.
+    The terminals are those that the part feeds, in the order of `rows`. At a kink (`kinks_at`) it is one of the slopes.
     """
 
     name: str
@@ -49,6 +49,29 @@ def lever_slopes(part: Part, effort: Floats, high: High) -> dict[str, Floats]:
         for row in range(len(lever.slopes)):
             result[lever.name][..., row, :] = next(slopes)
     return result
+
+
+def kinks_at(part: Part, effort: Floats, high: High) -> Floats:
+    """Return what of `part` is zero where its flow may have no derivative, at `effort` with the lines `high`.
+
+    Shape (..., k, m), k being how many kinks its law has. Raises `UnsupportedPartError` for a part that declares none.
+    """
+    nodes, values = terminals_of(part), parameters_of(part)
+    found = _turns(law(part), is_on(vars(part).get("line", ALWAYS), high)).bound(values)
+    size = next(iter(nodes.values())).size
+    lead = np.broadcast_shapes(effort.shape[:-1], *(np.shape(value)[:-1] for value in values.values()))
+    turns = found(lambda name: effort[..., nodes[name]])
+    result = np.empty((*lead, len(turns), size))
+    for row, turn in enumerate(turns):
+        result[..., row, :] = turn
+    return result
+
+
+@lru_cache(maxsize=256)
+def _turns(given: Law, on: bool) -> Program:
+    known = {LINE: number(float(on))}
+    flows = (substituted(value, known) for value in flows_of(given).values())
+    return Program(list(dict.fromkeys(turn for flow in flows for turn in kinks(flow))))
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ import pytest
 
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.laws import flow, lever_slopes, levers
+from lstm_analog.network.laws import flow, kinks_at, lever_slopes, levers
 from lstm_analog.network.parts import Transconductors, law, parameters_of
 
 STEP = 1e-6
@@ -48,7 +48,8 @@ def test_they_are_the_derivatives_of_the_flow(sampler, size, high):
             ahead, back = (flow(moved(part, name, sign * STEP), effort, high) for sign in (1.0, -1.0))
             numeric, here = (ahead - back) / (2 * STEP), flow(part, effort, high)
             sides = np.stack([(ahead - here) / STEP, (here - back) / STEP])
-            smooth = np.abs(sides[0] - sides[1]) < 1e-3 * (1 + np.abs(numeric))
+            turns = kinks_at(part, effort, high)
+            smooth = np.broadcast_to((np.abs(turns) > 4 * STEP).all(axis=-2)[..., None, :], numeric.shape)
             np.testing.assert_allclose(found[name][smooth], numeric[smooth], rtol=2e-6, atol=2e-7, err_msg=name)
             between = (found[name] >= sides.min(axis=0) - 1e-5) & (found[name] <= sides.max(axis=0) + 1e-5)
             assert (between | smooth).all(), (type(part).__name__, name)
@@ -72,3 +73,14 @@ def test_a_part_without_a_law_is_refused():
     part = Transconductors(label="w", inputs=[1], rows=[2], transconductance=[[1.0]])
     with pytest.raises(UnsupportedPartError, match=r"^part Transconductors must declare its law, got none"):
         levers(part)
+
+
+def test_kinks_are_where_slopes_jump(sampler):
+    part = next(part for part in sampler(0).all() if type(part).__name__ == "Stops")
+    effort = np.zeros((3, 14))
+    effort[:, part.nodes] = [part.low, part.low - part.band, 0.5 * (part.low + part.high)]
+    turns = np.abs(kinks_at(part, effort, (True,))).min(axis=-2)
+    assert (turns[:2] < 1e-12).all()
+    assert (turns[2] > 0.1).all()
+    smooth = next(part for part in sampler(0).all() if type(part).__name__ == "Conductors")
+    assert kinks_at(smooth, effort, (True,)).shape == (3, 0, 3)
