@@ -17,7 +17,7 @@ Matrices = dict[tuple[object, ...], tuple[Array, Array]]
 
 _WEIGHT = parameter("weight")
 _PIECES = 4
-"""Runs of neighbours up to which each is copied; more are gathered at once."""
+"""Runs of neighbouring unknowns from which on they are gathered by index, not copied run by run; trades speed only."""
 
 
 @cache

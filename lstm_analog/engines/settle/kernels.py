@@ -20,7 +20,7 @@ _SPLIT = sigmoid(2.0 * CONTROL)
 _ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
 """Which feeds are added first: the product of a matrix is best written where it is to stand."""
 _LARGE = 2**17
-"""Entries up to which a matrix is copied."""
+"""Entries up to which a matrix is copied with its weights multiplied in; larger: more memory, fewer products a step."""
 
 
 def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:

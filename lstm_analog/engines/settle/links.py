@@ -12,7 +12,7 @@ from lstm_analog.network.laws import BlockForm, High, Order, blocks, partials
 from lstm_analog.network.parts import Part
 
 NOTHING = 1e-13
-"""Share of what holds an unknown that changes nothing in double precision: an open switch, a shut valve."""
+"""Coupling into a row, as a share of the row's own conductance, below which it is left out: an open switch."""
 
 _Entry = tuple[Indices, Indices, Floats, bool]
 """Tails, heads, strengths (..., k), and whether these are the same anywhere."""

@@ -18,11 +18,16 @@ from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import BlockForm, High, blocks, flow, partials, rows, take
 from lstm_analog.network.parts import Part
 
-_STEPS, _PATIENT = 12, 400
-"""Newton steps, and steps with a drag, before giving up."""
+_STEPS = 12
+"""Plain Newton steps before steps with a drag (pseudo-transient continuation) are tried instead."""
+_DRAGGED_STEPS = 400
+"""Steps with a drag before the loop is refused with a `SimulationError`."""
 _TOLERANCE = 1e-12
-"""Last step, relative to the largest effort: Newton's method squares it."""
-_GROWTH, _FADED = 4.0, 1e-9
+"""Last Newton step, relative to the largest effort, at which a loop is solved; the error left is its square."""
+_DRAG_RATIO = 4.0
+"""Factor by which the drag falls after a small step and grows after a large one; larger: fewer steps, less robust."""
+_NO_DRAG = 1e-9
+"""Drag, relative to an unknown's own conductance, below which a step is a plain one; its inverse is the largest."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,7 +136,7 @@ def _solve(loop: _Loop, efforts: Array) -> None:
     start = effort[..., loop.nodes.T].copy()
     if not _descend(loop, effort, 0.0, _STEPS):
         effort[..., loop.nodes.T] = start
-        if not _descend(loop, effort, 1.0, _PATIENT):
+        if not _descend(loop, effort, 1.0, _DRAGGED_STEPS):
             do = "run it with Waveform"
             raise SimulationError(explain("Newton's method in a loop", must="converge", got="no fixed point", do=do))
     efforts[..., loop.nodes.ravel(), :] = np.swapaxes(effort[..., loop.nodes.ravel()], -1, -2)
@@ -153,7 +158,7 @@ def _descend(loop: _Loop, effort: Floats, drag: float, steps: int) -> bool:
             raise SimulationError(explain("the network", must=must, got=f"a matrix: {error}", do=do)) from error
         effort[..., loop.nodes.T] += step
         size, moved = max(1.0, float(np.abs(effort).max())), float(np.abs(step).max())
-        if moved <= _TOLERANCE * size and drag < _FADED:
+        if moved <= _TOLERANCE * size and drag < _NO_DRAG:
             return True
-        drag = drag / _GROWTH if moved < size else min(drag * _GROWTH, 1.0 / _FADED)
+        drag = drag / _DRAG_RATIO if moved < size else min(drag * _DRAG_RATIO, 1.0 / _NO_DRAG)
     return False

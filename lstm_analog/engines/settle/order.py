@@ -14,7 +14,7 @@ from lstm_analog.engines.settle.links import NOTHING, CouplingGraph
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
 
 WEAK = 1e-2
-"""Share of what holds an unknown up to which a coupling is a leak: swept where it closes a loop."""
+"""Coupling, as a share of its row's own conductance, up to which it is torn and swept where it closes a loop."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -22,11 +22,10 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, capacity
 
 _REMEMBERED = 16
-"""Phases kept, about three networks: working them out takes as long as some hundred steps of a small one."""
-
+"""Analysed phases that stay cached, those of about three networks; an analysis costs some hundred steps of a run."""
 
 _LOOSE = 1e-2
-"""Time constants in a phase up to which a storage that does not settle may be tied to others in a loop: a leak."""
+"""Coupling in a loop, in time constants a phase, that a storage which does not settle may have: more is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

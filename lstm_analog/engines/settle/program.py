@@ -15,7 +15,7 @@ from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 
 _REMEMBERED = 128
-"""Kinds of intervals kept, of a few networks."""
+"""Kinds of interval, and instructions, that stay cached, those of a few networks; larger: more memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

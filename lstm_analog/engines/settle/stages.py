@@ -12,7 +12,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import idle
 
 _RUNS = 16
-"""Runs of neighbours up to which each is copied by itself; more are gathered at once."""
+"""Runs of neighbouring unknowns from which on a copy is one gather by index, not a stage a run; trades speed only."""
 
 
 Key = tuple[object, ...]

@@ -14,9 +14,9 @@ from lstm_analog.engines.waveform.inflow import Inflow, taker
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
-    SHAPED,
-    SHARE,
-    SWEPT,
+    NEWTON_SHARE,
+    SHAPE_SHARE,
+    SWEEP_SHARE,
     Combined,
     GuardedWaveform,
     Guess,
@@ -32,7 +32,7 @@ from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High, Idle
 
 _NEGLIGIBLE = 1e-4
-"""Share of the tolerance below which the last coefficient of a basis is not looked at in each run."""
+"""Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
 
 
 def segment(
@@ -137,14 +137,14 @@ def _steps(
 ) -> tuple[dict[int, list[Call]], list[Call]]:
     """Return the steps of each sweep, and what is to be done when the segment is over; name the terms of `fields`."""
     after: list[Call] = []
-    wrong = SHAPED * tolerance.units * couplings.scales / order.reach
+    wrong = SHAPE_SHARE * tolerance.units * couplings.scales / order.sensitivity
     steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.levels}
     for place, level in enumerate(plan.levels):
         task = _task(plan, place, fields, frame, state, couplings.high, wrong, after)
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
-            steps[level.sweep] += newton_steps(task, SHARE * tolerance.units * couplings.scales[level.members])
+            steps[level.sweep] += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[level.members])
         else:
             found, terms = linear_steps(task)
             steps[level.sweep] += found
@@ -269,7 +269,7 @@ def _sweep(steps: list[Call], guess: Guess | None, order: Structure, tolerance: 
         steps=steps,
         guess=guess,
         weakness=order.weakness,
-        tolerance=SWEPT * tolerance.units,
+        tolerance=SWEEP_SHARE * tolerance.units,
     )
 
 

@@ -29,6 +29,7 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 _TIGHTEST = 1e-13
+"""Smallest `rtol` and `atol` that are accepted; below it rounding of doubles decides."""
 
 
 @checked_record

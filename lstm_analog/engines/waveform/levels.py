@@ -17,7 +17,7 @@ from lstm_analog.engines.waveform.structure import Level
 from lstm_analog.expressions import Call
 
 _SAME = 1e-12
-"""Relative difference up to which two components are alike."""
+"""Relative difference up to which components count as alike, and share one inverse; larger: fewer inverses."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,11 +13,11 @@ import numpy as np
 from lstm_analog.arrays import Floats
 
 WORTHWHILE = 2**15
-"""Entries of a matrix from which on fewer products pay."""
-_MOST = 0.5
-"""Share of the points up to which shapes are few."""
-_SPARE = 0.1
-"""Share of what may be wrong that is left over when shapes are learnt, so that they do the next time too."""
+"""Entries of a matrix from which on its product is taken through shapes; below it, looking for shapes costs more."""
+_MOST_SHAPES = 0.5
+"""Shapes, as a share of the points, above which the product is taken in full from then on."""
+_LEARNT_SHARE = 0.1
+"""Share of the allowed error that new shapes may leave; smaller: more shapes, which do for more of the later runs."""
 
 
 class LowRank:
@@ -61,7 +61,7 @@ class LowRank:
         found, sizes, across = np.linalg.svd(left, full_matrices=False)
         for count in range(1, found.shape[1] + 1):
             rest = found[:, count:] @ (sizes[count:, None] * across[count:])
-            if np.abs(rest).max(initial=0.0) <= _SPARE * self.wrong:
+            if np.abs(rest).max(initial=0.0) <= _LEARNT_SHARE * self.wrong:
                 break
         more = np.linalg.qr(np.concatenate([shapes, found[:, :count]], axis=1))[0]
-        return more if more.shape[1] <= _MOST * len(left) else None
+        return more if more.shape[1] <= _MOST_SHAPES * len(left) else None

@@ -20,13 +20,17 @@ from lstm_analog.expressions import Call
 from lstm_analog.network.laws import Order, partials, rows
 
 _ITERATIONS = 30
-_SLOW, _SLOW_ALONE, _SLOWEST = 0.4, 0.05, 0.9
-"""Share of a change left in the next one from which slopes are taken anew: of waveforms, of points alone, where they
-cost little; the most that is believed."""
-_BEYOND = 0.5
-"""Share of a change that the next one takes back from which it went too far, as steps about a root that is steep do."""
-_KEPT = 2**21
-"""Numbers in the inverse of a level up to which it is kept for the next solve."""
+"""Iterations after which Newton's method has failed in a segment, which is then tried again shorter or finer."""
+_SLOW = 0.4
+"""Ratio of successive changes above which the Jacobian is computed anew; larger: more iterations, fewer Jacobians."""
+_SLOW_ALONE = 0.05
+"""The same ratio for members without storage, each point by itself, where a new Jacobian costs little."""
+_SLOWEST = 0.9
+"""Largest ratio of successive changes from which the error that is left is extrapolated."""
+_OVERSHOOT = 0.5
+"""Share of the last change that a step may take back before half of the last change is undone."""
+_CACHED = 2**21
+"""Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
 
 
 class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the segment is tried again, shorter
@@ -55,7 +59,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
             for old in starts:  # the next solve begins at its start again, not where this one went
                 old.fill(np.nan)
             raise
-        if task.level.order is Order.NONLINEAR and equations.inverse.size <= _KEPT:
+        if task.level.order is Order.NONLINEAR and equations.inverse.size <= _CACHED:
             kept.append(equations)
 
     return [solve]
@@ -85,7 +89,7 @@ def _iterate(
         left = np.where(stale, size, size * ratio / (1.0 - ratio))
         known = ~stale & (before > 0.0) & (left > 1.0)
         across = (change * last).reshape(-1, change.shape[-1]).sum(axis=0) < 0.0
-        worse = known & (~(size <= before) | (across & (size > _BEYOND * before)))
+        worse = known & (~(size <= before) | (across & (size > _OVERSHOOT * before)))
         slow = known & (ratio > limit) & ~worse
         _instead(change, last, worse, slow)
         for effort, more in zip(efforts, change, strict=True):

@@ -19,11 +19,17 @@ from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
 from lstm_analog.network.schedule import Schedule
 
-_COUNTED = 0.4
-"""Tolerances within which a piece must be if what flows through a gated pair or port counts to the last: a leak that is
-over when its time is leaves its error in the cell, where others settle it away."""
+_GATED_SHARE = 0.4
+"""Error, as a share of the tolerance, that a piece may have while a gated pair or port conducts; larger: fewer points.
+
+The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
+errors of the way there vanish.
+"""
 _LEARNING = range(1, 3)
-"""Visits of a kind of interval in which its pieces are made cheaper, if they can be; in the first little may move."""
+"""Earlier runs of a kind of interval at which the degree of its pieces is lowered: its second and third occurrence.
+
+At the first the signals are small, and say little about the degree needed later.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -244,7 +250,7 @@ def _uncut(space: Workspace, high: High, duration: float) -> Subdivision:
         made={},
         visits=[],
         certain={},
-        within=_COUNTED if gated else 1.0,
+        within=_GATED_SHARE if gated else 1.0,
     )
     cut.changed()
     return cut

@@ -15,8 +15,13 @@ from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.expressions import Call
 
 _SWEEPS = 30
-SHARE, SWEPT, SHAPED = 0.1, 0.3, 0.05
-"""Shares of the tolerance that Newton's method may use up, what is swept, and what leaves out shapes, both bounded."""
+"""Sweeps over torn edges after which a segment counts as unsolved, and is tried again shorter or finer."""
+NEWTON_SHARE = 0.1
+"""Share of the tolerance that Newton's method may leave as its error; larger: fewer iterations."""
+SWEEP_SHARE = 0.3
+"""Share of the tolerance that the guesses at torn edges may leave as an error; larger: fewer sweeps."""
+SHAPE_SHARE = 0.05
+"""Share of the tolerance that low-rank products may leave as an error; larger: fewer shapes (`lowrank`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

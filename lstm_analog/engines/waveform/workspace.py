@@ -25,30 +25,42 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 
 DROPPED = 1e-3
-"""Share of the tolerance below which an effect is left out: an open switch, a shut valve."""
-_REST = Tolerance(rtol=1e-13, atol=1e-13)
-_SMOOTH, _FIRST, _GROWTH = 160.0, 40.0, 16.0
-"""Rate x time up to which one segment is tried, of the first if there are more; to how much of that each goes on."""
-_BEFORE, _DRAWN = 8.0, 0.025
-"""Where poles lie before a segment: so many of its fastest time constants or, later on, times since the edge; and what
-share of the segment more, for what is slower (measured on exponentials, their products and cells)."""
-_STILL = 1e-9
-"""Rate x time of what may as well not move."""
-_CUT = 0.25
-"""Share of a piece that is cut off at its start when it cannot be followed as a whole."""
-_LEAST, _LARGEST, _USUAL, _SURE = 8, 30, 14, 40
-"""Degrees: from, to, of a piece that comes from another's split, and where points cost nothing.
-
-From 8: with fewer points a mode that rings is wrong before its last coefficients say so (`tests/engines`).
-"""
-_FINEST, _POINT = 96, Grid(degree=0)
-"""Degree by which it is found how many points there must be; what is at rest has one."""
-_COARSE = 0.6
-"""Share of the degree of a segment that its guess is found with; what is wrong with it counts by its weakness only."""
-_FALL, _HOPELESS = 1.0, 1e9
-"""Logarithm by which a degree more lets the error fall; the largest error that says anything."""
-_ENOUGH = 0.1
-"""Share of the tolerance that the degree of a piece is lowered to."""
+"""Effect of a coupling, as a share of the tolerance, below which it is left out: an open switch, a shut valve."""
+_REST_TOLERANCE = Tolerance(rtol=1e-13, atol=1e-13)
+"""Tolerance of the state of rest that a run starts from: close to the rounding of doubles."""
+_REST_GRID = Grid(degree=0)
+_ONE_PIECE = 160.0
+"""Fastest rate x duration up to which an interval begins as one piece; larger: fewer pieces, each of more points."""
+_FIRST_PIECE = 40.0
+"""Fastest rate x duration of the first piece where an interval begins as several; larger: fewer pieces, more points."""
+_PIECE_GROWTH = 16.0
+"""Ratio of the end of a piece to the end of the one before; larger: fewer pieces, each of more points."""
+_FAST_POLE = 8.0
+"""Distance of a grid's pole before its piece: in fastest time constants, or in times since the clock edge."""
+_SLOW_POLE = 0.025
+"""Distance that is added to that of the pole for slower transients, as a share of the first piece."""
+_LEAST_RATE = 1e-9
+"""Rate x duration that an interval without storages is given, so that its pole lies at a finite distance."""
+_SPLIT = 0.25
+"""Share of a piece that becomes a piece of its own, at its start, when the largest degree does not resolve it."""
+_LEAST_DEGREE = 8
+"""Least degree of a piece; with fewer points a ringing mode is wrong before its last coefficients say so."""
+_LARGEST_DEGREE = 30
+"""Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
+_SPLIT_DEGREE = 14
+"""Degree that both parts of a split piece begin with; too low costs refinements, too high costs points."""
+_FREE_DEGREE = 40
+"""Degree of a piece no waveform of which is computed at its points, so that points cost nothing."""
+_PROBE_DEGREE = 96
+"""Degree with which exp(-rate t) is expanded once, to see how many coefficients it needs."""
+_GUESS_DEGREE = 0.6
+"""Degree of the coarse segment that makes first guesses, as a share; larger: better guesses, dearer to find."""
+_FALL = 1.0
+"""Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
+_LARGEST_ERROR = 1e9
+"""Error, in tolerances, to which larger ones and NaN are reduced before the degree that would do is worked out."""
+_LOWERED_ERROR = 0.1
+"""Error, as a share of the tolerance, that a lowered degree is to keep; larger: fewer points, less margin."""
 
 
 class OutOfReachError(ArithmeticError):
@@ -120,7 +132,7 @@ class Workspace:
         """
         key = (regime, duration, grid, still, keep)
         if key not in self.segments:
-            coarse = max(_LEAST, int(np.ceil(_COARSE * grid.degree)))
+            coarse = max(_LEAST_DEGREE, int(np.ceil(_GUESS_DEGREE * grid.degree)))
             self.segments[key] = segment(
                 self.couplings(regime),
                 self.order(regime, duration),
@@ -138,14 +150,14 @@ class Workspace:
 
     def rest(self, regime: Regime, duration: float) -> Segment:
         """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
-        key = (regime, duration, _POINT, False, Wanted.END)
+        key = (regime, duration, _REST_GRID, False, Wanted.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
         return self.segments[key]
 
     def _rest(self, regime: Regime, duration: float) -> Segment:
         still = at_rest(self.couplings(regime), duration)
-        order = structure(still, np.inf, _REST.units)
+        order = structure(still, np.inf, _REST_TOLERANCE.units)
         if order.obstacle:
             raise OutOfReachError(order.obstacle)
         return segment(
@@ -153,12 +165,12 @@ class Workspace:
             order,
             self.state,
             duration=1.0,
-            grid=_POINT,
+            grid=_REST_GRID,
             still=False,
             keep=Wanted.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
-            tolerance=_REST,
+            tolerance=_REST_TOLERANCE,
             first=None,
         )
 
@@ -171,11 +183,11 @@ class Workspace:
         if high not in self.fastest:
             self.fastest[high] = float(rates(self.couplings(Regime(high=high, idle=True))).max(initial=0.0))
         reach = self.fastest[high] * duration
-        cuts = [1.0] if reach <= _SMOOTH else [_FIRST / reach]
+        cuts = [1.0] if reach <= _ONE_PIECE else [_FIRST_PIECE / reach]
         while cuts[-1] < 1.0:
-            cuts.append(min(1.0, _GROWTH * cuts[-1]))
+            cuts.append(min(1.0, _PIECE_GROWTH * cuts[-1]))
         first = _grid(cuts[0] * reach, self.tolerance.units)
-        later = [Grid(degree=first.degree, pole=_BEFORE * start / (end - start)) for start, end in pairwise(cuts)]
+        later = [Grid(degree=first.degree, pole=_FAST_POLE * start / (end - start)) for start, end in pairwise(cuts)]
         shares = np.diff([0.0, *cuts]).tolist()
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
@@ -183,9 +195,9 @@ class Workspace:
 @lru_cache(maxsize=128)
 def _grid(reach: float, tolerance: float) -> Grid:
     """Return the grid that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, by two degrees more."""
-    finest = Grid(degree=_FINEST, pole=_BEFORE / max(reach, _STILL) + _DRAWN)
-    size = np.abs(chebyshev.coefficients(_FINEST) @ np.exp(-reach * chebyshev.points(finest)))
-    return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST, _LARGEST)))
+    finest = Grid(degree=_PROBE_DEGREE, pole=_FAST_POLE / max(reach, _LEAST_RATE) + _SLOW_POLE)
+    size = np.abs(chebyshev.coefficients(_PROBE_DEGREE) @ np.exp(-reach * chebyshev.points(finest)))
+    return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST_DEGREE, _LARGEST_DEGREE)))
 
 
 def refined(piece: Piece, error: float) -> list[Piece]:
@@ -194,15 +206,15 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     Raises `OutOfReachError` if it is very short already.
     """
     degree, pole = piece.grid.degree, piece.grid.pole
-    if degree < _LARGEST:
-        more = int(np.ceil(np.log(min(_HOPELESS, error)) / _FALL))  # NaN is hopeless, too
-        return [replace(piece, grid=piece.grid.of(min(_LARGEST, degree + max(more, 1))))]
+    if degree < _LARGEST_DEGREE:
+        more = int(np.ceil(np.log(min(_LARGEST_ERROR, error)) / _FALL))  # NaN is hopeless, too
+        return [replace(piece, grid=piece.grid.of(min(_LARGEST_DEGREE, degree + max(more, 1))))]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
-    poles = (pole / _CUT, (pole + _CUT) / (1.0 - _CUT))  # where the pole of the whole is
+    poles = (pole / _SPLIT, (pole + _SPLIT) / (1.0 - _SPLIT))  # where the pole of the whole is
     return [
-        replace(piece, share=share * piece.share, grid=Grid(degree=_USUAL, pole=place))
-        for share, place in zip((_CUT, 1.0 - _CUT), poles, strict=True)
+        replace(piece, share=share * piece.share, grid=Grid(degree=_SPLIT_DEGREE, pole=place))
+        for share, place in zip((_SPLIT, 1.0 - _SPLIT), poles, strict=True)
     ]
 
 
@@ -211,12 +223,12 @@ def settled(piece: Piece, segment: Segment) -> Piece:
 
     Where no waveform is drawn, a high degree costs nothing.
     """
-    enough = max(segment.needed(_ENOUGH), _LEAST)
-    return replace(piece, grid=piece.grid.of(min(piece.grid.degree, enough) if segment.drawn else _SURE))
+    enough = max(segment.needed(_LOWERED_ERROR), _LEAST_DEGREE)
+    return replace(piece, grid=piece.grid.of(min(piece.grid.degree, enough) if segment.drawn else _FREE_DEGREE))
 
 
 _SPARE = 2
-"""Workspaces of a network that are kept beside the last."""
+"""Number of idle workspaces of a network that stay cached beside the last one; larger: more memory."""
 _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
 """The workspaces of a network that no run has: the next one finds their segments made."""
 _LOCK = Lock()
