@@ -61,7 +61,7 @@ JUDGED = {
     "rumoca.py:_SAME": (ACCURACY, "yes: intervals are far longer"),
     "settle/buffers.py:_PIECES": (SPEED, "yes"),
     "settle/kernels.py:_LARGE": (MEMORY, "yes"),
-    "settle/links.py:NOTHING": (ACCURACY, "care: larger, leaks are lost unseen; smaller, open switches close loops"),
+    "settle/links.py:NEGLIGIBLE": (ACCURACY, "care: larger, leaks are lost unseen; smaller, open switches close loops"),
     "settle/newton.py:_STEPS": (SPEED, "yes: the slow way is taken sooner or later"),
     "settle/newton.py:_DRAGGED_STEPS": (ROBUST, "yes, upwards; halved, hard loops are refused"),
     "settle/newton.py:_TOLERANCE": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
@@ -156,7 +156,14 @@ def row(constant: Constant, seen: dict[str, dict[str, list[float] | str]] | None
     """Return the row of a `constant` with what was `seen` of it."""
     trades, safe = JUDGED[constant.key]
     answer = re.sub(r"^(yes|care|no)\b", r"**\1**", safe)
-    cells = [f"`{constant.name}`", f"`{constant.module}`", shown(constant.value), constant.meaning, trades, answer]
+    cells = [
+        f"`{constant.name}`",
+        f"`engines/{constant.module}`",
+        shown(constant.value),
+        constant.meaning,
+        trades,
+        answer,
+    ]
     return f"| {' | '.join([*cells, measured(seen)])} |\n"
 
 

@@ -52,14 +52,14 @@ class Store:
     duration: float
 
     @property
-    def hold(self) -> Floats:
-        """What a storage holds itself by, C/T, the most over the chips, (unknowns,)."""
+    def most_conductance(self) -> Floats:
+        """The conductance C/T by which a storage resists change in a phase of T, the most of all chips, (unknowns,)."""
         most: Floats = self.amount.reshape(-1, self.amount.shape[-1]).max(axis=0)
         return most / self.duration
 
     @property
-    def least_hold(self) -> Floats:
-        """What a storage holds itself by, C/T, the least over the chips, (unknowns,)."""
+    def least_conductance(self) -> Floats:
+        """The same conductance C/T, the least of all chips, (unknowns,)."""
         least: Floats = self.amount.reshape(-1, self.amount.shape[-1]).min(axis=0)
         return least / self.duration
 

@@ -1,4 +1,7 @@
-"""What runs of a network share: its phases in order, segments with their buffers, and how an interval is first cut."""
+"""The cache that runs of a network share: analyses of its phases and segments with their buffers.
+
+It also says into which pieces an interval is divided at first, and how a piece is refined or made cheaper.
+"""
 
 import weakref
 from collections.abc import Iterator
@@ -64,12 +67,15 @@ _LOWERED_ERROR = 0.1
 
 
 class OutOfReachError(ArithmeticError):
-    """The network cannot be run this way; the message says why."""
+    """The network cannot be solved level by level; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Regime:
-    """Which clock lines are `high`, and whether parts that are `idle` between limits are left out."""
+    """Which network is solved: its clock lines `high`, with or without the parts that are `idle` between limits.
+
+    A stop of a tank carries no flow while the tank stays between its limits, and is left out if `idle` is true.
+    """
 
     high: High
     idle: bool
@@ -77,10 +83,10 @@ class Regime:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of an interval: its `share` of it, the `grid` that keeps the tolerance.
+    """A piece of an interval: its `share` of the interval's duration, and the `grid` of its points.
 
-    `idle` tells whether parts between limits carry nothing, `still` whether what weak edges feed back may be taken to
-    stand still.
+    `idle` tells whether parts that are idle between limits are left out, `still` whether unknowns at torn edges are
+    taken to stand still over the piece instead of being swept.
     """
 
     share: float
@@ -91,11 +97,12 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workspace:
-    """The phases, segments and buffers of runs of `network` over efforts (*lead, N) within `tolerance`.
+    """Analyses, segments and buffers for runs of `network` within `tolerance`; they serve many runs, one at a time.
 
-    `free` is the network without the parts that are idle between limits.
-    Of the unknowns, those `wanted` (N,) are kept.
-    Segments serve any run, one at a time.
+    `free` is the network without the parts that are idle between limits, with these limits. Efforts are (*`lead`, N):
+    chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched. `state` is
+    where the run has got to. The four dictionaries are the cache: couplings by regime, orders by regime and duration
+    (s), segments by all that makes them, and the fastest rate (1/s) by clock lines.
     """
 
     network: Network
@@ -110,7 +117,7 @@ class Workspace:
     fastest: dict[High, float] = field(default_factory=dict)
 
     def order(self, regime: Regime, duration: float) -> Structure:
-        """Return in which order a segment of `duration` (s) is solved in a `regime`."""
+        """Return the order in which a segment of `duration` (s) is solved in a `regime`."""
         key = (regime, duration)
         if key not in self.orders:
             found = structure(self.couplings(regime), duration, DROPPED * self.tolerance.units)
@@ -120,15 +127,15 @@ class Workspace:
         return self.orders[key]
 
     def couplings(self, regime: Regime) -> Couplings:
-        """Return who acts on whom in a `regime`."""
+        """Return the couplings of the unknowns in a `regime`."""
         if regime not in self.phases:
             self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
         return self.phases[regime]
 
     def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, keep: Wanted) -> Segment:
-        """Return a segment of `duration` (s) with the points of `grid` in a `regime` that keeps what `keep` says.
+        """Return a segment of `duration` (s) with the points of `grid` in a `regime`; `keep` says what it must yield.
 
-        What weak edges feed back is taken to stand `still`, or swept from what a coarser segment finds that way.
+        Unknowns at torn edges are taken to stand `still`, or swept, from what a coarser segment finds with them still.
         """
         key = (regime, duration, grid, still, keep)
         if key not in self.segments:
@@ -149,7 +156,7 @@ class Workspace:
         return self.segments[key]
 
     def rest(self, regime: Regime, duration: float) -> Segment:
-        """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
+        """Return the segment that finds the rest in a `regime`; storages that `duration` (s) does not move stay."""
         key = (regime, duration, _REST_GRID, False, Wanted.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
@@ -175,35 +182,35 @@ class Workspace:
         )
 
     def pieces(self, high: High, duration: float) -> list[Piece]:
-        """Return how an interval of `duration` (s) with the lines `high` is cut at first.
+        """Return the pieces into which an interval of `duration` (s) with the lines `high` is divided at first.
 
-        One piece while its fastest pole is resolved by few points; else graded toward its start: at a rate x time of
-        1e3, 48 points give 2e-7 (measured).
+        It is one piece while few points resolve its fastest pole; else pieces grow from its start on: at a rate x
+        duration of 1e3, 48 points give an error of 2e-7 (measured).
         """
         if high not in self.fastest:
             self.fastest[high] = float(rates(self.couplings(Regime(high=high, idle=True))).max(initial=0.0))
-        reach = self.fastest[high] * duration
-        cuts = [1.0] if reach <= _ONE_PIECE else [_FIRST_PIECE / reach]
-        while cuts[-1] < 1.0:
-            cuts.append(min(1.0, _PIECE_GROWTH * cuts[-1]))
-        first = _grid(cuts[0] * reach, self.tolerance.units)
-        later = [Grid(degree=first.degree, pole=_FAST_POLE * start / (end - start)) for start, end in pairwise(cuts)]
-        shares = np.diff([0.0, *cuts]).tolist()
+        decay = self.fastest[high] * duration
+        ends = [1.0] if decay <= _ONE_PIECE else [_FIRST_PIECE / decay]
+        while ends[-1] < 1.0:
+            ends.append(min(1.0, _PIECE_GROWTH * ends[-1]))
+        first = _grid(ends[0] * decay, self.tolerance.units)
+        later = [Grid(degree=first.degree, pole=_FAST_POLE * start / (end - start)) for start, end in pairwise(ends)]
+        shares = np.diff([0.0, *ends]).tolist()
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
 
 @lru_cache(maxsize=128)
-def _grid(reach: float, tolerance: float) -> Grid:
-    """Return the grid that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, by two degrees more."""
-    finest = Grid(degree=_PROBE_DEGREE, pole=_FAST_POLE / max(reach, _LEAST_RATE) + _SLOW_POLE)
-    size = np.abs(chebyshev.coefficients(_PROBE_DEGREE) @ np.exp(-reach * chebyshev.points(finest)))
+def _grid(decay: float, tolerance: float) -> Grid:
+    """Return the grid that resolves exp(-`decay` t), t from 0 to 1, to `tolerance`, two degrees added."""
+    finest = Grid(degree=_PROBE_DEGREE, pole=_FAST_POLE / max(decay, _LEAST_RATE) + _SLOW_POLE)
+    size = np.abs(chebyshev.coefficients(_PROBE_DEGREE) @ np.exp(-decay * chebyshev.points(finest)))
     return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST_DEGREE, _LARGEST_DEGREE)))
 
 
 def refined(piece: Piece, error: float) -> list[Piece]:
-    """Return `piece` with a higher degree, or cut in two, after it was wrong by `error` tolerances.
+    """Return `piece` with a higher degree, or split in two, after its error was so many tolerances.
 
-    Raises `OutOfReachError` if it is very short already.
+    `error` is that number, infinite or NaN if it was not solved. Raises `OutOfReachError` if the piece is very short.
     """
     degree, pole = piece.grid.degree, piece.grid.pole
     if degree < _LARGEST_DEGREE:
@@ -218,10 +225,10 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     ]
 
 
-def settled(piece: Piece, segment: Segment) -> Piece:
-    """Return `piece` with the degree that would have done, as its `segment` shows.
+def lower_degree(piece: Piece, segment: Segment) -> Piece:
+    """Return `piece` with the degree that resolves the waveforms of its solved `segment`, never a higher one.
 
-    Where no waveform is drawn, a high degree costs nothing.
+    Where no waveform is computed at points, a high degree costs nothing, and is taken.
     """
     enough = max(segment.needed(_LOWERED_ERROR), _LEAST_DEGREE)
     return replace(piece, grid=piece.grid.of(min(piece.grid.degree, enough) if segment.drawn else _FREE_DEGREE))
@@ -230,16 +237,16 @@ def settled(piece: Piece, segment: Segment) -> Piece:
 _SPARE = 2
 """Number of idle workspaces of a network that stay cached beside the last one; larger: more memory."""
 _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
-"""The workspaces of a network that no run has: the next one finds their segments made."""
+"""The workspaces of a network that no run is using: the next run finds their segments built."""
 _LOCK = Lock()
-"""Held while a workspace is taken or given back: two threads may run one network, each in a workspace of its own."""
+"""Held while a workspace is lent or given back: two threads may run one network, each in a workspace of its own."""
 
 
 @contextmanager
 def workspace(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Iterator[Workspace]:
-    """Lend a workspace for runs of `network` over efforts (*`lead`, N) that keep the `wanted` unknowns.
+    """Lend a workspace, idle or new, for runs of `network` with efforts (*`lead`, N) and segments of `tolerance`.
 
-    It is an idle or a new one; `tolerance` is that of its segments.
+    `wanted` (N,) are the unknowns that are recorded or watched.
     """
     with _LOCK:
         idle = _IDLE.setdefault(network, [])
@@ -275,6 +282,7 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
 
 
 def _beside_batches(network: Network) -> Network:
+    """Return `network` with an axis of length 1 for the batch behind the chip axes of all parts."""
     return Network(
         domain=network.domain,
         unknowns=network.unknowns,
