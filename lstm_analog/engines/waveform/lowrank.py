@@ -1,9 +1,10 @@
-"""Products of a dense block with whole waveforms of which few differ in shape.
+"""Products of a dense matrix with whole waveforms that are combinations of a few common shapes.
 
-What drives a crossbar often moves little or all alike: held levels that droop, copies behind an output resistance. Its
-waveforms then are a few shapes over the points times a weight for each driver, and the block is multiplied by the
-weights, not by every point. The shapes are learnt: where those so far do not do, the product is taken in full, and what
-was left over gives new ones (proper orthogonal decomposition, Sirovich 1987).
+The efforts that drive a crossbar often move little, or all alike: storages that droop, copies behind an output
+resistance. Their waveforms are then a few functions of time (shapes) times a weight for each driver, and the matrix is
+multiplied by the weights, not by the efforts at every point. The shapes are learnt: where those known so far leave too
+large an error, the product is taken in full, and the error gives new ones (proper orthogonal decomposition, Sirovich
+1987).
 """
 
 from math import isfinite
@@ -21,10 +22,10 @@ _LEARNT_SHARE = 0.1
 
 
 class LowRank:
-    """The product of waveforms at so many `points`, (points, *lead, n), and a `matrix` (n, m) or (chips, n, m).
+    """The product of waveforms (points, *lead, n) with a `matrix` (n, m) or (chips, n, m); it changes as it learns.
 
-    Drivers may be `wrong` by so much. The `shapes` (points, k) that were learnt are orthonormal; None once there are so
-    many that they do not pay.
+    Each waveform may have an error of `wrong`. The k learnt `shapes` (points, k) are orthonormal; None once there are
+    so many that they do not pay.
     """
 
     def __init__(self, matrix: Floats, points: int, wrong: float) -> None:
@@ -32,7 +33,7 @@ class LowRank:
         self.forget()
 
     def forget(self) -> None:
-        """Have no shapes yet."""
+        """Drop the shapes that were learnt."""
         self.shapes: Floats | None = np.zeros((self.points, 0))
 
     def __call__(self, drive: Floats) -> Floats:
@@ -57,7 +58,7 @@ class LowRank:
         return flat.reshape(*drive.shape[:-1], self.matrix.shape[-1])
 
     def _learnt(self, shapes: Floats, left: Floats) -> Floats | None:
-        """Return `shapes` with the fewest more without which what is `left` (points, ...) would be wrong."""
+        """Return `shapes` and as few more as reduce the error `left` (points, ...) to its allowed share, or None."""
         found, sizes, across = np.linalg.svd(left, full_matrices=False)
         for count in range(1, found.shape[1] + 1):
             rest = found[:, count:] @ (sizes[count:, None] * across[count:])

@@ -1,4 +1,4 @@
-"""Makes the step that solves a level whose flows are not linear in its own efforts: Newton's method, all points at once.
+"""Makes the step that solves a level whose flows are not linear in its own efforts, by Newton's method at all points.
 
 A component is one system over its members and points; components are solved side by side. Where the flows are affine
 one iteration is exact. The slopes (the Jacobian) are computed again only where changes shrink slowly with the old ones.
