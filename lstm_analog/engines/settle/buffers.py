@@ -65,16 +65,16 @@ class Buffers:
         view = self.view(nodes)
         if view is not None:
             return view
-        held = self.room(nodes.size)
+        gathered = self.room(nodes.size)
         breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
         if breaks.size >= _PIECES:
-            self.call(np.take, self.efforts, nodes, -2, held, "clip")
-            return held
+            self.call(np.take, self.efforts, nodes, -2, gathered, "clip")
+            return gathered
         start = 0
         for piece in np.split(nodes, breaks):
-            self.call(np.copyto, held[..., start : start + piece.size, :], self.view(piece))
+            self.call(np.copyto, gathered[..., start : start + piece.size, :], self.view(piece))
             start += piece.size
-        return held
+        return gathered
 
     def number(self, values: Array) -> Any:
         """Return `values` (..., n) as an operand for efforts: one number if all are equal, else (..., n, 1)."""

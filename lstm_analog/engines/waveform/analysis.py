@@ -68,11 +68,11 @@ class Outline:
 
 
 def outline(
-    couplings: Couplings, order: Structure, count: int, still: bool, keep: Wanted, wanted: Flags, watched: Flags
+    couplings: Couplings, order: Structure, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags
 ) -> Outline:
     """Return what is computed in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
-    Guesses are that all stands `still`, or else waveforms. `keep` says what the segment must yield; at its end, only
+    Guesses are that all stands `still`, or else waveforms. `output` says what the segment must yield; at its end, only
     the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
     """
     size, levels = couplings.dynamic.size, order.levels
@@ -88,15 +88,15 @@ def outline(
     factored = _factored(levels, wirings, starts, terms, count)
     ends = [
         False,
-        *(keep is not Wanted.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
+        *(output is not Wanted.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
         *(False for _ in guessed),
     ]
     seen = watched.copy()
     seen[np.concatenate([np.empty(0, np.int64), *guessed.values()])] = True
     drawn = [bool(seen[nodes].any()) for level in levels for nodes in level.members.T]
     points = [
-        keep is Wanted.POINTS,
-        *(asked or keep is Wanted.POINTS for asked in drawn),
+        output is Wanted.POINTS,
+        *(asked or output is Wanted.POINTS for asked in drawn),
         *(False for _ in guessed),
     ]
     _mark_needed(levels, wirings, starts, factored, points, ends)

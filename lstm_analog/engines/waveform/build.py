@@ -43,7 +43,7 @@ def segment(
     duration: float,
     grid: Grid,
     still: bool,
-    keep: Wanted,
+    output: Wanted,
     wanted: Flags,
     ranges: tuple[Idle, ...],
     tolerance: Tolerance,
@@ -52,14 +52,14 @@ def segment(
     """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
 
     A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand `still`, or swept, from
-    what the coarser segment `first` finds. All segments of a run share the `state`. `keep` says what the segment must
+    what the coarser segment `first` finds. All segments of a run share the `state`. `output` says what the segment must
     yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in `ranges` are watched.
     """
     frame = _frame(duration, grid, state.effort.shape[:-1])
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(couplings, order, frame.count, still, keep, wanted, watched)
-    judged = _judged(plan, keep)
+    plan = outline(couplings, order, frame.count, still, output, wanted, watched)
+    judged = _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     guesses = _guesses(plan, fields, frame, still, couplings.scales, effect)
@@ -83,7 +83,7 @@ def segment(
     )
 
 
-def _judged(plan: Outline, keep: Wanted) -> list[int]:
+def _judged(plan: Outline, output: Wanted) -> list[int]:
     """Return the numbers of the fields whose error is estimated from their values at the points.
 
     These are storages that are no sums of known bases, and other unknowns only if their points are recorded: their
@@ -92,7 +92,7 @@ def _judged(plan: Outline, keep: Wanted) -> list[int]:
     candidates = {
         number
         for level, first in zip(plan.levels, plan.first, strict=True)
-        for number in range(first, first + (level.members.shape[1] if keep is Wanted.POINTS else level.dynamic))
+        for number in range(first, first + (level.members.shape[1] if output is Wanted.POINTS else level.dynamic))
     }
     return [k for k, asked in enumerate(plan.points) if k in candidates and asked and not plan.factored[k]]
 

@@ -269,8 +269,8 @@ def _updating_image(state: NetworkState, entry: Sheet, stored: list[Floats], ter
 
     def update() -> None:
         np.multiply(stored[0], last[0], out=image.value)
-        for share, product in zip(last[1:], stored[1:], strict=True):
-            np.add(image.value, share * product, out=image.value)
+        for factor, product in zip(last[1:], stored[1:], strict=True):
+            np.add(image.value, factor * product, out=image.value)
         image.stamp = state.stamps[entry.group]
 
     return update

@@ -43,7 +43,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     shape = efforts[0].shape
     outside, residual = _residual(task, efforts)
     slopes, weights = _own_slopes(task, shape), _beside_changes(1.0 / tolerance, len(shape) + 1)
-    kept: list[Linearised] = []
+    cached: list[Linearised] = []
     starts = [np.full_like(field.start, np.nan) for field in task.targets]
 
     def solve() -> None:
@@ -52,7 +52,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
         if not all(np.array_equal(old, field.start) for old, field in zip(starts, task.targets, strict=True)):
             for old, field, effort in zip(starts, task.targets, efforts, strict=True):
                 old[...] = effort[...] = field.start  # else it is swept again, from where it is
-        equations = kept.pop() if kept else linearised(task, slopes, shape)
+        equations = cached.pop() if cached else linearised(task, slopes, shape)
         try:
             _iterate(task, efforts, residual, equations, weights)
         except Unsolved:
@@ -60,7 +60,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
                 old.fill(np.nan)
             raise
         if task.level.order is Order.NONLINEAR and equations.inverse.size <= _CACHED:
-            kept.append(equations)
+            cached.append(equations)
 
     return [solve]
 
@@ -164,8 +164,8 @@ def _loading(load: Load, flows: Floats, task: Task) -> list[Call]:
     steps = [flowing(load.part, task.waves, task.inflow.high, found)]
     for route in load.routes:
         add = adder(flows[route.row], route.into, first=False)
-        take = reader(found[..., route.terminal, :], route.elements)
-        steps.append(adding(add, take))
+        read = reader(found[..., route.terminal, :], route.elements)
+        steps.append(adding(add, read))
     return steps
 
 

@@ -266,9 +266,9 @@ class WaveformRun:
     def _segment(self, division: Subdivision, place: int, recorded: bool) -> Segment:
         """Return a segment for piece number `place`, built or from the workspace, and note it in `division`."""
         last, piece = place == len(division.pieces) - 1, division.pieces[place]
-        keep = Wanted.POINTS if recorded and self.points > 1 else Wanted.END if recorded and last else Wanted.STATES
+        output = Wanted.POINTS if recorded and self.points > 1 else Wanted.END if recorded and last else Wanted.STATES
         regime = Regime(high=division.high, idle=piece.idle)
-        found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, keep)
+        found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, output)
         division.made[recorded][place] = found
         return found
 

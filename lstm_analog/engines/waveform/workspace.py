@@ -63,7 +63,7 @@ _FALL = 1.0
 _LARGEST_ERROR = 1e9
 """Error, in tolerances, to which larger ones and NaN are reduced before the degree that would do is worked out."""
 _LOWERED_ERROR = 0.1
-"""Error, as a share of the tolerance, that a lowered degree is to keep; larger: fewer points, less margin."""
+"""Error, as a share of the tolerance, that a lowered degree may leave; larger: fewer points, less margin."""
 
 
 class OutOfReachError(ArithmeticError):
@@ -132,12 +132,12 @@ class Workspace:
             self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
         return self.phases[regime]
 
-    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, keep: Wanted) -> Segment:
-        """Return a segment of `duration` (s) with the points of `grid` in a `regime`; `keep` says what it must yield.
+    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, output: Wanted) -> Segment:
+        """Return a segment of `duration` (s) with the points of `grid` in a `regime`; `output` says what it must yield.
 
         Unknowns at torn edges are taken to stand `still`, or swept, from what a coarser segment finds with them still.
         """
-        key = (regime, duration, grid, still, keep)
+        key = (regime, duration, grid, still, output)
         if key not in self.segments:
             coarse = max(_LEAST_DEGREE, int(np.ceil(_GUESS_DEGREE * grid.degree)))
             self.segments[key] = segment(
@@ -147,7 +147,7 @@ class Workspace:
                 duration=duration,
                 grid=grid,
                 still=still,
-                keep=keep,
+                output=output,
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
@@ -174,7 +174,7 @@ class Workspace:
             duration=1.0,
             grid=_REST_GRID,
             still=False,
-            keep=Wanted.END,
+            output=Wanted.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
             tolerance=_REST_TOLERANCE,
