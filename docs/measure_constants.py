@@ -1,4 +1,4 @@
-"""Measures what moves if a constant of the engines is doubled or halved: `python docs/measure_constants.py`.
+"""Measures what moves if a constant of the engines is doubled or halved: `python docs/measure_constants.py [word ...]`.
 
 Each variant runs in a process of its own, one after the other, on small machines; what it saw goes into
 `constants.json`, from which `make_constants.py` takes it. Errors and times are ratios to the run with the constant as
@@ -17,6 +17,7 @@ import numpy as np
 
 import lstm_analog as la
 from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.network.trajectory import EVERYTHING
 
 HERE = Path(__file__).parent
 MACHINES = {
@@ -26,21 +27,30 @@ MACHINES = {
 }
 LONGEST = 60.0
 """Seconds after which a variant is given up."""
-ENGINES = {"waveform/": Waveform(), "settle/": Settle(), "integrate.py": Integrate(), "stage.py": Integrate()}
+DENSE = 9
+"""Points of each interval at which `Waveform` is compared."""
+ENGINES = {
+    "waveform/": Waveform(points=DENSE, save=EVERYTHING),
+    "settle/": Settle(),
+    "integrate.py": Integrate(),
+    "stage.py": Integrate(),
+}
+"""The engine that runs for the constants of each module."""
 SLOW = ("OPAMP_IDEAL",)
 """Machines on which `Integrate` is not measured."""
 
 
 def main() -> None:
-    """Measure all constants of the engines that are numbers in a computation, or those named, and write the file."""
+    """Measure all constants that take part in a computation, or those in whose module or name a word stands."""
     file = HERE / "constants.json"
     seen = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     constants = runpy.run_path(str(HERE / "make_constants.py"))["constants"]()
     for constant in sorted(constants, key=lambda constant: constant.module, reverse=True):
         engine = next((engine for start, engine in ENGINES.items() if constant.module.startswith(start)), None)
         key = f"{constant.module}:{constant.name}"
-        if engine is None or (sys.argv[1:] and constant.name not in sys.argv[1:]):
+        if engine is None or (sys.argv[1:] and not any(word in key for word in sys.argv[1:])):
             continue
+        seen["as is"] = seen.get("as is", {}) | errors(engine)
         seen[key] = {change: compared(constant, change, engine) for change in ("doubled", "halved")}
         print(key, seen[key], flush=True)
         file.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -58,6 +68,12 @@ def compared(constant: object, change: str, engine: la.engines.Engine) -> dict[s
     return result
 
 
+def errors(engine: la.engines.Engine) -> dict[str, dict[str, float]]:
+    """Return the error of `engine` on each machine with all constants as they are."""
+    names = [name for name in MACHINES if not (isinstance(engine, Integrate) and name in SLOW)]
+    return {type(engine).__name__: {name: float(f"{base(name, engine)[0]:.1e}") for name in names}}
+
+
 @lru_cache
 def base(name: str, engine: la.engines.Engine) -> tuple[float, float] | str:
     """Return the error and the time (s) of `engine` on the machine `name` with all constants as they are."""
@@ -69,8 +85,18 @@ def base(name: str, engine: la.engines.Engine) -> tuple[float, float] | str:
 def reference(name: str, engine: la.engines.Engine) -> np.ndarray:
     """Return what another engine says the machine `name` computes, by which the error of `engine` is told."""
     lstm, x = task(engine)
-    other = Waveform(rtol=1e-11, atol=1e-12) if isinstance(engine, Integrate) else Integrate()
-    return la.compile(lstm, MACHINES[name]).run(x, engine=other).h
+    if isinstance(engine, Integrate):
+        other = Waveform(rtol=1e-11, atol=1e-12)
+    else:
+        other = Integrate(points=DENSE, save=EVERYTHING) if isinstance(engine, Waveform) else Integrate()
+    return compared_values(la.compile(lstm, MACHINES[name]).run(x, engine=other), engine)
+
+
+def compared_values(run: la.Run, engine: la.engines.Engine) -> np.ndarray:
+    """Return what is compared of a `run`: all efforts at all points (units of signal) of `Waveform`, h of others."""
+    if isinstance(engine, Waveform):
+        return run.trajectory.efforts / run.compiled.network.unknowns.scales()
+    return run.h
 
 
 def task(engine: la.engines.Engine) -> tuple[la.LSTM, np.ndarray]:
@@ -103,7 +129,7 @@ def report(pipe: object, name: str, engine: object, constant: object, change: st
 def measured(
     name: str, engine: la.engines.Engine, constant: object, change: str, expected: np.ndarray
 ) -> tuple[float, float]:
-    """Return the error, the largest of h, and the least time (s) of several runs after the first."""
+    """Return the largest error and the least time (s) of several runs after the first."""
     if constant is not None:
         set_to(constant.name, constant.value, changed(constant.value, change == "doubled"))
     lstm, x = task(engine)
@@ -116,7 +142,7 @@ def measured(
         start = time.process_time()
         run = machine.run(x, engine=engine)
         times.append(time.process_time() - start)
-    return float(np.abs(run.h - expected).max()), min(times)
+    return float(np.abs(compared_values(run, engine) - expected).max()), min(times)
 
 
 def changed(value: float | range | object, double: bool) -> object:
