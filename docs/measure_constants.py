@@ -53,7 +53,8 @@ def main() -> None:
         seen["as is"] = seen.get("as is", {}) | errors(engine)
         seen[key] = {change: compared(constant, change, engine) for change in ("doubled", "halved")}
         print(key, seen[key], flush=True)
-        file.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        lines = [f"{json.dumps(name)}: {json.dumps(seen[name])}" for name in sorted(seen)]
+        file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def compared(constant: object, change: str, engine: la.engines.Engine) -> dict[str, list[float] | str]:

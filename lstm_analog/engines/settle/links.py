@@ -179,7 +179,7 @@ def significant(found: tuple[Feed, ...], network: Network, conductance: Floats) 
 
 
 def same(coupled: CouplingGraph, free: Flags, conductance: tuple[Floats, Floats]) -> Indices:
-    """Return for each unknown the number of the one whose effort it always has, its own number if none, (unknowns,).
+    """Return for each unknown of the graph `coupled` the number of the one it always equals, or its own, (unknowns,).
 
     An unknown that a conductance ties to one other, and that nothing else acts on, has at rest the effort of that
     other: a storage behind a closed switch. `free` (unknowns,) are those for which this may be: they settle and have no

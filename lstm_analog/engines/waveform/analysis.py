@@ -186,5 +186,5 @@ def _mark_needed(
 
 
 def is_newton(level: Level, wires: Wiring) -> bool:
-    """Return whether `level` needs Newton's method: flows into it are not linear in its own efforts."""
+    """Return whether `level`, fed by `wires`, needs Newton's method: its flows are not linear in its own efforts."""
     return level.order is not Order.CONSTANT or any(load.own for load in wires.loads)

@@ -22,7 +22,7 @@ _LEARNT_SHARE = 0.1
 
 
 class LowRank:
-    """The product of waveforms (points, *lead, n) with a `matrix` (n, m) or (chips, n, m); it changes as it learns.
+    """The product of waveforms (`points`, *lead, n) with a `matrix` (n, m) or (chips, n, m); it changes as it learns.
 
     Each waveform may have an error of `wrong`. The k learnt `shapes` (points, k) are orthonormal; None once there are
     so many that they do not pay.

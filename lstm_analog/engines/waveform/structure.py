@@ -120,7 +120,7 @@ def at_rest(couplings: Couplings, duration: float) -> Couplings:
 
 
 def rates(couplings: Couplings) -> Floats:
-    """Return the rate G/C (1/s) at which each storage discharges by itself, 0 for other unknowns, (N,)."""
+    """Return the rate G/C (1/s) at which each storage of `couplings` discharges by itself, else 0, (N,)."""
     least = couplings.capacity.reshape(-1, couplings.dynamic.size).min(axis=0)
     return np.where(couplings.dynamic & ~couplings.imposed, _own_conductance(couplings) / least, 0.0)
 
