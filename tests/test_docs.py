@@ -194,6 +194,27 @@ def test_the_page_of_the_parts_says_their_laws():
     assert (DOCS / "parts.md").read_text(encoding="utf-8") == made["page"](), "run python docs/make_parts.py"
 
 
+def test_the_page_of_the_constants_says_their_values():
+    made = runpy.run_path(str(DOCS / "make_constants.py"))
+    assert (DOCS / "constants.md").read_text(encoding="utf-8") == made["page"](), "run python docs/make_constants.py"
+
+
+def test_every_constant_of_the_engines_says_what_it_is_and_whether_it_is_safe_to_touch():
+    made = runpy.run_path(str(DOCS / "make_constants.py"))
+    found = {constant.key: constant.meaning for constant in made["constants"]()}
+    assert set(found) == set(made["JUDGED"]), "give each a row in JUDGED of docs/make_constants.py"
+    assert not [key for key, meaning in found.items() if not meaning], "give each a docstring"
+    assert all(re.match(r"(yes|care|no)\b", safe) for _, safe in made["JUDGED"].values())
+
+
+def test_a_constant_is_found_with_its_docstring():
+    made = runpy.run_path(str(DOCS / "make_constants.py"))
+    found = {constant.key: constant for constant in made["constants"]()}
+    assert len(found) > 70
+    assert found["waveform/structure.py:LARGEST"].value == 24
+    assert found["waveform/structure.py:LARGEST"].meaning.startswith("Unknowns up to which a component")
+
+
 def test_every_law_is_on_the_page():
     page = (DOCS / "parts.md").read_text(encoding="utf-8")
     for word in ("Conductors", "Switches", "Followers", "Pairs", "Ports", "OpAmps", "Inertances", "Spools", "Stops"):

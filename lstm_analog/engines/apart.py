@@ -16,6 +16,7 @@ NetworkSolver = Callable[[Network, Schedule], Trajectory]
 """Runs a network under a schedule, all its chips side by side."""
 
 _SHOWN = 8
+"""Chips that a warning lists by number; the others are counted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

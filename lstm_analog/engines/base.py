@@ -15,12 +15,13 @@ Progress = Callable[[int, int], None]
 """Told how many intervals are done, and of how many."""
 
 _BEHIND = 1e-6
-"""Where in an interval the point behind its start lies: junctions and inputs jump at the edge."""
+"""Place of the first of several points, as a share of the interval: just behind the edge, where junctions jump."""
 
 _MOST_POINTS = 1_000_000
-"""Points that may be kept of an interval."""
+"""Largest number of points of an interval that may be asked for; more is refused, for want of memory."""
 
 _YEAR = 366.0 * 86400.0
+"""Longest time limit (s) of a simulator that is accepted."""
 
 
 def check_time_limit(seconds: float) -> None:

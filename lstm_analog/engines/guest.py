@@ -17,9 +17,10 @@ from lstm_analog.errors import FileAccessError, SimulationError, explain
 from lstm_analog.interruption import ending_in_order, undisturbed
 
 MOST_OUTPUT = 2**18
-"""Bytes kept of each stream of a guest, from its start: its complaints; what it says beyond is read and dropped."""
+"""Bytes kept of each output stream of a simulator, from its start: its messages; the rest is read and dropped."""
 
 _PIECE = 2**16
+"""Bytes that are read at once of a simulator's output; trades speed only."""
 _NO_PROGRAM = 126
 """The exit code of a shell for a file that it cannot execute."""
 

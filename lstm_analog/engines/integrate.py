@@ -25,18 +25,27 @@ from lstm_analog.network.schedule import Schedule, imposed_efforts
 from lstm_analog.network.trajectory import Save, Trajectory
 
 _STIFF = 100.0
-"""Fastest rate x interval above which an explicit method takes more steps for stability than for accuracy."""
+"""Fastest rate x interval from which an implicit method is taken: DOP853 would step for stability, not for accuracy."""
 _STABLE = 4.0
-"""Longest step of DOP853 x fastest rate: at its limit of stability, near 6, its interpolant is off by 1e-6 of full
-scale, whatever the tolerance; up to here it keeps the tolerance for as many evaluations (measured on an RC ladder)."""
-_SMALL = 150
-"""States up to which LSODA's dense factorisation beats BDF with a sparse one."""
-_EXTREME = 1e9
-"""Fastest rate x interval from which LSODA is lost in rounding: at 1e18, ports open by e^40, it does not end. BDF does.
+"""Longest step of DOP853 x fastest rate; larger: fewer evaluations where all rests, less accurate.
+
+At the limit of stability, near 6, its interpolant is off by 1e-6 of full scale, whatever the tolerance; up to here it
+keeps the tolerance for as many evaluations (measured on an RC ladder).
 """
+_SMALL = 150
+"""States up to which LSODA's dense factorisation beats BDF with a sparse one; trades speed only."""
+_EXTREME = 1e9
+"""Fastest rate x interval from which BDF is taken instead of LSODA, which rounding stops: at 1e18 it does not end."""
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
-"""Relative tolerance below which scipy silently takes this one."""
-_GROWTH, _RATIO, _STEPS, _FAR = 10.0, 1e6, 200, 0.3
+"""Smallest `rtol` that is accepted: scipy silently takes this one for any below it."""
+_GROWTH = 10.0
+"""Factor by which the step towards the operating point grows after a small move and shrinks after a large one."""
+_RATIO = 1e6
+"""Longest step towards the operating point, in durations of the first interval; rest is judged at this step."""
+_STEPS = 200
+"""Steps towards the operating point before the run stops with a `SimulationError`."""
+_FAR = 0.3
+"""Move towards the operating point, in units of signal, above which the next step is shorter."""
 
 
 class Method(Enum):

@@ -9,6 +9,7 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.files import map_file
 
 _HEADER = 64 * 1024 * 1024
+"""Bytes of a raw file in which its header must end; a longer header, of a million nodes or so, is refused."""
 _DATA = b"Binary:\n"
 
 

@@ -34,8 +34,9 @@ from lstm_analog.npy import read_array
 
 _MODEL, _FILE = "machine", "machine.mo"
 _MISSING = 86
+"""Exit code by which the worker process says that rumoca is not installed; rumoca itself does not use it."""
 _SAME = 1e-9
-"""Fraction of the shortest interval below which two times are one."""
+"""Difference of two times, as a share of the shortest interval, below which they count as one."""
 _REMEDY = "read its message; against failed steps, take another tolerance or solver"
 _WORKER = f"""
 import json, sys

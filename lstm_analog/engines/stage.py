@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from scipy.sparse.linalg import SuperLU
 
 _NEWTON_STEPS = 50
+"""Newton steps at the junctions before the run stops with a `SimulationError`."""
 _NEWTON_TOLERANCE = 1e-13
+"""Newton step, relative to the largest effort, at which junctions are solved; larger: fewer steps, less accurate."""
 _HALVINGS = 30
+"""Halvings of a Newton step before it is taken although the residual does not fall."""
 _FALL = 0.1
-"""By what share of the step the residual has to fall, a full step of a linear system letting it fall to zero."""
+"""Share of the predicted fall of the residual that a Newton step must reach (Armijo 1966); larger: shorter steps."""
 _ROUNDING = 1e-9
-"""Size of a Newton step, relative to the effort, below which its residual is not asked to fall: rounding decides it."""
+"""Newton step, relative to the largest effort, below which the residual need not fall: rounding decides it."""
 _COLUMNS = 64
-"""Right-hand sides that a factorised matrix is asked for at once."""
+"""Columns of a sparse right-hand side that are solved for at once; larger: more memory, fewer calls."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""The workbench of `kernels`: views of the efforts, arrays to write to, and the calls that were put together."""
+"""Puts together the calls of a stage for `kernels`: views of the efforts, arrays to write to, numpy calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,11 +13,14 @@ from lstm_analog.network.laws import bank_of
 from lstm_analog.network.parts import Part
 
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
-"""Matrices as they enter products, with what they were made of, by the place, the shape and the weights of that."""
+"""Matrices with their weights multiplied in, each beside the matrix it was made of.
+
+The key is the address, shape and strides of that matrix, and the weights.
+"""
 
 _WEIGHT = parameter("weight")
 _PIECES = 4
-"""Runs of neighbours up to which each is copied; more are gathered at once."""
+"""Runs of neighbouring unknowns from which on they are gathered by index, not copied run by run; trades speed only."""
 
 
 @cache
@@ -27,11 +30,10 @@ def _weighted(value: Expression) -> Expression:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Buffers:
-    """Where calls are put together: `efforts` (..., unknowns, batch) they work on, and the `calls` so far.
+    """The `calls` put together so far, which work on `efforts` (..., unknowns, batch).
 
-    `matrices` are shared by all stages of a run.
-
-    Throughout, `nodes` are unknowns, (n,), `size` is a number of them, and `values` are parameters (..., n).
+    `matrices` are shared by all stages of a run. In all methods, `nodes` (n,) are unknowns, `size` is a number of
+    unknowns, and `values` (..., n) are parameters.
     """
 
     efforts: Array
@@ -43,7 +45,7 @@ class Buffers:
         self.calls.append(partial(function, *arguments))
 
     def room(self, size: int) -> Array:
-        """Return a new array for `size` unknowns."""
+        """Return a new array for `size` unknowns, (..., size, batch)."""
         return np.empty((*self.efforts.shape[:-2], size, self.efforts.shape[-1]), dtype=self.efforts.dtype)
 
     def view(self, nodes: Indices) -> Array | None:
@@ -53,35 +55,35 @@ class Buffers:
         return None
 
     def read(self, nodes: Indices) -> Array:
-        """Return the efforts of `nodes`: a view of neighbours or of one that stands for all, else gathered."""
+        """Return the efforts of `nodes`: a view if they are neighbours or all the same node, else a gathered copy."""
         if nodes.size > 1 and (nodes == nodes[0]).all():
             return self.efforts[..., int(nodes[0]) : int(nodes[0]) + 1, :]
         return self.side_by_side(nodes)
 
     def side_by_side(self, nodes: Indices) -> Array:
-        """Return the efforts of `nodes` as a view of neighbours, else gathered in an array of their own."""
+        """Return the efforts of `nodes`: a view if they are neighbours, else an array that a call gathers them in."""
         view = self.view(nodes)
         if view is not None:
             return view
-        held = self.room(nodes.size)
+        gathered = self.room(nodes.size)
         breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
         if breaks.size >= _PIECES:
-            self.call(np.take, self.efforts, nodes, -2, held, "clip")
-            return held
+            self.call(np.take, self.efforts, nodes, -2, gathered, "clip")
+            return gathered
         start = 0
         for piece in np.split(nodes, breaks):
-            self.call(np.copyto, held[..., start : start + piece.size, :], self.view(piece))
+            self.call(np.copyto, gathered[..., start : start + piece.size, :], self.view(piece))
             start += piece.size
-        return held
+        return gathered
 
     def number(self, values: Array) -> Any:
-        """Return `values` as they enter a call: one number if all are equal, else (..., n, 1)."""
+        """Return `values` (..., n) as an operand for efforts: one number if all are equal, else (..., n, 1)."""
         if values.size and (values == values.flat[0]).all():
             return float(values.flat[0])
         return np.ascontiguousarray(values[..., None], dtype=self.efforts.dtype)
 
     def matrix(self, values: Floats, weight: Floats) -> Array:
-        """Return `values` (..., m, n) times `weight` (..., m) as they enter a product, made once for all who ask."""
+        """Return `values` (..., m, n) times `weight` (..., m) as an operand, made once for all stages of a run."""
         key = (values.__array_interface__["data"], values.shape, values.strides, weight.tobytes())
         if key not in self.matrices:
             weighted = values if (weight == 1.0).all() else values * weight[..., None]

@@ -1,4 +1,4 @@
-"""Every phase at its fixed point: what a machine computes when its clock is slow."""
+"""The engine that takes every phase at its fixed point: what a machine computes when its clock is slow."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,7 +21,7 @@ from lstm_analog.network.trajectory import Save, Trajectory
 
 
 class Precision(Enum):
-    """In which numbers to compute: 53 or 24 binary digits."""
+    """The floating-point numbers to compute in: double (53 binary digits) or single (24)."""
 
     DOUBLE = "float64"
     SINGLE = "float32"
@@ -30,13 +30,13 @@ class Precision(Enum):
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Settle:
-    """Fixed points, phase after phase, without a way there: for studies of accuracy, at the price of inference.
+    """Computes the fixed point of each phase without its transient: for studies of accuracy, at the cost of inference.
 
-    Junctions, followers and storages that are tied firmly take the values at which all flows balance. A storage that
-    its phase moves by less than `settled` time constants takes its exponential instead, which is exact if what feeds it
-    stands still: so a gated leak drains for its time, an open switch droops, and a pause settles no row. What feeds it
-    counts as settled from the beginning: a droop is off by the share of the phase in which its feeder moved.
-    Stops of tanks are left out until a tank gets there; then all is computed again with them.
+    Junctions, followers and storages that settle take the values at which all flows balance. A storage that its phase
+    moves by less than `settled` time constants takes its exponential instead, which is exact if its inflow stands
+    still: so a gated leak drains for its time, an open switch droops, and a pause settles no row. The inflow counts as
+    settled from the beginning of the phase: a droop is off by the share of the phase in which the inflow still moved.
+    Stops of tanks are left out unless a tank reaches one; then all is computed again with them.
 
     Attributes
     ----------
@@ -45,8 +45,8 @@ class Settle:
     precision : Precision
         Double, or single: half the memory traffic, errors of about 1e-6 of full scale.
     save : Save, optional
-        What is kept: all unless given, but what `Machine.run` is told to keep. What neither is kept nor leads to
-        something that is, is not computed.
+        What is recorded: all unless given, but what `Machine.run` is told to keep. What no record needs is not
+        computed.
     """
 
     settled: float = 3.0
@@ -78,20 +78,24 @@ class Settle:
         return run_chips(partial(self._together, progress=progress), network, schedule)
 
     def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
-        plain = within(network)
+        """Return the efforts of all chips at once, without stops of tanks or, if a tank reaches one, with them."""
+        free = within(network)
         try:
-            taken = self._taken(plain.network, network, schedule, progress)
+            record = self._recorded(free.network, network, schedule, progress)
         except BeyondError:
-            taken = self._taken(network, network, schedule, progress)
-        return taken.trajectory(engine=repr(self), lead=(*chip_axis(network), *schedule.batch))
+            record = self._recorded(network, network, schedule, progress)
+        return record.trajectory(engine=repr(self), lead=(*chip_axis(network), *schedule.batch))
 
-    def _taken(self, made: Network, network: Network, schedule: Schedule, progress: Progress | None) -> Recorder:
-        """Return what `network` did, of the parts of `made`; `BeyondError` if that lacks some that were needed."""
+    def _recorded(self, made: Network, network: Network, schedule: Schedule, progress: Progress | None) -> Recorder:
+        """Return the records of a run of `made`: `network`, or it without parts that are idle between limits.
+
+        Raises `BeyondError` if a limit was passed, so that the parts left out would have carried flow.
+        """
         lead = (*chip_axis(network), int(np.prod(schedule.batch)))
-        taken = recorder(network, schedule, self.save, points=1, lead=lead)
+        record = recorder(network, schedule, self.save, points=1, lead=lead)
         execute(
-            program(made, schedule, settled=self.settled, kept=taken.records), taken, self.precision.value, progress
+            program(made, schedule, settled=self.settled, kept=record.records), record, self.precision.value, progress
         )
-        if made is not network and not all(watch.inside for watch in taken.watches):
+        if made is not network and not all(watch.inside for watch in record.watches):
             raise BeyondError
-        return taken
+        return record

@@ -1,4 +1,4 @@
-"""Executes a program: the stages are bound to arrays once, then only calls are made."""
+"""Executes a program: binds its stages to arrays once, then makes calls only."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,20 +21,20 @@ from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
 
 
-def execute(program: RunProgram, taken: Recorder, dtype: DTypeLike, progress: Progress | None) -> None:
-    """Write what a `program` gives, computed in `dtype`, into `taken`, whose leading axes are (chips, batch).
+def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress: Progress | None) -> None:
+    """Run a `program` in numbers of `dtype` and write its results into `recorder`, with leading axes (chips, batch).
 
-    `progress` is told the intervals done. Nothing grows with the number of intervals but what is kept. Watched nodes
-    are noted where the program sets them.
+    `progress` is called after each interval. Memory grows with the number of intervals only by what is recorded. Nodes
+    with limits are monitored wherever the program sets them.
     """
     network, schedule = program.network, program.schedule
-    efforts = np.zeros((*chip_axis(taken.network), network.unknowns.size, int(np.prod(schedule.batch))), dtype=dtype)
+    efforts = np.zeros((*chip_axis(recorder.network), network.unknowns.size, int(np.prod(schedule.batch))), dtype=dtype)
     for part in network.parts:
         if isinstance(part, Sources):
             efforts[..., part.nodes, :] = part.effort[..., None]
-    monitors = tuple(_monitor(watch.limits, efforts) for watch in taken.watches)
-    _run(program, efforts, taken.records, monitors, progress)
-    for watch, monitor in zip(taken.watches, monitors, strict=True):
+    monitors = tuple(_monitor(watch.limits, efforts) for watch in recorder.watches)
+    _run(program, efforts, recorder.records, monitors, progress)
+    for watch, monitor in zip(recorder.watches, monitors, strict=True):
         watch.note(monitor.lowest.swapaxes(-1, -2), monitor.highest.swapaxes(-1, -2))
 
 
@@ -74,9 +74,9 @@ def _bound_calls(
     bound: dict[Key, tuple[Call, ...]],
     matrices: Matrices,
 ) -> tuple[Call, ...]:
-    """Return the calls of an `instruction`; a stage that several run is bound once, with the `monitors` of its nodes.
+    """Return the calls of an `instruction`: its stages bound to `efforts`, with the `monitors` of their nodes.
 
-    `bound` and `matrices` are what stages have been bound to so far.
+    A stage of several instructions is bound once: `bound` holds the calls so far, `matrices` the matrices they share.
     """
     for stage in instruction.stages:
         if stage.key not in bound:
@@ -87,14 +87,14 @@ def _bound_calls(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Monitor:
-    """The `lowest` and `highest` efforts (..., m, batch) that the nodes of some `limits` have had."""
+    """The `lowest` and `highest` efforts (..., m, batch) so far of the m nodes that have `limits`."""
 
     limits: Idle
     lowest: Array
     highest: Array
 
     def calls(self, stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
-        """Return the calls that note what `stage` has set in `efforts` (..., unknowns, batch)."""
+        """Return the calls that update the extremes from what `stage` has set in `efforts` (..., unknowns, batch)."""
         chosen = np.flatnonzero(np.isin(self.limits.nodes, stage.nodes))
         buffers = Buffers(efforts=efforts)
         for part in np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1) if chosen.size else ():
@@ -111,7 +111,7 @@ def _monitor(limits: Idle, efforts: Array) -> _Monitor:
 
 
 def _copies(record: Record, efforts: Array) -> list[tuple[Array, Array]]:
-    """Return the points of a `record`, (points, ..., nodes), by runs of neighbours, each with its view of `efforts`."""
+    """Return pairs of arrays (points of a `record`, efforts to copy there), one for each run of neighbouring nodes."""
     nodes = np.arange(efforts.shape[-2])[record.nodes]
     breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
     points, result = np.moveaxis(record.efforts, -2, 0), []
@@ -124,9 +124,10 @@ def _copies(record: Record, efforts: Array) -> list[tuple[Array, Array]]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Input:
-    """A source bank: its different `values` in time (changes, ..., sources, batch), which point has which, their place.
+    """The efforts that a source bank imposes in time, and where they go.
 
-    Chips lead the sources where they differ in them.
+    `values` (changes, ..., sources, batch) has an entry for each change, `turn` (1 + intervals,) is the number of the
+    entry in force at each point, `target` the view of the efforts. Chips lead the sources where they differ.
     """
 
     values: Array
@@ -134,7 +135,7 @@ class _Input:
     target: Array
 
     def load(self, point: int) -> None:
-        """Impose what the bank holds at `point`."""
+        """Copy the efforts of `point` into place."""
         self.target[...] = self.values[self.turn[point]]
 
 

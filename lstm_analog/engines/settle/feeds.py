@@ -1,7 +1,8 @@
-"""What feeds each unknown in a clock phase, as far as `Settle` has a shape for it, taken from the laws of the parts.
+"""Sorts the flows into the unknowns in a clock phase by how they depend on efforts, so that each kind has fast code.
 
-A bank whose couplings are all constant is its partial derivatives: coefficients of other efforts, or one matrix. Pairs
-are products of curves, laminar ports conductances under control. The rest is left to the laws themselves.
+A bank that is linear with constant coefficients is replaced by these: a coefficient for each element, or one matrix.
+Pairs are products of curves; laminar ports are conductances that other efforts control. For all other banks the law of
+the part is evaluated. All of this comes from the laws of the parts.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,12 @@ from lstm_analog.network.parts import Conductors, Followers, Pairs, Part, Ports,
 
 
 class Way(Enum):
-    """How a flow depends on efforts: not at all, by a coefficient each, by a matrix, as products, as conductances."""
+    """How a flow depends on efforts.
+
+    CONSTANT: not at all. DIAGONAL: a constant coefficient times one effort for each row. DENSE: a constant matrix.
+    PRODUCT: products of curves (pairs). CONTROLLED: through a conductance that other efforts control (ports). LAW: by
+    its law, in any other way.
+    """
 
     CONSTANT = "constant"
     DIAGONAL = "diagonal"
@@ -30,11 +36,24 @@ class Way(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Feed:
-    """The flow of the bank `part` into the unknowns `rows` (m,), -1 where something else supplies it.
+    """The flow of one bank into m unknowns.
 
-    `values` are the constants (..., m), the coefficients (..., m) of the `columns` (m,), or the matrix (..., m, n) of
-    the `columns` (n,); for a conductance under control the `columns` (m,) are the other ends. `number` tells the feeds
-    of a part apart.
+    Attributes
+    ----------
+    part : Part
+        The bank.
+    high : tuple of bool
+        Which clock lines are high.
+    number : int
+        Tells the feeds of a bank apart.
+    way : Way
+        How the flow depends on efforts.
+    rows : index array, (m,)
+        The unknowns that the flow enters; -1 where a source or follower sets the unknown.
+    columns : index array, (m,) or (n,)
+        Efforts that the flow depends on: of DIAGONAL and DENSE those that are multiplied, of CONTROLLED the other ends.
+    values : float array or None
+        Constants (..., m), coefficients (..., m) or the matrix (..., m, n); None for the other ways.
     """
 
     part: Part
@@ -47,12 +66,12 @@ class Feed:
 
     @property
     def name(self) -> tuple[object, ...]:
-        """What tells this feed from others, whatever the phase."""
+        """The feed's identity: feeds of equal name are the same flow, also in another phase."""
         return self.part.label, self.number, is_on(line_of(self.part), self.high)
 
     @property
     def controls(self) -> Indices:
-        """What controls the flow without carrying it."""
+        """The unknowns, besides `columns`, that the flow depends on: controls of pairs and ports, all of a law."""
         if isinstance(self.part, Pairs):
             return np.concatenate([end for factor in self.part.factors for end in (factor.p, factor.n)])
         if isinstance(self.part, Ports) and self.way is Way.CONTROLLED:
@@ -62,13 +81,14 @@ class Feed:
         return np.empty(0, np.int64)
 
     def of(self, nodes: Indices) -> tuple["Feed", ...]:
-        """Return the feed into the sorted `nodes` (n,) in their order: as often as each of them is fed by this bank."""
+        """Return the feeds into the sorted `nodes` (n,), in their order: as many as this bank feeds each node times."""
         fed = np.flatnonzero(np.isin(self.rows, nodes))
         order = fed[np.argsort(self.rows[fed], kind="stable")].reshape(nodes.size, -1)
-        return tuple(self._take(order[:, k]) for k in range(order.shape[1]))
+        return tuple(self._of_elements(order[:, k]) for k in range(order.shape[1]))
 
-    def _take(self, elements: Indices) -> "Feed":
-        dense, chosen = self.way is Way.DENSE, _run(elements)  # a matrix is the largest thing there is: no copy of it
+    def _of_elements(self, elements: Indices) -> "Feed":
+        """Return the feed of some `elements` only; a matrix is a view, for it may be the largest array there is."""
+        dense, chosen = self.way is Way.DENSE, _run(elements)
         values = None if self.values is None else self.values[..., chosen, :] if dense else self.values[..., chosen]
         whole = self.way in (Way.CONSTANT, Way.DIAGONAL, Way.DENSE)
         return replace(
@@ -81,23 +101,23 @@ class Feed:
 
 
 def _run(elements: Indices) -> slice | Indices:
-    """Return `elements` as a slice if they follow each other: what they take is a view then."""
+    """Return `elements` as a slice if they follow each other, so that indexing by it is a view."""
     if elements.size and (np.diff(elements) == 1).all():
         return slice(int(elements[0]), int(elements[-1]) + 1)
     return elements
 
 
 def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, ...]:
-    """Return what feeds the unknowns of `network` through `parts` with the clock lines `high`."""
+    """Return the feeds of the unknowns of `network` through `parts` with the clock lines `high`."""
     kinds = network.kinds()
-    taking = np.zeros(network.unknowns.size, dtype=bool)
-    taking[kinds[Kind.BALANCED]] = taking[kinds[Kind.STORED]] = True
-    own = np.zeros_like(taking)
-    own[kinds[Kind.FOLLOWED]] = True
+    balanced = np.zeros(network.unknowns.size, dtype=bool)
+    balanced[kinds[Kind.BALANCED]] = balanced[kinds[Kind.STORED]] = True
+    followed = np.zeros_like(balanced)
+    followed[kinds[Kind.FOLLOWED]] = True
     rest = np.zeros(network.unknowns.size)
     found: list[Feed] = []
     for part in parts:
-        open_to = own if isinstance(part, Followers) else taking
+        open_to = followed if isinstance(part, Followers) else balanced
         for number, (way, row, columns, values) in enumerate(_flows(part, rest, high)):
             fed = np.where(open_to[row], row, -1)
             if (fed >= 0).any():
@@ -107,6 +127,7 @@ def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, 
 
 
 def _flows(part: Part, rest: Floats, high: High) -> Iterator[tuple[Way, Indices, Indices, Floats | None]]:
+    """Yield the flows of `part`: way, rows, columns and values each, as in `Feed`; `rest` (unknowns,) is all zero."""
     couplings, fed, none = blocks(part, high), rows(part), np.empty(0, np.int64)  # `rows` refuses what has no law
     if not couplings:
         return
@@ -129,9 +150,9 @@ def _flows(part: Part, rest: Floats, high: High) -> Iterator[tuple[Way, Indices,
 
 
 def renamed(part: Part, names: Indices) -> Part:
-    """Return `part` between the unknowns `names[k]` instead of k.
+    """Return `part` with each unknown k replaced by `names[k]`, the one that it equals.
 
-    What then joins an unknown to itself is left out. Followers keep their names.
+    Conductors, switches and ports that then join an unknown to itself are left out.
     """
     moved: Part = _renamed(part, names)  # type: ignore[assignment]
     return _only(moved, moved.a != moved.b) if isinstance(moved, Conductors | Switches | Ports) else moved

@@ -1,6 +1,6 @@
-"""A stage of a phase as calls of numpy with their arrays bound: what runs is a list, nothing is decided in the loop.
+"""Turns a stage into a list of numpy calls with their arrays bound; a run makes these calls and decides nothing.
 
-Efforts stand as (..., unknowns, batch), chips leading. Every call writes into an array that was made for it.
+Efforts are (..., unknowns, batch), chips leading. Every call writes into an array that was allocated for it.
 """
 
 import numpy as np
@@ -16,15 +16,15 @@ from lstm_analog.network.parts.ports import CONTROL, opened
 from lstm_analog.network.shapes import Shape
 
 _SPLIT = sigmoid(2.0 * CONTROL)
-"""What the upper of two ports that open against each other has of both their conductance."""
+"""Share of the upper one in the total conductance of two exponential ports that open against each other."""
 _ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
-"""Which feeds are added first: the product of a matrix is best written where it is to stand."""
+"""Order in which feeds are added: a matrix product comes first, since the first is written in place, not added."""
 _LARGE = 2**17
-"""Entries up to which a matrix is copied."""
+"""Entries up to which a matrix is copied with its weights multiplied in; larger: more memory, fewer products a step."""
 
 
 def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
-    """Return the calls that bring the nodes of `stage` in `efforts` (..., unknowns, batch) where they belong.
+    """Return the calls that set the nodes of `stage` in `efforts` (..., unknowns, batch).
 
     `matrices` are those that the stages of the run share.
     """
@@ -48,15 +48,17 @@ def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Ca
 
 
 def _own(feed: Feed) -> bool:
+    """Return whether `feed` is a coefficient of each row's own effort."""
     return feed.way is Way.DIAGONAL and bool((feed.columns == feed.rows).all())
 
 
-def _still(feed: Feed) -> bool:
+def _from_datum(feed: Feed) -> bool:
+    """Return whether `feed` is a coefficient of the datum, which is zero."""
     return feed.way is Way.DIAGONAL and bool((feed.columns == DATUM).all())
 
 
-def _hold(feeds: tuple[Feed, ...]) -> Floats:
-    """Return the constant conductance that holds the nodes, (..., n)."""
+def _own_conductance(feeds: tuple[Feed, ...]) -> Floats:
+    """Return the constant part of the nodes' own conductance, -d flow / d own effort, (..., n)."""
     total: Floats = np.zeros(feeds[0].rows.size)
     for feed in feeds:
         if _own(feed) and feed.values is not None:
@@ -66,23 +68,26 @@ def _hold(feeds: tuple[Feed, ...]) -> Floats:
 
 def _level(buffers: Buffers, feeds: tuple[Feed, ...], target: Array) -> None:
     """Write e = inflow / conductance to `target`."""
-    hold, ports = _hold(feeds), [feed for feed in feeds if feed.way is Way.CONTROLLED]
+    conductance, ports = _own_conductance(feeds), [feed for feed in feeds if feed.way is Way.CONTROLLED]
     if not ports:
-        _inflow(buffers, feeds, 1.0 / hold, target)
-    elif not hold.any() and len(ports) == 2 and len(feeds) == 2 and _opposed(*feeds):
+        _inflow(buffers, feeds, 1.0 / conductance, target)
+    elif not conductance.any() and len(ports) == 2 and len(feeds) == 2 and _opposed(*feeds):
         _bridge(buffers, *feeds, target)
     else:
-        total = _flow_and_conductance(buffers, feeds, hold, np.ones_like(hold), target)
+        total = _flow_and_conductance(buffers, feeds, conductance, np.ones_like(conductance), target)
         buffers.call(np.divide, target, total, target)
 
 
 def _flow_and_conductance(
-    buffers: Buffers, feeds: tuple[Feed, ...], hold: Floats, weight: Floats, target: Array
+    buffers: Buffers, feeds: tuple[Feed, ...], constant: Floats, weight: Floats, target: Array
 ) -> Array:
-    """Write the inflow at own effort zero to `target`, return the conductance, both times `weight` (..., n)."""
+    """Write the inflow at own effort zero to `target` and return the own conductance, both times `weight` (..., n).
+
+    `constant` (..., n) is the part of the conductance that nothing controls; the ports add theirs.
+    """
     _inflow(buffers, feeds, weight, target)
-    total, product = buffers.room(hold.shape[-1]), buffers.room(hold.shape[-1])
-    buffers.call(np.copyto, total, buffers.number(hold * weight))
+    total, product = buffers.room(constant.shape[-1]), buffers.room(constant.shape[-1])
+    buffers.call(np.copyto, total, buffers.number(constant * weight))
     for feed in feeds:
         if isinstance(feed.part, Ports) and feed.way is Way.CONTROLLED:
             opened = _conductance(buffers, feed.part, weight)
@@ -93,19 +98,22 @@ def _flow_and_conductance(
 
 
 def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
-    """Advance e in `target` for the time T: e <- e exp(-aT) + inflow/C T phi(aT), phi(u) = (1 - exp(-u))/u."""
-    hold, inflow = _hold(stage.feeds), buffers.room(stage.nodes.size)
+    """Advance slow storages e in `target` by the time T of the phase, as if their inflow stood still.
+
+    e <- e exp(-aT) + inflow/C T phi(aT) with phi(u) = (1 - exp(-u))/u, and a the own conductance over C.
+    """
+    conductance, inflow = _own_conductance(stage.feeds), buffers.room(stage.nodes.size)
     if any(feed.way is Way.CONTROLLED for feed in stage.feeds):
         moved, filled = (
-            _flow_and_conductance(buffers, stage.feeds, hold, stage.pace, inflow),
-            buffers.room(hold.shape[-1]),
+            _flow_and_conductance(buffers, stage.feeds, conductance, stage.pace, inflow),
+            buffers.room(conductance.shape[-1]),
         )
         buffers.call(_filling, moved, filled)
         buffers.call(np.multiply, moved, target, moved)
         buffers.call(np.subtract, inflow, moved, inflow)
         buffers.call(np.multiply, inflow, filled, inflow)
     else:
-        moved = hold * stage.pace
+        moved = conductance * stage.pace
         filled = np.empty_like(moved)
         _filling(moved, filled)
         _inflow(buffers, stage.feeds, stage.pace * filled, inflow, folded=False)
@@ -123,31 +131,34 @@ def _filling(moved: Array, out: Array) -> None:
 
 
 def _inflow(buffers: Buffers, feeds: tuple[Feed, ...], weight: Floats, target: Array, *, folded: bool = True) -> None:
-    """Write what flows in at own effort zero, times `weight` (..., n), to `target`; not through ports.
+    """Write the inflow at own effort zero, without that of ports, times `weight` (..., n), to `target`.
 
-    A matrix is multiplied by the weights once, in a copy, if they are to be `folded` into it: what is done in each step
-    is done the fastest way, what is done in each of many short phases without a copy for each. Of a large matrix there
-    is no copy but in other numbers: what the weights cost is nothing beside its product.
+    If `folded`, the weights are multiplied into a copy of each matrix once, so that a step costs one product. Without,
+    the product is multiplied by the weights in each step, which saves a copy for each of many short phases. A large
+    matrix is not copied for its weights: beside its product, multiplying by them costs nothing.
     """
-    entering = [feed for way in _ORDER for feed in feeds if feed.way is way and not _own(feed) and not _still(feed)]
+    others = [feed for feed in feeds if not (_own(feed) or _from_datum(feed))]
+    entering = [feed for way in _ORDER for feed in others if feed.way is way]
     for number, feed in enumerate(entering):
-        held = buffers.room(target.shape[-2]) if number else target
+        part = buffers.room(target.shape[-2]) if number else target
         if feed.way is Way.DENSE and not (folded and _is_copied(buffers, feed)):
-            _enter(buffers, feed, np.ones(1), held)
-            buffers.call(np.multiply, held, buffers.number(weight), held)
+            _enter(buffers, feed, np.ones(1), part)
+            buffers.call(np.multiply, part, buffers.number(weight), part)
         else:
-            _enter(buffers, feed, weight, held)
+            _enter(buffers, feed, weight, part)
         if number:
-            buffers.call(np.add, target, held, target)
+            buffers.call(np.add, target, part, target)
     if not entering:
         buffers.call(np.copyto, target, 0.0)
 
 
 def _is_copied(buffers: Buffers, feed: Feed) -> bool:
+    """Return whether the matrix of `feed` is copied: it is small, or its numbers have another precision."""
     return feed.values is None or feed.values.size <= _LARGE or feed.values.dtype != buffers.efforts.dtype
 
 
 def _enter(buffers: Buffers, feed: Feed, weight: Floats, out: Array) -> None:
+    """Write the flow of `feed` times `weight` (..., n) to `out`."""
     if isinstance(feed.part, Pairs):
         _product(buffers, feed.part, weight, out)
         return

@@ -1,4 +1,13 @@
-"""Who acts on whom in a clock phase, how strongly, and what follows: components, their levels, names that coincide."""
+"""The graph of which unknown acts on which in a clock phase, and how strongly; what follows from it.
+
+An edge (a coupling) leads from unknown a, the tail, to unknown b, the head, if the flow into b depends on the effort of
+a. Its strength is d flow into b / d effort of a, in units of conductance. An edge from b to itself is b's own
+conductance with the sign changed: the larger it is, the less the others move b. A dense bank is one extra node, not an
+edge for each weight.
+
+From the graph follow the loops (strongly connected components), the order in which they are solved (levels), and which
+unknowns are always equal (`same`).
+"""
 
 from dataclasses import dataclass, replace
 
@@ -11,18 +20,27 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import BlockForm, High, Order, blocks, partials
 from lstm_analog.network.parts import Part
 
-NOTHING = 1e-13
-"""Share of what holds an unknown that changes nothing in double precision: an open switch, a shut valve."""
+NEGLIGIBLE = 1e-13
+"""Coupling into a row, as a share of the row's own conductance, below which it is left out: an open switch."""
 
 _Entry = tuple[Indices, Indices, Floats, bool]
-"""Tails, heads, strengths (..., k), and whether these are the same anywhere."""
+"""Some edges: tails (k,), heads (k,), strengths (..., k), and whether the strengths are the same at all efforts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CouplingGraph:
-    """Couplings of `size` unknowns and dense banks: by `tails` on `heads`, (k,), from `least` to `most` over the chips.
+    """The graph of couplings: k edges between `size` nodes, the unknowns first and the dense banks behind them.
 
-    The strengths are partial derivatives where all efforts are zero; `constant` ones are the same anywhere.
+    Attributes
+    ----------
+    size : int
+        Number of nodes.
+    tails, heads : index arrays, (k,)
+        Edge j says that the flow into `heads[j]` depends on the effort of `tails[j]`.
+    least, most : float arrays, (k,)
+        Strength d flow / d effort where all efforts are zero, least and most of all chips; infinite at dense banks.
+    constant : flags, (k,)
+        Whether the strength is the same at all efforts.
     """
 
     size: int
@@ -34,43 +52,44 @@ class CouplingGraph:
 
     @property
     def own(self) -> Flags:
-        """Which couplings are of an unknown on itself."""
+        """Which edges lead from an unknown to itself, (k,)."""
         return np.equal(self.tails, self.heads)
 
     def only(self, chosen: Flags) -> "CouplingGraph":
-        """Return the `chosen` couplings."""
+        """Return the graph with the `chosen` edges (k,) only."""
         names = ("tails", "heads", "least", "most", "constant")
         tails, heads, least, most, constant = (getattr(self, name)[chosen] for name in names)
         return replace(self, tails=tails, heads=heads, least=least, most=most, constant=constant)
 
-    def held(self, count: int) -> tuple[Floats, Floats]:
-        """Return by what each of `count` unknowns is held, -d flow / d own effort, the least and the most, (count,)."""
+    def own_conductance(self, count: int) -> tuple[Floats, Floats]:
+        """Return -d flow / d own effort of the first `count` unknowns, least and most of all chips, (count,) each."""
         low, high = np.zeros(count), np.zeros(count)
         own = self.only(self.own)
         np.subtract.at(low, own.heads, own.most)
         np.subtract.at(high, own.heads, own.least)
         return low, high
 
-    def shares(self, hold: Floats, scales: Floats) -> Floats:
-        """Return of what holds its head the share that each coupling is, (k,); infinite if not constant or not held.
+    def relative_strengths(self, conductance: Floats, scales: Floats) -> Floats:
+        """Return the change of each head, in units of signal, that one unit of signal at the tail causes at rest, (k,).
 
-        `hold` and `scales` (unknowns,) are what holds each unknown, and its unit.
+        That is |strength| / `conductance` of the head, each unknown counted in its `scales`, both (unknowns,). It is
+        infinite for edges that are not constant, and where the head has no conductance.
         """
-        result, held = np.full(self.tails.size, np.inf), np.zeros(self.size)
-        held[: hold.size] = hold * scales
-        chosen = np.flatnonzero(self.constant & (held[self.heads] > 0.0))
+        result, scaled = np.full(self.tails.size, np.inf), np.zeros(self.size)
+        scaled[: conductance.size] = conductance * scales
+        chosen = np.flatnonzero(self.constant & (scaled[self.heads] > 0.0))
         strength = np.maximum(np.abs(self.least), np.abs(self.most))[chosen]
-        result[chosen] = strength * scales[self.tails[chosen]] / held[self.heads[chosen]]
+        result[chosen] = strength * scales[self.tails[chosen]] / scaled[self.heads[chosen]]
         return result
 
     def components(self) -> Indices:
-        """Return the number of the strongly connected component of each unknown and dense bank, (size,)."""
+        """Return the number of the strongly connected component, the loop, of each node, (size,)."""
         return strong_components(self.tails, self.heads, self.size)
 
     def levels(self, component: Indices) -> Indices:
-        """Return how many components stand before each unknown and dense bank on the longest path, (size,).
+        """Return the level of each node, (size,): the number of components before its own on the longest path.
 
-        `component` (size,) is the component of each.
+        `component` (size,) is the component of each node.
         """
         tails, heads = component[self.tails], component[self.heads]
         between = tails != heads
@@ -85,7 +104,7 @@ class CouplingGraph:
 
 
 def links(network: Network, found: tuple[Feed, ...], high: High) -> CouplingGraph:
-    """Return the couplings of `network` through the feeds `found` with the lines `high`."""
+    """Return the graph of the couplings of `network` through the feeds `found` with the clock lines `high`."""
     size, hubs = network.unknowns.size, 0
     entries: list[_Entry] = []
     for feed in found:
@@ -95,10 +114,10 @@ def links(network: Network, found: tuple[Feed, ...], high: High) -> CouplingGrap
             hubs += 1
         elif feed.way is Way.DIAGONAL and feed.values is not None:
             entries.append((feed.columns[fed], feed.rows[fed], feed.values[..., fed], True))
-    for part, taking in _lawful(found, size):
+    for part, targets in _lawful(found, size):
         rest = partials(part, np.zeros(size), high)
         for block, value in zip(blocks(part, high), rest, strict=True):
-            fed = np.flatnonzero(taking[block.rows])
+            fed = np.flatnonzero(targets[block.rows])
             if block.form is BlockForm.DENSE:
                 entries += _dense(block.columns, block.rows[fed], size + hubs)
                 hubs += 1
@@ -108,23 +127,24 @@ def links(network: Network, found: tuple[Feed, ...], high: High) -> CouplingGrap
 
 
 def _dense(inputs: Indices, targets: Indices, hub: int) -> list[_Entry]:
-    """Return the couplings through a dense bank, which is the node `hub`: its inputs on it, it on its rows."""
+    """Return the edges of a dense bank, the node `hub`: from its `inputs` to it, from it to its `targets`."""
     there = (inputs, np.full(inputs.size, hub), np.full(inputs.size, np.inf), False)
     return [there, (np.full(targets.size, hub), targets, np.full(targets.size, np.inf), False)]
 
 
 def _lawful(found: tuple[Feed, ...], size: int) -> list[tuple[Part, Flags]]:
-    """Return the banks whose feeds are not written out as constants, and which unknowns they feed."""
+    """Return the banks whose flow is not linear with constant coefficients, and which unknowns each feeds, (size,)."""
     parts: dict[str, Part] = {}
-    taking: dict[str, Flags] = {}
+    fed: dict[str, Flags] = {}
     for feed in found:
         if feed.way in (Way.PRODUCT, Way.CONTROLLED, Way.LAW):
             parts[feed.part.label] = feed.part
-            taking.setdefault(feed.part.label, np.zeros(size, dtype=bool))[feed.rows[feed.rows >= 0]] = True
-    return [(parts[label], taking[label]) for label in parts]
+            fed.setdefault(feed.part.label, np.zeros(size, dtype=bool))[feed.rows[feed.rows >= 0]] = True
+    return [(parts[label], fed[label]) for label in parts]
 
 
 def _joined(entries: list[_Entry], size: int) -> CouplingGraph:
+    """Return the graph of all `entries` between `size` nodes."""
     none = np.empty(0)
     entries = [entry for entry in entries if entry[0].size]
     wide = [value.reshape(-1, value.shape[-1]) for _, _, value, _ in entries]
@@ -140,36 +160,38 @@ def _joined(entries: list[_Entry], size: int) -> CouplingGraph:
     )
 
 
-def audible(found: tuple[Feed, ...], network: Network, hold: Floats) -> tuple[Feed, ...]:
-    """Return the feeds `found` without the coefficients that are `NOTHING` beside the `hold` (unknowns,) of their row.
+def significant(found: tuple[Feed, ...], network: Network, conductance: Floats) -> tuple[Feed, ...]:
+    """Return the feeds `found` without coefficients that are negligible beside their row's own conductance.
 
-    Efforts of `network` are compared in units of their scale.
+    `conductance` (unknowns,) is that of each row, the C/T of its storage included. Efforts of `network` are compared in
+    units of signal. A row whose coefficient is dropped becomes -1.
     """
     scales = network.unknowns.scales()
 
-    def heard(feed: Feed) -> Feed:
+    def reduced(feed: Feed) -> Feed:
         if feed.way is not Way.DIAGONAL or feed.values is None:
             return feed
         size = np.abs(feed.values).reshape(-1, feed.rows.size).max(axis=0)
-        loud = size * scales[feed.columns] >= NOTHING * hold[feed.rows] * scales[feed.rows]
-        return replace(feed, rows=np.where(loud, feed.rows, -1))
+        matters = size * scales[feed.columns] >= NEGLIGIBLE * conductance[feed.rows] * scales[feed.rows]
+        return replace(feed, rows=np.where(matters, feed.rows, -1))
 
-    return tuple(kept for feed in found if ((kept := heard(feed)).rows >= 0).any())
+    return tuple(rest for feed in found if ((rest := reduced(feed)).rows >= 0).any())
 
 
-def same(coupled: CouplingGraph, free: Flags, hold: tuple[Floats, Floats]) -> Indices:
-    """Return by whose name each unknown of those `coupled` may go, (unknowns,): one tied to but one other is its equal.
+def same(coupled: CouplingGraph, free: Flags, conductance: tuple[Floats, Floats]) -> Indices:
+    """Return for each unknown of the graph `coupled` the number of the one it always equals, or its own, (unknowns,).
 
-    `free` are those that may have it so: they settle and have no constant inflow. `hold` are their least and largest
-    conductances. So a store is the equal of what a closed switch ties it to. A follower is not: it takes no flow from
-    its input.
+    An unknown that a conductance ties to one other, and that nothing else acts on, has at rest the effort of that
+    other: a storage behind a closed switch. `free` (unknowns,) are those for which this may be: they settle and have no
+    constant inflow. `conductance` are the own conductances, least and most of all chips. A follower is no such case.
     """
-    count, foreign = free.size, ~coupled.own
-    others = coupled.only(foreign)
+    count, between = free.size, ~coupled.own
+    others = coupled.only(between)
     number = np.bincount(others.heads, minlength=coupled.size)[:count]
     single = others.only(others.constant & (others.heads < count))
-    low, high = (held[single.heads] for held in hold)
-    equal = (np.abs(single.least - low) <= NOTHING * high) & (np.abs(single.most - high) <= NOTHING * high) & (high > 0)
+    low, high = (one[single.heads] for one in conductance)
+    equal = np.maximum(np.abs(single.least - low), np.abs(single.most - high)) <= NEGLIGIBLE * high
+    equal &= high > 0
     chosen = single.only(equal & free[single.heads] & (number[single.heads] == 1))
     names = np.arange(count)
     names[chosen.heads] = chosen.tails

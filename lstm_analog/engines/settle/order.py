@@ -1,8 +1,9 @@
-"""Where the loops of a phase are cut, and how often what stands in them is computed.
+"""Opens the loops of a phase at slow storages and leaks, and repeats stages to make good what that neglects.
 
-A slow storage cuts its loops: the others settle as if it stood still, it moves, and they settle again. A weak
-conductance that closes a loop through a dense bank (a leak while all else is open) is swept: each sweep leaves its
-share of the error of the one before.
+A slow storage opens its loops. The other unknowns settle as if it stood still; then it moves by its exponential; then
+what depends on it settles again. A leak that closes a loop through a dense bank (an open switch in parallel) is torn:
+the loop is solved with the old effort at the torn edge, and solved again with the new one. Each such sweep multiplies
+the error by the relative strength of the leak.
 """
 
 from dataclasses import dataclass
@@ -10,18 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
-from lstm_analog.engines.settle.links import NOTHING, CouplingGraph
+from lstm_analog.engines.settle.links import NEGLIGIBLE, CouplingGraph
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
 
 WEAK = 1e-2
-"""Share of what holds an unknown up to which a coupling is a leak: swept where it closes a loop."""
+"""Coupling, as a share of its row's own conductance, up to which it is torn and swept where it closes a loop."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CutCouplings:
-    """The couplings that are left, `whole`; the unknowns (size,) whose inputs were cut: `slow` ones, `weak` ones.
+class TornCouplings:
+    """The graph without the torn edges, `whole`, and the unknowns into which edges were torn.
 
-    `sweeps` is how often what hangs on the weak ones has to be computed.
+    `slow` (unknowns,) are the heads that are slow storages, `weak` (unknowns,) the heads of leaks. What depends on the
+    latter is solved `sweeps` times.
     """
 
     whole: CouplingGraph
@@ -30,65 +32,71 @@ class CutCouplings:
     sweeps: int
 
 
-def cut(coupled: CouplingGraph, slow: Flags, hold: Floats, scales: Floats) -> CutCouplings:
-    """Return the couplings `coupled` without those that `slow` storages and weak conductances cut.
+def tear(coupled: CouplingGraph, slow: Flags, conductance: Floats, scales: Floats) -> TornCouplings:
+    """Return the graph `coupled` without the edges inside loops that lead into `slow` storages or are leaks.
 
-    `hold` and `scales` (unknowns,) are what holds each row, and its unit.
+    `conductance` and `scales` (unknowns,) are each unknown's own conductance and its unit of signal.
     """
     size = slow.size
-    late = _inside(coupled) & (coupled.heads < size)
-    late[late] = slow[coupled.heads[late]]
-    whole = coupled.only(~late)
+    into_slow = _inside(coupled) & (coupled.heads < size)
+    into_slow[into_slow] = slow[coupled.heads[into_slow]]
+    whole = coupled.only(~into_slow)
     component = whole.components()
     through_bank = np.isin(component, component[size:])
-    share = whole.shares(hold, scales)
-    faint = _inside(whole) & through_bank[whole.heads] & (share <= WEAK)
-    largest = float(share[faint].max(initial=0.0))
-    return CutCouplings(
-        whole=whole.only(~faint),
-        slow=_marked(size, coupled.heads[late]),
-        weak=_marked(size, whole.heads[faint]),
-        sweeps=1 + int(np.ceil(np.log(NOTHING) / np.log(largest))) if largest else 1,
+    strength = whole.relative_strengths(conductance, scales)
+    leaks = _inside(whole) & through_bank[whole.heads] & (strength <= WEAK)
+    largest = float(strength[leaks].max(initial=0.0))
+    return TornCouplings(
+        whole=whole.only(~leaks),
+        slow=_marked(size, coupled.heads[into_slow]),
+        weak=_marked(size, whole.heads[leaks]),
+        sweeps=1 + int(np.ceil(np.log(NEGLIGIBLE) / np.log(largest))) if largest else 1,
     )
 
 
 def _inside(coupled: CouplingGraph) -> Flags:
+    """Return which edges of `coupled` lie inside a loop of several nodes, (k,)."""
     component = coupled.components()
     inside: Flags = (component[coupled.tails] == component[coupled.heads]) & ~coupled.own
     return inside
 
 
 def _marked(size: int, chosen: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Flags:
+    """Return flags (`size`,) that are set at the `chosen` numbers."""
     flags = np.zeros(size, dtype=bool)
     flags[chosen] = True
     return flags
 
 
-def sequence(stages: list[ComponentStage], where: CutCouplings) -> list[ComponentStage]:
-    """Return the `stages`, sorted by level, in the order in which they run, repeated as the cuts `where` demand."""
-    early = [stage for stage in stages if not where.slow[stage.nodes].any()]
-    late = [stage for stage in stages if where.slow[stage.nodes].any()]
-    again = _behind(early, where.slow)
+def sequence(stages: list[ComponentStage], torn: TornCouplings) -> list[ComponentStage]:
+    """Return the `stages`, sorted by level, in the order in which they run, some of them repeatedly.
+
+    First all that settles, then the slow storages that `torn` names, then again what depends on these.
+    """
+    early = [stage for stage in stages if not torn.slow[stage.nodes].any()]
+    moving = [stage for stage in stages if torn.slow[stage.nodes].any()]
+    again = _dependent(early, torn.slow)
     once = [stage for stage in early if stage.mode is not Mode.EXPONENTIAL or stage not in again]
-    return [*_swept(once, where), *late, *_swept(again, where)]
+    return [*_swept(once, torn), *moving, *_swept(again, torn)]
 
 
-def _behind(stages: list[ComponentStage], marked: Flags) -> list[ComponentStage]:
-    """Return the stages that depend on the unknowns `marked`, in one pass."""
-    fresh, found = marked.copy(), []
+def _dependent(stages: list[ComponentStage], marked: Flags) -> list[ComponentStage]:
+    """Return those of `stages`, in order, that depend on `marked` unknowns (unknowns,), directly or through others."""
+    changed, found = marked.copy(), []
     for stage in stages:
-        if fresh[stage.inputs].any():
-            fresh[stage.nodes] = True
+        if changed[stage.inputs].any():
+            changed[stage.nodes] = True
             found.append(stage)
     return found
 
 
-def _swept(stages: list[ComponentStage], where: CutCouplings) -> list[ComponentStage]:
-    heads = [stage for stage in stages if where.weak[stage.nodes].any()]
+def _swept(stages: list[ComponentStage], torn: TornCouplings) -> list[ComponentStage]:
+    """Return the `stages` with those repeated that depend on leaks; exponentials run once, in the last sweep."""
+    heads = [stage for stage in stages if torn.weak[stage.nodes].any()]
     if not heads:
         return stages
-    behind = _behind(stages, where.weak)
-    round_ = [stage for stage in stages if stage in heads or stage in behind]
-    settling = [stage for stage in round_ if stage.mode is not Mode.EXPONENTIAL]
-    first = [stage for stage in stages if stage in settling or stage not in round_]
-    return [*first, *(settling * max(where.sweeps - 2, 0)), *round_]
+    dependent = _dependent(stages, torn.weak)
+    repeated = [stage for stage in stages if stage in heads or stage in dependent]
+    settling = [stage for stage in repeated if stage.mode is not Mode.EXPONENTIAL]
+    first = [stage for stage in stages if stage in settling or stage not in repeated]
+    return [*first, *(settling * max(torn.sweeps - 2, 0)), *repeated]

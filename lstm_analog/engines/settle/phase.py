@@ -1,8 +1,14 @@
-"""How a network finds its fixed point while the clock stands in one phase.
+"""Analyses one clock phase of a network for `Settle`: the stages that lead to its state at the end of the phase.
 
-An unknown is imposed, held, the same as another, settled, or too slow for its phase. Which, the phase decides by
-numbers: a coupling counts in proportion to what holds its row, the storage's own C/T included. The rest is cut into
-strongly connected components; like components of a level are one stage.
+Each unknown is one of these:
+
+* imposed: a source sets it;
+* equal to another unknown, which it copies: a storage behind a closed switch;
+* settled: it takes the value at which the flows into it balance;
+* slow: a storage that its phase moves by less than `settled` time constants takes its exponential.
+
+Couplings that are negligible beside their row's own conductance, the C/T of its storage included, are left out. The
+rest is divided into loops (strongly connected components); like components of a level are solved as one stage.
 """
 
 from dataclasses import dataclass
@@ -13,25 +19,24 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
-from lstm_analog.engines.settle.links import CouplingGraph, audible, links, same
+from lstm_analog.engines.settle.links import CouplingGraph, links, same, significant
 from lstm_analog.engines.settle.newton import slowest
-from lstm_analog.engines.settle.order import WEAK, cut, sequence
+from lstm_analog.engines.settle.order import WEAK, sequence, tear
 from lstm_analog.engines.settle.stages import ComponentStage, Mode, Store, copies, grouped
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, capacity
 
 _REMEMBERED = 16
-"""Phases kept, about three networks: working them out takes as long as some hundred steps of a small one."""
-
+"""Analysed phases that stay cached, those of about three networks; an analysis costs some hundred steps of a run."""
 
 _LOOSE = 1e-2
-"""Time constants in a phase up to which a storage that does not settle may be tied to others in a loop: a leak."""
+"""Coupling in a loop, in time constants a phase, that a storage which does not settle may have: more is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Phase:
-    """The `stages` of a clock phase of a network of `size` unknowns, in order."""
+    """The analysis of a clock phase of a network of `size` unknowns: its `stages` in the order in which they run."""
 
     size: int
     stages: tuple[ComponentStage, ...]
@@ -41,7 +46,8 @@ class Phase:
 def phase(network: Network, high: High, duration: float, settled: float) -> Phase:
     """Return how `network` settles with the clock lines `high` for `duration` seconds (infinite: for good).
 
-    A storage settles if its ties move it by `settled` time constants or more; if less, it takes its exponential.
+    A storage settles if the conductances at it make `duration` at least `settled` time constants; otherwise it takes
+    its exponential.
 
     Raises
     ------
@@ -50,15 +56,16 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
     """
     store = Store(network=network, amount=_capacities(network), duration=duration)
     found = feeds(network, network.verify().parts, high)
-    found, coupled = _heard(store, found, high)
+    found, coupled = _significant(store, found, high)
     slow = _slow(store, coupled, settled)
-    names = same(coupled, _free(store, found, slow), coupled.held(slow.size))
+    names = same(coupled, _free(store, found, slow), coupled.own_conductance(slow.size))
     parts = tuple(renamed(part, names) for part in network.parts)
-    found, coupled = _heard(store, feeds(network, parts, high), high)
+    found, coupled = _significant(store, feeds(network, parts, high), high)
     return Phase(size=slow.size, stages=_stages(store, found, coupled, slow, names, settled))
 
 
 def _capacities(network: Network) -> Floats:
+    """Return the capacity at each unknown of `network`, 0 where nothing is stored, (..., unknowns)."""
     found = [capacity(part) for part in network.parts]
     lead = np.broadcast_shapes(*(amount.shape[:-1] for _, amount in found))
     result = np.zeros((*lead, network.unknowns.size))
@@ -67,32 +74,36 @@ def _capacities(network: Network) -> Floats:
     return result
 
 
-def _heard(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], CouplingGraph]:
-    hold = links(store.network, found, high).held(store.network.unknowns.size)[1]
-    heard = audible(found, store.network, hold + store.hold)
-    return heard, links(store.network, heard, high)
+def _significant(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], CouplingGraph]:
+    """Return the feeds `found` without negligible coefficients, and the graph of the couplings that are left."""
+    own = links(store.network, found, high).own_conductance(store.network.unknowns.size)[1]
+    rest = significant(found, store.network, own + store.most_conductance)
+    return rest, links(store.network, rest, high)
 
 
 def _slow(store: Store, coupled: CouplingGraph, settled: float) -> Flags:
-    """Return which unknowns do not settle: storages moved too little by themselves and those they form a loop with.
+    """Return which unknowns do not settle, (unknowns,): storages whose time constant is too long for the phase.
 
-    A leak closes no loop here: through open switches all cells hang together, and what then acts on a cell is no tie.
+    The conductance of a storage is its own and that of the couplings inside its loop. Leaks close no loop here: open
+    switches join all cells, but what flows through them makes no cell settle. Refused are storages that settle on some
+    chips only, and slow ones in loops, which have no exponential.
     """
     size, scales = store.network.unknowns.size, store.network.unknowns.scales()
-    component = coupled.only(coupled.shares(coupled.held(size)[0] + store.hold, scales) > WEAK).components()
+    conductance = coupled.own_conductance(size)[0] + store.most_conductance
+    component = coupled.only(coupled.relative_strengths(conductance, scales) > WEAK).components()
     inner = coupled.only((component[coupled.tails] == component[coupled.heads]) & np.isfinite(coupled.least))
-    pull, largest, others = np.zeros((3, size))
+    least, most, others = np.zeros((3, size))  # sums of conductances: of all, of all on the strongest chip, of others
     weakest, strongest = (pick(np.abs(inner.least), np.abs(inner.most)) for pick in (np.minimum, np.maximum))
-    np.add.at(pull, inner.heads, weakest)
-    np.add.at(largest, inner.heads, strongest)
+    np.add.at(least, inner.heads, weakest)
+    np.add.at(most, inner.heads, strongest)
     np.add.at(others, inner.heads, np.where(inner.own, 0.0, weakest))
-    slow: Flags = (store.hold > 0) & (pull < settled * store.hold)
-    divided = np.flatnonzero(slow & (largest >= settled * store.least_hold))
+    slow: Flags = (store.most_conductance > 0) & (least < settled * store.most_conductance)
+    divided = np.flatnonzero(slow & (most >= settled * store.least_conductance))
     if divided.size:  # a chip must do what it does alone: those that settle are run apart from those that do not
         _refuse(store, int(divided[0]), f"settle in {settled:g} time constants on all chips or on none", "some")
-    wrong = np.flatnonzero(slow & (others > _LOOSE * store.hold))
+    wrong = np.flatnonzero(slow & (others > _LOOSE * store.most_conductance))
     if wrong.size:
-        got = f"{others[wrong[0]] / store.hold[wrong[0]]:.3g}"
+        got = f"{others[wrong[0]] / store.most_conductance[wrong[0]]:.3g}"
         _refuse(store, int(wrong[0]), f"settle in {settled:g} time constants or be tied by {_LOOSE:g}", got)
     return slow
 
@@ -103,6 +114,7 @@ def _refuse(store: Store, node: int, must: str, got: str, do: str = "run it with
 
 
 def _free(store: Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
+    """Return which unknowns may equal another, (unknowns,): those that settle and that only conductances act on."""
     free, kinds = np.zeros(slow.size, dtype=bool), store.network.kinds()
     free[kinds[Kind.BALANCED]] = free[kinds[Kind.STORED]] = True
     free &= ~slow
@@ -115,24 +127,25 @@ def _free(store: Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
 def _stages(
     store: Store, found: tuple[Feed, ...], coupled: CouplingGraph, slow: Flags, names: Indices, settled: float
 ) -> tuple[ComponentStage, ...]:
+    """Return the stages in order: loops opened, like components grouped, copies behind what they copy."""
     size = slow.size
-    hold = coupled.held(size)[0] + store.hold
-    where = cut(coupled, slow, hold, store.network.unknowns.scales())
-    component = where.whole.components()
-    made = grouped(store, found, component[:size], where.whole.levels(component)[:size], slow)
-    _check_tied(store, made, hold)
+    conductance = coupled.own_conductance(size)[0] + store.most_conductance
+    torn = tear(coupled, slow, conductance, store.network.unknowns.scales())
+    component = torn.whole.components()
+    made = grouped(store, found, component[:size], torn.whole.levels(component)[:size], slow)
+    _check_tied(store, made, conductance)
     _check_loops(store, made, settled)
     found_here = np.concatenate([np.empty(0, np.int64), *(stage.nodes.ravel() for stage in made)])
     same_as = {id(stage): copies(names, stage.nodes) for stage in made}
-    ordered = (each for stage in sequence(made, where) for each in (stage, *same_as[id(stage)]))
+    ordered = (each for stage in sequence(made, torn) for each in (stage, *same_as[id(stage)]))
     return (*copies(names, np.setdiff1d(names, found_here)), *ordered)
 
 
-def _check_tied(store: Store, stages: list[ComponentStage], hold: Floats) -> None:
-    """Refuse storages that something fills and no conductance `hold`s (unknowns,) where a run begins, at rest."""
+def _check_tied(store: Store, stages: list[ComponentStage], conductance: Floats) -> None:
+    """Refuse storages that are fed and whose own `conductance` (unknowns,) is zero at rest, where a run begins."""
     for stage in stages:
         ported = any(feed.way is Way.CONTROLLED for feed in stage.feeds)
-        loose = stage.nodes[hold[stage.nodes] == 0.0]
+        loose = stage.nodes[conductance[stage.nodes] == 0.0]
         if stage.mode is Mode.LEVEL and not ported and loose.size:
             name, must = store.network.unknowns.names()[loose[0]], "be held where the run begins"
             got, do = "no conductance", "tie it to something in the first interval, as a reset does"
@@ -140,7 +153,7 @@ def _check_tied(store: Store, stages: list[ComponentStage], hold: Floats) -> Non
 
 
 def _check_loops(store: Store, stages: list[ComponentStage], settled: float) -> None:
-    """Refuse loops of storages whose slowest mode does not settle: each may be tied firmly, and all of them loosely."""
+    """Refuse loops of storages whose slowest mode does not settle, though each storage by itself would."""
     for stage in stages:
         if stage.mode is Mode.NEWTON and np.isfinite(store.duration):
             constants = slowest(stage, store.amount) * store.duration

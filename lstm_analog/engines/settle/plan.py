@@ -1,7 +1,7 @@
-"""What has to be computed in each interval of a schedule, and no more.
+"""Finds the stages that need not run in an interval of a schedule.
 
-Walked forward: a stage whose inputs are those of the interval before, and that computes the same, need not run again.
-Walked backward: a stage need not run if what it gives is neither kept nor read later.
+Going forward: a stage need not run again if it computes the same as in the interval before, from the same inputs. Going
+backward: a stage need not run if nothing it sets is recorded or read later.
 """
 
 from lstm_analog.arrays import Flags
@@ -10,9 +10,9 @@ from lstm_analog.engines.settle.stages import ComponentStage, Mode
 
 
 def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:
-    """Return which stages of `phase` may give something else than in the interval before, whose phase was `before`.
+    """Return which stages of `phase` may set other efforts than in the interval before, whose phase was `before`.
 
-    `imposed` (unknowns,) are the sources that have changed.
+    `imposed` (unknowns,) are the sources that have changed. An exponential always moves.
     """
     known = frozenset() if before is None else frozenset(stage.key for stage in before.stages)
     changed, result = imposed.copy(), []
@@ -25,9 +25,9 @@ def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...
 
 
 def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[ComponentStage, ...], Flags]:
-    """Return the stages of `phase` to run for the unknowns `wanted` at its end, and those wanted at its beginning.
+    """Return the stages of `phase` to run for the unknowns `wanted` at its end, and the unknowns needed at its start.
 
-    `moving` says which stages may give something new.
+    `moving` says which stages may set new efforts; flags are (unknowns,).
     """
     open_, chosen = wanted.copy(), []
     for stage, moves in zip(reversed(phase.stages), reversed(moving), strict=True):

@@ -1,4 +1,7 @@
-"""A schedule as a program: for each of its points (its start and the ends of its intervals) what to load and to run."""
+"""Makes a program of a schedule: for each of its points, the start and the ends of intervals, what to load and run.
+
+Points at which the same is to be done share one instruction, so that a long schedule has few of them.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +18,15 @@ from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 
 _REMEMBERED = 128
-"""Kinds of intervals kept, of a few networks."""
+"""Kinds of interval, and instructions, that stay cached, those of a few networks; larger: more memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instruction:
-    """What happens on the way to a point: source banks to `load`, `stages` to run, the records that `keep` of it."""
+    """What leads to a point: labels of the source banks to `load`, `stages` to run, numbers of the records to write.
+
+    These are the records `keep`, in the order of the recorder's.
+    """
 
     load: tuple[str, ...]
     stages: tuple[ComponentStage, ...]
@@ -29,9 +35,10 @@ class Instruction:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunProgram:
-    """The `instructions` and which of them leads to each point, `order` (1 + intervals,).
+    """The `instructions`, and the number of the one that leads to each point, `order` (1 + intervals,).
 
-    `changed` says at which points each imposed bank changes, the first included.
+    `changed` says for each imposed bank, by label, at which points its efforts change, (1 + intervals,); at the first
+    they do.
     """
 
     network: Network
@@ -43,7 +50,7 @@ class RunProgram:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _IntervalKind:
-    """One kind of interval: its phase, the stages that may move in it, the banks that change at its beginning."""
+    """One kind of interval: its `phase`, which of its stages may change an effort (`moving`), which `banks` change."""
 
     phase: Phase
     moving: tuple[bool, ...]
@@ -51,9 +58,10 @@ class _IntervalKind:
 
 
 def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple[Record, ...]) -> RunProgram:
-    """Return the program that gives what is to be `kept` of `network` under `schedule`.
+    """Return the program that computes what the records `kept` ask for of `network` under `schedule`, and no more.
 
-    `settled` is the number of time constants at which a storage counts as settled.
+    It is made from the last point to the first: an instruction leaves out what nobody asks for later. `settled` is the
+    number of time constants at which a storage counts as settled.
     """
     changed = _changes(schedule)
     intervals, kinds = _interval_kinds(network, schedule, settled, changed)
@@ -77,7 +85,7 @@ def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple
 
 
 def _changes(schedule: Schedule) -> dict[str, Flags]:
-    """Return at which points each imposed bank changes; the first point and the first interval have the same."""
+    """Return at which points each imposed bank changes, (1 + intervals,); the start has the efforts of interval 0."""
     changed = {}
     for entry in schedule.imposed:
         flags = np.zeros(1 + len(schedule.names), dtype=bool)
@@ -92,7 +100,10 @@ def _changes(schedule: Schedule) -> dict[str, Flags]:
 def _interval_kinds(
     network: Network, schedule: Schedule, settled: float, changed: dict[str, Flags]
 ) -> tuple[list[_IntervalKind], Indices]:
-    """Return the kinds of intervals and which of them leads to each point."""
+    """Return the kinds of interval, and the number of the one that leads to each point, (1 + intervals,).
+
+    The start counts as an interval of infinite duration with the lines of the first.
+    """
     durations, length = np.unique(schedule.durations, return_inverse=True)
     settings = np.column_stack((length.reshape(-1), schedule.high)).astype(np.int64)
     settings = np.concatenate((settings[:1], settings))
@@ -122,6 +133,7 @@ def _alike(rows: Indices) -> tuple[Indices, Indices]:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _interval_kind(now: Phase, before: Phase | None, banks: tuple[Sources, ...]) -> _IntervalKind:
+    """Return the kind of interval of phase `now` that follows the phase `before` and at whose start `banks` change."""
     imposed = np.zeros(now.size, dtype=bool)
     for bank in banks:
         imposed[bank.nodes] = True
@@ -132,7 +144,11 @@ def _interval_kind(now: Phase, before: Phase | None, banks: tuple[Sources, ...])
 def _instruction(
     kind: _IntervalKind, wanted: bytes, saved: tuple[bytes, ...], keep: tuple[int, ...]
 ) -> tuple[Instruction, bytes]:
-    """Return what `kind` has to do for the flags `wanted` and the nodes `saved` at its end; what it wants to find."""
+    """Return the instruction of an interval of `kind`, and the flags of the unknowns that it reads from before.
+
+    `wanted` are the flags of the unknowns that later points read, `saved` the nodes that the records `keep` read. Flags
+    and nodes are bytes, so that they can be keys of the cache.
+    """
     at_end = np.frombuffer(wanted, dtype=bool).copy()
     for nodes in saved:
         at_end[np.frombuffer(nodes, dtype=np.int64)] = True

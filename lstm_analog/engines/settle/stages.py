@@ -1,4 +1,7 @@
-"""The stages of a phase: components of like shape and level, side by side."""
+"""Groups the components of a phase into stages: components of like shape and level, solved side by side.
+
+A component is a loop of p unknowns (strongly connected), most often a single unknown.
+"""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -12,14 +15,18 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import idle
 
 _RUNS = 16
-"""Runs of neighbours up to which each is copied by itself; more are gathered at once."""
+"""Runs of neighbouring unknowns from which on a copy is one gather by index, not a stage a run; trades speed only."""
 
 
 Key = tuple[object, ...]
 
 
 class Mode(Enum):
-    """How a stage gets its efforts: from another unknown, from its own balance, over time, or by Newton's method."""
+    """How the efforts of a stage are found.
+
+    COPY: they equal those of others. LEVEL: inflow over conductance. EXPONENTIAL: a slow storage, for the time of the
+    phase. NEWTON: loops of several unknowns, and flows that are not linear in their own effort.
+    """
 
     COPY = "copy"
     LEVEL = "level"
@@ -29,10 +36,22 @@ class Mode(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComponentStage:
-    """Components solved side by side: `nodes` (p, n), n components of p unknowns each.
+    """Components solved side by side: n components of p unknowns each.
 
-    `inputs` are the unknowns read, `feeds` what feeds the nodes; a copy reads its nodes' values from its inputs, for an
-    exponential `pace` (..., n) is T/C. Stages of equal `key` compute the same.
+    Attributes
+    ----------
+    mode : Mode
+        How they are solved.
+    nodes : index array, (p, n)
+        The unknowns that are set; p is 1 but for NEWTON.
+    inputs : index array
+        The unknowns that are read; for COPY, (n,), those that the nodes equal.
+    feeds : tuple of Feed
+        The flows into the nodes.
+    pace : float array, (..., n)
+        For EXPONENTIAL: T/C, effort per steady flow for the time T of the phase; empty otherwise.
+    key : tuple
+        Stages of equal key compute the same, also in another phase.
     """
 
     mode: Mode
@@ -45,21 +64,21 @@ class ComponentStage:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Store:
-    """Capacities (..., unknowns) of a `network`, zero where nothing is stored, and how long the phase is (s)."""
+    """Capacities `amount` (..., unknowns) of a `network`, zero where none is stored, and the phase's `duration` (s)."""
 
     network: Network
     amount: Floats
     duration: float
 
     @property
-    def hold(self) -> Floats:
-        """What a storage holds itself by, C/T, the most over the chips, (unknowns,)."""
+    def most_conductance(self) -> Floats:
+        """The conductance C/T by which a storage resists change in a phase of T, the most of all chips, (unknowns,)."""
         most: Floats = self.amount.reshape(-1, self.amount.shape[-1]).max(axis=0)
         return most / self.duration
 
     @property
-    def least_hold(self) -> Floats:
-        """What a storage holds itself by, C/T, the least over the chips, (unknowns,)."""
+    def least_conductance(self) -> Floats:
+        """The same conductance C/T, the least of all chips, (unknowns,)."""
         least: Floats = self.amount.reshape(-1, self.amount.shape[-1]).min(axis=0)
         return least / self.duration
 
@@ -67,10 +86,11 @@ class Store:
 def grouped(
     store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags
 ) -> list[ComponentStage]:
-    """Return like components of a level as one stage each, by level.
+    """Return the stages, in order of level: like components of a level are one stage.
 
-    `component` and `level` (unknowns,) are those of each unknown of the network in `store`, `found` is what feeds them,
-    `slow` tells which do not settle.
+    `component` and `level` (unknowns,) are the numbers of each unknown's component and level, `found` the feeds of the
+    network in `store`; `slow` (unknowns,) tells which do not settle. Like components have as many unknowns, fed by the
+    same banks.
     """
     if not found:
         return []
@@ -96,6 +116,7 @@ def grouped(
 
 
 def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) -> ComponentStage:
+    """Return the stage of the components `nodes` (p, n), all `slow` or none; refuse slow ones without exponential."""
     fed = [feed.of(nodes[0]) if len(nodes) == 1 else (feed,) for feed in found if np.isin(feed.rows, nodes).any()]
     own = tuple(feed for several in fed for feed in several)
     lawful = len(nodes) > 1 or any(feed.way is Way.LAW or np.isin(feed.controls, nodes).any() for feed in own)
@@ -114,7 +135,11 @@ def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) ->
 
 
 def copies(names: Indices, sources: Indices) -> list[ComponentStage]:
-    """Return the stages that copy the `sources` to the unknowns of that name in `names`, a run of neighbours each."""
+    """Return the stages that copy each of the `sources` to the unknowns that equal it.
+
+    `names` (unknowns,) is for each unknown the number of the one that it equals. A stage copies a run of neighbours, or
+    all if there are many runs.
+    """
     nodes = np.flatnonzero((names != np.arange(names.size)) & np.isin(names, sources))
     if not nodes.size:
         return []

@@ -1,4 +1,12 @@
-"""What each level of a segment has to hand on: factors, values at all points, the end alone, or nothing."""
+"""Decides for each field of a segment what is computed of it: terms, values at all points, the end alone, or nothing.
+
+A field is the waveforms of one row of a level: m unknowns, one of each component. Fields are numbered: 0 is the state
+itself, then the rows of the levels in order, then one field of guesses for each sweep with torn edges.
+
+A field has terms if its waveforms are sums of few known bases, functions of time that are worked out once, times
+weights. Then a run computes weights only. Computing a field at all points is dear, so it is done only where a later
+level, an estimate of the error or a limit asks for it.
+"""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +24,7 @@ from lstm_analog.network.laws import Order
 
 
 class Wanted(Enum):
-    """What is wanted of a segment: where its storages end, where all unknowns end, or all points."""
+    """What a segment must yield: storages at its end, recorded unknowns at its end, or all at its points."""
 
     STATES = "states"
     END = "end"
@@ -25,12 +33,20 @@ class Wanted(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outline:
-    """The `levels` of a segment, each with its `wirings` and the number of its first field.
+    """What is to be computed in a segment.
 
-    Field 0 is the state itself, of which the held unknowns are read. The last fields are guesses, one for each sweep in
-    which unknowns are read before they are found: of those `guessed`.
-
-    `factored` says of each field whether it has terms, `points` and `ends` who is asked for values there.
+    Attributes
+    ----------
+    levels, wirings : tuples, one a level
+        The levels, and what flows into each.
+    first : tuple of int, one a level
+        Number of the field of the level's first row; its other rows follow.
+    places : Places
+        In which field each unknown lies, and where.
+    guessed : dict
+        The unknowns whose waveforms are guessed, by sweep number.
+    factored, points, ends : lists of bool, one a field
+        Whether the field has terms; whether its values at all points are asked for; whether its end is.
     """
 
     levels: tuple[Level, ...]
@@ -44,7 +60,7 @@ class Outline:
 
     @cached_property
     def wanted(self) -> list[bool]:
-        """Whether anyone asks for a field: at its points or its end; storages must be known where they end."""
+        """Whether each field is computed at all: its points or its end are asked for, or it is of storages."""
         found = [points or ends for points, ends in zip(self.points, self.ends, strict=True)]
         for level, first in zip(self.levels, self.first, strict=True):
             found[first : first + level.dynamic] = [True] * level.dynamic
@@ -52,12 +68,12 @@ class Outline:
 
 
 def outline(
-    couplings: Couplings, order: Structure, count: int, still: bool, keep: Wanted, wanted: Flags, watched: Flags
+    couplings: Couplings, order: Structure, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags
 ) -> Outline:
-    """Return who asks whom for what in a segment of `count` points of the phase of `couplings`, solved in `order`.
+    """Return what is computed in a segment of `count` points of the phase of `couplings`, solved in `order`.
 
-    Guesses are that all stands `still`, or waveforms. `keep` says what is wanted of the segment; of the end, only the
-    `wanted` unknowns (N,) count. The `watched` ones (N,) are drawn at all points.
+    Guesses are that all stands `still`, or else waveforms. `output` says what the segment must yield; at its end, only
+    the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
     """
     size, levels = couplings.dynamic.size, order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)])
@@ -72,18 +88,18 @@ def outline(
     factored = _factored(levels, wirings, starts, terms, count)
     ends = [
         False,
-        *(keep is not Wanted.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
+        *(output is not Wanted.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
         *(False for _ in guessed),
     ]
     seen = watched.copy()
     seen[np.concatenate([np.empty(0, np.int64), *guessed.values()])] = True
     drawn = [bool(seen[nodes].any()) for level in levels for nodes in level.members.T]
     points = [
-        keep is Wanted.POINTS,
-        *(asked or keep is Wanted.POINTS for asked in drawn),
+        output is Wanted.POINTS,
+        *(asked or output is Wanted.POINTS for asked in drawn),
         *(False for _ in guessed),
     ]
-    _ask(levels, wirings, starts, factored, points, ends)
+    _mark_needed(levels, wirings, starts, factored, points, ends)
     return Outline(
         levels=levels,
         wirings=wirings,
@@ -97,7 +113,7 @@ def outline(
 
 
 def _placed(order: Structure, first: Indices, size: int) -> Places:
-    """Return where `size` unknowns lie: those of a level in fields from its `first` one on, the others in field 0."""
+    """Return in which field each of `size` unknowns lies: those of no level, which do not move, in field 0."""
     field, place = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     for number, level in zip(first, order.levels, strict=False):
         for row, nodes in enumerate(level.members.T):
@@ -107,7 +123,7 @@ def _placed(order: Structure, first: Indices, size: int) -> Places:
 
 
 def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, Indices], Places]:
-    """Return which unknowns are guessed in each sweep, and where their guesses lie, in fields from `total` on."""
+    """Return which unknowns are guessed in each sweep, and in which field each guess lies: from number `total` on."""
     torn = np.zeros(places.field.size, dtype=bool)
     torn[order.links.columns[order.torn]] = True
     field, place = np.zeros_like(places.field), np.zeros_like(places.place)
@@ -124,24 +140,28 @@ def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, In
 def _factored(
     levels: tuple[Level, ...], wirings: tuple[Wiring, ...], first: tuple[int, ...], terms: list[int], count: int
 ) -> list[bool]:
-    """Return which fields have terms, those included that already have some."""
-    flat = [True] * len(terms)
+    """Return which fields have terms, and set in `terms` how many; it holds those of the state and of the guesses.
+
+    The fields of a level have terms if its equations are linear with constant coefficients, the same on all chips, if
+    all it reads has terms, and if these are at most half as many as the `count` points, or three.
+    """
+    shared = [True] * len(terms)  # whether all unknowns of a field have the same bases
     for level, wires, start in zip(levels, wirings, first, strict=True):
         width = level.members.shape[1]
         plain = wires.own.ndim == 3 and wires.capacity.ndim == 2 and not wires.loads
         plain = plain and level.order is Order.CONSTANT and (level.dynamic > 0 or width == 1)
         known = all(terms[source] for source in wires.sources())
-        known = known and all(flat[sheet.source] for sheet in wires.sheets)
+        known = known and all(shared[sheet.source] for sheet in wires.sheets)
         number = level.dynamic + width + sum(terms[source] - 1 for source in wires.sources())
         if plain and known and number <= max(3, count // 2):
             same = not level.dynamic or alike(wires.own, wires.capacity)
             for field in range(start, start + width):
                 terms[field] = number
-                flat[field] = same and all(flat[source] for source in wires.sources())
+                shared[field] = same and all(shared[source] for source in wires.sources())
     return [number > 0 for number in terms]
 
 
-def _ask(
+def _mark_needed(
     levels: tuple[Level, ...],
     wirings: tuple[Wiring, ...],
     first: tuple[int, ...],
@@ -149,13 +169,13 @@ def _ask(
     points: list[bool],
     ends: list[bool],
 ) -> None:
-    """Set in `points` and `ends` what the levels ask of the fields before them."""
+    """Mark in `points` and `ends` the fields that levels read, at all points or at the end only, from last to first."""
     for level, wires, start in zip(reversed(levels), reversed(wirings), reversed(first), strict=True):
         if not factored[start]:
             points[start : start + level.dynamic] = [True] * level.dynamic  # so that their error can be estimated
         own = range(start, start + level.members.shape[1])
-        loaded = any(load.own for load in wires.loads) or level.order is not Order.CONSTANT
-        if loaded and (level.dynamic or any(points[field] for field in own)):
+        implicit = any(load.own for load in wires.loads) or level.order is not Order.CONSTANT
+        if implicit and (level.dynamic or any(points[field] for field in own)):
             for field in own:
                 points[field] = True
         at_points = level.dynamic > 0 or any(points[field] for field in own)
@@ -166,5 +186,5 @@ def _ask(
 
 
 def is_newton(level: Level, wires: Wiring) -> bool:
-    """Return whether `level` with its `wires` needs Newton's method."""
+    """Return whether `level`, fed by `wires`, needs Newton's method: its flows are not linear in its own efforts."""
     return level.order is not Order.CONSTANT or any(load.own for load in wires.loads)

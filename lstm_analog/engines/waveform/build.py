@@ -1,4 +1,4 @@
-"""How a segment is made: buffers, the steps of each level, and what reads and writes the state before and after."""
+"""Builds a segment: its buffers, the steps of each level, and the steps that read and write the state."""
 
 from typing import cast
 
@@ -10,13 +10,13 @@ from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, ou
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.couplings import Couplings
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
-from lstm_analog.engines.waveform.inflow import Inflow, taker
+from lstm_analog.engines.waveform.inflow import Inflow, reader
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
-    SHAPED,
-    SHARE,
-    SWEPT,
+    NEWTON_SHARE,
+    SHAPE_SHARE,
+    SWEEP_SHARE,
     Combined,
     GuardedWaveform,
     Guess,
@@ -32,7 +32,7 @@ from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High, Idle
 
 _NEGLIGIBLE = 1e-4
-"""Share of the tolerance below which the last coefficient of a basis is not looked at in each run."""
+"""Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
 
 
 def segment(
@@ -43,7 +43,7 @@ def segment(
     duration: float,
     grid: Grid,
     still: bool,
-    keep: Wanted,
+    output: Wanted,
     wanted: Flags,
     ranges: tuple[Idle, ...],
     tolerance: Tolerance,
@@ -51,21 +51,21 @@ def segment(
 ) -> Segment:
     """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
 
-    A grid of degree 0 asks for the state of rest. What is read before it is found is taken to stand `still`, or swept
-    from what a coarser segment finds `first`. All segments of a run share the `state`; `keep` says what is kept, of
-    which `wanted` unknowns (N,), and `tolerance` how well. Efforts are watched that must stay in `ranges`.
+    A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand `still`, or swept, from
+    what the coarser segment `first` finds. All segments of a run share the `state`. `output` says what the segment must
+    yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in `ranges` are watched.
     """
     frame = _frame(duration, grid, state.effort.shape[:-1])
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(couplings, order, frame.count, still, keep, wanted, watched)
-    bent = _bent(plan, keep)
-    fields, drawn, arena, before = _buffers(plan, frame, state.effort, bent)
+    plan = outline(couplings, order, frame.count, still, output, wanted, watched)
+    judged = _judged(plan, output)
+    fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     guesses = _guesses(plan, fields, frame, still, couplings.scales, effect)
     steps, after = _steps(plan, fields, frame, state, couplings, order, tolerance)
     ordered = sorted(steps.items())
-    units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in bent)])
+    units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in judged)])
     return Segment(
         grid=grid,
         steps=before if guesses else [*before, *(step for _, found in ordered for step in found)],
@@ -83,20 +83,24 @@ def segment(
     )
 
 
-def _bent(plan: Outline, keep: Wanted) -> list[int]:
-    """Return the fields whose waveforms are judged: what has no rate is as good as what it comes from."""
-    rated = {
+def _judged(plan: Outline, output: Wanted) -> list[int]:
+    """Return the numbers of the fields whose error is estimated from their values at the points.
+
+    These are storages that are no sums of known bases, and other unknowns only if their points are recorded: their
+    error at the end is that of the storages which they follow from.
+    """
+    candidates = {
         number
         for level, first in zip(plan.levels, plan.first, strict=True)
-        for number in range(first, first + (level.members.shape[1] if keep is Wanted.POINTS else level.dynamic))
+        for number in range(first, first + (level.members.shape[1] if output is Wanted.POINTS else level.dynamic))
     }
-    return [k for k, asked in enumerate(plan.points) if k in rated and asked and not plan.factored[k]]
+    return [k for k, asked in enumerate(plan.points) if k in candidates and asked and not plan.factored[k]]
 
 
 def _guesses(
     plan: Outline, fields: list[Field], frame: Frame, still: bool, scales: Floats, effect: Floats | None
 ) -> dict[int, Guess]:
-    """Return the guess of each sweep that needs one, and append its field."""
+    """Return the guess of each sweep with torn edges, by sweep number, and append its field to `fields`."""
     found = {}
     for sweep, nodes in plan.guessed.items():
         shape = (*frame.lead, nodes.size)
@@ -117,12 +121,13 @@ def _guesses(
 
 
 def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWaveform]:
+    """Return the waveforms that must stay within `limits`, field by field."""
     found = []
     for number, chosen in plan.places.by_field(limits.nodes):
         low, high = limits.low[..., chosen], limits.high[..., chosen]
         places = span(plan.places.place[limits.nodes[chosen]])
         waves = values_of(fields[number]) if number else fields[number].start
-        found.append(GuardedWaveform(efforts=taker(waves, places), low=low, high=high))
+        found.append(GuardedWaveform(efforts=reader(waves, places), low=low, high=high))
     return found
 
 
@@ -135,16 +140,16 @@ def _steps(
     order: Structure,
     tolerance: Tolerance,
 ) -> tuple[dict[int, list[Call]], list[Call]]:
-    """Return the steps of each sweep, and what is to be done when the segment is over; name the terms of `fields`."""
+    """Return the steps of each sweep, and those for when the segment is accepted; note in `fields` which have terms."""
     after: list[Call] = []
-    wrong = SHAPED * tolerance.units * couplings.scales / order.reach
+    wrong = SHAPE_SHARE * tolerance.units * couplings.scales / order.sensitivity
     steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.levels}
     for place, level in enumerate(plan.levels):
         task = _task(plan, place, fields, frame, state, couplings.high, wrong, after)
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
-            steps[level.sweep] += newton_steps(task, SHARE * tolerance.units * couplings.scales[level.members])
+            steps[level.sweep] += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[level.members])
         else:
             found, terms = linear_steps(task)
             steps[level.sweep] += found
@@ -162,9 +167,9 @@ def _batch(frame: Frame) -> int:
 
 
 def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Call]:
-    """Return the steps that write the ends that are known, of storages and of what is asked for, into the `state`."""
-    levels = range(1, len(fields) - len(plan.guessed))
-    found = [fields[number] for number in levels if plan.wanted[number]]
+    """Return the steps that write efforts at the end into the `state`: of storages, and of all that is asked for."""
+    numbers = range(1, len(fields) - len(plan.guessed))
+    found = [fields[number] for number in numbers if plan.wanted[number]]
     moved = tuple(int(group) for group in np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)])))
     return [*(_writing(field, state.effort) for field in found), lambda: state.moved(moved)]
 
@@ -186,11 +191,11 @@ def _reading(field: Field, effort: Floats) -> Call:
 
 
 def _buffers(
-    plan: Outline, frame: Frame, effort: Floats, bent: list[int]
+    plan: Outline, frame: Frame, effort: Floats, judged: list[int]
 ) -> tuple[list[Field], tuple[Field, ...], Floats, list[Call]]:
-    """Return the fields of the levels, those drawn, their values side by side, and what reads the state.
+    """Return the fields of the levels, those with values, these values side by side, and the steps that read the state.
 
-    The `bent` fields lie last.
+    Field 0 is the state itself. The `judged` fields lie last, so that their values are one array.
     """
     nodes: list[Indices] = [
         np.arange(effort.shape[-1]),
@@ -198,7 +203,7 @@ def _buffers(
     ]
     asked = [False, *plan.points[1 : len(nodes)]]
     sizes = [part.size * _batch(frame) * drawn for part, drawn in zip(nodes, asked, strict=True)]
-    order = sorted(range(len(nodes)), key=lambda number: number in bent)
+    order = sorted(range(len(nodes)), key=lambda number: number in judged)
     ends = np.zeros(len(nodes), dtype=np.int64)
     ends[order] = np.cumsum([sizes[number] for number in order])
     arena = np.zeros((frame.count, sum(sizes)))
@@ -222,6 +227,7 @@ def _buffers(
 
 
 def _constant(nodes: Indices, start: Floats, frame: Frame, held: bool) -> Field:
+    """Return the field of unknowns that stay at their efforts at the `start`, (*lead, m)."""
     values = np.broadcast_to(start, (frame.count, *start.shape))
     term = WaveformFactor(basis=np.ones(frame.count), weight=start, held=held)
     return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
@@ -237,6 +243,7 @@ def _task(
     wrong: Floats,
     after: list[Call],
 ) -> Task | None:
+    """Return what is to be solved in level number `place`, or None if nobody asks for it."""
     level, wires, first = plan.levels[place], plan.wirings[place], plan.first[place]
     own = range(first, first + level.members.shape[1])
     wanted = tuple(plan.wanted[first : own.stop])
@@ -269,12 +276,12 @@ def _sweep(steps: list[Call], guess: Guess | None, order: Structure, tolerance: 
         steps=steps,
         guess=guess,
         weakness=order.weakness,
-        tolerance=SWEPT * tolerance.units,
+        tolerance=SWEEP_SHARE * tolerance.units,
     )
 
 
 def _fixed(fields: list[Field], scales: Floats, degree: int, tolerance: Tolerance) -> list[Combined]:
-    """Return the last coefficients of the known bases, where they may count."""
+    """Return the last coefficients of the known bases of each field, where they may matter."""
     found = []
     for field in fields[1:]:
         terms = (field.terms or ()) if degree else ()

@@ -1,7 +1,7 @@
 """Chebyshev points of the second kind on [0, 1], and points that they are mapped to, closer together near the start.
 
-Polynomials through Chebyshev points: Trefethen, Spectral Methods in MATLAB, 2000. A transient dies down from the start
-on, so that points are wanted there: with t = p s/(1 + p - s), polynomials in s are rational functions of t with all
+Polynomials through Chebyshev points: Trefethen, Spectral Methods in MATLAB, 2000. A transient is fastest at the start,
+so that more points are needed there. With t = p s/(1 + p - s), polynomials in s are rational functions of t with all
 their poles at -p (rational Chebyshev functions, Boyd, J. Comput. Phys. 70, 1987, pp. 63-88, on a finite stretch).
 """
 
@@ -16,19 +16,19 @@ from lstm_analog.arrays import Floats
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The `degree` + 1 points of functions with their `pole` at so much before the start; infinite for polynomials."""
+    """The `degree` + 1 points, on [0, 1], of rational functions with all poles at -`pole`; infinite: polynomials."""
 
     degree: int
     pole: float = inf
 
     def of(self, degree: int) -> "Grid":
-        """Return the grid of another `degree`."""
+        """Return the grid of another `degree` with the same pole."""
         return replace(self, degree=degree)
 
 
 @lru_cache(maxsize=128)
 def points(grid: Grid) -> Floats:
-    """Return the points of `grid`, from 0 to 1."""
+    """Return the points of `grid`, rising from 0 to 1, (degree + 1,)."""
     even = _even(grid.degree)
     result: Floats = even if grid.pole == inf else even * (grid.pole / (1.0 + grid.pole - even))
     return result

@@ -1,7 +1,8 @@
-"""Who acts on whom in a clock phase, and how, as the laws of the parts say; with chip axes made to fit a batch.
+"""The couplings of a network in a clock phase: how the flow into each unknown depends on the efforts of others.
 
-A bank whose blocks are all constant is no more than coefficients: `DiagonalCoupling` between single unknowns,
-`DenseCoupling` between many, and an offset. Every other bank stays a part whose law is evaluated (`Curved`).
+They come from the laws of the parts. A bank that is linear with constant coefficients becomes these coefficients: a
+`DiagonalCoupling` between single unknowns, a `DenseCoupling` (a matrix) between many, and an offset. Every other bank
+stays a part whose law is evaluated (`Curved`). Axes of chips have been given an axis of length 1 for the batch.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from lstm_analog.network.parts import Part
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DiagonalCoupling:
-    """Flow into `rows` (m,) is `values` (..., m) times the efforts of `columns` (m,)."""
+    """The flow into unknown `rows[j]` is `values[..., j]` times the effort of `columns[j]`, for j from 0 to m - 1."""
 
     rows: Indices
     columns: Indices
@@ -26,7 +27,7 @@ class DiagonalCoupling:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DenseCoupling:
-    """Flow into `rows` (m,), -1 where it is not taken, is the `matrix` (..., m, n) times the efforts of `columns`."""
+    """The flow into `rows` (m,) is the `matrix` (..., m, n) times the efforts of `columns` (n,); -1 takes no flow."""
 
     rows: Indices
     columns: Indices
@@ -35,7 +36,10 @@ class DenseCoupling:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curved:
-    """A `part` whose law is not linear; `fed` (terminals, m) are the rows that take its flow, else -1."""
+    """A nonlinear `part` of m elements; `fed` (terminals, m) are the unknowns that its flow enters, -1 for none.
+
+    `blocks` say which flows depend on which efforts.
+    """
 
     part: Part
     fed: Indices
@@ -44,10 +48,22 @@ class Curved:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Couplings:
-    """The couplings of a network with the clock lines `high`; `groups` and `scales` (N,) are those of its unknowns.
+    """All couplings of a network of N unknowns with the clock lines `high`.
 
-    `dynamic`, `balanced` and `imposed` say which of its unknowns have a rate, which are junctions and which come from
-    outside, (N,); `capacity` and `offset`, the flow at no effort at all, have shape (..., N).
+    Attributes
+    ----------
+    high : tuple of bool
+        Which clock lines are high.
+    groups, scales : arrays, (N,)
+        The number of each unknown's group, and its unit of signal.
+    dynamic, balanced, imposed : flags, (N,)
+        Which unknowns have storage, which are junctions, and which are set from outside.
+    capacity : float array, (..., N)
+        Capacity of each unknown with storage, 1 elsewhere.
+    offset : float array, (..., N)
+        Flow into each unknown through linear banks where all efforts are zero.
+    links, dense, curved : tuples
+        Constant coefficients, constant matrices, and nonlinear parts.
     """
 
     high: High
@@ -102,20 +118,24 @@ def couplings(network: Network, high: High) -> Couplings:
 
 
 def _sort_in(
-    block: Block, value: Floats, taking: Indices, links: list[DiagonalCoupling], dense: list[DenseCoupling]
+    block: Block, value: Floats, receiving: Indices, links: list[DiagonalCoupling], dense: list[DenseCoupling]
 ) -> None:
-    taken = np.isin(block.rows, taking)
-    if not taken.any():
+    """Append `block` with its coefficients `value` to `links` or `dense`, for the unknowns `receiving` its flow."""
+    entering = np.isin(block.rows, receiving)
+    if not entering.any():
         return
     if block.form is BlockForm.DENSE:
-        dense.append(DenseCoupling(rows=np.where(taken, block.rows, -1), columns=block.columns, matrix=value))
-    elif taken.all():
+        dense.append(DenseCoupling(rows=np.where(entering, block.rows, -1), columns=block.columns, matrix=value))
+    elif entering.all():
         links.append(DiagonalCoupling(rows=block.rows, columns=block.columns, values=value))
     else:
-        links.append(DiagonalCoupling(rows=block.rows[taken], columns=block.columns[taken], values=value[..., taken]))
+        links.append(
+            DiagonalCoupling(rows=block.rows[entering], columns=block.columns[entering], values=value[..., entering])
+        )
 
 
 def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:
+    """Return `offset` (..., N) plus the flow `still` (..., terminals, m) of a bank into the unknowns `fed`."""
     if not still.any():
         return offset
     wide = np.array(np.broadcast_to(offset, np.broadcast_shapes(offset.shape, (*still.shape[:-2], offset.shape[-1]))))
@@ -126,6 +146,7 @@ def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:
 
 
 def _capacity(network: Network) -> Floats:
+    """Return the capacity at each unknown of `network`, 1 where nothing is stored, (..., N)."""
     found = [capacity(part) for part in network.parts]
     lead = np.broadcast_shapes(*(amount.shape[:-1] for _, amount in found))
     result = np.ones((*lead, network.unknowns.size))

@@ -1,10 +1,10 @@
-"""The fast engine: whole waveforms, one level of the network after the other, from the laws of its parts.
+"""The fast engine: computes whole waveforms, one level of the network after the other, from the laws of its parts.
 
-While the clock stands, held states make a network feed-forward but for a few small loops. So instead of stepping all
-of it through time, each level's waveforms are found over a whole stretch of time at once, by their values at Chebyshev
-points, mapped so that they crowd where a transient begins (waveform relaxation, Lelarasmee et al. 1982, with rational
-spectral collocation; here in an order in which most networks need no relaxing). The error is estimated from the last
-Chebyshev coefficients; points and stretches adapt.
+While the clock stands, storages that hold their effort make a network feed-forward but for a few small loops. So
+instead of stepping the whole network through time, each level's waveforms are found over a whole piece of an interval
+at once, by their values at Chebyshev points, mapped so that they lie closer where a transient begins (waveform
+relaxation, Lelarasmee et al. 1982, with rational spectral collocation; here in an order in which most networks need no
+relaxing). The error is estimated from the last Chebyshev coefficients; the points and the pieces adapt to it.
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,15 +29,17 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 _TIGHTEST = 1e-13
+"""Smallest `rtol` and `atol` that are accepted; below it rounding of doubles decides."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Waveform:
-    """Waveform by waveform, in the order of the network; the start is the operating point of the first interval.
+    """Finds waveform after waveform, in the order of the network; starts at the operating point of the first interval.
 
-    What it cannot do it leaves to `Integrate`, and says so in the trajectory's `engine`: strong loops of many unknowns.
-    Of several chips those that it cannot solve beside the others are solved alone, with a warning that names them.
+    A network in which more than 24 unknowns act on each other strongly it leaves to `Integrate`, and says so in the
+    trajectory's `engine`. Of several chips, those that it cannot solve side by side with the others it solves alone,
+    with a warning that names them.
 
     Attributes
     ----------
@@ -84,24 +86,25 @@ class Waveform:
         lead = (*chips, int(np.prod(schedule.batch)))
         try:
             with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
-                taken = recorder(network, schedule, self.save, points=self.points, lead=lead)
+                record = recorder(network, schedule, self.save, points=self.points, lead=lead)
                 solving = WaveformRun(schedule=schedule, space=space, points=self.points)
-                solving.run(taken, progress)
+                solving.run(record, progress)
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             if network.chips:
                 must, do = "be solved side by side", "run one chip at a time"
                 raise SimulationError(explain("several chips", must=must, got=reason, do=do)) from reason
-            return self._instead(str(reason), network, schedule, progress)
-        return taken.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=solving.worst)
+            return self._by_integrate(str(reason), network, schedule, progress)
+        return record.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=solving.worst)
 
-    def _instead(self, reason: str, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
+    def _by_integrate(self, reason: str, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
+        """Return the efforts by `Integrate`, the `reason` in the trajectory's `engine`."""
         other = Integrate(rtol=self.rtol, atol=self.atol, points=self.points, save=self.save)
         done, said = other.run(network, schedule, progress), f"{other!r} instead of {self!r}: {reason}"
         return replace(done, engine=said, more=tuple(replace(one, engine=said) for one in done.more))
 
 
 def _wanted(network: Network, save: Save) -> Flags:
-    """Return which unknowns of `network` are kept or watched."""
+    """Return which unknowns of `network` are recorded by `save` or watched for their limits, (N,)."""
     wanted = np.zeros(network.unknowns.size, dtype=bool)
     for one in save.each:
         wanted[one.nodes(network)] = True

@@ -1,4 +1,4 @@
-"""The waveforms of a segment as the levels leave them: values at its points, and where they are few, their factors."""
+"""The buffers for the waveforms of a segment: values at its points and, for sums of few terms, these terms."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +9,16 @@ from lstm_analog.arrays import Floats, Indices, Span, span
 
 
 def covers(places: Span, size: int) -> bool:
-    """Return whether `places` are all of `size`, in order."""
+    """Return whether `places` are all places 0 to `size` - 1, in order."""
     return isinstance(places, slice) and places == slice(0, size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WaveformFactor:
-    """One factor of waveforms: `basis` over the points, (points,) or (points, m), times a `weight` (*lead, m).
+    """One term of the waveforms of m unknowns: a known function of time, `basis`, times a `weight` (*lead, m).
 
-    `held` tells that the weight is an effort at the start of the segment, which may be what it was the last time.
+    `basis` is given at the points: (points,), or (points, m) if the unknowns differ. `held` tells that the weight is an
+    effort at the start of the segment; a product with it may be stored from an earlier segment.
     """
 
     basis: Floats
@@ -27,10 +28,10 @@ class WaveformFactor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Field:
-    """The waveforms of the unknowns `nodes` (m,), in buffers that every segment writes anew.
+    """The waveforms of the unknowns `nodes` (m,): buffers that each solve of the segment overwrites.
 
-    `start` and `end` (*lead, m) are the efforts at the edges, `values` (points, *lead, m) those at the points if anyone
-    asks for them, `terms` their factors if they have few.
+    `start` and `end` (*lead, m) are the efforts at the edges of the segment, `values` (points, *lead, m) those at its
+    points, None if nobody asks for them. `terms` are the terms of the waveforms, None if they are no sums of few.
     """
 
     nodes: Indices
@@ -42,23 +43,24 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Places:
-    """Where each unknown lies: the number of its field and its place there, (N,)."""
+    """Where the waveform of each unknown lies: the number of its field and the place there, (N,) each."""
 
     field: Indices
     place: Indices
 
     def by_field(self, nodes: Indices) -> list[tuple[int, Indices]]:
-        """Return for each field that holds some of `nodes` its number and which of them, (k,)."""
+        """Return for each field with some of `nodes` (n,) its number, and which of them it has, (k,)."""
         of = self.field[nodes]
         return [(int(number), np.flatnonzero(of == number)) for number in np.unique(of)]
 
 
 class Waves:
-    """Efforts as the laws ask for them, `waves[..., nodes]`, straight from the buffers of the `fields`.
+    """Stands for an array of efforts (*`shape`, N) that laws of parts index by `waves[..., nodes]`.
 
-    It stands for an array (*`shape`, N) of which no law sees more than some nodes, and these lie at `places`; `rows`
-    are the points it has, None for the end alone. Nodes in one run of one field are a view. The same index arrays are
-    asked for every time; what stands behind them, as in `waves[..., nodes, None]`, indexes the result.
+    No such array is made: a law reads some nodes only, and these come from the buffers of the `fields`, where `places`
+    says. `rows` are the points that it has, None for the end of the segment alone. Neighbours in one field are returned
+    as a view, other nodes are gathered. Index arrays are remembered by identity: a law uses the same ones each time.
+    Further indices, as in `waves[..., nodes, None]`, apply to the result.
     """
 
     def __init__(self, fields: list[Field], places: Places, shape: tuple[int, ...], rows: slice | None) -> None:
@@ -74,7 +76,7 @@ class Waves:
         found = self._gather(nodes) if known[1] is None else known[1]
         return found if len(key) == 2 else found[(..., *key[2:])]
 
-    def _of(self, number: int) -> Floats:
+    def _buffer(self, number: int) -> Floats:
         field = self._fields[number]
         if self._rows is None:
             return field.end[None]
@@ -86,13 +88,13 @@ class Waves:
             return None
         places = self._places.place[nodes]
         if (places == places[0]).all():
-            one = self._of(found[0][0])[..., places[0] : places[0] + 1]
+            one = self._buffer(found[0][0])[..., places[0] : places[0] + 1]
             return np.broadcast_to(one, (*one.shape[:-1], nodes.size))
         run = span(places)
-        return self._of(found[0][0])[..., run] if isinstance(run, slice) else None
+        return self._buffer(found[0][0])[..., run] if isinstance(run, slice) else None
 
     def _gather(self, nodes: Indices) -> Floats:
         result = np.empty((*self.shape[:-1], nodes.size))
         for number, chosen in self._places.by_field(nodes):
-            result[..., chosen] = self._of(number)[..., self._places.place[nodes[chosen]]]
+            result[..., chosen] = self._buffer(number)[..., self._places.place[nodes[chosen]]]
         return result

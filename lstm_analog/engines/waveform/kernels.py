@@ -1,4 +1,4 @@
-"""The flow of a part over the points of a segment, written into a buffer."""
+"""Makes the step that writes the flow of a part at the points of a segment into a buffer."""
 
 from typing import cast
 
@@ -10,6 +10,9 @@ from lstm_analog.network.parts import Part
 
 
 def flowing(part: Part, waves: Waves, high: High, out: Floats) -> Call:
-    """Return the step that writes the flow of `part` at `waves` with `high` to `out` (points, *lead, terminals, m)."""
-    efforts = cast(Floats, waves)  # all a law asks of efforts is some nodes of them, and the shape before the last axis
+    """Return the step that writes the flow of `part` at the efforts `waves` to `out` (points, *lead, terminals, m).
+
+    `high` says which clock lines are high.
+    """
+    efforts = cast(Floats, waves)  # a law only indexes efforts by nodes, and asks for their shape before the last axis
     return flow_into(part, efforts, high, out)

@@ -1,8 +1,14 @@
-"""The steps that solve one level of a segment, by what its members do to each other.
+"""Makes the steps that solve one linear level of a segment: components with constant coefficients.
 
-Linear: collocation, C_i sum_j D_tj e_ij = sum_l A_il e_lt + r_it at every point t but the first, for the dynamic ones,
-0 = sum_l A_il e_lt + r_it for the others, is one matrix from what flows in, r, and the start to all efforts; nodes that
-are alike share it. What comes in by few factors goes out by few: the matrix has a column each.
+The equations of a component are collocated: they hold at every point t of the segment. With efforts e_it of member i,
+capacity C_i, coefficients A_il among the members, inflow r_it from elsewhere, and the matrix D that differentiates,
+
+    C_i sum_s D_ts e_is = sum_l A_il e_lt + r_it     for members with storage, at all t but the first (the start),
+    0 = sum_l A_il e_lt + r_it                       for the others, at all t.
+
+Solved once, they are a matrix (`response`) from the inflow and the starts to all efforts; a run multiplies by it.
+Components that are alike share one. If the inflow is a sum of few terms, basis times weight, so are the efforts: the
+response to each basis is worked out once, and a run computes weights only.
 """
 
 from dataclasses import dataclass
@@ -17,14 +23,15 @@ from lstm_analog.engines.waveform.structure import Level
 from lstm_analog.expressions import Call
 
 _SAME = 1e-12
-"""Relative difference up to which two components are alike."""
+"""Relative difference up to which components count as alike, and share one inverse; larger: fewer inverses."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
-    """The points of a segment: `slope` (points, points) differentiates (1/s), one point and no slope at rest.
+    """The points of a segment, and the axes `lead` of chips and batch that all efforts have.
 
-    `lead` are the axes of chips and batches.
+    `slope` (points, points) is the matrix from values at the points to derivatives there (1/s); at rest it is (1, 1)
+    and zero.
     """
 
     slope: Floats
@@ -38,9 +45,11 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """A `level` with its `inflow` and the fields of its members, `targets`; `factored` if all that flows in has terms.
+    """One `level` to solve: m components of k members each, with the `inflow` into them, at the points of `frame`.
 
-    `at_end` says that only the end is asked for, and no member has a rate; `wanted` which targets anyone asks for.
+    The waveforms are written to the k fields `targets`, of which some are `wanted`. `factored` tells that they are sums
+    of terms. `at_end` tells that only the end of the segment is asked for and no member has storage, so that one point
+    will do. `waves` are the efforts as nonlinear parts read them.
     """
 
     level: Level
@@ -54,7 +63,7 @@ class Task:
 
     @property
     def rows(self) -> slice | None:
-        """The points at which parts are asked: not at the start if all members have a rate; None for the end alone."""
+        """Points at which the inflow is needed: not the start if all members have storage; None for the end alone."""
         if self.at_end:
             return None
         return slice(1, None) if self.level.dynamic == len(self.targets) else slice(0, None)
@@ -63,8 +72,9 @@ class Task:
 def response(own: Floats, capacity: Floats, slope: Floats) -> Floats:
     """Return the inverse of the collocation equations, (..., m, k, points, k, points).
 
-    `own` (..., m, k, k) are the partials among the members, `capacity` (..., m, dynamic) those of the dynamic ones,
-    which come first; `slope` differentiates. The first point of a dynamic member is its start.
+    `own` (..., m, k, k) are the coefficients d flow / d effort among the members, `capacity` (..., m, dynamic) those of
+    the members with storage, which come first; `slope` (points, points) differentiates. The equation of such a member
+    at the first point says that its effort is its start.
     """
     width, dynamic, count = own.shape[-1], capacity.shape[-1], len(slope)
     lead = np.broadcast_shapes(own.shape[:-2], capacity.shape[:-1])
@@ -91,7 +101,7 @@ def alike(own: Floats, capacity: Floats) -> bool:
 
 
 def linear_steps(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
-    """Return the steps of the linear level of `task` and the terms of each of its targets."""
+    """Return the steps that solve the linear level of `task`, and the terms of each of its targets, None without."""
     if not task.level.dynamic:
         return _balance(task)
     wiring = task.inflow.wiring
@@ -105,12 +115,15 @@ def linear_steps(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ..
 
 
 def _first(task: Task, row: int) -> int:
-    """Return the first point at which what flows into `row` matters."""
+    """Return the first point at which the inflow into `row` matters: 1 for storages, whose start is given."""
     return 1 if row < task.level.dynamic else 0
 
 
 def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first: int) -> Floats:
-    """Return what a flow of the `basis` into `row` does to `target`, (points,), or (points, m) if members differ."""
+    """Return the response of `target` to a flow of the `basis` into `row`, (points,), or (points, m) if members differ.
+
+    `inverse` is that of the collocation equations; the flow counts from point `first` on.
+    """
     part = inverse[:, target, :, row, first:]
     if basis is None:
         column = part.sum(axis=-1)
@@ -123,6 +136,10 @@ def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first:
 
 
 def _factored(task: Task, inverse: Floats) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
+    """Return the steps of a level whose inflow is a sum of terms, and the terms of its targets.
+
+    There is a term for each start of a member with storage, and one for each term of the inflow.
+    """
     dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
     inputs: list[tuple[int, InflowTerm]] = [
         (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row)
@@ -150,11 +167,12 @@ def _factored(task: Task, inverse: Floats) -> tuple[list[Call], tuple[tuple[Wave
 
 
 def _starting(field: Field, row: Floats) -> Call:
+    """Return the step that copies the efforts at the start of `field` to `row` (*lead, m)."""
     return lambda: np.copyto(row, field.start)
 
 
 def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Call]:
-    """Return the steps that put waveforms of the `columns` times the `weights` (columns, *lead, m) into `field`."""
+    """Return the steps that write the sum of `columns` (each over the points) times `weights` (columns, *lead, m)."""
     if all(column.ndim == 1 for column in columns):
         matrix, flat = np.stack(columns, axis=1), weights.reshape(len(weights), -1)
         return _multiplying(matrix, flat, field)
@@ -173,7 +191,7 @@ def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Cal
 
 
 def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Call]:
-    """Return the step that puts `matrix` (points, k) times `flat` (k, ...) into `field`, at the points or the end."""
+    """Return the step that writes `matrix` (points, k) times `flat` (k, ...) into `field`, at all points or the end."""
     if field.values is None:
         last, end = matrix[-1:], field.end.reshape(1, -1)
         return [lambda: cast(None, np.matmul(last, flat, out=end))]
@@ -182,11 +200,12 @@ def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Call]:
 
 
 def two_axes(values: Floats) -> Floats:
-    """Return `values` (points, *lead, m) with all but the first axis in one, a view of them: they are contiguous."""
+    """Return a view (points, *lead x m) of the contiguous `values` (points, *lead, m)."""
     return values.reshape(len(values), values[0].size)
 
 
 def _whole(task: Task, inverse: Floats) -> list[Call]:
+    """Return the steps of a level whose inflow is computed at every point: the response times inflow and starts."""
     dynamic, lead, count = task.level.dynamic, task.frame.lead, task.frame.count
     members = len(task.level.members)
     first = task.rows.start if task.rows is not None else 0
@@ -201,7 +220,7 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
         if not task.wanted[target]:
             continue
         parts = [inverse[..., target, :, number, :1] for number in range(dynamic)]
-        parts += [_seen(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
+        parts += [_without_start(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
         matrix = np.concatenate(parts, axis=-1)
         if matrix.shape[:-2] == (1,):
             steps += _multiplying(matrix[0], flows.reshape(len(flows), -1), field)
@@ -210,16 +229,16 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
     return steps
 
 
-def _seen(columns: Floats, hidden: int) -> Floats:
-    """Return `columns` with the first `hidden` at zero: what flows into a storage at its start changes nothing yet."""
-    if hidden:
+def _without_start(columns: Floats, count: int) -> Floats:
+    """Return `columns` with the first `count` at zero: the inflow into a storage at its start changes nothing yet."""
+    if count:
         columns = columns.copy()
-        columns[..., :hidden] = 0.0
+        columns[..., :count] = 0.0
     return columns
 
 
 def _each(matrix: Floats, flows: Floats, field: Field) -> Call:
-    """Return the step for members that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
+    """Return the step for components that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
     chips = matrix.ndim > 3
     plain = matrix[:, 0] if chips else matrix  # (chips, m, points, k): batches go along
     rows = plain if field.values is not None else plain[..., -1:, :]
@@ -234,7 +253,7 @@ def _each(matrix: Floats, flows: Floats, field: Field) -> Call:
 
 
 def _balance(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
-    """Members without rate: sum_l A_il e_l + r_i = 0 at each point."""
+    """Return the steps, and the terms, of a level without storages: sum_l A_il e_l + r_i = 0 at each point."""
     inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
     if task.factored:
         return _balanced_factors(task, inverse[..., 0, 0])
@@ -252,6 +271,7 @@ def _balance(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] |
 
 
 def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Call:
+    """Return the step that writes the sum of `gains` (each (..., m)) times `flows` (k, points, *lead, m) to `out`."""
     source = flows[:, -len(out) :]
 
     def mix() -> None:
@@ -263,6 +283,7 @@ def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Call:
 
 
 def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
+    """Return the steps and terms of single unknowns without storage; `gain` (..., m) is effort per inflow."""
     (field,) = task.targets
     factors = task.inflow.factors(0)
     weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)))

@@ -1,9 +1,10 @@
-"""The equations of a level about its waveforms, ready to be solved again and again.
+"""The equations of a level linearised about its waveforms, with their inverse, for Newton's method.
 
-Among the members of a component those without rate are bound at each point alone, so that they are eliminated there:
-r_a + S_aa da + S_ad dd = 0 gives da = -S_aa^-1 (r_a + S_ad dd). What is left is a system over the points of the
-dynamic members only, a sixteenth of the numbers for a row of two op-amps and their four nodes. Its inverse is kept: as
-long as slopes hardly change, an iteration costs a product with it (the chord method).
+Members without storage (a) are tied to the others at each point by itself, so they are eliminated there: with slopes
+S = d flow / d effort and flows r that are left over, r_a + S_aa da + S_ad dd = 0 gives da = -S_aa^-1 (r_a + S_ad dd).
+What is left is a system over all points for the members with storage (d) only; for two op-amps and their four nodes it
+has a sixteenth of the numbers. Its inverse is stored: while the slopes hardly change, an iteration is one product with
+it (the chord method).
 """
 
 from collections.abc import Callable
@@ -18,12 +19,24 @@ from lstm_analog.engines.waveform.levels import Task
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Linearised:
-    """The inverse of the equations of a level with `dynamic` members that come first, by its buffers.
+    """The linearised equations of m components with d members with storage, which come first, and a without.
 
-    `among` (a, a, points, *lead, m) is the inverse of what the others do to each other, `lift` (a, dynamic, ...) what
-    the dynamic ones do to them, `drop` (dynamic, a, ...) what they do to the dynamic ones, `inverse` (*lead, m,
-    dynamic points, dynamic points) that of what is left; `filled` (m,) says of which components. `slopes` gives the
-    partials now.
+    Attributes
+    ----------
+    task : Task
+        The level.
+    slopes : function
+        Returns d own flows / d own efforts at the present efforts, (k, k, points, *lead, m), k = d + a.
+    among : float array, (a, a, points, *lead, m)
+        -S_aa^-1: the efforts a that balance a flow into each other.
+    lift : float array, (a, d, points, *lead, m)
+        -S_aa^-1 S_ad: what the efforts d do to the efforts a.
+    drop : float array, (d, a, points, *lead, m)
+        S_da: what the efforts a do to the flows d.
+    inverse : float array, (*lead, m, d points, d points)
+        The inverse of the collocation equations of d that are left.
+    filled : flags, (m,)
+        Of which components these are valid.
     """
 
     task: Task
@@ -35,7 +48,7 @@ class Linearised:
     filled: Flags
 
     def refresh(self, members: Flags) -> None:
-        """Linearise the components `members` (m,) about the efforts there are; `LinAlgError` if that is singular."""
+        """Linearise the components `members` (m,) about the present efforts; `LinAlgError` if that is singular."""
         dynamic, own = self.task.level.dynamic, self.slopes()[..., members]
         self.filled[members] = True
         mutual = np.moveaxis(own[dynamic:, dynamic:], (0, 1), (-2, -1))
@@ -52,7 +65,10 @@ class Linearised:
             self.inverse[..., members, :, :] = np.linalg.inv(_collocation(self.task, left, members))
 
     def step(self, residual: Floats) -> Floats:
-        """Return what to add to the efforts, where `residual` (k, points, *lead, m) is left over, in its place."""
+        """Return the Newton step, what to add to the efforts, for the flows `residual` (k, points, *lead, m) left over.
+
+        The result overwrites `residual`.
+        """
         dynamic = self.task.level.dynamic
         moved, others = residual[:dynamic], residual[dynamic:]
         if len(others):
@@ -69,9 +85,9 @@ class Linearised:
         return residual
 
     def rounding(self, efforts: Floats) -> Floats:
-        """Return how far rounding of the flows at `efforts` (k, points, *lead, m) moves them, at rest.
+        """Return the error of `efforts` (k, points, *lead, m) at rest that rounding of the flows causes.
 
-        4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, below which no iteration gets.
+        It is 4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, and no iteration gets below it.
         """
         flows = _applied(np.abs(self.slopes()), np.abs(efforts))
         found: Floats = 4.0 * np.finfo(np.float64).eps * _applied(np.abs(self.among), flows)
@@ -85,7 +101,7 @@ def _orders(axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def linearised(task: Task, slopes: Callable[[], Floats], shape: tuple[int, ...]) -> Linearised:
-    """Return buffers for the level of `task`, whose `slopes` are asked for when they are filled; points are `shape`."""
+    """Return empty buffers for the level of `task`; `slopes` fills them, `shape` is (points, *lead, m)."""
     dynamic, others = task.level.dynamic, len(task.targets) - task.level.dynamic
     size = dynamic * shape[0]
     return Linearised(
@@ -112,9 +128,9 @@ def _applied(matrix: Floats, vector: Floats) -> Floats:
 
 
 def _collocation(task: Task, own: Floats, members: Flags) -> Floats:
-    """Return C D - `own` for the dynamic members, (*lead, m, dynamic points, dynamic points), starts being given.
+    """Return the matrix C D - `own` of the members with storage, (*lead, m, d points, d points), starts being given.
 
-    `own` (dynamic, dynamic, points but those not asked for, *lead, m) belongs to the components `members` (m,).
+    `own` (d, d, points, *lead, m) are the slopes of the components `members` (m,), perhaps without the first point.
     """
     dynamic, count = task.level.dynamic, task.frame.count
     matrix = np.zeros((*own.shape[3:], dynamic, count, dynamic, count))

@@ -1,9 +1,10 @@
-"""Products of a dense block with whole waveforms of which few differ in shape.
+"""Products of a dense matrix with whole waveforms that are combinations of a few common shapes.
 
-What drives a crossbar often moves little or all alike: held levels that droop, copies behind an output resistance. Its
-waveforms then are a few shapes over the points times a weight for each driver, and the block is multiplied by the
-weights, not by every point. The shapes are learnt: where those so far do not do, the product is taken in full, and what
-was left over gives new ones (proper orthogonal decomposition, Sirovich 1987).
+The efforts that drive a crossbar often move little, or all alike: storages that droop, copies behind an output
+resistance. Their waveforms are then a few functions of time (shapes) times a weight for each driver, and the matrix is
+multiplied by the weights, not by the efforts at every point. The shapes are learnt: where those known so far leave too
+large an error, the product is taken in full, and the error gives new ones (proper orthogonal decomposition, Sirovich
+1987).
 """
 
 from math import isfinite
@@ -13,18 +14,18 @@ import numpy as np
 from lstm_analog.arrays import Floats
 
 WORTHWHILE = 2**15
-"""Entries of a matrix from which on fewer products pay."""
-_MOST = 0.5
-"""Share of the points up to which shapes are few."""
-_SPARE = 0.1
-"""Share of what may be wrong that is left over when shapes are learnt, so that they do the next time too."""
+"""Entries of a matrix from which on its product is taken through shapes; below it, looking for shapes costs more."""
+_MOST_SHAPES = 0.5
+"""Shapes, as a share of the points, above which the product is taken in full from then on."""
+_LEARNT_SHARE = 0.1
+"""Share of the allowed error that new shapes may leave; smaller: more shapes, which do for more of the later runs."""
 
 
 class LowRank:
-    """The product of waveforms at so many `points`, (points, *lead, n), and a `matrix` (n, m) or (chips, n, m).
+    """The product of waveforms (`points`, *lead, n) with a `matrix` (n, m) or (chips, n, m); it changes as it learns.
 
-    Drivers may be `wrong` by so much. The `shapes` (points, k) that were learnt are orthonormal; None once there are so
-    many that they do not pay.
+    Each waveform may have an error of `wrong`. The k learnt `shapes` (points, k) are orthonormal; None once there are
+    so many that they do not pay.
     """
 
     def __init__(self, matrix: Floats, points: int, wrong: float) -> None:
@@ -32,7 +33,7 @@ class LowRank:
         self.forget()
 
     def forget(self) -> None:
-        """Have no shapes yet."""
+        """Drop the shapes that were learnt."""
         self.shapes: Floats | None = np.zeros((self.points, 0))
 
     def __call__(self, drive: Floats) -> Floats:
@@ -57,11 +58,11 @@ class LowRank:
         return flat.reshape(*drive.shape[:-1], self.matrix.shape[-1])
 
     def _learnt(self, shapes: Floats, left: Floats) -> Floats | None:
-        """Return `shapes` with the fewest more without which what is `left` (points, ...) would be wrong."""
+        """Return `shapes` and as few more as reduce the error `left` (points, ...) to its allowed share, or None."""
         found, sizes, across = np.linalg.svd(left, full_matrices=False)
         for count in range(1, found.shape[1] + 1):
             rest = found[:, count:] @ (sizes[count:, None] * across[count:])
-            if np.abs(rest).max(initial=0.0) <= _SPARE * self.wrong:
+            if np.abs(rest).max(initial=0.0) <= _LEARNT_SHARE * self.wrong:
                 break
         more = np.linalg.qr(np.concatenate([shapes, found[:, :count]], axis=1))[0]
-        return more if more.shape[1] <= _MOST * len(left) else None
+        return more if more.shape[1] <= _MOST_SHAPES * len(left) else None

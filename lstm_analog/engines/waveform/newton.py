@@ -1,7 +1,7 @@
-"""The steps of a level whose own flows are not linear in its own efforts: Newton's method on all points at once.
+"""Makes the step that solves a level whose flows are not linear in its own efforts, by Newton's method at all points.
 
-A component is one system over its members and points, components side by side; where the flows are affine one
-iteration is exact. Slopes are taken anew only where the changes do not shrink fast with those there are.
+A component is one system over its members and points; components are solved side by side. Where the flows are affine
+one iteration is exact. The slopes (the Jacobian) are computed again only where changes shrink slowly with the old ones.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
-from lstm_analog.engines.waveform.inflow import adder, drawn, feeding, taker
+from lstm_analog.engines.waveform.inflow import adder, adding, drawn, reader
 from lstm_analog.engines.waveform.kernels import flowing
 from lstm_analog.engines.waveform.levels import Task, two_axes
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
@@ -20,13 +20,17 @@ from lstm_analog.expressions import Call
 from lstm_analog.network.laws import Order, partials, rows
 
 _ITERATIONS = 30
-_SLOW, _SLOW_ALONE, _SLOWEST = 0.4, 0.05, 0.9
-"""Share of a change left in the next one from which slopes are taken anew: of waveforms, of points alone, where they
-cost little; the most that is believed."""
-_BEYOND = 0.5
-"""Share of a change that the next one takes back from which it went too far, as steps about a root that is steep do."""
-_KEPT = 2**21
-"""Numbers in the inverse of a level up to which it is kept for the next solve."""
+"""Iterations after which Newton's method has failed in a segment, which is then tried again shorter or finer."""
+_SLOW = 0.4
+"""Ratio of successive changes above which the Jacobian is computed anew; larger: more iterations, fewer Jacobians."""
+_SLOW_ALONE = 0.05
+"""The same ratio for members without storage, each point by itself, where a new Jacobian costs little."""
+_SLOWEST = 0.9
+"""Largest ratio of successive changes from which the error that is left is extrapolated."""
+_OVERSHOOT = 0.5
+"""Share of the last change that a step may take back before half of the last change is undone."""
+_CACHED = 2**21
+"""Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
 
 
 class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the segment is tried again, shorter
@@ -38,8 +42,8 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     efforts = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
     shape = efforts[0].shape
     outside, residual = _residual(task, efforts)
-    slopes, weights = _own_slopes(task, shape), _across(1.0 / tolerance, len(shape) + 1)
-    kept: list[Linearised] = []
+    slopes, weights = _own_slopes(task, shape), _beside_changes(1.0 / tolerance, len(shape) + 1)
+    cached: list[Linearised] = []
     starts = [np.full_like(field.start, np.nan) for field in task.targets]
 
     def solve() -> None:
@@ -48,15 +52,15 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
         if not all(np.array_equal(old, field.start) for old, field in zip(starts, task.targets, strict=True)):
             for old, field, effort in zip(starts, task.targets, efforts, strict=True):
                 old[...] = effort[...] = field.start  # else it is swept again, from where it is
-        equations = kept.pop() if kept else linearised(task, slopes, shape)
+        equations = cached.pop() if cached else linearised(task, slopes, shape)
         try:
             _iterate(task, efforts, residual, equations, weights)
         except Unsolved:
             for old in starts:  # the next solve begins at its start again, not where this one went
                 old.fill(np.nan)
             raise
-        if task.level.order is Order.NONLINEAR and equations.inverse.size <= _KEPT:
-            kept.append(equations)
+        if task.level.order is Order.NONLINEAR and equations.inverse.size <= _CACHED:
+            cached.append(equations)
 
     return [solve]
 
@@ -64,12 +68,12 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
 def _iterate(
     task: Task, efforts: list[Floats], residual: Callable[[], Floats], equations: Linearised, weights: Floats
 ) -> None:
-    """Move the `efforts` until what is left to move is below 1 by the `weights`; raise `Unsolved` if they do not rest.
+    """Move the `efforts` until the change that is left, times `weights`, is at most 1; raise `Unsolved` if it never is.
 
-    By the same slopes, a change of size s shrinks to r s: then r/(1 - r) of the last is left. Where it does not shrink
-    fast, slopes are taken anew; where it grows, or takes back most of the last one, half of that is taken back (natural
-    monotonicity, Deuflhard 2004): far from where it ought to be an op-amp saturates, and its slope says little; about
-    a drop of zero an orifice is steep, and full steps swing from side to side.
+    With the same slopes each change is r times the one before, so that r/(1 - r) of the last is left. Where r is large
+    the slopes are computed again. Where a change is larger than the last one, or takes most of it back, half of the
+    last one is undone instead (natural monotonicity, Deuflhard 2004): an op-amp far from its solution saturates, and
+    its slope there says little; an orifice is steep about a drop of zero, where full steps swing from side to side.
     """
     stale, before = ~equations.filled, np.zeros(efforts[0].shape[-1])
     last, limit = np.zeros((len(efforts), *efforts[0].shape)), _SLOW if task.level.dynamic else _SLOW_ALONE
@@ -85,7 +89,7 @@ def _iterate(
         left = np.where(stale, size, size * ratio / (1.0 - ratio))
         known = ~stale & (before > 0.0) & (left > 1.0)
         across = (change * last).reshape(-1, change.shape[-1]).sum(axis=0) < 0.0
-        worse = known & (~(size <= before) | (across & (size > _BEYOND * before)))
+        worse = known & (~(size <= before) | (across & (size > _OVERSHOOT * before)))
         slow = known & (ratio > limit) & ~worse
         _instead(change, last, worse, slow)
         for effort, more in zip(efforts, change, strict=True):
@@ -97,9 +101,9 @@ def _iterate(
 
 
 def _instead(change: Floats, last: Floats, worse: Flags, slow: Flags) -> None:
-    """Take back half of the `last` change of the members that are `worse` for it, make none of those that are `slow`.
+    """Replace `change` by minus half of the `last` one for the components `worse`, by none for those `slow`, (m,) each.
 
-    Both are (k, points, *lead, m); `last` becomes what is made.
+    Changes are (k, points, *lead, m); `last` becomes the one that is made.
     """
     if slow.any():
         change[..., slow] = 0.0
@@ -111,21 +115,22 @@ def _instead(change: Floats, last: Floats, worse: Flags, slow: Flags) -> None:
 
 
 def _refresh(equations: Linearised, stale: Flags) -> None:
+    """Compute the slopes of the components `stale` (m,) again; raise `Unsolved` if they are singular."""
     try:
         equations.refresh(stale)
     except np.linalg.LinAlgError as error:
         raise Unsolved from error
 
 
-def _across(weights: Floats, axes: int) -> Floats:
-    """Return `weights` (m, k) as they go with changes (k, points, *lead, m) of so many `axes`."""
+def _beside_changes(weights: Floats, axes: int) -> Floats:
+    """Return `weights` (m, k) in a shape that multiplies changes (k, points, *lead, m), which have so many `axes`."""
     return weights.T.reshape(weights.shape[1], *(1,) * (axes - 2), -1)
 
 
 def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Call], Callable[[], Floats]]:
-    """Return the steps that find what flows in from outside, and what gives the flows that are left over.
+    """Return the steps that compute the flow from outside, once a solve, and a function that returns the residual.
 
-    These are (k, points, *lead, m), at the `efforts`; what flows in does not change while they are sought.
+    The residual are the flows left over at the present `efforts`, (k, points, *lead, m).
     """
     wiring, first = task.inflow.wiring, 0 if task.rows is None else task.rows.start
     given, flows = (np.zeros((len(efforts), *efforts[0].shape)) for _ in range(2))
@@ -159,13 +164,13 @@ def _loading(load: Load, flows: Floats, task: Task) -> list[Call]:
     steps = [flowing(load.part, task.waves, task.inflow.high, found)]
     for route in load.routes:
         add = adder(flows[route.row], route.into, first=False)
-        take = taker(found[..., route.terminal, :], route.elements)
-        steps.append(feeding(add, take))
+        read = reader(found[..., route.terminal, :], route.elements)
+        steps.append(adding(add, read))
     return steps
 
 
 def _own_slopes(task: Task, shape: tuple[int, ...]) -> Callable[[], Floats]:
-    """Return what gives d own flows / d own efforts at all points but those not asked for, (k, k, points, *lead, m)."""
+    """Return a function that returns d own flows / d own efforts, (k, k, points, *lead, m), where the task asks."""
     width, first = len(task.targets), 0 if task.rows is None else task.rows.start
     result = np.zeros((width, width, shape[0] - first, *shape[1:]))
     waves, high = cast(Floats, task.waves), task.inflow.high
@@ -183,6 +188,7 @@ def _own_slopes(task: Task, shape: tuple[int, ...]) -> Callable[[], Floats]:
 
 
 def _add_partials(load: Load, values: tuple[Floats, ...], result: Floats) -> None:
+    """Add the partials `values` of `load`, one array a block, to `result` (k, k, points, *lead, m)."""
     for own in load.own:
         target = result[own.row, own.column]
         value = np.broadcast_to(values[own.block], (*target.shape[:-1], np.shape(values[own.block])[-1]))

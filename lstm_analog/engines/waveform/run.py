@@ -1,4 +1,9 @@
-"""One run: interval after interval, each cut into pieces that adapt to the tolerance and are kept for the next time."""
+"""Runs a schedule: interval after interval, each divided into pieces whose number and degrees adapt to the tolerance.
+
+Intervals of the same lines and duration are of one kind, and share one `Subdivision`: what was found at the first
+occurrence serves the next. A piece of an interval is solved as a `Segment`; if its estimated error is too large it is
+refined, a higher degree or two pieces in its place, and solved again.
+"""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,26 +18,32 @@ from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined, settled
+from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, lower_degree, refined
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
 from lstm_analog.network.schedule import Schedule
 
-_COUNTED = 0.4
-"""Tolerances within which a piece must be if what flows through a gated pair or port counts to the last: a leak that is
-over when its time is leaves its error in the cell, where others settle it away."""
+_GATED_SHARE = 0.4
+"""Error, as a share of the tolerance, that a piece may have while a gated pair or port conducts; larger: fewer points.
+
+The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
+errors of the way there vanish.
+"""
 _LEARNING = range(1, 3)
-"""Visits of a kind of interval in which its pieces are made cheaper, if they can be; in the first little may move."""
+"""Earlier runs of a kind of interval at which the degree of its pieces is lowered: its second and third occurrence.
+
+At the first the signals are small, and say little about the degree needed later.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImposedWaveform:
-    """What a bank of sources imposes: `efforts` (..., intervals, m) on `places`, of unknowns of one `group`.
+    """What a bank of m sources imposes on the unknowns `places`, all of one `group`, in each interval.
 
-    Before the intervals is an axis of sequences, or of one for all, and the chips lead, where they differ.
-
-    `changes` tells in which intervals it is not what it was in the one before.
+    `efforts` (..., intervals, m) have an axis of sequences before the intervals, of length 1 if all have the same, and
+    lead with the chips where they differ. `changes` (intervals,) says where the efforts differ from those of the
+    interval before.
     """
 
     places: Span
@@ -43,33 +54,46 @@ class ImposedWaveform:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subdivision:
-    """How intervals of `duration` (s) with the lines `high` are cut: into `pieces`, whose segments are `made` so far.
+    """How intervals of one kind are divided into pieces; its lists change as the run goes on.
 
-    `visits` are the names of those that have been run, while there is something to be learnt from them. `certain` are
-    the steps of an interval, kept or not, of which nothing is to be judged any more. Pieces are accepted `within` so
-    many tolerances.
+    Attributes
+    ----------
+    high : tuple of bool
+        Which clock lines are high.
+    duration : float
+        Length of the interval (s).
+    pieces : list of Piece
+        The pieces in order.
+    made : dict
+        The segment of each piece, None where it is not built; by whether points of the interval are recorded.
+    runs : list of int
+        One number: how many intervals of this kind were run, counted up to the end of `_LEARNING`.
+    unchecked : dict
+        All steps of an interval of which no error, guess or limit need be checked; by whether points are recorded.
+    within : float
+        Error up to which a piece is accepted, in tolerances.
     """
 
     high: High
     duration: float
     pieces: list[Piece]
     made: dict[bool, list[Segment | None]]
-    visits: list[None]
-    certain: dict[bool, list[Call]]
+    runs: list[int]
+    unchecked: dict[bool, list[Call]]
     within: float
 
     def changed(self) -> None:
-        """Forget what was made of the pieces."""
-        for kept in (False, True):
-            self.made[kept] = [None] * len(self.pieces)
-        self.certain.clear()
+        """Drop the segments, after `pieces` have changed."""
+        for recorded in (False, True):
+            self.made[recorded] = [None] * len(self.pieces)
+        self.unchecked.clear()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WaveformRun:
-    """A run of a `schedule` in a `space`, with `points` of each interval.
+    """One run of a `schedule` with the segments and buffers of `space`; `points` of each interval can be recorded.
 
-    `errors` has the worst error accepted.
+    `errors` holds one number, the largest estimated error of an accepted piece, in tolerances.
     """
 
     schedule: Schedule
@@ -79,44 +103,46 @@ class WaveformRun:
 
     @cached_property
     def _at(self) -> Floats:
+        """When points are recorded, as shares of the interval, (points,)."""
         return moments(1.0, self.points)
 
     @property
     def worst(self) -> float:
-        """The largest estimate of an error, in tolerances."""
+        """The largest estimated error of an accepted piece, in tolerances."""
         return self.errors[0]
 
-    def run(self, taken: Recorder, progress: Progress | None) -> None:
-        """Run the schedule, write into `taken` what it asks for, telling `progress`.
+    def run(self, record: Recorder, progress: Progress | None) -> None:
+        """Run the schedule and write into `record` what it asks for; call `progress` after each interval.
 
         Raises `OutOfReachError` if the network cannot be run this way.
         """
         space, count = self.space, len(self.schedule.names)
         space.state.forget()
-        drives, cuts = self._drives(), self._cuts()
-        changing = np.any([drive.changes for drive in drives], axis=0).tolist() if drives else [False] * count
-        self._impose(drives, 0)
+        imposed, divisions = self._imposed(), self._subdivisions()
+        changing = np.any([drive.changes for drive in imposed], axis=0).tolist() if imposed else [False] * count
+        self._impose(imposed, 0)
         self._rest()
-        taken.write(0, space.state.effort[..., None, :])
-        for number, cut in enumerate(cuts):
+        record.write(0, space.state.effort[..., None, :])
+        for number, division in enumerate(divisions):
             if number and changing[number]:
-                self._impose(drives, number)
-            if taken.asks(number + 1):
-                taken.write(number + 1, self._points(cut))
+                self._impose(imposed, number)
+            if record.asks(number + 1):
+                record.write(number + 1, self._points(division))
             else:
-                self._interval(cut, None)
+                self._interval(division, None)
             if progress is not None:
                 progress(number + 1, count)
 
-    def _cuts(self) -> list[Subdivision]:
-        """Return how each interval is cut; those of the same lines and duration share it."""
+    def _subdivisions(self) -> list[Subdivision]:
+        """Return the subdivision of each interval; intervals of the same lines and duration share one."""
         flags, width = self.schedule.high.tobytes(), self.schedule.high.shape[1]
         durations = self.schedule.durations.tolist()
         kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
-        cuts = {kind: _uncut(self.space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
-        return [cuts[kind] for kind in kinds]
+        found = {kind: _subdivision(self.space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
+        return [found[kind] for kind in kinds]
 
-    def _drives(self) -> list[ImposedWaveform]:
+    def _imposed(self) -> list[ImposedWaveform]:
+        """Return what each bank of sources imposes in each interval."""
         network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
         intervals, drives = len(self.schedule.names), []
         groups = self.space.couplings(Regime(high=self.schedule.phase(0), idle=True)).groups
@@ -133,6 +159,7 @@ class WaveformRun:
         return drives
 
     def _impose(self, drives: list[ImposedWaveform], number: int) -> None:
+        """Set the efforts that `drives` impose in interval `number`, where they change."""
         effort = self.space.state.effort
         for drive in drives:
             if drive.changes[number]:
@@ -140,6 +167,11 @@ class WaveformRun:
                 self.space.state.moved((drive.group,))
 
     def _rest(self) -> None:
+        """Set the state to its operating point in the first interval.
+
+        First without the parts that are idle between limits; with them if a limit is passed. Where level by level finds
+        none, `Integrate` finds it.
+        """
         high, duration = self.schedule.phase(0), float(self.schedule.durations[0])
         state = self.space.state
         try:
@@ -148,7 +180,7 @@ class WaveformRun:
                 np.copyto(state.effort, start)
                 resting = self.space.rest(Regime(high=high, idle=idle), duration)
                 resting.solve()
-                if resting.holds():
+                if resting.within_limits():
                     break
             resting.commit()
         except (OutOfReachError, Unsolved, np.linalg.LinAlgError):
@@ -156,25 +188,28 @@ class WaveformRun:
                 raise OutOfReachError("of one of them the operating point is not found level by level") from None
             operating_point(system(self.space.network, high), state.effort, duration)
 
-    def _points(self, cut: Subdivision) -> Floats:
-        """Take the state over an interval and return its points, (*lead, points, N)."""
+    def _points(self, division: Subdivision) -> Floats:
+        """Advance the state by an interval and return the efforts at its points, (*lead, points, N)."""
         effort = self.space.state.effort
         path = effort[..., None, :] if self.points == 1 else np.repeat(effort[..., None, :], self.points, axis=-2)
-        self._interval(cut, path)
+        self._interval(division, path)
         return path
 
-    def _interval(self, cut: Subdivision, path: Floats | None) -> None:
-        """Take the state over an interval; write what it is at the points into `path` (*lead, points, N), if any."""
-        kept, at = path is not None, self._at
-        if self._certainly(cut, kept):
+    def _interval(self, division: Subdivision, path: Floats | None) -> None:
+        """Advance the state by an interval, and write the efforts at its points into `path` (*lead, points, N), if any.
+
+        At the occurrences in `_LEARNING` the degrees of the pieces are lowered to what their waveforms need.
+        """
+        recorded, at = path is not None, self._at
+        if self._run_unchecked(division, recorded):
             return
-        learning = len(cut.visits) in _LEARNING
+        learning = division.runs[0] in _LEARNING
         done, place = 0.0, 0
-        while place < len(cut.pieces):
-            segment = self._accepted(cut, place, kept)
+        while place < len(division.pieces):
+            segment = self._accepted(division, place, recorded)
             if segment is None:
                 continue
-            end = 1.0 if place == len(cut.pieces) - 1 else done + cut.pieces[place].share
+            end = 1.0 if place == len(division.pieces) - 1 else done + division.pieces[place].share
             if path is not None and at.size > 1:
                 inside = (at > done) & (at <= end)
                 found = path[..., inside, :]
@@ -182,69 +217,74 @@ class WaveformRun:
                 path[..., inside, :] = found
             segment.commit()
             if learning:
-                cut.pieces[place] = settled(cut.pieces[place], segment)
+                division.pieces[place] = lower_degree(division.pieces[place], segment)
             done, place = end, place + 1
         if learning:
-            cut.changed()
-        if len(cut.visits) < _LEARNING.stop:
-            cut.visits.append(None)
+            division.changed()
+        if division.runs[0] < _LEARNING.stop:
+            division.runs[0] += 1
             return
-        only = cut.made[kept][0] if len(cut.pieces) == 1 else None
-        if only and only.certain and not (kept and at.size > 1):
-            cut.certain[kept] = [*only.steps, *only.after]
+        only = division.made[recorded][0] if len(division.pieces) == 1 else None
+        if only and only.needs_no_check and not (recorded and at.size > 1):
+            division.unchecked[recorded] = [*only.steps, *only.after]
 
-    def _certainly(self, cut: Subdivision, kept: bool) -> bool:
-        """Take the state over an interval by its certain steps; return whether there are any and they were solved."""
+    def _run_unchecked(self, division: Subdivision, recorded: bool) -> bool:
+        """Advance the state by the `unchecked` steps of `division`; return whether there are any and they succeeded."""
         try:
-            for step in cut.certain.get(kept, ()):
+            for step in division.unchecked.get(recorded, ()):
                 step()
         except Unsolved:  # before anything is written into the state
-            cut.certain.clear()
-        return kept in cut.certain
+            division.unchecked.clear()
+        return recorded in division.unchecked
 
-    def _accepted(self, cut: Subdivision, place: int, kept: bool) -> Segment | None:
-        """Return the solved segment of a piece; None if it was wrong, and has been refined."""
-        segment = cut.made[kept][place] or self._segment(cut, place, kept)
+    def _accepted(self, division: Subdivision, place: int, recorded: bool) -> Segment | None:
+        """Return the solved segment of piece number `place`; None if it was not accepted, and has been changed.
+
+        Too large an error refines the piece. If the guess that nothing moves was wrong, guesses are swept from then on;
+        if a limit was passed, the parts that are idle between limits are solved with.
+        """
+        segment = division.made[recorded][place] or self._segment(division, place, recorded)
         try:
             segment.solve()
-            if segment.certain:
+            if segment.needs_no_check:
                 return segment
             error = segment.error()
         except Unsolved:
             error = np.inf
-        if not error <= cut.within:
-            cut.pieces[place : place + 1] = refined(cut.pieces[place], error / cut.within)
-            cut.changed()
+        if not error <= division.within:
+            division.pieces[place : place + 1] = refined(division.pieces[place], error / division.within)
+            division.changed()
             return None
-        if not (stands := segment.stands()) or not segment.holds():
-            piece = cut.pieces[place]
-            cut.pieces[place] = replace(piece, idle=False) if stands else replace(piece, still=False)
-            cut.changed()
+        if not (stands := segment.stands()) or not segment.within_limits():
+            piece = division.pieces[place]
+            division.pieces[place] = replace(piece, idle=False) if stands else replace(piece, still=False)
+            division.changed()
             return None
         self.errors[0] = max(self.errors[0], error)
         return segment
 
-    def _segment(self, cut: Subdivision, place: int, kept: bool) -> Segment:
-        last, piece = place == len(cut.pieces) - 1, cut.pieces[place]
-        keep = Wanted.POINTS if kept and self.points > 1 else Wanted.END if kept and last else Wanted.STATES
-        regime = Regime(high=cut.high, idle=piece.idle)
-        found = self.space.segment(regime, piece.share * cut.duration, piece.grid, piece.still, keep)
-        cut.made[kept][place] = found
+    def _segment(self, division: Subdivision, place: int, recorded: bool) -> Segment:
+        """Return a segment for piece number `place`, built or from the workspace, and note it in `division`."""
+        last, piece = place == len(division.pieces) - 1, division.pieces[place]
+        output = Wanted.POINTS if recorded and self.points > 1 else Wanted.END if recorded and last else Wanted.STATES
+        regime = Regime(high=division.high, idle=piece.idle)
+        found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, output)
+        division.made[recorded][place] = found
         return found
 
 
-def _uncut(space: Workspace, high: High, duration: float) -> Subdivision:
-    """Return how an interval is cut of which no segment is made yet."""
+def _subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
+    """Return the first subdivision of a kind of interval, without segments."""
     parts = (part for part in space.network.parts if isinstance(part, Pairs | Ports))
     gated = any(part.line != ALWAYS and high[part.line] for part in parts)
-    cut = Subdivision(
+    division = Subdivision(
         high=high,
         duration=duration,
         pieces=space.pieces(high, duration),
         made={},
-        visits=[],
-        certain={},
-        within=_COUNTED if gated else 1.0,
+        runs=[0],
+        unchecked={},
+        within=_GATED_SHARE if gated else 1.0,
     )
-    cut.changed()
-    return cut
+    division.changed()
+    return division

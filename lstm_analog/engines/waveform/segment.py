@@ -1,4 +1,9 @@
-"""A segment: a stretch of one clock phase in which each waveform is one smooth function through the same points."""
+"""A segment: a piece of one clock phase over which each waveform is one smooth function, given at common points.
+
+It solves its levels in order, estimates the error from the last Chebyshev coefficients, and writes the efforts at its
+end into the state. Torn edges read a guess of the waveform at their tail; the levels are solved again (swept) until the
+guess and what is found agree.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,29 +20,37 @@ from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.expressions import Call
 
 _SWEEPS = 30
-SHARE, SWEPT, SHAPED = 0.1, 0.3, 0.05
-"""Shares of the tolerance that Newton's method may use up, what is swept, and what leaves out shapes, both bounded."""
+"""Sweeps over torn edges after which a segment counts as unsolved, and is tried again shorter or finer."""
+NEWTON_SHARE = 0.1
+"""Share of the tolerance that Newton's method may leave as its error; larger: fewer iterations."""
+SWEEP_SHARE = 0.3
+"""Share of the tolerance that the guesses at torn edges may leave as an error; larger: fewer sweeps."""
+SHAPE_SHARE = 0.05
+"""Share of the tolerance that low-rank products may leave as an error; larger: fewer shapes (`lowrank`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """What is allowed to be wrong: `rtol` of the effort or of its scale, if that is larger, and `atol` scales."""
+    """The allowed error of an effort: `rtol` times the effort or its scale, whichever is larger, plus `atol` scales."""
 
     rtol: float
     atol: float
 
     @property
     def units(self) -> float:
-        """The tolerance in units of signal, for efforts of the order of one unit."""
+        """The allowed error in units of signal of efforts up to one unit."""
         return self.rtol + self.atol
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guess:
-    """Waveforms that are read before they are found, in a `field`: that all stands still, or what was found before.
+    """The guessed waveforms of the m unknowns at torn edges, which levels read before they are found.
 
-    `found` says which places of them are what in another field; `weights` (m,) are one over their units, `effect`
-    (points - 1, points - 1), if any, is what counts of a difference at all points but the first, `change` room for it.
+    `field` is the guess: with terms, that all stands still; without, what the sweep before found. `found` says which
+    places of it are which places of the fields where these unknowns are found. `weights` (m,) are one over their units
+    of signal. `effect` (points - 1, points - 1) makes of an error at all points but the first what it does: its
+    integral, if torn edges act on slow storages only; None if the error itself counts. `change` (points, *lead, m) is a
+    buffer for the difference of what is found and what was guessed.
     """
 
     field: Field
@@ -47,23 +60,26 @@ class Guess:
     change: Floats
 
     def begin(self) -> None:
-        """Guess that nothing moves."""
+        """Set the guess to the efforts at the start, at all points."""
         target = self.field.start if self.field.terms else self.field.values
         for own, field, places in self.found:
             target[..., own] = field.start[..., places]  # type: ignore[index]
 
-    def take(self, other: "Guess", evaluation: Floats) -> None:
-        """Guess what the field of `other` was found to be, at other points by `evaluation` (points, its points)."""
+    def interpolate(self, other: "Guess", evaluation: Floats) -> None:
+        """Set the guess to what a coarser segment found, whose guess is `other`; `evaluation` (points, its points)."""
         waves, values = other.waves(), values_of(self.field)
         np.matmul(evaluation, waves.reshape(len(waves), -1), out=values.reshape(len(values), -1))
 
     def waves(self) -> Floats:
-        """Return what was found, (points, *lead, m)."""
+        """Return the waveforms that were found for these unknowns, (points, *lead, m)."""
         found = [values_of(field)[..., places] for _, field, places in self.found]
         return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
 
     def moved(self) -> float:
-        """Return how far what was found is from what was guessed, in units; guess that now, unless all stands still."""
+        """Return the largest difference of what was found and guessed, in units of signal, and guess what was found.
+
+        A guess that all stands still stays as it is.
+        """
         waves, guessed = self.waves(), values_of(self.field)
         change = np.subtract(waves, guessed, out=self.change)
         np.multiply(change, self.weights, out=change)
@@ -77,9 +93,10 @@ class Guess:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LevelSweep:
-    """The `steps` of levels that are solved one after the other; again, if they read a `guess`, until it rests.
+    """Levels that are solved one after the other by `steps`, and again, if they read a `guess`, until it rests.
 
-    `weakness` is the strength with which guesses act, `tolerance` what may come of them, in units.
+    `weakness` is the strength of the strongest torn edge, `tolerance` the error that the guess may cause, in units of
+    signal: an error d of the guess causes at most `weakness` d.
     """
 
     steps: list[Call]
@@ -88,7 +105,7 @@ class LevelSweep:
     tolerance: float
 
     def run(self) -> int:
-        """Solve the levels and return how many sweeps it took; `Unsolved` if they do not come to rest."""
+        """Solve the levels and return the number of sweeps; raise `Unsolved` if the guess does not come to rest."""
         for number in range(1, _SWEEPS):
             for step in self.steps:
                 step()
@@ -97,15 +114,16 @@ class LevelSweep:
         raise Unsolved
 
     def rests(self) -> bool:
-        """Return whether the guess was good enough."""
+        """Return whether the guess was close enough to what was found; a guess that is not still is updated."""
         return not self.guess or self.weakness * self.guess.moved() <= self.tolerance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Combined:
-    """Waveforms that are sums of known bases: the last coefficients of each basis, `tails` (k, 1 or m), in tolerances.
+    """The truncation error of waveforms that are sums of terms: known bases times weights.
 
-    `weights` (*lead, m) go with them. Bases may each be far off where their sum is not: a pole that has died down.
+    `tails` are the last k Chebyshev coefficients of each basis, (k, 1 or m), in tolerances; `weights` (*lead, m) are
+    read in each run. Bases may each be badly resolved where their sum is not.
     """
 
     tails: tuple[Floats, ...]
@@ -113,10 +131,14 @@ class Combined:
 
     @cached_property
     def _each(self) -> list[float]:
+        """The estimated error of each basis, for a weight of 1, in tolerances."""
         return [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in self.tails]
 
     def error(self) -> float:
-        """Return the estimated error of the sums, in tolerances: that of all bases together where it is small."""
+        """Return the estimated error of the sums, in tolerances.
+
+        The sum of the errors of the bases bounds it, and is returned up to 1; beyond, coefficients are summed first.
+        """
         worst = sum(one * float(np.abs(weight).max()) for one, weight in zip(self._each, self.weights, strict=True))
         if worst <= 1.0:
             return worst
@@ -128,28 +150,33 @@ class Combined:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GuardedWaveform:
-    """Waveforms `efforts` (..., m) that must stay between `low` and `high` (..., m), or parts left out would act."""
+    """Waveforms that must stay between `low` and `high` (..., m): outside, parts that were left out would carry flow.
+
+    `efforts` is a function that returns them, (..., m).
+    """
 
     efforts: Callable[[], Floats]
     low: Floats
     high: Floats
 
-    def holds(self) -> bool:
-        """Return whether they do."""
+    def within_limits(self) -> bool:
+        """Return whether all of them are within their limits."""
         found = self.efforts()
         return bool((found >= self.low).all() and (found <= self.high).all())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Segment:
-    """The steps that take the efforts of a network over a segment, buffers bound; made by `build.segment`.
+    """Steps that advance the efforts of a network by one segment, with their buffers bound; made by `build.segment`.
 
-    The `steps` read the state and solve all levels, or if any guess must be made, the `sweeps` do that then; what is
-    done `after` writes the state. `drawn` fields have values at the points of the `grid`.
-    Those of them that are no sums of known bases are `solved` (points, total), side by side; `units` (total,) are their
-    scales, `least` (total,) one over what is tolerated of these; `tail` (k, points) gives the last coefficients.
-    `fixed` are those that are such sums; `watches` look whether all stay within limits. A coarser segment may come
-    `first`, for better guesses.
+    The `steps` read the state and, if there are no guesses, solve all levels; with guesses, the `sweeps` do. The steps
+    `after` write the efforts at the end into the state. A coarser segment `first` may find the first guesses.
+    `watches` are the waveforms that must stay within limits.
+
+    Fields that are `drawn` have values at the points of `grid`. For the estimate of the error, `solved` (points, total)
+    are the waveforms that are no sums of known bases, side by side; `units` (total,) their units of signal, `least`
+    (total,) one over the error allowed at one unit, `tail` (k, points) the matrix from values to the last k Chebyshev
+    coefficients. `fixed` are the sums of known bases whose error may matter.
     """
 
     grid: Grid
@@ -167,8 +194,8 @@ class Segment:
     first: "Segment | None"
 
     @cached_property
-    def certain(self) -> bool:
-        """Whether there is nothing to judge: all is known by its factors, no guess is made and no limit watched."""
+    def needs_no_check(self) -> bool:
+        """Whether it is right whatever the state: all waveforms are sums of resolved bases, no guesses, no limits."""
         return not (self.solved.size or self.fixed or self.watches or self.sweeps)
 
     def solve(self) -> int:
@@ -181,6 +208,7 @@ class Segment:
         return max(sweep.run() for sweep in self.sweeps)
 
     def _guess(self) -> None:
+        """Make the first guesses: that nothing moves, or what the coarser segment `first` finds."""
         if self.first is None:
             for sweep in self.sweeps:
                 if sweep.guess:
@@ -190,10 +218,10 @@ class Segment:
         evaluation = chebyshev.refinement(self.first.grid, self.grid)
         for sweep, before in zip(self.sweeps, self.first.sweeps, strict=True):
             if sweep.guess and before.guess:
-                sweep.guess.take(before.guess, evaluation)
+                sweep.guess.interpolate(before.guess, evaluation)
 
     def stands(self) -> bool:
-        """Return whether what was guessed to stand still does, as far as it counts."""
+        """Return whether the guesses that all stands still were close enough to what was found."""
         return all(not sweep.guess or not sweep.guess.field.terms or sweep.rests() for sweep in self.sweeps)
 
     def error(self) -> float:
@@ -206,12 +234,12 @@ class Segment:
                 worst = next_coefficients((np.abs(tail) / self._allowed()).max(axis=1).tolist())
         return max([worst, *(combined.error() for combined in self.fixed)])
 
-    def holds(self) -> bool:
-        """Return whether all waveforms stay where the parts that were left out carry nothing."""
-        return all(watch.holds() for watch in self.watches)
+    def within_limits(self) -> bool:
+        """Return whether all watched waveforms are within limits, so that the parts left out carry no flow."""
+        return all(watch.within_limits() for watch in self.watches)
 
     def needed(self, share: float) -> int:
-        """Return the degree that would do for the waveforms found, with an error of a `share` of the tolerance."""
+        """Return the degree that resolves the waveforms found to a `share` of the tolerance."""
         if not self.solved.size:
             return self.grid.degree
         size = (np.abs(chebyshev.coefficients(self.grid.degree) @ self.solved) / self._allowed()).max(axis=1)
@@ -219,19 +247,20 @@ class Segment:
         return int(large[-1]) + 1 if large.size else 0
 
     def _allowed(self) -> Floats:
+        """Return the allowed error of each waveform, by its effort at the start and the end, (total,)."""
         size = np.maximum(np.abs(self.solved[0]), np.abs(self.solved[-1]))
         allowed: Floats = self.tolerance.rtol * size + self.tolerance.units * self.units
         return allowed
 
     def commit(self) -> None:
-        """Let the state be where the waveforms end."""
+        """Write the efforts at the end into the state."""
         for step in self.after:
             step()
 
     def sample(self, at: Floats, path: Floats) -> None:
         """Write the waveforms `at` (k,), from 0 at the start to 1 at the end, into `path` (*lead, k, N).
 
-        What is held is left out.
+        Unknowns that do not move in the segment are left as they are.
         """
         matrix = chebyshev.evaluation(self.grid, at)
         for field in self.drawn:
@@ -244,11 +273,12 @@ def values_of(field: Field) -> Floats:
 
 
 def next_coefficients(last: list[float]) -> float:
-    """Return sixteen times what follows on the `last` Chebyshev coefficients if they fall as before, two by two.
+    """Return 16 times the sum of the coefficients that follow the `last` ones, if they go on falling as these do.
 
-    Of two falls the slower counts, and the last two are no less than the fall before them lets expect: a pair may be
-    small by chance, where the coefficients change sign. Sixteen times, so that it bounds what collocation adds to what
-    the coefficients leave out (`tests/engines`).
+    `last` are sizes of Chebyshev coefficients, lowest degree first. They are taken in pairs, the larger of each, since
+    every second one may vanish. Of the falls from pair to pair the slowest counts, and the last pair is taken to be no
+    smaller than the fall before it predicts, for it may be small by chance, at a change of sign. With the factor 16 it
+    bounds what collocation adds to what the coefficients leave out (`tests/engines`).
     """
     *earlier, after = [max(last[k : k + 2]) for k in range(len(last) % 2, len(last), 2)]
     if len(earlier) > 1 and after and earlier[-2]:

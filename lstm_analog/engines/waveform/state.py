@@ -1,4 +1,8 @@
-"""What every segment starts from: efforts, and products of dense banks with drivers that stand still."""
+"""The state of a run that all its segments share: the efforts, and products of dense matrices with efforts.
+
+A crossbar whose inputs have not changed since the last segment need not be multiplied again. So each product is stored
+with a stamp: the version number of the group of unknowns that it was computed from.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +15,10 @@ from lstm_analog.engines.waveform.wiring import Sheet
 
 
 class HeldProduct:
-    """The product of a `matrix` (m, n) and a drive (*`lead`, n), and the `stamp` of that drive: while it holds, none.
+    """The stored product of a `matrix` (m, n) with the efforts (*`lead`, n) of its columns: an image.
 
-    Held drivers so cost nothing, and drivers that relax by one exponential are multiplied once a step.
+    `value` (*lead, m) is the product, `stamp` the version of the efforts it belongs to, -1 for none; while that is the
+    present version the product is not computed again.
     """
 
     def __init__(self, matrix: Floats, lead: tuple[int, ...]) -> None:
@@ -23,17 +28,25 @@ class HeldProduct:
 
 
 def transposed(matrix: Floats) -> Floats:
-    """Return `matrix` (m, n) or (chips, 1, m, n) as what a drive (..., n) is multiplied by from the right."""
+    """Return `matrix` (m, n) or (chips, 1, m, n) transposed: efforts (..., n) times it are flows (..., m)."""
     plain = matrix if matrix.ndim == 2 else matrix[..., 0, :, :]
     return np.swapaxes(plain, -1, -2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NetworkState:
-    """The `effort` (*lead, N) of a network as it stands, and the images of its held drivers.
+    """The efforts of a network where the run has got to, and what was computed from them; all of it changes in a run.
 
-    `stamps` has a number for each group of unknowns, which changes when any of their efforts do; `known` are the images
-    by the name of their matrix, whatever the phase. What has `learnt` in a run forgets it before the next.
+    Attributes
+    ----------
+    effort : float array, (*lead, N)
+        The efforts at the end of the last accepted segment.
+    stamps : list of int, one a group
+        The version of each group of unknowns: one more whenever an effort of the group may have changed.
+    known : dict
+        Stored products by the name and shape of their matrix; phases share them.
+    learnt : list of LowRank
+        Products that learn shapes in a run; they forget them before the next.
     """
 
     effort: Floats
@@ -42,14 +55,17 @@ class NetworkState:
     learnt: list[LowRank]
 
     def image(self, sheet: Sheet) -> HeldProduct:
-        """Return the image that belongs to `sheet`."""
+        """Return the stored product of `sheet`."""
         key = (*sheet.name, *sheet.matrix.shape)
         if key not in self.known:
             self.known[key] = HeldProduct(sheet.matrix, self.effort.shape[:-1])
         return self.known[key]
 
     def product(self, sheet: Sheet, drive: Callable[[], Floats]) -> Callable[[], Floats]:
-        """Return what gives the image of `drive`, the efforts of the drivers of `sheet`; not to be written to."""
+        """Return a function that returns the product of `sheet` with the efforts that `drive` returns.
+
+        It multiplies only if these have a new version. Its result must not be written to.
+        """
         image, stamps, group = self.image(sheet), self.stamps, sheet.group
 
         def value() -> Floats:
@@ -61,17 +77,20 @@ class NetworkState:
         return value
 
     def waveform_product(self, matrix: Floats, points: int, wrong: float) -> LowRank:
-        """Return the product of waveforms at `points` and a `matrix` (n, m), of drivers that may be `wrong`."""
+        """Return the product of waveforms at so many `points` with a `matrix` (n, m).
+
+        The waveforms may each be off by `wrong`.
+        """
         self.learnt.append(LowRank(matrix, points, wrong))
         return self.learnt[-1]
 
     def moved(self, groups: tuple[int, ...]) -> None:
-        """Say that efforts of these `groups` have changed."""
+        """Give these `groups` of unknowns a new version, since their efforts have changed."""
         for group in groups:
             self.stamps[group] += 1
 
     def forget(self) -> None:
-        """Start anew, so that a run does not depend on the one before."""
+        """Zero the efforts and drop all that was computed, so that a run does not depend on the one before."""
         self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp = -1

@@ -1,11 +1,16 @@
-"""In which order the waveforms of a phase can be found: held unknowns, levels, weak edges torn.
+"""Finds the order in which the waveforms of a phase are computed, from a graph of which unknown acts on which.
 
-A coupling counts by what a change of one unit of signal at its column does to its row within the segment. What does
-next to nothing is dropped; a storage that nothing moves is held. The rest is a graph, a dense block being one node of
-it, not one edge a weight. Its strongly connected components come apart where weak edges are torn: those that no order
-of the rest lets run forward. Components of one kind that depend on earlier ones only are a level, solved side by side.
-What is torn is swept from a first guess, its effort at the start; a junction may jump from there, so an edge from it
-runs forward where it can.
+1. The strength of a coupling is the change of its row, in units of signal, that one unit of signal at its column causes
+   within the segment. Couplings of negligible strength are dropped. Storages that nothing moves keep their effort.
+2. The rest is a directed graph: an edge leads from an unknown to each unknown whose balance it enters. A dense block is
+   one extra node (a hub) between its columns and its rows, not an edge for each weight.
+3. Unknowns in a loop (a strongly connected component) must be solved together. To make loops smaller, weak edges are
+   torn: the waveform at the tail of a torn edge is guessed, the levels are solved, and solved again from what was found
+   until it no longer changes (a sweep each; waveform relaxation).
+4. Components of like shape that depend on earlier ones only form a level, and are solved side by side.
+
+The first guess is that the tail stays at its effort at the start of the segment. A junction has no storage and may jump
+there, which makes that guess bad; so an edge from a junction is torn only where it closes a loop with strong edges.
 """
 
 from dataclasses import dataclass, replace
@@ -18,17 +23,19 @@ from lstm_analog.engines.waveform.couplings import Couplings, DiagonalCoupling
 from lstm_analog.network.laws import BlockForm, Order
 
 WEAK = 5e-2
-"""Strength below which an edge is torn if that opens a loop (measured: three sweeps at 1e-6, five at 1e-3)."""
+"""Strength below which an edge is torn if that opens a loop; larger: smaller components, more sweeps."""
 LARGEST = 24
-"""Unknowns up to which a component is solved as a whole."""
+"""Unknowns up to which a component is solved as one system; a larger one is left to `Integrate`."""
 _RANK = {Order.CONSTANT: 0, Order.AFFINE: 1, Order.NONLINEAR: 2}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Level:
-    """Components solved side by side: `members` (m, k), the `dynamic` ones of each first.
+    """Components solved side by side: `members` (m, k) are m components of k unknowns each.
 
-    `order` says how their own flows depend on their own efforts, `sweep` which levels are swept together.
+    The first `dynamic` unknowns of each component have storage. `order` says how flows into a component depend on its
+    own efforts: by constant coefficients, affinely or nonlinearly. Levels of the same `sweep` number are solved again
+    together until their guesses rest.
     """
 
     members: Indices
@@ -39,12 +46,13 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Structure:
-    """The `levels` of a phase in order and the `links` that count, all of them as one.
+    """The order in which the waveforms of a phase are computed: `levels`, each depends on earlier ones and on guesses.
 
-    `torn` says which of them are torn, (m,), `weakness` is the largest strength of these. `slow` tells that they act on
-    storages alone that do not discharge within the segment, so that only the integral of what they carry counts.
-    `reach` (N,) is what a steady unit of flow does to each unknown within the segment. `obstacle` says why the phase
-    cannot be solved this way, empty if it can.
+    `links` are all m couplings between single unknowns that are not negligible; those `torn` (m,) read a guess.
+    `weakness` is the largest strength of a torn link: units of signal at its row for one unit at its column. `slow`
+    tells that torn links act only on storages that do not discharge within the segment, so that only the integral of an
+    error of the guess matters. `sensitivity` (N,) is the change of effort of each unknown that one steady unit of flow
+    into it causes within the segment. `obstacle` says why the phase cannot be solved so; it is empty if it can.
     """
 
     levels: tuple[Level, ...]
@@ -52,13 +60,17 @@ class Structure:
     torn: Flags
     weakness: float
     slow: bool
-    reach: Floats
+    sensitivity: Floats
     obstacle: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _DependencyEdges:
-    """The dependency graph: `tails` act on `heads`, of `rank` 0 constant, 1 affine, 2 any; `weak` or not."""
+    """The dependency graph, as e edges between `total` nodes: unknowns first, then a hub for each dense block.
+
+    Unknown `tails` (e,) enters the balance of unknown `heads` (e,). `rank` (e,) says how: 0 by a constant coefficient,
+    1 affinely, 2 nonlinearly, 3 into a dense nonlinear block. `weak` (e,) are the edges that may be torn.
+    """
 
     tails: Indices
     heads: Indices
@@ -70,88 +82,101 @@ class _DependencyEdges:
 def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
     """Return the order in which a segment of `duration` (s) of the phase of `couplings` is solved.
 
-    An infinite `duration` asks for the order at rest. Effects below `drop` (units of signal) are left out.
+    An infinite `duration` asks for the order at rest. Couplings of a strength below `drop` (units of signal) are left
+    out.
     """
-    reach = _reach(couplings, duration)
-    moving = ~couplings.imposed & ~_held(couplings, min(duration, 1e300), drop)
-    links, strength = _counting(couplings, moving, reach, drop)
+    sensitivity = _sensitivity(couplings, duration)
+    moving = ~couplings.imposed & ~_unmoved(couplings, min(duration, 1e300), drop)
+    links, strength = _significant(couplings, moving, sensitivity, drop)
     edges = _edges(couplings, links, strength < WEAK, moving)
     loops = _components(edges, np.ones(edges.tails.size, dtype=bool))
-    loose = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
-    jumping = loose & np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))[edges.tails]
-    knots = _components(edges, ~loose | jumping)
-    loose &= ~jumping | (knots[edges.tails] == knots[edges.heads])
-    parts = _components(edges, ~loose)
-    outer, inner = _depth(edges, loops, np.zeros_like(loose))[loops], _depth(edges, parts, loose)[parts]
+    torn_edges = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
+    junctions = np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))
+    from_junction = torn_edges & junctions[edges.tails]
+    left = _components(edges, ~torn_edges | from_junction)  # loops that need no weak edge but those from junctions
+    torn_edges &= ~from_junction | (left[edges.tails] == left[edges.heads])
+    parts = _components(edges, ~torn_edges)
+    outer, inner = _depth(edges, loops, np.zeros_like(torn_edges))[loops], _depth(edges, parts, torn_edges)[parts]
     levels = _levels(couplings, edges, moving, parts, (outer, inner))
+    # a weak edge that leads forward in the order found needs no guess
     torn = (strength < WEAK) & moving[links.columns] & (loops[links.columns] == loops[links.rows])
     torn &= (parts[links.columns] != parts[links.rows]) & (inner[links.columns] >= inner[links.rows])
-    pressed = links.rows[torn]
+    heads = links.rows[torn]
     return Structure(
         levels=levels,
         links=links,
         torn=torn,
         weakness=float(strength[torn].max(initial=0.0)),
-        slow=bool(couplings.dynamic[pressed].all() and (rates(couplings)[pressed] < 1.0 / duration).all()),
-        reach=reach,
+        slow=bool(couplings.dynamic[heads].all() and (rates(couplings)[heads] < 1.0 / duration).all()),
+        sensitivity=sensitivity,
         obstacle=_obstacle(couplings, levels, parts),
     )
 
 
 def at_rest(couplings: Couplings, duration: float) -> Couplings:
-    """Return `couplings` as they are at rest: storages that nothing moves in `duration` (s) are as if imposed."""
-    held = _held(couplings, duration, 1e-12)
-    return replace(couplings, imposed=couplings.imposed | held, dynamic=np.zeros_like(held))
+    """Return `couplings` at rest: without rates, and with the storages imposed that nothing moves in `duration` (s)."""
+    unmoved = _unmoved(couplings, duration, 1e-12)
+    return replace(couplings, imposed=couplings.imposed | unmoved, dynamic=np.zeros_like(unmoved))
 
 
 def rates(couplings: Couplings) -> Floats:
-    """Return at what rate (1/s) linear `couplings` discharge each unknown, 0 for those without storage, (N,)."""
+    """Return the rate G/C (1/s) at which each storage of `couplings` discharges by itself, else 0, (N,)."""
     least = couplings.capacity.reshape(-1, couplings.dynamic.size).min(axis=0)
-    return np.where(couplings.dynamic & ~couplings.imposed, _own(couplings) / least, 0.0)
+    return np.where(couplings.dynamic & ~couplings.imposed, _own_conductance(couplings) / least, 0.0)
 
 
-def _own(couplings: Couplings) -> Floats:
+def _own_conductance(couplings: Couplings) -> Floats:
+    """Return the constant conductance at each unknown, -d flow in / d own effort, the least of all chips, (N,)."""
     own = np.zeros(couplings.dynamic.size)
     for link in couplings.links:
         itself = link.rows == link.columns
-        values = link.values.reshape(-1, link.rows.size).max(axis=0)  # of the chip that holds it least
+        values = link.values.reshape(-1, link.rows.size).max(axis=0)  # negative: the least conductance of all chips
         np.add.at(own, link.rows[itself], -values[itself])
     return own
 
 
-def _reach(couplings: Couplings, duration: float) -> Floats:
-    """Return what a steady unit of flow does to each unknown within `duration`, effort a flow, (N,)."""
-    own = _own(couplings)
+def _sensitivity(couplings: Couplings, duration: float) -> Floats:
+    """Return the change of effort per unit of steady flow within `duration` (s), (N,): 1/G, at storages at most T/C."""
+    own = _own_conductance(couplings)
     balanced = np.where(own > 0.0, 1.0 / np.where(own > 0.0, own, 1.0), np.inf)
     least = couplings.capacity.reshape(-1, own.size).min(axis=0)
     return np.where(couplings.dynamic, np.minimum(duration / least, balanced), balanced)
 
 
-def _held(couplings: Couplings, duration: float, drop: float) -> Flags:
-    """Return which storages move by less than `drop` units in `duration`, whatever the others do, (N,)."""
+def _unmoved(couplings: Couplings, duration: float, drop: float) -> Flags:
+    """Return which storages move by less than `drop` units of signal in `duration` (s) whatever the others do, (N,).
+
+    The bound is a unit of signal at every column of their links. Storages fed by dense blocks or nonlinear parts have
+    none, and count as moved.
+    """
     size = couplings.dynamic.size
     pull = np.zeros(size)
     for link in couplings.links:
         ratio = couplings.scales[link.columns] / couplings.scales[link.rows]
         np.add.at(pull, link.rows, np.abs(link.values).reshape(-1, link.rows.size).max(axis=0) * ratio)
-    free = np.zeros(size + 1, dtype=bool)
+    unbounded = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
     for dense in couplings.dense:
-        free[dense.rows] = True
+        unbounded[dense.rows] = True
     for curved in couplings.curved:
-        free[curved.fed] = True
+        unbounded[curved.fed] = True
     least = couplings.capacity.reshape(-1, size).min(axis=0)
-    held: Flags = couplings.dynamic & ~free[:-1] & (pull * duration <= drop * least)
-    return held
+    unmoved: Flags = couplings.dynamic & ~unbounded[:-1] & (pull * duration <= drop * least)
+    return unmoved
 
 
-def _counting(couplings: Couplings, moving: Flags, reach: Floats, drop: float) -> tuple[DiagonalCoupling, Floats]:
-    """Return the links into what moves that do more than `drop`, and the strength of each, (m,)."""
+def _significant(
+    couplings: Couplings, moving: Flags, sensitivity: Floats, drop: float
+) -> tuple[DiagonalCoupling, Floats]:
+    """Return the links into `moving` unknowns (N,) that are stronger than `drop`, and their strengths, (m,).
+
+    Links of an unknown with itself, its own conductance, all stay.
+    """
     lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
     rows, columns, strengths, values = [], [], [], []
     for link in couplings.links:
         size = np.abs(link.values).reshape(-1, link.rows.size).max(axis=0)
         with np.errstate(invalid="ignore"):
-            strength = size * reach[link.rows] * couplings.scales[link.columns] / couplings.scales[link.rows]
+            strength = size * sensitivity[link.rows] * couplings.scales[link.columns] / couplings.scales[link.rows]
         counts = moving[link.rows] & (link.columns > 0) & (size > 0.0)
         counts &= ~(strength <= drop) | (link.rows == link.columns)
         rows.append(link.rows[counts])
@@ -168,29 +193,30 @@ def _counting(couplings: Couplings, moving: Flags, reach: Floats, drop: float) -
 
 
 def _edges(couplings: Couplings, links: DiagonalCoupling, weak: Flags, moving: Flags) -> _DependencyEdges:
+    """Return the dependency graph among the `moving` unknowns (N,); `weak` (m,) are the `links` that may be torn."""
     size = moving.size
-    alive = np.append(moving, False)  # rows that do not count are -1
+    is_moving = np.append(moving, False)  # rows whose flow nobody reads are -1
     total = size
-    both = alive[links.columns]
+    both = is_moving[links.columns]
     found: list[tuple[Indices, Indices, int, Flags]] = [(links.columns[both], links.rows[both], 0, weak[both])]
     for bank in couplings.dense:
-        columns, rows = bank.columns[alive[bank.columns]], bank.rows[alive[bank.rows]]
+        columns, rows = bank.columns[is_moving[bank.columns]], bank.rows[is_moving[bank.rows]]
         tails, heads = np.append(columns, np.full(rows.size, total)), np.append(np.full(columns.size, total), rows)
         found.append((tails, heads, 0, np.zeros(tails.size, dtype=bool)))
         total += 1
     for curved in couplings.curved:
-        taking = np.append(np.zeros(size, dtype=bool), False)
-        taking[curved.fed[curved.fed >= 0]] = True
+        fed = np.append(np.zeros(size, dtype=bool), False)
+        fed[curved.fed[curved.fed >= 0]] = True
         for block in curved.blocks:
-            rows = np.where(taking[block.rows], block.rows, -1)
+            rows = np.where(fed[block.rows], block.rows, -1)
             rank = _RANK[block.order]
             if block.form is BlockForm.DENSE:
-                rank, hub = 3, total  # a hub stands for rank 3: not to be solved within a component
-                columns, rows = block.columns[alive[block.columns]], rows[alive[rows]]
+                rank, hub = 3, total  # no component can contain a dense block: `_obstacle` refuses it
+                columns, rows = block.columns[is_moving[block.columns]], rows[is_moving[rows]]
                 tails, heads = np.append(columns, np.full(rows.size, hub)), np.append(np.full(columns.size, hub), rows)
                 total += 1
             else:
-                both = alive[block.columns] & alive[rows]
+                both = is_moving[block.columns] & is_moving[rows]
                 tails, heads = block.columns[both], rows[both]
             found.append((tails, heads, rank, np.zeros(tails.size, dtype=bool)))
     none = np.empty(0, dtype=np.int64)
@@ -204,18 +230,19 @@ def _edges(couplings: Couplings, links: DiagonalCoupling, weak: Flags, moving: F
 
 
 def _components(edges: _DependencyEdges, wanted: Flags) -> Indices:
+    """Return the number of the strongly connected component of each node by the `wanted` edges (e,) alone, (total,)."""
     return strong_components(edges.tails[wanted], edges.heads[wanted], edges.total)
 
 
 def _depth(edges: _DependencyEdges, component: Indices, torn: Flags) -> Indices:
-    """Return the longest way to each component through the others, (components,)."""
+    """Return the number of edges on the longest path to each `component`, (components,), along edges not `torn`."""
     tails, heads = component[edges.tails], component[edges.heads]
     between = (tails != heads) & ~torn
-    way = np.unique(np.stack((tails[between], heads[between])), axis=1)
+    paths = np.unique(np.stack((tails[between], heads[between])), axis=1)
     depth = np.zeros(int(component.max(initial=-1)) + 1, dtype=np.int64)
-    while way.size:
+    while paths.size:
         further = depth.copy()
-        np.maximum.at(further, way[1], depth[way[0]] + 1)
+        np.maximum.at(further, paths[1], depth[paths[0]] + 1)
         if np.array_equal(further, depth):
             break
         depth = further
@@ -225,6 +252,10 @@ def _depth(edges: _DependencyEdges, component: Indices, torn: Flags) -> Indices:
 def _levels(
     couplings: Couplings, edges: _DependencyEdges, moving: Flags, parts: Indices, depth: tuple[Indices, Indices]
 ) -> tuple[Level, ...]:
+    """Return the levels: components of equal depth, size, number of storages and kind of equations, in order of depth.
+
+    `parts` is the component of each node, `depth` the depths of its loop and of its component, each (total,).
+    """
     members = np.flatnonzero(moving)
     count = int(parts.max(initial=-1)) + 1
     size = np.bincount(parts[members], minlength=count)
@@ -250,6 +281,7 @@ def _levels(
 
 
 def _obstacle(couplings: Couplings, levels: tuple[Level, ...], parts: Indices) -> str:
+    """Return why the `levels` cannot be solved, or an empty text: too large a component, or a dense block in a loop."""
     largest = max((level.members.shape[1] for level in levels), default=0)
     if largest > LARGEST:
         return f"{largest} unknowns act on each other strongly, {LARGEST} at most are solved as a whole"

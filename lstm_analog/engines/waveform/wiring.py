@@ -1,4 +1,12 @@
-"""What flows into the members of a level from elsewhere, cut to the fields it comes from."""
+"""Sorts the flow into a level by the fields that it comes from, so that it can be added up field by field.
+
+A level has m components of k members each. Its row r are the m members number r, which lie in one field; `into` are
+places in that row, `places` are places in the field that a flow comes from.
+
+* wire: coefficients between single unknowns;
+* sheet: a dense matrix between two fields;
+* load: a nonlinear part, whose law is evaluated.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +22,7 @@ from lstm_analog.network.parts import Part
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wire:
-    """Flow into the places `into` of row `row` of a level: `values` times the efforts at `places` of field `source`."""
+    """Flow into places `into` of row `row`: `values` (..., n) times n efforts, those at `places` of field `source`."""
 
     row: int
     into: Span
@@ -25,7 +33,10 @@ class Wire:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sheet:
-    """The same through a `matrix` (..., m, n) from unknowns of a `group`; `name` tells it from others in any phase."""
+    """Flow through a dense `matrix` (..., m, n) into m places of row `row`, from n places of field `source`.
+
+    These are unknowns of one `group`. Sheets of equal `name` and shape are the same matrix, also in another phase.
+    """
 
     row: int
     into: Span
@@ -38,7 +49,7 @@ class Sheet:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Route:
-    """Where the flow of a part goes: from the `elements` of its `terminal` to the places `into` of row `row`."""
+    """Where flow of a part enters the level: from `elements` of its `terminal` to the places `into` of row `row`."""
 
     terminal: int
     row: int
@@ -48,7 +59,10 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Own:
-    """Where the partials of a part's block number `block` go: those of `elements` to `into`, d row / d column."""
+    """Where partial derivatives of a part enter the equations of the level: d flow into `row` / d effort of `column`.
+
+    Those of the `elements` (n,) of block number `block` belong to the components `into` (n,).
+    """
 
     block: int
     row: int
@@ -59,7 +73,10 @@ class Own:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Load:
-    """A `part` that is not linear, its `routes` into the level, its `own` partials and the fields it reads."""
+    """A nonlinear `part` that feeds the level, the `routes` of its flow, and its `sources`, the fields that it reads.
+
+    `own` are its partial derivatives by the level's own efforts; empty if it depends on other efforts only.
+    """
 
     part: Part
     routes: tuple[Route, ...]
@@ -69,7 +86,19 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wiring:
-    """All that flows into a level; `own` (..., m, k, k) are the constant partials among its members."""
+    """All flow into a level of m components of k members, of which the first have storage.
+
+    Attributes
+    ----------
+    wires, sheets, loads : tuples
+        What flows in from other fields, and through nonlinear parts.
+    own : float array, (..., m, k, k)
+        Constant coefficients d flow / d effort among the members of each component.
+    offset : float array, (..., m, k)
+        Constant flow into each member.
+    capacity : float array, (..., m, dynamic)
+        Capacity of the members with storage.
+    """
 
     wires: tuple[Wire, ...]
     sheets: tuple[Sheet, ...]
@@ -79,16 +108,16 @@ class Wiring:
     capacity: Floats
 
     def sources(self) -> frozenset[int]:
-        """Return the numbers of all fields that flow comes from."""
+        """Return the numbers of all fields that the flow into the level depends on."""
         plain = {wire.source for wire in self.wires} | {sheet.source for sheet in self.sheets}
         return frozenset(plain).union(*(load.sources for load in self.loads))
 
 
 def wiring(couplings: Couplings, order: Structure, level: Level, first: int, places: Places, guesses: Places) -> Wiring:
-    """Return what flows into `level` by the `couplings`, as far as they count in `order`.
+    """Return the flow into `level` through the `couplings`, without the links that `order` found negligible.
 
-    Its members are the fields from number `first` on; `places` says where all unknowns lie, `guesses` where the guesses
-    of those lie that are read before they are found.
+    Its rows are the fields from number `first` on; `places` says in which fields all unknowns lie, `guesses` where the
+    guesses of those at torn links lie.
     """
     mine = np.append((places.field >= first) & (places.field < first + level.members.shape[1]), False)
     wires, own = _wires(order, level, first, (places, guesses), mine)
@@ -106,6 +135,7 @@ def wiring(couplings: Couplings, order: Structure, level: Level, first: int, pla
 def _wires(
     order: Structure, level: Level, first: int, where: tuple[Places, Places], mine: Indices
 ) -> tuple[list[Wire], Floats]:
+    """Return the wires into `level`, and the constant coefficients among its own members, (..., m, k, k)."""
     (count, width), (places, guesses), links = level.members.shape, where, order.links
     lead = links.values.shape[:-1]
     own = np.zeros((*lead, count, width, width))
@@ -120,7 +150,7 @@ def _wires(
         np.add.at(np.moveaxis(own, (-3, -1), (0, 1))[..., row], (rows[itself], inner), values[chosen[itself]])
         for sources, others in ((places, ~itself & ~torn), (guesses, ~itself & torn)):
             for number, some in sources.by_field(columns[others]):
-                for these in _rounds(rows[others][some], some):
+                for these in _without_repetition(rows[others][some], some):
                     there = chosen[others][these]
                     wires.append(
                         Wire(
@@ -134,16 +164,20 @@ def _wires(
     return wires, own if own.any() or not lead else own[(0,) * len(lead)]
 
 
-def _rounds(rows: Indices, chosen: Indices) -> list[Indices]:
-    """Return the `chosen` in rounds, in each of which no row comes twice."""
+def _without_repetition(rows: Indices, chosen: Indices) -> list[Indices]:
+    """Return the entries `chosen` (n,) in groups in none of which one of their `rows` (n,) comes twice.
+
+    So each group can be added by index: numpy drops what is added twice to one place.
+    """
     order = np.argsort(rows, kind="stable")
     first = np.searchsorted(rows[order], rows[order])
-    turn = np.empty_like(order)
-    turn[order] = np.arange(order.size) - first
-    return [chosen[turn == number] for number in range(int(turn.max(initial=-1)) + 1)]
+    group = np.empty_like(order)
+    group[order] = np.arange(order.size) - first
+    return [chosen[group == number] for number in range(int(group.max(initial=-1)) + 1)]
 
 
 def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> list[Sheet]:
+    """Return the dense matrices into the rows that are `mine`, divided by row, source field and group."""
     sheets = []
     for dense in couplings.dense:
         for row in np.unique(places.field[dense.rows[mine[dense.rows]]]) - first:
@@ -164,7 +198,7 @@ def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> 
 
 
 def _runs(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[int, int, Indices]]:
-    """Return the `columns` by field and group: number of the field, of the group, and which they are."""
+    """Return the `columns` (n,) by field and group: the field's number, the group's, and which of them, (some,)."""
     return [
         (number, int(group), some[couplings.groups[columns[some]] == group])
         for number, some in places.by_field(columns)
@@ -173,6 +207,7 @@ def _runs(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[
 
 
 def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indices) -> Load:
+    """Return the elements of the nonlinear part `curved` that feed the rows that are `mine`, and how."""
     inside = mine[curved.fed]
     elements = np.flatnonzero(inside.any(axis=0))
     part = curved.part if elements.size == inside.shape[1] else take(curved.part, elements)
@@ -181,7 +216,7 @@ def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indice
         fed = curved.fed[terminal, elements]
         for row in range(level.members.shape[1]):
             chosen = np.flatnonzero(mine[fed] & (places.field[fed] == first + row))
-            for these in _rounds(places.place[fed[chosen]], chosen) if chosen.size else ():
+            for these in _without_repetition(places.place[fed[chosen]], chosen) if chosen.size else ():
                 into = span(places.place[fed[these]])
                 routes.append(Route(terminal=terminal, row=row, elements=span(these), into=into))
     columns = [block.columns for block in curved.blocks]
@@ -195,21 +230,22 @@ def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indice
 
 
 def _own_partials(curved: Curved, elements: Indices, first: int, places: Places, mine: Indices) -> list[Own]:
-    """Return where partials by the level's own members go; a block's k-th entry belongs to the k-th element."""
+    """Return where partial derivatives by the level's own efforts enter its equations.
+
+    Blocks that are not dense have one entry for each element of the part.
+    """
     found: list[Own] = []
-    taking = np.zeros(mine.size, dtype=bool)
-    taking[curved.fed[curved.fed >= 0]] = True
+    fed = np.zeros(mine.size, dtype=bool)
+    fed[curved.fed[curved.fed >= 0]] = True
     for number, block in enumerate(curved.blocks):
         if block.form is BlockForm.DENSE:
             continue
         rows, columns = _of_elements(block, elements)
-        chosen = np.flatnonzero(
-            mine[rows] & mine[columns] & taking[rows] & (places.place[rows] == places.place[columns])
-        )
+        chosen = np.flatnonzero(mine[rows] & mine[columns] & fed[rows] & (places.place[rows] == places.place[columns]))
         ends = np.stack((places.field[rows[chosen]], places.field[columns[chosen]])) - first
         for row, column in np.unique(ends, axis=1).T:
             same = chosen[(ends[0] == row) & (ends[1] == column)]
-            for these in _rounds(places.place[rows[same]], same):
+            for these in _without_repetition(places.place[rows[same]], same):
                 into = places.place[rows[these]]
                 found.append(Own(block=number, row=int(row), column=int(column), elements=these, into=into))
     return found

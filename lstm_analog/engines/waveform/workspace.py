@@ -1,4 +1,7 @@
-"""What runs of a network share: its phases in order, segments with their buffers, and how an interval is first cut."""
+"""The cache that runs of a network share: analyses of its phases and segments with their buffers.
+
+It also says into which pieces an interval is divided at first, and how a piece is refined or made cheaper.
+"""
 
 import weakref
 from collections.abc import Iterator
@@ -25,39 +28,54 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 
 DROPPED = 1e-3
-"""Share of the tolerance below which an effect is left out: an open switch, a shut valve."""
-_REST = Tolerance(rtol=1e-13, atol=1e-13)
-_SMOOTH, _FIRST, _GROWTH = 160.0, 40.0, 16.0
-"""Rate x time up to which one segment is tried, of the first if there are more; to how much of that each goes on."""
-_BEFORE, _DRAWN = 8.0, 0.025
-"""Where poles lie before a segment: so many of its fastest time constants or, later on, times since the edge; and what
-share of the segment more, for what is slower (measured on exponentials, their products and cells)."""
-_STILL = 1e-9
-"""Rate x time of what may as well not move."""
-_CUT = 0.25
-"""Share of a piece that is cut off at its start when it cannot be followed as a whole."""
-_LEAST, _LARGEST, _USUAL, _SURE = 8, 30, 14, 40
-"""Degrees: from, to, of a piece that comes from another's split, and where points cost nothing.
-
-From 8: with fewer points a mode that rings is wrong before its last coefficients say so (`tests/engines`).
-"""
-_FINEST, _POINT = 96, Grid(degree=0)
-"""Degree by which it is found how many points there must be; what is at rest has one."""
-_COARSE = 0.6
-"""Share of the degree of a segment that its guess is found with; what is wrong with it counts by its weakness only."""
-_FALL, _HOPELESS = 1.0, 1e9
-"""Logarithm by which a degree more lets the error fall; the largest error that says anything."""
-_ENOUGH = 0.1
-"""Share of the tolerance that the degree of a piece is lowered to."""
+"""Effect of a coupling, as a share of the tolerance, below which it is left out: an open switch, a shut valve."""
+_REST_TOLERANCE = Tolerance(rtol=1e-13, atol=1e-13)
+"""Tolerance of the state of rest that a run starts from: close to the rounding of doubles."""
+_REST_GRID = Grid(degree=0)
+_ONE_PIECE = 160.0
+"""Fastest rate x duration up to which an interval begins as one piece; larger: fewer pieces, each of more points."""
+_FIRST_PIECE = 40.0
+"""Fastest rate x duration of the first piece where an interval begins as several; larger: fewer pieces, more points."""
+_PIECE_GROWTH = 16.0
+"""Ratio of the end of a piece to the end of the one before; larger: fewer pieces, each of more points."""
+_FAST_POLE = 8.0
+"""Distance of a grid's pole before its piece: in fastest time constants, or in times since the clock edge."""
+_SLOW_POLE = 0.025
+"""Distance that is added to that of the pole for slower transients, as a share of the first piece."""
+_LEAST_RATE = 1e-9
+"""Rate x duration that an interval without storages is given, so that its pole lies at a finite distance."""
+_SPLIT = 0.25
+"""Share of a piece that becomes a piece of its own, at its start, when the largest degree does not resolve it."""
+_LEAST_DEGREE = 8
+"""Least degree of a piece; with fewer points a ringing mode is wrong before its last coefficients say so."""
+_LARGEST_DEGREE = 30
+"""Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
+_SPLIT_DEGREE = 14
+"""Degree that both parts of a split piece begin with; too low costs refinements, too high costs points."""
+_FREE_DEGREE = 40
+"""Degree of a piece no waveform of which is computed at its points, so that points cost nothing."""
+_PROBE_DEGREE = 96
+"""Degree with which exp(-rate t) is expanded once, to see how many coefficients it needs."""
+_GUESS_DEGREE = 0.6
+"""Degree of the coarse segment that makes first guesses, as a share; larger: better guesses, dearer to find."""
+_FALL = 1.0
+"""Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
+_LARGEST_ERROR = 1e9
+"""Error, in tolerances, to which larger ones and NaN are reduced before the degree that would do is worked out."""
+_LOWERED_ERROR = 0.1
+"""Error, as a share of the tolerance, that a lowered degree may leave; larger: fewer points, less margin."""
 
 
 class OutOfReachError(ArithmeticError):
-    """The network cannot be run this way; the message says why."""
+    """The network cannot be solved level by level; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Regime:
-    """Which clock lines are `high`, and whether parts that are `idle` between limits are left out."""
+    """Which network is solved: its clock lines `high`, with or without the parts that are `idle` between limits.
+
+    A stop of a tank carries no flow while the tank stays between its limits, and is left out if `idle` is true.
+    """
 
     high: High
     idle: bool
@@ -65,10 +83,10 @@ class Regime:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of an interval: its `share` of it, the `grid` that keeps the tolerance.
+    """A piece of an interval: its `share` of the interval's duration, and the `grid` of its points.
 
-    `idle` tells whether parts between limits carry nothing, `still` whether what weak edges feed back may be taken to
-    stand still.
+    `idle` tells whether parts that are idle between limits are left out, `still` whether unknowns at torn edges are
+    taken to stand still over the piece instead of being swept.
     """
 
     share: float
@@ -79,11 +97,12 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workspace:
-    """The phases, segments and buffers of runs of `network` over efforts (*lead, N) within `tolerance`.
+    """Analyses, segments and buffers for runs of `network` within `tolerance`; they serve many runs, one at a time.
 
-    `free` is the network without the parts that are idle between limits.
-    Of the unknowns, those `wanted` (N,) are kept.
-    Segments serve any run, one at a time.
+    `free` is the network without the parts that are idle between limits, with these limits. Efforts are (*`lead`, N):
+    chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched. `state` is
+    where the run has got to. The four dictionaries are the cache: couplings by regime, orders by regime and duration
+    (s), segments by all that makes them, and the fastest rate (1/s) by clock lines.
     """
 
     network: Network
@@ -98,7 +117,7 @@ class Workspace:
     fastest: dict[High, float] = field(default_factory=dict)
 
     def order(self, regime: Regime, duration: float) -> Structure:
-        """Return in which order a segment of `duration` (s) is solved in a `regime`."""
+        """Return the order in which a segment of `duration` (s) is solved in a `regime`."""
         key = (regime, duration)
         if key not in self.orders:
             found = structure(self.couplings(regime), duration, DROPPED * self.tolerance.units)
@@ -108,19 +127,19 @@ class Workspace:
         return self.orders[key]
 
     def couplings(self, regime: Regime) -> Couplings:
-        """Return who acts on whom in a `regime`."""
+        """Return the couplings of the unknowns in a `regime`."""
         if regime not in self.phases:
             self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
         return self.phases[regime]
 
-    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, keep: Wanted) -> Segment:
-        """Return a segment of `duration` (s) with the points of `grid` in a `regime` that keeps what `keep` says.
+    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, output: Wanted) -> Segment:
+        """Return a segment of `duration` (s) with the points of `grid` in a `regime`; `output` says what it must yield.
 
-        What weak edges feed back is taken to stand `still`, or swept from what a coarser segment finds that way.
+        Unknowns at torn edges are taken to stand `still`, or swept, from what a coarser segment finds with them still.
         """
-        key = (regime, duration, grid, still, keep)
+        key = (regime, duration, grid, still, output)
         if key not in self.segments:
-            coarse = max(_LEAST, int(np.ceil(_COARSE * grid.degree)))
+            coarse = max(_LEAST_DEGREE, int(np.ceil(_GUESS_DEGREE * grid.degree)))
             self.segments[key] = segment(
                 self.couplings(regime),
                 self.order(regime, duration),
@@ -128,7 +147,7 @@ class Workspace:
                 duration=duration,
                 grid=grid,
                 still=still,
-                keep=keep,
+                output=output,
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
@@ -137,15 +156,15 @@ class Workspace:
         return self.segments[key]
 
     def rest(self, regime: Regime, duration: float) -> Segment:
-        """Return the segment to the state of rest in a `regime`; what `duration` does not move stays."""
-        key = (regime, duration, _POINT, False, Wanted.END)
+        """Return the segment that finds the rest in a `regime`; storages that `duration` (s) does not move stay."""
+        key = (regime, duration, _REST_GRID, False, Wanted.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
         return self.segments[key]
 
     def _rest(self, regime: Regime, duration: float) -> Segment:
         still = at_rest(self.couplings(regime), duration)
-        order = structure(still, np.inf, _REST.units)
+        order = structure(still, np.inf, _REST_TOLERANCE.units)
         if order.obstacle:
             raise OutOfReachError(order.obstacle)
         return segment(
@@ -153,81 +172,81 @@ class Workspace:
             order,
             self.state,
             duration=1.0,
-            grid=_POINT,
+            grid=_REST_GRID,
             still=False,
-            keep=Wanted.END,
+            output=Wanted.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
-            tolerance=_REST,
+            tolerance=_REST_TOLERANCE,
             first=None,
         )
 
     def pieces(self, high: High, duration: float) -> list[Piece]:
-        """Return how an interval of `duration` (s) with the lines `high` is cut at first.
+        """Return the pieces into which an interval of `duration` (s) with the lines `high` is divided at first.
 
-        One piece while its fastest pole is resolved by few points; else graded toward its start: at a rate x time of
-        1e3, 48 points give 2e-7 (measured).
+        It is one piece while few points resolve its fastest pole; else pieces grow from its start on: at a rate x
+        duration of 1e3, 48 points give an error of 2e-7 (measured).
         """
         if high not in self.fastest:
             self.fastest[high] = float(rates(self.couplings(Regime(high=high, idle=True))).max(initial=0.0))
-        reach = self.fastest[high] * duration
-        cuts = [1.0] if reach <= _SMOOTH else [_FIRST / reach]
-        while cuts[-1] < 1.0:
-            cuts.append(min(1.0, _GROWTH * cuts[-1]))
-        first = _grid(cuts[0] * reach, self.tolerance.units)
-        later = [Grid(degree=first.degree, pole=_BEFORE * start / (end - start)) for start, end in pairwise(cuts)]
-        shares = np.diff([0.0, *cuts]).tolist()
+        decay = self.fastest[high] * duration
+        ends = [1.0] if decay <= _ONE_PIECE else [_FIRST_PIECE / decay]
+        while ends[-1] < 1.0:
+            ends.append(min(1.0, _PIECE_GROWTH * ends[-1]))
+        first = _grid(ends[0] * decay, self.tolerance.units)
+        later = [Grid(degree=first.degree, pole=_FAST_POLE * start / (end - start)) for start, end in pairwise(ends)]
+        shares = np.diff([0.0, *ends]).tolist()
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
 
 @lru_cache(maxsize=128)
-def _grid(reach: float, tolerance: float) -> Grid:
-    """Return the grid that follows exp(-`reach` t), t from 0 to 1, to `tolerance`, by two degrees more."""
-    finest = Grid(degree=_FINEST, pole=_BEFORE / max(reach, _STILL) + _DRAWN)
-    size = np.abs(chebyshev.coefficients(_FINEST) @ np.exp(-reach * chebyshev.points(finest)))
-    return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST, _LARGEST)))
+def _grid(decay: float, tolerance: float) -> Grid:
+    """Return the grid that resolves exp(-`decay` t), t from 0 to 1, to `tolerance`, two degrees added."""
+    finest = Grid(degree=_PROBE_DEGREE, pole=_FAST_POLE / max(decay, _LEAST_RATE) + _SLOW_POLE)
+    size = np.abs(chebyshev.coefficients(_PROBE_DEGREE) @ np.exp(-decay * chebyshev.points(finest)))
+    return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST_DEGREE, _LARGEST_DEGREE)))
 
 
 def refined(piece: Piece, error: float) -> list[Piece]:
-    """Return `piece` with a higher degree, or cut in two, after it was wrong by `error` tolerances.
+    """Return `piece` with a higher degree, or split in two, after its error was so many tolerances.
 
-    Raises `OutOfReachError` if it is very short already.
+    `error` is that number, infinite or NaN if it was not solved. Raises `OutOfReachError` if the piece is very short.
     """
     degree, pole = piece.grid.degree, piece.grid.pole
-    if degree < _LARGEST:
-        more = int(np.ceil(np.log(min(_HOPELESS, error)) / _FALL))  # NaN is hopeless, too
-        return [replace(piece, grid=piece.grid.of(min(_LARGEST, degree + max(more, 1))))]
+    if degree < _LARGEST_DEGREE:
+        more = int(np.ceil(np.log(min(_LARGEST_ERROR, error)) / _FALL))  # NaN is hopeless, too
+        return [replace(piece, grid=piece.grid.of(min(_LARGEST_DEGREE, degree + max(more, 1))))]
     if piece.share < 1e-9:
         raise OutOfReachError("its waveforms do not get smooth, however short the segments")
-    poles = (pole / _CUT, (pole + _CUT) / (1.0 - _CUT))  # where the pole of the whole is
+    poles = (pole / _SPLIT, (pole + _SPLIT) / (1.0 - _SPLIT))  # where the pole of the whole is
     return [
-        replace(piece, share=share * piece.share, grid=Grid(degree=_USUAL, pole=place))
-        for share, place in zip((_CUT, 1.0 - _CUT), poles, strict=True)
+        replace(piece, share=share * piece.share, grid=Grid(degree=_SPLIT_DEGREE, pole=place))
+        for share, place in zip((_SPLIT, 1.0 - _SPLIT), poles, strict=True)
     ]
 
 
-def settled(piece: Piece, segment: Segment) -> Piece:
-    """Return `piece` with the degree that would have done, as its `segment` shows.
+def lower_degree(piece: Piece, segment: Segment) -> Piece:
+    """Return `piece` with the degree that resolves the waveforms of its solved `segment`, never a higher one.
 
-    Where no waveform is drawn, a high degree costs nothing.
+    Where no waveform is computed at points, a high degree costs nothing, and is taken.
     """
-    enough = max(segment.needed(_ENOUGH), _LEAST)
-    return replace(piece, grid=piece.grid.of(min(piece.grid.degree, enough) if segment.drawn else _SURE))
+    enough = max(segment.needed(_LOWERED_ERROR), _LEAST_DEGREE)
+    return replace(piece, grid=piece.grid.of(min(piece.grid.degree, enough) if segment.drawn else _FREE_DEGREE))
 
 
 _SPARE = 2
-"""Workspaces of a network that are kept beside the last."""
+"""Number of idle workspaces of a network that stay cached beside the last one; larger: more memory."""
 _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
-"""The workspaces of a network that no run has: the next one finds their segments made."""
+"""The workspaces of a network that no run is using: the next run finds their segments built."""
 _LOCK = Lock()
-"""Held while a workspace is taken or given back: two threads may run one network, each in a workspace of its own."""
+"""Held while a workspace is lent or given back: two threads may run one network, each in a workspace of its own."""
 
 
 @contextmanager
 def workspace(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Iterator[Workspace]:
-    """Lend a workspace for runs of `network` over efforts (*`lead`, N) that keep the `wanted` unknowns.
+    """Lend a workspace, idle or new, for runs of `network` with efforts (*`lead`, N) and segments of `tolerance`.
 
-    It is an idle or a new one; `tolerance` is that of its segments.
+    `wanted` (N,) are the unknowns that are recorded or watched.
     """
     with _LOCK:
         idle = _IDLE.setdefault(network, [])
@@ -263,6 +282,7 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
 
 
 def _beside_batches(network: Network) -> Network:
+    """Return `network` with an axis of length 1 for the batch behind the chip axes of all parts."""
     return Network(
         domain=network.domain,
         unknowns=network.unknowns,

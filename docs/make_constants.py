@@ -1,0 +1,243 @@
+"""Writes `constants.md`, the numeric constants of the engines and what each trades: `python docs/make_constants.py`.
+
+Names, values and meanings come from the code, ratios from `constants.json` (`python docs/measure_constants.py`). What
+is traded, and whether a constant is safe to touch, stands in `JUDGED`.
+"""
+
+import ast
+import importlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import lstm_analog
+from lstm_analog.engines.waveform.segment import Tolerance
+
+HERE = Path(__file__).parent
+PACKAGE = Path(lstm_analog.__file__).parent
+ENGINES = PACKAGE / "engines"
+NOISE = 1.3
+"""Ratio up to which error and time count as unchanged."""
+HEAD = """# The constants of the engines
+
+Every number in capitals in `lstm_analog/engines/`. Names, values and meanings come from the code; a test holds this
+page against it (`python docs/make_constants.py`).
+
+*Safe* says what happens if the constant is doubled or halved: **yes**, answers stay within the tolerance and only the
+cost moves; **care**, answers or refusals may change, so run the tests of the engines; **no**, it is fixed by something
+outside, or answers go wrong without a word.
+
+*Measured* is what was seen with the constant doubled (x 2) and halved (/ 2), as ratios of the error and of the
+processor time to the run as it is. `Waveform` and `Settle` ran 10 steps of 3 units on `BEHAVIOURAL`, `OIL` and
+`OPAMP_IDEAL` against `Integrate`; `Integrate` ran 2 steps on the first two against `Waveform(rtol=1e-11,
+atol=1e-12)`. Of `Waveform` the error is the largest of all efforts at 9 points of each interval, in units of signal;
+of the others it is that of h. Errors as it is: {errors}. The tolerance of `Waveform` is 1e-6.
+
+"same" means that no ratio leaves 1 / 1.3 to 1.3: these machines do not exercise the constant, which is no proof that
+others do not. A dash: not measured, for it takes no part in a computation (`python docs/measure_constants.py`).
+
+| constant | module | value | meaning | trades | safe | measured |
+|---|---|---|---|---|---|---|
+"""
+SPEED, MEMORY, ACCURACY, ROBUST, LIMIT = "speed", "memory and speed", "accuracy and speed", "robustness", "a limit"
+JUDGED = {
+    "apart.py:_SHOWN": (LIMIT, "yes: the length of a warning"),
+    "base.py:_BEHIND": (ACCURACY, "care: kept points lie elsewhere; much smaller, rounding hides the jump"),
+    "base.py:_MOST_POINTS": (LIMIT, "yes: what is refused"),
+    "base.py:_YEAR": (LIMIT, "yes: what is refused"),
+    "guest.py:MOST_OUTPUT": (MEMORY, "yes: the length of a message"),
+    "guest.py:_PIECE": (SPEED, "yes"),
+    "guest.py:_NO_PROGRAM": ("nothing", "no: the code is POSIX's"),
+    "integrate.py:_STIFF": (SPEED, "yes: the method near the threshold"),
+    "integrate.py:_STABLE": (ACCURACY, "care: doubled it passes the limit of stability, 6"),
+    "integrate.py:_SMALL": (SPEED, "yes: the method near the threshold"),
+    "integrate.py:_EXTREME": (ROBUST, "yes: the range to 1e18 is wide"),
+    "integrate.py:_LEAST": (LIMIT, "no: the number is scipy's"),
+    "integrate.py:_GROWTH": ("robustness and speed", "yes: the number of steps to the operating point"),
+    "integrate.py:_RATIO": (ACCURACY, "care: smaller, slow modes are not yet at rest at the start"),
+    "integrate.py:_STEPS": (ROBUST, "yes, upwards; halved, hard operating points are refused"),
+    "integrate.py:_FAR": ("robustness and speed", "yes: the number of steps to the operating point"),
+    "raw.py:_HEADER": (LIMIT, "yes: what is refused"),
+    "rumoca.py:_MISSING": ("nothing", "no: any other code below 126 that rumoca does not use would do"),
+    "rumoca.py:_SAME": (ACCURACY, "yes: intervals are far longer"),
+    "settle/buffers.py:_PIECES": (SPEED, "yes"),
+    "settle/kernels.py:_LARGE": (MEMORY, "yes"),
+    "settle/links.py:NEGLIGIBLE": (ACCURACY, "care: larger, leaks are lost unseen; smaller, open switches close loops"),
+    "settle/newton.py:_STEPS": (SPEED, "yes: the slow way is taken sooner or later"),
+    "settle/newton.py:_DRAGGED_STEPS": (ROBUST, "yes, upwards; halved, hard loops are refused"),
+    "settle/newton.py:_TOLERANCE": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
+    "settle/newton.py:_DRAG_RATIO": ("speed and robustness", "care: loops of high gain need small ratios"),
+    "settle/newton.py:_NO_DRAG": (ACCURACY, "care: it is the least and, inverted, the largest drag"),
+    "settle/order.py:WEAK": (SPEED, "care: what counts as a leak, so which loops are refused"),
+    "settle/phase.py:_REMEMBERED": (MEMORY, "yes"),
+    "settle/phase.py:_LOOSE": (ACCURACY, "care: it is the error that a leak in a loop may cause; more is refused"),
+    "settle/program.py:_REMEMBERED": (MEMORY, "yes"),
+    "settle/stages.py:_RUNS": (SPEED, "yes"),
+    "stage.py:_NEWTON_STEPS": (ROBUST, "yes, upwards"),
+    "stage.py:_NEWTON_TOLERANCE": (ACCURACY, "care: halved it comes near the rounding of large efforts"),
+    "stage.py:_HALVINGS": (ROBUST, "yes"),
+    "stage.py:_FALL": (ROBUST, "yes, below 0.5"),
+    "stage.py:_ROUNDING": (ROBUST, "yes"),
+    "stage.py:_COLUMNS": (MEMORY, "yes"),
+    "waveform/build.py:_NEGLIGIBLE": (ACCURACY, "yes, far below 1: the error is not looked at"),
+    "waveform/engine.py:_TIGHTEST": (LIMIT, "yes, upwards; below it segments are split without end"),
+    "waveform/levels.py:_SAME": (ACCURACY, "care: components are given the response of one of them"),
+    "waveform/lowrank.py:WORTHWHILE": (SPEED, "yes"),
+    "waveform/lowrank.py:_MOST_SHAPES": (SPEED, "yes, below 1"),
+    "waveform/lowrank.py:_LEARNT_SHARE": (SPEED, "yes, below 1"),
+    "waveform/newton.py:_ITERATIONS": (ROBUST, "yes, upwards; too few, and segments are split"),
+    "waveform/newton.py:_SLOW": (SPEED, "yes, well below `_SLOWEST`"),
+    "waveform/newton.py:_SLOW_ALONE": (SPEED, "yes, well below `_SLOWEST`"),
+    "waveform/newton.py:_SLOWEST": (ROBUST, "no: above 1 it accepts what has not converged; smaller is too trusting"),
+    "waveform/newton.py:_OVERSHOOT": (ROBUST, "care: from 1 on steps may swing for ever"),
+    "waveform/newton.py:_CACHED": (MEMORY, "yes"),
+    "waveform/run.py:_GATED_SHARE": (ACCURACY, "care: errors of a gated leak stay in the cell"),
+    "waveform/run.py:_LEARNING": (SPEED, "yes: each run in it builds its segments anew"),
+    "waveform/segment.py:_SWEEPS": (ROBUST, "yes, upwards; too few, and segments are split"),
+    "waveform/segment.py:NEWTON_SHARE": (ACCURACY, "yes, while the three shares add up to less than 1"),
+    "waveform/segment.py:SWEEP_SHARE": (ACCURACY, "yes, while the three shares add up to less than 1"),
+    "waveform/segment.py:SHAPE_SHARE": (ACCURACY, "yes, while the three shares add up to less than 1"),
+    "waveform/structure.py:WEAK": (SPEED, "care: much larger, sweeps converge slowly or not at all"),
+    "waveform/structure.py:LARGEST": ("speed and memory", "care: halved, more networks are left to `Integrate`"),
+    "waveform/workspace.py:DROPPED": (ACCURACY, "care: many small effects add up; each may cost so much"),
+    "waveform/workspace.py:_REST_TOLERANCE": (ACCURACY, "yes, upwards; halved it is rounding"),
+    "waveform/workspace.py:_ONE_PIECE": (SPEED, "yes: pieces adapt"),
+    "waveform/workspace.py:_FIRST_PIECE": (SPEED, "yes: pieces adapt"),
+    "waveform/workspace.py:_PIECE_GROWTH": (SPEED, "yes: pieces adapt"),
+    "waveform/workspace.py:_FAST_POLE": (ACCURACY, "care: the error estimate is tuned to it"),
+    "waveform/workspace.py:_SLOW_POLE": (ACCURACY, "care: the error estimate is tuned to it"),
+    "waveform/workspace.py:_LEAST_RATE": (ROBUST, "yes"),
+    "waveform/workspace.py:_SPLIT": (SPEED, "yes, below 1: pieces adapt"),
+    "waveform/workspace.py:_LEAST_DEGREE": (ACCURACY, "no, downwards: the estimate fails where a mode rings"),
+    "waveform/workspace.py:_LARGEST_DEGREE": (SPEED, "care: halved, pieces are short and their errors add up"),
+    "waveform/workspace.py:_SPLIT_DEGREE": (SPEED, "yes: pieces adapt"),
+    "waveform/workspace.py:_FREE_DEGREE": (ACCURACY, "yes"),
+    "waveform/workspace.py:_PROBE_DEGREE": (ACCURACY, "care: it must resolve the fastest transient of one piece"),
+    "waveform/workspace.py:_GUESS_DEGREE": (SPEED, "yes"),
+    "waveform/workspace.py:_FALL": (SPEED, "yes: pieces adapt"),
+    "waveform/workspace.py:_LARGEST_ERROR": (SPEED, "yes"),
+    "waveform/workspace.py:_LOWERED_ERROR": (ACCURACY, "care: the margin of later signals; 1 refines pieces again"),
+    "waveform/workspace.py:_SPARE": (MEMORY, "yes"),
+}
+"""What each constant trades, and whether it is safe to touch: yes, care or no, and what moves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """A constant of the engines: its `module` below `engines`, its `name`, `value` and docstring, on one line."""
+
+    module: str
+    name: str
+    value: object
+    docstring: str
+
+    @property
+    def key(self) -> str:
+        """Module and name, as in `JUDGED`."""
+        return f"{self.module}:{self.name}"
+
+    @property
+    def meaning(self) -> str:
+        """The first sentence of the docstring."""
+        return re.split(r"(?<=[.])\s", self.docstring)[0]
+
+
+def main() -> None:
+    """Write the page."""
+    (HERE / "constants.md").write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """Return the whole page."""
+    seen = json.loads((HERE / "constants.json").read_text(encoding="utf-8"))
+    head = HEAD.format(errors="; ".join(as_is(engine, errors) for engine, errors in seen["as is"].items()))
+    return head + "".join(row(constant, seen.get(constant.key)) for constant in constants())
+
+
+def as_is(engine: str, errors: dict[str, float]) -> str:
+    """Return the `errors` of an `engine` by machine, in words."""
+    return f"`{engine}` " + ", ".join(f"{error:.1e} (`{machine}`)" for machine, error in errors.items())
+
+
+def row(constant: Constant, seen: dict[str, dict[str, list[float] | str]] | None) -> str:
+    """Return the row of a `constant` with what was `seen` of it."""
+    trades, safe = JUDGED[constant.key]
+    answer = re.sub(r"^(yes|care|no)\b", r"**\1**", safe)
+    cells = [
+        f"`{constant.name}`",
+        f"`engines/{constant.module}`",
+        shown(constant.value),
+        constant.meaning,
+        trades,
+        answer,
+    ]
+    return f"| {' | '.join([*cells, measured(seen)])} |\n"
+
+
+def shown(value: object) -> str:
+    """Return a `value` as it stands on the page."""
+    if isinstance(value, range):
+        return f"{value.start} to {value.stop - 1}"
+    if isinstance(value, Tolerance):
+        return f"rtol {value.rtol:g}, atol {value.atol:g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def measured(seen: dict[str, dict[str, list[float] | str]] | None) -> str:
+    """Return what was `seen` with a constant doubled and halved, in words."""
+    if seen is None:
+        return "-"
+    moved = [
+        f"{'x 2' if change == 'doubled' else '/ 2'}, `{machine}`: {ratios(found)}"
+        for change, machines in seen.items()
+        for machine, found in machines.items()
+        if ratios(found)
+    ]
+    return "; ".join(moved) or "same"
+
+
+def ratios(found: list[float] | str) -> str:
+    """Return what left the noise of the ratios `found` of error and time, or what went wrong."""
+    if isinstance(found, str):
+        return found
+    both = dict(zip(("error", "time"), found, strict=True))
+    return ", ".join(f"{name} {ratio:g}" for name, ratio in both.items() if not 1 / NOISE <= ratio <= NOISE)
+
+
+def constants() -> tuple[Constant, ...]:
+    """Return the numeric constants of the engines, by module and line."""
+    return tuple(constant for file in sorted(ENGINES.rglob("*.py")) for constant in of_module(file))
+
+
+def of_module(file: Path) -> list[Constant]:
+    """Return the numeric constants in `file`, in capitals at the left margin, each with the text that follows it."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    module = importlib.import_module(".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts))
+    found = []
+    for node, following in zip(body, [*body[1:], None], strict=True):
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for name in re.findall(r"\w+", " ".join(map(ast.unparse, targets))):
+            value = getattr(module, name)
+            if name.isupper() and is_numeric(value):
+                said = " ".join(following.value.value.split()) if is_text(following) else ""
+                found.append(
+                    Constant(module=file.relative_to(ENGINES).as_posix(), name=name, value=value, docstring=said)
+                )
+    return found
+
+
+def is_text(node: ast.stmt | None) -> bool:
+    """Return whether `node` is a text that stands alone, as a docstring does."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def is_numeric(value: object) -> bool:
+    """Return whether `value` is a number, a range or a tolerance."""
+    return isinstance(value, int | float | range | Tolerance) and not isinstance(value, bool)
+
+
+if __name__ == "__main__":
+    main()
