@@ -73,7 +73,7 @@ def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldI
     (p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n). It holds where no chip passes, or all do.
 
     >>> wilson_interval(0, 10)
-    Interval(low=0.0, high=0.2775327998628892)
+    YieldInterval(low=0.0, high=0.2775327998628892)
 
     Raises
     ------
