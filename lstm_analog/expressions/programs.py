@@ -6,7 +6,7 @@ What depends on parameters alone is computed when a program is bound to them, an
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
 Values = Mapping[str, Floats]
 Call = Callable[[], object]
+_PAIR = 2
 _BY_NAME = (np.minimum, np.maximum)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Instruction:
+class _Instruction(NamedTuple):
     """Call `function` with what the places `args` hold, and put the result in the place `out`."""
 
     function: Callable[..., Any]
@@ -155,8 +155,12 @@ class BoundProgram:
         places = list(self.places)
         for name, place in self.efforts.items():
             places[place] = efforts(name)
-        for step in self.steps:
-            places[step.out] = step.function(*[places[arg] for arg in step.args])
+        for function, args, out in self.steps:
+            if len(args) == _PAIR:  # most are of two arguments, and this is called for each flow in each step
+                first, second = args
+                places[out] = function(places[first], places[second])
+            else:
+                places[out] = function(*[places[arg] for arg in args])
         return [places[place] for place in self.outputs]
 
     def writing(self, efforts: Mapping[str, Array | Callable[[], Array]], outs: Sequence[Array]) -> tuple[Call, ...]:

@@ -115,11 +115,19 @@ class BankLaw:
         """Look at `part`; nothing is computed yet."""
         self.law, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
         self.size = self.nodes[self.law.terminals[0]].size
-        self.lead = np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
-        neutral = self.law.neutral.items()
-        self.absent = frozenset(name for name, value in neutral if (self.parameters[name] == value).all())
         self.line = vars(part).get("line", ALWAYS)
         self._evaluators: dict[bool, Evaluator] = {}
+
+    @cached_property
+    def lead(self) -> tuple[int, ...]:
+        """The axes that its parameters lead with."""
+        return np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
+
+    @cached_property
+    def absent(self) -> frozenset[str]:
+        """The parameters that all elements lack."""
+        neutral = self.law.neutral.items()
+        return frozenset(name for name, value in neutral if (self.parameters[name] == value).all())
 
     @cached_property
     def known(self) -> Known:
@@ -172,25 +180,28 @@ _BANKS: WeakKeyDictionary[Part, BankLaw] = WeakKeyDictionary()
 
 def bank_of(part: Part) -> BankLaw:
     """Return what the law of `part` is with its numbers; the same each time."""
-    if part not in _BANKS:
-        _BANKS[part] = BankLaw(part)
-    return _BANKS[part]
+    found = _BANKS.get(part)
+    if found is None:
+        found = _BANKS[part] = BankLaw(part)
+    return found
 
 
 def sets_of(part: Part) -> tuple[Kind, Indices] | None:
     """Return what kind of unknown `part` determines, and which; None for one that only carries flow."""
-    given, nodes = law(part), terminals_of(part)
+    given = law(part)
     for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets)):
         if named:
+            nodes = terminals_of(part)
             return kind, np.concatenate([nodes[name] for name in named])
     return None
 
 
 def capacity_of(part: Part) -> tuple[Indices, Floats]:
     """Return the states of `part`, and their capacities (..., m)."""
-    stored, nodes = law(part).stored, terminals_of(part)
+    stored = law(part).stored
     if not stored:
         return nothing(0), np.empty(0)
+    nodes = terminals_of(part)
     values = Program(list(stored.values())).bound(parameters_of(part))(dict[str, Floats]().__getitem__)
     return np.concatenate([nodes[name] for name in stored]), np.concatenate(np.broadcast_arrays(*values), axis=-1)
 
@@ -206,8 +217,8 @@ def flow_of(part: Part, effort: Floats, high: High) -> Floats:
     bank = bank_of(part)
     made = bank.evaluator(high)
     lead = np.broadcast_shapes(effort.shape[:-1], bank.lead) if bank.lead else effort.shape[:-1]
-    result = np.empty((*lead, len(made.equations.flows), bank.size))
-    for row, value in enumerate(made.flow(lambda name: effort[..., bank.nodes[name]])):
+    result, nodes = np.empty((*lead, len(made.equations.flows), bank.size)), bank.nodes
+    for row, value in enumerate(made.flow(lambda name: effort[..., nodes[name]])):
         result[..., row, :] = value
     return result
 
