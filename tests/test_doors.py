@@ -14,6 +14,9 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValue
 RNG = np.random.default_rng(5)
 LSTM = la.random_lstm(RNG, 3, 4, layers=2)
 X = RNG.normal(size=(2, 6, 3))
+TIER = la.network.parts.Factor(shape=la.network.shapes.Shape.TANH, p=[1], n=[0], scale=1.0, offset=0.0)  # type: ignore[arg-type]
+INPUT = la.network.parts.Term(inputs=[1], gain=1.0)  # type: ignore[arg-type]
+BUFFER: dict[str, Any] = {"label": "f", "nodes": [2], "offset": 0.0, "low": -1.0, "high": 1.0}
 PAIR: dict[str, Any] = {"label": "pair", "line": -1, "out": [1], "current": [1.0]}
 
 
@@ -90,6 +93,8 @@ def test_a_gradient_is_no_matter_and_bfloat16_is_named() -> None:
         (lambda: la.compile(LSTM, "behavioural").run(X, progress=3), "progress must be a function"),  # type: ignore[arg-type]
         (lambda: la.random_lstm(RNG, 2**70, 3), "weights must be at most 268435456 numbers, got .*: ask for fewer"),
         (lambda: la.network.parts.Pairs(**PAIR, factors=X), "pair.factors must be a tuple of Factor, got "),  # type: ignore[arg-type]
+        (lambda: la.network.parts.Pairs(**PAIR, factors=[TIER]), "pair.factors must be a tuple of Factor, got "),  # type: ignore[arg-type]
+        (lambda: la.network.parts.Followers(**BUFFER, terms=[INPUT]), "f.terms must be a tuple of Term, got "),  # type: ignore[arg-type]
         (lambda: la.imperfections.seen_conductances(1.0, line=0.0, column=0.0), "conductance must have the axes"),  # type: ignore[arg-type]
         (lambda: la.hydraulic.end_loss(X, 0.0, la.hydraulic.OIL.fluid), "tube length must be positive, got 0"),
         (lambda: la.hydraulic.bundle(np.nan, 1.0, la.hydraulic.OIL.fluid, 1.0), "tube conductance must be positive"),

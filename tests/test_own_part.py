@@ -62,6 +62,8 @@ def test_every_dialect_writes_it_and_reads_it_back(tmp_path, dialect):
     path.write_text(re.sub(r"=0\.5\n", "=0.75\n", text, count=1) if "_device_number=0.5" in text else text)
     edited = la.read_spice(path).network.part("l0_rows_device")
     assert (edited.number == 0.75).all()
+    other = {"Measured": lambda label, read: made()["Measured"](label=label, nodes=read.pins[0], number=3.0)}
+    assert (la.read_spice(path, own=other).network.part("l0_rows_device").number == 3.0).all()
     path.write_text(path.read_text().replace("part Measured", "part Unmeasured"))
     with pytest.raises(FileFormatError, match=r"part must be one of .*, Measured.*, got 'Unmeasured'"):
         la.read_spice(path)

@@ -124,3 +124,5 @@ def test_wires_are_refused_where_they_make_no_sense():
     text = "wire resistance, line must be at least 0, got -1.0: give ohms a cell"
     with pytest.raises(InvalidValueError, match=re.escape(text)):
         WireResistance(line=-1.0, column=0.0)
+    with pytest.raises(InvalidValueError, match=re.escape(text)):
+        seen_conductances(np.ones((2, 2)), line=-1.0, column=0.0)

@@ -8,7 +8,8 @@ import pytest
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.laws import flow, kinks_at, lever_slopes, levers
-from lstm_analog.network.parts import Transconductors, law, parameters_of
+from lstm_analog.network.parts import ALWAYS, Ports, Transconductors, law, parameters_of
+from lstm_analog.network.shapes import Shape
 
 STEP = 1e-6
 UNDECLARED = {"Sources", "Junctions", "Storages", "Transconductors", "Crossbars", "Cells"}
@@ -84,3 +85,14 @@ def test_kinks_are_where_slopes_jump(sampler):
     assert (turns[2] > 0.1).all()
     smooth = next(part for part in sampler(0).all() if type(part).__name__ == "Conductors")
     assert kinks_at(smooth, effort, (True,)).shape == (3, 0, 3)
+
+
+def test_a_deadband_has_a_kink_at_either_end():
+    numbers = {"conductance": 1.0, "scale": 1.0, "offset": 0.0, "deadband": 0.2, "limit": 1.0}
+    port = Ports(label="p", line=ALWAYS, shape=Shape.EXP, a=[1], b=[0], p=[2], n=[0], **numbers)
+    for control in (-1.2, -0.2, 0.2, 1.2):  # where it opens, and where it is open as far as it goes
+        at, by = np.array([0.0, 1.0, control]), np.array([0.0, 0.0, 1e-6])
+        rise = [(flow(port, at + s * by, ()) - flow(port, at, ()))[0].item() / (s * 1e-6) for s in (1, -1)]
+        assert abs(rise[0] - rise[1]) > 0.1
+        assert np.abs(kinks_at(port, at, ())).min() < 1e-12
+    assert np.abs(kinks_at(port, np.array([0.0, 1.0, 0.7]), ())).min() > 0.1

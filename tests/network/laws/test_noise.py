@@ -1,13 +1,25 @@
 """Densities of noise against closed forms, and against ngspice's `.noise` of resistors and transistors."""
 
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError
 from lstm_analog.network.laws import flow, noise
-from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Crossbars, Factor, Pairs, Storages, Switches
+from lstm_analog.network.parts import (
+    ALWAYS,
+    Cells,
+    Conductors,
+    Crossbars,
+    Factor,
+    OpAmps,
+    Pairs,
+    Ports,
+    Storages,
+    Switches,
+)
 from lstm_analog.network.quantities import BOLTZMANN, CHARGE
 from lstm_analog.network.shapes import TWO_SIDED, Shape
 
@@ -120,6 +132,33 @@ def test_a_manifold_hears_all_its_tubes():
     )  # fmt: skip
     density = [each.density.item() for each in noise(bars, np.zeros(5), (), KELVIN)]
     assert density == pytest.approx([4 * BOLTZMANN * KELVIN * 6.0, 4 * BOLTZMANN * KELVIN * 4.5])
+
+
+def test_an_op_amp_has_the_noise_of_its_pair_at_its_input_and_of_its_output_resistance():
+    """4.5 uA and 1/(5.7 kOhm): sqrt(2 q I)/gm = 6.8 nV/sqrt(Hz); 75 Ohm: sqrt(4 k T R) = 1.1 nV/sqrt(Hz)."""
+    names = ("capacitance", "swing", "clamp", "clamp_conductance")
+    numbers = {"transconductance": 1 / 5.7e3, "current_limit": 4.5e-6, "output_conductance": 1 / 75.0}
+    amplifier = OpAmps(
+        label="u", plus=[1], minus=[2], out=[3], state=[4], conductance=1e-30, offset=0.0,
+        **numbers, **dict.fromkeys(names, 1.0),
+    )  # fmt: skip
+    stage, output = noise(amplifier, np.zeros(5), (), KELVIN)
+    assert (stage.heads.item(), output.heads.item()) == (4, 3)
+    assert np.sqrt(stage.density.item()) * 5.7e3 == pytest.approx(np.sqrt(2 * 1.602176634e-19 * 4.5e-6) * 5.7e3)
+    assert np.sqrt(output.density.item()) * 75.0 == pytest.approx(np.sqrt(4 * 1.380649e-23 * 300.15 * 75.0))
+    leaking = replace(amplifier, conductance=1e-3)
+    more = noise(leaking, np.zeros(5), (), KELVIN)[0].density - stage.density
+    assert more.item() == pytest.approx(4 * 1.380649e-23 * 300.15 * 1e-3)
+
+
+def test_a_port_is_a_conductance_as_far_as_it_is_open_and_silent_when_shut():
+    """G0 exp(u) at u = 2 (0.3) - 0.1."""
+    port = Ports(
+        label="p", line=0, shape=Shape.EXP, a=[1], b=[2], p=[3], n=[0], conductance=3e-6, scale=2.0, offset=-0.1
+    )
+    (on,), (off,) = (noise(port, np.array([0.0, 0.0, 0.0, 0.3]), (high,), KELVIN) for high in (True, False))
+    assert on.density.item() == pytest.approx(4 * 1.380649e-23 * 300.15 * 3e-6 * np.exp(0.5))
+    assert off.density.item() == 0.0
 
 
 def test_what_knows_no_noise_is_refused():
