@@ -14,10 +14,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lstm_analog import show
 from lstm_analog.arguments import parse
 from lstm_analog.arrays import Floats
-from lstm_analog.demo import run_demo
 from lstm_analog.engines import Progress
 from lstm_analog.errors import CertificateError, InvalidShapeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.export import check_dialect
@@ -168,6 +166,8 @@ def _yield(options: argparse.Namespace) -> int:
     found = digital_yield(_machine(lstm, options), lstm, around, causes, options.metric, **asked)
     print(*(f"{name}: {text}" for name, text in found.summary()), sep="\n")
     if options.picture is not None:
+        from lstm_analog import show  # draws, with matplotlib
+
         show.save(show.metric_distribution(found, f"{options.metric.__name__} to the digital answer"), options.picture)
         print(f"wrote {options.picture}")
     return 0
@@ -270,6 +270,8 @@ def _lint(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from lstm_analog.demo import run_demo  # draws, with matplotlib
+
     for line in run_demo(options.out, _progress):
         print(line)
     return 0

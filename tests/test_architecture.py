@@ -496,6 +496,10 @@ def test_compiling_and_comparing_need_neither_torch_nor_matplotlib() -> None:
     assert not loaded & {"torch", "matplotlib"}
 
 
+def test_the_command_line_loads_what_draws_only_to_draw() -> None:
+    assert "matplotlib" not in loaded_after("import lstm_analog.cli")
+
+
 def test_every_public_name_leads_somewhere() -> None:
     assert dir(lstm_analog) == sorted(dir(lstm_analog))
     lost = []

@@ -12,6 +12,7 @@ from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
 from lstm_analog.network.parts import (
+    KINDS,
     Conductors,
     Factor,
     Followers,
@@ -103,9 +104,12 @@ def _declared(kind: Any) -> Maker:
 
 
 def makers(own: Mapping[str, Maker]) -> dict[str, Maker]:
-    """Return by the names of kinds of parts what makes banks of them: of all that declare a law, and of your `own`."""
-    kinds = {kind.__name__: _declared(kind) for kind in law.registry if is_dataclass(kind) and isinstance(kind, type)}
-    return {**kinds, **BANKS, **own}
+    """Return by the names of kinds of parts what makes banks of them: of all that declare a law, and of your `own`.
+
+    A kind of this package is not hidden by another one of its name.
+    """
+    kinds = [kind for kind in law.registry if is_dataclass(kind) and isinstance(kind, type)]
+    return {kind.__name__: _declared(kind) for kind in (*kinds, *KINDS)} | {**BANKS, **own}
 
 
 BANKS: Mapping[str, Maker] = MappingProxyType(

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices, floats, plain
+from lstm_analog.arrays import Flags, Floats, Indices, floats, plain
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.study.lots import AnyDesign, Trial
@@ -145,7 +145,7 @@ class Yield(Summarised, Generic[AnyDesign]):
         return self.values.size
 
     @property
-    def passes(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def passes(self) -> Flags:
         """Whether each chip meets the spec, (chips,)."""
         return self.spec.excess(self.values) <= 0.0
 

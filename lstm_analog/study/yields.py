@@ -144,9 +144,7 @@ def _trial(
         engine=engine,
         metric=metric,
     )
-    trial.chips(
-        0, None
-    )  # imperfections that are none, or of parts that are not there, are refused before anything runs
+    trial.chips(0, None)  # refuses, before any chip runs, what is no imperfection or of parts that are not there
     return trial, float(measured(metric, beside(run.outputs), 1)[0])
 
 

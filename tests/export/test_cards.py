@@ -9,7 +9,10 @@ from lstm_analog.export.cards import cards
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.graphs import wires
-from lstm_analog.network.parts import ALWAYS, KINDS, Cells, Transconductors, law
+from lstm_analog.network.parts import ALWAYS, KINDS, Cells, Ports, Transconductors, law
+from lstm_analog.network.shapes import Shape
+
+NUMBERS = {"conductance": 1.0, "scale": 1.0, "offset": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,13 @@ def test_an_unknown_kind_is_refused():
     text = r"^part Diode must declare its law, got none: register it for `law` of network.parts$"
     with pytest.raises(UnsupportedPartError, match=text):
         cards(Diode())
+
+
+def test_a_kind_of_ones_own_does_not_hide_one_of_the_package():
+    other = dataclass(frozen=True)(type("Ports", (), {"__annotations__": {"label": str}}))
+    law.register(other, len)
+    read = cards(Ports(label="p", line=ALWAYS, shape=Shape.EXP, a=[1], b=[0], p=[2], n=[0], **NUMBERS))
+    assert type(makers({})["Ports"]("p", read)) is Ports
 
 
 def test_cards_and_back(everything):
