@@ -15,11 +15,10 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Flags, Indices
-from lstm_analog.engines.waveform.couplings import Couplings
-from lstm_analog.engines.waveform.fields import Places
+from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.waveform.levels import alike
-from lstm_analog.engines.waveform.structure import Level, Structure
-from lstm_analog.engines.waveform.wiring import Wiring, wiring
+from lstm_analog.engines.phase.structure import Level, Structure
+from lstm_analog.engines.phase.wiring import Places, Wiring, wiring
 from lstm_analog.network.laws import Order
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, Span, span
+from lstm_analog.engines.phase.wiring import Places
 
 
 def covers(places: Span, size: int) -> bool:
@@ -39,19 +40,6 @@ class Field:
     end: Floats
     values: Floats | None
     terms: tuple[WaveformFactor, ...] | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Places:
-    """Where the waveform of each unknown lies: the number of its field and the place there, (N,) each."""
-
-    field: Indices
-    place: Indices
-
-    def by_field(self, nodes: Indices) -> list[tuple[int, Indices]]:
-        """Return for each field with some of `nodes` (n,) its number, and which of them it has, (k,)."""
-        of = self.field[nodes]
-        return [(int(number), np.flatnonzero(of == number)) for number in np.unique(of)]
 
 
 class Waves:

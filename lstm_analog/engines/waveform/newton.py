@@ -15,7 +15,7 @@ from lstm_analog.engines.waveform.inflow import adder, adding, drawn, reader
 from lstm_analog.engines.waveform.kernels import flowing
 from lstm_analog.engines.waveform.levels import Task, two_axes
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
-from lstm_analog.engines.waveform.wiring import Load
+from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import Order, partials, rows
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.waveform.lowrank import LowRank
-from lstm_analog.engines.waveform.wiring import Sheet
+from lstm_analog.engines.phase.wiring import Sheet
 
 
 class HeldProduct:

@@ -19,11 +19,10 @@ from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.couplings import Couplings, couplings
+from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.engines.waveform.structure import Structure, at_rest, rates, structure
-from lstm_analog.network.chips import beside_batches
+from lstm_analog.engines.phase.structure import Structure, at_rest, rates, structure
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 
@@ -265,7 +264,7 @@ def workspace(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wan
 
 
 def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
-    spread = _beside_batches(network)
+    spread = with_batch_axis(network)
     return Workspace(
         network=spread,
         free=within(spread),
@@ -278,15 +277,4 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
             known={},
             learnt=[],
         ),
-    )
-
-
-def _beside_batches(network: Network) -> Network:
-    """Return `network` with an axis of length 1 for the batch behind the chip axes of all parts."""
-    return Network(
-        domain=network.domain,
-        unknowns=network.unknowns,
-        parts=tuple(beside_batches(part) for part in network.parts),
-        lines=network.lines,
-        provenance=network.provenance,
     )

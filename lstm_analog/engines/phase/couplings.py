@@ -5,12 +5,14 @@ They come from the laws of the parts. A bank that is linear with constant coeffi
 stays a part whose law is evaluated (`Curved`). Axes of chips have been given an axis of length 1 for the batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.system import fed_rows
+from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, flow, partials
 from lstm_analog.network.parts import Part
@@ -77,6 +79,17 @@ class Couplings:
     links: tuple[DiagonalCoupling, ...]
     dense: tuple[DenseCoupling, ...]
     curved: tuple[Curved, ...]
+
+
+_SPREAD: WeakKeyDictionary[Network, Network] = WeakKeyDictionary()
+"""The networks with an axis for the batch, of networks that are in use."""
+
+
+def with_batch_axis(network: Network) -> Network:
+    """Return a copy of `network` with an axis of length 1 for the batch behind the chip axes; the same each time."""
+    if network not in _SPREAD:
+        _SPREAD[network] = replace(network, parts=tuple(beside_batches(part) for part in network.parts))
+    return _SPREAD[network]
 
 
 def couplings(network: Network, high: High) -> Couplings:

@@ -13,11 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, Span, span
-from lstm_analog.engines.waveform.couplings import Couplings, Curved
-from lstm_analog.engines.waveform.fields import Places
-from lstm_analog.engines.waveform.structure import Level, Structure
+from lstm_analog.engines.phase.couplings import Couplings, Curved
+from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.network.laws import Block, BlockForm, take
 from lstm_analog.network.parts import Part
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Places:
+    """Where the waveform of each unknown lies: the number of its field and the place there, (N,) each."""
+
+    field: Indices
+    place: Indices
+
+    def by_field(self, nodes: Indices) -> list[tuple[int, Indices]]:
+        """Return for each field with some of `nodes` (n,) its number, and which of them it has, (k,)."""
+        of = self.field[nodes]
+        return [(int(number), np.flatnonzero(of == number)) for number in np.unique(of)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,7 +19,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.order import strong_components
-from lstm_analog.engines.waveform.couplings import Couplings, DiagonalCoupling
+from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
 from lstm_analog.network.laws import BlockForm, Order
 
 WEAK = 5e-2
