@@ -126,6 +126,19 @@ def span(places: Indices) -> Span:
     return places
 
 
+def numbered(places: Span) -> Indices:
+    """Return `places` as an index array."""
+    return np.arange(places.start, places.stop) if isinstance(places, slice) else places
+
+
+def ranks(kinds: Indices) -> Indices:
+    """Return for each entry of `kinds` (n,) how many equal ones precede it, (n,)."""
+    order = np.argsort(kinds, kind="stable")
+    found = np.empty_like(order)
+    found[order] = np.arange(order.size) - np.searchsorted(kinds[order], kinds[order])
+    return found
+
+
 def _numbers(value: ArrayLike, what: str) -> Floats:
     array = plain(value, what)
     if array.dtype.kind not in "iuf" or array.dtype == np.float16 or array.dtype.itemsize > _WIDEST:

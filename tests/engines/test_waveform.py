@@ -9,12 +9,12 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.engines.phase.couplings import couplings
+from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform import newton
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.phase.couplings import couplings
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.workspace import Piece, Regime, refined, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning
 from lstm_analog.imperfections import OrificePorts, Streams

@@ -13,13 +13,14 @@ The first guess is that the tail stays at its effort at the start of the segment
 there, which makes that guess bad; so an edge from a junction is torn only where it closes a loop with strong edges.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
+from lstm_analog.engines.phase.strength import rates, sensitivity_within, significant, unmoved_within, without_leaves
 from lstm_analog.network.laws import BlockForm, Order
 
 WEAK = 5e-2
@@ -79,16 +80,18 @@ class _DependencyEdges:
     total: int
 
 
-def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
+def structure(couplings: Couplings, duration: float, drop: float, weak: float = WEAK) -> Structure:
     """Return the order in which a segment of `duration` (s) of the phase of `couplings` is solved.
 
     An infinite `duration` asks for the order at rest. Couplings of a strength below `drop` (units of signal) are left
-    out.
+    out; those below `weak` are torn where that opens a loop.
     """
-    sensitivity = _sensitivity(couplings, duration)
-    moving = ~couplings.imposed & ~_unmoved(couplings, min(duration, 1e300), drop)
-    links, strength = _significant(couplings, moving, sensitivity, drop)
-    edges = _edges(couplings, links, strength < WEAK, moving)
+    sensitivity = sensitivity_within(couplings, duration)
+    moving = ~couplings.imposed & ~unmoved_within(couplings, min(duration, 1e300), drop)
+    links, strength = significant(couplings, moving, sensitivity, drop)
+    if links.rows.size and not couplings.dynamic.any():  # at rest
+        links, strength = without_leaves(couplings, links, strength)
+    edges = _edges(couplings, links, strength < weak, moving)
     loops = _components(edges, np.ones(edges.tails.size, dtype=bool))
     torn_edges = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
     junctions = np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))
@@ -99,7 +102,7 @@ def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
     outer, inner = _depth(edges, loops, np.zeros_like(torn_edges))[loops], _depth(edges, parts, torn_edges)[parts]
     levels = _levels(couplings, edges, moving, parts, (outer, inner))
     # a weak edge that leads forward in the order found needs no guess
-    torn = (strength < WEAK) & moving[links.columns] & (loops[links.columns] == loops[links.rows])
+    torn = (strength < weak) & moving[links.columns] & (loops[links.columns] == loops[links.rows])
     torn &= (parts[links.columns] != parts[links.rows]) & (inner[links.columns] >= inner[links.rows])
     heads = links.rows[torn]
     return Structure(
@@ -111,85 +114,6 @@ def structure(couplings: Couplings, duration: float, drop: float) -> Structure:
         sensitivity=sensitivity,
         obstacle=_obstacle(couplings, levels, parts),
     )
-
-
-def at_rest(couplings: Couplings, duration: float) -> Couplings:
-    """Return `couplings` at rest: without rates, and with the storages imposed that nothing moves in `duration` (s)."""
-    unmoved = _unmoved(couplings, duration, 1e-12)
-    return replace(couplings, imposed=couplings.imposed | unmoved, dynamic=np.zeros_like(unmoved))
-
-
-def rates(couplings: Couplings) -> Floats:
-    """Return the rate G/C (1/s) at which each storage of `couplings` discharges by itself, else 0, (N,)."""
-    least = couplings.capacity.reshape(-1, couplings.dynamic.size).min(axis=0)
-    return np.where(couplings.dynamic & ~couplings.imposed, _own_conductance(couplings) / least, 0.0)
-
-
-def _own_conductance(couplings: Couplings) -> Floats:
-    """Return the constant conductance at each unknown, -d flow in / d own effort, the least of all chips, (N,)."""
-    own = np.zeros(couplings.dynamic.size)
-    for link in couplings.links:
-        itself = link.rows == link.columns
-        values = link.values.reshape(-1, link.rows.size).max(axis=0)  # negative: the least conductance of all chips
-        np.add.at(own, link.rows[itself], -values[itself])
-    return own
-
-
-def _sensitivity(couplings: Couplings, duration: float) -> Floats:
-    """Return the change of effort per unit of steady flow within `duration` (s), (N,): 1/G, at storages at most T/C."""
-    own = _own_conductance(couplings)
-    balanced = np.where(own > 0.0, 1.0 / np.where(own > 0.0, own, 1.0), np.inf)
-    least = couplings.capacity.reshape(-1, own.size).min(axis=0)
-    return np.where(couplings.dynamic, np.minimum(duration / least, balanced), balanced)
-
-
-def _unmoved(couplings: Couplings, duration: float, drop: float) -> Flags:
-    """Return which storages move by less than `drop` units of signal in `duration` (s) whatever the others do, (N,).
-
-    The bound is a unit of signal at every column of their links. Storages fed by dense blocks or nonlinear parts have
-    none, and count as moved.
-    """
-    size = couplings.dynamic.size
-    pull = np.zeros(size)
-    for link in couplings.links:
-        ratio = couplings.scales[link.columns] / couplings.scales[link.rows]
-        np.add.at(pull, link.rows, np.abs(link.values).reshape(-1, link.rows.size).max(axis=0) * ratio)
-    unbounded = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
-    for dense in couplings.dense:
-        unbounded[dense.rows] = True
-    for curved in couplings.curved:
-        unbounded[curved.fed] = True
-    least = couplings.capacity.reshape(-1, size).min(axis=0)
-    unmoved: Flags = couplings.dynamic & ~unbounded[:-1] & (pull * duration <= drop * least)
-    return unmoved
-
-
-def _significant(
-    couplings: Couplings, moving: Flags, sensitivity: Floats, drop: float
-) -> tuple[DiagonalCoupling, Floats]:
-    """Return the links into `moving` unknowns (N,) that are stronger than `drop`, and their strengths, (m,).
-
-    Links of an unknown with itself, its own conductance, all stay.
-    """
-    lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
-    rows, columns, strengths, values = [], [], [], []
-    for link in couplings.links:
-        size = np.abs(link.values).reshape(-1, link.rows.size).max(axis=0)
-        with np.errstate(invalid="ignore"):
-            strength = size * sensitivity[link.rows] * couplings.scales[link.columns] / couplings.scales[link.rows]
-        counts = moving[link.rows] & (link.columns > 0) & (size > 0.0)
-        counts &= ~(strength <= drop) | (link.rows == link.columns)
-        rows.append(link.rows[counts])
-        columns.append(link.columns[counts])
-        strengths.append(strength[counts])
-        values.append(np.broadcast_to(link.values[..., counts], (*lead, rows[-1].size)))
-    none = np.empty(0, dtype=np.int64)
-    links = DiagonalCoupling(
-        rows=np.concatenate([none, *rows]),
-        columns=np.concatenate([none, *columns]),
-        values=np.concatenate([np.empty((*lead, 0)), *values], axis=-1),
-    )
-    return links, np.concatenate([np.empty(0), *strengths])
 
 
 def _edges(couplings: Couplings, links: DiagonalCoupling, weak: Flags, moving: Flags) -> _DependencyEdges:

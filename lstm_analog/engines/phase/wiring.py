@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, Span, span
+from lstm_analog.arrays import Floats, Indices, Span, ranks, span
 from lstm_analog.engines.phase.couplings import Couplings, Curved
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.network.laws import Block, BlockForm, take
@@ -181,10 +181,7 @@ def _without_repetition(rows: Indices, chosen: Indices) -> list[Indices]:
 
     So each group can be added by index: numpy drops what is added twice to one place.
     """
-    order = np.argsort(rows, kind="stable")
-    first = np.searchsorted(rows[order], rows[order])
-    group = np.empty_like(order)
-    group[order] = np.arange(order.size) - first
+    group = ranks(rows)
     return [chosen[group == number] for number in range(int(group.max(initial=-1)) + 1)]
 
 

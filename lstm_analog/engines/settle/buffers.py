@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.arrays import Array, Floats, Indices, Span
+from lstm_analog.engines.phase.wiring import Load, Route
 from lstm_analog.expressions import Call, Expression, parameter
-from lstm_analog.network.laws import bank_of
-from lstm_analog.network.parts import Part
+from lstm_analog.network.laws import High, bank_of, flow_into, rows, take
+from lstm_analog.network.parts import Pairs, Part, law
 
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
 """Matrices with their weights multiplied in, each beside the matrix it was made of.
@@ -19,6 +20,8 @@ The key is the address, shape and strides of that matrix, and the weights.
 """
 
 _WEIGHT = parameter("weight")
+_LARGE = 2**17
+"""Entries up to which a matrix is copied with its weights multiplied in; larger: more memory, fewer products a step."""
 _PIECES = 4
 """Runs of neighbouring unknowns from which on they are gathered by index, not copied run by run; trades speed only."""
 
@@ -33,7 +36,7 @@ class Buffers:
     """The `calls` put together so far, which work on `efforts` (..., unknowns, batch).
 
     `matrices` are shared by all stages of a run. In all methods, `nodes` (n,) are unknowns, `size` is a number of
-    unknowns, and `values` (..., n) are parameters.
+    unknowns, and `values` (..., n) are parameters; where chips lead, an axis of length 1 for the batch follows them.
     """
 
     efforts: Array
@@ -80,9 +83,39 @@ class Buffers:
         """Return `values` (..., n) as an operand for efforts: one number if all are equal, else (..., n, 1)."""
         if values.size and (values == values.flat[0]).all():
             return float(values.flat[0])
-        return np.ascontiguousarray(values[..., None], dtype=self.efforts.dtype)
+        wide = values[..., None] if values.ndim == 1 else np.swapaxes(values, -1, -2)
+        return np.ascontiguousarray(wide, dtype=self.efforts.dtype)
 
-    def matrix(self, values: Floats, weight: Floats) -> Array:
+    def add(self, target: Array, into: Span, flow: Array) -> None:
+        """Add `flow` (..., k, batch) to the places `into` of `target` (..., n, batch)."""
+        if isinstance(into, slice):
+            view = target[..., into, :]
+            self.call(np.add, view, flow, view)
+        else:
+            self.call(_add_at, target, into, flow)
+
+    def combine(self, flows: list[Array], gains: list[Floats], out: Array, *, added: bool = False) -> None:
+        """Write the sum of `flows` (each (..., n, batch)) times `gains` (each (..., n)) to `out`, or add it."""
+        term = self.room(out.shape[-2])
+        for number, (flow, gain) in enumerate(zip(flows, gains, strict=True)):
+            if added or number:
+                self.call(np.multiply, flow, self.number(gain), term)
+                self.call(np.add, out, term, out)
+            else:
+                self.call(np.multiply, flow, self.number(gain), out)
+
+    def product(self, values: Floats, weight: Floats, drive: Array, out: Array, folded: bool) -> None:
+        """Write `weight` (..., m) times the product of a matrix, `values` (..., m, n), and `drive` to `out`.
+
+        A small matrix is copied with its weights multiplied in, unless `folded` is false.
+        """
+        if folded and (values.size <= _LARGE or values.dtype != self.efforts.dtype):
+            self.call(np.matmul, self._matrix(values, weight if weight.ndim == 1 else weight[..., 0, :]), drive, out)
+        else:
+            self.call(np.matmul, self._matrix(values, np.ones(1)), drive, out)
+            self.scaled(out, weight, out)
+
+    def _matrix(self, values: Floats, weight: Floats) -> Array:
         """Return `values` (..., m, n) times `weight` (..., m) as an operand, made once for all stages of a run."""
         key = (values.__array_interface__["data"], values.shape, values.strides, weight.tobytes())
         if key not in self.matrices:
@@ -106,3 +139,24 @@ class Buffers:
         parameters = {name: self.number(numbers[name]) for name in program.parameters}
         efforts = {name: self.read(bank.nodes[name]) for name in program.efforts}
         self.calls.extend(program.bound(parameters).writing(efforts, [out]))
+
+    def loaded(self, load: Load, route: Route, high: High, weight: Floats, out: Array) -> None:
+        """Write `weight` times the flow of `load` along `route` to `out`, with the clock lines `high`."""
+        if isinstance(load.part, Pairs):
+            chosen = np.arange(load.part.out.size)[route.elements]
+            part = load.part if chosen.size == load.part.out.size else take(load.part, chosen)
+            self.law(part, law(part).into["out"], weight, out)
+            return
+        terminals = rows(load.part).shape
+        flows = np.empty((*self.efforts.shape[:-2], self.efforts.shape[-1], *terminals))
+        self.calls.append(flow_into(load.part, np.swapaxes(self.efforts, -1, -2), high, flows))
+        self.call(_scaled_from, flows, route, self.number(weight), out)
+
+
+def _scaled_from(flows: Floats, route: Route, gain: Any, out: Array) -> None:
+    """Write `gain` times the `flows` (..., batch, terminals, m) along `route` to `out` (..., n, batch)."""
+    out[...] = gain * np.swapaxes(flows[..., route.terminal, route.elements], -1, -2)
+
+
+def _add_at(target: Array, into: Indices, flow: Array) -> None:
+    target[..., into, :] += flow

@@ -81,21 +81,27 @@ class Settle:
         """Return the efforts of all chips at once, without stops of tanks or, if a tank reaches one, with them."""
         free = within(network)
         try:
-            record = self._recorded(free.network, network, schedule, progress)
+            record, carried = self._recorded(free.network, network, schedule, progress)
         except BeyondError:
-            record = self._recorded(network, network, schedule, progress)
-        return record.trajectory(engine=repr(self), lead=(*chip_axis(network), *schedule.batch))
+            record, carried = self._recorded(network, network, schedule, progress)
+        names = ", ".join(sorted({schedule.names[number] for number in carried}))
+        said = (
+            f"{self!r}, {len(carried)} of {len(schedule.names)} intervals over time: {names}" if carried else repr(self)
+        )
+        return record.trajectory(engine=said, lead=(*chip_axis(network), *schedule.batch))
 
-    def _recorded(self, made: Network, network: Network, schedule: Schedule, progress: Progress | None) -> Recorder:
-        """Return the records of a run of `made`: `network`, or it without parts that are idle between limits.
+    def _recorded(
+        self, made: Network, network: Network, schedule: Schedule, progress: Progress | None
+    ) -> tuple[Recorder, list[int]]:
+        """Return the records of a run of `made`, and the numbers of the intervals that were run over time.
 
-        Raises `BeyondError` if a limit was passed, so that the parts left out would have carried flow.
+        `made` is `network`, or it without parts that are idle between limits. Raises `BeyondError` if a limit was
+        passed, so that the parts left out would have carried flow.
         """
         lead = (*chip_axis(network), int(np.prod(schedule.batch)))
         record = recorder(network, schedule, self.save, points=1, lead=lead)
-        execute(
-            program(made, schedule, settled=self.settled, kept=record.records), record, self.precision.value, progress
-        )
+        instructions = program(made, schedule, settled=self.settled, kept=record.records)
+        carried = execute(instructions, record, self.precision.value, progress)
         if made is not network and not all(watch.inside for watch in record.watches):
             raise BeyondError
-        return record
+        return record, carried

@@ -1,43 +1,48 @@
 """Turns a stage into a list of numpy calls with their arrays bound; a run makes these calls and decides nothing.
 
-Efforts are (..., unknowns, batch), chips leading. Every call writes into an array that was allocated for it.
+Efforts are (..., unknowns, batch), chips leading. Every call writes into an array that was allocated for it. Parameters
+are (..., m); where chips lead, an axis of length 1 for the batch follows them.
 """
 
-import numpy as np
+from dataclasses import dataclass
+from typing import cast
 
-from lstm_analog.arrays import Array, Floats
+import numpy as np
+import scipy
+
+from lstm_analog.arrays import Array, Floats, Indices, Span, numbered
+from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
-from lstm_analog.engines.settle.feeds import Feed, Way
 from lstm_analog.engines.settle.newton import newton
-from lstm_analog.engines.settle.stages import ComponentStage, Mode
+from lstm_analog.engines.settle.stages import Mode, Stage
 from lstm_analog.expressions import Call, sigmoid
-from lstm_analog.network.parts import DATUM, Pairs, Ports, law
+from lstm_analog.network.laws import rows, take
+from lstm_analog.network.parts import DATUM, Ports
 from lstm_analog.network.parts.ports import CONTROL, opened
 from lstm_analog.network.shapes import Shape
 
 _SPLIT = sigmoid(2.0 * CONTROL)
 """Share of the upper one in the total conductance of two exponential ports that open against each other."""
-_ORDER = (Way.DENSE, Way.PRODUCT, Way.DIAGONAL, Way.CONSTANT)
-"""Order in which feeds are added: a matrix product comes first, since the first is written in place, not added."""
-_LARGE = 2**17
-"""Entries up to which a matrix is copied with its weights multiplied in; larger: more memory, fewer products a step."""
+_SAME = 1e-13
+"""Difference of a gain from 1 up to which an effort is copied: what is behind a closed switch equals what is before."""
 
 
-def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
+def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
     """Return the calls that set the nodes of `stage` in `efforts` (..., unknowns, batch).
 
     `matrices` are those that the stages of the run share.
     """
-    buffers = Buffers(efforts=efforts, matrices=matrices)
     if stage.mode is Mode.NEWTON:
-        return (newton(stage, efforts),)
-    nodes = stage.nodes[0]
+        return newton(stage, efforts)
+    buffers = Buffers(efforts=efforts, matrices=matrices)
+    if stage.level.members.shape[1] > 1:
+        _several(buffers, stage)
+        return tuple(buffers.calls)
+    nodes = stage.nodes
     view = buffers.view(nodes)
     target = buffers.room(nodes.size) if view is None else view
-    if stage.mode is Mode.COPY:
-        buffers.call(np.copyto, target, buffers.read(stage.inputs))
-    elif stage.mode is Mode.LEVEL:
-        _level(buffers, stage.feeds, target)
+    if stage.mode is Mode.LEVEL:
+        _level(buffers, stage, target)
     else:
         if view is None:
             buffers.call(np.take, efforts, nodes, -2, target, "clip")
@@ -47,76 +52,83 @@ def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Ca
     return tuple(buffers.calls)
 
 
-def _own(feed: Feed) -> bool:
-    """Return whether `feed` is a coefficient of each row's own effort."""
-    return feed.way is Way.DIAGONAL and bool((feed.columns == feed.rows).all())
-
-
-def _from_datum(feed: Feed) -> bool:
-    """Return whether `feed` is a coefficient of the datum, which is zero."""
-    return feed.way is Way.DIAGONAL and bool((feed.columns == DATUM).all())
-
-
-def _own_conductance(feeds: tuple[Feed, ...]) -> Floats:
-    """Return the constant part of the nodes' own conductance, -d flow / d own effort, (..., n)."""
-    total: Floats = np.zeros(feeds[0].rows.size)
-    for feed in feeds:
-        if _own(feed) and feed.values is not None:
-            total = total - feed.values
-    return total
-
-
-def _level(buffers: Buffers, feeds: tuple[Feed, ...], target: Array) -> None:
+def _level(buffers: Buffers, stage: Stage, target: Array) -> None:
     """Write e = inflow / conductance to `target`."""
-    conductance, ports = _own_conductance(feeds), [feed for feed in feeds if feed.way is Way.CONTROLLED]
+    conductance, ports = -stage.wiring.own[..., 0, 0], _ports(stage)
     if not ports:
-        _inflow(buffers, feeds, 1.0 / conductance, target)
-    elif not conductance.any() and len(ports) == 2 and len(feeds) == 2 and _opposed(*feeds):
-        _bridge(buffers, *feeds, target)
+        _inflow(buffers, stage, 0, 1.0 / conductance, target)
+    elif not conductance.any() and len(ports) == 2 and _alone(stage.wiring) and _opposed(ports[0], ports[1]):
+        _bridge(buffers, ports[0], ports[1], target)
     else:
-        total = _flow_and_conductance(buffers, feeds, conductance, np.ones_like(conductance), target)
+        total = _flow_and_conductance(buffers, stage, conductance, np.ones_like(conductance), target)
         buffers.call(np.divide, target, total, target)
 
 
-def _flow_and_conductance(
-    buffers: Buffers, feeds: tuple[Feed, ...], constant: Floats, weight: Floats, target: Array
-) -> Array:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _PortEnds:
+    """Laminar ports, `part` (n,), that feed the places `into` of a stage from the unknowns `others`, (n,)."""
+
+    part: Ports
+    into: Span
+    others: Indices
+
+
+def _ports(stage: Stage) -> list[_PortEnds]:
+    """Return the laminar ports that feed the nodes of `stage`, by the ends that do."""
+    found = []
+    for load, route in ((each, route) for each in stage.wiring.loads if each.own for route in each.routes):
+        part = cast(Ports, take(load.part, np.arange(rows(load.part).shape[1])[route.elements]))
+        others = part.b if np.array_equal(rows(part)[route.terminal], part.a) else part.a
+        found.append(_PortEnds(part=part, into=route.into, others=others))
+    return found
+
+
+def _alone(wires: Wiring) -> bool:
+    """Return whether nothing but loads that depend on the level's own efforts feeds through `wires`."""
+    return not (wires.wires or wires.sheets or wires.offset.any() or any(not load.own for load in wires.loads))
+
+
+def _flow_and_conductance(buffers: Buffers, stage: Stage, constant: Floats, weight: Floats, target: Array) -> Array:
     """Write the inflow at own effort zero to `target` and return the own conductance, both times `weight` (..., n).
 
     `constant` (..., n) is the part of the conductance that nothing controls; the ports add theirs.
     """
-    _inflow(buffers, feeds, weight, target)
-    total, product = buffers.room(constant.shape[-1]), buffers.room(constant.shape[-1])
+    _inflow(buffers, stage, 0, weight, target)
+    total = buffers.room(stage.nodes.size)
     buffers.call(np.copyto, total, buffers.number(constant * weight))
-    for feed in feeds:
-        if isinstance(feed.part, Ports) and feed.way is Way.CONTROLLED:
-            opened = _conductance(buffers, feed.part, weight)
-            buffers.call(np.add, total, opened, total)
-            buffers.call(np.multiply, opened, buffers.read(feed.columns), product)
-            buffers.call(np.add, target, product, target)
+    for port in _ports(stage):
+        opening, product = (buffers.room(port.part.p.size) for _ in range(2))
+        buffers.law(port.part, opened(port.part.shape), _at(weight, port.into), opening)
+        buffers.add(total, port.into, opening)
+        buffers.call(np.multiply, opening, buffers.read(port.others), product)
+        buffers.add(target, port.into, product)
     return total
 
 
-def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
+def _at(weight: Floats, into: Span) -> Floats:
+    """Return the entries `into` of `weight` (..., n), or all where there is one for all."""
+    return weight if weight.shape[-1] == 1 else weight[..., into]
+
+
+def _advance(buffers: Buffers, stage: Stage, target: Array) -> None:
     """Advance slow storages e in `target` by the time T of the phase, as if their inflow stood still.
 
     e <- e exp(-aT) + inflow/C T phi(aT) with phi(u) = (1 - exp(-u))/u, and a the own conductance over C.
     """
-    conductance, inflow = _own_conductance(stage.feeds), buffers.room(stage.nodes.size)
-    if any(feed.way is Way.CONTROLLED for feed in stage.feeds):
-        moved, filled = (
-            _flow_and_conductance(buffers, stage.feeds, conductance, stage.pace, inflow),
-            buffers.room(conductance.shape[-1]),
-        )
+    conductance, pace = -stage.wiring.own[..., 0, 0], stage.duration / stage.wiring.capacity[..., 0]
+    inflow = buffers.room(stage.nodes.size)
+    if _ports(stage):
+        moved = _flow_and_conductance(buffers, stage, conductance, pace, inflow)
+        filled = buffers.room(stage.nodes.size)
         buffers.call(_filling, moved, filled)
         buffers.call(np.multiply, moved, target, moved)
         buffers.call(np.subtract, inflow, moved, inflow)
         buffers.call(np.multiply, inflow, filled, inflow)
     else:
-        moved = conductance * stage.pace
+        moved = np.array(conductance * pace)
         filled = np.empty_like(moved)
         _filling(moved, filled)
-        _inflow(buffers, stage.feeds, stage.pace * filled, inflow, folded=False)
+        _inflow(buffers, stage, 0, pace * filled, inflow, folded=False)
         buffers.call(np.multiply, target, buffers.number(np.exp(-moved)), target)
     buffers.call(np.add, target, inflow, target)
 
@@ -130,66 +142,115 @@ def _filling(moved: Array, out: Array) -> None:
     np.negative(out, out)
 
 
-def _inflow(buffers: Buffers, feeds: tuple[Feed, ...], weight: Floats, target: Array, *, folded: bool = True) -> None:
-    """Write the inflow at own effort zero, without that of ports, times `weight` (..., n), to `target`.
+def _several(buffers: Buffers, stage: Stage) -> None:
+    """Set linear components of several members: e = G^-1 inflow, or what the matrix exponential makes of storages.
 
-    If `folded`, the weights are multiplied into a copy of each matrix once, so that a step costs one product. Without,
-    the product is multiplied by the weights in each step, which saves a copy for each of many short phases. A large
-    matrix is not copied for its weights: beside its product, multiplying by them costs nothing.
+    With the members a without storage eliminated, C de/dt = S e + r has the solution e(T) = exp(MT) e(0) + T phi(MT)
+    C^-1 r with M = C^-1 S and phi(X) = X^-1 (exp(X) - 1); both are blocks of one exponential (Van Loan 1978).
     """
-    others = [feed for feed in feeds if not (_own(feed) or _from_datum(feed))]
-    entering = [feed for way in _ORDER for feed in others if feed.way is way]
-    for number, feed in enumerate(entering):
-        part = buffers.room(target.shape[-2]) if number else target
-        if feed.way is Way.DENSE and not (folded and _is_copied(buffers, feed)):
-            _enter(buffers, feed, np.ones(1), part)
-            buffers.call(np.multiply, part, buffers.number(weight), part)
-        else:
-            _enter(buffers, feed, weight, part)
-        if number:
-            buffers.call(np.add, target, part, target)
-    if not entering:
+    wires, states, members = stage.wiring, stage.level.dynamic, stage.level.members
+    width = members.shape[1]
+    gains, keeps = _responses(wires, states, stage.duration)
+    flows = [buffers.room(len(members)) for _ in range(width)]
+    weight = np.ones(len(members))
+    for row, flow in enumerate(flows):
+        _inflow(buffers, stage, row, weight, flow)
+    results = [buffers.room(len(members)) for _ in range(gains.shape[-2])]
+    for row, result in enumerate(results):
+        buffers.combine(flows, [gains[..., row, column] for column in range(width)], result)
+    for row, result in enumerate(results[:states]):
+        old = [buffers.side_by_side(members[:, column]) for column in range(states)]
+        buffers.combine(old, [keeps[..., row, column] for column in range(states)], result, added=True)
+    for row, result in enumerate(results):
+        buffers.call(buffers.efforts.__setitem__, (..., members[:, row], slice(None)), result)
+
+
+def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Floats]:
+    """Return what a steady flow into each member makes of the members, and what their old efforts make.
+
+    The shapes are (..., m, k, k), of members with storage (..., m, states, k), and (..., m, states, states). Without
+    storages that is the inverse of the conductances; with some, see `_several`.
+    """
+    own = wires.own
+    if not states:
+        return -np.linalg.inv(own).astype(np.float64), np.zeros((1, 0, 0))
+    width = own.shape[-1]
+    among = -np.linalg.inv(own[..., states:, states:])
+    carried = own[..., :states, states:] @ among  # (..., states, junctions): flow into junctions, passed on
+    slopes = own[..., :states, :states] + carried @ own[..., states:, :states]
+    per_capacity = 1.0 / wires.capacity[..., None]
+    rates = slopes * per_capacity * duration
+    lead = rates.shape[:-2]
+    whole = np.zeros((*lead, 2 * states, 2 * states))
+    whole[..., :states, :states] = rates
+    whole[..., :states, states:] = np.eye(states)
+    grown = scipy.linalg.expm(whole)
+    keeps, filling = grown[..., :states, :states], grown[..., :states, states:] * duration
+    into = np.concatenate(
+        [
+            np.broadcast_to(np.eye(states), (*lead, states, states)),
+            np.broadcast_to(carried, (*lead, states, width - states)),
+        ],
+        axis=-1,
+    )
+    return filling @ (into * per_capacity), keeps
+
+
+def _inflow(buffers: Buffers, stage: Stage, row: int, weight: Floats, target: Array, *, folded: bool = True) -> None:
+    """Write the flow into `row` at own efforts zero, without that of ports, times `weight` (..., n), to `target`.
+
+    A matrix product comes first, since the first flow is written in place, not added. With `folded` false a large
+    matrix keeps its own numbers, which stages share, and its product is scaled.
+    """
+    wires = stage.wiring
+    flows: list[Sheet | Wire | tuple[Load, Route]] = [sheet for sheet in wires.sheets if sheet.row == row]
+    flows += [(load, route) for load in wires.loads if not load.own for route in load.routes if route.row == row]
+    flows += [wire for wire in wires.wires if wire.row == row]
+    size = target.shape[-2]
+    started = bool(flows) and _covers(_into(flows[0]), size)
+    if not started:
         buffers.call(np.copyto, target, 0.0)
+    for number, flow in enumerate(flows):
+        into = _into(flow)
+        first = started and not number
+        out = target if first else buffers.room(len(np.arange(size)[into]))
+        _write_flow(buffers, stage, flow, _at(weight, into), out, folded)
+        if not first:
+            buffers.add(target, into, out)
+    offset = wires.offset[..., row] * weight
+    if offset.any():
+        buffers.call(np.add, target, buffers.number(offset), target)
 
 
-def _is_copied(buffers: Buffers, feed: Feed) -> bool:
-    """Return whether the matrix of `feed` is copied: it is small, or its numbers have another precision."""
-    return feed.values is None or feed.values.size <= _LARGE or feed.values.dtype != buffers.efforts.dtype
+def _into(flow: Sheet | Wire | tuple[Load, Route]) -> Span:
+    return flow[1].into if isinstance(flow, tuple) else flow.into
 
 
-def _enter(buffers: Buffers, feed: Feed, weight: Floats, out: Array) -> None:
-    """Write the flow of `feed` times `weight` (..., n) to `out`."""
-    if isinstance(feed.part, Pairs):
-        _product(buffers, feed.part, weight, out)
-        return
-    values: Floats = np.zeros(0) if feed.values is None else feed.values
-    if feed.way is Way.DENSE:
-        buffers.call(np.matmul, buffers.matrix(values, weight), buffers.side_by_side(feed.columns), out)
-    elif feed.way is Way.DIAGONAL:
-        buffers.scaled(buffers.read(feed.columns), values * weight, out)
+def _covers(into: Span, size: int) -> bool:
+    return isinstance(into, slice) and into == slice(0, size)
+
+
+def _write_flow(
+    buffers: Buffers, stage: Stage, flow: Sheet | Wire | tuple[Load, Route], weight: Floats, out: Array, folded: bool
+) -> None:
+    """Write `weight` times the `flow` into the members that it feeds to `out`."""
+    if isinstance(flow, tuple):
+        buffers.loaded(flow[0], flow[1], stage.high, weight, out)
+    elif isinstance(flow, Wire):
+        gain = flow.values * weight
+        gain = np.where(np.abs(gain - 1.0) <= _SAME, 1.0, gain)
+        buffers.scaled(buffers.read(numbered(flow.places)), gain, out)
     else:
-        buffers.call(np.copyto, out, buffers.number(values * weight))
+        drive = buffers.side_by_side(numbered(flow.places))
+        matrix = flow.matrix if flow.matrix.ndim == 2 else flow.matrix[..., 0, :, :]
+        buffers.product(matrix, weight, drive, out, folded)
 
 
-def _product(buffers: Buffers, part: Pairs, weight: Floats, out: Array) -> None:
-    """Write `weight` times the flow of `part` to `out`."""
-    buffers.law(part, law(part).into["out"], weight, out)
-
-
-def _conductance(buffers: Buffers, part: Ports, weight: Floats) -> Array:
-    """Return `weight` times the conductance of `part`."""
-    value = buffers.room(part.p.size)
-    buffers.law(part, opened(part.shape), weight, value)
-    return value
-
-
-def _opposed(top: Feed, bottom: Feed) -> bool:
+def _opposed(top: _PortEnds, bottom: _PortEnds) -> bool:
     """Return whether two ports open exponentially against each other, so that they split as a sigmoid."""
     a, b = top.part, bottom.part
     return (
-        isinstance(a, Ports)
-        and isinstance(b, Ports)
-        and a.shape is b.shape is Shape.EXP
+        a.shape is b.shape is Shape.EXP
         and a.free
         and b.free
         and np.array_equal(a.p, b.p)
@@ -200,14 +261,12 @@ def _opposed(top: Feed, bottom: Feed) -> bool:
     )
 
 
-def _bridge(buffers: Buffers, top: Feed, bottom: Feed, target: Array) -> None:
+def _bridge(buffers: Buffers, top: _PortEnds, bottom: _PortEnds, target: Array) -> None:
     """Write bottom + sigmoid(2u) (top - bottom) to `target`: e^u / (e^u + e^-u) = (1 + tanh u)/2."""
-    if not isinstance(top.part, Ports):
-        return
     share = buffers.room(target.shape[-2])
     buffers.law(top.part, _SPLIT, np.ones(1), share)
-    high, low = buffers.read(top.columns), buffers.read(bottom.columns)
-    if (bottom.columns == DATUM).all():
+    high, low = buffers.read(top.others), buffers.read(bottom.others)
+    if (bottom.others == DATUM).all():
         buffers.call(np.multiply, share, high, target)
         return
     span = buffers.room(target.shape[-2])

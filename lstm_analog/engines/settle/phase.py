@@ -1,164 +1,210 @@
-"""Analyses one clock phase of a network for `Settle`: the stages that lead to its state at the end of the phase.
+"""Orders the stages that lead a network to its state at the end of a clock phase, for `Settle`.
 
 Each unknown is one of these:
 
-* imposed: a source sets it;
-* equal to another unknown, which it copies: a storage behind a closed switch;
+* imposed: a source sets it, or it is a storage that nothing moves;
 * settled: it takes the value at which the flows into it balance;
-* slow: a storage that its phase moves by less than `settled` time constants takes its exponential.
+* slow: a storage that its phase moves by less than `settled` time constants. Where the flows that move it are linear in
+  it, it takes its exponential. Elsewhere it is taken to be at rest, and the run checks whether that was far; if it was,
+  or if the phase is shorter than one time constant, the phase is run over time.
 
-Couplings that are negligible beside their row's own conductance, the C/T of its storage included, are left out. The
-rest is divided into loops (strongly connected components); like components of a level are solved as one stage.
+Which unknowns act on each other so that they have to be solved together, and in which order, `engines.phase` finds:
+once over the time of the phase, to see what settles, and once at rest, the slow storages held.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NoReturn
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
-from lstm_analog.engines.settle.links import CouplingGraph, links, same, significant
-from lstm_analog.engines.settle.newton import slowest
-from lstm_analog.engines.settle.order import WEAK, sequence, tear
-from lstm_analog.engines.settle.stages import ComponentStage, Mode, Store, copies, grouped
+from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
+from lstm_analog.engines.phase.strength import at_rest
+from lstm_analog.engines.phase.structure import Structure, structure
+from lstm_analog.engines.settle.stages import Mode, Stage, over_time, slowest_rates, stages
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import High, Kind, capacity
+from lstm_analog.network.laws import High
 
 _REMEMBERED = 16
 """Analysed phases that stay cached, those of about three networks; an analysis costs some hundred steps of a run."""
+_NEGLIGIBLE = 2e-13
+"""Effect of a coupling at rest, in units of signal, below which it is left out: an open switch."""
+_SHORT = 1.0
+"""Time constants below which a phase is run over time at once, not tried at rest; trades speed only."""
+_WEAK = (1e-5, 1e-2)
+"""Strengths up to which a coupling that closes a loop is torn, and the loop solved repeatedly; larger: more sweeps.
 
-_LOOSE = 1e-2
-"""Coupling in a loop, in time constants a phase, that a storage which does not settle may have: more is refused."""
+The second is taken where the first leaves too large a loop, as one through a crossbar.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Phase:
-    """The analysis of a clock phase of a network of `size` unknowns: its `stages` in the order in which they run."""
+    """The analysis of a clock phase of a network of `size` unknowns: its `stages` in the order in which they run.
+
+    Attributes
+    ----------
+    high : tuple of bool
+        Which clock lines are high.
+    duration : float
+        How long it lasts (s); infinite: for good.
+    storages : index array
+        The unknowns with storage.
+    unsettled : index array, (k,)
+        The storages that are taken to be at rest though the phase is too short for it.
+    left : float array, (k,)
+        The share that is left at the end of how far they stand from rest at the start.
+    scales : float array, (k,)
+        Their units of signal.
+    """
 
     size: int
-    stages: tuple[ComponentStage, ...]
+    stages: tuple[Stage, ...]
+    high: High
+    duration: float
+    storages: Indices
+    unsettled: Indices
+    left: Floats
+    scales: Floats
+
+    @property
+    def over_time(self) -> bool:
+        """Whether the whole phase is run over time."""
+        return bool(self.stages) and self.stages[0].mode is Mode.TRANSIENT
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Slow:
+    """The storages that do not settle: `moving` ones, by exponentials, and the time `constants` of the others.
+
+    `constants` (unknowns,) are T/tau of storages that are taken to be at rest though they do not settle, else infinite.
+    """
+
+    moving: list[Stage]
+    constants: Floats
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def phase(network: Network, high: High, duration: float, settled: float) -> Phase:
     """Return how `network` settles with the clock lines `high` for `duration` seconds (infinite: for good).
 
-    A storage settles if the conductances at it make `duration` at least `settled` time constants; otherwise it takes
-    its exponential.
+    A storage settles if the slowest mode of the unknowns that it acts on, and that act on it, has at least `settled`
+    time constants in `duration`.
 
     Raises
     ------
     UnsupportedError
-        If a storage or a loop of storages does not settle and has no exponential.
+        If a loop cannot be solved: it is too large, has a dense bank in it, or settles on some chips only; if a storage
+        is tied to nothing where the run begins.
     """
-    store = Store(network=network, amount=_capacities(network), duration=duration)
-    found = feeds(network, network.verify().parts, high)
-    found, coupled = _significant(store, found, high)
-    slow = _slow(store, coupled, settled)
-    names = same(coupled, _free(store, found, slow), coupled.own_conductance(slow.size))
-    parts = tuple(renamed(part, names) for part in network.parts)
-    found, coupled = _significant(store, feeds(network, parts, high), high)
-    return Phase(size=slow.size, stages=_stages(store, found, coupled, slow, names, settled))
+    found = couplings(with_batch_axis(network.verify()), high)
+    slow = _slow(network, found, duration, settled)
+    held = np.zeros(found.dynamic.size, dtype=bool)
+    for stage in slow.moving:
+        held[stage.nodes] = True
+    rest = at_rest(replace(found, imposed=found.imposed | held), duration)
+    order = _ordered(rest, np.inf)
+    unsettled = np.flatnonzero(np.isfinite(slow.constants))
+    if unsettled.size and (order.obstacle or slow.constants.min() < _SHORT):
+        some, unsettled = [over_time(found, duration)], unsettled[:0]
+    else:
+        _check_order(order)
+        early = [_watched(one, slow) for level in order.levels for one in stages(rest, order, level, duration)]
+        for stage in early:
+            _check_tied(network, stage)
+        some = [*_swept(early, order), *slow.moving, *_swept(_dependent(early, held), order)]
+    return Phase(
+        size=held.size,
+        stages=tuple(some),
+        high=high,
+        duration=duration,
+        storages=np.flatnonzero(found.dynamic),
+        unsettled=unsettled,
+        left=np.exp(-slow.constants[unsettled]),
+        scales=found.scales[unsettled],
+    )
 
 
-def _capacities(network: Network) -> Floats:
-    """Return the capacity at each unknown of `network`, 0 where nothing is stored, (..., unknowns)."""
-    found = [capacity(part) for part in network.parts]
-    lead = np.broadcast_shapes(*(amount.shape[:-1] for _, amount in found))
-    result = np.zeros((*lead, network.unknowns.size))
-    for nodes, amount in found:
-        result[..., nodes] = amount
-    return result
+def _slow(network: Network, found: Couplings, duration: float, settled: float) -> _Slow:
+    """Return which storages do not come to rest in `duration` (s), as `settled` time constants say."""
+    moving: list[Stage] = []
+    constants = np.full(found.dynamic.size, np.inf)
+    if not np.isfinite(duration):
+        return _Slow(moving=moving, constants=constants)
+    order = _ordered(found, duration)
+    for level in order.levels:
+        if not level.dynamic:
+            continue
+        rates = slowest_rates(found, order, level)
+        least, most = ((pick(rates, axis=0) * duration) for pick in (np.min, np.max))
+        slow = least < settled
+        divided = np.flatnonzero(slow & (most >= settled))
+        if divided.size:  # a chip must do what it does alone: those that settle are run apart from those that do not
+            name = network.unknowns.names()[level.members[divided[0], 0]]
+            must, do = f"settle in {settled:g} time constants on all chips or on none", "run each chip by itself"
+            raise UnsupportedError(explain(f"the loop at {name}", must=must, got="some", do=do))
+        part = replace(level, members=level.members[slow])
+        for stage in stages(found, order, part, duration) if slow.any() else ():
+            if stage.mode is Mode.EXPONENTIAL:
+                moving.append(stage)
+            else:
+                constants[stage.nodes] = np.tile(least[slow], level.dynamic)
+    return _Slow(moving=moving, constants=constants)
 
 
-def _significant(store: Store, found: tuple[Feed, ...], high: High) -> tuple[tuple[Feed, ...], CouplingGraph]:
-    """Return the feeds `found` without negligible coefficients, and the graph of the couplings that are left."""
-    own = links(store.network, found, high).own_conductance(store.network.unknowns.size)[1]
-    rest = significant(found, store.network, own + store.most_conductance)
-    return rest, links(store.network, rest, high)
+def _ordered(found: Couplings, duration: float) -> Structure:
+    """Return the order of the unknowns in `duration` (s), at rest if it is infinite, with as few torn as will do."""
+    order = structure(found, duration, _NEGLIGIBLE, _WEAK[0])
+    return structure(found, duration, _NEGLIGIBLE, _WEAK[1]) if order.obstacle else order
 
 
-def _slow(store: Store, coupled: CouplingGraph, settled: float) -> Flags:
-    """Return which unknowns do not settle, (unknowns,): storages whose time constant is too long for the phase.
+def _check_order(order: Structure) -> None:
+    """Refuse what cannot be solved loop by loop: too many unknowns that act on each other, a dense bank in a loop."""
+    if order.obstacle:
+        must, do = "be solved loop by loop", "put a storage into the loop, or run it with Waveform"
+        raise UnsupportedError(explain("the network", must=must, got=order.obstacle, do=do))
 
-    The conductance of a storage is its own and that of the couplings inside its loop. Leaks close no loop here: open
-    switches join all cells, but what flows through them makes no cell settle. Refused are storages that settle on some
-    chips only, and slow ones in loops, which have no exponential.
+
+def _check_tied(network: Network, stage: Stage) -> None:
+    """Refuse single unknowns that are fed and have no conductance: as storages may be where a run begins."""
+    level, own = stage.level, stage.wiring.own
+    if level.members.shape[1] > 1 or stage.mode is not Mode.LEVEL or any(load.own for load in stage.wiring.loads):
+        return
+    loose = level.members[(own[..., 0, 0] == 0.0).reshape(-1, len(level.members)).any(axis=0), 0]
+    if loose.size:
+        name, must = network.unknowns.names()[loose[0]], "be held where the run begins"
+        got, do = "no conductance", "tie it to something in the first interval, as a reset does"
+        raise UnsupportedError(explain(f"storage {name}", must=must, got=got, do=do))
+
+
+def _watched(stage: Stage, slow: _Slow) -> Stage:
+    """Return `stage`, which reads its own storages too where these are `slow`: how far they moved is looked at."""
+    own = stage.nodes[np.isfinite(slow.constants[stage.nodes])]
+    return replace(stage, inputs=np.union1d(stage.inputs, own), settles=False) if own.size else stage
+
+
+def _dependent(some: list[Stage], marked: Flags) -> list[Stage]:
+    """Return those of the stages `some`, in order, that depend on `marked` unknowns, directly or through others."""
+    changed, found = marked.copy(), []
+    for stage in some:
+        if changed[stage.inputs].any():
+            changed[stage.nodes] = True
+            found.append(stage)
+    return found
+
+
+def _swept(some: list[Stage], order: Structure) -> list[Stage]:
+    """Return the stages `some` with those repeated that read torn couplings or depend on what reads them.
+
+    A torn coupling reads the effort as it was. Each time the error is less by the strength of the strongest.
     """
-    size, scales = store.network.unknowns.size, store.network.unknowns.scales()
-    conductance = coupled.own_conductance(size)[0] + store.most_conductance
-    component = coupled.only(coupled.relative_strengths(conductance, scales) > WEAK).components()
-    inner = coupled.only((component[coupled.tails] == component[coupled.heads]) & np.isfinite(coupled.least))
-    least, most, others = np.zeros((3, size))  # sums of conductances: of all, of all on the strongest chip, of others
-    weakest, strongest = (pick(np.abs(inner.least), np.abs(inner.most)) for pick in (np.minimum, np.maximum))
-    np.add.at(least, inner.heads, weakest)
-    np.add.at(most, inner.heads, strongest)
-    np.add.at(others, inner.heads, np.where(inner.own, 0.0, weakest))
-    slow: Flags = (store.most_conductance > 0) & (least < settled * store.most_conductance)
-    divided = np.flatnonzero(slow & (most >= settled * store.least_conductance))
-    if divided.size:  # a chip must do what it does alone: those that settle are run apart from those that do not
-        _refuse(store, int(divided[0]), f"settle in {settled:g} time constants on all chips or on none", "some")
-    wrong = np.flatnonzero(slow & (others > _LOOSE * store.most_conductance))
-    if wrong.size:
-        got = f"{others[wrong[0]] / store.most_conductance[wrong[0]]:.3g}"
-        _refuse(store, int(wrong[0]), f"settle in {settled:g} time constants or be tied by {_LOOSE:g}", got)
-    return slow
-
-
-def _refuse(store: Store, node: int, must: str, got: str, do: str = "run it with Waveform") -> NoReturn:
-    name = store.network.unknowns.names()[node]
-    raise UnsupportedError(explain(f"the loop at {name}", must=must, got=got, do=do))
-
-
-def _free(store: Store, found: tuple[Feed, ...], slow: Flags) -> Flags:
-    """Return which unknowns may equal another, (unknowns,): those that settle and that only conductances act on."""
-    free, kinds = np.zeros(slow.size, dtype=bool), store.network.kinds()
-    free[kinds[Kind.BALANCED]] = free[kinds[Kind.STORED]] = True
-    free &= ~slow
-    for feed in found:
-        if feed.way is not Way.DIAGONAL:
-            free[feed.rows[feed.rows >= 0]] = False
-    return free
-
-
-def _stages(
-    store: Store, found: tuple[Feed, ...], coupled: CouplingGraph, slow: Flags, names: Indices, settled: float
-) -> tuple[ComponentStage, ...]:
-    """Return the stages in order: loops opened, like components grouped, copies behind what they copy."""
-    size = slow.size
-    conductance = coupled.own_conductance(size)[0] + store.most_conductance
-    torn = tear(coupled, slow, conductance, store.network.unknowns.scales())
-    component = torn.whole.components()
-    made = grouped(store, found, component[:size], torn.whole.levels(component)[:size], slow)
-    _check_tied(store, made, conductance)
-    _check_loops(store, made, settled)
-    found_here = np.concatenate([np.empty(0, np.int64), *(stage.nodes.ravel() for stage in made)])
-    same_as = {id(stage): copies(names, stage.nodes) for stage in made}
-    ordered = (each for stage in sequence(made, torn) for each in (stage, *same_as[id(stage)]))
-    return (*copies(names, np.setdiff1d(names, found_here)), *ordered)
-
-
-def _check_tied(store: Store, stages: list[ComponentStage], conductance: Floats) -> None:
-    """Refuse storages that are fed and whose own `conductance` (unknowns,) is zero at rest, where a run begins."""
-    for stage in stages:
-        ported = any(feed.way is Way.CONTROLLED for feed in stage.feeds)
-        loose = stage.nodes[conductance[stage.nodes] == 0.0]
-        if stage.mode is Mode.LEVEL and not ported and loose.size:
-            name, must = store.network.unknowns.names()[loose[0]], "be held where the run begins"
-            got, do = "no conductance", "tie it to something in the first interval, as a reset does"
-            raise UnsupportedError(explain(f"storage {name}", must=must, got=got, do=do))
-
-
-def _check_loops(store: Store, stages: list[ComponentStage], settled: float) -> None:
-    """Refuse loops of storages whose slowest mode does not settle, though each storage by itself would."""
-    for stage in stages:
-        if stage.mode is Mode.NEWTON and np.isfinite(store.duration):
-            constants = slowest(stage, store.amount) * store.duration
-            if constants < 0.0:
-                do = "turn its feedback round, or load it: near rest it runs away"
-                _refuse(store, int(stage.nodes[0, 0]), "come to rest", f"{constants:.3g} time constants", do)
-            if constants < settled:
-                _refuse(store, int(stage.nodes[0, 0]), f"settle in {settled:g} time constants", f"{constants:.3g}")
+    torn = np.zeros(order.sensitivity.size, dtype=bool)
+    torn[order.links.rows[order.torn]] = True
+    heads = [stage for stage in some if torn[stage.nodes].any()]
+    if not heads:
+        return some
+    following = {id(stage) for stage in _dependent(some, torn)} | {id(stage) for stage in heads}
+    repeated = [stage for stage in some if id(stage) in following]
+    sweeps = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(order.weakness)))
+    return [*some, *(repeated * sweeps)]

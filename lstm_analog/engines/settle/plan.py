@@ -4,35 +4,46 @@ Going forward: a stage need not run again if it computes the same as in the inte
 backward: a stage need not run if nothing it sets is recorded or read later.
 """
 
-from lstm_analog.arrays import Flags
+import numpy as np
+
+from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.settle.phase import Phase
-from lstm_analog.engines.settle.stages import ComponentStage, Mode
+from lstm_analog.engines.settle.stages import Stage
 
 
 def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:
     """Return which stages of `phase` may set other efforts than in the interval before, whose phase was `before`.
 
-    `imposed` (unknowns,) are the sources that have changed. An exponential always moves.
+    `imposed` (unknowns,) are the sources that have changed. What does not settle always moves.
     """
     known = frozenset() if before is None else frozenset(stage.key for stage in before.stages)
     changed, result = imposed.copy(), []
     for stage in phase.stages:
-        other = stage.mode is Mode.EXPONENTIAL or stage.key not in known or bool(changed[stage.inputs].any())
+        other = not stage.settles or stage.key not in known or bool(changed[stage.inputs].any())
         if other:
             changed[stage.nodes] = True
         result.append(other)
     return tuple(result)
 
 
-def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[ComponentStage, ...], Flags]:
+def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[Stage, ...], Flags, Floats]:
     """Return the stages of `phase` to run for the unknowns `wanted` at its end, and the unknowns needed at its start.
 
-    `moving` says which stages may set new efforts; flags are (unknowns,).
+    `moving` says which stages may set new efforts; flags are (unknowns,). The third are weights (unknowns,): what a
+    unit of signal at an unknown that a stage sets makes at most of those wanted, as far as leaks through open switches
+    bound it.
     """
     open_, chosen = wanted.copy(), []
+    weights, largest = wanted.astype(np.float64), np.zeros(wanted.size)
     for stage, moves in zip(reversed(phase.stages), reversed(moving), strict=True):
         if moves and open_[stage.nodes].any():
             chosen.append(stage)
             open_[stage.nodes] = False
             open_[stage.inputs] = True
-    return tuple(reversed(chosen)), open_
+            own = weights[stage.nodes]
+            largest[stage.nodes] = np.maximum(largest[stage.nodes], own)
+            weights[stage.nodes] = 0.0
+            weights[stage.inputs] = np.maximum(weights[stage.inputs], stage.gain * own.max())
+            if not stage.settles:
+                weights[stage.nodes] = own
+    return tuple(reversed(chosen)), open_, largest

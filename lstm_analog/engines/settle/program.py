@@ -12,7 +12,7 @@ from lstm_analog.arrays import Flags, Indices
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.plan import moved, needed
-from lstm_analog.engines.settle.stages import ComponentStage
+from lstm_analog.engines.settle.stages import Stage
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
@@ -20,17 +20,25 @@ from lstm_analog.network.schedule import Schedule
 _REMEMBERED = 128
 """Kinds of interval, and instructions, that stay cached, those of a few networks; larger: more memory."""
 
+AT_REST = 1e-7
+"""What may be left, in units of signal, of how far a storage stood from rest; else the interval is run over time."""
+_FARTHEST = 10.0
+"""How far from rest, in units of signal, an unknown may stand whose effect is too small to be looked at."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instruction:
     """What leads to a point: labels of the source banks to `load`, `stages` to run, numbers of the records to write.
 
-    These are the records `keep`, in the order of the recorder's.
+    These are the records `keep`, in the order of the recorder's. `checked` are those of the `phase` which the stages
+    take to be at rest though they do not settle, as places among `phase.unsettled`.
     """
 
+    phase: Phase
     load: tuple[str, ...]
-    stages: tuple[ComponentStage, ...]
+    stages: tuple[Stage, ...]
     keep: tuple[int, ...]
+    checked: Indices
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,8 +160,16 @@ def _instruction(
     at_end = np.frombuffer(wanted, dtype=bool).copy()
     for nodes in saved:
         at_end[np.frombuffer(nodes, dtype=np.int64)] = True
-    stages, before = needed(kind.phase, kind.moving, at_end)
+    stages, before, weights = needed(kind.phase, kind.moving, at_end)
+    loose = np.concatenate([np.empty(0, np.int64), *(stage.nodes for stage in stages if not stage.settles)])
+    unsettled = kind.phase.unsettled
+    counts = kind.phase.left * weights[unsettled] * _FARTHEST > AT_REST
+    checked = np.flatnonzero(np.isin(unsettled, loose) & counts)
+    if checked.size:  # if they are far from rest, a transient starts from all storages
+        before[kind.phase.storages] = True
     load = tuple(bank for bank in kind.banks if before[bank.nodes].any())
     for bank in load:
         before[bank.nodes] = False
-    return Instruction(load=tuple(bank.label for bank in load), stages=stages, keep=keep), before.tobytes()
+    labels = tuple(bank.label for bank in load)
+    instruction = Instruction(phase=kind.phase, load=labels, stages=stages, keep=keep, checked=checked)
+    return instruction, before.tobytes()

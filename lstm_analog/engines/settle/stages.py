@@ -1,159 +1,235 @@
-"""Groups the components of a phase into stages: components of like shape and level, solved side by side.
+"""Divides a level of a phase into stages: components that the same parts feed, and how their efforts are found."""
 
-A component is a loop of p unknowns (strongly connected), most often a single unknown.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.settle.feeds import Feed, Way
-from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import idle
-
-_RUNS = 16
-"""Runs of neighbouring unknowns from which on a copy is one gather by index, not a stage a run; trades speed only."""
-
+from lstm_analog.arrays import Floats, Indices, numbered, span
+from lstm_analog.engines.phase.couplings import Couplings
+from lstm_analog.engines.phase.structure import Level, Structure
+from lstm_analog.engines.phase.wiring import Places, Wiring, wiring
+from lstm_analog.network.graph import line_of
+from lstm_analog.network.laws import High, Order, blocks, is_on, partials
+from lstm_analog.network.parts import Ports
 
 Key = tuple[object, ...]
+EFFORTS = 1
+"""The number of the field that stands for all efforts, in the wiring of a stage: places in it are unknowns."""
+OWN = 2
+"""The number of the field of the first member of each component; the others follow."""
 
 
 class Mode(Enum):
     """How the efforts of a stage are found.
 
-    COPY: they equal those of others. LEVEL: inflow over conductance. EXPONENTIAL: a slow storage, for the time of the
-    phase. NEWTON: loops of several unknowns, and flows that are not linear in their own effort.
+    LEVEL: the flows are linear in the members' own efforts, which are inflow over conductance. EXPONENTIAL: so they
+    are, but the storages among the members do not settle. NEWTON: the flows are not linear in the own efforts.
+    TRANSIENT: all unknowns at once, over time.
     """
 
-    COPY = "copy"
     LEVEL = "level"
     EXPONENTIAL = "exponential"
     NEWTON = "newton"
+    TRANSIENT = "transient"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ComponentStage:
-    """Components solved side by side: n components of p unknowns each.
+class Stage:
+    """Components of a `level` solved side by side, and the flow into them, `wiring`, with the clock lines `high`.
 
     Attributes
     ----------
     mode : Mode
         How they are solved.
-    nodes : index array, (p, n)
-        The unknowns that are set; p is 1 but for NEWTON.
+    nodes : index array
+        The unknowns that are set: all members, but for EXPONENTIAL those with storage only.
     inputs : index array
-        The unknowns that are read; for COPY, (n,), those that the nodes equal.
-    feeds : tuple of Feed
-        The flows into the nodes.
-    pace : float array, (..., n)
-        For EXPONENTIAL: T/C, effort per steady flow for the time T of the phase; empty otherwise.
+        The unknowns that are read.
+    scales : float array, (m, k)
+        Units of signal of the members of the m components.
+    duration : float
+        For EXPONENTIAL the time (s) of the phase; else infinite.
+    gain : float
+        Bound on what a unit of signal at one of the inputs does to a node, where it is less than 1: of an exponential
+        that leaks through open switches.
+    settles : bool
+        Whether the members come to rest in the phase; if not, they move in each, whatever they read.
     key : tuple
         Stages of equal key compute the same, also in another phase.
     """
 
     mode: Mode
+    level: Level
+    wiring: Wiring
+    high: High
     nodes: Indices
     inputs: Indices
-    feeds: tuple[Feed, ...]
-    pace: Floats
+    scales: Floats
+    duration: float
+    gain: float
+    settles: bool
     key: Key
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Store:
-    """Capacities `amount` (..., unknowns) of a `network`, zero where none is stored, and the phase's `duration` (s)."""
+def stages(couplings: Couplings, order: Structure, level: Level, duration: float) -> list[Stage]:
+    """Return the stages of a `level` of the phase of `couplings`, solved in `order`, in a phase of `duration` (s).
 
-    network: Network
-    amount: Floats
-    duration: float
-
-    @property
-    def most_conductance(self) -> Floats:
-        """The conductance C/T by which a storage resists change in a phase of T, the most of all chips, (unknowns,)."""
-        most: Floats = self.amount.reshape(-1, self.amount.shape[-1]).max(axis=0)
-        return most / self.duration
-
-    @property
-    def least_conductance(self) -> Floats:
-        """The same conductance C/T, the least of all chips, (unknowns,)."""
-        least: Floats = self.amount.reshape(-1, self.amount.shape[-1]).min(axis=0)
-        return least / self.duration
-
-
-def grouped(
-    store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags
-) -> list[ComponentStage]:
-    """Return the stages, in order of level: like components of a level are one stage.
-
-    `component` and `level` (unknowns,) are the numbers of each unknown's component and level, `found` the feeds of the
-    network in `store`; `slow` (unknowns,) tells which do not settle. Like components have as many unknowns, fed by the
-    same banks.
+    Components with storage are taken not to settle, and become exponentials. Those that Newton's method solves are one
+    stage, the others as many as there are ways in which they are fed.
     """
-    if not found:
-        return []
-    size = component.size
-    counts = np.stack([np.bincount(feed.rows[feed.rows >= 0], minlength=size) for feed in found], axis=1)
-    members = np.flatnonzero(counts.any(axis=1))
-    traits = np.column_stack((level[members], slow[members], counts[members]))
-    kind = np.unique(traits, axis=0, return_inverse=True)[1].reshape(-1)
-    order = np.lexsort((members, kind, component[members]))
-    members, kind = members[order], kind[order]
-    sizes = np.unique(component[members], return_inverse=True, return_counts=True)
-    extent = sizes[2][sizes[1]]
-    stages: list[tuple[int, ComponentStage]] = []
-    for unknowns in np.unique(extent).tolist():
-        chosen = extent == unknowns
-        nodes, kinds = members[chosen].reshape(-1, unknowns), kind[chosen].reshape(-1, unknowns)
-        like = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1)
-        for number in range(int(like.max(initial=-1)) + 1):
-            alike = nodes[like == number]
-            alike = alike[np.argsort(alike[:, 0])].T
-            stages.append((int(level[alike[0, 0]]), _stage(store, found, alike, bool(slow[alike[0, 0]]))))
-    return [stage for _, stage in sorted(stages, key=lambda entry: entry[0])]
+    whole = _stage(couplings, order, level, duration)
+    if whole.mode is Mode.NEWTON:
+        return [whole]
+    found = []
+    for members in _fed_alike(couplings, order, level.members):
+        part = replace(level, members=members)
+        found.append(_stage(couplings, order, part, duration))
+    return found
 
 
-def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) -> ComponentStage:
-    """Return the stage of the components `nodes` (p, n), all `slow` or none; refuse slow ones without exponential."""
-    fed = [feed.of(nodes[0]) if len(nodes) == 1 else (feed,) for feed in found if np.isin(feed.rows, nodes).any()]
-    own = tuple(feed for several in fed for feed in several)
-    lawful = len(nodes) > 1 or any(feed.way is Way.LAW or np.isin(feed.controls, nodes).any() for feed in own)
-    if slow and lawful:
-        where, do = store.network.unknowns.names()[nodes[0, 0]], "run it with Waveform, or lengthen the phase"
-        limited = any(idle(feed.part) is not None for feed in own)
-        other = "stay between its stops" if limited else "be fed linearly in its own effort"
-        must = f"settle in its phase or {other}"
-        raise UnsupportedError(explain(f"storage {where}", must=must, got="neither", do=do))
-    mode = Mode.NEWTON if lawful else Mode.EXPONENTIAL if slow else Mode.LEVEL
-    inputs = np.unique(np.concatenate([np.concatenate((feed.columns, feed.controls)) for feed in own]))
-    inputs = np.union1d(inputs, nodes) if slow else np.setdiff1d(inputs, nodes)
-    pace = store.duration / store.amount[..., nodes[0]] if slow else np.empty(0)
-    key = (mode, nodes.tobytes(), inputs.tobytes(), pace.tobytes(), tuple(feed.name for feed in own))
-    return ComponentStage(mode=mode, nodes=nodes, inputs=inputs, feeds=own, pace=pace, key=key)
+def over_time(couplings: Couplings, duration: float) -> Stage:
+    """Return the stage that runs the whole phase of `couplings` over its `duration` (s)."""
+    still = couplings.imposed
+    nodes = np.flatnonzero(~still)
+    none = np.empty((1, 0))
+    return Stage(
+        mode=Mode.TRANSIENT,
+        level=Level(members=nodes[None], dynamic=0, order=Order.NONLINEAR, sweep=0),
+        wiring=Wiring(wires=(), sheets=(), loads=(), own=none, offset=none, capacity=none),
+        high=couplings.high,
+        nodes=nodes,
+        inputs=np.flatnonzero(couplings.dynamic | still),
+        scales=couplings.scales[nodes[None]],
+        duration=duration,
+        gain=1.0,
+        settles=False,
+        key=(Mode.TRANSIENT, couplings.high, duration),
+    )
 
 
-def copies(names: Indices, sources: Indices) -> list[ComponentStage]:
-    """Return the stages that copy each of the `sources` to the unknowns that equal it.
+def _fed_alike(couplings: Couplings, order: Structure, members: Indices) -> list[Indices]:
+    """Return the components `members` (m, k) in parts of which each is fed by the same banks.
 
-    `names` (unknowns,) is for each unknown the number of the one that it equals. A stage copies a run of neighbours, or
-    all if there are many runs.
+    Where the unknowns of a part do not lie side by side it is divided by their groups, in which they mostly do.
     """
-    nodes = np.flatnonzero((names != np.arange(names.size)) & np.isin(names, sources))
-    if not nodes.size:
-        return []
-    breaks = np.flatnonzero((np.diff(nodes) != 1) | (np.diff(names[nodes]) != 1)) + 1
-    runs = np.split(nodes, breaks) if breaks.size < _RUNS else [nodes]
-    none = np.empty(0)
-    return [
-        ComponentStage(
-            mode=Mode.COPY,
-            nodes=run[None],
-            inputs=names[run],
-            feeds=(),
-            pace=none,
-            key=(Mode.COPY, run.tobytes(), names[run].tobytes()),
-        )
-        for run in runs
-    ]
+    size = couplings.dynamic.size
+    traits = [np.bincount(order.links.rows, minlength=size)]
+    traits += [np.isin(np.arange(size), dense.rows).astype(np.int64) for dense in couplings.dense]
+    traits += [np.bincount(curved.fed[curved.fed >= 0], minlength=size) for curved in couplings.curved]
+    found = []
+    for part in _divided(np.stack(traits, axis=-1), members):
+        neighbours = all(isinstance(span(column), slice) for column in part.T)
+        found += [part] if neighbours else _divided(couplings.groups[:, None], part)
+    return found
+
+
+def _divided(traits: Indices, members: Indices) -> list[Indices]:
+    """Return the components `members` (m, k) in parts whose unknowns have the same `traits`, (N, traits)."""
+    table = traits[members].reshape(len(members), -1)
+    kinds = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
+    return [members[kinds == kind] for kind in range(int(kinds.max(initial=-1)) + 1)]
+
+
+def slowest_rates(couplings: Couplings, order: Structure, level: Level) -> Floats:
+    """Return the rate (1/s) of the slowest mode of each component of `level` near zero efforts, (chips or 1, m).
+
+    It is negative where a component runs away. Members without storage are eliminated.
+    """
+    wires, states = _wired(couplings, order, level), level.dynamic
+    slopes = _slopes(wires, couplings)
+    kept, cross = slopes[..., :states, :states], slopes[..., :states, states:]
+    if level.members.shape[1] > states:
+        kept = kept - cross @ np.linalg.solve(slopes[..., states:, states:], slopes[..., states:, :states])
+    rates = -np.linalg.eigvals(kept / wires.capacity[..., None]).real.max(axis=-1)
+    return np.asarray(rates, dtype=np.float64).reshape(-1, len(level.members))
+
+
+def _slopes(wires: Wiring, couplings: Couplings) -> Floats:
+    """Return d flow / d own efforts of all components where all efforts are zero, (..., m, k, k)."""
+    still = np.zeros((1, couplings.dynamic.size))
+    values = [(load, partials(load.part, still, couplings.high)) for load in wires.loads if load.own]
+    lead = np.broadcast_shapes(
+        *(value[own.block].shape[:-1] for load, value in values for own in load.own), wires.own.shape[:-3]
+    )
+    slopes = np.array(np.broadcast_to(wires.own, (*lead, *wires.own.shape[-3:])))
+    for load, value in values:
+        for own in load.own:
+            slopes[..., own.into, own.row, own.column] += value[own.block][..., own.elements]
+    return slopes
+
+
+def _wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
+    """Return the flow into `level`; what it reads is numbered as unknowns, in one field that stands for all efforts."""
+    everything = Places(field=np.full(couplings.dynamic.size, EFFORTS), place=np.arange(couplings.dynamic.size))
+    places = Places(field=everything.field.copy(), place=everything.place.copy())
+    for row, nodes in enumerate(level.members.T):
+        places.field[nodes], places.place[nodes] = OWN + row, np.arange(nodes.size)
+    whole = replace(couplings, groups=np.zeros_like(couplings.groups))  # efforts are one array: no matrix is divided
+    return wiring(whole, order, level, OWN, places, everything)
+
+
+def _stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> Stage:
+    wires = _wired(couplings, order, level)
+    curved = level.order is not Order.CONSTANT or any(load.own for load in wires.loads)
+    mode = (
+        Mode.NEWTON if curved and not is_controlled(level, wires) else Mode.EXPONENTIAL if level.dynamic else Mode.LEVEL
+    )
+    nodes = level.members[:, : level.dynamic or None].T.ravel()
+    inputs = _inputs(wires, couplings.high)
+    inputs = np.union1d(inputs, nodes) if level.dynamic else np.setdiff1d(inputs, level.members)
+    return Stage(
+        mode=mode,
+        level=level,
+        wiring=wires,
+        high=couplings.high,
+        nodes=nodes,
+        inputs=inputs,
+        scales=couplings.scales[level.members],
+        duration=duration if level.dynamic else np.inf,
+        gain=_leak(couplings, level, wires, duration) if mode is Mode.EXPONENTIAL else 1.0,
+        settles=not level.dynamic,
+        key=(mode, level.members.tobytes(), duration if level.dynamic else np.inf, *_content(wires, couplings.high)),
+    )
+
+
+def _leak(couplings: Couplings, level: Level, wires: Wiring, duration: float) -> float:
+    """Return the most that a unit of signal elsewhere moves single storages within `duration` (s), in units of signal.
+
+    It is 1 at most, and where more than constant coefficients feed them.
+    """
+    if wires.sheets or wires.loads or level.members.shape[1] > 1:
+        return 1.0
+    pace = duration / (wires.capacity[..., 0] * couplings.scales[level.members[:, 0]])
+    moves = [np.abs(wire.values * couplings.scales[wire.places] * pace[..., wire.into]) for wire in wires.wires]
+    return min(1.0, max((float(move.max()) for move in moves), default=0.0))
+
+
+def is_controlled(level: Level, wires: Wiring) -> bool:
+    """Return whether components of `level` are single unknowns whose conductance others control: laminar ports."""
+    own = [load for load in wires.loads if load.own]
+    return level.members.shape[1] == 1 and all(isinstance(load.part, Ports) and load.part.laminar for load in own)
+
+
+def _inputs(wires: Wiring, high: High) -> Indices:
+    """Return the unknowns that the flow through `wires` depends on; loads read all of theirs."""
+    linear = (*(wire.places for wire in wires.wires), *(sheet.places for sheet in wires.sheets))
+    found = [numbered(places) for places in linear]
+    found += [block.columns for load in wires.loads for block in blocks(load.part, high)]
+    return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+
+
+def _content(wires: Wiring, high: High) -> list[object]:
+    """Return what tells `wires` from others: numbers, places, and which parts with their clock line high or low."""
+    found: list[object] = [array.tobytes() for array in (wires.own, wires.offset, wires.capacity)]
+    for wire in wires.wires:
+        found += [wire.row, _bytes(wire.into), _bytes(wire.places), wire.values.tobytes()]
+    for sheet in wires.sheets:
+        found += [sheet.row, _bytes(sheet.into), _bytes(sheet.places), sheet.name]
+    for load in wires.loads:
+        found += [load.part.label, is_on(line_of(load.part), high)]
+    return found
+
+
+def _bytes(places: slice | Indices) -> object:
+    return (places.start, places.stop) if isinstance(places, slice) else places.tobytes()

@@ -5,10 +5,11 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
+from lstm_analog.engines.phase.couplings import Couplings
+from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, reader
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
@@ -27,7 +28,6 @@ from lstm_analog.engines.waveform.segment import (
     values_of,
 )
 from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High, Idle
 

@@ -87,8 +87,8 @@ class Waveform:
         try:
             with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
                 record = recorder(network, schedule, self.save, points=self.points, lead=lead)
-                solving = WaveformRun(schedule=schedule, space=space, points=self.points)
-                solving.run(record, progress)
+                solving = WaveformRun(space=space, points=self.points)
+                solving.run(schedule, record, progress)
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             if network.chips:
                 must, do = "be solved side by side", "run one chip at a time"

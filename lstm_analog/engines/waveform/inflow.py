@@ -14,11 +14,11 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Floats, Span
+from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
 from lstm_analog.engines.waveform.kernels import flowing
 from lstm_analog.engines.waveform.lowrank import WORTHWHILE
 from lstm_analog.engines.waveform.state import NetworkState, transposed
-from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High, rows
 

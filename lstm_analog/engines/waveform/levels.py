@@ -17,9 +17,9 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
-from lstm_analog.engines.phase.structure import Level
 from lstm_analog.expressions import Call
 
 _SAME = 1e-12

@@ -11,11 +11,11 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
+from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.engines.waveform.inflow import adder, adding, drawn, reader
 from lstm_analog.engines.waveform.kernels import flowing
 from lstm_analog.engines.waveform.levels import Task, two_axes
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
-from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import Order, partials, rows
 
@@ -81,9 +81,13 @@ def _iterate(
         if stale.any():
             _refresh(equations, stale)
         change = equations.step(residual())
-        if task.frame.count == 1 and (np.abs(change) <= equations.rounding(np.stack(efforts))).all():
-            return
         size = np.abs(change * weights).reshape(-1, change.shape[-1]).max(axis=0)
+        if (
+            task.frame.count == 1
+            and (size > _SLOW_ALONE * before)[before > 0.0].any()
+            and _is_rounding(change, equations, efforts)
+        ):
+            return
         ratio = np.full_like(size, _SLOWEST)
         np.divide(size, before, out=ratio, where=size < _SLOWEST * before)
         left = np.where(stale, size, size * ratio / (1.0 - ratio))
@@ -98,6 +102,11 @@ def _iterate(
             return
         stale, before = slow, np.where(worse, before, np.where(slow, 0.0, size))
     raise Unsolved
+
+
+def _is_rounding(change: Floats, equations: Linearised, efforts: list[Floats]) -> bool:
+    """Return whether the `change` of the `efforts` at rest is no more than the rounding of their flows causes."""
+    return bool((np.abs(change) <= equations.rounding(np.stack(efforts))).all())
 
 
 def _instead(change: Floats, last: Floats, worse: Flags, slow: Flags) -> None:

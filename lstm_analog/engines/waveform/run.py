@@ -91,12 +91,11 @@ class Subdivision:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WaveformRun:
-    """One run of a `schedule` with the segments and buffers of `space`; `points` of each interval can be recorded.
+    """A run with the segments and buffers of `space`; `points` of each interval can be recorded.
 
     `errors` holds one number, the largest estimated error of an accepted piece, in tolerances.
     """
 
-    schedule: Schedule
     space: Workspace
     points: int
     errors: list[float] = field(default_factory=lambda: [0.0])
@@ -111,17 +110,17 @@ class WaveformRun:
         """The largest estimated error of an accepted piece, in tolerances."""
         return self.errors[0]
 
-    def run(self, record: Recorder, progress: Progress | None) -> None:
-        """Run the schedule and write into `record` what it asks for; call `progress` after each interval.
+    def run(self, schedule: Schedule, record: Recorder, progress: Progress | None) -> None:
+        """Run the `schedule` and write into `record` what it asks for; call `progress` after each interval.
 
         Raises `OutOfReachError` if the network cannot be run this way.
         """
-        space, count = self.space, len(self.schedule.names)
+        space, count = self.space, len(schedule.names)
         space.state.forget()
-        imposed, divisions = self._imposed(), self._subdivisions()
+        imposed, divisions = self._imposed(schedule), self._subdivisions(schedule)
         changing = np.any([drive.changes for drive in imposed], axis=0).tolist() if imposed else [False] * count
         self._impose(imposed, 0)
-        self._rest()
+        self._rest(schedule)
         record.write(0, space.state.effort[..., None, :])
         for number, division in enumerate(divisions):
             if number and changing[number]:
@@ -133,24 +132,34 @@ class WaveformRun:
             if progress is not None:
                 progress(number + 1, count)
 
-    def _subdivisions(self) -> list[Subdivision]:
+    def advance(self, effort: Floats, division: Subdivision) -> Floats:
+        """Return the efforts (*lead, N) at the end of an interval of the kind of `division`, which start as `effort`.
+
+        Raises `OutOfReachError` if the network cannot be run this way.
+        """
+        self.space.state.forget()
+        np.copyto(self.space.state.effort, effort)
+        self._interval(division, None)
+        return self.space.state.effort
+
+    def _subdivisions(self, schedule: Schedule) -> list[Subdivision]:
         """Return the subdivision of each interval; intervals of the same lines and duration share one."""
-        flags, width = self.schedule.high.tobytes(), self.schedule.high.shape[1]
-        durations = self.schedule.durations.tolist()
+        flags, width = schedule.high.tobytes(), schedule.high.shape[1]
+        durations = schedule.durations.tolist()
         kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
-        found = {kind: _subdivision(self.space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
+        found = {kind: subdivision(self.space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
         return [found[kind] for kind in kinds]
 
-    def _imposed(self) -> list[ImposedWaveform]:
+    def _imposed(self, schedule: Schedule) -> list[ImposedWaveform]:
         """Return what each bank of sources imposes in each interval."""
-        network, driven = self.space.network, {entry.label: entry for entry in self.schedule.imposed}
-        intervals, drives = len(self.schedule.names), []
-        groups = self.space.couplings(Regime(high=self.schedule.phase(0), idle=True)).groups
+        network, driven = self.space.network, {entry.label: entry for entry in schedule.imposed}
+        intervals, drives = len(schedule.names), []
+        groups = self.space.couplings(Regime(high=schedule.phase(0), idle=True)).groups
         for part in (part for part in network.parts if isinstance(part, Sources)):
             entry = driven.get(part.label)
             changes = np.zeros(intervals, dtype=bool)
             changes[0] = True
-            efforts = part.effort[..., None, :] if entry is None else self.schedule.side_by_side(entry)
+            efforts = part.effort[..., None, :] if entry is None else schedule.side_by_side(entry)
             if entry is not None and not entry.steady:
                 moves = efforts[..., 1:, :] != efforts[..., :-1, :]
                 changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
@@ -166,13 +175,13 @@ class WaveformRun:
                 effort[..., drive.places] = drive.efforts[..., min(number, drive.efforts.shape[-2] - 1), :]
                 self.space.state.moved((drive.group,))
 
-    def _rest(self) -> None:
+    def _rest(self, schedule: Schedule) -> None:
         """Set the state to its operating point in the first interval.
 
         First without the parts that are idle between limits; with them if a limit is passed. Where level by level finds
         none, `Integrate` finds it.
         """
-        high, duration = self.schedule.phase(0), float(self.schedule.durations[0])
+        high, duration = schedule.phase(0), float(schedule.durations[0])
         state = self.space.state
         try:
             start = state.effort.copy()
@@ -273,7 +282,7 @@ class WaveformRun:
         return found
 
 
-def _subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
+def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
     """Return the first subdivision of a kind of interval, without segments."""
     parts = (part for part in space.network.parts if isinstance(part, Pairs | Ports))
     gated = any(part.line != ALWAYS and high[part.line] for part in parts)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.waveform.lowrank import LowRank
 from lstm_analog.engines.phase.wiring import Sheet
+from lstm_analog.engines.waveform.lowrank import LowRank
 
 
 class HeldProduct:

@@ -15,14 +15,15 @@ import numpy as np
 
 from lstm_analog.arrays import Flags
 from lstm_analog.engines.limits import Within, within
+from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
+from lstm_analog.engines.phase.strength import at_rest, rates
+from lstm_analog.engines.phase.structure import Structure, structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.engines.phase.structure import Structure, at_rest, rates, structure
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 

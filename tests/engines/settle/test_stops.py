@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lstm_analog.compiler.hydraulic import OIL, Detail
-from lstm_analog.engines import Integrate, Settle
-from lstm_analog.errors import UnsupportedError
+from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.errors import StopsWarning
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.domain import HYDRAULIC
@@ -96,20 +96,22 @@ def test_every_sequence_and_chip_has_its_own_stops():
     np.testing.assert_allclose(found, [[[0.5, 0.5], held], [[0.5, 0.5], [5.0, 5.0]]], atol=1e-12)
 
 
-def test_a_tank_left_beyond_its_stops_is_refused():
+def test_a_tank_left_beyond_its_stops_is_run_over_time():
     """Its make-up valve goes on moving it by 1/t: neither a fixed point nor an exponential."""
-    text = (
-        r"^storage e_0 must settle in its phase or stay between its stops, got neither: "
-        r"run it with Waveform, or lengthen the phase$"
-    )
-    with pytest.raises(UnsupportedError, match=text):
-        Settle().run(tanks(), driven([0.5, 5.0, 5.0], [True, True, False]))
+    network, schedule = tanks(), driven([0.5, 5.0, 5.0], [True, True, False])
+    exact = Integrate(rtol=1e-11, atol=1e-13).run(network, schedule)
+    settled = Settle().run(network, schedule)
+    np.testing.assert_allclose(settled.efforts, exact.efforts, atol=1e-7)
+    assert settled.engine.endswith(", 1 of 3 intervals over time: s2")
 
 
-def test_a_machine_whose_tanks_overflow_is_refused_by_name():
+def test_a_machine_whose_tanks_overflow_is_run_over_time():
     """Pistons that stop at half a unit: c gets there."""
     lstm = random_lstm(np.random.default_rng(0), 2, 3, scale=4.0)
     vessel = replace(OIL.vessel, stroke=0.5 * OIL.pressure_unit * OIL.tank / OIL.vessel.area)
     machine = compile(lstm, replace(OIL, detail=Detail.FULL, vessel=vessel))
-    with pytest.raises(UnsupportedError, match=r"^storage l0_\w+ must settle in its phase or stay between its stops"):
-        machine.run(np.full((1, 5, 2), 1.0), engine=Settle())
+    x = np.full((1, 5, 2), 1.0)
+    with pytest.warns(StopsWarning):
+        settled, exact = (machine.run(x, engine=engine) for engine in (Settle(), Waveform()))
+    np.testing.assert_allclose(settled.h, exact.h, atol=1e-7)
+    assert "over time" in settled.trajectory.engine

@@ -1,0 +1,135 @@
+"""How strongly the unknowns of a phase act on each other, and which couplings count.
+
+The strength of a coupling is the change of its row, in units of signal, that one unit of signal at its column causes
+within the segment.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_analog.arrays import Flags, Floats, Indices, ranks
+from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
+
+_BALANCED = 1e-13
+"""Difference of what an unknown takes and gives through a conductance up to which it is tied to its other end alone."""
+
+
+def at_rest(couplings: Couplings, duration: float) -> Couplings:
+    """Return `couplings` at rest: without rates, and with the storages imposed that nothing moves in `duration` (s)."""
+    unmoved = unmoved_within(couplings, min(duration, 1e300), 1e-12)
+    return replace(couplings, imposed=couplings.imposed | unmoved, dynamic=np.zeros_like(unmoved))
+
+
+def rates(couplings: Couplings) -> Floats:
+    """Return the rate G/C (1/s) at which each storage of `couplings` discharges by itself, else 0, (N,)."""
+    least = couplings.capacity.reshape(-1, couplings.dynamic.size).min(axis=0)
+    return np.where(couplings.dynamic & ~couplings.imposed, _own_conductance(couplings) / least, 0.0)
+
+
+def _own_conductance(couplings: Couplings) -> Floats:
+    """Return the constant conductance at each unknown, -d flow in / d own effort, the least of all chips, (N,)."""
+    own = np.zeros(couplings.dynamic.size)
+    for link in couplings.links:
+        itself = link.rows == link.columns
+        values = link.values.reshape(-1, link.rows.size).max(axis=0)  # negative: the least conductance of all chips
+        np.add.at(own, link.rows[itself], -values[itself])
+    return own
+
+
+def sensitivity_within(couplings: Couplings, duration: float) -> Floats:
+    """Return the change of effort per unit of steady flow within `duration` (s), (N,): 1/G, at storages at most T/C."""
+    own = _own_conductance(couplings)
+    balanced = np.where(own > 0.0, 1.0 / np.where(own > 0.0, own, 1.0), np.inf)
+    least = couplings.capacity.reshape(-1, own.size).min(axis=0)
+    return np.where(couplings.dynamic, np.minimum(duration / least, balanced), balanced)
+
+
+def unmoved_within(couplings: Couplings, duration: float, drop: float) -> Flags:
+    """Return which storages move by less than `drop` units of signal in `duration` (s) whatever the others do, (N,).
+
+    The bound is a unit of signal at every column of their links. Storages fed by dense blocks or nonlinear parts have
+    none, and count as moved.
+    """
+    size = couplings.dynamic.size
+    pull = np.zeros(size)
+    for link in couplings.links:
+        ratio = couplings.scales[link.columns] / couplings.scales[link.rows]
+        np.add.at(pull, link.rows, np.abs(link.values).reshape(-1, link.rows.size).max(axis=0) * ratio)
+    unbounded = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
+    for dense in couplings.dense:
+        unbounded[dense.rows] = True
+    for curved in couplings.curved:
+        unbounded[curved.fed] = True
+    least = couplings.capacity.reshape(-1, size).min(axis=0)
+    unmoved: Flags = couplings.dynamic & ~unbounded[:-1] & (pull * duration <= drop * least)
+    return unmoved
+
+
+def significant(
+    couplings: Couplings, moving: Flags, sensitivity: Floats, drop: float
+) -> tuple[DiagonalCoupling, Floats]:
+    """Return the links into `moving` unknowns (N,) that are stronger than `drop`, and their strengths, (m,).
+
+    Links of an unknown with itself, its own conductance, all stay.
+    """
+    lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
+    rows, columns, strengths, values = [], [], [], []
+    for link in couplings.links:
+        size = np.abs(link.values).reshape(-1, link.rows.size).max(axis=0)
+        with np.errstate(invalid="ignore"):
+            strength = size * sensitivity[link.rows] * couplings.scales[link.columns] / couplings.scales[link.rows]
+        counts = moving[link.rows] & (link.columns > 0) & (size > 0.0)
+        counts &= ~(strength <= drop) | (link.rows == link.columns)
+        rows.append(link.rows[counts])
+        columns.append(link.columns[counts])
+        strengths.append(strength[counts])
+        values.append(np.broadcast_to(link.values[..., counts], (*lead, rows[-1].size)))
+    none = np.empty(0, dtype=np.int64)
+    links = DiagonalCoupling(
+        rows=np.concatenate([none, *rows]),
+        columns=np.concatenate([none, *columns]),
+        values=np.concatenate([np.empty((*lead, 0)), *values], axis=-1),
+    )
+    return links, np.concatenate([np.empty(0), *strengths])
+
+
+def without_leaves(couplings: Couplings, links: DiagonalCoupling, strength: Floats) -> tuple[DiagonalCoupling, Floats]:
+    """Return the `links` without those through which no flow passes at rest, and their `strength`, (m,).
+
+    An unknown that a conductance ties to one other, and that nothing else feeds, as a storage behind a closed switch,
+    has the effort of that other at rest, and takes no flow from it.
+    """
+    tied = _tied(couplings, links)
+    back = np.flatnonzero(tied[links.columns] == links.rows)
+    itself = np.flatnonzero(links.rows == links.columns)
+    values = links.values.reshape(-1, links.rows.size).T
+    same = np.concatenate(
+        [np.column_stack((links.rows[some], sign * values[some])) for some, sign in ((back, 1.0), (itself, -1.0))]
+    )
+    kind = np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)
+    code = [kind[some] * (kind.size + 1) + ranks(kind[some]) for some in (slice(0, back.size), slice(back.size, None))]
+    stays = np.ones(links.rows.size, dtype=bool)
+    stays[back[np.isin(code[0], code[1])]] = False
+    stays[itself[np.isin(code[1], code[0])]] = False
+    left = DiagonalCoupling(rows=links.rows[stays], columns=links.columns[stays], values=links.values[..., stays])
+    return left, strength[stays]
+
+
+def _tied(couplings: Couplings, links: DiagonalCoupling) -> Indices:
+    """Return for each unknown the one that a conductance ties it to, and it to nothing else, or -1, (N,)."""
+    size = couplings.dynamic.size
+    own = links.rows == links.columns
+    fed = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
+    fed[:-1] = (couplings.offset != 0.0).reshape(-1, size).any(axis=0)
+    for rows in (*(dense.rows for dense in couplings.dense), *(curved.fed for curved in couplings.curved)):
+        fed[rows] = True
+    flat = links.values.reshape(-1, links.rows.size)
+    total = np.zeros((len(flat), size))
+    np.add.at(total.T, links.rows, flat.T)
+    single = ~own & (np.bincount(links.rows[~own], minlength=size) == 1)[links.rows] & ~fed[links.rows]
+    single &= (np.abs(total[:, links.rows]) <= _BALANCED * np.abs(flat)).all(axis=0)
+    tied = np.full(size, -1)
+    tied[links.rows[single]] = links.columns[single]
+    mutual = tied[tied] == np.arange(size)
+    return np.where(mutual, -1, tied)
