@@ -11,8 +11,8 @@ import numpy as np
 import scipy
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.order import generations
 from lstm_analog.engines.pattern import Pattern, block_columns, block_rows, pattern, positions, scatter
+from lstm_analog.engines.phase.graph import generations
 from lstm_analog.engines.stage import AlgebraicStage, Partials, RowInflow, solve_sparse
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network

@@ -18,7 +18,7 @@ import scipy
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.compiler.timing import Interval, compute_line
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines.order import strong_components
+from lstm_analog.engines.phase.graph import strong_components
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.laws import High

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.order import strong_components
 from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
+from lstm_analog.engines.phase.graph import block_edges, depths, strong_components
 from lstm_analog.engines.phase.strength import rates, sensitivity_within, significant, unmoved_within, without_leaves
 from lstm_analog.network.laws import BlockForm, Order
 
@@ -99,7 +99,7 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
     left = _components(edges, ~torn_edges | from_junction)  # loops that need no weak edge but those from junctions
     torn_edges &= ~from_junction | (left[edges.tails] == left[edges.heads])
     parts = _components(edges, ~torn_edges)
-    outer, inner = _depth(edges, loops, np.zeros_like(torn_edges))[loops], _depth(edges, parts, torn_edges)[parts]
+    outer, inner = _depth(edges, loops, np.zeros_like(torn_edges)), _depth(edges, parts, torn_edges)
     levels = _levels(couplings, edges, moving, parts, (outer, inner))
     # a weak edge that leads forward in the order found needs no guess
     torn = (strength < weak) & moving[links.columns] & (loops[links.columns] == loops[links.rows])
@@ -118,39 +118,27 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
 
 def _edges(couplings: Couplings, links: DiagonalCoupling, weak: Flags, moving: Flags) -> _DependencyEdges:
     """Return the dependency graph among the `moving` unknowns (N,); `weak` (m,) are the `links` that may be torn."""
-    size = moving.size
-    is_moving = np.append(moving, False)  # rows whose flow nobody reads are -1
-    total = size
-    both = is_moving[links.columns]
-    found: list[tuple[Indices, Indices, int, Flags]] = [(links.columns[both], links.rows[both], 0, weak[both])]
-    for bank in couplings.dense:
-        columns, rows = bank.columns[is_moving[bank.columns]], bank.rows[is_moving[bank.rows]]
-        tails, heads = np.append(columns, np.full(rows.size, total)), np.append(np.full(columns.size, total), rows)
-        found.append((tails, heads, 0, np.zeros(tails.size, dtype=bool)))
-        total += 1
+    both = moving[links.columns]
+    tails, heads = [links.columns[both]], [links.rows[both]]
+    ranks, total = [0], moving.size
+    blocks = [(BlockForm.DENSE, dense.columns, dense.rows, 0) for dense in couplings.dense]
     for curved in couplings.curved:
-        fed = np.append(np.zeros(size, dtype=bool), False)
+        fed = np.zeros(moving.size, dtype=bool)
         fed[curved.fed[curved.fed >= 0]] = True
         for block in curved.blocks:
-            rows = np.where(fed[block.rows], block.rows, -1)
-            rank = _RANK[block.order]
-            if block.form is BlockForm.DENSE:
-                rank, hub = 3, total  # no component can contain a dense block: `_obstacle` refuses it
-                columns, rows = block.columns[is_moving[block.columns]], rows[is_moving[rows]]
-                tails, heads = np.append(columns, np.full(rows.size, hub)), np.append(np.full(columns.size, hub), rows)
-                total += 1
-            else:
-                both = is_moving[block.columns] & is_moving[rows]
-                tails, heads = block.columns[both], rows[both]
-            found.append((tails, heads, rank, np.zeros(tails.size, dtype=bool)))
-    none = np.empty(0, dtype=np.int64)
-    return _DependencyEdges(
-        tails=np.concatenate([none, *(entry[0] for entry in found)]),
-        heads=np.concatenate([none, *(entry[1] for entry in found)]),
-        rank=np.concatenate([none, *(np.full(entry[0].size, entry[2]) for entry in found)]),
-        weak=np.concatenate([none.astype(bool), *(entry[3] for entry in found)]),
-        total=total,
-    )
+            rank = 3 if block.form is BlockForm.DENSE else _RANK[block.order]  # 3: no component can contain it
+            blocks.append((block.form, block.columns, np.where(fed[block.rows], block.rows, -1), rank))
+    for form, columns, rows, rank in blocks:
+        tail, head = block_edges(form, columns, rows, moving, total)
+        tails.append(tail)
+        heads.append(head)
+        ranks.append(rank)
+        total += form is BlockForm.DENSE
+    tail = np.concatenate(tails)
+    may_tear = np.zeros(tail.size, dtype=bool)
+    may_tear[: tails[0].size] = weak[both]
+    rank_of = np.concatenate([np.full(some.size, rank) for some, rank in zip(tails, ranks, strict=True)])
+    return _DependencyEdges(tails=tail, heads=np.concatenate(heads), rank=rank_of, weak=may_tear, total=total)
 
 
 def _components(edges: _DependencyEdges, wanted: Flags) -> Indices:
@@ -159,18 +147,8 @@ def _components(edges: _DependencyEdges, wanted: Flags) -> Indices:
 
 
 def _depth(edges: _DependencyEdges, component: Indices, torn: Flags) -> Indices:
-    """Return the number of edges on the longest path to each `component`, (components,), along edges not `torn`."""
-    tails, heads = component[edges.tails], component[edges.heads]
-    between = (tails != heads) & ~torn
-    paths = np.unique(np.stack((tails[between], heads[between])), axis=1)
-    depth = np.zeros(int(component.max(initial=-1)) + 1, dtype=np.int64)
-    while paths.size:
-        further = depth.copy()
-        np.maximum.at(further, paths[1], depth[paths[0]] + 1)
-        if np.array_equal(further, depth):
-            break
-        depth = further
-    return depth
+    """Return how many edges the longest path to the `component` of each node has, along edges not `torn`, (total,)."""
+    return depths(component, edges.tails[~torn], edges.heads[~torn])[component]
 
 
 def _levels(

@@ -1,4 +1,4 @@
-"""The `Settle` engine: each phase at its fixed point; `phase` finds the order of the stages, `kernels` their calls."""
+"""The `Settle` engine: each phase at its fixed point; `phase` orders the stages, `kernels` makes their calls."""
 
 from lstm_analog.engines.settle.engine import Precision, Settle
 

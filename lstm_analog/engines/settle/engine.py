@@ -32,10 +32,14 @@ class Precision(Enum):
 class Settle:
     """Computes the fixed point of each phase without its transient: for studies of accuracy, at the cost of inference.
 
-    Junctions, followers and storages that settle take the values at which all flows balance. A storage that its phase
-    moves by less than `settled` time constants takes its exponential instead, which is exact if its inflow stands
-    still: so a gated leak drains for its time, an open switch droops, and a pause settles no row. The inflow counts as
-    settled from the beginning of the phase: a droop is off by the share of the phase in which the inflow still moved.
+    Junctions, followers and storages that settle take the values at which all flows balance. What its phase moves by
+    less than `settled` time constants does not settle. Where the flows that move it are linear in it, it takes its
+    exponential, which is exact if its inflow stands still: so a gated leak drains for its time, an open switch droops,
+    two capacitors share their charge. The inflow counts as settled from the beginning of the phase: a droop is off by
+    the share of the phase in which the inflow still moved. Where they are not linear, as in an op-amp, the fixed point
+    is taken if what would be left of the way to it is below 1e-7 of a unit, and else the whole interval is run over
+    time, as `Waveform` does it; the trajectory's `engine` then says how many and which.
+
     Stops of tanks are left out unless a tank reaches one; then all is computed again with them.
 
     Attributes
@@ -69,10 +73,11 @@ class Settle:
         Raises
         ------
         UnsupportedError
-            If a storage neither settles in a phase nor has an exponential, as one at its stops with its valve shut, or
-            if a dense bank stands in a loop.
+            If a loop is too large to be solved as a whole or leads through a dense bank; if a storage that is fed is
+            tied to nothing where the run begins.
         SimulationError
-            If Newton's method finds no fixed point in a loop.
+            If Newton's method finds no fixed point in a loop that has the time to settle, or if an interval that is to
+            be run over time cannot be.
         """
         schedule.fit(network)  # `phase` verifies the network, once
         return run_chips(partial(self._together, progress=progress), network, schedule)

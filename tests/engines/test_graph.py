@@ -1,6 +1,6 @@
 import numpy as np
 
-from lstm_analog.engines.order import generations
+from lstm_analog.engines.phase.graph import generations
 from lstm_analog.network.laws import Block, BlockForm, Order
 
 
