@@ -41,7 +41,7 @@ def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
     nodes = stage.nodes
     view = buffers.view(nodes)
     target = buffers.room(nodes.size) if view is None else view
-    if stage.mode is Mode.LEVEL:
+    if stage.mode is Mode.LINEAR:
         _level(buffers, stage, target)
     else:
         if view is None:

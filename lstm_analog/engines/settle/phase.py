@@ -32,11 +32,10 @@ _NEGLIGIBLE = 2e-13
 """Effect of a coupling at rest, in units of signal, below which it is left out: an open switch."""
 _SHORT = 1.0
 """Time constants below which a phase is run over time at once, not tried at rest; trades speed only."""
-_WEAK = (1e-5, 1e-2)
-"""Strengths up to which a coupling that closes a loop is torn, and the loop solved repeatedly; larger: more sweeps.
-
-The second is taken where the first leaves too large a loop, as one through a crossbar.
-"""
+_WEAK = 1e-5
+"""Strength up to which a coupling that closes a loop is torn, and the loop solved repeatedly; larger: more sweeps."""
+_WEAK_IN_LARGE = 1e-2
+"""The same strength where loops are too large else, as one through a crossbar; larger: fewer refusals, more sweeps."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -155,8 +154,8 @@ def _slow(network: Network, found: Couplings, duration: float, settled: float) -
 
 def _ordered(found: Couplings, duration: float) -> Structure:
     """Return the order of the unknowns in `duration` (s), at rest if it is infinite, with as few torn as will do."""
-    order = structure(found, duration, _NEGLIGIBLE, _WEAK[0])
-    return structure(found, duration, _NEGLIGIBLE, _WEAK[1]) if order.obstacle else order
+    order = structure(found, duration, _NEGLIGIBLE, _WEAK)
+    return structure(found, duration, _NEGLIGIBLE, _WEAK_IN_LARGE) if order.obstacle else order
 
 
 def _check_order(order: Structure) -> None:
@@ -169,7 +168,7 @@ def _check_order(order: Structure) -> None:
 def _check_tied(network: Network, stage: Stage) -> None:
     """Refuse single unknowns that are fed and have no conductance: as storages may be where a run begins."""
     level, own = stage.level, stage.wiring.own
-    if level.members.shape[1] > 1 or stage.mode is not Mode.LEVEL or any(load.own for load in stage.wiring.loads):
+    if level.members.shape[1] > 1 or stage.mode is not Mode.LINEAR or any(load.own for load in stage.wiring.loads):
         return
     loose = level.members[(own[..., 0, 0] == 0.0).reshape(-1, len(level.members)).any(axis=0), 0]
     if loose.size:

@@ -23,12 +23,12 @@ OWN = 2
 class Mode(Enum):
     """How the efforts of a stage are found.
 
-    LEVEL: the flows are linear in the members' own efforts, which are inflow over conductance. EXPONENTIAL: so they
+    LINEAR: the flows are linear in the members' own efforts, which are inflow over conductance. EXPONENTIAL: so they
     are, but the storages among the members do not settle. NEWTON: the flows are not linear in the own efforts.
     TRANSIENT: all unknowns at once, over time.
     """
 
-    LEVEL = "level"
+    LINEAR = "linear"
     EXPONENTIAL = "exponential"
     NEWTON = "newton"
     TRANSIENT = "transient"
@@ -173,7 +173,11 @@ def _stage(couplings: Couplings, order: Structure, level: Level, duration: float
     wires = _wired(couplings, order, level)
     curved = level.order is not Order.CONSTANT or any(load.own for load in wires.loads)
     mode = (
-        Mode.NEWTON if curved and not is_controlled(level, wires) else Mode.EXPONENTIAL if level.dynamic else Mode.LEVEL
+        Mode.NEWTON
+        if curved and not is_controlled(level, wires)
+        else Mode.EXPONENTIAL
+        if level.dynamic
+        else Mode.LINEAR
     )
     nodes = level.members[:, : level.dynamic or None].T.ravel()
     inputs = _inputs(wires, couplings.high)
