@@ -40,9 +40,8 @@ def newton(stage: Stage, efforts: Array) -> tuple[Call, ...]:
         inflow=Inflow(
             wiring=stage.wiring,
             fields=fields,
-            state=NetworkState(effort=everything, stamps=[0], known={}, learnt=[]),
+            state=NetworkState(effort=everything, stamps=[0], known={}),
             high=stage.high,
-            wrong=np.zeros(members.shape),
             after=[],
         ),
         targets=tuple(own),

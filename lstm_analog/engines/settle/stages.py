@@ -172,13 +172,8 @@ def _wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
 def _stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> Stage:
     wires = _wired(couplings, order, level)
     curved = level.order is not Order.CONSTANT or any(load.own for load in wires.loads)
-    mode = (
-        Mode.NEWTON
-        if curved and not is_controlled(level, wires)
-        else Mode.EXPONENTIAL
-        if level.dynamic
-        else Mode.LINEAR
-    )
+    linear = Mode.EXPONENTIAL if level.dynamic else Mode.LINEAR
+    mode = Mode.NEWTON if curved and not is_controlled(level, wires) else linear
     nodes = level.members[:, : level.dynamic or None].T.ravel()
     inputs = _inputs(wires, couplings.high)
     inputs = np.union1d(inputs, nodes) if level.dynamic else np.setdiff1d(inputs, level.members)

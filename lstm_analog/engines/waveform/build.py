@@ -16,7 +16,6 @@ from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
-    SHAPE_SHARE,
     SWEEP_SHARE,
     Combined,
     GuardedWaveform,
@@ -63,7 +62,7 @@ def segment(
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     guesses = _guesses(plan, fields, frame, still, couplings.scales, effect)
-    steps, after = _steps(plan, fields, frame, state, couplings, order, tolerance)
+    steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
     ordered = sorted(steps.items())
     units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in judged)])
     return Segment(
@@ -137,15 +136,13 @@ def _steps(
     frame: Frame,
     state: NetworkState,
     couplings: Couplings,
-    order: Structure,
     tolerance: Tolerance,
 ) -> tuple[dict[int, list[Call]], list[Call]]:
     """Return the steps of each sweep, and those for when the segment is accepted; note in `fields` which have terms."""
     after: list[Call] = []
-    wrong = SHAPE_SHARE * tolerance.units * couplings.scales / order.sensitivity
     steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.levels}
     for place, level in enumerate(plan.levels):
-        task = _task(plan, place, fields, frame, state, couplings.high, wrong, after)
+        task = _task(plan, place, fields, frame, state, couplings.high, after)
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
@@ -240,7 +237,6 @@ def _task(
     frame: Frame,
     state: NetworkState,
     high: High,
-    wrong: Floats,
     after: list[Call],
 ) -> Task | None:
     """Return what is to be solved in level number `place`, or None if nobody asks for it."""
@@ -255,7 +251,7 @@ def _task(
     waves = Waves(fields, plan.places, (count, *frame.lead), rows)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, wrong=wrong[level.members], after=after),
+        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

@@ -17,7 +17,6 @@ from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
 from lstm_analog.engines.waveform.kernels import flowing
-from lstm_analog.engines.waveform.lowrank import WORTHWHILE
 from lstm_analog.engines.waveform.state import NetworkState, transposed
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High, rows
@@ -109,8 +108,6 @@ class Inflow:
         The efforts at the start, and the stored products of matrices with them.
     high : tuple of bool
         Which clock lines are high.
-    wrong : float array, (m, k)
-        Error that the flow into each member may have.
     after : list of calls
         Steps for when the segment is accepted; those of this level are appended.
     """
@@ -119,7 +116,6 @@ class Inflow:
     fields: list[Field]
     state: NetworkState
     high: High
-    wrong: Floats
     after: list[Call]
 
     def factors(self, row: int) -> list[InflowTerm]:
@@ -221,17 +217,9 @@ class Inflow:
         drive = reader(drawn(source.values)[at], entry.places)
         add = adder(out, entry.into, first=False)
         matrix = transposed(entry.matrix)
-        if len(out) > 1 and matrix.size >= WORTHWHILE and (wrong := self._drive_error(entry)) > 0.0:
-            product = self.state.waveform_product(matrix, len(out), wrong)
-            return lambda: add(product(drive()))
         if matrix.ndim > 2:
             return adding(add, _multiplied(matrix, drive))
         return lambda: add((drive().reshape(-1, len(matrix)) @ matrix).reshape(*out.shape[:-1], -1))
-
-    def _drive_error(self, entry: Sheet) -> float:
-        """Return the error that all efforts which drive `entry` may have at once, so that no row is off by `wrong`."""
-        most = np.maximum(np.abs(entry.matrix).sum(axis=-1), np.finfo(np.float64).tiny)
-        return float((self.wrong[entry.into, entry.row] / most).min())
 
 
 def drawn(values: Floats | None) -> Floats:

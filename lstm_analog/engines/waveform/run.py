@@ -18,7 +18,7 @@ from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, lower_degree, refined
+from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
@@ -29,11 +29,6 @@ _GATED_SHARE = 0.4
 
 The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
 errors of the way there vanish.
-"""
-_LEARNING = range(1, 3)
-"""Earlier runs of a kind of interval at which the degree of its pieces is lowered: its second and third occurrence.
-
-At the first the signals are small, and say little about the degree needed later.
 """
 
 
@@ -66,8 +61,6 @@ class Subdivision:
         The pieces in order.
     made : dict
         The segment of each piece, None where it is not built; by whether points of the interval are recorded.
-    runs : list of int
-        One number: how many intervals of this kind were run, counted up to the end of `_LEARNING`.
     unchecked : dict
         All steps of an interval of which no error, guess or limit need be checked; by whether points are recorded.
     within : float
@@ -78,7 +71,6 @@ class Subdivision:
     duration: float
     pieces: list[Piece]
     made: dict[bool, list[Segment | None]]
-    runs: list[int]
     unchecked: dict[bool, list[Call]]
     within: float
 
@@ -205,14 +197,10 @@ class WaveformRun:
         return path
 
     def _interval(self, division: Subdivision, path: Floats | None) -> None:
-        """Advance the state by an interval, and write the efforts at its points into `path` (*lead, points, N), if any.
-
-        At the occurrences in `_LEARNING` the degrees of the pieces are lowered to what their waveforms need.
-        """
+        """Advance the state by an interval; write the efforts at its points into `path` (*lead, points, N), if any."""
         recorded, at = path is not None, self._at
         if self._run_unchecked(division, recorded):
             return
-        learning = division.runs[0] in _LEARNING
         done, place = 0.0, 0
         while place < len(division.pieces):
             segment = self._accepted(division, place, recorded)
@@ -225,14 +213,7 @@ class WaveformRun:
                 segment.sample((at[inside] - done) / (end - done), found)
                 path[..., inside, :] = found
             segment.commit()
-            if learning:
-                division.pieces[place] = lower_degree(division.pieces[place], segment)
             done, place = end, place + 1
-        if learning:
-            division.changed()
-        if division.runs[0] < _LEARNING.stop:
-            division.runs[0] += 1
-            return
         only = division.made[recorded][0] if len(division.pieces) == 1 else None
         if only and only.needs_no_check and not (recorded and at.size > 1):
             division.unchecked[recorded] = [*only.steps, *only.after]
@@ -291,7 +272,6 @@ def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
         duration=duration,
         pieces=space.pieces(high, duration),
         made={},
-        runs=[0],
         unchecked={},
         within=_GATED_SHARE if gated else 1.0,
     )

@@ -25,8 +25,6 @@ NEWTON_SHARE = 0.1
 """Share of the tolerance that Newton's method may leave as its error; larger: fewer iterations."""
 SWEEP_SHARE = 0.3
 """Share of the tolerance that the guesses at torn edges may leave as an error; larger: fewer sweeps."""
-SHAPE_SHARE = 0.05
-"""Share of the tolerance that low-rank products may leave as an error; larger: fewer shapes (`lowrank`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,14 +235,6 @@ class Segment:
     def within_limits(self) -> bool:
         """Return whether all watched waveforms are within limits, so that the parts left out carry no flow."""
         return all(watch.within_limits() for watch in self.watches)
-
-    def needed(self, share: float) -> int:
-        """Return the degree that resolves the waveforms found to a `share` of the tolerance."""
-        if not self.solved.size:
-            return self.grid.degree
-        size = (np.abs(chebyshev.coefficients(self.grid.degree) @ self.solved) / self._allowed()).max(axis=1)
-        large = np.flatnonzero(size > share)
-        return int(large[-1]) + 1 if large.size else 0
 
     def _allowed(self) -> Floats:
         """Return the allowed error of each waveform, by its effort at the start and the end, (total,)."""

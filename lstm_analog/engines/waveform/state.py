@@ -11,7 +11,6 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.wiring import Sheet
-from lstm_analog.engines.waveform.lowrank import LowRank
 
 
 class HeldProduct:
@@ -45,14 +44,11 @@ class NetworkState:
         The version of each group of unknowns: one more whenever an effort of the group may have changed.
     known : dict
         Stored products by the name and shape of their matrix; phases share them.
-    learnt : list of LowRank
-        Products that learn shapes in a run; they forget them before the next.
     """
 
     effort: Floats
     stamps: list[int]
     known: dict[tuple[int, ...], HeldProduct]
-    learnt: list[LowRank]
 
     def image(self, sheet: Sheet) -> HeldProduct:
         """Return the stored product of `sheet`."""
@@ -76,14 +72,6 @@ class NetworkState:
 
         return value
 
-    def waveform_product(self, matrix: Floats, points: int, wrong: float) -> LowRank:
-        """Return the product of waveforms at so many `points` with a `matrix` (n, m).
-
-        The waveforms may each be off by `wrong`.
-        """
-        self.learnt.append(LowRank(matrix, points, wrong))
-        return self.learnt[-1]
-
     def moved(self, groups: tuple[int, ...]) -> None:
         """Give these `groups` of unknowns a new version, since their efforts have changed."""
         for group in groups:
@@ -94,5 +82,3 @@ class NetworkState:
         self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp = -1
-        for product in self.learnt:
-            product.forget()

@@ -1,6 +1,6 @@
 """The cache that runs of a network share: analyses of its phases and segments with their buffers.
 
-It also says into which pieces an interval is divided at first, and how a piece is refined or made cheaper.
+It also says into which pieces an interval is divided at first, and how a piece is refined.
 """
 
 import weakref
@@ -52,8 +52,6 @@ _LARGEST_DEGREE = 30
 """Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
 _SPLIT_DEGREE = 14
 """Degree that both parts of a split piece begin with; too low costs refinements, too high costs points."""
-_FREE_DEGREE = 40
-"""Degree of a piece no waveform of which is computed at its points, so that points cost nothing."""
 _PROBE_DEGREE = 96
 """Degree with which exp(-rate t) is expanded once, to see how many coefficients it needs."""
 _GUESS_DEGREE = 0.6
@@ -62,8 +60,6 @@ _FALL = 1.0
 """Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
 _LARGEST_ERROR = 1e9
 """Error, in tolerances, to which larger ones and NaN are reduced before the degree that would do is worked out."""
-_LOWERED_ERROR = 0.1
-"""Error, as a share of the tolerance, that a lowered degree may leave; larger: fewer points, less margin."""
 
 
 class OutOfReachError(ArithmeticError):
@@ -225,15 +221,6 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     ]
 
 
-def lower_degree(piece: Piece, segment: Segment) -> Piece:
-    """Return `piece` with the degree that resolves the waveforms of its solved `segment`, never a higher one.
-
-    Where no waveform is computed at points, a high degree costs nothing, and is taken.
-    """
-    enough = max(segment.needed(_LOWERED_ERROR), _LEAST_DEGREE)
-    return replace(piece, grid=piece.grid.of(min(piece.grid.degree, enough) if segment.drawn else _FREE_DEGREE))
-
-
 _SPARE = 2
 """Number of idle workspaces of a network that stay cached beside the last one; larger: more memory."""
 _IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
@@ -276,6 +263,5 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
             effort=np.zeros((*lead, network.unknowns.size)),
             stamps=[0] * (1 + len(network.unknowns.groups)),
             known={},
-            learnt=[],
         ),
     )
