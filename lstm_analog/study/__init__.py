@@ -13,6 +13,8 @@ from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
+from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
+from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
 from lstm_analog.study.ranges import Beyond, beyond_fed
@@ -30,6 +32,7 @@ __all__ = [
     "Beyond",
     "Bill",
     "Certificate",
+    "ChainNoise",
     "Check",
     "DesignCheck",
     "EpanetReport",
@@ -41,8 +44,11 @@ __all__ = [
     "LargestError",
     "LayerErrors",
     "Lesson",
+    "MachineNoise",
     "ModelAnswer",
     "ModelFile",
+    "NoiseOrigins",
+    "NoisySignal",
     "Outcome",
     "Power",
     "Report",
@@ -53,6 +59,7 @@ __all__ = [
     "Severity",
     "Share",
     "Shares",
+    "SignalNoise",
     "Spec",
     "Verdict",
     "Verification",
@@ -72,6 +79,7 @@ __all__ = [
     "load_certificate",
     "model_of",
     "network_digest",
+    "noise_of",
     "power",
     "settling",
     "settling_error",
