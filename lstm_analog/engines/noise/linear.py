@@ -69,8 +69,8 @@ class LinearNoise:
     switch leaves on a capacitor that it opens, kT/C, follows from the noise of the closed switch.
 
     An unknown without capacity follows the storages at once, and passes white noise on to those that hang on it. White
-    noise that is on such an unknown itself is unbounded: it has a density (`NodeNoise.white`) and counts in no variance.
-    What reads the unknown adds the density times its own bandwidth.
+    noise that is on such an unknown itself is unbounded: it has a density (`NodeNoise.white`) and counts in no
+    variance. What reads the unknown adds the density times its own bandwidth.
 
     Attributes
     ----------
@@ -113,6 +113,24 @@ class LinearNoise:
             found = seen.of_storages @ covariance @ np.swapaxes(seen.of_storages, -1, -2)
             yield NodeNoise(covariance=self._by_sequence(found), white=self._by_sequence(seen.white))
 
+    def interval(self, number: int) -> IntervalNoise:
+        """Return interval `number`, linearised at its points."""
+        schedule, points = self.trajectory.schedule, self._points[number]
+        equations = self._systems[schedule.phase(number)]
+        efforts = np.swapaxes(self._efforts[:, points], 0, 1)
+        flat = efforts.reshape(-1, efforts.shape[-1])
+        linear = linearise(equations, flat)
+        flows = white_flows(equations.network, flat, equations.high, self.temperature)
+        entering = linear.entering
+        intensity = entering @ flows.intensity(entering.shape[-1]) @ np.swapaxes(entering, -1, -2)
+        began = float(schedule.ends[number] - schedule.durations[number])
+        return IntervalNoise(
+            time=self.trajectory.time[points] - began,
+            linear=linear,
+            flows=flows,
+            intensity=intensity.reshape(*efforts.shape[:2], *intensity.shape[1:]),
+        )
+
     def propagation(self, number: int) -> tuple[Floats, Floats]:
         """Return how deviations of the storages go on through interval `number`, and the covariance that it adds.
 
@@ -121,7 +139,7 @@ class LinearNoise:
         size = self.storages.size
         through: Floats = np.eye(size)
         total: Floats = np.zeros((self._batch, size, size))
-        for piece in self._moments(number).pieces():
+        for piece in self.interval(number).pieces():
             transition, added = piece.forward()
             through = transition @ through
             total = transition @ total @ np.swapaxes(transition, -1, -2) + added
@@ -146,11 +164,11 @@ class LinearNoise:
         reading = self.reading(number, np.arange(len(form))).of_storages
         weight = np.swapaxes(reading, -1, -2) @ form @ reading
         for before in range(number, -1, -1):
-            moments = self._moments(before)
+            moments = self.interval(before)
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
             for piece in reversed(list(moments.pieces())):
                 weight, added = piece.backward(weight)
-                np.add.at(share, (slice(None), moments.flows.banks), added)
+                np.add.at(share.T, moments.flows.banks, added.T)
             yield before, self._by_sequence(share)
 
     def paths(self, count: int, rng: np.random.Generator, save: Save = EVERYTHING) -> Trajectory:
@@ -180,23 +198,6 @@ class LinearNoise:
     def _by_sequence(self, values: Floats) -> Floats:
         """Return `values` (batch, ...) with the leading axes of the trajectory."""
         return values.reshape(*self.trajectory.schedule.lead, *values.shape[1:])
-
-    def _moments(self, number: int) -> IntervalNoise:
-        schedule, points = self.trajectory.schedule, self._points[number]
-        equations = self._systems[schedule.phase(number)]
-        efforts = np.swapaxes(self._efforts[:, points], 0, 1)
-        flat = efforts.reshape(-1, efforts.shape[-1])
-        linear = linearise(equations, flat)
-        flows = white_flows(equations.network, flat, equations.high, self.temperature)
-        entering = linear.entering
-        intensity = entering @ flows.intensity(entering.shape[-1]) @ np.swapaxes(entering, -1, -2)
-        began = float(schedule.ends[number] - schedule.durations[number])
-        return IntervalNoise(
-            time=self.trajectory.time[points] - began,
-            linear=linear,
-            flows=flows,
-            intensity=intensity.reshape(*efforts.shape[:2], *intensity.shape[1:]),
-        )
 
     @cached_property
     def _systems(self) -> MappingProxyType[High, System]:

@@ -6,8 +6,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.system import System
-from lstm_analog.network.laws import High, Kind, noise
 from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High, Kind, noise
 from lstm_analog.network.parts import DATUM
 
 
@@ -54,14 +54,16 @@ class WhiteFlows:
 
     def intensity(self, size: int) -> Floats:
         """Return the covariance of what enters each of `size` unknowns, two-sided: (moments, size, size)."""
-        total, half = np.zeros((len(self.density), size, size)), 0.5 * self.density
+        total, half = np.zeros((len(self.density), size * size)), 0.5 * self.density
         for row, column, sign in self._corners():
-            np.add.at(total, (slice(None), row, column), sign * half)
-        return total
+            np.add.at(total.T, row * size + column, sign * half.T)
+        return total.reshape(-1, size, size)
 
     def weigh(self, weights: Floats) -> Floats:
         """Return what each flow adds to the sum of `weights` (moments, size, size) times `intensity`."""
-        result: Floats = 0.5 * self.density * sum(sign * weights[:, row, column] for row, column, sign in self._corners())
+        result: Floats = (
+            0.5 * self.density * sum(sign * weights[:, row, column] for row, column, sign in self._corners())
+        )
         return result
 
     def _corners(self) -> tuple[tuple[Indices, Indices, float], ...]:
