@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.engines.integrate import operating_point
-from lstm_analog.engines.noise.linearised import linearise, white_flows
+from lstm_analog.engines.noise.linearised import linearise, storages_read
 from lstm_analog.engines.noise.propagation import propagate
 from lstm_analog.engines.system import system
 from lstm_analog.export import NGSPICE, Accuracy, write_spice
@@ -79,14 +79,11 @@ def at_rest(network, schedule, nodes, *, shot=True, temperature=KELVIN):
     for part, value in imposed_efforts(network, schedule, 0):
         effort[:, part.nodes] = value
     operating_point(equations, effort, _LONG)
-    linear = linearise(equations, effort)
-    flows = white_flows(network, effort, equations.high, temperature)
-    flows = flows if shot else silenced(network, flows, temperature)
-    entering = linear.entering
-    intensity = entering @ flows.intensity(entering.shape[-1]) @ np.swapaxes(entering, -1, -2)
+    linear = linearise(equations, effort, temperature)
+    linear = linear if shot else replace(linear, flows=silenced(network, linear.flows, temperature))
     slowest = np.abs(np.linalg.eigvals(linear.rates[0]).real).min()
-    covariance = propagate(linear.rates, intensity, 30.0 / slowest)[1]
-    reading = linear.reading[0, nodes]
+    covariance = propagate(linear.rates, linear.intensity, 30.0 / slowest)[1]
+    reading = storages_read(equations, effort)[0, nodes]
     return np.diag(reading @ covariance[0] @ reading.T)
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_analog.engines.noise.linearised import white_flows
-from lstm_analog.engines.noise.pieces import NoisePiece
+from lstm_analog.engines.noise.linearised import linearise, white_flows
+from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece
 from lstm_analog.engines.noise.propagation import propagate
 from lstm_analog.engines.system import system
 from lstm_analog.network.graph import Group, Unknowns
@@ -85,20 +85,23 @@ def nonlinear_ends(linear, *, paths, rng, factor):
     trajectory, storages = linear.trajectory, linear.storages
     deviation = np.zeros((paths, storages.size))
     found = []
-    for number in range(len(trajectory.schedule.names)):
-        moments, equations = linear.interval(number), system(trajectory.network, trajectory.schedule.phase(number))
-        times = moments.time + trajectory.schedule.ends[number] - trajectory.schedule.durations[number]
+    for number, (length, end) in enumerate(zip(trajectory.schedule.durations, trajectory.schedule.ends, strict=True)):
+        equations = system(trajectory.network, trajectory.schedule.phase(number))
+        times = trajectory.time[(trajectory.time > end - length) & (trajectory.time <= end)]
         nominal = trajectory.sample(times, np.arange(trajectory.network.unknowns.size))
-        for first, length in enumerate(np.diff(moments.time)):
-            weights = np.zeros(times.size)
-            weights[first : first + 2] = 0.5
-            transition, added = NoisePiece(duration=length, weights=weights, moments=moments).forward()
-            rates, before = moments.rates[first, 0], completed(equations, nominal[first : first + 1])
+        moments = [
+            NoiseMoment(time=time, linear=linearise(equations, nominal[k : k + 1], linear.temperature))
+            for k, time in enumerate(times)
+        ]
+        for first, step in enumerate(np.diff(times)):
+            ends = tuple(moments[first : first + 2])
+            transition, added = NoisePiece(duration=step, weights=np.array([0.5, 0.5]), moments=ends).forward()
+            rates, before = ends[0].linear.rates[0], completed(equations, nominal[first : first + 1])
             effort = np.repeat(before, paths, axis=0)
             effort[:, storages] += deviation
             rest = equations.rates(completed(equations, effort)) - equations.rates(before) - deviation @ rates.T
             root = np.linalg.cholesky(added[0] + 1e-9 * np.diag(np.diag(added[0])) + 1e-40 * np.eye(storages.size))
-            deviation = deviation @ transition[0].T + rest @ held(moments.rates[first, 0], length).T
+            deviation = deviation @ transition[0].T + rest @ held(rates, step).T
             deviation += factor * rng.standard_normal(deviation.shape) @ root.T
         effort = np.repeat(nominal[-1:], paths, axis=0)
         effort[:, storages] += deviation

@@ -355,11 +355,11 @@ def test_what_cannot_be_answered_is_refused():
     with pytest.raises(InvalidValueError, match="temperature must be positive, got 0"):
         LinearNoise(trajectory=Integrate(points=2).run(rc(), schedule([1e-6])), temperature=0.0)
     many = network(
-        {"v": 401},
+        {"v": 601},
         (
-            Conductors(label="r", a=np.arange(1, 402), b=np.zeros(401, dtype=int), conductance=1e-4),
-            Storages(label="c", nodes=np.arange(1, 402), capacitance=1e-10),
+            Conductors(label="r", a=np.arange(1, 602), b=np.zeros(601, dtype=int), conductance=1e-4),
+            Storages(label="c", nodes=np.arange(1, 602), capacitance=1e-10),
         ),
     )
-    with pytest.raises(UnsupportedError, match="the network must have at most 400 storages, got 401"):
+    with pytest.raises(UnsupportedError, match="the network must have at most 600 storages, got 601"):
         LinearNoise(trajectory=Integrate(points=2).run(many, schedule([1e-6])))

@@ -10,8 +10,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.noise.linearised import linearise, white_flows
-from lstm_analog.engines.noise.pieces import IntervalNoise
+from lstm_analog.engines.noise.linearised import linearise, storages_read, white_on
+from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece, pieces_of
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
@@ -20,7 +20,7 @@ from lstm_analog.network.laws.noise import ROOM
 from lstm_analog.network.quantities import check_count, check_number
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
-MOST_STORAGES = 400
+MOST_STORAGES = 600
 """Storages of a network that are taken: the time grows with the third power, the memory with the second."""
 
 _SAME = 1e-9
@@ -113,23 +113,19 @@ class LinearNoise:
             found = seen.of_storages @ covariance @ np.swapaxes(seen.of_storages, -1, -2)
             yield NodeNoise(covariance=self._by_sequence(found), white=self._by_sequence(seen.white))
 
-    def interval(self, number: int) -> IntervalNoise:
-        """Return interval `number`, linearised at its points."""
+    def pieces(self, number: int) -> Iterator[NoisePiece]:
+        """Yield the pieces of interval `number`, in each of which the network counts as constant."""
         schedule, points = self.trajectory.schedule, self._points[number]
         equations = self._systems[schedule.phase(number)]
-        efforts = np.swapaxes(self._efforts[:, points], 0, 1)
-        flat = efforts.reshape(-1, efforts.shape[-1])
-        linear = linearise(equations, flat)
-        flows = white_flows(equations.network, flat, equations.high, self.temperature)
-        entering = linear.entering
-        intensity = entering @ flows.intensity(entering.shape[-1]) @ np.swapaxes(entering, -1, -2)
-        began = float(schedule.ends[number] - schedule.durations[number])
-        return IntervalNoise(
-            time=self.trajectory.time[points] - began,
-            linear=linear,
-            flows=flows,
-            intensity=intensity.reshape(*efforts.shape[:2], *intensity.shape[1:]),
-        )
+        time = self.trajectory.time[points] - float(schedule.ends[number] - schedule.durations[number])
+
+        def linearised(chosen: Indices) -> list[NoiseMoment]:
+            efforts = np.swapaxes(self._efforts[:, points[chosen]], 0, 1)
+            found = linearise(equations, efforts.reshape(-1, efforts.shape[-1]), self.temperature)
+            each = (found.moments(place * self._batch, self._batch) for place in range(chosen.size))
+            return [NoiseMoment(time=float(time[at]), linear=one) for at, one in zip(chosen, each, strict=True)]
+
+        yield from pieces_of(time, linearised)
 
     def propagation(self, number: int) -> tuple[Floats, Floats]:
         """Return how deviations of the storages go on through interval `number`, and the covariance that it adds.
@@ -139,7 +135,7 @@ class LinearNoise:
         size = self.storages.size
         through: Floats = np.eye(size)
         total: Floats = np.zeros((self._batch, size, size))
-        for piece in self.interval(number).pieces():
+        for piece in self.pieces(number):
             transition, added = piece.forward()
             through = transition @ through
             total = transition @ total @ np.swapaxes(transition, -1, -2) + added
@@ -147,13 +143,9 @@ class LinearNoise:
 
     def reading(self, number: int, nodes: Indices) -> NodeReading:
         """Return how `nodes` (m,) follow the storages at the end of interval `number`."""
-        effort = self._efforts[:, self._points[number][-1]]
-        equations = self._systems[self.trajectory.schedule.phase(number)]
-        linear = linearise(equations, effort)
-        flows = white_flows(equations.network, effort, equations.high, self.temperature)
-        direct = linear.direct[:, nodes]
-        white = 2.0 * direct @ flows.intensity(direct.shape[-1]) @ np.swapaxes(direct, -1, -2)
-        return NodeReading(of_storages=linear.reading[:, nodes], white=white)
+        equations, effort = self._end(number)
+        white = white_on(equations, effort, nodes, self.temperature)
+        return NodeReading(of_storages=storages_read(equations, effort)[:, nodes], white=white)
 
     def origins(self, number: int, form: Floats) -> Iterator[tuple[int, Floats]]:
         """Yield what each part adds to a quadratic form of the efforts at the end of interval `number`.
@@ -161,14 +153,13 @@ class LinearNoise:
         `form` (unknowns, unknowns) makes one number of their covariance P, the sum of `form` times P. Yields each
         interval's number, from the last to the first, with what its noise adds by part, (*batch, parts).
         """
-        reading = self.reading(number, np.arange(len(form))).of_storages
+        reading = storages_read(*self._end(number))
         weight = np.swapaxes(reading, -1, -2) @ form @ reading
         for before in range(number, -1, -1):
-            moments = self.interval(before)
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
-            for piece in reversed(list(moments.pieces())):
+            for piece in reversed(list(self.pieces(before))):
                 weight, added = piece.backward(weight)
-                np.add.at(share.T, moments.flows.banks, added.T)
+                np.add.at(share.T, piece.moments[0].linear.flows.banks, added.T)
             yield before, self._by_sequence(share)
 
     def paths(self, count: int, rng: np.random.Generator, save: Save = EVERYTHING) -> Trajectory:
@@ -183,17 +174,20 @@ class LinearNoise:
         taken = recorder(nominal.network, nominal.schedule, save, points=1, lead=lead)
         taken.write(0, np.broadcast_to(self._efforts[:, :1], (*lead, 1, self._efforts.shape[-1])))
         deviation = np.zeros((self._batch, int(count), self.storages.size))
-        every = np.arange(nominal.network.unknowns.size)
         for number in range(self._count):
             transition, added = self.propagation(number)
             fresh = rng.standard_normal(deviation.shape) @ np.swapaxes(_root(added), -1, -2)
             deviation = deviation @ np.swapaxes(transition, -1, -2) + fresh
             if taken.asks(number + 1):
-                efforts = deviation @ np.swapaxes(self.reading(number, every).of_storages, -1, -2)
-                efforts += self._efforts[:, self._points[number][-1:]]
+                equations, end = self._end(number)
+                efforts = end[:, None] + deviation @ np.swapaxes(storages_read(equations, end), -1, -2)
                 taken.write(number + 1, np.swapaxes(efforts, 0, 1)[..., None, :])
         text = f"noise at {self.temperature:g} K along {nominal.engine}"
         return taken.trajectory(engine=text, lead=(int(count), *nominal.schedule.lead))
+
+    def _end(self, number: int) -> tuple[System, Floats]:
+        """Return the equations of interval `number`, and the efforts (batch, unknowns) at its end."""
+        return self._systems[self.trajectory.schedule.phase(number)], self._efforts[:, self._points[number][-1]]
 
     def _by_sequence(self, values: Floats) -> Floats:
         """Return `values` (batch, ...) with the leading axes of the trajectory."""

@@ -1,36 +1,22 @@
-"""A network linearised at given efforts: the rates of its storages, and what white noise of its flows does to them."""
+"""A network linearised at given efforts: the rates of its storages, and what white noise of its flows does to them.
 
-from dataclasses import dataclass
+Its junctions and followers are eliminated. With storages y, algebraic unknowns a and their flows F the rates are
+J = F_yy - F_ya F_aa^-1 F_ay over the capacities. A flow n into a junction moves it by -F_aa^-1 n, and so flows into the
+storages that hang on it: as if -F_ya F_aa^-1 n entered them.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.pattern import positions
+from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, noise
 from lstm_analog.network.parts import DATUM
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LinearNetwork:
-    """A network at some moments, its junctions and followers eliminated: what deviates, and by how much.
-
-    Attributes
-    ----------
-    rates : float array, (moments, n, n)
-        d(rate of a storage) / d(storage), per second.
-    entering : float array, (moments, n, unknowns)
-        d(rate of a storage) / d(flow that enters an unknown), effort per flow and second.
-    reading : float array, (moments, unknowns, n)
-        d(unknown) / d(storage).
-    direct : float array, (moments, unknowns, unknowns)
-        d(unknown) / d(flow that enters an unknown), at once, through no storage.
-    """
-
-    rates: Floats
-    entering: Floats
-    reading: Floats
-    direct: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,55 +38,100 @@ class WhiteFlows:
     banks: Indices
     density: Floats
 
-    def intensity(self, size: int) -> Floats:
-        """Return the covariance of what enters each of `size` unknowns, two-sided: (moments, size, size)."""
-        total, half = np.zeros((len(self.density), size * size)), 0.5 * self.density
-        for row, column, sign in self._corners():
-            np.add.at(total.T, row * size + column, sign * half.T)
-        return total.reshape(-1, size, size)
 
-    def weigh(self, weights: Floats) -> Floats:
-        """Return what each flow adds to the sum of `weights` (moments, size, size) times `intensity`."""
-        result: Floats = (
-            0.5 * self.density * sum(sign * weights[:, row, column] for row, column, sign in self._corners())
-        )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearNetwork:
+    """A network at some moments: what deviates how fast, and what pushes it.
+
+    Attributes
+    ----------
+    rates : float array, (moments, n, n)
+        d(rate of a storage) / d(storage), per second.
+    entering : float array, (moments, n, flows)
+        d(rate of a storage) / d(flow that fluctuates), effort per flow and second.
+    flows : WhiteFlows
+        The flows that fluctuate.
+    """
+
+    rates: Floats
+    entering: Floats
+    flows: WhiteFlows
+
+    @property
+    def intensity(self) -> Floats:
+        """Covariance of the white noise in the rates, two-sided: (moments, n, n), effort squared per second."""
+        result: Floats = (self.entering * (0.5 * self.flows.density[:, None])) @ np.swapaxes(self.entering, -1, -2)
         return result
 
-    def _corners(self) -> tuple[tuple[Indices, Indices, float], ...]:
-        tails, heads = self.tails, self.heads
-        return (heads, heads, 1.0), (tails, tails, 1.0), (heads, tails, -1.0), (tails, heads, -1.0)
+    def moments(self, first: int, count: int) -> "LinearNetwork":
+        """Return it at `count` of the moments, from number `first` on."""
+        some = slice(first, first + count)
+        flows = replace(self.flows, density=self.flows.density[some])
+        return LinearNetwork(rates=self.rates[some], entering=self.entering[some], flows=flows)
+
+    def weigh(self, weights: Floats) -> Floats:
+        """Return what each flow adds to the sum of `weights` (moments, n, n) times `intensity`, (moments, flows)."""
+        result: Floats = 0.5 * self.flows.density * ((weights @ self.entering) * self.entering).sum(axis=-2)
+        return result
 
 
-def linearise(equations: System, effort: Floats) -> LinearNetwork:
-    """Return the network of `equations` linearised at completed `effort` (moments, unknowns).
+def linearise(equations: System, effort: Floats, temperature: float) -> LinearNetwork:
+    """Return the network of `equations` linearised at completed `effort` (moments, unknowns), at a `temperature` (K).
 
-    With storages y, algebraic unknowns a and their flows F: J = F_yy - F_ya F_aa^-1 F_ay. A flow n into a junction
-    moves it by -F_aa^-1 n, and so flows into the storages that hang on it.
+    Raises `UnsupportedPartError` for a part that does not declare its noise.
     """
-    values, size = equations.partials(effort), equations.network.unknowns.size
-    yy, ya, ay, aa = (each.dense(values) for each in (equations.yy, equations.ya, equations.ay, equations.aa))
-    storages, algebraic = equations.dynamic, equations.algebraic
-    follows, moved = _eliminated(aa, ay)
-    moments = len(effort)
-    reading, direct = np.zeros((moments, size, storages.size)), np.zeros((moments, size, size))
-    reading[:, storages, np.arange(storages.size)] = 1.0
-    reading[:, algebraic] = follows
-    direct[:, algebraic[:, None], algebraic] = moved
-    entering = np.zeros((moments, storages.size, size))
-    entering[:, np.arange(storages.size), storages] = 1.0
-    entering[:, :, algebraic] = ya @ moved
+    values, storages = equations.partials(effort), equations.dynamic
+    flows = white_flows(equations.network, effort, equations.high, temperature)
+    into = np.zeros((len(effort), storages.size, equations.network.unknowns.size))
+    into[:, np.arange(storages.size), storages] = 1.0
+    reduced = equations.yy.dense(values)
+    if equations.algebraic.size:
+        ya = equations.ya.dense(values)
+        passed = _solved(equations, values, -ya, transposed=True)
+        reduced += passed @ equations.ay.dense(values)
+        into[:, :, equations.algebraic] = passed
     capacity = equations.capacity[:, None]
+    into /= capacity
     return LinearNetwork(
-        rates=(yy + ya @ follows) / capacity, entering=entering / capacity, reading=reading, direct=direct
+        rates=reduced / capacity, entering=into[..., flows.heads] - into[..., flows.tails], flows=flows
     )
 
 
-def _eliminated(own: Floats, others: Floats) -> tuple[Floats, Floats]:
-    """Return -`own`^-1 `others` and -`own`^-1, (..., k, n) and (..., k, k); rows may have units of their own."""
-    unit = 1.0 / np.abs(own).max(axis=-1, keepdims=True, initial=0.0)
-    right = np.concatenate((others * unit, unit * np.eye(own.shape[-1])), axis=-1)
-    solved = -np.linalg.solve(own * unit, right)
-    return solved[..., : others.shape[-1]], solved[..., others.shape[-1] :]
+def storages_read(equations: System, effort: Floats) -> Floats:
+    """Return d(unknown) / d(storage) at completed `effort` (moments, unknowns), (moments, unknowns, n)."""
+    values, storages = equations.partials(effort), equations.dynamic
+    result = np.zeros((len(effort), equations.network.unknowns.size, storages.size))
+    result[:, storages, np.arange(storages.size)] = 1.0
+    if equations.algebraic.size:
+        against = np.swapaxes(equations.ay.dense(values), -1, -2)
+        result[:, equations.algebraic] = np.swapaxes(_solved(equations, values, -against, transposed=False), -1, -2)
+    return result
+
+
+def white_on(equations: System, effort: Floats, nodes: Indices, temperature: float) -> Floats:
+    """Return the one-sided density of the white noise on `nodes` (m,) that no storage filters, (moments, m, m).
+
+    In effort squared per Hz, at completed `effort` (moments, unknowns) and a `temperature` (K).
+    """
+    values, size = equations.partials(effort), equations.network.unknowns.size
+    place = positions(size, equations.algebraic)[nodes]
+    moved = np.zeros((len(effort), nodes.size, size))
+    if (place >= 0).any():
+        asked = np.zeros((len(effort), nodes.size, equations.algebraic.size))
+        asked[:, place >= 0, place[place >= 0]] = -1.0
+        moved[:, :, equations.algebraic] = _solved(equations, values, asked, transposed=True)
+    flows = white_flows(equations.network, effort, equations.high, temperature)
+    each = moved[..., flows.heads] - moved[..., flows.tails]
+    result: Floats = (each * flows.density[:, None]) @ np.swapaxes(each, -1, -2)
+    return result
+
+
+def _solved(equations: System, values: Floats, right: Floats, *, transposed: bool) -> Floats:
+    """Return x of x F_aa = `right` (moments, m, k) at partials `values`; if not `transposed`, of F_aa x' = `right`'."""
+    stacked = np.swapaxes(right, -1, -2).reshape(-1, right.shape[-2])
+    matrix = equations.aa.fill(values)
+    found: Floats = factors(scipy.sparse.csc_array(matrix.T) if transposed else matrix).solve(stacked)
+    return np.swapaxes(found.reshape(len(right), -1, right.shape[-2]), -1, -2)
 
 
 def white_flows(network: Network, effort: Floats, high: High, temperature: float) -> WhiteFlows:

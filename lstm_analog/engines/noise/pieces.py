@@ -1,12 +1,13 @@
 """An interval cut into pieces within which the linearised network counts as constant."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
-from lstm_analog.engines.noise.linearised import LinearNetwork, WhiteFlows
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.noise.linearised import LinearNetwork
 from lstm_analog.engines.noise.propagation import propagate
 
 _CHANGE = 0.05
@@ -15,54 +16,46 @@ over its length; larger: fewer pieces, less accurate, with the square of it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class IntervalNoise:
-    """An interval at its moments: at `time` (moments,), in seconds since it began, `linear` and `flows` of each.
+class NoiseMoment:
+    """A moment of an interval: the `linear` network of each sequence of the batch, `time` (s) after it began."""
 
-    Their first axis is that of the moments times the batch, the moments first. `intensity` (moments, batch, n, n) is
-    that of the noise in the rates of the storages, effort squared per second.
-    """
-
-    time: Floats
+    time: float
     linear: LinearNetwork
-    flows: WhiteFlows
-    intensity: Floats
 
-    @property
-    def rates(self) -> Floats:
-        """d(rate of a storage) / d(storage), (moments, batch, n, n), per second."""
-        return self.linear.rates.reshape(self.intensity.shape)
+    @cached_property
+    def intensity(self) -> Floats:
+        """Covariance of the white noise in the rates, two-sided: (batch, n, n), effort squared per second."""
+        return self.linear.intensity
 
-    def pieces(self) -> Iterator["NoisePiece"]:
-        """Yield the pieces, in order; what is measured first in the interval stands from its beginning."""
-        rates, intensity = self.rates, self.intensity
-        before = 0.0
-        for first, last in _cut(self.time, rates, np.abs(np.diagonal(intensity, axis1=-2, axis2=-1))):
-            times = self.time[first : last + 1]
-            weights = np.zeros(self.time.size)
-            half = 0.5 * np.diff(times)
-            weights[first:last] += half
-            weights[first + 1 : last + 1] += half
-            weights[first] += times[0] - before
-            before = float(times[-1])
-            yield NoisePiece(duration=float(weights.sum()), weights=weights / weights.sum(), moments=self)
+    def is_near(self, other: "NoiseMoment") -> bool:
+        """Return whether a piece may go from here to the `other` moment.
+
+        The rates of a storage may change by `_CHANGE` of their sum, or by `_CHANGE` over the time between.
+        """
+        own, length = np.abs(self.linear.rates).sum(axis=-1), abs(other.time - self.time)
+        change = np.abs(other.linear.rates - self.linear.rates).sum(axis=-1)
+        if not ((change <= _CHANGE * own) | (change * length <= _CHANGE)).all():
+            return False
+        noise, theirs = (np.diagonal(each.intensity, axis1=-2, axis2=-1) for each in (self, other))
+        return bool((np.abs(theirs - noise) <= _CHANGE * np.maximum(noise, theirs)).all())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoisePiece:
-    """A piece of `duration` (s) of the interval of `moments`, whose mean with the `weights` (moments,) it takes."""
+    """A piece of `duration` (s), the mean of whose `moments` with the `weights` (moments,) stands for all of it."""
 
     duration: float
+    moments: tuple[NoiseMoment, ...]
     weights: Floats
-    moments: IntervalNoise
 
     @property
     def rates(self) -> Floats:
         """The mean rates, (batch, n, n)."""
-        return _mean(self.weights, self.moments.rates)
+        return self._mean([moment.linear.rates for moment in self.moments])
 
     def forward(self) -> tuple[Floats, Floats]:
         """Return how deviations go on, and the covariance that the noise adds to them, (batch, n, n) each."""
-        return propagate(self.rates, _mean(self.weights, self.moments.intensity), self.duration)
+        return propagate(self.rates, self._mean([moment.intensity for moment in self.moments]), self.duration)
 
     def backward(self, weight: Floats) -> tuple[Floats, Floats]:
         """Return the weight at the beginning of a quadratic form `weight` (batch, n, n) of deviations at the end.
@@ -70,32 +63,43 @@ class NoisePiece:
         And what each flow that fluctuates adds to it on the way, (batch, flows).
         """
         transition, passed = propagate(np.swapaxes(self.rates, -1, -2), weight, self.duration)
-        linear, flows, count = self.moments.linear, self.moments.flows, self.weights.size
-        entering = linear.entering.reshape(count, -1, *linear.entering.shape[1:])
-        seen = np.swapaxes(entering, -1, -2) @ passed @ entering
-        added = flows.weigh(seen.reshape(-1, *seen.shape[2:])).reshape(count, -1, flows.banks.size)
         before: Floats = transition @ weight @ np.swapaxes(transition, -1, -2)
-        return before, _mean(self.weights, added)
+        return before, self._mean([moment.linear.weigh(passed) for moment in self.moments])
+
+    def _mean(self, values: list[Floats]) -> Floats:
+        result: Floats = np.tensordot(self.weights, values, axes=1)
+        return result
 
 
-def _mean(weights: Floats, values: Floats) -> Floats:
-    kept = np.flatnonzero(weights)
-    result: Floats = np.tensordot(weights[kept], values[kept], axes=1)
-    return result
+def pieces_of(time: Floats, linearise: Callable[[Indices], list[NoiseMoment]]) -> Iterator[NoisePiece]:
+    """Yield the pieces of an interval, in order, with points at `time` (points,), in seconds since it began.
 
-
-def _cut(time: Floats, rates: Floats, noise: Floats) -> Iterator[tuple[int, int]]:
-    """Yield the first and last moment of each piece, at `time` (moments,), of `rates` and `noise` (moments, ...).
-
-    The rates of a storage may change by `_CHANGE` of their sum, or by `_CHANGE` over the length of the piece.
+    `linearise` makes the moments at points of these numbers. Halves are halved again while a half is not steady, down
+    to the points; what is found at the first point stands from the beginning of the interval.
     """
-    own, loud = np.abs(rates).sum(axis=-1), noise.max(axis=0)
-    first = 0
-    for last in range(1, time.size):
-        change = np.abs(rates[last] - rates[first]).sum(axis=-1)
-        steady = (change <= _CHANGE * own[first]) | (change * (time[last] - time[first]) <= _CHANGE)
-        even = np.abs(noise[last] - noise[first]) <= _CHANGE * loud
-        if last > first + 1 and not (steady.all() and even.all()):
-            yield first, last - 1
-            first = last - 1
-    yield first, time.size - 1
+    last = time.size - 1
+    known = dict(zip((0, last), linearise(np.array([0, last])), strict=True))
+    open_, done = [(0, last)], list[tuple[int, int]]()
+    while open_:
+        middles = [(first + end) // 2 for first, end in open_ if end - first > 1]
+        known |= zip(middles, linearise(np.array(middles)), strict=True) if middles else ()
+        split = list[tuple[int, int]]()
+        for first, end in open_:
+            middle = (first + end) // 2
+            if end - first == 1 or (known[first].is_near(known[end]) and known[first].is_near(known[middle])):
+                done.append((first, end))
+            else:
+                split += [(first, middle), (middle, end)]
+        open_ = split
+    yield from (_piece(known, first, end) for first, end in sorted(done))
+
+
+def _piece(known: dict[int, NoiseMoment], first: int, end: int) -> NoisePiece:
+    moments = tuple(known[place] for place in sorted({first, (first + end) // 2, end}))
+    times = np.array([moment.time for moment in moments])
+    halves, weights = 0.5 * np.diff(times), np.zeros(times.size)
+    weights[:-1] += halves
+    weights[1:] += halves
+    if not first:
+        weights[0] += times[0]
+    return NoisePiece(duration=float(weights.sum()), moments=moments, weights=weights / weights.sum())
