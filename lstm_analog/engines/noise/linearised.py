@@ -98,7 +98,7 @@ def linearise(equations: System, effort: Floats, temperature: float) -> LinearNe
 
 
 def storages_read(equations: System, effort: Floats) -> Floats:
-    """Return d(unknown) / d(storage) of `equations` at completed `effort` (moments, unknowns), (moments, unknowns, n)."""
+    """Return d(unknown) / d(storage), (moments, unknowns, n), of `equations` at completed `effort` (moments, unknowns)."""
     values, storages = equations.partials(effort), equations.dynamic
     result = np.zeros((len(effort), equations.network.unknowns.size, storages.size))
     result[:, storages, np.arange(storages.size)] = 1.0
@@ -111,7 +111,7 @@ def storages_read(equations: System, effort: Floats) -> Floats:
 def white_on(equations: System, effort: Floats, nodes: Indices, temperature: float) -> Floats:
     """Return the one-sided density of the white noise on `nodes` (m,) that no storage filters, (moments, m, m).
 
-    In effort squared per Hz, of the network of `equations` at completed `effort` (moments, unknowns), `temperature` (K).
+    In effort squared per Hz, by `equations` at completed `effort` (moments, unknowns) and a `temperature` (K).
     """
     values, size = equations.partials(effort), equations.network.unknowns.size
     place = positions(size, equations.algebraic)[nodes]
