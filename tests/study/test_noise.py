@@ -121,9 +121,11 @@ def test_op_amps_add_white_noise_that_no_storage_holds():
     np.testing.assert_allclose(held.h.effort, held.h.sigma * 1e4)  # 10 kPa
 
 
-def test_heads_and_several_layers_have_noise_too():
+@pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL])
+def test_heads_and_several_layers_have_noise_too(technology):
+    """In oil y is the difference of two manifolds, which the noise of h moves against each other."""
     deep = la.random_lstm(np.random.default_rng(4), inputs=1, hidden=2, layers=2, outputs=1)
-    whole = noise_of(la.compile(deep, la.electrical.BEHAVIOURAL), np.ones((2, 1)))
+    whole = noise_of(la.compile(deep, technology), np.ones((2, 1)))
     assert whole.y.sigma.shape == (2, 1)
     assert len(whole.layers) == 2
     assert whole.h.shape == (2, 2)
