@@ -268,7 +268,7 @@ def _weights_of(compiled: Compiled, spot: Spot, nodes: Indices) -> Floats:
     unit = unknowns.scales()[unknowns[spot.group]]
     gain = np.array(spot.gain) / unit if spot.gain else 1.0 / unit
     result = np.zeros((unit.size, nodes.size))
-    for label, sign in zip(spot.groups, (1.0, -1.0), strict=False):
+    for label, sign in zip(spot.groups, (1.0, 1.0), strict=False):
         result[np.arange(unit.size), np.searchsorted(nodes, unknowns[label])] += sign * gain
     return result
 

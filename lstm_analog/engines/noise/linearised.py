@@ -98,7 +98,7 @@ def linearise(equations: System, effort: Floats, temperature: float) -> LinearNe
 
 
 def storages_read(equations: System, effort: Floats) -> Floats:
-    """Return d(unknown) / d(storage) by `equations` at completed `effort` (moments, unknowns), (moments, unknowns, n)."""
+    """Return d(unknown) / d(storage) by `equations` at completed `effort` (moments, unknowns): (..., unknowns, n)."""
     values, storages = equations.partials(effort), equations.dynamic
     result = np.zeros((len(effort), equations.network.unknowns.size, storages.size))
     result[:, storages, np.arange(storages.size)] = 1.0
