@@ -126,7 +126,7 @@ class MachineNoise(Summarised):
         ends = compiled.cycle.ends(spot.interval, steps)
         number = int(ends[_place("step", step, steps)])
         every = np.arange(compiled.network.unknowns.size)
-        weights = _weights_of(compiled, spot, every)
+        weights = weights_of(compiled, spot, every)
         parts = compiled.network.parts
         added = np.zeros((number + 1, len(parts)))
         for before, share in self.linear.origins(number, weights.T @ weights):
@@ -234,7 +234,7 @@ def _signals(run: Run, linear: LinearNoise, spots: tuple[Spot, ...]) -> dict[Spo
     unknowns = compiled.network.unknowns
     nodes = np.unique(np.concatenate([unknowns[label] for spot in spots for label in spot.groups]))
     asked = {spot: frozenset(compiled.cycle.ends(spot.interval, steps).tolist()) for spot in spots}
-    weights = {spot: _weights_of(compiled, spot, nodes) for spot in spots}
+    weights = {spot: weights_of(compiled, spot, nodes) for spot in spots}
     taken = {spot: list[tuple[Floats, Floats]]() for spot in spots}
     for number, noise in enumerate(linear.nodes(nodes)):
         for spot in (spot for spot in spots if number in asked[spot]):
@@ -262,13 +262,13 @@ def _diagonal(covariance: Floats, weights: Floats) -> Floats:
     return result
 
 
-def _weights_of(compiled: Compiled, spot: Spot, nodes: Indices) -> Floats:
+def weights_of(compiled: Compiled, spot: Spot, nodes: Indices) -> Floats:
     """Return the signal at `spot` of `compiled` as sums of the efforts of `nodes` (m,), ascending: (n, m)."""
     unknowns = compiled.network.unknowns
     unit = unknowns.scales()[unknowns[spot.group]]
     gain = np.array(spot.gain) / unit if spot.gain else 1.0 / unit
     result = np.zeros((unit.size, nodes.size))
-    for label, sign in zip(spot.groups, (1.0, 1.0), strict=False):
+    for label, sign in zip(spot.groups, (1.0, -1.0), strict=False):
         result[np.arange(unit.size), np.searchsorted(nodes, unknowns[label])] += sign * gain
     return result
 

@@ -12,6 +12,7 @@ from lstm_analog.network.parts import Storages
 from lstm_analog.network.quantities import BOLTZMANN
 from lstm_analog.study import LargestError, NoisySignal, noise_of
 from lstm_analog.study.metrics import measured
+from lstm_analog.study.noise import weights_of
 
 LSTM = la.random_lstm(np.random.default_rng(0), inputs=2, hidden=3)
 X = np.random.default_rng(1).uniform(-1, 1, (4, 2))
@@ -123,7 +124,6 @@ def test_op_amps_add_white_noise_that_no_storage_holds():
 
 @pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL])
 def test_heads_and_several_layers_have_noise_too(technology):
-    """In oil y is the difference of two manifolds, which the noise of h moves against each other."""
     deep = la.random_lstm(np.random.default_rng(4), inputs=1, hidden=2, layers=2, outputs=1)
     whole = noise_of(la.compile(deep, technology), np.ones((2, 1)))
     assert whole.y.sigma.shape == (2, 1)
@@ -133,6 +133,18 @@ def test_heads_and_several_layers_have_noise_too(technology):
     assert y.sigma == pytest.approx(whole.y.sigma[-1, 0], rel=1e-9)
     assert whole.origins(layer=0).sigma == pytest.approx(np.sqrt(np.mean(whole.layers[0].h.sigma[-1] ** 2)), rel=1e-9)
     np.testing.assert_allclose(whole.sample(2000, seed=0).y.std(axis=0), whole.y.sigma, rtol=0.08)
+
+
+def test_signals_are_read_off_deviations_as_they_are_off_efforts():
+    """z and y in oil are three times the difference of two manifolds."""
+    deep = la.random_lstm(np.random.default_rng(4), inputs=1, hidden=2, outputs=1)
+    run = la.compile(deep, la.hydraulic.OIL).run(np.ones((2, 1)))
+    compiled, trajectory = run.compiled, run.trajectory
+    nodes, (place,) = np.arange(compiled.network.unknowns.size), compiled.layout.layers
+    for spot, signal in ((place.z[0], run.layers[0].z[:, 0]), (place.h, run.h), (compiled.layout.head.y, run.y)):
+        ends = trajectory.schedule.ends[compiled.cycle.ends(spot.interval, 2)]
+        read = trajectory.sample(ends, nodes) @ weights_of(compiled, spot, nodes).T
+        np.testing.assert_allclose(read, signal, atol=1e-12)
 
 
 def test_a_noise_tells_itself(found):
