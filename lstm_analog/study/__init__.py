@@ -23,12 +23,14 @@ from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.spread import Errors, LayerErrors
+from lstm_analog.study.tiling import BankTiles, Tiling, tiling
 from lstm_analog.study.verification import model_of, verify
 from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
 from lstm_analog.study.yields import yield_of
 
 __all__ = [
+    "BankTiles",
     "Beyond",
     "Bill",
     "Certificate",
@@ -61,6 +63,7 @@ __all__ = [
     "Shares",
     "SignalNoise",
     "Spec",
+    "Tiling",
     "Verdict",
     "Verification",
     "Yield",
@@ -83,6 +86,7 @@ __all__ = [
     "power",
     "settling",
     "settling_error",
+    "tiling",
     "verify",
     "wilson_interval",
     "write_netlists",
