@@ -1,8 +1,8 @@
 """What tiling costs and breaks: `python benchmarks/tiles.py [units]`, 128 unless given.
 
-One LSTM of 16 inputs over 20 steps, weights three times PyTorch's initial ones, `BEHAVIOURAL` by `Settle`, at wires of 0.5 and
-2 ohm a cell: the largest error of h as one crossbar and in tiles, without and with errors of the gains of the tiles' summing
-amplifiers, the worst and the median of 20 chips. Then what the tiles take.
+One LSTM of 16 inputs over 20 steps, weights three times PyTorch's initial ones, `BEHAVIOURAL` by `Settle`, at wires of
+0.5 and 2 ohm a cell: the largest error of h as one crossbar and in tiles, without and with errors of the gains of the
+tiles' summing amplifiers, the worst and the median of 20 chips. Then what the tiles take.
 """
 
 import sys
