@@ -47,10 +47,17 @@ def test_what_the_parts_made_adds_up(signal, technology):
         assert list(shares.values()) == sorted(shares.values(), reverse=True)
 
 
-@pytest.mark.parametrize(("technology", "factor"), [(la.electrical.BEHAVIOURAL, 100.0), (la.hydraulic.OIL, 1e6)])
-def test_noise_imposed_on_the_whole_machine_makes_as_much(technology, factor):
+@pytest.mark.parametrize(
+    ("technology", "timing", "factor"),
+    [
+        (la.electrical.BEHAVIOURAL, la.CLOCKED, 100.0),
+        (la.electrical.BEHAVIOURAL, la.GATED_LEAK, 100.0),
+        (la.hydraulic.OIL, la.CLOCKED, 1e6),
+    ],
+)
+def test_noise_imposed_on_the_whole_machine_makes_as_much(technology, timing, factor):
     """White noise from sources, through the nonlinear machine by the usual engine; 300 paths: 4 % each."""
-    machine = la.compile(LSTM, technology)
+    machine = la.compile(LSTM, technology, timing=timing)
     compiled, driven = machine.compiled, machine.schedule(X[:2])
     whole = noise_of(machine, X[:2])
     pieces = np.maximum(np.round(3.0 * driven.durations / compiled.time_constant).astype(int), 1)
