@@ -28,9 +28,9 @@ class Tiles:
     amplifier, a virtual ground, which hands the partial sum on to the row with a gain of 1 and a normal error of the
     standard deviation `gain`. Tiles at the edge are used in part.
 
-    Li et al. (2019) had 128 by 64 cells; published arrays have 0.35 to 1 ohm a cell (docs/electrical.md#wires); 0.001 is
-    an assumption for a gain of two matched resistors. Offsets and poles of the amplifiers of tiles are not in it, nor converters: partial sums
-    that are rounded make steps, which no law of a part can have here.
+    Li et al. (2019) had 128 by 64 cells; published arrays have 0.35 to 1 ohm a cell (docs/electrical.md#wires). A gain
+    error of 0.001, of two matched resistors, is an assumption. Offsets and poles of the amplifiers of tiles are not in
+    it, nor converters: partial sums that are rounded make steps, which no law of a part can have here.
     """
 
     drivers: int
