@@ -143,6 +143,7 @@ CAUSES = {
         im.Quantisation(levels=8.0),
         im.StuckDevices(off=0.1, on=0.1),
         im.WireResistance(line=1.0, column=2.0),
+        im.Tiles(drivers=3, columns=4, line=1.0, column=2.0, gain=0.01),
     ),
     la.electrical.OPAMP: (
         im.AmplifierOffset(volts=1e-3),

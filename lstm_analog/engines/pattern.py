@@ -62,6 +62,12 @@ class Pattern:
     shape: tuple[int, int]
     diagonal: bool
 
+    def dense(self, values: Floats) -> Floats:
+        """Return the matrices at flat partials `values` (batch, k), dense: (batch, rows, columns)."""
+        matrix = np.zeros((len(values), *self.shape))
+        matrix[:, self.indices, np.repeat(np.arange(self.shape[1]), np.diff(self.indptr))] = self.scatter(values)
+        return matrix
+
     def fill(self, values: Floats) -> "scipy.sparse.csc_array":
         """Return the matrix at flat partials `values` (batch, k): block diagonal, one block a batch entry."""
         data = self.scatter(values)

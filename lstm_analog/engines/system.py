@@ -24,13 +24,14 @@ from lstm_analog.network.parts import Part
 class System:
     """The equations of a network with the clock lines `high`; efforts are (batch, unknowns) arrays.
 
-    `dynamic` (n,) and `capacity` (n,) are the unknowns with a rate; `stages` solve the others. The four patterns place
-    the partial derivatives of dynamic (y) and algebraic (a) rows with respect to both.
+    `dynamic` (n,) and `capacity` (n,) are the unknowns with a rate; `stages` solve the `algebraic` ones. The four
+    patterns place the partial derivatives of dynamic (y) and algebraic (a) rows with respect to both.
     """
 
     network: Network
     high: High
     dynamic: Indices
+    algebraic: Indices
     capacity: Floats
     stages: tuple[AlgebraicStage, ...]
     share: RowInflow
@@ -98,6 +99,7 @@ def system(network: Network, high: High) -> System:
         network=network,
         high=high,
         dynamic=dynamic,
+        algebraic=algebraic,
         capacity=amount,
         stages=tuple(_stage(network, fed, high, nodes) for nodes in generations(couplings, algebraic, size)),
         share=_share(network, fed, high, dynamic),

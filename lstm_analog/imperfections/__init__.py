@@ -16,6 +16,7 @@ from lstm_analog.imperfections.opamps import (
     PairTemperature,
 )
 from lstm_analog.imperfections.order import ORDER
+from lstm_analog.imperfections.tiles import Tiles, tiled_conductances
 from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
 from lstm_analog.imperfections.tubes import (
     BoreTolerance,
@@ -59,6 +60,7 @@ __all__ = [
     "SeatLeak",
     "Streams",
     "StuckDevices",
+    "Tiles",
     "Tubes",
     "ViscosityChange",
     "WireResistance",
@@ -69,4 +71,5 @@ __all__ = [
     "reapply",
     "recorded",
     "seen_conductances",
+    "tiled_conductances",
 ]

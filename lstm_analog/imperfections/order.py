@@ -14,6 +14,7 @@ from lstm_analog.imperfections.opamps import (
     PairOffset,
     PairTemperature,
 )
+from lstm_analog.imperfections.tiles import Tiles
 from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
 from lstm_analog.imperfections.tubes import BoreTolerance, EndLoss, HotTubes, OrificeWeights
 from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, RelayLag, SeatLeak
@@ -25,7 +26,7 @@ _MADE = (
     *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain),
 )
 _BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband)
-_JOINED = (WireResistance, ClockFeedthrough, EndLoss)
+_JOINED = (WireResistance, Tiles, ClockFeedthrough, EndLoss)
 _USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, RelayLag, PairTemperature)
 
 ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_JOINED, *_USED)

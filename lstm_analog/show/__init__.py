@@ -3,6 +3,7 @@
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
+from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.saving import save
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.states import sequence
@@ -16,6 +17,7 @@ __all__ = [
     "save",
     "sequence",
     "settling_curve",
+    "signal_noise",
     "step_waveforms",
     "weights",
     "yield_against_strength",

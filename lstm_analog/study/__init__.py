@@ -13,6 +13,8 @@ from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
+from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
+from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
 from lstm_analog.study.ranges import Beyond, beyond_fed
@@ -21,15 +23,18 @@ from lstm_analog.study.run import Run
 from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.spread import Errors, LayerErrors
+from lstm_analog.study.tiling import BankTiles, Tiling, tiling
 from lstm_analog.study.verification import model_of, verify
 from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
 from lstm_analog.study.yields import yield_of
 
 __all__ = [
+    "BankTiles",
     "Beyond",
     "Bill",
     "Certificate",
+    "ChainNoise",
     "Check",
     "DesignCheck",
     "EpanetReport",
@@ -41,8 +46,11 @@ __all__ = [
     "LargestError",
     "LayerErrors",
     "Lesson",
+    "MachineNoise",
     "ModelAnswer",
     "ModelFile",
+    "NoiseOrigins",
+    "NoisySignal",
     "Outcome",
     "Power",
     "Report",
@@ -53,7 +61,9 @@ __all__ = [
     "Severity",
     "Share",
     "Shares",
+    "SignalNoise",
     "Spec",
+    "Tiling",
     "Verdict",
     "Verification",
     "Yield",
@@ -72,9 +82,11 @@ __all__ = [
     "load_certificate",
     "model_of",
     "network_digest",
+    "noise_of",
     "power",
     "settling",
     "settling_error",
+    "tiling",
     "verify",
     "wilson_interval",
     "write_netlists",

@@ -518,6 +518,31 @@ def test_a_dense_bank_is_driven_by_storages_that_relax_together(circuit, driven)
     assert worst(Waveform(points=9).run(network, schedule), exact) < 1e-6
 
 
+def test_rows_of_a_dense_bank_that_go_together_change_with_the_clock(circuit):
+    """First rows 1 and 2 of 3 are solved together, then 1 and 3: as many, of the same bank, and other products."""
+    follow = {"low": -np.inf, "high": np.inf, "offset": 0.0}
+    network = circuit(
+        {"in": 3, "c": 3, "buffer": 1},
+        Sources(label="in", nodes=[1, 2, 3], effort=0.0),
+        Transconductors(label="w", inputs=[1, 2, 3], rows=[4, 5, 6], transconductance=np.diag([1.0, 2.0, 3.0])),
+        Storages(label="c", nodes=[4, 5, 6], capacitance=1.0),
+        Conductors(label="r", a=[4, 5, 6], b=[0, 0, 0], conductance=1.0),
+        Followers(label="f", nodes=[7], terms=(Term(inputs=[4], gain=1.0),), **follow),
+        Switches(label="second", line=0, a=[7], b=[5], closed=1.0, opened=1e-18),
+        Switches(label="third", line=1, a=[7], b=[6], closed=1.0, opened=1e-18),
+        lines=("second", "third"),
+    )
+    schedule = Schedule(
+        names=("one", "two", "one", "two"),
+        high=np.array([[False, True], [True, False]] * 2),
+        durations=np.full(4, 0.7),
+        imposed=(Imposed(label="in", efforts=np.array([[1.0, 0.5, 0.2]] * 4)),),
+    )
+    ours, exact = (engine.run(network, schedule) for engine in (Waveform(), Integrate()))
+    assert ours.engine.startswith("Waveform")
+    assert worst(ours, exact) < 1e-6
+
+
 def test_of_two_copies_one_may_have_an_offset(circuit, driven):
     network = circuit(
         {"drive": 1, "copy": 2},

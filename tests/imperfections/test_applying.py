@@ -41,6 +41,7 @@ from lstm_analog.imperfections import (
     SeatLeak,
     Streams,
     StuckDevices,
+    Tiles,
     Tubes,
     ViscosityChange,
     WireResistance,
@@ -63,6 +64,7 @@ OPAMPS = (
     *(AmplifierOffset(volts=1e-3), PairOffset(volts=1e-3), PairGain(share=0.01), MultiplierGain(share=0.01)),
     *(MultiplierOffset(share=0.01), DeviceSpread(share=0.01), PairTemperature(kelvin=310.0, made_for=300.0)),
     *(WireResistance(line=1.0, column=2.0), Quantisation(levels=16.0), HoldLeak(conductance=1e-9)),
+    Tiles(drivers=3, columns=4, line=1.0, column=2.0, gain=0.01),
     ClockFeedthrough(overlap=50e-15, swing=5.0, fall=20e-9),
 )
 PLUMBING = (

@@ -47,7 +47,8 @@ class Wire:
 class Sheet:
     """Flow through a dense `matrix` (..., m, n) into m places of row `row`, from n places of field `source`.
 
-    These are unknowns of one `group`. Sheets of equal `name` and shape are the same matrix, also in another phase.
+    These are unknowns of one `group`. Sheets of equal `name`, the bank and which of its rows and columns, are the same
+    matrix, also in another phase.
     """
 
     row: int
@@ -56,7 +57,7 @@ class Sheet:
     places: Span
     matrix: Floats
     group: int
-    name: tuple[int, int, int]
+    name: tuple[int, bytes, bytes]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -200,7 +201,7 @@ def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> 
                     places=span(places.place[dense.columns[some]]),
                     matrix=matrix,
                     group=group,
-                    name=(id(dense.matrix), int(dense.rows[chosen[0]]), int(dense.columns[some[0]])),
+                    name=(id(dense.matrix), chosen.tobytes(), some.tobytes()),
                 )
                 sheets.append(sheet)
     return sheets

@@ -43,19 +43,18 @@ class NetworkState:
     stamps : list of int, one a group
         The version of each group of unknowns: one more whenever an effort of the group may have changed.
     known : dict
-        Stored products by the name and shape of their matrix; phases share them.
+        Stored products by the name of their matrix; phases share them.
     """
 
     effort: Floats
     stamps: list[int]
-    known: dict[tuple[int, ...], HeldProduct]
+    known: dict[tuple[int, bytes, bytes], HeldProduct]
 
     def image(self, sheet: Sheet) -> HeldProduct:
         """Return the stored product of `sheet`."""
-        key = (*sheet.name, *sheet.matrix.shape)
-        if key not in self.known:
-            self.known[key] = HeldProduct(sheet.matrix, self.effort.shape[:-1])
-        return self.known[key]
+        if sheet.name not in self.known:
+            self.known[sheet.name] = HeldProduct(sheet.matrix, self.effort.shape[:-1])
+        return self.known[sheet.name]
 
     def product(self, sheet: Sheet, drive: Callable[[], Floats]) -> Callable[[], Floats]:
         """Return a function that returns the product of `sheet` with the efforts that `drive` returns.

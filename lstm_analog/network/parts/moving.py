@@ -13,7 +13,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.expressions import LINE, Expression, effort, let, maximum, minimum, parameter
 from lstm_analog.network.bank import limit_array, node_array, positive_array
-from lstm_analog.network.parts.base import CardNames, Law, check_bank, law
+from lstm_analog.network.parts.base import THERMAL, CardNames, Law, check_bank, law
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +30,8 @@ class Inertances:
     4/3 of that of an even one, G by Hagen-Poiseuille. A rigid column: valid while T is longer than sound takes to
     and fro, 2 l/a, and while the profile keeps up, for changes slower than rho d^2/(24 mu) = L G. The hammer of a
     faster valve is a figure of the design check (Joukowsky 1898).
+
+    Its noise is that of the friction, 4 k T G into `state`; shut, that of the leak.
 
     Attributes
     ----------
@@ -70,7 +72,8 @@ class Spools:
 
     C = A^2/k turns them into flows: C dX/dt is what the pilot displaces. That flow is not drawn from the pilots: their
     chambers have that capacitance already, as if the spool followed at once. Newton with viscous friction; Merritt,
-    Hydraulic Control Systems (1967). Valid between the end stops; dry friction is the deadband of the ports.
+    Hydraulic Control Systems (1967). Valid between the end stops; dry friction is the deadband of the ports. Its noise
+    is that of the viscous friction.
 
     Attributes
     ----------
@@ -153,7 +156,9 @@ def _inertance() -> Law:
     drop, x = effort("a") - effort("b"), effort("state")
     closed, opened = parameter("closed"), parameter("opened")
     stored = parameter("inertance") * closed * closed
-    pushed, dying = closed * (drop - x), stored / parameter("closing") * (opened / closed * drop - x)
+    dying_at = stored / parameter("closing")
+    pushed, dying = closed * (drop - x), dying_at * (opened / closed * drop - x)
+    leaking = opened * (dying_at / closed) * (dying_at / closed)
     return Law(
         terminals=("a", "b", "state"),
         through={("a", "b"): closed * x},
@@ -165,13 +170,15 @@ def _inertance() -> Law:
             values={"inertance": "l", "closed": "ron", "opened": "roff", "closing": "tc"},
             inverse=frozenset({"closed", "opened"}),
         ),
+        noise={("state",): THERMAL * (LINE * closed + (1.0 - LINE) * leaking)},
     )
 
 
 def _spool() -> Law:
     position, speed = effort("position"), effort("speed")
     gain = parameter("capacitance") * parameter("frequency")
-    force = effort("p") - effort("n") - position - 2.0 * parameter("damping") * speed
+    friction = 2.0 * parameter("damping")
+    force = effort("p") - effort("n") - position - friction * speed
     return Law(
         terminals=("p", "n", "position", "speed"),
         into={"position": gain * speed, "speed": gain * force},
@@ -182,6 +189,7 @@ def _spool() -> Law:
             pins={"position": "x", "speed": "s"},
             values={"capacitance": "cx", "frequency": "w0", "damping": "zeta"},
         ),
+        noise={("speed",): THERMAL * gain * friction},
     )
 
 

@@ -1,0 +1,229 @@
+"""Noise of a network along what it did: the covariance of its efforts, their sample paths, and which part made it."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
+from lstm_analog.engines.noise.linearised import linearise, storages_read, white_on
+from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece, pieces_of
+from lstm_analog.engines.record import recorder
+from lstm_analog.engines.system import System, system
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.laws import High, Kind
+from lstm_analog.network.laws.noise import ROOM
+from lstm_analog.network.quantities import check_count, check_number
+from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
+
+MOST_STORAGES = 600
+"""Storages of a network that are taken: the time grows with the third power, the memory with the second."""
+
+_SAME = 1e-9
+"""Difference of two times, as a share of the shortest interval, below which they count as one."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NodeNoise:
+    """The noise of m unknowns at the end of an interval.
+
+    Attributes
+    ----------
+    covariance : float array, (*batch, m, m)
+        Of what the storages make of it, effort squared.
+    white : float array, (*batch, m, m)
+        One-sided density of the white noise that is on them beside it, effort squared per Hz.
+    """
+
+    covariance: Floats
+    white: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NodeReading:
+    """How m unknowns follow the storages at the end of an interval.
+
+    Attributes
+    ----------
+    of_storages : float array, (batch, m, n)
+        d(unknown) / d(storage).
+    white : float array, (batch, m, m)
+        As in `NodeNoise`.
+    """
+
+    of_storages: Floats
+    white: Floats
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearNoise:
+    """The noise of a network along a `trajectory`, as far as it is small: of first order in the deviations.
+
+    The covariance P of the storages obeys the Lyapunov equation dP/dt = A P + P A' + B along the trajectory (Demir et
+    al. 1996), A and B from the laws of the parts at its efforts. It starts at zero, and goes through the clock: what a
+    switch leaves on a capacitor that it opens, kT/C, follows from the noise of the closed switch.
+
+    An unknown without capacity follows the storages at once, and passes white noise on to those that hang on it. White
+    noise that is on such an unknown itself is unbounded: it has a density (`NodeNoise.white`) and counts in no
+    variance. What reads the unknown adds the density times its own bandwidth.
+
+    Attributes
+    ----------
+    trajectory : Trajectory
+        What the network did without noise: all unknowns, two or more points an interval, as of `Waveform(points=17)`.
+    temperature : float
+        Of all parts (K).
+    """
+
+    trajectory: Trajectory
+    temperature: float = ROOM
+
+    def __post_init__(self) -> None:
+        """Check the temperature, the size of the network, and that the trajectory has what it takes."""
+        check_number("temperature", self.temperature)
+        if self.trajectory.saved != EVERYTHING:
+            do = "run it with keep=Keep.EVERYTHING"
+            raise InvalidValueError(explain("the trajectory", must="have kept everything", got="less", do=do))
+        size = self.trajectory.network.kinds()[Kind.STORED].size
+        if size > MOST_STORAGES:
+            must, do = f"have at most {MOST_STORAGES} storages", "take a smaller model, or a layer of it"
+            raise UnsupportedError(explain("the network", must=must, got=size, do=do))
+        if min(map(len, self._points)) < 2:
+            got, do = "fewer", "run it with Waveform(points=17)"
+            raise InvalidShapeError(explain("the trajectory", must="have 2 points an interval", got=got, do=do))
+
+    @cached_property
+    def storages(self) -> Indices:
+        """The unknowns that deviations are counted of, (n,)."""
+        return next(iter(self._systems.values())).dynamic
+
+    def nodes(self, nodes: Indices) -> Iterator[NodeNoise]:
+        """Yield the noise of `nodes` (m,) at the end of each interval."""
+        size = self.storages.size
+        covariance: Floats = np.zeros((self._batch, size, size))
+        for number in range(self._count):
+            transition, added = self.propagation(number)
+            covariance = transition @ covariance @ np.swapaxes(transition, -1, -2) + added
+            seen = self.reading(number, nodes)
+            found = seen.of_storages @ covariance @ np.swapaxes(seen.of_storages, -1, -2)
+            yield NodeNoise(covariance=self._by_sequence(found), white=self._by_sequence(seen.white))
+
+    def pieces(self, number: int) -> Iterator[NoisePiece]:
+        """Yield the pieces of interval `number`, in each of which the network counts as constant."""
+        schedule, points = self.trajectory.schedule, self._points[number]
+        equations = self._systems[schedule.phase(number)]
+        time = self.trajectory.time[points] - float(schedule.ends[number] - schedule.durations[number])
+
+        def linearised(chosen: Indices) -> list[NoiseMoment]:
+            efforts = np.swapaxes(self._efforts[:, points[chosen]], 0, 1)
+            found = linearise(equations, efforts.reshape(-1, efforts.shape[-1]), self.temperature)
+            each = (found.moments(place * self._batch, self._batch) for place in range(chosen.size))
+            return [NoiseMoment(time=float(time[at]), linear=one) for at, one in zip(chosen, each, strict=True)]
+
+        yield from pieces_of(time, linearised)
+
+    def propagation(self, number: int) -> tuple[Floats, Floats]:
+        """Return how deviations of the storages go on through interval `number`, and the covariance that it adds.
+
+        Both (batch, n, n).
+        """
+        size = self.storages.size
+        through: Floats = np.eye(size)
+        total: Floats = np.zeros((self._batch, size, size))
+        for piece in self.pieces(number):
+            transition, added = piece.forward()
+            through = transition @ through
+            total = transition @ total @ np.swapaxes(transition, -1, -2) + added
+        return through, total
+
+    def reading(self, number: int, nodes: Indices) -> NodeReading:
+        """Return how `nodes` (m,) follow the storages at the end of interval `number`."""
+        equations, effort = self._end(number)
+        white = white_on(equations, effort, nodes, self.temperature)
+        return NodeReading(of_storages=storages_read(equations, effort)[:, nodes], white=white)
+
+    def origins(self, number: int, form: Floats) -> Iterator[tuple[int, Floats]]:
+        """Yield what each part adds to a quadratic form of the efforts at the end of interval `number`.
+
+        `form` (unknowns, unknowns) makes one number of their covariance P, the sum of `form` times P. Yields each
+        interval's number, from the last to the first, with what its noise adds by part, (*batch, parts).
+        """
+        reading = storages_read(*self._end(number))
+        weight = np.swapaxes(reading, -1, -2) @ form @ reading
+        for before in range(number, -1, -1):
+            share = np.zeros((self._batch, len(self.trajectory.network.parts)))
+            for piece in reversed(list(self.pieces(before))):
+                weight, added = piece.backward(weight)
+                np.add.at(share.T, piece.moments[0].linear.flows.banks, added.T)
+            yield before, self._by_sequence(share)
+
+    def paths(self, count: int, rng: np.random.Generator, save: Save = EVERYTHING) -> Trajectory:
+        """Return `count` sample paths at the ends of intervals, drawn from `rng`: efforts (count, *batch, points, ...).
+
+        Each is the trajectory and a Gaussian deviation, exact at the ends for the linearised network; what they `save`
+        is everything unless given. White noise that is on an unknown itself is left out.
+        """
+        check_count("count", count)
+        nominal = self.trajectory
+        lead = (int(count), self._batch)
+        taken = recorder(nominal.network, nominal.schedule, save, points=1, lead=lead)
+        taken.write(0, np.broadcast_to(self._efforts[:, :1], (*lead, 1, self._efforts.shape[-1])))
+        deviation = np.zeros((self._batch, int(count), self.storages.size))
+        for number in range(self._count):
+            transition, added = self.propagation(number)
+            fresh = rng.standard_normal(deviation.shape) @ np.swapaxes(_root(added), -1, -2)
+            deviation = deviation @ np.swapaxes(transition, -1, -2) + fresh
+            if taken.asks(number + 1):
+                equations, end = self._end(number)
+                efforts = end[:, None] + deviation @ np.swapaxes(storages_read(equations, end), -1, -2)
+                taken.write(number + 1, np.swapaxes(efforts, 0, 1)[..., None, :])
+        text = f"noise at {self.temperature:g} K along {nominal.engine}"
+        return taken.trajectory(engine=text, lead=(int(count), *nominal.schedule.lead))
+
+    def _end(self, number: int) -> tuple[System, Floats]:
+        """Return the equations of interval `number`, and the efforts (batch, unknowns) at its end."""
+        return self._systems[self.trajectory.schedule.phase(number)], self._efforts[:, self._points[number][-1]]
+
+    def _by_sequence(self, values: Floats) -> Floats:
+        """Return `values` (batch, ...) with the leading axes of the trajectory."""
+        return values.reshape(*self.trajectory.schedule.lead, *values.shape[1:])
+
+    @cached_property
+    def _systems(self) -> MappingProxyType[High, System]:
+        schedule = self.trajectory.schedule
+        phases = dict.fromkeys(map(schedule.phase, range(self._count)))
+        return MappingProxyType({high: system(self.trajectory.network, high) for high in phases})
+
+    @cached_property
+    def _efforts(self) -> Floats:
+        """The efforts with one axis of sequences, (batch, points, unknowns)."""
+        efforts = self.trajectory.efforts
+        return efforts.reshape(-1, *efforts.shape[-2:])
+
+    @cached_property
+    def _points(self) -> tuple[Indices, ...]:
+        """Which points of the trajectory each interval has: behind its beginning, its end included."""
+        schedule = self.trajectory.schedule
+        edges = np.append(0.0, schedule.ends) + _SAME * schedule.durations.min()
+        places = np.searchsorted(self.trajectory.time, edges, side="right")
+        return tuple(np.arange(*ends) for ends in itertools.pairwise(places.tolist()))
+
+    @property
+    def _batch(self) -> int:
+        return len(self._efforts)
+
+    @property
+    def _count(self) -> int:
+        return len(self.trajectory.schedule.names)
+
+
+def _root(covariance: Floats) -> Floats:
+    """Return a root of `covariance` (..., n, n): root root' is that."""
+    values, vectors = np.linalg.eigh(covariance)
+    result: Floats = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    return result

@@ -1,0 +1,94 @@
+"""Noise: how much is on h and c after each step, and which parts made it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from lstm_analog.doors import checked
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.show.reading import one, pick, sequences
+from lstm_analog.show.states import MOST
+from lstm_analog.show.style import COLOURS, WIDTH, label_ends, line, roomy, si, styled
+from lstm_analog.study import MachineNoise, NoiseOrigins, NoisySignal, SignalNoise
+
+_PARTS = 8
+"""Parts that have bars of their own; what is left of the noise is one more."""
+_CURVES, _BARS = 1.9, 2.6
+"""Heights of the panels (inch)."""
+
+
+@checked
+@styled
+def signal_noise(
+    found: MachineNoise, *, layer: int = -1, units: Sequence[int] | None = None, sequence: int = 0
+) -> Figure:
+    """Return the standard deviation of h and c of `layer` after each step, and the parts that made it in the last step.
+
+    `found` is what `study.noise_of` returned. `units` are those to draw, the first six unless given; `sequence` chooses
+    from a batch; `layer` may count from the end. Bars are shares of the variance, of all units and sequences together.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such layer, unit or sequence, or if `units` are not 1 to 6.
+    """
+    number = pick("layer", layer, len(found.layers))
+    chain, which = found.layers[number], pick("sequence", sequence, sequences(found.run))
+    signals = [(NoisySignal.H, chain.h)] + ([] if chain.c is None else [(NoisySignal.C, chain.c)])
+    heights = [*[_CURVES] * len(signals), _BARS]
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
+    *curves, bars = figure.subplots(len(heights), 1, height_ratios=heights)
+    for axes, (signal, noise) in zip(curves, signals, strict=True):
+        _draw_steps(axes, found, noise, _units(units, chain.h.sigma.shape[-1]), which)
+        axes.set_ylabel(f"sigma of {signal.value}\n(signal units)")
+    for axes in curves[:-1]:
+        axes.tick_params(labelbottom=False)
+    curves[-1].set_xlabel("step")
+    _draw_origins(bars, [(signal, found.origins(signal, layer=number)) for signal, _ in signals])
+    unit = float(chain.h.unit[0])
+    shown = si(unit, found.run.compiled.network.domain.effort_unit)
+    told = f"{found.linear.temperature:g} K, a unit is {unit / shown.factor:g} {shown.unit}"
+    figure.suptitle(f"Noise of layer {number}: {told}")
+    return figure
+
+
+def _units(units: Sequence[int] | None, count: int) -> list[int]:
+    if units is None:
+        return list(range(min(count, MOST)))
+    if not 0 < len(units) <= MOST:
+        do = "draw the others in a second picture"
+        raise InvalidValueError(explain("units", must=f"be 1 to {MOST}", got=len(units), do=do))
+    return [pick("unit", unit, count) for unit in units]
+
+
+def _draw_steps(axes: Axes, found: MachineNoise, noise: SignalNoise, units: list[int], sequence: int) -> None:
+    sigma = one(found.run, noise.sigma, sequence)[:, units]
+    steps = np.arange(len(sigma), dtype=float)
+    drawn = [line(axes, steps, sigma[:, place], place, f"unit {unit}") for place, unit in enumerate(units)]
+    roomy(axes, 0.0, float(sigma.max()))
+    axes.set_ylim(bottom=0.0)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    label_ends(axes, drawn, _CURVES)
+
+
+def _draw_origins(axes: Axes, origins: list[tuple[NoisySignal, NoiseOrigins]]) -> None:
+    largest = dict[str, float]()
+    for _, found in origins:
+        for name, share in found.by_part.items():
+            largest[name] = max(largest.get(name, 0.0), share)
+    names = sorted(largest, key=lambda name: -largest[name])[:_PARTS]
+    rows, height = np.arange(len(names) + 1), 0.8 / len(origins)
+    for place, (signal, found) in enumerate(origins):
+        shares = [found.by_part.get(name, 0.0) for name in names]
+        label = f"{signal.value}, sigma {found.sigma:.2g}"
+        places = rows + (place - 0.5 * (len(origins) - 1)) * height
+        axes.barh(places, [*shares, max(1.0 - sum(shares), 0.0)], height=height, color=COLOURS[place], label=label)
+    axes.set_yticks(rows, labels=[*names, "all others"])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("share of the variance after the last step")
+    axes.legend(loc="lower right")

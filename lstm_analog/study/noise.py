@@ -1,0 +1,281 @@
+"""Noise of a machine in time: how much is on h and c after each step, which part made it, and sample paths."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.compiled import Compiled, Spot
+from lstm_analog.compiler.passes import only
+from lstm_analog.doors import checked, checked_record
+from lstm_analog.engines import EngineLike, Settle, Waveform
+from lstm_analog.engines.choosing import chosen_engine
+from lstm_analog.engines.noise import LinearNoise
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.imperfections import Streams
+from lstm_analog.model.sequences import StateLike, in_time
+from lstm_analog.network.laws.noise import ROOM
+from lstm_analog.network.quantities import check_count
+from lstm_analog.network.trajectory import MOST_BYTES
+from lstm_analog.study.keeping import Keep, saves
+from lstm_analog.study.lots import Design
+from lstm_analog.study.noise_origins import NoiseOrigins
+from lstm_analog.study.run import PassRun, Run
+from lstm_analog.summaries import Rows, Summarised
+
+_POINTS = 17
+"""Points of an interval at which the network may be linearised. Against 129 they cost less than 1e-8 of sigma on
+`BEHAVIOURAL`, `OIL` and both op-amp circuits (`benchmarks/noise_in_time.py`)."""
+
+
+class NoisySignal(Enum):
+    """What noise is asked of: h or c of a chain, or y of the head."""
+
+    H = "h"
+    C = "c"
+    Y = "y"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SignalNoise:
+    """The noise of a signal after each step, in the order of time.
+
+    Attributes
+    ----------
+    sigma : float array, (..., time, n)
+        Standard deviation of what the storages make of it, in signal units.
+    white : float array, (..., time, n)
+        One-sided density of the white noise that is on it beside that, signal units squared per Hz; what reads the
+        signal adds it times its own noise bandwidth. Zero where a storage holds the signal.
+    unit : float array, (n,)
+        The effort that stands for one unit (V or Pa).
+    """
+
+    sigma: Floats
+    white: Floats
+    unit: Floats
+
+    @property
+    def effort(self) -> Floats:
+        """The standard deviation in V or Pa, (..., time, n)."""
+        return self.sigma * self.unit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChainNoise:
+    """The noise of one chain, a direction of a layer: of its `h`, and of its `c`, None for one that has no cells."""
+
+    h: SignalNoise
+    c: SignalNoise | None
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MachineNoise(Summarised):
+    """The noise of a machine along a `run` without noise, as `noise_of` found it.
+
+    Attributes
+    ----------
+    run : Run
+        What the machine does without noise.
+    linear : LinearNoise
+        The noise of its network along that, for whoever asks for other nodes.
+    layers : tuple of ChainNoise
+        Bottom layer first, forward before backward.
+    y : SignalNoise or None
+        Of the head, after each step; None if there is no head.
+    """
+
+    run: Run
+    linear: LinearNoise
+    layers: tuple[ChainNoise, ...]
+    y: SignalNoise | None
+
+    def summary(self) -> Rows:
+        """Return the temperature, and the largest sigma of h, c and y."""
+        signals = (("h", self.layers[-1].h), ("c", self.layers[-1].c), ("y", self.y))
+        told = ((f"largest sigma of {name}", f"{of.sigma.max():.3g}") for name, of in signals if of is not None)
+        return (("temperature", f"{self.linear.temperature:g} K"), *told, *self.run.summary())
+
+    @property
+    def h(self) -> Floats:
+        """Standard deviation of h of the top layer, forward before backward, (..., time, outputs), in signal units."""
+        return np.concatenate([chain.h.sigma for chain in self._top], axis=-1)
+
+    @property
+    def c(self) -> Floats:
+        """Standard deviation of c of the top layer, (..., time, units); without units where it has no cells."""
+        found = [chain.c.sigma for chain in self._top if chain.c is not None]
+        return np.concatenate([self.h[..., :0], *found], axis=-1)
+
+    @property
+    def _top(self) -> tuple[ChainNoise, ...]:
+        return self.layers[self.run.compiled.layout.top]
+
+    def origins(self, signal: NoisySignal = NoisySignal.H, *, step: int = -1, layer: int = -1) -> NoiseOrigins:
+        """Return what made the noise of a `signal` after a `step`, by part and interval; both may count from the end.
+
+        It is that of all units of chain number `layer`, and of all sequences. `step` counts as the chain goes, which
+        for a backward one is from the end of the sequence. Raises `InvalidValueError` if there is no such step, layer
+        or signal.
+        """
+        compiled, steps = self.run.compiled, self.run.x.shape[-2]
+        spot = self._spot(signal, layer)
+        ends = compiled.cycle.ends(spot.interval, steps)
+        number = int(ends[_place("step", step, steps)])
+        every = np.arange(compiled.network.unknowns.size)
+        weights = weights_of(compiled, spot, every)
+        parts = compiled.network.parts
+        added = np.zeros((number + 1, len(parts)))
+        for before, share in self.linear.origins(number, weights.T @ weights):
+            added[before] = share.reshape(-1, len(parts)).mean(axis=0) / len(weights)
+        return NoiseOrigins(
+            parts=tuple(part.label for part in parts),
+            kinds=tuple(type(part).__name__ for part in parts),
+            intervals=self.run.trajectory.schedule.names[: number + 1],
+            variance=added,
+        )
+
+    def sample(self, count: int, *, seed: int, most_bytes: float = MOST_BYTES) -> Run:
+        """Return `count` sample paths of the machine as a run whose signals lead with an axis of them, as of chips.
+
+        Each deviates from the run without noise by one draw of the noise of all steps, with its correlations between
+        steps, units and signals; white noise that no storage holds is left out. The `outputs` are what metrics take.
+        The same `seed` and count give the same paths. Raises `InvalidValueError` for more than `most_bytes` bytes.
+        """
+        check_count("count", count)
+        done = self.run.passes[0]
+        batch, (steps, inputs) = int(np.prod(done.x.shape[:-2])), done.x.shape[-2:]
+        shape, ragged = (int(count) * batch, steps, inputs), done.lengths is not None
+        (save,) = saves(
+            (done.compiled,), shape, ragged=ragged, engine=Settle(), keep=Keep.SIGNALS, most_bytes=most_bytes
+        )
+        trajectory = self.linear.paths(count, Streams(seed=seed).generator("noise"), save)
+        drawn = PassRun(
+            compiled=done.compiled, x=done.x, state=done.state, lengths=done.lengths, trajectory=trajectory, chips=count
+        )
+        return Run(passes=(drawn,), x=self.run.x, state=self.run.state, lengths=self.run.lengths)
+
+    def _spot(self, signal: NoisySignal, layer: int) -> Spot:
+        layout = self.run.compiled.layout
+        if signal is NoisySignal.Y:
+            if layout.head is None:
+                raise InvalidValueError(explain("signal", must="be h or c", got="y, and no head", do="ask for h"))
+            return layout.head.y
+        place = layout.layers[_place("layer", layer, len(layout.layers))]
+        return place.h if signal is NoisySignal.H else place.cell
+
+
+@checked
+def noise_of(
+    machine: Design,
+    x: ArrayLike,
+    *,
+    temperature: float = ROOM,
+    state: StateLike | None = None,
+    lengths: ArrayLike | None = None,
+    engine: EngineLike = None,
+) -> MachineNoise:
+    """Return how much noise is on the signals of `machine` after each step, while it runs over `x`.
+
+    Thermal and shot noise of all its parts, as their laws say (docs/parts.md): white at its origin, filtered by what
+    it goes through, sampled by the switches (kT/C), kept by the memories and passed on by the recurrence. Of first
+    order in the deviations: `MachineNoise.sample` has the same noise, a bench of nonlinear paths holds both against
+    each other (`benchmarks/noise_in_time.py`). 1/f noise is not modelled; ideal followers and relays have none.
+
+    Parameters
+    ----------
+    machine : Machine
+        One machine, without an axis of chips, that goes through time once.
+    x : (batch, time, inputs) or (time, inputs)
+        What it is fed.
+    temperature : float
+        Of all parts (K).
+    state : State or pair of arrays, optional
+        Where it starts, as in `Machine.run`; without noise.
+    lengths : (batch,), optional
+        How many steps of each sequence count.
+    engine : Engine or name, optional
+        What runs it without noise, `Waveform(points=17)` unless given: the network is linearised at its points.
+
+    Raises
+    ------
+    InvalidShapeError
+        If the machine is several chips, or the engine keeps fewer than 2 points an interval.
+    UnsupportedError
+        If it takes several passes (take `machine.alone(k)`), has transistor cells, or more than
+        `engines.noise.MOST_STORAGES` storages.
+    InvalidValueError
+        If the temperature is not above zero, or the run would keep more than a gigabyte.
+    """
+    compiled = only(machine.passes, "machine")
+    run = machine.run(
+        x, state=state, lengths=lengths, engine=chosen_engine(engine, Waveform(points=_POINTS)), keep=Keep.EVERYTHING
+    )
+    linear = LinearNoise(trajectory=run.trajectory, temperature=temperature)
+    layout = compiled.layout
+    ways = {spot: place.backward for place in layout.layers for spot in (place.h, place.c) if spot is not None}
+    if layout.head is not None:
+        ways[layout.head.y] = layout.backward
+    found = _signals(run, linear, tuple(ways))
+    in_order = {spot: _in_order(each, run.lengths, backward=ways[spot]) for spot, each in found.items()}
+    chains = (
+        ChainNoise(h=in_order[place.h], c=None if place.c is None else in_order[place.c]) for place in layout.layers
+    )
+    y = None if layout.head is None else in_order[layout.head.y]
+    return MachineNoise(run=run, linear=linear, layers=tuple(chains), y=y)
+
+
+def _signals(run: Run, linear: LinearNoise, spots: tuple[Spot, ...]) -> dict[Spot, SignalNoise]:
+    """Return the noise at each of `spots` after each step, as the steps went."""
+    compiled, steps = run.compiled, run.passes[0].x.shape[-2]
+    unknowns = compiled.network.unknowns
+    nodes = np.unique(np.concatenate([unknowns[label] for spot in spots for label in spot.groups]))
+    asked = {spot: frozenset(compiled.cycle.ends(spot.interval, steps).tolist()) for spot in spots}
+    weights = {spot: weights_of(compiled, spot, nodes) for spot in spots}
+    taken = {spot: list[tuple[Floats, Floats]]() for spot in spots}
+    for number, noise in enumerate(linear.nodes(nodes)):
+        for spot in (spot for spot in spots if number in asked[spot]):
+            taken[spot].append((_diagonal(noise.covariance, weights[spot]), _diagonal(noise.white, weights[spot])))
+    return {spot: _signal(compiled, spot, found) for spot, found in taken.items()}
+
+
+def _signal(compiled: Compiled, spot: Spot, found: list[tuple[Floats, Floats]]) -> SignalNoise:
+    variance, white = (np.stack(values, axis=-2) for values in zip(*found, strict=True))
+    unknowns = compiled.network.unknowns
+    unit = unknowns.scales()[unknowns[spot.group]]
+    return SignalNoise(
+        sigma=np.sqrt(np.maximum(variance, 0.0)), white=white, unit=unit / np.array(spot.gain) if spot.gain else unit
+    )
+
+
+def _in_order(signal: SignalNoise, lengths: Indices | None, *, backward: bool) -> SignalNoise:
+    sigma, white = (in_time(values, lengths, backward=backward) for values in (signal.sigma, signal.white))
+    return replace(signal, sigma=sigma, white=white)
+
+
+def _diagonal(covariance: Floats, weights: Floats) -> Floats:
+    """Return the variances of the sums `weights` (n, m) of m unknowns with a `covariance` (..., m, m), (..., n)."""
+    result: Floats = ((weights @ covariance) * weights).sum(axis=-1)
+    return result
+
+
+def weights_of(compiled: Compiled, spot: Spot, nodes: Indices) -> Floats:
+    """Return the signal at `spot` of `compiled` as sums of the efforts of `nodes` (m,), ascending: (n, m)."""
+    unknowns = compiled.network.unknowns
+    unit = unknowns.scales()[unknowns[spot.group]]
+    gain = np.array(spot.gain) / unit if spot.gain else 1.0 / unit
+    result = np.zeros((unit.size, nodes.size))
+    for label, sign in zip(spot.groups, (1.0, -1.0), strict=False):
+        result[np.arange(unit.size), np.searchsorted(nodes, unknowns[label])] += sign * gain
+    return result
+
+
+def _place(what: str, number: int, count: int) -> int:
+    """Return `number` as 0 to `count` - 1, where -1 stands for the last `what`, or raise."""
+    if not -count <= number < count:
+        do = f"there are {count}, counted from zero"
+        raise InvalidValueError(explain(what, must=f"be from {-count} to {count - 1}", got=number, do=do))
+    return number % count

@@ -1,0 +1,182 @@
+"""Noise of whole machines: how much, from which part, as paths; held against noise that is imposed from outside."""
+
+import numpy as np
+import pytest
+from noisy_networks import noisy_ends
+
+import lstm_analog as la
+from lstm_analog.engines import Waveform
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
+from lstm_analog.imperfections import DeviceSpread, Streams
+from lstm_analog.network.parts import Storages
+from lstm_analog.network.quantities import BOLTZMANN
+from lstm_analog.study import LargestError, NoisySignal, noise_of
+from lstm_analog.study.metrics import measured
+from lstm_analog.study.noise import weights_of
+
+LSTM = la.random_lstm(np.random.default_rng(0), inputs=2, hidden=3)
+X = np.random.default_rng(1).uniform(-1, 1, (4, 2))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return noise_of(la.compile(LSTM, la.electrical.BEHAVIOURAL), X)
+
+
+def test_h_has_at_least_the_noise_of_the_switch_that_copies_it(found):
+    """kT/C of 100 pF is 6.4 uV; the rest comes down the chain."""
+    (cap,) = [part for part in found.run.compiled.network.parts if part.label == "l0_h_slave"]
+    assert isinstance(cap, Storages)
+    least = np.sqrt(BOLTZMANN * 300.0 / cap.capacitance[0])
+    assert (found.h > least).all()
+    assert (found.h < 5 * least).all()
+    copied = found.origins().by_part["l0_h_copy"] * found.origins().sigma ** 2
+    assert copied == pytest.approx(least**2, rel=0.02)
+
+
+@pytest.mark.parametrize("signal", [NoisySignal.H, NoisySignal.C])
+@pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL, la.electrical.OPAMP_BENCH])
+def test_what_the_parts_made_adds_up(signal, technology):
+    """Backward through the clock, with the adjoint, the same as forward with the covariance."""
+    whole = noise_of(la.compile(LSTM, technology), X[:2])
+    sigma = whole.h if signal is NoisySignal.H else whole.c
+    origins = whole.origins(signal, step=1)
+    assert origins.sigma == pytest.approx(np.sqrt(np.mean(sigma[1] ** 2)), rel=1e-9)
+    for shares in (origins.by_part, origins.by_kind, origins.by_interval):
+        assert sum(shares.values()) == pytest.approx(1.0)
+        assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("technology", "timing", "factor"),
+    [
+        (la.electrical.BEHAVIOURAL, la.CLOCKED, 100.0),
+        (la.electrical.BEHAVIOURAL, la.GATED_LEAK, 100.0),
+        (la.hydraulic.OIL, la.CLOCKED, 1e6),
+    ],
+)
+def test_noise_imposed_on_the_whole_machine_makes_as_much(technology, timing, factor):
+    """White noise from sources, through the nonlinear machine by the usual engine; 300 paths: 4 % each."""
+    machine = la.compile(LSTM, technology, timing=timing)
+    compiled, driven = machine.compiled, machine.schedule(X[:2])
+    whole = noise_of(machine, X[:2])
+    pieces = np.maximum(np.round(3.0 * driven.durations / compiled.time_constant).astype(int), 1)
+    _, ends = noisy_ends(
+        compiled.network, driven, Waveform(rtol=1e-7, atol=1e-9), pieces=pieces, paths=300,
+        rng=np.random.default_rng(2), factor=factor, temperature=300.0,
+    )  # fmt: skip
+    at, unknowns = compiled.cycle.ends("readout", 2), compiled.network.unknowns
+    ratios = []
+    for label, sigma in (("l0_h", whole.h), ("l0_c", whole.c)):
+        nodes = unknowns[label]
+        spread = ends[:, at][..., nodes].std(axis=0) / factor / unknowns.scales()[nodes]
+        np.testing.assert_allclose(spread, sigma, rtol=0.15)
+        ratios.append(spread**2 / sigma**2)
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.06)
+
+
+def test_paths_are_judged_as_chips_are(found):
+    paths = found.sample(2000, seed=1)
+    assert paths.h.shape == (2000, 4, 3)
+    np.testing.assert_allclose(paths.h.std(axis=0), found.h, rtol=0.08)
+    np.testing.assert_allclose(paths.c.std(axis=0), found.c, rtol=0.08)
+    np.testing.assert_allclose(paths.h.mean(axis=0), found.run.h, atol=1e-5)
+    errors = measured(LargestError(expected=LSTM(X).h), paths.outputs, 2000)
+    assert errors.shape == (2000,)
+    assert found.h.max() < np.median(errors) < 3 * found.h.max()  # the largest of twelve
+    np.testing.assert_array_equal(paths.outputs.state.h[0], paths.h[:, -1])
+    np.testing.assert_array_equal(found.sample(2000, seed=1).h, paths.h)
+    assert (found.sample(2000, seed=2).h != paths.h).any()
+
+
+def test_noise_is_kept_by_the_memories_from_step_to_step(found):
+    """c goes on by f c: of two steps one after the other its noise agrees, of those far apart it does not."""
+    c = found.sample(4000, seed=3).c[..., 0]
+    near, far = np.corrcoef(c.T)[0, [1, 3]]
+    assert near > far + 0.1
+    assert near > 0.3
+
+
+def test_sequences_side_by_side_have_the_noise_that_each_has_alone():
+    machine = la.compile(LSTM, la.electrical.BEHAVIOURAL)
+    batch = np.stack((X, -X, X[::-1]))
+    several = noise_of(machine, batch, lengths=[4, 2, 3])
+    alone = noise_of(machine, batch[1, :2])
+    np.testing.assert_allclose(several.h[1, :2], alone.h, rtol=2e-3)
+    assert not several.h[1, 2:].any()
+    paths = several.sample(50, seed=0)
+    assert paths.h.shape == (50, 3, 4, 3)
+    np.testing.assert_array_equal(paths.outputs.state.h[0][:, 1], paths.h[:, 1, 1])
+
+
+def test_warmer_parts_fluctuate_more_but_for_their_shot_noise(found):
+    warmer = noise_of(la.compile(LSTM, la.electrical.BEHAVIOURAL), X, temperature=600.0)
+    cold, hot = (each.origins() for each in (found, warmer))
+    switches = [each.by_kind["Switches"] * each.sigma**2 for each in (cold, hot)]
+    pairs = [each.by_kind["Pairs"] * each.sigma**2 for each in (cold, hot)]
+    assert switches[1] / switches[0] == pytest.approx(2.0, rel=2e-3)
+    assert pairs[1] / pairs[0] == pytest.approx(1.0, rel=2e-3)
+
+
+def test_op_amps_add_white_noise_that_no_storage_holds():
+    whole = noise_of(la.compile(LSTM, la.electrical.OPAMP_BENCH), X[:1])
+    (chain,) = whole.layers
+    assert (chain.h.white > 0).all()
+    assert (chain.c.white > 0).all()
+    np.testing.assert_allclose(chain.h.effort, chain.h.sigma)  # 1 V a unit
+    held = noise_of(la.compile(LSTM, la.hydraulic.OIL), X[:1]).layers[0]
+    assert not held.h.white.any()
+    np.testing.assert_allclose(held.h.effort, held.h.sigma * 1e4)  # 10 kPa
+
+
+@pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL])
+def test_heads_and_several_layers_have_noise_too(technology):
+    deep = la.random_lstm(np.random.default_rng(4), inputs=1, hidden=2, layers=2, outputs=1)
+    whole = noise_of(la.compile(deep, technology), np.ones((2, 1)))
+    assert whole.y.sigma.shape == (2, 1)
+    assert len(whole.layers) == 2
+    assert whole.h.shape == (2, 2)
+    y = whole.origins(NoisySignal.Y)
+    assert y.sigma == pytest.approx(whole.y.sigma[-1, 0], rel=1e-9)
+    assert whole.origins(layer=0).sigma == pytest.approx(np.sqrt(np.mean(whole.layers[0].h.sigma[-1] ** 2)), rel=1e-9)
+    np.testing.assert_allclose(whole.sample(2000, seed=0).y.std(axis=0), whole.y.sigma, rtol=0.08)
+
+
+def test_signals_are_read_off_deviations_as_they_are_off_efforts():
+    """z and y in oil are three times the difference of two manifolds."""
+    deep = la.random_lstm(np.random.default_rng(4), inputs=1, hidden=2, outputs=1)
+    run = la.compile(deep, la.hydraulic.OIL).run(np.ones((2, 1)))
+    compiled, trajectory = run.compiled, run.trajectory
+    nodes, (place,) = np.arange(compiled.network.unknowns.size), compiled.layout.layers
+    for spot, signal in ((place.z[0], run.layers[0].z[:, 0]), (place.h, run.h), (compiled.layout.head.y, run.y)):
+        ends = trajectory.schedule.ends[compiled.cycle.ends(spot.interval, 2)]
+        read = trajectory.sample(ends, nodes) @ weights_of(compiled, spot, nodes).T
+        np.testing.assert_allclose(read, signal, atol=1e-12)
+
+
+def test_a_noise_tells_itself(found):
+    assert "temperature         300 K" in repr(found)
+    assert "largest sigma of h" in repr(found)
+    assert "compute0 " in repr(found.origins())
+
+
+def test_what_cannot_be_answered_is_refused(found):
+    machine = la.compile(LSTM, la.electrical.BEHAVIOURAL)
+    chips = machine.with_imperfection(DeviceSpread(share=0.01), Streams(seed=0, chips=2))
+    with pytest.raises(InvalidShapeError, match="must have no chip axis"):
+        noise_of(chips, X)
+    with pytest.raises(InvalidShapeError, match="the trajectory must have 2 points an interval, got fewer"):
+        noise_of(machine, X, engine="settle")
+    with pytest.raises(InvalidValueError, match="temperature must be positive, got -1"):
+        noise_of(machine, X, temperature=-1.0)
+    with pytest.raises(InvalidValueError, match="step must be from -4 to 3, got 4"):
+        found.origins(step=4)
+    with pytest.raises(InvalidValueError, match="signal must be h or c, got y, and no head"):
+        found.origins(NoisySignal.Y)
+    with pytest.raises(InvalidTypeError, match="signal must be one of"):
+        found.origins("h")
+    with pytest.raises(InvalidValueError, match="a run must keep at most"):
+        found.sample(10**9, seed=0)
+    both = la.random_lstm(np.random.default_rng(0), inputs=1, hidden=1, layers=2, bidirectional=True)
+    with pytest.raises(UnsupportedError, match="the machine must go through time once"):
+        noise_of(la.compile(both, la.electrical.BEHAVIOURAL), np.ones((2, 1)))
