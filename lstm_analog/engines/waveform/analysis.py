@@ -4,7 +4,8 @@ A field is the waveforms of one row of a level: m unknowns, one of each componen
 itself, then the rows of the levels in order, then one field of guesses for each sweep with torn edges.
 
 A field has terms if its waveforms are sums of few known bases, functions of time that are worked out once, times
-weights. Then a run computes weights only. Computing a field at all points is dear, so it is done only where a later
+weights. Then a run computes weights only: without terms behavioural machines took 1.2 to 2.4 times as long, op-amps and
+plumbing as long. Computing a field at all points is dear, so it is done only where a later
 level, an estimate of the error or a limit asks for it.
 """
 
