@@ -184,9 +184,11 @@ def _levels(
 
 def _obstacle(couplings: Couplings, levels: tuple[Level, ...], parts: Indices) -> str:
     """Return why the `levels` cannot be solved, or an empty text: too large a component, or a dense block in a loop."""
-    largest = max((level.members.shape[1] for level in levels), default=0)
+    if not levels:
+        return ""
+    largest = max(level.members.shape[1] for level in levels)
     if largest > LARGEST:
         return f"{largest} unknowns act on each other strongly, {LARGEST} at most are solved as a whole"
     hubs = np.unique(parts[couplings.dynamic.size :])
-    inside = np.isin(parts[np.concatenate([level.members.ravel() for level in levels])], hubs) if levels else hubs
+    inside = np.isin(parts[np.concatenate([level.members.ravel() for level in levels])], hubs)
     return "a dense block acts back on its own inputs" if inside.any() else ""
