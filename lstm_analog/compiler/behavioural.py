@@ -1,8 +1,8 @@
-"""Lowers signals to the behavioural circuit.
+"""Lower a signal network to the behavioural circuit.
 
-Each weight is a transconductance into its row, loaded by R and C, the pole of z. Stacked pairs do gate and product at
-once; their currents add in one load, a switch leads on to the master capacitor, a buffer and a second switch to the
-slave.
+Each weight is a transconductance into its row, which is loaded by R and C, the pole of z. Stacked pairs form gate and
+product at once, and their currents add in one load. A switch connects that load to the master capacitor; a buffer and a
+second switch connect the master to the slave.
 """
 
 from dataclasses import replace
@@ -30,12 +30,12 @@ _OTHERS = {
     "p": "p: h before the projection, zh: after it",
     "y": "y: the head, read as the pre-activations are",
 }
-"""What signals are that not every LSTM has, by the last word of their label."""
+"""Explanations of signals that only some LSTMs have, by the last word of their label."""
 
 
 @lower.register
 def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as a circuit of `technology`, clocked by `timing`, phases of `settling` time constants."""
+    """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` time constants."""
     tau, stages = technology.time_constant, signals.stages
     clock = cycle(timing, stages=len(stages), time_constant=tau, settling=settling, gap=technology.gap)
     single = single_storages(signals, timing)
@@ -74,7 +74,7 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
 
 
 def _names(signals: SignalNetwork) -> str:
-    """Return what the labels of the network mean."""
+    """Return a sentence that explains the labels of the network, for its provenance."""
     blocks = [block for stage in signals.stages for block in stage.blocks]
     rows = dict.fromkeys(row.label.partition("_")[2] for block in blocks for row in block.rows)
     chains = {True: "l<layer>r", False: "l<layer>"}[bool(blocks) and all(block.backward for block in blocks)]
@@ -119,14 +119,14 @@ def _groups(technology: Behavioural, signals: SignalNetwork, timing: Timing, sin
 
 @singledispatch
 def _parts(operation: SignalOperation, plan: Plan, number: int) -> list[Part]:
-    """Return the parts of an `operation` of the stage of that `number`."""
+    """Return the part banks of an `operation` of the stage `number`, counted from 0."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
 
 
 @_parts.register
 def _(total: Sum, plan: Plan, number: int) -> list[Part]:
-    """Rows: `C dv/dt = sum_i g_i v_i - v/R`, g = w/R, so v settles at the weighted sum."""
+    """Return the rows of a sum: `C dv/dt = sum_i g_i v_i - v/R` with g = w/R, so that v settles at the weighted sum."""
     technology, label = plan.technology, total.label
     rows = np.concatenate([plan.unknowns[target.label] for target in total.targets])
     inputs, weights = plan.nodes(*total.drivers), total.weights
@@ -150,7 +150,7 @@ def _(total: Sum, plan: Plan, number: int) -> list[Part]:
 
 
 def _diagonal(plan: Plan, diagonal: Diagonal) -> Part:
-    """One transconductance a unit: a linear pair."""
+    """Return one weight for each unit, as a bank of linear pairs."""
     label, unit = f"{diagonal.target.label}_diag", plan.technology.volts_per_unit / plan.technology.row_resistance
     tap = Tap(shape=Shape.LINEAR, reading=diagonal.driver)
     return plan.pairs(label, ALWAYS, plan.unknowns[diagonal.target.label], unit * diagonal.weights, (tap,))
@@ -158,7 +158,7 @@ def _diagonal(plan: Plan, diagonal: Diagonal) -> Part:
 
 @_parts.register
 def _(product: Product, plan: Plan, number: int) -> list[Part]:
-    """Lead a product current into a load: a junction, which follows at once."""
+    """Return pairs whose product current flows into a load at a junction, which has no time constant."""
     label, node = product.target.label, plan.unknowns[product.target.label]
     unit = plan.technology.volts_per_unit / plan.technology.load_resistance
     return [
@@ -175,7 +175,7 @@ def _(memory: Memory, plan: Plan, number: int) -> list[Part]:
 
 
 def _clocked(plan: Plan, memory: Memory, number: int) -> list[Part]:
-    """Master and slave: product currents into one load; the switch `compute` charges the master, `copy` the slave."""
+    """Return master and slave: product currents in one load; line `compute<n>` charges the master, `copy` the slave."""
     technology, label = plan.technology, memory.target.label
     node = plan.unknowns
     total, master = node[_sum(label)], node[fresh(label)]
@@ -203,10 +203,10 @@ def _slave(plan: Plan, label: str) -> list[Part]:
 
 
 def _leak(plan: Plan, memory: Memory, number: int) -> list[Part]:
-    """Gated leak: `C de/dt = -C a e + q`, a = softplus(-z)/T, q = C add softplus(-z)/(sigmoid(-z) T), for the time T.
+    """Return a gated leak: `C de/dt = -C a e + q` with a = softplus(-z)/T, q = C a add/sigmoid(-z), for the time T.
 
-    With gates held this is exactly `m' = sigmoid(z) m + add`: exp(-softplus(-z)) = sigmoid(z). What the rows of the
-    same stage read must stay while the storage leaks: they get a slave of it.
+    With constant gates this is exactly `m' = sigmoid(z) m + add`, because exp(-softplus(-z)) = sigmoid(z). A memory
+    that rows of its own stage read must stay constant while the storage leaks, so it gets a slave for them.
     """
     label, tap = memory.target.label, leaking_tap(memory)
     store = plan.nodes(Reading(signal=memory.target, held=False))
@@ -237,7 +237,7 @@ def _leak(plan: Plan, memory: Memory, number: int) -> list[Part]:
 
 
 def _reset(plan: Plan, memory: Memory) -> list[Part]:
-    """Set what holds the old value before the first step: the slave, and a storage that leaks."""
+    """Return the switches and sources that set a memory before the first step: its slave, and a storage that leaks."""
     label, held = memory.target.label, [plan.unknowns[memory.target.label]]
     if leaks(memory, plan.timing) and label not in plan.single:
         held.append(plan.unknowns[fresh(label)])

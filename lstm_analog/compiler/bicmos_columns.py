@@ -1,7 +1,7 @@
 """The columns of a chip: crossbars of resistor pairs and their terminations, which make the pre-activations.
 
 The total conductance of a column is fixed, G_t = G_u (1 unit)/(kT/q), so that 1 of z makes kT/q between its two sides,
-2 kT/q at a tanh. What the weights leave of it is the termination: hence the limit of sum |w|.
+2 kT/q at a tanh. The termination is what the weights leave of G_t, which limits sum |w|.
 
 Throughout, `chip` grows; `technology` has the sizes; `columns` are the signals of the layer, `target` one of them;
 `label` names a group, `volts` are volts a unit.
@@ -22,7 +22,10 @@ from lstm_analog.network.shapes import Shape
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Columns:
-    """The four columns of a layer, their sum, and the states: a `Stage` by what the cell does with its signals."""
+    """The signals of an LSTM layer by their role in the cell: pre-activations of the four gates, c and h.
+
+    `rows` is the weighted sum that computes the pre-activations.
+    """
 
     rows: Sum
     input: Signal
@@ -34,11 +37,11 @@ class Columns:
 
 
 _CELL = [Shape.SIGMOID, Shape.TANH, Shape.SIGMOID, Shape.TANH, Shape.SIGMOID]
-"""The curves of i, g, o, c and f."""
+"""The curves of i, g, o, c and f that a cell computes, in this order."""
 
 
 def columns_of(stage: Stage) -> Columns:
-    """Return the signals of `stage` by what a cell does with them; `UnsupportedError` unless it is a plain LSTM."""
+    """Return the signals of `stage` by their role in a cell; `UnsupportedError` unless it is a plain LSTM."""
     match stage.operations:
         case (Sum(diagonals=()) as rows, Memory(keep=Tap() as keep) as c, Memory(keep=None) as h):
             taps = (*c.add, *h.add, keep)
@@ -52,7 +55,7 @@ def columns_of(stage: Stage) -> Columns:
 
 
 def bias_row(chip: Chip, label: str, volts: float) -> Wires:
-    """Return the two sources of the bias row, at 1."""
+    """Return the nodes of the two sources of the bias row, which stand at 1."""
     for side, share in SIDES.items():
         chip.sources(label + side, np.full(1, chip.technology.row_level + share * volts), volts)
     return chip.pair(label, 1, volts)
@@ -94,9 +97,9 @@ def add_columns(chip: Chip, columns: Columns, drivers: list[Wires], weights: Flo
 
 
 def termination(technology: Bicmos, columns: Columns, target: Signal, total: Floats) -> Floats:
-    """Return the conductance (S) that a column of `target` still needs beside its weights, `total` (H,) of |w|.
+    """Return the termination (S), (H,), of the columns of `target`, whose weights have the sums `total` (H,) of |w|.
 
-    Raises `InvalidValueError` where the weights are more than the column may have.
+    Raises `InvalidValueError` if a sum exceeds the total conductance of a column.
     """
     conductance = column_conductance(technology, columns, target)
     limit = conductance / technology.unit_conductance

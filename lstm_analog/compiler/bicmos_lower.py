@@ -1,4 +1,4 @@
-"""Lowers an LSTM of one layer to transistor cells between resistor crossbars.
+"""Lower an LSTM of one layer to transistor cells between resistor crossbars.
 
 Every signal is a difference of two voltages, `_p` less `_n`. A weight is two equal resistors R = 1/(G_u |w|), crossed
 where it is negative; a column is terminated so that its total conductance makes kT/q of 1 of z, 2 kT/q for tanh's.
@@ -39,7 +39,7 @@ def _(technology: Bicmos, ranges: Ranges, fit: Fit) -> Bicmos:
 
 @reach.register
 def _(technology: Bicmos) -> Ranges:
-    """Return up to which c the pair of f c is linear; columns and rows take what their check says."""
+    """Return the largest |c| at which the pair of f c is linear; columns check their weights themselves."""
     return Ranges(x=np.inf, z=np.inf, c=technology.linear_range * technology.state_scale, rows=np.inf)
 
 
@@ -79,7 +79,7 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
 
 
 def clock_of(technology: Bicmos, settling: float) -> Cycle:
-    """Return the clock of `technology`: a compute phase of `settling` time constants, a shorter copy phase, pauses."""
+    """Return the clock of `technology`: a compute phase of `settling` time constants, and a shorter copy phase."""
     tau = technology.time_constant
     clock = cycle(CLOCKED, stages=1, time_constant=tau, settling=settling, gap=technology.gap / tau)
     shorter = float(f"{settling * tau * technology.copy_share:.12g}")

@@ -1,4 +1,4 @@
-"""The LSTM, its variants and its siblings as signal networks: a few sums, products and memories each."""
+"""Write the LSTM, its variants, the GRU, MGU and plain RNN as sums, products and memories of a signal network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ def _stacked(*columns: Floats) -> Floats:
 
 @singledispatch
 def block(cell: object, chain: Chain, below: Reading) -> OperationChain:
-    """Return `cell`, of `chain`, as a block of operations that reads `below`.
+    """Return the operations of `cell`, the numbers of `chain`, whose inputs are `below`.
 
     Raises `UnsupportedError` for an unknown kind of cell.
     """
@@ -127,7 +127,7 @@ def _(cell: Cell, chain: Chain, below: Reading) -> OperationChain:
 def _rows(
     cell: Cell, name: _Names, z: dict[str, Signal], drivers: tuple[Reading, ...], c: Signal
 ) -> tuple[list[Sum], list[Sum]]:
-    """Return the sums before the cells are updated and those after it: with peepholes, o sees the new cells."""
+    """Return the sums before c is updated and those after it: with peepholes, the output gate reads the new c."""
     early = [gate for gate in cell.gates if cell.peephole is None or gate.letter != "o"]
     late = [gate for gate in cell.gates if gate not in early]
     peeping = [gate.letter for gate in cell.gates if gate.letter != "g"]
@@ -151,7 +151,7 @@ def _rows(
 
 
 def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> list[SignalOperation]:
-    """Return how h follows from the gated cells: at once, or through the projection."""
+    """Return the operations from o tanh(c) to h: a memory, or with a projection a product, a sum and a memory."""
     if cell.projection is None:
         return [Memory(target=h, keep=None, add=exposed)]
     gated, row = name.product("p"), name.sum("zh", cell.output_size)
@@ -195,7 +195,7 @@ def _(cell: GRUCell, chain: Chain, below: Reading) -> OperationChain:
 def _reset_after(
     cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
 ) -> Iterable[SignalOperation]:
-    """z_n = W x + b + r q with q = U h + b_h."""
+    """Yield the operations of z_n = W x + b + r q with q = U h + b_h."""
     q, rq, new = name.sum("q"), name.product("rq"), GRUGate.NEW
     yield Sum(
         label=f"{name.prefix}_recur",
@@ -218,7 +218,7 @@ def _reset_after(
 def _reset_before(
     cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
 ) -> Iterable[SignalOperation]:
-    """z_n = W x + U (r h) + b."""
+    """Yield the operations of z_n = W x + U (r h) + b."""
     rh, new = name.product("rh"), GRUGate.NEW
     yield Product(target=rh, factors=(_tap(cell.gate, z[GRUGate.RESET]), _itself(_held(h))))
     yield Sum(

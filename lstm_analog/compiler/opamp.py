@@ -1,4 +1,4 @@
-"""Lowers signals to op-amps.
+"""Lower a signal network to op-amps.
 
 A weighted sum is a crossbar of conductance pairs and two op-amps a row: the first inverts the positive side into the
 summing node of the second. A curve of a signal is a differential pair behind an attenuator, a product a multiplier, a
@@ -34,9 +34,9 @@ from lstm_analog.network.parts import Crossbars
 from lstm_analog.network.shapes import Shape
 
 HEADROOM = 0.9
-"""Share of the rail that signals may take: beyond, the tanh of the output stage eats the op-amp's gain."""
+"""Fraction of the rail that signals may take. Larger: more signal over offsets, but the op-amp's gain falls there."""
 LEAST_ROW = 1.1
-"""Volts of 1 of z over 2 V_T, at least: an attenuator cannot amplify."""
+"""Least voltage of 1 of z over 2 V_T, so that the divider before a pair attenuates."""
 
 _NAMES = (
     "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
@@ -47,9 +47,9 @@ _NAMES = (
 
 @lower.register
 def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as a circuit of `technology`, clocked by `timing`, phases of `settling` time constants.
+    """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` time constants.
 
-    Raises `UnsupportedError` for another timing than CLOCKED, and for curves that no pair has.
+    Raises `UnsupportedError` for a timing other than CLOCKED, and for curves other than sigmoid and tanh.
     """
     if timing is not Timing.CLOCKED:
         must, do = "be CLOCKED for op-amps", "use BEHAVIOURAL for a gated leak"
@@ -62,7 +62,7 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
         board.sources(feed.signal.label, np.zeros(feed.signal.size), technology.input_volts)
     for number, stage in enumerate(signals.stages):
         for memory in (op for op in stage.operations if isinstance(op, Memory)):
-            _place(board, memory.target)  # the state first: who reads it finds it
+            _place(board, memory.target)  # the states first: operations read them
         for operation in stage.operations:
             _build(operation, board, number)
     network = Network(
@@ -88,9 +88,9 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
 
 
 def _layout(signals: SignalNetwork) -> Layout:
-    """Return the layout of `signals`, the head read while it computes.
+    """Return the layout of `signals`; the head is read at the end of its compute interval.
 
-    Where the copy phase begins, charging the slaves makes the outputs of the masters dip, and the head follows.
+    Later, charging the slaves disturbs the outputs of the masters at the start of the copy phase, and the head with it.
     """
     plain = layout(signals)
     if plain.head is None:
@@ -101,7 +101,7 @@ def _layout(signals: SignalNetwork) -> Layout:
 
 @reach.register
 def _(technology: OpAmpCircuit) -> Ranges:
-    """Return what op-amps follow, up to `HEADROOM` of the rail: every signal, and the first op-amp of a row."""
+    """Return the ranges that op-amps can follow, `HEADROOM` of the rail: of all signals, and of the first of a row."""
     room = HEADROOM * technology.amplifier.rail
     rows = room / technology.row_volts
     return Ranges(x=room / technology.input_volts, z=rows, c=room / technology.cell_volts, rows=rows)
@@ -109,7 +109,7 @@ def _(technology: OpAmpCircuit) -> Ranges:
 
 @fit_ranges.register
 def _(technology: OpAmpCircuit, ranges: Ranges, fit: Fit) -> OpAmpCircuit:
-    """Choose the volts of x, of c and of z; those of z stay above what a pair needs without a gain before it."""
+    """Return `technology` with volts chosen for x, c and z; those of z stay above `LEAST_ROW`."""
     room = reach(technology)
     rows = max(ranges.z, ranges.rows)
     least = LEAST_ROW * 2.0 * thermal_voltage(technology.pair.temperature)
@@ -122,7 +122,7 @@ def _(technology: OpAmpCircuit, ranges: Ranges, fit: Fit) -> OpAmpCircuit:
 
 
 def _clock(technology: OpAmpCircuit, timing: Timing, stages: int, settling: float) -> Cycle:
-    """Return the clock, its copy phases as much shorter than the others as `technology` says."""
+    """Return the clock, with copy phases of the length that `technology` gives them."""
     tau = technology.time_constant
     clock = cycle(timing, stages=stages, time_constant=tau, settling=settling, gap=technology.gap / tau)
     copy = float(f"{technology.copy_phase * settling / FULL_SETTLING:.12g}")
@@ -145,10 +145,10 @@ def _place(board: Board, signal: Signal, suffix: str = "") -> Indices:
 
 
 def _driver(board: Board, reading: Reading) -> Indices:
-    """Return the line that carries a signal through a crossbar, a memory that is computed in this step by its master.
+    """Return the nodes that drive a signal into a crossbar; those of the master for a memory computed in this step.
 
-    All rows load the line, so that its driver has to deliver amperes: a buffer within the op-amp's loop. Inputs are
-    sources, multipliers have such a buffer.
+    All rows load the driver, which may have to deliver amperes: it is an ideal buffer within the op-amp's loop. Inputs
+    are sources and multipliers have such a buffer already.
     """
     signal = reading.signal
     if signal.quantity in (Quantity.INPUT, Quantity.PRODUCT):
@@ -162,13 +162,13 @@ def _driver(board: Board, reading: Reading) -> Indices:
 
 @singledispatch
 def _build(operation: SignalOperation, board: Board, number: int) -> None:
-    """Add the parts of an `operation` of the stage of that `number`."""
+    """Add the part banks of an `operation` of the stage `number`, counted from 0."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
 
 
 def _weights(total: Sum) -> tuple[tuple[Reading, ...], Floats]:
-    """Return the readings of `total` and its weights (m, n): one weight a unit is a diagonal of the crossbar."""
+    """Return the readings of `total` and its weights (m, n), with the weights of its diagonals as diagonal columns."""
     rows = np.concatenate([np.full(target.size, number) for number, target in enumerate(total.targets)])
     columns = [total.weights]
     for diagonal in total.diagonals:
@@ -180,9 +180,9 @@ def _weights(total: Sum) -> tuple[tuple[Reading, ...], Floats]:
 
 @_build.register
 def _(total: Sum, board: Board, number: int) -> None:
-    """Rows: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`.
+    """Add the rows of a sum: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`.
 
-    R is such that the largest weight takes the largest conductance, or less of it if R is of a series.
+    R is such that the largest weight has the largest conductance; R is rounded up if it is of a series.
     """
     technology, label = board.technology, total.label
     out = np.concatenate([_place(board, target) for target in total.targets])
@@ -223,7 +223,7 @@ def _(product: Product, board: Board, number: int) -> None:
 
 @_build.register
 def _(memory: Memory, board: Board, number: int) -> None:
-    """Add what computes the new state, then its master and its slave."""
+    """Add the multipliers and adder of the new state, then its master and its slave."""
     target, volts = memory.target, _volts(board, memory.target)
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=target, held=True))
     products = {"add": memory.add} | ({} if memory.keep is None else {"keep": (memory.keep, held)})
@@ -254,7 +254,7 @@ def _product(board: Board, label: str, taps: tuple[Tap, ...], out: Indices, volt
 
 
 def _input(board: Board, label: str, tap: Tap) -> Input:
-    """Return a tap's signal, or its curve from a pair of its own."""
+    """Return the input of a multiplier for `tap`: its signal if it is linear, else the output of a pair."""
     signal = tap.reading.signal
     fresh = signal.quantity is Quantity.MEMORY and not tap.reading.held
     nodes, volts = _place(board, signal, "_sum" if fresh else ""), _volts(board, signal)

@@ -1,4 +1,4 @@
-"""An LSTM as signal networks: its layers as clocked stages, its way through time cut into passes."""
+"""Divide an LSTM into passes through time, and write each as a signal network whose layers are clocked stages."""
 
 from typing import TypeVar
 
@@ -12,10 +12,10 @@ _Item = TypeVar("_Item")
 
 
 def signal_networks(lstm: LSTM) -> tuple[SignalNetwork, ...]:
-    """Return `lstm` as signal networks, one a pass through time.
+    """Return `lstm` as signal networks, one for each pass through time.
 
-    A pass is a run of layers of one direction, or one layer of both; the next pass reads what it has left, in whole.
-    A head reads along with the top layer, but for one that needs a whole sequence first: it is a pass of its own.
+    A pass is a series of layers of one direction, or a single layer of both; the next pass reads its whole output.
+    The head belongs to the pass of the top layer, unless it needs the whole sequence first: then it is its own pass.
     """
     passes, chains = [], list(lstm.chains)
     while chains:
@@ -86,7 +86,7 @@ def number_of_chips(passes: tuple[Compiled, ...]) -> int:
 
 
 def only(passes: tuple[_Item, ...], what: str) -> _Item:
-    """Return the one of `passes`, or raise `UnsupportedError`: `what` goes through time several times."""
+    """Return the only one of `passes`, or raise `UnsupportedError` because `what` has several."""
     if len(passes) > 1:
         got, do = f"{len(passes)} passes", f"take {what}.passes[k]"
         raise UnsupportedError(explain(f"the {what}", must="go through time once", got=got, do=do))

@@ -1,9 +1,9 @@
-"""Lowers signals to plumbing (docs/hydraulics.md#design): capillary sums, half-bridges, relays, tanks.
+"""Lower a signal network to plumbing (docs/hydraulics.md#design): capillary sums, half-bridges, relays, tanks.
 
 A row is two manifolds: each weight a capillary from its source into the plus or the minus one, a dummy capillary to the
 datum so that both total G_u S; then p+ - p- = p_unit z/S. Two opposed exponential ports between a top and a bottom rail
-settle at bottom + sigmoid(z) (top - bottom); with twice the gain between the unit rails at p_unit tanh(z). A top rail
-tied to a pressure makes a product. Pilot chambers draw no flow, so every bridge feeds a relay. In dynamic detail a
+settle at bottom + sigmoid(z) (top - bottom); with twice the gain between the unit rails, at p_unit tanh(z). A top rail
+at the pressure of a signal makes a product. A bridge must not deliver flow, so it feeds a relay. In dynamic detail a
 spool stands between the manifolds and the ports of a bridge, or the drain and the filling valve of a gated leak.
 """
 
@@ -38,7 +38,7 @@ from lstm_analog.network.shapes import Shape
 
 @lower.register
 def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as plumbing of `technology`, clocked by `timing`, phases of `settling` time constants."""
+    """Return `signals` as plumbing of `technology`, clocked by `timing` with phases of `settling` time constants."""
     tau, unit = technology.time_constant, technology.pressure_unit
     clock = cycle(timing, stages=len(signals.stages), time_constant=tau, settling=settling, gap=technology.gap)
     draft = Draft(
@@ -78,7 +78,7 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
 
 
 def _layout(technology: Hydraulic, signals: SignalNetwork) -> Layout:
-    """Return the layout: a weighted sum is S times the difference of its manifolds."""
+    """Return the layout of `signals`: a weighted sum is S times the difference of its manifolds."""
     gains: dict[str, Floats] = {}
     for total in (op for op in signals.operations if isinstance(op, Sum)):
         shares = split_rows(total, totals(total, technology.least_total))
@@ -107,7 +107,7 @@ def _build(operation: SignalOperation, draft: Draft, number: int) -> None:
 
 
 def _driver(draft: Draft, reading: Reading) -> Indices:
-    """Return the nodes that feed a signal to others: a source, a relay, or the relay of a tank."""
+    """Return the nodes that deliver a signal to other parts: a source, a relay, or the relay of a tank."""
     signal = reading.signal
     if signal.quantity is not Quantity.MEMORY:
         return draft.nodes(signal.label, signal.size)
@@ -141,7 +141,7 @@ def _(total: Sum, draft: Draft, number: int) -> None:
 
 
 def _control(draft: Draft, tap: Tap) -> Control:
-    """Return what a valve is opened by that obeys `tap`: manifolds of a sum, a tank, a relay."""
+    """Return the control of a valve that follows `tap`: the manifolds of a sum, a tank, or a relay."""
     signal = tap.reading.signal
     control = draft.controls.get(signal.label)
     if control is None:
@@ -153,17 +153,17 @@ def _control(draft: Draft, tap: Tap) -> Control:
 
 
 def _tank(draft: Draft, reading: Reading) -> str:
-    """Return the group of the tank that holds a memory: the one that is filled while it is fresh, else the slave."""
+    """Return the group of the tank that `reading` reads: the slave for the held value, the master for the new one."""
     label = reading.signal.label
     return label if reading.held or label in draft.single else f"{label}_new"
 
 
 _BOUNDS = {Shape.LINEAR: (-np.inf, np.inf), Shape.RELU: (0.0, np.inf), Shape.CLIP: (0.0, 1.0)}
-"""Between how many pressure units a relay follows that has the curve of a shape: its stops are the kinks."""
+"""The range, in pressure units, of a relay that computes a shape: its end stops are the kinks of the curve."""
 
 
 def _product(draft: Draft, label: str, *taps: Tap) -> Indices:
-    """Add sigmoid(gate) times a value, or a value alone, and return its nodes, which no flow may be drawn from."""
+    """Add sigmoid(gate) times a value, or a value alone; return its nodes, from which no flow may be drawn."""
     *gates, value = taps
     if not gates:
         return _value(draft, label, value)
@@ -186,7 +186,7 @@ def _check_value(label: str, tap: Tap) -> None:
 
 
 def _value(draft: Draft, label: str, tap: Tap) -> Indices:
-    """Return nodes at the value of `tap` that flow may be drawn from, for the product `label`."""
+    """Return nodes at the value of `tap`, for the product `label`; flow may be drawn from them."""
     reading, size = tap.reading, tap.reading.signal.size
     alone = reading.signal.label in draft.single and not reading.held
     if tap.plain and reading.signal.quantity is not Quantity.SUM and not alone:
@@ -211,7 +211,7 @@ def _(memory: Memory, draft: Draft, number: int) -> None:
 
 
 def _clocked(draft: Draft, memory: Memory, number: int) -> None:
-    """Master and slave tanks: products add in a totalizing relay; `compute` fills the master, `copy` the slave."""
+    """Add master and slave tanks: a relay adds the products; line `compute<n>` fills the master, `copy` the slave."""
     label, size = memory.target.label, memory.target.size
     slave = draft.nodes(label, size)
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=memory.target, held=True))
@@ -232,11 +232,11 @@ def _slave(draft: Draft, label: str, master: Indices, slave: Indices) -> None:
 
 
 def _leak(draft: Draft, memory: Memory, number: int) -> None:
-    """Gated leak: `C dp/dt = -C a p + q`, a drain valve and a flow-control valve, open for the time T.
+    """Add a gated leak, `C dp/dt = -C a p + q`: a drain valve and a flow-control valve, open for the time T.
 
-    docs/physics.md#gated-leak says why that is exact.
+    docs/physics.md#gated-leak derives that it is exact.
 
-    What the rows of the same stage read must stay while the tank leaks: they get a slave of it.
+    A memory that rows of its own stage read must stay constant while the tank leaks, so it gets a slave for them.
     """
     label, size, tap = memory.target.label, memory.target.size, leaking_tap(memory)
     for gate in memory.add[:-1]:
@@ -280,6 +280,6 @@ def _factor(draft: Draft, label: str, tap: Tap) -> Factor:
 
 
 def _reset(draft: Draft, label: str, *tanks: Indices) -> None:
-    """Add filling cocks, which set a memory at the start and stay shut: bubble-tight, on a short hose."""
+    """Add filling cocks, which set the `tanks` of a memory at the start: bubble-tight valves on a short hose."""
     start = draft.sources(reset_label(label), np.zeros(tanks[0].size))
     draft.cock(f"{label}_reset", RESET, np.tile(start, len(tanks)), np.concatenate(tanks))

@@ -1,4 +1,4 @@
-"""Neutral answers of parts that set nothing or store nothing, and how each bank is cut."""
+"""Neutral answers of parts that set or store nothing, and the selection of elements of dense banks."""
 
 from dataclasses import replace
 
