@@ -3,8 +3,8 @@
 The total conductance of a column is fixed, G_t = G_u (1 unit)/(kT/q), so that 1 of z makes kT/q between its two sides,
 2 kT/q at a tanh. The termination is what the weights leave of G_t, which limits sum |w|.
 
-Throughout, `chip` grows; `technology` has the sizes; `columns` are the signals of the layer, `target` one of them;
-`label` names a group, `volts` are volts a unit.
+Throughout, `builder` is the chip under construction; `technology` has the sizes; `columns` are the signals of the
+layer, `target` one of them; `label` names a group, `volts` are those of one unit.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos, thermal_voltage
-from lstm_analog.compiler.bicmos_chip import SIDES, Chip, Wires
+from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.signals import Memory, Signal, Stage, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.parts import Crossbars, Junctions
@@ -54,28 +54,28 @@ def columns_of(stage: Stage) -> Columns:
     raise UnsupportedError(explain("a layer in transistor cells", must=must, got=f"another form: {got}", do=do))
 
 
-def bias_row(chip: Chip, label: str, volts: float) -> Wires:
+def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
     """Return the nodes of the two sources of the bias row, which stand at 1."""
     for side, share in SIDES.items():
-        chip.sources(label + side, np.full(1, chip.technology.row_level + share * volts), volts)
-    return chip.pair(label, 1, volts)
+        builder.sources(label + side, np.full(1, builder.technology.row_level + share * volts), volts)
+    return builder.pair(label, 1, volts)
 
 
-def add_columns(chip: Chip, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
+def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
     """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
-    technology, label = chip.technology, columns.rows.label
+    technology, label = builder.technology, columns.rows.label
     conditions = technology.conditions
     pairs = [
-        chip.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
+        builder.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
         for target in columns.rows.targets
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    chip.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
+    builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
     own, crossed = (technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
     none = np.array(0.0)
-    chip.parts.append(
+    builder.parts.append(
         Crossbars(
             label=label,
             inputs=inputs,
@@ -90,10 +90,10 @@ def add_columns(chip: Chip, columns: Columns, drivers: list[Wires], weights: Flo
     rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
     for target, (p, n), total in zip(columns.rows.targets, pairs, rows, strict=True):
         rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
-        node = chip.sources(f"{target.label}_rail", np.full(1, rail))
+        node = builder.sources(f"{target.label}_rail", np.full(1, rail))
         rest = termination(technology, columns, target, total)
-        chip.resistors(f"{target.label}_term_p", p, np.repeat(node, p.size), rest)
-        chip.resistors(f"{target.label}_term_n", n, np.repeat(node, n.size), rest)
+        builder.resistors(f"{target.label}_term_p", p, np.repeat(node, p.size), rest)
+        builder.resistors(f"{target.label}_term_n", n, np.repeat(node, n.size), rest)
 
 
 def termination(technology: Bicmos, columns: Columns, target: Signal, total: Floats) -> Floats:

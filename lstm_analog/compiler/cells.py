@@ -90,7 +90,7 @@ def _stacked(*columns: Floats) -> Floats:
 
 
 @singledispatch
-def block(cell: object, chain: Chain, below: Reading) -> OperationChain:
+def operation_chain(cell: object, chain: Chain, below: Reading) -> OperationChain:
     """Return the operations of `cell`, the numbers of `chain`, whose inputs are `below`.
 
     Raises `UnsupportedError` for an unknown kind of cell.
@@ -99,7 +99,7 @@ def block(cell: object, chain: Chain, below: Reading) -> OperationChain:
     raise UnsupportedError(explain("cell", must=must, got=type(cell).__name__, do=do))
 
 
-@block.register
+@operation_chain.register
 def _(cell: Cell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate.letter: name.sum(f"z{gate.letter}") for gate in cell.gates}
@@ -162,7 +162,7 @@ def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> li
     ]
 
 
-@block.register
+@operation_chain.register
 def _(cell: GRUCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate: name.sum(f"z{gate.letter}") for gate in GRUGate}
@@ -230,7 +230,7 @@ def _reset_before(
     )
 
 
-@block.register
+@operation_chain.register
 def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate: name.sum(f"z{gate.letter}") for gate in MGUGate}
@@ -268,7 +268,7 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
     )
 
 
-@block.register
+@operation_chain.register
 def _(cell: RNNCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z, h = name.sum(f"z{RNNGate.HIDDEN.letter}"), name.memory("h")

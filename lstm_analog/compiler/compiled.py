@@ -166,7 +166,7 @@ def layout(signals: SignalNetwork) -> Layout:
     layers, head = [], None
     for number, stage in enumerate(signals.stages):
         moment = f"hold{number}"
-        layers += [_layer(block, moment) for block in stage.blocks]
+        layers += [_layer(chain, moment) for chain in stage.chains]
         if stage.head is not None:
             (target,) = stage.head.sum.targets
             head = HeadLayout(y=Spot(group=target.label, interval=moment), final=stage.head.final)
@@ -174,14 +174,14 @@ def layout(signals: SignalNetwork) -> Layout:
     return Layout(inputs=inputs, layers=tuple(layers), head=head)
 
 
-def _layer(block: OperationChain, moment: str) -> LayerLayout:
-    c, h = block.cell, block.hidden.label
+def _layer(chain: OperationChain, moment: str) -> LayerLayout:
+    c, h = chain.cell, chain.hidden.label
     return LayerLayout(
-        layer=block.layer,
-        backward=block.backward,
-        gates=block.gates,
-        activations=block.activations,
-        z=tuple(Spot(group=row.label, interval=moment) for row in block.rows),
+        layer=chain.layer,
+        backward=chain.backward,
+        gates=chain.gates,
+        activations=chain.activations,
+        z=tuple(Spot(group=row.label, interval=moment) for row in chain.rows),
         c=None if c is None else Spot(group=c.label, interval=READ_OUT),
         h=Spot(group=h, interval=READ_OUT),
         reset_c=None if c is None else reset_label(c.label),

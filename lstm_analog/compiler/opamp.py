@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, Layout, layout, lower, reset_label
-from lstm_analog.compiler.opamp_parts import Board, Input
+from lstm_analog.compiler.opamp_builder import Input, OpAmpBuilder
 from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback, thermal_voltage
 from lstm_analog.compiler.scaling import Fit, Ranges, factor, fit_ranges, reach
 from lstm_analog.compiler.signals import (
@@ -28,8 +28,6 @@ from lstm_analog.compiler.signals import (
 )
 from lstm_analog.compiler.timing import COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.parts import Crossbars
 from lstm_analog.network.shapes import Shape
 
@@ -56,21 +54,18 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
         raise UnsupportedError(explain("timing", must=must, got=timing.name, do=do))
     tau = technology.time_constant
     clock = _clock(technology, timing, len(signals.stages), settling)
-    cells = {block.cell.label for stage in signals.stages for block in stage.blocks if block.cell is not None}
-    board = Board(technology=technology, lines=clock.lines, cells=frozenset(cells))
+    cells = {chain.cell.label for stage in signals.stages for chain in stage.chains if chain.cell is not None}
+    builder = OpAmpBuilder(technology, clock.lines, frozenset(cells))
     for feed in signals.feeds:
-        board.sources(feed.signal.label, np.zeros(feed.signal.size), technology.input_volts)
+        builder.sources(feed.signal.label, np.zeros(feed.signal.size), technology.input_volts)
     for number, stage in enumerate(signals.stages):
         for memory in (op for op in stage.operations if isinstance(op, Memory)):
-            _place(board, memory.target)  # the states first: operations read them
+            _place(builder, memory.target)  # the states first: operations read them
         for operation in stage.operations:
-            _build(operation, board, number)
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(board.groups.values())),
-        parts=tuple(board.parts),
-        lines=clock.lines,
-        provenance=(
+            _build(operation, builder, number)
+    network = builder.network(
+        clock.lines,
+        (
             ("technology", technology.name),
             ("timing", timing.value),
             ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
@@ -78,7 +73,7 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
         ),
     )
     return Compiled(
-        network=network.verify(),
+        network=network,
         cycle=clock,
         layout=_layout(signals),
         timing=timing,
@@ -129,22 +124,22 @@ def _clock(technology: OpAmpCircuit, timing: Timing, stages: int, settling: floa
     return replace(clock, step=tuple(replace(i, duration=copy) if i.name == COPY else i for i in clock.step))
 
 
-def _volts(board: Board, signal: Signal) -> float:
-    technology = board.technology
+def _volts(builder: OpAmpBuilder, signal: Signal) -> float:
+    technology = builder.technology
     volts = {
         Quantity.INPUT: technology.input_volts,
         Quantity.SUM: technology.row_volts,
         Quantity.PRODUCT: technology.signal_volts,
-        Quantity.MEMORY: technology.cell_volts if signal.label in board.cells else technology.signal_volts,
+        Quantity.MEMORY: technology.cell_volts if signal.label in builder.cells else technology.signal_volts,
     }
     return volts[signal.quantity]
 
 
-def _place(board: Board, signal: Signal, suffix: str = "") -> Indices:
-    return board.nodes(f"{signal.label}{suffix}", signal.size, _volts(board, signal))
+def _place(builder: OpAmpBuilder, signal: Signal, suffix: str = "") -> Indices:
+    return builder.nodes(f"{signal.label}{suffix}", signal.size, _volts(builder, signal))
 
 
-def _driver(board: Board, reading: Reading) -> Indices:
+def _driver(builder: OpAmpBuilder, reading: Reading) -> Indices:
     """Return the nodes that drive a signal into a crossbar; those of the master for a memory computed in this step.
 
     All rows load the driver, which may have to deliver amperes: it is an ideal buffer within the op-amp's loop. Inputs
@@ -152,16 +147,16 @@ def _driver(board: Board, reading: Reading) -> Indices:
     """
     signal = reading.signal
     if signal.quantity in (Quantity.INPUT, Quantity.PRODUCT):
-        return _place(board, signal)
+        return _place(builder, signal)
     suffix = "_new" if signal.quantity is Quantity.MEMORY and not reading.held else ""
     label = f"{signal.label}{suffix}_line"
-    if label in board.groups:
-        return _place(board, signal, f"{suffix}_line")
-    return board.buffers(label, _place(board, signal, suffix), _volts(board, signal))
+    if builder.has_group(label):
+        return _place(builder, signal, f"{suffix}_line")
+    return builder.buffers(label, _place(builder, signal, suffix), _volts(builder, signal))
 
 
 @singledispatch
-def _build(operation: SignalOperation, board: Board, number: int) -> None:
+def _build(operation: SignalOperation, builder: OpAmpBuilder, number: int) -> None:
     """Add the part banks of an `operation` of the stage `number`, counted from 0."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
@@ -179,21 +174,21 @@ def _weights(total: Sum) -> tuple[tuple[Reading, ...], Floats]:
 
 
 @_build.register
-def _(total: Sum, board: Board, number: int) -> None:
+def _(total: Sum, builder: OpAmpBuilder, number: int) -> None:
     """Add the rows of a sum: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`.
 
     R is such that the largest weight has the largest conductance; R is rounded up if it is of a series.
     """
-    technology, label = board.technology, total.label
-    out = np.concatenate([_place(board, target) for target in total.targets])
+    technology, label = builder.technology, total.label
+    out = np.concatenate([_place(builder, target) for target in total.targets])
     drivers, weights = _weights(total)
-    weights = weights / np.concatenate([np.full(d.signal.size, _volts(board, d.signal)) for d in drivers])
-    inputs = np.concatenate([_driver(board, driver) for driver in drivers])
+    weights = weights / np.concatenate([np.full(d.signal.size, _volts(builder, d.signal)) for d in drivers])
+    inputs = np.concatenate([_driver(builder, driver) for driver in drivers])
     if total.bias is not None:
-        one = board.sources(f"{label}_one", np.full(1, technology.signal_volts), technology.signal_volts)
+        one = builder.sources(f"{label}_one", np.full(1, technology.signal_volts), technology.signal_volts)
         inputs, weights = np.append(inputs, one), np.column_stack((weights, total.bias / technology.signal_volts))
     plus, minus, inverted = (
-        board.nodes(f"{label}_{side}", out.size, technology.row_volts) for side in ("plus", "minus", "inverted")
+        builder.nodes(f"{label}_{side}", out.size, technology.row_volts) for side in ("plus", "minus", "inverted")
     )
     none, data = np.array(0.0), technology.crossbar
     largest = float(np.abs(weights).max(initial=0.0)) or 1.0
@@ -209,56 +204,56 @@ def _(total: Sum, board: Board, number: int) -> None:
         plus_load=none,
         minus_load=none,
     )
-    board.parts.append(crossbar)
-    board.inverters(f"{label}_first", plus, inverted, resistance)
-    board.resistors(f"{label}_cross", inverted, minus, resistance)
-    board.inverters(f"{label}_second", minus, out, resistance)
+    builder.parts.append(crossbar)
+    builder.inverters(f"{label}_first", plus, inverted, resistance)
+    builder.resistors(f"{label}_cross", inverted, minus, resistance)
+    builder.inverters(f"{label}_second", minus, out, resistance)
 
 
 @_build.register
-def _(product: Product, board: Board, number: int) -> None:
-    label, volts = product.target.label, _volts(board, product.target)
-    _product(board, f"{label}_of", product.factors, _place(board, product.target), volts)
+def _(product: Product, builder: OpAmpBuilder, number: int) -> None:
+    label, volts = product.target.label, _volts(builder, product.target)
+    _product(builder, f"{label}_of", product.factors, _place(builder, product.target), volts)
 
 
 @_build.register
-def _(memory: Memory, board: Board, number: int) -> None:
+def _(memory: Memory, builder: OpAmpBuilder, number: int) -> None:
     """Add the multipliers and adder of the new state, then its master and its slave."""
-    target, volts = memory.target, _volts(board, memory.target)
+    target, volts = memory.target, _volts(builder, memory.target)
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=target, held=True))
     products = {"add": memory.add} | ({} if memory.keep is None else {"keep": (memory.keep, held)})
-    fresh, new, slave = (_place(board, target, suffix) for suffix in ("_sum", "_new", ""))
+    fresh, new, slave = (_place(builder, target, suffix) for suffix in ("_sum", "_new", ""))
     if len(products) == 1:
-        _product(board, f"{target.label}_add", memory.add, fresh, volts)
+        _product(builder, f"{target.label}_add", memory.add, fresh, volts)
     else:
-        _sum(board, target, products, fresh)
-    board.holds(f"{target.label}_master", compute_line(number), fresh, new, volts)
-    store = board.holds(f"{target.label}_slave", COPY, new, slave, volts)
-    start = board.sources(reset_label(target.label), np.zeros(target.size), volts)
-    board.switches(f"{target.label}_reset", RESET, start, store)
+        _sum(builder, target, products, fresh)
+    builder.sample_and_holds(f"{target.label}_master", compute_line(number), fresh, new, volts)
+    store = builder.sample_and_holds(f"{target.label}_slave", COPY, new, slave, volts)
+    start = builder.sources(reset_label(target.label), np.zeros(target.size), volts)
+    builder.switches(f"{target.label}_reset", RESET, start, store)
 
 
-def _sum(board: Board, target: Signal, products: dict[str, tuple[Tap, ...]], fresh: Indices) -> None:
+def _sum(builder: OpAmpBuilder, target: Signal, products: dict[str, tuple[Tap, ...]], fresh: Indices) -> None:
     """Add an inverting op-amp that sums the inverted products."""
-    volts, resistance = _volts(board, target), board.technology.sum_resistance
-    summing = _place(board, target, "_in")
+    volts, resistance = _volts(builder, target), builder.technology.sum_resistance
+    summing = _place(builder, target, "_in")
     for name, taps in products.items():
-        inverted = _place(board, target, f"_{name}")
-        _product(board, f"{target.label}_{name}", taps, inverted, -volts)
-        board.resistors(f"{target.label}_{name}_in", inverted, summing, resistance)
-    board.inverters(f"{target.label}_adder", summing, fresh, resistance)
+        inverted = _place(builder, target, f"_{name}")
+        _product(builder, f"{target.label}_{name}", taps, inverted, -volts)
+        builder.resistors(f"{target.label}_{name}_in", inverted, summing, resistance)
+    builder.inverters(f"{target.label}_adder", summing, fresh, resistance)
 
 
-def _product(board: Board, label: str, taps: tuple[Tap, ...], out: Indices, volts: float) -> None:
-    board.multipliers(label, tuple(_input(board, label, tap) for tap in taps), out, volts)
+def _product(builder: OpAmpBuilder, label: str, taps: tuple[Tap, ...], out: Indices, volts: float) -> None:
+    builder.multipliers(label, tuple(_input(builder, label, tap) for tap in taps), out, volts)
 
 
-def _input(board: Board, label: str, tap: Tap) -> Input:
+def _input(builder: OpAmpBuilder, label: str, tap: Tap) -> Input:
     """Return the input of a multiplier for `tap`: its signal if it is linear, else the output of a pair."""
     signal = tap.reading.signal
     fresh = signal.quantity is Quantity.MEMORY and not tap.reading.held
-    nodes, volts = _place(board, signal, "_sum" if fresh else ""), _volts(board, signal)
+    nodes, volts = _place(builder, signal, "_sum" if fresh else ""), _volts(builder, signal)
     reading = Input(nodes=nodes, volts=volts, slope=tap.slope, offset=tap.offset)
     if tap.shape is Shape.LINEAR:
         return reading
-    return board.pairs(f"{label}_{signal.label.rpartition('_')[2]}", tap.shape, reading)
+    return builder.pairs(f"{label}_{signal.label.rpartition('_')[2]}", tap.shape, reading)

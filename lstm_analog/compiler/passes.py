@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from lstm_analog.compiler.cells import block
+from lstm_analog.compiler.cells import operation_chain
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.signals import InputBank, Quantity, Reading, ReadOut, Signal, SignalNetwork, Stage, Sum
 from lstm_analog.errors import UnsupportedError, explain
@@ -27,7 +27,7 @@ def signal_networks(lstm: LSTM) -> tuple[SignalNetwork, ...]:
     networks = [_pass(run, None if alone or run is not passes[-1] else lstm.head) for run in passes]
     if alone and lstm.head is not None:
         feed = InputBank(signal=_input(False, lstm.output_size), backward=False)
-        stage = Stage(blocks=(), head=_head(lstm.head, Reading(signal=feed.signal, held=False)))
+        stage = Stage(chains=(), head=_head(lstm.head, Reading(signal=feed.signal, held=False)))
         networks.append(SignalNetwork(feeds=(feed,), stages=(stage,)))
     return tuple(networks)
 
@@ -62,11 +62,13 @@ def _pass(run: list[Chain], head: Head | None) -> SignalNetwork:
     stages: list[Stage] = []
     below = {backward: Reading(signal=feed.signal, held=False) for backward, feed in feeds.items()}
     for number in dict.fromkeys(chain.layer for chain in run):
-        blocks = tuple(block(chain.cell, chain, below[chain.backward]) for chain in run if chain.layer == number)
-        stages.append(Stage(blocks=blocks))
-        below = {made.backward: Reading(signal=made.hidden, held=False) for made in blocks}
+        chains = tuple(
+            operation_chain(chain.cell, chain, below[chain.backward]) for chain in run if chain.layer == number
+        )
+        stages.append(Stage(chains=chains))
+        below = {made.backward: Reading(signal=made.hidden, held=False) for made in chains}
     if head is not None:
-        stages.append(Stage(blocks=(), head=_head(head, *below.values())))
+        stages.append(Stage(chains=(), head=_head(head, *below.values())))
     return SignalNetwork(feeds=tuple(feeds.values()), stages=tuple(stages))
 
 

@@ -150,17 +150,17 @@ class ReadOut:
 class Stage:
     """The operations of one phase of a step; a later stage starts when the earlier ones have settled.
 
-    The `blocks` of a layer, one a direction, or the head.
+    The `chains` of a layer, one a direction, or the head.
     """
 
-    blocks: tuple[OperationChain, ...]
+    chains: tuple[OperationChain, ...]
     head: ReadOut | None = None
 
     @property
     def operations(self) -> tuple[SignalOperation, ...]:
         """Its operations, in order."""
         own = () if self.head is None else (self.head.sum,)
-        return (*(op for block in self.blocks for op in block.operations), *own)
+        return (*(op for chain in self.chains for op in chain.operations), *own)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ class Save:
 
     @property
     def each(self) -> tuple["Save", ...]:
-        """This and each of `more`, as records without `more`."""
+        """The record itself and all in `more`, as records without `more`."""
         alone = replace(self, more=()) if self.more else self
         return alone, *(one for other in self.more for one in other.each)
 
@@ -139,7 +139,7 @@ class Trajectory:
 
     @property
     def each(self) -> tuple["Trajectory", ...]:
-        """This trajectory and `more`."""
+        """The trajectory itself and those in `more`."""
         return self, *self.more
 
     @property
