@@ -1,4 +1,4 @@
-"""Network to text and back."""
+"""Write networks as SPICE, Verilog-A, Modelica, EPANET and graph files, and read SPICE and graph files back."""
 
 from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
 from lstm_analog.export.dialects import (

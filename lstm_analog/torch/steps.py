@@ -1,7 +1,7 @@
-"""PyTorch's functions that are numeric steps or recurrent layers, by name: what each does to labels.
+"""Handlers of PyTorch functions that are numeric steps or recurrent layers, by name: each records what it does.
 
-Each takes the trace, what the function is called in messages, and its arguments. Source: the PyTorch 2.13 reference,
-https://pytorch.org/docs/stable/nn.functional.html
+A handler takes the run on labels, the description of the function in messages, and the function's own arguments.
+Source: the PyTorch 2.13 reference, https://pytorch.org/docs/stable/nn.functional.html
 """
 
 from collections import namedtuple
@@ -27,7 +27,7 @@ from lstm_analog.torch.labelled import Handler, Labelled, LabelledRun, plainly
 from lstm_analog.torch.tensors import array_of
 
 Largest = namedtuple("Largest", ["values", "indices"])
-"""What `max` over an axis answers; where the largest values stand is not known."""
+"""The result of `max` over an axis; the indices of the largest values are not known, so they are None."""
 
 
 def labels_of(value: Any) -> Array:
@@ -61,7 +61,7 @@ def _clamp(trace: LabelledRun, label: str, input: Any, min: Any = None, max: Any
 
 
 def _pair(operation: Operation, *, turned: bool = False) -> Handler:
-    """Return what computes `operation` on two signals or a signal and numbers, in the other order if `turned`."""
+    """Return the handler of `operation` on two signals, or a signal and numbers; if `turned`, with operands swapped."""
 
     def computed(trace: LabelledRun, label: str, input: Any, other: Any, *, alpha: float = 1.0) -> Array | None:
         first, second = (other, input) if turned else (input, other)
@@ -82,7 +82,7 @@ def _pair(operation: Operation, *, turned: bool = False) -> Handler:
 
 
 def _affine(operation: Operation, number: Array, ahead: bool) -> tuple[Array, Array]:
-    """Return scale and offset of an operation on a signal and a number, the signal being `ahead` or not."""
+    """Return scale and offset of `operation` on a signal and a `number`; `ahead` is whether the signal comes first."""
     one, zero = np.ones(()), np.zeros(())
     match operation:
         case Operation.ADD:
@@ -128,7 +128,7 @@ def _addmm(trace: LabelledRun, label: str, input: Any, mat1: Any, mat2: Any) -> 
 
 
 def _glu(trace: LabelledRun, label: str, input: Any, dim: int = -1) -> Array | None:
-    """Compute the first half of the features, as far as a gate of the second half lets it."""
+    """Record the product of the first half of the features and the sigmoid of the second half."""
     halves = np.split(labels_of(input), 2, axis=dim)
     gate = trace.streams.curve(label, halves[1], SIGMOID)
     return None if gate is None else trace.streams.combined(label, Operation.MULTIPLY, halves[0], gate)
@@ -141,8 +141,9 @@ def _embedding(
     weight: Any,
     padding_idx: Any = None,
     max_norm: Any = None,
-    *_: Any,
-    **__: Any,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ) -> Array | None:
     if max_norm is not None or isinstance(weight, Labelled):
         return None
@@ -151,7 +152,7 @@ def _embedding(
 
 def _softmax(make: Callable[[], RowStep]) -> Handler:
     def computed(
-        trace: LabelledRun, label: str, input: Any, dim: int | None = None, *_: Any, **__: Any
+        trace: LabelledRun, label: str, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
     ) -> Array | None:
         return None if dim is None else trace.streams.over_features(label, labels_of(input), dim, make())
 
@@ -197,7 +198,9 @@ def _batch_norm(
 
 
 def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
-    def computed(trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
+    def computed(
+        trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
+    ) -> Any:
         axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
         if len(axes) != 1:
             return None
@@ -233,7 +236,7 @@ def _dropout(
 
 
 def _cast(kind: Any = None) -> Handler:
-    """Return what turns numbers into a `kind`, or the one that it is told; floats do not become whole numbers."""
+    """Return the handler of a conversion to the dtype `kind`, or to that in its arguments; floats to integers fail."""
 
     def computed(trace: LabelledRun, label: str, input: Any, *args: Any, **options: Any) -> Array | None:
         told = [each for each in (kind, *args, *options.values()) if isinstance(each, torch.dtype | torch.Tensor)]
@@ -259,7 +262,7 @@ def _recurrent(
     bidirectional: bool,
     batch_first: bool,
 ) -> Any:
-    """Compute a recurrent module that begins at rest."""
+    """Record a recurrent module that starts from a state of zeros."""
     states = hx if isinstance(hx, tuple | list) else (hx,)
     if any(isinstance(each, Labelled) or bool(each.any()) for each in states):
         raise trace.refused(label, "begin at rest", "a state")
@@ -290,4 +293,4 @@ STEPS: Mapping[str, Handler] = MappingProxyType(
     | {"to": _cast(), "type": _cast(), "type_as": _cast(), "long": _cast(torch.int64), "int": _cast(torch.int32)}
     | dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent)
 )
-"""By name, without the underscore that changes a tensor in place."""
+"""The handlers by name; the underscore of functions that change a tensor in place is left out."""
