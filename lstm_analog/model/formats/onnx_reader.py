@@ -1,4 +1,4 @@
-"""What an ONNX graph is as a whole: a chain of numeric steps and recurrent layers, and nothing else unnoticed."""
+"""Read an ONNX graph as a chain of numeric steps and recurrent layers, and refuse any other graph."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,9 +33,9 @@ from lstm_analog.model.steps import Affine, Embedding, Pool, Pooling
 
 
 class Reader:
-    """Carries out a graph in a file of `size` bytes, and notes its signals and its recurrent nodes.
+    """Runs a graph in a file of `size` bytes, and records its signals and its recurrent nodes.
 
-    `sizes`, `probe` and `single` are as of `OpenInputs`; the graph is to be a `whole` model, or else a stack.
+    `sizes`, `probe` and `single` are as in `OpenInputs`; the graph is read as a `whole` model, or else as a stack.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Reader:
     def run(
         self, graph: Graph, functions: Mapping[str, Graph], inputs: Sequence[OpenInput], held: Mapping[str, Value]
     ) -> None:
-        """Carry out `graph` on its `inputs` and the values that are `held`, with the `functions` of the file."""
+        """Run `graph` on its `inputs` and the constants `held`, with the `functions` of the file."""
         values = {**held, **{entry.name: self.opens.opened(entry) for entry in inputs}}
         specials = {**dict.fromkeys(RECURRENT, self.recurrences.unroll), "Constant": _constant}
         specials |= self.steps.specials()
@@ -66,7 +66,7 @@ class Reader:
         self.outputs = [(name, values.get(name)) for name in graph.outputs]
 
     def stack(self, only: str | Sequence[str]) -> Stack:
-        """Return the nodes that `only` names."""
+        """Return the stack of the nodes that `only` names."""
         found, unreadable, products = self.recurrences.found, self.recurrences.unreadable, self.steps.products
         names = chosen((*found, *unreadable), tuple(products), only)
         for name in names:
@@ -78,12 +78,12 @@ class Reader:
         return Stack(layers=layers, head=self._read_out(heads[0]) if heads else None)
 
     def parts(self, output: str | None) -> Parts:
-        """Return the parts of the model that answers with the graph's `output`, or the only answer that it has.
+        """Return the parts of the model of the graph's `output`, or of its only output if None.
 
         Raises
         ------
         FileFormatError, UnsupportedError, InvalidValueError
-            Where there is none or are several, or it is computed in a way that is not offered; by name.
+            If there is none or are several, or it is computed in an unsupported way; with the name of the node.
         """
         found = self.recurrences.found
         for error in self.recurrences.unreadable.values():
@@ -100,14 +100,14 @@ class Reader:
         return parts
 
     def refused(self, objection: Objection, other_way: str = "") -> UnsupportedError:
-        """Return the error that says `objection`, and which of the nodes can be taken alone, or the `other_way`."""
+        """Return the error for `objection`, with advice which nodes can be read alone, or the advice `other_way`."""
         way = alone(self.recurrences.found, self.stack)
         way = way.replace("alone, only=", "alone by load with only=", 1) if self.whole else way
         do = f"{other_way}{way}, and do the rest yourself"
         return UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do))
 
     def linear(self, parts: Parts, other_way: str) -> Stack:
-        """Return `parts` as a stack with a linear head; refuse other steps, with the `other_way` to load them."""
+        """Return `parts` as a stack with a linear head; raise for other steps, with the advice `other_way`."""
         try:
             if parts.before:
                 what, got = parts.layers[0].label, parts.before[-1][1].label
@@ -117,7 +117,7 @@ class Reader:
             raise self.refused(error.args[0], other_way) from None
 
     def _read_out(self, name: str) -> Head:
-        """Return the product called `name` with what is added to it."""
+        """Return the product called `name`, with its bias, as a head."""
         product, dense, final = self.steps.products[name]
         for each in self.streams.all:
             if each.reads == (product,) and isinstance(each.made, Affine) and (each.made.scale == 1).all():
@@ -126,7 +126,7 @@ class Reader:
         return Head(weights=dense.weights, bias=dense.bias, final=final)
 
     def _top(self) -> RecurrentNode:
-        """Return the only recurrent node that no other one reads; raise for several, and for objections to any."""
+        """Return the only recurrent node that no other one reads; raise if there are several or any has objections."""
         found = self.recurrences.found
         for each in found.values():
             for objection in each.objections:
@@ -137,14 +137,14 @@ class Reader:
         return found[tops[0]]
 
     def _made_last(self) -> str:
-        """Return what has made the first of the outputs that is made by anything, "none" if none is."""
+        """Return the label of the node that computes the first output of the graph, "none" if there is none."""
         values = [value for _, value in self.outputs if value is not None]
         streams = [self.streams.of(value.array) for value in values]
         made = (value.why or (stream.label if stream else "") for value, stream in zip(values, streams, strict=True))
         return next(filter(None, made), "none")
 
     def _answer(self, output: str | None, top: RecurrentNode | None) -> ChainAnswer:
-        """Return the answer that the graph's `output` is; without one, what is computed of `top`, else its h."""
+        """Return the graph's `output`; if None, the output computed from `top`, or else its h."""
         if top is None:
             return self._named(str(output))
         answers = {name: self._read(name, value, top) for name, value in self.outputs}
@@ -181,7 +181,7 @@ class Reader:
         return True
 
     def _read(self, name: str, value: Value | None, top: RecurrentNode | None) -> ChainAnswer | None:
-        """Return the answer that the output called `name` is, None for a state; of `top`, if that is given."""
+        """Return the output called `name`, which must be computed from `top` if that is given; None for a state."""
         what, must = f"graph output {name[:80]!a}", NUMERIC if self.whole else LINEAR
         if value is None or value.origin is not Origin.LABELS:
             got = "nothing" if value is None else value.why or value.origin.value
@@ -199,7 +199,7 @@ class Reader:
         raise ObjectedError(Objection(what=what, must=f"{must} as they are", got="another arrangement of them"))
 
     def _check(self, parts: Parts) -> None:
-        """Refuse lengths and states of the layers in `parts` that contradict each other, and means over padding."""
+        """Raise if lengths or states of the layers in `parts` contradict each other, or a mean includes padding."""
         by_stream = {each.stream.number: each for each in self.recurrences.found.values()}
         chain = [by_stream[stream.number] for stream in parts.layers]
         for each in chain:
@@ -214,7 +214,7 @@ class Reader:
                 raise ObjectedError(Objection(what=stream.label, must=must, got=got))
 
     def _check_words(self, parts: Parts) -> None:
-        """Refuse whole numbers that may be negative, where the graph asks whether they are."""
+        """Raise if an input of whole numbers may be negative, and the graph checks whether it is."""
         first, made = parts.before[0] if parts.before else (None, parts.layers[0])
         if self.steps.words.intersection(each.number for each in made.reads) and not isinstance(first, Embedding):
             must = "be asked whether it is negative only where a table of words reads it"
@@ -222,7 +222,7 @@ class Reader:
 
 
 def _disorders(chain: Sequence[RecurrentNode]) -> Iterator[Objection]:
-    """Yield what is wrong between the nodes of a `chain`, bottom first: lengths, and the order of states."""
+    """Yield the objections between the nodes of a `chain`, bottom first: lengths, and the order of states."""
     ends = {each.lengths for each in chain}
     for n, each in enumerate(chain):
         if len(ends) > 1 and n > 0:

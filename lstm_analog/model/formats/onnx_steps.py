@@ -1,4 +1,4 @@
-"""Nodes of an ONNX graph that are numeric steps: matrices, scalings, curves, normalisations, means, tables of words.
+"""Run the nodes of an ONNX graph that are numeric steps: matrices, scalings, curves, normalisations, means, tables.
 
 ONNX operator schemas, https://onnx.ai/onnx/operators
 """
@@ -29,7 +29,7 @@ from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Dense, ModelStep, Pool, RowStep, Softmax
 
 Made = Array | None
-"""The labels of an answer, None where a node is no step."""
+"""The labels of an output, None if a node is no step."""
 
 _PAIRS = MappingProxyType(
     {"Add": Operation.ADD, "Sub": Operation.SUBTRACT, "Mul": Operation.MULTIPLY, "Div": Operation.DIVIDE}
@@ -42,11 +42,11 @@ _GLOBAL = MappingProxyType({"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": 
 
 
 class Steps:
-    """Carries out the nodes of a graph that are numeric steps; `opens` are its inputs, `streams` its signals.
+    """Runs the nodes of a graph that are numeric steps; `opens` are its inputs, `streams` its signals.
 
-    `products` are the signals that products with matrices make of the outputs of recurrent nodes, by the names of these
-    nodes, and whether they are of the final outputs alone. `words` are the numbers of the streams of inputs that are
-    taken to hold no negative numbers, which is so only where a table of words reads them.
+    `products` are the results of products of matrices with the outputs of recurrent nodes, by the names of these nodes,
+    and whether they are of the final outputs alone. `words` are the numbers of the streams of inputs that are assumed
+    to have no negative numbers, which is valid only for indices into a table.
     """
 
     def __init__(self, streams: ModelStreams, opens: OpenInputs) -> None:
@@ -56,7 +56,7 @@ class Steps:
         self.words: set[int] = set()
 
     def specials(self) -> dict[str, Special]:
-        """Return by operation what carries out its nodes."""
+        """Return the functions that run nodes, by operation."""
         makers: dict[str, Callable[[Node, Inputs], Made | Value]] = {**dict.fromkeys(CURVES, self._curve)}
         makers |= dict.fromkeys(_PAIRS, self._pair) | {"Neg": self._negated, "Pow": self._power, "Clip": self._clipped}
         makers |= {"Less": self._negative}
@@ -67,7 +67,7 @@ class Steps:
         return {operation: self._special(make) for operation, make in makers.items()}
 
     def _special(self, make: Callable[[Node, Inputs], Made | Value]) -> Special:
-        """Return what carries out a node by `make` if it reads a signal and otherwise nothing that is unknown."""
+        """Return a function that runs a node by `make` if it reads a signal and no unknown value."""
 
         def carried(node: Node, inputs: Inputs) -> Sequence[Value]:
             given = [value for value in inputs if value is not None]
@@ -91,7 +91,7 @@ class Steps:
         return self.streams.curve(node.label, _signal(inputs), CURVES[node.operation](node.attributes))
 
     def _pair(self, node: Node, inputs: Inputs) -> Made | Value:
-        """Compute an operation of two signals, or of one and constants."""
+        """Return the result of an operation on two signals, or on one and constants."""
         first, second = (value for value in inputs if value is not None)
         if first.origin is second.origin:
             return self.streams.combined(node.label, _PAIRS[node.operation], first.array, second.array)
@@ -114,19 +114,19 @@ class Steps:
         return self._scaled(node, signal.array, scale, offset)
 
     def _counted(self, node: Node, signal: Array, other: Array) -> Made:
-        """Compute with whole numbers: leave the `signal` as it is, or add to it."""
+        """Return the result of an operation on a `signal` of whole numbers: unchanged, or with a constant added."""
         neutral = {"Mul": 1, "Add": 0}.get(node.operation)
         if (other == neutral).all() and np.broadcast_shapes(signal.shape, other.shape) == signal.shape:
             return signal
         return self._scaled(node, signal, np.ones(()), other) if node.operation == "Add" else None
 
     def _is_whole(self, signal: Array) -> bool:
-        """Whether a `signal` is an input of whole numbers as it is."""
+        """Return whether a `signal` is an unchanged input of whole numbers."""
         stream = self.streams.of(signal)
         return stream is not None and stream.made is None and stream.rows.dtype.kind == "i"
 
     def _negative(self, node: Node, inputs: Inputs) -> Made | Value:
-        """Whether words are negative, as they may be for Keras, which then counts from the end: they are not here."""
+        """Return False for the test whether indices are negative, which Keras counts from the end; none are here."""
         signal, other = _signal(inputs), inputs[1]
         stream = self.streams.of(signal)
         zero = other is not None and other.origin is Origin.NUMBERS and not other.array.any()
@@ -185,7 +185,7 @@ class Steps:
         return self.streams.combined(node.label, Operation.ADD, upper, lower)
 
     def _product(self, node: Node, inputs: Inputs) -> Made:
-        """Multiply a signal with constants; a Gemm may scale both, and add others."""
+        """Return the product of a signal and constants; a Gemm may scale both, and add others."""
         (x, weights), said = inputs[:2], node.attributes
         constant = _floats(weights)
         if x is None or x.origin is not Origin.LABELS or said.get("transA") or constant is None or constant.ndim != 2:
@@ -202,7 +202,7 @@ class Steps:
         return self._scaled(node, made, np.ones(()), bias * said.get("beta", 1.0))
 
     def _note(self, node: Node, dense: Dense, made: Made) -> None:
-        """Note what the product `node` with a matrix has `made`, if it is of the outputs of a recurrent node."""
+        """Record `made`, the product `node` with a matrix, if it is of the outputs of a recurrent node."""
         stream = None if made is None else self.streams.of(made)
         if made is not None and stream is not None and isinstance(stream.reads[0].made, Layer):
             answer = answer_of(self.streams, node.label, made)
@@ -218,7 +218,7 @@ class Steps:
         return self.streams.embedded(node.label, numbers.array, constant)
 
     def _reduced(self, node: Node, inputs: Inputs) -> Made:
-        """Reduce one axis, of the features or of time."""
+        """Return the reduction of one axis, of the features or of time."""
         x, given = _signal(inputs), inputs[1] if len(inputs) > 1 else None
         told = node.attributes.get("axes") if given is None else given.array.reshape(-1).tolist()
         if told is None or len(told) != 1:
@@ -230,7 +230,7 @@ class Steps:
         return made if made is None or kept else np.squeeze(made, axis)
 
     def _global(self, node: Node, inputs: Inputs) -> Made:
-        """Pool all axes but the first two, one of which is time and others of one element."""
+        """Return the pooling of all axes except the first two: one of time, and others of one element."""
         x = _signal(inputs)
         long = [axis for axis in range(2, x.ndim) if x.shape[axis] > 1] or [2]
         if len(long) > 1:
@@ -238,14 +238,14 @@ class Steps:
         return self.streams.reduced(node.label, x, long[0], _OVER_TIME[_GLOBAL[node.operation]])
 
     def _softmax(self, node: Node, inputs: Inputs) -> Made:
-        """Compute a softmax over the last axis; before opset 13 another one meant all axes from there on."""
+        """Return a softmax over the last axis; before opset 13 an earlier axis meant all axes from there on."""
         x = _signal(inputs)
         axis = node.attributes.get("axis", -1 if x.ndim == 2 else None)
         made = Softmax() if node.operation == "Softmax" else log_softmax()
         return self.streams.over_features(node.label, x, -1, made) if axis in (-1, x.ndim - 1) else None
 
     def _batch_normalized(self, node: Node, inputs: Inputs) -> Made:
-        """`scale (x - mean) / sqrt(variance + epsilon) + offset`, for each element of the second axis."""
+        """Return `scale (x - mean) / sqrt(variance + epsilon) + offset`, for each element of the second axis."""
         x, said = _signal(inputs), node.attributes
         numbers = [_floats(value) for value in inputs[1:5]]
         if len(numbers) < 4 or said.get("training_mode", 0) or said.get("spatial", 1) != 1:
@@ -277,7 +277,7 @@ def _signal(inputs: Inputs) -> Array:
 
 
 def _floats(value: Value | None, *, whole: bool = False) -> Array | None:
-    """Return the constants of `value`, None if they are none or, unless asked for, `whole` numbers."""
+    """Return the constants of `value`; None if it has none, or they are whole numbers and `whole` is false."""
     if value is None or value.origin is not Origin.NUMBERS:
         return None
     return value.array if value.array.dtype == np.float64 or (whole and value.array.dtype.kind in "iu") else None
