@@ -84,7 +84,7 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argparse.Namespace) -> str:
-    """Write the netlist of `machine` to `path`, certified for `lstm` and `x` (time, inputs) unless `options` say not."""
+    """Write the netlist of `machine` to `path`, for `lstm` and `x` (time, inputs) certified; see `options`."""
     engine, progress, dialect = options.engine, _progress("running"), options.dialect
     if options.uncertified and len(machine.passes) == 1:
         machine.write.spice(path, x, dialect=dialect)

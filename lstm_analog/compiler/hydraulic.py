@@ -230,23 +230,16 @@ WATER = Hydraulic(
 """Open tubes of 5 mm on a bench: 1 kPa, 102 mm of water, a unit; five seconds a time constant, 4 tubes of 1.42 mm a
 tank line."""
 
-GLYCEROL = Hydraulic(
+GLYCEROL = replace(
+    WATER,
     name="GLYCEROL",
     provenance="docs/hydraulics.md#presets; tank line: 2 nL/Pa over 5 s, for which one tube will do",
     fluid=GLYCEROL_60,
-    detail=Detail.IDEAL,
-    pressure_unit=1e3,
-    datum=600.0 * GRAVITY,
     unit_conductance=5e-11,
     capillary_length=0.5,
-    least_total=3.0,
     port_conductance=2e-10,
-    tank=2e-9,
     vessel=OpenTube(height=1.1, wetting_spread=0.1),
     tank_line=bundle(conductance=2e-9 / 5.0, length=0.5, fluid=GLYCEROL_60, drop=DESIGN_UNITS * 1e3),
     pilot=2e-12,
-    seat_leak=1e-18,
-    gap=0.1,
-    hardware=BENCH,
 )
 """The bench of WATER with 60 % glycerol: 1 kPa, 88 mm, a unit; end losses ten times smaller, one tube a tank line."""
