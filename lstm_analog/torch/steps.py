@@ -15,6 +15,15 @@ import torch
 
 from lstm_analog.arrays import Array
 from lstm_analog.model.activations import SIGMOID
+from lstm_analog.model.formats.stream_steps import (
+    record_curve,
+    record_embedding,
+    record_operation,
+    record_product,
+    record_reduction,
+    record_row_function,
+    record_scaling,
+)
 from lstm_analog.model.formulas import (
     clipped,
     layer_normalization,
@@ -40,7 +49,7 @@ def _chained(trace: LabelledRun, label: str, x: Any, steps: tuple[ModelStep | Op
     made: Array | None = labels_of(x)
     for step in steps:
         if made is not None and isinstance(step, RowStep):
-            made = trace.streams.curve(label, made, step)
+            made = record_curve(trace.streams, label, made, step)
     return made
 
 
@@ -68,15 +77,13 @@ def _pair(operation: Operation, *, turned: bool = False) -> Handler:
         if alpha != 1.0 and isinstance(second, Labelled):
             return None
         if isinstance(first, Labelled) and isinstance(second, Labelled):
-            return trace.streams.combined(label, operation, labels_of(first), labels_of(second))
+            return record_operation(trace.streams, label, operation, labels_of(first), labels_of(second))
         ahead = isinstance(first, Labelled)
         signal = labels_of(first if ahead else second)
         number = _numbers(second if ahead else first)
         number = number * alpha if ahead else number
         scale, offset = _affine(operation, number, ahead)
-        if not np.isfinite(scale).all() or not np.isfinite(offset).all():
-            return None
-        return trace.streams.scaled(label, signal, scale, offset)
+        return record_scaling(trace.streams, label, signal, scale, offset)
 
     return computed
 
@@ -103,18 +110,18 @@ def _numbers(value: Any) -> Array:
 def _power(trace: LabelledRun, label: str, input: Any, exponent: Any = 2) -> Array | None:
     x, power = labels_of(input), None if isinstance(exponent, torch.Tensor) else float(exponent)
     if power == 0.5:
-        return trace.streams.curve(label, x, Operation.SQRT)
-    square = trace.streams.combined(label, Operation.MULTIPLY, x, x) if power in (2.0, 3.0) else None
+        return record_curve(trace.streams, label, x, Operation.SQRT)
+    square = record_operation(trace.streams, label, Operation.MULTIPLY, x, x) if power in (2.0, 3.0) else None
     if square is None or power == 2.0:
         return square
-    return trace.streams.combined(label, Operation.MULTIPLY, square, x)
+    return record_operation(trace.streams, label, Operation.MULTIPLY, square, x)
 
 
 def _linear(trace: LabelledRun, label: str, input: Any, weight: Any, bias: Any = None) -> Array | None:
     if isinstance(weight, Labelled) or isinstance(bias, Labelled):
         return None
     dense = Dense(weights=array_of(weight), bias=None if bias is None else array_of(bias))
-    return trace.streams.product(label, labels_of(input), dense)
+    return record_product(trace.streams, label, labels_of(input), dense)
 
 
 def _matmul(trace: LabelledRun, label: str, input: Any, other: Any) -> Array | None:
@@ -130,8 +137,8 @@ def _addmm(trace: LabelledRun, label: str, input: Any, mat1: Any, mat2: Any) -> 
 def _glu(trace: LabelledRun, label: str, input: Any, dim: int = -1) -> Array | None:
     """Record the product of the first half of the features and the sigmoid of the second half."""
     halves = np.split(labels_of(input), 2, axis=dim)
-    gate = trace.streams.curve(label, halves[1], SIGMOID)
-    return None if gate is None else trace.streams.combined(label, Operation.MULTIPLY, halves[0], gate)
+    gate = record_curve(trace.streams, label, halves[1], SIGMOID)
+    return None if gate is None else record_operation(trace.streams, label, Operation.MULTIPLY, halves[0], gate)
 
 
 def _embedding(
@@ -147,14 +154,14 @@ def _embedding(
 ) -> Array | None:
     if max_norm is not None or isinstance(weight, Labelled):
         return None
-    return trace.streams.embedded(label, labels_of(input), array_of(weight))
+    return record_embedding(trace.streams, label, labels_of(input), array_of(weight))
 
 
 def _softmax(make: Callable[[], RowStep]) -> Handler:
     def computed(
         trace: LabelledRun, label: str, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
     ) -> Array | None:
-        return None if dim is None else trace.streams.over_features(label, labels_of(input), dim, make())
+        return None if dim is None else record_row_function(trace.streams, label, labels_of(input), dim, make())
 
     return computed
 
@@ -173,7 +180,7 @@ def _layer_norm(
     size = int(normalized_shape[0])
     scale = np.ones(size) if weight is None else array_of(weight)
     made = layer_normalization(scale, np.zeros(size) if bias is None else array_of(bias), eps)
-    return trace.streams.over_features(label, labels_of(input), -1, made)
+    return record_row_function(trace.streams, label, labels_of(input), -1, made)
 
 
 def _batch_norm(
@@ -194,7 +201,7 @@ def _batch_norm(
     offset = (0.0 if bias is None else array_of(bias)) - scale * array_of(running_mean)
     x = labels_of(input)
     shape = (-1, *(1,) * (x.ndim - 2))
-    return trace.streams.scaled(label, x, scale.reshape(shape), offset.reshape(shape))
+    return record_scaling(trace.streams, label, x, scale.reshape(shape), offset.reshape(shape))
 
 
 def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
@@ -205,9 +212,9 @@ def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
         if len(axes) != 1:
             return None
         x = labels_of(input)
-        made = trace.streams.reduced(label, x, axes[0], over_features)
+        made = record_reduction(trace.streams, label, x, axes[0], over_features)
         if made is None and over_time is not None:
-            made = trace.streams.reduced(label, x, axes[0], over_time)
+            made = record_reduction(trace.streams, label, x, axes[0], over_time)
         return made if made is None or keepdim else np.squeeze(made, axes[0])
 
     return computed
@@ -224,7 +231,7 @@ def _pool(pool: Pool) -> Handler:
     def computed(trace: LabelledRun, label: str, input: Any, output_size: Any, *_: Any) -> Array | None:
         if output_size not in (1, (1,), [1]):
             return None
-        return trace.streams.reduced(label, labels_of(input), -1, pool)
+        return record_reduction(trace.streams, label, labels_of(input), -1, pool)
 
     return computed
 

@@ -4,31 +4,26 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError, explain
 from lstm_analog.model.formats.chains import (
-    LINEAR,
-    NUMERIC,
-    ChainAnswer,
     ObjectedError,
     Objection,
     Parts,
-    RowSelection,
-    answer_of,
     biased,
     layers_below,
     parts_of,
 )
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
-from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Origin, Value, numbers, unknown
+from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Value, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
+from lstm_analog.model.formats.onnx_outputs import GraphOutputs
 from lstm_analog.model.formats.onnx_signals import READS, Recurrences, RecurrentNode
 from lstm_analog.model.formats.onnx_steps import Steps
-from lstm_analog.model.formats.onnx_values import are_whole
-from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, listed
+from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen
 from lstm_analog.model.formats.streams import ModelStreams
-from lstm_analog.model.layers import Head, Layer
+from lstm_analog.model.layers import Head
 from lstm_analog.model.steps import Affine, Embedding, Pool, Pooling
 
 
@@ -53,7 +48,7 @@ class Reader:
         self.opens = OpenInputs(maker, self.streams, sizes, probe, single)
         self.recurrences = Recurrences(size, maker, self.streams, self.opens)
         self.steps = Steps(self.streams, self.opens)
-        self.outputs: list[tuple[str, Value | None]] = []
+        self.outputs = GraphOutputs(self.streams, self.recurrences.found, whole=whole)
 
     def run(
         self, graph: Graph, functions: Mapping[str, Graph], inputs: Sequence[OpenInput], held: Mapping[str, Value]
@@ -63,7 +58,7 @@ class Reader:
         specials = {**dict.fromkeys(RECURRENT, self.recurrences.unroll), "Constant": _constant}
         specials |= self.steps.specials()
         Carrier(specials, functions).run(graph.nodes, GraphScope(values=values, given={}))
-        self.outputs = [(name, values.get(name)) for name in graph.outputs]
+        self.outputs.values = {name: values.get(name) for name in graph.outputs}
 
     def stack(self, only: str | Sequence[str]) -> Stack:
         """Return the stack of the nodes that `only` names."""
@@ -89,11 +84,12 @@ class Reader:
         for error in self.recurrences.unreadable.values():
             raise error
         if not found:
-            got, do = self._made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
+            got, do = self.outputs.made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
             raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
         try:
-            top = self._top() if output is None else None
-            parts = parts_of(self._answer(output, top))
+            parts = parts_of(
+                self.outputs.only(self._top(), self._stands) if output is None else self.outputs.named(output)
+            )
             self._check(parts)
         except ObjectedError as error:
             raise self.refused(error.args[0]) from None
@@ -136,67 +132,12 @@ class Reader:
         check_one(tops, self.stack)
         return found[tops[0]]
 
-    def _made_last(self) -> str:
-        """Return the label of the node that computes the first output of the graph, "none" if there is none."""
-        values = [value for _, value in self.outputs if value is not None]
-        streams = [self.streams.of(value.array) for value in values]
-        made = (value.why or (stream.label if stream else "") for value, stream in zip(values, streams, strict=True))
-        return next(filter(None, made), "none")
-
-    def _answer(self, output: str | None, top: RecurrentNode | None) -> ChainAnswer:
-        """Return the graph's `output`; if None, the output computed from `top`, or else its h."""
-        if top is None:
-            return self._named(str(output))
-        answers = {name: self._read(name, value, top) for name, value in self.outputs}
-        found = {name: each for name, each in answers.items() if each is not None}
-        made = {name: each for name, each in found.items() if not isinstance(each.stream.made, Layer)}
-        if len({each.stream.number for each in made.values()}) > 1:
-            works = [name for name in made if self._stands(name)]
-            ways = f"load_model(path, output={works[0]!a}) takes one of them" if works else "export it with one answer"
-            got = listed(made)
-            raise UnsupportedError(explain("answers of the graph", must="be one, or be chosen", got=got, do=ways))
-        several = list((made or found).values())
-        every = [each for each in several if each.reading is RowSelection.EVERY]
-        if self.whole and not several:
-            what, got = "answers of the graph", "states alone"
-            raise ObjectedError(Objection(what=what, must="be h, or computed of it", got=got))
-        return (every or several or [ChainAnswer(label="h", stream=top.stream, reading=RowSelection.EVERY)])[0]
-
-    def _named(self, output: str) -> ChainAnswer:
-        values = dict(self.outputs)
-        if output not in values:
-            do = f"choose of {listed(values)}"
-            raise InvalidValueError(explain("output", must="name an output of the graph", got=ascii(output), do=do))
-        answer = self._read(output, values[output], None)
-        if answer is None:
-            what = f"graph output {output[:80]!a}"
-            raise ObjectedError(Objection(what=what, must=NUMERIC, got="states"))
-        return answer
-
     def _stands(self, output: str) -> bool:
         try:
             self.parts(output).model("trial")
         except LstmAnalogError:
             return False
         return True
-
-    def _read(self, name: str, value: Value | None, top: RecurrentNode | None) -> ChainAnswer | None:
-        """Return the output called `name`, which must be computed from `top` if that is given; None for a state."""
-        what, must = f"graph output {name[:80]!a}", NUMERIC if self.whole else LINEAR
-        if value is None or value.origin is not Origin.LABELS:
-            got = "nothing" if value is None else value.why or value.origin.value
-            raise ObjectedError(Objection(what=what, must=must, got=got))
-        answer = answer_of(self.streams, what, value.array)
-        found = self.recurrences.found.values()
-        for each in found if answer is None else ():
-            if value.array.size == each.final.size and are_whole(value.array, each.finals):
-                answer = ChainAnswer(label=what, stream=each.stream, reading=RowSelection.FINAL)
-        mine = answer is not None and (top is None or answer.stream is top.stream)
-        if answer is not None and (mine or not isinstance(answer.stream.made, Layer)):
-            return answer
-        if are_whole(value.array, [state for each in found for state in each.states]):
-            return None
-        raise ObjectedError(Objection(what=what, must=f"{must} as they are", got="another arrangement of them"))
 
     def _check(self, parts: Parts) -> None:
         """Raise if lengths or states of the layers in `parts` contradict each other, or a mean includes padding."""
