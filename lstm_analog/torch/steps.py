@@ -16,13 +16,16 @@ import torch
 from lstm_analog.arrays import Array
 from lstm_analog.model.activations import SIGMOID
 from lstm_analog.model.formats.stream_steps import (
+    record_batch_norm,
     record_curve,
+    record_curves,
     record_embedding,
     record_operation,
+    record_power,
     record_product,
     record_reduction,
     record_row_function,
-    record_scaling,
+    record_with_constant,
 )
 from lstm_analog.model.formulas import (
     clipped,
@@ -45,19 +48,11 @@ def labels_of(value: Any) -> Array:
     return array
 
 
-def _chained(trace: LabelledRun, label: str, x: Any, steps: tuple[ModelStep | Operation, ...]) -> Array | None:
-    made: Array | None = labels_of(x)
-    for step in steps:
-        if made is not None and isinstance(step, RowStep):
-            made = record_curve(trace.streams, label, made, step)
-    return made
-
-
 def _curve(make: Callable[..., tuple[ModelStep | Operation, ...]]) -> Handler:
     def computed(
         trace: LabelledRun, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
     ) -> Array | None:
-        return _chained(trace, label, input, make(*args, **options))
+        return record_curves(trace.streams, label, labels_of(input), make(*args, **options))
 
     return computed
 
@@ -66,7 +61,7 @@ def _clamp(trace: LabelledRun, label: str, input: Any, min: Any = None, max: Any
     low, high = (preset if limit is None else limit for limit, preset in ((min, -inf), (max, inf)))
     if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor) or low >= high:
         return None
-    return _chained(trace, label, input, clipped(float(low), float(high)))
+    return record_curves(trace.streams, label, labels_of(input), clipped(float(low), float(high)))
 
 
 def _pair(operation: Operation, *, turned: bool = False) -> Handler:
@@ -82,25 +77,9 @@ def _pair(operation: Operation, *, turned: bool = False) -> Handler:
         signal = labels_of(first if ahead else second)
         number = _numbers(second if ahead else first)
         number = number * alpha if ahead else number
-        scale, offset = _affine(operation, number, ahead)
-        return record_scaling(trace.streams, label, signal, scale, offset)
+        return record_with_constant(trace.streams, label, operation, signal, number, signal_first=ahead)
 
     return computed
-
-
-def _affine(operation: Operation, number: Array, ahead: bool) -> tuple[Array, Array]:
-    """Return scale and offset of `operation` on a signal and a `number`; `ahead` is whether the signal comes first."""
-    one, zero = np.ones(()), np.zeros(())
-    match operation:
-        case Operation.ADD:
-            return one, number
-        case Operation.SUBTRACT:
-            return (one, -number) if ahead else (-one, number)
-        case Operation.MULTIPLY:
-            return number, zero
-        case _:
-            with np.errstate(divide="ignore"):
-                return (1.0 / number, zero) if ahead else (np.array(np.nan), zero)
 
 
 def _numbers(value: Any) -> Array:
@@ -108,13 +87,9 @@ def _numbers(value: Any) -> Array:
 
 
 def _power(trace: LabelledRun, label: str, input: Any, exponent: Any = 2) -> Array | None:
-    x, power = labels_of(input), None if isinstance(exponent, torch.Tensor) else float(exponent)
-    if power == 0.5:
-        return record_curve(trace.streams, label, x, Operation.SQRT)
-    square = record_operation(trace.streams, label, Operation.MULTIPLY, x, x) if power in (2.0, 3.0) else None
-    if square is None or power == 2.0:
-        return square
-    return record_operation(trace.streams, label, Operation.MULTIPLY, square, x)
+    if isinstance(exponent, torch.Tensor):
+        return None
+    return record_power(trace.streams, label, labels_of(input), float(exponent))
 
 
 def _linear(trace: LabelledRun, label: str, input: Any, weight: Any, bias: Any = None) -> Array | None:
@@ -197,11 +172,13 @@ def _batch_norm(
 ) -> Array | None:
     if training or running_mean is None:
         return None
-    scale = (1.0 if weight is None else array_of(weight)) / np.sqrt(array_of(running_var) + eps)
-    offset = (0.0 if bias is None else array_of(bias)) - scale * array_of(running_mean)
+    mean, variance = array_of(running_mean), array_of(running_var)
+    scale = np.ones_like(mean) if weight is None else array_of(weight)
+    offset = np.zeros_like(mean) if bias is None else array_of(bias)
     x = labels_of(input)
-    shape = (-1, *(1,) * (x.ndim - 2))
-    return record_scaling(trace.streams, label, x, scale.reshape(shape), offset.reshape(shape))
+    return record_batch_norm(
+        trace.streams, label, x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=eps
+    )
 
 
 def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
@@ -211,11 +188,10 @@ def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
         axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
         if len(axes) != 1:
             return None
-        x = labels_of(input)
-        made = record_reduction(trace.streams, label, x, axes[0], over_features)
-        if made is None and over_time is not None:
-            made = record_reduction(trace.streams, label, x, axes[0], over_time)
-        return made if made is None or keepdim else np.squeeze(made, axes[0])
+        streams, x = trace.streams, labels_of(input)
+        return record_reduction(
+            streams, label, x, axes[0], over_features=over_features, over_time=over_time, keep=keepdim
+        )
 
     return computed
 
@@ -231,7 +207,8 @@ def _pool(pool: Pool) -> Handler:
     def computed(trace: LabelledRun, label: str, input: Any, output_size: Any, *_: Any) -> Array | None:
         if output_size not in (1, (1,), [1]):
             return None
-        return record_reduction(trace.streams, label, labels_of(input), -1, pool)
+        x = labels_of(input)
+        return record_reduction(trace.streams, label, x, -1, over_features=None, over_time=pool, keep=True)
 
     return computed
 

@@ -4,7 +4,7 @@ Each function records the steps of `node` in `streams` and returns the labels of
 ONNX operator schemas, https://onnx.ai/onnx/operators
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import inf
 from types import MappingProxyType
 
@@ -17,9 +17,12 @@ from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CannotError
 from lstm_analog.model.formats.stream_steps import (
+    record_batch_norm,
     record_curve,
+    record_curves,
     record_embedding,
     record_operation,
+    record_power,
     record_reduction,
     record_row_function,
     record_scaling,
@@ -27,7 +30,7 @@ from lstm_analog.model.formats.stream_steps import (
 from lstm_analog.model.formats.streams import ModelStreams
 from lstm_analog.model.formulas import clipped, layer_normalization, leaky_relu, log_softmax
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import ModelStep, Pool, RowStep, Softmax
+from lstm_analog.model.steps import Pool, Softmax
 
 Made = Array | None
 """The labels of an output, None if a node is no step."""
@@ -49,14 +52,9 @@ def _negated(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
 
 def _power(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
     exponent, x = floats_of(inputs[1], whole=True), signal_of(inputs)
-    if exponent is None or exponent.size != 1 or float(exponent.flat[0]) not in (0.5, 2.0, 3.0):
+    if exponent is None or exponent.size != 1:
         return None
-    if exponent.flat[0] == 0.5:
-        return record_curve(streams, node.label, x, Operation.SQRT)
-    square = record_operation(streams, node.label, Operation.MULTIPLY, x, x)
-    if exponent.flat[0] == 2.0 or square is None:
-        return square
-    return record_operation(streams, node.label, Operation.MULTIPLY, square, x)
+    return record_power(streams, node.label, x, float(exponent.flat[0]))
 
 
 def _clipped(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
@@ -67,15 +65,7 @@ def _clipped(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
             if limit is None or limit.size != 1:
                 return None
             said[n] = float(limit.flat[0])
-    return _chained(streams, node, signal_of(inputs), clipped(*said)) if said[0] < said[1] else None
-
-
-def _chained(streams: ModelStreams, node: Node, signal: Array, steps: Sequence[ModelStep]) -> Made:
-    made: Made = signal
-    for step in steps:
-        if made is not None and isinstance(step, RowStep):
-            made = record_curve(streams, node.label, made, step)
-    return made
+    return record_curves(streams, node.label, signal_of(inputs), clipped(*said)) if said[0] < said[1] else None
 
 
 def _leaky(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
@@ -106,11 +96,11 @@ def _reduced(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
     told = node.attributes.get("axes") if given is None else given.array.reshape(-1).tolist()
     if told is None or len(told) != 1:
         return None
-    axis, kept = int(told[0]), bool(node.attributes.get("keepdims", 1))
-    made = record_reduction(streams, node.label, x, axis, _OVER_FEATURES[node.operation])
-    if made is None and node.operation in _OVER_TIME:
-        made = record_reduction(streams, node.label, x, axis, _OVER_TIME[node.operation])
-    return made if made is None or kept else np.squeeze(made, axis)
+    over_features, over_time = _OVER_FEATURES[node.operation], _OVER_TIME.get(node.operation)
+    keep = bool(node.attributes.get("keepdims", 1))
+    return record_reduction(
+        streams, node.label, x, int(told[0]), over_features=over_features, over_time=over_time, keep=keep
+    )
 
 
 def _global(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
@@ -119,7 +109,8 @@ def _global(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
     long = [axis for axis in range(2, x.ndim) if x.shape[axis] > 1] or [2]
     if len(long) > 1:
         return None
-    return record_reduction(streams, node.label, x, long[0], _OVER_TIME[_GLOBAL[node.operation]])
+    pool = _OVER_TIME[_GLOBAL[node.operation]]
+    return record_reduction(streams, node.label, x, long[0], over_features=None, over_time=pool, keep=True)
 
 
 def _softmax(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
@@ -139,9 +130,10 @@ def _batch_normalized(streams: ModelStreams, node: Node, inputs: Inputs) -> Made
     scale, offset, mean, variance = numbers
     if scale is None or offset is None or mean is None or variance is None:
         return None
-    factor = scale / np.sqrt(variance + said.get("epsilon", 1e-5))
-    shape = (-1, *(1,) * (x.ndim - 2))
-    return record_scaling(streams, node.label, x, factor.reshape(shape), (offset - factor * mean).reshape(shape))
+    epsilon = said.get("epsilon", 1e-5)
+    return record_batch_norm(
+        streams, node.label, x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=epsilon
+    )
 
 
 def _layer_normalized(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:

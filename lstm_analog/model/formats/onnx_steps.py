@@ -13,7 +13,12 @@ from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value,
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CANNOT
-from lstm_analog.model.formats.stream_steps import record_operation, record_product, record_scaling
+from lstm_analog.model.formats.stream_steps import (
+    record_operation,
+    record_product,
+    record_scaling,
+    record_with_constant,
+)
 from lstm_analog.model.formats.streams import ModelStreams, Stream
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.operations import Operation
@@ -78,16 +83,12 @@ class Steps:
         if other.origin is Origin.NUMBERS and other.array.dtype.kind != "f" and self._is_whole(signal.array):
             return self._counted(node, signal.array, other.array)
         constant = floats_of(other)
-        if constant is None or (node.operation == "Div" and not ahead):
+        if constant is None:
             return None
         if constant.ndim and constant.shape[-1] > 1:
             self.opens.resize(signal, constant.shape[-1])
-        with np.errstate(divide="ignore"):
-            scale = {"Mul": constant, "Div": 1.0 / constant, "Add": np.ones(())}.get(
-                node.operation, np.array(1.0 if ahead else -1.0)
-            )
-        offset = {"Add": constant, "Sub": -constant if ahead else constant}.get(node.operation, np.zeros(()))
-        return record_scaling(self.streams, node.label, signal.array, scale, offset)
+        operation = _PAIRS[node.operation]
+        return record_with_constant(self.streams, node.label, operation, signal.array, constant, signal_first=ahead)
 
     def _counted(self, node: Node, signal: Array, other: Array) -> Made:
         """Return the result of an operation on a `signal` of whole numbers: unchanged, or with a constant added."""

@@ -4,12 +4,14 @@ Each function returns the labels of the result, or None if the operation is no s
 the new stream, `array` are labels in any arrangement, `label` is the name of the step in messages, `made` the step.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats
 from lstm_analog.model.formats.streams import ModelStreams
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Affine, Dense, Embedding, Pool, Pooling, RowStep
+from lstm_analog.model.steps import Affine, Dense, Embedding, ModelStep, Pool, Pooling, RowStep
 
 
 def record_curve(streams: ModelStreams, label: str, array: Array, made: RowStep) -> Array | None:
@@ -38,6 +40,27 @@ def record_scaling(streams: ModelStreams, label: str, array: Array, scale: Array
     return streams.relabelled(label, made, (stream,), stream.rows).rows.reshape(-1)[places]
 
 
+def record_with_constant(
+    streams: ModelStreams, label: str, made: Operation, array: Array, constant: Floats, *, signal_first: bool
+) -> Array | None:
+    """Record an element-wise operation on `array` and a `constant`, in this order if `signal_first`."""
+    one, zero = np.ones(()), np.zeros(())
+    sign = one if signal_first else -one
+    with np.errstate(divide="ignore"):
+        match made:
+            case Operation.ADD:
+                scale, offset = one, constant
+            case Operation.SUBTRACT:
+                scale, offset = sign, -sign * constant
+            case Operation.MULTIPLY:
+                scale, offset = constant, zero
+            case Operation.DIVIDE if signal_first:
+                scale, offset = 1.0 / constant, zero
+            case _:
+                return None
+    return record_scaling(streams, label, array, scale, offset)
+
+
 def record_product(streams: ModelStreams, label: str, array: Array, made: Dense) -> Array | None:
     """Record the product of a matrix and the vectors along the last axis of `array`."""
     found = streams.vectors(label, array)
@@ -56,17 +79,63 @@ def record_row_function(streams: ModelStreams, label: str, array: Array, axis: i
     return np.moveaxis(streams.by_row(label, made, stream, stream.width).rows[rows], -1, axis)
 
 
-def record_reduction(
-    streams: ModelStreams, label: str, array: Array, axis: int, made: Operation | Pool
+def record_curves(
+    streams: ModelStreams, label: str, array: Array, steps: Sequence[ModelStep | Operation]
 ) -> Array | None:
-    """Record the reduction of `axis` to one element: of features by an operation, of steps of time by a pool."""
-    moved = np.moveaxis(array, axis, -1)
-    made_of = (
-        _record_pooling(streams, label, moved, made)
-        if isinstance(made, Pool)
-        else _record_statistic(streams, label, moved, made)
-    )
-    return None if made_of is None else np.moveaxis(made_of, -1, axis)
+    """Record element-wise functions, `steps`, each of the result before; return None if one is of another kind."""
+    made: Array | None = array
+    for step in steps:
+        if made is not None and isinstance(step, RowStep):
+            made = record_curve(streams, label, made, step)
+    return made
+
+
+def record_power(streams: ModelStreams, label: str, array: Array, exponent: float) -> Array | None:
+    """Record `array` to the power of `exponent`, which must be 0.5, 2 or 3."""
+    if exponent == 0.5:
+        return record_curve(streams, label, array, Operation.SQRT)
+    square = record_operation(streams, label, Operation.MULTIPLY, array, array) if exponent in (2.0, 3.0) else None
+    if exponent == 2.0 or square is None:
+        return square
+    return record_operation(streams, label, Operation.MULTIPLY, square, array)
+
+
+def record_reduction(
+    streams: ModelStreams,
+    label: str,
+    array: Array,
+    axis: int,
+    *,
+    over_features: Operation | None,
+    over_time: Pool | None,
+    keep: bool,
+) -> Array | None:
+    """Record the reduction of `axis`: of features by `over_features`, or else of steps of time by `over_time`.
+
+    The result has one element in that axis, or lacks it unless `keep`.
+    """
+    moved, made = np.moveaxis(array, axis, -1), None
+    if over_features is not None:
+        made = _record_statistic(streams, label, moved, over_features)
+    if made is None and over_time is not None:
+        made = _record_pooling(streams, label, moved, over_time)
+    return None if made is None else np.moveaxis(made, -1, axis) if keep else made[..., 0]
+
+
+def record_batch_norm(
+    streams: ModelStreams,
+    label: str,
+    array: Array,
+    *,
+    scale: Floats,
+    offset: Floats,
+    mean: Floats,
+    variance: Floats,
+    epsilon: float,
+) -> Array | None:
+    """Record `scale (x - mean) / sqrt(variance + epsilon) + offset`; the arrays are along the second axis of x."""
+    factor, shape = scale / np.sqrt(variance + epsilon), (-1, *(1,) * (array.ndim - 2))
+    return record_scaling(streams, label, array, factor.reshape(shape), (offset - factor * mean).reshape(shape))
 
 
 def record_operation(streams: ModelStreams, label: str, made: Operation, first: Array, second: Array) -> Array | None:

@@ -124,7 +124,7 @@ class ModelStreams:
         return stream, rows[..., None] * stream.width + np.arange(stream.width)
 
     def relabelled(self, label: str, made: RowStep, reads: tuple[Stream, ...], keys: Array) -> Stream:
-        """Add a stream with a new label for each distinct one of `keys`, in the same places."""
+        """Add a stream `made` from `reads`, with a new label for each distinct one of `keys`, in the same places."""
         kinds, inverse = np.unique(keys, return_inverse=True)
         rows = self.maker.made(kinds.shape, f"output of {label}")[inverse.reshape(-1)].reshape(keys.shape)
         return self._derived(label, made, reads, rows)
