@@ -28,10 +28,7 @@ _TREE = "tree"
 _ZIP = b"PK"
 """First bytes of an npz file."""
 _Record = TypeVar("_Record")
-_DAMAGE = (
-    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    *(RuntimeError, MemoryError),
-)
+_DAMAGE = (*(ValueError, TypeError, LookupError, AttributeError, ArithmeticError), *(RuntimeError, MemoryError))
 """Errors that json and the records raise for damaged content; RuntimeError is for too deep nesting."""
 
 

@@ -9,16 +9,7 @@ from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.signals import Quantity, Reading, Tap
 from lstm_analog.compiler.timing import Timing
 from lstm_analog.network.graph import Unknowns
-from lstm_analog.network.parts import (
-    DATUM,
-    Conductors,
-    Factor,
-    Pairs,
-    Part,
-    Sources,
-    Storages,
-    Switches,
-)
+from lstm_analog.network.parts import DATUM, Conductors, Factor, Pairs, Part, Sources, Storages, Switches
 
 
 def master(label: str) -> str:

@@ -58,10 +58,7 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     clock = clock_of(technology, settling)
     builder = TransistorBuilder(technology)
     _build(builder, signals, columns)
-    network = builder.network(
-        (),
-        _provenance(technology, timing, clock),
-    )
+    network = builder.network((), _provenance(technology, timing, clock))
     return Compiled(
         network=network,
         cycle=clock,
@@ -147,11 +144,7 @@ def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
 
 
 def _cells(
-    builder: TransistorBuilder,
-    columns: Columns,
-    clocks: list[Wires],
-    vcc: Indices,
-    starts: list[Wires],
+    builder: TransistorBuilder, columns: Columns, clocks: list[Wires], vcc: Indices, starts: list[Wires]
 ) -> None:
     technology, size, c = builder.technology, columns.c.size, columns.c.label
     gates = [

@@ -247,9 +247,7 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
 
     forget = _tap(cell.gate, z[MGUGate.FORGET])
     update = Memory(
-        target=h,
-        keep=_tap(cell.gate.complement, z[MGUGate.FORGET]),
-        add=(forget, _tap(cell.candidate, z[MGUGate.NEW])),
+        target=h, keep=_tap(cell.gate.complement, z[MGUGate.FORGET]), add=(forget, _tap(cell.candidate, z[MGUGate.NEW]))
     )
     return OperationChain(
         layer=chain.layer,

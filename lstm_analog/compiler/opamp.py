@@ -73,12 +73,7 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
         ),
     )
     return Compiled(
-        network=network,
-        cycle=clock,
-        layout=_layout(signals),
-        timing=timing,
-        settling=settling,
-        time_constant=tau,
+        network=network, cycle=clock, layout=_layout(signals), timing=timing, settling=settling, time_constant=tau
     )
 
 

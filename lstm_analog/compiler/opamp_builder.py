@@ -11,16 +11,7 @@ from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.data_sheets import opamps, tails
 from lstm_analog.network.domain import ELECTRICAL, Domain
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    Conductors,
-    Factor,
-    Junctions,
-    Pairs,
-    Storages,
-    Switches,
-)
+from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, Junctions, Pairs, Storages, Switches
 from lstm_analog.network.shapes import Shape
 
 

@@ -50,11 +50,7 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
             _build(operation, builder, number)
     network = builder.network(
         clock.lines,
-        (
-            ("technology", technology.name),
-            ("detail", technology.detail.value),
-            ("timing", timing.value),
-        ),
+        (("technology", technology.name), ("detail", technology.detail.value), ("timing", timing.value)),
         builder.filling(),
     )
     return Compiled(

@@ -141,12 +141,7 @@ XYCE = replace(
     temperature=".options device temp=<celsius>",
     measure=".measure tran <name> find v(<node>) at=<time>",
     switch=("s1 a b clk 0 contact", ".model contact vswitch(von=0.9 voff=0.1 ron={ron} roff={roff})"),
-    settings=(
-        ".options timeint reltol=<reltol> abstol=<vntol>",
-        ".print tran format=raw <nodes>",
-        _TRAN,
-        ".end",
-    ),
+    settings=(".options timeint reltol=<reltol> abstol=<vntol>", ".print tran format=raw <nodes>", _TRAN, ".end"),
 )
 """Xyce 7: braces around every expression, a smooth switch between voff and von, options by package."""
 

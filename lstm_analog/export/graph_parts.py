@@ -116,12 +116,7 @@ def _(part: Transconductors) -> tuple[GraphEdges, ...]:
     values = {"value": part.transconductance.ravel()}
     return (
         GraphEdges(
-            role="transconductance",
-            tails=tails,
-            heads=heads,
-            quantity=CONDUCTANCE,
-            values=values,
-            law=TRANSCONDUCTOR,
+            role="transconductance", tails=tails, heads=heads, quantity=CONDUCTANCE, values=values, law=TRANSCONDUCTOR
         ),
     )
 
@@ -129,10 +124,7 @@ def _(part: Transconductors) -> tuple[GraphEdges, ...]:
 @wires.register
 def _(part: Crossbars) -> tuple[GraphEdges, ...]:
     made = []
-    for node, tubes, load in (
-        (part.plus, part.positive, part.plus_load),
-        (part.minus, part.negative, part.minus_load),
-    ):
+    for node, tubes, load in ((part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)):
         rows, columns = np.nonzero(tubes)
         loaded = np.flatnonzero(load)
         datum = np.full(loaded.size, DATUM)

@@ -76,11 +76,7 @@ def connector_text(domain: Domain) -> str:
 
 
 DATUM_MODEL = ModelicaModel(
-    name="Datum",
-    title="the datum: effort zero",
-    parameters=(),
-    pins=("pin",),
-    equations=("pin.e = 0",),
+    name="Datum", title="the datum: effort zero", parameters=(), pins=("pin",), equations=("pin.e = 0",)
 )
 SOURCE = ModelicaModel(
     name="Source",

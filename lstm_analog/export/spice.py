@@ -68,12 +68,7 @@ def write_spice(
 
 
 def deck(
-    network: Network,
-    schedule: Schedule,
-    dialect: Dialect,
-    accuracy: Accuracy,
-    name: str,
-    probes: Sequence[Probe] = (),
+    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str, probes: Sequence[Probe] = ()
 ) -> Iterator[str]:
     """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece.
 
@@ -224,12 +219,7 @@ def heads(
 
 
 def _rows(
-    label: str,
-    read: Cards,
-    names: Sequence[str],
-    lines: tuple[str, ...],
-    dialect: Dialect,
-    remarks: Mapping[int, str],
+    label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect, remarks: Mapping[int, str]
 ) -> Iterator[str]:
     size = read.pins[0].size
     texts = {key: fill(dialect.parameter, {"name": f"{label}_{key}"}) for key in _shared(read)}

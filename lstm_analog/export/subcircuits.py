@@ -16,15 +16,7 @@ from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped
-from lstm_analog.export.spice import (
-    analysis,
-    bank,
-    check_single,
-    device_texts,
-    parameters,
-    prefixed,
-    safe_name,
-)
+from lstm_analog.export.spice import analysis, bank, check_single, device_texts, parameters, prefixed, safe_name
 from lstm_analog.files import whole_file, whole_files
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Junctions, Sources
@@ -51,12 +43,7 @@ def bench_path(path: str | Path) -> Path:
 
 @checked
 def write_subcircuit(
-    path: str | Path,
-    network: Network,
-    schedule: Schedule,
-    dialect: Dialect,
-    accuracy: Accuracy,
-    interface: Interface,
+    path: str | Path, network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, interface: Interface
 ) -> None:
     """Write `network` to `path` as one subcircuit in `dialect`, and a testbench beside it (`bench_path`).
 

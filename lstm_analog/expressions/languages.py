@@ -85,9 +85,7 @@ MODELICA = Language(
     calls=_functions("{0}") | {Op.LOG1P: "log(1 + {0})", Op.WHERE: "(if {0} < {1} then {2} else {3})"},
     bodies=_WITHOUT_LOG1P,
 )
-JAVASCRIPT = Language(
-    calls=_functions("Math.{0}") | {Op.WHERE: "({0} < {1} ? {2} : {3})"},
-)
+JAVASCRIPT = Language(calls=_functions("Math.{0}") | {Op.WHERE: "({0} < {1} ? {2} : {3})"})
 C = replace(
     JAVASCRIPT,
     calls=_functions("{0}")

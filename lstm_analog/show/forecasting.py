@@ -106,13 +106,7 @@ def _check(forecaster: Forecaster, months: Months, data: Floats, run: Run, test_
 def _draw_forecasts(axes: Axes, shown: _Forecasts) -> None:
     axes.plot(shown.days, shown.data, color=INK, linewidth=1.0, marker=".", markersize=4, label="data")
     axes.plot(
-        shown.ahead,
-        shown.digital,
-        "o",
-        color=COLOURS[0],
-        markersize=5,
-        fillstyle="none",
-        label="digital forecast",
+        shown.ahead, shown.digital, "o", color=COLOURS[0], markersize=5, fillstyle="none", label="digital forecast"
     )
     axes.plot(shown.ahead, shown.analog, color=COLOURS[1], linestyle=DASHES[1], label="analog forecast")
     every = np.concatenate((shown.data, shown.digital, shown.analog))
@@ -133,11 +127,7 @@ def _draw_difference(axes: Axes, shown: _Forecasts) -> None:
     axes.set_ylim(low * (low / high) ** _FOOT, high)
     axes.set_ylabel(f"|analog - digital|\n({shown.unit.removeprefix(_THOUSAND)})")
     rms = float(f"{_rms(size):.2g}")
-    _note(
-        axes,
-        float(shown.days[shown.test]),
-        f"RMS over all months: {f'{rms:,.0f}' if rms >= _PLAIN else f'{rms:g}'}",
-    )
+    _note(axes, float(shown.days[shown.test]), f"RMS over all months: {f'{rms:,.0f}' if rms >= _PLAIN else f'{rms:g}'}")
 
 
 def _rms(values: Floats) -> float:

@@ -73,13 +73,7 @@ def _tank_line(plant: Plant, bank: TubeBank, place: Callable[[int], str]) -> Ite
     impedance = np.sqrt(fluid.density * fluid.bulk_modulus) / (0.25 * np.pi * bank.bore**2)
     full = impedance * bank.flow
     yield judge(
-        Rule.HAMMER_FULL,
-        full,
-        hardware.rating,
-        part=bank.label,
-        place=place,
-        worst=Severity.NOTE,
-        assumed=True,
+        Rule.HAMMER_FULL, full, hardware.rating, part=bank.label, place=place, worst=Severity.NOTE, assumed=True
     )
     settled = impedance * _settled_flow(plant, bank)
     limit = TOLERATED * plant.technology.pressure_unit
@@ -120,12 +114,4 @@ def manifold_findings(plant: Plant, part: Crossbars) -> Iterator[Finding]:
     yield judge(Rule.MANIFOLD, lags, 1.0, part=part.label, place=place)
     yield judge(Rule.COMPLIANCE, share, YIELD, part=part.label, place=place)
     damping = 0.5 * np.sqrt(lag / inertance)
-    yield judge(
-        Rule.DAMPING,
-        damping,
-        1.0,
-        part=part.label,
-        place=place,
-        bound=Bound.AT_LEAST,
-        worst=Severity.NOTE,
-    )
+    yield judge(Rule.DAMPING, damping, 1.0, part=part.label, place=place, bound=Bound.AT_LEAST, worst=Severity.NOTE)

@@ -11,13 +11,7 @@ from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Integrate, Ngspice
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import (
-    CertificateError,
-    FileFormatError,
-    InvalidShapeError,
-    LstmAnalogError,
-    explain,
-)
+from lstm_analog.errors import CertificateError, FileFormatError, InvalidShapeError, LstmAnalogError, explain
 from lstm_analog.export import Deck
 from lstm_analog.export.spice_reader import deck_in
 from lstm_analog.files import is_there, read_bytes

@@ -27,11 +27,7 @@ from lstm_analog.model.formats.stream_steps import (
     record_row_function,
     record_with_constant,
 )
-from lstm_analog.model.formulas import (
-    clipped,
-    layer_normalization,
-    log_softmax,
-)
+from lstm_analog.model.formulas import clipped, layer_normalization, log_softmax
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Dense, ModelStep, Pool, RowStep, Softmax
 from lstm_analog.torch.curves import CURVES

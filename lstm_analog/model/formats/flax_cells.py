@@ -31,12 +31,7 @@ _MATRIX = re.compile(r"[ih](?:[ifgorzn]|f_)?|dense_[ih]")
 """Names of matrices of a cell: `i` from inputs or `h` from h, then the gate; `dense_` is that of all gates."""
 
 _PACKED = MappingProxyType(
-    {
-        "dense_i.kernel": "weight_ih",
-        "dense_h.kernel": "weight_hh",
-        "dense_i.bias": "bias_ih",
-        "dense_h.bias": "bias_hh",
-    }
+    {"dense_i.kernel": "weight_ih", "dense_h.kernel": "weight_hh", "dense_i.bias": "bias_ih", "dense_h.bias": "bias_hh"}
 )
 """Arrays with all gates side by side, and PyTorch's names for them, whose matrices are transposed."""
 

@@ -119,10 +119,7 @@ class Carrier:
     def _count(self, elements: int) -> None:
         self.nodes_left -= 1
         self.elements_left -= elements
-        for left, most, what in (
-            (self.nodes_left, MOST_NODES, "nodes"),
-            (self.elements_left, MOST_MADE, "elements"),
-        ):
+        for left, most, what in ((self.nodes_left, MOST_NODES, "nodes"), (self.elements_left, MOST_MADE, "elements")):
             if left < 0:
                 do = "export the recurrent module alone, with open axes for batch and time"
                 raise UnsupportedError(explain("graph", must=f"need at most {most} {what}", got="more", do=do))

@@ -5,14 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError, explain
-from lstm_analog.model.formats.chains import (
-    ObjectedError,
-    Objection,
-    Parts,
-    biased,
-    layers_below,
-    parts_of,
-)
+from lstm_analog.model.formats.chains import ObjectedError, Objection, Parts, biased, layers_below, parts_of
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
 from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Value, numbers, unknown
@@ -34,13 +27,7 @@ class Reader:
     """
 
     def __init__(
-        self,
-        size: int,
-        sizes: Mapping[tuple[str, int], int],
-        probe: tuple[int, ...],
-        *,
-        single: bool,
-        whole: bool,
+        self, size: int, sizes: Mapping[tuple[str, int], int], probe: tuple[int, ...], *, single: bool, whole: bool
     ) -> None:
         self.whole = whole
         maker = Labels()

@@ -151,14 +151,7 @@ class ModelStreams:
     ) -> Stream:
         """Add and return the stream called `label` of `rows`, `made` from `reads`; `lead, frame, timed` as there."""
         stream = Stream(
-            label=label,
-            number=len(self.all),
-            made=made,
-            reads=reads,
-            rows=rows,
-            lead=lead,
-            timed=timed,
-            frame=frame,
+            label=label, number=len(self.all), made=made, reads=reads, rows=rows, lead=lead, timed=timed, frame=frame
         )
         self.all.append(stream)
         self._firsts.append(float(rows.min()))

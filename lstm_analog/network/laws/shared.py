@@ -8,15 +8,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.bank import take_elements
 from lstm_analog.network.laws.base import capacity, idle, sets, take
 from lstm_analog.network.laws.records import Idle, nothing
-from lstm_analog.network.parts import (
-    Crossbars,
-    Junctions,
-    Part,
-    Sources,
-    Stops,
-    Storages,
-    Transconductors,
-)
+from lstm_analog.network.parts import Crossbars, Junctions, Part, Sources, Stops, Storages, Transconductors
 
 
 @sets.register
