@@ -62,10 +62,7 @@ class LayerConfig:
 
 
 def all_layers(config: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
-    """Return the layers of the model in `config`, in its order.
-
-    Raises `FileFormatError` if it describes no model.
-    """
+    """Return the layers of the model in `config`, in its order; raise `FileFormatError` if it describes no model."""
     return tuple(layer_of(entry) for entry in _entries(config))
 
 

@@ -56,10 +56,7 @@ class Tensor:
             raise FileFormatError(explain(self.label, must=must, got=self.kind, do=do))
 
     def numbers(self) -> Floats:
-        """Return its numbers in float64, exactly.
-
-        Raises `FileFormatError` unless they are finite floats.
-        """
+        """Return its numbers in float64, exactly; raise `FileFormatError` unless they are finite floats."""
         self.check_float()
         if not self.stored.size:
             do = "save the weights of a trained module"

@@ -27,10 +27,7 @@ class Lever:
 
 
 def levers(part: Part) -> tuple[Lever, ...]:
-    """Return a lever for each parameter of `part`.
-
-    Raises `UnsupportedPartError` for a part that declares no law.
-    """
+    """Return a lever for each parameter of `part`; raise `UnsupportedPartError` for a part that declares no law."""
     return _levers(law(part))
 
 
