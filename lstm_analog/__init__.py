@@ -1,16 +1,16 @@
-"""Compiles a trained LSTM into an electrical circuit and a hydraulic network, solves both and checks them.
+"""Compile a trained LSTM into an electrical circuit or a hydraulic network, simulate it and check the result.
 
 The names below are imported when first used, so that `import lstm_analog` stays light:
 
-* `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: the trained numbers and their digital answer;
-* `load_model`, `model_from_torch`, `save_model`, `Model`: a whole classifier or forecaster, a recurrent part with
-  numeric steps around it;
-* `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Keep`, `Save`: the physical machine, what it
-  did and what is kept of it;
-* `Ranges`, `bounded`, `Fit`: how far signals go, and how the machine's units are made to fit;
-* `compare`, `Report`: how far it is from the digital answer;
-* `verify`, `load_certificate`, `Certificate`, `Verification`: whether a netlist is what `Machine.certify` certified;
-* `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `read_spice`: the netlist, in any dialect;
+* `load`, `save`, `from_torch`, `LSTM`, `Gate`, `State`, `random_lstm`: trained weights and their digital outputs;
+* `load_model`, `model_from_torch`, `save_model`, `Model`: a whole classifier or forecaster, which is a recurrent part
+  with digital steps around it;
+* `compile`, `Machine`, `load_machine`, `Run`, `CLOCKED`, `GATED_LEAK`, `Keep`, `Save`: the physical machine, its runs
+  and what a run keeps;
+* `Ranges`, `bounded`, `Fit`: the ranges of signals, and how they choose the machine's units;
+* `compare`, `Report`: the error against the digital outputs;
+* `verify`, `load_certificate`, `Certificate`, `Verification`: check a netlist against `Machine.certify`;
+* `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `read_spice`: SPICE netlists, in any dialect;
 * `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`,
   `torch`: modules.
 """
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from lstm_analog.torch import from_torch as from_torch
     from lstm_analog.torch import model_from_torch as model_from_torch
 else:
-    # Hidden from type checkers: it would make them take any misspelt name.
+    # Hidden from type checkers, which would otherwise accept any misspelt name.
     _HOMES = MappingProxyType(
         {
             "CLOCKED": "lstm_analog.compiler",

@@ -1,4 +1,4 @@
-"""What each command takes. An `_add_...` function adds the arguments of a command; its docstring is the help."""
+"""The arguments of each command: `_add_<command>` adds them, and its docstring is the help of the command."""
 
 import argparse
 import re
@@ -33,10 +33,10 @@ _EXAMPLES = {
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Return what the `words` of a command line say; `command` is the command's name.
+    """Return the options in the `words` of a command line; `command` is the name of the command.
 
-    Raises `InvalidValueError` for a command or an option that is none, with the name that was meant where one is near.
-    What `argparse` finds itself ends Python, as it does.
+    Raises `InvalidValueError` for an unknown command or option, with the nearest name. Errors that `argparse` finds
+    raise `SystemExit`.
     """
     known = parser()
     if words and not words[0].startswith("-"):
@@ -48,19 +48,19 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _unknown(word: str, command: str, known: Sequence[str]) -> InvalidValueError:
-    """Return the error that `word` is none of the `known` options of `command`."""
+    """Return the error for a `word` that is not one of the `known` options of `command`."""
     near = get_close_matches(word.partition("=")[0], known, n=1)
     do = f"did you mean {near[0]!r}?" if near else f"see lstm-analog {command} --help"
     return InvalidValueError(explain("argument", must=f"be one of lstm-analog {command}", got=ascii(word)[:80], do=do))
 
 
 def _choice(what: str, known: Mapping[str, _Known]) -> Callable[[str], _Known]:
-    """Return what makes one of the `known` of its name, `what` it is being said in messages."""
+    """Return the function from a name to its value in `known`; messages call the value `what`."""
     return _told(lambda word: named(what, word, known))
 
 
 def _told(read: Callable[[str], _Known]) -> Callable[[str], _Known]:
-    """Return `read` so that what it refuses is told as `argparse` tells it."""
+    """Return `read` with its `InvalidValueError` raised as the error that `argparse` reports."""
 
     def tell(word: str) -> _Known:
         try:
@@ -72,7 +72,7 @@ def _told(read: Callable[[str], _Known]) -> Callable[[str], _Known]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; `command` of what it parses is the command's name."""
+    """Return the parser of all commands; it stores the name of the command as `command`."""
     result = argparse.ArgumentParser(
         prog="lstm-analog",
         description="Compile a trained LSTM into an analog circuit, simulate it, hold it against the digital answer.",
@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_compile(parser: argparse.ArgumentParser) -> None:
-    """Compile a model, of a whole one its recurrent part, and on request write its SPICE netlist with a certificate."""
+    """Compile a model, or the recurrent part of a whole one; optionally write a SPICE netlist with a certificate."""
     _add_model(parser)
     parser.add_argument("machine", type=Path, help="where the machine goes (npz)")
     parser.add_argument("--spice", type=Path, metavar="DECK", help="also write a netlist that has run and agreed")
@@ -109,7 +109,7 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    """Run a compiled machine over one sequence and write the outputs: h, and y of a head, or a whole model's answer."""
+    """Run a compiled machine over one sequence and write its outputs: h, y of a head, or those of a whole model."""
     parser.add_argument("machine", type=Path, help="a compiled machine (npz)")
     parser.add_argument("input", type=Path, help="one sequence, a row a step (csv or npy)")
     parser.add_argument("output", type=Path, help="where they go, a row a step (csv)")
@@ -120,7 +120,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    """Compile, run and hold the machine against the numeric LSTM; exit code 1 if they disagree."""
+    """Compile, run and compare the machine with the digital LSTM; exit code 1 if they disagree."""
     _add_model(parser)
     _add_inputs(parser)
     parser.add_argument("--json", type=Path, metavar="REPORT", help="also write the report as JSON")
@@ -129,12 +129,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:
-    """Say what a model file or a compiled machine holds."""
+    """Print the content of a model file or a compiled machine."""
     _add_model(parser, "file", "a model file of any format, or a machine (npz)")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    """Read netlists back, hold them against their certificate and the model, run them; exit code 1 if they differ."""
+    """Read netlists, compare them with their certificate and the model, run them; exit code 1 if they differ."""
     parser.add_argument("netlists", type=Path, nargs="+", metavar="netlist", help="what compile --spice wrote")
     parser.add_argument("certificate", type=Path, help="what it wrote beside them (json)")
     parser.add_argument(
@@ -144,7 +144,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_yield(parser: argparse.ArgumentParser) -> None:
-    """Make chips with imperfections and say how many of them answer as the model does, within a bound."""
+    """Simulate chips with imperfections and print the share of them whose error is within a specification."""
     _add_model(parser)
     parser.add_argument("--input", type=Path, required=True, help="one sequence, a row a step (csv or npy)")
     made = "what real parts do, as in Python: 'DeviceSpread(share=0.01)'; once more for each"
@@ -163,7 +163,7 @@ def _add_yield(parser: argparse.ArgumentParser) -> None:
 
 
 def _spec(word: str) -> Spec:
-    """Return the specification that a `word` such as <=0.05 says."""
+    """Return the specification in a `word` such as <=0.05."""
     sides = {"<=": "at_most", ">=": "at_least"}
     try:
         return Spec(**{sides[word.strip()[:2]]: float(word.strip()[2:])})
@@ -173,7 +173,7 @@ def _spec(word: str) -> Spec:
 
 
 def _add_lint(parser: argparse.ArgumentParser) -> None:
-    """Check a netlist, written by whomever, against the rules of a SPICE dialect; exit code 1 if it breaks some."""
+    """Check any netlist against the rules of a SPICE dialect; exit code 1 if it breaks some."""
     parser.add_argument("deck", type=Path, help="a netlist")
     _add_dialect(parser, "it is to run in")
 

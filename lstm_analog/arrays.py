@@ -1,4 +1,4 @@
-"""Arrays as the records of this package hold them: float64 or index arrays, checked once, then read-only."""
+"""Convert values to the arrays of this package's records: float64 or indices, checked once, then read-only."""
 
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 
 TAKEN = "float32, float64 or integer numbers"
-"""What `floats` takes; float16 is refused because its 11 bits would pass for an error of the circuit."""
+"""Types that `floats` accepts; not float16, whose rounding to 11 bits would look like an error of the circuit."""
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Array = NDArray[Any]
 Span = slice | Indices
-"""Places along an axis: a slice where they are one run, so that taking them copies nothing."""
+"""Indices along an axis, as a slice if they are consecutive, so that indexing does not copy."""
 _Kind = TypeVar("_Kind", Floats, Indices)
 _WIDEST = np.dtype(np.float64).itemsize
 _WHOLE = 2**53
@@ -23,9 +23,9 @@ _LARGEST = int(np.iinfo(np.int64).max)
 
 
 def unaliased(hint: Any) -> Any:
-    """Return the annotation `hint`, or what it stands for if it is an alias by `type`.
+    """Return the annotation `hint`, or its value if it is an alias made by a `type` statement.
 
-    As numpy declares `NDArray` and `ArrayLike` from 2.5 on: their origin is the alias, no class.
+    `NDArray` and `ArrayLike` are such aliases from numpy 2.5 on.
     """
     meant, given = getattr(get_origin(hint) or hint, "__value__", None), get_args(hint)
     if meant is None:
@@ -39,7 +39,7 @@ def plain(value: object, what: str) -> Array:
     Raises
     ------
     InvalidValueError
-        If an element is masked: numpy would hand out the number under the mask.
+        If an element is masked, as numpy would use the number under the mask.
     InvalidShapeError
         If its rows differ in length.
     """
@@ -50,7 +50,7 @@ def plain(value: object, what: str) -> Array:
         value = value.detach()  # type: ignore[attr-defined]  # a tensor: its numbers are meant, not its gradient
     try:
         return np.asarray(value)
-    except (TypeError, RuntimeError, OverflowError) as error:  # what tensors of other kinds or on other devices say
+    except (TypeError, RuntimeError, OverflowError) as error:  # raised by tensors of other types or on other devices
         got, do = f"{type(value).__name__}: {ascii(str(error))[:80]}", "convert it to float64 in memory"
         raise InvalidTypeError(explain(what, must=f"hold {TAKEN}", got=got, do=do)) from error
     except ValueError:
@@ -66,7 +66,7 @@ def floats(value: ArrayLike, what: str) -> Floats:
     InvalidTypeError
         If it does not hold float32, float64 or integer numbers.
     InvalidValueError
-        If a number is not finite, or masked, or an integer that float64 does not have.
+        If a number is not finite or masked, or is an integer that float64 cannot represent.
     """
     array = _numbers(value, what)
     if not np.isfinite(array).all():
@@ -78,15 +78,15 @@ def floats(value: ArrayLike, what: str) -> Floats:
 
 
 def floats_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
-    """Return `value`, called `what`, as `floats`, broadcast to `shape`; leading axes beyond it are kept.
+    """Return `value`, called `what`, as `floats` does, its last axes broadcast to `shape`; leading axes are kept.
 
-    A scalar stands for equal elements. Raises `InvalidShapeError` where the last axes do not fit.
+    Raises `InvalidShapeError` if the last axes do not broadcast.
     """
     return _frozen(_broadcast(floats(value, what), what, shape))
 
 
 def limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
-    """Return `value`, called `what`, of `shape` as `floats_of_shape` does; infinity is a bound that never binds."""
+    """Return `value`, called `what`, of `shape` as `floats_of_shape` does; infinity is accepted, too."""
     array = _numbers(value, what)
     if np.isnan(array).any():
         raise InvalidValueError(explain(what, must="be numbers", got="NaN", do="use infinity for no bound"))
@@ -96,7 +96,7 @@ def limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floa
 def positive_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
     """Return `value`, called `what`, of `shape` as `floats_of_shape` does, all above zero.
 
-    Raises `InvalidValueError` where one is not.
+    Raises `InvalidValueError` if one is not.
     """
     array = floats_of_shape(value, what, shape)
     if not (array > 0).all():
@@ -105,7 +105,7 @@ def positive_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Fl
 
 
 def indices(value: ArrayLike, what: str) -> Indices:
-    """Return `value`, called `what`, as a read-only vector of whole numbers >= 0, shape (m,)."""
+    """Return `value`, called `what` in messages, as a read-only vector of integers >= 0, shape (m,)."""
     array = plain(value, what)
     if array.size == 0:
         array = array.astype(np.int64)
@@ -120,7 +120,7 @@ def indices(value: ArrayLike, what: str) -> Indices:
 
 
 def span(places: Indices) -> Span:
-    """Return `places` as a slice if they follow each other."""
+    """Return the indices `places` (m,) as a slice if they are consecutive, else unchanged."""
     if places.size and np.array_equal(places, np.arange(places[0], places[0] + places.size)):
         return slice(int(places[0]), int(places[0]) + places.size)
     return places
@@ -150,7 +150,7 @@ def _numbers(value: ArrayLike, what: str) -> Floats:
 
 
 def _check_exact(array: Array, what: str) -> None:
-    """Raise unless float64, of 53 bits, has the numbers of `array`: a wide integer may lie between two of its own."""
+    """Raise `InvalidValueError`, naming `what`, if float64 cannot represent an integer of `array` exactly."""
     if array.dtype.kind == "f" or array.dtype.itemsize < _WIDEST or not array.size:
         return
     for bound in (int(array.min()), int(array.max())):
@@ -190,7 +190,7 @@ def _frozen(array: _Kind) -> _Kind:
 
 
 def _can_change(array: Array) -> bool:
-    """Return whether someone may still write to `array`, through a view or through what it is a view of."""
+    """Return whether the memory of `array` is writable, through a view or through its base."""
     base: object = array
     while isinstance(base, np.ndarray):
         if base.flags.writeable:

@@ -1,7 +1,7 @@
-"""The command line: thin calls of the public functions, and the only place that prints.
+"""The command line: it calls the public functions and prints; no other module prints.
 
-Exit codes: 0 done, 1 the machine does not agree with the LSTM, or a netlist with its certificate or its dialect, 2 the
-input or the environment is wrong.
+Exit codes: 0 done; 1 a machine disagrees with its LSTM, or a netlist with its certificate or dialect; 2 the input or
+the environment is wrong.
 """
 
 import argparse
@@ -34,11 +34,11 @@ from lstm_analog.tables import read_table, write_table
 _MOST_STEPS = 1_000_000
 _LARGEST_SEED = 2**63 - 1
 _SEQUENCE = 2
-"""Axes of one sequence."""
+"""Number of axes of one sequence (time, inputs)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command in `arguments` (default: the process's own) and return the exit code."""
+    """Run the command in `arguments` (by default those of the process) and return the exit code."""
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         code = _COMMANDS[options.command](options)
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("lstm-analog: interrupted; files are as they were, or whole", file=sys.stderr)
-        return 130  # the exit code that shells give to a program that SIGINT has ended
-    except BrokenPipeError:  # who reads has gone, as with `| head`; what Python still holds must not fail at its exit
+        return 130  # the exit code of a program ended by SIGINT
+    except BrokenPipeError:  # the reader has gone, as with `| head`; Python must not fail when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except Exception as error:  # noqa: BLE001 - Python would end with 1, which here says that the machine disagrees
@@ -72,7 +72,7 @@ def _compile(options: argparse.Namespace) -> int:
         return 0
     x = _fed(options, lstm, model).x
     try:
-        with whole_files(deck.parent, options.machine.parent) as (stage, kept):  # all is written, or nothing
+        with whole_files(deck.parent, options.machine.parent) as (stage, kept):  # writes both or neither
             told = _export(machine, lstm, x, stage / deck.name, options)
             machine.save(kept / options.machine.name)
             written = sorted(path.name for path in stage.iterdir())
@@ -84,11 +84,11 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _export(machine: Machine, lstm: LSTM, x: Floats, path: Path, options: argparse.Namespace) -> str:
-    """Write the netlists of `machine` to `path`, beside where they go, with a certificate if one is due; say which."""
+    """Write the netlist of `machine` to `path`, for `lstm` and `x` (time, inputs) certified; see `options`."""
     engine, progress, dialect = options.engine, _progress("running"), options.dialect
     if options.uncertified and len(machine.passes) == 1:
         machine.write.spice(path, x, dialect=dialect)
-    elif options.uncertified:  # a pass is fed what the one before has left
+    elif options.uncertified:  # each pass starts from the state that the previous one left
         write_netlists(machine.run(x, engine=engine, progress=progress), path, dialect)
     if options.uncertified:
         return "not certified: nobody has compared this netlist with the model"
@@ -129,11 +129,9 @@ def _run(options: argparse.Namespace) -> int:
     if model is not None:
         table = np.atleast_2d(model.decode(run.outputs, fed))
         names = [f"y_{row}" for row in range(table.shape[-1])]
-    elif run.y is not None and run.y.ndim == table.ndim:  # a head that answers at each step
-        names, table = (
-            [*names, *(f"y_{row}" for row in range(run.y.shape[-1]))],
-            np.concatenate((table, run.y), axis=-1),
-        )
+    elif run.y is not None and run.y.ndim == table.ndim:  # a head with an output at each step
+        names += [f"y_{row}" for row in range(run.y.shape[-1])]
+        table = np.concatenate((table, run.y), axis=-1)
     elif run.y is not None:
         print(f"y {' '.join(f'{value:.17g}' for value in run.y)}")
     write_table(options.output, names, table)
@@ -174,7 +172,7 @@ def _yield(options: argparse.Namespace) -> int:
 
 
 def _fed(options: argparse.Namespace, lstm: LSTM, model: Model | None) -> Fed:
-    """Return what the machine is fed, (time, inputs): what was stored, encoded by a whole model, or random numbers."""
+    """Return the input of `lstm`, (time, inputs), by `options`: from a file, encoded by a whole `model`, or random."""
     _check_range("--steps", options.steps, 1, _MOST_STEPS)
     _check_range("--seed", options.seed, 0, _LARGEST_SEED)
     if options.input is not None:
@@ -184,13 +182,13 @@ def _fed(options: argparse.Namespace, lstm: LSTM, model: Model | None) -> Fed:
 
 
 def _stored(path: Path, model: Model | None) -> Fed:
-    """Return what the machine is fed for the table at `path`, encoded by a whole `model` if there is one."""
+    """Return the input of the machine for the table at `path`, encoded by a whole `model` if there is one."""
     table = read_table(path)
     return Fed(x=table, lengths=None, mask=None) if model is None else _encoded(model, table)
 
 
 def _encoded(model: Model, table: Floats) -> Fed:
-    """Return what `model` feeds its recurrent part for a `table` of one sequence, a row a step."""
+    """Return the input of the recurrent part of `model` for a `table` of one sequence, one row per step."""
     words = bool(model.before) and isinstance(model.before[0], Embedding)
     if words and table.shape[1:] != (1,):
         must, do = "be one column, the number of a word a row", "write one whole number a row"
@@ -203,17 +201,15 @@ def _encoded(model: Model, table: Floats) -> Fed:
 
 
 def _model_around(machine: Machine, options: argparse.Namespace) -> Model:
-    """Return the whole model of whose recurrent part `machine` was compiled; refuse another."""
+    """Return the whole model named in `options`; raise unless `machine` was compiled from its recurrent part."""
     lstm, model = load_part(options.model, None, options.config)
     if model is None:
         do = "leave it out: the machine is all of it"
         raise InvalidValueError(explain("--model", must="have steps around its recurrent part", got="none", do=do))
     digest = dict(machine.passes[0].network.provenance).get("digest", "")
     if digest != lstm.digest:
-        must, do = (
-            f"be what the machine was compiled from, digest {digest[:12]}",
-            "compile it again, or give that model",
-        )
+        must = f"be what the machine was compiled from, digest {digest[:12]}"
+        do = "compile it again, or give that model"
         raise InvalidValueError(explain("--model", must=must, got=lstm.digest[:12], do=do))
     return model
 
@@ -282,7 +278,7 @@ def _machine(lstm: LSTM, options: argparse.Namespace) -> Machine:
 
 
 def _progress(label: str, unit: str = "interval") -> Progress:
-    """Return a bar that a terminal shows where something takes more than two seconds."""
+    """Return a progress bar with a `label`, counting in `unit`, which terminals show after two seconds."""
     return progress_bar(label, terminal_only=True, unit=unit)
 
 

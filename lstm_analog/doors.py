@@ -1,6 +1,6 @@
-"""Arguments of public functions held against their annotations: what is of another kind is refused by name.
+"""Check the types of arguments of public functions against their annotations; errors name the argument.
 
-Values are left to the functions themselves; so are arrays, which `arrays` takes in.
+The functions themselves check values, and `arrays` checks the content of arrays.
 """
 
 import os
@@ -33,17 +33,17 @@ _WHOLE = 2**53
 _NUMBERS: Mapping[Any, tuple[type, ...]] = MappingProxyType(
     {float: (Real,), int: (Integral,), bool: (bool, np.bool_), Path: (os.PathLike,)}
 )
-"""What is taken for an annotation beside the class itself."""
+"""Classes accepted for an annotation besides the class itself."""
 _BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _ARRAYS: Mapping[Any, str] = MappingProxyType({np.float64: "biuf", np.int64: "iu", np.bool_: "b"})
-"""Kinds of numbers that an array may hold where the annotation says which."""
+"""Kinds of dtype that an array may have for the element type of its annotation."""
 
 
 def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Return `function`, which raises `InvalidTypeError` for an argument of the wrong kind, whatever it makes of it.
+    """Return `function` with a check that raises `InvalidTypeError` for an argument of the wrong type.
 
-    What it refuses itself, in words of its own, it refuses so. One that returns nothing, and so is called for what it
-    does, is not called. An error of its own making, with arguments that are all of their kinds, is left as it is.
+    With a wrong argument the function is still called, unless it returns None and so has side effects: if it raises a
+    `LstmAnalogError` of its own, that is raised instead, as it says more. With right arguments nothing changes.
     """
     names, kinds = signature(function), cache(partial(_kinds, function))
     order = [each.name for each in names.parameters.values() if each.kind in _BY_PLACE]
@@ -74,30 +74,32 @@ def _refusal(name: str, value: object, hint: Any) -> InvalidTypeError:
 
 
 def checked_record(kind: _Class) -> _Class:
-    """Return the class `kind`, which refuses fields, and arguments of its public methods, of another kind by name."""
+    """Return the class `kind` with its constructor and public methods `checked`."""
     for name, method in list(vars(kind).items()):
         if isinstance(method, FunctionType) and (name in ("__init__", "__call__") or not name.startswith("_")):
             setattr(kind, name, checked(method))
     return kind
 
 
-def named(what: str, word: str, known: Mapping[str, _Known]) -> _Known:
-    """Return which of the `known` is meant by `word`, in any case; `what` it is names it in messages.
+def named(what: str, word: str, known: Mapping[str, _Known], *, any_case: bool = True) -> _Known:
+    """Return the value of `known` whose name is `word`, in upper or lower case or, without `any_case`, exactly.
 
-    Raises `InvalidValueError`, with the nearest name where one is near.
+    Raises `InvalidValueError`, which calls the value `what` and suggests the nearest name.
     """
-    if (key := word.strip().lower()) in known:
-        return known[key]
-    near = get_close_matches(key, known, n=1)
-    do = f"did you mean {near[0]!r}?" if near else "choose one of them"
+    by_key, key = {name.lower(): name for name in known}, word.strip().lower()
+    name = by_key.get(key, word) if any_case else word
+    if name in known:
+        return known[name]
+    near = get_close_matches(key, by_key, n=1)
+    do = f"did you mean {by_key[near[0]]!r}?" if near else "choose one of them"
     must = f"be one of {', '.join(known)}"
     raise InvalidValueError(explain(what, must=must, got=ascii(word)[:80], do=do))
 
 
 def _hints(function: Callable[..., object]) -> dict[str, Any]:
-    """Return the annotations of `function`; one that only a type checker can read stands for anything.
+    """Return the annotations of `function` by parameter; Any for those that only a type checker can evaluate.
 
-    So do arrays of records, which make them of whatever `arrays` takes.
+    Arrays of records are Any, too: records convert whatever `arrays` accepts.
     """
     several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
     given = [each for each in signature(function).parameters.values() if each.kind not in several]
@@ -116,12 +118,12 @@ def _read(annotation: object, module: str) -> Any:
 
 
 def _kinds(function: Callable[..., object]) -> dict[str, _Kind]:
-    """Return what tells whether a value is of the annotated kind, for each argument of `function` that has one."""
+    """Return for each annotated parameter of `function` the predicate that tells whether a value is of its type."""
     return {name: _kind(hint) for name, hint in _hints(function).items() if hint is not Any}
 
 
 def _kind(hint: Any) -> _Kind:
-    """Return what tells whether a value is of the annotated kind `hint`, as far as that can be told."""
+    """Return the predicate that tells whether a value is of the type `hint`, as far as can be told at run time."""
     hint = unaliased(hint)
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
@@ -156,7 +158,7 @@ def _is_any(kinds: tuple[_Kind, ...], value: object) -> bool:
 
 
 def _has(asked: Sequence[str], value: object) -> bool:
-    """Return whether `value` has the methods `asked`; a class that has them is no value of the kind."""
+    """Return whether `value` has the methods `asked` and is no class itself."""
     return all(callable(getattr(value, name, None)) for name in asked) and not (asked and isinstance(value, type))
 
 
@@ -169,9 +171,9 @@ def _is_number(kind: type, value: object) -> bool:
 
 
 def _are_each(kinds: tuple[_Kind, ...], hints: tuple[Any, ...], values: object) -> bool:
-    """Return whether the `values` are of `kinds`, one each, or all of the first where `hints` end in an ellipsis.
+    """Return whether the `values` satisfy `kinds` one by one, or all the first if `hints` end in an ellipsis.
 
-    Of many that need only be of a class one of each type is looked at: a schedule has a name for every interval.
+    If only the class matters, one value of each type is checked, as a schedule has many names.
     """
     if not isinstance(values, tuple | list):
         return False
@@ -182,7 +184,7 @@ def _are_each(kinds: tuple[_Kind, ...], hints: tuple[Any, ...], values: object) 
 
 
 def _is_array(numbers: Any, value: object) -> bool:
-    """Return whether `value` is an array of `numbers`, or rows of them, or a number for any."""
+    """Return whether `value` is an array or nested sequence of `numbers`; single numbers are accepted for floats."""
     if isinstance(value, tuple | list):
         try:
             value = np.asarray(value)
@@ -196,7 +198,7 @@ def _is_array(numbers: Any, value: object) -> bool:
 
 
 def _told(hint: Any) -> str:
-    """Return `hint` in words: `a text, Path or None`."""
+    """Return the type `hint` in words, such as "a text, Path or None"."""
     hint = unaliased(hint)
     if get_origin(hint) in (Union, UnionType):
         names = list(dict.fromkeys(_told(each) for each in get_args(hint)))

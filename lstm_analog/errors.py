@@ -1,6 +1,6 @@
-"""Every error this package raises on purpose, every warning, and the one form their messages have.
+"""The errors and warnings of this package, and the form of their messages.
 
-Each error is a `LstmAnalogError` and also the builtin it resembles, so that a caller may catch either.
+Each error is a `LstmAnalogError` and also the builtin it resembles, so a caller can catch either.
 """
 
 import inspect
@@ -22,11 +22,11 @@ class InvalidShapeError(LstmAnalogError, ValueError):
 
 
 class InvalidTypeError(LstmAnalogError, TypeError):
-    """A value is of a kind that is not taken here."""
+    """A value has a type that is not accepted here."""
 
 
 class FileFormatError(LstmAnalogError, ValueError):
-    """A file is damaged, foreign or says something this package does not take."""
+    """A file is damaged, of another format, or has content that this package does not support."""
 
 
 class FileAccessError(LstmAnalogError, OSError):
@@ -38,11 +38,11 @@ class NetworkError(LstmAnalogError, ValueError):
 
 
 class UnsupportedError(LstmAnalogError, NotImplementedError):
-    """What was asked for is understood and not offered."""
+    """The request is understood but not supported."""
 
 
 class UnsupportedPartError(LstmAnalogError, TypeError):
-    """A back end met a kind of part that it has no law or text for."""
+    """A back end has no law or text for a kind of part."""
 
 
 class LibraryMissingError(LstmAnalogError, ImportError):
@@ -50,11 +50,11 @@ class LibraryMissingError(LstmAnalogError, ImportError):
 
 
 class SimulationError(LstmAnalogError, RuntimeError):
-    """An engine could not finish; the message carries its reason."""
+    """An engine could not finish; the message says why."""
 
 
 class CertificateError(LstmAnalogError, RuntimeError):
-    """A machine or a file does not do what its certificate would have to say."""
+    """A machine or a file does not behave as its certificate would have to state."""
 
 
 class SimulatorMissingError(LstmAnalogError, FileNotFoundError):
@@ -66,19 +66,19 @@ class LstmAnalogWarning(UserWarning):
 
 
 class StopsWarning(LstmAnalogWarning):
-    """A run drove something to its stops, which cut the signal off there."""
+    """A part reached its stops in a run, which cut off the signal."""
 
 
 class ChipsWarning(LstmAnalogWarning):
-    """Some of several chips could not be solved beside the others, and were solved alone."""
+    """Some of several chips could not be solved together with the others and were solved alone."""
 
 
 class KeptWarning(LstmAnalogWarning):
-    """A run keeps less than everything, which would take too much memory."""
+    """A run keeps only some of its results, because all would take too much memory."""
 
 
 class LimitWarning(LstmAnalogWarning):
-    """What was compiled can be built, but goes beyond a limit of its technology."""
+    """A compiled machine exceeds a limit of its technology."""
 
 
 def explain(what: str, *, must: str, got: object, do: str) -> str:
@@ -91,7 +91,7 @@ def explain(what: str, *, must: str, got: object, do: str) -> str:
 
 
 def warn_caller(warning: LstmAnalogWarning) -> None:
-    """Issue `warning` at the place in the user's code that called this package, however deep in it this is."""
+    """Issue `warning` at the line of user code that called this package."""
     frame, level = inspect.currentframe(), 0
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame, level = frame.f_back, level + 1

@@ -1,4 +1,4 @@
-"""Files are read once, within bounds, and written whole or not at all."""
+"""Read files once and with size limits, and write files completely or not at all."""
 
 import mmap
 import os
@@ -13,12 +13,12 @@ from lstm_analog.errors import FileAccessError, FileFormatError, LstmAnalogError
 from lstm_analog.interruption import ending_in_order, undisturbed
 
 LARGEST_FILE = 2**31
-"""Bytes a file may have; protobuf has the same limit."""
+"""Largest size of a file in bytes, the same as of protobuf."""
 LARGEST_STREAM = 2**26
-"""Bytes read of a pipe or device: larger takes longer tables, and more memory of one that never ends."""
+"""Most bytes read of a pipe or device; a larger value allows longer tables, but endless input takes more memory."""
 
 _MOST_LINKS = 40
-"""Links that may follow each other: as many as Linux follows."""
+"""Most links in a chain, the same as in Linux."""
 
 _KEPT_BY_THE_SYSTEM = (("/", "dev"), ("/", "proc"))
 _SHARED_MEMORY = ("/", "dev", "shm")
@@ -26,15 +26,15 @@ _SHARED_MEMORY = ("/", "dev", "shm")
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a temporary neighbour of `path` for writing; it takes the name `path` only once all is written.
+    """Open a temporary file in the folder of `path` for writing, and rename it to `path` at the end of the context.
 
-    A link stays a link: the file that it leads to is replaced. A file that is replaced keeps its mode.
+    If `path` is a link, its target is replaced. A replaced file keeps its mode.
 
     Raises
     ------
     FileAccessError
-        If the folder is missing or not writable, the disk is full, or `path` is or leads to a device or pipe, which a
-        file would replace; nothing is left behind.
+        If the folder is missing or not writable, the disk is full, or `path` is or leads to a device or pipe, which the
+        file would replace; the temporary file is removed.
     """
     with ending_in_order(), _whole_file(_resolved(Path(path))) as stream:
         yield stream
@@ -64,12 +64,12 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
-    """Make a temporary folder in each of `folders` for files that belong together; all move out once all are written.
+    """Make a temporary folder in each of `folders`; its files are moved to the folder at the end of the context.
 
     Raises
     ------
     FileAccessError
-        As `whole_file` does, naming the place where a file goes; nothing is left behind, and nothing replaced.
+        As in `whole_file`, naming the final path; the temporary folders are removed, and no file is replaced.
     """
     with ending_in_order(), ExitStack() as ending:
         stages = {_stage(Path(folder), ending): Path(folder) for folder in folders}
@@ -86,7 +86,7 @@ def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
 
 
 def _stage(target: Path, ending: ExitStack) -> Path:
-    """Make a temporary folder in `target` that goes with `ending`."""
+    """Make a temporary folder in `target` that is removed when `ending` closes, and return it."""
     try:
         with undisturbed():
             return Path(ending.enter_context(tempfile.TemporaryDirectory(dir=target, prefix=".lstm_analog-")))
@@ -95,7 +95,7 @@ def _stage(target: Path, ending: ExitStack) -> Path:
 
 
 def _placed(text: str, stages: Mapping[Path, Path]) -> str:
-    """Return `text` with the folders that each of `stages` is for in its place."""
+    """Return `text`, an error message, with the paths of temporary folders replaced by those in `stages`."""
     for stage, target in stages.items():
         text = text.replace(str(stage), str(target))
     return text
@@ -111,9 +111,9 @@ def _move(part: Path, place: Path, mode: int | None) -> None:
 
 
 def check_apart(read: Iterable[Path | None], written: Iterable[Path | None]) -> None:
-    """Raise `FileAccessError` if a file to be `written` is one that is `read`, or another that is written.
+    """Raise `FileAccessError` if a file to be `written` is also `read`, or is written twice.
 
-    Paths that lead to one file are the same; None stands for no file. A path that no file can have is refused so too.
+    Links are followed; None stands for no file. An impossible path raises it, too.
     """
     taken = {_place(path): path for path in read if path is not None}
     for path in written:
@@ -133,7 +133,7 @@ def _place(path: Path) -> str:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is something at `path`; nothing can be at one that the system does not take."""
+    """Return whether `path` exists; False for a path that the system rejects."""
     try:
         return path.exists()
     except OSError:
@@ -141,26 +141,26 @@ def is_there(path: Path) -> bool:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return the content of the file at `path`, read once.
+    """Return the content of the file at `path`, read in one pass.
 
-    Raises `FileAccessError` if it cannot be read, changes meanwhile, or has more than `LARGEST_FILE` bytes, or more
-    than `LARGEST_STREAM` where it is a pipe or device, which does not tell its size.
+    Raises `FileAccessError` if it cannot be read, changes size meanwhile, or has more than `LARGEST_FILE` bytes, or
+    more than `LARGEST_STREAM` if it is a pipe or device, whose size is unknown.
     """
     with _reading(path), Path(path).open("rb") as stream:
         return _whole(path, stream)
 
 
 def read_file(path: str | Path) -> bytes:
-    """Return the content of the file at `path` as `read_bytes` does, but of no pipe or device.
+    """Return the content of the file at `path` as `read_bytes` does, but not of a pipe or device.
 
-    Raises `FileAccessError` for these too; none is waited for.
+    Raises `FileAccessError` for these, too, without waiting for data.
     """
     with _opened(path) as stream:
         return _whole(path, stream)
 
 
 def map_file(path: str | Path) -> mmap.mmap | bytes:
-    """Return the content of the file at `path`, of any size, in memory only where it is looked at.
+    """Return the content of the file at `path`, of any size, mapped into memory.
 
     Raises `FileAccessError` if it cannot be read, or is a folder, pipe or device.
     """
@@ -170,10 +170,9 @@ def map_file(path: str | Path) -> mmap.mmap | bytes:
 
 
 def text_in(content: bytes, what: str) -> str:
-    """Return the text in UTF-8 that `content`, called `what` in messages, is, without its byte-order mark.
+    """Return `content`, called `what` in messages, decoded as UTF-8 without a byte-order mark.
 
-    Raises `FileFormatError` for other bytes, and for zeros, which a file has where nothing was written: no text has
-    them.
+    Raises `FileFormatError` for other encodings, and for zero bytes, which incompletely written files have.
     """
     try:
         text = content.decode("utf-8-sig") if b"\0" not in content else None
@@ -186,7 +185,7 @@ def text_in(content: bytes, what: str) -> str:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[BinaryIO]:
-    """Open `path` for reading; refuse, without waiting for whoever writes to it, what is no plain file."""
+    """Open the regular file `path` for reading; raise `FileAccessError` for any other, without waiting for a writer."""
     with _reading(path), open(Path(path), "rb", opener=_without_waiting) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             do = "give the file that holds it"
@@ -210,7 +209,7 @@ def _reading(path: str | Path) -> Iterator[None]:
 
 
 def _whole(path: str | Path, stream: BinaryIO) -> bytes:
-    """Return all of `stream`, the open file at `path`, read once."""
+    """Return the content of `stream`, the open file at `path`, within the limits of `read_bytes`."""
     what, status = f"file {str(path)!r}", os.fstat(stream.fileno())
     plain = stat.S_ISREG(status.st_mode)
     most = LARGEST_FILE if plain else LARGEST_STREAM
@@ -226,11 +225,7 @@ def _whole(path: str | Path, stream: BinaryIO) -> bytes:
 
 
 def _resolved(path: Path) -> Path:
-    """Return the file that `path` leads to, link by link.
-
-    Raises `FileAccessError` if the way goes through a link that the system keeps, such as `/dev/stdout`: what stands
-    at its end is some process's open file, whatever kind of file that is.
-    """
+    """Return the target of `path`, following links; raise `FileAccessError` for one in /dev or /proc."""
     place = path
     for _ in range(_MOST_LINKS):
         parts = (Path(_place(place.parent)) / place.name).parts
@@ -239,19 +234,19 @@ def _resolved(path: Path) -> Path:
         try:
             place = place.parent / place.readlink()
         except (OSError, ValueError):
-            return place  # no link, or for `mkstemp` to say why not
+            return place  # no link; or an error that `mkstemp` will report
     raise _unwritable(path, "too many links")
 
 
 def _mode(target: Path) -> int | None:
-    """Return the mode of the file `target`, None if there is none yet; refuse what a file may not replace.
+    """Return the mode of the file `target`, None if it does not exist.
 
-    That is a folder, a device or pipe, and a file that its owner has made read-only: the folder might let it go.
+    Raises `FileAccessError` for a folder, device or pipe, and for a read-only file, which renaming would replace.
     """
     try:
         mode = target.stat().st_mode
     except (OSError, ValueError):
-        return None  # not there yet, or for `mkstemp` to say why not
+        return None  # does not exist; or an error that `mkstemp` will report
     if not stat.S_ISREG(mode):
         raise _unwritable(target, "a folder" if stat.S_ISDIR(mode) else "a device or pipe")
     if not os.access(target, os.W_OK):

@@ -1,6 +1,6 @@
-"""Data frames of pandas and its like as sequences: rows are steps, columns features, what says when is neither.
+"""Convert data frames of pandas and similar libraries to sequences: rows are steps, columns are features.
 
-They are known by `iloc`; pandas is never imported.
+Data frames are recognised by `iloc`; pandas is never imported.
 """
 
 from typing import Any
@@ -8,18 +8,18 @@ from typing import Any
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 
 TIMES = ("t", "time", "date", "datetime", "timestamp", "zeit", "index", "")
-"""Names of columns that say when, not what; the nameless one is the index that pandas writes."""
+"""Names of columns of times, which are no features; the empty one is the index that pandas writes."""
 
 
 def steps_of(x: Any) -> Any:
-    """Return the numbers of the data frame `x`, (time, columns), or of a series, (time, 1); anything else as it is.
+    """Return the numbers of a data frame `x`, (time, columns), or of a series, (time, 1); any other `x` unchanged.
 
     Raises
     ------
     InvalidValueError
-        If a column says when, by its name, or the index does not increase: the rows are not in the order of time.
+        If the name of a column is one of `TIMES`, or the index does not increase, so that rows are not in time order.
     InvalidTypeError
-        If a column holds no numbers, such as times or texts, or the index has several levels, as of several sequences.
+        If a column has no numbers, but times or texts, or the index has several levels, as of several sequences.
     """
     if getattr(x, "iloc", None) is None:
         return x

@@ -1,7 +1,7 @@
-"""What is begun is ended in order where Python is told to stop: no part of a file, folder or simulator is left behind.
+"""Clean up when Python is told to stop by a signal: no temporary file, folder or simulator process remains.
 
-Only the main thread takes signals; in another thread, and for signals that a program ignores or handles itself, both
-contexts do nothing.
+Only the main thread receives signals. In other threads, and for signals that a program ignores or handles itself,
+both contexts do nothing.
 """
 
 import os
@@ -16,7 +16,7 @@ _TOLD_TO_END = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ending_in_order() -> Iterator[None]:
-    """While this is open, SIGTERM and SIGHUP end Python by way of its `finally` clauses, as SIGINT does."""
+    """In this context SIGTERM and SIGHUP raise `SystemExit`, so that `finally` clauses run, as with SIGINT."""
     taken = [each for each in _own(_TOLD_TO_END) if signal.getsignal(each) == signal.SIG_DFL]
     for each in taken:
         signal.signal(each, _end)
@@ -29,7 +29,7 @@ def ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """While this is open, signals to stop wait: what is made here can be put into safe hands before they come."""
+    """In this context signals to stop are delayed until its end, so that cleanup of a new resource can be arranged."""
     waiting: list[int] = []
     handlers = {each: signal.getsignal(each) for each in _own((signal.SIGINT, *_TOLD_TO_END))}
     taken = [each for each, handler in handlers.items() if callable(handler)]
@@ -45,9 +45,9 @@ def undisturbed() -> Iterator[None]:
 
 
 def _own(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
-    """Return `numbers` in the main thread, none in another."""
+    """Return `numbers` in the main thread, an empty list in others."""
     return list(numbers) if current_thread() is main_thread() else []
 
 
 def _end(number: int, frame: object) -> None:
-    sys.exit(128 + number)  # the exit code that shells give to a program that a signal has ended
+    sys.exit(128 + number)  # the exit code of a program ended by a signal

@@ -1,4 +1,4 @@
-"""Arrays in numpy's format npy, read without pickles and without trusting a declared size."""
+"""Read arrays in numpy's format npy, without pickles and without trusting a declared size."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -12,20 +12,20 @@ from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, explain
 
 LONGEST_HEADER = 4096
-"""Characters of an array's header, which is a Python literal; it is parsed, not run."""
+"""Most characters of an array's header, a Python literal, which is parsed and not executed."""
 
 _VERSIONS: dict[tuple[int, int], Callable[..., tuple[tuple[int, ...], bool, np.dtype]]] = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
 }
 _DAMAGE = (ValueError, TypeError, LookupError, SyntaxError, TokenError, EOFError, RecursionError, MemoryError)
-"""What numpy's parser raises; MemoryError is its word for brackets too deep."""
+"""Errors that numpy's parser raises; MemoryError is for brackets nested too deeply."""
 
 
 def read_header(data: bytes, what: str) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Return shape, whether columns come first, kind and where the numbers begin of the array `data`, called `what`.
+    """Return the shape, whether it is in Fortran order, the dtype, and the offset of the numbers in the npy `data`.
 
-    Raises `FileFormatError` where it is no npy.
+    Messages call it `what`. Raises `FileFormatError` for other formats.
     """
     stream = BytesIO(data)
     try:
@@ -39,7 +39,7 @@ def read_header(data: bytes, what: str) -> tuple[tuple[int, ...], bool, np.dtype
 def read_array(data: bytes, what: str) -> Array:
     """Return the array in `data`, called `what`, a view of it.
 
-    Raises `FileFormatError` where it is no npy, holds objects, or not as many numbers as it declares.
+    Raises `FileFormatError` for other formats, for objects, or if there are not as many numbers as declared.
     """
     shape, by_column, dtype, start = read_header(data, what)
     if dtype.hasobject or not dtype.itemsize:

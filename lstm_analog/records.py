@@ -1,7 +1,7 @@
-"""Frozen records to named arrays and back: the form in which machines are saved.
+"""Save frozen records as npz files and load them: the format of saved machines.
 
-Arrays stay arrays; all else becomes one JSON text. Nothing is executed on the way back: only records and enums of a
-given list are made, through their own checks.
+Arrays are saved as arrays, everything else as one JSON text. Loading executes no code from the file: it constructs only
+records and enums of a given list, and these check their fields.
 """
 
 import json
@@ -22,17 +22,14 @@ from lstm_analog.npy import read_array
 from lstm_analog.zips import member_names, open_archive
 
 Kinds = Mapping[str, type]
-"""The records and enums that may be made, by name."""
+"""The records and enums that may be constructed, by name."""
 
 _TREE = "tree"
 _ZIP = b"PK"
-"""How an npz file begins."""
+"""First bytes of an npz file."""
 _Record = TypeVar("_Record")
-_DAMAGE = (
-    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    *(RuntimeError, MemoryError),
-)
-"""What json and the records themselves raise for damaged content; RuntimeError is nesting too deep."""
+_DAMAGE = (*(ValueError, TypeError, LookupError, AttributeError, ArithmeticError), *(RuntimeError, MemoryError))
+"""Errors that json and the records raise for damaged content; RuntimeError is for too deep nesting."""
 
 
 def save_record(record: object, path: str | Path) -> None:
@@ -41,20 +38,20 @@ def save_record(record: object, path: str | Path) -> None:
     tree = json.dumps(_encode(record, arrays))
     content: dict[str, Any] = {**arrays, _TREE: np.frombuffer(tree.encode(), dtype=np.uint8)}
     with whole_file(path) as stream:
-        np.savez(stream, **content)  # no allow_pickle: numpy 2.0 would take it for an array
+        np.savez(stream, **content)  # without allow_pickle=, which numpy 2.0 would save as an array
 
 
 def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds | None = None) -> _Record:
-    """Return the record of type `kind` in the file at `path`, made of `kinds` only, and of a caller's `own`.
+    """Return the record of type `kind` in the file at `path`, constructed from `kinds` and a caller's `own` only.
 
-    Where a field wants one of several records, one of `own` will do too.
+    A field whose type is a union of records accepts one of `own`, too.
 
     Raises
     ------
     FileAccessError
         If the file cannot be read.
     FileFormatError
-        If it is damaged, foreign, or holds anything else.
+        If it is damaged, of another format, or has any other content.
     """
     content = read_bytes(path)
     if not content.startswith(_ZIP):
@@ -71,7 +68,7 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds 
 
 
 def is_record(content: bytes) -> bool:
-    """Return whether `content` is that of a file which `save_record` wrote, as far as its table of contents says."""
+    """Return whether `content` is a file written by `save_record`, by the names of its members."""
     try:
         return f"{_TREE}.npy" in member_names(content)
     except FileFormatError:
@@ -79,7 +76,7 @@ def is_record(content: bytes) -> bool:
 
 
 def tree_of(record: object) -> Any:
-    """Return a `record` without arrays as dicts, lists and plain values; `UnsupportedError` for one that has some."""
+    """Return a `record` as dicts, lists and plain values; raise `UnsupportedError` if it has arrays."""
     arrays: dict[str, Array] = {}
     tree = _encode(record, arrays)
     if arrays:
@@ -89,7 +86,7 @@ def tree_of(record: object) -> Any:
 
 
 def record_of(tree: Any, kinds: Kinds) -> Any:
-    """Return the record of which `tree_of` made `tree`, of `kinds` only; raises `FileFormatError` for anything else."""
+    """Return the record from which `tree_of` made `tree`, constructed from `kinds` only; else `FileFormatError`."""
     try:
         return _decode(tree, {}, kinds, {})
     except _DAMAGE as error:
@@ -120,7 +117,7 @@ def _encode(value: object, arrays: dict[str, Array]) -> Any:
 
 
 def sorted_items(value: tuple[Any, ...] | frozenset[Any]) -> list[Any]:
-    """Return the items of `value`: a tuple's in order, a set's sorted so that files are reproducible."""
+    """Return the items of `value`: a tuple's in order, a set's sorted, so that files are reproducible."""
     return list(value) if isinstance(value, tuple) else sorted(value)
 
 
@@ -154,9 +151,9 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _fits(value: object, hint: Any, own: tuple[type, ...]) -> bool:
-    """Return whether `value` is of the annotated kind `hint`: a class, union, array, or a tuple or set of these.
+    """Return whether `value` is of the type `hint`: a class, union, array, or a tuple or set of these.
 
-    One of the kinds `own` fits any union of records.
+    A value of one of the classes `own` fits any union of records.
     """
     origin, inner = get_origin(unaliased(hint)), get_args(hint)
     if origin is UnionType:

@@ -1,4 +1,4 @@
-"""What a record is, in a few lines: text at a prompt, a table in a notebook. Arrays are told by kind and shape."""
+"""Short descriptions of records: text at a prompt, a table in a notebook. Arrays are shown by dtype and shape."""
 
 from abc import ABC
 from dataclasses import fields, is_dataclass
@@ -7,20 +7,20 @@ from html import escape
 import numpy as np
 
 Rows = tuple[tuple[str, object], ...]
-"""Names and what is told of each."""
+"""Names and values of a table."""
 
 _MOST_CHARACTERS = 96
-"""Characters told of one value: larger shows more of long ones, and breaks lines in narrow windows."""
+"""Most characters shown of a value; larger shows more of long values, and breaks lines in narrow windows."""
 
 
 class Summarised(ABC):  # noqa: B024 - what it tells has a default
-    """What is told of itself as the rows of one table, whatever it holds.
+    """Base of objects that show themselves as a table of names and values.
 
-    A dataclass that is summarised is made with `repr=False`.
+    Dataclasses derived from it need `repr=False`.
     """
 
     def summary(self) -> Rows:
-        """Return what to tell, names and values, most important first: of a dataclass its fields that are not None."""
+        """Return names and values to show, most important first; of a dataclass the fields that are not None."""
         told = ((entry.name, getattr(self, entry.name)) for entry in fields(self))  # type: ignore[arg-type]
         return tuple((name, value) for name, value in told if value is not None)
 
@@ -40,7 +40,7 @@ class Summarised(ABC):  # noqa: B024 - what it tells has a default
 
 
 def brief(value: object) -> str:
-    """Return `value` in one short line: arrays by kind and shape, records by their kind.
+    """Return `value` in one short line: arrays by dtype and shape, records by their class.
 
     >>> brief((np.zeros((2, 3)), np.zeros(3)))
     'float64 (2, 3); float64 (3,)'

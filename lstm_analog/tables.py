@@ -1,4 +1,4 @@
-"""Tables of numbers: csv as programs of many countries write it, npy, data frames."""
+"""Read and write tables of numbers: csv, also with semicolons or tabs, and npy."""
 
 import csv
 import re
@@ -19,11 +19,11 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
 def read_table(path: str | Path) -> Floats:
-    """Return the numbers in the csv or npy file at `path`, told by its content: (rows, columns), of npy any axes.
+    """Return the numbers in the csv or npy file at `path`: (rows, columns), or any shape of npy.
 
-    A csv may begin with a byte-order mark and a header, its columns be parted by commas, semicolons or tabs; lines that
-    start with # are left out. Raises `FileFormatError`, `FileAccessError`; decimal commas and a column of times are
-    refused by name.
+    The content decides which of them it is. A csv may start with a byte-order mark and a header, and have commas,
+    semicolons or tabs between columns; lines that start with # are skipped. Raises `FileAccessError`, and
+    `FileFormatError`, also for decimal commas and for a column of times.
     """
     content, what = read_bytes(path), f"file {str(path)!r}"
     try:
@@ -32,7 +32,7 @@ def read_table(path: str | Path) -> Floats:
         return _numbers(_rows(content, what), what)
     except FileFormatError:
         raise
-    except LstmAnalogError as error:  # of an array: its kind, or what is not finite
+    except LstmAnalogError as error:  # for arrays: their type, or a number that is not finite
         raise FileFormatError(str(error)) from error
 
 
@@ -88,9 +88,10 @@ def _no_number(what: str, field: str, line: int) -> FileFormatError:
 
 
 def write_table(path: Path, names: list[str], table: Floats) -> None:
-    """Write `table` (rows, columns) under the column `names` to `path` as csv, to the last bit, whole or not at all.
+    """Write `table` (rows, columns) to `path` as csv with column `names`, exactly, and completely or not at all.
 
-    Where the name ends in npy it is written as that, without names, and may have more axes; else `InvalidShapeError`.
+    If `path` ends in npy it is written in that format, without names and with any number of axes. Raises
+    `InvalidShapeError` for a csv with other than two axes.
     """
     if path.suffix != ".npy" and table.ndim != 2:
         got, do = f"shape {table.shape}", "name an output that ends in .npy"

@@ -1,4 +1,4 @@
-"""Zip archives, read with bounds. Members are looked up by name and never written anywhere."""
+"""Read zip archives with size limits. Members are read by name and never extracted to files."""
 
 import stat
 import struct
@@ -11,25 +11,25 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from lstm_analog.errors import FileFormatError, explain
 
 MOST_MEMBERS = 20_000
-"""Members an archive may have."""
+"""Most members of an archive."""
 
 MOST_EXPANSION = 4
-"""How many times its own size an archive may unpack to, beside `FREE_EXPANSION`; trained weights hardly shrink."""
+"""Largest unpacked size over the size of the archive, beyond `FREE_EXPANSION`; trained weights hardly compress."""
 
 FREE_EXPANSION = 2**24
-"""Bytes any archive may unpack to."""
+"""Unpacked size in bytes that any archive may have."""
 
 _DAMAGE = (
     *(BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError, RuntimeError),
     *(ValueError, LookupError, OverflowError),
 )
-"""What zipfile raises for damage, encryption, places beyond any file, a version or compression it does not know."""
+"""Errors that zipfile raises for damage, encryption, offsets beyond the file, unknown versions or compression."""
 _ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Archive:
-    """A zip archive whose directory was checked."""
+    """A zip archive with a checked directory."""
 
     archive: ZipFile
     members: Mapping[str, ZipInfo]
@@ -56,7 +56,7 @@ def open_archive(content: bytes) -> Archive:
     Raises
     ------
     FileFormatError
-        If its directory is damaged, names a member twice, leads out of the archive or to a link, asks for a password
+        If its directory is damaged, names a member twice, has a path out of the archive or a link, needs a password
         or another compression than deflate, or declares more than `MOST_EXPANSION` times the size of the file.
     """
     try:
@@ -77,7 +77,7 @@ def open_archive(content: bytes) -> Archive:
 
 
 def member_names(content: bytes) -> tuple[str, ...]:
-    """Return the names of the members of the zip in `content`, or raise as `open_archive` does."""
+    """Return the names of the members of the zip archive in `content`; raises as `open_archive` does."""
     return tuple(open_archive(content).members)
 
 

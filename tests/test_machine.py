@@ -508,3 +508,5 @@ def test_what_wrote_files_in_0_2_says_its_new_name(tmp_path):
     old = (tmp_path / "a.cir").read_bytes()
     machine.write.spice(tmp_path / "a.cir", x)
     assert (tmp_path / "a.cir").read_bytes() == old
+    assert not [name for name in dir(machine) if name.startswith("write_")]
+    assert {"write", "run", "check"} <= set(dir(machine))

@@ -1,8 +1,8 @@
-"""Lowers signals to the behavioural circuit.
+"""Lower a signal network to the behavioural circuit.
 
-Each weight is a transconductance into its row, loaded by R and C, the pole of z. Stacked pairs do gate and product at
-once; their currents add in one load, a switch leads on to the master capacitor, a buffer and a second switch to the
-slave.
+Each weight is a transconductance into its row, which is loaded by R and C, the pole of z. Stacked pairs form gate and
+product at once, and their currents add in one load. A switch connects that load to the master capacitor; a buffer and a
+second switch connect the master to the slave.
 """
 
 from dataclasses import replace
@@ -10,10 +10,10 @@ from functools import singledispatch
 
 import numpy as np
 
+from lstm_analog.compiler.behavioural_parts import BehaviouralParts, master
 from lstm_analog.compiler.compiled import Compiled, layout, leaking_tap, leaks, lower, reset_label, single_storages
 from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.followers import adders
-from lstm_analog.compiler.plan import Plan, fresh
 from lstm_analog.compiler.signals import Diagonal, Memory, Product, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
@@ -30,17 +30,17 @@ _OTHERS = {
     "p": "p: h before the projection, zh: after it",
     "y": "y: the head, read as the pre-activations are",
 }
-"""What signals are that not every LSTM has, by the last word of their label."""
+"""Explanations of signals that only some LSTMs have, by the last word of their label."""
 
 
 @lower.register
 def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as a circuit of `technology`, clocked by `timing`, phases of `settling` time constants."""
+    """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` time constants."""
     tau, stages = technology.time_constant, signals.stages
     clock = cycle(timing, stages=len(stages), time_constant=tau, settling=settling, gap=technology.gap)
     single = single_storages(signals, timing)
     unknowns = Unknowns(groups=tuple(_groups(technology, signals, timing, single)))
-    plan = Plan(
+    make = BehaviouralParts(
         technology=technology,
         timing=timing,
         lines=clock.lines,
@@ -48,9 +48,9 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
         leak_time=clock.reset.duration,
         single=single,
     )
-    parts = [plan.sources(feed.signal.label, np.zeros(feed.signal.size)) for feed in signals.feeds]
+    parts = [make.sources(feed.signal.label, np.zeros(feed.signal.size)) for feed in signals.feeds]
     for number, stage in enumerate(stages):
-        parts += [part for operation in stage.operations for part in _parts(operation, plan, number)]
+        parts += [part for operation in stage.operations for part in _parts(operation, make, number)]
     network = Network(
         domain=ELECTRICAL,
         unknowns=unknowns,
@@ -74,17 +74,17 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
 
 
 def _names(signals: SignalNetwork) -> str:
-    """Return what the labels of the network mean."""
-    blocks = [block for stage in signals.stages for block in stage.blocks]
-    rows = dict.fromkeys(row.label.partition("_")[2] for block in blocks for row in block.rows)
-    chains = {True: "l<layer>r", False: "l<layer>"}[bool(blocks) and all(block.backward for block in blocks)]
-    state = ", ".join(f"{chains}_{m}" for m in ("c", "h") if m == "h" or any(b.cell is not None for b in blocks))
+    """Return a sentence that explains the labels of the network, for its provenance."""
+    chains = [chain for stage in signals.stages for chain in stage.chains]
+    rows = dict.fromkeys(row.label.partition("_")[2] for chain in chains for row in chain.rows)
+    prefix = {True: "l<layer>r", False: "l<layer>"}[bool(chains) and all(chain.backward for chain in chains)]
+    state = ", ".join(f"{prefix}_{m}" for m in ("c", "h") if m == "h" or any(c.cell is not None for c in chains))
     targets = [t for op in signals.operations for t in (op.targets if isinstance(op, Sum) else (op.target,))]
     words = dict.fromkeys(target.label.rpartition("_")[2] for target in targets)
     others = "".join(f"; {_OTHERS[word]}" for word in words if word in _OTHERS)
-    backward = "; l<layer>r_: backward" if any(block.backward for block in blocks) else ""
+    backward = "; l<layer>r_: backward" if any(chain.backward for chain in chains) else ""
     return (
-        f"{chains}_ {' '.join(rows)}: pre-activations, read when their layer has computed; {state}: the state, read at "
+        f"{prefix}_ {' '.join(rows)}: pre-activations, read when their layer has computed; {state}: the state, read at "
         "the end of a step; _sum load of products, _new master, _buf its buffer, _start reset, _one bias"
         f"{others}{backward}"
     )
@@ -118,22 +118,22 @@ def _groups(technology: Behavioural, signals: SignalNetwork, timing: Timing, sin
 
 
 @singledispatch
-def _parts(operation: SignalOperation, plan: Plan, number: int) -> list[Part]:
-    """Return the parts of an `operation` of the stage of that `number`."""
+def _parts(operation: SignalOperation, make: BehaviouralParts, number: int) -> list[Part]:
+    """Return the part banks of an `operation` of the stage `number`, counted from 0."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
 
 
 @_parts.register
-def _(total: Sum, plan: Plan, number: int) -> list[Part]:
-    """Rows: `C dv/dt = sum_i g_i v_i - v/R`, g = w/R, so v settles at the weighted sum."""
-    technology, label = plan.technology, total.label
-    rows = np.concatenate([plan.unknowns[target.label] for target in total.targets])
-    inputs, weights = plan.nodes(*total.drivers), total.weights
+def _(total: Sum, make: BehaviouralParts, number: int) -> list[Part]:
+    """Return the rows of a sum: `C dv/dt = sum_i g_i v_i - v/R` with g = w/R, so that v settles at the weighted sum."""
+    technology, label = make.technology, total.label
+    rows = np.concatenate([make.unknowns[target.label] for target in total.targets])
+    inputs, weights = make.nodes(*total.drivers), total.weights
     parts: list[Part] = []
     if total.bias is not None:
-        one = plan.unknowns[_bias(label)]
-        parts.append(plan.sources(_bias(label), np.full(1, technology.volts_per_unit)))
+        one = make.unknowns[_bias(label)]
+        parts.append(make.sources(_bias(label), np.full(1, technology.volts_per_unit)))
         inputs = np.append(inputs, one)
     strength = np.empty((rows.size, inputs.size))  # written once and then frozen: the largest array there is
     np.divide(weights, technology.row_resistance, out=strength[:, : weights.shape[1]])
@@ -143,76 +143,76 @@ def _(total: Sum, plan: Plan, number: int) -> list[Part]:
     return [
         *parts,
         Transconductors(label=label, inputs=inputs, rows=rows, transconductance=strength),
-        *(_diagonal(plan, diagonal) for diagonal in total.diagonals),
-        plan.to_datum(f"{label}_load", rows, technology.row_resistance),
-        plan.capacitors(f"{label}_cap", rows),
+        *(_diagonal(make, diagonal) for diagonal in total.diagonals),
+        make.to_datum(f"{label}_load", rows, technology.row_resistance),
+        make.capacitors(f"{label}_cap", rows),
     ]
 
 
-def _diagonal(plan: Plan, diagonal: Diagonal) -> Part:
-    """One transconductance a unit: a linear pair."""
-    label, unit = f"{diagonal.target.label}_diag", plan.technology.volts_per_unit / plan.technology.row_resistance
+def _diagonal(make: BehaviouralParts, diagonal: Diagonal) -> Part:
+    """Return one weight for each unit, as a bank of linear pairs."""
+    label, unit = f"{diagonal.target.label}_diag", make.technology.volts_per_unit / make.technology.row_resistance
     tap = Tap(shape=Shape.LINEAR, reading=diagonal.driver)
-    return plan.pairs(label, ALWAYS, plan.unknowns[diagonal.target.label], unit * diagonal.weights, (tap,))
+    return make.pairs(label, ALWAYS, make.unknowns[diagonal.target.label], unit * diagonal.weights, (tap,))
 
 
 @_parts.register
-def _(product: Product, plan: Plan, number: int) -> list[Part]:
-    """Lead a product current into a load: a junction, which follows at once."""
-    label, node = product.target.label, plan.unknowns[product.target.label]
-    unit = plan.technology.volts_per_unit / plan.technology.load_resistance
+def _(product: Product, make: BehaviouralParts, number: int) -> list[Part]:
+    """Return pairs whose product current flows into a load at a junction, which has no time constant."""
+    label, node = product.target.label, make.unknowns[product.target.label]
+    unit = make.technology.volts_per_unit / make.technology.load_resistance
     return [
-        plan.pairs(f"{label}_pair", ALWAYS, node, unit, product.factors),
-        plan.to_datum(f"{label}_load", node, plan.technology.load_resistance),
+        make.pairs(f"{label}_pair", ALWAYS, node, unit, product.factors),
+        make.to_datum(f"{label}_load", node, make.technology.load_resistance),
         Junctions(label=f"{label}_node", nodes=node),
     ]
 
 
 @_parts.register
-def _(memory: Memory, plan: Plan, number: int) -> list[Part]:
-    build = _leak if leaks(memory, plan.timing) else _clocked
-    return [*build(plan, memory, number), *_reset(plan, memory)]
+def _(memory: Memory, make: BehaviouralParts, number: int) -> list[Part]:
+    build = _leak if leaks(memory, make.timing) else _clocked
+    return [*build(make, memory, number), *_reset(make, memory)]
 
 
-def _clocked(plan: Plan, memory: Memory, number: int) -> list[Part]:
-    """Master and slave: product currents into one load; the switch `compute` charges the master, `copy` the slave."""
-    technology, label = plan.technology, memory.target.label
-    node = plan.unknowns
-    total, master = node[_sum(label)], node[fresh(label)]
+def _clocked(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
+    """Return master and slave: product currents in one load; line `compute<n>` charges the fresh, `copy` the slave."""
+    technology, label = make.technology, memory.target.label
+    node = make.unknowns
+    total, fresh = node[_sum(label)], node[master(label)]
     unit = technology.volts_per_unit / technology.load_resistance
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=memory.target, held=True))
-    kept = [] if memory.keep is None else [plan.pairs(f"{label}_keep", ALWAYS, total, unit, (memory.keep, held))]
+    kept = [] if memory.keep is None else [make.pairs(f"{label}_keep", ALWAYS, total, unit, (memory.keep, held))]
     return [
         *kept,
-        plan.pairs(f"{label}_add", ALWAYS, total, unit, memory.add),
-        plan.to_datum(f"{label}_load", total, technology.load_resistance),
+        make.pairs(f"{label}_add", ALWAYS, total, unit, memory.add),
+        make.to_datum(f"{label}_load", total, technology.load_resistance),
         Junctions(label=f"{label}_node", nodes=total),
-        plan.switches(f"{label}_take", compute_line(number), total, master, technology.switch_resistance),
-        plan.capacitors(f"{label}_master", master),
-        *_slave(plan, label),
+        make.switches(f"{label}_take", compute_line(number), total, fresh, technology.switch_resistance),
+        make.capacitors(f"{label}_master", fresh),
+        *_slave(make, label),
     ]
 
 
-def _slave(plan: Plan, label: str) -> list[Part]:
-    node = plan.unknowns
+def _slave(make: BehaviouralParts, label: str) -> list[Part]:
+    node = make.unknowns
     return [
-        adders(f"{label}_follow", node[_buffer(label)], node[fresh(label)]),
-        plan.switches(f"{label}_copy", COPY, node[_buffer(label)], node[label], plan.technology.copy_resistance),
-        plan.capacitors(f"{label}_slave", node[label]),
+        adders(f"{label}_follow", node[_buffer(label)], node[master(label)]),
+        make.switches(f"{label}_copy", COPY, node[_buffer(label)], node[label], make.technology.copy_resistance),
+        make.capacitors(f"{label}_slave", node[label]),
     ]
 
 
-def _leak(plan: Plan, memory: Memory, number: int) -> list[Part]:
-    """Gated leak: `C de/dt = -C a e + q`, a = softplus(-z)/T, q = C add softplus(-z)/(sigmoid(-z) T), for the time T.
+def _leak(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
+    """Return a gated leak: `C de/dt = -C a e + q` with a = softplus(-z)/T, q = C a add/sigmoid(-z), for the time T.
 
-    With gates held this is exactly `m' = sigmoid(z) m + add`: exp(-softplus(-z)) = sigmoid(z). What the rows of the
-    same stage read must stay while the storage leaks: they get a slave of it.
+    With constant gates this is exactly `m' = sigmoid(z) m + add`, because exp(-softplus(-z)) = sigmoid(z). A memory
+    that rows of its own stage read must stay constant while the storage leaks, so it gets a slave for them.
     """
     label, tap = memory.target.label, leaking_tap(memory)
-    store = plan.nodes(Reading(signal=memory.target, held=False))
-    datum, line = np.full_like(store, DATUM), plan.line(leak_line(number))
-    rate = plan.technology.capacitance / plan.leak_time
-    falling = plan.factor(replace(tap, slope=-tap.slope, offset=0.0 - tap.offset))
+    store = make.nodes(Reading(signal=memory.target, held=False))
+    datum, line = np.full_like(store, DATUM), make.line(leak_line(number))
+    rate = make.technology.capacitance / make.leak_time
+    falling = make.factor(replace(tap, slope=-tap.slope, offset=0.0 - tap.offset))
     drain = Ports(
         label=f"{label}_drain",
         line=line,
@@ -229,20 +229,20 @@ def _leak(plan: Plan, memory: Memory, number: int) -> list[Part]:
         label=f"{label}_fill",
         line=line,
         out=store,
-        current=np.array(rate * plan.technology.volts_per_unit),
-        factors=(*(plan.factor(factor) for factor in memory.add), replace(falling, shape=Shape.SOFTPLUS_RATIO)),
+        current=np.array(rate * make.technology.volts_per_unit),
+        factors=(*(make.factor(factor) for factor in memory.add), replace(falling, shape=Shape.SOFTPLUS_RATIO)),
     )
-    slave = [] if label in plan.single else _slave(plan, label)
-    return [drain, fill, plan.capacitors(f"{label}_store", store), *slave]
+    slave = [] if label in make.single else _slave(make, label)
+    return [drain, fill, make.capacitors(f"{label}_store", store), *slave]
 
 
-def _reset(plan: Plan, memory: Memory) -> list[Part]:
-    """Set what holds the old value before the first step: the slave, and a storage that leaks."""
-    label, held = memory.target.label, [plan.unknowns[memory.target.label]]
-    if leaks(memory, plan.timing) and label not in plan.single:
-        held.append(plan.unknowns[fresh(label)])
-    start = np.tile(plan.unknowns[reset_label(label)], len(held))
+def _reset(make: BehaviouralParts, memory: Memory) -> list[Part]:
+    """Return the switches and sources that set a memory before the first step: its slave, and a storage that leaks."""
+    label, held = memory.target.label, [make.unknowns[memory.target.label]]
+    if leaks(memory, make.timing) and label not in make.single:
+        held.append(make.unknowns[master(label)])
+    start = np.tile(make.unknowns[reset_label(label)], len(held))
     return [
-        plan.sources(reset_label(label), np.zeros(memory.target.size)),
-        plan.switches(f"{label}_reset", RESET, start, np.concatenate(held), plan.technology.copy_resistance),
+        make.sources(reset_label(label), np.zeros(memory.target.size)),
+        make.switches(f"{label}_reset", RESET, start, np.concatenate(held), make.technology.copy_resistance),
     ]

@@ -1,4 +1,4 @@
-"""The BiCMOS technology: the sizes of a transistor-level cell, its conditions and its calibration.
+"""The BiCMOS technology: the sizes of a transistor-level cell, its operating conditions and its calibration.
 
 Bipolar pairs are exponential by nature. MOS transistors in weak inversion nearly are: a bare pair of 20 um/1 um keeps
 to a sigmoid within 0.0003 to 0.0019 (BSIM4) or 0.0034 (BSIM3) at tails of 10 nA to 1 uA. A cell of them is not offered:
@@ -22,11 +22,11 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 _BOLTZMANN_OVER_CHARGE = 8.617333262e-5
 _ZERO_CELSIUS = 273.15
 SATURATION_CURRENT = 2e-17
-"""Of a bipolar transistor (A)."""
+"""The saturation current of a bipolar transistor (A)."""
 READING_TAIL = 2.0
-"""Tail of the pair that reads c, o tanh(c), in reference currents."""
+"""Tail current of the pair that computes o tanh(c), over the reference current."""
 LINEAR_TAIL = 3.0
-"""Each tail of the pair that multiplies f and c, in reference currents."""
+"""Each of the two tail currents of the pair that multiplies f and c, over the reference current."""
 
 
 def thermal_voltage(celsius: float) -> float:
@@ -51,7 +51,7 @@ class Bias(Enum):
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What a finished chip meets: the `temperature` of all devices (degrees Celsius), its `supply` (V), its `bias`."""
+    """Operating conditions of a finished chip: the `temperature` of all devices (C), its `supply` (V), its `bias`."""
 
     temperature: float
     supply: float
@@ -70,52 +70,52 @@ class Conditions:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Bicmos:
-    """Bipolar pairs steer and multiply, MOS switches and followers hold and drive; fully differential.
+    """Sizes of a transistor cell: bipolar pairs multiply, MOS switches and followers hold and drive; all differential.
 
     Attributes
     ----------
     name, provenance : str
-        What it is called, and where the sizes come from.
+        Its name, and where the sizes come from.
     volts_per_unit : float
         Differential voltage (V) of 1 of x and h.
     row_level : float
-        Common mode (V) of the rows x, h and bias.
+        Common-mode voltage (V) of the rows x, h and bias. On a chip a row carries an input, a column sums.
     unit_conductance : float
-        Each of the two resistors of a weight of 1 (S).
+        Conductance of each of the two resistors of a weight of 1 (S).
     sigmoid_rail, tanh_rail : float
-        To which the columns of i, f, o and those of g are terminated (V).
+        Voltages to which the columns of i, f, o and those of g are terminated (V).
     reference_current : float
-        Of the bias generator of a cell (A); all tails are multiples.
+        Current of the bias generator of a cell (A); all tail currents are multiples of it.
     cell_load : float
-        Where the products of c are added (ohm).
+        Load in which the two products of c are added (ohm).
     divider : float
-        From the master of c to its rail, both resistors in series (ohm).
+        Both resistors in series from the master of c to the divider's rail (ohm).
     tanh_level, master_level : float
-        Common modes of tanh's pair and of the master of c (V), which set the divider's rail.
+        Common-mode voltages of the pair of tanh(c) and of the master of c (V), which set the divider's rail.
     cell_level : float
-        Common mode at which c is read (V).
+        Common-mode voltage at which c is read (V).
     cell_reset, hidden_reset : float
-        Common modes to which the slaves of c and h are reset (V).
+        Common-mode voltages to which the slaves of c and h are reset (V).
     hold_capacitance : float
-        Of each side of a master or slave (F).
+        Hold capacitor on each side of a master or slave (F).
     row_current : float
-        Class-A current of a row driver (A).
+        Quiescent current of a row driver, class A (A).
     shunt : float
-        Through which a cell is supplied, so that a run measures its current (ohm).
+        Resistor in the supply of the cells, through which their current is measured (ohm).
     time_constant, copy_share, gap : float
         The slowest pole (s); the length of the copy phase over that of the compute phase; a pause between phases (s).
     design_temperature : float
-        For which terminations and divider are chosen (degrees Celsius).
+        Temperature for which terminations and divider are chosen (C).
     nominal_supply : float
-        For which levels are chosen (V).
+        Supply voltage for which the common-mode voltages are chosen (V).
     linear_range : float
-        |c| up to which the product f c is linear enough, at a state scale of 1.
+        Largest |c| at which the product f c is still linear enough, at a state scale of 1.
     state_scale : float
-        By what c is divided on its way to volts, so that it fits: the cell's own products are i g/scale and f c.
+        The cell holds c divided by this, so that c stays in the linear range: its products are i g/scale and f c.
     conditions : Conditions
-        What the chip meets.
+        The operating conditions.
     calibration : Calibration or None
-        The gains that circuit simulation has corrected; None stands for the one shipped for these sizes.
+        Gains as corrected by circuit simulation; None stands for the calibration shipped for these sizes.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Bicmos:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all sizes: what a calibration is for. Name, provenance and conditions do not count."""
+        """The SHA-256 of all sizes, which a calibration names. Name, provenance and conditions do not count."""
         said = {e.name: getattr(self, e.name) for e in fields(self)}
         sizes = sorted((name, float(value)) for name, value in said.items() if isinstance(value, float | int))
         return sha256(repr(sizes).encode()).hexdigest()
@@ -168,7 +168,7 @@ class Bicmos:
 
     @property
     def trims(self) -> Calibration:
-        """The calibration; `InvalidValueError` if there is none for these sizes, or one for others was given."""
+        """The calibration in use; `InvalidValueError` if the given one, or every shipped one, is for other sizes."""
         given = SHIPPED if self.calibration is None else (self.calibration,)
         for calibration in given:
             if calibration.technology == self.digest:
@@ -184,7 +184,7 @@ class Bicmos:
 
     @property
     def warmth(self) -> float:
-        """By what the bias multiplies the reference current and the rows: T/T_design if PTAT, else 1."""
+        """The factor by which the bias changes the reference current and the rows: T/T_design if PTAT, else 1."""
         if self.conditions.bias is Bias.FIXED:
             return 1.0
         return thermal_voltage(self.conditions.temperature) / self.thermal_volts
@@ -225,9 +225,9 @@ BICMOS = Bicmos(
 
 
 def textbook(technology: Bicmos) -> Calibration:
-    """Return what the equations of ideal pairs give for `technology`: where calibration begins.
+    """Return the calibration of `technology` by the equations of ideal pairs, from which a real one starts.
 
-    The pair of f c is linear by `2 load - 2 V_T/I` between its emitters, I being each of its tails.
+    The pair of f c is made linear by a resistor `2 load - 2 V_T/I` between its emitters; I is each tail current.
     """
     thermal, current = technology.thermal_volts, technology.reference_current
     volts = technology.cell_load * current
@@ -249,7 +249,7 @@ def textbook(technology: Bicmos) -> Calibration:
 
 
 LARGEST_SCALE = 2.0
-"""State scale beyond which the divider before the tanh of c would need a rail below ground."""
+"""The largest state scale: beyond it the divider before tanh(c) would need a rail below ground."""
 
 
 def calibrated(technology: object, calibration: Calibration) -> Bicmos:
@@ -261,9 +261,9 @@ def calibrated(technology: object, calibration: Calibration) -> Bicmos:
 
 
 def fitted(technology: Bicmos, largest: float) -> Bicmos:
-    """Return `technology` with the least state scale, a power of two, at which |c| up to `largest` is linear enough.
+    """Return `technology` with the smallest power of two as state scale at which |c| up to `largest` is linear enough.
 
-    It is `LARGEST_SCALE` where none suffices: the design check then says how far |c| goes beyond.
+    It is `LARGEST_SCALE` if none suffices; the design check then reports how far |c| exceeds the linear range.
     """
     scale = 2.0 ** max(0, ceil(log2(max(largest, 1e-300) / technology.linear_range)))
     return replace(technology, state_scale=min(scale, LARGEST_SCALE))

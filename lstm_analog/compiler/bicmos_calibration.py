@@ -1,4 +1,4 @@
-"""What circuit simulation corrects in a transistor cell: a record that `study.calibrate` makes and `compile` takes."""
+"""Gains of a transistor cell as corrected by circuit simulation: `study.calibrate` makes them, `compile` takes them."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,22 +19,22 @@ class Calibration:
     input_gain, forget_gain, candidate_gain, output_gain : float
         Total conductance of a column over its textbook value; they absorb base currents.
     emitter_resistance : float
-        Between the emitters of the pair that multiplies f and c: sets the gain of c to itself (ohm).
+        Resistor between the emitters of the pair that multiplies f and c; it sets the gain of c to itself (ohm).
     cell_volts : float
         Differential voltage (V) of 1 of c at the slave's follower.
     divider_ratio : float
-        Share of the master's voltage that reaches the tanh of c.
+        Fraction of the master's voltage at the input of tanh(c).
     hidden_load : float
-        Sets the gain of h (ohm).
+        Load of o tanh(c), which sets the gain of h (ohm).
     cell_follower, hidden_follower : float
-        What a reset level is multiplied by on its way to where c and h are read.
+        Gain from a reset level to the node where c or h is read.
     residual : float
-        By how much h and c are off after a step, full scale being 1: fed back as the LSTM feeds it back, that leads to
-        the errors of h that were found. 0 says that none were looked for.
+        Error of h and c after a single step that explains the errors of h over a sequence, full scale being 1. 0 if it
+        was not measured.
     technology : str
-        Digest of the sizes it was made for.
+        `Bicmos.digest` of the sizes it was made for.
     simulator : str
-        Which one made it.
+        Name and version of the simulator that made it.
     """
 
     input_gain: float

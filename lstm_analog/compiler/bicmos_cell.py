@@ -1,7 +1,7 @@
 """The transistor cell as a library of `.subckt` texts with literal values.
 
 Stacked bipolar pairs multiply: the lower pair, `I tanh(v/2V_T)`, carries the signal, each of its collectors feeds a
-`steer` whose outer transistor takes the share `sigmoid(v/V_T)` to an output; the rest is split evenly between both
+`steer` whose outer transistor takes the fraction `sigmoid(v/V_T)` to an output; the rest is split evenly between both
 outputs, so that their common mode never moves (Gilbert 1968). The pair that multiplies f and c is linear by a resistor
 between its emitters. Capacitors behind transmission gates hold c and h, MOS followers in wells of their own read them;
 super source followers (a p-channel transistor returns what the load takes) drive the rows. Each cell makes its own
@@ -33,23 +33,23 @@ MODELS = (
 """A bipolar transistor, an n-channel and a p-channel one."""
 
 _DEGENERATION = 0.25
-"""Across the emitter resistor of a tail (V): ten thermal voltages, so that tails match as resistors do."""
+"""Voltage across the emitter resistor of a tail (V): ten thermal voltages, so that tails match as resistors do."""
 TERMINALS = (
     *("zi_p", "zi_n", "zf_p", "zf_n", "zg_p", "zg_n", "zo_p", "zo_n", "t_p", "t_n"),
     *("h_p", "h_n", "new_p", "new_n", "c_p", "c_n"),
     *("take", "take_b", "copy", "copy_b", "reset", "reset_b", "vcc", "vss", "c0_p", "c0_n", "h0_p", "h0_n"),
 )
-"""Columns and tanh's inputs; row drivers, masters and slaves; clocks with complements, supply, ground, reset levels."""
+"""Terminals of a cell: columns and inputs of tanh(c); h, master and slave of c; clocks, supply and reset levels."""
 OUTPUTS = ("h_p", "h_n", "new_p", "new_n", "c_p", "c_n")
-"""What a cell determines."""
+"""The terminals whose voltage a cell determines."""
 
 
 _STEERS = ("xu1 a up un om op om steer", "xu2 b up un op op om steer")
-"""The upper tier of a product."""
+"""The cards of the two steers that form the upper tier of a product."""
 
 
 def library(technology: Bicmos) -> Library:
-    """Return the cell of `technology` and all it is made of."""
+    """Return the subcircuit of a cell of `technology`, with its models and all subcircuits in it."""
     row = technology.row_current / technology.reference_current
     adding = 1.0 / technology.state_scale
     tails = [_tail(technology, k) for k in dict.fromkeys((1.0, 2.0, 3.0, 4.0, row, adding))]
@@ -79,7 +79,7 @@ def _circuit(name: str, terminals: str, *cards: str, outputs: tuple[str, ...] = 
 
 
 def _tail(technology: Bicmos, k: float) -> Subcircuit:
-    """Return a sink of k reference currents."""
+    """Return a current sink of `k` times the reference current."""
     resistance = _DEGENERATION / (technology.reference_current * k)
     return _circuit(_named("tail", k), "n vb vss", f"q1 n vb e qn {_text(k)}", f"r1 e vss {_text(resistance)}")
 
@@ -92,7 +92,7 @@ def _bias(technology: Bicmos) -> Subcircuit:
 
 
 def _steer() -> Subcircuit:
-    """Return what takes the tail current t: its share sigmoid to o, half the rest to each of d1, d2."""
+    """Return a pair that sends the fraction sigmoid of tail current t to o, and half the rest to each of d1, d2."""
     return _circuit("steer", "t bp bn o d1 d2", "q1 o bp t qn 1", "q2 d1 bn t qn 0.5", "q3 d2 bn t qn 0.5")
 
 
@@ -149,7 +149,7 @@ def _biasing(technology: Bicmos) -> Iterator[str]:
 
 
 def _update(technology: Bicmos, adding: float) -> Iterator[str]:
-    """Yield what computes f c + i g: two products whose currents add in the loads."""
+    """Yield the cards that compute f c + i g: two products whose currents add in the loads."""
     for side in "pn":
         yield f"rs{side} vcc s_{side} {_text(technology.cell_load)}"
     yield f"xig zg_p zg_n zi_p zi_n s_p s_n vb vss {_named('tanh_product', adding)}"
@@ -157,14 +157,14 @@ def _update(technology: Bicmos, adding: float) -> Iterator[str]:
 
 
 def _output(technology: Bicmos) -> Iterator[str]:
-    """Yield what computes o tanh(c)."""
+    """Yield the cards that compute o tanh(c)."""
     for side in "pn":
         yield f"ro{side} vcc o_{side} {_text(technology.trims.hidden_load)}"
     yield f"xoh t_p t_n zo_p zo_n o_p o_n vb vss {_named('tanh_product', READING_TAIL)}"
 
 
 def _chain(technology: Bicmos, side: str) -> Iterator[str]:
-    """Yield master, follower, slave, follower of c and of h on one `side`, and the gates that reset the slaves."""
+    """Yield the cards of master, follower, slave, follower of c and of h on one `side`, with the reset gates."""
     capacitance = _text(technology.hold_capacitance)
     master, slave, hidden = _named("follower", 4.0, 20.0), _named("follower", 2.0, 20.0), _named("follower", 2.0, 40.0)
     for letter, source, held, first, last in (

@@ -1,10 +1,10 @@
 """The columns of a chip: crossbars of resistor pairs and their terminations, which make the pre-activations.
 
 The total conductance of a column is fixed, G_t = G_u (1 unit)/(kT/q), so that 1 of z makes kT/q between its two sides,
-2 kT/q at a tanh. What the weights leave of it is the termination: hence the limit of sum |w|.
+2 kT/q at a tanh. The termination is what the weights leave of G_t, which limits sum |w|.
 
-Throughout, `chip` grows; `technology` has the sizes; `columns` are the signals of the layer, `target` one of them;
-`label` names a group, `volts` are volts a unit.
+Throughout, `builder` is the chip under construction; `technology` has the sizes; `columns` are the signals of the
+layer, `target` one of them; `label` names a group, `volts` are those of one unit.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos, thermal_voltage
-from lstm_analog.compiler.bicmos_chip import SIDES, Chip, Wires
+from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.signals import Memory, Signal, Stage, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.parts import Crossbars, Junctions
@@ -22,7 +22,10 @@ from lstm_analog.network.shapes import Shape
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Columns:
-    """The four columns of a layer, their sum, and the states: a `Stage` by what the cell does with its signals."""
+    """The signals of an LSTM layer by their role in the cell: pre-activations of the four gates, c and h.
+
+    `rows` is the weighted sum that computes the pre-activations.
+    """
 
     rows: Sum
     input: Signal
@@ -34,11 +37,11 @@ class Columns:
 
 
 _CELL = [Shape.SIGMOID, Shape.TANH, Shape.SIGMOID, Shape.TANH, Shape.SIGMOID]
-"""The curves of i, g, o, c and f."""
+"""The curves of i, g, o, c and f that a cell computes, in this order."""
 
 
 def columns_of(stage: Stage) -> Columns:
-    """Return the signals of `stage` by what a cell does with them; `UnsupportedError` unless it is a plain LSTM."""
+    """Return the signals of `stage` by their role in a cell; `UnsupportedError` unless it is a plain LSTM."""
     match stage.operations:
         case (Sum(diagonals=()) as rows, Memory(keep=Tap() as keep) as c, Memory(keep=None) as h):
             taps = (*c.add, *h.add, keep)
@@ -51,28 +54,28 @@ def columns_of(stage: Stage) -> Columns:
     raise UnsupportedError(explain("a layer in transistor cells", must=must, got=f"another form: {got}", do=do))
 
 
-def bias_row(chip: Chip, label: str, volts: float) -> Wires:
-    """Return the two sources of the bias row, at 1."""
+def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
+    """Return the nodes of the two sources of the bias row, which stand at 1."""
     for side, share in SIDES.items():
-        chip.sources(label + side, np.full(1, chip.technology.row_level + share * volts), volts)
-    return chip.pair(label, 1, volts)
+        builder.sources(label + side, np.full(1, builder.technology.row_level + share * volts), volts)
+    return builder.pair(label, 1, volts)
 
 
-def add_columns(chip: Chip, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
+def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
     """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
-    technology, label = chip.technology, columns.rows.label
+    technology, label = builder.technology, columns.rows.label
     conditions = technology.conditions
     pairs = [
-        chip.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
+        builder.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
         for target in columns.rows.targets
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    chip.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
+    builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
     own, crossed = (technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
     none = np.array(0.0)
-    chip.parts.append(
+    builder.parts.append(
         Crossbars(
             label=label,
             inputs=inputs,
@@ -87,16 +90,16 @@ def add_columns(chip: Chip, columns: Columns, drivers: list[Wires], weights: Flo
     rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
     for target, (p, n), total in zip(columns.rows.targets, pairs, rows, strict=True):
         rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
-        node = chip.sources(f"{target.label}_rail", np.full(1, rail))
+        node = builder.sources(f"{target.label}_rail", np.full(1, rail))
         rest = termination(technology, columns, target, total)
-        chip.resistors(f"{target.label}_term_p", p, np.repeat(node, p.size), rest)
-        chip.resistors(f"{target.label}_term_n", n, np.repeat(node, n.size), rest)
+        builder.resistors(f"{target.label}_term_p", p, np.repeat(node, p.size), rest)
+        builder.resistors(f"{target.label}_term_n", n, np.repeat(node, n.size), rest)
 
 
 def termination(technology: Bicmos, columns: Columns, target: Signal, total: Floats) -> Floats:
-    """Return the conductance (S) that a column of `target` still needs beside its weights, `total` (H,) of |w|.
+    """Return the termination (S), (H,), of the columns of `target`, whose weights have the sums `total` (H,) of |w|.
 
-    Raises `InvalidValueError` where the weights are more than the column may have.
+    Raises `InvalidValueError` if a sum exceeds the total conductance of a column.
     """
     conductance = column_conductance(technology, columns, target)
     limit = conductance / technology.unit_conductance

@@ -1,4 +1,4 @@
-"""Lowers an LSTM of one layer to transistor cells between resistor crossbars.
+"""Lower an LSTM of one layer to transistor cells between resistor crossbars.
 
 Every signal is a difference of two voltages, `_p` less `_n`. A weight is two equal resistors R = 1/(G_u |w|), crossed
 where it is negative; a column is terminated so that its total conductance makes kT/q of 1 of z, 2 kT/q for tanh's.
@@ -11,8 +11,8 @@ import numpy as np
 
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler.bicmos import Bicmos, fitted, thermal_voltage
+from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
-from lstm_analog.compiler.bicmos_chip import SIDES, Chip, Wires
 from lstm_analog.compiler.bicmos_columns import Columns, add_columns, bias_row, columns_of
 from lstm_analog.compiler.compiled import Compiled, Drive, Layout, Spot, layout, lower, reset_label
 from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
@@ -20,8 +20,6 @@ from lstm_analog.compiler.signals import SignalNetwork
 from lstm_analog.compiler.timing import CLOCKED, COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.cells import SHUNT, Cells
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.parts import DATUM, Junctions
 
 SUPPLY, VCC = "supply", "vcc"
@@ -39,7 +37,7 @@ def _(technology: Bicmos, ranges: Ranges, fit: Fit) -> Bicmos:
 
 @reach.register
 def _(technology: Bicmos) -> Ranges:
-    """Return up to which c the pair of f c is linear; columns and rows take what their check says."""
+    """Return the largest |c| at which the pair of f c is linear; columns check their weights themselves."""
     return Ranges(x=np.inf, z=np.inf, c=technology.linear_range * technology.state_scale, rows=np.inf)
 
 
@@ -58,28 +56,22 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     """
     columns = _supported(signals, timing)
     clock = clock_of(technology, settling)
-    chip = Chip(technology=technology)
-    _build(chip, signals, columns)
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(chip.groups.values())),
-        parts=tuple(chip.parts),
-        lines=(),
-        provenance=_provenance(technology, timing, clock),
-    )
+    builder = TransistorBuilder(technology)
+    _build(builder, signals, columns)
+    network = builder.network((), _provenance(technology, timing, clock))
     return Compiled(
-        network=network.verify(),
+        network=network,
         cycle=clock,
         layout=_layout(signals),
         timing=timing,
         settling=settling,
         time_constant=technology.time_constant,
-        drives=tuple(chip.drives),
+        drives=tuple(builder.drives),
     )
 
 
 def clock_of(technology: Bicmos, settling: float) -> Cycle:
-    """Return the clock of `technology`: a compute phase of `settling` time constants, a shorter copy phase, pauses."""
+    """Return the clock of `technology`: a compute phase of `settling` time constants, and a shorter copy phase."""
     tau = technology.time_constant
     clock = cycle(CLOCKED, stages=1, time_constant=tau, settling=settling, gap=technology.gap / tau)
     shorter = float(f"{settling * tau * technology.copy_share:.12g}")
@@ -97,77 +89,73 @@ def _supported(signals: SignalNetwork, timing: Timing) -> Columns:
     return columns_of(signals.stages[0])
 
 
-def _build(chip: Chip, signals: SignalNetwork, columns: Columns) -> None:
-    technology, feed = chip.technology, signals.feeds[0].signal
+def _build(builder: TransistorBuilder, signals: SignalNetwork, columns: Columns) -> None:
+    technology, feed = builder.technology, signals.feeds[0].signal
     size, conditions = columns.c.size, technology.conditions
     volts = technology.volts_per_unit * technology.warmth
-    supply = chip.sources(SUPPLY, np.full(1, conditions.supply))
-    vcc = chip.nodes(VCC, 1, 1.0)
-    chip.parts.append(Junctions(label="vcc_node", nodes=vcc))
-    chip.resistors(SHUNT, supply, vcc, np.array(1.0 / technology.shunt))
-    clocks = [_clock(chip, line) for line in (compute_line(0), COPY, RESET)]
-    chip.differential(feed.label, feed.size, technology.row_level, volts, 0.0)
-    drivers = [chip.pair(signal.label, signal.size, volts) for signal in (feed, columns.h)]
+    supply = builder.sources(SUPPLY, np.full(1, conditions.supply))
+    vcc = builder.nodes(VCC, 1, 1.0)
+    builder.parts.append(Junctions(label="vcc_node", nodes=vcc))
+    builder.resistors(SHUNT, supply, vcc, np.array(1.0 / technology.shunt))
+    clocks = [_clock(builder, line) for line in (compute_line(0), COPY, RESET)]
+    builder.differential(feed.label, feed.size, technology.row_level, volts, 0.0)
+    drivers = [builder.pair(signal.label, signal.size, volts) for signal in (feed, columns.h)]
     weights = columns.rows.weights
     if columns.rows.bias is not None:
         label = f"{columns.rows.label}_one"
-        drivers.append(bias_row(chip, label, volts))
+        drivers.append(bias_row(builder, label, volts))
         weights = np.column_stack((weights, columns.rows.bias))
-    add_columns(chip, columns, drivers, weights)
-    _divider(chip, columns.c.label, size)
+    add_columns(builder, columns, drivers, weights)
+    _divider(builder, columns.c.label, size)
     starts = [
-        chip.differential(reset_label(state.label), size, level, volt, 0.0)
+        builder.differential(reset_label(state.label), size, level, volt, 0.0)
         for state, level, volt in (
             (columns.c, technology.cell_reset, technology.unit_of_c / technology.trims.cell_follower),
             (columns.h, technology.hidden_reset, volts / technology.trims.hidden_follower),
         )
     ]
-    _cells(chip, columns, clocks, vcc, starts)
+    _cells(builder, columns, clocks, vcc, starts)
 
 
-def _clock(chip: Chip, line: str) -> Wires:
+def _clock(builder: TransistorBuilder, line: str) -> Wires:
     """Return the sources of the clock `line` and of its complement, which swing over the whole supply."""
-    high = chip.technology.conditions.supply
+    high = builder.technology.conditions.supply
     nodes = []
     for suffix, rest, gain in (("", 0.0, high), ("_b", high, -high)):
         label = f"clk_{line}{suffix}"
-        nodes.append(chip.sources(label, np.full(1, rest)))
-        chip.drives.append(Drive(label=label, signal=line, gain=gain, offset=rest))
+        nodes.append(builder.sources(label, np.full(1, rest)))
+        builder.drives.append(Drive(label=label, signal=line, gain=gain, offset=rest))
     return nodes[0], nodes[1]
 
 
-def _divider(chip: Chip, label: str, size: int) -> None:
+def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
     """Add the divider from the master of c to the inputs of its tanh; its rail keeps their common mode."""
-    technology = chip.technology
+    technology = builder.technology
     ratio = technology.trims.divider_ratio * technology.state_scale
     upper, lower_one = technology.divider * (1.0 - ratio), technology.divider * ratio
     level = (technology.tanh_level - ratio * technology.master_level) / (1.0 - ratio)
-    rail = chip.sources(f"{label}_rail", np.full(1, level))
-    masters = chip.pair(f"{label}_new", size, technology.unit_of_c)
-    ends = chip.pair(f"{label}_tanh", size, 2.0 * thermal_voltage(technology.conditions.temperature))
-    chip.parts.append(Junctions(label=f"{label}_tanh_nodes", nodes=np.concatenate(ends)))
+    rail = builder.sources(f"{label}_rail", np.full(1, level))
+    masters = builder.pair(f"{label}_new", size, technology.unit_of_c)
+    ends = builder.pair(f"{label}_tanh", size, 2.0 * thermal_voltage(technology.conditions.temperature))
+    builder.parts.append(Junctions(label=f"{label}_tanh_nodes", nodes=np.concatenate(ends)))
     for side, master, end in zip(SIDES, masters, ends, strict=True):
-        chip.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / upper))
-        chip.resistors(f"{label}_lower{side}", end, np.repeat(rail, size), np.array(1.0 / lower_one))
+        builder.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / upper))
+        builder.resistors(f"{label}_lower{side}", end, np.repeat(rail, size), np.array(1.0 / lower_one))
 
 
 def _cells(
-    chip: Chip,
-    columns: Columns,
-    clocks: list[Wires],
-    vcc: Indices,
-    starts: list[Wires],
+    builder: TransistorBuilder, columns: Columns, clocks: list[Wires], vcc: Indices, starts: list[Wires]
 ) -> None:
-    technology, size, c = chip.technology, columns.c.size, columns.c.label
+    technology, size, c = builder.technology, columns.c.size, columns.c.label
     gates = [
         node
         for target in (columns.input, columns.forget, columns.candidate, columns.output)
-        for node in chip.pair(target.label, size, 1.0)
+        for node in builder.pair(target.label, size, 1.0)
     ]
     states = [
         node
         for label in (f"{c}_tanh", columns.h.label, f"{c}_new", c)
-        for node in chip.pair(label, size, technology.unit_of_c)
+        for node in builder.pair(label, size, technology.unit_of_c)
     ]
     datum = np.full(1, DATUM)
     shared = [np.repeat(node, size) for node in (*(side for pair in clocks for side in pair), vcc, datum)]
@@ -179,7 +167,7 @@ def _cells(
         temperature=technology.conditions.temperature,
         pins=np.stack(pins),
     )
-    chip.parts.append(bank)
+    builder.parts.append(bank)
 
 
 def _layout(signals: SignalNetwork) -> Layout:

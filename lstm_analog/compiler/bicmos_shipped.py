@@ -1,4 +1,4 @@
-"""The calibrations that are shipped: by `benchmarks/calibrate_bicmos.py`, one a state scale."""
+"""The calibrations shipped with the package, one for each state scale, made by `benchmarks/calibrate_bicmos.py`."""
 
 from lstm_analog.compiler.bicmos_calibration import Calibration
 

@@ -1,4 +1,4 @@
-"""The LSTM, its variants and its siblings as signal networks: a few sums, products and memories each."""
+"""Write the LSTM, its variants, the GRU, MGU and plain RNN as sums, products and memories of a signal network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -90,8 +90,8 @@ def _stacked(*columns: Floats) -> Floats:
 
 
 @singledispatch
-def block(cell: object, chain: Chain, below: Reading) -> OperationChain:
-    """Return `cell`, of `chain`, as a block of operations that reads `below`.
+def operation_chain(cell: object, chain: Chain, below: Reading) -> OperationChain:
+    """Return the operations of `cell`, the numbers of `chain`, whose inputs are `below`.
 
     Raises `UnsupportedError` for an unknown kind of cell.
     """
@@ -99,7 +99,7 @@ def block(cell: object, chain: Chain, below: Reading) -> OperationChain:
     raise UnsupportedError(explain("cell", must=must, got=type(cell).__name__, do=do))
 
 
-@block.register
+@operation_chain.register
 def _(cell: Cell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate.letter: name.sum(f"z{gate.letter}") for gate in cell.gates}
@@ -127,7 +127,7 @@ def _(cell: Cell, chain: Chain, below: Reading) -> OperationChain:
 def _rows(
     cell: Cell, name: _Names, z: dict[str, Signal], drivers: tuple[Reading, ...], c: Signal
 ) -> tuple[list[Sum], list[Sum]]:
-    """Return the sums before the cells are updated and those after it: with peepholes, o sees the new cells."""
+    """Return the sums before c is updated and those after it: with peepholes, the output gate reads the new c."""
     early = [gate for gate in cell.gates if cell.peephole is None or gate.letter != "o"]
     late = [gate for gate in cell.gates if gate not in early]
     peeping = [gate.letter for gate in cell.gates if gate.letter != "g"]
@@ -151,7 +151,7 @@ def _rows(
 
 
 def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> list[SignalOperation]:
-    """Return how h follows from the gated cells: at once, or through the projection."""
+    """Return the operations from o tanh(c) to h: a memory, or with a projection a product, a sum and a memory."""
     if cell.projection is None:
         return [Memory(target=h, keep=None, add=exposed)]
     gated, row = name.product("p"), name.sum("zh", cell.output_size)
@@ -162,7 +162,7 @@ def _output(cell: Cell, name: _Names, exposed: tuple[Tap, ...], h: Signal) -> li
     ]
 
 
-@block.register
+@operation_chain.register
 def _(cell: GRUCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate: name.sum(f"z{gate.letter}") for gate in GRUGate}
@@ -195,7 +195,7 @@ def _(cell: GRUCell, chain: Chain, below: Reading) -> OperationChain:
 def _reset_after(
     cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
 ) -> Iterable[SignalOperation]:
-    """z_n = W x + b + r q with q = U h + b_h."""
+    """Yield the operations of z_n = W x + b + r q with q = U h + b_h."""
     q, rq, new = name.sum("q"), name.product("rq"), GRUGate.NEW
     yield Sum(
         label=f"{name.prefix}_recur",
@@ -218,7 +218,7 @@ def _reset_after(
 def _reset_before(
     cell: GRUCell, name: _Names, z: dict[GRUGate, Signal], below: Reading, h: Signal
 ) -> Iterable[SignalOperation]:
-    """z_n = W x + U (r h) + b."""
+    """Yield the operations of z_n = W x + U (r h) + b."""
     rh, new = name.product("rh"), GRUGate.NEW
     yield Product(target=rh, factors=(_tap(cell.gate, z[GRUGate.RESET]), _itself(_held(h))))
     yield Sum(
@@ -230,7 +230,7 @@ def _reset_before(
     )
 
 
-@block.register
+@operation_chain.register
 def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate: name.sum(f"z{gate.letter}") for gate in MGUGate}
@@ -247,9 +247,7 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
 
     forget = _tap(cell.gate, z[MGUGate.FORGET])
     update = Memory(
-        target=h,
-        keep=_tap(cell.gate.complement, z[MGUGate.FORGET]),
-        add=(forget, _tap(cell.candidate, z[MGUGate.NEW])),
+        target=h, keep=_tap(cell.gate.complement, z[MGUGate.FORGET]), add=(forget, _tap(cell.candidate, z[MGUGate.NEW]))
     )
     return OperationChain(
         layer=chain.layer,
@@ -268,7 +266,7 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
     )
 
 
-@block.register
+@operation_chain.register
 def _(cell: RNNCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z, h = name.sum(f"z{RNNGate.HIDDEN.letter}"), name.memory("h")

@@ -1,4 +1,4 @@
-"""What a compiler returns: a network, the clock that drives it, and where each LSTM signal lives in it."""
+"""The result of a compiler: a network, the clock that drives it, and where to read each LSTM signal in it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ from lstm_analog.network.trajectory import Trajectory
 
 @dataclass(frozen=True, kw_only=True)
 class Spot:
-    """Where a signal can be read at the end of the `interval` of each step.
+    """Where and when to read a signal: at the end of the interval called `interval` in each step.
 
-    It is `gain` times the effort of `group`, less that of `against` if there is one, in units of the group's scale;
-    `gain` has one number a unit, or is empty for 1.
+    The signal is `gain` times the difference of the efforts of `group` and `against`, or the effort of `group` if
+    `against` is None, over the group's scale. `gain` has a number for each unit, or is empty for 1.
     """
 
     group: str
@@ -33,26 +33,26 @@ class Spot:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups it is read from."""
+        """The labels of the groups that it reads."""
         return (self.group,) if self.against is None else (self.group, self.against)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerLayout:
-    """Where the signals of a chain, a direction of a layer, live.
+    """Where to read the signals of a chain, which is one direction of a layer.
 
     Attributes
     ----------
     layer, backward : int, bool
-        Which chain it is.
+        The number of the layer, from 0, and whether the chain is the backward one.
     gates, activations : tuple of enum members, tuple of Activation
         Its gates in order, and their activations.
     z : tuple of Spot
         The pre-activations of the gates.
     c, h : Spot or None, Spot
-        Cells and outputs; a GRU has no cells.
+        The states c and h; only an LSTM has c.
     reset_c, reset_h : str or None, str
-        The sources that set them before the first step.
+        The labels of the sources that set c and h before the first step.
     """
 
     layer: int
@@ -67,7 +67,7 @@ class LayerLayout:
 
     @property
     def cell(self) -> Spot:
-        """Where c is; `UnsupportedError` for a chain that has none."""
+        """Where to read c; `UnsupportedError` for a chain that has none."""
         if self.c is None:
             raise UnsupportedError(explain("the chain", must="have cells c", got="none", do="take one of LSTM cells"))
         return self.c
@@ -75,7 +75,7 @@ class LayerLayout:
 
 @dataclass(frozen=True, kw_only=True)
 class InputLayout:
-    """A bank of sources for the inputs; `backward` takes each sequence from its end."""
+    """The bank `label` of sources for the inputs; if `backward`, it is given each sequence in reverse."""
 
     label: str
     backward: bool
@@ -83,7 +83,7 @@ class InputLayout:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadLayout:
-    """Where the outputs `y` of the head live; `final` if they answer once a sequence."""
+    """Where to read the outputs `y` of the head; `final` if it has one output for each sequence, not each step."""
 
     y: Spot
     final: bool
@@ -91,7 +91,7 @@ class HeadLayout:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where every signal of a pass lives; the scale of its group is its unit."""
+    """Where to read every signal of a pass."""
 
     inputs: tuple[InputLayout, ...]
     layers: tuple[LayerLayout, ...]
@@ -99,21 +99,21 @@ class Layout:
 
     @property
     def backward(self) -> bool:
-        """Whether the pass has backward chains only: then its head, too, goes from the end."""
+        """Whether the pass has backward chains only; its head then runs backward, too."""
         return all(bank.backward for bank in self.inputs)
 
     @property
     def top(self) -> slice:
-        """Which of its chains are those of its top layer."""
+        """The slice of `layers` that holds the chains of the top layer."""
         return slice(-sum(place.layer == self.layers[-1].layer for place in self.layers) or None, None)
 
     @property
     def final(self) -> bool:
-        """Whether it is a head that answers once a sequence: one step from what the passes before have left."""
+        """Whether the pass is a head that reads the final state once: a single step after the other passes."""
         return self.head is not None and self.head.final
 
     def with_rows(self, change: Callable[[Spot], Spot]) -> "Layout":
-        """Return the layout with each spot of a weighted sum as `change` makes it of the plain one."""
+        """Return the layout with `change` applied to the spot of each weighted sum: every z, and y."""
         layers = tuple(replace(layer, z=tuple(map(change, layer.z))) for layer in self.layers)
         head = None if self.head is None else replace(self.head, y=change(self.head.y))
         return replace(self, layers=layers, head=head)
@@ -121,7 +121,7 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Drive:
-    """How the source bank `label` is driven by `signal`: `offset` + `gain` s, in the effort unit.
+    """The source bank `label` is driven by the signal s called `signal`: `offset` + `gain` s, in the effort unit.
 
     s is in signal units for the inputs and the resets of the layout, 0 or 1 for a clock line.
     """
@@ -136,7 +136,7 @@ class Drive:
 class Compiled:
     """A network with its clock and layout; `settling` is the phase length in units of `time_constant` (s).
 
-    A signal that one of `drives` names is imposed as it says; any other on the sources of its own label.
+    `drives` say how signals become efforts of sources; a signal not named there drives the sources of its own label.
     """
 
     network: Network
@@ -150,7 +150,7 @@ class Compiled:
 
 @singledispatch
 def lower(technology: object, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` built in `technology`, clocked by `timing` with phases of `settling` time constants.
+    """Return the network of `signals` in `technology`, clocked by `timing` with phases of `settling` time constants.
 
     Raises `UnsupportedError` for an unknown kind of technology.
     """
@@ -159,14 +159,14 @@ def lower(technology: object, signals: SignalNetwork, timing: Timing, settling: 
 
 
 def layout(signals: SignalNetwork) -> Layout:
-    """Return the layout of a machine built from `signals`: held groups bear the label of their signal.
+    """Return the layout of a network built from `signals` in which each group bears the label of its signal.
 
     Weighted sums are read when their stage has computed, c and h at the end of the step.
     """
     layers, head = [], None
     for number, stage in enumerate(signals.stages):
         moment = f"hold{number}"
-        layers += [_layer(block, moment) for block in stage.blocks]
+        layers += [_layer(chain, moment) for chain in stage.chains]
         if stage.head is not None:
             (target,) = stage.head.sum.targets
             head = HeadLayout(y=Spot(group=target.label, interval=moment), final=stage.head.final)
@@ -174,14 +174,14 @@ def layout(signals: SignalNetwork) -> Layout:
     return Layout(inputs=inputs, layers=tuple(layers), head=head)
 
 
-def _layer(block: OperationChain, moment: str) -> LayerLayout:
-    c, h = block.cell, block.hidden.label
+def _layer(chain: OperationChain, moment: str) -> LayerLayout:
+    c, h = chain.cell, chain.hidden.label
     return LayerLayout(
-        layer=block.layer,
-        backward=block.backward,
-        gates=block.gates,
-        activations=block.activations,
-        z=tuple(Spot(group=row.label, interval=moment) for row in block.rows),
+        layer=chain.layer,
+        backward=chain.backward,
+        gates=chain.gates,
+        activations=chain.activations,
+        z=tuple(Spot(group=row.label, interval=moment) for row in chain.rows),
         c=None if c is None else Spot(group=c.label, interval=READ_OUT),
         h=Spot(group=h, interval=READ_OUT),
         reset_c=None if c is None else reset_label(c.label),
@@ -190,20 +190,20 @@ def _layer(block: OperationChain, moment: str) -> LayerLayout:
 
 
 def leaks(memory: Memory, timing: Timing) -> bool:
-    """Return whether `memory` is drained by a gated leak under `timing`: what keeps nothing has no use for one."""
+    """Return whether `memory` is a gated leak under `timing`; one that keeps nothing of its old value never is."""
     return timing is GATED_LEAK and memory.keep is not None
 
 
 def single_storages(signals: SignalNetwork, timing: Timing) -> frozenset[str]:
-    """Return the labels of the memories of `signals` that make do with one storage under `timing`."""
+    """Return the labels of the memories of `signals` that need a single storage, no slave, under `timing`."""
     memories = {op.target.label: op for op in signals.operations if isinstance(op, Memory)}
     return frozenset(label for label in signals.single if leaks(memories[label], timing))
 
 
 def leaking_tap(memory: Memory) -> Tap:
-    """Return the gate of a `memory` that leaks.
+    """Return the forget gate of a `memory` that leaks.
 
-    Raises `UnsupportedError` unless it is a sigmoid, sigmoid(z) = exp(-softplus(-z)): what a softplus drain leaves.
+    Raises `UnsupportedError` unless its curve is a sigmoid: a softplus drain keeps exp(-softplus(-z)) = sigmoid(z).
     """
     tap = memory.keep
     if tap is None or tap.shape is not Shape.SIGMOID:
@@ -237,8 +237,8 @@ def schedule(
 ) -> Schedule:
     """Return the schedule that runs `compiled` over `x` (..., time, inputs) from `state`, arrays (..., H) a chain.
 
-    A backward bank of inputs gets each sequence from its end, which is at its own of the `lengths` (batch,). Unless
-    `chips` is 0, `x` or `state` leads with an axis of so many chips, before the batch.
+    A backward bank of inputs is given each sequence reversed over its own length of `lengths` (batch,). Unless `chips`
+    is 0, `x` or `state` has a leading axis of so many chips, before the batch.
     """
     steps = x.shape[-2]
     intervals, cycle = compiled.cycle.intervals(steps), compiled.cycle
@@ -265,7 +265,7 @@ def schedule(
 
 
 def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Iterator[Imposed]:
-    """Yield the `signal` (..., k, n) as efforts of the sources it drives, each of the k values held `repeats` times."""
+    """Yield the efforts of the sources that the `signal` (..., k, n) drives, each of its k values `repeats` times."""
     drives = [drive for drive in compiled.drives if drive.signal == label]
     for drive in drives:
         yield Imposed(label=drive.label, efforts=_held(drive.offset + drive.gain * signal, repeats))
@@ -275,7 +275,7 @@ def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -
 
 
 def _held(values: Floats, repeats: Indices) -> Floats:
-    """Return each of the k `values` (..., k, n) held `repeats` (k,) times, read-only; one that stays is no copy."""
+    """Return each of the k `values` (..., k, n) repeated `repeats` (k,) times, read-only; a view if k is 1."""
     if repeats.size == 1:
         return np.broadcast_to(values, (*values.shape[:-2], int(repeats[0]), values.shape[-1]))
     efforts = np.repeat(values, repeats, axis=-2)
@@ -284,9 +284,9 @@ def _held(values: Floats, repeats: Indices) -> Floats:
 
 
 def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, ends: Indices) -> Floats:
-    """Return the signal at `spot` at the `ends` of intervals of a `trajectory` of `compiled`, in units (..., ends, n).
+    """Return the signal at `spot` from a `trajectory` of `compiled` at the `ends` of intervals, units (..., ends, n).
 
-    `compiled.cycle.ends(spot.interval, steps)` are those of all steps.
+    `ends` (k,) are numbers of intervals; `compiled.cycle.ends(spot.interval, steps)` are those of all steps.
     """
     unknowns = compiled.network.unknowns
     efforts = trajectory.at_ends(spot.group, ends)

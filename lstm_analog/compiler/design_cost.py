@@ -1,4 +1,4 @@
-"""What a technology costs by design that its parts alone do not show: rounded values, and cells that are calibrated."""
+"""Errors by design that a network's parts do not show: values rounded to a series, and cells that are calibrated."""
 
 from dataclasses import replace
 from functools import singledispatch
@@ -9,7 +9,7 @@ from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 
 @singledispatch
 def unrounded(technology: object) -> object:
-    """Return `technology` with parts of any value where it takes those of a series; itself where it takes none."""
+    """Return `technology` with resistors of any value if it takes those of a series (E96), else unchanged."""
     return technology
 
 
@@ -24,9 +24,9 @@ def _(technology: OpAmpCircuit) -> OpAmpCircuit:
 
 @singledispatch
 def residual(technology: object) -> float:
-    """Return by how much h and c are off after a step, full scale being 1, in cells that `technology` has calibrated.
+    """Return the error of h and c after a step, full scale being 1, of the calibrated cells of `technology`.
 
-    0 for a technology whose parts have laws: there the network without what they cost can be run.
+    0 for a technology without such cells: its network can be run with ideal parts to find their errors.
     """
     return 0.0
 

@@ -1,4 +1,4 @@
-"""Electrical technologies: the sizes a circuit is built with. Signals become voltages."""
+"""Electrical technologies: records of the sizes of a circuit, in which signals are voltages, and their presets."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -27,24 +27,24 @@ __all__ = [
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Behavioural:
-    """Ideal sources around real resistors, capacitors and switches.
+    """Sizes of a circuit of ideal controlled sources around real resistors, capacitors and switches.
 
     Attributes
     ----------
     name, provenance : str
-        What it is called, and where the sizes come from.
+        Its name, and where the sizes come from.
     volts_per_unit : float
-        Voltage (V) that stands for 1 of x, z, c and h.
+        Voltage (V) of 1 of x, z, c and h.
     row_resistance : float
-        Load of a row (ohm); with `capacitance` the pole of z.
+        Load of a row (ohm); with `capacitance` it makes the pole of z.
     load_resistance, switch_resistance : float
-        Load of a sum of products and its switch to the master (ohm); both in series charge it.
+        Load of a sum of products, and the switch to its master (ohm), which charges through both in series.
     copy_resistance : float
-        Switch from master to slave (ohm).
+        The switch from master to slave (ohm).
     capacitance : float
-        Of rows, masters and slaves (F).
+        Capacitor of each row, master and slave (F).
     off_conductance : float
-        An open switch (S).
+        Conductance of an open switch (S).
     gap : float
         Pause between two clock pulses, in time constants.
     """

@@ -1,4 +1,4 @@
-"""The plain follower: what every technology buffers and adds with."""
+"""The plain follower, with which every technology buffers and adds."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What plumbing is made of: tubes and their laws, tanks, and what bought parts can do."""
+"""The parts of plumbing: tubes and their laws, tanks, and the data of bought valves and relays."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.quantities import check_fields, check_number
 
 GRAVITY = 9.81
-"""m/s2."""
+"""The acceleration of gravity (m/s2)."""
 END_LOSS = 0.046
-"""K/(16 pi), K = 2.3: what entrance, exit and forming profile (Hagenbach) lose (docs/hydraulics.md#end-loss)."""
+"""K/(16 pi) with K = 2.3, the loss of entrance, exit and forming profile (Hagenbach; docs/hydraulics.md#end-loss)."""
 SHARE_LOST = 0.01
-"""The end loss, as a share of the tube's own, up to which Hagen-Poiseuille is taken to hold."""
+"""The end loss over the tube's own loss up to which Hagen-Poiseuille is taken to hold. Smaller: more tubes."""
 DESIGN_UNITS = 2.0
-"""Pressure units across a tube for which the presets are designed."""
+"""The largest drop across a tube for which the presets are designed, in pressure units."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Line:
 def decay_time(frequency: float, damping: float) -> float:
     """Return the time constant (s) of the slowest pole of x''/w^2 + 2 zeta x'/w + x.
 
-    w is the `frequency` (rad/s), zeta the `damping`: 1/(zeta w) where it rings, else that of the slower real pole.
+    w is the `frequency` (rad/s), zeta the `damping`: 1/(zeta w) below 1, else that of the slower of two real poles.
     Raises `InvalidValueError` unless both are positive.
     """
     check_number("frequency", frequency)
@@ -74,7 +74,7 @@ def bore(conductance: Floats, length: float, fluid: Fluid) -> Floats:
 
 @checked
 def end_loss(flow: Floats, length: float, fluid: Fluid) -> Floats:
-    """Return 0.046 rho q/(mu L): end loss over own loss of a tube of `length` (m) at a `flow` (m3/s) of `fluid`.
+    """Return 0.046 rho q/(mu L), the end loss over the own loss of a tube of `length` (m) at `flow` (m3/s) of `fluid`.
 
     Raises `InvalidValueError` unless the length is positive.
     """
@@ -86,9 +86,9 @@ def end_loss(flow: Floats, length: float, fluid: Fluid) -> Floats:
 def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line:
     """Return the fewest tubes of `length` (m) with `conductance` (m3/(s Pa)) for `fluid` and an end loss up to 1 %.
 
-    The end loss of a tube goes with its flow, whatever its bore, so N tubes in parallel lose an Nth each: N = eps/0.01,
-    eps being that of one tube at the pressure `drop` (Pa). The bore follows from the conductance. Raises
-    `InvalidValueError` unless all are positive.
+    The relative end loss of a tube is proportional to its flow, whatever its bore. N tubes in parallel carry an Nth
+    each, so N = eps/0.01 where eps is the end loss of one tube at the pressure `drop` (Pa). The bore follows from the
+    conductance. Raises `InvalidValueError` unless all are positive.
     """
     check_number("tube length", length)
     check_number("pressure drop", drop)
@@ -100,10 +100,10 @@ def bundle(conductance: float, length: float, fluid: Fluid, drop: float) -> Line
 
 @dataclass(frozen=True, kw_only=True)
 class SpringPiston:
-    """A cylinder on a spring, C = area^2/rate (Hooke): `area` (m2), `stroke` (m) either side of the datum, its limit.
+    """A tank: a cylinder with a piston of `area` (m2) on a spring, C = area^2/rate (Hooke), the rate in N/m.
 
-    `travel` (m) is how far the spring can be pressed together, its preload by the datum pressure included;
-    `seal_friction` (N) what holds the piston back.
+    The piston moves `stroke` (m) either side of its place at the datum. `travel` (m) is how far the spring can be
+    compressed, its preload by the datum pressure included; `seal_friction` (N) holds the piston back.
     """
 
     area: float
@@ -118,9 +118,9 @@ class SpringPiston:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenTube:
-    """An upright tube, C = pi bore^2/(4 rho g), hydrostatics between dry and full: `height` (m) above the gauge level.
+    """A tank: an upright open tube, C = pi bore^2/(4 rho g) by hydrostatics, `height` (m) above the gauge level.
 
-    `wetting_spread` is the share by which the capillary rise differs from tube to tube: dirt, advancing or receding.
+    `wetting_spread` is the relative difference in capillary rise between tubes: dirt, advancing or receding liquid.
     """
 
     height: float
@@ -132,48 +132,49 @@ class OpenTube:
 
 
 Vessel = SpringPiston | OpenTube
-"""What a tank is."""
+"""The kinds of tank."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """What the bought parts can do; the design check holds the machine against it.
+    """Data of bought parts, against which the design check compares a machine.
 
-    Into the equations enter the relief valves in full and dynamic detail, closing time and spools in dynamic detail.
+    The equations contain the relief valves in full and dynamic detail, closing time and spools in dynamic detail.
 
     Attributes
     ----------
     name, provenance : str
-        What it is called, and where the sizes come from.
+        Its name, and where the sizes come from.
     rangeability : float
         Largest over smallest conductance of an equal-percentage port.
     port_length, port_channels, drain_channels : float, int, int
-        A port is so many grooves in parallel of so many m; so is the drain valve of a gated leak.
+        Length (m) and number of the parallel grooves in a port; the number of those in the drain of a gated leak.
     swept_volume : float
-        What a solenoid valve displaces when it shuts (m3).
+        Volume that a solenoid valve displaces when it shuts (m3).
     closing_time : float
-        In which it shuts (s).
+        Time in which a solenoid valve shuts (s).
     pilot_area, spool_frequency, spool_damping : float
-        Of the spool of a bridge: effective area (m2), natural frequency (rad/s) and damping ratio; the chamber's
-        capacitance, area^2/rate, gives the spring.
+        Effective area (m2), natural frequency (rad/s) and damping ratio of the spool of a bridge. Its spring follows
+        from the capacitance of its chamber, area^2/rate.
     relief_conductance, relief_band : float
-        Of the overflow or relief valve at the stops of a tank (m3/(s Pa)), and the pressure over which it opens (Pa).
+        Conductance of the overflow or relief valve at the stops of a tank (m3/(s Pa)), and the range of pressure over
+        which it opens (Pa).
     relay_flow, relay_bleed : float
-        What a relay can deliver, and what it uses at rest (m3/s).
+        Largest flow that a relay delivers, and its consumption at rest (m3/s).
     relay_time : float
         Time constant of a relay that feeds a tank line (s).
     relay_volume : float
-        Enclosed between the valve of a relay and what it feeds (m3); a solenoid stands at its relay.
+        Volume of liquid between the valve of a relay and the valve or tube that it feeds (m3).
     supply : float
         Pressure of the pump above the atmosphere (Pa).
     rating : float
         Pressure that tubes and valves withstand (Pa).
     level_error : float
-        By how much a gauge or pilot stands too high or low (m).
+        Error in the height of a gauge or pilot (m).
     temperature_spread : float
-        By how much the tubes of one manifold differ in temperature (K).
+        Largest difference of temperature between the tubes of one manifold (K).
     least_bore, largest_bore : float
-        Of the tubes that can be bought (m).
+        Smallest and largest bore of tubes that can be bought (m).
     """
 
     name: str
@@ -238,7 +239,7 @@ INDUSTRIAL = Hardware(
     least_bore=0.1e-3,
     largest_bore=10e-3,
 )
-"""Around hydraulic oil at a few bar."""
+"""Parts for hydraulic oil at a few bar."""
 
 BENCH = Hardware(
     name="BENCH",
@@ -266,4 +267,4 @@ BENCH = Hardware(
     least_bore=0.1e-3,
     largest_bore=10e-3,
 )
-"""Around water, or glycerol in water, in open tubes."""
+"""Parts for water, or glycerol in water, in open tubes."""

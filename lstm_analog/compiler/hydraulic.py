@@ -1,7 +1,7 @@
-"""Hydraulic technologies: signals become pressures above a datum, p = p_ref + p_unit x.
+"""Hydraulic technologies: the sizes of plumbing, in which signals are pressures above a datum, p = p_ref + p_unit x.
 
-Sizes and their derivations: docs/hydraulics.md#presets; `fluids` has the liquids, `hardware` the tubes and what is
-bought. Each preset's tank line is derived: the conductance that gives its time constant, in as few tubes as keep the
+Sizes and their derivations: docs/hydraulics.md#presets; `fluids` has the liquids, `hardware` the tubes and bought
+parts. Each preset's tank line is derived: the conductance that gives its time constant, in as few tubes as keep the
 end loss below 1 % at 2 pressure units (`hardware.bundle`). `study.design_check` says whether a machine works. A micro
 technology (water, 10 kPa, tanks of 1 uL a unit) is not offered: longer tubes would mend its end loss, 2.6 %, but a
 solenoid valve that displaces 1 uL, which is assumed for a very small one, moves a tank by a whole unit when it shuts;
@@ -56,11 +56,11 @@ __all__ = [
 
 
 class Detail(Enum):
-    """Which volumes yield under pressure, and what has mass.
+    """Which volumes yield under pressure, and which parts have mass.
 
-    IDEAL: the tanks only, and without end; manifolds and bridges are at their algebraic balance. FULL: every chamber,
-    and tanks have stops. DYNAMIC: the spool of every bridge and the fluid in every tank line have mass besides; 31
-    states a unit, 4 tanks, 8 manifolds, 5 bridges, 5 spools of 2, 4 lines.
+    IDEAL: only tanks yield, without limit; manifolds and bridges are in algebraic balance. FULL: every chamber yields,
+    and tanks have stops. DYNAMIC: as FULL, and the spool of every bridge and the liquid in every tank line have mass;
+    each unit has 31 states: 4 tanks, 8 manifolds, 5 bridges, 5 spools of 2 and 4 lines.
     """
 
     IDEAL = "ideal"
@@ -71,42 +71,43 @@ class Detail(Enum):
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Hydraulic:
-    """Capillaries, half-bridges of equal-percentage ports, relays, solenoids and tanks.
+    """Sizes of plumbing: capillaries, half-bridges of equal-percentage ports, relays, solenoid valves and tanks.
 
     Attributes
     ----------
     name, provenance : str
-        What it is called, and where the sizes come from.
+        Its name, and where the sizes come from.
     fluid : Fluid
-        What flows, at the temperature that the bores are made for; `imperfections.OperatingTemperature` is another.
+        The liquid at the temperature for which bores are made; `imperfections.OperatingTemperature` sets another.
     detail : Detail
-        Which volumes yield.
+        Which volumes yield, and which parts have mass.
     pressure_unit : float
         Pressure above the datum that stands for 1 of x, c and h (Pa).
     datum : float
         Pressure of the datum above the atmosphere (Pa).
     unit_conductance : float
-        Of the capillary of weight 1 (m3/(s Pa)).
+        Conductance of the capillary of a weight of 1 (m3/(s Pa)).
     capillary_length : float
-        Of all weight capillaries (m).
+        Length of the capillaries of all weights (m).
     least_total : float
-        S_min: the weights that a manifold totals at least, which bounds its time constant.
+        S_min: the least sum of weights of a manifold; smaller sums are filled up by a dummy capillary. It bounds the
+        manifold's time constant.
     port_conductance : float
-        Of a port at rest (m3/(s Pa)).
+        Conductance of a port whose control is zero (m3/(s Pa)).
     tank : float
         Capacitance of a memory (m3/Pa).
     vessel : Vessel
-        What a tank is.
+        The kind and size of a tank.
     tank_line : Line
-        From a relay through a solenoid to a tank.
+        The tubes from a relay through a solenoid valve to a tank.
     pilot : float
-        Capacitance of a manifold or of the chamber after a bridge (m3/Pa).
+        Capacitance of a manifold, or of the chamber behind a bridge (m3/Pa).
     seat_leak : float
-        A shut solenoid's conductance as a share of the open one.
+        Conductance of a shut solenoid valve over that of the open one.
     gap : float
         Pause between two clock pulses, in time constants.
     hardware : Hardware
-        What the bought parts can do.
+        Data of the bought parts.
     """
 
     name: str
@@ -156,7 +157,7 @@ class Hydraulic:
         return (inertance * self.tank) ** -0.5, 0.5 * (self.tank / inertance) ** 0.5 / conductance
 
     def filled(self, fluid: Fluid) -> "Hydraulic":
-        """Return the same plumbing, bores and tanks as they were built, with another `fluid`, or its own when warmer.
+        """Return the same plumbing, with its bores and tanks as built, filled with another `fluid` or a warmer one.
 
         Its conductances, the bleed of its relays and the friction of its spools follow the viscosity, open tanks the
         density.
@@ -229,23 +230,16 @@ WATER = Hydraulic(
 """Open tubes of 5 mm on a bench: 1 kPa, 102 mm of water, a unit; five seconds a time constant, 4 tubes of 1.42 mm a
 tank line."""
 
-GLYCEROL = Hydraulic(
+GLYCEROL = replace(
+    WATER,
     name="GLYCEROL",
     provenance="docs/hydraulics.md#presets; tank line: 2 nL/Pa over 5 s, for which one tube will do",
     fluid=GLYCEROL_60,
-    detail=Detail.IDEAL,
-    pressure_unit=1e3,
-    datum=600.0 * GRAVITY,
     unit_conductance=5e-11,
     capillary_length=0.5,
-    least_total=3.0,
     port_conductance=2e-10,
-    tank=2e-9,
     vessel=OpenTube(height=1.1, wetting_spread=0.1),
     tank_line=bundle(conductance=2e-9 / 5.0, length=0.5, fluid=GLYCEROL_60, drop=DESIGN_UNITS * 1e3),
     pilot=2e-12,
-    seat_leak=1e-18,
-    gap=0.1,
-    hardware=BENCH,
 )
 """The bench of WATER with 60 % glycerol: 1 kPa, 88 mm, a unit; end losses ten times smaller, one tube a tank line."""

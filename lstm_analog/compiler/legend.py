@@ -1,6 +1,6 @@
-"""What the nodes of a pass are in the LSTM, as lines for the provenance of its network, which every export shows.
+"""Say which LSTM signal each group of a pass carries, in the provenance of its network, which every export shows.
 
-Exports know networks and not LSTMs: from these lines they name the weights of a row and say which way time runs.
+Exports know networks, not LSTMs: from these entries they name the weights of a row and the direction of time.
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, fed_by
 from lstm_analog.network.labels import SIGNAL
 
 _ENDS = ("", "_p", "_n")
-"""What ends the label of a group, or of the two sides of a pair of wires."""
+"""Suffixes of the labels of a group, and of the two sides of a pair of wires."""
 _SIDES = (*_ENDS, "_pos", "_neg")
 _COPIES = ("", "_new", "_line", "_new_line", "_held", "_fresh")
-"""What follows the label of a memory where a row of weights reads it: its master, what drives its wires, its tank."""
+"""Suffixes of the label of a memory where a row of weights reads it: master, driver of its wires, relay of its tank."""
 _BANKS = ("rows", "recur", "new", "late", "proj")
 _INNER = MappingProxyType(
     {
@@ -25,11 +25,11 @@ _INNER = MappingProxyType(
         "p": "unprojected",
     }
 )
-"""Signals of some kinds of cells that no layout lists, as `compiler.cells` labels them."""
+"""Names of signals of some cells that no layout lists, by their label in `compiler.cells`."""
 
 
 def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
-    """Return the keys and values that say what the groups of `compiled` are: `signal <group> <word>`, `time <text>`."""
+    """Return entries of provenance for the groups of `compiled`: `signal`, `<group> <word>`; and `time`, `<text>`."""
     present = {group.label for group in compiled.network.unknowns.groups}
     signals = [(SIGNAL, f"{label} {word}") for label, word in dict(_words(compiled)).items() if label in present]
     return (*signals, *_direction(compiled))
@@ -51,7 +51,7 @@ def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
     if layout.head is not None:
         yield from ((label, "y") for label in _groups(layout.head.y))
         yield from ((f"y_rows_one{end}", "y bias") for end in _ENDS)
-    yield "rail_hi", "bias"  # the pressure that plumbing's biases are tubes from
+    yield "rail_hi", "bias"  # in plumbing a bias is a tube from this rail
 
 
 def _groups(spot: Spot) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def _chain(place: LayerLayout) -> str:
 
 
 def _direction(compiled: Compiled) -> Iterator[tuple[str, str]]:
-    """Yield which nodes see the sequence from its end, if some do."""
+    """Yield the entry that names the nodes which are given the sequence in reverse, if there are any."""
     chains = [f"l{place.layer}r_*" for place in compiled.layout.layers if place.backward]
     banks = [label for bank in compiled.layout.inputs if bank.backward for label in fed_by(compiled, bank.label)]
     if chains or banks:

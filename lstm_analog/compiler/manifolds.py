@@ -1,4 +1,4 @@
-"""How a weighted sum becomes two manifolds: capillaries of conductance G_u |w| and a dummy capillary, G_u S in all."""
+"""A weighted sum as two manifolds: capillaries of conductance G_u |w|, and a dummy that makes the total G_u S."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.signals import Sum
 
 _ROUNDING = 1e-12
-"""Share of a manifold's conductance below which a dummy capillary would be no more than rounding."""
+"""Relative conductance of a dummy capillary below which it is left out: rounding of the sum of weights."""
 
 
 def dense_weights(total: Sum) -> Floats:
@@ -15,7 +15,7 @@ def dense_weights(total: Sum) -> Floats:
 
 
 def signed_totals(total: Sum) -> tuple[Floats, Floats]:
-    """Return what the positive and what the negative weights of each row of `total` add up to, (m,) each."""
+    """Return the sum of the positive weights and that of the negative ones of each row of `total`, (m,) each, >= 0."""
     weights = dense_weights(total)
     positive, negative = np.maximum(weights, 0.0).sum(axis=1), np.maximum(-weights, 0.0).sum(axis=1)
     for diagonal in total.diagonals:
@@ -27,7 +27,7 @@ def signed_totals(total: Sum) -> tuple[Floats, Floats]:
 
 
 def totals(total: Sum, least: float) -> Floats:
-    """Return S of each row of `total`, (m,): the larger sum of its weights of one sign, `least` at least."""
+    """Return S (m,) of each row of `total`: the larger of its two sums of weights of one sign, but at least `least`."""
     result: Floats = np.maximum(np.maximum(*signed_totals(total)), least)
     return result
 
@@ -38,7 +38,7 @@ def split_rows(total: Sum, rows: Floats) -> list[Floats]:
 
 
 def dummies(whole: Floats, used: Floats) -> Floats:
-    """Return what dummy capillaries add to those `used` (m,) up to the `whole` (m,); none where it is rounding."""
+    """Return the dummy conductances (m,) that fill `used` (m,) up to `whole` (m,); zero where they are rounding."""
     missing = whole - used
     return np.where(missing > _ROUNDING * whole, missing, 0.0)
 

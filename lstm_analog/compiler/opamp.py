@@ -1,4 +1,4 @@
-"""Lowers signals to op-amps.
+"""Lower a signal network to op-amps.
 
 A weighted sum is a crossbar of conductance pairs and two op-amps a row: the first inverts the positive side into the
 summing node of the second. A curve of a signal is a differential pair behind an attenuator, a product a multiplier, a
@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, Layout, layout, lower, reset_label
-from lstm_analog.compiler.opamp_parts import Board, Input
+from lstm_analog.compiler.opamp_builder import Input, OpAmpBuilder
 from lstm_analog.compiler.opamp_sizes import FULL_SETTLING, OpAmpCircuit, feedback, thermal_voltage
 from lstm_analog.compiler.scaling import Fit, Ranges, factor, fit_ranges, reach
 from lstm_analog.compiler.signals import (
@@ -28,15 +28,13 @@ from lstm_analog.compiler.signals import (
 )
 from lstm_analog.compiler.timing import COPY, RESET, Cycle, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.parts import Crossbars
 from lstm_analog.network.shapes import Shape
 
 HEADROOM = 0.9
-"""Share of the rail that signals may take: beyond, the tanh of the output stage eats the op-amp's gain."""
+"""Fraction of the rail that signals may take. Larger: more signal over offsets, but the op-amp's gain falls there."""
 LEAST_ROW = 1.1
-"""Volts of 1 of z over 2 V_T, at least: an attenuator cannot amplify."""
+"""Least voltage of 1 of z over 2 V_T, so that the divider before a pair attenuates."""
 
 _NAMES = (
     "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
@@ -47,30 +45,27 @@ _NAMES = (
 
 @lower.register
 def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as a circuit of `technology`, clocked by `timing`, phases of `settling` time constants.
+    """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` time constants.
 
-    Raises `UnsupportedError` for another timing than CLOCKED, and for curves that no pair has.
+    Raises `UnsupportedError` for a timing other than CLOCKED, and for curves other than sigmoid and tanh.
     """
     if timing is not Timing.CLOCKED:
         must, do = "be CLOCKED for op-amps", "use BEHAVIOURAL for a gated leak"
         raise UnsupportedError(explain("timing", must=must, got=timing.name, do=do))
     tau = technology.time_constant
     clock = _clock(technology, timing, len(signals.stages), settling)
-    cells = {block.cell.label for stage in signals.stages for block in stage.blocks if block.cell is not None}
-    board = Board(technology=technology, lines=clock.lines, cells=frozenset(cells))
+    cells = {chain.cell.label for stage in signals.stages for chain in stage.chains if chain.cell is not None}
+    builder = OpAmpBuilder(technology, clock.lines, frozenset(cells))
     for feed in signals.feeds:
-        board.sources(feed.signal.label, np.zeros(feed.signal.size), technology.input_volts)
+        builder.sources(feed.signal.label, np.zeros(feed.signal.size), technology.input_volts)
     for number, stage in enumerate(signals.stages):
         for memory in (op for op in stage.operations if isinstance(op, Memory)):
-            _place(board, memory.target)  # the state first: who reads it finds it
+            _place(builder, memory.target)  # the states first: operations read them
         for operation in stage.operations:
-            _build(operation, board, number)
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(board.groups.values())),
-        parts=tuple(board.parts),
-        lines=clock.lines,
-        provenance=(
+            _build(operation, builder, number)
+    network = builder.network(
+        clock.lines,
+        (
             ("technology", technology.name),
             ("timing", timing.value),
             ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
@@ -78,19 +73,14 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
         ),
     )
     return Compiled(
-        network=network.verify(),
-        cycle=clock,
-        layout=_layout(signals),
-        timing=timing,
-        settling=settling,
-        time_constant=tau,
+        network=network, cycle=clock, layout=_layout(signals), timing=timing, settling=settling, time_constant=tau
     )
 
 
 def _layout(signals: SignalNetwork) -> Layout:
-    """Return the layout of `signals`, the head read while it computes.
+    """Return the layout of `signals`; the head is read at the end of its compute interval.
 
-    Where the copy phase begins, charging the slaves makes the outputs of the masters dip, and the head follows.
+    Later, charging the slaves disturbs the outputs of the masters at the start of the copy phase, and the head with it.
     """
     plain = layout(signals)
     if plain.head is None:
@@ -101,7 +91,7 @@ def _layout(signals: SignalNetwork) -> Layout:
 
 @reach.register
 def _(technology: OpAmpCircuit) -> Ranges:
-    """Return what op-amps follow, up to `HEADROOM` of the rail: every signal, and the first op-amp of a row."""
+    """Return the ranges that op-amps can follow, `HEADROOM` of the rail: of all signals, and of the first of a row."""
     room = HEADROOM * technology.amplifier.rail
     rows = room / technology.row_volts
     return Ranges(x=room / technology.input_volts, z=rows, c=room / technology.cell_volts, rows=rows)
@@ -109,7 +99,7 @@ def _(technology: OpAmpCircuit) -> Ranges:
 
 @fit_ranges.register
 def _(technology: OpAmpCircuit, ranges: Ranges, fit: Fit) -> OpAmpCircuit:
-    """Choose the volts of x, of c and of z; those of z stay above what a pair needs without a gain before it."""
+    """Return `technology` with volts chosen for x, c and z; those of z stay above `LEAST_ROW`."""
     room = reach(technology)
     rows = max(ranges.z, ranges.rows)
     least = LEAST_ROW * 2.0 * thermal_voltage(technology.pair.temperature)
@@ -122,53 +112,53 @@ def _(technology: OpAmpCircuit, ranges: Ranges, fit: Fit) -> OpAmpCircuit:
 
 
 def _clock(technology: OpAmpCircuit, timing: Timing, stages: int, settling: float) -> Cycle:
-    """Return the clock, its copy phases as much shorter than the others as `technology` says."""
+    """Return the clock, with copy phases of the length that `technology` gives them."""
     tau = technology.time_constant
     clock = cycle(timing, stages=stages, time_constant=tau, settling=settling, gap=technology.gap / tau)
     copy = float(f"{technology.copy_phase * settling / FULL_SETTLING:.12g}")
     return replace(clock, step=tuple(replace(i, duration=copy) if i.name == COPY else i for i in clock.step))
 
 
-def _volts(board: Board, signal: Signal) -> float:
-    technology = board.technology
+def _volts(builder: OpAmpBuilder, signal: Signal) -> float:
+    technology = builder.technology
     volts = {
         Quantity.INPUT: technology.input_volts,
         Quantity.SUM: technology.row_volts,
         Quantity.PRODUCT: technology.signal_volts,
-        Quantity.MEMORY: technology.cell_volts if signal.label in board.cells else technology.signal_volts,
+        Quantity.MEMORY: technology.cell_volts if signal.label in builder.cells else technology.signal_volts,
     }
     return volts[signal.quantity]
 
 
-def _place(board: Board, signal: Signal, suffix: str = "") -> Indices:
-    return board.nodes(f"{signal.label}{suffix}", signal.size, _volts(board, signal))
+def _place(builder: OpAmpBuilder, signal: Signal, suffix: str = "") -> Indices:
+    return builder.nodes(f"{signal.label}{suffix}", signal.size, _volts(builder, signal))
 
 
-def _driver(board: Board, reading: Reading) -> Indices:
-    """Return the line that carries a signal through a crossbar, a memory that is computed in this step by its master.
+def _driver(builder: OpAmpBuilder, reading: Reading) -> Indices:
+    """Return the nodes that drive a signal into a crossbar; those of the master for a memory computed in this step.
 
-    All rows load the line, so that its driver has to deliver amperes: a buffer within the op-amp's loop. Inputs are
-    sources, multipliers have such a buffer.
+    All rows load the driver, which may have to deliver amperes: it is an ideal buffer within the op-amp's loop. Inputs
+    are sources and multipliers have such a buffer already.
     """
     signal = reading.signal
     if signal.quantity in (Quantity.INPUT, Quantity.PRODUCT):
-        return _place(board, signal)
+        return _place(builder, signal)
     suffix = "_new" if signal.quantity is Quantity.MEMORY and not reading.held else ""
     label = f"{signal.label}{suffix}_line"
-    if label in board.groups:
-        return _place(board, signal, f"{suffix}_line")
-    return board.buffers(label, _place(board, signal, suffix), _volts(board, signal))
+    if builder.has_group(label):
+        return _place(builder, signal, f"{suffix}_line")
+    return builder.buffers(label, _place(builder, signal, suffix), _volts(builder, signal))
 
 
 @singledispatch
-def _build(operation: SignalOperation, board: Board, number: int) -> None:
-    """Add the parts of an `operation` of the stage of that `number`."""
+def _build(operation: SignalOperation, builder: OpAmpBuilder, number: int) -> None:
+    """Add the part banks of an `operation` of the stage `number`, counted from 0."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
 
 
 def _weights(total: Sum) -> tuple[tuple[Reading, ...], Floats]:
-    """Return the readings of `total` and its weights (m, n): one weight a unit is a diagonal of the crossbar."""
+    """Return the readings of `total` and its weights (m, n), with the weights of its diagonals as diagonal columns."""
     rows = np.concatenate([np.full(target.size, number) for number, target in enumerate(total.targets)])
     columns = [total.weights]
     for diagonal in total.diagonals:
@@ -179,21 +169,21 @@ def _weights(total: Sum) -> tuple[tuple[Reading, ...], Floats]:
 
 
 @_build.register
-def _(total: Sum, board: Board, number: int) -> None:
-    """Rows: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`.
+def _(total: Sum, builder: OpAmpBuilder, number: int) -> None:
+    """Add the rows of a sum: `za = -R i+`, `z = -R (i- + za/R) = R (i+ - i-)`.
 
-    R is such that the largest weight takes the largest conductance, or less of it if R is of a series.
+    R is such that the largest weight has the largest conductance; R is rounded up if it is of a series.
     """
-    technology, label = board.technology, total.label
-    out = np.concatenate([_place(board, target) for target in total.targets])
+    technology, label = builder.technology, total.label
+    out = np.concatenate([_place(builder, target) for target in total.targets])
     drivers, weights = _weights(total)
-    weights = weights / np.concatenate([np.full(d.signal.size, _volts(board, d.signal)) for d in drivers])
-    inputs = np.concatenate([_driver(board, driver) for driver in drivers])
+    weights = weights / np.concatenate([np.full(d.signal.size, _volts(builder, d.signal)) for d in drivers])
+    inputs = np.concatenate([_driver(builder, driver) for driver in drivers])
     if total.bias is not None:
-        one = board.sources(f"{label}_one", np.full(1, technology.signal_volts), technology.signal_volts)
+        one = builder.sources(f"{label}_one", np.full(1, technology.signal_volts), technology.signal_volts)
         inputs, weights = np.append(inputs, one), np.column_stack((weights, total.bias / technology.signal_volts))
     plus, minus, inverted = (
-        board.nodes(f"{label}_{side}", out.size, technology.row_volts) for side in ("plus", "minus", "inverted")
+        builder.nodes(f"{label}_{side}", out.size, technology.row_volts) for side in ("plus", "minus", "inverted")
     )
     none, data = np.array(0.0), technology.crossbar
     largest = float(np.abs(weights).max(initial=0.0)) or 1.0
@@ -209,56 +199,56 @@ def _(total: Sum, board: Board, number: int) -> None:
         plus_load=none,
         minus_load=none,
     )
-    board.parts.append(crossbar)
-    board.inverters(f"{label}_first", plus, inverted, resistance)
-    board.resistors(f"{label}_cross", inverted, minus, resistance)
-    board.inverters(f"{label}_second", minus, out, resistance)
+    builder.parts.append(crossbar)
+    builder.inverters(f"{label}_first", plus, inverted, resistance)
+    builder.resistors(f"{label}_cross", inverted, minus, resistance)
+    builder.inverters(f"{label}_second", minus, out, resistance)
 
 
 @_build.register
-def _(product: Product, board: Board, number: int) -> None:
-    label, volts = product.target.label, _volts(board, product.target)
-    _product(board, f"{label}_of", product.factors, _place(board, product.target), volts)
+def _(product: Product, builder: OpAmpBuilder, number: int) -> None:
+    label, volts = product.target.label, _volts(builder, product.target)
+    _product(builder, f"{label}_of", product.factors, _place(builder, product.target), volts)
 
 
 @_build.register
-def _(memory: Memory, board: Board, number: int) -> None:
-    """Add what computes the new state, then its master and its slave."""
-    target, volts = memory.target, _volts(board, memory.target)
+def _(memory: Memory, builder: OpAmpBuilder, number: int) -> None:
+    """Add the multipliers and adder of the new state, then its master and its slave."""
+    target, volts = memory.target, _volts(builder, memory.target)
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=target, held=True))
     products = {"add": memory.add} | ({} if memory.keep is None else {"keep": (memory.keep, held)})
-    fresh, new, slave = (_place(board, target, suffix) for suffix in ("_sum", "_new", ""))
+    fresh, new, slave = (_place(builder, target, suffix) for suffix in ("_sum", "_new", ""))
     if len(products) == 1:
-        _product(board, f"{target.label}_add", memory.add, fresh, volts)
+        _product(builder, f"{target.label}_add", memory.add, fresh, volts)
     else:
-        _sum(board, target, products, fresh)
-    board.holds(f"{target.label}_master", compute_line(number), fresh, new, volts)
-    store = board.holds(f"{target.label}_slave", COPY, new, slave, volts)
-    start = board.sources(reset_label(target.label), np.zeros(target.size), volts)
-    board.switches(f"{target.label}_reset", RESET, start, store)
+        _sum(builder, target, products, fresh)
+    builder.sample_and_holds(f"{target.label}_master", compute_line(number), fresh, new, volts)
+    store = builder.sample_and_holds(f"{target.label}_slave", COPY, new, slave, volts)
+    start = builder.sources(reset_label(target.label), np.zeros(target.size), volts)
+    builder.switches(f"{target.label}_reset", RESET, start, store)
 
 
-def _sum(board: Board, target: Signal, products: dict[str, tuple[Tap, ...]], fresh: Indices) -> None:
+def _sum(builder: OpAmpBuilder, target: Signal, products: dict[str, tuple[Tap, ...]], fresh: Indices) -> None:
     """Add an inverting op-amp that sums the inverted products."""
-    volts, resistance = _volts(board, target), board.technology.sum_resistance
-    summing = _place(board, target, "_in")
+    volts, resistance = _volts(builder, target), builder.technology.sum_resistance
+    summing = _place(builder, target, "_in")
     for name, taps in products.items():
-        inverted = _place(board, target, f"_{name}")
-        _product(board, f"{target.label}_{name}", taps, inverted, -volts)
-        board.resistors(f"{target.label}_{name}_in", inverted, summing, resistance)
-    board.inverters(f"{target.label}_adder", summing, fresh, resistance)
+        inverted = _place(builder, target, f"_{name}")
+        _product(builder, f"{target.label}_{name}", taps, inverted, -volts)
+        builder.resistors(f"{target.label}_{name}_in", inverted, summing, resistance)
+    builder.inverters(f"{target.label}_adder", summing, fresh, resistance)
 
 
-def _product(board: Board, label: str, taps: tuple[Tap, ...], out: Indices, volts: float) -> None:
-    board.multipliers(label, tuple(_input(board, label, tap) for tap in taps), out, volts)
+def _product(builder: OpAmpBuilder, label: str, taps: tuple[Tap, ...], out: Indices, volts: float) -> None:
+    builder.multipliers(label, tuple(_input(builder, label, tap) for tap in taps), out, volts)
 
 
-def _input(board: Board, label: str, tap: Tap) -> Input:
-    """Return a tap's signal, or its curve from a pair of its own."""
+def _input(builder: OpAmpBuilder, label: str, tap: Tap) -> Input:
+    """Return the input of a multiplier for `tap`: its signal if it is linear, else the output of a pair."""
     signal = tap.reading.signal
     fresh = signal.quantity is Quantity.MEMORY and not tap.reading.held
-    nodes, volts = _place(board, signal, "_sum" if fresh else ""), _volts(board, signal)
+    nodes, volts = _place(builder, signal, "_sum" if fresh else ""), _volts(builder, signal)
     reading = Input(nodes=nodes, volts=volts, slope=tap.slope, offset=tap.offset)
     if tap.shape is Shape.LINEAR:
         return reading
-    return board.pairs(f"{label}_{signal.label.rpartition('_')[2]}", tap.shape, reading)
+    return builder.pairs(f"{label}_{signal.label.rpartition('_')[2]}", tap.shape, reading)

@@ -1,4 +1,4 @@
-"""What an op-amp circuit is built with: op-amps, pairs, multipliers, sample-and-holds, crossbars of conductance pairs.
+"""Sizes of an op-amp circuit: op-amps, pairs, multipliers, sample-and-holds and crossbars of conductance pairs.
 
 The presets stand in `electrical`.
 """
@@ -16,7 +16,7 @@ from lstm_analog.network.quantities import BOLTZMANN, CHARGE
 
 
 def thermal_voltage(temperature: float) -> float:
-    """Return V_T = kT/q (V) at a `temperature` (K): what makes a bipolar pair's tail current split as a sigmoid."""
+    """Return V_T = kT/q (V) at `temperature` (K); a bipolar pair splits its tail current by sigmoid(v/V_T)."""
     return BOLTZMANN * temperature / CHARGE
 
 
@@ -27,11 +27,11 @@ class PairData:
     Attributes
     ----------
     temperature : float
-        For which the attenuator, V_T over the volts of a unit of z, is made (K).
+        Temperature for which the attenuator, V_T over the volts of a unit of z, is made (K).
     divider_resistance : float
         The attenuator's resistor to ground (ohm); the other follows from the ratio.
     load_resistance, load_capacitance : float
-        What its current flows into (ohm, F): the pole of a gate.
+        Load of its current (ohm, F), which is the pole of a gate.
     """
 
     temperature: float
@@ -63,9 +63,9 @@ class HoldData:
     Attributes
     ----------
     capacitance : float
-        Of the hold capacitor (F).
+        The hold capacitor (F).
     closed_resistance, opened_resistance : float
-        Of the switch (ohm).
+        The switch, closed and open (ohm).
     leak_resistance : float
         From the hold capacitor to ground (ohm).
     """
@@ -87,9 +87,9 @@ class CrossbarData:
     Attributes
     ----------
     least, largest : float
-        What a device can be set to (S).
+        Smallest and largest conductance of a device (S).
     series : int
-        Values a decade that can be bought, 96 for E96 resistors; 0 for any.
+        Number of resistor values in a decade, 96 for E96; 0 for any value.
     """
 
     least: float
@@ -107,13 +107,13 @@ class CrossbarData:
             raise InvalidValueError(explain("crossbar series", must=must, got=self.series, do=do))
 
     def conductances(self, share: Floats) -> Floats:
-        """Return the conductances (S) that stand for a `share` of the largest; the least where it is below zero."""
+        """Return the conductances (S) of weights, `share` being each over the largest; `least` for those below zero."""
         exact = self.least + (self.largest - self.least) * np.maximum(share, 0.0)
         return 1.0 / preferred(1.0 / exact, self.series)
 
 
 def preferred(resistance: Floats, series: int) -> Floats:
-    """Return the nearest values (ohm) to `resistance` in the `series` of so many a decade: 10^(k/n) in three digits.
+    """Return the values (ohm) nearest to `resistance` in a `series` of n values a decade: 10^(k/n) to three digits.
 
     `series` is 48, 96 or 192 (IEC 60063), or 0 for no rounding. Nearest by ratio.
     """
@@ -127,9 +127,9 @@ def preferred(resistance: Floats, series: int) -> Floats:
 
 
 def feedback(data: CrossbarData, gain: float) -> float:
-    """Return the feedback resistance (ohm) at which the range of `data` makes a `gain`: volts out per volt in.
+    """Return the feedback resistance (ohm) at which the largest conductance of `data` makes `gain` (V/V).
 
-    Of the series of `data` the next larger, so that no conductance goes beyond the range.
+    If `data` has a series, it is rounded up to the next value, so that no conductance exceeds the largest.
     """
     exact = gain / (data.largest - data.least)
     nearest = float(preferred(np.array(exact), data.series))
@@ -141,28 +141,28 @@ def feedback(data: CrossbarData, gain: float) -> float:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class OpAmpCircuit:
-    """Op-amps, pairs and multipliers around conductances and switches: macro-models of a board or a chip.
+    """Sizes of a circuit of op-amps, pairs and multipliers around conductances and switches, all as macro-models.
 
     Attributes
     ----------
     name, provenance : str
-        What it is called, and where the sizes come from.
+        Its name, and where the sizes come from.
     input_volts, signal_volts, cell_volts, row_volts : float
-        Voltage (V) that stands for 1 of x, of h and the gates, of c, and of z.
+        Voltages (V) of 1 of x, of h and the gates, of c, and of z.
     amplifier : OpAmpData
-        Every op-amp.
+        The data of every op-amp.
     crossbar : CrossbarData
-        The weights.
+        The conductances of the weights.
     row_capacitance : float
-        At the summing node of a row (F); 0 for none.
+        Capacitance at the summing node of a row (F); 0 for none.
     sum_resistance : float
-        Of the op-amp that adds two products (ohm).
+        Resistors of the op-amp that adds two products (ohm).
     pair : PairData
-        Sigmoids and tanhs.
+        The pairs of sigmoids and tanhs.
     multiplier : MultiplierData
-        Products.
+        The multipliers of products.
     hold : HoldData
-        Memories.
+        The sample-and-holds of memories.
     compute_phase, copy_phase, gap : float
         Length of the two clock phases at a settling of 20, and the pause between clock pulses (s).
     """
@@ -190,7 +190,7 @@ class OpAmpCircuit:
 
     @property
     def time_constant(self) -> float:
-        """What the clock counts in (s): a phase of 20 of them is `compute_phase`."""
+        """The unit of `settling` (s): `compute_phase` is 20 of them."""
         return self.compute_phase / FULL_SETTLING
 
 

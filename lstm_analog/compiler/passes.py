@@ -1,8 +1,8 @@
-"""An LSTM as signal networks: its layers as clocked stages, its way through time cut into passes."""
+"""Divide an LSTM into passes through time, and write each as a signal network whose layers are clocked stages."""
 
 from typing import TypeVar
 
-from lstm_analog.compiler.cells import block
+from lstm_analog.compiler.cells import operation_chain
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.signals import InputBank, Quantity, Reading, ReadOut, Signal, SignalNetwork, Stage, Sum
 from lstm_analog.errors import UnsupportedError, explain
@@ -12,10 +12,10 @@ _Item = TypeVar("_Item")
 
 
 def signal_networks(lstm: LSTM) -> tuple[SignalNetwork, ...]:
-    """Return `lstm` as signal networks, one a pass through time.
+    """Return `lstm` as signal networks, one for each pass through time.
 
-    A pass is a run of layers of one direction, or one layer of both; the next pass reads what it has left, in whole.
-    A head reads along with the top layer, but for one that needs a whole sequence first: it is a pass of its own.
+    A pass is a series of layers of one direction, or a single layer of both; the next pass reads its whole output.
+    The head belongs to the pass of the top layer, unless it needs the whole sequence first: then it is its own pass.
     """
     passes, chains = [], list(lstm.chains)
     while chains:
@@ -27,7 +27,7 @@ def signal_networks(lstm: LSTM) -> tuple[SignalNetwork, ...]:
     networks = [_pass(run, None if alone or run is not passes[-1] else lstm.head) for run in passes]
     if alone and lstm.head is not None:
         feed = InputBank(signal=_input(False, lstm.output_size), backward=False)
-        stage = Stage(blocks=(), head=_head(lstm.head, Reading(signal=feed.signal, held=False)))
+        stage = Stage(chains=(), head=_head(lstm.head, Reading(signal=feed.signal, held=False)))
         networks.append(SignalNetwork(feeds=(feed,), stages=(stage,)))
     return tuple(networks)
 
@@ -62,11 +62,13 @@ def _pass(run: list[Chain], head: Head | None) -> SignalNetwork:
     stages: list[Stage] = []
     below = {backward: Reading(signal=feed.signal, held=False) for backward, feed in feeds.items()}
     for number in dict.fromkeys(chain.layer for chain in run):
-        blocks = tuple(block(chain.cell, chain, below[chain.backward]) for chain in run if chain.layer == number)
-        stages.append(Stage(blocks=blocks))
-        below = {made.backward: Reading(signal=made.hidden, held=False) for made in blocks}
+        chains = tuple(
+            operation_chain(chain.cell, chain, below[chain.backward]) for chain in run if chain.layer == number
+        )
+        stages.append(Stage(chains=chains))
+        below = {made.backward: Reading(signal=made.hidden, held=False) for made in chains}
     if head is not None:
-        stages.append(Stage(blocks=(), head=_head(head, *below.values())))
+        stages.append(Stage(chains=(), head=_head(head, *below.values())))
     return SignalNetwork(feeds=tuple(feeds.values()), stages=tuple(stages))
 
 
@@ -86,7 +88,7 @@ def number_of_chips(passes: tuple[Compiled, ...]) -> int:
 
 
 def only(passes: tuple[_Item, ...], what: str) -> _Item:
-    """Return the one of `passes`, or raise `UnsupportedError`: `what` goes through time several times."""
+    """Return the only one of `passes`, or raise `UnsupportedError` because `what` has several."""
     if len(passes) > 1:
         got, do = f"{len(passes)} passes", f"take {what}.passes[k]"
         raise UnsupportedError(explain(f"the {what}", must="go through time once", got=got, do=do))

@@ -1,9 +1,9 @@
-"""Lowers signals to plumbing (docs/hydraulics.md#design): capillary sums, half-bridges, relays, tanks.
+"""Lower a signal network to plumbing (docs/hydraulics.md#design): capillary sums, half-bridges, relays, tanks.
 
 A row is two manifolds: each weight a capillary from its source into the plus or the minus one, a dummy capillary to the
 datum so that both total G_u S; then p+ - p- = p_unit z/S. Two opposed exponential ports between a top and a bottom rail
-settle at bottom + sigmoid(z) (top - bottom); with twice the gain between the unit rails at p_unit tanh(z). A top rail
-tied to a pressure makes a product. Pilot chambers draw no flow, so every bridge feeds a relay. In dynamic detail a
+settle at bottom + sigmoid(z) (top - bottom); with twice the gain between the unit rails, at p_unit tanh(z). A top rail
+at the pressure of a signal makes a product. A bridge must not deliver flow, so it feeds a relay. In dynamic detail a
 spool stands between the manifolds and the ports of a bridge, or the drain and the filling valve of a gated leak.
 """
 
@@ -13,6 +13,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.bridges import add_bridge, add_lever, add_spool
 from lstm_analog.compiler.compiled import (
     Compiled,
     Layout,
@@ -24,51 +25,36 @@ from lstm_analog.compiler.compiled import (
     reset_label,
     single_storages,
 )
-from lstm_analog.compiler.draft import HIGH, LOW, Control, Draft
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.manifolds import dense_weights, dummies, minus, plus, signed_totals, split_rows, totals
+from lstm_analog.compiler.plumbing_builder import HIGH, LOW, Control, PlumbingBuilder
 from lstm_analog.compiler.signals import Memory, Product, Quantity, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.parts import DATUM, Crossbars, Factor, Pairs, Ports
 from lstm_analog.network.shapes import Shape
 
 
 @lower.register
 def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as plumbing of `technology`, clocked by `timing`, phases of `settling` time constants."""
+    """Return `signals` as plumbing of `technology`, clocked by `timing` with phases of `settling` time constants."""
     tau, unit = technology.time_constant, technology.pressure_unit
     clock = cycle(timing, stages=len(signals.stages), time_constant=tau, settling=settling, gap=technology.gap)
-    draft = Draft(
-        technology=technology,
-        timing=timing,
-        lines=clock.lines,
-        leak_time=clock.reset.duration,
-        single=single_storages(signals, timing),
-    )
+    builder = PlumbingBuilder(technology, timing, clock.lines, clock.reset.duration, single_storages(signals, timing))
     for feed in signals.feeds:
-        draft.sources(feed.signal.label, np.zeros(feed.signal.size))
-    draft.sources(HIGH, np.array([unit]))
-    draft.sources(LOW, np.array([-unit]))
+        builder.sources(feed.signal.label, np.zeros(feed.signal.size))
+    builder.sources(HIGH, np.array([unit]))
+    builder.sources(LOW, np.array([-unit]))
     for number, stage in enumerate(signals.stages):
         for operation in stage.operations:
-            _build(operation, draft, number)
-    network = Network(
-        domain=HYDRAULIC,
-        unknowns=Unknowns(groups=tuple(draft.groups.values())),
-        parts=tuple(draft.parts),
-        lines=clock.lines,
-        provenance=(
-            ("technology", technology.name),
-            ("detail", technology.detail.value),
-            ("timing", timing.value),
-        ),
-        filling=draft.filling(),
+            _build(operation, builder, number)
+    network = builder.network(
+        clock.lines,
+        (("technology", technology.name), ("detail", technology.detail.value), ("timing", timing.value)),
+        builder.filling(),
     )
     return Compiled(
-        network=network.verify(),
+        network=network,
         cycle=clock,
         layout=_layout(technology, signals),
         timing=timing,
@@ -78,7 +64,7 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
 
 
 def _layout(technology: Hydraulic, signals: SignalNetwork) -> Layout:
-    """Return the layout: a weighted sum is S times the difference of its manifolds."""
+    """Return the layout of `signals`: a weighted sum is S times the difference of its manifolds."""
     gains: dict[str, Floats] = {}
     for total in (op for op in signals.operations if isinstance(op, Sum)):
         shares = split_rows(total, totals(total, technology.least_total))
@@ -100,26 +86,26 @@ def _fresh(label: str) -> str:
 
 
 @singledispatch
-def _build(operation: SignalOperation, draft: Draft, number: int) -> None:
+def _build(operation: SignalOperation, builder: PlumbingBuilder, number: int) -> None:
     """Add the parts of an `operation` of the stage of that `number`."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
 
 
-def _driver(draft: Draft, reading: Reading) -> Indices:
-    """Return the nodes that feed a signal to others: a source, a relay, or the relay of a tank."""
+def _driver(builder: PlumbingBuilder, reading: Reading) -> Indices:
+    """Return the nodes that deliver a signal to other parts: a source, a relay, or the relay of a tank."""
     signal = reading.signal
     if signal.quantity is not Quantity.MEMORY:
-        return draft.nodes(signal.label, signal.size)
-    return draft.nodes(_held(signal.label) if reading.held else _fresh(signal.label), signal.size)
+        return builder.nodes(signal.label, signal.size)
+    return builder.nodes(_held(signal.label) if reading.held else _fresh(signal.label), signal.size)
 
 
 @_build.register
-def _(total: Sum, draft: Draft, number: int) -> None:
-    unit, gains = draft.technology.unit_conductance, totals(total, draft.technology.least_total)
-    rails = [] if total.bias is None else [draft.nodes(HIGH, 1)]
-    inputs = np.concatenate([*(_driver(draft, reading) for reading in total.drivers), *rails])
-    sides = [[draft.chamber(name(target.label), target.size) for target in total.targets] for name in (plus, minus)]
+def _(total: Sum, builder: PlumbingBuilder, number: int) -> None:
+    unit, gains = builder.technology.unit_conductance, totals(total, builder.technology.least_total)
+    rails = [] if total.bias is None else [builder.nodes(HIGH, 1)]
+    inputs = np.concatenate([*(_driver(builder, reading) for reading in total.drivers), *rails])
+    sides = [[builder.chamber(name(target.label), target.size) for target in total.targets] for name in (plus, minus)]
     loads = [dummies(unit * gains, unit * used) for used in signed_totals(total)]
     bank = Crossbars(
         label=total.label,
@@ -131,46 +117,46 @@ def _(total: Sum, draft: Draft, number: int) -> None:
         plus_load=loads[0],
         minus_load=loads[1],
     )
-    draft.parts.append(bank)
-    scales = split_rows(total, gains / draft.technology.pressure_unit)
+    builder.parts.append(bank)
+    scales = split_rows(total, gains / builder.technology.pressure_unit)
     for target, p, n, scale in zip(total.targets, *sides, scales, strict=True):
-        draft.controls[target.label] = Control(p=p, n=n, scale=scale)
+        builder.controls[target.label] = Control(p=p, n=n, scale=scale)
     for diagonal in total.diagonals:
-        label, ends = diagonal.target.label, draft.controls[diagonal.target.label]
-        draft.capillaries(f"{label}_diag", diagonal.weights, _driver(draft, diagonal.driver), ends.p, ends.n)
+        label, ends = diagonal.target.label, builder.controls[diagonal.target.label]
+        builder.capillaries(f"{label}_diag", diagonal.weights, _driver(builder, diagonal.driver), ends.p, ends.n)
 
 
-def _control(draft: Draft, tap: Tap) -> Control:
-    """Return what a valve is opened by that obeys `tap`: manifolds of a sum, a tank, a relay."""
+def _control(builder: PlumbingBuilder, tap: Tap) -> Control:
+    """Return the control of a valve that follows `tap`: the manifolds of a sum, a tank, or a relay."""
     signal = tap.reading.signal
-    control = draft.controls.get(signal.label)
+    control = builder.controls.get(signal.label)
     if control is None:
         memory = signal.quantity is Quantity.MEMORY
-        nodes = draft.nodes(_tank(draft, tap.reading), signal.size) if memory else _driver(draft, tap.reading)
-        scale = np.full(signal.size, 1.0 / draft.technology.pressure_unit)
+        nodes = builder.nodes(_tank(builder, tap.reading), signal.size) if memory else _driver(builder, tap.reading)
+        scale = np.full(signal.size, 1.0 / builder.technology.pressure_unit)
         control = Control(p=nodes, n=np.full_like(nodes, DATUM), scale=scale)
     return replace(control, scale=tap.slope * control.scale, offset=tap.offset)
 
 
-def _tank(draft: Draft, reading: Reading) -> str:
-    """Return the group of the tank that holds a memory: the one that is filled while it is fresh, else the slave."""
+def _tank(builder: PlumbingBuilder, reading: Reading) -> str:
+    """Return the group of the tank that `reading` reads: the slave for the held value, the master for the new one."""
     label = reading.signal.label
-    return label if reading.held or label in draft.single else f"{label}_new"
+    return label if reading.held or label in builder.single else f"{label}_new"
 
 
 _BOUNDS = {Shape.LINEAR: (-np.inf, np.inf), Shape.RELU: (0.0, np.inf), Shape.CLIP: (0.0, 1.0)}
-"""Between how many pressure units a relay follows that has the curve of a shape: its stops are the kinks."""
+"""The range, in pressure units, of a relay that computes a shape: its end stops are the kinks of the curve."""
 
 
-def _product(draft: Draft, label: str, *taps: Tap) -> Indices:
-    """Add sigmoid(gate) times a value, or a value alone, and return its nodes, which no flow may be drawn from."""
+def _product(builder: PlumbingBuilder, label: str, *taps: Tap) -> Indices:
+    """Add sigmoid(gate) times a value, or a value alone; return its nodes, from which no flow may be drawn."""
     *gates, value = taps
     if not gates:
-        return _value(draft, label, value)
+        return _value(builder, label, value)
     (gate,) = gates
     _check_gate(label, gate)
-    control = _control(draft, gate)
-    return draft.bridge(label, control, 1.0, _value(draft, label, value), np.full(control.p.size, DATUM))
+    control = _control(builder, gate)
+    return add_bridge(builder, label, control, 1.0, _value(builder, label, value), np.full(control.p.size, DATUM))
 
 
 def _check_gate(label: str, gate: Tap) -> None:
@@ -185,68 +171,68 @@ def _check_value(label: str, tap: Tap) -> None:
         raise UnsupportedError(explain(f"{label} value in plumbing", must=must, got=tap.shape.value, do=do))
 
 
-def _value(draft: Draft, label: str, tap: Tap) -> Indices:
-    """Return nodes at the value of `tap` that flow may be drawn from, for the product `label`."""
+def _value(builder: PlumbingBuilder, label: str, tap: Tap) -> Indices:
+    """Return nodes at the value of `tap`, for the product `label`; flow may be drawn from them."""
     reading, size = tap.reading, tap.reading.signal.size
-    alone = reading.signal.label in draft.single and not reading.held
+    alone = reading.signal.label in builder.single and not reading.held
     if tap.plain and reading.signal.quantity is not Quantity.SUM and not alone:
-        return _driver(draft, reading)
+        return _driver(builder, reading)
     if tap.shape is Shape.TANH:
-        rails = [np.repeat(draft.nodes(rail, 1), size) for rail in (HIGH, LOW)]
-        return draft.relay(f"{label}_val", draft.bridge(f"{label}_tanh", _control(draft, tap), 2.0, *rails))
+        rails = [np.repeat(builder.nodes(rail, 1), size) for rail in (HIGH, LOW)]
+        return builder.relay(f"{label}_val", add_bridge(builder, f"{label}_tanh", _control(builder, tap), 2.0, *rails))
     _check_value(label, tap)
-    return draft.lever(f"{label}_val", _control(draft, tap), *_BOUNDS[tap.shape])
+    return add_lever(builder, f"{label}_val", _control(builder, tap), *_BOUNDS[tap.shape])
 
 
 @_build.register
-def _(product: Product, draft: Draft, number: int) -> None:
+def _(product: Product, builder: PlumbingBuilder, number: int) -> None:
     label = product.target.label
-    draft.relay(label, _product(draft, f"{label}_mid", *product.factors))
+    builder.relay(label, _product(builder, f"{label}_mid", *product.factors))
 
 
 @_build.register
-def _(memory: Memory, draft: Draft, number: int) -> None:
-    build = _leak if leaks(memory, draft.timing) else _clocked
-    build(draft, memory, number)
+def _(memory: Memory, builder: PlumbingBuilder, number: int) -> None:
+    build = _leak if leaks(memory, builder.timing) else _clocked
+    build(builder, memory, number)
 
 
-def _clocked(draft: Draft, memory: Memory, number: int) -> None:
-    """Master and slave tanks: products add in a totalizing relay; `compute` fills the master, `copy` the slave."""
+def _clocked(builder: PlumbingBuilder, memory: Memory, number: int) -> None:
+    """Add master and slave tanks: a relay adds the products; line `compute<n>` fills the master, `copy` the slave."""
     label, size = memory.target.label, memory.target.size
-    slave = draft.nodes(label, size)
+    slave = builder.nodes(label, size)
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=memory.target, held=True))
-    products = [] if memory.keep is None else [_product(draft, f"{label}_keep", memory.keep, held)]
-    products.append(_product(draft, f"{label}_add", *memory.add))
-    total = draft.relay(f"{label}_sum", *products)
-    master = draft.nodes(f"{label}_new", size)
-    draft.solenoid(f"{label}_take", compute_line(number), total, master)
-    draft.memory(f"{label}_master", master)
-    _slave(draft, label, master, slave)
-    _reset(draft, label, slave)
+    products = [] if memory.keep is None else [_product(builder, f"{label}_keep", memory.keep, held)]
+    products.append(_product(builder, f"{label}_add", *memory.add))
+    total = builder.relay(f"{label}_sum", *products)
+    master = builder.nodes(f"{label}_new", size)
+    builder.solenoid(f"{label}_take", compute_line(number), total, master)
+    builder.memory(f"{label}_master", master)
+    _slave(builder, label, master, slave)
+    _reset(builder, label, slave)
 
 
-def _slave(draft: Draft, label: str, master: Indices, slave: Indices) -> None:
-    draft.solenoid(f"{label}_copy", COPY, draft.relay(_fresh(label), master), slave)
-    draft.memory(f"{label}_slave", slave)
-    draft.relay(_held(label), slave)
+def _slave(builder: PlumbingBuilder, label: str, master: Indices, slave: Indices) -> None:
+    builder.solenoid(f"{label}_copy", COPY, builder.relay(_fresh(label), master), slave)
+    builder.memory(f"{label}_slave", slave)
+    builder.relay(_held(label), slave)
 
 
-def _leak(draft: Draft, memory: Memory, number: int) -> None:
-    """Gated leak: `C dp/dt = -C a p + q`, a drain valve and a flow-control valve, open for the time T.
+def _leak(builder: PlumbingBuilder, memory: Memory, number: int) -> None:
+    """Add a gated leak, `C dp/dt = -C a p + q`: a drain valve and a flow-control valve, open for the time T.
 
-    docs/physics.md#gated-leak says why that is exact.
+    docs/physics.md#gated-leak derives that it is exact.
 
-    What the rows of the same stage read must stay while the tank leaks: they get a slave of it.
+    A memory that rows of its own stage read must stay constant while the tank leaks, so it gets a slave for them.
     """
     label, size, tap = memory.target.label, memory.target.size, leaking_tap(memory)
     for gate in memory.add[:-1]:
         _check_gate(label, gate)
     _check_value(label, memory.add[-1])
-    single = label in draft.single
-    store = draft.nodes(label if single else f"{label}_new", size)
-    control = draft.spool(f"{label}_drain", _control(draft, tap))
-    line = draft.lines.index(leak_line(number))
-    rate, offset = draft.technology.tank / draft.leak_time, np.array(0.0 - control.offset)
+    single = label in builder.single
+    store = builder.nodes(label if single else f"{label}_new", size)
+    control = add_spool(builder, f"{label}_drain", _control(builder, tap))
+    line = builder.lines.index(leak_line(number))
+    rate, offset = builder.technology.tank / builder.leak_time, np.array(0.0 - control.offset)
     drain = Ports(
         label=f"{label}_drain",
         line=line,
@@ -264,22 +250,22 @@ def _leak(draft: Draft, memory: Memory, number: int) -> None:
         label=f"{label}_fill",
         line=line,
         out=store,
-        current=np.array(rate * draft.technology.pressure_unit),
-        factors=(*(_factor(draft, f"{label}_fill{k}", factor) for k, factor in enumerate(memory.add)), filling),
+        current=np.array(rate * builder.technology.pressure_unit),
+        factors=(*(_factor(builder, f"{label}_fill{k}", factor) for k, factor in enumerate(memory.add)), filling),
     )
-    draft.parts.extend((drain, fill))
-    draft.memory(f"{label}_store", store)
+    builder.parts.extend((drain, fill))
+    builder.memory(f"{label}_store", store)
     if not single:
-        _slave(draft, label, store, draft.nodes(label, size))
-    _reset(draft, label, store, *([] if single else [draft.nodes(label, size)]))
+        _slave(builder, label, store, builder.nodes(label, size))
+    _reset(builder, label, store, *([] if single else [builder.nodes(label, size)]))
 
 
-def _factor(draft: Draft, label: str, tap: Tap) -> Factor:
-    control = draft.spool(label, _control(draft, tap))
+def _factor(builder: PlumbingBuilder, label: str, tap: Tap) -> Factor:
+    control = add_spool(builder, label, _control(builder, tap))
     return Factor(shape=tap.shape, p=control.p, n=control.n, scale=control.scale, offset=np.array(control.offset))
 
 
-def _reset(draft: Draft, label: str, *tanks: Indices) -> None:
-    """Add filling cocks, which set a memory at the start and stay shut: bubble-tight, on a short hose."""
-    start = draft.sources(reset_label(label), np.zeros(tanks[0].size))
-    draft.cock(f"{label}_reset", RESET, np.tile(start, len(tanks)), np.concatenate(tanks))
+def _reset(builder: PlumbingBuilder, label: str, *tanks: Indices) -> None:
+    """Add filling cocks, which set the `tanks` of a memory at the start: bubble-tight valves on a short hose."""
+    start = builder.sources(reset_label(label), np.zeros(tanks[0].size))
+    builder.cock(f"{label}_reset", RESET, np.tile(start, len(tanks)), np.concatenate(tanks))

@@ -1,4 +1,4 @@
-"""What a saved machine is made of."""
+"""The kinds of record in a saved machine."""
 
 from types import MappingProxyType
 
@@ -78,4 +78,4 @@ PIECES = MappingProxyType(
         )
     }
 )
-"""The kinds of record that a compiled network, its technology and its layout are made of, by name."""
+"""The kinds of record in a compiled network, its technology and its layout, by name."""

@@ -1,7 +1,7 @@
-"""Ranges: how far the signals of an LSTM go, how far those of a technology may, and the units that make them fit.
+"""Find the ranges of an LSTM's signals, the ranges that a technology allows, and units with which they fit.
 
-The ranges come from inputs that are like those to be met (`measured`), or from the weights alone (`bounded`), which
-holds for any sequence and is often far more than is met.
+Ranges are `measured` with inputs like those in operation, or `bounded` from the weights alone: that holds for any
+sequence and is often far larger than what occurs.
 """
 
 from dataclasses import dataclass, replace
@@ -21,18 +21,18 @@ from lstm_analog.model.activations import SIGMOID, TANH, sigmoid
 from lstm_analog.model.weights import RecurrentCell
 
 MARGIN = 1.25
-"""How much larger than the ranges the room for them is made: inputs to come may go further than those measured."""
+"""Range provided over range measured. Larger: other inputs clip less, and offsets and noise count more."""
 
 
 _FOREVER = 700.0
-"""Pre-activation beyond which 1/(1 - sigmoid(z)) = 1 + e^z is more than a float holds."""
+"""The largest exponent z at which 1/(1 - sigmoid(z)) = 1 + e^z does not overflow."""
 
 
 class Fit(Enum):
-    """What to do with ranges that do not fit a technology; the value is how `Scaling` says it.
+    """How to choose the units of a technology; the value is the text in the report of a `Scaling`.
 
-    KEEP: nothing, but say so. SHRINK: make units smaller where signals would clip. FILL: also larger, where there is
-    room, so that offsets and noise count less.
+    KEEP: leave them, and report what clips. SHRINK: make units smaller where signals would clip. FILL: also make them
+    larger where there is room, so that offsets and noise count less.
     """
 
     KEEP = "units kept"
@@ -51,8 +51,8 @@ class Ranges:
         Inputs, pre-activations, and memories of all layers: the cells c, and h, which goes beyond 1 only where no
         bounded curve makes it, as in a plain RNN of ReLUs.
     rows : float
-        Of the weighted sums over positive or over negative weights alone, of which z is the difference: a circuit that
-        adds them up separately has to hold each.
+        Sums over the positive weights alone or over the negative weights alone; z is their difference. A circuit that
+        forms both sums has to represent each.
     """
 
     x: float
@@ -69,7 +69,7 @@ class Ranges:
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """What was chosen: signals of `ranges` in a technology that takes those of `reach`, after `fit`."""
+    """The result of choosing units by the rule `fit`: signals have `ranges`, the technology allows `reach`."""
 
     ranges: Ranges
     reach: Ranges
@@ -77,11 +77,11 @@ class Scaling:
 
     @property
     def clips(self) -> tuple[str, ...]:
-        """The signals that go further than they may."""
+        """The names of the ranges that exceed what the technology allows."""
         return tuple(name for name, value in vars(self.ranges).items() if value > vars(self.reach)[name])
 
     def __str__(self) -> str:
-        """Return on one line how far each signal goes and may go, and what will clip."""
+        """Return one line with each range, what the technology allows, and which signals clip."""
         reach = vars(self.reach)
         sizes = ", ".join(f"{name} {value:.3g} of {reach[name]:.3g}" for name, value in vars(self.ranges).items())
         return f"{self.fit.value}: {sizes}; clips: {', '.join(self.clips) or 'none'}"
@@ -102,9 +102,9 @@ def measured(lstm: LSTM, x: Floats) -> Ranges:
 
 
 def row_sums(chain: Chain, below: Floats, h: Floats) -> Floats:
-    """Return the larger of the sums over the weights of one sign of `chain`, of the inputs `below` and its own `h`.
+    """Return for each row of `chain` the larger of its sums over positive and over negative weights, biases included.
 
-    Of each row of each step, (..., time, rows); `below` is (..., time, inputs), `h` (..., time, outputs).
+    Shape (..., time, rows); the inputs are `below` (..., time, inputs) and the chain's own `h` (..., time, outputs).
     """
     rest = np.zeros_like(h[..., :1, :])
     held = (h[..., 1:, :], rest) if chain.backward else (rest, h[..., :-1, :])
@@ -118,7 +118,7 @@ def row_sums(chain: Chain, below: Floats, h: Floats) -> Floats:
 
 @checked
 def bounded(lstm: LSTM, x: float) -> Ranges:
-    """Return ranges that no sequence of inputs up to ±`x` makes `lstm` leave, whatever its length.
+    """Return ranges that `lstm` never leaves for inputs within ±`x`, in a sequence of any length.
 
     Interval arithmetic: |z| <= sum |w| |input| + |b|, and |c| <= max(i) max|g| / (1 - max(f)) of each unit, where f and
     i are the sigmoids of the largest z: the limit of the geometric series. Raises `UnsupportedError` for other forms
@@ -168,7 +168,7 @@ def _most(values: Floats) -> float:
 
 @singledispatch
 def reach(technology: object) -> Ranges:
-    """Return how large signals may be in `technology`, infinity where nothing stops them.
+    """Return the largest signals that `technology` allows, infinity where it has no limit.
 
     Raises `UnsupportedError` for a technology whose limits are not known.
     """
@@ -178,23 +178,23 @@ def reach(technology: object) -> Ranges:
 
 @singledispatch
 def fit_ranges(technology: object, ranges: Ranges, fit: Fit) -> object:
-    """Return `technology` with units in which signals of `ranges` find room, chosen as `fit` says.
+    """Return `technology` with units chosen for signals of `ranges` by the rule `fit`.
 
-    A technology without units to choose stays what it is; `Scaling.clips` tells what then does not fit.
+    A technology without units to choose stays as it is; `Scaling.clips` names what then does not fit.
     """
     return technology
 
 
 def scaled(technology: object, ranges: Ranges, fit: Fit) -> tuple[object, Scaling]:
-    """Return `technology` with its units chosen for signals of `ranges` as `fit` says, and what that led to."""
+    """Return `technology` with units chosen for signals of `ranges` by the rule `fit`, and a record of the choice."""
     chosen = fit_ranges(technology, ranges, fit)
     return chosen, Scaling(ranges=ranges, reach=reach(chosen), fit=fit)
 
 
 def factor(range_: float, limit: float, fit: Fit) -> float:
-    """Return by what to multiply a unit so that a signal of `range_` units has its place below `limit` units.
+    """Return the factor for the size of a unit by which a signal of `range_` units fits below `limit` units.
 
-    With `MARGIN`; at most 1 unless `fit` says to fill.
+    It leaves `MARGIN`, and is at most 1 unless `fit` is FILL.
     """
     if fit is Fit.KEEP or not range_ or not np.isfinite(limit):
         return 1.0
@@ -209,9 +209,9 @@ def _(technology: Behavioural) -> Ranges:
 
 @reach.register
 def _(technology: Hydraulic) -> Ranges:
-    """Return the stops of the tanks for c, and for z the trim of the ports: ln R for a sigmoid, half for a tanh.
+    """Return the stops of the tanks as the range of c, and half the trim of the ports, ln(R)/2, as the range of z.
 
-    Manifolds settle at means of their inputs: they go no further than the inputs do.
+    A sigmoid could take ln(R), a tanh takes half. Manifolds settle at means of their inputs and never exceed them.
     """
     stop = min(abs(pressure) for pressure in technology.reach()) / technology.pressure_unit
     trim = 0.5 * float(np.log(technology.hardware.rangeability))
@@ -220,6 +220,6 @@ def _(technology: Hydraulic) -> Ranges:
 
 @fit_ranges.register
 def _(technology: Hydraulic, ranges: Ranges, fit: Fit) -> Hydraulic:
-    """Choose the pressure of a unit for c; the trim is a ratio of conductances and does not change with it."""
+    """Return `technology` with a pressure unit chosen for c; the trim is a ratio and does not depend on it."""
     change = factor(ranges.c, reach(technology).c, fit)
     return replace(technology, pressure_unit=technology.pressure_unit * change)

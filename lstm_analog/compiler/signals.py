@@ -1,7 +1,7 @@
-"""The signal network: what is computed from what, before any technology is chosen.
+"""The signal network: the operations that compute an LSTM, before any technology is chosen.
 
-Weighted sums, products of static curves, and memories `m <- keep m + add`: no more is needed for an LSTM and its
-siblings, and no more is what a technology has to know. `cells` writes each kind of cell in these words.
+It has three kinds of operation: weighted sums, products of static curves, and memories `m <- keep m + add`. A
+technology implements only these. `cells` writes each kind of recurrent cell with them.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lstm_analog.network.shapes import Shape
 
 
 class Quantity(Enum):
-    """What sets a signal, hence what it physically is: the outside, a sum, a product, a memory."""
+    """What computes a signal: it is an input, a weighted sum, a product, or a memory."""
 
     INPUT = "x"
     SUM = "z"
@@ -24,7 +24,7 @@ class Quantity(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
-    """`size` like signals with one label."""
+    """A labelled vector of `size` signals, all computed by the same kind of operation."""
 
     label: str
     size: int
@@ -33,7 +33,7 @@ class Signal:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A signal as something else reads it: the value `held` from the step before, or the one this step computes."""
+    """A signal as an operand: its value `held` from the step before, or the one computed in this step."""
 
     signal: Signal
     held: bool
@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Tap:
-    """A static curve s(slope v + offset) of a reading v: one factor of a product."""
+    """One factor of a product: the static curve s(slope v + offset) of the signal v that `reading` names."""
 
     shape: Shape
     reading: Reading
@@ -50,13 +50,13 @@ class Tap:
 
     @property
     def plain(self) -> bool:
-        """Whether it is the reading itself."""
+        """Whether it is the signal itself: a linear curve of slope 1 without offset."""
         return self.shape is Shape.LINEAR and (self.slope, self.offset) == (1.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Diagonal:
-    """One weight a unit, `weights` (size,), from a driver to a target of the same size: a peephole."""
+    """One weight for each unit, `weights` (size,), from a driver to a target of the same size, as in a peephole."""
 
     target: Signal
     driver: Reading
@@ -65,7 +65,7 @@ class Diagonal:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sum:
-    """A weighted sum `targets = weights drivers + bias`, and what the `diagonals` add.
+    """A weighted sum `targets = weights drivers + bias`, plus the products of the `diagonals`.
 
     `weights` (m, n) with the targets stacked to m rows and the drivers to n columns; `bias` (m,) or None.
     """
@@ -80,7 +80,7 @@ class Sum:
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """A static product `target = product(factors)`: it keeps nothing and follows at once."""
+    """A product without memory: `target = product(factors)`."""
 
     target: Signal
     factors: tuple[Tap, ...]
@@ -88,7 +88,7 @@ class Product:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """A state `target <- keep target + product(add)`; without `keep` nothing of the old value stays."""
+    """A state `target <- keep target + product(add)`; if `keep` is None, `target <- product(add)`."""
 
     target: Signal
     keep: Tap | None
@@ -105,20 +105,20 @@ GateMembers = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OperationChain:
-    """One chain of a stage: its operations in the order in which they follow from each other, and what they stand for.
+    """One direction of a layer: its operations, each after those that it reads, and the LSTM signals among them.
 
     Attributes
     ----------
     layer, backward : int, bool
-        Which chain of the LSTM it is; a backward one goes through time from the end of each sequence.
-    operations : tuple of Operation
-        What it computes.
+        The number of the layer, and whether the chain runs through each sequence from its end.
+    operations : tuple of SignalOperation
+        The operations, in the order in which they are computed.
     gates : tuple of enum members
-        Which gates it has, in order.
+        Its gates, in order.
     rows : tuple of Signal
-        Their pre-activations.
+        The pre-activations of the gates.
     activations : tuple of Activation
-        Their activations.
+        The activations of the gates.
     cell, hidden : Signal or None, Signal
         The memories c, if it has one, and h.
     """
@@ -140,7 +140,7 @@ class OperationChain:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReadOut:
-    """The head: a sum of what the top layer holds; `final` if it answers once a sequence."""
+    """The head: a weighted sum of the top layer's h; `final` if it has one output for each sequence, not each step."""
 
     sum: Sum
     final: bool
@@ -148,24 +148,24 @@ class ReadOut:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
-    """What is computed together within a step: later stages read earlier ones when they have settled.
+    """The operations of one phase of a step; a later stage starts when the earlier ones have settled.
 
-    The `blocks` of a layer, one a direction, or the head.
+    The `chains` of a layer, one a direction, or the head.
     """
 
-    blocks: tuple[OperationChain, ...]
+    chains: tuple[OperationChain, ...]
     head: ReadOut | None = None
 
     @property
     def operations(self) -> tuple[SignalOperation, ...]:
-        """What is computed, in order."""
+        """Its operations, in order."""
         own = () if self.head is None else (self.head.sum,)
-        return (*(op for block in self.blocks for op in block.operations), *own)
+        return (*(op for chain in self.chains for op in chain.operations), *own)
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputBank:
-    """A bank of inputs: its label, and whether it takes the sequence from its end."""
+    """The inputs of a pass, and whether they are given each sequence in reverse."""
 
     signal: Signal
     backward: bool
@@ -180,12 +180,12 @@ class SignalNetwork:
 
     @property
     def operations(self) -> tuple[SignalOperation, ...]:
-        """All that is computed, in order."""
+        """The operations of all stages, in order."""
         return tuple(op for stage in self.stages for op in stage.operations)
 
     @property
     def single(self) -> frozenset[str]:
-        """The labels of memories whose held value no sum or product reads: where they leak, one storage will do."""
+        """The labels of memories whose held value no sum or product reads; a gated leak needs no slave for them."""
         held: set[str] = set()
         for operation in self.operations:
             for reading in _readings(operation):
@@ -195,7 +195,7 @@ class SignalNetwork:
 
 
 def _readings(operation: SignalOperation) -> tuple[Reading, ...]:
-    """Return what `operation` reads; a memory's reading of its own held value does not count."""
+    """Return the operands of `operation`, without a memory's own held value."""
     if isinstance(operation, Sum):
         return (*operation.drivers, *(diagonal.driver for diagonal in operation.diagonals))
     taps = operation.factors if isinstance(operation, Product) else (operation.keep, *operation.add)

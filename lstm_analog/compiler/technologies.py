@@ -1,4 +1,4 @@
-"""The presets that a machine may be built in, by name."""
+"""The presets of all technologies, by name."""
 
 from types import MappingProxyType
 

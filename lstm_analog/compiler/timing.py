@@ -1,4 +1,4 @@
-"""Clocks: how one step of the recurrence is cut into intervals."""
+"""Clocks: the intervals into which one step of the recurrence is divided."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +12,7 @@ from lstm_analog.errors import InvalidValueError, explain
 class Timing(Enum):
     """How the memories are clocked.
 
-    CLOCKED: master and slave storages; a stage computes, holds, and at the end of the step all slaves copy.
+    CLOCKED: master and slave storages; each stage fills its masters, and at the end of the step all slaves copy them.
     GATED_LEAK: one storage a cell, drained and filled for a set time after its gates have settled.
     """
 
@@ -26,7 +26,7 @@ GATED_LEAK = Timing.GATED_LEAK
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A stretch of a step: its name, length in seconds, the clock lines that are high, whether signals settle in it."""
+    """Part of a step: its name, `duration` (s), the clock lines that are `high`, and whether signals settle in it."""
 
     name: str
     duration: float
@@ -48,7 +48,7 @@ class Cycle:
         return sum(interval.duration for interval in self.step)
 
     def position(self, name: str) -> int:
-        """Return the place of the interval `name` within a step."""
+        """Return the number of the interval `name` within a step, from 0."""
         return [interval.name for interval in self.step].index(name)
 
     def intervals(self, steps: int) -> tuple[Interval, ...]:
@@ -62,17 +62,17 @@ class Cycle:
         return np.concatenate((flags[:1], np.tile(flags[1:], (steps, 1))))
 
     def ends(self, name: str, steps: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """Return the numbers of the intervals `name` in `intervals(steps)`, shape (steps,)."""
+        """Return the numbers (steps,) of the intervals called `name` in `intervals(steps)`."""
         return 1 + self.position(name) + len(self.step) * np.arange(steps)
 
 
 def compute_line(stage: int) -> str:
-    """Return the clock line on which `stage` takes its result."""
+    """Return the clock line on which the masters of `stage` are filled."""
     return f"compute{stage}"
 
 
 def leak_line(stage: int) -> str:
-    """Return the clock line on which the cells of `stage` leak and fill."""
+    """Return the clock line on which the memories of `stage` leak and fill."""
     return f"leak{stage}"
 
 

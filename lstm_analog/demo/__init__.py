@@ -1,4 +1,4 @@
-"""The main job on real data: airline forecasters as circuits and as plumbing, held against the digital ones."""
+"""A demonstration on real data: airline forecasters as circuits and as plumbing, compared with the digital ones."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +11,9 @@ from lstm_analog.model import airline
 
 
 def run_demo(folder: Path, bar: Callable[[str], Progress]) -> Iterator[str]:
-    """Run all studies, leave their files in `folder`, and yield the lines that tell of them.
+    """Run all studies, write their files to `folder`, and yield the lines of text about them.
 
-    `bar` makes a progress bar with a label. Raises `FileAccessError` if the folder cannot be made.
+    `bar` returns a progress bar for a label. Raises `FileAccessError` if the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

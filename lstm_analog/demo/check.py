@@ -1,4 +1,4 @@
-"""The reference engine on the last year of a series: the line that says that two engines agree."""
+"""Compare the default engine with the reference engine on the last year of a series."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from lstm_analog.engines import Integrate
 from lstm_analog.machine import Machine
 
 YEAR = 12
-"""Months that are integrated: the reference takes some hundred times as long as the default engine."""
+"""Number of months to integrate: the reference takes some hundred times as long as the default engine."""
 
 
 def agreement(machine: Machine, x: Floats, engine: Integrate) -> str:
-    """Return a line about the outputs h that the default engine and `engine` give of `machine` in the last year of `x`.
+    """Return a line of text that compares the outputs h of `machine` by the default engine and by `engine`.
 
-    `x` (months, inputs); both start from the state that the default engine reaches in the months before.
+    The inputs are the last year of `x` (months, inputs); both start from the state of the default engine before it.
     """
     before, year = machine.run(x[:-YEAR]).outputs.state, x[-YEAR:]
     apart = np.abs(machine.run(year, state=before).h - machine.run(year, state=before, engine=engine).h).max()

@@ -1,4 +1,4 @@
-"""The airline forecasters as circuits, held against the digital ones."""
+"""The airline forecasters as circuits, compared with the digital ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from lstm_analog.study import Report, compare
 from lstm_analog.study.run import Run
 
 WARM_UP = 12
-"""Months that the LSTM needs to find its state; they do not count in the error against the data."""
+"""Months after which the LSTM has forgotten its initial state; earlier errors against the data do not count."""
 SETTLING = 24.0
-"""Phase length in time constants: the settling law leaves about 1e-8 of full scale."""
+"""Phase length in time constants, for which the settling law gives an error of about 1e-8 of full scale."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Study:
-    """One forecaster, its circuit, what it did over the whole series, and how far it is from the digital one."""
+    """One forecaster, its circuit, the run over the whole series, and the comparison with the digital one."""
 
     forecaster: Forecaster
     machine: Machine
@@ -43,14 +43,14 @@ class Study:
 
     @property
     def analog(self) -> Floats:
-        """The circuit's forecast, its head being digital, (months,)."""
+        """The forecast of the circuit with a digital head, (months,), in the unit of the series."""
         return self.forecaster.decode(self.run.h)[:, 0]
 
 
 def study(units: Literal[4, 15], progress: Progress | None = None) -> Study:
-    """Return the study of the airline LSTM of `units` units over the whole series, by the default engine.
+    """Return the study of the airline LSTM with `units` units over the whole series, by the default engine.
 
-    `progress` is told the intervals done.
+    `progress` is called with the number of intervals done.
     """
     months, values = airline.series()
     forecaster = airline.forecaster(units)
@@ -61,7 +61,7 @@ def study(units: Literal[4, 15], progress: Progress | None = None) -> Study:
 
 
 def circuit_lines(units: Literal[4, 15], folder: Path, progress: Progress | None) -> Iterator[str]:
-    """Run the study of `units` units telling `progress`, leave its files in `folder`, and yield the lines about it."""
+    """Run the study of `units` units with `progress`, write its files to `folder`, and yield lines of text about it."""
     result = study(units, progress)
     _write(folder, result)
     yield from _lines(result)
@@ -89,7 +89,7 @@ def _write(folder: Path, result: Study) -> None:
 def _table(result: Study) -> str:
     rows = ["month,thousands_of_passengers,digital_forecast,analog_forecast"]
     actual = result.values.tolist()
-    # the forecast made in a month is for the next one; the last has no successor in the data
+    # a month's forecast is for the next month; the last one has no next month in the data
     for month, value, digital, analog in zip(
         result.months[1:], actual[1:], result.digital[:-1], result.analog[:-1], strict=True
     ):

@@ -1,4 +1,4 @@
-"""The same forecaster as plumbing in oil: what the machine would be, and what it answers."""
+"""The same forecaster as plumbing filled with oil: its size and its forecasts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +16,11 @@ from lstm_analog.show import save, step_waveforms
 from lstm_analog.study.run import Run
 
 SETTLING = 14.0
-"""Phase length in time constants: longer would only make the step longer than it is, 14 s."""
+"""Phase length in time constants: with it a step takes 14 s; longer phases would only lengthen it."""
 
 
 def plumbing_lines(folder: Path, progress: Progress | None) -> Iterator[str]:
-    """Build the 4-unit forecaster in oil, run it telling `progress`, leave papers in `folder`, yield what to say."""
+    """Compile the 4-unit forecaster for oil, run it with `progress`, write files to `folder`, yield lines about it."""
     forecaster = airline.forecaster(4)
     _, values = airline.series()
     x = forecaster.encode(values)
@@ -51,7 +51,10 @@ def _apart(forecaster: Forecaster, run: Run) -> float:
 
 
 def _sensitivities(machine: Machine, forecaster: Forecaster, run: Run) -> Iterator[tuple[str, float]]:
-    """Yield what one flaw at a time costs, one machine drawn with seed 5."""
+    """Yield the name and the error (`_apart`) of `machine` with one imperfection at a time, drawn with seed 5.
+
+    The inputs are those of `run`.
+    """
     streams = Streams(seed=5)
     flaws = (
         ("bores scatter by 0.25 %", BoreTolerance(sigma=0.0025)),

@@ -1,16 +1,7 @@
-"""Network to text and back."""
+"""Write networks as SPICE, Verilog-A, Modelica, EPANET and graph files, and read SPICE and graph files back."""
 
 from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
-from lstm_analog.export.dialects import (
-    DIALECTS,
-    HSPICE,
-    LTSPICE,
-    NGSPICE,
-    PORTABLE,
-    SPECTRE,
-    XYCE,
-    Dialect,
-)
+from lstm_analog.export.dialects import DIALECTS, HSPICE, LTSPICE, NGSPICE, PORTABLE, SPECTRE, XYCE, Dialect
 from lstm_analog.export.epanet import EpanetTubes, Statics, statics, write_epanet
 from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graph_schedules import Driven

@@ -1,4 +1,4 @@
-"""How closely a SPICE simulator is to follow the circuit: its tolerances and steps."""
+"""Tolerances and time steps for a SPICE simulator, with presets by kind of circuit."""
 
 from dataclasses import dataclass, replace
 
@@ -9,17 +9,17 @@ from lstm_analog.network.laws import capacity
 from lstm_analog.network.parts import ALWAYS, Cells, OpAmps, Pairs, Ports
 
 TOLERANCES = ("reltol", "vntol", "abstol", "chgtol")
-"""Those of an `Accuracy`, in the order in which a deck gives them."""
+"""The fields of an `Accuracy` that are tolerances, in the order of a deck."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """A simulator's settings.
+    """Tolerances and least number of time steps of a simulator.
 
-    `reltol`, `vntol` (V), `abstol` (A) and `chgtol` (C) are its tolerances; `steps` is how many time steps it takes in
-    the longest interval at least. The steps govern the error of what has not settled: the trapezoidal rule leaves about
-    1/(12 steps^2) of full scale in a gated leak.
+    `reltol`, `vntol` (V), `abstol` (A) and `chgtol` (C) are its tolerances; `steps` is the least number of time steps
+    in the longest interval. The steps govern the error of signals that have not settled: the trapezoidal rule leaves
+    about 1/(12 steps^2) of full scale in a gated leak.
     """
 
     reltol: float
@@ -39,13 +39,13 @@ USUAL = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=100)
 """For circuits of 1 V and 100 pF; chosen so that ngspice 39 agrees with scipy to 1e-4 where nothing has settled."""
 
 FINE = replace(USUAL, steps=400)
-"""For a gated leak, which is read while it moves: as `USUAL`, but 400 steps an interval keep c and h within 1e-5 of
+"""For a gated leak, which has not settled when it ends: as `USUAL`, but 400 steps keep c and h within 1e-5 of
 scipy at 20 time constants (ngspice 39, 120 random LSTMs of 1 unit, scales 3 and 6: z 7.4e-6, c 2.5e-6, h 1.6e-6)."""
 
 
 BOARD = replace(USUAL, reltol=1e-5, vntol=1e-7, abstol=1e-11)
-"""For op-amps, whose hold capacitors are small and clamps abrupt: what is read has settled, so that ngspice 39 agrees
-with scipy to 1e-8 (1 to 8 units); at the tolerances of `USUAL` it now and then finds its time step too small."""
+"""For op-amps, with small hold capacitors and abrupt clamps: signals have settled when read, so that ngspice 39 agrees
+with scipy to 1e-8 (1 to 8 units); with the tolerances of `USUAL` it sometimes fails with "timestep too small"."""
 
 TRANSISTORS = Accuracy(reltol=1e-4, vntol=1e-7, abstol=1e-13, chgtol=1e-15, steps=24)
 """For transistor-level cells: h within 1.3e-4 and c within 6e-4 of what reltol 1e-6, chgtol 1e-16 and 60 steps give in
@@ -54,11 +54,11 @@ six times the time (ngspice 39, an LSTM of 3 units, scale 3, 12 steps)."""
 
 @checked
 def suited(network: Network) -> Accuracy:
-    """Return `FINE` for a `network` in which a clock gates pairs or ports, whose flow counts to the last, else `USUAL`.
+    """Return the preset for `network`: `FINE` if a clock gates pairs or ports, `BOARD` for op-amps, else `USUAL`.
 
-    What only switches carry has settled when it is read; what flows for exactly an interval is an integral over it.
-    The charge tolerance is a tenth of the relative one, of the largest capacitor's charge at 1 V. Op-amps get `BOARD`,
-    transistor cells `TRANSISTORS`.
+    Flow through switches has settled when it is read; gated flow is integrated over an interval, so its error stays.
+    The charge tolerance is set to reltol/10 times the charge of the largest capacitor at 1 V. Transistor cells get
+    `TRANSISTORS` unchanged.
     """
     gated = (part.line != ALWAYS for part in network.parts if isinstance(part, Pairs | Ports))
     if any(isinstance(part, Cells) for part in network.parts):

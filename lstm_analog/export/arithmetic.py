@@ -1,7 +1,7 @@
-"""Expressions of numbers and parameters in a deck, as far as every SPICE dialect reads them alike: + - * / ( ).
+"""Evaluate expressions of numbers and parameters in a deck, in the grammar common to SPICE dialects: + - * / ( ).
 
-What they read differently is refused: powers (ngspice takes 2**3**2 for 64 and -2**2 for -4), functions, conditions, a
-sign behind an operator (an error in ngspice before a name).
+Anything that dialects read differently is refused: powers (ngspice takes 2**3**2 for 64 and -2**2 for -4), functions,
+conditions, a sign behind an operator (an error in ngspice before a name).
 """
 
 import operator
@@ -21,9 +21,9 @@ _APPLY: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
 
 
 def evaluate(text: str, parameters: Mapping[str, float], literal: Callable[[str], float]) -> float:
-    """Return the value of the lower-case expression `text`; names are those of `parameters`, numbers go to `literal`.
+    """Return the value of the lower-case expression `text` with `parameters` by name; `literal` reads its numbers.
 
-    Operators of equal rank are taken from the left. Raises `FileFormatError` for what is not of this grammar.
+    Operators of equal rank are applied from the left. Raises `FileFormatError` for text outside this grammar.
     """
     values, waiting, operand = list[float](), list[str](), False
     for token in _TOKEN.finditer(text.rstrip()):
@@ -52,7 +52,7 @@ def evaluate(text: str, parameters: Mapping[str, float], literal: Callable[[str]
 
 
 def _reduce(values: list[float], waiting: list[str], rank: int) -> None:
-    """Apply the operators that wait, back to a bracket or to one that binds less than `rank`."""
+    """Apply the `waiting` operators, last first, down to a bracket or to one of lower rank than `rank`."""
     while waiting and waiting[-1] != "(" and _RANKS[waiting[-1]] >= rank:
         b, a, sign = values.pop(), values.pop(), waiting.pop()
         if sign == "/" and b == 0.0:

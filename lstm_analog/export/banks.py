@@ -1,4 +1,4 @@
-"""Netlist cards as part banks again: the inverse of `cards`, by the name of the kind of part."""
+"""Make part banks from netlist cards, the inverse of `cards`, by the name of the kind of part."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.export.card_labels import card_labels, inverse
+from lstm_analog.export.card_format import format_of_law, inverse
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
@@ -81,11 +81,11 @@ def _cells(label: str, read: Cards) -> Part:
 
 
 Maker = Callable[[str, Cards], Part]
-"""Makes a bank of its label and its cards."""
+"""Function from the label and the cards of a bank to the bank."""
 
 
 def _declared(kind: Any) -> Maker:
-    """Return what makes banks of a `kind` of part by the law that it declares, of which a card has one value each."""
+    """Return the maker for a `kind` of part that declares a law and has one value on a card for each parameter."""
 
     def make(label: str, read: Cards) -> Part:
         known = {"label": label, "line": read.line, "shape": read.options.get("shape", "")}
@@ -94,9 +94,9 @@ def _declared(kind: Any) -> Maker:
             form["shape"] = Shape(form["shape"])
         given = law.dispatch(kind)(SimpleNamespace(**form))
         used = frozenset(key for key in given.neutral if given.cards.values.get(key, key) in read.values)
-        named = card_labels(given, kind.__name__, used)
+        named = format_of_law(given, kind.__name__, used)
         pins = dict(zip(named.pins, read.pins, strict=True))
-        values = {key: named.turned(key, read.values[name]) for key, name in named.values.items()}
+        values = {key: named.on_card(key, read.values[name]) for key, name in named.values.items()}
         made: Part = kind(**form, **pins, **values)
         return made
 
@@ -104,9 +104,9 @@ def _declared(kind: Any) -> Maker:
 
 
 def makers(own: Mapping[str, Maker]) -> dict[str, Maker]:
-    """Return by the names of kinds of parts what makes banks of them: of all that declare a law, and of your `own`.
+    """Return the maker of each kind of part by its name: all kinds that declare a law, and your `own`.
 
-    A kind of this package is not hidden by another one of its name.
+    A kind of this package takes precedence over another that declares a law and has the same name.
     """
     kinds = [kind for kind in law.registry if is_dataclass(kind) and isinstance(kind, type)]
     return {kind.__name__: _declared(kind) for kind in (*kinds, *KINDS)} | {**BANKS, **own}
@@ -125,4 +125,4 @@ BANKS: Mapping[str, Maker] = MappingProxyType(
         "Cells": _cells,
     }
 )
-"""What makes banks of the kinds of parts whose cards are no device with one value a parameter."""
+"""The makers of the kinds of parts whose cards are not a subcircuit with one value for each parameter."""

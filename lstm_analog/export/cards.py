@@ -1,7 +1,7 @@
-"""Part banks as netlist cards: for each kind of part its pins, its device and its values.
+"""Turn part banks into netlist cards: for each kind of part its pins, its device and its values.
 
-`cards` turns a bank into columns of pins and values; `banks` has the inverse. The text between is the business of
-`spice` and `spice_reader`, so nothing about a part is said twice.
+`cards` turns a bank into columns of pins and values; `banks` has the inverse. `spice` and `spice_reader` turn columns
+into text and back, without knowing the kinds of parts.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.export.card_labels import inverse, labels
+from lstm_analog.export.card_format import format_of_bank, inverse
 from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
 from lstm_analog.network.parts import (
@@ -35,24 +35,24 @@ from lstm_analog.network.parts import (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cards:
-    """A bank as like cards.
+    """The cards of one bank, all of the same form, as columns.
 
     Attributes
     ----------
     letter : str
         The kind of card: r, c, e, g, v or x.
     pins : tuple of index arrays
-        One column of unknowns a pin, each (m,).
+        The unknowns at each pin, one array (m,) for each pin.
     line : int
-        The clock line of a last pin, or `ALWAYS` for none.
+        The clock line at a further pin, the last; `ALWAYS` if there is none.
     device : str
-        The subcircuit of an x card, else empty.
+        The subcircuit of x cards, else empty.
     values : mapping of name to (m,) array
-        Named values of an x card; the one value of another.
+        The values of x cards by name; the single value of other cards.
     options : mapping of str to str
-        What the bank knows and no card shows, for the line that heads the section.
+        Properties of the bank that its cards do not show, for the line at the head of its section.
     library : tuple of str
-        Lines of its own that stand before the cards.
+        Lines to write before the cards: models and subcircuits.
     """
 
     letter: str
@@ -70,7 +70,7 @@ def _plain(letter: str, pins: tuple[Indices, ...], **values: Floats) -> Cards:
 
 @singledispatch
 def cards(part: Part) -> Cards:
-    """Return the cards of a bank `part`; of one that declares a law, those of a device that is named after its kind.
+    """Return the cards of a bank `part`; if it only declares a law, x cards of a subcircuit named after its kind.
 
     Raises `UnsupportedPartError` for a part that neither declares a law nor is registered here.
     """
@@ -122,8 +122,8 @@ def _(part: Ports) -> Cards:
 
 
 def _declared(part: Part, **options: str) -> Cards:
-    """Return the cards of a bank that declares a law, by the names that `labels` has for it."""
-    named, nodes, parameters = labels(part), terminals_of(part), parameters_of(part)
+    """Return the x cards of a bank that declares a law, with these `options`."""
+    named, nodes, parameters = format_of_bank(part), terminals_of(part), parameters_of(part)
     values = {
         name: inverse(parameters[key]) if key in named.inverse else parameters[key]
         for key, name in named.values.items()

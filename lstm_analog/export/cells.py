@@ -1,4 +1,4 @@
-"""Transistor-level cells as netlist text, and back: their library of models and subcircuits, then an x card each.
+"""Write transistor-level cells as netlist text, and read them: a library of models and subcircuits, then x cards.
 
 The library stands in the bank's own section, so that a value edited in it belongs to the network that is read back.
 """
@@ -19,11 +19,11 @@ from lstm_analog.network.graph import Network
 _SUBCIRCUIT, _END = ".subckt", ".ends"
 _TEMPERATURE = re.compile(r"\.(?:temp |options device temp=)([0-9.e+-]+)")
 _USUAL = 27.0
-"""The temperature that simulators take unless told (degrees Celsius); HSPICE, which takes 25, has a statement."""
+"""The default temperature of simulators (C), except HSPICE, whose 25 C a statement overrides."""
 
 
 def library_lines(part: Cells) -> tuple[str, ...]:
-    """Return the lines that stand before the cards of `part`: models, subcircuits."""
+    """Return the lines to write before the cards of `part`: its models and subcircuits."""
     lines = [*part.library.models]
     for circuit in part.library.subcircuits:
         head = f"{_SUBCIRCUIT} {circuit.name} {' '.join(circuit.terminals)}"
@@ -32,7 +32,7 @@ def library_lines(part: Cells) -> tuple[str, ...]:
 
 
 def temperature_lines(network: Network, dialect: Dialect) -> tuple[str, ...]:
-    """Return the statement in `dialect` of the temperature of the cells of `network`, none if it has no cells.
+    """Return the statement in `dialect` that sets the temperature of the cells of `network`; empty without cells.
 
     Raises `UnsupportedError` if cells differ in temperature, or `dialect` has no such statement and it is not 27.
     """
@@ -45,14 +45,16 @@ def temperature_lines(network: Network, dialect: Dialect) -> tuple[str, ...]:
 
 
 def split_library(lines: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the `lines` of a section up to its last `.ends`, and those behind: the library and the cards."""
+    """Return the library and the cards of a section: its `lines` up to the last `.ends`, and those after it."""
     ends = [number for number, line in enumerate(lines, start=1) if line.lower().startswith(_END)]
     place = ends[-1] if ends else 0
     return lines[:place], lines[place:]
 
 
 def cells_of(label: str, pins: tuple[Indices, ...], lines: tuple[str, ...], device: str, outputs: str) -> Cells:
-    """Return the bank `label` of cards with `pins`, its library in `lines`, the `outputs` of `device` comma-separated.
+    """Return the bank `label` of cells at `pins`, each a `device` of the library in `lines`.
+
+    `outputs` are the names of the device's outputs, with commas between.
 
     Raises `FileFormatError` for lines that make no library.
     """

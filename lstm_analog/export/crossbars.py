@@ -1,4 +1,4 @@
-"""Crossbars as resistor cards, one a tube or resistor, and back."""
+"""Turn crossbars into resistor cards, one for each conductance, and back."""
 
 from collections.abc import Mapping
 
@@ -62,9 +62,10 @@ def crossbars_of(label: str, pins: tuple[Indices, ...], resistance: Floats, opti
 
 
 def _place(among: Indices, nodes: Indices, turns: Indices | int = 0) -> Indices:
-    """Return the place of each of `nodes` in the unordered `among`; of one that stands there often, that of its turn.
+    """Return the place of each of `nodes` (k,) in the unordered array `among` (n,), which may hold a node repeatedly.
 
-    `turns` count from 0; one that is too high for its node is a place beside it, which `spice_checks` refuses.
+    Of a repeated node the place number `turns` (k,) is taken, from 0. If there are fewer, the place is that of another
+    node, which `spice_checks` refuses.
     """
     order = np.argsort(among, kind="stable")
     places: Indices = order[np.minimum(np.searchsorted(among, nodes, sorter=order) + turns, among.size - 1)]
@@ -72,7 +73,7 @@ def _place(among: Indices, nodes: Indices, turns: Indices | int = 0) -> Indices:
 
 
 def _turns(rows: Indices, nodes: Indices) -> Indices:
-    """Return how many cards of the same row and node stand before each: a driver may feed a row twice."""
+    """Return for each card how many earlier ones have its row and node, (k,): an input may feed a row twice."""
     keys = rows * (nodes.max(initial=0) + 1) + nodes
     order = np.argsort(keys, kind="stable")
     ranks = np.empty(keys.size, dtype=np.int64)

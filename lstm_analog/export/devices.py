@@ -1,9 +1,9 @@
-"""The subcircuits behind x cards: the declared law of a part in a simulator's own words."""
+"""Write the subcircuits of x cards: the declared law of a part in the language of a simulator."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
 
-from lstm_analog.export.card_labels import CardLabels, labels
+from lstm_analog.export.card_format import CardFormat, format_of_bank
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import capacitor, current_source, resistor, subcircuit_text, switch, voltage_source
@@ -13,12 +13,12 @@ from lstm_analog.network.parts import ALWAYS, Part, Switches, law
 from lstm_analog.network.parts.base import Law
 
 _VALUE = replace(SPICE, parameter="{0}")
-"""The words of the value of a resistor or capacitor, where the dialect brackets the whole."""
+"""The language of values of resistors and capacitors, which a dialect encloses in braces as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """What a device consists of: the names of its `pins`, apart by blanks, and its `lines`."""
+    """The inside of a subcircuit: the names of its `pins`, separated by blanks, and its `lines`."""
 
     pins: str
     lines: tuple[str, ...]
@@ -26,7 +26,7 @@ class Body:
 
 @dataclass(frozen=True, kw_only=True)
 class _Flow:
-    """A `value` from the node `a` to the node `b`: a current, or the resistance that gives it."""
+    """An element from node `a` to node `b`: `value` is its current, or the resistance of a resistor."""
 
     a: Expression
     b: Expression
@@ -34,28 +34,28 @@ class _Flow:
 
 
 def subcircuit(part: Part, read: Cards, dialect: Dialect) -> str:
-    """Return the text in `dialect` of the device of `part`, whose cards are `read`."""
+    """Return the text in `dialect` of the subcircuit of `part`, whose cards are `read`."""
     made = body(part, read, dialect)
     return subcircuit_text(dialect, read.device, made.pins, tuple(read.values), made.lines)
 
 
 @singledispatch
 def body(part: Part, read: Cards, dialect: Dialect) -> Body:
-    """Return the pins and lines in `dialect` of the device of `part`, whose cards are `read`.
+    """Return the pins and lines in `dialect` of the subcircuit of `part`, whose cards are `read`.
 
-    By its law: what is named there as inner voltages, flows as currents, efforts that are set as voltages. A state that
-    the part itself stores is a capacitor from its pin to the datum. Flows g (A - e) and -g e into the pin of e are
-    resistors: with them simulators find an operating point more easily.
+    Each `let` of its law becomes an inner voltage, each flow a current source, each effort that it sets a voltage
+    source, each state that it stores a capacitor from its pin to the datum. Flows g (A - e) and -g e into the pin of e
+    become resistors, with which simulators find an operating point more easily.
     """
-    return _declared(law(part), labels(part), dialect, read.line != ALWAYS)
+    return _declared(law(part), format_of_bank(part), dialect, read.line != ALWAYS)
 
 
 @lru_cache(maxsize=256)
-def _declared(own: Law, named: CardLabels, dialect: Dialect, gated: bool) -> Body:
+def _declared(own: Law, named: CardFormat, dialect: Dialect, gated: bool) -> Body:
     pins = {end: effort(pin) for end, pin in named.pins.items()}
 
     def spelt(value: Expression) -> Expression:
-        return named.renamed(own, value, gated)
+        return named.spelt(own, value, gated)
 
     flows = [_Flow(a=pins[a], b=pins[b], value=spelt(value)) for (a, b), value in own.through.items()]
     ties: list[_Flow] = []
@@ -81,7 +81,7 @@ def _declared(own: Law, named: CardLabels, dialect: Dialect, gated: bool) -> Bod
 _DATUM = number(0.0)
 
 
-def _node(end: Expression, named: CardLabels) -> str:
+def _node(end: Expression, named: CardFormat) -> str:
     return "0" if end is _DATUM else named.inner.get(end.name, end.name) if end.op is Op.LET else end.name
 
 
@@ -90,7 +90,7 @@ def _value(value: Expression) -> str:
 
 
 def _split(flow: Expression, pin: Expression) -> tuple[list[_Flow], list[_Flow]]:
-    """Return what of a `flow` into `pin` is a current, if anything is, and its resistors."""
+    """Return the addends of a `flow` into `pin` that are no resistors, as one current or none, and the resistors."""
     terms = flow.args if flow.op is Op.ADD else (flow,)
     ties = {term: tie for term in terms if (tie := _tie(term, pin)) is not None}
     rest = add(*(term for term in terms if term not in ties))
@@ -98,7 +98,7 @@ def _split(flow: Expression, pin: Expression) -> tuple[list[_Flow], list[_Flow]]
 
 
 def _tie(flow: Expression, pin: Expression) -> _Flow | None:
-    """Return the resistor to `pin` that passes the `flow` g (A - e) or -g e into it; None if it is none."""
+    """Return the resistor that passes the `flow` into `pin`; None unless it is of the form g (A - e) or -g e."""
     conductance = multiply(-1.0, derivative(flow, pin))
     if constant(conductance) == 0.0 or any(one.op is not Op.PARAMETER for one in symbols(conductance)):
         return None

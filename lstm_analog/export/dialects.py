@@ -1,8 +1,8 @@
-"""SPICE dialects as data: what differs between simulators, and nothing else.
+"""SPICE dialects as data: the spellings that differ between simulators.
 
-A template is a statement with names in angle brackets, which `emit` fills in. Expressions are written once, in neutral
-words (`emit`); they use only + - * / tanh exp ln abs min max and v(), which every simulator has, no conditional, and
-never ^, which Xyce and LTspice take for exclusive or. What each simulator accepts beyond that stands in `rules`.
+A template is a statement with names in angle brackets, which `emit` fills in. Expressions are written once, in a
+neutral form (`emit`) of + - * / tanh exp ln abs min max and v(), which every simulator has; without conditionals and
+without ^, which Xyce and LTspice take for exclusive or. `rules` says what each simulator accepts beyond that.
 """
 
 from dataclasses import dataclass, replace
@@ -13,43 +13,41 @@ from lstm_analog.doors import checked_record
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """A simulator's way of writing what all of them can do.
+    """The spelling of decks for one simulator.
 
     Attributes
     ----------
     name : str
         The simulator, in lower case.
     run, look : str
-        How to run a deck `<deck>` in batch mode; how to run it and plot a voltage.
+        Commands to run a deck `<deck>` in batch mode, and to run it and plot a voltage.
     preamble : str
-        What follows the title.
-    temperature : str
-        The temperature of all devices, `<celsius>`.
+        Text after the title line.
     parameter, inner : str
-        A parameter `<name>` on a card; in an expression.
+        The parameter `<name>` as a value on a card, and inside an expression.
     logarithm : str
-        The natural logarithm's name.
+        The name of the natural logarithm.
     voltage, current : str
-        A source `<name>` of the expression `<text>` from `<a>` to `<b>`.
+        The source `<name>` of the expression `<text>` from `<a>` to `<b>`.
     resistor, capacitor : str
-        One in a subcircuit, of the value of parameter `<value>`.
+        A resistor or capacitor in a subcircuit, with the value of the parameter `<value>`.
     switch : tuple of str
-        Between a and b, with parameters ron and roff, closed while clk is above a half; empty: by an expression.
+        The lines of a switch between a and b, with parameters ron and roff, closed while v(clk) > 0.5; empty if it is
+        written as an expression.
     head, tail : str
-        A device's first and last line: `<name>`, `<pins>`, `<values>`.
+        First and last line of a subcircuit: `<name>`, `<pins>`, `<values>`.
     passing : str
-        What stands before the values on an x card.
+        Word before the values on an x card.
     brackets : tuple of (str, str)
-        What opens and closes the devices.
+        Lines before and after the subcircuits.
     saved : str
-        A node `<name>` in the list of what is kept.
+        The node `<name>` in the list of voltages to keep.
     temperature : str
-        The statement that sets the temperature of all devices to `<celsius>`; empty where there is none that is common.
+        The statement that sets the temperature of all devices to `<celsius>`; empty if the dialect has none.
     measure : str
-        The statement that prints the voltage of `<node>` at `<time>` as `<name>`; empty where there is none that is
-        common.
+        The statement that prints the voltage of `<node>` at `<time>` as `<name>`; empty if the dialect has none.
     settings : tuple of str
-        The statements at the end: tolerances, `<nodes>`, `<step>` and `<end>` in s.
+        The statements at the end of a deck: tolerances, `<nodes>` to keep, `<step>` and `<end>` (s).
     """
 
     name: str
@@ -77,8 +75,8 @@ class Dialect:
 _TOLERANCES = "reltol=<reltol> vntol=<vntol> abstol=<abstol> chgtol=<chgtol>"
 _TRAN = ".tran <step> <end> 0 <step>"
 _PIVOT = "1e-30"
-"""Least pivot (S) that ngspice and LTspice may divide by. Their own 1e-13 makes matrices with shut valves of 1e-22 S
-singular: ngspice then fails at clock edges with "timestep too small", whatever the tolerances."""
+"""The option pivtol (S). With the default 1e-13 of ngspice and LTspice, matrices with shut valves of 1e-22 S count as
+singular: ngspice fails at clock edges with "timestep too small", whatever the tolerances."""
 
 NGSPICE = Dialect(
     name="ngspice",
@@ -129,9 +127,9 @@ PORTABLE = replace(
     measure="",
     settings=(_TRAN, ".end"),
 )
-"""Only R C V E G X: no expression source of its own letter, no switch, no options, no list of what is kept. Runs
-unchanged wherever E and G take `value={}`; tolerances are the simulator's own, so its step has to be short enough,
-and so is the temperature, 27 Celsius: another is refused."""
+"""Only R C V E G X cards: no B source, no switch, no options, no list of voltages to keep. Runs unchanged wherever E
+and G take `value={}`. Tolerances are the simulator's defaults, so its step has to be short enough; the temperature is
+the default 27 C, and cells at another are refused."""
 
 XYCE = replace(
     PORTABLE,
@@ -143,14 +141,9 @@ XYCE = replace(
     temperature=".options device temp=<celsius>",
     measure=".measure tran <name> find v(<node>) at=<time>",
     switch=("s1 a b clk 0 contact", ".model contact vswitch(von=0.9 voff=0.1 ron={ron} roff={roff})"),
-    settings=(
-        ".options timeint reltol=<reltol> abstol=<vntol>",
-        ".print tran format=raw <nodes>",
-        _TRAN,
-        ".end",
-    ),
+    settings=(".options timeint reltol=<reltol> abstol=<vntol>", ".print tran format=raw <nodes>", _TRAN, ".end"),
 )
-"""Xyce 7: braces round every expression, a smooth switch between voff and von, options by package."""
+"""Xyce 7: braces around every expression, a smooth switch between voff and von, options by package."""
 
 HSPICE = replace(
     NGSPICE,
@@ -172,8 +165,8 @@ HSPICE = replace(
         ".end",
     ),
 )
-"""HSPICE: no switch and no B source; log is natural; the longest step is an option, not an argument of .tran; models
-are for 25 C unless told, everywhere else for 27 C."""
+"""HSPICE: no switch and no B source; log is natural; the longest step is an option, not an argument of .tran; the
+default temperature of models is 25 C, in all other simulators 27 C."""
 
 SPECTRE = replace(
     HSPICE,
@@ -201,6 +194,6 @@ SPECTRE = replace(
         ".end",
     ),
 )
-"""Spectre: cards in its SPICE language; devices and analysis in its own, which has `bsource` and `relay`."""
+"""Spectre: cards in its SPICE language; subcircuits and analysis in its own, which has `bsource` and `relay`."""
 
 DIALECTS = (NGSPICE, LTSPICE, XYCE, HSPICE, SPECTRE, PORTABLE)

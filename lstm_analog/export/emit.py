@@ -1,7 +1,7 @@
-"""The elements of a device in a dialect: one emitter for expressions, one for switches.
+"""Write expressions, sources, resistors, capacitors and switches of a subcircuit in a dialect.
 
-A neutral expression uses + - * / tanh exp ln abs min max v(node), numbers and parameters as `{name}`; the dialect gives
-them their spelling. Throughout, `dialect` is the dialect to write.
+A neutral expression uses + - * / tanh exp ln abs min max v(node), numbers and parameters as `{name}`; a dialect has its
+own spelling of some of these. Throughout, `dialect` is the dialect to write.
 """
 
 import re
@@ -11,7 +11,7 @@ from lstm_analog.export.dialects import Dialect
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _STEEPNESS = 40
-"""tanh(40 x 0.5) is 1 to the last bit: a switch by expression is fully on or off at 1 V and 0 V."""
+"""Steepness of a switch written as an expression: tanh(40 x 0.5) rounds to 1, so it is fully on at 1 V, off at 0 V."""
 
 
 def fill(template: str, names: Mapping[str, str]) -> str:
@@ -32,7 +32,7 @@ def expression(dialect: Dialect, text: str) -> str:
 
 
 def voltage_source(dialect: Dialect, name: str, a: str, b: str, text: str) -> str:
-    """Return the source `name` that makes v(`a`) - v(`b`) what the neutral expression `text` says."""
+    """Return the source `name` that sets v(`a`) - v(`b`) to the neutral expression `text`."""
     return fill(dialect.voltage, {"name": name, "a": a, "b": b, "text": expression(dialect, text)})
 
 
@@ -42,19 +42,19 @@ def current_source(dialect: Dialect, name: str, a: str, b: str, text: str) -> st
 
 
 def resistor(dialect: Dialect, name: str, a: str, b: str, value: str) -> str:
-    """Return the resistor `name` from `a` to `b`, its `value` a parameter, or some with * / ( ) between them."""
+    """Return the resistor `name` from `a` to `b`; `value` is a parameter, or an expression of some with * / ( )."""
     return fill(dialect.resistor, {"name": name, "a": a, "b": b, "value": value})
 
 
 def capacitor(dialect: Dialect, name: str, a: str, b: str, value: str) -> str:
-    """Return the capacitor `name` from `a` to `b`, its `value` a parameter, or some with * / ( ) between them."""
+    """Return the capacitor `name` from `a` to `b`; `value` is a parameter, or an expression of some with * / ( )."""
     return fill(dialect.capacitor, {"name": name, "a": a, "b": b, "value": value})
 
 
 def switch(dialect: Dialect) -> tuple[str, ...]:
-    """Return a switch from a to b of ron while clk is at 1 V, of roff while it is at 0 V.
+    """Return the lines of a switch from a to b with resistance ron while clk is at 1 V, roff while it is at 0 V.
 
-    Where the dialect has none, the logarithm of its conductance follows tanh(40 (v(clk) - 0.5)).
+    In a dialect without switches it is a current source whose ln(conductance) follows tanh(40 (v(clk) - 0.5)).
     """
     if dialect.switch:
         return dialect.switch
@@ -63,7 +63,7 @@ def switch(dialect: Dialect) -> tuple[str, ...]:
 
 
 def subcircuit_text(dialect: Dialect, name: str, pins: str, values: tuple[str, ...], body: tuple[str, ...]) -> str:
-    """Return the subcircuit `name` with `pins`, parameters `values` (1 unless given) and the lines `body`."""
+    """Return the subcircuit `name` with `pins`, parameters `values` (default 1) and the lines `body`."""
     named = " ".join(f"{value}=1" for value in values)
     words = {"name": name, "pins": pins, "values": named}
     head, tail = (fill(text, words) for text in (dialect.head, dialect.tail))

@@ -1,11 +1,11 @@
-"""The statics of a hydraulic network as EPANET input: one stage of chambers between known pressures.
+"""Write the statics of a hydraulic network as EPANET input: some chambers between known pressures.
 
 EPANET 2.2 (Rossman et al., EPA/600/R-20/133) computes heads from reservoir heads; it knows neither relays nor pilots.
-So a network is handed over stage by stage: what is known already are reservoirs, the chambers of the stage junctions,
-tubes are pipes by bore and length (Darcy-Weisbach, laminar up to a Reynolds number of 2000), two opposed ports are
-throttle control valves. A valve loses K v2/2g where a laminar port obeys a linear law; its K goes with the inverse of
-the port's conductance, so that two valves divide a pressure as the ports do, provided that nothing else draws flow
-between them. Shut solenoids are left out, and their seat leak with them.
+A network is therefore solved by a series of EPANET problems: nodes whose pressure is known become reservoirs, the
+chambers of the problem junctions, tubes pipes with bore and length (Darcy-Weisbach, laminar up to a Reynolds number of
+2000), two opposed ports throttle control valves. A valve loses K v2/2g where a laminar port obeys a linear law; K is
+proportional to the inverse of the port's conductance, so that two valves divide a pressure as the ports do if nothing
+else draws flow between them. Shut solenoid valves and their seat leak are left out.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,41 +28,41 @@ from lstm_analog.network.roles import is_tank_line
 GRAVITY = 32.2 * 0.3048
 """EPANET's acceleration of gravity (m/s2)."""
 WATER_VISCOSITY = 1.1e-5 * 0.3048**2
-"""The kinematic viscosity (m2/s) that EPANET's option VISCOSITY counts in; at 1e-3 and below it would take m2/s."""
+"""The unit of kinematic viscosity (m2/s) in EPANET's option VISCOSITY; EPANET reads numbers up to 1e-3 as m2/s."""
 LITRE = 0.3048**3 / 28.317
-"""EPANET's litre (m3): it takes 28.317 of them for a cubic foot."""
+"""EPANET's litre (m3), of which 28.317 make a cubic foot."""
 MINOR_LOSS = 8.0 / (32.2 * np.pi**2) / 0.02517
-"""What a loss coefficient is to be multiplied by: EPANET takes 0.02517 s2/ft for 8/(g pi2)."""
+"""Correction of loss coefficients, because EPANET uses 0.02517 s2/ft for 8/(g pi2)."""
 LAMINAR = 2000.0
-"""The Reynolds number up to which EPANET takes Hagen and Poiseuille's law."""
+"""The Reynolds number up to which EPANET uses Hagen-Poiseuille's law."""
 
 _ROUGHNESS = 1e-6
 _STUB = "0.01 1000"
-"""Length (m) and bore (mm) of the pipe between a reservoir and a valve, which may not touch: too wide to matter."""
+"""Length (m) and bore (mm) of a pipe of negligible loss between a reservoir and a valve, which EPANET keeps apart."""
 _VALVE = 0.01
 """Bore of the valves (m), to which their K refers."""
 _LONGEST_NAME = 31
 _CLOSEST = 1e-12
-"""Error of a head, as a share of the highest one, at which EPANET is to stop."""
+"""Error of a head over the highest head at which EPANET stops."""
 
 
 Sizes = Callable[[Floats], tuple[Floats, Floats]]
-"""Returns the bores and the lengths (m) of the tubes that are made for the given conductances (m3/(s Pa)), (k,)."""
+"""Function from conductances (m3/(s Pa)), (k,), to the bores and lengths (m) of tubes that have them, (k,) each."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpanetTubes:
-    """What the tubes of a network are: round, full of one liquid.
+    """The round tubes of a network and the liquid in them.
 
     Attributes
     ----------
     density, viscosity : float
-        Of the liquid: kg/m3, Pa s.
+        Density (kg/m3) and dynamic viscosity (Pa s) of the liquid.
     datum : float
         Pressure of the datum above the atmosphere (Pa).
     line_count : int
-        How many tubes in parallel make a tank line.
+        Number of parallel tubes in a tank line.
     line, capillary : callable
         The sizes of each tube of a tank line, and of all other tubes.
     """
@@ -88,7 +88,7 @@ class EpanetTubes:
 
     @property
     def relative_viscosity(self) -> float:
-        """The kinematic viscosity as EPANET counts it."""
+        """The kinematic viscosity in EPANET's unit, that of water."""
         return self.viscosity / self.density / WATER_VISCOSITY
 
     def head(self, pressure: Floats) -> Floats:
@@ -103,7 +103,7 @@ class EpanetTubes:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statics:
-    """One steady problem: `chambers` (k,) of unknown pressure; the other unknowns of `network` are at `effort` (Pa).
+    """A steady problem: the `chambers` (k,) have unknown pressure, other unknowns of `network` are at `effort` (Pa).
 
     `pipes` are its tubes and open solenoids, `valves` its ports.
     """
@@ -115,11 +115,11 @@ class Statics:
     valves: EpanetLinks
 
     def pipe_names(self) -> list[str]:
-        """Return what EPANET calls each pipe."""
+        """Return the name of each pipe in EPANET."""
         return [f"p{number}" for number in range(self.pipes.a.size)]
 
     def node_names(self, nodes: Indices) -> list[str]:
-        """Return what EPANET calls the given `nodes`: their names, or a number where these are too long."""
+        """Return the names of `nodes` (k,) in EPANET: their own, or `n<number>` if that is too long."""
         every = self.network.unknowns.names()
         return [every[n] if len(every[n]) <= _LONGEST_NAME else f"n{n}" for n in nodes]
 
@@ -128,8 +128,8 @@ class Statics:
 def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, settled: bool = False) -> Statics:
     """Return the steady problem of the `chambers` (k,) of `network` with the clock lines `high`.
 
-    `effort` (unknowns,) in Pa holds what is known: all but the chambers. If it is `settled`, it holds these too as they
-    will be, and they may open valves.
+    `effort` (unknowns,) in Pa holds the known pressures, of all but the chambers. If it is `settled`, it holds the
+    solution for the chambers, too, and these may then be pilots of ports.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def _text(problem: Statics, tubes: EpanetTubes) -> Iterator[str]:
 
 
 def _stubs(valves: EpanetLinks, fixed: set[int]) -> Iterator[tuple[int, int, str]]:
-    """Yield (valve, node, name) of each stub: where a valve would touch a reservoir."""
+    """Yield (valve, node, name) of each stub, a pipe between a valve and a reservoir among the `fixed` nodes."""
     for number, ends in enumerate(zip(valves.a.tolist(), valves.b.tolist(), strict=True)):
         yield from ((number, node, f"s{number}{side}") for node, side in zip(ends, "ab", strict=True) if node in fixed)
 
@@ -215,7 +215,7 @@ def _stubs(valves: EpanetLinks, fixed: set[int]) -> Iterator[tuple[int, int, str
 def pipe_sizes(problem: Statics, tubes: EpanetTubes) -> tuple[Floats, Floats]:
     """Return bores and lengths (m), (k,), of the pipes of `problem`, made of `tubes`.
 
-    The tubes of a tank line are one pipe, wider by the fourth root of their number, which conducts what they all do.
+    The N tubes of a tank line are one pipe of N^(1/4) times the bore, which has the conductance of all.
     """
     conductance, parts = problem.pipes.conductance, problem.network.parts
     lines = [k for k, part in enumerate(parts) if is_tank_line(problem.network, part)]
@@ -247,7 +247,7 @@ def _valves(
 
 
 def _loss_coefficients(paths: EpanetLinks, bores: Floats, tubes: EpanetTubes) -> Floats:
-    """Return K, (m,), of K rho v2/2 = square q |q| in round `bores` (m)."""
+    """Return K (m,) of K rho v2/2 = square q |q| for round `bores` (m), `square` being that of `paths`."""
     areas = 0.25 * np.pi * bores**2
     result: Floats = MINOR_LOSS * 2.0 * areas**2 * paths.square / tubes.density
     return result

@@ -1,8 +1,8 @@
-"""Which parts of a hydraulic network conduct in a phase of the clock: pipes and valves, as EPANET takes them.
+"""Find the parts of a hydraulic network that conduct while given clock lines are high, as EPANET's pipes and valves.
 
 A pipe loses `dp = q/G + square q |q|`: a tube and its ends. A valve has no linear loss in EPANET. A laminar port
-becomes one of `square` = P/(G G0): two of them divide a pressure as the ports do, whatever the flow, and under the
-pressure P pass the flow of the ports where both are at rest.
+becomes a valve of `square` = P/(G G0), G0 being its conductance at rest and P the pressure unit: two such valves divide
+a pressure as the ports do, at any flow, and at rest pass the ports' flow at the pressure P.
 """
 
 from dataclasses import dataclass, fields
@@ -35,9 +35,10 @@ from lstm_analog.network.parts import (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpanetLinks:
-    """Paths from `a` to `b`, (m,), of `conductance` G (m3/(s Pa)) that lose besides `square` (Pa s2/m6) times q |q|.
+    """Paths from `a` to `b`, (m,), with the loss q/G + square q |q| at a flow q.
 
-    `bank` numbers the part of the network, `element` the path within it, whatever the clock and the stage.
+    `conductance` G is in m3/(s Pa), `square` in Pa s2/m6. `bank` is the number of the part in the network, `element`
+    that of the path among all paths of the part, whatever the clock.
     """
 
     bank: Indices
@@ -48,7 +49,7 @@ class EpanetLinks:
     square: Floats
 
     def take(self, chosen: Indices) -> "EpanetLinks":
-        """Return only the `chosen` ones."""
+        """Return the `chosen` paths (k,) alone."""
         return EpanetLinks(**{entry.name: getattr(self, entry.name)[chosen] for entry in fields(self)})
 
 

@@ -1,4 +1,4 @@
-"""The elements of a graph: edges of a bank of parts, and what it says of the nodes that it sets."""
+"""Turn part banks into the edges of a graph and the attributes of the nodes that they set."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,31 +16,31 @@ from lstm_analog.network.parts import DATUM, Part, base, law, parameters_of, ter
 CONDUCTANCE = "conductance"
 """The role of edges that carry flow between their ends."""
 STATE = "an internal state"
-"""What a node is that has a rate and stores no flow: it is only counted in efforts."""
+"""The kind of a node that has a rate but is no store of flow: a state inside a part."""
 FLOW = "flow"
-"""The role of edges that carry flow from or to the datum, whose own end they leave alone."""
+"""The role of other edges that carry flow, often from the datum; efforts at their tail need not act on them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GraphEdges:
-    """Edges of one `role`, (k,), from `tails` to `heads`.
+    """The k edges of one role that a bank has.
 
     Attributes
     ----------
     role : str
-        What they do.
+        The attribute `role` of the edges: what they do.
     tails, heads : int array, (k,)
-        Their ends.
+        The unknowns at both ends.
     quantity : str
-        What the first of the `values` is, a key of `Domain.units`.
+        The kind of quantity of the first of the `values`, a key of `Domain.units`.
     values : mapping of str to float array, (k,)
-        Numbers by name, that of the role first.
+        Attributes that are numbers, by name; that of the role first.
     law : GraphLaw or None
-        The law of the elements whose edges these are; None for edges that only show what acts on what.
+        The law of the elements; None for edges that only show which node acts on which.
     terminals : mapping of str to int array, (k,)
-        The further nodes in the law.
+        The further nodes in the law, by name.
     tier : int
-        The tier of a stack of pairs that they control, from 1; else 0.
+        The tier of the stack of pairs that the edges control, from 1; 0 for other edges.
     """
 
     role: str
@@ -55,7 +55,7 @@ class GraphEdges:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setting:
-    """What a bank says of `nodes` (k,) that it sets: their `kind`; `law`, `values`, `terminals` as in `GraphEdges`."""
+    """Attributes of the `nodes` (k,) that a bank sets: `kind`, and `law`, `values`, `terminals` as in `GraphEdges`."""
 
     nodes: Indices
     kind: str
@@ -66,7 +66,7 @@ class Setting:
 
 @singledispatch
 def wires(part: Part) -> tuple[GraphEdges, ...]:
-    """Return the edges of the bank `part`: of one that declares a law, its flows.
+    """Return the edges of the bank `part`; by default one for each flow in its law.
 
     Raises `UnsupportedPartError` for a part that neither declares a law nor is registered in export/graph_parts.py.
     """
@@ -80,7 +80,10 @@ def wires(part: Part) -> tuple[GraphEdges, ...]:
 def _flow(
     part: Part, own: base.Law, value: Expression, gives: str, ends: tuple[str, str], tails: Indices | None = None
 ) -> GraphEdges:
-    """Return the edges along which a flow of `part` passes, from its terminal or from `tails` to its second one."""
+    """Return edges for one flow `value` of the law `own` of `part`, from the first to the second terminal of `ends`.
+
+    The unknowns `tails` (m,) replace the first. `gives` is the name of the result in the formula.
+    """
     nodes, named = terminals_of(part), {end: name for end, name in zip(ends, "ab", strict=True) if end}
     told = formula(type(part).__name__.lower(), own, value, gives, given=own.neutral, efforts=named, parameters={})
     values = parameters(part, told, np.arange(nodes[ends[1]].size))
@@ -97,7 +100,7 @@ def _flow(
 
 @singledispatch
 def settings(part: Part) -> tuple[Setting, ...]:
-    """Return what the bank `part` says of the nodes that it sets, by the law that it declares: efforts or rates."""
+    """Return the attributes of the nodes that the bank `part` sets; by default efforts and rates of its law."""
     own = law(part)
     set_ = {end: (Kind.FOLLOWED.value, "effort", value) for end, value in own.sets.items()}
     states = {end: (STATE, "rate", own.into[end] / stored) for end, stored in own.stored.items()}
@@ -113,7 +116,7 @@ def _setting(part: Part, own: base.Law, end: str, kind: str, gives: str, value: 
 
 
 def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, Indices]]:
-    """Yield each combination of the parameters that are `given`, by masks (m,), with the elements that have it."""
+    """Yield each combination of optional parameters with the elements that have it, `given` a mask (m,) for each."""
     names, masks = list(given), np.stack(list(given.values()))
     for mask in np.unique(masks, axis=1).T:
         bounds = frozenset(name for name, on in zip(names, mask, strict=True) if on)
@@ -121,13 +124,13 @@ def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, I
 
 
 def parameters(part: Part, law: GraphLaw, some: Indices) -> dict[str, Floats]:
-    """Return the parameters in `law`, which it names as `part` does, of the elements `some`."""
+    """Return the parameters of `part` that `law` names, of the elements `some` (k,) alone."""
     values = parameters_of(part)
     return {name: values[name][some] for name, _ in law.units}
 
 
 def signal(role: str, tails: Indices, heads: Indices, values: Floats, quantity: str = "1", tier: int = 0) -> GraphEdges:
-    """Return edges of `role` from `tails` to `heads` (k,) that carry no flow, but `values` (k,) of the `quantity`.
+    """Return edges of `role` from `tails` to `heads` (k,) without flow, with `values` (k,) of the kind `quantity`.
 
     `tier` is as in `GraphEdges`.
     """

@@ -1,14 +1,13 @@
-"""Networks as JSON and GraphML: the graph for other tools to read, and in it the network itself, to the last bit.
+"""Write and read networks as JSON and GraphML: a graph for other tools, and in it the network itself, bit by bit.
 
-Nodes and edges say all that the equations of a network are made of: `graphs.graph` explains what they bear. Attributes
-of the graph say how they are meant: `laws` has the formula of each law and the units of its parameters, `grammar` how
-formulas are to be read, and `schedule`, if there is one, what drives the network (`graph_schedules.plain_schedule`);
-nodes bear their effort at its beginning as `start`. GraphML holds `laws` and `schedule` as JSON in text. A solver needs
-no more: `tests/export/file_solver.py` is one.
+Nodes and edges contain all numbers in the equations of a network; `graphs.graph` explains their attributes. The graph
+has attributes, too: `laws` has the formula of each law and the units of its parameters, `grammar` explains formulas,
+and `schedule`, if there is one, says what drives the network (`graph_schedules.plain_schedule`); the attribute `start`
+of a node is its effort at time zero. In GraphML, `laws` and `schedule` are JSON texts. A solver needs no more:
+`tests/export/file_solver.py` is one.
 
-What the equations do not need (the order of parts, banks as arrays) is in the attribute `network`, as JSON. Reading
-takes the network from there and holds the graph against it: a file in which one was changed without the other is
-refused.
+The attribute `network` holds the network itself, in JSON, with the order of parts and the banks as arrays. Reading
+takes the network from there and compares the graph with it: a file in which only one of the two was changed is refused.
 """
 
 import json
@@ -41,12 +40,12 @@ if TYPE_CHECKING:
     import networkx as nx
 
 DERIVED = frozenset({"bore", "length", "count", "datum", "density", "viscosity"})
-"""What tubes add to a graph: it follows from the network and them, and is left aside on the way back."""
+"""Attributes that come from `tubes`; reading ignores them."""
 
 _NETWORK, _SCHEDULE, _START = "network", "schedule", "start"
 _SHOWN = ("domain", "effort_unit", "flow_unit", "grammar", "laws")
 _TREES = frozenset({_NETWORK, _SCHEDULE, "laws"})
-"""Attributes of the graph that are more than a number or a text: GraphML holds them as JSON."""
+"""Attributes of the graph that are neither number nor text; in GraphML they are JSON texts."""
 _BROKEN = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, MemoryError)
 
 
@@ -57,13 +56,13 @@ def _records(*modules: ModuleType) -> Mapping[str, type]:
 
 
 KINDS = _records(cells, domain, fluids, network_graph, parts, properties, shapes)
-"""What a network in a file may be made of; nothing else is made when it is read."""
+"""The kinds of record that a network in a file may contain; reading makes no others."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GraphFile:
-    """What a graph file holds: the `network`, and how it is `driven`, if the file says so."""
+    """The content of a graph file: the `network`, and how it is `driven`, or None if the file does not say."""
 
     network: Network
     driven: Driven | None
@@ -75,14 +74,14 @@ def write_json(
 ) -> None:
     """Write `network` to `path` as JSON, in networkx's node-link form.
 
-    With `driven` the file says what drives it, and where it starts; `tubes` add bores and lengths.
+    With `driven` the file has a schedule and start values; with `tubes` edges have bores and lengths.
 
     Raises
     ------
     UnsupportedError
-        If it is too large for a graph, or a part holds what JSON cannot.
+        If it has too many edges, or a part has a value that JSON cannot hold.
     NetworkError, InvalidShapeError
-        If the network is not well formed, has a chip axis, or is driven by what is not for it.
+        If the network is not well formed or has a chip axis, or `driven` is not for it.
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
@@ -98,7 +97,7 @@ def write_json(
 
 @checked
 def read_json(path: str | Path) -> GraphFile:
-    """Return what the JSON file at `path` holds.
+    """Return the content of the JSON file at `path`.
 
     Raises
     ------
@@ -133,7 +132,7 @@ def write_graphml(
 
 @checked
 def read_graphml(path: str | Path) -> GraphFile:
-    """Return what the GraphML file at `path` holds.
+    """Return the content of the GraphML file at `path`.
 
     Raises
     ------
@@ -156,7 +155,7 @@ def read_graphml(path: str | Path) -> GraphFile:
 
 @contextmanager
 def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
-    """Refuse the file at `path` by name where its content is refused, or breaks what reads it, as `damage` tells."""
+    """Turn errors in reading the file at `path`, also of types `damage`, into a `FileFormatError` with its name."""
     broken: tuple[type[Exception], ...] = (*_BROKEN, *damage)
     try:
         yield
@@ -169,7 +168,7 @@ def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
 
 
 def _whole(network: Network, driven: Driven | None, tubes: EpanetTubes | None) -> "nx.MultiDiGraph[str]":
-    """Return the graph of `network` with what files hold besides, but for the network itself."""
+    """Return the graph of `network` with the attributes of a file, the attribute `network` left out."""
     whole = graph(network.verify(), tubes=tubes)
     whole.graph |= _told_by(network)
     if driven is not None:
@@ -205,7 +204,7 @@ def _encode(value: object) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value`, an infinity as a text: JSON has none."""
+    """Return `value`, an infinity as a mapping, because JSON has no infinity."""
     return {"infinity": value > 0} if isinstance(value, float) and np.isinf(value) else value
 
 
@@ -226,7 +225,10 @@ def _decode(tree: Any) -> Any:
 
 
 def _content(path: str | Path, found: "nx.Graph[Any]", length: int) -> GraphFile:
-    """Return what `found` holds if its graph is that of its network; `length` of the file bounds its unknowns."""
+    """Return the content of the graph `found` if it agrees with its own network; the file has `length` bytes.
+
+    A network with more unknowns than bytes is refused before anything as large is made.
+    """
     network = _decode(found.graph[_NETWORK])
     if not isinstance(network, Network):
         raise _foreign(path, type(network).__name__)
@@ -254,7 +256,7 @@ def _driven(network: Network, found: "nx.Graph[Any]") -> Driven | None:
 
 
 def _lines(found: "nx.Graph[Any]") -> list[str]:
-    """Return graph, nodes and edges as sorted texts, without what is derived from tubes and what drives the network."""
+    """Return graph, nodes and edges as sorted texts, without attributes from tubes and of the schedule."""
     whole = [repr((name, found.graph.get(name))) for name in _SHOWN]
     nodes = [repr((name, _told(data))) for name, data in found.nodes(data=True)]
     edges = [repr((tail, head, _told(data))) for tail, head, data in found.edges(data=True)]

@@ -1,6 +1,6 @@
-"""The laws of all parts as formulas in text, for who runs a graph file without this package.
+"""Write the laws of all parts as formulas in text, for solvers of a graph file that do not use this package.
 
-They are the declared laws, written out; a test evaluates them element by element and holds them against `network.laws`.
+They are the declared laws; a test evaluates them element by element and compares them with `network.laws`.
 """
 
 from collections.abc import Collection, Mapping
@@ -29,31 +29,31 @@ GRAMMAR = (
     "`once` come once, the rest makes whole steps. `imposed` has for each bank of sources its `nodes` and a row of "
     "their `efforts` an interval, or a single row for all. `start` is the effort of a node at time zero."
 )
-"""How the formulas are to be read; every graph file bears this text."""
+"""The definition of the formulas; every graph file contains this text."""
 
 Units = tuple[tuple[str, str], ...]
-"""(parameter, key of `Domain.units`)."""
+"""Pairs of a parameter and its kind of quantity, a key of `Domain.units`."""
 
 Bounds = frozenset[str]
-"""Which of the parameters that may be neutral (an infinite limit, no deadband) are not."""
+"""The optional parameters that have an effect: a limit that is finite, a deadband above zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphLaw:
-    """A law in words of `GRAMMAR`: its `name`, its `formula`, and the `units` of the parameters in it."""
+    """A law as text: its `name`, its `formula` by `GRAMMAR`, and the `units` of the parameters in it."""
 
     name: str
     formula: str
     units: Units
 
     def stated(self, domain: Domain) -> dict[str, object]:
-        """Return the law as graph files hold it: `formula`, and `units` by parameter, those of `domain`."""
+        """Return the law as it stands in graph files: `formula`, and `units` by parameter, those of `domain`."""
         return {"formula": self.formula, "units": {name: domain.units[key] for name, key in self.units}}
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 NAMES: Mapping[str, str] = MappingProxyType({"closed": "conductance", "opened": "leak"})
-"""What graph files call the two conductances of what a clock opens."""
+"""The names in graph files of the two conductances of a switch, by those in its law."""
 
 
 def formula(
@@ -66,10 +66,10 @@ def formula(
     efforts: Mapping[str, str] = _NONE,
     parameters: Mapping[str, str] = NAMES,
 ) -> GraphLaw:
-    """Return what of a declared `law` a graph file calls `name`: a `value` of it, which the formula `gives`.
+    """Return the formula of one `value` of a declared `law`, called `name`; `gives` is the name of its result.
 
-    Of its parameters that may be neutral those `given` are not. `efforts` and `parameters` say what the file calls
-    those of the law that it calls otherwise.
+    The optional parameters `given` appear in it, the others are neutral. `efforts` and `parameters` are the names in
+    the file by those in the law, where the two differ.
     """
     absent = {parameter(key): number(neutral) for key, neutral in law.neutral.items() if key not in given}
     value = substituted(value, absent)

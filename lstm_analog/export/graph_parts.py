@@ -1,4 +1,4 @@
-"""What each bank of parts is in a graph: registered for `wires` and `settings`, kind by kind."""
+"""The edges and node attributes of the kinds of parts that differ from the default: `wires` and `settings` of each."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,9 +52,9 @@ _TUBES = {
     frozenset({"transition"}): "orifice",
     frozenset({"end_flow"}): "tube with end loss",
 }
-"""What a tube is called, of those of its losses that it has."""
+"""The name of the law of a tube, by the losses that it has."""
 STORAGE = "a storage"
-"""What a node is that stores flow."""
+"""The kind of a node that stores flow."""
 
 
 @wires.register
@@ -116,12 +116,7 @@ def _(part: Transconductors) -> tuple[GraphEdges, ...]:
     values = {"value": part.transconductance.ravel()}
     return (
         GraphEdges(
-            role="transconductance",
-            tails=tails,
-            heads=heads,
-            quantity=CONDUCTANCE,
-            values=values,
-            law=TRANSCONDUCTOR,
+            role="transconductance", tails=tails, heads=heads, quantity=CONDUCTANCE, values=values, law=TRANSCONDUCTOR
         ),
     )
 
@@ -129,10 +124,7 @@ def _(part: Transconductors) -> tuple[GraphEdges, ...]:
 @wires.register
 def _(part: Crossbars) -> tuple[GraphEdges, ...]:
     made = []
-    for node, tubes, load in (
-        (part.plus, part.positive, part.plus_load),
-        (part.minus, part.negative, part.minus_load),
-    ):
+    for node, tubes, load in ((part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)):
         rows, columns = np.nonzero(tubes)
         loaded = np.flatnonzero(load)
         datum = np.full(loaded.size, DATUM)
@@ -142,7 +134,7 @@ def _(part: Crossbars) -> tuple[GraphEdges, ...]:
 
 
 def _tubes(part: Crossbars, rows: Indices, tails: Indices, heads: Indices, conductance: Floats) -> Iterator[GraphEdges]:
-    """Yield tubes of so much `conductance` (k,), that of the row of `part` they are in deciding on their law."""
+    """Yield the edges of tubes of `conductance` (k,) in the `rows` (k,) of `part`, which determine their law."""
     given = {name: np.isfinite(getattr(part, name))[rows] for name in ("transition", "end_flow")}
     for bounds, some in variants(given):
         extra = {name: getattr(part, name)[rows[some]] for name in bounds}

@@ -1,4 +1,4 @@
-"""Schedules in graph files: the clock and what is imposed, node by node."""
+"""Write and read schedules in graph files: the clock, and imposed efforts by node."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, floats_of_shape
+from lstm_analog.arrays import Floats, Indices, floats, floats_of_shape
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import FileFormatError, InvalidValueError, explain
 from lstm_analog.network.bank import put
@@ -18,17 +18,17 @@ from lstm_analog.network.schedule import Imposed, Schedule
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Driven:
-    """How a network is driven: one sequence.
+    """The schedule of a network for one sequence, with its start.
 
     Attributes
     ----------
     schedule : Schedule
-        The intervals, and what is imposed in them.
+        The intervals, and the efforts imposed in them.
     once : int
-        How many intervals, at its beginning, come once; all others make steps, which may go on in the same way.
+        The number of intervals at the start that do not repeat; all later ones make up steps of equal form.
     start : float array, (unknowns,), or None
-        The efforts at its beginning (effort unit); of sources, followers and junctions they follow from the others.
-        None if they are not known.
+        The efforts at time zero (effort unit); those of sources, followers and junctions follow from the others. None
+        if they are not known.
     """
 
     schedule: Schedule
@@ -36,8 +36,10 @@ class Driven:
     start: Floats | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is one sequence, and that the intervals that come once are among all."""
+        """Check that there is one sequence, and that `once` is a number of its intervals."""
         put(self, "schedule", self.schedule.single("a graph file"))
+        if self.start is not None:
+            put(self, "start", floats(self.start, "start"))
         if isinstance(self.once, bool) or self.once not in range(len(self.schedule.names) + 1):
             must, do = f"be 0 to {len(self.schedule.names)}", "count the intervals before the first step"
             raise InvalidValueError(explain("once", must=must, got=self.once, do=do))
@@ -46,16 +48,16 @@ class Driven:
         """Return the record itself if it is for `network`; else raise `NetworkError` or `InvalidShapeError`."""
         self.schedule.fit(network)
         if self.start is not None:
-            put(self, "start", floats_of_shape(self.start, "start", (network.unknowns.size,)))
+            floats_of_shape(self.start, "start", (network.unknowns.size,))
         return self
 
 
 def plain_schedule(network: Network, driven: Driven) -> dict[str, Any]:
-    """Return the schedule by which `network` is `driven` as graph files hold it.
+    """Return the schedule of `driven`, for `network`, in the form of graph files.
 
     `intervals` are in order, each with its `name`, its `duration` in seconds and the clock lines that are `high`; the
-    first `once` of them come once. `imposed` has for each bank of sources, by its label, its `nodes` and what they are
-    held at: a row of `efforts` an interval, or a single row for all. A source that is not there keeps its own effort.
+    first `once` of them do not repeat. `imposed` has for each bank of sources, by its label, its `nodes` and their
+    `efforts`: a row for each interval, or a single row for all. A source that is not listed keeps its own effort.
     """
     schedule, names = driven.schedule, np.array(network.unknowns.names())
     intervals = [
@@ -73,7 +75,7 @@ def plain_schedule(network: Network, driven: Driven) -> dict[str, Any]:
 
 
 def driven_by(network: Network, tree: Mapping[str, Any], start: Floats | None) -> Driven:
-    """Return how `network` is driven from the efforts `start` by the `tree` that `plain_schedule` made.
+    """Return the record of a `tree` that `plain_schedule` made for `network`, with the efforts `start` (unknowns,).
 
     Raises `FileFormatError` if it names other clock lines or sources, and the errors of `Schedule`.
     """

@@ -1,4 +1,4 @@
-"""The network as a `networkx.MultiDiGraph`: nodes are unknowns, edges say who acts on whom."""
+"""Return a network as a `networkx.MultiDiGraph`: nodes are unknowns, edges say which acts on which."""
 
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 MOST_EDGES = 50_000
-"""More edges than this are refused: networkx needs about a kilobyte for each."""
+"""The largest number of edges; larger: networkx needs about a kilobyte for each."""
 
 
 @checked
@@ -30,23 +30,23 @@ def graph(
 ) -> "nx.MultiDiGraph[str]":
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns, and their ends.
 
-    Together with the formulas of its `law_table`, nodes and edges say all that the equations are made of: see
-    `graph_laws.GRAMMAR`. The graph names the `domain` and the units of effort and flow.
+    Nodes and edges, with the formulas of the `law_table`, define all equations: see `graph_laws.GRAMMAR`. Attributes of
+    the graph are the `domain` and the units of effort and flow.
 
-    A node bears its name, `kind` (its setter), `label` (its group), `part` (the bank that sets it) and `scale` (the
-    effort of one unit of signal). A source bears the `effort` that it has if none is imposed, a storage `capacitance`
-    and its `unit`; a follower or an internal state its `law`, the parameters of that and, by name, its terminals.
+    A node has a name, `kind` (its setter), `label` (its group), `part` (the bank that sets it) and `scale` (the effort
+    of one unit of signal). A source has the `effort` that it has if none is imposed, a storage `capacitance` and its
+    `unit`; a follower or an internal state its `law`, the parameters of that law and, by name, its terminals.
 
-    An edge bears `kind` (the part), `label` (its bank), `role`, the number that the role names and its `unit`; `clock`,
-    its clock line, if it has one. Edges that carry flow stand for one element each and bear its `law`, the parameters
-    and the terminals of that: a conductor is one of role `conductance` from a to b, a pair one of role `flow` from the
-    datum to what it feeds, as a tank's stops are; a `transconductance` feeds its head and loads nothing. Infinite
-    limits are left out, and the law without them is named. Edges of all other roles carry signals, no flow: `pilot` and
-    `control` edges lead to the chambers that the part feeds, and bear as `value` by how much their tail, in efforts,
-    opens it; `tier` is that of a stack of pairs.
+    An edge has `kind` (the part), `label` (its bank), `role`, the number that the role names and its `unit`; `clock`,
+    its clock line, if it has one. Edges that carry flow stand for one element each and have its `law`, with parameters
+    and terminals: a conductor has the role `conductance` from a to b, a pair the role `flow` from the datum to the node
+    that it feeds, and so have the stops of a tank; a `transconductance` feeds its head and loads nothing. Infinite
+    limits are left out, and the law is the one without them. Edges of all other roles carry signals, no flow: `pilot`
+    and `control` edges lead to the chambers that the part feeds, and their `value` is the opening by one unit of effort
+    at the tail; `tier` is that of a stack of pairs.
 
-    With `tubes` the graph names the liquid, nodes the pressure of the `datum` (Pa), and tubes bear `bore` and `length`
-    (m); a tank line those of each of its `count` tubes in parallel.
+    With `tubes` the graph has the properties of the liquid, nodes the pressure of the `datum` (Pa), and tubes `bore`
+    and `length` (m); a tank line those of each of its `count` parallel tubes.
 
     Raises
     ------
@@ -84,10 +84,10 @@ def graph(
 
 @checked
 def law_table(network: Network) -> dict[str, dict[str, object]]:
-    """Return the laws that the graph of `network` names: for each its `formula` and the `units` of its parameters.
+    """Return the laws in the graph of `network` by name: for each its `formula` and the `units` of its parameters.
 
-    `graph_laws.GRAMMAR` says how a formula is to be read. Raises `UnsupportedError` if a part feeds the internal state
-    of another: its law gives its rate whatever enters.
+    `graph_laws.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another: the
+    law of a state gives its rate regardless of other flows.
     """
     _check_states(network)
     elements: chain[GraphEdges | Setting] = chain.from_iterable(
@@ -136,7 +136,10 @@ def pipes(network_graph: object) -> "nx.MultiDiGraph[str]":
 
 
 def _acting(network: Network, wire: GraphEdges, wanted: Flags) -> Flags:
-    """Return which edges to draw: a conductance acts on both its ends, a signal on what a flow can move."""
+    """Return which edges act on a `wanted` node: a conductance on both ends, a signal on its head.
+
+    A pilot acts only on nodes that a flow can change: junctions and storages.
+    """
     moved = np.zeros(network.unknowns.size, dtype=bool)
     kinds = network.kinds()
     moved[np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED]))] = True
@@ -169,7 +172,7 @@ def _add_edges(
 def _columns(
     network: Network, names: list[str], part: Part, entry: GraphEdges | Setting, kept: Indices, sizes: dict[str, Floats]
 ) -> list[dict[str, object]]:
-    """Return what each of the `kept` elements of an `entry` bears: law, clock line, numbers and terminals."""
+    """Return the attributes of each of the `kept` elements of an `entry`: law, clock line, numbers and terminals."""
     shared: dict[str, object] = {} if entry.law is None else {"law": entry.law.name}
     if line_of(part) != ALWAYS:
         shared["clock"] = network.lines[line_of(part)]
@@ -183,7 +186,7 @@ def _liquid(tubes: EpanetTubes | None) -> dict[str, float]:
 
 
 def _sizes(network: Network, part: Part, conductance: Floats, tubes: EpanetTubes | None) -> dict[str, Floats]:
-    """Return bore and length of the tubes of `part`, and how many lie in parallel in a tank line."""
+    """Return bore and length of the tubes of `part`, and the `count` of parallel ones in a tank line."""
     if tubes is None:
         return {}
     if isinstance(part, Conductors | Crossbars):

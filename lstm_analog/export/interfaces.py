@@ -1,36 +1,36 @@
-"""What of a network is wired from outside when it becomes a subcircuit or a module: pins and their names."""
+"""The pins of a network that is written as a subcircuit or a module, and their names."""
 
 from collections import Counter
 from dataclasses import dataclass
 
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.export.courses import clock_node
+from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.parts import DATUM
 
 GROUND = "0"
-"""The node that all simulators hold at 0 V, in every subcircuit."""
+"""The node at 0 V in all simulators, global to every subcircuit."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Interface:
-    """What of a network is wired from outside.
+    """The pins of a network that is written as a subcircuit or a module.
 
     Attributes
     ----------
     name : str
-        The subcircuit's name.
+        The name of the subcircuit.
     inputs : tuple of pairs of str
-        What a pin is called, and the bank of sources in its place in an ordinary deck: ("x", "x") makes x0, x1, ...
+        The name of the pins, and the bank of sources that they replace: ("x", "x") makes x0, x1, ...
     outputs : tuple of pairs of str
-        What a pin is called, and the group of nodes that it leads out: ("h", "l0_h").
+        The name of the pins, and the group of nodes that they lead out: ("h", "l0_h").
     supplies : tuple of pairs of str
-        Likewise for supplies and clocks that are no lines, at the end; a bank of one node gets no number.
+        The same for supplies, and for clocks that are ordinary sources, at the end; a bank of one node has no number.
     datum : str
-        What node 0 is called within: with another name than 0 it is a pin too, the last.
+        The name of node 0 inside; unless it is "0", it is a pin, the last one.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Interface:
     datum: str = GROUND
 
     def __post_init__(self) -> None:
-        """Check that names can stand in a netlist and that nothing has two pins."""
+        """Check that names are labels and that no group is led out twice."""
         led = (*self.inputs, *self.outputs, *self.supplies)
         for label in (self.name, *(pin for pin, _ in led)):
             check_label(label)
@@ -63,9 +63,9 @@ class SubcircuitInterface:
 
 
 def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> SubcircuitInterface:
-    """Return the wires of `network` through its `interface`: inputs, outputs, clock lines, supplies, datum.
+    """Return the pins of `network` by its `interface`: inputs, outputs, clock lines, supplies, datum.
 
-    Raises `InvalidValueError` if two pins, a pin and a node inside or one of the `reserved` words have one name.
+    Raises `InvalidValueError` if a pin has the name of another pin, a node inside or one of the `reserved` words.
     """
     names, unknowns = network.unknowns.names(), network.unknowns
     names[DATUM] = interface.datum

@@ -1,4 +1,4 @@
-"""Lines of a deck as a simulator joins them, without its remarks, and the words of a statement.
+"""Join the lines of a deck as a simulator does, without remarks, and split statements into words.
 
 Measured in ngspice 39: `;` and `//` begin a remark anywhere, `$` behind a blank; a line of blanks, of `*` and of `$`
 may stand before a continuation, one of `;` cuts it off.
@@ -15,11 +15,11 @@ _WAVEFORM = re.compile(r"(.*?)\spwl\s*\(([^()]*)\)\s*")
 _NEUTRAL = re.compile(r"(?:tc|tc1|tc2)=[{']?[-+]?0*\.?0+[}']?|m=[{']?1\.?0*[}']?")
 _NAMED = re.compile(r"(?:r|resistance)=(.+)|(?:c|capacitance)=(.+)")
 REMARKS = (";", "$", "//")
-"""What begins a remark within a line, in some dialect."""
+"""The marks that begin a remark within a line in some dialect."""
 
 
 def remark_place(line: str, mark: str) -> int:
-    """Return where a remark that begins with `mark` begins in `line`, its length if there is none."""
+    """Return the place in `line` of the first remark that begins with `mark`; the length of `line` if there is none."""
     place = line.find(mark)
     if mark == "$" and place >= 0:
         found = _DOLLAR.search(line)
@@ -28,7 +28,7 @@ def remark_place(line: str, mark: str) -> int:
 
 
 def without_remark(line: str, marks: tuple[str, ...]) -> str:
-    """Return the `line` without the remark that one of `marks` begins."""
+    """Return the `line` up to the first remark that begins with one of `marks`."""
     for mark in marks:
         if mark in line:
             line = line[: remark_place(line, mark)]
@@ -36,9 +36,9 @@ def without_remark(line: str, marks: tuple[str, ...]) -> str:
 
 
 def joined(text: str, marks: tuple[str, ...], keep: str = "") -> Iterator[tuple[int, str]]:
-    """Yield the statements of the deck `text` but for its title, continuations joined, with the number of their line.
+    """Yield the statements of the deck `text` after its title, continuations joined, with the number of their line.
 
-    Remarks that begin with `marks` are left out, as are lines of remarks, but for those that begin with `keep`.
+    Remarks that begin with `marks` are left out, and so are lines of remarks, except those that begin with `keep`.
     """
     first, pieces = 0, list[str]()
     for number, raw in enumerate(split_lines(text)[1:], start=2):
@@ -57,12 +57,12 @@ def joined(text: str, marks: tuple[str, ...], keep: str = "") -> Iterator[tuple[
 
 
 def split_lines(text: str) -> list[str]:
-    """Return the lines of `text`; only a newline ends one, for simulators know no other end."""
+    """Return the lines of `text`; only a newline ends a line, as in simulators."""
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def cut_off(text: str) -> Iterator[int]:
-    """Yield the numbers of lines of `text` that would continue a statement, were it not for a line of `;` before."""
+    """Yield the numbers of continuation lines of `text` that follow a line of `;`, so that ngspice drops them."""
     after = False
     for number, line in enumerate(map(str.strip, split_lines(text)), start=1):
         if after and line.startswith("+"):
@@ -80,7 +80,7 @@ def words_of(line: str) -> list[str]:
 
 
 def card_words(line: str) -> list[str]:
-    """Return the words of the lower-case card `line` in one form: without `r=`, `dc`, `tc=0`, `m=1`.
+    """Return the words of the lower-case card `line` in a standard form: without `r=`, `dc`, `tc=0`, `m=1`.
 
     >>> card_words("r1 a 0 r = 10k tc = 0")
     ['r1', 'a', '0', '10k']

@@ -1,6 +1,6 @@
-"""A rule check for decks that cannot be run here: `check_dialect` says, line by line, what a simulator refuses.
+"""Check decks against the rules of a simulator without running it: `check_dialect` names each line it would refuse.
 
-It reads any deck, not only those of this package, knows nothing of how they are written, and goes by `rules` alone.
+It reads any deck, not only those of this package, and uses `rules` alone, nothing of the writer.
 """
 
 import re
@@ -22,14 +22,14 @@ from lstm_analog.files import read_bytes, text_in
 
 _SWITCHES = ("sw", "vswitch")
 _LIBRARY = ("simulator", ".model", ".param")
-"""What may stand beside subcircuits in a file that is no deck."""
+"""Statements that may stand outside subcircuits in a library, a file that is no deck."""
 _REPEATABLE = ("simulator", "parameters", "ends", "save", "include", "subckt")
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Breach:
-    """A line that a simulator would refuse or misread, `fault` being what is wrong with it."""
+    """The number of a `line` that a simulator would refuse or misread, and the `fault` in it."""
 
     line: int
     fault: Fault
@@ -42,7 +42,7 @@ class Breach:
 
 @checked
 def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
-    """Return what in the deck at `path` breaks the rules of `dialect`, in the order of lines; empty if nothing does.
+    """Return the breaches of the rules of `dialect` in the deck at `path`, in the order of lines.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
     FileFormatError
         If it is no text in UTF-8.
     UnsupportedError
-        If the rules of `dialect` are not known, as of one of your own.
+        If there are no rules for `dialect`, as for one of your own.
     """
     if dialect.name not in RULES:
         got, do = ascii(dialect.name)[:80], "run the deck in its simulator"
@@ -80,14 +80,14 @@ def _faults(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
 
 
 def _unclosed(statement: Statement) -> Iterator[Fault]:
-    """Yield a fault if a brace or a quote of `statement` has no partner: words are told apart by them."""
+    """Yield a fault if a brace or a quote of `statement` has no partner."""
     text = statement.text
     if '"' not in text and (text.count("{") != text.count("}") or text.count("'") % 2):
         yield Fault(what="statement", must="close its braces and quotes", got=text[:60], do="correct it")
 
 
 def _repeated(deck: list[Statement]) -> Iterator[tuple[int, Fault]]:
-    """Yield the cards and parameters whose name stands twice in one subcircuit; case does not tell them apart."""
+    """Yield a fault for each card and parameter whose name was used before in its subcircuit; case is ignored."""
     seen: set[tuple[str, str]] = set()
     for statement in deck:
         head, *rest = statement.text.split(maxsplit=2)

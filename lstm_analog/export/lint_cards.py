@@ -1,4 +1,4 @@
-"""Checks cards, letter by letter, against a dialect's rules: nodes, values, sources, models, subcircuits."""
+"""Check cards, by their first letter, against the rules of a dialect: nodes, values, sources, models, subcircuits."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from lstm_analog.export.rules import Names, Passing, Rules
 
 Words = tuple[str, ...]
 CardCheck = Callable[[Words, Scope, Rules], Iterator[Fault]]
-"""Yields what is wrong with the words of a statement, in its scope, by a dialect's rules."""
+"""Function that yields the faults in the words of a statement, in its scope, by the rules of a dialect."""
 
 _NAME = re.compile(r"[a-z_]\w*|0")
 _CARD = re.compile(r"[a-z]\w*")
@@ -20,7 +20,7 @@ _NODES = MappingProxyType(dict.fromkeys("rclvibegd", 2) | {"s": 4, "m": 4, "q": 
 
 
 def card_faults(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
-    """Yield what is wrong with the card of `words` in its `scope` by `rules`."""
+    """Yield the faults in the card of `words` in its `scope` by `rules`."""
     if not _CARD.fullmatch(words[0]):
         must = "be a letter followed by letters, digits and underscores"
         yield Fault(what="name of a card", must=must, got=words[0], do="rename it")
@@ -32,14 +32,14 @@ def card_faults(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
 
 
 def name_faults(words: Words, rules: Rules) -> Iterator[Fault]:
-    """Yield whether the subcircuit or model that `words` declare has the name of a primitive by `rules`."""
+    """Yield a fault if the subcircuit or model that `words` declare has the name of a primitive by `rules`."""
     for name in words[1:2]:
         if name in rules.primitives:
             yield Fault(what="name", must="not be that of a primitive", got=name, do="rename it")
 
 
 def passing_faults(words: Words, rules: Rules) -> Iterator[Fault]:
-    """Yield whether `params:` stands among `words` against `rules`."""
+    """Yield a fault if `params:` stands among `words` or is missing, against `rules`."""
     stands, values = "params:" in words, any("=" in word for word in words)
     wrong = {Passing.FORBIDDEN: stands, Passing.REQUIRED: values and not stands, Passing.ALLOWED: False}
     if wrong[rules.passing]:
@@ -56,7 +56,7 @@ def _node(node: str, rules: Rules) -> Iterator[Fault]:
 
 
 def value_faults(text: str, scope: Scope, rules: Rules) -> Iterator[Fault]:
-    """Yield what is wrong with `text` in its `scope` by `rules`: a number, or an expression in the dialect's marks."""
+    """Yield the faults in the value `text` in its `scope` by `rules`: a number, or an expression in its marks."""
     marks = text[:1] + text[-1:]
     if is_number(text) or difference(text):
         yield from number_faults(text, rules)
@@ -79,13 +79,13 @@ def _two_ends(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
 
 def _independent(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     rest = [word for word in words[3:] if word not in ("dc", "ac")]
-    course = re.fullmatch(r"(pwl|pulse|sin|exp)\s*\((.*)\)", " ".join(rest))
-    if course is None:
+    waveform = re.fullmatch(r"(pwl|pulse|sin|exp)\s*\((.*)\)", " ".join(rest))
+    if waveform is None:
         yield from (fault for word in rest for fault in value_faults(word, scope, rules))
         return
-    values = course[2].replace(",", " ").split()
+    values = waveform[2].replace(",", " ").split()
     yield from (fault for word in values for fault in value_faults(word, scope, rules))
-    if course[1] == "pwl" and all(map(is_number, values)):
+    if waveform[1] == "pwl" and all(map(is_number, values)):
         times = [parse_number(value, {}) for value in values[::2]]
         if len(values) % 2 or any(later <= sooner for sooner, later in pairwise(times)):
             do = "sort the points"
@@ -114,7 +114,7 @@ def _controlled(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
 
 
 def _enclosed(text: str) -> bool:
-    """Return whether `text` stands in one pair of marks, not only between two of several."""
+    """Return whether one pair of marks encloses all of `text`."""
     if text[:1] + text[-1:] == "{}":
         depths = list(accumulate((letter == "{") - (letter == "}") for letter in text))
         return 0 not in depths[:-1]

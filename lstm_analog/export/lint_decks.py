@@ -1,4 +1,4 @@
-"""A deck as statements with line numbers, and what is declared where."""
+"""Read a deck as statements with line numbers, and find the names declared in each subcircuit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ class Statement:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Its words; an expression in braces or quotes is one."""
+        """Its words; an expression in braces or quotes is one word."""
         return tuple(words_of(self.text))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What may be named: parameters `names`, `models`, `subcircuits` with their pins and values.
+    """The names that a statement may use: parameters `names`, `models`, `subcircuits` with number of pins and values.
 
-    `includes` says that more may come from other files.
+    `includes` says whether the deck includes other files, which may declare more.
     """
 
     names: Names
@@ -40,7 +40,7 @@ class Scope:
 
 
 def statements(text: str, rules: Rules) -> Iterator[Statement]:
-    """Yield the statements of the deck `text` but for its title, comments by `rules` removed."""
+    """Yield the statements of the deck `text` after its title, without the comments that `rules` define."""
     inside, spectre = "", False
     for line, statement in joined(text, rules.comments):
         lower = statement.lower()
@@ -58,7 +58,7 @@ def statements(text: str, rules: Rules) -> Iterator[Statement]:
 
 
 def scopes(deck: Sequence[Statement]) -> dict[str, Scope]:
-    """Return what may be named in each subcircuit of `deck`, and under the empty name at its top."""
+    """Return the scope of each subcircuit of `deck` by its name, and that of the top level under the empty name."""
     declared: dict[str, set[str]] = {"": set()}
     models: dict[str, set[str]] = {"": set()}
     values: dict[str, set[str]] = {}

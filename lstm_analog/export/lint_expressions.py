@@ -1,4 +1,4 @@
-"""Checks an expression against a dialect's rules: its functions, operators, names and brackets."""
+"""Check an expression against the rules of a dialect: its functions, operators, names and brackets."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _UNARY = frozenset({"+", "-", "!", "~"})
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something that a rule does not allow: what it is, what it must be, what stands there, and what to do."""
+    """A violation of a rule: `what` it is, what it `must` be, what it `got`, and what to `do`."""
 
     what: str
     must: str
@@ -27,7 +27,7 @@ class Fault:
 
 
 def number_faults(text: str, rules: Rules) -> Iterator[Fault]:
-    """Yield what is wrong with the number `text` by `rules`: a spelling that simulators read differently, its unit."""
+    """Yield the faults in the number `text` by `rules`: a spelling that simulators read differently, or its unit."""
     differs = difference(text)
     if differs:
         yield Fault(what="value", must="mean the same to all simulators", got=text[:60], do=f"that is {differs}")
@@ -37,7 +37,7 @@ def number_faults(text: str, rules: Rules) -> Iterator[Fault]:
 
 
 def expression_faults(text: str, rules: Rules, names: Names) -> Iterator[Fault]:
-    """Yield what is wrong with the expression `text` by `rules`, the parameters `names` being known."""
+    """Yield the faults in the expression `text` by `rules`; `names` are the parameters that it may use."""
     if len(text) > rules.expression:
         must, do = f"have at most {rules.expression} letters", "cut it with an inner node"
         yield Fault(what="expression", must=must, got=str(len(text)), do=do)

@@ -1,4 +1,4 @@
-"""Statements in Spectre's own language, as far as a deck needs it: subcircuits, elements, options, a transient run."""
+"""Check statements in Spectre's own language: subcircuits, elements, options and the transient analysis of a deck."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _WORDS = frozenset({"traponly", "trap", "gear2", "gear2only", "euler", "conserva
 
 
 def spectre_faults(statement: Statement, scope: Scope, rules: Rules) -> Iterator[Fault]:
-    """Yield what is wrong with a `statement` in Spectre's own language by `rules`, in its `scope`."""
+    """Yield the faults in a `statement` in Spectre's own language by `rules`, in its `scope`."""
     text = statement.text.strip()
     head = text.split()[0]
     if head == "parameters":

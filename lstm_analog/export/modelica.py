@@ -1,9 +1,9 @@
-"""Writes a network and its schedule as self-contained Modelica, streaming; no library is needed to run it.
+"""Write a network and its schedule as self-contained Modelica, piece by piece; no library is needed to run it.
 
-A file is: a header, the model of each kind of part, the clock, one section a part bank: components, then `connect`
-clauses. Every tube, port and weight is one component with its own value. Unknowns are the components that set them, so
+A file has a header, the model of each kind of part, the clock, and a section for each part bank: components, then
+`connect` clauses. Every tube, port and weight is a component. Unknowns are named after the components that set them, so
 `l0_c_0.pin.e` is the effort of the unknown `l0_c_0`; a spool, which sets two, is named after its position.
-All times stand in `ends`, what a source holds in `.._values`.
+The ends of the intervals stand in `ends`, the efforts of a source in `.._values`.
 """
 
 import re
@@ -39,7 +39,7 @@ _WIDTH = 110
 
 @checked
 def write_modelica(path: str | Path, network: Network, schedule: Schedule, *, name: str, start: Floats) -> None:
-    """Write `network` under `schedule` to `path` as the Modelica model `name`, beginning at the efforts `start`.
+    """Write `network` under `schedule` to `path` as the Modelica model `name`, which starts at the efforts `start`.
 
     `start` (..., unknowns) in the effort unit, leading axes of size 1: initial values of storages and internal states,
     first guesses of junctions.
@@ -51,7 +51,8 @@ def write_modelica(path: str | Path, network: Network, schedule: Schedule, *, na
     InvalidValueError
         If `name` is no label, or a word of Modelica.
     NetworkError
-        If the network is not well formed, the schedule is not for it, or a crossbar would load what drives it.
+        If the network is not well formed, the schedule is not for it, or an input of a crossbar is no source or
+        follower, so that the crossbar would load it.
     UnsupportedPartError
         If a kind of part has no Modelica components.
     FileAccessError
@@ -71,7 +72,7 @@ def write_modelica(path: str | Path, network: Network, schedule: Schedule, *, na
 
 @checked
 def model_name(path: str | Path) -> str:
-    """Return a name for the model in the file at `path`: its stem in lower case, what no label may hold replaced.
+    """Return a name for the model in the file at `path`: its stem in lower case, other letters made underscores.
 
     >>> model_name("runs/2 Airline-OIL.mo")
     'm_2_airline_oil'
@@ -82,7 +83,7 @@ def model_name(path: str | Path) -> str:
 
 @checked
 def effort_names(network: Network) -> list[str]:
-    """Return the Modelica variable that holds the effort of each unknown of `network`, the datum first."""
+    """Return the name of the Modelica variable for the effort of each unknown of `network`, the datum first."""
     banks = [(part, components(part)) for part in network.parts]
     return [f"{pin}.e" for pin in _pins(banks, network.unknowns.names())]
 
@@ -123,7 +124,7 @@ def _check(network: Network, schedule: Schedule, name: str) -> None:
 
 
 def _present(part: Part) -> tuple[Components, ...]:
-    """Return the components of `part` of which there are any."""
+    """Return the components of `part`, without empty ones."""
     return tuple(entry for entry in components(part) if entry.count)
 
 
@@ -146,7 +147,7 @@ def _header(network: Network, schedule: Schedule, name: str, file: str) -> Itera
 
 
 def _clock(network: Network, schedule: Schedule) -> Iterator[str]:
-    """Yield the number of the interval as an event at each end, and the state of every clock line in it."""
+    """Yield a counter of intervals, with an event at the end of each, and the state of every clock line in them."""
     count = len(schedule.names)
     yield f"\n  // ---- clock: {count} intervals\n"
     yield from _table("Real", "ends", [number_text(end) for end in schedule.ends], "s")
@@ -164,7 +165,7 @@ def _table(kind: str, name: str, values: list[str], unit: str = "") -> Iterator[
 
 
 def _pins(banks: list[tuple[Part, tuple[Components, ...]]], names: list[str]) -> list[str]:
-    """Return the pin that carries each unknown."""
+    """Return the pin of each unknown, by the components that set it."""
     pins = ["datum.pin"] * len(names)
     for entry in (entry for _, bank in banks for entry in bank):
         for pin, nodes in entry.sets:
@@ -180,7 +181,7 @@ def _labels(part: Part, entry: Components, names: list[str]) -> list[str]:
 
 
 def _held(part: Sources, names: list[str], schedule: Schedule) -> list[tuple[str, Floats]]:
-    """Return for each source the name of its table and what it holds, an interval or (1,) always."""
+    """Return for each source the name of its table and its efforts, (intervals,), or (1,) if they are constant."""
     driven = {entry.label: entry.efforts for entry in schedule.imposed}
     values = driven.get(part.label, part.effort).reshape(-1, part.nodes.size)
     columns = [values[:1, k] if (values[:, k] == values[0, k]).all() else values[:, k] for k in range(part.nodes.size)]

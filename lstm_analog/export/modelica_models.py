@@ -1,6 +1,6 @@
-"""The Modelica model behind each kind of part: its declared law in Modelica's words.
+"""Write the Modelica model of each kind of part from its declared law.
 
-Pins carry an effort `e` and a flow `f`, positive into the component. A pin that only senses has `f = 0`.
+A pin has an effort `e` and a flow `f`, positive into the component. A pin that only senses an effort has `f = 0`.
 """
 
 import re
@@ -21,17 +21,17 @@ class ModelicaModel:
     Attributes
     ----------
     name : str
-        Its name, a capital first.
+        Its name, with a capital letter first.
     title : str
-        What it is, shown by tools; no quotation marks.
+        A description, shown by tools; without quotation marks.
     parameters : tuple of (name, unit)
         The unit is 1 or a key of `units`.
     variables : tuple of str
-        Declarations besides parameters and pins.
+        Other declarations than parameters and pins.
     pins : tuple of str
-        Its connectors, with their modifications.
+        Its connectors, with start values.
     equations : tuple of str
-        Without semicolons.
+        Its equations, without semicolons.
     """
 
     name: str
@@ -76,11 +76,7 @@ def connector_text(domain: Domain) -> str:
 
 
 DATUM_MODEL = ModelicaModel(
-    name="Datum",
-    title="the datum: effort zero",
-    parameters=(),
-    pins=("pin",),
-    equations=("pin.e = 0",),
+    name="Datum", title="the datum: effort zero", parameters=(), pins=("pin",), equations=("pin.e = 0",)
 )
 SOURCE = ModelicaModel(
     name="Source",
@@ -126,16 +122,16 @@ NAMES = MappingProxyType(
         "state": "x",
     }
 )
-"""What models call parameters and terminals that laws call otherwise."""
+"""The names of parameters and terminals in models, by those in laws, where the two differ."""
 
 
 def spelt(name: str) -> str:
-    """Return what models call the parameter or terminal `name` of a law."""
+    """Return the name in models of the parameter or terminal `name` of a law."""
     return re.sub(r"^inputs(?=\d)", "in", NAMES.get(name, name))
 
 
 def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> ModelicaModel:
-    """Return the model `name` of a `law` without the parameters `absent`; `title` says what it is."""
+    """Return the model `name` of a `law` without the parameters `absent`; `title` is its description."""
     gone: dict[Expression, Expression] = {parameter(key): number(law.neutral[key]) for key in absent}
     names = {parameter(key): parameter(spelt(key)) for key in law.units}
     names |= {effort(end): effort(spelt(end)) for end in law.terminals}
@@ -168,9 +164,9 @@ def _pin(name: str, starts: Mapping[str, str]) -> str:
 
 
 def _sides(law: Law) -> Iterator[tuple[str, Expression]]:
-    """Yield the equations of `law`: what stands before and around {0}, and the expression for it.
+    """Yield the equations of `law`, each as a text with a place {0} and the expression to put there.
 
-    What a state stores is divided out, for its capacity may be a product: der(e) = (f + flow)/capacity.
+    That of a state is solved for its rate, der(e) = (f + flow)/capacity, because its capacity may be a product.
     """
     for (tail, _), value in law.through.items():
         yield f"{spelt(tail)}.f = {{0}}", value

@@ -1,4 +1,4 @@
-"""Part banks as Modelica components: for each kind of part its models, their pins and their parameters.
+"""Turn part banks into Modelica components: for each kind of part its models, their pins and their parameters.
 
 A part that sets an unknown is named after it; one that carries flow is named `<bank>_e<element>`, in a dense bank
 `<bank>_r<row>i<input>`, in a crossbar `<bank>_p<row>i<input>` (plus), `_n...` (minus) and `..load`. No two can
@@ -42,20 +42,20 @@ from lstm_analog.network.parts.passages import TUBE
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Components:
-    """Like components: some or all of the elements of a bank.
+    """The components of one model: some or all of the elements of a bank.
 
     Attributes
     ----------
-    model : Model
-        What each is.
+    model : ModelicaModel
+        Their model.
     suffixes : tuple of str, (m,)
-        What follows the bank's label in each name; empty where components are named after what they set.
+        The end of each name, after the bank's label; empty if components are named after the unknowns that they set.
     sets : tuple of (pin, index array (m,))
-        The pins at which each sets an unknown, and which; each is named after the first.
+        The pins at which they set unknowns, and these unknowns; each component is named after the first.
     pins : mapping of pin name to index array (m,)
-        Where the other pins go.
+        The unknowns at the other pins.
     values : mapping of parameter name to float array (m,)
-        In SI units; the start values of unknowns are not among them.
+        Parameters in SI units; start values of unknowns are not among them.
     line : int
         The clock line, or `ALWAYS`.
     """
@@ -69,7 +69,7 @@ class Components:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number m of components."""
         return self.sets[0][1].size if self.sets else len(self.suffixes)
 
 
@@ -102,7 +102,7 @@ def _(part: Storages) -> tuple[Components, ...]:
 
 
 def _declared(part: Part) -> Components:
-    """Return the components of a bank that declares a law, in one model for all its elements."""
+    """Return the components of a bank that declares a law; all its elements have the same model."""
     own, nodes, parameters = law(part), terminals_of(part), parameters_of(part)
     absent = frozenset(key for key, value in own.neutral.items() if (parameters[key] == value).all())
     setting = (*own.stored, *own.sets)
@@ -131,11 +131,11 @@ _CALLED: Mapping[type, tuple[str, str]] = MappingProxyType(
         Stops: ("Stops", "relief or overflow above a tank's upper stop, make-up below the lower one"),
     }
 )
-"""The model of each kind of part that declares a law, and what it is; others are named after their kind."""
+"""Name and description of the model of each kind of part that declares a law; others are named after their kind."""
 
 
 def _form(part: Part) -> tuple[str, ...]:
-    """Return what tells laws of one kind of part apart, for the name of the model."""
+    """Return words for the name of the model that distinguish the different laws of one kind of part."""
     if isinstance(part, Followers):
         return (str(len(part.terms)),)
     if isinstance(part, Pairs):
@@ -199,7 +199,7 @@ _TUBES = {
     frozenset(("end_flow",)): ("Orifice", "flow goes with the root of the drop far above the transition"),
     frozenset(("transition",)): ("Tube", "capillary with end losses: drop = f/G (1 + abs(f)/end_flow)"),
 }
-"""Name and title of tubes, by what they lack."""
+"""Name and description of the model of tubes, by the losses that they do not have."""
 
 
 def _tube(part: Crossbars, rows: Indices) -> tuple[ModelicaModel, dict[str, Floats]]:

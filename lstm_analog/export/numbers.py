@@ -1,9 +1,9 @@
-"""Numbers as SPICE text: written so that they read back to the last bit, read with SPICE's suffixes.
+"""Write numbers as SPICE text that reads back to the last bit, and read numbers with SPICE's suffixes.
 
-Simulators, and versions of one simulator, differ in what a spelling means. A spelling on which they differ is refused
-with what they make of it (`difference`): measured in ngspice 39 and 45, for the others found in the reference of
-LTspice (Analog Devices, 2025) and in the source of Xyce 7 (`N_UTL_ExtendedString.C`). `benchmarks/spellings.py` holds
-this module against ngspice over thousands of spellings.
+Simulators, and versions of one simulator, read some spellings differently. These are refused with an explanation
+(`difference`), measured in ngspice 39 and 45, for the others taken from the reference of LTspice (Analog Devices, 2025)
+and the source of Xyce 7 (`N_UTL_ExtendedString.C`). `benchmarks/spellings.py` compares this module with ngspice over
+thousands of spellings.
 """
 
 import re
@@ -16,7 +16,7 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.arithmetic import evaluate
 
 BOUND = 1e300
-"""Stands for infinity in a netlist."""
+"""The number that stands for infinity in a netlist."""
 
 _DIGITS = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?")
 _NUMBER = re.compile(rf"({_DIGITS.pattern})(?![axed]|mil)(meg|[tgkmunpf])?([a-z]*)")
@@ -33,11 +33,11 @@ _DIFFERENCES = (
         "digits that ngspice ignores on a card, decimals in LTspice: write the point, as in 4.7k",
     ),
 )
-"""What may follow the digits of a number, and what simulators make of it."""
+"""Letters behind the digits of a number that simulators read differently, with the explanation."""
 
 
 def number_text(value: float) -> str:
-    """Return `value` so that it reads back exactly; infinity becomes `BOUND`.
+    """Return `value` as text that reads back exactly; infinity becomes `BOUND`.
 
     >>> number_text(1e-10)
     '1e-10'
@@ -46,7 +46,7 @@ def number_text(value: float) -> str:
 
 
 def number_texts(values: Floats) -> list[str]:
-    """Return all of `values` (m,) as `number_text` does.
+    """Return each of `values` (m,) as `number_text` does.
 
     >>> number_texts(np.array([0.5, np.inf]))
     ['0.5', '1e+300']
@@ -66,7 +66,7 @@ def unit_of(text: str) -> str:
 
 
 def difference(text: str) -> str:
-    """Return what simulators make of the lower-case `text` if it is a number to some of them and not the same to all.
+    """Return how simulators read the lower-case `text` if it is a number on which they differ, else an empty text.
 
     >>> difference("4k7")[:38]
     'digits that ngspice ignores on a card,'
@@ -80,7 +80,7 @@ def difference(text: str) -> str:
 def parse_number(text: str, parameters: Mapping[str, float]) -> float:
     """Return the number in `text`: digits with a SPICE suffix, or an expression of `parameters` in braces or quotes.
 
-    Raises `FileFormatError` for anything else, and where simulators differ.
+    Raises `FileFormatError` for anything else, and for a spelling that simulators read differently.
 
     >>> parse_number("4.7k", {})
     4700.0

@@ -1,4 +1,4 @@
-"""Measurements that a deck asks its simulator for: the voltage of a node at an instant, printed after the run."""
+"""Write the measurements of a deck: the voltage of a node at an instant, printed by the simulator after the run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lstm_analog.network.labels import check_label
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """The effort of the unknown `node` at the instant `time` (s), to be printed under the name `label`."""
+    """A measurement of the unknown `node` at `time` (s), which the simulator prints under the name `label`."""
 
     label: str
     node: int
@@ -26,7 +26,7 @@ class Probe:
 
 
 def probe_lines(probes: Sequence[Probe], names: Sequence[str], dialect: Dialect) -> Iterator[str]:
-    """Yield the statements in `dialect` that measure `probes`; `names` are those of all unknowns.
+    """Yield the statements in `dialect` that measure `probes`; `names` are the names of all unknowns.
 
     Raises `UnsupportedError` for a dialect that has no such statement.
     """

@@ -1,6 +1,6 @@
-"""Comments that name the weights of a bank, row by row: what a row determines, and from whom its resistors lead.
+"""Write comments that name the weights of a bank row by row: the signal of the row, and its inputs.
 
-The words are those of the network's provenance (`network.labels.SIGNAL`); a group without one goes by its label.
+Signals have the names in the network's provenance (`network.labels.SIGNAL`); a group without one has its label.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from lstm_analog.network.parts import DATUM, Crossbars, OpAmps, Part, Transcondu
 
 @singledispatch
 def row_remarks(part: Part, network: Network) -> Mapping[int, str]:
-    """Return the comment lines before cards of `part` in `network`, by the number of the card; none for most parts."""
+    """Return the comments before cards of `part` in `network`, by the number of the card; most parts have none."""
     return {}
 
 
@@ -46,7 +46,7 @@ def _(part: Crossbars, network: Network) -> Mapping[int, str]:
 
 
 def _rows(sides: tuple[Indices, ...], network: Network) -> list[str]:
-    """Return a comment for each row: what one of its nodes on `sides` is, or what an op-amp there sets."""
+    """Return a comment for each row, with the signal at one of its nodes on `sides`, or at the output of its op-amp."""
     after: dict[int, int] = {}
     for bank in network.parts:
         if isinstance(bank, OpAmps):
@@ -64,7 +64,7 @@ def _rows(sides: tuple[Indices, ...], network: Network) -> list[str]:
 
 
 def _headed(rows: list[str], inputs: Indices, network: Network) -> list[str]:
-    """Return the comments of `rows`, before the first a line that says which of the `inputs` is what."""
+    """Return the comments of `rows`, with a line before the first that names the signals at the `inputs`."""
     words, names = _words(network), network.unknowns.names()
     labels = dict.fromkeys(names[node].rpartition("_")[0] for node in inputs.tolist())
     known = [f"{label}_<k> is {words[label]}[<k>]" for label in labels if label in words]

@@ -1,9 +1,9 @@
-"""What each SPICE dialect accepts, as data for `lint`: a rule book kept apart from what `dialects` writes.
+"""The rules of each SPICE dialect, as data for `lint`, independent of what `dialects` writes.
 
 Sources: ngspice 39, run; Xyce Reference Guide 7 (operators, functions, S, X, .SUBCKT, .TRAN); LTspice reference of
 Analog Devices 2025 (syntax, elements, commands); Star-Hspice manual 2001 (line length, E and G elements, reserved
-words); Cadence Spectre 23.1 reference (bsource, relay, netlist conventions). What these accept and no deck needs is
-left out: a finding may be mended by a plainer construct.
+words); Cadence Spectre 23.1 reference (bsource, relay, netlist conventions). Constructs that these accept but no deck
+needs are left out, so that a finding may be a valid but unusual statement: write it in a plainer way.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Names = frozenset[str]
 
 
 class Passing(Enum):
-    """Whether `params:` stands before the values of a subcircuit."""
+    """Whether the word `params:` must stand before the values of a subcircuit."""
 
     FORBIDDEN = "must not stand"
     ALLOWED = "may stand"
@@ -32,44 +32,44 @@ def _table(**texts: str) -> Mapping[str, Names]:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a simulator accepts.
+    """The rules of one simulator.
 
     Attributes
     ----------
     letters : str
-        The kinds of cards.
+        The letters with which a card may begin.
     statements : frozenset of str
         The dot commands, without the dot.
     functions, operators : frozenset of str
-        Of expressions.
+        The functions and operators of expressions.
     sources : mapping of str to frozenset
-        For each letter the keywords that introduce an expression.
+        The keywords that introduce the expression of a source, by the letter of its card.
     quotes : tuple of str
-        The pairs of marks that may enclose an expression on a card; empty text for none.
+        The pairs of marks that may enclose an expression on a card; the empty text for none.
     models : mapping of str to frozenset
-        The kinds of models; their parameters, or none for any.
+        The parameters of models, by their kind; empty if any are accepted.
     options : frozenset of str
-        Names of options.
+        The names of options.
     packages : mapping of str to frozenset
-        Options by package, where the first word names one.
+        The names of options by package, if the first word names a package.
     run : tuple of int
-        How many numbers `.tran` takes, least and most.
+        The least and the largest number of times in `.tran`.
     passing : Passing
-        Whether `params:` stands before values.
+        Whether `params:` must stand before values.
     comments : tuple of str
-        What begins a comment within a line.
+        The marks that begin a comment within a line.
     reserved : frozenset of str
-        What no node may be called.
+        Names that no node may have.
     primitives : frozenset of str
-        What no subcircuit and no model may be called.
+        Names that no subcircuit and no model may have.
     line, expression : int
         The longest line and the longest expression, in letters.
     masters : mapping of str to frozenset
-        In Spectre's own language, the kinds of elements and their parameters.
+        The parameters of elements in Spectre's own language, by the kind of element.
     units : frozenset of str
-        What may follow a number and its suffix; none for any letters.
+        The units that may follow a number and its suffix; empty if any letters may.
     advice : mapping of str to str
-        What to do about a function or operator that is not accepted.
+        Advice for a function or operator that is not accepted.
     """
 
     letters: str

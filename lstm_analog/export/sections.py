@@ -1,4 +1,4 @@
-"""The text of a deck cut into its sections, as `spice_reader` needs it: marks, continuations, remarks."""
+"""Split the text of a deck into its sections for `spice_reader`, with continuations joined and remarks removed."""
 
 import re
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from lstm_analog.files import text_in
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The lines between two `part`, `clocks` or `analysis` marks, continuations joined; `head` are the mark's words.
+    """The lines after a `part`, `clocks` or `analysis` mark, up to the next; `head` are the words of the mark.
 
-    Statements are in lower case, marks as they stand.
+    Continuations are joined, statements are in lower case, marks unchanged. The first section, the header, has no head.
     """
 
     head: tuple[str, ...]
@@ -23,9 +23,9 @@ class Section:
 
 
 def read_sections(content: bytes) -> tuple[str, list[Section]]:
-    """Return the text of the deck whose file has this `content`, and its sections, the header first.
+    """Return the text of the deck in the bytes `content`, and its sections, the header first.
 
-    Raises `FileFormatError` if it is no text, or a statement is not in ASCII or cut off from what it continues.
+    Raises `FileFormatError` if it is no text, a statement is not in ASCII, or a continuation is cut off (`cut_off`).
     """
     text = text_in(content, "netlist")
     return text, list(_sections(text))
@@ -51,6 +51,6 @@ def _sections(text: str) -> Iterator[Section]:
 
 
 def _remarks(text: str) -> tuple[str, ...]:
-    """Return what begins a remark in the dialect that the deck `text` declares."""
+    """Return the marks that begin a remark in the dialect of the deck `text`."""
     declared = re.search(rf"^{re.escape(MARK)} dialect (\w+)\s*$", text, re.MULTILINE)
     return RULES[declared[1]].comments if declared and declared[1] in RULES else ()

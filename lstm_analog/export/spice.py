@@ -1,8 +1,8 @@
-"""Writes a network and its schedule as a SPICE deck, streaming; `spice_reader` reads it back into equal ones.
+"""Write a network and its schedule as a SPICE deck, piece by piece; `spice_reader` reads equal ones back.
 
-A deck is: a title, how to run it, what it is (`*|` lines, comments that the reader needs), parameters, device
-subcircuits, one section a part bank, clocks, analysis. Values that a whole bank shares stand once, as `.param`, and
-are named `<bank>_<value>`; edit them there or on a single card. Never start a comment with `*#`: ngspice runs it.
+A deck has a title, how to run it, a header (`*|` lines, comments that the reader needs), parameters, the subcircuits of
+devices, a section for each part bank, clocks, and the analysis. Values that a whole bank shares stand once, as `.param`
+called `<bank>_<value>`; edit them there or on a single card. Never start a comment with `*#`: ngspice runs it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.courses import clock_node, clocks, rise_time, sources, wrapped
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.export.probes import Probe, probe_lines
 from lstm_analog.export.row_names import row_remarks
+from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
@@ -30,7 +30,7 @@ from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, T
 from lstm_analog.network.schedule import Schedule
 
 MARK = "*|"
-"""Begins a line that the reader needs and every simulator skips."""
+"""The beginning of a line that the reader needs and every simulator skips."""
 
 _BLOCK = 4096
 
@@ -44,9 +44,9 @@ def write_spice(
     accuracy: Accuracy,
     probes: Sequence[Probe] = (),
 ) -> None:
-    """Write `network` under `schedule` to `path` in `dialect`, to be run with `accuracy`, measuring the `probes`.
+    """Write `network` under `schedule` to `path` in `dialect`, with the settings `accuracy`, measuring the `probes`.
 
-    ngspice prints measurements in batch mode only where no raw file is asked for (`ngspice -b -n <deck>`).
+    ngspice prints measurements in batch mode only if it writes no raw file (`ngspice -b -n <deck>`).
 
     Raises
     ------
@@ -68,16 +68,11 @@ def write_spice(
 
 
 def deck(
-    network: Network,
-    schedule: Schedule,
-    dialect: Dialect,
-    accuracy: Accuracy,
-    name: str,
-    probes: Sequence[Probe] = (),
+    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str, probes: Sequence[Probe] = ()
 ) -> Iterator[str]:
     """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece.
 
-    `probes` are what it measures.
+    `probes` are the measurements.
     """
     banks = [(part, cards(part)) for part in network.parts]
     names, rise = network.unknowns.names(), rise_time(network, schedule)
@@ -113,9 +108,9 @@ def parameters(part: Part, read: Cards) -> Iterator[str]:
 
 
 def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialect: Dialect) -> Iterator[str]:
-    """Yield the cards `read` of `part` of `network` in `dialect`, nodes by `names`, rows of weights named in comments.
+    """Yield the text of the cards `read` of `part` of `network` in `dialect`, with comments that name rows of weights.
 
-    Those of sources are made by `sources`.
+    `names` are the names of all unknowns. The cards of sources are written by `sources` instead.
     """
     yield from (f"{line}\n" for line in read.library)
     remarks = row_remarks(part, network)
@@ -126,9 +121,9 @@ def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialec
 
 
 def device_texts(network: Network, dialect: Dialect, prefix: str = "") -> list[str]:
-    """Return the texts in `dialect` of the devices of `network`, by name, with what opens and closes them.
+    """Return the texts in `dialect` of the subcircuits of devices of `network`, sorted by name, between its brackets.
 
-    `prefix` stands before their names.
+    Their names begin with `prefix`.
     """
     banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
     devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
@@ -138,22 +133,22 @@ def device_texts(network: Network, dialect: Dialect, prefix: str = "") -> list[s
 
 
 def prefixed(read: Cards, prefix: str) -> Cards:
-    """Return the cards `read` with `prefix` before the name of their device, unless that is in a library of theirs."""
+    """Return the cards `read` with `prefix` before the name of their device, unless it is in their own library."""
     return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
 
 
 def unsaid(dialect: Dialect) -> list[str]:
-    """Return the tolerances that `dialect` has no option for; the reader finds them in the header."""
+    """Return the names of tolerances for which `dialect` has no option; the header of a deck holds them."""
     return [name for name in TOLERANCES if not any(f"<{name}>" in text for text in dialect.settings)]
 
 
 def _purpose(part: Part) -> str:
-    """Return what `part` is: the first line of what its record says of itself."""
+    """Return a description of the kind of `part`: the first line of its docstring."""
     return (type(part).__doc__ or "").splitlines()[0].replace("`", "")
 
 
 def check_single(network: Network, schedule: Schedule) -> None:
-    """Raise `InvalidShapeError` unless `network` under `schedule` is one circuit with one input, no bank empty."""
+    """Raise `InvalidShapeError` if `network` has chips or an empty bank, or `schedule` more than one sequence."""
     schedule.single("a netlist")
     check_one_chip(network)
     for part in network.parts:
@@ -164,7 +159,7 @@ def check_single(network: Network, schedule: Schedule) -> None:
 
 
 def safe_name(name: str) -> str:
-    """Return `name` with all but letters, digits, point, dash and underscore made underscores."""
+    """Return `name` with an underscore for each character other than ASCII letters, digits, point, dash, underscore."""
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
 
 
@@ -186,7 +181,7 @@ def _header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Ac
 
 
 def _intervals(network: Network, schedule: Schedule) -> Iterator[str]:
-    """Yield each different interval once (name, duration in s, high clock lines), then their order by number."""
+    """Yield each distinct interval once (name, duration in s, high clock lines), then their order by number."""
     numbers: dict[str, int] = {}
     order = []
     for name, duration, flags in zip(schedule.names, schedule.durations, schedule.high, strict=True):
@@ -210,10 +205,10 @@ def _options(network: Network, read: Cards) -> str:
 def heads(
     label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect, first: int = 0
 ) -> Iterator[str]:
-    """Yield what stands on each card of the bank `label` before its values: its name, pins, clock and device.
+    """Yield the beginning of each card of the bank `label`, before its values: its name, pins, clock and device.
 
-    `read` are the cards, numbered from `first`, `names` those of all unknowns, `lines` the clock lines; `dialect` says
-    what comes between device and values.
+    `read` are the cards, numbered from `first`, `names` the names of all unknowns, `lines` the clock lines; `dialect`
+    has the word between device and values.
     """
     passing = f" {dialect.passing.strip()}" if dialect.passing and read.values else ""
     fixed = [f" {clock_node(lines[read.line])}"] if read.line != ALWAYS else []
@@ -224,12 +219,7 @@ def heads(
 
 
 def _rows(
-    label: str,
-    read: Cards,
-    names: Sequence[str],
-    lines: tuple[str, ...],
-    dialect: Dialect,
-    remarks: Mapping[int, str],
+    label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect, remarks: Mapping[int, str]
 ) -> Iterator[str]:
     size = read.pins[0].size
     texts = {key: fill(dialect.parameter, {"name": f"{label}_{key}"}) for key in _shared(read)}
@@ -250,7 +240,7 @@ def _rows(
 
 
 def _column(read: Cards, key: str, shared: str | None) -> list[str]:
-    """Return the words that give the value `key` on each of the cards `read`: its number, or what is `shared`."""
+    """Return the word for the value `key` on each of the cards `read`: its number, or the parameter `shared`."""
     assign = f"{key}=" if read.device else ""
     if shared is not None:
         return [f"{assign}{shared}"] * read.pins[0].size
@@ -259,7 +249,7 @@ def _column(read: Cards, key: str, shared: str | None) -> list[str]:
 
 
 def _dense(part: Transconductors, names: Sequence[str], remarks: Mapping[int, str]) -> Iterator[str]:
-    """One g card a weight, a row of weights at a time: the current g v(input) flows from the datum into the row."""
+    """Yield a g card for each weight, row by row: the current g v(input) flows from the datum into the row."""
     inputs = [f" {names[node]} 0 " for node in part.inputs]
     head = f"g{part.label}_"
     for number, (node, weights) in enumerate(zip(part.rows, part.transconductance, strict=True)):

@@ -1,6 +1,6 @@
-"""What a deck must still say when it is read back: all that is no value stands as `spice.write_spice` writes it.
+"""Check a deck that is read back: everything but its values must be as `spice.write_spice` wrote it.
 
-A reader that skipped what it does not understand would give another network than the one the simulator runs.
+A reader that skipped unknown text would return another network than the one that the simulator runs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,33 +11,28 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import cards
-from lstm_analog.export.courses import clock_node, staircase
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import number_text, parse_number
-from lstm_analog.export.spice import (
-    MARK,
-    device_texts,
-    heads,
-    unsaid,
-)
+from lstm_analog.export.source_waveforms import clock_node, staircase
+from lstm_analog.export.spice import MARK, device_texts, heads, unsaid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part, Transconductors
 from lstm_analog.network.schedule import Schedule
 
-CoursePoints = tuple[Floats, Floats]
+PiecewiseLinear = tuple[Floats, Floats]
 """A piecewise linear waveform: times (s) and values, each (points,)."""
 
 _MARKS = frozenset({"dialect", "tolerance", "domain", "provenance", "lines", "group", "interval", "order"})
 
 
 def refusal(what: str, must: str, got: object, do: str) -> FileFormatError:
-    """Return the error that `what` in a deck must `must`, with what it `got` and what to `do`."""
+    """Return the error that `what` in a deck must `must` and got `got`, with the advice `do`."""
     return FileFormatError(explain(what, must=must, got=ascii(str(got))[:200], do=do))
 
 
 def check_size(text: str, header: Iterable[str]) -> None:
-    """Refuse a `header` that declares more unknowns than the deck `text` has letters to name."""
+    """Refuse a `header` that declares more unknowns than the deck `text` has letters."""
     sizes = [words[3] for line in header if len(words := line.split()) > 3 and words[:2] == [MARK, "group"]]
     if not all(size.isdecimal() and len(size) < 10 for size in sizes) or sum(map(int, sizes)) > len(text):
         must, do = "have whole sizes, not more than this file can name", "restore the group lines"
@@ -45,7 +40,7 @@ def check_size(text: str, header: Iterable[str]) -> None:
 
 
 def check_marks(marks: dict[str, list[list[str]]], heads_of_sections: list[tuple[str, ...]]) -> None:
-    """Refuse a header whose `marks` are not all there or say more, and sections out of order (`heads_of_sections`)."""
+    """Refuse a header whose `marks` are incomplete or unknown, and sections (`heads_of_sections`) out of order."""
     needed = _MARKS - {"provenance", "tolerance"}
     single = [name for name in ("dialect", "domain", "lines") if len(marks.get(name, [])) != 1]
     if not needed <= set(marks) or single:
@@ -60,9 +55,10 @@ def check_marks(marks: dict[str, list[list[str]]], heads_of_sections: list[tuple
 
 
 def check_cards(part: Part, found: list[list[str]], names: list[str], lines: tuple[str, ...], dialect: Dialect) -> None:
-    """Refuse cards whose words but for the values are not those of `part`.
+    """Refuse cards whose words, except for the values, are not those of `part`.
 
-    `found` are the words of the cards, `names` those of the unknowns, `lines` the clock lines; `dialect` is the deck's.
+    `found` are the words of each card, `names` the names of all unknowns, `lines` the clock lines of the deck, which is
+    in `dialect`.
     """
     keys = [] if isinstance(part, Transconductors) else list(cards(part).values)
     device = "" if isinstance(part, Transconductors) else cards(part).device
@@ -87,7 +83,7 @@ def _heads(part: Part, names: list[str], lines: tuple[str, ...], dialect: Dialec
 
 
 def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
-    """Refuse device lines `found` in the header that are not those of the parts of `network` in `dialect`."""
+    """Refuse lines of device subcircuits, `found` in the header, that are not those of `network` in `dialect`."""
     texts = [dialect.preamble, *device_texts(network, dialect)]
     expected = [line.split() for text in texts for line in text.splitlines()]
     for number, words in enumerate(map(str.split, found)):
@@ -99,7 +95,7 @@ def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
 
 
 def check_settings(found: tuple[str, ...], dialect: Dialect) -> None:
-    """Refuse lines `found` in the last section that are no settings of `dialect`, and an end without `.end`."""
+    """Refuse lines `found` in the last section that are not the settings of `dialect`, in order, up to `.end`."""
     known = [template.split()[0] for template in dialect.settings]
     commands = [line.split()[0] for line in found]
     for line, command in zip(found, commands, strict=True):
@@ -113,9 +109,9 @@ def check_settings(found: tuple[str, ...], dialect: Dialect) -> None:
 
 
 def accuracy_of(found: tuple[str, ...], schedule: Schedule, dialect: Dialect, marked: dict[str, float]) -> Accuracy:
-    """Return the settings that the lines `found` in the last section make with `schedule`; refuse others by name.
+    """Return the settings in the lines `found` in the last section of a deck with this `schedule`.
 
-    What `dialect` has no option for stands in the header: `marked`.
+    Tolerances for which `dialect` has no option stand in the header: `marked`. Raises `FileFormatError` for others.
     """
     end = float(schedule.ends[-1])
     if list(marked) != unsaid(dialect):
@@ -132,7 +128,7 @@ def accuracy_of(found: tuple[str, ...], schedule: Schedule, dialect: Dialect, ma
 
 
 def _settings(template: str, words: list[str], end: float) -> Iterator[tuple[str, float]]:
-    """Yield what a statement of `words` says by its `template`: names in angle brackets and their numbers."""
+    """Yield the numbers in a statement of `words` by the names in angle brackets of its `template`."""
     expected = template.split()
     if expected[-1] == "<nodes>":
         return
@@ -161,29 +157,29 @@ def _strange_run(template: str, got: str, end: float) -> FileFormatError:
 
 
 def check_clocks(found: tuple[str, ...], lines: tuple[str, ...], schedule: Schedule, rise: float) -> None:
-    """Refuse clock cards `found` that do not say what the `schedule` says of the clock `lines`, edges taking `rise`."""
+    """Refuse clock cards `found` whose waveforms are not those of the `lines` in `schedule`; edges take `rise` (s)."""
     if len(found) != len(lines):
         raise refusal("clocks", f"be {len(lines)} sources", len(found), "restore the missing or remove the new")
     for number, (line, card) in enumerate(zip(lines, found, strict=True)):
         words, node = card_words(card), clock_node(line)
         wave = schedule.high[:, number].astype(float)
-        if words[:3] != [f"v{node}", node, "0"] or not _agree(points(words, {}), _course(wave, schedule, rise)):
+        if words[:3] != [f"v{node}", node, "0"] or not _agree(points(words, {}), _waveform(wave, schedule, rise)):
             do = "change the interval and order lines of the header, and write the deck anew"
             raise refusal(f"clock {line}", "say what the interval lines say", "another waveform", do)
 
 
-def check_driven(card: str, course: CoursePoints, values: Floats, schedule: Schedule, rise: float) -> None:
-    """Refuse a source `card` whose waveform `course` is not that of `values`, one an interval of the `schedule`.
+def check_driven(card: str, waveform: PiecewiseLinear, values: Floats, schedule: Schedule, rise: float) -> None:
+    """Refuse a source `card` whose `waveform` is not that of `values`, one for each interval of the `schedule`.
 
     Edges take `rise` (s).
     """
-    if not _agree(course, _course(values, schedule, rise)):
+    if not _agree(waveform, _waveform(values, schedule, rise)):
         must, do = "hold one value an interval", "change both points that bound the interval"
         raise refusal(f"source {card.split(maxsplit=1)[0]}", must, "another waveform", do)
 
 
-def points(words: list[str], parameters: dict[str, float]) -> CoursePoints:
-    """Return the waveform on a source card of `words`: its `pwl(` points, or its constant; `parameters` by name."""
+def points(words: list[str], parameters: dict[str, float]) -> PiecewiseLinear:
+    """Return the waveform on a source card of `words`, its `pwl(` points or its constant; `parameters` are by name."""
     if words[3:4] != ["pwl("]:
         return np.zeros(1), np.array([parse_number(words[3], parameters)])
     if words[-1] != ")":
@@ -194,10 +190,10 @@ def points(words: list[str], parameters: dict[str, float]) -> CoursePoints:
     return table[:, 0], table[:, 1]
 
 
-def _course(values: Floats, schedule: Schedule, rise: float) -> CoursePoints:
+def _waveform(values: Floats, schedule: Schedule, rise: float) -> PiecewiseLinear:
     return points(["", "", "", *staircase(values, schedule, rise).replace("\n+", " ").split()], {})
 
 
-def _agree(a: CoursePoints, b: CoursePoints) -> bool:
+def _agree(a: PiecewiseLinear, b: PiecewiseLinear) -> bool:
     times = np.union1d(a[0], b[0])
     return bool(np.allclose(np.interp(times, *a), np.interp(times, *b), rtol=1e-9, atol=1e-12))

@@ -1,10 +1,9 @@
-"""Reads a deck that `spice.write_spice` wrote, edited by hand or not, back into its network and schedule.
+"""Read a deck that `spice.write_spice` wrote, possibly edited by hand, back into its network and schedule.
 
-What a card says counts: change a resistor, a weight, a `.param`, an input, and the network changes. Values are read as
-the simulator of the deck's dialect reads them (`numbers`, `arithmetic`), remarks and layout are its own (`lines`). What
-this reader does not know it refuses, with the line (`spice_checks`). The clocks are read from the interval lines; a
-clock source that says otherwise is refused. `.options` and `.tran` become an `Accuracy`; what `.save` keeps and
-`.meas` prints is no part of a network.
+The values on cards count: change a resistor, a weight, a `.param` or an input, and the network changes. Values are read
+as the simulator of the deck's dialect reads them (`numbers`, `arithmetic`), and so are remarks and continuations
+(`lines`). Unknown text is refused, with its line (`spice_checks`). Clocks are read from the interval lines; a clock
+source that differs from them is refused. `.options` and `.tran` become an `Accuracy`; `.save` and `.meas` are ignored.
 """
 
 from collections.abc import Mapping
@@ -20,11 +19,11 @@ from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.banks import Maker, makers
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import split_library
-from lstm_analog.export.courses import rise_time
 from lstm_analog.export.dialects import DIALECTS, Dialect
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import parse_expression, parse_number
 from lstm_analog.export.sections import Section, read_sections
+from lstm_analog.export.source_waveforms import rise_time
 from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import (
     accuracy_of,
@@ -45,14 +44,14 @@ from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.schedule import Imposed, Schedule
 
 _RESERVED = ("time", "temper", "hertz")
-"""Names that a resistor's expression in ngspice takes for its own."""
+"""Names with a meaning of their own in the expression of a resistor in ngspice."""
 _PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Deck:
-    """What a netlist says: the network, how it is driven, and the simulator's settings."""
+    """The content of a netlist: the network, its schedule, and the simulator's settings."""
 
     network: Network
     schedule: Schedule
@@ -61,7 +60,7 @@ class Deck:
 
 @dataclass(frozen=True, kw_only=True)
 class _Context:
-    """What every section needs: the dialect, names, parameters, clock lines."""
+    """What reading a section takes from the header: dialect, makers of banks, names, parameters and clock lines."""
 
     dialect: Dialect
     makers: Mapping[str, Maker]
@@ -81,10 +80,10 @@ class _Context:
 
 @checked
 def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
-    """Return the network and schedule of the deck at `path`, in whichever dialect it is.
+    """Return the network, schedule and settings of the deck at `path`, which may be of any dialect.
 
-    Your own kinds of parts are known if they declare a law. `own` makes banks of those whose cards are written by a
-    function of yours: by the name of the kind, a function of a label and its `Cards`.
+    Your own kinds of parts are known if they declare a law. For a kind whose cards your own function writes, `own` has
+    the inverse by the name of the kind: a function from a label and its `Cards` to the bank.
 
     Raises
     ------
@@ -97,7 +96,7 @@ def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck
 
 
 def deck_in(content: bytes, path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck:
-    """Return what `read_spice` does of the deck at `path` whose `content` was read; `own` is as there.
+    """Return the content of the deck at `path` from its bytes `content`; `own` is as in `read_spice`.
 
     Raises `FileFormatError` as it does.
     """
@@ -288,7 +287,7 @@ def _imposed(section: Section, context: _Context, bare: Schedule, rise: float) -
     middles = bare.ends - 0.5 * bare.durations
     columns = []
     for line in section.lines:
-        course = points(card_words(line), context.parameters)
-        columns.append(np.interp(middles, *course))
-        check_driven(line, course, columns[-1], bare, rise)
+        waveform = points(card_words(line), context.parameters)
+        columns.append(np.interp(middles, *waveform))
+        check_driven(line, waveform, columns[-1], bare, rise)
     return Imposed(label=section.head[2], efforts=np.stack(columns, axis=-1))

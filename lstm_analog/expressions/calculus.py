@@ -1,4 +1,4 @@
-"""What is done with whole expressions: names replaced, derivatives taken."""
+"""Substitute in expressions, differentiate them, and find their symbols and kinks."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -51,7 +51,7 @@ def _rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
 
 
 def substituted(node: Expression, known: Mapping[Expression, Expression]) -> Expression:
-    """Return `node` with the nodes `known` replaced, simplified anew."""
+    """Return `node` with each node that is a key of `known` replaced by its value, and simplified."""
     memo = dict(known)
 
     def visit(one: Expression) -> Expression:
@@ -63,7 +63,7 @@ def substituted(node: Expression, known: Mapping[Expression, Expression]) -> Exp
 
 
 def without_names(node: Expression) -> Expression:
-    """Return `node` with what has a name in its place, simplified anew."""
+    """Return `node` with each `let` replaced by its body, and simplified."""
     memo: dict[Expression, Expression] = {}
 
     def visit(one: Expression) -> Expression:
@@ -89,9 +89,9 @@ def symbols(node: Expression) -> frozenset[Expression]:
 
 
 def kinks(node: Expression) -> tuple[Expression, ...]:
-    """Return what is zero where `node` may have no derivative; nothing if it is smooth.
+    """Return expressions that are zero where `node` may have no derivative; empty if it is smooth.
 
-    That is the difference of the arguments of a minimum, a maximum or a condition, and what has a modulus or a sign.
+    They are the differences of the arguments of minima, maxima and conditions, and the arguments of moduli and signs.
     """
     found: dict[Expression, None] = {}
     seen = set[Expression]()
@@ -117,9 +117,9 @@ def _turns(node: Expression) -> tuple[Expression, ...]:
 
 
 def derivative(node: Expression, by: Expression) -> Expression:
-    """Return d `node` / d `by`, an effort or a parameter.
+    """Return the derivative d `node` / d `by`, where `by` is an effort or a parameter.
 
-    At the tie of a minimum or a maximum it is the slope of the second argument; the sign of x has slope 0 everywhere.
+    Where both arguments of a minimum or maximum are equal it is the derivative of the second; that of sign(x) is 0.
     """
     memo: dict[Expression, Expression] = {}
 
@@ -132,7 +132,7 @@ def derivative(node: Expression, by: Expression) -> Expression:
 
 
 def _slope(node: Expression, slopes: tuple[Expression, ...]) -> Expression:
-    """Return the derivative of `node`, its arguments having these `slopes`."""
+    """Return the derivative of `node` from the derivatives `slopes` of its arguments."""
     args = node.args
     if node.op is Op.LET:
         return slopes[0]
@@ -168,4 +168,4 @@ _SLOPES: Mapping[Op, Callable[[Expression, Expression], Expression]] = MappingPr
         Op.SIGN: lambda node, x: number(0.0),
     }
 )
-"""The slope of what has one argument x, of itself and x."""
+"""The derivative of each function of one argument x, as a function of its node and x."""

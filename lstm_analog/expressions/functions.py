@@ -1,8 +1,8 @@
-"""Named functions of expressions: those whose slope or whose text must not be taken from their definition.
+"""Named functions: those whose derivative or text must not follow from their definition.
 
-A softplus written out has slope 0 at u = 0 by the rule for |u|, and 1/2 is right; the tail of softplus(u)/sigmoid(u)
-loses its digits where a language has no log(1 + x). So a function keeps its name in an expression, and declares its
-slopes.
+Differentiated by its definition, softplus would have slope 0 at u = 0 by the rule for |u|, not 1/2; and the tail of
+softplus(u)/sigmoid(u) loses its digits in a language without log(1 + x). So a named function stays a node of its own in
+an expression, and declares its derivatives.
 """
 
 import math
@@ -30,26 +30,26 @@ from lstm_analog.expressions.nodes import (
 )
 
 _TAIL = -4.0
-"""Below this u, softplus(u)/sigmoid(u) is a series in x = exp(u) <= 0.018 of which the eleventh power is 1e-19."""
+"""Below this u, softplus(u)/sigmoid(u) is computed by a series in x = exp(u) <= 0.018, whose 11th power is 1e-19."""
 _POWERS = range(10, 0, -1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedFunction:
-    """A named function: calling it makes a node of expressions.
+    """A named function; calling it with expressions returns a `CALL` node.
 
     Attributes
     ----------
     name : str
         Its name in a `CALL`.
     body : callable
-        The expression that it is, of its arguments.
+        Its definition: the expression of its arguments.
     slopes : callable
-        Its derivative by each of its arguments, of its arguments.
+        Its derivatives by each argument, as expressions of its arguments.
     kinks : callable
-        What is zero where it has no derivative, of its arguments; nothing if it is smooth.
+        Expressions of its arguments that are zero where it has no derivative; none if it is smooth.
     known : callable
-        The expression that it is for some arguments, such as a limit of infinity; None for all others.
+        A simpler expression for special arguments, such as an infinite limit; None for all others.
     """
 
     name: str
@@ -59,7 +59,7 @@ class NamedFunction:
     known: Callable[..., Expression | None] = lambda *args: None
 
     def __call__(self, *args: Operand) -> Expression:
-        """Return the function of `args`, written out if they are numbers."""
+        """Return the function of `args`, evaluated if all are numbers."""
         given = tuple(map(operand, args))
         known = self.known(*given)
         if known is not None:
@@ -70,12 +70,12 @@ class NamedFunction:
 
 
 def clip(x: Operand, low: Operand, high: Operand) -> Expression:
-    """Return `x` between `low` and `high`; at either its slope is that of `x`."""
+    """Return `x` limited to `low` and `high`; where it equals one of them its derivative is that of `x`."""
     return minimum(high, maximum(low, x))
 
 
 def sigmoid(u: Operand) -> Expression:
-    """Return 1/(1 + exp(-`u`)), by tanh, which never overflows."""
+    """Return 1/(1 + exp(-`u`)), expressed by tanh, which never overflows."""
     return 0.5 * (1.0 + tanh(multiply(0.5, u)))
 
 
@@ -88,13 +88,13 @@ softplus = NamedFunction(name="softplus", body=_softplus, slopes=lambda u: (sigm
 
 
 def _softplus_ratio(u: Expression) -> Expression:
-    """Below u = -37 it is 1 to the last bit, and exp(-u) would overflow in the end."""
+    """Return the definition; below u = -37 it rounds to 1, and u is held there, because exp(-u) would overflow."""
     held = maximum(u, -37.0)
     return (1.0 + exp(-held)) * softplus(held)
 
 
 def _softplus_ratio_slope(u: Expression) -> tuple[Expression, ...]:
-    """Return 1 - log(1 + x)/x, x = exp(u), in its tail the series x/2 - x^2/3 + ..."""
+    """Return the derivative 1 - log(1 + x)/x with x = exp(u), below u = `_TAIL` by the series x/2 - x^2/3 + ..."""
     x, series = exp(minimum(u, _TAIL)), number(0.0)
     for power in _POWERS:
         series = x * ((-1.0) ** (power + 1) / (power + 1) + series)
@@ -102,14 +102,14 @@ def _softplus_ratio_slope(u: Expression) -> tuple[Expression, ...]:
 
 
 softplus_ratio = NamedFunction(name="softplus_ratio", body=_softplus_ratio, slopes=_softplus_ratio_slope)
-"""softplus(u)/sigmoid(u) = (1 + exp(-u)) log(1 + exp(u)), from 1 (shut) to u."""
+"""softplus(u)/sigmoid(u) = (1 + exp(-u)) log(1 + exp(u)): about 1 for very negative u, about u for large u."""
 
 
 def ratio_without_log1p(u: Expression) -> Expression:
     """Return the body of `softplus_ratio` at `u` for languages without log1p.
 
-    Its tail is the series 1 + x/2 - x^2/6 + ... (-1)^(k+1) x^k/(k (k+1)), x = exp(u), joined on as a difference, for
-    SPICE has no conditions that all its dialects read alike.
+    Its tail is the series 1 + x/2 - x^2/6 + ... (-1)^(k+1) x^k/(k (k+1)), x = exp(u). The tail is added as a difference
+    without a condition, because no form of condition is common to all SPICE dialects.
     """
     named = f"{u.name}_tail" if u.op is Op.LET else ""
 
@@ -139,9 +139,9 @@ beyond = NamedFunction(
     kinks=lambda x, limit: (x - limit, x + limit),
     known=_known_beyond,
 )
-"""By how much x is outside ±limit, 0 inside."""
+"""beyond(x, limit): x - limit above the limit, x + limit below -limit, 0 in between."""
 
 FUNCTIONS: Mapping[str, NamedFunction] = MappingProxyType(
     {each.name: each for each in (softplus, softplus_ratio, beyond)}
 )
-"""The functions by their names in a `CALL`."""
+"""The named functions by the name in a `CALL`."""

@@ -1,7 +1,7 @@
-"""Expressions as text: one printer, languages as data.
+"""Print expressions as text, in languages that are given as data.
 
-A `LET` becomes a name of its own: an inner node in SPICE, a variable elsewhere, so that what has a name in the law has
-it in every text, and no text repeats it.
+A `LET` becomes an inner node in SPICE and a variable in other languages, so that its name in the law appears in every
+text and its body is written once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,11 @@ from lstm_analog.expressions.functions import FUNCTIONS, ratio_without_log1p
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
-"""How strongly a text binds: what stands beside an operator that binds more strongly needs brackets."""
+"""The precedence of a text: as an operand of an operator of higher precedence it needs brackets."""
 
 
 def plain_number(value: float) -> str:
-    """Return `value` so that it reads back to the last bit, a small whole number without its point."""
+    """Return `value` as text that reads back to the last bit; whole numbers below 1e6 have no decimal point."""
     return str(int(value)) if value == int(value) and abs(value) < 1e6 else repr(value)
 
 
@@ -27,27 +27,27 @@ def _functions(template: str) -> dict[Op, str]:
 
 
 Bodies = Mapping[str, Callable[..., Expression]]
-"""By the name of a function, what it is written out as."""
+"""The definition to print for a named function, by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """How a language spells what differs; templates have {0}, {1} ... for what they are of.
+    """The spelling of expressions in a language; templates have {0}, {1} ... for names or arguments.
 
     Attributes
     ----------
     effort, parameter, let, line : str
-        Of the name of an effort, a parameter, something named; and the clock line.
+        Templates of the name of an effort, of a parameter, and of a `LET`; the text of the clock line.
     calls : mapping of Op to str
-        What each function is called.
+        The template of each function.
     bodies : mapping of str to callable
-        What named functions are written out as.
+        The definitions to print for named functions.
     number : callable
-        The text of a number.
+        Function from a number to its text.
     plus, minus, times, over : str
-        Operators; `over` is of what stands above and below.
+        Operators; `over` is a template of numerator and denominator.
     stacked : bool
-        Whether a fraction has a line, so that its sides need no brackets.
+        Whether a fraction is printed with a bar, so that numerator and denominator need no brackets.
     """
 
     effort: str = "{0}"
@@ -78,16 +78,14 @@ SPICE = Language(
     plus="+",
     minus="-",
 )
-"""The neutral words of `export.emit`, which every dialect of SPICE and Verilog-A spells in its own way."""
+"""The neutral expressions of `export.emit`, for every dialect of SPICE and for Verilog-A."""
 MODELICA = Language(
     effort="{0}.e",
     line="(if on then 1 else 0)",
     calls=_functions("{0}") | {Op.LOG1P: "log(1 + {0})", Op.WHERE: "(if {0} < {1} then {2} else {3})"},
     bodies=_WITHOUT_LOG1P,
 )
-JAVASCRIPT = Language(
-    calls=_functions("Math.{0}") | {Op.WHERE: "({0} < {1} ? {2} : {3})"},
-)
+JAVASCRIPT = Language(calls=_functions("Math.{0}") | {Op.WHERE: "({0} < {1} ? {2} : {3})"})
 C = replace(
     JAVASCRIPT,
     calls=_functions("{0}")
@@ -110,15 +108,15 @@ LATEX = Language(
     over="\\frac{{{0}}}{{{1}}}",
     stacked=True,
 )
-"""For pages: subscripts and underscores of names are for who names them."""
+"""For documents; the caller gives names that LaTeX accepts."""
 
 
 def written(
     values: Sequence[Expression], language: Language, names: Callable[[str], str] = str
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the texts of `values` in a `language`, and before them those of all that they name, in their order.
+    """Return the texts of the `LET`s in `values` by name, each after those that it uses, and the texts of `values`.
 
-    `names` says what the language calls something that is named in the expressions.
+    They are in `language`; `names` returns the name in the text for the name of a `LET`.
     """
     writer = _Writer(language, names)
     texts = [writer.text(value)[0] for value in values]
@@ -126,14 +124,14 @@ def written(
 
 
 class _Writer:
-    """Writes expressions, and remembers what they name."""
+    """Prints expressions, and collects the texts of their `LET`s. It changes as it prints."""
 
     def __init__(self, language: Language, names: Callable[[str], str]) -> None:
         self.language, self.names = language, names
         self.lets: dict[str, str] = {}
 
     def text(self, node: Expression) -> tuple[str, int]:
-        """Return the text of `node` and how strongly it binds."""
+        """Return the text of `node` and its precedence."""
         if not node.args:
             return self._symbol(node)
         language, args = self.language, node.args
@@ -159,7 +157,7 @@ class _Writer:
         return words[node.op].format(node.name), _ATOM
 
     def _named(self, node: Expression) -> str:
-        """Return the name of a `LET`, what it stands for being written before it."""
+        """Return the name of a `LET`, whose body is printed first if it is new."""
         name = self.names(node.name)
         if name not in self.lets:
             text, _ = self.text(node.args[0])
@@ -171,7 +169,7 @@ class _Writer:
         return f"({text})" if strength < least else text
 
     def _sum(self, terms: Sequence[Expression]) -> tuple[str, int]:
-        """Return a sum that begins with a term that is not taken away, if there is one."""
+        """Return a sum; if it has a positive term, one of these comes first."""
         ordered = sorted(terms, key=_is_negative) if _is_negative(terms[0]) else terms
         found = self._bracketed(ordered[0], _PRODUCT) if not _is_negative(ordered[0]) else self.text(ordered[0])[0]
         for term in ordered[1:]:

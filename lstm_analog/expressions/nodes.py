@@ -1,8 +1,8 @@
-"""Expressions of efforts and parameters: what they are made of, and the rules by which they simplify.
+"""The nodes of expressions of efforts and parameters, and the rules by which they simplify.
 
-An expression is a tree of frozen nodes. Builders (`+ - * /`, `tanh`, `minimum`, ...) fold numbers and drop what changes
-nothing (adding 0, multiplying by 1 or 0, the lesser of x and infinity), so the law of a part that lacks something,
-such as a limit, is the general law with that parameter replaced. A product with 0 is taken for 0: efforts are finite.
+An expression is a tree of frozen nodes. Builders (`+ - * /`, `tanh`, `minimum`, ...) evaluate numbers and remove
+operations without effect (adding 0, multiplying by 1 or 0, the minimum of x and infinity). So the law of a part without
+a limit, say, is the general law with infinity for that parameter. A product with 0 is 0, because efforts are finite.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Union
 
 
 class Op(Enum):
-    """What a node does with its arguments; the value is the name of the numpy function where there is one."""
+    """The kind of a node; the value is the name of the numpy function, if there is one."""
 
     NUMBER = "number"
     EFFORT = "effort"
@@ -41,18 +41,18 @@ Operand = Union["Expression", float]
 
 @dataclass(frozen=True, kw_only=True, slots=True, init=False)
 class Expression:
-    """A node: `op` and its arguments.
+    """A node of an expression: an operation and its arguments, or a symbol, or a number.
 
     Attributes
     ----------
     op : Op
-        What it does.
+        The kind of node.
     args : tuple of Expression
-        What it does it with; of a `LET` the one it names, of a `CALL` the arguments of the function `name`.
+        The arguments; of a `LET` its body, of a `CALL` the arguments of the function `name`.
     name : str
-        Of an effort, a parameter, a `LET` or a `CALL`; else empty.
+        The name of an effort, a parameter, a `LET` or a `CALL`; else empty.
     value : float
-        Of a number; else 0.
+        The value of a number; else 0.
     """
 
     op: Op
@@ -62,13 +62,13 @@ class Expression:
     _hash: int
 
     def __init__(self, op: Op, args: tuple["Expression", ...] = (), name: str = "", value: float = 0.0) -> None:
-        """Make the node as it is given: builders simplify, this does not."""
+        """Make the node without simplifying; the builders simplify."""
         for field, given in (("op", op), ("args", args), ("name", name), ("value", value)):
             object.__setattr__(self, field, given)
         object.__setattr__(self, "_hash", hash((op, args, name, value)))
 
     def __hash__(self) -> int:
-        """Return the hash that was taken when the node was made, so that large trees are quick keys."""
+        """Return the hash, which was computed when the node was made, so that large trees are fast keys."""
         return self._hash
 
     def __add__(self, other: Operand) -> "Expression":
@@ -104,7 +104,7 @@ class Expression:
         return divide(other, self)
 
     def __neg__(self) -> "Expression":
-        """Return minus this."""
+        """Return the expression with its sign changed."""
         return multiply(-1.0, self)
 
 
@@ -128,7 +128,7 @@ LINE = Expression(Op.LINE)
 
 
 def let(name: str, body: Expression) -> Expression:
-    """Return `body` under a `name` by which texts may refer to it, unless it is a symbol or has a name."""
+    """Return `body` with a `name` for texts; `body` itself if it is a symbol or number, or has a name already."""
     return Expression(Op.LET, (body,), name) if body.args and body.op is not Op.LET else body
 
 
@@ -138,14 +138,14 @@ def operand(given: Operand) -> Expression:
 
 
 def constant(given: Operand) -> float | None:
-    """Return the number that `given` is, None if it is none."""
+    """Return the value of `given` if it is a number, else None."""
     if isinstance(given, Expression):
         return given.value if given.op is Op.NUMBER else None
     return given
 
 
 def _flat(op: Op, given: tuple[Operand, ...]) -> tuple[list[Expression], list[float]]:
-    """Return the arguments of an associative `op`, those of nested ones in place, numbers apart."""
+    """Return the arguments `given` to an associative `op`, with nested ones merged, and the numbers among them."""
     found: list[Expression] = []
     for one in map(operand, given):
         found += one.args if one.op is op else (one,)
@@ -154,7 +154,7 @@ def _flat(op: Op, given: tuple[Operand, ...]) -> tuple[list[Expression], list[fl
 
 
 def add(*terms: Operand) -> Expression:
-    """Return the sum of `terms`, its number last."""
+    """Return the sum of `terms`; a number among them comes last."""
     rest, numbers = _flat(Op.ADD, terms)
     total = sum(numbers)
     if math.isinf(total):
@@ -165,7 +165,7 @@ def add(*terms: Operand) -> Expression:
 
 
 def multiply(*factors: Operand) -> Expression:
-    """Return the product of `factors`, its number first."""
+    """Return the product of `factors`; a number among them comes first."""
     rest, numbers = _flat(Op.MULTIPLY, factors)
     total = math.prod(numbers)
     if total == 0.0 or not rest:
@@ -184,9 +184,9 @@ def _is_inverse(factor: Expression) -> bool:
 
 
 def divide(above: Operand, below: Operand) -> Expression:
-    """Return `above` over `below`; of a number below, the product with its inverse if that is exact.
+    """Return `above` over `below`; for a power of two below, the product with its inverse, which is exact.
 
-    An infinite limit over a parameter, which is above zero, stays infinite.
+    Infinity over an expression is infinity: only parameters above zero divide a limit.
     """
     above, below = operand(above), operand(below)
     known = constant(below)
@@ -244,7 +244,7 @@ def log1p(x: Operand) -> Expression:
 
 
 def sqrt(x: Operand) -> Expression:
-    """Return the root of `x`."""
+    """Return the square root of `x`."""
     return _of_one(Op.SQRT, x)
 
 
@@ -254,7 +254,7 @@ def absolute(x: Operand) -> Expression:
 
 
 def sign(x: Operand) -> Expression:
-    """Return 1 above zero, -1 below, 0 at zero `x`."""
+    """Return 1 for `x` above zero, -1 below zero, 0 at zero."""
     return _of_one(Op.SIGN, x)
 
 
@@ -271,12 +271,12 @@ def _extreme(op: Op, choose: Callable[[float, float], float], neutral: float, a:
 
 
 def minimum(a: Operand, b: Operand) -> Expression:
-    """Return the lesser of `a` and `b`; where they are equal, the slope is that of `b`."""
+    """Return the lesser of `a` and `b`; where they are equal, the derivative is that of `b`."""
     return _extreme(Op.MINIMUM, min, math.inf, a, b)
 
 
 def maximum(a: Operand, b: Operand) -> Expression:
-    """Return the greater of `a` and `b`; where they are equal, the slope is that of `b`."""
+    """Return the greater of `a` and `b`; where they are equal, the derivative is that of `b`."""
     return _extreme(Op.MAXIMUM, max, -math.inf, a, b)
 
 

@@ -1,6 +1,6 @@
-"""Expressions as programs: the calls of numpy that evaluate them, each common part once.
+"""Evaluate expressions by numpy: a program is a list of calls, with each common subexpression computed once.
 
-What depends on parameters alone is computed when a program is bound to them, and not again.
+Subexpressions of parameters alone are computed when a program is bound to its parameters, and not again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ _BY_NAME = (np.minimum, np.maximum)
 
 
 class _Instruction(NamedTuple):
-    """Call `function` with what the places `args` hold, and put the result in the place `out`."""
+    """A call of `function` with the contents of the places `args`; the result goes to the place `out`."""
 
     function: Callable[..., Any]
     args: tuple[int, ...]
@@ -37,13 +37,13 @@ def _where(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | Non
 
 
 class Program:
-    """The calls that evaluate some `outputs`, expressions without a clock line.
+    """The calls of numpy that evaluate some `outputs`, expressions without a clock line.
 
-    Places hold numbers, parameters, efforts and what the steps give, in this order of their making.
+    Numbers, parameters, efforts and results of calls each have a place in a list.
     """
 
     def __init__(self, outputs: Sequence[Expression]) -> None:
-        """Lower the `outputs` to calls."""
+        """Turn the `outputs` into calls."""
         self._places: list[Floats | float] = []
         self._parameters: dict[str, int] = {}
         self._efforts: dict[str, int] = {}
@@ -55,16 +55,16 @@ class Program:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the parameters that it needs."""
+        """The names of the parameters in the outputs."""
         return tuple(self._parameters)
 
     @property
     def efforts(self) -> tuple[str, ...]:
-        """The names of the efforts that it reads."""
+        """The names of the efforts in the outputs."""
         return tuple(self._efforts)
 
     def bound(self, parameters: Values) -> "BoundProgram":
-        """Return the program with its `parameters`, arrays that broadcast with the efforts, by name."""
+        """Return the program with `parameters` by name, arrays that broadcast with the efforts."""
         places = list(self._places)
         for name, place in self._parameters.items():
             places[place] = parameters[name]
@@ -77,7 +77,7 @@ class Program:
         return len(self._places) - 1
 
     def _lower(self, node: Expression) -> int:
-        """Return the place of what `node` is worth."""
+        """Return the place of the value of `node`."""
         if node not in self._known:
             self._known[node] = self._made(node)
         return self._known[node]
@@ -105,7 +105,7 @@ class Program:
         return self._call(getattr(np, node.op.value), *map(self._lower, args))
 
     def _sum(self, terms: Sequence[Expression]) -> int:
-        """Return the place of a sum, terms with a minus sign taken away from the others."""
+        """Return the place of a sum; terms with a minus sign are subtracted."""
         taken = [term for term in terms if _is_negative(term)]
         added = [term for term in terms if not _is_negative(term)] or [taken.pop(0)]
         total = self._chain(np.add, added)
@@ -119,7 +119,7 @@ class Program:
         return self._chain(np.multiply, factors)
 
     def _chain(self, function: Callable[..., Any], args: Sequence[Expression]) -> int:
-        """Return the place of all `args` joined by `function`, those of parameters alone first."""
+        """Return the place of `args` combined by the associative `function`, those of parameters alone first."""
         places = sorted(map(self._lower, args), key=self._moving.__contains__)
         total = places[0]
         for place in places[1:]:
@@ -142,7 +142,7 @@ def _is_negative(term: Expression) -> bool:
 class BoundProgram:
     """A program with its parameters: calling it with `efforts` by name gives a value for each output.
 
-    A value broadcasts with the efforts; one that depends on none of them has the shape of its parameters, or none.
+    A value has the shape to which efforts and parameters broadcast; without efforts, that of its parameters, or ().
     """
 
     places: Sequence[Floats | float]
@@ -151,7 +151,7 @@ class BoundProgram:
     outputs: Sequence[int]
 
     def __call__(self, efforts: Callable[[str], Floats]) -> list[Floats | float]:
-        """Return the outputs, `efforts` giving the array of an effort of a name."""
+        """Return the outputs; `efforts` returns the array of an effort by its name."""
         places = list(self.places)
         for name, place in self.efforts.items():
             places[place] = efforts(name)
@@ -164,10 +164,10 @@ class BoundProgram:
         return [places[place] for place in self.outputs]
 
     def writing(self, efforts: Mapping[str, Array | Callable[[], Array]], outs: Sequence[Array]) -> tuple[Call, ...]:
-        """Return the calls that write the outputs to `outs`, of the shape that all broadcast to; they allocate nothing.
+        """Return calls that write the outputs to the arrays `outs`, of the shape to which all broadcast.
 
-        `efforts` has the array of an effort by its name, or what fetches it each time. What is computed on the way lies
-        in arrays of that shape, each free for another once it has been used.
+        `efforts` has the array of an effort by its name, or a function that returns it at each call. The calls allocate
+        no arrays: intermediate results share a few of that shape.
         """
         places, calls = list(self.places), list[Call]()
         fetched = set[int]()
@@ -203,12 +203,12 @@ def _fetching(fetch: Callable[[], Array], places: list[Any], place: int) -> Call
 
 
 def _writing(function: Callable[..., Any], args: Sequence[Any], out: Array) -> Call:
-    """Return the call of `function`; by place where numpy takes `out` so: by name it costs a tenth of a short call."""
+    """Return the call of `function`, `out` by place if numpy allows it: by name it costs a tenth of a short call."""
     return partial(function, *args, out=out) if function in _BY_NAME else partial(function, *args, out)
 
 
 def _applying(step: _Instruction, places: list[Any], out: Array) -> Call:
-    """Return the call of `step` with what its places then hold."""
+    """Return the call of `step` with the contents of its places at the time of the call."""
     function = step.function
     if len(step.args) == 1:
         (only,) = step.args
@@ -220,7 +220,7 @@ def _applying(step: _Instruction, places: list[Any], out: Array) -> Call:
 
 
 def _rooms(steps: Sequence[_Instruction], outputs: Sequence[int], outs: Sequence[Floats]) -> dict[int, Floats]:
-    """Return the array for the result of each step: its output, if it is one, else one that no later step reads."""
+    """Return the array for the result of each step: that of the output, or one whose content no later step reads."""
     last = {arg: number for number, step in enumerate(steps) for arg in step.args}
     rooms: dict[int, Floats] = {}
     free: list[Floats] = []

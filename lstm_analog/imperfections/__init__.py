@@ -1,4 +1,4 @@
-"""What real parts do to a machine: frozen records, applied to a network purely; strength zero is the identity."""
+"""Imperfections of real parts as frozen records; `apply` returns a new network, strength zero returns the same."""
 
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, reapply, recorded
 from lstm_analog.imperfections.base import Streams, alter

@@ -1,4 +1,4 @@
-"""Applying imperfections to a network, which remembers them: as text in its provenance, exact to the last bit."""
+"""Apply imperfections to a network, record them as text in its provenance, and read that text back exactly."""
 
 import ast
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -19,7 +19,7 @@ from lstm_analog.network.graph import Network
 IMPERFECTION = "imperfection"
 """The key under which the provenance of a network names each imperfection that it has, in the order applied."""
 _DRAWN = " drawn from "
-"""What stands between the two records in the text of what was applied."""
+"""Text between the imperfection and its streams in the provenance."""
 _KINDS = MappingProxyType({kind.__name__: kind for kind in (*ORDER, Streams, Tubes)})
 
 
@@ -46,7 +46,7 @@ class Applied:
 
 @checked
 def apply(imperfection: object, network: Network, streams: Streams) -> Network:
-    """Return `network` with an `imperfection`, or a tuple or list of them, drawn from `streams`.
+    """Return a copy of `network` with an `imperfection`, or a tuple or list of them, drawn from `streams`.
 
     The network given is left as it is, and the one returned names in its provenance what was done to it (`recorded`).
     Several act in the `ORDER` in which they come about, however they are listed; those of one kind in the order of
@@ -71,7 +71,7 @@ def apply(imperfection: object, network: Network, streams: Streams) -> Network:
 
 @checked
 def recorded(network: Network) -> tuple[Applied, ...]:
-    """Return what was done to `network`, in order, from its provenance; applied again it gives the same values.
+    """Return the imperfections applied to `network`, in order; applying them again gives the same values.
 
     Raises `FileFormatError` for an entry that names no record of `lstm_analog.imperfections`.
     """
@@ -80,14 +80,14 @@ def recorded(network: Network) -> tuple[Applied, ...]:
 
 @checked
 def parsed(text: str) -> Applied:
-    """Return what was applied from its `text`, which `str` made; raises as `recorded` does."""
+    """Return the imperfection and streams in `text`, made by `str(Applied)`; raises as `recorded` does."""
     imperfection, _, _ = text.rpartition(_DRAWN)
     return Applied(imperfection=_read(imperfection, text, ORDER), streams=_streams_of(text))
 
 
 @checked
 def reapply(texts: tuple[str, ...], network: Network) -> Network:
-    """Return `network` with what the `texts` say, one after the other; raises as `recorded` and `apply` do."""
+    """Return `network` with the imperfections in `texts` applied in turn; raises as `recorded` and `apply` do."""
     for applied in map(parsed, texts):
         network = apply(applied.imperfection, network, applied.streams)
     return network
@@ -99,7 +99,7 @@ def _streams_of(text: str) -> Streams:
 
 
 def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
-    """Return the record of one of `kinds` that a `call` makes, which is a part of the `text` of what was applied."""
+    """Return the record that the `call`, a part of the whole `text`, constructs; it must be one of `kinds`."""
     try:
         record = value_of(ast.parse(call, mode="eval").body)
         if type(record) in kinds:
@@ -125,7 +125,10 @@ def _apply_one(imperfection: object, network: Network, streams: Streams) -> Netw
 
 
 def _not_yet_drawn(kind: str, network: Network, streams: Streams) -> Streams:
-    """Return `streams`, or their next repeat that no imperfection of the cause of `kind` was drawn from."""
+    """Return `streams` at the first repeat, from their own on, not yet used by an imperfection that shares its cause.
+
+    `kind` is the name of the class of the new imperfection.
+    """
     taken = set()
     for text in network.said(IMPERFECTION):
         drawn = _streams_of(text)
@@ -147,7 +150,7 @@ def _check_streams(streams: object, network: Network) -> None:
 
 
 def _text(value: Any) -> str:
-    """Return `value`, a record, as the Python that makes it, without the fields that are at their defaults."""
+    """Return the Python expression that constructs the record `value`, without fields at their defaults."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     if is_dataclass(value):
@@ -162,7 +165,7 @@ def _text(value: Any) -> str:
 
 
 def value_of(tree: ast.expr) -> Any:
-    """Return what the syntax `tree` of such a text makes, of known records and plain values alone."""
+    """Return the value of the syntax `tree` of such an expression; only known records and plain values are allowed."""
     match tree:
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
             return _KINDS[name](**{str(entry.arg): value_of(entry.value) for entry in keywords})

@@ -1,4 +1,4 @@
-"""What an imperfection does to a network, kind by kind, and where its random numbers come from."""
+"""The generic function `alter` that each imperfection implements, its random numbers, and helpers to change parts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ from lstm_analog.network.parts import Part
 
 _Bank = TypeVar("_Bank")
 _BYTES = 256
-"""Above all bytes of a name: what stands behind it in a key is no part of it."""
+"""Separates a name, whose bytes are smaller, from the numbers after it in a key."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Streams:
-    """Random numbers by name: stateless, one stream a cause and a chip, so that no cause changes another's samples.
+    """Reproducible random numbers: each cause on each chip has its own stream, so no cause changes another's samples.
 
     Chip k of N is drawn as by `first` = k alone.
 
@@ -33,12 +33,12 @@ class Streams:
     seed : int
         >= 0; the same seed gives the same numbers.
     chips : int or None
-        How many machines are drawn, as a leading axis; None draws one without such an axis.
+        Number of machines to draw, as a leading axis; None draws one without that axis.
     first : int
-        The number of the first of them: a study may be cut into shares.
+        The number of the first chip, so that a study can be split.
     repeat : int
-        Which of the independent drawings of one cause from one seed: 0 is the first. `apply` goes on to the next that a
-        network does not have yet, so the same cause twice errs twice, independently.
+        Number of the independent draw of a cause from this seed, 0 for the first. `apply` takes the next one that the
+        network does not have yet, so applying a cause twice gives two independent errors.
     """
 
     seed: int
@@ -55,7 +55,7 @@ class Streams:
                 raise InvalidValueError(explain(f"streams {name}", must=must, got=value, do="count from there"))
 
     def generator(self, name: str, chip: int = 0) -> np.random.Generator:
-        """Return the generator of the cause `name` on the machine number `chip`, at its beginning.
+        """Return a new generator for the cause `name` on the machine number `chip`.
 
         Raises `InvalidValueError` for a chip below zero.
         """
@@ -66,7 +66,7 @@ class Streams:
         return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=key))
 
     def normal(self, name: str, shape: tuple[int, ...]) -> Floats:
-        """Return standard normal numbers of the cause `name`, `shape`; (chips, *shape) where chips are drawn."""
+        """Return standard normal numbers for the cause `name`, of `shape`, or (chips, *shape) if `chips` is given."""
         if self.chips is None:
             return self.generator(name).standard_normal(shape)
         return np.stack([self.generator(name, chip).standard_normal(shape) for chip in range(self.chips)])
@@ -74,17 +74,17 @@ class Streams:
 
 @singledispatch
 def alter(imperfection: object, network: Network, streams: Streams) -> Network:
-    """Return the parts of `network` with an `imperfection`, drawing on `streams`: what a kind of imperfection defines.
+    """Return `network` with an `imperfection` drawn from `streams`; each kind of imperfection registers its own.
 
-    Use `apply`, which also keeps the record and the seed in the provenance. Raises `InvalidTypeError` for what is no
-    imperfection.
+    Users call `apply`, which also keeps the record and the seed in the provenance. Raises `InvalidTypeError` for any
+    other kind of object.
     """
     got, do = type(imperfection).__name__, "take a record of lstm_analog.imperfections"
     raise InvalidTypeError(explain("imperfection", must="be a known record", got=got, do=do))
 
 
 def holding(network: Network, kind: type[Part]) -> Network:
-    """Return `network` if it has parts of `kind`, else raise `NetworkError`: the cause would have no effect."""
+    """Return `network` if it has parts of `kind`, else raise `NetworkError`, as the imperfection has no effect."""
     if not any(isinstance(part, kind) for part in network.parts):
         must, do = f"have {kind.__name__}", "choose a technology that is built of them"
         raise NetworkError(explain("the network", must=must, got="none", do=do))
@@ -92,12 +92,12 @@ def holding(network: Network, kind: type[Part]) -> Network:
 
 
 def change(network: Network, kind: type[_Bank], by: Callable[[_Bank], Part]) -> Network:
-    """Return `network` with every bank of `kind` changed `by` a function."""
+    """Return `network` with every bank of `kind` replaced `by` a function of it."""
     return replace(network, parts=tuple(by(part) if isinstance(part, kind) else part for part in network.parts))
 
 
 def change_part(network: Network, label: str, kind: type[_Bank], by: Callable[[_Bank], Part]) -> Network:
-    """Return `network` with the bank `label` changed `by` a function; `NetworkError` if it is not of `kind`."""
+    """Return `network` with the bank `label` replaced `by` a function of it; `NetworkError` if it is not of `kind`."""
     chosen = network.part(label)
     if not isinstance(chosen, kind):
         must, got = f"be a bank of {kind.__name__}", type(chosen).__name__
@@ -106,21 +106,21 @@ def change_part(network: Network, label: str, kind: type[_Bank], by: Callable[[_
 
 
 def unused_label(network: Network, label: str) -> str:
-    """Return `label`, or if a part of `network` is called so the next of `label`_2, `label`_3, ... that is free."""
+    """Return `label`, or the first of `label`_2, `label`_3, ... if a part of `network` already has that label."""
     labels = {part.label for part in network.parts}
     return next(name for name in chain([label], (f"{label}_{number}" for number in count(2))) if name not in labels)
 
 
 def with_unknowns(network: Network, label: str, size: int, scale: float) -> tuple[Network, Indices]:
-    """Return `network` with a group `label` of `size` more unknowns of that `scale` behind all others, and them."""
+    """Return `network` with `size` unknowns appended as a group `label` of that `scale`, and their indices (size,)."""
     unknowns = Unknowns(groups=(*network.unknowns.groups, Group(label=label, size=size, scale=scale)))
     return replace(network, unknowns=unknowns), unknowns[label]
 
 
 def check_range(what: str, value: float, least: float, most: float, do: str) -> None:
-    """Raise `InvalidValueError` unless `value` is finite and from `least` to `most`.
+    """Raise `InvalidValueError` unless `value` is finite and in [`least`, `most`].
 
-    It says `what` is wrong and what to `do`.
+    The message calls the value `what` and tells what to `do`.
     """
     if not (least <= value <= most and np.isfinite(value)):
         must = f"be {least:g} to {most:g}" if np.isfinite(most) else f"be at least {least:g}"
@@ -129,19 +129,19 @@ def check_range(what: str, value: float, least: float, most: float, do: str) -> 
 
 
 def check_strength(what: str, value: float, do: str = "give a share, 0.01 for 1 %") -> None:
-    """Raise `InvalidValueError`, which says `what` is wrong and what to `do`, unless `value` is zero or more."""
+    """Raise `InvalidValueError` unless `value` >= 0; the message calls it `what` and tells what to `do`."""
     check_range(what, value, 0.0, np.inf, do)
 
 
 def check_transition(transition: float) -> None:
-    """Raise `InvalidValueError` unless `transition` (Pa) is above zero; infinity is."""
+    """Raise `InvalidValueError` unless `transition` (Pa) is above zero, infinity included."""
     if not transition > 0:
         do = "give the drop at which the flow turns turbulent (Pa), infinity for never"
         raise InvalidValueError(explain("transition", must="be positive", got=transition, do=do))
 
 
 def plumbing(network: Network) -> Network:
-    """Return `network` itself if it is hydraulic; else raise `NetworkError`: its parts would not be meant."""
+    """Return `network` if it is hydraulic, else raise `NetworkError`: the imperfection is one of plumbing."""
     if network.domain != HYDRAULIC:
         got, do = network.domain.name, "compile it in a hydraulic technology"
         raise NetworkError(explain("the network", must="be hydraulic", got=got, do=do))
@@ -149,7 +149,7 @@ def plumbing(network: Network) -> Network:
 
 
 def filling(network: Network) -> Filling:
-    """Return what flows in `network`; `NetworkError` unless it is hydraulic and says so."""
+    """Return the filling of `network`: its liquid, temperature and pressure; `NetworkError` if it has none."""
     found = plumbing(network).filling
     if found is None:
         do = "compile it in a hydraulic technology, or give Network(filling=...)"

@@ -1,8 +1,8 @@
-"""What programmed conductances do: memristors, phase-change cells, floating gates, in a crossbar or as transconductors.
+"""Errors of programmed conductances: memristors, phase-change cells, floating gates, as crossbars or transconductors.
 
-A weight is one device, the one its sign needs, in a pair: a signed transconductance keeps its sign, a crossbar has
-the device in its positive or its negative bank. Where there is no device, nothing errs. The largest conductance of a
-bank is its Gmax. Defaults of published arrays stand with each record.
+A weight is one device of a pair, chosen by its sign: a signed transconductance keeps its sign, a crossbar has the
+device in its positive or its negative bank. Zeros, where there is no device, stay zero. Gmax is the largest
+conductance of a bank. Each record gives the values of published arrays.
 """
 
 from collections.abc import Callable
@@ -49,9 +49,9 @@ class DeviceSpread:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Quantisation:
-    """Conductances take one of `levels` values, evenly from the least to Gmax; infinitely many are no quantisation.
+    """Round conductances to `levels` values, equally spaced from the least to Gmax; infinity means no quantisation.
 
-    The least is that of a crossbar's two banks, zero where a weight has but one device.
+    The least conductance is that of a crossbar's two banks, and zero where a weight has only one device.
     """
 
     levels: float
@@ -128,7 +128,10 @@ def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network
 
 
 def _devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Floats]) -> Network:
-    """Return `network` with the devices of its banks changed `by` a function of (..., m, n), least, Gmax and a name."""
+    """Return `network` with the conductances of its banks replaced.
+
+    They are `by(size, least, largest, name)`: size (..., m, n), least and largest (..., 1, 1), and the bank's name.
+    """
 
     def signed(part: Transconductors) -> Transconductors:
         weights = part.transconductance
@@ -146,12 +149,12 @@ def _devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Float
 
 
 def _largest(size: Floats) -> Floats:
-    """Return Gmax of each chip, (..., 1, 1); where there is no device, one."""
+    """Return Gmax of each chip, (..., 1, 1), for `size` (..., m, n); 1 for a chip without devices."""
     most = size.max(axis=(-2, -1), keepdims=True, initial=0.0)
     return np.where(most > 0.0, most, 1.0)
 
 
 def _least(size: Floats) -> Floats:
-    """Return the least conductance of each chip, (..., 1, 1)."""
+    """Return the least nonzero conductance of each chip, (..., 1, 1), for `size` (..., m, n)."""
     least: Floats = size.min(axis=(-2, -1), keepdims=True, initial=np.inf)
     return least

@@ -1,7 +1,7 @@
-"""Imperfections backwards: what the parts of a network cost by design, and the network without it.
+"""Remove the errors that the parts of a network have by design, each a `Cause`, by making the parts ideal.
 
-A cause is a figure of a part that an ideal one would not have. What is slow (bandwidths, channels of switches, loads,
-spools, the fluid in lines) is no cause here: its poles are what the clock waits for, and the settling law counts them.
+A cause is a property that an ideal part would not have. Slow dynamics (bandwidths, resistances of switches, loads,
+spools, fluid in lines) are no causes here: the settling law counts their poles, and the clock waits for them.
 """
 
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ from lstm_analog.network.parts import (
 )
 
 _LESS = 1e-6
-"""Factor of a leak that becomes negligible: smaller, and a part that must have some nears the end of the numbers."""
+"""Factor that makes a leak negligible; a smaller one risks underflow in parts whose leak must be above zero."""
 _MORE = 1e3
-"""Factor of a limit of op-amps that becomes far: it enters by a tanh, whose cubic share falls with the square."""
+"""Factor that moves a limit of op-amps out of reach: a tanh has it, whose cubic error falls with the square."""
 _LOSS = 1e-9
 """The inverse of the gain of an ideal op-amp: its error is that, times a noise gain of some tens."""
 _SHORT = 1e3
@@ -39,7 +39,7 @@ _SHORT = 1e3
 
 
 class Cause(Enum):
-    """What a part costs by design; the value is what a report calls it."""
+    """A property of a part that causes an error by design; the value is its name in a report."""
 
     GAIN = "gain of op-amps"
     OFFSET = "offset of op-amps"
@@ -58,12 +58,12 @@ class Cause(Enum):
 
 @singledispatch
 def idealised(part: Part, network: Network) -> dict[Cause, Part]:
-    """Return `part` of `network` without each cause that it has, by cause; nothing of a part that has none."""
+    """Return `part` of `network` with one of its causes removed, for each of them; empty if it has none."""
     return {}
 
 
 def idealise(network: Network, causes: Iterable[Cause]) -> Network:
-    """Return `network` without `causes`; parts that do not have them stay as they are."""
+    """Return `network` with `causes` removed from all parts that have them."""
     parts = network.parts
     for cause in causes:
         parts = tuple(idealised(part, network).get(cause, part) for part in parts)
@@ -71,7 +71,7 @@ def idealise(network: Network, causes: Iterable[Cause]) -> Network:
 
 
 def causes_of(network: Network) -> tuple[Cause, ...]:
-    """Return the causes that the parts of `network` have, in the order of `Cause`."""
+    """Return the causes that any part of `network` has, in the order of `Cause`."""
     found = {cause for part in network.parts for cause in idealised(part, network)}
     return tuple(cause for cause in Cause if cause in found)
 
@@ -94,7 +94,7 @@ def _(part: OpAmps, network: Network) -> dict[Cause, Part]:
 
 @idealised.register
 def _(part: Pairs, network: Network) -> dict[Cause, Part]:
-    """Return pairs without their current if nothing steers them: tails, the bias currents of op-amps."""
+    """Return pairs without current if they have no input: they are the bias currents of op-amps."""
     steered = any(factor.scale.any() for factor in part.factors)
     return {} if steered else {Cause.BIAS: replace(part, current=np.array(0.0))}
 
@@ -111,14 +111,14 @@ def _(part: Inertances, network: Network) -> dict[Cause, Part]:
 
 @idealised.register
 def _(part: Conductors, network: Network) -> dict[Cause, Part]:
-    """Return conductors without their leak if all lead from what a switch has shut off to the datum."""
+    """Return conductors with a negligible leak if all of them connect a held node (`_held`) to the datum."""
     if not (np.isin(part.a, _held(network)).all() and (part.b == DATUM).all()):
         return {}
     return {Cause.LEAK: replace(part, conductance=part.conductance * _LESS)}
 
 
 def _held(network: Network) -> Indices:
-    """Return what stands behind the switches of `network`."""
+    """Return the nodes behind the switches of `network`, which hold their effort while the switch is open."""
     behind = [part.b for part in network.parts if isinstance(part, Switches) and part.line != ALWAYS]
     return np.concatenate([np.empty(0, np.int64), *behind])
 

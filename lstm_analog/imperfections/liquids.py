@@ -1,4 +1,4 @@
-"""What the liquid in the plumbing does: another temperature, another viscosity, air in it; each cause a record."""
+"""Imperfections of the liquid: another temperature, another viscosity, entrained air."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -33,11 +33,11 @@ _Chamber = Storages | Junctions
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class OperatingTemperature:
-    """The plumbing is used at `celsius`, all of it, whatever temperature its bores were made for.
+    """All plumbing is operated at `celsius`, whatever temperature its bores were designed for.
 
-    By the laws of its liquid (`Network.filling`): the viscosity moves all conductances and the friction of spools, the
-    density the inertances, the flow of orifices and what open tanks hold; `check` and `bill_of_materials` judge by
-    them and by the vapour pressure there. Metal keeps its size, bulk modulus and the clock are as they were.
+    Viscosity and density follow the laws of the liquid in `Network.filling`. Viscosity changes all conductances and the
+    friction of spools; density changes inertances, the flow of orifices and the capacitance of open tanks. `check` and
+    `bill_of_materials` use both, and the vapour pressure at `celsius`. Metal, bulk modulus and clock do not change.
     """
 
     celsius: float
@@ -50,7 +50,7 @@ class OperatingTemperature:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class ViscosityChange:
-    """The liquid's viscosity is `factor` times what it was, everywhere, and so is the friction of spools; 1 is none."""
+    """Multiply the liquid's viscosity, and so the friction of spools, by `factor` everywhere; 1 changes nothing."""
 
     factor: float
 
@@ -64,13 +64,13 @@ class ViscosityChange:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class EntrainedAir:
-    """Bubbles take a `share` of the liquid's volume at atmospheric pressure: the chambers yield the more.
+    """Bubbles take a `share` of the liquid's volume at atmospheric pressure and make the chambers more compliant.
 
-    Each chamber of the `banks` encloses `volume` (m3), bubbles included; no labels stand for all manifolds and bridges,
-    but not the tanks, which are far softer. At the pressure p of the datum the bubbles are compressed (Boyle 1662) to a
-    share x, and the effective bulk modulus is 1/beta_e = (1 - x)/beta + x/p (H. E. Merritt, Hydraulic Control Systems,
-    1967, 2-3; p isothermal, for the slow changes here). So C gains V (1/beta_e - 1/beta); in ideal detail, where a
-    chamber has no C, it gets that one.
+    Each chamber of the `banks` encloses `volume` (m3), bubbles included; without labels all manifolds and bridges are
+    meant, but no tanks, which are far softer. At the pressure p of the datum the bubbles are compressed (Boyle 1662) to
+    a share x, and the effective bulk modulus is 1/beta_e = (1 - x)/beta + x/p (H. E. Merritt, Hydraulic Control
+    Systems, 1967, 2-3; p isothermal, for the slow changes here). V (1/beta_e - 1/beta) is added to the capacitance C of
+    a chamber; in ideal detail, where it has none, that is its C.
     """
 
     share: float
@@ -105,9 +105,10 @@ def _(imperfection: ViscosityChange, network: Network, streams: Streams) -> Netw
 
 
 def _thickened(network: Network, thicker: float, heavier: float) -> Network:
-    """Return `network` with the viscosity `thicker` and the density `heavier` times what they were, but for its tanks.
+    """Return `network` with its viscosity multiplied by `thicker` and its density by `heavier`, except in its tanks.
 
-    Orifices are G0 = Cd A sqrt(2/(rho pcr)), pcr ~ mu^2/rho: far above pcr the flow goes with rho^-1/2, whatever mu.
+    Orifices have G0 = Cd A sqrt(2/(rho pcr)) with pcr ~ mu^2/rho: far above pcr the flow is proportional to rho^-1/2
+    and independent of mu.
     """
     transition = thicker**2 / heavier
 
@@ -141,7 +142,7 @@ def _thickened(network: Network, thicker: float, heavier: float) -> Network:
 
 
 def _weighed(network: Network, old: Filling, heavier: float) -> Network:
-    """Return `network` with a density `heavier` times that of `old` in its open tanks: A/(rho g), rho g h when full."""
+    """Return `network` with the density of `old` multiplied by `heavier` in open tanks: C = A/(rho g), full rho g h."""
     open_nodes = [part.nodes for part in network.parts if part.label in old.open_tanks and isinstance(part, Storages)]
     nodes = np.concatenate([np.empty(0, np.int64), *open_nodes])
 
@@ -180,7 +181,7 @@ def _(imperfection: EntrainedAir, network: Network, streams: Streams) -> Network
 
 
 def _chambers(network: Network) -> tuple[str, ...]:
-    """Return the labels of the chambers of `network` that are no tanks, or raise `NetworkError`: there are none."""
+    """Return the labels of the chambers of `network` other than tanks; raise `NetworkError` if there are none."""
     vessels = {part.label for part in tanks(network)}
     found = tuple(p.label for p in network.parts if isinstance(p, Storages | Junctions) and p.label not in vessels)
     if not found:

@@ -1,11 +1,9 @@
-"""Imperfections by what a user types: `DeviceSpread(share=0.03)`, a near miss being answered with what was meant."""
+"""Read an imperfection typed by a user, as `DeviceSpread(share=0.03)`; errors suggest the nearest name."""
 
 import ast
-from collections.abc import Iterable
 from dataclasses import MISSING, fields
-from difflib import get_close_matches
 
-from lstm_analog.doors import checked
+from lstm_analog.doors import checked, named
 from lstm_analog.errors import InvalidValueError, LstmAnalogError, explain
 from lstm_analog.imperfections.applying import value_of
 from lstm_analog.imperfections.order import ORDER
@@ -15,7 +13,7 @@ _FORM = "read like DeviceSpread(share=0.03)"
 
 @checked
 def imperfection_of(text: str) -> object:
-    """Return the imperfection that a `text` says, as Python would make it.
+    """Return the imperfection that `text`, a Python expression, constructs.
 
     >>> imperfection_of("DeviceSpread(share=0.03)")
     DeviceSpread(share=0.03)
@@ -23,7 +21,7 @@ def imperfection_of(text: str) -> object:
     Raises
     ------
     InvalidValueError
-        If it is none, lacks a field or has another; with the nearest name where one is near.
+        If it is no imperfection, or a field is missing or unknown; the message suggests the nearest name.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -31,13 +29,10 @@ def imperfection_of(text: str) -> object:
         tree = None
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
         raise InvalidValueError(explain("imperfection", must=_FORM, got=ascii(text)[:80], do="quote it in a shell"))
-    kinds = {kind.__name__: kind for kind in ORDER}
-    name, known = tree.func.id, [entry for kind in ORDER if kind.__name__ == tree.func.id for entry in fields(kind)]
-    if name not in kinds:
-        raise _unknown("imperfection", name, kinds)
+    name = tree.func.id
+    known = fields(named("imperfection", name, {kind.__name__: kind for kind in ORDER}, any_case=False))
     for keyword in tree.keywords:
-        if str(keyword.arg) not in [entry.name for entry in known]:
-            raise _unknown(f"field of {name}", str(keyword.arg), (entry.name for entry in known))
+        named(f"field of {name}", str(keyword.arg), {entry.name: entry for entry in known}, any_case=False)
     given = {keyword.arg for keyword in tree.keywords}
     missing = [e.name for e in known if e.default is MISSING and e.default_factory is MISSING and e.name not in given]
     if missing or tree.args:
@@ -52,11 +47,3 @@ def imperfection_of(text: str) -> object:
         raise InvalidValueError(
             explain(name, must="be made of numbers and records", got=got, do="write e.g. DeviceSpread(share=0.03)")
         ) from error
-
-
-def _unknown(what: str, word: str, known: Iterable[str]) -> InvalidValueError:
-    """Return the error that `word` is none of the `known`, with that which was meant."""
-    by_key = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower(), by_key, n=1)
-    do = f"did you mean {by_key[near[0]]!r}?" if near else "choose one of them"
-    return InvalidValueError(explain(what, must=f"be one of {', '.join(by_key.values())}", got=ascii(word)[:80], do=do))

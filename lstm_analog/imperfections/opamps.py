@@ -1,7 +1,7 @@
-"""What real op-amps, pairs, multipliers and sample-and-holds do: each cause a record, each applied alone.
+"""Imperfections of op-amps, differential pairs, multipliers and sample-and-holds.
 
-A pair is a bank of `Pairs` with a tier that saturates, a multiplier one of linear tiers only. Sample-and-holds are
-capacitors behind switches.
+A pair is a bank of `Pairs` with a saturating tier, a multiplier is one of linear tiers only. A sample-and-hold is a
+capacitor behind a switch.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ from lstm_analog.network.shapes import Shape
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class AmplifierOffset:
-    """Input offsets of op-amps, normal with standard deviation `volts`."""
+    """Op-amps have input offsets, normally distributed with standard deviation `volts`."""
 
     volts: float
 
@@ -42,7 +42,7 @@ class AmplifierOffset:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class PairOffset:
-    """Input offsets of differential pairs, normal with standard deviation `volts` at the pair, beside V_T."""
+    """Differential pairs have input offsets, normal with standard deviation `volts` at the pair, comparable to V_T."""
 
     volts: float
 
@@ -54,7 +54,7 @@ class PairOffset:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class PairGain:
-    """Tail currents of pairs, off by a normal `share`."""
+    """Tail currents of pairs have a normal relative error of standard deviation `share`."""
 
     share: float
 
@@ -66,7 +66,7 @@ class PairGain:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class MultiplierGain:
-    """Gains of multipliers, off by a normal `share`."""
+    """Gains of multipliers have a normal relative error of standard deviation `share`."""
 
     share: float
 
@@ -78,7 +78,7 @@ class MultiplierGain:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class MultiplierOffset:
-    """Output offsets of multipliers, a normal `share` of the output at which the product is 1."""
+    """Multipliers have normal output offsets; the standard deviation is `share` of the output for a product of 1."""
 
     share: float
 
@@ -90,7 +90,7 @@ class MultiplierOffset:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class PairTemperature:
-    """Pairs at the temperature `kelvin` behind attenuators `made_for` another: only V_T = kT/q has changed."""
+    """Pairs are at `kelvin`, their attenuators are `made_for` another temperature (K): only V_T = kT/q changes."""
 
     kelvin: float
     made_for: float
@@ -104,12 +104,12 @@ class PairTemperature:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class ClockFeedthrough:
-    """Charge that a switch leaves on its hold capacitor C_h when it opens, seen as an offset of the op-amp behind.
+    """A switch leaves charge on its hold capacitor C_h as it opens, modelled as an offset of the op-amp behind it.
 
     Half of the clock's `swing` (V) couples through the `overlap` capacitance C_ov (F) once the channel is off; before
     that the channel R_on carries C_ov dV/dt of an edge of `fall` (s): `swing/2 C_ov/C_h + R_on C_ov swing/fall`, down.
     That is 13.75 mV for 50 fF on 10 pF, 5 V in 20 ns, 100 ohm (ngspice 13.8; docs/opamps.md#feedthrough). The offset is
-    there while the switch is closed, too: nobody reads it then.
+    there while the switch is closed, too, when the output is not read.
     """
 
     overlap: float
@@ -126,7 +126,7 @@ class ClockFeedthrough:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class HoldLeak:
-    """Hold capacitors leak to ground through a `conductance` (S): the droop rate is G/C_h."""
+    """Hold capacitors leak to ground through a `conductance` G (S): the droop rate is G/C_h."""
 
     conductance: float
 
@@ -244,7 +244,10 @@ def _(imperfection: HoldLeak, network: Network, streams: Streams) -> Network:
 
 
 def _held(network: Network) -> tuple[Floats, Floats]:
-    """Return the capacitance behind switches at every unknown (F), 0 for none, and their resistance (ohm)."""
+    """Return the hold capacitance at every unknown (F), 0 for none, and the switch resistance (ohm), (unknowns,) each.
+
+    Hold capacitors of `network` are those behind switches.
+    """
     capacitance, resistance = np.zeros((2, network.unknowns.size))
     for part in network.parts:
         if isinstance(part, Storages):

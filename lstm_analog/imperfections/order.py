@@ -1,4 +1,4 @@
-"""In which order several imperfections act on a machine: that in which they come about."""
+"""The order in which several imperfections act on a machine: that in which they occur in reality."""
 
 from types import MappingProxyType
 
@@ -30,24 +30,23 @@ _JOINED = (WireResistance, Tiles, ClockFeedthrough, EndLoss)
 _USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, RelayLag, PairTemperature)
 
 ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_JOINED, *_USED)
-"""All kinds of imperfection: which parts and values are chosen, how they are made, what fails of them, what joining
-them adds, and what they are used with: which liquid, how warm, with how much air; how fast relays are then. So a
-programming error falls upon a quantised conductance, a wire sees the devices that work, and all tubes warm as they were
-made."""
+"""All kinds of imperfection: choice of parts and values, manufacture, failures, assembly, and operation (liquid,
+temperature, air, speed of relays). So a programming error is added to a quantised conductance, wire resistance acts on
+the devices that work, and tubes as manufactured are warmed."""
 
 _SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
-"""Of the weights; what is around them has numbers of its own."""
+"""Kinds that draw the random numbers of another for the weights; other resistors have numbers of their own."""
 
 
 def place_of(imperfection: object) -> int:
-    """Return the place of an `imperfection` in `ORDER`; kinds of one's own come last."""
+    """Return the index of an `imperfection` in `ORDER`; kinds that users define come last."""
     kind = type(imperfection)
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
 
 def cause_of(kind: str) -> str:
-    """Return the name of what an imperfection of the `kind` of that name draws random numbers for.
+    """Return the name under which an imperfection draws random numbers.
 
-    It is the kind, but for those that draw the numbers of another.
+    It is the name of its `kind`, except for kinds that share the numbers of another.
     """
     return _SHARED.get(kind, kind)

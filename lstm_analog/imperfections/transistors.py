@@ -1,7 +1,7 @@
-"""How the devices of a chip of transistor cells differ from each other: each cause a record, each applied alone.
+"""Mismatch between the devices of a chip of transistor cells.
 
-Cells that differ have texts that differ, so each becomes a bank of its own, without hierarchy: literal values, and
-models of its own where a parameter of a model differs. There is one chip at a time, for a text has no axis of chips.
+Cells that differ need different SPICE texts, so each becomes a bank of its own with a flat text: literal values, and
+its own models where a model parameter differs. Only one chip is drawn at a time, as a text has no axis of chips.
 """
 
 import re
@@ -21,16 +21,16 @@ from lstm_analog.network.parts import Conductors
 
 _DIGITS = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _NUMBER = re.compile(_DIGITS)
-"""A number without a suffix: SPICE's m, k and meg are refused, not read."""
+"""A number without a suffix; numbers with SPICE's m, k or meg are rejected."""
 _THRESHOLD = re.compile(rf"(?<=\bvto=){_DIGITS}(?=[ )])")
 _THRESHOLDS = re.compile(r"\bv(?:to|t0|th0)\b")
-"""What simulators call a threshold."""
+"""Names of a threshold in SPICE models."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class JunctionArea:
-    """Areas of bipolar transistors, off by a normal `share`: 0.01 moves a base-emitter voltage by 0.26 mV."""
+    """Areas of bipolar transistors have a normal relative error of `share`: 0.01 shifts V_BE by 0.26 mV."""
 
     share: float
 
@@ -42,9 +42,9 @@ class JunctionArea:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class ResistorSpread:
-    """All resistors of a chip, of weights and terminations and within cells, off by a normal `share` of their own.
+    """All resistors of a chip, in weights, terminations and cells, have a normal relative error of `share`.
 
-    The shunt is not of the chip: a bench measures the supply by it.
+    The shunt is not on the chip: the test bench measures the supply current by it.
     """
 
     share: float
@@ -57,9 +57,9 @@ class ResistorSpread:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class MosThreshold:
-    """Threshold voltages of MOS transistors, off by a normal error of standard deviation `volts`.
+    """Threshold voltages of MOS transistors have a normal error of standard deviation `volts`.
 
-    Models must say `vto=`, a number without suffix, and no other threshold.
+    Models must set `vto=` to a number without suffix, and no other threshold.
     """
 
     volts: float
@@ -96,7 +96,7 @@ def _(imperfection: MosThreshold, network: Network, streams: Streams) -> Network
 
 
 def _apart(network: Network, strength: float, by: Callable[[Cells], Cells]) -> Network:
-    """Return `network`, its cells each in a bank of its own, changed `by` a function, if there is any `strength`."""
+    """Return `network` with each cell in its own bank, replaced `by` a function; unchanged if `strength` is zero."""
     holding(network, Cells)
     if not strength:
         return network
@@ -105,7 +105,7 @@ def _apart(network: Network, strength: float, by: Callable[[Cells], Cells]) -> N
 
 
 def _alone(part: Cells) -> Iterator[Cells]:
-    """Yield the cells of `part`, each as a bank with a flat text and models of its own; as it is where it is one."""
+    """Yield each cell of `part` as a bank of one with a flat text and its own models; a bank of one as it is."""
     circuit = flat(part.library, part.device)
     if part.pins.shape[1] == 1 and part.library.subcircuits == (circuit,):
         yield part
@@ -124,7 +124,10 @@ def _alone(part: Cells) -> Iterator[Cells]:
 
 
 def _scaled(part: Cells, letter: str, share: float, cause: str, streams: Streams) -> Cells:
-    """Return the cell `part` with the value of its cards of `letter`, areas or ohms, off by a normal `share`."""
+    """Return the cell `part` with the area or resistance of its cards of `letter` changed by a normal `share`.
+
+    The numbers are those of `cause` in `streams`.
+    """
     circuit = part.circuit
     chosen = [number for number, card in enumerate(circuit.cards) if card.startswith(letter)]
     cards = list(circuit.cards)
@@ -135,7 +138,7 @@ def _scaled(part: Cells, letter: str, share: float, cause: str, streams: Streams
 
 
 def _valued(circuit: Subcircuit, card: str) -> tuple[list[str], float]:
-    """Return the words of a q or r `card` before its value, and that: area, 1 where it is left out, or resistance."""
+    """Return the words of a q or r `card` of `circuit` before its value, and the value: area (default 1) or ohms."""
     words = card.split()
     bipolar = words[0].startswith("q")
     place = 1 + NODES[words[0][0]] + bipolar
@@ -147,7 +150,7 @@ def _valued(circuit: Subcircuit, card: str) -> tuple[list[str], float]:
 
 
 def _shifted(part: Cells, volts: float, streams: Streams) -> Cells:
-    """Return the cell `part` with a model for each MOS transistor, its threshold off by a normal error of `volts`."""
+    """Return the cell `part` with a model per MOS transistor, its threshold in error by `volts`, from `streams`."""
     circuit = part.circuit
     models = {line.split()[1]: line for line in part.library.models}
     chosen = [number for number, card in enumerate(circuit.cards) if card.startswith("m")]
@@ -172,7 +175,7 @@ def _normal(streams: Streams, cause: str, part: Cells, count: int) -> Floats:
 
 
 def _factor(share: float, normal: Floats) -> Floats:
-    """Return 1 + `share` times `normal`, none below a hundredth: a device that is not there is another fault."""
+    """Return 1 + `share` * `normal`, at least 0.01, as a missing device would be another fault."""
     return np.maximum(1.0 + share * normal, 0.01)
 
 
@@ -182,7 +185,7 @@ def _with(part: Cells, models: Sequence[str], cards: Sequence[str]) -> Cells:
 
 
 def _beside(model: str, shift: float) -> str:
-    """Return the line of a `model` with its threshold (V) moved by `shift`; `UnsupportedError` if that is not plain."""
+    """Return the `model` card with `shift` (V) added to its threshold; `UnsupportedError` unless it is a number."""
     moved, found = _THRESHOLD.subn(lambda digits: _text(float(digits[0]) + shift), model)
     if found != 1 or len(_THRESHOLDS.findall(model)) != 1:
         must, do = "give its threshold once, as vto= and a plain number", "write vto=0.7, without blanks and suffix"
@@ -191,18 +194,18 @@ def _beside(model: str, shift: float) -> str:
 
 
 def _called(model: str, name: str) -> str:
-    """Return the line of a `model` under another `name`."""
+    """Return the `model` card under another `name`."""
     head, _, kind = model.split(maxsplit=2)
     return f"{head} {name} {kind}"
 
 
 def _model(card: str) -> str:
-    """Return the model that a `card` names, empty if it has none."""
+    """Return the name of the model that a `card` uses, empty if none."""
     return card.split()[1 + NODES[card[0]]] if card[0] in "qm" else ""
 
 
 def _remodelled(card: str, name: str) -> str:
-    """Return the `card` with its model, if it has one, called `name`."""
+    """Return the `card` with the name of its model, if it uses one, replaced by `name`."""
     if not _model(card):
         return card
     words, place = card.split(), 1 + NODES[card[0]]

@@ -1,4 +1,4 @@
-"""What real tubes do: each cause a record, each applied alone.
+"""Imperfections of tubes.
 
 docs/hydraulics.md#imperfections lists them.
 """
@@ -26,11 +26,11 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars
 
 _BORE = 4.0
-"""Power of the bore in Hagen-Poiseuille."""
+"""Exponent of the bore in the law of Hagen-Poiseuille."""
 
 
 class Tubes(Enum):
-    """Which tubes of a crossbar: all that end in some of its manifold pairs, or start at some of its inputs."""
+    """Tubes of a crossbar: those that end in some of its manifold pairs, or that start at some of its inputs."""
 
     MANIFOLDS = "manifolds"
     INPUTS = "inputs"
@@ -41,7 +41,7 @@ class Tubes(Enum):
 class BoreTolerance:
     """Bores scatter: the logarithm of each is normal with the standard deviation `sigma` (0.01 is 1 %).
 
-    Conductances go with the fourth power, dG/G = 4 dd/d. Weight tubes and dummies of crossbars.
+    Conductances are proportional to the fourth power, dG/G = 4 dd/d. Applies to weight tubes and dummies of crossbars.
     """
 
     sigma: float
@@ -54,10 +54,10 @@ class BoreTolerance:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class HotTubes:
-    """Some tubes of the crossbar `bank` are `kelvin` warmer than the rest, and conduct more by the liquid's own law.
+    """Some tubes of the crossbar `bank` are `kelvin` warmer than the rest and conduct more, by the law of the liquid.
 
-    `which` tubes, and the numbers of the manifold pairs or inputs concerned in `elements`. The network says what flows
-    in it, and how warm the rest is.
+    `which` says by which end the tubes are chosen, `elements` the numbers of the manifold pairs or inputs. Liquid and
+    temperature of the rest are those of the network.
     """
 
     kelvin: float
@@ -73,9 +73,9 @@ class HotTubes:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class OrificeWeights:
-    """Orifices in place of capillaries as weights: flow goes with the root of a drop above `transition` (Pa).
+    """Weights are orifices, not capillaries: flow goes with the square root of pressure drops above `transition` (Pa).
 
-    Areas go with the weights; infinity leaves capillaries.
+    Areas are proportional to the weights; infinity leaves capillaries.
     """
 
     transition: float
@@ -88,7 +88,7 @@ class OrificeWeights:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class EndLoss:
-    """Entrance and exit of every weight tube lose `share` of its friction at the `flow` (m3/s), and in proportion."""
+    """Entrance and exit losses of weight tubes: `share` of the friction at `flow` (m3/s), and proportional to flow."""
 
     share: float
     flow: float

@@ -1,4 +1,4 @@
-"""What real relays, solenoids and ports do: each cause a record, each applied alone.
+"""Imperfections of relays, solenoid valves and ports.
 
 docs/hydraulics.md#imperfections lists them.
 """
@@ -34,7 +34,7 @@ _Valve = TypeVar("_Valve", Switches, Inertances)
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class RelayGain:
-    """Every relay gives `gain` times what it should; 1 is perfect."""
+    """The output of every relay is `gain` times its nominal value; 1 is perfect."""
 
     gain: float
 
@@ -48,12 +48,12 @@ class RelayGain:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class RelayLag:
-    """Relays follow what they are set to with a lag of second order: `frequency` w (rad/s) and `damping` ratio zeta.
+    """Relays follow their input with a second-order lag of `frequency` w (rad/s) and `damping` ratio zeta.
 
     X'' = w^2 (e - X) - 2 zeta w X' for each pressure e that acts on a relay, which follows X: a diaphragm with its
     valve, as a mass on a spring in a viscous liquid (Merritt 1967). At zeta = 0.707 the bandwidth, -3 dB, is w/(2 pi).
-    Each lag is a bank of `Spools` with a state of its own; infinite w is none. The damping is that in the
-    liquid as it is: a change of its viscosity afterwards moves it.
+    Each lag is a bank of `Spools` with its own state; infinite w means no lag. The damping is that in the present
+    liquid: a later change of viscosity changes it.
     """
 
     frequency: float
@@ -70,9 +70,9 @@ class RelayLag:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class SeatLeak:
-    """Shut solenoids leak `share` of their open conductance; `banks` are the labels of those meant, empty for all.
+    """Closed solenoid valves leak `share` of their open conductance; `banks` are their labels, empty for all.
 
-    Filling cocks, which set the memories before the first step, are bubble-tight and do not leak unless named.
+    Filling cocks, which set the memories before the first step, are bubble-tight and leak only if named.
     """
 
     share: float
@@ -86,10 +86,10 @@ class SeatLeak:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Deadband:
-    """Stiction: an exponential port answers only to what its control has beyond that of a sigmoid at `z`.
+    """Stiction: an exponential port responds only to the excess of its control over that of a sigmoid at `z`.
 
-    So a sigmoid bridge sees sign(z) max(|z| - `z`, 0). A tanh bridge has twice the pilot area before the same friction:
-    it loses half as much of its pre-activation.
+    So a sigmoid bridge sees sign(x) max(|x| - `z`, 0) of its pre-activation x. A tanh bridge has twice the pilot area
+    and the same friction: it loses half as much of its pre-activation.
     """
 
     z: float
@@ -102,7 +102,7 @@ class Deadband:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Rangeability:
-    """Equal-percentage trim opens over a `ratio` only: the control stops at ±ln(ratio)/2; infinity is unlimited."""
+    """Equal-percentage trim has a limited `ratio` of openings: controls stop at ±ln(ratio)/2; infinity is no limit."""
 
     ratio: float
 
@@ -116,7 +116,7 @@ class Rangeability:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class OrificePorts:
-    """Sharp-edged ports above `transition` (Pa), their trim half as steep, areas exp(±z/4): sigmoid(z) again."""
+    """Ports are sharp-edged orifices above `transition` (Pa); areas exp(±z/4), half as steep, again give sigmoid(z)."""
 
     transition: float
 
@@ -144,7 +144,7 @@ def _(imperfection: RelayLag, network: Network, streams: Streams) -> Network:
 
 
 def _lagging(network: Network, relay: Followers, lag: RelayLag) -> Network:
-    """Return `network` with a spool before each input of a `relay`; nothing is drawn from what it displaces."""
+    """Return `network` with a spool of that `lag` before each input of a `relay`; its displaced volume is neglected."""
     terms, added = [], []
     stores = (float(part.capacitance.min()) for part in network.parts if isinstance(part, Storages))
     least = min(stores, default=1.0)

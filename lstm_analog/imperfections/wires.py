@@ -1,7 +1,7 @@
-"""Resistance of the wires of a crossbar: with linear devices, a crossbar with its wires is again one matrix.
+"""Resistance of the wires of a crossbar; as devices are linear, a crossbar with its wires is one conductance matrix.
 
-A driver feeds its line at one end; a line crosses all columns, a column all lines, and each column ends in a virtual
-ground. A segment of wire lies before every crossing. The reduction is exact, by block elimination along the lines.
+A driver feeds its line at one end; each line crosses all columns, and each column ends in a virtual ground. A segment
+of wire precedes every crossing. The reduction is exact, by block elimination along the lines.
 """
 
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ _AXES = 2
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class WireResistance:
-    """Each cell of a crossbar adds `line` ohms to the wire of its driver and `column` ohms to that of its row.
+    """Each cell of a crossbar adds `line` ohms to the wire of its driver and `column` ohms to that of its output.
 
-    0.35 to 1 ohm a cell in published arrays. A weight is a pair of devices in neighbouring columns, plus first; a
-    signed transconductance has one of them, whichever its sign needs, and becomes the difference of the two currents.
-    Columns end in virtual grounds: exact where an op-amp or a current mirror holds them.
+    Published arrays have 0.35 to 1 ohm per cell. A weight is a pair of devices in neighbouring columns, the positive
+    one first; a signed transconductance has one of them, by its sign, and is the difference of the two currents.
+    Columns end in virtual grounds, which is exact where an op-amp or a current mirror holds them.
     """
 
     line: float
@@ -64,14 +64,14 @@ def _(imperfection: WireResistance, network: Network, streams: Streams) -> Netwo
 
 @checked
 def seen_conductances(conductance: Floats, *, line: float, column: float) -> Floats:
-    """Return the current at the end of each column for one volt on each driver, (..., columns, drivers), in siemens.
+    """Return the conductance from each driver to the end of each column (S), (..., columns, drivers), wires included.
 
     Parameters
     ----------
     conductance : float array, (..., columns, drivers)
-        Of the devices (S); column 0 is next to the drivers, the last line next to the ends of the columns.
+        Conductances of the devices (S); column 0 is next to the drivers, the last line next to the column ends.
     line, column : float
-        Resistance of a segment of either wire (ohm).
+        Resistance of one segment of each wire (ohm).
 
     Raises
     ------
@@ -82,11 +82,12 @@ def seen_conductances(conductance: Floats, *, line: float, column: float) -> Flo
 
     Notes
     -----
-    Let u_j be the voltages of the lines at column j, D_j its conductances, Z the resistance between nodes of a column
-    (what two paths to its end have in common), r the segment of a line. A column draws D_j (1 + Z D_j)^-1 u_j; so u_j =
-    F_j u_(j-1) with F_j = (1 + Z D_j) Q_j, Q_j^-1 = M + (r + M Z) D_j, M = 2 - F_(j+1), and F = 1 beyond the last. The
-    current of column j is d_j Q_j u_(j-1). One elimination a column, as wide as there are drivers, all chips at once:
-    the Schur complements of the sparse network in the order of its columns.
+    Let u_j be the voltages of the lines at column j, D_j the diagonal of its conductances d_j, Z the resistance matrix
+    of a column (the resistance that the paths of two nodes to its end share), r the resistance of a segment of a line.
+    A column draws D_j (1 + Z D_j)^-1 u_j; so u_j = F_j u_(j-1) with F_j = (1 + Z D_j) Q_j, Q_j^-1 = M + (r + M Z) D_j,
+    M = 2 - F_(j+1), and F = 1 beyond the last. The current of column j is d_j Q_j u_(j-1). This takes one elimination
+    per column, of the size of the number of drivers, for all chips at once: the Schur complements of the sparse network
+    in the order of its columns.
     """
     _check_segments(line, column)
     conductance = floats(conductance, "conductance")

@@ -1,4 +1,4 @@
-"""What a machine is asked to do, checked: the sequences that fit it, an engine that runs it."""
+"""Check the arguments of a run: sequences that fit the machine, and an engine."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from lstm_analog.engines import Engine
 
 EngineLike: TypeAlias = "Engine | str | None"
-"""An engine, the name of one in `engines.ENGINES`, or None for that as preset."""
+"""An engine, the name of one in `engines.ENGINES`, or None for the default."""
 
 
 def fitting(
     x: ArrayLike, state: StateLike | None, lengths: ArrayLike | None, inputs: int, sizes: StateSizes, chips: int
 ) -> tuple[Floats, State, Indices | None]:
-    """Return `x`, `state` and `lengths` as arrays that fit a machine of so many `inputs` and `chips`, or raise.
+    """Return `x`, `state` and `lengths` as arrays for a machine of `inputs` inputs and `chips` chips, or raise.
 
-    `sizes` are those of its state.
+    `sizes` are the sizes of its states.
     """
     fed = sequences(x, inputs, chips)
     return fed, starting_state(state, sizes, fed.shape[-3:-2], chips), given_lengths(lengths, fed.shape)
 
 
 def given_engine(engine: "EngineLike") -> "Engine":
-    """Return `engine`, or the one of that name, `Waveform()` if it is None; raises as `chosen_engine` does."""
+    """Return `engine`, the engine of that name, or `Waveform()` if it is None; raises as `chosen_engine` does."""
     from lstm_analog.engines import Waveform
     from lstm_analog.engines.choosing import chosen_engine
 

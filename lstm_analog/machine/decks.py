@@ -1,4 +1,4 @@
-"""Machines as SPICE decks and subcircuits, and what the simulator is to print of them: their outputs, step by step."""
+"""Write machines as SPICE decks and subcircuits, with measurements of their outputs after each step."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +21,10 @@ def write_deck(
     as_subckt: bool,
     measured: bool,
 ) -> None:
-    """Write `compiled` to `path` in `dialect` as a circuit, in volts, with the `schedule` that feeds it.
+    """Write `compiled` to `path` in `dialect` as a circuit in volts, driven by `schedule`.
 
-    The arguments are those of `Machine.write.spice`: `accuracy` is `suited` unless given, `as_subckt` makes it a
-    subcircuit with a testbench, `measured` has its outputs printed.
+    The arguments are those of `Machine.write.spice`: `accuracy` is `suited` unless given, `as_subckt` writes a
+    subcircuit with a testbench, `measured` adds measurements of the outputs.
     """
     fed = as_circuit(compiled.network, schedule)
     chosen = accuracy or suited(fed.network)
@@ -38,7 +38,7 @@ def write_deck(
 def outputs_measured(compiled: Compiled, schedule: Schedule, *, inside: bool) -> tuple[Probe, ...]:
     """Return probes of every node of every h of `compiled` after each step under `schedule`: `<node>_step<number>`.
 
-    Raises `UnsupportedError` where they would be `inside` a subcircuit, whose nodes a testbench does not see.
+    Raises `UnsupportedError` if they would be `inside` a subcircuit, whose nodes a testbench cannot measure.
     """
     if inside:
         do = "write the deck without as_subckt, or measure its pins in your testbench"
@@ -47,7 +47,7 @@ def outputs_measured(compiled: Compiled, schedule: Schedule, *, inside: bool) ->
 
 
 def _probes(compiled: Compiled, schedule: Schedule) -> Iterator[Probe]:
-    """Yield the probes, a billionth before the instants: ngspice does not measure at the very end of its run."""
+    """Yield the probes, at times a billionth earlier, because ngspice cannot measure at the very end of its run."""
     unknowns, cycle = compiled.network.unknowns, compiled.cycle
     steps = (len(schedule.names) - 1) // len(cycle.step)
     for spot in (place.h for place in compiled.layout.layers):

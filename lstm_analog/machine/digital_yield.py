@@ -1,4 +1,4 @@
-"""The yield of chips whose answers are held against the digital ones, those of the LSTM or of the whole model."""
+"""The yield of chips by a metric that compares their outputs with those of the LSTM or of the whole model."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -29,11 +29,11 @@ def digital_yield(
     folder: Path | None,
     progress: Progress,
 ) -> Yield[Machine]:
-    """Return the yield of `machine` with `imperfections`, by a `metric` made of what the digital model answers.
+    """Return the yield of `machine` with `imperfections`, by a `metric` of the digital model's outputs.
 
-    `around` are the whole model, if `lstm` is only its recurrent part, and what that is fed. `workers` are processes;
-    `spec`, `chips`, `seed`, `engine`, `until`, `folder` and `progress` are as in `study.yield_of`, and so is what it
-    raises.
+    `around` are the whole model, or None if `lstm` is all of it, and its inputs. `workers` is the number of processes;
+    `spec`, `chips`, `seed`, `engine`, `until`, `folder` and `progress` are as in `study.yield_of`, and so are the
+    errors.
     """
     model, fed = around
     answer: Answer = y_or_h if model is None else ModelAnswer(model=model, fed=fed)

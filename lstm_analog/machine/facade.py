@@ -1,4 +1,4 @@
-"""The facade a user holds: a compiled machine."""
+"""The machine: a compiled LSTM with all that a user does with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def _renamed(kind: str) -> Callable[..., None]:
-    """Return the method that was called `write_<kind>` in 0.2, which warns and writes; it goes with 0.4."""
+    """Return the method called `write_<kind>` in 0.2, which warns and calls `write.<kind>`; 0.4 removes it."""
 
     def write(machine: "Machine", *values: object, **named: object) -> None:
         warn(f"Machine.write_{kind} is Machine.write.{kind} now, and goes with 0.4", DeprecationWarning, 3)
@@ -46,12 +46,12 @@ def _renamed(kind: str) -> Callable[..., None]:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Machine(Summarised):
-    """An LSTM as a physical machine: run it, look at its network, write it out.
+    """An LSTM as a physical machine: run it, check it, write it to files.
 
-    `passes` are what was made of it in `technology`: one network, unless a layer needs a whole sequence before it can
-    begin, as those of two directions do; then one for each pass through time, with a sample memory between them.
-    `sizes` are the units of each layer in one direction, bottom first, `input_size` the inputs a step; `scaling` says
-    how its units were chosen, where inputs were given.
+    `passes` are its networks in `technology`: a single one, unless a layer needs the whole sequence before it can
+    start, as above a layer of two directions; then one for each pass through time, with a sample memory in between.
+    `sizes` are the units of each layer in one direction, bottom first, `input_size` is the number of inputs in a step;
+    `scaling` says how the units of signals were chosen if inputs were given, else None.
     """
 
     passes: tuple[Compiled, ...]
@@ -60,57 +60,62 @@ class Machine(Summarised):
     input_size: int
     scaling: Scaling | None = None
 
+    def __dir__(self) -> list[str]:
+        """Return the names to show for completion, without those of 0.2."""
+        return [name for name in object.__dir__(self) if not name.startswith("write_")]
+
     def summary(self) -> Rows:
-        """Return which model it is, its technology, clock and size."""
+        """Return rows with the names of its model and technology, its clock and its size."""
         return (*told_of(self.passes), ("inputs", self.input_size), ("units", self.sizes))
 
     @property
     def compiled(self) -> Compiled:
-        """What was made of the LSTM, if it is one network; else `UnsupportedError`: take `passes`, or `alone`."""
+        """The only one of `passes`; `UnsupportedError` if there are several: use `passes`, or `alone`."""
         return only(self.passes, "machine")
 
     @property
     def network(self) -> Network:
-        """The physical network, the single source of truth, if it is one; else `UnsupportedError`."""
+        """The physical network; `UnsupportedError` if there are several passes."""
         return self.compiled.network
 
     @property
     def state_sizes(self) -> StateSizes:
-        """Number of h and of c of each chain, bottom layer first, forward before backward."""
+        """The number of h and of c of each chain, bottom layer first, forward before backward."""
         return tuple(sizes for compiled in self.passes for sizes in state_sizes(compiled))
 
     @property
     def chips(self) -> int:
-        """How many chips were drawn, which run side by side on a leading axis; 0 for one machine without that axis."""
+        """The number of chips with errors of their own, on a leading axis; 0 for a machine without that axis."""
         return number_of_chips(self.passes)
 
     @property
     def pipeline(self) -> "Pipeline":
-        """When each stage works within a step: how long an answer takes, how many steps a second there are."""
+        """The times at which each stage works within a step, the latency of an output, and the steps in a second."""
         from lstm_analog.study.pipeline import pipeline
 
         return pipeline(self.passes)
 
     @property
     def write(self) -> "Writer":
-        """What writes files of the machine: netlists, Verilog-A, Modelica, graph files, EPANET."""
+        """Writers of files: `write.spice(path, x)`, `verilog_a`, `modelica`, `json`, `graphml`, `epanet`."""
         from lstm_analog.machine.writer import Writer
 
         return Writer(machine=self)
 
     def alone(self, number: int) -> "Machine":
-        """Return pass `number` as a machine of its own, which is fed what the passes before it have left.
+        """Return pass `number` as a machine of its own, whose inputs are the outputs of the pass before.
 
-        `run.passes[number].x` is that; so all that needs one network can be had of each. Where chips differ in it, it
-        leads with their axis; a batch must follow, so of a run without one give `x[:, None]`.
+        Methods that need a single network can then be used for each. `run.passes[number].x` are its inputs. If they
+        differ between chips, their first axis is that of the chips and a batch must follow: give `x[:, None]` of a run
+        without a batch.
         """
         alone, sizes, inputs = place_of(self.passes, self.sizes, number)
         return replace(self, passes=(alone,), sizes=sizes, input_size=inputs)
 
     def schedule(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Schedule:
-        """Return the clock and the efforts that feed `x` (batch, time, inputs) or (time, inputs) from `state`.
+        """Return the clock and the imposed efforts for `x` (batch, time, inputs) or (time, inputs) from `state`.
 
-        `lengths` (batch,) are how many steps of each sequence count. Raises `UnsupportedError` for several passes.
+        `lengths` (batch,) is the number of valid steps of each sequence. Raises `UnsupportedError` for several passes.
         """
         from lstm_analog.study.run import feeding
 
@@ -130,14 +135,15 @@ class Machine(Summarised):
     ) -> "Run":
         """Run the machine over `x` (batch, time, inputs) or (time, inputs) from `state`, else from rest.
 
-        `lengths` (batch,) says how many steps of each sequence count, all unless given. `engine` is `Waveform()`
-        unless given; `progress(done, total)` is told the intervals done; True shows a bar. The axis of several `chips`
-        leads all answers; `x` and `state` are the same for all, or lead with it: (chips, batch, time, inputs).
+        `lengths` (batch,) are the numbers of valid steps of each sequence, all unless given. `engine` is `Waveform()`
+        unless given. `progress(done, total)` is called with numbers of intervals; True shows a bar. With several
+        `chips`, all results have a leading axis of chips; `x` and `state` are the same for all chips or have it, too:
+        (chips, batch, time, inputs).
 
-        The run keeps what `keep` says, or the `save` of the engine; if neither says anything, everything, or, where
-        that would take more than `most_bytes`, the signals, of which a `KeptWarning` tells. What was said and takes
-        more is refused, `InvalidValueError`: `kept_bytes` tells beforehand.
-        Warns, `StopsWarning`, of tanks that got to their stops, where the signal is cut off.
+        The run keeps the efforts that `keep` names, or the `save` of the engine. If neither is given, it keeps all, or
+        with a `KeptWarning` only the signals if all would take more than `most_bytes`. An explicit choice that takes
+        more raises `InvalidValueError`; `kept_bytes` computes it beforehand.
+        Warns with a `StopsWarning` of tanks that reach their stops, where the signal is cut off.
         """
         from lstm_analog.machine.running import run_passes
 
@@ -146,9 +152,9 @@ class Machine(Summarised):
         return run_passes(self.passes, fed, built, given_engine(engine), keep, most_bytes, told(progress))
 
     def kept_bytes(self, x: ArrayLike, *, keep: "Keep", engine: "EngineLike" = None, ragged: bool = False) -> int:
-        """Return how many bytes a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
+        """Return the bytes that a run over `x` would `keep`, with the points of `engine`, `Waveform()` unless given.
 
-        `ragged` says that sequences end early, by `lengths`. Ngspice and Rumoca choose their own points: more in all.
+        `ragged` says that the run has `lengths`. Ngspice and Rumoca choose their own points and take more in total.
         """
         from lstm_analog.study.keeping import kept_bytes
 
@@ -170,12 +176,13 @@ class Machine(Summarised):
         source: "ModelFile | None" = None,
         progress: "ProgressLike" = None,
     ) -> "Certificate":
-        """Run the machine over one sequence, hold it against `lstm`, write its netlists and their certificate.
+        """Run the machine over one sequence, compare it with `lstm`, write its netlists and their certificate.
 
         `x` (time, inputs), `state`, `engine` and `progress` are as in `run`, `path`, `dialect` and `accuracy` as in
         `write.spice`, `tolerance` and `seed` as in `compare`; `source` is the file that `lstm` came from. The
         certificate of `lstm.cir` goes to `lstm.certificate.json`; several passes are `lstm-1.cir`, `lstm-2.cir`.
-        `verify` goes the way back. Raises `CertificateError` if the two do not agree; nothing is written then.
+        `verify` checks these files again. Raises `CertificateError` if machine and `lstm` do not agree, and then writes
+        nothing.
         """
         from lstm_analog.study.certification import certify
 
@@ -185,10 +192,10 @@ class Machine(Summarised):
         )
 
     def graph(self, *, layer: int | None = None, unit: int | None = None) -> "nx.MultiDiGraph[str]":
-        """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only what feeds that unit.
+        """Return the network as a `networkx.MultiDiGraph`; with `layer` and `unit`, only the edges that feed that unit.
 
-        Tubes of plumbing bear bore and length; `export.graph` says what else nodes and edges bear, `export.pipes`
-        leaves out what carries signals and no flow. Raises `UnsupportedError` if there are too many edges.
+        Tubes of plumbing have a bore and a length; `export.graph` lists all attributes, `export.pipes` leaves out edges
+        without flow. Raises `UnsupportedError` if there are too many edges.
         """
         from lstm_analog.study.epanet import tubes_in
 
@@ -196,20 +203,20 @@ class Machine(Summarised):
         return graph(self.network, around=around, tubes=tubes_in(self.technology, self.network))
 
     def check(self, run: "Run | None" = None) -> "DesignCheck":
-        """Return whether the machine would work, at the efforts of `run` or else at those it is designed for.
+        """Return whether the machine would work when built, at the efforts of `run`, or at its design efforts if None.
 
-        Signals of the ranges that it was compiled for are held against their room. A chip of transistor cells that was
-        compiled with inputs is judged at the c that these lead to.
+        The ranges of signals for which it was compiled are compared with those that the technology allows. A chip of
+        transistor cells that was compiled with inputs is judged at the c of these inputs.
 
-        Raises `UnsupportedError` for ideal sources, which always do, `InvalidTypeError` for what is no run,
-        `InvalidValueError` for a run of another machine or one that did not keep everything.
+        Raises `UnsupportedError` for a technology of ideal sources, which always work, `InvalidTypeError` if `run` is
+        no run, `InvalidValueError` for a run of another machine or one that did not keep everything.
         """
         from lstm_analog.study.design_check import design_check
 
         return design_check(self.compiled, self.technology, run, self.scaling)
 
     def bill_of_materials(self, run: "Run | None" = None) -> "Bill":
-        """Return what the plumbing is made of and what it takes to run it, as in `run` or else at the design pressures.
+        """Return the parts of the plumbing and its consumption, at the pressures of `run` or else of its design.
 
         Raises `UnsupportedError` unless the technology is hydraulic, otherwise as `check` does.
         """
@@ -218,10 +225,10 @@ class Machine(Summarised):
         return bill_of_materials(self.compiled, self.technology, run)
 
     def with_imperfection(self, imperfection: object, streams: "Streams") -> "Machine":
-        """Return the same machine made of real parts: its network with `imperfection`, or several, from `streams`.
+        """Return the same machine with real parts: `imperfection`, or several, drawn from `streams`, in its networks.
 
-        A tuple or list of them acts in the order in which they come about (`imperfections.ORDER`), however they are
-        listed. The networks name in their provenance what was done to them. Raises as `imperfections.apply` does.
+        Several are applied in their physical order (`imperfections.ORDER`), not in the order of the tuple or list. The
+        provenance of the networks names them. Raises as `imperfections.apply` does.
         """
         from lstm_analog.imperfections import apply
 

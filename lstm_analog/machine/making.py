@@ -1,4 +1,4 @@
-"""How a user comes by a machine: compiled from an LSTM, or loaded."""
+"""Make a machine: compile an LSTM, or load a saved machine."""
 
 from dataclasses import replace
 from numbers import Real
@@ -31,12 +31,12 @@ from lstm_analog.model.sequences import sequences
 from lstm_analog.records import load_record
 
 KINDS = MappingProxyType({**PIECES, Machine.__name__: Machine})
-"""What a saved machine is made of; nothing else is made when it is loaded, but a caller's own."""
+"""The kinds of record in a saved machine; loading makes no others, except kinds that the caller names."""
 
 
 @checked
 def load_machine(path: str | Path, own: tuple[type, ...] = ()) -> Machine:
-    """Return the machine that `Machine.save` wrote to `path`; `own` are your parts and technologies in it.
+    """Return the machine that `Machine.save` wrote to `path`; `own` are your own kinds of parts and technologies in it.
 
     Raises `FileFormatError` for a damaged or foreign file, `FileAccessError` for one that cannot be read.
     """
@@ -52,7 +52,7 @@ def load_machine(path: str | Path, own: tuple[type, ...] = ()) -> Machine:
 
 
 def _check_sizes(machine: Machine) -> None:
-    """Raise unless the sizes that `machine` tells are those of its networks."""
+    """Raise unless `input_size` and `sizes` of `machine` are those of its networks."""
     inputs, layers = list[int](), dict[int, int]()
     for compiled in machine.passes:
         unknowns = compiled.network.unknowns
@@ -78,16 +78,15 @@ def compile(
 ) -> Machine:
     """Return `lstm` as a machine built in `technology`, a preset or the name of one, such as "opamp".
 
-    `timing` says how the memories are clocked; `settling` is the phase length in time constants of the slowest pole: 20
-    leave an error of about 1e-6 of full scale (`study.settling` has the law). `inputs`, (batch, time, inputs) or (time,
-    inputs), are like what the machine will meet, or the `Ranges` of its signals, as from `bounded`: its units are
-    chosen, as `fit` says, so that the digital signals find room: `Fit.SHRINK` unless given, refused without inputs,
-    where there is nothing to fit. `Machine.scaling` and the provenance say what was chosen and what will clip, and so
-    does `Machine.check`. `calibration` is what `study.calibrate` found for a technology of transistor cells, unless the
-    one that is shipped shall do.
+    `timing` says how the memories are clocked. `settling` is the length of a phase in time constants of the slowest
+    pole; 20 leave an error of about 1e-6 of full scale (the law is in `study.settling`). `inputs`, (batch, time,
+    inputs) or (time, inputs), are like those in operation, or the `Ranges` of all signals, as from `bounded`: the units
+    of signals are then chosen by the rule `fit`, `Fit.SHRINK` unless given, so that signals do not clip. `fit` without
+    inputs is refused. `Machine.scaling`, the provenance and `Machine.check` report the choice and what will clip.
+    `calibration` is the result of `study.calibrate` for a technology of transistor cells; None for the shipped one.
 
-    Warns, `LimitWarning`, of each limit that a chip of transistor cells is beyond: current of a row driver, headroom,
-    |c|. A column that cannot be built is refused.
+    Warns with a `LimitWarning` of each limit that a chip of transistor cells exceeds: current of a row driver,
+    headroom, |c|. A column that cannot be built is refused.
     """
     _check_kind("lstm", lstm, LSTM, "be an LSTM", "load one with la.load")
     _check_kind("timing", timing, Timing, "be CLOCKED or GATED_LEAK", "take it from lstm_analog")
@@ -117,7 +116,7 @@ def compile(
 
 
 def _warn_of_limits(machine: Machine) -> None:
-    """Warn, at the caller of `compile`, of what limits a `machine` of transistor cells before anything has run."""
+    """Warn, at the caller of `compile`, of each limit that a `machine` of transistor cells exceeds by design."""
     for finding in machine.check().warnings if isinstance(machine.technology, Bicmos) else ():
         must, got = f"be {finding.bound.value} {finding.limit:g}", f"{finding.value:.3g} at {finding.where}"
         warn_caller(LimitWarning(explain(finding.rule.value, must=must, got=got, do=finding.advice)))

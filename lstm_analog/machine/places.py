@@ -1,4 +1,4 @@
-"""Places in a machine: its passes, layers and units, counted from zero."""
+"""Find passes, layers and units of a machine by number, counted from zero."""
 
 from numbers import Integral
 
@@ -12,10 +12,10 @@ from lstm_analog.summaries import Rows
 
 
 def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices | None:
-    """Return the unknowns of `unit` of `layer` in the `network` of a machine whose layers have these `sizes`.
+    """Return the unknowns (k,) of `unit` of `layer` in the `network` of a machine whose layers have these `sizes`.
 
-    One of the two that is None is the first; both are for all, which is None too. Raises `InvalidTypeError` or
-    `InvalidValueError` for a place that is none.
+    If only one of the two is None, it stands for the first; if both are, the result is None, for all unknowns. Raises
+    `InvalidTypeError` or `InvalidValueError` for a number that is out of range.
     """
     if layer is None and unit is None:
         return None
@@ -28,7 +28,7 @@ def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: o
 def place_of(
     passes: tuple[Compiled, ...], sizes: tuple[int, ...], number: object
 ) -> tuple[Compiled, tuple[int, ...], int]:
-    """Return pass `number` of `passes`, those `sizes` of layers that are its own, and how many inputs it is fed a step.
+    """Return pass `number` of `passes`, the `sizes` of its own layers, and its number of inputs in a step.
 
     Raises as `check_place` does.
     """
@@ -51,7 +51,7 @@ def check_place(what: str, place: object, size: int) -> int:
 
 
 def told_of(passes: tuple[Compiled, ...]) -> Rows:
-    """Return which model, technology and clock the networks of `passes` are of, and how large they are."""
+    """Return rows with the names of model and technology, the clock and the size of the networks of `passes`."""
     first = passes[0]
     named = tuple((key, value) for key, value in first.network.provenance if key in ("model", "technology"))
     sizes = " + ".join(f"{each.network.unknowns.size - 1} unknowns, {len(each.network.parts)} banks" for each in passes)

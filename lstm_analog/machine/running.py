@@ -1,4 +1,4 @@
-"""The passes of a machine run one after the other by one engine, which keeps what it is told to."""
+"""Run the passes of a machine one after the other by one engine."""
 
 from dataclasses import replace
 
@@ -24,10 +24,10 @@ def solver(
     most_bytes: float,
     progress: Progress | None,
 ) -> PassEngine:
-    """Return what runs each of `passes` in turn by `engine`, `fed` with x, a state and lengths.
+    """Return a function that runs each of `passes` in turn by `engine`; `fed` are x, state and lengths.
 
-    Of each is kept what `keep` and `most_bytes` say, as `saves` tells. Of an engine that has no `save` the rest is
-    dropped when it has run. `progress` is told the intervals of all passes.
+    `keep` and `most_bytes` determine what is kept of each, as `saves` describes; if an engine has no `save`, the rest
+    is dropped after its run. `progress` is called with the intervals of all passes.
     """
     x, _, lengths = fed
     kept = saves(passes, x.shape[-3:], ragged=lengths is not None, engine=engine, keep=keep, most_bytes=most_bytes)
@@ -53,10 +53,10 @@ def run_passes(
     most_bytes: float,
     progress: Progress | None,
 ) -> Run:
-    """Return what `passes`, `fed` with x, a state and lengths, do when run by `engine`.
+    """Return the run of `passes` by `engine`; `fed` are x, state and lengths.
 
     `built` are the technology and the scaling of the machine; `keep`, `most_bytes` and `progress` are as in
-    `Machine.run`. Warns, `StopsWarning`, of what got to its stops.
+    `Machine.run`. Warns with a `StopsWarning` of tanks that reach their stops.
     """
     run = run_through(passes, *fed, solver(passes, fed, engine, keep, most_bytes, progress))
     warn_of_stops(run)

@@ -1,4 +1,4 @@
-"""How far a run is, told to whoever asked: a function of theirs, or a bar."""
+"""Report the progress of a run to a function or a progress bar."""
 
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from lstm_analog.engines import Progress
 
 ProgressLike: TypeAlias = "Progress | bool | None"
-"""A function that is told the intervals done and of how many, True for a bar, or nothing."""
+"""A function of the intervals done and their total, True for a bar, or None or False for neither."""
 
 
 def told(progress: object) -> "Progress | None":
-    """Return what is to be told of `progress`, or raise `InvalidTypeError`."""
+    """Return the function to call for `progress`, None for none; raise `InvalidTypeError` for anything else."""
     if progress is None or progress is False:
         return None
     if progress is True:
@@ -24,10 +24,9 @@ def told(progress: object) -> "Progress | None":
 
 
 def progress_bar(label: str, *, terminal_only: bool, unit: str = "interval") -> "Progress":
-    """Return a bar called `label` on standard error, which shows itself where something takes more than two seconds.
+    """Return a progress bar called `label` on standard error, which appears after two seconds.
 
-    It counts in `unit`.
-    With `terminal_only` it does not where standard error is no terminal.
+    It counts in `unit`. With `terminal_only` it appears only if standard error is a terminal.
     """
     from tqdm import tqdm
 

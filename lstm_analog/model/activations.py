@@ -24,7 +24,7 @@ class Curve(Enum):
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """s(slope z + offset): the `curve` s with `slope` and `offset`, dimensionless numbers as the framework has them.
+    """s(slope z + offset): the `curve` s with the dimensionless `slope` and `offset` of the framework.
 
     >>> HARD_SIGMOID
     Activation(curve=<Curve.CLIP: 'clip'>, slope=0.16666666666666666, offset=0.5)
@@ -49,9 +49,9 @@ class Activation:
 
     @property
     def complement(self) -> "Activation":
-        """The activation 1 - s(z): again one of this kind, of -z, where s is symmetrical.
+        """The activation 1 - s(z), which is s of another slope and offset if s is symmetrical.
 
-        Raises `UnsupportedError` for the other curves.
+        Raises `UnsupportedError` for other curves.
         """
         if self.curve not in (Curve.SIGMOID, Curve.CLIP, Curve.LINEAR):
             must, do = "be a sigmoid, a hard sigmoid or linear where 1 - s is needed", "train it with a sigmoid"
@@ -72,7 +72,7 @@ STEEP_HARD_SIGMOID = Activation(curve=Curve.CLIP, slope=0.2, offset=0.5)
 
 
 def sigmoid(z: Floats) -> Floats:
-    """Return `1 / (1 + exp(-z))`, by way of tanh, which cannot overflow."""
+    """Return `1 / (1 + exp(-z))`, computed by tanh, which cannot overflow."""
     return 0.5 + 0.5 * np.tanh(0.5 * z)
 
 

@@ -15,7 +15,7 @@ from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.forecaster import Forecaster, load_forecaster
 
 TEST_START = 108
-"""Index of the first month the LSTMs never saw: 1958-01. The last three years, 36 months, are the test."""
+"""Index of the first month that the LSTMs were not trained on, 1958-01. The last three years are the test."""
 
 UNITS: tuple[Literal[4, 15], ...] = (4, 15)
 """Sizes of the LSTMs that are shipped."""

@@ -1,4 +1,4 @@
-"""What numeric steps make of signals, batches of sequences or of vectors."""
+"""Apply numeric steps to signals, which are batches of sequences or of vectors."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,12 +27,12 @@ from lstm_analog.model.steps import (
 
 @singledispatch
 def apply(step: ModelStep, signal: StepValue) -> StepValue:
-    """Return what `step` makes of `signal`.
+    """Return the result of `step` on `signal`.
 
     Raises
     ------
     InvalidShapeError, InvalidValueError, InvalidTypeError
-        If the signal is none that the step takes.
+        If the step does not take this signal.
     UnsupportedPartError
         If there is no such step.
     """
@@ -42,7 +42,7 @@ def apply(step: ModelStep, signal: StepValue) -> StepValue:
 
 
 def apply_all(steps: Iterable[ModelStep], signal: StepValue) -> StepValue:
-    """Return what `steps`, one after the other, make of `signal`; raises as `apply` does."""
+    """Return the result of all `steps`, one after the other, on `signal`; raises as `apply` does."""
     for step in steps:
         signal = apply(step, signal)
     return signal
@@ -128,7 +128,7 @@ def _compute(step: Formula, signal: StepValue) -> StepValue:
 
 
 def _check_width(step: ModelStep, signal: StepValue) -> None:
-    """Refuse a signal of another number of features than `step` takes; numpy would stretch a single one."""
+    """Raise if `signal` has another number of features than `step` takes; numpy would broadcast a single one."""
     if signal.values.ndim < 1:
         do = "give (batch, time, features)"
         raise InvalidShapeError(explain("x", must="have an axis of features", got="one number", do=do))

@@ -13,7 +13,7 @@ from lstm_analog.model.formats import load
 from lstm_analog.model.lstm import LSTM
 
 TEST_EVERY = 5
-"""Of so many images the last is for the test; the classifier never saw it."""
+"""The last of so many images is for the test; the classifier was not trained on it."""
 
 _DATA = files("lstm_analog") / "data"
 
@@ -31,7 +31,7 @@ def images() -> tuple[Floats, Indices]:
 
 
 def unseen() -> tuple[Floats, Indices]:
-    """Return the images that the classifier never saw `(359, 8, 8)` and their digits `(359,)`.
+    """Return the images that the classifier was not trained on, `(359, 8, 8)`, and their digits `(359,)`.
 
     >>> unseen()[0].shape
     (359, 8, 8)
@@ -41,7 +41,7 @@ def unseen() -> tuple[Floats, Indices]:
 
 
 def classifier() -> LSTM:
-    """Return the trained classifier; its `y (batch, 10)` are the scores of the digits, the largest wins.
+    """Return the trained classifier; its `y (batch, 10)` are the scores of the ten digits.
 
     >>> classifier().name, classifier().sizes
     ('digits', (16, 16))

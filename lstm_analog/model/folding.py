@@ -1,7 +1,7 @@
-"""Linear maps between the outputs of a layer and what reads them: exact in the weights of the reader.
+"""Fold linear maps of the outputs of a layer into the weights of the next layer; the result is exact.
 
-`V (W h + b) + c = (V W) h + (V b + c)`: a Dense layer without activation, a batch normalisation once trained and the
-sum of two directions need nothing of their own where the next layer, or a linear head, reads them.
+`V (W h + b) + c = (V W) h + (V b + c)`: a Dense layer without activation, a trained batch normalisation and the sum of
+two directions need no parts of their own before a further layer or a linear head.
 """
 
 from dataclasses import replace
@@ -17,10 +17,9 @@ from lstm_analog.model.weights import RecurrentCell
 
 
 def composed(first: Dense | None, step: ModelStep, width: int) -> Dense | None:
-    """Return the map `first`, None for none, followed by `step`; None if that is not linear.
+    """Return the map `first` followed by `step` as one map; `first` may be None. Return None if `step` is not linear.
 
-    `width` is the number of features that `first` makes, or that `step` takes if there is no first. Raises
-    `InvalidShapeError` if `step` takes another number.
+    `width` is the number of features before `step`. Raises `InvalidShapeError` if `step` takes another number.
     """
     width_after(step, width)
     if isinstance(step, Dense) and first is None:
@@ -39,9 +38,9 @@ def composed(first: Dense | None, step: ModelStep, width: int) -> Dense | None:
 
 
 def fed_through(layer: Layer, read: Dense) -> Layer:
-    """Return the layer that makes of x what `layer` makes of the map `read` of x.
+    """Return a layer whose outputs for x are those of `layer` for the map `read` of x.
 
-    Raises `InvalidShapeError` if `layer` takes another number of inputs than `read` makes.
+    Raises `InvalidShapeError` if `layer` has another number of inputs than `read` has outputs.
     """
     if layer.input_size != len(read.weights):
         do = "give the layer that reads this map"

@@ -36,15 +36,15 @@ class Forecaster(Summarised):
     Parameters
     ----------
     lstm : LSTM
-        With one input.
+        The LSTM, with one input.
     head_weight : (outputs, H)
-        A, from `h` of the top layer.
+        The weights A for `h` of the top layer.
     head_bias : (outputs,)
-        b.
+        The bias b.
     offset, scale : float
-        Of the series, in `unit`; `scale` is above zero.
+        Offset and scale of the series, in `unit`; `scale` is above zero.
     unit : str
-        What the series counts.
+        The unit of the series.
     """
 
     lstm: LSTM
@@ -73,7 +73,7 @@ class Forecaster(Summarised):
 
     @property
     def model(self) -> Model:
-        """The same for batches `(batch, time, 1)`: the scaling, the LSTM, the linear head, the scaling back."""
+        """A model for batches `(batch, time, 1)`: scaling, LSTM, linear head, and scaling back."""
         scaling = Affine(scale=np.array(1.0 / self.scale), offset=np.array(-self.offset / self.scale))
         head = Dense(weights=self.head_weight, bias=self.head_bias)
         back = Affine(scale=np.array(self.scale), offset=np.array(self.offset))

@@ -1,4 +1,4 @@
-"""Curves and normalisations as formulas: what frameworks call gelu, silu, elu, layer normalisation and the like.
+"""Formulas of curves and normalisations of the frameworks: gelu, silu, elu, layer normalisation and others.
 
 Source of each, unless said: the ONNX operator schemas, https://onnx.ai/onnx/operators; PyTorch has the same.
 """
@@ -13,28 +13,28 @@ from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Affine, Formula, ModelStep, RowStep
 
 _NEGATIVE = Activation(curve=Curve.RELU, slope=-1.0)
-"""relu(-x)"""
+"""relu(-x)."""
 
 
 def scaled(scale: float, offset: float = 0.0) -> Affine:
-    """Return `scale x + offset` of each number."""
+    """Return the step `scale x + offset`."""
     return Affine(scale=np.array(float(scale)), offset=np.array(float(offset)))
 
 
 def formula(name: str, *lines: tuple[RowStep, tuple[int, ...]]) -> Formula:
-    """Return the formula called `name` of these `lines`: what each computes, and of which lines."""
+    """Return the formula called `name` of these `lines`, each a step and the numbers of the lines that it reads."""
     return Formula(name=name, steps=tuple(step for step, _ in lines), reads=tuple(reads for _, reads in lines))
 
 
 def leaky_relu(slope: float | Floats) -> Formula:
-    """Return `x` where it is positive, else `slope x`; the slope may be one a feature."""
+    """Return the formula of `x` above zero, `slope x` below; there may be a slope for each feature."""
     below = Affine(scale=-np.asarray(slope, dtype=float), offset=np.zeros(np.shape(slope)))
     lines = ((RELU, (0,)), (_NEGATIVE, (0,)), (below, (2,)), (Operation.ADD, (1, 3)))
     return formula("leaky relu", *lines)
 
 
 def elu(alpha: float, gamma: float = 1.0, stretch: float = 1.0) -> Formula:
-    """Return `gamma x` where it is positive, else `gamma alpha (exp(x / stretch) - 1)`: elu, selu and celu."""
+    """Return the formula of `gamma x` above zero, `gamma alpha (exp(x / stretch) - 1)` below: elu, selu, celu."""
     below = ((_NEGATIVE, (0,)), (scaled(-1.0 / stretch), (2,)), (Operation.EXP, (3,)), (scaled(alpha, -alpha), (4,)))
     return formula("elu", (RELU, (0,)), *below, (Operation.ADD, (1, 5)), (scaled(gamma), (6,)))
 
@@ -93,7 +93,7 @@ def layer_normalization(scale: Floats, offset: Floats, epsilon: float) -> Formul
 
 
 def clipped(low: float, high: float) -> tuple[ModelStep, ...]:
-    """Return the steps that hold each number between `low` and `high`, either of which may be infinite."""
+    """Return the steps that limit each number to `low` and `high`, either of which may be infinite."""
     if low == -inf:
         return () if high == inf else (Activation(curve=Curve.RELU, slope=-1.0, offset=high), scaled(-1.0, high))
     if high == inf:

@@ -1,4 +1,4 @@
-"""The gates of each kind of cell and their one order: positions on the gate axis of weights and traces."""
+"""The gates of each kind of cell, in their order on the gate axis of weights and traces."""
 
 from enum import IntEnum
 
@@ -35,7 +35,7 @@ class CoupledGate(IntEnum):
 
 
 class GRUGate(IntEnum):
-    """The gates of a GRU: PyTorch's order r, z, n; z is the share of h that is kept."""
+    """The gates of a GRU: PyTorch's order r, z, n; z is the fraction of h that is kept."""
 
     RESET = 0
     UPDATE = 1
@@ -48,7 +48,7 @@ class GRUGate(IntEnum):
 
 
 class MGUGate(IntEnum):
-    """The gates of a minimal gated unit: f, n; 1 - f is the share of h that is kept."""
+    """The gates of a minimal gated unit: f, n; 1 - f is the fraction of h that is kept."""
 
     FORGET = 0
     NEW = 1
@@ -71,4 +71,4 @@ class RNNGate(IntEnum):
 
 
 GateOrder = type[Gate] | type[CoupledGate] | type[GRUGate] | type[MGUGate] | type[RNNGate]
-"""The gates of one kind of cell: iterate over it for positions and letters."""
+"""The enumeration of the gates of one kind of cell."""

@@ -1,4 +1,4 @@
-"""What a stack is made of: layers of one or two directions, and a linear head."""
+"""The layers of a stack, with one or two directions, and its linear head."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -17,15 +17,15 @@ from lstm_analog.summaries import Summarised
 class Layer(Summarised):
     """One layer of the stack: a cell that runs forward in time, one that runs backward, or both.
 
-    Of both, the outputs are the forward h followed by the backward h of the same step. A backward cell starts at the
-    end of each sequence; its outputs stand at the steps whose inputs they have just seen, as in PyTorch and ONNX.
+    With both, the outputs are the forward h followed by the backward h of the same step. A backward cell starts at the
+    end of each sequence; its output at a step follows from the input of that step, as in PyTorch and ONNX.
     """
 
     forward: RecurrentCell | None = None
     backward: RecurrentCell | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is a cell, and that two take the same inputs."""
+        """Check that there is a cell, and that two cells have the same number of inputs."""
         if not self.cells:
             do = "give forward, backward or both"
             raise InvalidValueError(explain("layer", must="have a cell", got="none", do=do))
@@ -49,22 +49,22 @@ class Layer(Summarised):
 
     @property
     def bidirectional(self) -> bool:
-        """Whether it runs both ways."""
+        """Whether it has two directions."""
         return len(self.cells) == 2
 
     @property
     def input_size(self) -> int:
-        """Number of inputs a step, D."""
+        """The number of inputs, D."""
         return self.cells[0].input_size
 
     @property
     def hidden_size(self) -> int:
-        """Number of units of one direction, H."""
+        """The number of units of one direction, H."""
         return self.cells[0].hidden_size
 
     @property
     def output_size(self) -> int:
-        """Number of outputs a step, of all directions."""
+        """The number of outputs, of all directions."""
         return sum(cell.output_size for cell in self.cells)
 
 
@@ -76,13 +76,13 @@ class Head(Summarised):
     Parameters
     ----------
     weights : (K, H)
-        From the outputs of the top layer, of all directions.
+        Weights of the outputs of the top layer, of all directions.
     bias : (K,) or None
-        One a row.
+        The bias of each output.
     final : bool
-        Whether it reads the final h of each direction, which for a backward one is that of the first step, and answers
-        once a sequence; else it reads h at each step and answers there. A Keras layer without `return_sequences`, or
-        PyTorch's `h_n` of the top layer, is the first kind.
+        Whether it reads only the final h of each direction, which for a backward one is that of the first step, so that
+        there is one output for each sequence; else it reads h at each step. The former is a Keras layer without
+        `return_sequences`, or PyTorch's `h_n` of the top layer.
     """
 
     weights: Floats
@@ -99,17 +99,17 @@ class Head(Summarised):
 
     @property
     def input_size(self) -> int:
-        """Number of outputs h it reads."""
+        """The number of h that it reads."""
         return int(self.weights.shape[1])
 
     @property
     def output_size(self) -> int:
-        """Number of its outputs, K."""
+        """The number of its outputs, K."""
         return int(self.weights.shape[0])
 
     @property
     def gain(self) -> float:
-        """The largest that an error of 1 in every h can make in one of its outputs, 1 at least."""
+        """The largest error of an output by an error of 1 in every h, at least 1."""
         return max(float(np.abs(self.weights).sum(axis=1).max()), 1.0)
 
     def __call__(self, h: Floats) -> Floats:
@@ -121,7 +121,7 @@ class Head(Summarised):
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chain:
-    """One direction of one layer: what is a recurrence of its own. `layer` counts from the bottom."""
+    """One direction of one layer, which is a recurrence of its own. `layer` counts from the bottom, from 0."""
 
     layer: int
     backward: bool
@@ -129,7 +129,7 @@ class Chain:
 
     @property
     def label(self) -> str:
-        """What its signals are called after: l0, or l0r for a backward one."""
+        """The beginning of the labels of its signals: l0, or l0r for a backward one."""
         return f"l{self.layer}{'r' if self.backward else ''}"
 
 
@@ -144,12 +144,12 @@ def chains_of(layers: tuple[Layer, ...]) -> tuple[Chain, ...]:
 
 
 def chain_form(chain: Chain) -> str:
-    """Return what `chain` is: its kind of cell, gates, units, outputs and direction."""
+    """Return a text with the kind of cell, gates, units, outputs and direction of `chain`."""
     cell, way = chain.cell, "backward" if chain.backward else "forward"
     gates = " ".join(gate.letter for gate in cell.gates)
     return f"{type(cell).__name__}, gates {gates}, {cell.hidden_size} units, {cell.output_size} outputs h, {way}"
 
 
 def head_form(head: Head) -> str:
-    """Return how many outputs `head` has, and when it answers."""
+    """Return a text with the number of outputs of `head`, and whether they are for each step or each sequence."""
     return f"{head.output_size} outputs y of {'the final state' if head.final else 'every step'}"

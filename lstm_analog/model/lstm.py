@@ -1,4 +1,4 @@
-"""`LSTM`: a stack of layers that can be called, and what it takes and returns."""
+"""`LSTM`: a stack of layers that can be called on sequences."""
 
 import re
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ from lstm_analog.model.weights import Cell, RecurrentCell
 from lstm_analog.summaries import Rows, Summarised
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-"""What a name may be: it becomes a file name, a SPICE title, an identifier."""
+"""The pattern of a name, which becomes a file name, a SPICE title, an identifier."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
-    """Every signal of every chain, bottom first, forward before backward; `outputs` is what a call returns."""
+    """All signals of every chain, bottom first, forward before backward; `outputs` are those of a call."""
 
     layers: tuple[LayerTrace, ...]
     outputs: Outputs
@@ -43,16 +43,16 @@ class Trace:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LSTM(Summarised):
-    """A trained LSTM; calling it is the digital answer, in float64.
+    """A trained LSTM; calling it computes its outputs in float64.
 
-    It holds the siblings of an LSTM too: GRUs and minimal gated units, on their own or in a stack of several kinds.
+    Its layers may also be GRUs, minimal gated units or plain RNNs, or of several kinds.
 
     Parameters
     ----------
     layers : tuple of Layer
-        Bottom first; each takes the outputs of the one below.
+        The layers, bottom first; each reads the outputs of the one below.
     name : str
-        1 to 64 of the characters A-Z a-z 0-9 _ . -
+        Its name, 1 to 64 of the characters A-Z a-z 0-9 _ . -
     head : Head or None
         A linear read-out of the top layer.
     """
@@ -62,7 +62,7 @@ class LSTM(Summarised):
     head: Head | None = None
 
     def __post_init__(self) -> None:
-        """Check the name and that the layers and the head chain."""
+        """Check the name, and that sizes of layers and head fit each other."""
         object.__setattr__(self, "layers", tuple(self.layers))
         check_name(self.name)
         if not self.layers:
@@ -79,29 +79,29 @@ class LSTM(Summarised):
             raise InvalidShapeError(explain("inputs of the head", must=must, got=self.head.input_size, do=do))
 
     def summary(self) -> Rows:
-        """Return its name and form, a row a chain."""
+        """Return rows with its name and the form of each chain."""
         chains = ((chain.label, chain_form(chain)) for chain in self.chains)
         head = () if self.head is None else (("head", head_form(self.head)),)
         return (("name", self.name), ("inputs", self.input_size), *chains, *head, ("digest", self.digest[:12]))
 
     @property
     def input_size(self) -> int:
-        """Number of inputs a step."""
+        """The number of inputs."""
         return self.layers[0].input_size
 
     @property
     def hidden_size(self) -> int:
-        """Number of units of the top layer, in one direction."""
+        """The number of units of the top layer, in one direction."""
         return self.layers[-1].hidden_size
 
     @property
     def output_size(self) -> int:
-        """Number of outputs h a step, of all directions of the top layer."""
+        """The number of outputs h, of all directions of the top layer."""
         return self.layers[-1].output_size
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of units of each layer, in one direction, bottom first."""
+        """The number of units of each layer, in one direction, bottom first."""
         return tuple(layer.hidden_size for layer in self.layers)
 
     @cached_property
@@ -111,7 +111,7 @@ class LSTM(Summarised):
 
     @property
     def state_sizes(self) -> StateSizes:
-        """Number of h and of c of each chain."""
+        """The number of h and of c of each chain."""
         return tuple((chain.cell.output_size, chain.cell.cell_size) for chain in self.chains)
 
     @cached_property
@@ -130,15 +130,15 @@ class LSTM(Summarised):
         return result.hexdigest()
 
     def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Outputs:
-        """Run over `x (batch, time, inputs)` or `(time, inputs)`, from `state` or from rest.
+        """Return the outputs for `x (batch, time, inputs)` or `(time, inputs)`, from `state` or from rest.
 
-        `lengths (batch,)` says how many steps of each sequence count, all unless given: a backward chain starts at the
-        end of each, its outputs beyond are zero, and the state it leaves is that at its end.
+        `lengths (batch,)` are the numbers of valid steps of each sequence, all unless given. A backward chain starts at
+        the end of each sequence; outputs beyond are zero, and the state returned is that at the end.
         """
         return self.trace(x, state, lengths).outputs
 
     def trace(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Trace:
-        """Run like a call, over `x` from `state` up to `lengths`, and keep every signal."""
+        """Return all signals for `x` from `state` up to `lengths`, which are as in a call."""
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
         ends = given_lengths(lengths, inputs.shape)
@@ -165,7 +165,7 @@ class LSTM(Summarised):
 
 
 def check_name(name: str) -> None:
-    """Raise unless `name` may name an LSTM."""
+    """Raise unless `name` is valid for an LSTM."""
     if not isinstance(name, str):
         raise InvalidTypeError(explain("name", must="be a string", got=type(name).__name__, do="give a short label"))
     if not NAME.fullmatch(name):
@@ -174,11 +174,11 @@ def check_name(name: str) -> None:
 
 
 _SLABS = 16
-"""In how many pieces an array is hashed, so that no second one of its size is made."""
+"""Number of pieces in which an array is hashed, so that no copy of its size is made."""
 
 
 def _pieces(record: RecurrentCell | Head) -> Iterator[bytes | memoryview]:
-    """Yield the bytes of the fields of `record`, each with its name; of what is optional only what is not as preset."""
+    """Yield the bytes of the fields of `record`, each with its name; optional ones only if they are no defaults."""
     for entry in fields(record):
         value = getattr(record, entry.name)
         if isinstance(value, np.ndarray):

@@ -1,6 +1,6 @@
-"""Steps of time that do not count, wherever they stand: a recurrent part skips them, keeping its state.
+"""Mask steps of time: the recurrent part skips masked steps, wherever they are, and keeps its state.
 
-So it is fed the steps that count, one after the other, and their number; what it answers is put back where they stood.
+It is given the valid steps, one after the other, and their number; its outputs are then put back to their places.
 Keras masks so: keras/src/backend/common/backend_utils and `keras.layers.RNN`, "Masking".
 """
 
@@ -17,10 +17,10 @@ from lstm_analog.model.steps import StepValue
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fed:
-    """What the recurrent part of a model is fed.
+    """The inputs of the recurrent part of a model.
 
-    `x (batch, time, inputs)` or `(time, inputs)` has the steps that count first; `lengths (batch,)` is how many they
-    are, None if all. `mask (batch, time)` or `(time,)` says where they stood, None if all count.
+    `x (batch, time, inputs)` or `(time, inputs)` has the valid steps first; `lengths (batch,)` are their numbers, None
+    for all. `mask (batch, time)` or `(time,)` are their original places, None if all steps are valid.
     """
 
     x: Floats
@@ -29,14 +29,14 @@ class Fed:
 
 
 def compact(signal: StepValue, ends: ArrayLike | None = None) -> Fed:
-    """Return the values of `signal` that count, one after the other; none counts at or beyond the `ends (batch,)`.
+    """Return the valid steps of `signal`, one after the other; those at or beyond `ends (batch,)` are not valid.
 
     Raises
     ------
     InvalidShapeError
-        If they are no sequences of vectors.
+        If `signal` has no sequences of vectors.
     InvalidValueError
-        If no step of a sequence counts.
+        If a sequence has no valid step.
     """
     x, mask = floats(signal.values, "x"), signal.mask
     if x.ndim not in (2, 3):
@@ -61,10 +61,10 @@ def compact(signal: StepValue, ends: ArrayLike | None = None) -> Fed:
 
 
 def expand(h: Floats, mask: Flags, held: bool) -> Floats:
-    """Return `h (..., time, units)` of the steps that count where `mask (batch, time)` says that they stood.
+    """Return `h (..., time, units)` of the valid steps at their places in `mask (batch, time)`.
 
-    Elsewhere is h of the last that counted, zero before the first, if it is `held`; else zero. An axis of chips may
-    lead.
+    If `held`, masked steps have the h of the last valid step, zero before the first; otherwise zero. The first axis may
+    be that of chips.
     """
     place = np.cumsum(mask, axis=-1) - 1
     inside = place >= 0 if held else mask

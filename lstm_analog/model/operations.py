@@ -1,4 +1,4 @@
-"""Operations of which a `Formula` is put together: on each number, on two of them, or over the features of a row."""
+"""The operations of a `Formula`: element-wise on one or two arrays, or over the features of a row."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -12,7 +12,7 @@ from lstm_analog.arrays import Floats
 
 
 class Operation(Enum):
-    """An operation; `MEAN`, `SUM` and `LARGEST` go over the features of a row, of which they leave one."""
+    """An operation; `MEAN`, `SUM` and `LARGEST` reduce the features of a row to one, the others are element-wise."""
 
     ADD = "add"
     SUBTRACT = "subtract"
@@ -29,17 +29,17 @@ class Operation(Enum):
 
     @property
     def reads(self) -> int:
-        """Of how many signals it is computed."""
+        """The number of its operands."""
         return 2 if self in _PAIRS else 1
 
     def width_after(self, widths: tuple[int | None, ...]) -> int | None:
-        """Return the number of features that it makes of signals of these `widths`; None is any."""
+        """Return the number of features of its result for operands of these `widths`; None for any number."""
         if self in _OVER_FEATURES:
             return 1
         return None if None in widths else max(width for width in widths if width)
 
     def __call__(self, *values: Floats) -> Floats:
-        """Return what it makes of `values`, one array or two, the last axis of which is the features."""
+        """Return its result for `values`, one or two arrays, whose last axis is that of features."""
         result: Floats = _FUNCTIONS[self](*values)
         return result
 

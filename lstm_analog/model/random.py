@@ -15,7 +15,7 @@ from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNN
 
 
 class Form(Enum):
-    """The forms of a cell, by the name a user knows; PROJECTED has (H + 1) // 2 outputs."""
+    """The forms of a cell; the value is the usual name. PROJECTED has (H + 1) // 2 outputs."""
 
     LSTM = "LSTM"
     PEEPHOLE = "LSTM with peepholes"
@@ -36,7 +36,7 @@ _GATES = {
 }
 
 _MOST = 2**28
-"""Numbers that the weights may have: 2 GiB of them."""
+"""Largest number of weights: 2 GiB."""
 
 
 @checked
@@ -55,10 +55,10 @@ def random_lstm(
 ) -> LSTM:
     """Return an LSTM whose weights are uniform in `±scale/sqrt(hidden)`: PyTorch's initialisation times `scale`.
 
-    `rng` draws them; `inputs` and `hidden` are the sizes of the lowest and of every layer, `layers` is their number,
-    `bias` says whether they have one, `name` is the LSTM's; `form` is that of all cells, `bidirectional` gives every
-    layer a backward one too; a head of `outputs` rows reads it, none if that is 0. Raises `InvalidValueError` for a
-    size below 1, or sizes that ask for more numbers than 2 GiB hold.
+    `rng` draws them. `inputs` is the number of inputs, `hidden` that of units in each of the `layers` layers; `bias` is
+    whether cells have one, `name` is the LSTM's, `form` is that of all cells, `bidirectional` adds a backward cell to
+    each layer; there is a head of `outputs` outputs, none if 0. Raises `InvalidValueError` for a size below 1, or for
+    more than 2 GiB of weights.
 
     >>> random_lstm(np.random.default_rng(1), inputs=2, hidden=3).hidden_size
     3
@@ -90,7 +90,7 @@ def _check_generator(rng: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Draw:
-    """Where random weights come from: uniform in ±`bound`, with or without a `bias`."""
+    """Draws random weights, uniform in ±`bound`, with or without a `bias`."""
 
     rng: np.random.Generator
     bound: float

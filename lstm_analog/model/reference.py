@@ -1,10 +1,10 @@
-"""The LSTM itself, in numbers: what every machine of this package is measured against.
+"""Compute the LSTM in numbers, the reference for every machine of this package.
 
     z = W x + U h + b          i, f, o = sigmoid(z_i, z_f, z_o)          g = tanh(z_g)
     c <- f c + i g             h <- o tanh(c)
 
 F. A. Gers, J. Schmidhuber, F. Cummins, Learning to forget, Neural Computation 12 (2000) 2451-2471. The variants and the
-siblings of an LSTM are defined in `weights`; here each kind of cell says how one step of it is taken.
+other cells are defined in `weights`; here each kind of cell computes one step.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNN
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerTrace:
-    """All that one chain, a direction of a layer, computed at each step.
+    """All signals of one chain, which is one direction of a layer, at each step.
 
-    `z, gates (batch, time, gates, H)`, the gates in the `order` of their kind of cell; `c (batch, time, H)`, without
-    units where the cell has none (a GRU); `h (batch, time, P)`. Without the batch axis where the input had none; zero
-    beyond the length of a sequence.
+    `z, gates (batch, time, gates, H)`, with the gates in the `order` of their kind of cell; `c (batch, time, H)`, with
+    H = 0 if the cell has no c (a GRU); `h (batch, time, P)`. There is no batch axis if the input had none. Signals are
+    zero beyond the length of a sequence.
     """
 
     order: GateOrder
@@ -40,7 +40,7 @@ class LayerTrace:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
-    """One step: `z, gates (batch, gates, H)` and the new `c (batch, H or 0)`, `h (batch, P)`."""
+    """The result of one step: `z, gates (batch, gates, H)` and the new `c (batch, H or 0)`, `h (batch, P)`."""
 
     z: Floats
     gates: Floats
@@ -50,7 +50,7 @@ class Step:
 
 @singledispatch
 def step(cell: object, z: Floats, h: Floats, c: Floats) -> Step:
-    """Return the step of `cell` from `h, c`, where the inputs and biases alone give the pre-activations `z`.
+    """Return the step of `cell` from `h, c`; `z` are the pre-activations by inputs and biases alone.
 
     `z (batch, gates, H)`, `h (batch, P)`, `c (batch, H or 0)`.
     """
@@ -59,7 +59,7 @@ def step(cell: object, z: Floats, h: Floats, c: Floats) -> Step:
 
 
 def activate(activations: tuple[Activation, ...], z: Floats) -> Floats:
-    """Return the gates for their pre-activations `z (..., gates, H)`, of `activations` one a gate."""
+    """Return the gates for their pre-activations `z (..., gates, H)`, with one of the `activations` for each gate."""
     gates = np.empty_like(z)
     for gate, activation in enumerate(activations):
         gates[..., gate, :] = activation(z[..., gate, :])
@@ -123,14 +123,14 @@ def _(cell: RNNCell, z: Floats, h: Floats, c: Floats) -> Step:
 
 
 def _rows(weights: Floats, signal: Floats) -> Floats:
-    """Return what `signal (..., n)` adds to the rows through `weights (gates, H, n)`, (..., gates, H)."""
+    """Return the products (..., gates, H) of `weights (gates, H, n)` and `signal (..., n)`."""
     gates, units, inputs = weights.shape
     result: Floats = (signal @ weights.reshape(-1, inputs).T).reshape(*signal.shape[:-1], gates, units)
     return result
 
 
 def input_rows(cell: RecurrentCell, x: Floats) -> Floats:
-    """Return what the inputs `x (..., D)` and the biases of `cell` alone give, (..., gates, H)."""
+    """Return the pre-activations (..., gates, H) of `cell` by the inputs `x (..., D)` and the biases alone."""
     rows = _rows(cell.input, x)
     return rows if cell.bias is None else rows + cell.bias
 
@@ -138,9 +138,9 @@ def input_rows(cell: RecurrentCell, x: Floats) -> Floats:
 def unroll(
     cell: RecurrentCell, x: Floats, h: Floats, c: Floats, lengths: Indices | None, *, backward: bool
 ) -> LayerTrace:
-    """Run one `cell` over `x (batch, time, D)`, each sequence up to its own of `lengths (batch,)`, from `h, c`.
+    """Return the trace of `cell` for `x (batch, time, D)`, each sequence up to its `lengths (batch,)`, from `h, c`.
 
-    `backward` runs from the end of each sequence to its start; what is returned stands in the order of `x`.
+    `backward` runs from the end of each sequence to its start; the trace is in the order of `x`.
     """
     rows = input_rows(cell, in_time(x, lengths, backward=backward))
     steps = []

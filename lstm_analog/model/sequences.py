@@ -1,4 +1,4 @@
-"""What an LSTM takes and returns: sequences, their lengths, states, outputs."""
+"""The arguments and results of an LSTM: sequences, their lengths, states, outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from lstm_analog.summaries import Summarised
 
 
 class Signals(Protocol):
-    """What a chain computed at each step: `h` and `c`, (..., time, n)."""
+    """The outputs of a chain at each step: `h` and `c`, (..., time, n)."""
 
     @property
     def h(self) -> Floats:
@@ -29,16 +29,16 @@ class Signals(Protocol):
 
 
 StateSizes = tuple[tuple[int, int], ...]
-"""Number of h and of c of each chain; a GRU has no c."""
+"""The number of h and of c of each chain; only an LSTM has c."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class State(Summarised):
-    """What an LSTM remembers between two steps.
+    """The state of an LSTM between two steps.
 
-    One array of `h (batch, P)` and of `c (batch, H)` a chain, without the batch axis where x has none; bottom layer
-    first, forward before backward. A chain without cells (a GRU) has a `c` without units.
+    For each chain there is an array of `h (batch, P)` and one of `c (batch, H)`, without the batch axis if x has none;
+    bottom layer first, forward before backward. For a chain without c, such as a GRU, H is 0.
     """
 
     h: tuple[Floats, ...]
@@ -55,7 +55,7 @@ class State(Summarised):
 
     @staticmethod
     def zeros(sizes: StateSizes, lead: tuple[int, ...]) -> "State":
-        """Return the state at rest of chains of `sizes`; `lead` is (batch,), or () for one sequence."""
+        """Return the state of zeros for chains of `sizes`; `lead` is (batch,), or () for one sequence."""
         h, c = (tuple(np.zeros((*lead, size[kind])) for size in sizes) for kind in (0, 1))
         return State(h=h, c=c)
 
@@ -63,11 +63,11 @@ class State(Summarised):
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Outputs(Summarised):
-    """The answer of an LSTM.
+    """The outputs of an LSTM.
 
-    `h (batch, time, outputs)` of the top layer, forward before backward; the `state` after the last step of each
-    sequence; `y` of the head, (batch, time, K), or (batch, K) if it reads the final h, or None if there is no head; `c
-    (batch, time, units)` of the top layer, without units for a GRU, or None where a run did not keep it.
+    `h (batch, time, outputs)` is that of the top layer, forward before backward; `state` is that after the last step of
+    each sequence; `y` is that of the head, (batch, time, K), or (batch, K) if it reads the final h, or None without a
+    head; `c` (batch, time, units) is that of the top layer, with no units for a GRU, or None if a run did not keep it.
     """
 
     h: Floats
@@ -79,8 +79,8 @@ class Outputs(Summarised):
 def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:
     """Return `x` as float64 of shape (batch, time, `inputs`) or (time, `inputs`), neither empty, or raise.
 
-    What is fed to several `chips` may also have shape (chips, batch, time, inputs). Of a data frame columns are inputs,
-    as `frames.steps_of` says.
+    For several `chips` it may also have the shape (chips, batch, time, inputs). The columns of a data frame are inputs
+    (`frames.steps_of`).
     """
     array = floats(steps_of(x), "x")
     if array.ndim not in (2, 3) and not (chips and array.ndim == 4 and len(array) == chips):
@@ -98,9 +98,9 @@ def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:
 
 
 def given_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Indices | None:
-    """Return `lengths` as how many steps of each sequence of an x of `shape` count, (batch,); None for all.
+    """Return `lengths` as an array (batch,) of the numbers of valid steps in an x of `shape`; None for all.
 
-    They are the same on every chip, where x leads with an axis of chips.
+    They are the same on every chip if x has an axis of chips.
 
     Raises `InvalidShapeError` or `InvalidValueError` if they do not fit.
     """
@@ -126,9 +126,9 @@ StateLike = State | tuple[ArrayLike, ArrayLike] | list[ArrayLike]
 
 
 def starting_state(state: StateLike | None, sizes: StateSizes, lead: tuple[int, ...], chips: int = 0) -> State:
-    """Return `state`, else rest, for chains of `sizes` and the batch axes `lead`; raise where shapes differ.
+    """Return `state`, or zeros if None, for chains of `sizes` and the batch axes `lead`; raise if shapes differ.
 
-    The state of several `chips` may lead with their axis, as what a run of them has left does.
+    The state of several `chips` may have their axis first, like the state after a run of them.
     """
     if state is None:
         return State.zeros(sizes, lead)
@@ -146,7 +146,7 @@ def starting_state(state: StateLike | None, sizes: StateSizes, lead: tuple[int, 
 
 
 def _state_of(pair: object, sizes: StateSizes, lead: tuple[int, ...]) -> State:
-    """Return h and c, a `pair` of arrays with one row a chain, as a state of chains of `sizes`."""
+    """Return h and c, a `pair` of arrays with a row for each chain, as a state of chains of `sizes`."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         got, do = ascii(pair)[:80], "give what a call left as `state`, or the h and c of PyTorch"
         raise InvalidTypeError(explain("state", must="be a State or a pair (h, c)", got=got, do=do))
@@ -162,10 +162,11 @@ def _state_of(pair: object, sizes: StateSizes, lead: tuple[int, ...]) -> State:
 
 
 def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
-    """Return `signal (..., time, n)` as a chain goes through it, or what a chain made as it stands in time.
+    """Return `signal (..., time, n)` in the order of a chain's steps, or a chain's outputs in the order of time.
 
-    `backward` turns each sequence round within its own of the `lengths (batch,)`; beyond them is zero. It is its own
-    inverse. Without `lengths` all steps count, and there need be no batch axis. An axis of chips may lead.
+    If `backward`, each sequence is reversed within its length of `lengths (batch,)`, and zero beyond. The function is
+    its own inverse. Without `lengths` all steps are valid, and there need be no batch axis. The first axis may be that
+    of chips.
     """
     if lengths is None:
         return signal[..., ::-1, :] if backward else signal
@@ -177,9 +178,9 @@ def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Float
 
 
 def state_after(traces: Sequence[Signals], backward: Sequence[bool], lengths: Indices | None) -> State:
-    """Return the state that chains leave: the last h and c of their `traces` over sequences of `lengths`.
+    """Return the state after a run: the last h and c of the `traces` of chains over sequences of `lengths`.
 
-    A `backward` chain ends at the start of a sequence, another one at its length.
+    A `backward` chain ends at the start of a sequence, a forward one at its length.
     """
     h, c = (
         tuple(_last(signal, lengths, backward=way) for signal, way in zip(signals, backward, strict=True))

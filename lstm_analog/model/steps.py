@@ -1,7 +1,7 @@
-"""Numeric steps of a model before and after its recurrent part: tables, matrices, curves and means.
+"""The numeric steps of a model before and after its recurrent part: tables, matrices, curves and means.
 
-Each is a record of numbers; `applying.apply` computes it on a `StepValue`, a batch of sequences or of vectors. They
-stay numbers: no machine computes them.
+Each is a record of numbers; `applying.apply` computes it on a `StepValue`, a batch of sequences or of vectors. Machines
+do not compute these steps.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from lstm_analog.model.weights import check_shape
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepValue:
-    """What goes from step to step: `values (..., time, n)`, or `(..., n)` once time is gone.
+    """The signal between two steps: `values (..., time, n)`, or `(..., n)` after the axis of time was removed.
 
-    `mask (..., time)` says which steps of time count, all if it is None.
+    `mask (..., time)` is whether each step of time is valid; None for all.
     """
 
     values: Array
@@ -31,9 +31,9 @@ class StepValue:
 
 
 class Pool(Enum):
-    """How a sequence becomes one vector: the mean of the steps that count, the largest value or the last of all steps.
+    """How a sequence becomes one vector: the mean of the valid steps, the largest value, or the last of all steps.
 
-    At the last step a backward chain has seen one step only: it is not the final h, which is that of the first.
+    For a backward chain the last step is not the final h, which is that of the first step.
     """
 
     MEAN = "mean"
@@ -44,7 +44,7 @@ class Pool(Enum):
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedding:
-    """A row of a `table (N, n)` for each whole number `(..., time)`; `masked` lets steps of number 0 not count."""
+    """The row of a `table (N, n)` for each index `(..., time)`; if `masked`, steps with index 0 are masked."""
 
     table: Floats
     masked: bool = False
@@ -58,7 +58,7 @@ class Embedding:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Masking:
-    """Lets steps of time not count where all values are `value`, compared in float32 as Keras does."""
+    """Masks steps of time at which all values are `value`, compared in float32 as in Keras."""
 
     value: float
 
@@ -70,13 +70,13 @@ class Masking:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Affine:
-    """`scale x + offset`, each of shape `(n,)` or `()`: the scaling of inputs, a batch normalisation once trained."""
+    """`scale x + offset`, each of shape `(n,)` or `()`: a scaling of inputs, or a trained batch normalisation."""
 
     scale: Floats
     offset: Floats
 
     def __post_init__(self) -> None:
-        """Freeze the numbers and check that they fit each other."""
+        """Freeze the arrays and check that their shapes fit."""
         for name in ("scale", "offset"):
             array = floats(getattr(self, name), name)
             object.__setattr__(self, name, array)
@@ -111,7 +111,7 @@ class Softmax:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Pooling:
-    """Takes one vector of a sequence, in the way `pool` says."""
+    """One vector for each sequence, computed by `pool`."""
 
     pool: Pool
 
@@ -119,17 +119,17 @@ class Pooling:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Reshape:
-    """The numbers of each sequence or vector, of the shape `taken`, in the shape `made`, in the same order.
+    """The numbers of each sequence or vector of the shape `taken`, in the shape `made`, in the same order.
 
-    Both are the sizes of (time, features), of (features,), or of more axes: `taken=(6, 3), made=(18,)` takes the axis
-    of time away. All steps of time count after it.
+    Both are sizes of (time, features), of (features,), or of more axes: `taken=(6, 3), made=(18,)` removes the axis of
+    time. All steps of time are valid after it.
     """
 
     taken: tuple[int, ...]
     made: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Check that both shapes hold as many numbers."""
+        """Check that both shapes have the same number of elements."""
         for name in ("taken", "made"):
             sizes = tuple(getattr(self, name))
             object.__setattr__(self, name, sizes)
@@ -148,16 +148,16 @@ _LARGEST_SIZE = 2**31 - 1
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Formula:
-    """A function of a row of features, line by line: a curve, a layer normalisation, a connection around others.
+    """A function of a row of features, as a list of lines: a curve, a layer normalisation, a residual connection.
 
     Parameters
     ----------
     name : str
-        What it is called in summaries.
+        Its name in summaries.
     steps : tuple of Operation, Affine, Dense, Activation, Softmax or Formula
-        What each line computes; the last is the answer.
+        The operation of each line; the result of the last line is that of the formula.
     reads : tuple of tuple of int
-        What each line computes it of: 0 is the row, n the line before it that has that number, from 1 on.
+        The operands of each line: 0 is the row, n > 0 the result of the n-th line, which must be an earlier one.
     """
 
     name: str
@@ -165,7 +165,7 @@ class Formula:
     reads: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
-        """Check that each line reads what stands before it."""
+        """Check that each line reads earlier lines only."""
         object.__setattr__(self, "steps", tuple(self.steps))
         object.__setattr__(self, "reads", tuple(tuple(map(int, places)) for places in self.reads))
         if not self.steps or len(self.steps) != len(self.reads):
@@ -181,14 +181,14 @@ class Formula:
 
 
 RowStep = Operation | Affine | Dense | Activation | Softmax | Formula
-"""What a line of a formula may compute."""
+"""The kinds of operation of a line of a formula."""
 
 ModelStep = Embedding | Masking | Affine | Dense | Softmax | Pooling | Reshape | Activation | Formula
-"""A numeric step; an `Activation` acts on each number."""
+"""The kinds of numeric step; an `Activation` acts on each number."""
 
 
 def named(step: ModelStep) -> str:
-    """Return what `step` is, in a word and its sizes.
+    """Return the name of `step` with its sizes.
 
     >>> named(Dense(weights=np.zeros((2, 3))))
     'Dense(3 to 2)'
@@ -213,7 +213,7 @@ def named(step: ModelStep) -> str:
 
 
 def width_after(step: ModelStep, width: int | None) -> int | None:
-    """Return the number of features that `step` makes of `width` of them; None is any.
+    """Return the number of features after `step` if there are `width` before it; None for any number.
 
     Raises `InvalidShapeError` if it takes another number.
     """

@@ -1,6 +1,6 @@
-"""The trained numbers of an LSTM and its siblings, with the gates on an axis of their own.
+"""The trained numbers of each kind of cell, with the gates on an axis of their own.
 
-D, H and P count the inputs, the units and the outputs of a cell; P = H but for a projection.
+D, H and P are the numbers of inputs, units and outputs of a cell; P = H unless there is a projection.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from lstm_analog.summaries import Summarised
 
 
 class Recurrence(Summarised, ABC):
-    """What all cells tell of themselves: `input` (gates, H, D) and a gate axis."""
+    """The properties that all cells share, from the weights `input` (gates, H, D)."""
 
     input: Floats
 
@@ -26,22 +26,22 @@ class Recurrence(Summarised, ABC):
 
     @property
     def input_size(self) -> int:
-        """Number of inputs, D."""
+        """The number of inputs, D."""
         return int(self.input.shape[2])
 
     @property
     def hidden_size(self) -> int:
-        """Number of units, H."""
+        """The number of units, H."""
         return int(self.input.shape[1])
 
     @property
     def output_size(self) -> int:
-        """Number of outputs: the units, unless they are projected."""
+        """The number of outputs h: H, unless they are projected."""
         return self.hidden_size
 
     @property
     def cell_size(self) -> int:
-        """Number of memories beside h, none unless there are cells c."""
+        """The number of states c, 0 if there are none."""
         return 0
 
 
@@ -55,20 +55,21 @@ class Cell(Recurrence):
     Parameters
     ----------
     input : (4, H, D)
-        From the D inputs; the first axis is in order of `gates`. (3, H, D) if coupled.
+        Weights of the D inputs; the first axis is in the order of `gates`. (3, H, D) if coupled.
     recurrent : (4, H, P)
-        From the cell's own `h` one step before. (3, H, P) if coupled.
+        Weights of the cell's own `h` one step before. (3, H, P) if coupled.
     bias : (4, H) or None
-        One bias a row. PyTorch keeps two, which only ever act as their sum; `load` adds them. (3, H) if coupled.
+        The bias of each row. PyTorch has two, of which only the sum matters; `load` adds them. (3, H) if coupled.
     peephole : (3, H) or None
-        From `c` to i, f and o of the same unit; i and f see it before the step, o after it. (2, H) if coupled: f, o.
+        Weights of `c` for i, f and o of the same unit; i and f read it before the step, o after it. (2, H) if coupled.
         Gers, Schraudolph, Schmidhuber, J. Machine Learning Research 3 (2002) 115-143.
     projection : (P, H) or None
-        From `o hidden(c)` to h. Sak, Senior, Beaufays, Interspeech 2014, 338-342; without their non-recurrent part.
+        Weights from `o hidden(c)` to h. Sak, Senior, Beaufays, Interspeech 2014, 338-342; without non-recurrent part.
     coupled : bool
-        The input gate is 1 - f and has no row. Greff et al., IEEE Trans. Neural Networks 28 (2017) 2222-2232, CIFG.
+        Whether the input gate is 1 - f, without weights of its own: CIFG, Greff et al., IEEE Trans. Neural Networks 28
+        (2017) 2222-2232.
     gate, candidate, hidden : Activation
-        Of i, f, o; of g; of c on its way out.
+        The activations of i, f and o; of g; and of c for the output.
     """
 
     input: Floats
@@ -110,12 +111,12 @@ class Cell(Recurrence):
 
     @property
     def output_size(self) -> int:
-        """Number of outputs, P."""
+        """The number of outputs, P."""
         return self.hidden_size if self.projection is None else int(self.projection.shape[0])
 
     @property
     def cell_size(self) -> int:
-        """Number of memories beside h: the H cells c."""
+        """The number of states c, H."""
         return self.hidden_size
 
 
@@ -128,20 +129,20 @@ class GRUCell(Recurrence):
         otherwise:     n = candidate(input x + bias + recurrent (r h))
 
     The first is PyTorch's, Keras' (`reset_after=True`) and ONNX's with `linear_before_reset=1`; the second that of
-    Cho et al., EMNLP 2014, 1724-1734, and ONNX's as preset.
+    Cho et al., EMNLP 2014, 1724-1734, and ONNX's default.
 
     Parameters
     ----------
     input, recurrent : (3, H, D), (3, H, H)
         From the inputs and from `h` one step before; the first axis is in order of `GRUGate`.
     bias : (3, H) or None
-        One bias a row: that of the inputs for n, the sum of both for r and z.
+        The bias of each row: that of the inputs for n, the sum of both for r and z.
     recurrent_bias : (H,) or None
         The bias inside the reset; with `reset_after` only.
     reset_after : bool
         Whether r acts after the recurrent product or before.
     gate, candidate : Activation
-        Of r and z; of n.
+        The activations of r and z, and of n.
     """
 
     input: Floats
@@ -191,7 +192,7 @@ class MGUCell(Recurrence):
     bias : (2, H) or None
         One bias a row.
     gate, candidate : Activation
-        Of f; of n.
+        The activations of f and of n.
     """
 
     input: Floats
@@ -232,7 +233,7 @@ class RNNCell(Recurrence):
     bias : (1, H) or None
         One bias a row.
     hidden : Activation
-        Of the row: what becomes h.
+        The activation, whose value is the new h.
     """
 
     input: Floats

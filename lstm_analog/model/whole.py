@@ -19,15 +19,15 @@ from lstm_analog.model.steps import Dense, Embedding, ModelStep, Pooling, Reshap
 from lstm_analog.summaries import Rows, Summarised
 
 _AXES: Mapping[type[ModelStep], tuple[int, int]] = MappingProxyType({Embedding: (1, 2), Pooling: (2, 1)})
-"""Axes, without that of the batch, of what a step takes and makes; the others keep them."""
+"""Number of axes, without the batch, before and after a step that changes them."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model(Summarised):
-    """A whole model: numeric steps, a recurrent part, numeric steps. Calling it is the answer of its framework.
+    """A whole model: numeric steps, a recurrent part, numeric steps. Calling it computes the outputs of its framework.
 
-    The recurrent part becomes a machine, the steps stay numbers beside it:
+    The recurrent part can be compiled to a machine, the steps stay numeric:
     `fed = model.encode(x)`, `run = machine.run(fed.x, lengths=fed.lengths)`, `model.decode(run.outputs, fed)`.
 
     Parameters
@@ -35,13 +35,11 @@ class Model(Summarised):
     lstm : LSTM
         The recurrent part, without a head.
     before, after : tuple of steps
-        In their order; see `lstm_analog.model.steps`.
+        The steps, in order; see `lstm_analog.model.steps`.
     final : bool
-        Whether the steps after it read the final h of each direction of the top layer, once a sequence; else h at each
-        step of time.
+        Whether the steps after it read the final h of each direction of the top layer; else h at each step of time.
     held : bool
-        Whether h at a step that does not count is that of the last one that did, as Keras' layers of one direction
-        have it; else it is zero.
+        Whether h at a masked step is that of the last valid one, as in Keras' layers of one direction; else it is zero.
     """
 
     lstm: LSTM
@@ -51,7 +49,7 @@ class Model(Summarised):
     held: bool = False
 
     def __post_init__(self) -> None:
-        """Check that the steps chain with the recurrent part."""
+        """Check that the sizes of steps and recurrent part fit each other."""
         for name in ("before", "after"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
             wrong = [type(step).__name__ for step in getattr(self, name) if not isinstance(step, ModelStep)]
@@ -71,32 +69,32 @@ class Model(Summarised):
         _check_widths(self.after, self.lstm.output_size, None)
 
     def summary(self) -> Rows:
-        """Return the steps before, the recurrent part, the steps after."""
+        """Return rows with the steps before, the recurrent part and the steps after."""
         before, after = (", ".join(map(named, steps)) for steps in (self.before, self.after))
         read = ("steps after", ", ".join(filter(None, ("final h" if self.final else "", after))))
         return tuple(row for row in (("steps before", before), *self.lstm.summary(), read) if row[1])
 
     @checked
     def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Floats:
-        """Return the answer to `x`, the numeric LSTM being the recurrent part, in float64.
+        """Return the output for `x` in float64, with the numeric LSTM as recurrent part.
 
         `x` is (batch, time) of whole numbers if the first step is an embedding, else (batch, time, features); the batch
-        axis may be left out. The recurrent part begins at `state`, or at rest; `lengths (batch,)` says how many steps
-        of each sequence count, all unless given. The answer has a row a sequence, or one a step of time.
+        axis may be left out. The recurrent part starts at `state`, or at zeros; `lengths (batch,)` are the numbers of
+        valid steps of each sequence, all unless given. The output has a row for each sequence, or for each step.
         """
         fed = self.encode(x, lengths)
         return self.decode(self.lstm(fed.x, state, fed.lengths), fed)
 
     @checked
     def encode(self, x: ArrayLike, lengths: ArrayLike | None = None) -> Fed:
-        """Return what the recurrent part is fed for `x`, of which `lengths` count: the steps before it, computed."""
+        """Return the inputs of the recurrent part for `x` with `lengths` valid steps: the result of steps before it."""
         words = bool(self.before) and isinstance(self.before[0], Embedding)
         told = plain(x, "x") if words else floats(steps_of(x), "x")
         return compact(apply_all(self.before, StepValue(values=told)), lengths)
 
     @checked
     def decode(self, outputs: Outputs, fed: Fed) -> Floats:
-        """Return the answer for the `outputs` of the recurrent part, numeric or a machine's, to what it was `fed`."""
+        """Return the output of the model for `outputs` of the recurrent part, numeric or a machine's, for `fed`."""
         if self.final:
             top = len(self.lstm.layers[-1].cells)
             signal = StepValue(values=np.concatenate(outputs.state.h[-top:], axis=-1))
@@ -109,7 +107,7 @@ class Model(Summarised):
 
 
 def model_of(lstm: LSTM) -> Model:
-    """Return `lstm` as a model: its head, if it has one, is a numeric step after it."""
+    """Return `lstm` as a model, whose head, if there is one, is a numeric step after it."""
     if lstm.head is None:
         return Model(lstm=lstm)
     head = Dense(weights=lstm.head.weights, bias=lstm.head.bias)
@@ -117,7 +115,7 @@ def model_of(lstm: LSTM) -> Model:
 
 
 def _axes(steps: Iterable[ModelStep], axes: int | None) -> int | None:
-    """Return how many axes a vector (1) or a sequence (2) has after `steps`, None for any; refuse steps of another."""
+    """Return the number of axes after `steps`, 1 for a vector, 2 for a sequence, None for any; raise if one misfits."""
     for step in steps:
         taken, made = _AXES.get(type(step), (axes, axes))
         if isinstance(step, Reshape):

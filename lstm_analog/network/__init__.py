@@ -1,1 +1,1 @@
-"""The intermediate representation: part banks, their laws, the network, its schedule and what a run leaves behind."""
+"""The intermediate representation: part banks, their laws, the network, its schedule, and trajectories of efforts."""

@@ -1,7 +1,7 @@
-"""The same network in electrical units: one volt stands for a given effort, one ampere for a given flow.
+"""Rewrite a network in electrical units: one volt stands for a given effort, one ampere for a given flow.
 
 Every equation keeps its form when efforts are divided by E and flows by Q: conductances and capacities become G E/Q and
-C E/Q, controls per effort k E. Time stays as it is. So SPICE runs plumbing, at numbers it was built for.
+C E/Q, controls per effort k E. Time stays as it is. SPICE can then run plumbing, in numbers of the size it expects.
 """
 
 from dataclasses import dataclass, replace
@@ -59,7 +59,7 @@ def electrical_analogue(network: Network, *, effort: float, flow: float) -> Netw
 
 
 _LARGEST = 1e3
-"""One farad over the largest capacitor of an analogue: at 1 F and 1 S ngspice finds no operating point."""
+"""The largest capacitor of an analogue is 1 F / _LARGEST = 1 mF: at 1 F and 1 S ngspice finds no operating point."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +72,7 @@ class Circuit:
 
 
 def as_circuit(network: Network, schedule: Schedule) -> Circuit:
-    """Return `network` under `schedule` as SPICE takes it: an electrical one as it is, another in its natural units."""
+    """Return `network` under `schedule` as a circuit: an electrical one unchanged, another in its `natural_units`."""
     if network.domain == ELECTRICAL:
         return Circuit(network=network, schedule=schedule, effort=1.0)
     effort, _ = natural_units(network)

@@ -1,4 +1,4 @@
-"""How a part bank declares its arrays: one role a field, from which checking, slicing and comparing follow."""
+"""Declare the arrays of a part bank: each field has a role, by which it is checked, sliced and compared."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import field, fields, replace
@@ -13,7 +13,7 @@ from lstm_analog.errors import InvalidShapeError, explain
 
 
 class Role(Enum):
-    """What a field of a bank holds: node indices, or numbers under a rule."""
+    """What a field of a bank holds: indices of nodes, any finite numbers, numbers above zero, or bounds."""
 
     NODES = "nodes"
     VALUES = "values"
@@ -51,13 +51,13 @@ def limit_array() -> Any:
 
 
 def element_fields(bank: Any) -> tuple[tuple[str, Role], ...]:
-    """Return name and role of each field of `bank` that holds one entry an element."""
+    """Return name and role of each field of `bank` whose last axis runs over its elements."""
     kind: Any = type(bank)
     return _roles(kind)
 
 
 def entries(bank: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield name and value of each field of `bank` that is a tuple: its tiers or terms, banks of as many elements."""
+    """Yield name and value of each field of `bank` that is a tuple: the factors of pairs, the terms of followers."""
     kind: Any = type(bank)
     for name in _others(kind):
         value = getattr(bank, name)
@@ -101,7 +101,7 @@ def count(bank: object) -> int:
 
 
 def take_elements(bank: _Bank, elements: Indices) -> _Bank:
-    """Return `bank` with only the given `elements`, in their order, its tiers and terms included."""
+    """Return `bank` with only the given `elements` (k,), in their order, also of its factors and terms."""
     taken = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
     for name, value in entries(bank):
         taken[name] = tuple(take_elements(item, elements) for item in value)

@@ -17,9 +17,9 @@ from lstm_analog.network.labels import check_label
 
 _CARD = re.compile(r"[rciqmx][a-z0-9_]*( [a-z0-9_.=+-]+)+")
 NODES = MappingProxyType({"r": 2, "c": 2, "i": 2, "q": 3, "m": 4})
-"""How many nodes a card has, by its letter."""
+"""How many nodes a card has, by its first letter; an x card has as many as its subcircuit has terminals."""
 SHUNT = "shunt"
-"""The label of the conductor that a bench measures the supply of cells by: no resistor of the chip."""
+"""The label of the conductor through which cells are supplied, to measure their current; it is not on the chip."""
 _MODEL = re.compile(r"\.model [a-z][a-z0-9_]* [a-z]+\([a-z0-9_.=+ -]+\)")
 
 
@@ -51,7 +51,7 @@ class Subcircuit:
 
 @dataclass(frozen=True, kw_only=True)
 class Library:
-    """The `.model` lines and the subcircuits that cells are made of; one that is used stands before its user."""
+    """The `.model` lines and the subcircuits that cells are made of; each stands before those that contain it."""
 
     models: tuple[str, ...]
     subcircuits: tuple[Subcircuit, ...]
@@ -79,9 +79,9 @@ class Library:
 
 
 def flat(library: Library, name: str) -> Subcircuit:
-    """Return the subcircuit `name` of `library` with its x cards replaced by what they stand for, so none is left.
+    """Return the subcircuit `name` of `library` with every x card replaced by the cards of its subcircuit.
 
-    A card or an inner node that an x card `xa` brings in is called after it: `r1` becomes `r_xa_r1`, `e` `xa_e`.
+    Of an x card `xa`, the inner card `r1` becomes `r_xa_r1` and the inner node `e` becomes `xa_e`.
     """
     circuit = library[name]
     cards = tuple(card for given in circuit.cards for card in _expanded(library, given))
@@ -121,11 +121,11 @@ class Cells:
     device : str
         The subcircuit of `library` that each element is.
     library : Library
-        The text of it and of all that it is made of.
+        That subcircuit, those that it contains, and their models.
     temperature : float
-        Of all devices, in degrees Celsius.
+        Temperature of all transistors and resistors (C).
     pins : (terminals, m)
-        The unknown at each terminal of the subcircuit, a column a cell.
+        The unknown at each terminal of the subcircuit; one column for each of the m cells.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Chips side by side: one network whose parameters lead with an axis of chips, or one of its chips alone."""
+"""Networks of many chips: parameters have a leading axis of chips; select some of them, or one alone."""
 
 from dataclasses import replace
 
@@ -19,12 +19,15 @@ def check_one_chip(network: Network) -> None:
 
 
 def chip_axis(network: Network) -> tuple[int, ...]:
-    """Return the axis of chips that what `network` does leads with, () if it has none."""
+    """Return the leading shape of the efforts of `network`: (chips,), or () if it has no axis of chips."""
     return (network.chips,) if network.chips else ()
 
 
 def beside_batches(record: _Bank) -> _Bank:
-    """Return the bank `record` with a batch axis of one behind the chip axis of each parameter that has one."""
+    """Return the bank `record` with a batch axis of length one inserted behind each chip axis.
+
+    Parameters then broadcast against efforts (chips, batch, unknowns). Those without a chip axis stay as they are.
+    """
     return change_chips(record, lambda array, own: np.expand_dims(array, -1 - own))
 
 

@@ -11,10 +11,11 @@ from lstm_analog.network.shapes import Shape
 
 @dataclass(frozen=True, kw_only=True)
 class OpAmpData:
-    """An op-amp as its data sheet gives it: A0 (V/V), Hz, V/s, symmetric rail (V), ohm, offset (V).
+    """The figures of an op-amp's data sheet: `gain` A0 (V/V), `gain_bandwidth` (Hz), `slew` rate (V/s).
 
-    `rejection` is the common-mode rejection ratio (V/V), `output_current` the most it gives (A), `bias_current` what
-    flows out of either input (A).
+    The output swings to `rail` (V) either side of zero behind `output_resistance` (ohm); `offset` (V) is that of the
+    input. `rejection` is the common-mode rejection ratio (V/V), `output_current` the most it gives (A), `bias_current`
+    what flows out of either input (A).
     """
 
     gain: float
@@ -58,7 +59,7 @@ def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: I
 
 
 def tails(label: str, nodes: Indices, current: Floats) -> Pairs:
-    """Return the bank `label` of constant flows `current` (..., m) into `nodes`: tails of pairs that nothing steers."""
+    """Return the bank `label` of constant flows `current` (..., m) into `nodes` (m,), as pairs with a factor of one."""
     none, datum = np.array(0.0), np.full_like(nodes, DATUM)
     straight = Factor(shape=Shape.LINEAR, p=datum, n=datum, scale=none, offset=np.array(1.0))
     return Pairs(label=label, line=ALWAYS, factors=(straight,), out=nodes, current=current)

@@ -1,4 +1,4 @@
-"""What effort and flow are called and measured in; effort times flow is watt in each."""
+"""The names and units of effort and flow in a circuit and in plumbing; their product is a power (W) in both."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -29,7 +29,7 @@ class Domain:
 
     @property
     def units(self) -> dict[str, str]:
-        """The SI unit of each kind of quantity: effort, flow, conductance and so on; of a plain number `1`."""
+        """The SI unit by kind of quantity: `effort`, `flow`, `conductance` and so on; `1` is a plain number."""
         return {
             "effort": self.effort_unit,
             "flow": self.flow_unit,

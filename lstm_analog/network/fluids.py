@@ -22,7 +22,7 @@ from lstm_analog.network.properties import (
 from lstm_analog.network.quantities import check_fields, check_number
 
 ATMOSPHERE = 101325.0
-"""Pa."""
+"""The standard pressure of the atmosphere (Pa)."""
 
 
 @checked_record
@@ -84,7 +84,7 @@ class Fluid:
 
     @property
     def thinning(self) -> float:
-        """By what share the viscosity falls with each kelvin, -d ln(mu)/dT (1/K)."""
+        """The relative fall of the viscosity for each kelvin, -d ln(mu)/dT (1/K)."""
         law = self.viscosity_law
         step = 0.01 if self.temperature < law.highest else -0.01
         return float(-np.log(law.at(self.temperature + step) / self.viscosity) / step)
@@ -96,12 +96,12 @@ class Fluid:
 
 @dataclass(frozen=True, kw_only=True)
 class Filling:
-    """What fills a plumbed network, for imperfections and studies to see.
+    """The liquid in a hydraulic network, as imperfections and studies need to know it.
 
     Attributes
     ----------
     fluid : Fluid
-        What flows, at the temperature at which it does.
+        The liquid at its temperature in operation.
     datum : float
         Pressure of the datum above the atmosphere (Pa).
     open_tanks : tuple of str

@@ -1,4 +1,4 @@
-"""The network: labelled unknowns and the part banks between them. Everything else is derived from it."""
+"""The network: labelled unknowns and the part banks between them. Engines and exporters read nothing else."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from lstm_analog.network.parameters import count_chips
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
 
 _MOST_COUNTED = 1_000_000
-"""Unknowns up to which the one that no part sets is looked for, to be named: larger takes more memory, 8 bytes each."""
+"""Largest network in which the error for an unset unknown names it; that search takes 8 bytes for each unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +123,11 @@ class Network:
 
     @checked
     def said(self, key: str) -> tuple[str, ...]:
-        """Return what the provenance says under `key`, in order; empty if nothing."""
+        """Return the values of the provenance under `key`, in order; empty if there is none."""
         return tuple(value for name, value in self.provenance if name == key)
 
     def kinds(self) -> dict[Kind, Indices]:
-        """Return which unknowns each kind of setter determines, in the order of the parts."""
+        """Return the unknowns (k,) that each kind of setter determines, in the order of the parts."""
         found = [setting for part in self.parts if (setting := sets(part)) is not None]
         return {
             kind: np.concatenate([np.empty(0, np.int64), *(nodes for k, nodes in found if k is kind)]) for kind in Kind

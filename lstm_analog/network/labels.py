@@ -1,7 +1,7 @@
 """Labels of groups, parts and clock lines: what may become a name in any netlist or model file.
 
 SPICE ignores case, and some tools run what stands behind a newline or a backquote; a label that could do harm
-is refused here, at the only door.
+is refused here, for every label passes this check.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 
 SIGNAL = "signal"
-"""The key under which the provenance of a network says what a group is: its label, then a word or two."""
+"""The key of the provenance under which a network says what a group means: its label, then a word or two."""
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 

@@ -39,9 +39,9 @@ def count_chips(parts: tuple[Part, ...]) -> int:
 
 
 def change_chips(record: _Bank, by: Callable[[Floats, int], Floats]) -> _Bank:
-    """Return the bank `record` with each parameter that has a chip axis changed `by` a function.
+    """Return the bank `record` with the function `by` applied to each parameter that has a chip axis.
 
-    It is given the parameter and the number of its own axes, those behind the chips.
+    The function takes the parameter and the number of axes behind that of the chips.
     """
     changes: dict[str, object] = {name: by(array, own) for name, array, own in _parameters(record) if array.ndim > own}
     for name, value in _values(record):

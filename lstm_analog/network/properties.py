@@ -223,4 +223,4 @@ LAWS: tuple[type[Property], ...] = (
     *(Constant, Multiple, LubricatingOil, Walther, WaterViscosity, WaterDensity, WaterVapour, WaterTension),
     *(GlycerolViscosity, GlycerolDensity, GlycerolVapour),
 )
-"""All laws, for whatever lists them."""
+"""All kinds of property."""

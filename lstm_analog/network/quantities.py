@@ -1,4 +1,4 @@
-"""Constants of nature, and checks of records of physical sizes: numbers above zero, whole counts, the right kind."""
+"""Constants of nature, and checks of the fields of records: numbers above zero, whole counts, the right kind."""
 
 from dataclasses import fields
 from numbers import Integral, Real
@@ -13,7 +13,7 @@ BOLTZMANN, CHARGE = 1.380649e-23, 1.602176634e-19
 
 
 def check_fields(record: object, what: str, signed: tuple[str, ...] = ()) -> None:
-    """Raise for the first field of `record`, called `what`, that is of another kind than it says, or not above zero.
+    """Raise for the first field of `record`, called `what`, that is not of its annotated kind or not above zero.
 
     Numbers named in `signed` may have any sign. A count is whole. Raises `InvalidTypeError` or `InvalidValueError`.
     """

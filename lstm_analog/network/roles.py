@@ -1,4 +1,4 @@
-"""What parts are for, read off a network: tanks, filling cocks, internal states; and the network without mass."""
+"""Tell from a network what its parts are for: tanks, filling cocks, internal states; and leave out all mass."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from lstm_analog.network.laws import Kind, sets
 from lstm_analog.network.parts import Followers, Inertances, Part, Sources, Spools, Storages, Switches, Term
 
 Valve = Switches | Inertances
-"""What a clock opens and shuts between two nodes."""
+"""A bank of valves, which a clock line opens and shuts between two nodes."""
 
 
 def valves(network: Network) -> tuple[Valve, ...]:
@@ -19,30 +19,30 @@ def valves(network: Network) -> tuple[Valve, ...]:
 
 
 def tanks(network: Network) -> tuple[Storages, ...]:
-    """Return the storages of `network` that all stand behind a valve: they hold something."""
+    """Return the banks of storages of `network` whose nodes are all ends of valves, so that they hold a value."""
     ends = np.concatenate([np.empty(0, np.int64), *(node for part in valves(network) for node in (part.a, part.b))])
     banks = (part for part in network.parts if isinstance(part, Storages))
     return tuple(part for part in banks if np.isin(part.nodes, ends).all())
 
 
 def is_filling(network: Network, part: Valve) -> bool:
-    """Return whether `part` of `network` are filling cocks: valves that all start at a source.
+    """Return whether `part` of `network` is a bank of filling cocks: valves whose end `a` is a source.
 
-    They set a memory before the first step and stay shut. A cock is bubble-tight and stands on a short hose, unlike a
-    solenoid valve with its tank line.
+    They set a memory before the first step and stay shut afterwards. A cock is bubble-tight and stands on a short hose,
+    unlike a solenoid valve with its tank line.
     """
     return bool(np.isin(part.a, network.kinds()[Kind.IMPOSED]).all())
 
 
 def is_tank_line(network: Network, part: Part) -> bool:
-    """Return whether `part` of `network` are solenoids with the tank lines that they stand in."""
+    """Return whether `part` of `network` is a bank of solenoid valves, each with its tank line."""
     return isinstance(part, Switches | Inertances) and not is_filling(network, part)
 
 
 def move_relays(network: Network, part: Spools) -> bool:
-    """Return whether the spools of `part` of `network` are the valves within relays: its followers read where they are.
+    """Return whether the spools `part` of `network` are the valves in relays: followers read their positions.
 
-    Those of a bridge open ports.
+    Other spools open ports.
     """
     relays = (relay for relay in network.parts if isinstance(relay, Followers))
     read = [term.inputs for relay in relays for term in relay.terms]
@@ -50,7 +50,7 @@ def move_relays(network: Network, part: Spools) -> bool:
 
 
 def internal_states(network: Network) -> Indices:
-    """Return the unknowns of `network` that are no node: states of its parts."""
+    """Return the unknowns (k,) of `network` that are states inside parts, not nodes."""
     found = [sets(part) for part in network.parts if not isinstance(part, Storages)]
     return np.concatenate(
         [np.empty(0, np.int64), *(nodes for kind, nodes in filter(None, found) if kind is Kind.STORED)]
@@ -58,7 +58,7 @@ def internal_states(network: Network) -> Indices:
 
 
 def without_mass(network: Network) -> Network:
-    """Return `network` as it is at rest: lines as valves, spools as followers of their pilots, their speeds zero.
+    """Return `network` with lines as plain valves, spools as followers of their pilots, all speeds zero: the same rest.
 
     Parts keep their places and labels, unknowns their numbers.
     """

@@ -1,4 +1,4 @@
-"""The schedule: what the outside world does to a network, interval by interval."""
+"""The schedule: clock lines and imposed efforts of a network, interval by interval."""
 
 from dataclasses import dataclass, replace
 from math import prod
@@ -17,9 +17,9 @@ from lstm_analog.network.parts import Sources
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Imposed:
-    """What the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit.
+    """The efforts that the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit.
 
-    What was broadcast along the intervals stays so: it is held once, however long the schedule.
+    An array that was broadcast along the intervals stays a broadcast view: one row is held, however long the schedule.
     """
 
     label: str
@@ -37,7 +37,7 @@ class Imposed:
 
     @property
     def steady(self) -> bool:
-        """Whether every interval has the same efforts, held once."""
+        """Whether every interval has the same efforts, by one row that is broadcast."""
         return _steady(self.efforts)
 
 
@@ -57,8 +57,8 @@ class Schedule:
     imposed : tuple of Imposed
         Inputs and resets; a source bank not named here keeps its own effort.
     chips : int
-        If not 0, the first of the leading axes counts so many chips, the k-th of which has the k-th efforts; a bank
-        without that axis is the same on every chip. If 0, every chip of a network has all that is imposed.
+        If not 0, the first leading axis runs over so many chips, each with its own efforts; a bank without that axis is
+        the same on every chip. If 0, every chip of a network is given all imposed efforts.
     """
 
     names: tuple[str, ...]
@@ -92,12 +92,12 @@ class Schedule:
 
     @property
     def lead(self) -> tuple[int, ...]:
-        """The leading axes of what is imposed: the chips, where they differ in it, then the batch."""
+        """The leading axes of the imposed efforts: the chips, if their efforts differ, then the batch."""
         return np.broadcast_shapes(*(entry.efforts.shape[:-2] for entry in self.imposed))
 
     @property
     def batch(self) -> tuple[int, ...]:
-        """The leading axes of what is imposed, the chips left out."""
+        """The leading axes of the imposed efforts, the chips left out."""
         return self.lead[1:] if self.chips else self.lead
 
     def side_by_side(self, entry: Imposed) -> Floats:
@@ -130,7 +130,7 @@ class Schedule:
         return replace(self, imposed=imposed, chips=0)
 
     def of_chips(self, chosen: int | Indices) -> "Schedule":
-        """Return what is imposed on the chips `chosen` (k,), or on one of them, by its number, without a chip axis."""
+        """Return the schedule of the chips `chosen` (k,), or that of one chip, by its number, without a chip axis."""
         if not self.chips:
             return self
         alone = (
@@ -148,7 +148,7 @@ class Schedule:
         return self.chips > 0 and entry.efforts.ndim - 2 == len(self.lead)
 
     def single(self, what: str) -> "Schedule":
-        """Return the schedule of its only sequence, without leading axes, for `what` takes no more.
+        """Return the schedule of its only sequence, without leading axes, for `what`, which takes just one.
 
         Raises `InvalidShapeError` if it imposes a batch of several.
         """
@@ -215,7 +215,7 @@ def _check_place(what: str, place: int, size: int) -> None:
 
 
 def imposed_efforts(network: Network, schedule: Schedule, interval: int) -> list[tuple[Sources, Floats]]:
-    """Return each source bank of `network` with what it holds in `interval` of `schedule`, (..., sources)."""
+    """Return each source bank of `network` with its efforts in `interval` of `schedule`, (..., sources)."""
     driven = {entry.label: entry.efforts[..., interval, :] for entry in schedule.imposed}
     banks = [part for part in network.parts if isinstance(part, Sources)]
     return [(part, driven.get(part.label, part.effort)) for part in banks]

@@ -1,4 +1,4 @@
-"""The static curves of controlled parts, each one expression, from which values, slopes and texts come.
+"""The static curves of controlled parts: each is one expression that gives values, slopes and texts.
 
 None is fitted: a sigmoid is what two competing exponential conductances do (docs/physics.md#sigmoid), a softplus is a
 conductance with a rounded threshold, and their ratio is the inflow that makes a gated leak exact
@@ -60,7 +60,7 @@ CURVES: Mapping[Shape, Callable[[Expression], Expression]] = MappingProxyType(
 """s(u) of each shape. At a kink its slope is the one of the flat side."""
 
 TWO_SIDED = frozenset({Shape.LINEAR, Shape.TANH})
-"""Those that are what flows on one side of a pair less what flows on the other: together that is all, I."""
+"""Curves that are the difference of the flows on the two sides of a pair; the sum of both flows is the tail's I."""
 
 
 def curve(shape: Shape, control: Floats) -> Floats:

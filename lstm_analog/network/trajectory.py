@@ -1,4 +1,4 @@
-"""What a run leaves behind: efforts over time, by label."""
+"""The result of an engine: efforts over time, by label."""
 
 from dataclasses import dataclass, replace
 
@@ -12,13 +12,13 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 
 MOST_BYTES = 2.0**30
-"""What a run keeps at most unless told otherwise, in bytes."""
+"""The most memory that the kept efforts of a run take unless told otherwise (bytes)."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Save:
-    """What a run keeps, so that a long one fits into memory; empty stands for all.
+    """Which unknowns and intervals an engine keeps, so that a long run fits into memory; empty stands for all.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Save:
     intervals : tuple of str
         The names of the intervals whose points are kept.
     last : int
-        How many intervals at the end of the run are considered; 0 for the whole run, of which the start is kept too.
+        Keep only points in so many intervals at the end of the run; 0 for the whole run, with its start.
     more : tuple of Save
-        What is kept beside this: other unknowns in other intervals.
+        Further unknowns to keep, in other intervals.
     """
 
     groups: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Save:
 
     @property
     def each(self) -> tuple["Save", ...]:
-        """The parts of what is kept, each alone."""
+        """The record itself and all in `more`, as records without `more`."""
         alone = replace(self, more=()) if self.more else self
         return alone, *(one for other in self.more for one in other.each)
 
@@ -63,7 +63,7 @@ class Save:
         return np.concatenate([network.unknowns[label] for label in self.groups])
 
     def points(self, names: tuple[str, ...]) -> Flags:
-        """Return whether the start of a run is kept, and each of its intervals called `names`, (1 + intervals,).
+        """Return flags (1 + intervals,): whether the start of a run and the end of each interval `names` are kept.
 
         Raises `InvalidValueError` if none of them has the name of one that is to be kept.
         """
@@ -86,7 +86,7 @@ EVERYTHING = Save()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Extremes:
-    """The `lowest` and `highest` efforts (..., n) of `nodes` (n,) at all points of a run; chips lead."""
+    """The `lowest` and `highest` efforts (..., n) of `nodes` (n,) over a whole run; the chips are the first axis."""
 
     nodes: Indices
     lowest: Floats
@@ -107,15 +107,15 @@ class Trajectory:
     efforts : float array, (..., points, unknowns)
         In the domain's effort unit; only of the unknowns that are `saved`.
     engine : str
-        The engine and its settings, as text; and what it used instead, with the reason.
+        The engine and its settings as text, and what it used instead where it could not, with the reason.
     saved : Save
         Which unknowns and intervals were kept here.
     error : float
         The engine's own estimate of its largest local error, relative to what its tolerances allow; NaN if it has none.
     more : tuple of Trajectory
-        What was kept of the same run beside this: other unknowns at other times.
+        Other unknowns of the same run, kept at other times.
     extremes : tuple of Extremes
-        How far what has limits went, a record a bank of them, whether it was kept or not; none if nobody looked.
+        The extreme efforts at nodes that have limits, a record for each bank of `Stops`; empty if not recorded.
     """
 
     network: Network
@@ -139,12 +139,12 @@ class Trajectory:
 
     @property
     def each(self) -> tuple["Trajectory", ...]:
-        """The parts of what was kept."""
+        """The trajectory itself and those in `more`."""
         return self, *self.more
 
     @property
     def kept_bytes(self) -> int:
-        """The memory that the efforts take, those kept beside included."""
+        """The memory that the kept efforts take (bytes), `more` included."""
         return sum(one.efforts.nbytes for one in self.each)
 
     def __getitem__(self, label: str) -> Floats:

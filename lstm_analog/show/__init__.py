@@ -1,4 +1,4 @@
-"""Pictures of runs: the only matplotlib of this package. Functions return a figure; `save` writes it."""
+"""Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
 
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.forecasting import forecast

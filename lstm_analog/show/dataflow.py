@@ -1,4 +1,4 @@
-"""How data moves through the clocked stages of a deep network."""
+"""Draw how data moves through the clocked stages of a deep network."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,12 +20,12 @@ _COMPUTES, _COPIES = "#dde6ee", "#fbe9d7"
 @checked
 @styled
 def dataflow(run: Run, *, number: int = 0, sequence: int = 0, first: int = 1, steps: int = 2) -> Figure:
-    """Return how the inputs of `steps` steps, from step `first` on, move through the stages of pass `number` of `run`.
+    """Return a picture of `steps` steps, from step `first` on, in the stages of pass `number` of `run`.
 
-    `sequence` chooses from a batch. On top is the input that moves most, then a panel a chain: master and slave of the
-    h that moves most. Blue: the stage computes from what the one above it in the picture holds; orange: all slaves
-    copy. Between, everything holds. Step 0 shows little: its inputs reach all masters during the reset before it. The
-    run needs points within the intervals: `Integrate(points=60)`.
+    `sequence` chooses from a batch. The top panel has the input that changes most. Each chain has a panel below, with
+    master and slave of the h that changes most. Blue: the stage computes from the values held by the stage above it in
+    the picture; orange: all slaves copy. Otherwise all values are held. Step 0 shows little, because its inputs reach
+    all masters during the reset before it. The run needs points within the intervals: `Integrate(points=60)`.
 
     Raises
     ------

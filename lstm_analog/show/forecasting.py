@@ -1,4 +1,4 @@
-"""A forecast: the data, what the digital LSTM says and what the machine says."""
+"""Draw a forecast: the data, the forecast of the digital LSTM and that of the machine."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,19 +20,19 @@ from lstm_analog.study import Run
 
 Months = NDArray[np.datetime64]
 _DATES: Any = matplotlib.dates
-"""It says nothing of its types."""
+"""The module has no types."""
 _THOUSAND = "thousand "
 _FOOT = 0.15
-"""Share of the lower panel that is left below the data for its note."""
+"""Fraction of the lower panel below the data, left for its note."""
 _PLAIN = 100.0
-"""From here on a number of two digits is written without a power of ten."""
+"""Numbers of two digits from here on are written in full, not with a power of ten."""
 _MARGIN = 20.0
-"""At the ends of the time axis (days)."""
+"""Margin at both ends of the time axis (days)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Story:
-    """The data at `days` (months,), the forecasts for the days `ahead`, a month later; `days[test]` begins the test."""
+class _Forecasts:
+    """The data at `days` (months,) and the forecasts for the days `ahead`, a month later; the test starts at `test`."""
 
     days: Floats
     ahead: Floats
@@ -54,8 +54,8 @@ def forecast(
 ) -> Figure:
     """Return the series `values` of `months` with its one-step forecasts by `forecaster`, digital and by `run`.
 
-    `run` is over `forecaster.encode(values)`; the difference of the two forecasts has its own panel. `test_start` is
-    the index of the first month never trained on, from which the panels are shaded; the airline's unless given.
+    `run` is over `forecaster.encode(values)`; the lower panel has the difference of the two forecasts. `test_start` is
+    the index of the first month that was not trained on, from which the panels are shaded; by default the airline's.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def forecast(
     """
     data = floats(values, "values")
     _check(forecaster, months, data, run, test_start)
-    story = _Story(
+    shown = _Forecasts(
         days=_DATES.date2num(months),
         ahead=_DATES.date2num(months + np.timedelta64(1, "M")),
         data=data,
@@ -74,12 +74,12 @@ def forecast(
         unit=forecaster.unit,
     )
     figure, (above, below) = panels([3.6, 1.7])
-    _draw_forecasts(above, story)
-    _draw_difference(below, story)
-    begin, end = float(story.days[0]) - _MARGIN, float(story.ahead[-1]) + _MARGIN
+    _draw_forecasts(above, shown)
+    _draw_difference(below, shown)
+    begin, end = float(shown.days[0]) - _MARGIN, float(shown.ahead[-1]) + _MARGIN
     for axes in (above, below):
-        axes.axvspan(float(story.days[test_start]), end, color="#eef2f5", linewidth=0, zorder=0)
-        axes.axvline(float(story.days[test_start]), color=FAINT, linewidth=0.6, zorder=0)
+        axes.axvspan(float(shown.days[test_start]), end, color="#eef2f5", linewidth=0, zorder=0)
+        axes.axvline(float(shown.days[test_start]), color=FAINT, linewidth=0.6, zorder=0)
     below.xaxis_date()
     below.set_xlim(begin, end)
     below.set_xlabel("month")
@@ -103,31 +103,31 @@ def _check(forecaster: Forecaster, months: Months, data: Floats, run: Run, test_
         raise InvalidValueError(explain("test_start", must=must, got=test_start, do=do))
 
 
-def _draw_forecasts(axes: Axes, story: _Story) -> None:
-    axes.plot(story.days, story.data, color=INK, linewidth=1.0, marker=".", markersize=4, label="data")
+def _draw_forecasts(axes: Axes, shown: _Forecasts) -> None:
+    axes.plot(shown.days, shown.data, color=INK, linewidth=1.0, marker=".", markersize=4, label="data")
     axes.plot(
-        story.ahead, story.digital, "o", color=COLOURS[0], markersize=5, fillstyle="none", label="digital forecast"
+        shown.ahead, shown.digital, "o", color=COLOURS[0], markersize=5, fillstyle="none", label="digital forecast"
     )
-    axes.plot(story.ahead, story.analog, color=COLOURS[1], linestyle=DASHES[1], label="analog forecast")
-    every = np.concatenate((story.data, story.digital, story.analog))
+    axes.plot(shown.ahead, shown.analog, color=COLOURS[1], linestyle=DASHES[1], label="analog forecast")
+    every = np.concatenate((shown.data, shown.digital, shown.analog))
     roomy(axes, float(every.min()), float(every.max()))
-    axes.set_ylabel(story.unit)
+    axes.set_ylabel(shown.unit)
     axes.legend(loc="upper left")
-    errors = f"{story.error(story.digital):.2f} digital, {story.error(story.analog):.2f} analog"
-    _note(axes, float(story.days[story.test]), f"never trained on\nRMSE to the data:\n{errors}")
+    errors = f"{shown.error(shown.digital):.2f} digital, {shown.error(shown.analog):.2f} analog"
+    _note(axes, float(shown.days[shown.test]), f"never trained on\nRMSE to the data:\n{errors}")
 
 
-def _draw_difference(axes: Axes, story: _Story) -> None:
-    difference = story.analog - story.digital
-    scale = 1000.0 if story.unit.startswith(_THOUSAND) else 1.0
+def _draw_difference(axes: Axes, shown: _Forecasts) -> None:
+    difference = shown.analog - shown.digital
+    scale = 1000.0 if shown.unit.startswith(_THOUSAND) else 1.0
     size = scale * np.abs(difference)
-    axes.plot(story.ahead, size, color=COLOURS[1], marker=".", markersize=4, linewidth=0.9, label="difference")
+    axes.plot(shown.ahead, size, color=COLOURS[1], marker=".", markersize=4, linewidth=0.9, label="difference")
     logarithmic(axes, size)
     low, high = axes.get_ylim()
     axes.set_ylim(low * (low / high) ** _FOOT, high)
-    axes.set_ylabel(f"|analog - digital|\n({story.unit.removeprefix(_THOUSAND)})")
+    axes.set_ylabel(f"|analog - digital|\n({shown.unit.removeprefix(_THOUSAND)})")
     rms = float(f"{_rms(size):.2g}")
-    _note(axes, float(story.days[story.test]), f"RMS over all months: {f'{rms:,.0f}' if rms >= _PLAIN else f'{rms:g}'}")
+    _note(axes, float(shown.days[shown.test]), f"RMS over all months: {f'{rms:,.0f}' if rms >= _PLAIN else f'{rms:g}'}")
 
 
 def _rms(values: Floats) -> float:
@@ -135,7 +135,7 @@ def _rms(values: Floats) -> float:
 
 
 def _note(axes: Axes, day: float, text: str) -> None:
-    """Write `text` into `axes` at the lower left of what begins at `day`."""
+    """Write `text` into `axes` at the bottom, to the right of `day`."""
     axes.annotate(
         text,
         xy=(day, 0.0),

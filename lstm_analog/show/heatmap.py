@@ -1,4 +1,4 @@
-"""The trained numbers themselves, as a heat map."""
+"""Draw the trained weights as a heat map."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,15 +11,16 @@ from lstm_analog.model import LSTM, RecurrentCell
 from lstm_analog.show.style import INK, WIDTH, styled
 
 _MAP = "RdBu_r"
-"""Diverging; red and blue are told apart in every common colour blindness."""
+"""A diverging map; red and blue can be distinguished in every common colour blindness."""
 
 
 @checked
 @styled
 def weights(lstm: LSTM) -> Figure:
-    """Return the weights of `lstm`: a row a chain, a panel a gate; in it from left to right inputs, h and bias.
+    """Return a picture of the weights of `lstm`: a row for each chain, a panel for each gate.
 
-    A chain is a direction of a layer. Peepholes, projections and the head are not drawn.
+    A panel has the weights of inputs, h and bias, from left to right. A chain is a direction of a layer. Peepholes,
+    projections and the head are not drawn.
     """
     chains = lstm.chains
     figure = Figure(figsize=(WIDTH, 0.9 + 2.1 * len(chains)), layout="constrained")

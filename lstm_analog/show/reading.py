@@ -1,4 +1,4 @@
-"""What the pictures read from a run: where a step lies in its trajectory, and which groups hold a memory."""
+"""Find the points of a step in the trajectory of a run, and the groups of a memory, for the pictures."""
 
 from dataclasses import dataclass
 
@@ -15,17 +15,17 @@ from lstm_analog.study.keeping import check_whole
 from lstm_analog.study.run import PassRun
 
 FEWEST = 8
-"""Points of an interval in which signals settle, below which its waveform would be drawn falsely."""
+"""The least number of points in an interval that settles, so that its waveform is not drawn wrongly."""
 
 _SLACK = np.array([-1e-9, 1e-9])
-"""Rounding of a time, in time constants."""
+"""Tolerances for rounding of times, in time constants."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trail:
-    """One run of unknowns of a memory: the `role` it plays and its group's `label`.
+    """A group of unknowns through which a memory passes: its `label`, and its `role` in the memory.
 
-    Roles are sum, master, slave or store; where a memory has several chambers on the way, each has its own name.
+    Roles are sum, master, slave or store; if a memory has several chambers before the master, each has its own name.
     """
 
     role: str
@@ -34,26 +34,26 @@ class Trail:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
-    """One unit of one chain, a direction of a layer, of one sequence during one step.
+    """One unit of one chain in one sequence during one step; a chain is one direction of a layer.
 
     Attributes
     ----------
     run : PassRun
-        What it looks at: the pass that has the chain.
+        The run of the pass that has the chain.
     layout : LayerLayout
-        Where the signals of the chain live.
+        Where to read the signals of the chain.
     step, layer, unit, sequence : int
         Counted from zero; `layer` counts the chains of all passes.
     start : float
-        When the step begins (s).
+        The time at which the step begins (s).
     edges : float array, (intervals + 1,)
-        Where its intervals begin and end, in seconds since `start`.
+        The times at which its intervals begin and end, in seconds since `start`.
     names : tuple of str, (intervals,)
-        What the intervals are called.
+        The names of the intervals.
     high : bool array, (intervals, lines)
         Which clock lines are high.
     points : slice
-        Of the trajectory's points.
+        The points of the trajectory within the step.
     """
 
     run: PassRun
@@ -70,7 +70,7 @@ class Window:
 
     @property
     def time(self) -> Floats:
-        """The moments of the points, in seconds since `start`, shape (points,)."""
+        """The times of the points, in seconds since `start`, shape (points,)."""
         return self.run.trajectory.time[self.points] - self.start
 
     def effort(self, label: str) -> Floats:
@@ -80,24 +80,24 @@ class Window:
         return waveform
 
     def signal(self, spot: Spot) -> Floats:
-        """Return the signal at `spot` of the unit at `time`, as the effort that stands for it, shape (points,)."""
+        """Return the signal at `spot` of the unit at `time`, in the effort unit, shape (points,)."""
         effort = self.effort(spot.group) - (0.0 if spot.against is None else self.effort(spot.against))
         return effort * (spot.gain[self.unit] if spot.gain else 1.0)
 
     def scale(self, label: str) -> float:
-        """Return the effort that stands for one unit of signal in the group `label`."""
+        """Return the effort of one unit of signal in the group `label`."""
         unknowns = self.run.compiled.network.unknowns
         return float(unknowns.scales()[unknowns[label][self.unit]])
 
     def moment(self, spot: Spot) -> float:
-        """Return when the signal at `spot` is sampled, in seconds since `start`."""
+        """Return the time at which the signal at `spot` is sampled, in seconds since `start`."""
         return float(self.edges[1 + self.run.compiled.cycle.position(spot.interval)])
 
     def trails(self, spot: Spot) -> tuple[Trail, ...]:
         """Return the groups through which the memory at `spot` passes, in the order of the signal.
 
-        They are the junctions and storages labelled after it: what follows or imposes an effort adds no waveform, and
-        internal states of parts are no nodes.
+        They are the junctions and storages whose labels begin with that of the memory; followers and sources would add
+        no new waveform, and internal states of parts are no nodes.
         """
         network, start = self.run.compiled.network, f"{spot.group}_"
         kinds = network.kinds()
@@ -113,9 +113,9 @@ class Window:
 
 
 def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Window:
-    """Return `unit` of `layer` of `sequence` of `run` during `step`; each may count from the end, as -1.
+    """Return the window on `unit` of `layer` in `sequence` of `run` during `step`; -1 stands for the last of each.
 
-    `layer` counts chains: of a layer of two directions first the forward one, then the backward one.
+    `layer` counts chains; a layer of two directions has two, the forward one first.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Wind
 
 
 def pick(what: str, number: int, count: int) -> int:
-    """Return `number` as 0 to `count` - 1, where -1 stands for the last `what`, or raise."""
+    """Return `number` as 0 to `count` - 1, negative numbers counted from the end; `what` is its name in errors."""
     if isinstance(number, bool) or not isinstance(number, int | np.integer):
         raise InvalidTypeError(explain(what, must="be a whole number", got=type(number).__name__, do="count from zero"))
     if not -count <= number < count:
@@ -166,12 +166,12 @@ def sequences(run: Run | PassRun) -> int:
 
 
 def one(run: Run | PassRun, array: Floats, sequence: int) -> Floats:
-    """Return the part of `array`, which has a batch axis where the inputs of `run` have one, of one `sequence`."""
+    """Return the entry of `sequence` in `array`, which has a batch axis if the inputs of `run` have one."""
     return array[sequence] if run.x.ndim == 3 else array
 
 
 def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
-    """Return what `lstm` computes, layer by layer, for the inputs of `run`, or raise if the run is of another LSTM."""
+    """Return the traces of `lstm` by layer for the inputs of `run`; raise if the run is of another LSTM."""
     words = dict(run.passes[0].compiled.network.provenance)
     if words.get("digest") != lstm.digest:
         must, got = (
@@ -183,7 +183,7 @@ def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
 
 
 def origin(run: Run) -> str:
-    """Return which LSTM `run` is of, in what technology and timing, at what settling ratio."""
+    """Return a text with the LSTM, technology, timing and settling of `run`."""
     compiled = run.passes[0].compiled
     words = dict(compiled.network.provenance)
     names = [words[key] for key in ("model", "technology") if key in words]

@@ -1,4 +1,4 @@
-"""Writing pictures to files."""
+"""Write pictures to files."""
 
 from math import isfinite
 from pathlib import Path
@@ -12,12 +12,12 @@ from lstm_analog.files import whole_file
 from lstm_analog.show.style import drawing
 
 _UNDATED = MappingProxyType({".png": "Software", ".svg": "Date", ".pdf": "CreationDate"})
-"""What each format would say of when or by what it was written: left out, so that equal pictures are equal files."""
+"""The metadata of each format that name its date or program: left out, so that equal pictures are equal files."""
 
 
 @checked
 def save(figure: Figure, path: str | Path, *, dpi: float = 110.0) -> None:
-    """Write `figure` to `path` as its ending says: .png with `dpi` dots an inch, .svg or .pdf; whole or not at all.
+    """Write `figure` to `path` by its ending: .png with `dpi` dots per inch, .svg or .pdf; whole or not at all.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The settling law: how the error falls as the phases of the clock get longer."""
+"""Draw the settling law: the error against the length of the clock's phases."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,18 +12,18 @@ from lstm_analog.show.style import COLOURS, DASHES, INK, logarithmic, panels, st
 from lstm_analog.study import settling_error
 
 WINDOW = (14.0, 22.0)
-"""Settling ratios between which the law is claimed: the asymptote has set in, solvers are still exact enough."""
+"""Settling ratios for which the law is fitted: above, solvers are not exact enough; below, other terms count."""
 _FINE = 200
-"""Points of a drawn law."""
+"""Number of points of a drawn law."""
 
 
 @checked
 @styled
 def settling_curve(ratios: ArrayLike, errors: ArrayLike, poles: int) -> Figure:
-    """Return the measured largest `errors` at the settling `ratios` T/tau on the law of that many equal `poles`.
+    """Return a picture of the largest `errors` at the settling `ratios` T/tau, with the law of `poles` equal poles.
 
-    The law is `study.settling_error`. It gives the slope; how much of it an LSTM sees is one factor, fitted between 14
-    and 22 time constants where there are points.
+    The law is `study.settling_error`. Its slope is given; a factor is fitted to the points from 14 to 22 time
+    constants, if there are any.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A whole sequence: the states of the machine on those of the digital LSTM."""
+"""Draw the states over a whole sequence, of the machine and of the digital LSTM."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ from lstm_analog.show.style import COLOURS, INK, label_ends, line, logarithmic, 
 from lstm_analog.study import Run
 
 MOST = 6
-"""Units in one picture that can be told apart."""
+"""The largest number of units in a picture; with more, lines can no longer be distinguished."""
 _STATE, _DIFFERENCE = 2.0, 1.6
 
 
 @checked
 @styled
 def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | None = None, sequence: int = 0) -> Figure:
-    """Return h and c of `layer` after each step of `run` on those of `lstm`, and the largest difference at each step.
+    """Return a picture of h and c of `layer` after each step of `run` and of `lstm`, and the largest difference.
 
     `units` are those to draw, the first six unless given; `sequence` chooses from a batch; `layer` may count from the
     end. Lines are analog, circles digital. A difference of zero falls below the logarithmic axis.

@@ -1,4 +1,4 @@
-"""How the pictures of this package look: one place for sizes, colours, units and labels."""
+"""The style of all pictures: sizes, colours, units and labels."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +19,12 @@ from scipy.optimize import isotonic_regression
 from lstm_analog.arrays import Floats
 
 WIDTH = 9.1
-"""Of every picture (inch): 1000 pixels at 110 dots an inch."""
+"""The width of every picture (inch): 1000 pixels at 110 dots per inch."""
 INK, FAINT = "#202020", "#9a9a9a"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 """M. Okabe and K. Ito, Color Universal Design (2008); their yellow is too pale for a line."""
 DASHES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1.2, 1.5)), (0, (1.2, 1.2)), (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)), "-")
-"""One a colour, so that lines differ in print too."""
+"""The dashes of each colour, so that lines differ in black and white, too."""
 _FONT = 9.0
 _SETTINGS = MappingProxyType(
     {
@@ -57,13 +57,13 @@ _Arguments = ParamSpec("_Arguments")
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw in the style of this package, whatever the user's own is; his comes back afterwards."""
+    """Draw in the style of this package; afterwards the user's own style is restored."""
     with styles.context(["default", dict(_SETTINGS)]):
         yield
 
 
 def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
-    """Return `draw` so that it draws in the style of this package."""
+    """Return the function `draw`, changed to draw in the style of this package."""
 
     @wraps(draw)
     def inner(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Figure:
@@ -74,7 +74,7 @@ def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
 
 
 def panels(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """Return a figure of panels one above the other, `heights` (inch) each, that share the horizontal axis."""
+    """Return a figure and its panels, one above the other with these `heights` (inch) and a shared horizontal axis."""
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
     axes = [figure.add_subplot(grid[0])]
@@ -86,14 +86,14 @@ def panels(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How numbers of an SI unit are shown: divided by `factor`, in `unit`, which bears the prefix."""
+    """How to show numbers of an SI unit: divided by `factor`, in `unit` with its prefix."""
 
     factor: float
     unit: str
 
 
 def si(size: float, unit: str) -> Scale:
-    """Return the prefix that shows numbers up to `size` (> 0, in `unit`) as 1 to 1000.
+    """Return the scale that shows a number `size` (> 0, in `unit`) as 1 to 1000.
 
     >>> si(2.5e-5, "s")
     Scale(factor=1e-06, unit='µs')
@@ -110,7 +110,7 @@ def line(axes: Axes, x: Floats, y: Floats, number: int, text: str) -> Line2D:
 
 
 def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> None:
-    """Write the label of each of `lines` beside its right end, in `axes` of `height` (inch) whose limits are set."""
+    """Write the label of each of `lines` beside its right end; `axes` have `height` (inch) and their final limits."""
     low, high = axes.get_ylim()
     ends = np.array([float(np.asarray(drawn.get_ydata())[-1]) for drawn in lines])
     places = spread(np.clip(ends, low, high), 1.25 * _FONT / 72 / height * (high - low), low, high)
@@ -129,7 +129,7 @@ def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> None:
 
 
 def spread(values: Floats, gap: float, low: float, high: float) -> Floats:
-    """Return `values` moved as little as can be so that they lie `gap` apart, within `low` and `high` if they fit.
+    """Return `values` (n,) moved as little as possible to lie `gap` apart, within `low` and `high` if they fit.
 
     >>> spread(np.array([1.0, 0.0, 1.0]), 0.5, 0.0, 2.0)
     array([0.75, 0.  , 1.25])
@@ -144,7 +144,7 @@ def spread(values: Floats, gap: float, low: float, high: float) -> Floats:
 
 
 def roomy(axes: Axes, low: float, high: float) -> None:
-    """Set the vertical limits of `axes` to `low` and `high` (finite) and a little more."""
+    """Set the vertical limits of `axes` to `low` and `high` (finite) with a margin of 8 % of their difference."""
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     axes.set_ylim(low - margin, high + margin)
 

@@ -1,4 +1,4 @@
-"""The waveforms of one step: what an oscilloscope and a logic analyser would show of one unit."""
+"""Draw the waveforms of one unit during one step, with its clock lines."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,9 +18,9 @@ from lstm_analog.study import Run
 _LANE, _PANEL = 0.27, 1.55
 _NAME = 8.0
 DrawnCurve = tuple[str, Floats]
-"""A label, and values at the points of the window."""
+"""A label, and the values (points,) at the points of the window."""
 Sample = tuple[float, float]
-"""A moment (s since the start of the step) and the digital value there."""
+"""A time (s since the start of the step) and the digital value there."""
 
 
 @checked
@@ -28,12 +28,12 @@ Sample = tuple[float, float]
 def step_waveforms(
     run: Run, step: int, *, lstm: LSTM | None = None, layer: int = 0, unit: int = 0, sequence: int = 0
 ) -> Figure:
-    """Return the waveforms of one `unit` of one `layer` of `run` during one `step`, its clock lines on top.
+    """Return a picture of the waveforms of `unit` of `layer` of `run` during `step`, with its clock lines on top.
 
-    Pre-activations, gates (their curves of the pre-activations), c (but of a GRU) and h with every junction and storage
-    they pass through. `lstm` adds its digital values as short bars where each signal is sampled. `sequence` chooses
-    from a batch; `layer` counts directions of layers. Everything counts from zero, or from the end, as -1. The run
-    needs points within the intervals: `Integrate(points=60)`.
+    Panels have the pre-activations, the gates (their curves of the pre-activations), c, if the cell has one, and h,
+    each with every junction and storage on its way. `lstm` adds its digital values as short bars at the times of
+    sampling. `sequence` chooses from a batch; `layer` counts directions of layers. All count from zero, or from the
+    end, as -1. The run needs points within the intervals: `Integrate(points=60)`.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _draw_clock(axes: Axes, view: Window, lines: list[str], clock: Scale) -> Non
 
 
 def _name_intervals(axes: Axes, names: Sequence[str], edges: Floats) -> None:
-    """Write `names` above their intervals: along wide ones, across narrow ones, left out where the last is too near."""
+    """Write `names` above their intervals, vertical above narrow ones, and left out if the last one is too near."""
     points_a_unit = 0.8 * WIDTH * 72 / (edges[-1] - edges[0])
     last = -np.inf
     for name, left, right in zip(names, edges, edges[1:], strict=False):
@@ -147,12 +147,12 @@ def _draw_memory(axes: Axes, view: Window, spot: Spot, name: str, clock: Scale, 
 
 
 def _effort(view: Window, spot: Spot) -> Scale:
-    """Return how efforts of a few units of signal are shown."""
+    """Return the scale for efforts of a few units of signal."""
     return si(4.0 * view.scale(spot.group), view.run.compiled.network.domain.effort_unit)
 
 
 def _draw(axes: Axes, view: Window, curves: Iterable[DrawnCurve], samples: Sequence[Sample], clock: Scale) -> None:
-    """Draw `curves` over the time of `view`, and each digital value as a short bar where it is sampled."""
+    """Draw `curves` over the time of `view`, and each of the digital `samples` as a short bar at its time."""
     time = view.time / clock.factor
     drawn = [line(axes, time, values, number, label) for number, (label, values) in enumerate(curves)]
     bar = 0.012 * float(view.edges[-1])

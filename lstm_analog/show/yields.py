@@ -1,4 +1,4 @@
-"""Yield: how a metric is spread over chips, and how many chips work against the strength of a cause."""
+"""Draw yields: the distribution of a metric over chips, and the yield against the strength of an imperfection."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,17 +14,17 @@ from lstm_analog.study.yield_curve import YieldCurve
 from lstm_analog.study.yield_result import Yield
 
 _BINS = 60
-"""Bars of a distribution: more show more of many chips, and nothing but luck of few."""
+"""Number of bars of a distribution. More: finer, but with few chips only noise."""
 _DECADE = 10.0
-"""Largest over least value from which on an axis is logarithmic."""
+"""Ratio of the largest to the least value from which on an axis is logarithmic."""
 
 
 @checked
 @styled
 def metric_distribution(found: Yield[AnyDesign], metric: str = "metric") -> Figure:
-    """Return how the `metric` of that name, which may say its unit, is spread over the chips of a yield `found`.
+    """Return a histogram of the metric over the chips of a yield `found`; `metric` is its name, with its unit.
 
-    Chips that meet the specification have another colour than those that do not; a line is its limit. Raises
+    Chips that meet the specification and those that do not have different colours; a line marks the limit. Raises
     `InvalidValueError` if no chip has a metric.
     """
     known = ~np.isnan(found.values)
@@ -51,7 +51,7 @@ def metric_distribution(found: Yield[AnyDesign], metric: str = "metric") -> Figu
 @checked
 @styled
 def yield_against_strength(curve: YieldCurve[AnyDesign], strength: str = "strength") -> Figure:
-    """Return the yields of a `curve` with their intervals, against the `strength` of that name, with its unit."""
+    """Return a picture of the yields of a `curve` with their intervals; `strength` is the name of its axis."""
     x, intervals = curve.strengths, curve.intervals
     figure, (axes,) = panels([3.4])
     order = np.argsort(x)
@@ -71,9 +71,9 @@ def yield_against_strength(curve: YieldCurve[AnyDesign], strength: str = "streng
 
 
 def _edges(axes: Axes, values: Floats, limit: float) -> Floats:
-    """Return the edges of bars for `values` (n,) on `axes`, one of them at the `limit`.
+    """Return the edges of bars for `values` (n,), one of them at the `limit`.
 
-    The axes are made logarithmic where values and limit reach far.
+    `axes` are made logarithmic if values and limit span more than `_DECADE`.
     """
     everything = np.append(values, limit)
     wide = _is_wide(everything)

@@ -1,4 +1,4 @@
-"""Studies say how far a machine is from the digital LSTM, and why."""
+"""Compare machines with the digital LSTM, explain the errors, check designs, and find the yield of chips."""
 
 from lstm_analog.study.bill import Bill, Item, bill_of_materials
 from lstm_analog.study.calibration import Lesson, calibrate

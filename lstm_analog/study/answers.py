@@ -1,4 +1,4 @@
-"""What netlists are to show: the answers of the numeric LSTM, and where in each pass they can be read."""
+"""The outputs of the numeric LSTM that netlists must reproduce, and where to read them in each pass."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from lstm_analog.study.certificate import ShownSignal
 
 
 def answers(lstm: LSTM, passes: tuple[Compiled, ...], x: Floats, start: State) -> list[tuple[ShownSignal, ...]]:
-    """Return what each pass of `lstm` is to show, fed with `x` (time, inputs) from `start`: h of its chains, then y.
+    """Return the signals that each pass must reproduce for `x` (time, inputs) from `start`: h of its chains, then y.
 
-    `passes` are what it was compiled to.
+    Their values are those of `lstm`; `passes` are its compiled networks.
     """
     trace, head = lstm.trace(x, start), lstm.head
     said = [(f"{chain.label}_h", 1.0, layer.h) for chain, layer in zip(lstm.chains, trace.layers, strict=True)]
@@ -24,7 +24,7 @@ def answers(lstm: LSTM, passes: tuple[Compiled, ...], x: Floats, start: State) -
 
 
 def _spots(compiled: Compiled) -> Iterator[tuple[Spot, bool]]:
-    """Yield where a pass shows its signals, and whether it shows them from the end."""
+    """Yield the spots of h and y in a pass, and whether each runs backward in time."""
     layout = compiled.layout
     yield from ((place.h, place.backward) for place in layout.layers)
     if layout.head is not None:

@@ -1,6 +1,6 @@
-"""Whose the error of a run is: what was done to its network, what its parts cost by design, and what is left.
+"""Attribute the error of a run to changes, to imperfections, to the parts of its technology, and to the rest.
 
-`Shares` has the links of the chain; each is found by running a network again, with the engine of the run.
+`Shares` has the contributions; each is found by running a changed network with the engine of the run.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,36 +24,36 @@ from lstm_analog.study.run import Run, Setup, run_through
 from lstm_analog.study.shares import Share, Shares
 
 SERIES = "values of a series of resistors"
-"""What `unrounded` takes away, as a report calls it."""
+"""The name in a report of the error that `unrounded` removes."""
 CALIBRATED = "what the calibration of the cells leaves"
-"""What `residual` says, as a report calls it."""
+"""The name in a report of the error in `residual`."""
 
 Answers = tuple[Floats, ...]
 """h of every chain, then y over the gain of the head, if there is one."""
 Passes = tuple[Compiled, ...]
-"""A machine, one network a pass through time."""
+"""The networks of a machine, one for each pass through time."""
 
 
 def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
-    """Return whose the error of `run` is against `lstm`, which made `trace` of the same inputs.
+    """Return the contributions to the error of `run` against `lstm`, whose `trace` is for the same inputs.
 
-    None if the run does not say how it came about. Else networks run again, link by link, until more is found than is
-    `allowed` to be left: as the records say, as compiled, with ideal parts, and without each cause that the parts have.
+    Return None if the run has no setup. Networks are run in this order: with the imperfections in their provenance, as
+    compiled, with ideal parts, and without each single cause. It ends early if a difference exceeds `allowed`.
     """
     if run.setup is None:
         return None
-    bench, texts = _Bench(run=run, setup=run.setup, lstm=lstm), _texts(run)
-    designed, found = bench.designed(run.setup.technology), bench.own
+    rerun, texts = _Rerun(run=run, setup=run.setup, lstm=lstm), _texts(run)
+    designed, found = rerun.designed(run.setup.technology), rerun.own
     named = _with_records(run, designed) if texts else designed
     changed = tuple(dict.fromkeys(_changed(run, named)))
-    trials, bound = _trials(bench, designed), _by_calibration(bench, trace)
+    trials, bound = _trials(rerun, designed), _by_calibration(rerun, trace)
     same = not (changed or trials or _is_read_otherwise(run, designed))
-    again = found if same else bench.answers(named)
+    again = found if same else rerun.answers(named)
     result = Shares(by_changes=_apart(found, again), changed=changed, imperfections=texts)
     if result.rest > allowed:
         return result
-    plain = bench.answers(designed) if texts else again
-    ideal = bench.answers(_ideal(bench, designed)) if trials else plain
+    plain = rerun.answers(designed) if texts else again
+    ideal = rerun.answers(_ideal(rerun, designed)) if trials else plain
     result = replace(
         result,
         by_imperfections=_apart(again, plain),
@@ -62,14 +62,14 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     )
     if result.rest > allowed:
         return result
-    alone = [(name, _apart(plain, each)) for name, each in _alone(bench, trials, ideal)]
+    alone = [(name, _apart(plain, each)) for name, each in _alone(rerun, trials, ideal)]
     costs = [Share(cause=name, error=error) for name, error in (*alone, (CALIBRATED, bound)) if error]
     return replace(result, causes=tuple(sorted(costs, key=lambda cost: -cost.error)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Bench:
-    """Where a `run` of `lstm` runs again, as its `setup` says."""
+class _Rerun:
+    """Runs other networks of `lstm` under the inputs and the `setup` of `run`."""
 
     run: Run
     setup: Setup
@@ -77,16 +77,16 @@ class _Bench:
 
     @property
     def own(self) -> Answers:
-        """The answers of the run itself."""
+        """The outputs of the run itself."""
         return _collected(self.run.layers, self.run.y, self.lstm)
 
     def designed(self, technology: object) -> Passes:
-        """Return what the LSTM compiles to in `technology`, clocked as in the run."""
+        """Return the networks of the LSTM compiled in `technology`, clocked as in the run."""
         first = self.run.passes[0].compiled
         return compiled_passes(self.lstm, technology, first.timing, first.settling)
 
     def answers(self, passes: Passes) -> Answers:
-        """Return what `passes` answer to the inputs of the run."""
+        """Return the outputs of `passes` for the inputs of the run."""
         run, engine = self.run, self.setup.engine
         again = run_through(passes, run.x, run.state, run.lengths, lambda made, fed: engine.run(made.network, fed))
         return _collected(again.layers, again.y, self.lstm)
@@ -97,9 +97,10 @@ def _texts(run: Run) -> tuple[str, ...]:
 
 
 def _with_records(run: Run, designed: Passes) -> Passes:
-    """Return what was `designed` with the imperfections that the networks of `run` name.
+    """Return the networks `designed` with the imperfections in the provenance of `run`.
 
-    What was run itself, where a record is none of this package: its text alone does not make it.
+    Return the networks of the run itself if one of the imperfections is not of this package, so that its text does not
+    suffice to make it.
     """
     try:
         return with_imperfections(designed, (each.compiled.network.said(IMPERFECTION) for each in run.passes))
@@ -108,7 +109,7 @@ def _with_records(run: Run, designed: Passes) -> Passes:
 
 
 def _changed(run: Run, named: Passes) -> Iterator[str]:
-    """Yield the labels of the banks of `run` that are not as in the passes `named`."""
+    """Yield the labels of the banks of `run` that differ from those in the passes `named`."""
     for each, made in zip(run.passes, named, strict=True):
         now, then = (
             {part.label: digest_of(part) for part in one.parts} for one in (each.trajectory.network, made.network)
@@ -117,27 +118,27 @@ def _changed(run: Run, named: Passes) -> Iterator[str]:
 
 
 def _is_read_otherwise(run: Run, designed: Passes) -> bool:
-    """Return whether the signals of `run` are read, or clocked, otherwise than `designed`."""
+    """Return whether the layout or the clock of `run` differs from that `designed`."""
     pairs = [(each.compiled, made) for each, made in zip(run.passes, designed, strict=True)]
     return any((ran.layout, ran.cycle) != (made.layout, made.cycle) for ran, made in pairs)
 
 
-def _trials(bench: _Bench, designed: Passes) -> dict[str, Passes]:
-    """Return what was `designed` without each cause that its parts have, by the name of the cause."""
-    exact = unrounded(bench.setup.technology)
-    rounded = {} if exact is bench.setup.technology else {SERIES: bench.designed(exact)}
+def _trials(rerun: _Rerun, designed: Passes) -> dict[str, Passes]:
+    """Return the networks `designed` with one cause of error removed, by the name of the cause."""
+    exact = unrounded(rerun.setup.technology)
+    rounded = {} if exact is rerun.setup.technology else {SERIES: rerun.designed(exact)}
     return rounded | {cause.value: _without(designed, (cause,)) for cause in _causes(designed)}
 
 
-def _alone(bench: _Bench, trials: dict[str, Passes], ideal: Answers) -> Iterator[tuple[str, Answers]]:
-    """Yield the name of each cause and the answers without it: the `ideal` ones where it is the only cause."""
+def _alone(rerun: _Rerun, trials: dict[str, Passes], ideal: Answers) -> Iterator[tuple[str, Answers]]:
+    """Yield the name of each cause and the outputs without it, which are `ideal` if it is the only one."""
     for name, passes in trials.items():
-        yield name, ideal if len(trials) == 1 else bench.answers(passes)
+        yield name, ideal if len(trials) == 1 else rerun.answers(passes)
 
 
-def _ideal(bench: _Bench, designed: Passes) -> Passes:
-    """Return what was `designed` without all causes, in parts of any value."""
-    return _without(bench.designed(unrounded(bench.setup.technology)), _causes(designed))
+def _ideal(rerun: _Rerun, designed: Passes) -> Passes:
+    """Return the networks `designed` without any cause of error, with resistors of any value."""
+    return _without(rerun.designed(unrounded(rerun.setup.technology)), _causes(designed))
 
 
 def _causes(passes: Passes) -> tuple[Cause, ...]:
@@ -148,15 +149,15 @@ def _without(passes: Passes, causes: tuple[Cause, ...]) -> Passes:
     return tuple(replace(each, network=idealise(each.network, causes)) for each in passes)
 
 
-def _by_calibration(bench: _Bench, trace: Trace) -> float:
-    """Return how far calibrated cells may carry off the LSTM of `bench`, which made `trace` of the inputs.
+def _by_calibration(rerun: _Rerun, trace: Trace) -> float:
+    """Return the error that calibrated cells may cause in the LSTM whose `trace` is for the same inputs.
 
-    They are off by the `residual` after each step; the recurrence passes that on, as it does a signal that is late.
+    They have an error of `residual` after each step, which the recurrence propagates like a signal that is late.
     """
-    run, late = bench.run, residual(bench.setup.technology)
+    run, late = rerun.run, residual(rerun.setup.technology)
     if not late:
         return 0.0
-    behind = lagging(bench.lstm, run.x, run.state, run.lengths, late)
+    behind = lagging(rerun.lstm, run.x, run.state, run.lengths, late)
     return _apart(behind, tuple(layer.h for layer in trace.layers))
 
 
@@ -166,5 +167,5 @@ def _collected(layers: Iterable[ChainRun | LayerTrace], y: Floats | None, lstm: 
 
 
 def _apart(one: Answers, other: Answers) -> float:
-    """Return the largest difference between the answers `one` and `other`."""
+    """Return the largest difference between the outputs `one` and `other`."""
     return max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(one, other, strict=True))

@@ -1,4 +1,4 @@
-"""The bill of materials of a plumbed machine: parts by size, and what it takes to run it."""
+"""The bill of materials of a hydraulic machine: parts by size, and the flow and power that it needs."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ from lstm_analog.study.supply import Supply, supply
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """`count` equal parts of a `size`, and the banks `where` they are."""
+    """One row of a bill: `count` equal parts of a `size`, and the banks `where` they are used."""
 
     part: str
     size: str
@@ -46,27 +46,27 @@ class Item:
 
 
 CUT_LIST = ("tube", "from", "to", "bore (m)", "length (m)", "in parallel", "use", "bank", "viscosity (Pa s)")
-"""The columns of a cut list."""
+"""The columns of a cut list, the list of tubes to saw."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bill:
-    """What a machine is made of and what it takes to run it.
+    """The parts of a hydraulic machine, and the flow and power that it needs.
 
     Attributes
     ----------
     technology : str
         Its name.
     basis : str
-        At which pressures flow and power were taken, and of which liquid.
+        The pressures and the liquid for which flow and power were computed.
     items : tuple of Item
-        The parts. A tube has the next larger bore of the series R40 (ISO 3) and is cut so that its conductance is
-        exact (`cutting.cut`); the size says the least and the largest length, the cut list that of each.
+        The parts. A tube has the next larger bore of the series R40 (ISO 3) and a length at which its conductance is
+        exact (`cutting.cut`); its size has the least and the largest length, the cut list that of each tube.
     cuts : tuple of Cuts
-        The tubes, bank by bank, port channels not counted.
+        The tubes, bank by bank, without the channels of ports.
     step_time : float
-        Of one step of the recurrence (s).
+        Time of one step of the recurrence (s).
     supply : Supply
         Flow and power of the pump.
     """
@@ -90,7 +90,7 @@ class Bill:
 
     @property
     def totals(self) -> tuple[tuple[str, str], ...]:
-        """What the machine takes as a whole: names and values with units."""
+        """Names and values, with units, of the totals of the machine."""
         flow = f"{self.supply.mean * 6e4:.3g} L/min, at most {self.supply.peak * 6e4:.3g}"
         power = f"{self.supply.mean_power:.3g} W, at most {self.supply.peak_power:.3g}"
         return (
@@ -137,10 +137,10 @@ class Bill:
             stream.write(text.getvalue().encode())
 
     def write_cut_list(self, path: str | Path) -> None:
-        """Write every tube as CSV to the file `path`, whole or not at all: its ends, bore and length, to the last bit.
+        """Write every tube as CSV to the file `path`, whole or not at all: its ends, bore and length in full precision.
 
-        Nodes are called as in the graph, whose edges bear the same sizes. A row may stand for several equal tubes "in
-        parallel". The conductance of each is pi d^4/(128 mu L), mu being the viscosity it is made for. Raises
+        Nodes have the names of the graph, whose edges have the same sizes. A row may stand for several equal tubes "in
+        parallel". The conductance of each is pi d^4/(128 mu L), where mu is the viscosity for which it is made. Raises
         `FileAccessError` if the file cannot be written.
         """
         with whole_file(path) as stream:
@@ -158,16 +158,16 @@ def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
 
 @checked
 def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = None) -> Bill:
-    """Return the bill of `compiled`, built in `technology`; flow and power are those of `run`.
+    """Return the bill of `compiled`, built in `technology`, with flow and power as in `run`.
 
-    Without a run every tube has 2 pressure units across it, which is more than it takes: see `Supply`.
+    Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`.
 
     Raises
     ------
     UnsupportedError
-        If the machine is not plumbing.
+        If the machine is not hydraulic.
     InvalidTypeError
-        If the run is no run.
+        If `run` is no run.
     InvalidValueError
         If the run is of another machine, or did not keep everything.
     """
@@ -233,7 +233,7 @@ def _part_items(judged: Plant) -> Iterator[Item]:
 
 
 def _moving(judged: Plant, part: Spools | Stops) -> Item:
-    """Return the valves at the stops of tanks, or spools: pilot, spring k = A^2/C and mass k/w^2, of the stiffest."""
+    """Return the item of valves at the stops of tanks, or of spools with spring k = A^2/C and mass k/w^2, stiffest."""
     if isinstance(part, Stops):
         size = f"{part.low.max():.4g} and {part.high.min():+.4g} Pa"
         return Item(part="relief or overflow", size=size, count=part.nodes.size, where=part.label)
@@ -254,7 +254,7 @@ def _vessel(judged: Plant) -> str:
 
 
 def _merge(items: Iterable[Item]) -> tuple[Item, ...]:
-    """Return `items` with those of one part and size as one, where they are joined."""
+    """Return `items` with those of equal part and size merged, their counts added and their banks joined."""
     found: dict[tuple[str, str], list[Item]] = {}
     for item in items:
         found.setdefault((item.part, item.size), []).append(item)

@@ -1,6 +1,6 @@
-"""Calibrates transistor cells by simulation: sweeps and least squares, then a trim in closed loop on other LSTMs.
+"""Calibrate transistor cells by simulation: sweeps with least squares, then a trim on sequences of given LSTMs.
 
-Both stages run the network that is compiled, so a `Calibration` is a property of a technology and not of an LSTM.
+Both run the network that `compile` makes, so a `Calibration` is a property of a technology, not of an LSTM.
 """
 
 from dataclasses import dataclass, replace
@@ -24,11 +24,11 @@ from lstm_analog.study.lag import lagging
 from lstm_analog.study.run import Run, run_through
 
 _CLOSE = 1e-3
-"""Largest deviation of a gain from 1 at which the sweeps end."""
+"""Largest deviation of a gain from 1 at which the sweeps end. Smaller: more sweeps."""
 _STEP = 5e-3
-"""Relative change of a value that shows its effect in the trim: far above what ngspice leaves, 1e-4 of h."""
+"""Relative change of a value by which the trim finds its effect. Smaller: lost in the error of ngspice, 1e-4 of h."""
 _UNSEEN = 1.25
-"""By how much more other LSTMs are off than the lessons: up to 1.17 in those of `benchmarks/tables_bicmos.py`."""
+"""Error of other LSTMs over that of the lessons, at most: up to 1.17 is found in `benchmarks/tables_bicmos.py`."""
 _CELL_TOLERANCE = 5.0
 """Tolerance of c over that of h."""
 
@@ -36,14 +36,17 @@ _CELL_TOLERANCE = 5.0
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lesson:
-    """An LSTM with inputs `x` (time, inputs) to trim on; errors of h count in units of `tolerance`, those of c less."""
+    """An LSTM with inputs `x` (time, inputs) on which to trim; its errors of h are divided by `tolerance`.
+
+    Those of c are divided by `_CELL_TOLERANCE` times that.
+    """
 
     lstm: LSTM
     x: Floats
     tolerance: float
 
     def __post_init__(self) -> None:
-        """Check that errors can be counted in the tolerance."""
+        """Check that the tolerance is above zero."""
         if not 0.0 < self.tolerance < np.inf:
             must, do = "be positive and finite", "give the error of h that counts as one"
             raise InvalidValueError(explain("tolerance", must=must, got=self.tolerance, do=do))
@@ -59,22 +62,22 @@ def calibrate(
     sweeps: int = 4,
     simulator: str,
 ) -> Calibration:
-    """Return the calibration of cells of `technology`, found by `engine` from the textbook's values.
+    """Return the calibration of cells of `technology`, found by `engine`, starting from `textbook` values.
 
     Parameters
     ----------
     technology : Bicmos or str
-        The sizes, or the name of the preset; its own calibration does not count.
+        The sizes, or the name of the preset; its own calibration is ignored.
     engine : Engine, str or None
-        A simulator of transistors, or the name of one, ngspice if None.
+        A simulator of transistors, or its name; ngspice if None.
     settling : float
         Length of a compute phase in time constants.
     lessons : tuple of Lesson
-        On which the trim runs in closed loop; without any, the sweeps alone decide.
+        Sequences on which to trim; if there are none, there is no trim.
     sweeps : int
-        How many sweeps are made at most, each from the values that the one before has corrected.
+        The largest number of sweeps, each with the values corrected by the one before.
     simulator : str
-        What the record shall say about who made it.
+        Name and version of the simulator, for the record.
     """
     if sweeps < 1:
         raise InvalidValueError(explain("sweeps", must="be at least 1", got=sweeps, do="give e.g. 4"))
@@ -95,7 +98,7 @@ def calibrate(
 
 
 def corrected(calibration: Calibration, gains: Gains) -> Calibration:
-    """Return the `calibration` that takes back the `gains` measured with it, each where it arises."""
+    """Return `calibration` corrected for the `gains` that were measured with it, each at its origin."""
     return replace(
         calibration,
         input_gain=calibration.input_gain * gains.input,
@@ -112,9 +115,9 @@ def corrected(calibration: Calibration, gains: Gains) -> Calibration:
 
 
 def trim(technology: Bicmos, engine: Engine, *, settling: float, lessons: tuple[Lesson, ...]) -> Calibration:
-    """Return the calibration of `technology` after one step of Gauss and Newton on the errors in `lessons`.
+    """Return the calibration of `technology` after one Gauss-Newton step on the errors in `lessons`.
 
-    `engine` runs them, with compute phases of `settling` time constants; the Jacobian is by differences.
+    `engine` runs them, with compute phases of `settling` time constants; the Jacobian is found by differences.
     """
     start = technology.trims
     before = _errors(technology, engine, settling, lessons)
@@ -127,7 +130,7 @@ def trim(technology: Bicmos, engine: Engine, *, settling: float, lessons: tuple[
 
 
 def _residual(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[Lesson, ...]) -> float:
-    """Return by how much h and c are off after a step, such that the recurrences make it the errors of `lessons`.
+    """Return the error of h and c after a single step that explains the errors over the sequences of `lessons`.
 
     `engine` runs them in `technology`, with compute phases of `settling` time constants.
     """
@@ -142,10 +145,10 @@ def _off(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) ->
 
 
 def _moved(calibration: Calibration, step: Floats) -> Calibration:
-    """Return `calibration` with the four values of the trim changed by the relative `step` (4,).
+    """Return `calibration` with the four values that are trimmed changed by the relative `step` (4,).
 
-    These are the gains that the recurrence raises to a power. The columns stay as the sweeps left them: a few LSTMs
-    tell their gains from these too poorly.
+    They are the gains that the recurrence raises to a power. The gains of columns stay as the sweeps found them,
+    because a few LSTMs do not determine them well.
     """
     factors = (1.0 + step).tolist()
     return replace(
@@ -162,7 +165,7 @@ def _errors(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[
 
 
 def _error(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> Floats:
-    """Return analog less digital h and c over their tolerances, flat."""
+    """Return analog minus digital h and c over their tolerances, as one flat array."""
     run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
     h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
     return np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance

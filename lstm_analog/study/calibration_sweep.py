@@ -1,8 +1,8 @@
-"""What each block of a transistor cell does: nested sweeps of one clocked step, and the gains that fit them.
+"""Measure the gains of each block of a transistor cell by nested sweeps of one clocked step.
 
-A sweep runs the very network that is compiled, with an LSTM whose four pre-activations are its four inputs: every point
-resets c, takes one step and reads c and h as any run does, so that the gains include what switches inject and followers
-lose. A sweep through transparent switches, with nothing clocked, misses 0.4 % of c a step: cells calibrated by it are
+A sweep runs the network that `compile` makes, of an LSTM whose four pre-activations are its four inputs. Every point
+resets c, takes one step and reads c and h as any run does, so that the gains include charge injection of switches and
+losses of followers. A sweep without a clock, through closed switches, misses 0.4 % of c a step: cells so calibrated are
 0.0026 off in h at PyTorch's weights and 0.0057 at three times those (6 steps, worst of six LSTMs; 0.0155 in 60), cells
 calibrated by clocked steps 0.0011 and 0.0038 (0.0066): `benchmarks/tried_bicmos.py static`. A sweep of 105 points takes
 ten seconds.
@@ -25,23 +25,23 @@ from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
 
 REACH = 4.0
-"""The z that x = 1 stands for; f is open there."""
+"""The pre-activation z of an input of 1; the forget gate is open there."""
 _GATE = np.array([-3.0, -1.5, -0.5, 0.0, 0.5, 1.5, 3.0])
 _CANDIDATE = np.array([0.25, 0.5, 1.0, 1.5, 2.0])
 _CELL = np.array([0.1, 0.25, 0.4, 0.6, 0.8])
-"""Points of gates, of g, and of c as shares of the linear range: the other halves are the same, as is the circuit."""
+"""Points of gates, of g, and of c over the linear range; negative values are left out, for the circuit is symmetric."""
 _HELD_H = 0.25
-"""The imposed h, its sign alternating from point to point: the master's follower feels what the slave held before,
-about 0.2 % of it, which an odd number of points a row averages out."""
+"""The imposed h, whose sign alternates from point to point: the master's follower is disturbed by 0.2 % of the value
+that the slave held before, which an odd number of points in a row averages out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gains:
-    """What a cell multiplies its signals by; 1 is right for all.
+    """The measured gains of a cell, each over its correct value, so that 1 is right.
 
-    `input`, `forget`, `candidate`, `output` and `tanh` are of arguments: z_i, z_f, z_g, z_o and c; `add`, `keep` and
-    `hidden` of the products i g, f c and o tanh(c); `cell_reset`, `hidden_reset` of imposed states. `residual` is the
-    largest error that remains in c or h when all gains are allowed for.
+    `input`, `forget`, `candidate`, `output` and `tanh` are gains of arguments: z_i, z_f, z_g, z_o and c; `add`, `keep`
+    and `hidden` those of the products i g, f c and o tanh(c); `cell_reset`, `hidden_reset` those of imposed states.
+    `residual` is the largest error of c or h that remains with these gains.
     """
 
     input: float
@@ -64,10 +64,10 @@ class Gains:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CalibrationSweep:
-    """Points of a nested sweep, p of them, and what a cell made of them.
+    """The p points of a nested sweep, and the results of a cell.
 
-    `z` (p, 4) in the order of `Gate`, `imposed` (p,) of c; then (p,) each: c and |h| as the reset left them, c and h
-    after the step.
+    `z` (p, 4) are in the order of `Gate`, `imposed` (p,) is the imposed c; `held_c` and `held_h` (p,) are c and |h|
+    after the reset, `c` and `h` (p,) those after the step.
     """
 
     z: Floats
@@ -79,21 +79,20 @@ class CalibrationSweep:
 
 
 def measure_gains(technology: Bicmos, engine: Engine, settling: float) -> Gains:
-    """Return the gains of a cell of `technology`, swept by `engine`, phases of `settling` time constants."""
+    """Return the gains of a cell of `technology`, measured by `engine` with phases of `settling` time constants."""
     return fit(sweep(technology, engine, settling))
 
 
 def sweep(technology: Bicmos, engine: Engine, settling: float) -> CalibrationSweep:
-    """Return what a cell of `technology` does, by `engine`, phases of `settling` time constants: i g, f c, o tanh(c).
+    """Return a sweep of a cell of `technology` by `engine` with phases of `settling` time constants.
 
-    The points are those of `points`.
+    The products i g, f c and o tanh(c) are swept at the points of `points`.
     """
     compiled = lower(technology, signal_network(probe()), CLOCKED, settling)
     z, imposed = points(technology)
     signs = np.where(np.arange(imposed.size) % 2, -1.0, 1.0)
     start = State(h=(_HELD_H * signs[:, None],), c=(imposed[:, None],))
-    course = end_to_end(schedule(compiled, z[:, None, :] / REACH, start))
-    trajectory = engine.run(compiled.network, course)
+    trajectory = engine.run(compiled.network, end_to_end(schedule(compiled, z[:, None, :] / REACH, start)))
     layer = compiled.layout.layers[0]
     held_c, c = (_read(compiled, trajectory, layer.cell, name) for name in ("setup", READ_OUT))
     held_h, h = (_read(compiled, trajectory, layer.h, name) for name in ("setup", READ_OUT))
@@ -101,7 +100,7 @@ def sweep(technology: Bicmos, engine: Engine, settling: float) -> CalibrationSwe
 
 
 def points(technology: Bicmos) -> tuple[Floats, Floats]:
-    """Return the points of a sweep of a cell of `technology`: z (p, 4) in the order of `Gate`, and c (p,).
+    """Return the points of a sweep of a cell of `technology`: z (p, 4) in the order of `Gate`, and imposed c (p,).
 
     Each product is swept with the other at rest: i by g with c = 0; f by c with g = 0; o by c with f open.
     """
@@ -116,7 +115,7 @@ def points(technology: Bicmos) -> tuple[Floats, Floats]:
 
 
 def fit(swept: CalibrationSweep) -> Gains:
-    """Return the gains with which the LSTM's equations come closest, by least squares, to what was `swept`."""
+    """Return the gains with which the LSTM's equations fit the results `swept` by least squares."""
 
     def errors(gains: Floats) -> Floats:
         add, keep, hidden, tanh = gains[:4]
@@ -143,14 +142,14 @@ def fit(swept: CalibrationSweep) -> Gains:
     )
 
 
-def end_to_end(course: Schedule) -> Schedule:
-    """Return a `course` with a batch as one that does the sequences of the batch one after the other."""
-    count = prod(course.lead)
-    shape = (*course.lead, len(course.names))
+def end_to_end(batched: Schedule) -> Schedule:
+    """Return the schedule that runs the sequences of a `batched` one after the other, without a batch axis."""
+    count = prod(batched.lead)
+    shape = (*batched.lead, len(batched.names))
     return Schedule(
-        names=course.names * count,
-        high=np.tile(course.high, (count, 1)),
-        durations=np.tile(course.durations, count),
+        names=batched.names * count,
+        high=np.tile(batched.high, (count, 1)),
+        durations=np.tile(batched.durations, count),
         imposed=tuple(
             Imposed(
                 label=entry.label,
@@ -158,7 +157,7 @@ def end_to_end(course: Schedule) -> Schedule:
                     -1, entry.efforts.shape[-1]
                 ),
             )
-            for entry in course.imposed
+            for entry in batched.imposed
         ),
     )
 
@@ -170,7 +169,7 @@ def probe() -> LSTM:
 
 
 def _nested(gates: dict[Gate, Floats], cell: Floats) -> tuple[Floats, Floats]:
-    """Return z (p, 4) and c (p,) at every combination of the values of `gates` and of `cell`."""
+    """Return z (p, 4) and c (p,) for every combination of the values of `gates` and of `cell`."""
     axes = np.meshgrid(*gates.values(), cell, indexing="ij")
     z = np.zeros((axes[0].size, len(Gate)))
     z[:, list(gates)] = np.stack([axis.ravel() for axis in axes[:-1]], axis=1)

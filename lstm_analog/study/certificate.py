@@ -1,9 +1,9 @@
-"""Certificates: what was exported, how far it is from the LSTM, and all it takes to find out again.
+"""The records of certificates: what was exported, its errors against the LSTM, and all that a new check needs.
 
-A certificate stands beside an export. It holds hashes of the weights, of every bank of parts as the file says it, and
-of the file; the inputs, what the numeric LSTM answers to them and where in the netlist to read it; the errors of the
-run that was certified, its tolerance and the versions in use. `certification.certify` makes it, `verification.verify`
-goes the way back.
+A certificate is a file beside an export. It holds hashes of the weights, of every bank of parts as read from the file,
+and of the file; the inputs, the outputs of the numeric LSTM for them and where in the netlist to read these; the errors
+of the certified run, its tolerance and the versions in use. `certification.certify` makes certificates,
+`verification.verify` checks them.
 """
 
 from collections.abc import Iterable
@@ -23,16 +23,16 @@ from lstm_analog.study.digest import digest_of
 from lstm_analog.study.report import Versions
 
 ROUNDING = 1e-12
-"""Relative difference up to which a value read from a file is the one written: a resistor is written as 1/G."""
+"""Relative difference up to which a value read from a file counts as the one written: a resistor is written as 1/G."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShownSignal:
-    """The signal `label` that a netlist is to show: `values` (steps, n) in the order of time, and where to read them.
+    """The signal `label` that a netlist must reproduce: its `values` (steps, n) in the order of time.
 
-    At the end of each of the intervals `ends`, which go down where a chain goes backward, it is `gain` (n,) times the
-    effort of `group`, less that of `against` if there is one, in units of the scale of the group. The tolerance of the
-    certificate counts `unit` times: 1 for h, for y what an error of 1 in every h can make of it.
+    It is read at the ends of the intervals `ends`, in descending order if its chain runs backward: `gain` (n,) times
+    the difference of the efforts of `group` and `against`, or the effort of `group` if that is None, over the group's
+    scale. Its tolerance is `unit` times that of the certificate: 1 for h; for y, the error by an error of 1 in every h.
     """
 
     label: str
@@ -44,7 +44,7 @@ class ShownSignal:
     values: Floats
 
     def __post_init__(self) -> None:
-        """Freeze the arrays, check that they fit each other."""
+        """Freeze the arrays and check that their shapes fit."""
         for name in ("gain", "values"):
             object.__setattr__(self, name, floats(getattr(self, name), f"{self.label} {name}"))
         _check_positive(f"{self.label} unit", self.unit)
@@ -57,7 +57,7 @@ class ShownSignal:
 
 @dataclass(frozen=True, kw_only=True)
 class Bank:
-    """A bank of parts, or the clock and inputs of the deck: its label and the SHA-256 of what the file says of it."""
+    """The label of a bank of parts, or of the clock and inputs, and the SHA-256 of its content in the file."""
 
     label: str
     digest: str
@@ -65,9 +65,9 @@ class Bank:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """A netlist that was certified: the `file`'s name and SHA-256, its `dialect`, `banks` and `signals`.
+    """A certified netlist: name and SHA-256 of the `file`, its `dialect`, `banks` and `signals`.
 
-    `imperfections` are the texts of what was done to its network, in order (`imperfections.recorded`).
+    `imperfections` are the texts of those in its network, in order (`imperfections.recorded`).
     """
 
     file: str
@@ -78,7 +78,7 @@ class Export:
     signals: tuple[ShownSignal, ...]
 
     def __post_init__(self) -> None:
-        """Check that it shows something."""
+        """Check that it has a signal."""
         if not self.signals:
             do = "take the certificate as it was written"
             raise InvalidValueError(explain(f"signals of {self.file}", must="be at least one", got=0, do=do))
@@ -87,7 +87,7 @@ class Export:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """Where the LSTM came from: `file` seen from the certificate's folder, and `only`, the modules taken of it."""
+    """The origin of the LSTM: `file`, relative to the certificate's folder, and `only`, the modules read from it."""
 
     file: str
     only: tuple[str, ...]
@@ -96,34 +96,34 @@ class ModelFile:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Certificate:
-    """That netlists computed an LSTM within `tolerance`, and how to find out again.
+    """The statement that netlists computed an LSTM within `tolerance`, with all that a new check needs.
 
     Attributes
     ----------
     model, lstm_digest : str
         Name and SHA-256 of the LSTM.
     source : ModelFile or None
-        The file it came from, if that was said.
+        The file of the LSTM, if it was given.
     technology : object
-        What it was built in: the record.
+        The record of its technology.
     timing : Timing
         How its memories are clocked.
     settling : float
         Phase length in time constants.
     as_compiled : bool
-        Whether each network is what the compiler makes of the LSTM, with the imperfections that its export names.
+        Whether each network is that of the compiler, with the imperfections that its export names.
     x, start : float array, (time, inputs), and State
-        The inputs, and where the chains started.
+        The inputs, and the state from which the chains started.
     seed : int or None
-        Of the random numbers behind the inputs.
+        The seed of the random numbers in the inputs.
     tolerance, error : float
-        Largest error of h accepted and found, full scale being 1; of y, over the gain of the head.
+        Largest error of h that is accepted, and that was found, full scale being 1; of y, over the gain of the head.
     errors : dict of str to float
         The largest error of each signal of each chain, by label.
     network_digest, engine : str
-        SHA-256 of what was run, and what ran it.
+        SHA-256 of the networks that were run, and the engine.
     versions : Versions
-        What it was computed with.
+        The versions of the programs.
     exports : tuple of Export
         One netlist for each pass through time.
     """
@@ -147,7 +147,7 @@ class Certificate:
     exports: tuple[Export, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Check what the numbers are, and that there is an export."""
+        """Check the numbers, and that there is an export."""
         object.__setattr__(self, "x", floats(self.x, "x"))
         _check_positive("tolerance", self.tolerance)
         _check_positive("settling", self.settling)
@@ -161,7 +161,7 @@ class Certificate:
 
 
 def _check_claims(certificate: Certificate) -> None:
-    """Raise unless `certificate` has a seed that is one, and errors that are, those of h no larger than its error."""
+    """Raise unless `certificate` has a valid seed, and errors of which those of h do not exceed its `error`."""
     seed, errors = certificate.seed, certificate.errors
     do = "take the certificate as it was written"
     if seed is not None and seed < 0:
@@ -180,7 +180,7 @@ def _check_positive(what: str, value: float) -> None:
 
 @checked
 def certificate_path(path: str | Path) -> Path:
-    """Return where the certificate of the netlist at `path` goes.
+    """Return the path of the certificate of the netlist at `path`.
 
     >>> str(certificate_path("build/lstm.cir"))
     'build/lstm.certificate.json'
@@ -194,7 +194,7 @@ def certificate_path(path: str | Path) -> Path:
 
 
 def banks_of(deck: Deck) -> tuple[Bank, ...]:
-    """Return the digests of what a `deck` says: its banks of parts, its unknowns, clock, inputs and settings."""
+    """Return the digests of the content of a `deck`: its banks of parts, its unknowns, clock, inputs and settings."""
     network, fed = deck.network, deck.schedule
     pieces: dict[str, object] = {part.label: part for part in network.parts}
     pieces |= {"the unknowns": (network.domain, network.unknowns, network.lines)}
@@ -204,14 +204,14 @@ def banks_of(deck: Deck) -> tuple[Bank, ...]:
 
 
 def with_imperfections(made: tuple[Compiled, ...], texts: Iterable[tuple[str, ...]]) -> tuple[Compiled, ...]:
-    """Return the passes `made`, each with what its tuple of the `texts` says was done to it.
+    """Return the passes `made`, each with the imperfections in its tuple of the `texts`.
 
-    Raises `FileFormatError` for a text that names no imperfection of this package, otherwise as `apply` does.
+    Raises `FileFormatError` for a text that is no imperfection of this package, otherwise as `apply` does.
     """
     pairs = zip(made, texts, strict=True)
     return tuple(replace(compiled, network=reapply(said, compiled.network)) for compiled, said in pairs)
 
 
 def compiled_passes(lstm: LSTM, technology: object, timing: Timing, settling: float) -> tuple[Compiled, ...]:
-    """Return what `lstm` becomes in `technology` with `timing` and `settling`, one network a pass through time."""
+    """Return the networks of `lstm` compiled in `technology` with `timing` and `settling`, one for each pass."""
     return tuple(lower(technology, signals, timing, settling) for signals in signal_networks(lstm))

@@ -1,6 +1,6 @@
-"""Certificate <-> JSON. Numbers keep their last bit; a file that is not a certificate is refused with the place.
+"""Write certificates as JSON and read them. Numbers keep their last bit; a foreign file is refused with the place.
 
-The file holds the certificate and the SHA-256 of what it says, so a slip of one digit is seen.
+The file holds the certificate and the SHA-256 of its content, so that a change of a single digit is detected.
 """
 
 import json
@@ -22,7 +22,7 @@ from lstm_analog.study.report import Versions, plain
 
 _Kind = TypeVar("_Kind")
 _LARGEST = 1 << 28
-"""Bytes: what a certificate may be, 20 million numbers or so."""
+"""The largest size of a certificate (bytes): about 20 million numbers."""
 
 
 def save_certificate(certificate: Certificate, path: str | Path) -> None:
@@ -122,7 +122,7 @@ def _record(kind: type[_Kind], content: Any, **readers: Callable[[Any], Any]) ->
 
 
 def _fields(what: str, content: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return `content` if it is what `names` the fields of a record called `what`, all of them and no more."""
+    """Return `content` if it is a mapping whose keys are exactly `names`, the fields of a record called `what`."""
     if not isinstance(content, dict) or content.keys() != set(names):
         got = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise _refusal(what, f"have the fields {', '.join(names)}", got)
@@ -134,7 +134,7 @@ def _same(value: Any) -> object:
 
 
 def _exactly(*kinds: type) -> Callable[[Any], Any]:
-    """Return a reader that hands on what is of one of `kinds`: no truth value for a number, no number for a text."""
+    """Return a reader that accepts only values of `kinds`: no truth value for a number, no number for a text."""
 
     def read(value: Any) -> Any:
         if type(value) not in kinds:

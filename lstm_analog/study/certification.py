@@ -1,4 +1,4 @@
-"""`certify`: the netlists of a run that agrees with its LSTM, each read back, and their certificate, all or nothing."""
+"""`certify`: write the netlists of a run that agrees with its LSTM, read them back, and write their certificate."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -46,19 +46,19 @@ def certify(
 ) -> Certificate:
     """Write the netlists of a `run` that agrees with `lstm` to `path`, their certificate beside them, and return it.
 
-    Each file is read back and held against the network that was run; the certificate of `lstm.cir` goes to
-    `lstm.certificate.json`. A machine of several passes gives a netlist each: `lstm-1.cir`, `lstm-2.cir`.
+    Each file is read back and compared with the network that was run. The certificate of `lstm.cir` is
+    `lstm.certificate.json`. A machine of several passes has several netlists: `lstm-1.cir`, `lstm-2.cir`.
 
     Parameters
     ----------
     run : Run
-        What the machine did with one sequence.
+        The run of the machine over one sequence.
     lstm : LSTM
-        What the machine was compiled from.
+        The LSTM from which the machine was compiled.
     technology : object
-        What it was built in.
+        The technology of the machine.
     path : str or Path
-        Where the netlist goes.
+        The path of the netlist.
     dialect, accuracy : Dialect, and Accuracy or None
         As in `write_spice`; the accuracy is `suited` to the network unless given.
     tolerance, seed : float or None, and int or None
@@ -69,7 +69,7 @@ def certify(
     Raises
     ------
     CertificateError
-        If the machine does not agree with `lstm`, or a file does not say what was run; nothing is written.
+        If the machine does not agree with `lstm`, or a file differs from the network that was run; nothing is written.
     InvalidShapeError
         If there is more than one sequence.
     FileAccessError
@@ -94,9 +94,9 @@ def certify(
 
 
 def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None, seed: int | None) -> Report:
-    """Return the report on `run` if it agrees with `lstm` within a `tolerance` that may be certified.
+    """Return the report on `run` if it agrees with `lstm` within a valid `tolerance`.
 
-    `technology` and `seed` are as in `certify`, whose errors it raises.
+    `technology` and `seed` are as in `certify`, and so are the errors.
     """
     report, rest = compare(run, lstm, seed=seed), "; nothing was written"
     if tolerance is not None:
@@ -120,7 +120,7 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
 
 @checked
 def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accuracy: Accuracy | None = None) -> None:
-    """Write the netlists of a `run` to `path` as `certify` does, in `dialect` with `accuracy`, and certify nothing."""
+    """Write the netlists of a `run` to `path` as `certify` does, in `dialect` with `accuracy`, but no certificate."""
     with whole_files(Path(path).parent) as (stage,):
         for each, target in zip(run.passes, _targets(stage / Path(path).name, len(run.passes)), strict=True):
             circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
@@ -128,7 +128,7 @@ def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accur
 
 
 def _targets(path: Path, count: int) -> list[Path]:
-    """Return where the netlist of each of `count` passes goes."""
+    """Return the path of the netlist of each of `count` passes."""
     if count == 1:
         return [path]
     return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, count + 1)]
@@ -137,7 +137,7 @@ def _targets(path: Path, count: int) -> list[Path]:
 def _export(
     each: PassRun, target: Path, signals: tuple[ShownSignal, ...], dialect: Dialect, accuracy: Accuracy | None
 ) -> Export:
-    """Write the netlist of a pass to `target`, read it back, and say what it says."""
+    """Write the netlist of a pass to `target`, read it back, and return its record."""
     circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
     write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
     deck = read_spice(target)
@@ -180,7 +180,7 @@ def _certificate(
 
 
 def _is_compiled(run: Run, lstm: LSTM, technology: object) -> bool:
-    """Return whether what was run is what `lstm` compiles to in `technology`, with the imperfections that it names."""
+    """Return whether the networks of `run` are those of `lstm` in `technology`, with the imperfections they name."""
     first, ran = run.passes[0].compiled, [each.trajectory.network for each in run.passes]
     made = compiled_passes(lstm, technology, first.timing, first.settling)
     try:

@@ -1,4 +1,4 @@
-"""What one chain of a machine, a direction of a layer, did: its signals, read off a trajectory when asked for."""
+"""The signals of one chain in a run, read from its trajectory; a chain is one direction of a layer."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +17,11 @@ from lstm_analog.summaries import Rows, Summarised
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ChainRun(Summarised):
-    """What one chain, a direction of a layer, did: signals after each step in signal units, in the order of time.
+    """The signals of one chain in a run, after each step, in signal units and in the order of time.
 
-    They are read off the `trajectory` of `compiled`, over `steps` of which `lengths` count, at the `place` of the chain
-    when they are asked for; one that was not kept raises `InvalidValueError`. The axis of so many `chips` leads them,
-    unless that is 0.
+    Each is read from the `trajectory` of `compiled` at the `place` of the chain when it is accessed; one that was not
+    kept raises `InvalidValueError`. There are `steps` steps, of which the first `lengths` (batch,) are valid. Signals
+    have a leading axis of `chips`, unless that is 0.
     """
 
     compiled: Compiled
@@ -32,7 +32,7 @@ class ChainRun(Summarised):
     chips: int
 
     def summary(self) -> Rows:
-        """Return which chain it is, and its size."""
+        """Return rows with the chain and its size."""
         way = "backward" if self.place.backward else "forward"
         return (
             ("layer", f"{self.place.layer}, {way}"),
@@ -44,7 +44,7 @@ class ChainRun(Summarised):
 
     @property
     def order(self) -> GateOrder:
-        """The kind of its gates."""
+        """The enumeration of its gates."""
         return type(self.place.gates[0])
 
     @cached_property
@@ -54,13 +54,13 @@ class ChainRun(Summarised):
 
     @cached_property
     def gates(self) -> Floats:
-        """The gates, (..., time, gates, units): not nodes of every circuit, but the curves of the measured z."""
+        """The gates, (..., time, gates, units), computed from z, because not every circuit has a node for them."""
         inside = in_time(np.ones_like(self.z[..., 0, :1]), self.lengths, backward=False)
         return activate(self.place.activations, self.z) * inside[..., None, :]
 
     @cached_property
     def c(self) -> Floats:
-        """The cells, (..., time, units); a GRU has none."""
+        """The states c, (..., time, units); only an LSTM has them."""
         return np.zeros((*self.h.shape[:-1], 0)) if self.place.c is None else self._signal(self.place.c)
 
     @cached_property
@@ -87,10 +87,10 @@ class ChainRun(Summarised):
 def read_signal(
     compiled: Compiled, trajectory: Trajectory, spot: Spot, steps: int, chips: int, *, last: bool
 ) -> Floats:
-    """Return the signal at `spot` of each of `steps` of `compiled`, or of the `last`, as they went.
+    """Return the signal at `spot` after each of `steps` steps of `compiled`, or only after the `last`.
 
-    Its shape is (chips, *batch, time, n), without the axis of `chips` where that is 0. Raises `InvalidValueError` if
-    the `trajectory` has not kept it.
+    Its shape is (chips, *batch, time, n), without the first axis if `chips` is 0. Steps are in the order of the
+    trajectory. Raises `InvalidValueError` if the `trajectory` has not kept the signal.
     """
     ends = compiled.cycle.ends(spot.interval, steps)[-1 if last else 0 :]
     times = trajectory.schedule.ends[ends]

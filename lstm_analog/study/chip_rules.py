@@ -1,4 +1,4 @@
-"""Would the chip work? What limits a transistor cell, held against its weights and the voltages of a run."""
+"""Design rules of transistor cells, checked with their weights and the voltages of a run."""
 
 from collections.abc import Iterator
 from math import log
@@ -13,15 +13,15 @@ from lstm_analog.study.findings import Bound, Finding, Rule, judge
 from lstm_analog.study.run import Run
 
 SATURATED = -0.3
-"""Collector over base (V) below which a transistor's collector junction conducts."""
+"""Collector-base voltage (V) below which the collector junction of a transistor conducts."""
 STEERED = 0.8
-"""Share of its tail current beyond which the pair of f c is no longer linear: V_T atanh(0.8) is 28 mV."""
+"""Fraction of its tail current up to which the pair of f c is linear: V_T atanh(0.8) is 28 mV."""
 
 
 def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None, largest: float | None) -> Iterator[Finding]:
-    """Yield what limits `compiled`, built in `technology`, at the voltages of `run`.
+    """Yield the findings on `compiled`, built in `technology`, at the voltages of `run`.
 
-    Without a run |c| is the `largest` of the inputs it was compiled with, and without these its linear range.
+    Without a run |c| is the `largest` found with the inputs for which it was compiled; if that is None, the limit.
     """
     layer = compiled.layout.layers[0]
     crossbar = next(part for part in compiled.network.parts if isinstance(part, Crossbars))
@@ -49,7 +49,7 @@ def _any_unit(number: int) -> str:
 
 
 def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Finding:
-    """Return what share of a column's conductance its weights take: all of it leaves nothing for the termination."""
+    """Return the finding on the conductance of weights in a column, as a fraction of the column's total."""
     weights = crossbar.positive.sum(axis=-1)
     rest = np.concatenate([_part(compiled, f"{_signal(spot)}_term_p").conductance for spot in layer.z], axis=-1)
     size = rest.shape[-1] // len(layer.z)
@@ -60,7 +60,7 @@ def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Fin
 def _row_drivers(
     compiled: Compiled, technology: Bicmos, layer: LayerLayout, crossbar: Crossbars, run: Run | None
 ) -> Finding:
-    """Return the largest current (uA) that columns push into a row driver, a sink of class A."""
+    """Return the finding on the largest current (uA) that columns push into a row driver, a sink of class A."""
     nodes = np.concatenate([compiled.network.unknowns[label] for label in _wires(layer.h)])
     places = np.array([int(np.flatnonzero(crossbar.inputs == node)[0]) for node in nodes])
     weights = np.concatenate((crossbar.positive, crossbar.negative), axis=-2)[..., places]
@@ -79,7 +79,7 @@ def _row_drivers(
 
 
 def _collectors(technology: Bicmos, volts: Floats) -> Floats:
-    """Return the least collector over base (V): of the steering pairs below the loads, of the pairs below those."""
+    """Return the least collector-base voltages (V) of the steering pairs and of the pairs below them."""
     current = technology.reference_current * technology.warmth
     base_emitter = technology.thermal_volts * log(current / SATURATION_CURRENT)
     common = 0.5 * (1.0 / technology.state_scale + 2.0 * LINEAR_TAIL) * current * technology.cell_load
@@ -89,7 +89,7 @@ def _collectors(technology: Bicmos, volts: Floats) -> Floats:
 
 
 def _rails(technology: Bicmos) -> tuple[float, ...]:
-    """Return the levels of the columns of i, f, g, o."""
+    """Return the rail voltages (V) of the columns of i, f, g, o."""
     return (technology.sigmoid_rail, technology.sigmoid_rail, technology.tanh_rail, technology.sigmoid_rail)
 
 

@@ -1,4 +1,4 @@
-"""What a certificate claims beside its netlists: its tolerance, and that it was made for its signals."""
+"""Check the claims of a certificate besides its netlists: its tolerance, and the ranges of its signals."""
 
 from dataclasses import replace
 
@@ -14,14 +14,13 @@ from lstm_analog.study.ranges import harmful
 from lstm_analog.study.run import Setup, run_through
 
 AGREE = 10.0 * ENGINE_TOLERANCE
-"""How far two engines may be apart where a signal has not settled, full scale being 1: 7e-5 at 8 time constants."""
+"""Largest difference of two engines for signals that have not settled, full scale being 1: 7e-5 at 8 time constants."""
 
 
 def tolerance_outcome(certificate: Certificate, lstm: LSTM | None, engine: Engine) -> Outcome:
-    """Return whether the tolerance of `certificate` is one that `compare` grants.
+    """Return the check whether the tolerance of `certificate` is one that `compare` accepts.
 
-    Up to `SETTLED` it is, beyond full scale never. Between, what `lstm` compiles to is run by `engine` and held against
-    it.
+    Up to `SETTLED` it is, above full scale never. Otherwise the machine of `lstm` is run by `engine` and compared.
     """
     claimed = certificate.tolerance
     if claimed > FULL_SCALE:
@@ -39,14 +38,14 @@ def tolerance_outcome(certificate: Certificate, lstm: LSTM | None, engine: Engin
 
 
 def range_outcome(certificate: Certificate, lstm: LSTM | None) -> Outcome:
-    """Return whether the technology of `certificate` is made for its signals: of `lstm`, else what is fed alone."""
+    """Return the check whether the technology of `certificate` allows its signals; only inputs if `lstm` is None."""
     found = harmful(certificate.technology, lstm, certificate.x, certificate.start)
     seen = "inputs and states to start from" if lstm is None else "all of them"
     return Outcome(check=Check.RANGE, holds=not found, got="; ".join(map(str, found)) or seen)
 
 
 def _granted(certificate: Certificate, lstm: LSTM, engine: Engine) -> float:
-    """Return the tolerance that a comparison grants what `lstm` compiles to, as `certificate` says, run by `engine`."""
+    """Return the tolerance that `compare` accepts for the machine of `lstm` by `certificate`, run by `engine`."""
     made = compiled_passes(lstm, certificate.technology, certificate.timing, certificate.settling)
     real = with_imperfections(_of(made, lstm), (each.imperfections for each in certificate.exports))
     start = starting_state(certificate.start, lstm.state_sizes, ())
@@ -56,7 +55,7 @@ def _granted(certificate: Certificate, lstm: LSTM, engine: Engine) -> float:
 
 
 def _of(made: tuple[Compiled, ...], lstm: LSTM) -> tuple[Compiled, ...]:
-    """Return the passes `made` with the word that they are of `lstm`, as `compile` leaves it."""
+    """Return the passes `made` with the name and digest of `lstm` in their provenance, as `compile` writes them."""
     said = (("model", lstm.name), ("digest", lstm.digest))
     networks = (replace(each.network, provenance=(*said, *each.network.provenance)) for each in made)
     return tuple(replace(each, network=network) for each, network in zip(made, networks, strict=True))

@@ -1,4 +1,4 @@
-"""A run held against the numeric LSTM, gate by gate, and a slow clock, a coarse technology told from a defect."""
+"""Compare a run with the numeric LSTM by signal, and tell a slow clock or a coarse technology from a defect."""
 
 from dataclasses import replace
 from numbers import Real
@@ -23,54 +23,54 @@ from lstm_analog.study.settling import settling
 from lstm_analog.study.spread import HeadErrors, LayerErrors, errors
 
 ENGINE_TOLERANCE = 1e-5
-"""Error of h, full scale being 1, that is left to the engine: each engine as preset keeps it at the sampling instants
-at 20 time constants or more (ngspice in a gated leak comes closest to it, `Integrate` stays below 1e-8)."""
+"""Error of h, full scale being 1, that is attributed to the engine. Each engine with its default settings stays below
+it at 20 time constants or more (ngspice in a gated leak comes closest, `Integrate` stays below 1e-8)."""
 SETTLED = 1e-3
-"""Largest error of h that passes without a `tolerance`: a clock that leaves more is too slow, whatever it explains."""
+"""Largest error of h that is accepted without a `tolerance`: a clock with a larger error is too slow."""
 FULL_SCALE = 1.0
-"""What h goes up to: an error of that says nothing of the LSTM."""
+"""The full scale of h, and the largest tolerance."""
 BY_DESIGN = 0.02
-"""Largest error of h that passes without a `tolerance` as what parts cost by design: what is asked of transistor cells
-at weights three times PyTorch's over 60 steps. A technology that costs more is too coarse, whatever it explains."""
+"""Largest error of h by the design of parts that is accepted without a `tolerance`: that of transistor cells with
+weights three times PyTorch's over 60 steps. A technology with a larger error is too coarse."""
 
 
 @checked
 def compare(
     run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int | None = None, causes: bool = False
 ) -> Report:
-    """Return how far `run` is from what `lstm` computes for the same inputs from the same state.
+    """Return the errors of `run` against `lstm` for the same inputs from the same state.
 
-    The clock explains the error that the LSTM itself makes of late signals: its memories are set back, after each step,
-    by what a step leaves of a unit (`settling`) times the travel, the farthest that any z, c or h moves in a step; then
-    it goes on from there, so that its own recurrence passes the error on, damps or multiplies it. That is a bound:
-    random LSTMs (1 to 48 units, 1 to 3 layers, scales 1 to 6, up to 60 steps, 5 to 12 time constants) came to 1 to 15 %
-    of it, and to half of it where it had left the range of h. It explains no error that is larger than h.
+    The error explained by the clock is computed with the LSTM itself: after each step its memories are set back by the
+    part of a unit that a step leaves unsettled (`settling`), times the largest change of any z, c or h in a step. Its
+    own recurrence then damps or amplifies that error. This is a bound: random LSTMs (1 to 48 units, 1 to 3 layers,
+    scales 1 to 6, up to 60 steps, 5 to 12 time constants) reached 1 to 15 % of it, and half of it where it exceeded the
+    range of h. It never explains an error larger than h.
 
-    Where clock and engine do not explain the error, the networks run again, with the engine of the run: as compiled,
-    with ideal parts, and without each cause that the parts have (`study.shares`). What is left then must be the clock's
-    or the engine's; else it is a defect, however small it is beside what the technology costs.
+    If clock and engine do not explain the error, the networks are run again with the engine of the run: as compiled,
+    with ideal parts, and without each single cause (`study.shares`). The remaining error must be explained by clock or
+    engine; otherwise it is a defect, however small it is compared with the errors of the technology.
 
     Parameters
     ----------
     run : Run
-        What a machine compiled from `lstm` did.
+        The run of a machine compiled from `lstm`.
     lstm : LSTM
-        The numbers it was compiled from.
+        The LSTM from which it was compiled.
     tolerance : float, optional
-        The largest error of h, in any layer, to accept. Unless given it is what the clock and the engine
-        (`ENGINE_TOLERANCE`) explain, `SETTLED` at most, and what the technology costs by design, `BY_DESIGN` at most.
-        What imperfections cost is explained, and not accepted.
+        The largest error of h, in any layer, to accept. By default it is the error explained by clock and engine
+        (`ENGINE_TOLERANCE`), at most `SETTLED`, plus the error of the technology by design, at most `BY_DESIGN`.
+        Errors of imperfections are explained, but not accepted.
     seed : int, optional
-        Of the random numbers behind `lstm` or the inputs, to be kept in the report.
+        The seed of the random numbers in `lstm` or the inputs, for the report.
     causes : bool
-        Whether to look for what technology and imperfections cost even where clock and engine explain the error.
+        Whether to find the errors of technology and imperfections even if clock and engine explain the error.
 
     Raises
     ------
     InvalidValueError
-        If the run is of another LSTM, or the tolerance is not above zero.
+        If `run` is of another LSTM, or `tolerance` is not above zero.
     InvalidTypeError
-        If `run` is no run, `lstm` no LSTM or the tolerance no number.
+        If `run` is no run, `lstm` no LSTM or `tolerance` no number.
     InvalidShapeError
         If the layers of the run are not those of the LSTM, or it is one of several chips.
     """
@@ -92,21 +92,21 @@ def compare(
 
 
 def granted(report: Report) -> float:
-    """Return the largest tolerance that the comparison of `report` bears out: what it explains, up to full scale.
+    """Return the largest tolerance that the comparison in `report` supports: the error it explains, up to full scale.
 
-    `SETTLED` at least: an error up to that passes where it is explained at all.
+    It is at least `SETTLED`, because an explained error up to that is always accepted.
     """
     return min(max(report.explained, SETTLED), FULL_SCALE)
 
 
 def _accepted(report: Report) -> float:
-    """Return the tolerance of a `report` to which none was given: a defect is granted nothing for the technology."""
+    """Return the default tolerance of a `report`; with a defect, nothing is added for the technology."""
     design = 0.0 if report.defective else min(report.by_technology, BY_DESIGN)
     return min(report.by_clock + report.by_engine, SETTLED) + design
 
 
 def _report(run: Run, lstm: LSTM, trace: Trace, seed: int | None) -> Report:
-    """Return the report on `run` against the `trace` of `lstm`, with `seed`, before anything has run again."""
+    """Return the report on `run` against the `trace` of `lstm`, with `seed`, without running networks again."""
     first, settled = run.passes[0], settling(run)
     provenance = dict(first.compiled.network.provenance)
     technology, scaling = (None, None) if run.setup is None else (run.setup.technology, run.setup.scaling)
@@ -133,9 +133,9 @@ def _report(run: Run, lstm: LSTM, trace: Trace, seed: int | None) -> Report:
 
 
 def _by_clock(run: Run, lstm: LSTM, trace: Trace, left: float) -> float:
-    """Return the error of h that the clock of `run` explains if it leaves `left` of a unit: at most h itself.
+    """Return the error of h that the clock of `run` explains if it leaves `left` of a unit unsettled; at most h.
 
-    `trace` is what `lstm` makes of the same inputs.
+    `trace` is that of `lstm` for the same inputs.
     """
     late = left * travel(lstm, trace.layers, run.state, run.lengths)
     behind = lagging(lstm, run.x, run.state, run.lengths, late)
@@ -187,7 +187,7 @@ def _layer(label: str, analog: ChainRun, digital: LayerTrace) -> LayerErrors:
 
 
 def _head(run: Run, head: Head | None, digital: Floats | None) -> HeadErrors | None:
-    """Return the errors of y; they count by the largest that an error of 1 in every h could make in one of them."""
+    """Return the errors of y, with the gain of the head: the largest error of a y by an error of 1 in every h."""
     analog = run.y
     if head is None or analog is None or digital is None:
         return None

@@ -1,6 +1,6 @@
-"""How tubes are bought and cut: at bores that are sold, and so long that they conduct what the network says.
+"""The bores and lengths of tubes to buy and saw: bores that are sold, and lengths that give the exact conductance.
 
-These are the sizes of the bill, of its cut list, of the graph, and of what EPANET is given.
+These are the sizes in the bill, its cut list, the graph and EPANET files.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _HUNDREDTHS = (
     *(315, 335, 355, 375, 400, 425, 450, 475, 500, 530, 560, 600, 630, 670, 710, 750, 800, 850, 900, 950),
 )
 R40 = np.array(_HUNDREDTHS) / 100.0
-"""Preferred numbers of ISO 3, 40 a decade: the bores that are bought."""
+"""Preferred numbers of ISO 3, 40 in a decade, for the bores of tubes."""
 
 
 def nominal_bore(bore: Floats) -> Floats:
@@ -36,8 +36,9 @@ def nominal_bore(bore: Floats) -> Floats:
 def cut(conductance: Floats, length: float, fluid: Fluid) -> tuple[Floats, Floats]:
     """Return nominal bores and lengths (m), (k,), of tubes that have the `conductance` (k,) (m3/(s Pa)) for `fluid`.
 
-    A tube of that `length` (m) and conductance has a bore d by Hagen-Poiseuille; one of the next larger bore of the
-    series R40 is bought, and cut to `length` (d_nominal/d)^4. Raises `InvalidValueError` where no tube conducts so.
+    A tube of that conductance and `length` (m) would have a bore d by Hagen-Poiseuille. One of the next larger bore of
+    the series R40 is used instead, with the length `length` (d_nominal/d)^4. Raises `InvalidValueError` if no tube has
+    that conductance.
     """
     exact = bore(conductance, length, fluid)
     nominal = nominal_bore(exact)
@@ -46,22 +47,22 @@ def cut(conductance: Floats, length: float, fluid: Fluid) -> tuple[Floats, Float
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cuts:
-    """The tubes of a bank as they are cut, each from one node to another; of several chips, the widest.
+    """The tubes of a bank with their sizes, each from one node to another; of several chips, the widest.
 
     Attributes
     ----------
     label : str
-        Of the bank.
+        The label of the bank.
     use : Use
-        What they are for.
+        The use of the tubes.
     fluid : Fluid
-        What flows in them.
+        The liquid in them.
     starts, ends : tuple of str, (k,)
-        The nodes at both ends, called as in the graph.
+        The nodes at both ends, with their names in the graph.
     bores, lengths : float array, (k,)
-        Of each tube (m).
+        Bore and length of each tube (m).
     count : int
-        How many equal ones lie between the same two ends.
+        The number of equal tubes between the same two ends.
     """
 
     label: str
@@ -75,17 +76,17 @@ class Cuts:
 
     @property
     def number(self) -> int:
-        """How many tubes there are."""
+        """The number of tubes."""
         return len(self.starts) * self.count
 
     @property
     def total(self) -> float:
-        """The length of all of them (m)."""
+        """The length of all tubes together (m)."""
         return float(self.lengths.sum()) * self.count
 
 
 def cuts(plant: Plant) -> tuple[Cuts, ...]:
-    """Return the tubes of `plant`, bank by bank; the channels of ports are no tubes."""
+    """Return the tubes of `plant` with their sizes, bank by bank, without the channels of ports."""
     names = plant.compiled.network.unknowns.names()
     found = []
     for bank in tubes(plant):

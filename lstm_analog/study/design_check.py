@@ -1,4 +1,4 @@
-"""Would the machine work? Every figure an engineer asks for, held against its limit, with the worst place."""
+"""Check whether a machine would work when built: each figure against its limit, with the worst place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -38,16 +38,16 @@ _MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class DesignCheck:
-    """What a design check found.
+    """The result of a design check.
 
     Attributes
     ----------
     technology : str
         Its name.
     basis : str
-        At which pressures, voltages or signals the machine was judged, and with which liquid.
+        The pressures, voltages or signals, and the liquid, for which the machine was checked.
     findings : tuple of Finding
-        All figures, those within their limit too.
+        All figures, including those within their limits.
     """
 
     technology: str
@@ -56,7 +56,7 @@ class DesignCheck:
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The findings beyond their limits that do harm, the most strained first."""
+        """The harmful findings beyond their limits, the largest excess first."""
         found = [finding for finding in self.findings if finding.severity is Severity.WARNING]
         return tuple(sorted(found, key=lambda finding: -finding.strain))
 
@@ -66,11 +66,11 @@ class DesignCheck:
         return not self.warnings
 
     def worst(self, rule: Rule) -> Finding | None:
-        """Return the most strained finding of `rule`, None if nothing was there to look at."""
+        """Return the finding of `rule` that uses most of its limit; None if the rule applied to nothing."""
         return max((f for f in self.findings if f.rule is rule), key=lambda finding: finding.strain, default=None)
 
     def __str__(self) -> str:
-        """Return the table: the worst of each rule, `!` before warnings, `-` before notes; then what helps."""
+        """Return a table of the worst finding of each rule, `!` before warnings, `-` before notes; then the advice."""
         worst = [finding for rule in Rule if (finding := self.worst(rule)) is not None]
         notes = [f for f in worst if f.severity is not Severity.FINE]
         lines = [
@@ -98,24 +98,24 @@ def _row(finding: Finding) -> str:
 def design_check(
     compiled: Compiled, technology: object, run: Run | None = None, scaling: Scaling | None = None
 ) -> DesignCheck:
-    """Return the design check of `compiled`, built in `technology`, at the efforts of `run`: pressures or voltages.
+    """Return the design check of `compiled`, built in `technology`, at the pressures or voltages of `run`.
 
-    Without a run a machine is judged by what it is designed for. In plumbing every tube has 2 pressure units across it,
-    every tank is 2 units off the datum, and a pre-activation is as large as its weights allow at 2 units; op-amps have
-    every input and state at 1; a chip of transistor cells has the largest c of `scaling`, without that the range of c.
+    Without a run it is checked at design values. In plumbing every tube has 2 pressure units across it, every tank is 2
+    units off the datum, and a pre-activation is as large as its weights allow at 2 units; op-amps have every input and
+    state at 1; a chip of transistor cells has the largest c of `scaling`, or without that its range of c.
 
     Conductances are the network's; bores of tubes follow from them, length and fluid. Of several chips on an axis the
     worst counts, the widest of their tubes.
 
-    The inputs of a run are held against their room. Where the technology was chosen for signals of known ranges, by
-    `scaling`, these are too; a chip has rules of its own for that.
+    The inputs of a run are compared with the range that the technology allows, and so are the ranges of `scaling`, if
+    given. A chip of transistor cells has its own rules for these.
 
     Raises
     ------
     UnsupportedError
-        If the machine is neither plumbing nor op-amps nor a chip of transistor cells.
+        If the machine is neither hydraulic nor of op-amps or transistor cells.
     InvalidTypeError
-        If the run is no run.
+        If `run` is no run.
     InvalidValueError
         If the run is of another machine, or did not keep everything.
     """
@@ -127,14 +127,14 @@ def design_check(
 
 
 def _inputs(technology: object, scaling: Scaling | None, run: Run) -> Finding:
-    """Return what share of its room each input of `run` takes."""
+    """Return the finding on the inputs of `run`, each over its allowed range."""
     largest = np.abs(in_time(run.x, run.lengths, backward=False)).reshape(-1, run.x.shape[-1]).max(axis=0)
     room = min(room_of(technology).x, farthest(scaling))
     return judge(Rule.ROOM, largest / room, 1.0, part="x", place=lambda number: f"input {number}")
 
 
 def _room(scaling: Scaling) -> Iterator[Finding]:
-    """Yield what share of its room each signal takes; a z beyond it only meets a curve that is flat there."""
+    """Yield the findings on each signal over its allowed range; a z beyond it is harmless: curves are flat there."""
     for name, size in vars(scaling.ranges).items():
         room = vars(scaling.reach)[name]
         worst = Severity.NOTE if name == "z" else Severity.WARNING

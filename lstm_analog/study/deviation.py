@@ -1,4 +1,4 @@
-"""What a deck says, held number by number against what its LSTM compiles to."""
+"""Compare a deck number by number with the network that its LSTM compiles to."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -16,9 +16,9 @@ from lstm_analog.study.certificate import ROUNDING
 
 
 def deviations(deck: Deck, passes: tuple[Compiled, ...], number: int, x: Floats, start: State) -> Iterator[str]:
-    """Yield what `deck` says otherwise than pass `number` of the `passes` of an LSTM, fed with `x` from `start`.
+    """Yield the differences of `deck` from pass `number` of the `passes` of an LSTM, with inputs `x` from `start`.
 
-    The inputs of a later pass are what the pass before it has left, so only those of the first follow from the LSTM.
+    Inputs are compared for the first pass only; those of a later pass are outputs of the pass before.
     """
     network, fed = _expected(passes, number, x, start)
     free = _inputs(passes[number]) if number else []
@@ -29,7 +29,7 @@ def deviations(deck: Deck, passes: tuple[Compiled, ...], number: int, x: Floats,
 
 
 def _expected(passes: tuple[Compiled, ...], number: int, x: Floats, start: State) -> tuple[Network, Schedule]:
-    """Return the circuit of pass `number` and what drives it, but for what an earlier pass has left."""
+    """Return the circuit of pass `number` and its schedule, without inputs from an earlier pass."""
     made = passes[number]
     first = sum(len(each.layout.layers) for each in passes[:number])
     chains = slice(first, first + len(made.layout.layers))
@@ -44,12 +44,12 @@ def _expected(passes: tuple[Compiled, ...], number: int, x: Floats, start: State
 
 
 def _inputs(made: Compiled) -> list[str]:
-    """Return the labels of the source banks that the inputs of a pass drive."""
+    """Return the labels of the source banks of the inputs of a pass."""
     return [label for bank in made.layout.inputs for label in fed_by(made, bank.label)]
 
 
 def _said(network: Network, fed: Schedule) -> Iterator[tuple[str, Floats | str]]:
-    """Yield every array that a deck says, and every line of a library, by name."""
+    """Yield every array in a deck, and every line of a library, by name."""
     yield from ((f"group {group.label}", np.array([group.size, group.scale])) for group in network.unknowns.groups)
     for part in network.parts:
         yield from _arrays(part, part.label)
@@ -58,7 +58,7 @@ def _said(network: Network, fed: Schedule) -> Iterator[tuple[str, Floats | str]]
 
 
 def _arrays(value: object, name: str) -> Iterator[tuple[str, Floats | str]]:
-    """Yield every array and text of a bank, of its terms, factors and library too, by name."""
+    """Yield every array and text of a bank by name, also of its terms, factors and library."""
     if isinstance(value, np.ndarray):
         yield name, value.astype(np.float64)
     elif isinstance(value, str):
@@ -72,7 +72,7 @@ def _arrays(value: object, name: str) -> Iterator[tuple[str, Floats | str]]:
 
 
 def _deviation(name: str, now: Mapping[str, Floats | str], then: Mapping[str, Floats | str]) -> Iterator[str]:
-    """Yield what of the array or text `name` is not as it was."""
+    """Yield a description of the difference of the array or text `name`, if there is one."""
     if name not in now or name not in then:
         yield f"{name} is {'missing' if name in then else 'too many'}"
         return

@@ -1,4 +1,4 @@
-"""What is asked of ports, tanks, relays, solenoids, the fluid and the clock."""
+"""Design rules of ports, tanks, relays, solenoid valves, the liquid and the clock."""
 
 from collections.abc import Iterator
 
@@ -19,16 +19,16 @@ from lstm_analog.study.supply import Supply
 from lstm_analog.study.tube_rules import CHAIN, SLUGGISH, TOLERATED
 
 RINGING = 0.4
-"""Least damping of a spool: it overshoots by a quarter there."""
+"""Least damping ratio of a spool, at which it overshoots by a quarter."""
 HUNTING = 0.5
-"""Least damping of a relay: see `relay_damping`."""
+"""Least damping ratio of a relay: see `relay_damping`."""
 
 
 def port_findings(plant: Plant, part: Ports) -> Iterator[Finding]:
-    """Yield what is found on the ports of `part` of `plant`: the range of their trim, the lag of their chamber.
+    """Yield the findings on the ports of `part` of `plant`: the range of their trim, the lag of their chamber.
 
-    An exponential port opens from R^-1/2 to R^1/2 of its rest, so |2 u| <= ln R: |z| for a sigmoid, |2 z| for a tanh.
-    Any other has its whole range from the least opening to the largest.
+    An exponential port opens from R^-1/2 to R^1/2 times its conductance at rest, so |2 u| <= ln R, where 2 u is z for a
+    sigmoid and 2 z for a tanh. Other ports have the range R from the least to the largest opening.
     """
     hardware = plant.technology.hardware
     low, high = plant.control(part.p, part.n, part.scale, part.offset)
@@ -53,7 +53,7 @@ def port_findings(plant: Plant, part: Ports) -> Iterator[Finding]:
 
 
 def tank_findings(plant: Plant) -> Iterator[Finding]:
-    """Yield what is found on the tanks of `plant`, the storages behind solenoids: stops, springs, seals, rise."""
+    """Yield the findings on the tanks of `plant`: stops, springs, seals, capillary rise."""
     technology, network = plant.technology, plant.compiled.network
     low, high = (stop / technology.pressure_unit for stop in technology.reach())
     for part in tanks(network):
@@ -84,7 +84,7 @@ def _vessel(plant: Plant) -> Iterator[Finding]:
 
 
 def spool_findings(plant: Plant, part: Spools) -> Iterator[Finding]:
-    """Yield what is found on the spools of `part` of `plant`: how long they take, how they ring."""
+    """Yield the findings on the spools of `part` of `plant`: time constant and damping."""
     times = np.vectorize(decay_time)(part.frequency, part.damping).reshape(-1, part.p.size).max(axis=0)
     damping = part.damping.reshape(-1, part.p.size).min(axis=0)
 
@@ -97,10 +97,10 @@ def spool_findings(plant: Plant, part: Spools) -> Iterator[Finding]:
 
 
 def relay_damping(technology: Hydraulic) -> float:
-    """Return the damping ratio of a relay of `technology` that feeds nothing, its solenoid being shut, but its bleed.
+    """Return the damping ratio of a relay of `technology` whose only load is its own bleed, behind a shut solenoid.
 
-    A force balance has no spring, so it integrates, dq/dt = K (p_set - p), without droop. K = G/`relay_time`: with a
-    tank line's G as its load, to the datum, its time constant is that. Its outlet yields, C = `relay_volume`/beta; its
+    A force balance has no spring, so it integrates, dq/dt = K (p_set - p), without droop. K = G/`relay_time`: loaded by
+    a tank line of conductance G, its time constant is `relay_time`. Its outlet has C = `relay_volume`/beta; its
     bleed is laminar, g = `relay_bleed`/datum. So C p'' + g p' + K (p - p_set) = 0, zeta = g/(2 sqrt(K C)). A valve
     that takes a time T to move makes that T C s^3 + (C + T g) s^2 + g s + K, which by Routh is stable for every T if
     g^2 >= K C: zeta >= 1/2. What the relay feeds adds to g.
@@ -112,7 +112,7 @@ def relay_damping(technology: Hydraulic) -> float:
 
 
 def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
-    """Yield what is found on the relays and sources of `plant`, which have `delivered`: range, flow, speed, hunting."""
+    """Yield the findings on relays and sources of `plant`, which have `delivered`: range, flow, speed, damping."""
     technology, hardware = plant.technology, plant.technology.hardware
     for part in plant.compiled.network.parts:
         if isinstance(part, Followers | Sources):
@@ -133,7 +133,7 @@ def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
 
 
 def fluid_findings(plant: Plant) -> Iterator[Finding]:
-    """Yield what is found on the fluid of `plant`: cavitation, levels, temperature, what solenoids displace."""
+    """Yield the findings on the liquid of `plant`: cavitation, levels, temperature, volume displaced by solenoids."""
     technology, hardware = plant.technology, plant.technology.hardware
     network = plant.compiled.network
     nodes = np.setdiff1d(np.arange(DATUM, network.unknowns.size), internal_states(network))
@@ -150,7 +150,7 @@ def fluid_findings(plant: Plant) -> Iterator[Finding]:
 
 
 def clock_findings(plant: Plant) -> Iterator[Finding]:
-    """Yield what is found on the clock of `plant`: phases too short to settle, or too long for the leaks."""
+    """Yield the findings on the clock of `plant`: phases too short to settle, or too long for the leaks."""
     compiled = plant.compiled
     yield _single(Rule.SETTLING, settling_error(compiled.settling, CHAIN), SETTLED, False)
     for part in valves(compiled.network):

@@ -1,4 +1,4 @@
-"""A fingerprint of a network: equal circuits have equal digests, on any machine."""
+"""Compute digests of networks and of other values; equal circuits have equal digests on any computer."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -17,7 +17,7 @@ from lstm_analog.network.graph import Network
 def digest_of(*values: object) -> str:
     """Return the SHA-256, in hexadecimal, over `values`: arrays, enums, records, tuples, sets, mappings and plain ones.
 
-    Of a function its source counts, and what it holds; `UnsupportedError` where that is in no file.
+    That of a function is over its source and the values it holds; `UnsupportedError` if its source is in no file.
     """
     result = sha256()
     for value in values:
@@ -28,20 +28,20 @@ def digest_of(*values: object) -> str:
 
 @checked
 def network_digest(network: Network) -> str:
-    """Return the SHA-256, in hexadecimal, over all that `network` is: domain, unknowns, parts with values, clock lines.
+    """Return the SHA-256, in hexadecimal, over domain, unknowns, parts with values, and clock lines of `network`.
 
-    Where it comes from (its provenance) does not count, nor does the sign of a zero.
+    Its provenance does not count, nor does the sign of a zero.
     """
     return networks_digest((network,))
 
 
 def networks_digest(networks: tuple[Network, ...]) -> str:
-    """Return the SHA-256 over all `networks` of a machine, in order; of one alone it is its `network_digest`."""
+    """Return the SHA-256 over all `networks` of a machine, in order; for a single one its `network_digest`."""
     return digest_of(*(what for each in networks for what in (each.domain, each.unknowns, each.parts, each.lines)))
 
 
 def source_of(thing: Callable[..., object]) -> str:
-    """Return the text that defines `thing`, a function or a class; `UnsupportedError` where it is in no file."""
+    """Return the source of `thing`, a function or a class; `UnsupportedError` if it is in no file."""
     try:
         return getsource(thing)
     except (OSError, TypeError) as error:
@@ -51,7 +51,7 @@ def source_of(thing: Callable[..., object]) -> str:
 
 
 def _pieces(value: object) -> Iterator[bytes | memoryview]:
-    """Yield the bytes of `value`, each with its kind and length before it, so that no two values read alike."""
+    """Yield the bytes of `value`, preceded by kind and length, so that different values have different bytes."""
     if isinstance(value, np.ndarray):
         array = np.ascontiguousarray(value.astype("<f8" if value.dtype.kind == "f" else "<i8") + 0)
         yield f"array {array.dtype.str} {value.shape};".encode()

@@ -1,16 +1,15 @@
-"""A check by EPANET 2.2: the statics of a hydraulic machine, solved from exported files by code that is not ours.
+"""Check the statics of a hydraulic machine by EPANET 2.2, an independent solver, from exported files.
 
-Every settled phase of the clock is taken at its steady state. Stage by stage, in the order that the network itself
-prescribes, the chambers (capillary manifolds, the middles of half-bridges, tanks behind an open solenoid) are written
-as an EPANET input file, by bore, length and viscosity, and EPANET computes their pressures; relays, which pass a
-pressure on without drawing flow, are taken at their law between two files. Tanks behind shut solenoids hold what they
-held.
+Every settled phase of the clock is computed as a steady state. In the order of dependence in the network, groups of
+chambers (capillary manifolds, the middles of half-bridges, tanks behind an open solenoid) are written as an EPANET
+input file, with bore, length and viscosity, and EPANET computes their pressures. Between two files, relays, which draw
+no flow at their inputs, are computed by their law. Tanks behind shut solenoids keep their pressures.
 
-What it can find: wrong weights, sizes, connections, signs, clock lines; flow that is not laminar. What it cannot: how
-long anything takes (settling, spools, inertance), seat leak, what relays and trims do beyond their law. As all is a
-ratio, z, c and h do not show a viscosity that is wrong everywhere. The conductances, read back as flow over drop, show
-one that is not what the bores were made for; if sizing and simulation share the wrong one, only the Reynolds number
-tells. EPANET's toolkit answers in double precision, so 1e-6 is no limit of its own: 1e-13 is usual.
+It detects wrong weights, sizes, connections, signs and clock lines, and flow that is not laminar. It does not check
+times (settling, spools, inertance), seat leak, or deviations of relays and trims from their laws. z, c and h are ratios
+and do not change with a viscosity that is wrong everywhere; conductances, computed as flow over drop, do unless sizing
+and simulation use the same wrong viscosity, and then only the Reynolds number shows it. EPANET's toolkit computes in
+double precision; errors of 1e-13 are usual.
 """
 
 import tempfile
@@ -37,12 +36,12 @@ from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.cutting import cut
 from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
 from lstm_analog.study.epanet_run import Simulator, run_epanet
-from lstm_analog.study.epanet_walk import Desk, steady_states
+from lstm_analog.study.epanet_walk import EpanetSetup, steady_states
 from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun
 
 TOLERANCE = 1e-6
-"""Largest error of z, c and h, and largest relative error of a conductance, that passes."""
+"""Largest accepted error of z, c and h, and of a conductance (relative)."""
 
 
 @checked
@@ -57,33 +56,33 @@ def epanet_check(
     folder: str | Path | None = None,
     simulator: Simulator = run_epanet,
 ) -> EpanetReport:
-    """Return how the steady pressures that EPANET finds in `compiled` compare with `lstm`, step by step.
+    """Return the errors of the steady pressures in `compiled`, computed by EPANET, against `lstm` at each step.
 
     Parameters
     ----------
     compiled : Compiled
         A clocked machine built from `lstm` in `technology`.
     lstm : LSTM
-        The digital answer.
+        The LSTM to compare with.
     x : array_like, (time, inputs)
-        One sequence; (1, time, inputs) will do.
+        One sequence; (1, time, inputs) is accepted, too.
     technology : Hydraulic
-        What it was built in: the length, the bores, the fluid and the datum.
+        The technology of the machine, with lengths, bores, liquid and datum.
     state : State, optional
-        Where it starts, else from rest.
+        The start, from rest unless given.
     fluid : Fluid, optional
-        What EPANET is told flows in it, else what does, at the temperature it is used at.
+        The liquid for EPANET; by default that of the machine at its operating temperature.
     folder : path, optional
-        Where to leave the input files; else they are removed.
+        The folder for the input files, which are removed afterwards if it is not given.
     simulator : callable, optional
-        What solves a file, else `run_epanet`.
+        The function that solves a file.
 
     Raises
     ------
     InvalidValueError
         If the machine was built from another LSTM or in another technology.
     UnsupportedError, UnsupportedPartError
-        If it has no steady state that EPANET can compute: a gated leak, chambers that act on their own valves.
+        If EPANET cannot compute its steady states: a gated leak, chambers that act on their own valves.
     SimulatorMissingError, SimulationError
         See `run_epanet`.
     """
@@ -94,8 +93,8 @@ def epanet_check(
     start, liquid = starting_state(state, lstm.state_sizes, inputs.shape[:-2]), fluid or technology.fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
     with _folder(folder) as place:
-        desk = Desk(tubes=tubes_of(technology, liquid), folder=place, simulator=simulator)
-        efforts, readings = steady_states(compiled.network, plan, [entry.settles for entry in intervals], desk)
+        setup = EpanetSetup(tubes=tubes_of(technology, liquid), folder=place, simulator=simulator)
+        efforts, readings = steady_states(compiled.network, plan, [entry.settles for entry in intervals], setup)
     trajectory = Trajectory(
         network=compiled.network,
         schedule=plan,
@@ -118,7 +117,7 @@ def epanet_check(
 
 
 def tubes_of(technology: Hydraulic, fluid: Fluid) -> EpanetTubes:
-    """Return the tubes of `technology`, cut for its own fluid, with `fluid` in them."""
+    """Return the tubes of `technology`, made for its own liquid, filled with `fluid`."""
     line, own = technology.tank_line, technology.fluid
     return EpanetTubes(
         density=fluid.density,
@@ -131,7 +130,7 @@ def tubes_of(technology: Hydraulic, fluid: Fluid) -> EpanetTubes:
 
 
 def tubes_in(technology: object, network: Network) -> EpanetTubes | None:
-    """Return the tubes of a `network`, built in `technology`, with what flows in them; None if it is not hydraulic."""
+    """Return the tubes of `network`, built in `technology`, filled with its liquid; None if it is not hydraulic."""
     if not isinstance(technology, Hydraulic):
         return None
     used = as_used(technology, network)

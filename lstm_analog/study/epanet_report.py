@@ -1,4 +1,4 @@
-"""The answer of `epanet_check`: errors of the statics, what the tubes were found to conduct, and how fast they flow."""
+"""The result of `epanet_check`: errors of steady pressures, measured conductances, and Reynolds numbers."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -15,7 +15,7 @@ from lstm_analog.network.parts import Inertances, Switches
 from lstm_analog.study.epanet_walk import PipeReading
 
 SEEN = 1e-3
-"""Drop over a tube, as a share of the pressure unit, from which on its conductance is taken as confirmed."""
+"""Least pressure drop of a tube, over the pressure unit, at which its conductance counts as confirmed."""
 
 CHECKED = (
     "steady pressures of every settled phase, tubes by bore, length and viscosity; not checked: settling times, "
@@ -34,22 +34,22 @@ class StaticErrors:
 
 @dataclass(frozen=True, kw_only=True)
 class Gauges:
-    """What EPANET's flows and drops say of the capillaries.
+    """Conductances and Reynolds numbers of the capillaries by EPANET's flows and pressure drops.
 
     Attributes
     ----------
     tubes, confirmed : int
-        How many there are, and how many had a drop of `SEEN` pressure units at least.
+        The number of tubes, and of those with a drop of at least `SEEN` pressure units.
     conductance_error : float
         Largest relative difference of flow over drop from the network's conductance, each tube at its largest drop.
     conductance_at : str
-        That tube.
+        The tube with that difference.
     least_bore, largest_bore : float
-        Of all tubes (m).
+        The least and the largest bore of all tubes (m).
     reynolds : float
         The largest Reynolds number, 4 rho q/(pi mu d).
     reynolds_at : str
-        Its tube.
+        The tube with that number.
     """
 
     tubes: int
@@ -65,20 +65,20 @@ class Gauges:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class EpanetReport:
-    """How the statics of a hydraulic machine, by EPANET, compare with the digital LSTM and with the network.
+    """The comparison of steady pressures by EPANET with the digital LSTM, and of conductances with the network.
 
     Attributes
     ----------
     model, technology, fluid : str
-        What was built, in what, and what EPANET was told flows in it.
+        The LSTM, the technology, and the liquid in EPANET.
     steps, solves : int
-        Steps of the sequence, and files that EPANET solved.
+        Number of steps of the sequence, and of files that EPANET solved.
     layers : tuple of StaticErrors
-        Bottom first.
+        The errors of the layers, bottom first.
     gauges : Gauges
-        What the tubes were found to be.
+        Conductances and Reynolds numbers.
     tolerance : float
-        Largest error of z, c and h, and of a conductance, that passes.
+        Largest accepted error of z, c and h, and of a conductance.
     """
 
     model: str
@@ -97,12 +97,12 @@ class EpanetReport:
 
     @property
     def laminar(self) -> bool:
-        """Whether every tube stays below the Reynolds number at which EPANET leaves Hagen and Poiseuille."""
+        """Whether every tube stays below the Reynolds number up to which EPANET uses Hagen-Poiseuille's law."""
         return self.gauges.reynolds <= LAMINAR
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What is wrong, one line each; none if all is well."""
+        """Descriptions of what is wrong; empty if nothing is."""
         gauges, found = self.gauges, []
         if self.worst > self.tolerance:
             found.append(f"z, c and h must be within {self.tolerance:.3g} of the digital LSTM, got {self.worst:.3g}")
@@ -140,9 +140,9 @@ class EpanetReport:
 
 
 def gauged(network: Network, readings: list[PipeReading], fluid: Fluid, unit: float) -> Gauges:
-    """Return what the `readings` say of the capillaries of `network` filled with `fluid`, `unit` being a signal of 1.
+    """Return conductances and Reynolds numbers by `readings` of the capillaries of `network` filled with `fluid`.
 
-    Solenoids with their tank lines are left out: at rest nothing flows there.
+    `unit` is the pressure unit (Pa). Tank lines are left out, because at rest nothing flows in them.
     """
     tubes = [number for number, part in enumerate(network.parts) if not isinstance(part, Switches | Inertances)]
     pipes = EpanetLinks(
@@ -173,7 +173,7 @@ def gauged(network: Network, readings: list[PipeReading], fluid: Fluid, unit: fl
 
 
 def _conductance_errors(pipes: EpanetLinks, drop: Floats, flow: Floats, least: float) -> Floats:
-    """Return the relative errors, (m,), of flow over the drop less what the ends lose; NaN below the `least` drop."""
+    """Return relative errors (m,) of the conductance by flow over drop less end loss; NaN below the `least` drop."""
     seen = np.abs(drop) >= least
     driving = np.where(seen, drop - pipes.square * flow * np.abs(flow), 1.0)
     return np.where(seen, np.abs(flow / driving / pipes.conductance - 1.0), np.nan)

@@ -1,4 +1,4 @@
-"""EPANET 2.2 as wntr ships it, on an input file: its own reader and solver, none of wntr's model of a network."""
+"""Run EPANET 2.2, as shipped with wntr, on an input file; wntr's own model of a network is not used."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ from lstm_analog.export.epanet import LITRE
 from lstm_analog.files import read_file
 
 _HEAD, _FLOW = 10, 8
-"""What EPANET's toolkit calls a head and a flow."""
+"""The codes of head and flow in EPANET's toolkit."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpanetResult:
-    """What EPANET computed: `heads` (m) of nodes, (k,), and `flows` (m3/s) through links, (m,)."""
+    """The result of EPANET: `heads` (m) of nodes, (k,), and `flows` (m3/s) through links, (m,)."""
 
     heads: Floats
     flows: Floats
 
 
 Simulator = Callable[[Path, Sequence[str], Sequence[str]], EpanetResult]
-"""Solves the EPANET input file at a path; returns the heads of the nodes and the flows of the links of these names."""
+"""Function from the path of an input file and the names of nodes and links to their heads and flows."""
 
 
 def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> EpanetResult:
-    """Return what EPANET computes from the input file at `path` for the `nodes` and `links` of these names.
+    """Return heads and flows by EPANET from the input file at `path`, of the `nodes` and `links` of these names.
 
     Raises
     ------
     SimulatorMissingError
         If wntr is not installed.
     SimulationError
-        If EPANET refuses the file or does not converge; the message carries its own words.
+        If EPANET refuses the file or does not converge; the message contains its own.
     """
     toolkit, exceptions = _wntr("toolkit"), _wntr("exceptions")
     with own_folder() as folder:

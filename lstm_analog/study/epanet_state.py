@@ -1,4 +1,4 @@
-"""The plumbing in one phase of its clock as a single EPANET file: tubes that conduct, valves as they stand."""
+"""Write the plumbing in one phase of its clock as a single EPANET file: conducting tubes and opened valves."""
 
 from pathlib import Path
 
@@ -21,16 +21,16 @@ from lstm_analog.study.operation import as_used
 
 
 def write_settled(path: str | Path, network: Network, technology: object, fed: Schedule, interval: str) -> None:
-    """Write `network`, built in `technology`, to `path` as EPANET has it at rest at the end of an `interval`.
+    """Write `network`, built in `technology`, to `path` for EPANET, at rest at the end of `interval`.
 
-    It is the last one of that name in the schedule by which the network is `fed`, one sequence. Sources,
-    relays and tanks behind shut solenoids are reservoirs at the pressures that `Settle` finds; EPANET computes those of
-    all other chambers, which must be the same.
+    It is the last interval of that name in `fed`, the schedule of one sequence. Sources, relays and tanks behind shut
+    solenoids become reservoirs at the pressures that `Settle` finds; EPANET computes those of all other chambers, which
+    must be the same.
 
     Raises
     ------
     UnsupportedError
-        If the network is no plumbing, or as `export.statics` does.
+        If the network is not hydraulic, or as `export.statics` does.
     UnsupportedPartError
         As `export.statics` does.
     InvalidValueError
@@ -62,7 +62,7 @@ def _last(fed: Schedule, interval: str) -> int:
 
 
 def _chambers(network: Network, effort: Floats, high: High) -> Indices:
-    """Return the chambers of `network` that something flows into or out of with the lines `high`."""
+    """Return the chambers of `network` with flow into or out of them while the lines `high` are high."""
     pipes, valves = links(network, effort, high)
     fed = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
     kinds = network.kinds()

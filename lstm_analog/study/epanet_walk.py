@@ -1,4 +1,4 @@
-"""Steady states of a hydraulic network, phase by phase and stage by stage, each stage solved from an exported file."""
+"""Compute the steady states of a hydraulic network phase by phase, each stage solved from an exported file."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +20,8 @@ from lstm_analog.study.epanet_run import Simulator
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Desk:
-    """What a check works with: what the pipes are, where files go, and who solves them."""
+class EpanetSetup:
+    """The tubes of a network, the `folder` for its input files, and the `simulator` that solves them."""
 
     tubes: EpanetTubes
     folder: Path
@@ -30,7 +30,7 @@ class Desk:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PipeReading:
-    """What EPANET found in the `pipes` of one file: `drop` (Pa) from a to b, `flow` (m3/s), in tubes of `bore` (m)."""
+    """EPANET's results for the `pipes` of a file: `drop` (Pa) from a to b and `flow` (m3/s), in tubes of `bore` (m)."""
 
     pipes: EpanetLinks
     drop: Floats
@@ -40,7 +40,7 @@ class PipeReading:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _WalkStep:
-    """One stage of a phase: relays taken at their law, or `chambers` for EPANET."""
+    """One stage of a phase: `relays` to compute by their law, and `chambers` to compute by EPANET."""
 
     stage: AlgebraicStage
     relays: Indices
@@ -48,11 +48,12 @@ class _WalkStep:
 
 
 def steady_states(
-    network: Network, schedule: Schedule, settles: list[bool], desk: Desk
+    network: Network, schedule: Schedule, settles: list[bool], setup: EpanetSetup
 ) -> tuple[Floats, list[PipeReading]]:
-    """Return the efforts of `network` at the end of each interval of `schedule`, and what each file told the `desk`.
+    """Return the efforts of `network` at the end of each interval of `schedule`, and the results of each file.
 
-    In an interval that does not settle, by `settles`, all unknowns keep their efforts; shape (intervals, unknowns).
+    Efforts have the shape (intervals, unknowns); in an interval that does not settle, by `settles`, they stay. `setup`
+    says how files are made and solved.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def steady_states(
         if settles[number]:
             steps = phases.setdefault(high, phases.get(high) or _steps(network, effort, high))
             for count, step in enumerate(steps):
-                readings += _solve(network, effort, high, step, desk, f"{number:04d}_{name}_{count:02d}.inp")
+                readings += _solve(network, effort, high, step, setup, f"{number:04d}_{name}_{count:02d}.inp")
             _check_stops(network, effort)
         ends.append(effort.copy())
     return np.array(ends), readings
@@ -96,7 +97,7 @@ def _check_stops(network: Network, effort: Floats) -> None:
 
 
 def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
-    """Return the stages of a phase in their order; tanks that nothing feeds hold, all others have settled."""
+    """Return the stages of a phase in their order; tanks without flow keep their effort, all others settle."""
     pipes, valves = links(network, effort, high)
     fed = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
     stored = network.kinds()[Kind.STORED]
@@ -127,23 +128,25 @@ def _check_order(network: Network, stage: AlgebraicStage) -> None:
                 raise UnsupportedError(explain(what, must=must, got=f"a loop through {got}", do=do))
 
 
-def _solve(network: Network, effort: Floats, high: High, step: _WalkStep, desk: Desk, name: str) -> list[PipeReading]:
-    """Set the efforts of a `step` in `effort` (unknowns,), by EPANET where it has chambers."""
+def _solve(
+    network: Network, effort: Floats, high: High, step: _WalkStep, setup: EpanetSetup, name: str
+) -> list[PipeReading]:
+    """Compute the efforts of a `step` and write them to `effort` (unknowns,), by EPANET if it has chambers."""
     if step.relays.size:
         trial = effort[None].copy()
         step.stage.solve(trial)
         effort[step.relays] = trial[0, step.relays]
     if not step.chambers.size:
         return []
-    problem, path = statics(network, effort, high, step.chambers), desk.folder / name
-    write_epanet(path, problem, desk.tubes)
-    return [_read(problem, effort, path, desk)]
+    problem, path = statics(network, effort, high, step.chambers), setup.folder / name
+    write_epanet(path, problem, setup.tubes)
+    return [_read(problem, effort, path, setup)]
 
 
-def _read(problem: Statics, effort: Floats, path: Path, desk: Desk) -> PipeReading:
-    pipes, tubes = problem.pipes, desk.tubes
+def _read(problem: Statics, effort: Floats, path: Path, setup: EpanetSetup) -> PipeReading:
+    pipes, tubes = problem.pipes, setup.tubes
     nodes = np.concatenate((problem.chambers, pipes.a, pipes.b))
-    answer = desk.simulator(path, problem.node_names(nodes), problem.pipe_names())
+    answer = setup.simulator(path, problem.node_names(nodes), problem.pipe_names())
     if not (np.isfinite(answer.heads).all() and np.isfinite(answer.flows).all()):
         do = f"look at {path.name}"
         raise SimulationError(explain("heads and flows of EPANET", must="be finite", got="NaN or infinity", do=do))

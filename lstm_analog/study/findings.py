@@ -1,4 +1,4 @@
-"""The answer of a design check: findings with figures, limits, places and advice."""
+"""The findings of a design check, with figures, limits, places and advice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from lstm_analog.doors import checked_record
 
 
 class Severity(Enum):
-    """What to think of a finding; the value is the message."""
+    """How serious a finding is; the value is the message."""
 
     FINE = "within its limit"
     NOTE = "beyond its limit, yet harmless as long as the rest holds"
@@ -19,14 +19,14 @@ class Severity(Enum):
 
 
 class Bound(Enum):
-    """On which side of its limit a figure is to be."""
+    """The side of its limit on which a figure must be."""
 
     AT_MOST = "at most"
     AT_LEAST = "at least"
 
 
 class Rule(Enum):
-    """What was looked at; the value is its name in the table."""
+    """The quantity that was checked; the value is its name in the table."""
 
     REYNOLDS = "Reynolds number"
     END_LOSS = "end loss, share"
@@ -118,32 +118,32 @@ ADVICE = MappingProxyType(
         Rule.LINE: "a stronger buffer, smaller conductances, or fewer volts a unit",
     }
 )
-"""What helps against each."""
+"""Advice by rule."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One figure held against its limit.
+    """The comparison of one figure with its limit.
 
     Attributes
     ----------
     rule : Rule
-        What was looked at.
+        The quantity that was checked.
     severity : Severity
-        What to think of it.
+        How serious it is.
     part : str
         Label of the bank of parts, or `machine`.
     where : str
         The worst element.
     value, limit : float
-        Its figure and the limit, in the unit that the rule names.
+        The figure of the worst element and the limit, in the unit that the rule names.
     bound : Bound
-        On which side of the limit the figure is to be.
+        The side of the limit on which the figure must be.
     beyond, total : int
-        How many elements are beyond the limit, of how many.
+        The number of elements beyond the limit, and of all elements.
     assumed : bool
-        Whether the figure or the limit rests on an assumed size of a bought part.
+        Whether the figure or the limit depends on an assumed size of a bought part.
     """
 
     rule: Rule
@@ -159,12 +159,12 @@ class Finding:
 
     @property
     def advice(self) -> str:
-        """What helps."""
+        """What to change."""
         return ADVICE[self.rule]
 
     @property
     def strain(self) -> float:
-        """How much of the limit is used: 1 at the limit, more beyond it."""
+        """The used part of the limit: 1 at the limit, more beyond it."""
         above, below = (self.value, self.limit) if self.bound is Bound.AT_MOST else (self.limit, self.value)
         return above / below if below > 0 else float("inf")
 
@@ -198,10 +198,10 @@ def judge(
 ) -> Finding:
     """Return the finding of `rule` on `values` (..., k), k >= 1, of the bank `part` against `limit`.
 
-    Leading axes are chips: an element is judged by its worst.
+    Leading axes are chips; the worst of them counts for an element.
 
-    `place` names an element, `bound` is the side to keep to, `worst` the severity if it is not kept, `assumed` whether
-    it rests on an assumed size.
+    `place` returns the name of an element, `bound` is the side of the limit to keep to, `worst` the severity beyond it,
+    `assumed` whether it depends on an assumed size.
     """
     most = bound is Bound.AT_MOST
     each = values.reshape(-1, values.shape[-1])

@@ -1,6 +1,6 @@
-"""What of a machine is wired from outside when it becomes a subcircuit.
+"""The pins of a machine that is written as a subcircuit.
 
-A chip of transistors is fed between `vdd` and `vss`; other circuits are ideal at their supply and refer to node 0.
+A chip of transistors is supplied between `vdd` and `vss`; other circuits have ideal supplies and refer to node 0.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from lstm_analog.network.parts import Sources
 
 
 def interface(compiled: Compiled) -> Interface:
-    """Return what of a `compiled` machine is wired from outside: inputs, outputs, clocks, supply and ground.
+    """Return the pins of a `compiled` machine: inputs, outputs, clocks, supply and ground.
 
-    Outputs are the top layer's h, `hr` of a backward one, and y of a head; p and n stand for the sides of a difference.
+    Outputs are the top layer's h, called `hr` for a backward chain, and y of a head; p and n are the two sides of a
+    difference.
     """
     layout, network = compiled.layout, compiled.network
     fed = [(bank.label, label) for bank in layout.inputs for label in fed_by(compiled, bank.label)]

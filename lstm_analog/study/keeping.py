@@ -1,4 +1,4 @@
-"""What a run of a machine keeps: what its reader asks for, within a bound of memory that is known beforehand."""
+"""Choose which efforts a run keeps, within a bound on memory that is known beforehand."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
@@ -13,11 +13,11 @@ from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 
 class Keep(Enum):
-    """What a run keeps for its reader; the less, the faster is `Settle` and the less memory it takes.
+    """Which efforts a run keeps. With fewer, `Settle` is faster and takes less memory.
 
-    OUTPUTS: what calling the LSTM returns: h of the top layer and y of the head, of each step, and the state after.
-    SIGNALS: z, c and h of every chain and y, of each step, and all nodes in the last step: what `compare` reads.
-    EVERYTHING: all nodes at all points: what `Machine.check`, bills, `power` and waveforms read.
+    OUTPUTS: h of the top layer and y of the head after each step, and the state after the last, as an LSTM returns.
+    SIGNALS: z, c and h of every chain and y after each step, and all nodes in the last step, for `compare`.
+    EVERYTHING: all nodes at all points, for `Machine.check`, bills, `power` and waveforms.
     """
 
     OUTPUTS = "outputs"
@@ -34,17 +34,17 @@ def saves(
     keep: Keep | None,
     most_bytes: float,
 ) -> tuple[Save, ...]:
-    """Return what a run of each of `passes` by `engine` keeps of an x of `shape`, whose sequences may be `ragged`.
+    """Return what to keep in each of `passes` when `engine` runs inputs of `shape`, with lengths if `ragged`.
 
-    It is what `keep` says or else the engine's own `save`; if neither does, everything, or the signals where that
-    would take more than `most_bytes` bytes, which a `KeptWarning` tells.
+    That is the choice of `keep`, or else the engine's own `save`. If neither is given it is everything; or, with a
+    `KeptWarning`, the signals if everything would take more than `most_bytes` bytes.
 
     Raises
     ------
     InvalidTypeError
         If `keep` is no Keep.
     InvalidValueError
-        If both say something, a label or an interval is in no pass, or what is kept takes more than `most_bytes` bytes.
+        If both are given, a label or an interval is in no pass, or the choice takes more than `most_bytes` bytes.
     """
     _check_bound(most_bytes)
     if keep is not None:
@@ -69,28 +69,28 @@ def saves(
 def kept_bytes(
     passes: tuple[Compiled, ...], shape: tuple[int, ...], *, ragged: bool, engine: Engine, keep: Keep
 ) -> int:
-    """Return how many bytes a run of `passes` with x of `shape` keeps; `ragged` and `keep` as in `saves`.
+    """Return the bytes that a run of `passes` over inputs of `shape` keeps; `ragged` and `keep` as in `saves`.
 
-    The points are those of `engine`; Ngspice and Rumoca choose theirs, so that everything is more there.
+    The points are those of `engine`; Ngspice and Rumoca choose their own, so that `EVERYTHING` takes more there.
     """
     _check_keep(keep)
     return _total(passes, tuple(_save(compiled, keep, ragged) for compiled in passes), shape, engine)
 
 
 def save_of(engine: Engine) -> Save | None:
-    """Return what `engine` itself says that it keeps, None if it says nothing."""
+    """Return the `save` of `engine`, None if it has none."""
     told: object = getattr(engine, "save") if has_save(engine) else None  # noqa: B009 - an engine need not have it
     return told if isinstance(told, Save) else None
 
 
 def has_save(engine: Engine) -> bool:
-    """Return whether `engine` can be told what to keep."""
+    """Return whether `engine` has a field `save`."""
     record: object = engine
     return is_dataclass(record) and any(entry.name == "save" for entry in fields(record))
 
 
 def not_kept(trajectory: Trajectory, what: str, keep: Keep) -> InvalidValueError:
-    """Return the error of a reader who needs `what` of a `trajectory`, which did not `keep` so much."""
+    """Return the error that `what` needs more than a `trajectory` has kept, with the advice to choose `keep`."""
     saved = trajectory.saved
     groups, intervals = (", ".join(words)[:60] or "all" for words in (saved.groups, saved.intervals))
     do = f"run it again with keep={keep}, and no save= in the engine"
@@ -118,7 +118,7 @@ def _save(compiled: Compiled, keep: Keep, ragged: bool) -> Save:
 
 
 def _by_interval(spots: Iterable[Spot], last: int) -> Iterator[Save]:
-    """Yield what keeps `spots` where they are read, in the `last` intervals, or in all if that is 0."""
+    """Yield records that keep `spots` in the intervals where they are read, of the `last` intervals or all if 0."""
     groups: dict[str, dict[str, None]] = {}
     for spot in spots:
         groups.setdefault(spot.interval, {}).update(dict.fromkeys(spot.groups))
@@ -126,7 +126,7 @@ def _by_interval(spots: Iterable[Spot], last: int) -> Iterator[Save]:
 
 
 def _own(save: Save, passes: tuple[Compiled, ...], number: int) -> Save:
-    """Return what pass `number` keeps of `save`, and what the next pass is fed with.
+    """Return what pass `number` keeps by `save`, with the inputs of the next pass.
 
     Raises `InvalidValueError` for a label or an interval that no pass has.
     """
@@ -146,7 +146,7 @@ def _vocabulary(compiled: Compiled) -> tuple[set[str], set[str]]:
 
 
 def _within(save: Save, there: list[tuple[set[str], set[str]]], number: int) -> Save | None:
-    """Return of `save` what pass `number` has of the words that are `there` in each pass, None if nothing."""
+    """Return the part of `save` that concerns pass `number`, by the labels and names `there` in each pass, or None."""
     kept = []
     for kind, asked in enumerate((save.groups, save.intervals)):
         known = sorted(set().union(*(words[kind] for words in there)))
@@ -184,7 +184,7 @@ def _check_bound(most_bytes: object) -> None:
 
 
 def _check_room(sizes: dict[str, int], most_bytes: float) -> None:
-    """Refuse the first of `sizes`, the bytes of what may be kept, by name, if it is more than `most_bytes`."""
+    """Raise if the first of `sizes`, bytes by name, is more than `most_bytes`; the others are alternatives."""
     (wanted, size), *less = sizes.items()
     if size > most_bytes:
         fits = [name for name, few in less if few <= most_bytes]
@@ -207,6 +207,6 @@ def _said(size: float) -> str:
 
 
 def _rounded_up(size: float) -> str:
-    """Return `size` with two digits, never less."""
+    """Return `size` rounded up to two digits."""
     digit = 10.0 ** (np.floor(np.log10(size)) - 1)
     return f"{np.ceil(size / digit) * digit:.3g}"

@@ -1,4 +1,4 @@
-"""A run as arrays with named axes, for those who work with xarray."""
+"""Return the outputs of a run as xarray arrays with named axes."""
 
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def dataset(outputs: Outputs) -> "xarray.Dataset":
     """Return h, c and y of `outputs` as an `xarray.Dataset`: axes batch, time, and output, unit or reading.
 
-    Axes before the batch, of chips, are called chip. What was not kept is left out. Raises `LibraryMissingError`
-    without xarray.
+    An axis of chips is called chip. Signals that were not kept are left out. Raises `LibraryMissingError` without
+    xarray.
     """
     try:
         import xarray

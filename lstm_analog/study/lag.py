@@ -1,4 +1,4 @@
-"""What an LSTM makes of signals that come late: how far a clock that is too fast carries it off."""
+"""Compute the error of an LSTM whose signals lag behind, as with a clock that is too fast."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from lstm_analog.model.weights import RecurrentCell
 
 
 def travel(lstm: LSTM, layers: tuple[LayerTrace, ...], state: State, lengths: Indices | None) -> float:
-    """Return the farthest that any z, c or h of `lstm` moves in a step, by the `layers` that it traced from `state`.
+    """Return the largest change of any z, c or h of `lstm` in a step, by its traces `layers` from `state`.
 
-    z of the first step has settled during the reset. Steps beyond the `lengths` do not count.
+    z of the first step is left out, because it settles during the reset. Steps beyond the `lengths` do not count.
     """
     farthest = 0.0
     for chain, layer, h, c in zip(lstm.chains, layers, state.h, state.c, strict=True):
@@ -27,9 +27,9 @@ def travel(lstm: LSTM, layers: tuple[LayerTrace, ...], state: State, lengths: In
 
 
 def lagging(lstm: LSTM, x: Floats, state: State, lengths: Indices | None, late: float) -> tuple[Floats, ...]:
-    """Return h of each chain of `lstm`, fed `x` from `state`, if its h and c stay behind by `late` in every step.
+    """Return h of each chain of `lstm` for `x` from `state` if its h and c lag by `late` in every step.
 
-    `lengths` are how many steps of each sequence count.
+    `lengths` (batch,) are the numbers of valid steps of each sequence.
     """
     signal, number, result = x, 0, list[Floats]()
     for layer in lstm.layers:

@@ -1,4 +1,4 @@
-"""Lots in a folder, one file each, so that a study that was interrupted goes on where it was."""
+"""Store lots in a folder, one file each, so that an interrupted study can continue."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from lstm_analog.study.lots import Lot
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoredLot:
-    """A `lot`, and the `digest` of the study that it is of."""
+    """A `lot`, and the `digest` of its study."""
 
     digest: str
     lot: Lot
@@ -24,15 +24,15 @@ _KINDS = MappingProxyType({kind.__name__: kind for kind in (StoredLot, Lot)})
 def store_lot(folder: Path, digest: str, lot: Lot) -> None:
     """Write `lot` of the study of that `digest` to a file of `folder`, whole or not at all.
 
-    Raises `FileAccessError` if that cannot be done.
+    Raises `FileAccessError` if the file cannot be written.
     """
     save_record(StoredLot(digest=digest, lot=lot), _path(folder, lot.first, lot.values.size))
 
 
 def stored_lots(folder: Path, digest: str, spans: Iterable[tuple[int, int]]) -> dict[int, Lot]:
-    """Return the lots that `folder` has of the study of that `digest`, by their first chip; make it if it is not there.
+    """Return the lots in `folder` of the study with this `digest`, by their first chip; make the folder if missing.
 
-    `spans` are the first chip and the number of chips of each lot that is wanted; others are left alone.
+    `spans` are the first chip and the number of chips of each lot to return; other files are left alone.
 
     Raises
     ------

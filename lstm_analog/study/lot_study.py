@@ -1,4 +1,4 @@
-"""A study cut into lots: which there are, which a folder has already, and all of them in order."""
+"""Divide a study into lots, load those that a folder has, and run the others."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -14,20 +14,20 @@ from lstm_analog.study.lot_workers import ExecutorLike, run_lots
 from lstm_analog.study.lots import AnyDesign, Lot, Trial
 
 MOST_IN_LOT = 250
-"""Chips of a lot unless told otherwise. Larger: less time a chip, more memory; measured in benchmarks/yields.py."""
+"""Largest default lot. Larger: less time for each chip, more memory; measured in benchmarks/yields.py."""
 LOT_BYTES = 512e6
-"""About what a lot takes at most unless told otherwise. Larger: less time a chip of large batches or networks."""
+"""Approximate memory of the default lot (bytes). Larger: less time for each chip of large batches or networks."""
 _SIGNAL_BYTES, _PART_BYTES = 16, 24
-"""Bytes that `Settle` needs for each unknown in each step, and for each number of a part; measured as the above."""
+"""Bytes that `Settle` needs for each unknown in each step, and for each number of a part (benchmarks/yields.py)."""
 MOST_CHIPS = 10**9
-"""Chips of a study: larger, and the list of its lots alone would take hundreds of megabytes."""
+"""Largest number of chips; with more, the list of lots alone would take hundreds of megabytes."""
 AHEAD = 32
-"""Lots in the hands of an executor at once, unless told otherwise: enough for 16 workers."""
+"""Default number of lots submitted to an executor at a time: enough for 16 workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Handling:
-    """How lots are run; `study.yield_of` says what each field means."""
+    """How lots are run; the fields are parameters of `study.yield_of`."""
 
     lot_size: int | None
     executor: ExecutorLike
@@ -36,7 +36,7 @@ class Handling:
     folder: Path | None
 
     def __post_init__(self) -> None:
-        """Check that counts are positive, and that a time limit is one and has somebody to keep it."""
+        """Check that counts and time limit are positive, and that a time limit comes with an executor."""
         if self.lot_size is not None:
             check_count("lot_size", self.lot_size)
         check_count("ahead", self.ahead)
@@ -51,9 +51,9 @@ class Handling:
 
 
 def lots_of(trial: Trial[AnyDesign], chips: int, how: Handling) -> Generator[Lot]:
-    """Yield the lots of so many `chips` of `trial` in the order of their numbers, run as `how` says.
+    """Yield the lots of `chips` chips of `trial` in the order of their numbers, run by `how`.
 
-    Those that the folder has are not run again; the others go there as they come, in whatever order.
+    Lots in the folder are not run again; the others are stored there as they are done, in any order.
     """
     size = usual_lot_size(trial) if how.lot_size is None else int(how.lot_size)
     spans = [(first, min(size, chips - first)) for first in range(0, chips, size)]
@@ -71,7 +71,7 @@ def lots_of(trial: Trial[AnyDesign], chips: int, how: Handling) -> Generator[Lot
 
 
 def usual_lot_size(trial: Trial[AnyDesign]) -> int:
-    """Return how many chips of `trial` run side by side in about `LOT_BYTES`, one at least, `MOST_IN_LOT` at most."""
+    """Return the number of chips of `trial` that run together in about `LOT_BYTES`, from 1 to `MOST_IN_LOT`."""
     networks = [compiled.network for compiled in trial.machine.passes]
     unknowns = sum(network.unknowns.size for network in networks)
     held = [getattr(part, entry.name) for network in networks for part in network.parts for entry in fields(part)]

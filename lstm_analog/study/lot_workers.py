@@ -1,4 +1,4 @@
-"""Lots given to the workers of an executor, whatever kind it is, and to new ones where they have died."""
+"""Run lots on the workers of any executor, and on new workers if they have died."""
 
 import os
 import pickle
@@ -23,9 +23,9 @@ from lstm_analog.errors import InvalidTypeError, LstmAnalogError, SimulationErro
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, run_lot
 
 ExecutorLike: TypeAlias = Executor | Callable[[], Executor] | None
-"""An executor, what makes one and may be asked again, or None for this process."""
+"""An executor, a function that makes one and may be called again, or None for this process."""
 MOST_BREAKS = 5
-"""How often in a row workers may die without any lot done in between: a lot that kills its worker does so each time."""
+"""How often in a row workers may die without a lot done. Larger: later failure if a lot always kills its worker."""
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -34,17 +34,17 @@ _Span = tuple[int, int]
 
 
 class _Here(Executor):
-    """Runs what is submitted at once, in this process."""
+    """An executor that runs each call at once, in this process."""
 
     def submit(self, fn: Callable[_Given, _Result], /, *args: _Given.args, **kwargs: _Given.kwargs) -> Future[_Result]:
-        """Return the future of `fn` called with `args` and `kwargs`, which is done."""
+        """Return a finished future with the result of `fn` for `args` and `kwargs`."""
         future: Future[_Result] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
 
 
 def end_with_parent() -> None:
-    """Have this worker process end when the process that made it does, even by SIGKILL: else it waits for ever.
+    """Make this worker process end when its parent does, even by SIGKILL, instead of waiting for ever.
 
     It is for `ProcessPoolExecutor(initializer=end_with_parent)`.
     """
@@ -61,19 +61,19 @@ def _outlive(parent: BaseProcess) -> None:
 def run_lots(
     trial: Trial[AnyDesign], spans: list[_Span], executor: ExecutorLike, ahead: int, timeout: float | None
 ) -> Generator[Lot]:
-    """Yield the lots of `trial` that `spans` say, as they come from the workers of `executor`.
+    """Yield the lots of `trial` with the `spans` as they are done by the workers of `executor`.
 
-    At most `ahead` lots are in their hands. Where the workers die and `executor` makes executors, it is asked for
-    another, which is given what is left.
+    At most `ahead` lots are submitted at a time. If workers die and `executor` is a function, it is called for a new
+    executor, which runs the remaining lots.
 
     Raises
     ------
     SimulationError
-        If no lot comes for `timeout` seconds, workers die and cannot be replaced, or an executor fails otherwise.
+        If no lot is done in `timeout` seconds, workers die and cannot be replaced, or an executor fails otherwise.
     UnsupportedError
-        If what a worker needs cannot be sent there.
+        If the `trial` cannot be sent to a worker.
     InvalidTypeError
-        If `executor` makes no executor.
+        If `executor` returns no executor.
     """
     left, breaks = dict.fromkeys(spans), 0
     while left:
@@ -92,9 +92,9 @@ def run_lots(
 def _answers(
     pool: Executor, trial: Trial[AnyDesign], left: dict[_Span, None], ahead: int, timeout: float | None, *, theirs: bool
 ) -> Iterator[Lot]:
-    """Yield the lots that are `left` as they come from `pool`, each being taken out of `left`.
+    """Yield the lots that are `left` as `pool` finishes them, and remove each from `left`.
 
-    A pool of `theirs`, of the caller, goes on: what it was given is cancelled where this ends early.
+    If the pool is `theirs`, the caller's, it stays open, and its pending lots are cancelled if this ends early.
     """
     waiting, pending = iter(list(left)), dict[Future[Lot], _Span]()
     try:
@@ -119,7 +119,7 @@ def _error(future: Future[Any]) -> BaseException | None:
 
 
 def _result(future: Future[Lot], span: _Span) -> Lot:
-    """Return the answer of `future`, or raise its error: in words of this package, if it is one of the executor."""
+    """Return the result of `future` or raise its error, an error of the executor as one of this package."""
     try:
         return future.result()
     except (LstmAnalogError, BrokenExecutor):
@@ -132,7 +132,7 @@ def _result(future: Future[Lot], span: _Span) -> Lot:
 
 @contextmanager
 def _opened(executor: ExecutorLike) -> Iterator[Executor]:
-    """Open an executor: a caller's own, which is left open, or one that is made, and ended with all its processes."""
+    """Yield an executor: the caller's own, which stays open, or a new one, which is ended with all its processes."""
     if isinstance(executor, Executor):
         yield executor
         return
@@ -153,7 +153,7 @@ def _opened(executor: ExecutorLike) -> Iterator[Executor]:
 
 
 def _check_sendable(pool: Executor, trial: Trial[AnyDesign]) -> None:
-    """Raise `UnsupportedError` if processes of `pool` cannot be sent the `trial`: the pool itself may then hang."""
+    """Raise `UnsupportedError` if `trial` cannot be sent to processes of `pool`, which might then hang."""
     if not isinstance(pool, ProcessPoolExecutor):
         return
     try:
@@ -164,7 +164,7 @@ def _check_sendable(pool: Executor, trial: Trial[AnyDesign]) -> None:
 
 
 def _check_breaks(executor: ExecutorLike, breaks: int, left: dict[_Span, None], error: BrokenExecutor) -> None:
-    """Raise unless a new executor may take the place of the one that broke."""
+    """Raise unless a new executor can replace the one that broke."""
     if isinstance(executor, Executor) or breaks >= MOST_BREAKS:
         span = next(iter(left))
         got = f"{_told(error)}, {breaks} in a row, chips from {span[0]} on not being done"

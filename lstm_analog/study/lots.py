@@ -1,4 +1,4 @@
-"""Lots: chips drawn and run side by side, each given one number; what a worker is asked, and what it answers."""
+"""Lots: chips that are drawn and run together, each measured by a metric; the task and the result of a worker."""
 
 from dataclasses import dataclass, is_dataclass
 from types import FunctionType
@@ -21,24 +21,24 @@ from lstm_analog.study.metrics import Metric, measured
 from lstm_analog.study.run import Run
 
 _ONE_AT_A_TIME = (Integrate, Ngspice, Rumoca)
-"""Engines that take no axis of chips."""
+"""Engines that run one chip at a time."""
 
 
 class Design(Protocol):
-    """What chips are made to: a machine, `la.Machine`."""
+    """The machine that chips are copies of, before imperfections; `la.Machine` is one."""
 
     @property
     def passes(self) -> tuple[Compiled, ...]:
-        """Its networks, one a pass through time."""
+        """Its networks, one per pass through time."""
         ...
 
     @property
     def chips(self) -> int:
-        """How many chips it is, side by side; 0 for one without that axis."""
+        """Number of chips that it has; 0 for one machine without an axis of chips."""
         ...
 
     def with_imperfection(self, imperfection: object, streams: Streams) -> Self:
-        """Return it made of real parts: with an `imperfection`, or several, drawn from `streams`."""
+        """Return the machine with an `imperfection`, or several, drawn from `streams`."""
         ...
 
     def run(
@@ -50,7 +50,7 @@ class Design(Protocol):
         engine: Engine | str | None = None,
         keep: Keep | None = None,
     ) -> Run:
-        """Return what it does with `x` from `state`, `lengths` steps of each, run by `engine`, which does `keep`."""
+        """Return its run with input `x` from `state` over `lengths` steps, by `engine`; `keep` says what to store."""
         ...
 
 
@@ -59,24 +59,24 @@ AnyDesign = TypeVar("AnyDesign", bound=Design)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial(Generic[AnyDesign]):
-    """What every chip of a study is put through; with the numbers of a lot it is all that a worker needs.
+    """The test that every chip of a study undergoes; with the numbers of a lot it is all that a worker needs.
 
     Attributes
     ----------
     machine : Design
-        What the chips are made to.
+        The machine before imperfections.
     imperfections : object
-        What real parts do to each: a record of `lstm_analog.imperfections`, or a tuple of them.
+        A record of `lstm_analog.imperfections`, or a tuple of them.
     seed : int
-        Of the streams that chips are drawn from.
+        Seed of the streams that chips are drawn from.
     x : float array, (batch, time, inputs) or (time, inputs)
-        What each is fed.
+        Input of each chip.
     state, lengths : State or None, index array (batch,) or None
-        Where it starts, and how many steps of each sequence count.
+        Initial state, and the number of valid steps of each sequence.
     engine : Engine
-        What runs it.
+        Engine that runs the chips.
     metric : Metric
-        What makes a number of its answers.
+        Function from outputs to one number per chip.
     """
 
     machine: AnyDesign
@@ -89,24 +89,26 @@ class Trial(Generic[AnyDesign]):
     metric: Metric
 
     def digest(self, lot_size: int) -> str:
-        """Return the SHA-256 over all that decides about the numbers of chips in lots of `lot_size`.
+        """Return the SHA-256 of everything on which the results of chips in lots of `lot_size` depend.
 
-        That is this record, the source of the metric and the version of this package. Raises `UnsupportedError` for a
-        metric that is neither a function nor a record, or whose source is in no file.
+        It is over this record, the source of the metric and the version of this package. Raises `UnsupportedError` for
+        a metric that is neither a function nor a record, or whose source is in no file.
         """
         metric: object = self.metric
         if not (is_dataclass(metric) or isinstance(metric, FunctionType)):
             must, do = "be a function or a record where a folder keeps lots", "write a function of the outputs"
             raise UnsupportedError(explain("the metric", must=must, got=type(metric).__name__, do=do))
-        source = source_of(type(metric)) if is_dataclass(metric) else ""  # that of a function counts with this record
+        source = (
+            source_of(type(metric)) if is_dataclass(metric) else ""
+        )  # the source of a function is hashed with this record
         return digest_of(self, source, lot_size, __version__)
 
     def chips(self, first: int, count: int | None) -> AnyDesign:
-        """Return the machine that is `count` chips from number `first` on; None makes one without that axis."""
+        """Return the machine as `count` chips from number `first` on; None makes one chip without that axis."""
         return self.machine.with_imperfection(self.imperfections, Streams(seed=self.seed, chips=count, first=first))
 
     def measure(self, machine: Design) -> Floats:
-        """Return the metric of each chip of `machine`, (chips,); of one without that axis (1,)."""
+        """Return the metric of each chip of `machine`, (chips,), or (1,) without an axis of chips."""
         run = machine.run(self.x, state=self.state, lengths=self.lengths, engine=self.engine, keep=Keep.OUTPUTS)
         outputs = run.outputs if machine.chips else beside(run.outputs)
         return measured(self.metric, outputs, max(machine.chips, 1))
@@ -114,16 +116,16 @@ class Trial(Generic[AnyDesign]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lot:
-    """The numbers of the chips of a lot, from number `first` on.
+    """The results of the chips of a lot, from number `first` on.
 
     Attributes
     ----------
     first : int
         Number of its first chip.
     values : float array, (count,)
-        The metric of each; NaN where there is none.
+        The metric of each chip; NaN for a failure.
     reasons : tuple of str, (count,)
-        Why there is none, or nothing.
+        The reason of each failure; empty for other chips.
     """
 
     first: int
@@ -132,10 +134,10 @@ class Lot:
 
 
 def run_lot(trial: Trial[AnyDesign], first: int, count: int) -> Lot:
-    """Return the numbers of `count` chips from number `first` on, put through `trial`.
+    """Return the results of `count` chips from number `first` on in `trial`.
 
-    Where the chips cannot be solved side by side the lot is halved, down to the chips that cannot be solved at all:
-    these have no number but a reason. So has one whose metric is not finite.
+    If chips cannot be solved together the lot is halved, down to the single chips that cannot be solved: these are
+    failures. So is a chip whose metric is not finite.
     """
     values, reasons = _solved(trial, first, count)
     strange = ~np.isfinite(values)
@@ -147,7 +149,9 @@ def _solved(trial: Trial[AnyDesign], first: int, count: int) -> tuple[Floats, tu
     if count == 1 or not isinstance(trial.engine, _ONE_AT_A_TIME):
         try:
             values = trial.measure(trial.chips(first, count if count > 1 else None))
-            return np.broadcast_to(values, (count,)), ("",) * count  # what errs on no chip has no axis of chips
+            return np.broadcast_to(values, (count,)), (
+                "",
+            ) * count  # imperfections that change nothing add no axis of chips
         except (SimulationError, UnsupportedError) as reason:
             if count == 1:
                 return np.array([np.nan]), (str(reason),)
@@ -157,7 +161,7 @@ def _solved(trial: Trial[AnyDesign], first: int, count: int) -> tuple[Floats, tu
 
 
 def beside(outputs: Outputs) -> Outputs:
-    """Return the `outputs` of one machine as those of one chip: all arrays lead with an axis of it."""
+    """Return the `outputs` of one machine with a leading axis of one chip in all arrays."""
     h, c = (tuple(array[None] for array in arrays) for arrays in (outputs.state.h, outputs.state.c))
     y, cells = (None if array is None else array[None] for array in (outputs.y, outputs.c))
     return Outputs(h=outputs.h[None], state=State(h=h, c=c), y=y, c=cells)

@@ -1,8 +1,8 @@
-"""Metrics of a yield: each makes one number a chip of what the chips answered.
+"""Metrics of a yield: each computes a number for each chip from the outputs of the chips.
 
-A metric is anything that can be called with `Outputs` whose arrays lead with an axis of chips, and returns (chips,)
-numbers: one of the records below, a function of one's own, or a record with a method `__call__`. What goes to another
-process must be defined at the top of a module.
+A metric is a callable that takes `Outputs` with a leading axis of chips and returns numbers (chips,): one of the
+records below, your own function, or a record with a method `__call__`. To be sent to another process it must be defined
+at the top of a module.
 """
 
 from collections.abc import Callable
@@ -20,36 +20,36 @@ from lstm_analog.model.masks import Fed
 from lstm_analog.model.sequences import Outputs
 
 Metric: TypeAlias = Callable[[Outputs], Floats]
-"""Makes (chips,) numbers of outputs that lead with an axis of chips."""
+"""Function from outputs with a leading axis of chips to numbers (chips,)."""
 Answer: TypeAlias = Callable[[Outputs], Floats]
-"""Makes of such outputs what is looked at: an array that leads with the axis of chips."""
+"""Function from such outputs to the array (chips, ...) that a metric evaluates."""
 
 
 def y_or_h(outputs: Outputs) -> Floats:
-    """Return y of `outputs`, or h where there is no head."""
+    """Return y of `outputs`, or h if there is no head."""
     return outputs.h if outputs.y is None else outputs.y
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelAnswer:
-    """The answer of a whole `model` around the chips, whose recurrent part was `fed` what `model.encode` returned."""
+    """The output of a whole `model` with chips as its recurrent part, for inputs `fed` that `model.encode` returned."""
 
     model: Model
     fed: Fed
 
     def __call__(self, outputs: Outputs) -> Floats:
-        """Return the answer of the model for the `outputs` of its recurrent part."""
+        """Return the output of the model for the `outputs` of its recurrent part."""
         return self.model.decode(outputs, self.fed)
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LargestError:
-    """The largest absolute difference between the `answer` of a chip and what is `expected`, in units of the answer.
+    """The largest absolute difference between the `answer` of a chip and that `expected`, in units of the answer.
 
-    `expected` has the shape of one chip's answer: `lstm(x).y`, or `lstm(x).h` where there is no head, unless another
-    `answer` is looked at.
+    `expected` has the shape of one chip's answer: `lstm(x).y`, or `lstm(x).h` if there is no head, unless `answer` is
+    another function.
     """
 
     expected: Floats
@@ -69,7 +69,7 @@ class LargestError:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RootMeanSquareError:
-    """The root mean square difference between the `answer` of a chip and what is `expected`, as in `LargestError`."""
+    """The root mean square difference between the `answer` of a chip and that `expected`, as in `LargestError`."""
 
     expected: Floats
     answer: Answer = y_or_h
@@ -86,17 +86,17 @@ class RootMeanSquareError:
 
 
 METRICS = MappingProxyType({"largest": LargestError, "rms": RootMeanSquareError})
-"""Errors by name."""
+"""Kinds of error by name."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelAccuracy:
-    """The share of the `labels` that a chip gets right, 0 to 1.
+    """The fraction of the `labels` that a chip gets right, 0 to 1.
 
-    `labels` are whole numbers: (batch,) where the `answer` is (chips, batch, classes), the class of the largest score
-    being the chip's label. An answer with one score, (chips, batch, 1), says 1 above `threshold` (0.5 of a
-    probability), else 0. `agreement` makes labels of what the digital model answers.
+    `labels` (batch,) are whole numbers. The `answer` has scores (chips, batch, classes), and the class of the largest
+    score is the chip's label. For a single score, (chips, batch, 1), the label is 1 above `threshold` (0.5 for a
+    probability), else 0. `agreement` takes the labels from the digital model.
     """
 
     labels: Indices
@@ -122,7 +122,7 @@ class LabelAccuracy:
 
 @checked
 def agreement(expected: Floats, *, answer: Answer = y_or_h, threshold: float | None = None) -> LabelAccuracy:
-    """Return the metric that is the share of sequences on which a chip and the digital model say the same class.
+    """Return the metric that is the fraction of sequences for which a chip has the class of the digital model.
 
     `expected` are the scores of the digital model, (batch, classes); `answer` and `threshold` as in `LabelAccuracy`.
     """
@@ -130,7 +130,7 @@ def agreement(expected: Floats, *, answer: Answer = y_or_h, threshold: float | N
 
 
 def classes(scores: Floats, threshold: float | None) -> Indices:
-    """Return the class of the largest of `scores` (..., classes); of a single score whether it is above `threshold`.
+    """Return the class of the largest of `scores` (..., classes); for a single score, 1 if it is above `threshold`.
 
     Raises `InvalidValueError` for one score without a threshold, or several with one, `InvalidShapeError` for none.
     """
@@ -147,12 +147,12 @@ def classes(scores: Floats, threshold: float | None) -> Indices:
 
 
 def measured(metric: Metric, outputs: Outputs, chips: int) -> Floats:
-    """Return what `metric` makes of `outputs` of so many `chips`, (chips,) numbers; they need not be finite.
+    """Return the numbers (chips,) of `metric` for `outputs` of `chips` chips; they need not be finite.
 
     Raises
     ------
     InvalidShapeError, InvalidTypeError
-        If it makes no number a chip.
+        If it returns no number for each chip.
     InvalidValueError
         If it raises an error that is none of this package.
     """
@@ -178,7 +178,7 @@ def _check_answer(answer: object) -> None:
 
 
 def _errors(answer: Floats, expected: Floats) -> Floats:
-    """Return the differences of the `answer` (chips, ...) and what is `expected` (...), (chips, all)."""
+    """Return the differences of `answer` (chips, ...) and `expected` (...), flattened to (chips, n)."""
     if answer.shape[1:] != expected.shape:
         must, do = f"have the shape of one chip's answer, {answer.shape[1:]}", "give lstm(x).y, or lstm(x).h"
         raise InvalidShapeError(explain("expected", must=must, got=expected.shape, do=do))

@@ -1,4 +1,4 @@
-"""Would the op-amps work? Rails, settling, stability, slew rate, currents and droop, each held against its limit."""
+"""Design rules of op-amps: rails, settling, stability, slew rate, currents and droop."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,13 +17,13 @@ from lstm_analog.study.settling import settling_error
 STABLE = 45.0
 """Phase margin (degrees) below which a step overshoots by more than a fifth."""
 POLES = 4
-"""Op-amps in a chain that settle in a phase: two of the row, the sum, the follower."""
+"""Number of op-amps in a chain that settle in a phase: two of the row, the sum, the follower."""
 SLEWING = 0.2
-"""Share of a phase that an op-amp may spend slewing from one end of its range to the other."""
+"""Largest fraction of a phase that an op-amp may slew, from one end of its range to the other."""
 
 
 def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
-    """Yield what limits the op-amps of `compiled`: at the voltages of `run`, else with every input and state at 1."""
+    """Yield the findings on op-amps of `compiled`, at the voltages of `run`, or with every input and state at 1."""
     network = compiled.network
     total = _conductance(network)
     for part in network.parts:
@@ -41,7 +41,7 @@ def _place(network: Network, nodes: Indices) -> Callable[[int], str]:
 
 
 def _conductance(network: Network) -> Floats:
-    """Return what resistors tie to every unknown (S), (..., unknowns)."""
+    """Return the conductance of resistors at each unknown (S), (..., unknowns)."""
     found = []
     for part in network.parts:
         if isinstance(part, Conductors):
@@ -53,12 +53,12 @@ def _conductance(network: Network) -> Floats:
 
 
 def _capacitance(network: Network) -> Floats:
-    """Return what capacitance every unknown has (F), (..., unknowns)."""
+    """Return the capacitance at each unknown (F), (..., unknowns)."""
     return _sums(network, [(part.nodes, part.capacitance) for part in network.parts if isinstance(part, Storages)])
 
 
 def _sums(network: Network, found: list[tuple[Indices, Floats]]) -> Floats:
-    """Return the sums of what was `found` at nodes (k,), (..., k), of every unknown, (..., unknowns); chips lead."""
+    """Return the sums (..., unknowns) at each unknown of the values `found` (..., k) at nodes (k,)."""
     lead = np.broadcast_shapes(*(amount.shape[:-1] for _, amount in found))
     total = np.zeros((*lead, network.unknowns.size))
     for nodes, amount in found:
@@ -67,7 +67,7 @@ def _sums(network: Network, found: list[tuple[Indices, Floats]]) -> Floats:
 
 
 def _share(network: Network, part: OpAmps, total: Floats) -> Floats:
-    """Return what share of the outputs of `part` comes back: feedback over `total` conductance; 1 for a follower."""
+    """Return the feedback factor of `part`: conductance of feedback over the `total`; 1 for a follower."""
     if np.array_equal(part.out, part.minus):
         return np.ones(part.out.size)
     banks = (bank for bank in network.parts if isinstance(bank, Conductors))
@@ -77,7 +77,7 @@ def _share(network: Network, part: OpAmps, total: Floats) -> Floats:
 
 
 def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> Iterator[Finding]:
-    """Yield what is left when the clock strikes, and the phase margin.
+    """Yield the findings on settling at the end of a phase, and on the phase margin.
 
     The loop gain is w0/s / (1 + s tau): w0 = 2 pi GBW `share`, the feedback `share` being one over the noise gain, and
     tau that of the capacitance at the inverting input against the `total` conductance there. It crosses 1 where
@@ -95,7 +95,7 @@ def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> It
 
 
 def _swing(compiled: Compiled, part: OpAmps, run: Run | None) -> Iterator[Finding]:
-    """Yield how far the outputs go, how long they slew and what they give; without a run only the slewing, at worst."""
+    """Yield the findings on the range, slewing and current of outputs; without a run only the worst slewing."""
     place = _place(compiled.network, part.out)
     phase = min(interval.duration for interval in compiled.cycle.step if interval.settles)
     slew = part.current_limit / part.capacitance
@@ -113,7 +113,7 @@ def _swing(compiled: Compiled, part: OpAmps, run: Run | None) -> Iterator[Findin
 
 
 def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Finding]:
-    """Yield the volts of the rows at inputs and states of 1, and what the lines have to deliver."""
+    """Yield the findings on voltages of rows, for inputs and states of 1, and on the current of their drivers."""
     scales = network.unknowns.scales()[part.inputs]
     volts = scales if run is None else np.abs(run.trajectory.efforts[..., part.inputs]).reshape(-1, scales.size).max(0)
     current = volts * (part.positive + part.negative).sum(axis=-2)
@@ -130,7 +130,7 @@ def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Findin
 
 
 def _droop(compiled: Compiled, total: Floats) -> Finding:
-    """Return what share of a held voltage leaks away in a step."""
+    """Return the finding on the fraction of a held voltage that leaks away in a step."""
     network = compiled.network
     behind = np.concatenate([part.b for part in network.parts if isinstance(part, Switches)])
     held = [part for part in network.parts if isinstance(part, Storages) and np.isin(part.nodes, behind).all()]

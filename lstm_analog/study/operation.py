@@ -1,4 +1,4 @@
-"""What a plumbed machine is judged at: the pressures of a run, or, without one, the design units."""
+"""The pressures at which a hydraulic machine is checked: those of a run, or by design."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,18 +19,18 @@ from lstm_analog.study.run import Run
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Snapshots:
-    """The pressures of a run, its sequences one after the other.
+    """The pressures of a run at all its points, its sequences one after the other.
 
     Attributes
     ----------
     efforts : float array, (snapshots, unknowns)
-        Pressures above the datum (Pa). At a clock edge they stand twice: for the interval that ends and for the next.
+        Pressures above the datum (Pa). At a clock edge there are two: for the interval that ends and for the next.
     high : bool array, (snapshots, lines)
         Which clock lines are high.
     ending : bool array, (snapshots,)
         Whether the interval ends here.
     duration : float array, (snapshots,)
-        For how long a snapshot stands (s): since the one before, zero for a beginning.
+        The time since the snapshot before (s), zero at the beginning of an interval.
     """
 
     efforts: Floats
@@ -39,7 +39,7 @@ class Snapshots:
     duration: Floats
 
     def on(self, line: int) -> Flags:
-        """Return whether parts on clock `line` work, (snapshots,)."""
+        """Return whether parts on clock `line` are switched on, (snapshots,)."""
         return np.ones(len(self.high), dtype=bool) if line == ALWAYS else self.high[:, line]
 
 
@@ -47,7 +47,7 @@ class Snapshots:
 class Plant:
     """A compiled machine with the technology it is built in, and the snapshots of a run or None.
 
-    Both are as they are with what flows in the network at its temperature (`Hydraulic.filled`).
+    Machine and technology are those with the liquid of the network at its temperature (`Hydraulic.filled`).
     """
 
     compiled: Compiled
@@ -56,18 +56,18 @@ class Plant:
 
     @property
     def design(self) -> float:
-        """The pressure that is taken across each tube without a run (Pa)."""
+        """The pressure drop of each tube if there is no run (Pa)."""
         return DESIGN_UNITS * self.technology.pressure_unit
 
     @property
     def liquid(self) -> str:
-        """What flows, and how warm it is."""
+        """Name and temperature of the liquid."""
         fluid = self.technology.fluid
         return f"{fluid.name} at {fluid.temperature:g} C"
 
     @cached_property
     def names(self) -> list[str]:
-        """The name of every unknown; the datum is called so."""
+        """The name of every unknown; that of the datum is `datum`."""
         return ["datum", *self.compiled.network.unknowns.names()[1:]]
 
     def drop(self, a: Indices, b: Indices, line: int = ALWAYS) -> Floats:
@@ -103,7 +103,7 @@ class Plant:
 
     @cached_property
     def swing(self) -> Floats:
-        """How far each unknown may be from the datum without a run (Pa), (unknowns,): manifolds as inputs allow."""
+        """The largest difference of each unknown from the datum if there is no run (Pa), (unknowns,)."""
         result = np.full(self.compiled.network.unknowns.size, self.design)
         result[DATUM] = 0.0
         for part in self.compiled.network.parts:
@@ -130,10 +130,10 @@ class Plant:
 
 
 def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
-    """Return `compiled`, built in `technology`, as it is to be judged: at the pressures of `run`, if one is given.
+    """Return `compiled`, built in `technology`, for a check at the pressures of `run`, or by design if it is None.
 
-    The run is one that `check_run` accepts. Raises `UnsupportedError` if it is not plumbing, `InvalidShapeError` for a
-    run of several chips.
+    The run must be one that `check_run` accepts. Raises `UnsupportedError` if the technology is not hydraulic,
+    `InvalidShapeError` for a run of several chips.
     """
     if not isinstance(technology, Hydraulic) or compiled.network.domain != HYDRAULIC:
         got, do = compiled.network.domain.name, "compile in a hydraulic technology"
@@ -145,12 +145,12 @@ def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
 
 
 def as_used(technology: Hydraulic, network: Network) -> Hydraulic:
-    """Return `technology`, bores and tanks as they were built, with what flows in `network` at its temperature."""
+    """Return `technology`, with its bores and tanks as built, filled with the liquid of `network`."""
     return technology if network.filling is None else technology.filled(network.filling.fluid)
 
 
 def _operated(compiled: Compiled, technology: Hydraulic, snapshots: Snapshots | None) -> Plant:
-    """Return the plant with what flows in its network: its bores as built, its clock in time constants of today."""
+    """Return the plant with the liquid of its network, bores as built, and its settling by the new time constant."""
     real = as_used(technology, compiled.network)
     slower = real.time_constant / technology.time_constant
     timed = replace(compiled, time_constant=compiled.time_constant * slower, settling=compiled.settling / slower)

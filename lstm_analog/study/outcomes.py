@@ -1,4 +1,4 @@
-"""What a verification found: one outcome a check."""
+"""The result of a verification: one outcome for each check."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from lstm_analog.doors import checked_record
 
 
 class Check(Enum):
-    """What was looked at."""
+    """The checks of a verification; the value is the statement that is checked."""
 
     FILE = "the file is the one that was certified"
     VALUES = "its values are those that were certified"
@@ -21,7 +21,7 @@ class Check(Enum):
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The outcome of a `check`: whether it `holds`, None where it could not be made, and what was found."""
+    """The outcome of a `check`: whether it `holds`, None if it could not be made, and what it `got`."""
 
     check: Check
     holds: bool | None
@@ -35,7 +35,7 @@ class Outcome:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What became of the checks of the netlist `file`, certified as `export`; it `holds` if none failed."""
+    """The outcomes of the checks of the netlist `file`, certified as `export`; it `holds` if none failed."""
 
     file: str
     export: str

@@ -1,10 +1,10 @@
-"""How data moves through the clocked stages of a machine: latency and throughput, read off its clock.
+"""Compute latency and throughput of a machine from its clock.
 
-Within a step the stages work one after the other: each has its own interval, in which it reads what the stage below
-holds, and then holds its own result; at the end of the step all slaves copy at once. So a stage never reads what still
-moves, a step takes as long as all its stages together, and the next step begins when the slaves have copied. Clocked
-stages are all open during the reset before the first step: its inputs reach them then. A pass that needs whole
-sequences begins when the one before has ended.
+Within a step the stages work one after the other. Each has its own interval, in which it reads the values held by the
+stage below, and then holds its own result; at the end of the step all slaves copy at once. So a stage never reads a
+changing value, a step takes as long as all its stages together, and the next step begins when the slaves have copied.
+During the reset before the first step all clocked stages are open, so its inputs reach them then. A pass that needs the
+whole sequence begins when the one before has ended.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from lstm_analog.errors import InvalidValueError, explain
 
 @dataclass(frozen=True, kw_only=True)
 class StageTime:
-    """When the stage called `label` works, in seconds since its step began: from `start` on, `ready` when it holds."""
+    """The times of the stage called `label` (s since the start of the step): its `start`, and `ready` when it holds."""
 
     label: str
     start: float
@@ -31,13 +31,13 @@ class PassTime:
     Attributes
     ----------
     stages : tuple of StageTime
-        In the order in which they work.
+        The times of the stages, in order.
     reset : float
-        How long the reset before the first step takes (s).
+        Length of the reset before the first step (s).
     copying, copied : float
-        When the slaves begin to copy and when they have, in seconds since the step began.
+        Times at which the slaves begin and end to copy, in seconds since the start of the step.
     step : float
-        How long a step takes (s).
+        Length of a step (s).
     """
 
     stages: tuple[StageTime, ...]
@@ -50,20 +50,20 @@ class PassTime:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """The clocks of all passes, in the order in which they go through time."""
+    """The clocks of all passes, in order."""
 
     passes: tuple[PassTime, ...]
 
     @property
     def throughput(self) -> float:
-        """Steps of input per second, once started; with several passes that of a machine that does one at a time."""
+        """Steps per second, without the reset; with several passes, if they run one after the other."""
         return 1.0 / sum(each.step for each in self.passes)
 
     def latency(self, steps: int) -> float:
         """Return the time from the first input of a sequence of `steps` steps to the first output, in seconds.
 
-        With one pass that is the reset and what one step takes to hold the output of its last stage; with several all
-        but the last have to go through the whole sequence first. Raises `InvalidValueError` for fewer than no steps.
+        With one pass that is the reset plus the time until its last stage holds; with several, all but the last run
+        over the whole sequence first. Raises `InvalidValueError` for a negative number of steps.
         """
         _check_steps(steps)
         whole = sum(each.reset + steps * each.step for each in self.passes[:-1])
@@ -71,9 +71,9 @@ class Pipeline:
         return whole + last.reset + last.stages[-1].ready
 
     def duration(self, steps: int) -> float:
-        """Return how long a sequence of `steps` steps takes, resets included, in seconds.
+        """Return the time for a sequence of `steps` steps, resets included, in seconds.
 
-        Raises `InvalidValueError` for fewer than none.
+        Raises `InvalidValueError` for a negative number of steps.
         """
         _check_steps(steps)
         return sum(each.reset + steps * each.step for each in self.passes)
@@ -85,7 +85,7 @@ def _check_steps(steps: int) -> None:
 
 
 def pipeline(passes: tuple[Compiled, ...]) -> Pipeline:
-    """Return when the stages of `passes` work."""
+    """Return the times at which the stages of `passes` work."""
     return Pipeline(passes=tuple(map(_pass, passes)))
 
 
@@ -108,5 +108,5 @@ def _pass(compiled: Compiled) -> PassTime:
 
 
 def _first(starts: dict[str, float], stage: int) -> float:
-    """Return when the first interval of a stage begins: its settling where it leaks, else its computing."""
+    """Return the time at which the first interval of a stage begins, `settle<n>` if it leaks, else `compute<n>`."""
     return starts.get(f"settle{stage}", starts[compute_line(stage)])

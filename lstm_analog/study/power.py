@@ -1,4 +1,4 @@
-"""What a chip of transistor cells takes from each of its sources, measured on a run."""
+"""Compute the power of a chip of transistor cells from a run, for each of its sources."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,10 @@ class Power:
     ----------
     sources : tuple of (str, float)
         Label and power (W) of each bank of sources: the supply of the cells, the rails of columns and dividers, inputs
-        and bias. Negative where a rail takes current back. Clocks and reset levels drive gates only and count nothing.
+        and bias. It is negative if current flows back into a rail. Clocks and reset levels drive gates only and are
+        left out.
     units : int
-        How many cells share it.
+        The number of cells.
     step_time : float
         Length of a step (s).
     """
@@ -34,26 +35,26 @@ class Power:
 
     @property
     def supply(self) -> float:
-        """What the cells take from their supply (W)."""
+        """The power of the supply of the cells (W)."""
         return dict(self.sources)["supply"]
 
     @property
     def total(self) -> float:
-        """What all sources deliver (W); what flows back into a rail is lost there and not credited."""
+        """The power of all sources (W); power that flows back into a rail is lost and not subtracted."""
         return sum(max(power, 0.0) for _, power in self.sources)
 
     @property
     def step_rate(self) -> float:
-        """Steps a second."""
+        """Steps per second."""
         return 1.0 / self.step_time
 
     @property
     def energy(self) -> float:
-        """Energy (J) of the supply a unit and step."""
+        """Energy (J) of the supply for each unit and step."""
         return self.supply * self.step_time / self.units
 
     def __str__(self) -> str:
-        """Return a line with the figures that matter."""
+        """Return one line with supply, total, step rate and energy."""
         return (
             f"{self.supply / self.units * 1e3:.3g} mW a unit from the supply, {self.total / self.units * 1e3:.3g} mW "
             f"with all rails and inputs; {self.step_rate / 1e6:.3g} million steps a second, "
@@ -63,9 +64,9 @@ class Power:
 
 @checked
 def power(run: Run) -> Power:
-    """Return what the sources of `run` deliver on average, from the end of the reset to the end of the last step.
+    """Return the mean power of the sources of `run`, from the end of the reset to the end of the last step.
 
-    Raises `UnsupportedError` unless the machine is built of transistor cells: an ideal source has no supply; and
+    Raises `UnsupportedError` unless the machine is of transistor cells, because ideal sources have no supply, and
     `InvalidValueError` if the run has not kept all unknowns in all intervals.
     """
     check_run(run.compiled, run)
@@ -88,7 +89,7 @@ def power(run: Run) -> Power:
 
 
 def _currents(network: Network, efforts: Floats) -> Floats:
-    """Return the current out of each node into its resistors, as `efforts` (..., points, unknowns)."""
+    """Return the current out of each node into its resistors, of the shape of `efforts` (..., points, unknowns)."""
     out = np.zeros_like(efforts)
     for part in network.parts:
         if isinstance(part, Conductors):

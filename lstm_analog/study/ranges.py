@@ -1,4 +1,4 @@
-"""Signals beyond what a machine was made for: each named with its place, its figure and the limit."""
+"""Find signals beyond the ranges for which a machine was made, with place, magnitude and limit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from lstm_analog.study.run import Run
 from lstm_analog.study.spread import Place
 
 FAR = 100.0
-"""Times full scale, or the largest input that a machine was compiled with, that what is fed to ideal parts may be: they
-have no rail that would say so. Inputs of 30 are met; at 1e6 a volt a unit is a megavolt."""
+"""Largest input of ideal parts, over full scale or the largest input for which the machine was compiled: they have no
+rails that would limit it. Larger: absurd voltages go unnoticed; smaller: real inputs, up to 30, are refused."""
 
 
 class Limit(Enum):
-    """What a signal is beyond; the value is how a text says it."""
+    """The kind of limit that a signal exceeds; the value is its text."""
 
     ROOM = "what its technology has room for"
     IDEAL = "what ideal parts are taken to be made for"
@@ -31,10 +31,10 @@ class Limit(Enum):
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Beyond:
-    """The `signal`, largest at `place` with the magnitude `value`, beyond a `limit`: `reason` says which.
+    """The `signal` exceeds a `limit` of the kind `reason`; it is largest at `place`, with the magnitude `value`.
 
-    It is `harmful` where the machine was not made for it; a pre-activation without room only meets a flat curve, and a
-    signal within the room may be larger than those that the machine was compiled for.
+    It is `harmful` if the machine was not made for it. A pre-activation beyond its range is harmless, because curves
+    are flat there; so is a signal beyond those for which the machine was compiled but within the technology's range.
     """
 
     signal: str
@@ -51,7 +51,7 @@ class Beyond:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Signal:
-    """The signal `label`: its `values` (batch, time, n), its range in `Ranges`, and whether it comes from outside."""
+    """The signal `label`: its `values` (batch, time, n), the name of its range in `Ranges`, and whether it is `fed`."""
 
     label: str
     range_: str
@@ -69,11 +69,11 @@ def beyond(
     lengths: Indices | None,
     layers: tuple[LayerTrace, ...],
 ) -> tuple[Beyond, ...]:
-    """Return the signals of `lstm` that a machine in `technology` was not made for.
+    """Return the signals of `lstm` beyond the ranges for which a machine in `technology` was made.
 
-    `layers` are what it makes of `x`, (batch, time, inputs) or (time, inputs), from `state`; `lengths` are how many
-    steps of each sequence count. `scaling` says for which ranges the machine was compiled. A technology whose room is
-    not known has no limit but that of ideal parts.
+    `layers` are its traces for `x`, (batch, time, inputs) or (time, inputs), from `state`; `lengths` are the numbers of
+    valid steps of each sequence. `scaling` has the ranges for which the machine was compiled. A technology whose ranges
+    are not known has only the limit of ideal parts.
     """
     room = room_of(technology)
     inputs, labels = in_time(x, lengths, backward=False), [chain.label for chain in lstm.chains]
@@ -82,9 +82,10 @@ def beyond(
 
 
 def harmful(technology: object, lstm: LSTM | None, x: Floats, state: State) -> tuple[Beyond, ...]:
-    """Return the signals that no machine in `technology` is made for, of one sequence `x` (time, inputs) from `state`.
+    """Return the signals for one sequence `x` (time, inputs) from `state` beyond the ranges of `technology`.
 
-    Those of `lstm`; if that is not at hand, what is fed alone. What a machine was compiled with does not count.
+    They are those of `lstm`, or only inputs and states if it is None. Ranges for which a machine was compiled do not
+    count.
     """
     if lstm is not None:
         layers = lstm.trace(x, state).layers
@@ -97,7 +98,7 @@ def harmful(technology: object, lstm: LSTM | None, x: Floats, state: State) -> t
 
 @checked
 def beyond_fed(run: Run) -> tuple[Beyond, ...]:
-    """Return of what `run` was fed, inputs and states to start from, what its machine was not made for."""
+    """Return the inputs and start states of `run` beyond the ranges for which its machine was made."""
     technology, scaling = (None, None) if run.setup is None else (run.setup.technology, run.setup.scaling)
     labels, room = [f"chain {number}" for number in range(len(run.state.h))], room_of(technology)
     fed = _fed(labels, in_time(run.x, run.lengths, backward=False), run.state)
@@ -105,7 +106,7 @@ def beyond_fed(run: Run) -> tuple[Beyond, ...]:
 
 
 def room_of(technology: object) -> Ranges:
-    """Return the `reach` of `technology`, without limits where it is not known."""
+    """Return the ranges that `technology` allows, by `reach`; infinite if they are not known."""
     try:
         return reach(technology)
     except UnsupportedError:
@@ -113,14 +114,14 @@ def room_of(technology: object) -> Ranges:
 
 
 def farthest(scaling: Scaling | None) -> float:
-    """Return how large what is fed to ideal parts may be, if the machine was compiled with inputs of this `scaling`."""
+    """Return the largest input of ideal parts in a machine compiled with this `scaling`."""
     return FAR * (1.0 if scaling is None else scaling.ranges.x)
 
 
 def _fed(labels: list[str], x: Floats, state: State) -> Iterator[_Signal]:
-    """Yield the inputs, and the states of the chains of `labels` before the first step.
+    """Yield the inputs, and the start states of the chains of `labels`.
 
-    h has the room of c: both are memories.
+    h has the range of c, because both are memories.
     """
     yield _Signal(label="x", range_="x", values=_batch(x), fed=True)
     for chain, h, c in zip(labels, state.h, state.c, strict=False):
@@ -134,7 +135,7 @@ def _fed(labels: list[str], x: Floats, state: State) -> Iterator[_Signal]:
 
 
 def _own(lstm: LSTM, x: Floats, layers: tuple[LayerTrace, ...], *, rows: bool) -> Iterator[_Signal]:
-    """Yield pre-activations, cells and outputs, and the sums over weights of one sign where these have a limit."""
+    """Yield pre-activations, c and h, and the sums over weights of one sign if `rows`."""
     below = x
     for number in dict.fromkeys(chain.layer for chain in lstm.chains):
         places = [(chain, trace) for chain, trace in zip(lstm.chains, layers, strict=True) if chain.layer == number]
@@ -167,7 +168,7 @@ def _judged(signal: _Signal, room: Ranges, scaling: Scaling | None) -> Beyond | 
 
 
 def _limits(signal: _Signal, room: Ranges, scaling: Scaling | None) -> Iterator[tuple[float, Limit, bool]]:
-    """Yield the limits of `signal`, what each is, and whether it is harmful to be beyond it, the most harmful first."""
+    """Yield each limit of `signal`, its kind, and whether it is harmful to exceed it; the most harmful first."""
     yield vars(room)[signal.range_], Limit.ROOM, signal.range_ != "z"
     if signal.fed:
         yield farthest(scaling), Limit.IDEAL, True

@@ -1,4 +1,4 @@
-"""The answer of `compare`: errors by signal, the verdict, and all that is needed to get the same answer again."""
+"""The result of `compare`: errors by signal, the verdict, and all that is needed to repeat it."""
 
 import json
 import platform
@@ -22,7 +22,7 @@ from lstm_analog.summaries import Rows, Summarised
 
 
 class Verdict(Enum):
-    """What to think of the error of h; the value is the message."""
+    """The judgement on the error of h; the value is the message."""
 
     WITHIN = "within tolerance"
     SLOW_CLOCK = "above tolerance, explained by the clock: the settling ratio T/tau is too small"
@@ -35,7 +35,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Versions:
-    """The programs that took part."""
+    """The versions of the programs used."""
 
     lstm_analog: str
     numpy: str
@@ -46,34 +46,34 @@ class Versions:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Report(Summarised):
-    """How far a run is from the numeric LSTM, and why.
+    """The errors of a run against the numeric LSTM, and their explanation.
 
     Attributes
     ----------
     model : str
         The name of the LSTM.
     layers : tuple of LayerErrors
-        Bottom first, forward before backward.
+        The errors of each chain, bottom first, forward before backward.
     head : HeadErrors or None
-        Of the read-out, if there is one.
+        The errors of the head, if there is one.
     tolerance : float
-        The largest error of h, in any layer, that is accepted; of y, over the gain of the head.
+        The largest accepted error of h, in any layer; of y, over the gain of the head.
     by_clock, by_engine : float
-        The largest error of h that the clock accounts for, no more than h itself, and the engine.
+        The largest errors of h explained by the clock, at most h itself, and by the engine.
     shares : Shares or None
-        What technology and imperfections account for; None where they were not looked for.
+        The errors explained by technology and imperfections; None if they were not computed.
     beyond : tuple of Beyond
-        The signals that go beyond what the machine was made for.
+        The signals beyond the ranges for which the machine was made.
     settling : Settling
-        How the clock's tightest interval settles.
+        The settling of the interval that leaves the largest error.
     seed : int or None
-        Of the random numbers behind the run, if any.
+        The seed of the random numbers in the run, if any.
     versions : Versions
-        What it was computed with.
+        The versions of the programs used.
     lstm_digest, network_digest : str
         SHA-256 of the weights and of the network that was run.
     engine, technology, timing : str
-        What ran the network, what it is built in, how it is clocked.
+        The engine, the technology and the timing.
     """
 
     model: str
@@ -94,7 +94,7 @@ class Report(Summarised):
     timing: str
 
     def summary(self) -> Rows:
-        """Return the verdict and the figures it rests on; `print` tells all."""
+        """Return rows with the verdict and its main figures; `print` shows all."""
         return (
             ("model", self.model),
             ("verdict", self.verdict.value),
@@ -116,28 +116,28 @@ class Report(Summarised):
 
     @property
     def by_technology(self) -> float:
-        """The error of h that the parts of the technology cost by design; 0 where it was not looked for."""
+        """The error of h by the design of the technology's parts; 0 if it was not computed."""
         return 0.0 if self.shares is None else self.shares.by_technology
 
     @property
     def by_imperfections(self) -> float:
-        """The error of h that the imperfections of the machine account for; 0 where it was not looked for."""
+        """The error of h by the imperfections of the machine; 0 if it was not computed."""
         return 0.0 if self.shares is None else self.shares.by_imperfections
 
     @property
     def explained(self) -> float:
-        """The largest error of h that clock, engine, technology and imperfections account for together."""
+        """The largest error of h explained by clock, engine, technology and imperfections together."""
         return self.by_clock + self.by_engine + self.by_technology + self.by_imperfections
 
     @property
     def defective(self) -> bool:
-        """Whether clock and engine leave something unexplained that is neither technology nor imperfection."""
+        """Whether an error remains that clock, engine, technology and imperfections do not explain."""
         rest = self.worst if self.shares is None else self.shares.rest
         return rest > self.by_clock + self.by_engine
 
     @property
     def verdict(self) -> Verdict:
-        """What to think of `worst`, given `tolerance` and what is `explained`, by what."""
+        """The judgement on `worst`, by `tolerance` and the errors that are `explained`."""
         if self.worst <= self.tolerance:
             return Verdict.BEYOND if any(each.harmful for each in self.beyond) else Verdict.WITHIN
         if self.defective:
@@ -152,7 +152,7 @@ class Report(Summarised):
 
     @property
     def holds(self) -> bool:
-        """Whether the machine does what the LSTM does, within tolerance and within what it was made for."""
+        """Whether the machine computes the LSTM within tolerance, and with all signals within their ranges."""
         return self.verdict is Verdict.WITHIN
 
     def __str__(self) -> str:
@@ -191,7 +191,7 @@ class Report(Summarised):
 
 
 def versions() -> Versions:
-    """Return the versions in use."""
+    """Return the versions of the programs in use."""
     return Versions(
         lstm_analog=__version__, numpy=np.__version__, scipy=scipy.__version__, python=platform.python_version()
     )

@@ -1,4 +1,4 @@
-"""What a machine did with some inputs."""
+"""The runs of a machine: inputs, signals, outputs and final state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PassRun(Summarised):
-    """What a machine did in one pass through time.
+    """The run of one pass of a machine through time.
 
     Attributes
     ----------
     compiled : Compiled
-        What was run.
+        The compiled network that was run.
     x : float array, (batch, time, inputs) or (time, inputs)
-        What it was fed, in the order of time: of a later pass what the earlier one has left. Where chips differ in it,
-        their axis leads.
+        Its input in time order: in a later pass the output of the earlier one, with a leading axis of chips if they
+        differ.
     state : State
-        Where its chains started.
+        Initial state of its chains.
     lengths : index array, (batch,), or None
-        How many steps of each sequence count, all if None.
+        Number of valid steps of each sequence; None for all.
     trajectory : Trajectory
-        What the engine computed, as far as it was kept.
+        The result of the engine, as far as it was kept.
     chips : int
-        How many chips the machine has, whose axis leads all signals, or 0 for one machine without that axis.
+        Number of chips, whose axis leads all signals, or 0 for one machine without that axis.
     """
 
     compiled: Compiled
@@ -56,13 +56,13 @@ class PassRun(Summarised):
     chips: int = 0
 
     def summary(self) -> Rows:
-        """Return what it was fed and from where, and what ran it."""
+        """Return the shape of the input, the initial state and the engine."""
         told = (("x", self.x), ("state", self.state), ("lengths", self.lengths), ("engine", self.trajectory.engine))
         return (*((name, value) for name, value in told if value is not None), ("points", self.trajectory.time.size))
 
     @cached_property
     def layers(self) -> tuple[ChainRun, ...]:
-        """What each of its chains did."""
+        """The signals of each chain."""
         return tuple(
             ChainRun(
                 compiled=self.compiled,
@@ -77,7 +77,7 @@ class PassRun(Summarised):
 
     @property
     def state_after(self) -> State:
-        """What its chains are left with."""
+        """The final state of its chains."""
         left = [layer.last for layer in self.layers]
         return State(h=tuple(h for h, _ in left), c=tuple(c for _, c in left))
 
@@ -98,7 +98,7 @@ class PassRun(Summarised):
 
     @cached_property
     def y(self) -> Floats | None:
-        """The outputs of the head, if the pass has one: (..., time, K), or (..., K) if it answers once a sequence."""
+        """The outputs of the head, None without one: (..., time, K), or (..., K) for one output per sequence."""
         head = self.compiled.layout.head
         if head is None:
             return None
@@ -113,7 +113,7 @@ class PassRun(Summarised):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setup:
-    """How a run came about: the `technology` of the machine, the `scaling` of its units if any, and the `engine`."""
+    """How a run was made: the `technology` of the machine, the `scaling` of its units if any, and the `engine`."""
 
     technology: object
     scaling: Scaling | None
@@ -123,11 +123,11 @@ class Setup:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Run(Summarised):
-    """What a machine did with `x` from `state`, `lengths` steps of each sequence: the signals of all its `passes`.
+    """The run of a machine with input `x` from `state` over `lengths` steps of each sequence, and all its `passes`.
 
-    `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes. Where the
-    machine is several chips, one axis of chips leads all that it answers, whatever the passes, layers and head.
-    With its `setup`, None where nobody said it, `compare` can run it again.
+    `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes. If the
+    machine is several chips, an axis of chips leads all outputs. `compare` can repeat the run from its `setup`, None if
+    unknown.
     """
 
     passes: tuple[PassRun, ...]
@@ -142,7 +142,7 @@ class Run(Summarised):
             raise InvalidValueError(explain("passes of a run", must="be there", got="none", do="take Machine.run"))
 
     def summary(self) -> Rows:
-        """Return what was fed, and the passes that it went through."""
+        """Return the shape of the input and the passes."""
         provenance = self.passes[0].compiled.network.provenance
         named = tuple((key, value) for key, value in provenance if key in ("model", "technology"))
         rows = tuple((f"pass {number}", each) for number, each in enumerate(self.passes))
@@ -150,12 +150,12 @@ class Run(Summarised):
 
     @property
     def compiled(self) -> Compiled:
-        """What was run, if one pass was enough; else `UnsupportedError`."""
+        """The compiled network of the only pass; raises `UnsupportedError` if there are several."""
         return self._only.compiled
 
     @property
     def trajectory(self) -> Trajectory:
-        """What the engine computed, if one pass was enough; else `UnsupportedError`."""
+        """The trajectory of the only pass; raises `UnsupportedError` if there are several."""
         return self._only.trajectory
 
     @cached_property
@@ -180,12 +180,12 @@ class Run(Summarised):
 
     @property
     def y(self) -> Floats | None:
-        """The outputs of the head, if there is one: (..., time, K), or (..., K) if it answers once a sequence."""
+        """The outputs of the head, None without one: (..., time, K), or (..., K) for one output per sequence."""
         return self.passes[-1].y
 
     @property
     def outputs(self) -> Outputs:
-        """What calling the LSTM returns, as the machine has it: `outputs.state` carries the run on."""
+        """The outputs in the form that calling the LSTM returns; a next run can start from `outputs.state`."""
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
         return Outputs(h=self.h, state=State(h=h, c=c), y=self.y, c=self._kept_c)
@@ -198,12 +198,12 @@ class Run(Summarised):
     def _kept_c(self) -> Floats | None:
         try:
             return self.c
-        except InvalidValueError:  # its reader asked for outputs only
+        except InvalidValueError:  # only outputs were kept
             return None
 
     @property
     def _recurrent(self) -> list[PassRun]:
-        """The passes that are not a head alone."""
+        """The passes that have chains, as the last may be only a head."""
         return [each for each in self.passes if each.layers]
 
     @property
@@ -220,9 +220,9 @@ class Run(Summarised):
 def feeding(
     compiled: Compiled, x: Floats, state: State, lengths: Indices | None, batch: tuple[int, ...], chips: int
 ) -> Schedule:
-    """Return the schedule that feeds `compiled` with `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
+    """Return the schedule of `compiled` for input `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
 
-    An axis before the `batch`, of x or of an array of the state, is that of the `chips`: each has its own.
+    An axis of x or of a state array before those of the `batch` is that of the `chips`.
     """
     arrays = (x[..., 0, :], *state.h, *state.c)
     by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
@@ -230,16 +230,15 @@ def feeding(
 
 
 PassEngine = Callable[[Compiled, Schedule], Trajectory]
-"""Runs one pass: an engine, told what and how."""
+"""An engine with its options bound, which runs one pass."""
 
 
 def run_through(
     passes: tuple[Compiled, ...], x: Floats, state: State, lengths: Indices | None, solve: PassEngine
 ) -> Run:
-    """Return what `solve` makes of `passes`, one after the other, fed with `x` from `state` over `lengths` steps.
+    """Return the run of `passes` in turn by `solve`, with input `x` from `state` over `lengths` steps.
 
-    Each pass is fed what the one before has left, sampled at the end of each step: a sample memory stands between, one
-    on each chip.
+    The input of each later pass is the output of the previous one, sampled at the end of each step, on each chip.
     """
     done: list[PassRun] = []
     first, signal, batch = 0, x, x.shape[-3:-2]
@@ -259,16 +258,16 @@ def run_through(
 
 
 def check_run(compiled: Compiled, run: object) -> None:
-    """Raise an error unless `run` is None or all of what a machine like `compiled` did.
+    """Raise an error unless `run` is None or a complete run of a machine like `compiled`.
 
     Raises
     ------
     InvalidTypeError
-        If it is no run.
+        If it is no `Run`.
     InvalidValueError
-        If its network has other unknowns, or it kept only some of them or of the intervals.
+        If its network has other unknowns, or it kept only some of the unknowns or intervals.
     UnsupportedError
-        If it went through time several times.
+        If it has several passes.
     """
     if run is None:
         return

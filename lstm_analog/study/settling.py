@@ -1,13 +1,13 @@
-"""How far a clocked network has settled when its clock samples it: read off the network, not fitted.
+"""Compute how far a clocked network has settled when its clock samples it, from the equations of the network.
 
-In a phase of length T, equal poles of time constant tau in a chain leave, of each unit by which they had to move,
+In a phase of length T, a chain of equal poles of time constant tau leaves unsettled, of each unit of change,
 
     exp(-N) sum_{j<=k} N^j/j!,    N = T/tau,
 
-where k + 1 is the number of poles on the longest path of storages that ends where the next interval holds the value, or
-lets it act on what was held so far, as the gates of a leak.
-The path is a bound: it counts a pole that an earlier interval has settled already. So it is with the gated leak, where
-z rests long before h is taken from it: the network has two poles there, and the error falls as with one.
+where k + 1 is the number of poles on the longest path of storages to one that is held in the next interval, or that
+acts there on a storage that was held so far, as the gates of a leak do.
+This is a bound, because it includes poles that an earlier interval has settled already. In the gated leak, z rests long
+before h is computed from it: the path has two poles there, and the error falls as with one.
 """
 
 from dataclasses import dataclass
@@ -27,26 +27,26 @@ from lstm_analog.study.keeping import Keep, not_kept
 from lstm_analog.study.run import PassRun, Run
 
 HELD = 1e-3
-"""A storage holds its value in a phase if its rate there is below this share of its fastest rate in a step. Its rates
-are held against each other, not against the length of a phase: a slow clock must not look like a held value."""
+"""A storage holds its value in a phase if its rate there is below this fraction of its fastest rate in a step. Rates
+are compared with each other, not with the length of a phase, so that a slow clock does not count as holding."""
 NEGLIGIBLE = 1e-6
-"""Share of a storage's fastest rate, both in signal units, below which another storage does not act on it: an open
+"""Fraction of a storage's fastest rate below which the coupling of another storage is ignored, in signal units: an open
 switch has 1e-14, a gate has more unless its pre-activation is beyond 14."""
 EQUAL = 0.7
-"""Poles of at least this share of the slowest time constant count as equal to it: the law is then a bound."""
+"""Poles of at least this fraction of the slowest time constant count as equal to it, so that the law is a bound."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Settling:
-    """The interval of a step that leaves most.
+    """The interval of a step that leaves the largest error.
 
     Attributes
     ----------
     interval : str
         Its name.
     time_constant : float
-        The slowest one that acts on what is held afterwards (s).
+        The slowest time constant that acts on values held afterwards (s).
     ratio : float
         The length of the interval in time constants, T/tau.
     poles : int
@@ -60,7 +60,7 @@ class Settling:
 
     @property
     def error(self) -> float:
-        """What the interval leaves of each unit of signal that it has to move."""
+        """The part of each unit of change that the interval leaves unsettled."""
         return settling_error(self.ratio, self.poles)
 
 
@@ -74,9 +74,9 @@ class _Matrix:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Phase:
-    """Who acts on whom in an `interval`, by `edges`; storages that act on each other share a `component` (n,).
+    """The couplings of storages in an `interval`: `edges`, and the `component` (n,) of storages coupled in a loop.
 
-    `rates` (n,), per second, is the slowest pole of each storage's component; `poles` are all of them.
+    `rates` (n,), per second, is the slowest pole of each storage's component; `poles` are all poles.
     """
 
     interval: Interval
@@ -88,7 +88,7 @@ class _Phase:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _RateEdges:
-    """Who acts on whom: `tails` (m,) on `heads` (m,), with the `rates` (m,) at which they do."""
+    """Couplings of storages: `tails` (m,) act on `heads` (m,), with the `rates` (m,) per second."""
 
     tails: Indices
     heads: Indices
@@ -101,7 +101,7 @@ class _RateEdges:
 
 @checked
 def settling_error(ratio: float, poles: int) -> float:
-    """Return exp(-N) sum_{j<poles} N^j/j! with N = `ratio`: what `poles` equal poles in a chain leave of a unit step.
+    """Return exp(-N) sum_{j<poles} N^j/j! with N = `ratio`: the rest of a unit step after `poles` equal poles.
 
     It is the regularised incomplete gamma function Q(poles, N).
 
@@ -117,10 +117,10 @@ def settling_error(ratio: float, poles: int) -> float:
 
 @checked
 def settling(run: Run) -> Settling:
-    """Return how the tightest interval of a step of `run` settles, by the poles and paths of the network that was run.
+    """Return the settling of the interval of a step of `run` that leaves most, by the poles of its network.
 
-    The equations are taken at the efforts of the first sequence in its last step. Transistor cells hide theirs: there
-    the compiler's time constant counts, and two poles, the masters of c and h.
+    The equations are linearised at the efforts of the first sequence in its last step. Those of transistor cells are
+    not known; they have the compiler's time constant and two poles, the masters of c and h.
 
     Raises
     ------
@@ -181,9 +181,9 @@ def _matrix(run: PassRun, interval: Interval, number: int, equations: System) ->
 
 
 def _phases(matrices: list[_Matrix]) -> list[_Phase]:
-    """Return the phases of a step; what acts on a storage is held against its fastest rate in any of them.
+    """Return the phases of a step; couplings to a storage are relative to its fastest rate in any phase.
 
-    That is its own rate; where it has none (a tank that inertia fills, the position of a spool) its largest coupling.
+    That is its own rate, or its largest coupling if it has none, like a tank filled by inertia, or a spool's position.
     """
     own = np.max([np.abs(entry.coupling.diagonal()) for entry in matrices], axis=0)
     largest = np.max([abs(entry.coupling).max(axis=1).toarray().ravel() for entry in matrices], axis=0)
@@ -222,7 +222,7 @@ def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
 
 
 def _released(now: _Phase, after: _Phase, fastest: Floats) -> Flags:
-    """Return what acts, in the interval `after`, on storages that were held in `now`: a leak takes its gates then."""
+    """Return which storages act, in the interval `after`, on storages that were held in `now`: the gates of a leak."""
     moving = (now.rates <= HELD * fastest) & (after.rates > HELD * fastest)
     edges, result = after.edges, np.zeros(moving.size, dtype=bool)
     result[edges.tails[moving[edges.heads]]] = True
@@ -237,7 +237,7 @@ def _edges(coupling: "scipy.sparse.coo_array", reference: Floats) -> _RateEdges:
 
 
 def _upstream(edges: _RateEdges, targets: Flags) -> Flags:
-    """Return the storages that act on the targets, by whatever detour, and the targets themselves."""
+    """Return the `targets` and the storages that act on them, directly or through others."""
     result, count = targets.copy(), 0
     while count != (count := int(result.sum())):
         result[edges.tails[result[edges.heads]]] = True
@@ -246,13 +246,13 @@ def _upstream(edges: _RateEdges, targets: Flags) -> Flags:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Poles:
-    """Poles by the component they belong to: `components` (p,), `rates` (p,) per second."""
+    """The poles of a network: the component of each, `components` (p,), and its rate, `rates` (p,) per second."""
 
     components: Indices
     rates: Floats
 
     def of(self, components: Indices) -> "_Poles":
-        """Return those of the given `components`."""
+        """Return the poles of the given `components`."""
         kept = np.isin(self.components, components)
         return _Poles(components=self.components[kept], rates=self.rates[kept])
 
@@ -260,8 +260,7 @@ class _Poles:
 def _poles(coupling: "scipy.sparse.coo_array", edges: _RateEdges) -> tuple[Indices, _Poles]:
     """Return the component of each storage, (n,), and the poles of all components.
 
-    A storage on its own has its own rate; storages that act on each other have the decay of the eigenvalues of their
-    coupling.
+    The pole of a storage outside loops is its own rate; those of a loop are the eigenvalues of its coupling matrix.
     """
     size, own = coupling.shape[0], np.abs(coupling.diagonal())
     component = strong_components(edges.tails, edges.heads, size)
@@ -278,7 +277,7 @@ def _poles(coupling: "scipy.sparse.coo_array", edges: _RateEdges) -> tuple[Indic
 
 
 def _longest(tails: Indices, heads: Indices, weight: Indices) -> Indices:
-    """Return the largest sum of `weight` over a path to each component; one pass an edge of the longest path."""
+    """Return the largest sum of `weight` over a path to each component, in as many passes as its longest has edges."""
     between = tails != heads
     tails, heads = tails[between], heads[between]
     result, before = weight.copy(), np.zeros_like(weight)

@@ -1,11 +1,11 @@
-"""The shares of an error: what was done to a machine, what its parts cost by design, and what is left.
+"""The contributions to an error: by changes, by imperfections, by the parts of the technology, and the rest.
 
-They are the links of a chain:
+They are the differences between neighbours in this chain:
 
     the run -> as its records say -> as compiled -> with ideal parts -> the LSTM
 
-What differs in the first link no record names; what is left in the last is the clock's, the engine's, or a defect.
-`attribution` finds them.
+The first difference has no record; the last is caused by the clock, by the engine, or by a defect.
+`attribution` computes them.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from lstm_analog.doors import checked_record
 
 _NOTHING = 1e-12
-"""Error of h that is none: rounding."""
+"""Errors of h below this are rounding."""
 _SMALL = 1e-2
-"""Share of the largest cost below which costs are only counted in the text."""
+"""Fraction of the largest contribution below which others are only counted in the text."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What one `cause` does to h, or to y over the gain of the head: the largest `error`, full scale being 1."""
+    """The largest `error` of h, or of y over the gain of the head, by one `cause`, full scale being 1."""
 
     cause: str
     error: float
@@ -31,21 +31,21 @@ class Share:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Shares:
-    """The links between a run and its LSTM, each the largest error of h, or of y over the gain of the head.
+    """The contributions to the error of a run, each the largest error of h, or of y over the gain of the head.
 
-    Behind a link that is a defect the others are not looked for, and are nothing.
+    After a defect the later contributions are not computed and are zero.
 
     Attributes
     ----------
     by_changes, changed : float, tuple of str
-        What no record explains, and the banks of parts that are not as compiled.
+        The error by changes without a record, and the banks of parts that were changed.
     by_imperfections, imperfections : float, tuple of str
-        What was done to the machine, in the words of its provenance.
+        The error by imperfections, and their texts in the provenance.
     by_technology, causes : float, tuple of Share
-        What the parts cost by design: all together, and each alone, the largest first; none where there is a defect.
-        The sum of these is the whole only as far as they do not act on each other.
+        The error by the design of parts: by all causes, and by each alone, the largest first; empty if there is a
+        defect. The single errors add up to the whole only if they are independent.
     left : float
-        What is left with ideal parts: the clock's, the engine's, or a defect.
+        The error that remains with ideal parts, by the clock, the engine, or a defect.
     """
 
     by_changes: float
@@ -58,11 +58,11 @@ class Shares:
 
     @property
     def rest(self) -> float:
-        """What clock and engine have to explain: what is left, and what no record names."""
+        """The error that clock and engine have to explain: `left` and `by_changes`."""
         return self.by_changes + self.left
 
     def lines(self) -> Iterator[str]:
-        """Yield what a report says of each link that is not nothing."""
+        """Yield the lines of a report, one for each contribution above rounding."""
         if self.largest > _NOTHING:
             shown = [f"{cost.error:.3g} {cost.cause}" for cost in self.causes if cost.error >= _SMALL * self.largest]
             fewer = len(self.causes) - len(shown)
@@ -75,5 +75,5 @@ class Shares:
 
     @property
     def largest(self) -> float:
-        """The largest cost of one cause."""
+        """The largest error of a single cause."""
         return max((cost.error for cost in self.causes), default=0.0)

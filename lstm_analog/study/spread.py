@@ -1,4 +1,4 @@
-"""How far a signal is from what it should be, over all, by unit and by step, and where it is farthest."""
+"""Compute the errors of a signal: over all, by unit and by step, with the place of the largest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
 
 LEVELS = (0.5, 0.9, 0.99)
-"""The shares of all values that the quantiles of an error cover."""
+"""The levels of the quantiles of errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where an error is: sequence, time step and unit, counted from 0; `batch` is 0 where x has no batch axis."""
+    """The place of an error: sequence, time step and unit, counted from 0; `batch` is 0 if x has no batch axis."""
 
     batch: int
     step: int
@@ -33,18 +33,18 @@ class Spread:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Errors:
-    """How far a signal of a layer is from the numeric LSTM, in units of the signal.
+    """The errors of a signal of a layer against the numeric LSTM, in units of the signal.
 
     Attributes
     ----------
     max, rms : float
-        Over sequences, steps and units; for z over the four gates too.
+        Largest and root mean square error over sequences, steps and units; for z also over the gates.
     quantiles : float array, (3,)
-        What 50, 90 and 99 % of the absolute errors stay below.
+        The quantiles of the absolute errors at 50, 90 and 99 %.
     by_unit, by_step : Spread
-        The same of each unit and of each step.
+        The same figures for each unit and for each step.
     where : Place
-        Of the largest.
+        The place of the largest error.
     """
 
     max: float
@@ -58,9 +58,9 @@ class Errors:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerErrors:
-    """The errors of the `chain` of that label, a direction of a layer.
+    """The errors of the chain with the label `chain`; a chain is one direction of a layer.
 
-    `signals` has them by name: pre-activations `z`, each gate by its letter, cells `c` but of a GRU, outputs `h`.
+    `signals` has the errors by name: pre-activations `z`, each gate by its letter, `c` if there is one, and `h`.
     """
 
     chain: str
@@ -73,7 +73,7 @@ class LayerErrors:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeadErrors:
-    """The errors of the outputs `y` of the head; its `gain` is what an error of 1 in every h can make of them, or 1."""
+    """The errors of the outputs `y` of the head; `gain` is the largest error of a y by an error of 1 in every h."""
 
     y: Errors
     gain: float
@@ -95,7 +95,7 @@ def errors(analog: Floats, digital: Floats) -> Errors:
 
 
 def _spread(size: Floats, axes: tuple[int, ...]) -> Spread:
-    """Return the spread of the absolute errors `size` over `axes`, for each place on the axis that is left."""
+    """Return the spread of the absolute errors `size` over `axes`, for each place on the remaining axis."""
     return Spread(
         max=floats(size.max(axis=axes), "largest errors"),
         rms=floats(np.sqrt(np.mean(size**2, axis=axes)), "rms errors"),

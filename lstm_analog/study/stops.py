@@ -1,4 +1,4 @@
-"""A signal that stops cut off is never cut off in silence: a run that got there says so, with the place."""
+"""Warn of tanks that reached their stops in a run, where signals are cut off."""
 
 from collections.abc import Iterator
 
@@ -15,11 +15,10 @@ _SHOWN = 4
 
 
 def warn_of_stops(run: Run) -> None:
-    """Warn, `StopsWarning`, of the tanks of `run` that reached their stops.
+    """Warn with a `StopsWarning` of the tanks of `run` that reached their stops.
 
-    Tanks are looked at whether they were kept or not, but for those that `Settle` had no need to compute. A
-    `KeptWarning` tells of an engine that neither watches nor keeps them. What happens between the points of a run
-    leaves its tanks within the stops.
+    All tanks are checked, kept or not, except those that `Settle` did not need to compute. If an engine neither records
+    extremes nor keeps the tanks, there is a `KeptWarning` instead. Excursions between the points of a run are not seen.
     """
     found = list[str]()
     for each in run.passes:
@@ -36,10 +35,10 @@ def warn_of_stops(run: Run) -> None:
 
 
 def beyond_stops(trajectory: Trajectory) -> Iterator[str]:
-    """Yield, of each unknown that got beyond a stop in `trajectory`, its name, how far it went, where the stop is.
+    """Yield a text for each unknown beyond a stop in `trajectory`, with its name, extreme effort and the stop.
 
-    Of several chips the farthest beyond its own stop counts. Raises `InvalidValueError` if the engine neither watched
-    nor kept what has stops.
+    Of several chips the one farthest beyond its own stop counts. Raises `InvalidValueError` if the engine neither
+    recorded extremes nor kept the tanks.
     """
     network = trajectory.network
     names, scales = network.unknowns.names(), network.unknowns.scales()
@@ -56,7 +55,7 @@ def beyond_stops(trajectory: Trajectory) -> Iterator[str]:
 
 
 def _extremes(trajectory: Trajectory, nodes: Indices) -> Extremes:
-    """Return how far `nodes` went in a `trajectory` of an engine that watches nothing but keeps everything."""
+    """Return the extremes of `nodes` in a `trajectory` of an engine that records none but keeps everything."""
     times = np.union1d(trajectory.time, trajectory.schedule.ends)
     if not trajectory.holds(nodes, times):
         raise not_kept(trajectory, "what has stops", Keep.EVERYTHING)

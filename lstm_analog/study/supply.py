@@ -1,4 +1,4 @@
-"""What relays and rails deliver, and the flow and power of the pump behind them."""
+"""Compute the flow that relays and rails deliver, and the flow and power of the pump."""
 
 from dataclasses import dataclass
 
@@ -12,24 +12,24 @@ from lstm_analog.study.operation import Plant, Snapshots
 from lstm_analog.study.tubes import port_flow
 
 _BLOCK = 512
-"""Snapshots that are worked on at once."""
+"""Number of snapshots computed at a time. Larger: more memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Supply:
-    """What the pump has to deliver.
+    """The flow and power that the pump has to deliver.
 
     Attributes
     ----------
     deliveries : float array, (unknowns,)
         The largest flow out of each source, relay and the datum (m3/s).
     bleed : float
-        What the relays use at rest (m3/s).
+        Consumption of the relays at rest (m3/s).
     mean, peak : float
         Flow of the pump, bleed included (m3/s). Without a run all tubes are at the design pressure, and the mean
         leaves out the tank lines, which carry flow only at the start of a phase.
     pressure : float
-        Of the supply above the atmosphere (Pa).
+        Pressure of the supply above the atmosphere (Pa).
     """
 
     deliveries: Floats
@@ -50,7 +50,7 @@ class Supply:
 
 
 def supply(plant: Plant) -> Supply:
-    """Return what the relays and the pump of `plant` have to deliver."""
+    """Return the flows of relays and pump of `plant`."""
     kinds = plant.compiled.network.kinds()
     sources = np.unique(np.concatenate(([DATUM], kinds[Kind.IMPOSED], kinds[Kind.FOLLOWED]))).astype(np.int64)
     deliveries, mean, peak = _designed(plant, sources) if plant.snapshots is None else _measured(plant, sources)
@@ -66,7 +66,7 @@ def supply(plant: Plant) -> Supply:
 
 
 def _designed(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
-    """Return deliveries, mean and peak with the design pressure across all tubes, and one clock line high."""
+    """Return deliveries, mean and peak flow with the design pressure across all tubes, and one clock line high."""
     network, size = plant.compiled.network, plant.compiled.network.unknowns.size
     steady, charging = np.zeros(size), np.zeros((len(network.lines), size))
     for part in network.parts:
@@ -89,7 +89,7 @@ def _designed(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
 
 
 def _measured(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
-    """Return deliveries, mean and peak over the snapshots."""
+    """Return deliveries, mean and peak flow over the snapshots."""
     snapshots = plant.snapshots
     if snapshots is None:
         return _designed(plant, sources)

@@ -1,4 +1,4 @@
-"""What is asked of every tube: laminar flow, little lost at its ends, a bore that is sold, no ringing, no hammer."""
+"""Design rules of tubes: laminar flow, small end loss, a bore that is sold, no ringing, no water hammer."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,19 +15,19 @@ from lstm_analog.study.tubes import TubeBank, Use
 LAMINAR = 2300.0
 """Reynolds number up to which flow in a round tube stays laminar."""
 ENTRANCE = 0.05
-"""Share of a tube's length in which its profile may form; that length is 0.06 Re d."""
+"""Largest entrance length, 0.06 Re d, over the length of the tube."""
 SLUGGISH = 0.1
-"""Share of the slowest time constant that any other lag may have."""
+"""Largest time constant of a lag that is not modelled, over the slowest time constant."""
 YIELD = 0.05
-"""Share of a chamber's capacitance that the tubes into it may add."""
+"""Largest capacitance of the tubes into a chamber, over that of the chamber."""
 TOLERATED = 0.01
-"""Units of signal by which an effect that is not modelled may shift it."""
+"""Largest shift of a signal by an effect that is not modelled, in units of signal."""
 CHAIN = 4
-"""Poles in a chain that are assumed to settle in a phase: manifold, bridge, cell, output."""
+"""Number of poles in a chain that settle in a phase: manifold, bridge, cell, output."""
 
 
 def tube_findings(plant: Plant, bank: TubeBank) -> Iterator[Finding]:
-    """Yield what is found on the tubes of one `bank` of `plant`."""
+    """Yield the findings on the tubes of one `bank` of `plant`."""
     place = _place(plant, bank)
     fluid, bores = bank.fluid, bank.bore
     reynolds = 4.0 * fluid.density * bank.flow / (np.pi * fluid.viscosity * bores)
@@ -52,7 +52,7 @@ def tube_findings(plant: Plant, bank: TubeBank) -> Iterator[Finding]:
 
 
 def _lag(plant: Plant, bank: TubeBank) -> Floats:
-    """Return I/R of the tubes of `bank` (s): of a line with mass its own, else rho d^2/(24 mu)."""
+    """Return I/R of the tubes of `bank` (s), by their inertance if they have one, else rho d^2/(24 mu)."""
     part = plant.compiled.network.part(bank.label)
     if isinstance(part, Inertances):
         own: Floats = (part.inertance * part.closed).reshape(-1, part.a.size).max(axis=0)
@@ -65,7 +65,7 @@ def _place(plant: Plant, bank: TubeBank) -> Callable[[int], str]:
 
 
 def _tank_line(plant: Plant, bank: TubeBank, place: Callable[[int], str]) -> Iterator[Finding]:
-    """Yield damping sqrt(tau R/I)/2 and water hammer rho a v (Joukowsky 1898), a = sqrt(beta/rho)."""
+    """Yield the findings on damping sqrt(tau R/I)/2 and water hammer rho a v (Joukowsky 1898), a = sqrt(beta/rho)."""
     fluid, hardware = bank.fluid, plant.technology.hardware
     own = plant.technology.tank / (bank.conductance * bank.count)
     damping = 0.5 * np.sqrt(own / _lag(plant, bank))
@@ -73,13 +73,7 @@ def _tank_line(plant: Plant, bank: TubeBank, place: Callable[[int], str]) -> Ite
     impedance = np.sqrt(fluid.density * fluid.bulk_modulus) / (0.25 * np.pi * bank.bore**2)
     full = impedance * bank.flow
     yield judge(
-        Rule.HAMMER_FULL,
-        full,
-        hardware.rating,
-        part=bank.label,
-        place=place,
-        worst=Severity.NOTE,
-        assumed=True,
+        Rule.HAMMER_FULL, full, hardware.rating, part=bank.label, place=place, worst=Severity.NOTE, assumed=True
     )
     settled = impedance * _settled_flow(plant, bank)
     limit = TOLERATED * plant.technology.pressure_unit
@@ -98,7 +92,7 @@ def _settled_flow(plant: Plant, bank: TubeBank) -> Floats:
 
 
 def manifold_findings(plant: Plant, part: Crossbars) -> Iterator[Finding]:
-    """Yield what is found on the manifolds of `part` of `plant`: their lag, their ringing, the yield of their tubes."""
+    """Yield the findings on manifolds of `part` of `plant`: time constant, damping, capacitance of their tubes."""
     technology, fluid = plant.technology, plant.technology.fluid
     nodes = np.concatenate((part.plus, part.minus))
     weights = np.concatenate((part.positive, part.negative), axis=-2)
@@ -120,12 +114,4 @@ def manifold_findings(plant: Plant, part: Crossbars) -> Iterator[Finding]:
     yield judge(Rule.MANIFOLD, lags, 1.0, part=part.label, place=place)
     yield judge(Rule.COMPLIANCE, share, YIELD, part=part.label, place=place)
     damping = 0.5 * np.sqrt(lag / inertance)
-    yield judge(
-        Rule.DAMPING,
-        damping,
-        1.0,
-        part=part.label,
-        place=place,
-        bound=Bound.AT_LEAST,
-        worst=Severity.NOTE,
-    )
+    yield judge(Rule.DAMPING, damping, 1.0, part=part.label, place=place, bound=Bound.AT_LEAST, worst=Severity.NOTE)

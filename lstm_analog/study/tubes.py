@@ -1,4 +1,4 @@
-"""The tubes of a machine: bore, length and flow of each, as arrays, from the conductances of its network."""
+"""Find the tubes of a machine from the conductances of its network: bore, length and flow of each, as arrays."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -32,7 +32,7 @@ from lstm_analog.study.operation import Plant
 
 
 class Use(Enum):
-    """What a tube is for."""
+    """The use of a tube."""
 
     CAPILLARY = "capillary"
     PORT = "port channel"
@@ -41,24 +41,24 @@ class Use(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TubeBank:
-    """The tubes of a bank, from node to node.
+    """The tubes of a bank, each from one node to another.
 
     Attributes
     ----------
     label : str
-        Of the bank.
+        The label of the bank.
     use : Use
-        What they are for.
+        Their use.
     fluid : Fluid
-        What flows.
+        The liquid in them.
     a, b : int array, (k,)
         The unknowns at both ends.
     conductance, flow : float array, (k,)
-        Of one tube: m3/(s Pa), at rest; the largest, m3/s. Of several chips, the widest.
+        Conductance of one tube at rest (m3/(s Pa)), and its largest flow (m3/s). Of several chips, the widest.
     length : float
-        m.
+        Length of each tube (m).
     count : int
-        How many lie in parallel between the same two ends.
+        Number of parallel tubes between the same two ends.
     """
 
     label: str
@@ -78,7 +78,7 @@ class TubeBank:
 
 
 def tubes(plant: Plant) -> tuple[TubeBank, ...]:
-    """Return the tubes of `plant`, bank by bank; a weight of zero has none, nor has a filling cock."""
+    """Return the tubes of `plant`, bank by bank; weights of zero and filling cocks have none."""
     found = [_tubes(part, plant) for part in plant.compiled.network.parts]
     return tuple(bank for bank in found if bank is not None and bank.a.size)
 
@@ -157,8 +157,8 @@ def _(part: Ports, plant: Plant) -> TubeBank:
 def port_flow(part: Ports, plant: Plant) -> Floats:
     """Return the largest flow (m3/s) through each port of `part` in `plant`, (m,).
 
-    Two opposed exponential ports between them share the pressure and pass most when both are at rest: at the design
-    units G0 times half of it. A drain is open as for a pre-activation of as many units.
+    Two opposed exponential ports divide the pressure, and pass most when both are at rest: by design, G0 times half the
+    design pressure. A drain is opened as by a pre-activation of the design units.
     """
     rest = _widest(part.conductance, part.a.size)
     if plant.snapshots is None:

@@ -1,4 +1,4 @@
-"""The way back from a certificate: whether a netlist is still what was certified, and still computes the LSTM."""
+"""Verify a netlist against its certificate: whether it is unchanged, and whether it still computes the LSTM."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -11,13 +11,7 @@ from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Integrate, Ngspice
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import (
-    CertificateError,
-    FileFormatError,
-    InvalidShapeError,
-    LstmAnalogError,
-    explain,
-)
+from lstm_analog.errors import CertificateError, FileFormatError, InvalidShapeError, LstmAnalogError, explain
 from lstm_analog.export import Deck
 from lstm_analog.export.spice_reader import deck_in
 from lstm_analog.files import is_there, read_bytes
@@ -43,27 +37,27 @@ from lstm_analog.study.digest import networks_digest
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 
 _SAME_ANSWER = 1e-12
-"""What two versions of numpy may make of the same numeric LSTM, full scale or the value itself being 1."""
+"""Largest difference of the same numeric LSTM by two versions of numpy, relative to the larger of 1 and the value."""
 _SHOWN = 3
-"""How many deviations are told one by one."""
+"""Number of deviations to list one by one."""
 
 
 @checked
 def verify(
     path: str | Path, certificate: Certificate, *, lstm: LSTM | None = None, engine: EngineLike = None
 ) -> Verification:
-    """Return whether the netlist at `path` is what its `certificate` says, and does what it says.
+    """Return the outcomes of the checks of the netlist at `path` against its `certificate`.
 
-    The file is read again, value by value; held against what `lstm` compiles to, where it is given; and run again by
-    `engine` from the inputs in the file, against the answers in the certificate. It is `Integrate()` unless given, for
-    transistor-level cells `Ngspice()`. A tolerance that not every comparison grants is held against one of what the
-    model compiles to, run by that engine.
+    The file is read value by value; compared with the networks of `lstm`, if it is given; and run by `engine` with the
+    inputs in the file, to compare its outputs with those in the certificate. `engine` is `Integrate()` unless given,
+    for transistor-level cells `Ngspice()`. A tolerance above `SETTLED` is compared with the one that `compare` accepts
+    for the machine of the LSTM, run by the same engine.
 
     Raises
     ------
     CertificateError
-        If the certificate is of other netlists, of another LSTM than `lstm`, holds what that does not take, or names a
-        technology or settling that it cannot be compiled with.
+        If the certificate is of other netlists or of another LSTM, has inputs that `lstm` does not take, or a
+        technology or settling with which it cannot be compiled.
     FileAccessError
         If the netlist cannot be read.
     """
@@ -96,10 +90,10 @@ def verify(
 
 @checked
 def model_of(certificate: Certificate, folder: str | Path, file: str | Path | None = None) -> LSTM | None:
-    """Return the LSTM of a `certificate` that lies in `folder`, from `file` or else from the one the certificate names.
+    """Return the LSTM of a `certificate` in `folder`, read from `file` or else from the file that it names.
 
-    That is looked for where it was, seen from the folder, then in the folder itself; None if it is not at hand. Of a
-    whole model it is the recurrent part. Raises as `load` and `load_model` do.
+    The latter is searched at its relative path, then in the folder itself; return None if it is not found. Of a whole
+    model the recurrent part is returned. Raises as `load` and `load_model` do.
     """
     source = certificate.source
     if source is not None and file is None:
@@ -109,7 +103,7 @@ def model_of(certificate: Certificate, folder: str | Path, file: str | Path | No
 
 
 def _export(path: Path, digest: str, certificate: Certificate) -> Export:
-    """Return the export that the file at `path` is: by its bytes, else by its name."""
+    """Return the export of the file at `path`, found by its `digest`, else by its name."""
     for export in (*(each for each in certificate.exports if each.digest == digest), *certificate.exports):
         if digest == export.digest or path.name == export.file:
             return export
@@ -119,7 +113,7 @@ def _export(path: Path, digest: str, certificate: Certificate) -> Export:
 
 
 def _check_model(certificate: Certificate, lstm: LSTM) -> None:
-    """Refuse another LSTM than that of the certificate, and inputs and a start that it does not take."""
+    """Raise if `lstm` is not that of the certificate, or does not take its inputs or start."""
     if lstm.digest != certificate.lstm_digest:
         do = "give the model it was made from"
         must = f"be {certificate.model}, digest {certificate.lstm_digest[:12]}"
@@ -132,7 +126,7 @@ def _check_model(certificate: Certificate, lstm: LSTM) -> None:
 
 
 def _check_origin(deck: Deck, certificate: Certificate, export: Export) -> None:
-    """Refuse a deck that says it was made of another LSTM, or of another pass of it."""
+    """Raise if the provenance of a deck names another LSTM, or another pass of it."""
     said = dict(deck.network.provenance)
     count = len(certificate.exports)
     place = None if count == 1 else f"{certificate.exports.index(export) + 1} of {count}"
@@ -153,7 +147,7 @@ def _values(deck: Deck, export: Export) -> Outcome:
 
 
 def _against_model(deck: Deck, export: Export, certificate: Certificate, lstm: LSTM | None) -> tuple[Outcome, Outcome]:
-    """Return whether the values of the deck, and the answers in the certificate, are those of `lstm`."""
+    """Return the checks of the values in the deck, and of the outputs in the certificate, against `lstm`."""
     if lstm is None:
         got = "the model is not at hand"
         return Outcome(check=Check.MODEL, holds=None, got=got), Outcome(check=Check.ANSWER, holds=None, got=got)
@@ -190,7 +184,7 @@ def _answer(certificate: Certificate, lstm: LSTM, made: tuple[Compiled, ...]) ->
 
 
 def _place(signal: ShownSignal) -> tuple[object, ...]:
-    """Return all of `signal` but its numbers."""
+    """Return all fields of `signal` except its numbers."""
     return signal.label, signal.group, signal.against, signal.ends, signal.values.shape
 
 
@@ -200,7 +194,7 @@ def _numbers(one: ShownSignal, other: ShownSignal) -> Iterator[tuple[Floats, Flo
 
 
 def _apart(now: Floats, then: Floats) -> float:
-    """Return how far `now` is from `then`, full scale or the value itself being 1."""
+    """Return the largest difference of `now` and `then`, relative to the larger of 1 and the value."""
     return float((np.abs(now - then) / np.maximum(np.abs(then), 1.0)).max())
 
 
@@ -222,7 +216,7 @@ def _rerun(deck: Deck, export: Export, certificate: Certificate, engine: Engine)
 
 
 def _error(trajectory: Trajectory, signal: ShownSignal) -> float:
-    """Return how far a run is from what `signal` says, as the tolerance counts it; infinity where it is not there."""
+    """Return the largest error of a run against `signal` over its unit; infinity if the run does not have it."""
     unknowns, ends = trajectory.network.unknowns, np.array(signal.ends)
     groups = [signal.group] if signal.against is None else [signal.group, signal.against]
     fits = all(unknowns[group].size == signal.gain.size for group in groups)

@@ -1,4 +1,4 @@
-"""The yield against the strength of a cause."""
+"""Compute the yield against the strength of an imperfection."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from lstm_analog.summaries import Rows, Summarised
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class YieldCurve(Summarised, Generic[AnyDesign]):
-    """What was found at each of the `strengths` (n,) of a cause: `yields`, in the same order."""
+    """The `yields` at each of the `strengths` (n,) of an imperfection, in the same order."""
 
     strengths: Floats
     yields: tuple[Yield[AnyDesign], ...]
 
     def __post_init__(self) -> None:
-        """Freeze the strengths, check that there is a yield for each."""
+        """Freeze the strengths and check that there is a yield for each."""
         object.__setattr__(self, "strengths", _strengths(self.strengths))
         if self.strengths.shape != (len(self.yields),):
             got, do = f"{len(self.yields)} for strengths {self.strengths.shape}", "take what yield_curve returned"
@@ -40,7 +40,7 @@ class YieldCurve(Summarised, Generic[AnyDesign]):
         return floats([(each.interval.low, each.interval.high) for each in self.yields], "intervals")
 
     def summary(self) -> Rows:
-        """Return the yield at each strength."""
+        """Return a row for each strength, with its yield."""
         return tuple(
             (f"{strength:g}", str(found)) for strength, found in zip(self.strengths.tolist(), self.yields, strict=True)
         )
@@ -48,14 +48,14 @@ class YieldCurve(Summarised, Generic[AnyDesign]):
 
 @checked
 def yield_curve(ask: Callable[[float], Yield[AnyDesign]], strengths: ArrayLike) -> YieldCurve[AnyDesign]:
-    """Return what `ask` finds at each of the `strengths` (n,) of a cause.
+    """Return the yields that `ask` returns for each of the `strengths` (n,) of an imperfection.
 
-    `ask` is a function of one strength that returns what `yield_of` returned, such as
+    `ask` is a function of one strength that returns a yield, such as
     `lambda share: yield_of(machine, DeviceSpread(share=share), x, metric=metric, spec=spec, chips=1000, seed=1)`. With
-    one seed all strengths draw the same numbers, so that two points differ by the strength and not by luck. Where it
-    keeps chips in a folder, each strength needs one of its own.
+    one seed all strengths draw the same numbers, so that two points differ by the strength and not by chance. If it
+    stores lots in a folder, each strength needs a folder of its own.
 
-    Raises `InvalidTypeError` if it returns no yield, and what it raises itself.
+    Raises `InvalidTypeError` if `ask` returns no yield, and the errors of `ask` itself.
     """
     taken = _strengths(strengths)
     return YieldCurve(strengths=taken, yields=tuple(_found(ask, strength) for strength in taken.tolist()))
@@ -76,7 +76,7 @@ def _found(ask: Callable[[float], Yield[AnyDesign]], strength: float) -> Yield[A
 
 
 def _strengths(strengths: ArrayLike) -> Floats:
-    """Return `strengths` as a vector, (n,), of one at least."""
+    """Return `strengths` as an array (n,), n >= 1."""
     taken = floats(strengths, "strengths")
     if taken.ndim != 1 or not taken.size:
         got, do = f"shape {taken.shape}", "give a list of numbers"

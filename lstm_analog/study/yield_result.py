@@ -1,4 +1,4 @@
-"""What a study of yield found: a number a chip, how many chips meet the specification, with an interval."""
+"""The result of a yield study: the metric of each chip, and the fraction that meets the specification."""
 
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -15,15 +15,15 @@ from lstm_analog.study.lots import AnyDesign, Trial
 from lstm_analog.summaries import Rows, Summarised
 
 LEVEL = 0.95
-"""Confidence of an interval unless another is given: the usual one."""
+"""Default confidence of an interval."""
 _SHOWN = (0.1, 0.5, 0.9)
-"""Quantiles that a summary tells."""
+"""Quantiles in a summary."""
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What a chip must meet: a metric `at_most`, or `at_least`, that, in units of the metric; one of the two."""
+    """The specification of a chip: its metric must be `at_most` or `at_least` a limit; exactly one of them is given."""
 
     at_most: float | None = None
     at_least: float | None = None
@@ -42,7 +42,7 @@ class Spec:
 
     @checked
     def excess(self, values: ArrayLike) -> Floats:
-        """Return how far beyond the limit each of the `values` is, below zero within it; infinity for NaN."""
+        """Return the distance of each of `values` beyond the limit, negative within it; infinity for NaN."""
         numbers = _numbers(values)
         beyond = numbers - self.limit if self.at_least is None else self.limit - numbers
         return np.where(np.isnan(numbers), inf, beyond)
@@ -53,24 +53,24 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class YieldInterval:
-    """The interval from `low` to `high` that holds the yield of all chips that could be made, with confidence."""
+    """The confidence interval, from `low` to `high`, of the yield of all chips that could be made."""
 
     low: float
     high: float
 
     @property
     def half_width(self) -> float:
-        """Half the distance of its ends."""
+        """Half the width of the interval."""
         return 0.5 * (self.high - self.low)
 
 
 @checked
 def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldInterval:
-    """Return the interval of confidence `level` of a yield of which `passing` of `count` chips are known.
+    """Return the confidence interval at `level` of the yield, if `passing` of `count` chips meet the specification.
 
     E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, J. Am. Stat. Assoc. 22 (1927)
     209-212: with z the quantile of the normal distribution and p = passing/count, the ends are
-    (p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n). It holds where no chip passes, or all do.
+    (p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n). It is valid even if no chip passes, or all do.
 
     >>> wilson_interval(0, 10)
     YieldInterval(low=0.0, high=0.2775327998628892)
@@ -95,7 +95,7 @@ def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldI
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A chip that has no metric: its number and the `reason`, as the engine gave it."""
+    """A chip without a metric: its number and the `reason`, the message of the engine."""
 
     chip: int
     reason: str
@@ -104,20 +104,20 @@ class Failure:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Yield(Summarised, Generic[AnyDesign]):
-    """How many of the chips of a `trial` meet a `spec`; `replace(found, spec=...)` judges the same chips by another.
+    """The metrics of the chips of a `trial` and their yield by `spec`; `replace(found, spec=...)` applies another.
 
     Attributes
     ----------
     trial : Trial
-        What the chips were put through.
+        The machine, imperfections, inputs, engine and metric of all chips.
     values : float array, (chips,)
-        The metric of each chip; NaN where there is none, which meets no specification.
+        The metric of each chip; NaN if it has none, which meets no specification.
     failures : tuple of Failure
-        The chips that have no metric, and why.
+        The chips without a metric, and the reasons.
     nominal : float
         The metric of the machine as compiled, without imperfections.
     spec : Spec
-        What a chip must meet.
+        The specification.
     level : float
         Confidence of the interval.
     """
@@ -141,7 +141,7 @@ class Yield(Summarised, Generic[AnyDesign]):
 
     @property
     def chips(self) -> int:
-        """How many chips were made."""
+        """The number of chips."""
         return self.values.size
 
     @property
@@ -151,12 +151,12 @@ class Yield(Summarised, Generic[AnyDesign]):
 
     @property
     def passing(self) -> int:
-        """How many chips meet the spec."""
+        """The number of chips that meet the spec."""
         return int(self.passes.sum())
 
     @property
     def fraction(self) -> float:
-        """The yield: the share of all chips that meet the spec."""
+        """The yield: the fraction of all chips that meets the spec."""
         return self.passing / self.chips
 
     @property
@@ -165,9 +165,9 @@ class Yield(Summarised, Generic[AnyDesign]):
         return wilson_interval(self.passing, self.chips, level=self.level)
 
     def quantiles(self, shares: ArrayLike) -> Floats:
-        """Return what the metric of those `shares` of the chips stays below; chips without one are left out.
+        """Return the quantiles of the metric at `shares`, from 0 to 1; chips without a metric are left out.
 
-        Raises `InvalidValueError` if no chip has one, or a share is not 0 to 1.
+        Raises `InvalidValueError` if no chip has a metric, or a share is not 0 to 1.
         """
         levels = floats(shares, "shares")
         if levels.ndim > 1:
@@ -182,18 +182,18 @@ class Yield(Summarised, Generic[AnyDesign]):
         return floats(np.quantile(known, levels), "quantiles")
 
     def worst(self, count: int) -> Indices:
-        """Return the numbers of the `count` worst chips, the worst first: those without a metric, then the farthest.
+        """Return the numbers of the `count` worst chips, the worst first: those without a metric, then by `excess`.
 
-        Equally bad chips stand in the order of their numbers.
+        Equally bad chips are in the order of their numbers.
         """
         if not 0 <= count <= self.chips:
             raise InvalidValueError(explain("count", must=f"be 0 to {self.chips}", got=count, do="ask for fewer"))
         return np.argsort(-self.spec.excess(self.values), kind="stable")[:count].astype(np.int64)
 
     def chip(self, number: int) -> AnyDesign:
-        """Return the machine that is chip `number`: it runs, and writes netlists, of that very chip.
+        """Return chip `number` as a machine, to run it or to write its netlists.
 
-        Its metric is that of `values` to rounding: to the last bit if it is run among the same chips.
+        Its metric is that in `values` up to rounding, and to the last bit if it is run together with the same chips.
         Raises `InvalidValueError` for a chip that was not made.
         """
         if not 0 <= number < self.chips:
@@ -202,7 +202,7 @@ class Yield(Summarised, Generic[AnyDesign]):
         return self.trial.chips(number, None)
 
     def summary(self) -> Rows:
-        """Return the yield, the distribution, and what failed."""
+        """Return rows with the yield, the distribution of the metric, and the failures."""
         rows: Rows = (("yield", str(self)), ("nominal", f"{self.nominal:.4g}"))
         if len(self.failures) < self.chips:
             told = zip(_SHOWN, self.quantiles(_SHOWN), strict=True)
@@ -218,7 +218,7 @@ class Yield(Summarised, Generic[AnyDesign]):
 
 
 def _numbers(values: ArrayLike) -> Floats:
-    """Return `values` as float64, which may be NaN; `InvalidTypeError` if they are no real numbers."""
+    """Return `values` as float64 with NaN allowed; `InvalidTypeError` if they are no real numbers."""
     array = plain(values, "values")
     if array.dtype.kind not in "fiu":
         do = "give the metric of each chip"
@@ -227,6 +227,6 @@ def _numbers(values: ArrayLike) -> Floats:
 
 
 def check_level(level: float) -> None:
-    """Raise `InvalidValueError` unless `level` is a confidence."""
+    """Raise `InvalidValueError` unless `level` is between 0 and 1."""
     if not 0.0 < level < 1.0:
         raise InvalidValueError(explain("level", must="be between 0 and 1", got=level, do="give e.g. 0.95"))

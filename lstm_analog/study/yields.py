@@ -1,4 +1,4 @@
-"""Yield: of so many chips made with these imperfections, how many work."""
+"""Yield: the share of chips with given imperfections that meet a specification."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,7 +20,7 @@ from lstm_analog.study.metrics import Metric, measured
 from lstm_analog.study.yield_result import LEVEL, Failure, Spec, Yield, check_level, wilson_interval
 
 _MOST_HALF_WIDTH = 0.5
-"""Of an interval within 0 to 1."""
+"""Largest half-width of an interval within 0 to 1."""
 
 
 @checked
@@ -45,65 +45,65 @@ def yield_of(
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Yield[AnyDesign]:
-    """Return how many of `chips` made to `machine` with `imperfections` have a `metric` that meets a `spec`.
+    """Return how many of `chips` copies of `machine` with `imperfections` have a `metric` that meets a `spec`.
 
-    Chips are drawn and run in lots of `lot_size`, side by side. Chip k is what `Streams(seed=seed, first=k)` draws. Its
-    number depends on nothing else but, by rounding (1e-14), on `lot_size`: the sums of numpy differ with the size of
-    arrays. With one lot size it is the same to the last bit in whatever order, wherever and however often interrupted
-    lots are computed, on processors of one kind with one build of numpy. What a run warns of, it warns of a lot.
+    Chips are drawn and run in lots of `lot_size`. Chip k is drawn by `Streams(seed=seed, first=k)`. Its metric depends
+    on nothing else except, by rounding (1e-14), on `lot_size`, because sums of numpy depend on the size of arrays. For
+    the same lot size it is equal to the last bit in whatever order and place lots are computed, also after
+    interruptions, on processors of one kind with one build of numpy. Warnings of a run concern a whole lot.
 
     Parameters
     ----------
     machine : Machine
-        What the chips are made to: one machine, without an axis of chips.
+        The machine before imperfections, without an axis of chips.
     imperfections : record or tuple of records
-        What real parts do, as `Machine.with_imperfection` takes them.
+        As in `Machine.with_imperfection`.
     x : (batch, time, inputs) or (time, inputs)
-        What every chip is fed.
+        Input of every chip.
     metric : Metric
-        Makes one number a chip: `LargestError`, `RootMeanSquareError`, `LabelAccuracy`, `agreement`, or a function of
-        `Outputs` that lead with an axis of chips.
+        Gives one number per chip: `LargestError`, `RootMeanSquareError`, `LabelAccuracy`, `agreement`, or a function of
+        `Outputs` with a leading axis of chips.
     spec : Spec
-        What the metric must meet.
+        The condition on the metric.
     chips : int
-        How many chips are made, at most.
+        Largest number of chips.
     seed : int
-        Of the random numbers.
+        Seed of the random numbers.
     state : State or pair of arrays, optional
-        Where every chip starts, as in `Machine.run`.
+        Initial state of every chip, as in `Machine.run`.
     lengths : (batch,), optional
-        How many steps of each sequence count.
+        Number of valid steps of each sequence.
     engine : Engine or name, optional
-        What runs them, `Settle()` unless given. Engines that take one chip at a time run them one after the other.
+        Engine that runs the chips, `Settle()` by default. Some engines run one chip at a time.
     level : float
-        Confidence of the interval.
+        Confidence level of the interval.
     until : float, optional
-        Half a width of the interval that is narrow enough: the study ends with the first lot, in the order of their
-        numbers, after which it is no wider. An interval that is looked at again and again holds the true yield a
-        little less often than `level` says.
+        Half-width of the interval at which the study may end: it ends with the first lot, in the order of their
+        numbers, after which the interval is no wider. Because of this repeated look the interval contains the true
+        yield a little less often than `level` says.
     lot_size : int, optional
-        Chips drawn and run side by side; unless given as many as take about half a gigabyte, 250 at most.
-    executor : Executor or what makes one, optional
-        Where lots are run: any of `concurrent.futures`, of dask or of MPI; this process unless given. Where workers
-        may die give what makes it, such as `ProcessPoolExecutor`: it is then made anew, and what was lost done again.
+        Number of chips drawn and run together; by default as many as take about half a gigabyte, at most 250.
+    executor : Executor or function that makes one, optional
+        Runs the lots: any of `concurrent.futures`, of dask or of MPI; by default this process does. If workers may die,
+        give the function, such as `ProcessPoolExecutor`: the executor is then made again, and lost lots are repeated.
     ahead : int
-        Lots given to the executor before answers are there; twice its workers or more.
+        Number of lots submitted to the executor in advance; at least twice its workers.
     timeout : float, optional
-        Seconds in which one of the lots that an executor has must be done.
+        Seconds within which one of the submitted lots must be done.
     folder : path, optional
-        Where each lot goes when it is done. A study that was interrupted goes on with what is there; a folder with
-        another study is refused. Another spec, another number of chips or executor make no other study.
+        Where each lot is saved. An interrupted study continues with the lots found there; a folder of another study
+        is rejected. A change of spec, number of chips or executor does not make another study.
     progress : function, optional
-        Told how many chips are done, and of how many.
+        Called with the number of chips done and the number of all.
 
     Raises
     ------
     InvalidShapeError, InvalidTypeError, InvalidValueError
-        If an argument is no such thing, the machine has chips already, or the metric makes no number a chip.
+        If an argument is wrong, the machine has an axis of chips, or the metric does not give one number per chip.
     SimulationError, UnsupportedError
         If the machine cannot be run without imperfections, or an executor fails. Chips that cannot are `failures`.
     FileAccessError, FileFormatError
-        If the folder cannot be used, or holds another study.
+        If the folder cannot be used or has another study.
     """
     how = Handling(
         lot_size=lot_size,
@@ -130,7 +130,10 @@ def _trial(
     engine: Engine,
     metric: Metric,
 ) -> tuple[Trial[AnyDesign], float]:
-    """Return what each chip is put through, checked by a run of the `machine` alone, and the metric of that."""
+    """Return the trial of all chips, and the metric of the `machine` without imperfections, whose run checks `fed`.
+
+    `fed` are x, state and lengths.
+    """
     _check_machine(machine)
     x, state, lengths = fed
     run = machine.run(x, state=state, lengths=lengths, engine=engine, keep=Keep.OUTPUTS)
@@ -144,12 +147,15 @@ def _trial(
         engine=engine,
         metric=metric,
     )
-    trial.chips(0, None)  # refuses, before any chip runs, what is no imperfection or of parts that are not there
+    trial.chips(0, None)  # raises, before any chip runs, if an imperfection is invalid or the machine lacks its parts
     return trial, float(measured(metric, beside(run.outputs), 1)[0])
 
 
 def _until(lots: Iterator[Lot], spec: Spec, level: float, until: float | None) -> Iterator[Lot]:
-    """Yield `lots` up to that after which the interval of their yield is no wider than `until` to either side."""
+    """Yield `lots` up to the first after which the half-width of the interval of their yield is at most `until`.
+
+    The yield is that of `spec`, the confidence `level`.
+    """
     passing = count = 0
     for lot in lots:
         yield lot
@@ -171,7 +177,7 @@ def _failures(lot: Lot) -> Iterator[Failure]:
 
 
 def _check_machine(machine: object) -> None:
-    """Raise unless `machine` is one, without an axis of chips."""
+    """Raise an error unless `machine` is a machine without an axis of chips."""
     known = callable(getattr(machine, "with_imperfection", None)) and not isinstance(machine, type)
     if not known:
         do = "give what la.compile returned"

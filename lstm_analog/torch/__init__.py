@@ -1,6 +1,6 @@
-"""PyTorch modules in and out: `from_torch` and `model_from_torch` read modules, `AnalogLSTM` is one that is a machine.
+"""Read PyTorch modules (`from_torch`, `model_from_torch`), and run a machine as a module (`AnalogLSTM`).
 
-The only package that imports torch.
+This is the only sub-package that imports torch.
 """
 
 from lstm_analog.errors import LibraryMissingError, explain

@@ -22,7 +22,7 @@ from lstm_analog.torch.tensors import array_of, tensors_of
 
 
 class AnalogLSTM(nn.RNNBase):
-    """An `nn.LSTM` whose forward is the analog machine: it is compiled from the weights when first called.
+    """An `nn.LSTM` whose forward runs the analog machine, which is compiled from the weights at the first call.
 
     It takes and returns what `nn.LSTM` does: sequences, batches of them in either layout or packed ones, a state or
     none. It has the same state dict, so a trained LSTM is loaded as usual. Gradients are refused when asked for.
@@ -32,13 +32,13 @@ class AnalogLSTM(nn.RNNBase):
     input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
     dropout, bidirectional, proj_size, device, dtype : as of nn.LSTM
     technology : object
-        What it is built in: a record such as `la.electrical.BEHAVIOURAL`, or the name of one.
+        The technology of the machine: a record such as `la.electrical.BEHAVIOURAL`, or the name of one.
     settling : float
-        Time constants a phase.
+        The length of a phase in time constants.
     timing : Timing
-        How it is clocked.
+        How memories are clocked.
     engine : Engine, str or None
-        What solves it, or the name of that; `Waveform()` if None.
+        The engine that solves it, or its name; `Waveform()` if None.
     """
 
     @checked
@@ -83,7 +83,7 @@ class AnalogLSTM(nn.RNNBase):
 
     @property
     def machine(self) -> Machine:
-        """The machine that computes it: compiled anew whenever the weights have changed."""
+        """The machine, compiled anew after each change of the weights."""
         lstm = LSTM(layers=stack_of(tensors_of(self)).layers, name="torch")
         if self._built is None or self._built[0] != lstm.digest:
             machine = compiled(lstm, self.technology, timing=self.timing, settling=self.settling)
@@ -119,7 +119,7 @@ class AnalogLSTM(nn.RNNBase):
 
 
 class _NoGradient(torch.autograd.Function):
-    """Hands on what a machine has answered to inputs and weights; asked for the gradient, it refuses."""
+    """Returns the outputs of a machine as a function of inputs and weights, whose gradient is refused."""
 
     @staticmethod
     def forward(_context: Any, answers: Sequence[Any], *_given: Any) -> tuple[Any, ...]:
@@ -128,7 +128,7 @@ class _NoGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(_context: Any, *_gradients: Any) -> None:
-        """Refuse."""
+        """Raise `UnsupportedError`."""
         do = "train an nn.LSTM, then load_state_dict; or call it under torch.no_grad()"
         must = "not be asked for"
         raise UnsupportedError(explain("gradients through an AnalogLSTM", must=must, got="backward()", do=do))

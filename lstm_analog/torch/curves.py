@@ -1,4 +1,4 @@
-"""PyTorch's functions that compute a function of each number, by name.
+"""PyTorch's element-wise functions as numeric steps, by name.
 
 The PyTorch 2.13 reference, https://pytorch.org/docs/stable/nn.functional.html
 """
@@ -16,7 +16,7 @@ _HARD = Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)
 
 
 def _softplus(beta: float = 1.0, threshold: float = 20.0) -> tuple[ModelStep, ...]:
-    """`log(1 + exp(beta x)) / beta`; beyond the threshold PyTorch takes x, which at its preset differs by 2e-9."""
+    """Return the steps of log(1 + exp(beta x))/beta; above its threshold of 20 PyTorch takes x, 2e-9 less."""
     curve = Activation(curve=Curve.SOFTPLUS, slope=beta)
     return (curve,) if beta == 1.0 else (curve, scaled(1.0 / beta))
 
@@ -50,4 +50,4 @@ CURVES: Mapping[str, Callable[..., tuple[ModelStep | Operation, ...]]] = Mapping
         "abs": lambda: (Operation.ABS,),
     }
 )
-"""The steps of each curve, of the function's other arguments."""
+"""Function from the further arguments of each PyTorch function to its steps."""

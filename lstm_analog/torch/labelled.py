@@ -1,7 +1,7 @@
-"""A PyTorch module run on labels instead of numbers: what its `forward` does to the rows of its input.
+"""Run a PyTorch module on labels instead of numbers, to find out what its `forward` does to the rows of its input.
 
-A labelled tensor goes through `forward` as an input does. PyTorch moves its elements; whatever computes is a numeric
-step or a recurrent layer of `ModelStreams`, or is refused by the name of the function and of the module that called it.
+A labelled tensor goes through `forward` like an input. PyTorch itself moves its elements. A function that computes is
+recorded as a numeric step or recurrent layer of `ModelStreams`, or refused with its name and that of its module.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,16 +19,16 @@ from lstm_analog.model.layers import Layer
 from lstm_analog.torch.moving import ASKS, FILLS, JOINS, MOVES
 
 INSTEAD = "leave it out of forward"
-"""What a refusal says to do, unless who catches it knows better."""
+"""The advice of a refusal; `whole` replaces it by a better one."""
 
 Handler = Callable[..., Array | None]
-"""Computes the labels that a function answers, of a trace and the function's arguments; None if that is no step."""
+"""Function from a `LabelledRun` and the arguments of a PyTorch function to the labels of its result, None if none."""
 
 
 class Labelled(TorchTensor):
-    """A tensor of labels, which knows the `trace` that it belongs to.
+    """A tensor of labels, with the run on labels, `trace`, that it belongs to.
 
-    PyTorch hands what is done to it to `__torch_function__`: https://pytorch.org/docs/stable/notes/extending.html
+    PyTorch passes every function of it to `__torch_function__`: https://pytorch.org/docs/stable/notes/extending.html
     """
 
     trace: "LabelledRun"
@@ -37,18 +37,18 @@ class Labelled(TorchTensor):
     def __torch_function__(
         cls, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Have the trace of the labelled tensors among `args` and `kwargs` carry out `func`; `types` say nothing."""
+        """Return the result of `func` for `args` and `kwargs` from the trace of their labelled tensors, not `types`."""
         given = kwargs or {}
         trace = next(each.trace for each in tensors_in((args, given)) if isinstance(each, Labelled))
         return trace.carried(func, args, given)
 
 
 class LabelledRun:
-    """One run of a module on labels.
+    """A run of a module on labels; it changes as functions are called.
 
-    `layers` returns the layers of the recurrent module of a name, `steps` are the functions that compute. `path` are
-    the names of the modules whose forward runs; `turned` says whether a recurrent layer read an input (batch, time),
-    `rearranged` whether one read anything else than each step of a signal in its order.
+    `layers` returns the layers of a recurrent module by its name, `steps` has the handlers of functions that compute.
+    `path` has the names of the modules whose forward is running, outermost first. `turned` is whether a recurrent layer
+    read an input (batch, time), `rearranged` whether one read steps that are not those of a signal in order.
     """
 
     def __init__(self, layers: Callable[[str], Sequence[Layer]], steps: Mapping[str, Handler]) -> None:
@@ -61,11 +61,11 @@ class LabelledRun:
         self.rearranged = False
 
     def left(self) -> None:
-        """Note that the forward of the innermost module has ended."""
+        """Remove the innermost module from `path`, when its forward has ended."""
         self.path.pop()
 
     def opened(self, shape: tuple[int, ...], *, whole: bool, vectors: bool) -> Labelled:
-        """Return the input of that `shape`, of `whole` numbers or floats, `vectors` along its last axis or none."""
+        """Return a labelled input of `shape`, of `whole` numbers or floats, with `vectors` on its last axis or none."""
         array = self.maker.made(shape, "x", int if whole else float)
         lead = shape[:-1] if vectors else shape
         self.streams.opened("x", array.reshape(-1, shape[-1] if vectors else 1), lead)
@@ -78,15 +78,15 @@ class LabelledRun:
         return made
 
     def label(self, name: str) -> str:
-        """Return what the function called `name` is called in messages, with the module that calls it."""
+        """Return the description of the function `name` in messages, with the module that calls it."""
         return f"function {name!r} in module {self.path[-1]!r}" if self.path and self.path[-1] else f"function {name!r}"
 
     def refused(self, label: str, must: str, got: str) -> UnsupportedError:
-        """Return the error that says what the function with that `label` `must`, and what it `got`."""
+        """Return the error that the function with this `label` `must` be something and `got` something else."""
         return UnsupportedError(explain(label, must=must, got=got, do=INSTEAD))
 
     def carried(self, func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
-        """Carry out the function `func` on labelled tensors among `args` and `given`, its arguments by name."""
+        """Return the result of `func` for the arguments `args`, and `given` by name, labelled tensors among them."""
         name = name_of(func)
         bare = name.rstrip("_") if not name.startswith("_") else name
         if bare in self.steps:
@@ -105,9 +105,10 @@ class LabelledRun:
         raise self.refused(self.label(name), "be one that moves elements, or a step known here", "another")
 
     def recurrent(self, x: Array, *, batch_first: bool) -> tuple[Labelled, Labelled, Labelled] | None:
-        """Compute the recurrent module that runs, on the labels of `x`: return the answer, and the last h and c.
+        """Record the innermost module, a recurrent one, on the labels of `x`; return its output and the last h and c.
 
-        The first axis of `x` is that of the batch if it is `batch_first`, else time. None if `x` is no signal so read.
+        The first axis of `x` is that of the batch if `batch_first`, else time. Return None if `x` is not a signal read
+        in steps.
         """
         label = f"module {self.path[-1]!r}"
         signal = x.transpose(1, 0, 2) if batch_first else x
@@ -129,7 +130,7 @@ class LabelledRun:
         return self.labelled(answer), self.labelled(np.stack(ends)), self.labelled(np.stack(cells))
 
     def _answer(self, made: Any, changed: Any) -> Any:
-        """Return what a step has `made` as a tensor: the one that it `changed`, where that is asked for."""
+        """Return the labels `made` by a step as a tensor: a new one, or `changed`, the one to change in place."""
         if not isinstance(made, np.ndarray):
             return made
         answer = self.labelled(made)
@@ -139,7 +140,7 @@ class LabelledRun:
         return changed
 
     def _check_moved(self, name: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> None:
-        """Refuse what would mix labels with numbers, or choose by labels."""
+        """Raise if the function `name` would mix labels with numbers, or select by labels."""
         first, rest = (args[0], args[1:]) if args else ((), ())
         labelled = [isinstance(each, Labelled) for each in tensors_in(first)]
         if not all(labelled) or (len(labelled) > 1 and name not in JOINS):
@@ -147,12 +148,12 @@ class LabelledRun:
         self._check_told(name, rest, given)
 
     def _check_told(self, name: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> None:
-        """Refuse numbers that depend on the input where the function called `name` is told something by them."""
+        """Raise if the further arguments of the function `name` depend on the input."""
         if any(isinstance(each, Labelled) for each in tensors_in((args, given))):
             raise self.refused(self.label(name), "be told numbers that are constant", "some that depend on the input")
 
     def _wrapped(self, made: Any) -> Any:
-        """Return what was `made` by moving elements, all tensors in it labelled."""
+        """Return the result `made` of moving elements with all tensors in it labelled."""
         if isinstance(made, torch.Tensor):
             answer = made.as_subclass(Labelled) if not isinstance(made, Labelled) else made
             answer.trace = self
@@ -161,18 +162,18 @@ class LabelledRun:
 
 
 def plainly(func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
-    """Return what `func` answers to `args` and `given` where labelled tensors are as any other."""
+    """Return the result of `func` for `args` and `given`, with labelled tensors treated as ordinary ones."""
     return torch.Tensor.__torch_function__(func, (), args, dict(given))
 
 
 def name_of(func: Any) -> str:
-    """Return the name of a function of PyTorch, that of the property if `func` gets one."""
+    """Return the name of `func`, a function of PyTorch, or of the property that it gets."""
     name = str(getattr(func, "__name__", func))
     return str(func.__self__.__name__) if name == "__get__" else name
 
 
 def tensors_in(value: Any) -> list[Any]:
-    """Return the tensors in a `value`, in tuples, lists and mappings too."""
+    """Return the tensors in a `value`, also in tuples, lists and mappings."""
     if isinstance(value, torch.Tensor):
         return [value]
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else ()

@@ -1,7 +1,7 @@
-"""Functions of PyTorch that move elements about, by their names, and those that ask for or fill shapes."""
+"""The names of PyTorch functions that move elements, that ask for shapes and that fill shapes."""
 
 JOINS = frozenset(["cat", "concat", "concatenate", "stack", "hstack", "vstack", "column_stack"])
-"""Those that put several tensors together."""
+"""Functions that join several tensors."""
 
 MOVES = JOINS | frozenset(
     [
@@ -46,10 +46,10 @@ MOVES = JOINS | frozenset(
         "view",
     ]
 )
-"""Those whose answer has nothing but elements of their first argument."""
+"""Functions whose result has only elements of their first argument."""
 
 FILLS = frozenset(["zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"])
-"""Those that answer numbers which depend on the shape of a tensor only."""
+"""Functions that return numbers which depend only on the shape of a tensor."""
 
 ASKS = frozenset(
     [
@@ -82,4 +82,4 @@ ASKS = frozenset(
         "stride",
     ]
 )
-"""Those that answer no tensor, and nothing that depends on its elements."""
+"""Functions that return no tensor, and nothing that depends on elements."""

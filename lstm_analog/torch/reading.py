@@ -1,4 +1,4 @@
-"""`from_torch`: the weights of a PyTorch module, and whether it answers what they say."""
+"""`from_torch`: read the weights of a PyTorch module, and check that its forward computes what they say."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -22,13 +22,13 @@ from lstm_analog.torch.steps import STEPS
 from lstm_analog.torch.tensors import array_of, tensors_of
 
 HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
-"""Modules that a machine computes, or that do nothing once trained; a subclass may do anything."""
+"""Modules that a machine computes, or that do nothing after training; subclasses are not included."""
 
 PROBES = ((2, 5, 1.0), (3, 23, 40.0))
-"""Batch, time and size of the inputs that a module is tried with: short and small, then long and large."""
+"""Batch, time and largest number of the inputs with which a module is tested: short and small, long and large."""
 
 SAME = MappingProxyType({torch.float64: 1e-9, torch.float32: 1e-4})
-"""How far an answer of that kind may be from what the weights answer in float64, the largest of which is full scale.
+"""Largest difference of an output of this dtype from that of the weights in float64, relative to its largest number.
 
 Sums in float32 are rounded by 6e-8, which five steps of an LSTM magnify to 1e-6, to 3e-5 with 30 times the weights that
 PyTorch begins with (two layers of up to 256 units, measured).
@@ -38,9 +38,9 @@ PyTorch begins with (two layers of up to 256 units, measured).
 def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> LSTM:
     """Return the LSTM, GRU or stack of them in a PyTorch `module`, in float64.
 
-    It takes `x` (batch, time, inputs) whatever the module's `batch_first` says. A copy of a module with a `forward` of
-    its own is run on a made-up batch, in float64, or in float32 if it is of that and its `forward` insists: it must
-    answer what its weights say, of every step or of the last, so that nothing it does beside is dropped.
+    It takes `x` (batch, time, inputs), whatever the module's `batch_first` is. A copy of a module with a `forward` of
+    its own is run on a made-up batch, in float64, or in float32 if its `forward` only accepts that: its output must be
+    that of its weights, at every step or at the last, so that no other computation is lost.
 
     Parameters
     ----------
@@ -48,15 +48,15 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
         An `nn.LSTM`, `nn.GRU`, `nn.RNN`, a cell of these, or a module that holds one, perhaps with the `nn.Linear`
         that follows it.
     only : str, sequence of str or None
-        As of `load`: the names of the inner modules to take, in the order in which they follow each other.
+        As in `load`: the names of the inner modules to take, in the order in which they follow each other.
     name : str
-        What to call it.
+        The name of the LSTM.
 
     Raises
     ------
     FileFormatError, UnsupportedError
-        Where it holds several recurrent modules, or others that are not offered, has forward hooks, or does something
-        beside; the message names them.
+        If it holds several recurrent modules or unsupported ones, has forward hooks, or computes something else; the
+        message names them.
     """
     check_module(module)
     if only is not None:
@@ -73,7 +73,7 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
 
 
 def check_module(module: nn.Module) -> None:
-    """Raise `InvalidTypeError` or `UnsupportedError` unless `module` is one of Python."""
+    """Raise `InvalidTypeError` unless `module` is an `nn.Module`, `UnsupportedError` if it is scripted or traced."""
     if not isinstance(module, nn.Module):
         do = "give an nn.LSTM or a module that holds one"
         raise InvalidTypeError(explain("module", must="be an nn.Module", got=type(module).__name__, do=do))
@@ -83,7 +83,7 @@ def check_module(module: nn.Module) -> None:
 
 
 def _named(module: nn.Module, only: str | Sequence[str], advice: Callable[[nn.Module], str]) -> Stack:
-    """Return the inner modules that `only` names, of kinds that a machine computes; `advice` is for any other."""
+    """Return the stack of the inner modules that `only` names; raise with `advice` if one is not of `HARMLESS`."""
     stack = stack_of(tensors_of(module), only, rectified(module))
     inner = {short(module, name): part for name, part in module.named_modules()}
     parts = [inner.get(name, module) for name in ((only,) if isinstance(only, str) else only)]
@@ -94,20 +94,20 @@ def _named(module: nn.Module, only: str | Sequence[str], advice: Callable[[nn.Mo
 
 
 def short(module: nn.Module, name: str) -> str:
-    """Return the `name` of a part of `module` as `only` has it: without what wrappers put before it."""
+    """Return the `name` of an inner module of `module` as in `only`: without the prefixes of wrappers."""
     bare = f"{name}.".removeprefix(PARALLEL if type(module) is nn.DataParallel else "")
     return ".".join(part for part in bare.split(".") if part and part not in WRAPPERS)
 
 
 def rectified(module: nn.Module) -> dict[str, Any]:
-    """Return the activation of each plain RNN in `module` that has ReLU, by its name."""
+    """Return RELU by name for each plain RNN in `module` with that activation."""
     rnns = (nn.RNN, nn.RNNCell)
     parts = [(name, part) for name, part in module.named_modules() if isinstance(part, rnns)]
     return {short(module, name): RELU for name, part in parts if part.nonlinearity == "relu"}
 
 
 def advice_for(module: nn.Module) -> str:
-    """Return the advice to take a recurrent part of `module` alone, or its weights, of those that can be taken."""
+    """Return the advice to read one of the recurrent parts of `module` alone, or its weights alone."""
     tensors = tensors_of(module)
     try:
         modules, _ = recurrent_modules(plain(tensors))
@@ -132,7 +132,7 @@ def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable
 
 
 def check_hooks(module: nn.Module) -> None:
-    """Refuse hooks in `module`: they may change what goes in and out of it, whatever its weights say."""
+    """Raise `UnsupportedError` if `module` has forward hooks, which may change its inputs and outputs."""
     for name, part in module.named_modules():
         count = len(part._forward_pre_hooks) + len(part._forward_hooks)  # noqa: SLF001 - told nowhere else
         if count:
@@ -142,7 +142,7 @@ def check_hooks(module: nn.Module) -> None:
 
 
 def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
-    """Return `lstm` with its head where the forward of `module` reads; refuse a forward that does anything else."""
+    """Return `lstm` with its head at every step or the last, as in the forward of `module`; refuse other forwards."""
     readings = [(lstm, False), (lstm, True)]
     if lstm.head is not None:
         readings = [(replace(lstm, head=replace(lstm.head, final=last)), last) for last in (False, True)]
@@ -161,7 +161,7 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
 
 
 def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:
-    """Whether a recurrent part of `module` is seen to read an x of that `shape` in other steps or another order."""
+    """Return whether a recurrent part of `module` reads an input of this `shape` in other steps or another order."""
     twin, trace = trace_of(module)
     try:
         with torch.no_grad():
@@ -172,7 +172,7 @@ def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:
 
 
 def trace_of(module: nn.Module) -> tuple[nn.Module, LabelledRun]:
-    """Return a copy of `module` in evaluation mode and the trace that carries out what it does to labels."""
+    """Return a copy of `module` in evaluation mode, and the run on labels to which its functions are passed."""
     twin = deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
     tensors, rectifying, found = tensors_of(module), rectified(module), dict[str, Sequence[Layer]]()
 
@@ -191,7 +191,7 @@ def trace_of(module: nn.Module) -> tuple[nn.Module, LabelledRun]:
 def _agreeing(
     module: nn.Module, readings: Sequence[tuple[LSTM, bool]], x: Floats, turned: bool, said: list[str]
 ) -> list[tuple[LSTM, bool]]:
-    """Return those of the `readings` that answer to `x` what `module` does, or add to `said` how none of them does."""
+    """Return those of the `readings` whose output for `x` is that of `module`; if none, append the reason to `said`."""
     if not readings:
         return []
     try:
@@ -209,7 +209,7 @@ def _agreeing(
 
 
 def _expected(lstm: LSTM, last: bool, x: Floats) -> Floats:
-    """Return what a module with the weights of `lstm` answers to `x` if it reads every step, or the `last` one."""
+    """Return the output of a module with the weights of `lstm` for `x`, at every step or only at the `last`."""
     outputs = lstm(x)
     if outputs.y is not None:
         return outputs.y
@@ -217,9 +217,9 @@ def _expected(lstm: LSTM, last: bool, x: Floats) -> Floats:
 
 
 def _answer(module: nn.Module, x: Floats, turned: bool) -> tuple[Floats, float]:
-    """Return what `module` answers to `x`, (batch, time, ...), and how far that may be off, as in `SAME`.
+    """Return the output of `module` for `x` (batch, time, ...), and its tolerance by `SAME`.
 
-    It is fed x with the first two axes `turned`, if so asked, and its answer turned back.
+    If `turned`, the first two axes of its input and output are swapped.
     """
     fed = torch.as_tensor(x.swapaxes(0, 1) if turned else x)
     try:
@@ -234,7 +234,7 @@ def _answer(module: nn.Module, x: Floats, turned: bool) -> tuple[Floats, float]:
 
 
 def _forward(module: nn.Module, x: Any, kind: Any) -> Any:
-    """Return what a copy of `module` answers to `x`, both as tensors of `kind`."""
+    """Return the output of a copy of `module` for `x`, both in the dtype `kind`."""
     twin = deepcopy(module).to(device="cpu", dtype=kind).eval()
     with torch.no_grad():
         answer = twin(x.to(kind))

@@ -1,7 +1,7 @@
-"""PyTorch's functions that are numeric steps or recurrent layers, by name: what each does to labels.
+"""Handlers of PyTorch functions that are numeric steps or recurrent layers, by name: each records what it does.
 
-Each takes the trace, what the function is called in messages, and its arguments. Source: the PyTorch 2.13 reference,
-https://pytorch.org/docs/stable/nn.functional.html
+A handler takes the run on labels, the description of the function in messages, and the function's own arguments.
+Source: the PyTorch 2.13 reference, https://pytorch.org/docs/stable/nn.functional.html
 """
 
 from collections import namedtuple
@@ -15,11 +15,19 @@ import torch
 
 from lstm_analog.arrays import Array
 from lstm_analog.model.activations import SIGMOID
-from lstm_analog.model.formulas import (
-    clipped,
-    layer_normalization,
-    log_softmax,
+from lstm_analog.model.formats.stream_steps import (
+    record_batch_norm,
+    record_curve,
+    record_curves,
+    record_embedding,
+    record_operation,
+    record_power,
+    record_product,
+    record_reduction,
+    record_row_function,
+    record_with_constant,
 )
+from lstm_analog.model.formulas import clipped, layer_normalization, log_softmax
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Dense, ModelStep, Pool, RowStep, Softmax
 from lstm_analog.torch.curves import CURVES
@@ -27,7 +35,7 @@ from lstm_analog.torch.labelled import Handler, Labelled, LabelledRun, plainly
 from lstm_analog.torch.tensors import array_of
 
 Largest = namedtuple("Largest", ["values", "indices"])
-"""What `max` over an axis answers; where the largest values stand is not known."""
+"""The result of `max` over an axis; the indices of the largest values are not known, so they are None."""
 
 
 def labels_of(value: Any) -> Array:
@@ -36,19 +44,11 @@ def labels_of(value: Any) -> Array:
     return array
 
 
-def _chained(trace: LabelledRun, label: str, x: Any, steps: tuple[ModelStep | Operation, ...]) -> Array | None:
-    made: Array | None = labels_of(x)
-    for step in steps:
-        if made is not None and isinstance(step, RowStep):
-            made = trace.streams.curve(label, made, step)
-    return made
-
-
 def _curve(make: Callable[..., tuple[ModelStep | Operation, ...]]) -> Handler:
     def computed(
         trace: LabelledRun, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
     ) -> Array | None:
-        return _chained(trace, label, input, make(*args, **options))
+        return record_curves(trace.streams, label, labels_of(input), make(*args, **options))
 
     return computed
 
@@ -57,43 +57,25 @@ def _clamp(trace: LabelledRun, label: str, input: Any, min: Any = None, max: Any
     low, high = (preset if limit is None else limit for limit, preset in ((min, -inf), (max, inf)))
     if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor) or low >= high:
         return None
-    return _chained(trace, label, input, clipped(float(low), float(high)))
+    return record_curves(trace.streams, label, labels_of(input), clipped(float(low), float(high)))
 
 
 def _pair(operation: Operation, *, turned: bool = False) -> Handler:
-    """Return what computes `operation` on two signals or a signal and numbers, in the other order if `turned`."""
+    """Return the handler of `operation` on two signals, or a signal and numbers; if `turned`, with operands swapped."""
 
     def computed(trace: LabelledRun, label: str, input: Any, other: Any, *, alpha: float = 1.0) -> Array | None:
         first, second = (other, input) if turned else (input, other)
         if alpha != 1.0 and isinstance(second, Labelled):
             return None
         if isinstance(first, Labelled) and isinstance(second, Labelled):
-            return trace.streams.combined(label, operation, labels_of(first), labels_of(second))
+            return record_operation(trace.streams, label, operation, labels_of(first), labels_of(second))
         ahead = isinstance(first, Labelled)
         signal = labels_of(first if ahead else second)
         number = _numbers(second if ahead else first)
         number = number * alpha if ahead else number
-        scale, offset = _affine(operation, number, ahead)
-        if not np.isfinite(scale).all() or not np.isfinite(offset).all():
-            return None
-        return trace.streams.scaled(label, signal, scale, offset)
+        return record_with_constant(trace.streams, label, operation, signal, number, signal_first=ahead)
 
     return computed
-
-
-def _affine(operation: Operation, number: Array, ahead: bool) -> tuple[Array, Array]:
-    """Return scale and offset of an operation on a signal and a number, the signal being `ahead` or not."""
-    one, zero = np.ones(()), np.zeros(())
-    match operation:
-        case Operation.ADD:
-            return one, number
-        case Operation.SUBTRACT:
-            return (one, -number) if ahead else (-one, number)
-        case Operation.MULTIPLY:
-            return number, zero
-        case _:
-            with np.errstate(divide="ignore"):
-                return (1.0 / number, zero) if ahead else (np.array(np.nan), zero)
 
 
 def _numbers(value: Any) -> Array:
@@ -101,20 +83,16 @@ def _numbers(value: Any) -> Array:
 
 
 def _power(trace: LabelledRun, label: str, input: Any, exponent: Any = 2) -> Array | None:
-    x, power = labels_of(input), None if isinstance(exponent, torch.Tensor) else float(exponent)
-    if power == 0.5:
-        return trace.streams.curve(label, x, Operation.SQRT)
-    square = trace.streams.combined(label, Operation.MULTIPLY, x, x) if power in (2.0, 3.0) else None
-    if square is None or power == 2.0:
-        return square
-    return trace.streams.combined(label, Operation.MULTIPLY, square, x)
+    if isinstance(exponent, torch.Tensor):
+        return None
+    return record_power(trace.streams, label, labels_of(input), float(exponent))
 
 
 def _linear(trace: LabelledRun, label: str, input: Any, weight: Any, bias: Any = None) -> Array | None:
     if isinstance(weight, Labelled) or isinstance(bias, Labelled):
         return None
     dense = Dense(weights=array_of(weight), bias=None if bias is None else array_of(bias))
-    return trace.streams.product(label, labels_of(input), dense)
+    return record_product(trace.streams, label, labels_of(input), dense)
 
 
 def _matmul(trace: LabelledRun, label: str, input: Any, other: Any) -> Array | None:
@@ -128,10 +106,10 @@ def _addmm(trace: LabelledRun, label: str, input: Any, mat1: Any, mat2: Any) -> 
 
 
 def _glu(trace: LabelledRun, label: str, input: Any, dim: int = -1) -> Array | None:
-    """Compute the first half of the features, as far as a gate of the second half lets it."""
+    """Record the product of the first half of the features and the sigmoid of the second half."""
     halves = np.split(labels_of(input), 2, axis=dim)
-    gate = trace.streams.curve(label, halves[1], SIGMOID)
-    return None if gate is None else trace.streams.combined(label, Operation.MULTIPLY, halves[0], gate)
+    gate = record_curve(trace.streams, label, halves[1], SIGMOID)
+    return None if gate is None else record_operation(trace.streams, label, Operation.MULTIPLY, halves[0], gate)
 
 
 def _embedding(
@@ -141,19 +119,20 @@ def _embedding(
     weight: Any,
     padding_idx: Any = None,
     max_norm: Any = None,
-    *_: Any,
-    **__: Any,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ) -> Array | None:
     if max_norm is not None or isinstance(weight, Labelled):
         return None
-    return trace.streams.embedded(label, labels_of(input), array_of(weight))
+    return record_embedding(trace.streams, label, labels_of(input), array_of(weight))
 
 
 def _softmax(make: Callable[[], RowStep]) -> Handler:
     def computed(
-        trace: LabelledRun, label: str, input: Any, dim: int | None = None, *_: Any, **__: Any
+        trace: LabelledRun, label: str, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
     ) -> Array | None:
-        return None if dim is None else trace.streams.over_features(label, labels_of(input), dim, make())
+        return None if dim is None else record_row_function(trace.streams, label, labels_of(input), dim, make())
 
     return computed
 
@@ -172,7 +151,7 @@ def _layer_norm(
     size = int(normalized_shape[0])
     scale = np.ones(size) if weight is None else array_of(weight)
     made = layer_normalization(scale, np.zeros(size) if bias is None else array_of(bias), eps)
-    return trace.streams.over_features(label, labels_of(input), -1, made)
+    return record_row_function(trace.streams, label, labels_of(input), -1, made)
 
 
 def _batch_norm(
@@ -189,23 +168,26 @@ def _batch_norm(
 ) -> Array | None:
     if training or running_mean is None:
         return None
-    scale = (1.0 if weight is None else array_of(weight)) / np.sqrt(array_of(running_var) + eps)
-    offset = (0.0 if bias is None else array_of(bias)) - scale * array_of(running_mean)
+    mean, variance = array_of(running_mean), array_of(running_var)
+    scale = np.ones_like(mean) if weight is None else array_of(weight)
+    offset = np.zeros_like(mean) if bias is None else array_of(bias)
     x = labels_of(input)
-    shape = (-1, *(1,) * (x.ndim - 2))
-    return trace.streams.scaled(label, x, scale.reshape(shape), offset.reshape(shape))
+    return record_batch_norm(
+        trace.streams, label, x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=eps
+    )
 
 
 def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
-    def computed(trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
+    def computed(
+        trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
+    ) -> Any:
         axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
         if len(axes) != 1:
             return None
-        x = labels_of(input)
-        made = trace.streams.reduced(label, x, axes[0], over_features)
-        if made is None and over_time is not None:
-            made = trace.streams.reduced(label, x, axes[0], over_time)
-        return made if made is None or keepdim else np.squeeze(made, axes[0])
+        streams, x = trace.streams, labels_of(input)
+        return record_reduction(
+            streams, label, x, axes[0], over_features=over_features, over_time=over_time, keep=keepdim
+        )
 
     return computed
 
@@ -221,7 +203,8 @@ def _pool(pool: Pool) -> Handler:
     def computed(trace: LabelledRun, label: str, input: Any, output_size: Any, *_: Any) -> Array | None:
         if output_size not in (1, (1,), [1]):
             return None
-        return trace.streams.reduced(label, labels_of(input), -1, pool)
+        x = labels_of(input)
+        return record_reduction(trace.streams, label, x, -1, over_features=None, over_time=pool, keep=True)
 
     return computed
 
@@ -233,7 +216,7 @@ def _dropout(
 
 
 def _cast(kind: Any = None) -> Handler:
-    """Return what turns numbers into a `kind`, or the one that it is told; floats do not become whole numbers."""
+    """Return the handler of a conversion to the dtype `kind`, or to that in its arguments; floats to integers fail."""
 
     def computed(trace: LabelledRun, label: str, input: Any, *args: Any, **options: Any) -> Array | None:
         told = [each for each in (kind, *args, *options.values()) if isinstance(each, torch.dtype | torch.Tensor)]
@@ -259,7 +242,7 @@ def _recurrent(
     bidirectional: bool,
     batch_first: bool,
 ) -> Any:
-    """Compute a recurrent module that begins at rest."""
+    """Record a recurrent module that starts from a state of zeros."""
     states = hx if isinstance(hx, tuple | list) else (hx,)
     if any(isinstance(each, Labelled) or bool(each.any()) for each in states):
         raise trace.refused(label, "begin at rest", "a state")
@@ -290,4 +273,4 @@ STEPS: Mapping[str, Handler] = MappingProxyType(
     | {"to": _cast(), "type": _cast(), "type_as": _cast(), "long": _cast(torch.int64), "int": _cast(torch.int32)}
     | dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent)
 )
-"""By name, without the underscore that changes a tensor in place."""
+"""The handlers by name; the underscore of functions that change a tensor in place is left out."""

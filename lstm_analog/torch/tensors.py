@@ -1,4 +1,4 @@
-"""PyTorch's tensors as the readers of files take them, and what has no numbers refused by name."""
+"""Convert PyTorch's tensors for the readers of files, and refuse those without plain numbers by name."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from lstm_analog.model.formats.tensor import Tensor, TensorMap
 
 
 def tensors_of(module: nn.Module) -> TensorMap:
-    """Return what the state dict of `module` holds, by name, in float64 or whole numbers.
+    """Return the tensors in the state dict of `module` by name, as float64 or int64.
 
     Raises
     ------
     UnsupportedError
-        For what is quantised, complex, sparse or without numbers, by name.
+        For a tensor that is quantised, complex, sparse or without numbers.
     """
     state = module.state_dict()
     for key, value in state.items():

@@ -1,4 +1,4 @@
-"""`model_from_torch`: a whole PyTorch module with a `forward` of its own, as a model that answers as it does."""
+"""`model_from_torch`: read a whole PyTorch module with a `forward` of its own as a model with the same outputs."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -31,18 +31,19 @@ from lstm_analog.torch.steps import labels_of
 from lstm_analog.torch.tensors import array_of
 
 TRIED = ((2, 5, 1.0), (3, 23, 40.0))
-"""The first two axes and the largest number of the batches that a module is tried with beside x."""
+"""The first two axes and the largest number of further batches with which a module is tested."""
 
 PROBES = ((3, 2), (2, 41), (41, 2))
-"""Sizes of the first axes of x for which `forward` is run on labels: it must do the same with all of them.
+"""Sizes of the first axes of x for which `forward` is run on labels; the result must be the same model.
 
-No number is the size of an axis in all. The long ones show what looks at the last steps alone.
+They differ in all axes, so that a number in the model cannot come from a size. The long ones detect a forward that
+reads only the last few steps.
 """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Traced:
-    """The parts of a module; whether it takes x with time before batch; under which key it returns the answer."""
+    """The `parts` of a module, whether its input has time before batch, and the `key` of its output."""
 
     parts: Parts
     time_first: bool
@@ -52,29 +53,29 @@ class _Traced:
 def model_from_torch(module: nn.Module, x: ArrayLike, *, output: int | str | None = None, name: str = "torch") -> Model:
     """Return a PyTorch `module` with numeric steps around its `nn.LSTM`, `nn.GRU` or `nn.RNN` as a whole model.
 
-    The recurrent part becomes the machine, the rest stays numbers beside it. A copy of the module is run in evaluation
-    mode, on labels instead of numbers, which shows what it does whatever it is fed; then on `x` and on made-up batches,
-    where the model must answer the same. The model takes (batch, time, features) or, behind an embedding, (batch,
-    time), in whatever order of axes the module takes them.
+    The recurrent part can be compiled, the other steps stay numeric. A copy of the module is run in evaluation mode on
+    labels instead of numbers, which shows what it does to any input; then on `x` and on made-up batches, for which the
+    model must have the same outputs. The model takes (batch, time, features), or (batch, time) before an embedding,
+    even if the module has another order of axes.
 
     Parameters
     ----------
     module : torch.nn.Module
         Embeddings, linear layers, scalings, activations, normalisations, dropout; recurrent modules; mean, largest
-        value or last step over time. What else its `forward` calls is refused by name.
+        value or last step over time. Other functions in its `forward` are refused by name.
     x : array or tensor
-        A batch as the module takes it: its axes and its kind of number count, and it is one of those that are tried.
+        A batch as the module takes it, whose axes and dtype are used; it is one of the batches tested.
     output : int, str or None
-        Which answer is the model's, where `forward` returns several in a tuple or a dict.
+        The index or key of the output, if `forward` returns several in a tuple or a dict.
     name : str
-        What to call the recurrent part.
+        The name of the recurrent part.
 
     Raises
     ------
     UnsupportedError
-        For what is not offered, by the name of the function and of the inner module that calls it.
+        For an unsupported function, with its name and that of the inner module that calls it.
     InvalidTypeError
-        If it is no module, or x no batch of numbers.
+        If `module` is no module, or `x` no batch of numbers.
     """
     check_module(module)
     module = dict(module.named_children()).get("_orig_mod", module)  # of torch.compile
@@ -95,7 +96,7 @@ def model_from_torch(module: nn.Module, x: ArrayLike, *, output: int | str | Non
 
 
 def _model_of(module: nn.Module, x: Floats, vectors: bool, output: int | str | None, name: str) -> Model:
-    """Return the model whose input has `vectors` along its last axis, or single numbers."""
+    """Return the model of `module`, whose input has `vectors` on its last axis, or is of single numbers."""
     what = f"module {type(module).__name__}"
     shapes = [(*(probe[: x.ndim - vectors]), *x.shape[x.ndim - vectors :]) for probe in PROBES]
     traced = [_traced(module, shape, x.dtype.kind != "f", vectors, output) for shape in shapes]
@@ -110,7 +111,7 @@ def _model_of(module: nn.Module, x: Floats, vectors: bool, output: int | str | N
 def _traced(
     module: nn.Module, shape: tuple[int, ...], whole: bool, vectors: bool, output: int | str | None
 ) -> "_Traced":
-    """Return what the forward of `module` does on labels of that `shape`."""
+    """Return the parts of `module`, found by its forward on labels of this `shape`."""
     twin, trace = trace_of(module)
     what, do = f"module {type(module).__name__}", advice_for(module)
     try:
@@ -131,7 +132,7 @@ def _traced(
 
 
 def _chosen(trace: LabelledRun, answer: Any, output: int | str | None) -> tuple[int | str | None, ChainAnswer]:
-    """Return which entry of what forward returned is the answer, and that."""
+    """Return the key of the output among the entries of `answer`, what forward returned, and that output."""
     entries = _entries(answer)
     if output is not None and output not in entries:
         got, do = ascii(output)[:80], f"choose of {', '.join(map(repr, entries))}"
@@ -150,7 +151,7 @@ def _chosen(trace: LabelledRun, answer: Any, output: int | str | None) -> tuple[
 
 
 def _entries(answer: Any) -> Mapping[int | str | None, Any]:
-    """Return the answers in what forward returned, by key or number; None is the key of a tensor alone."""
+    """Return the entries of `answer`, what forward returned, by key or index; the key of a single tensor is None."""
     if isinstance(answer, Mapping):
         return dict(answer)
     return dict(enumerate(answer)) if isinstance(answer, tuple | list) else {None: answer}
@@ -162,7 +163,7 @@ def _read(trace: LabelledRun, key: int | str | None, value: Any) -> ChainAnswer 
 
 
 def _check_answers(module: nn.Module, model: Model, x: Array, vectors: bool, traced: _Traced) -> None:
-    """Refuse a `module` that answers to `x`, or to a made-up batch like it, anything else than `model` does."""
+    """Raise if the outputs of `module` and `model` differ for `x` or for a made-up batch of the same kind."""
     for given in (x, *(_made_up(model, x, vectors, *sizes) for sizes in TRIED)):
         theirs, same = _answer(module, given, traced.key)
         fed = given.swapaxes(0, 1) if traced.time_first and given.ndim - vectors == 2 else given
@@ -176,7 +177,7 @@ def _check_answers(module: nn.Module, model: Model, x: Array, vectors: bool, tra
 
 
 def _made_up(model: Model, x: Array, vectors: bool, batch: int, steps: int, size: float) -> Array:
-    """Return a batch of the axes and kind of `x`, of numbers up to `size`, or of words that `model` knows."""
+    """Return a batch of the axes and dtype of `x`, of numbers up to `size`, or of words in the embedding of `model`."""
     shape = (batch, steps)[2 - x.ndim + vectors :] + x.shape[x.ndim - vectors :]
     numbers = np.arange(int(np.prod(shape))).reshape(shape)
     first = next(iter(model.before), None)
@@ -186,7 +187,7 @@ def _made_up(model: Model, x: Array, vectors: bool, batch: int, steps: int, size
 
 
 def _answer(module: nn.Module, x: Array, key: int | str | None) -> tuple[Floats, float]:
-    """Return the entry `key` of what `module` answers to `x`, and how far it may be off; in float32 if it insists."""
+    """Return the output `key` of `module` for `x` and its tolerance, in float64, or in float32 if that fails."""
     try:
         answer = _forward(module, x, torch.float64, key)
     except Exception:  # noqa: BLE001 - it is the user's code, and may begin at torch.zeros(...) or take x.float()

@@ -16,7 +16,7 @@ from lstm_analog.errors import (
     UnsupportedPartError,
 )
 from lstm_analog.export import NGSPICE, USUAL, Accuracy, read_spice, write_spice
-from lstm_analog.export.courses import clock_node, staircase
+from lstm_analog.export.source_waveforms import clock_node, staircase
 from lstm_analog.export.spice import deck
 from lstm_analog.model import State, random_lstm
 from lstm_analog.network.domain import ELECTRICAL

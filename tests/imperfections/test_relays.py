@@ -98,8 +98,7 @@ def test_relays_that_lag_settle_where_those_that_do_not_do():
     assert reports[1].worst < 2.0 * reports[0].worst
     assert reports[2].worst > 10.0 * reports[0].worst
     assert reports[2].by_clock > reports[2].worst
-    with pytest.raises(UnsupportedError, match=r"run it with Waveform"):
-        slow.run(x, engine=Settle())
+    assert "over time" in slow.run(x, engine=Settle()).trajectory.engine  # relays so slow have not settled
 
 
 def test_the_check_knows_the_lag_and_the_bill_counts_no_spools_for_it():

@@ -1,7 +1,7 @@
-"""Model files, read without the framework that wrote them.
+"""Read model files without the framework that wrote them.
 
-`load` tells the format by the content of the file. Nothing in a file is executed; what is damaged, hostile or not
-understood is refused by name.
+`load` finds the format by the content of the file. Nothing in a file is executed; damaged, hostile or unknown content
+is refused by name.
 """
 
 from lstm_analog.model.formats.loading import load, load_model

@@ -1,4 +1,4 @@
-"""From the streams of a model to the model: steps before, recurrent layers, steps after, and where these read."""
+"""Find the chain of steps and recurrent layers in the streams of a model, and make the model of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from lstm_analog.model.whole import Model
 
 @dataclass(frozen=True, kw_only=True)
 class Objection:
-    """What a model does that is not offered, as words of an error."""
+    """The parts of an error about a model: `what` it is, what it `must` be, what it `got`."""
 
     what: str
     must: str
@@ -29,18 +29,18 @@ class Objection:
 
 
 LINEAR = "be h, a state or a linear read-out"
-"""What the answer of a stack must be."""
+"""The rule for the output of a stack, in errors."""
 
 NUMERIC = "be h, a state or computed of h by numeric steps"
-"""What the answer of a whole model must be."""
+"""The rule for the output of a whole model, in errors."""
 
 
 class ObjectedError(Exception):
-    """A signal is made in a way that is not offered; its only argument is the `Objection`."""
+    """A signal is computed in an unsupported way; its only argument is the `Objection`."""
 
 
 class RowSelection(Enum):
-    """Which rows of a stream an answer is: those of all steps, those at the end, or those of the last step."""
+    """The rows of a stream in an output: those of all steps, those at the end, or those of the last step."""
 
     EVERY = "every step"
     FINAL = "the end"
@@ -49,7 +49,7 @@ class RowSelection(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChainAnswer:
-    """An answer of a model: the rows `reading` of a `stream`; `label` is what it is called in messages."""
+    """An output of a model: the rows `reading` of a `stream`; `label` is its name in messages."""
 
     label: str
     stream: Stream
@@ -58,10 +58,10 @@ class ChainAnswer:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
-    """A model in parts: numeric steps `before` and `after` its recurrent `layers`, each with the stream that it makes.
+    """The parts of a model: numeric steps `before` and `after` its recurrent `layers`, each with its output stream.
 
-    `between` are the steps before each layer but the first, which are linear; `final` as of `Model`. `label` is what
-    the answer is called in messages.
+    `between` are the linear steps before each layer except the first; `final` is as in `Model`. `label` is the name of
+    the output in messages.
     """
 
     label: str
@@ -73,7 +73,7 @@ class Parts:
 
     @property
     def folded(self) -> tuple[Layer, ...]:
-        """The recurrent layers, the linear steps between them folded into the input weights."""
+        """The recurrent layers, with the linear steps between them folded into their input weights."""
         made = [each.made for each in self.layers if isinstance(each.made, Layer)]
         pairs = zip(made, made[1:], self.between, strict=False)
         return (*made[:1], *(_folded(below, layer, steps) for below, layer, steps in pairs))
@@ -84,7 +84,7 @@ class Parts:
         return Model(lstm=LSTM(layers=self.folded, name=name), before=before, after=after, final=self.final)
 
     def head(self) -> Head | None:
-        """Return the steps after as a linear head, None if there are none; raise `ObjectedError` for others."""
+        """Return the steps `after` as a linear head, None if there are none; raise `ObjectedError` for other steps."""
         dense = self.after[0][0] if self.after else None
         for step, stream in self.after[isinstance(dense, Dense) :]:
             got = "the last step of a backward layer" if step == Pooling(pool=Pool.LAST) else stream.label
@@ -93,7 +93,7 @@ class Parts:
 
 
 def answer_of(streams: ModelStreams, label: str, array: Array) -> ChainAnswer | None:
-    """Return which rows of which of the `streams` the labels in `array` are, in any order; it is called `label`."""
+    """Return the output called `label` whose labels in `streams` are `array`, in any order of axes; None if none is."""
     stream = streams.of(array)
     if stream is None:
         return None
@@ -111,7 +111,7 @@ def answer_of(streams: ModelStreams, label: str, array: Array) -> ChainAnswer | 
 
 
 def _reading(stream: Stream, rows: Array, axes: int) -> RowSelection | None:
-    """Return which rows of `stream` those numbered in `rows` are, of an array with so many `axes`."""
+    """Return which selection of `stream` the row numbers `rows` are, in an array with `axes` axes; None if none."""
     count = prod(stream.lead)
     ends = rows_of(stream.rows[count:], stream.rows)
     every = [stream.steps, stream.steps.T] if count and len(stream.lead) == 2 else []
@@ -123,12 +123,12 @@ def _reading(stream: Stream, rows: Array, axes: int) -> RowSelection | None:
 
 
 def _same(rows: Array, order: Array) -> bool:
-    """Whether `rows` are in this `order`, but for axes of one."""
+    """Return whether `rows` equals `order`, apart from axes of length one."""
     return rows.size == order.size and np.array_equal(rows.squeeze(), order.squeeze())
 
 
 def parts_of(answer: ChainAnswer) -> Parts:
-    """Return the parts of the model that makes `answer`; raise `ObjectedError` where it is no chain of such."""
+    """Return the parts of the model with the output `answer`; raise `ObjectedError` if they are no chain."""
     path, stream = list[tuple[ModelStep | Layer, Stream]](), answer.stream
     while stream.made is not None:
         step, below = _stage(stream)
@@ -156,13 +156,13 @@ def parts_of(answer: ChainAnswer) -> Parts:
 
 
 def same_models(first: Model, second: Model) -> bool:
-    """Whether the models `first` and `second` are the same, to the last bit."""
+    """Return whether the models `first` and `second` are equal to the last bit."""
     (words, arrays), (others, numbers) = written(first), written(second)
     return words == others and all(np.array_equal(array, numbers[name]) for name, array in arrays.items())
 
 
 def layers_below(streams: Sequence[Stream]) -> set[int]:
-    """Return the numbers of all recurrent streams of which the `streams` are made, themselves left out."""
+    """Return the numbers of all recurrent streams from which `streams` are computed, without `streams` themselves."""
     found, left = set[int](), [below for stream in streams for below in stream.reads]
     seen = set[int]()
     while left:
@@ -175,7 +175,7 @@ def layers_below(streams: Sequence[Stream]) -> set[int]:
 
 
 def _stage(stream: Stream) -> tuple[ModelStep | Layer, Stream | None]:
-    """Return the last step that makes `stream`, and the stream that it reads, None if that is not known."""
+    """Return the step that computes `stream`, and the stream that it reads, None if that is not known."""
     if isinstance(stream.made, ModelStep | Layer):
         return stream.made, stream.reads[0] if stream.reads else None
     lines, open_ones = [stream], {each.number: each for each in stream.reads}
@@ -196,7 +196,7 @@ def _stage(stream: Stream) -> tuple[ModelStep | Layer, Stream | None]:
 
 
 def _steps(path: Sequence[tuple[ModelStep | Layer, Stream]]) -> tuple[tuple[ModelStep, Stream], ...]:
-    """Return the steps in `path`; scalings that follow each other or a matrix are one."""
+    """Return the steps in `path`, with consecutive scalings, or a matrix and a scaling, merged."""
     found = list[tuple[ModelStep, Stream]]()
     for step, stream in path:
         last = found[-1][0] if found else None
@@ -213,7 +213,7 @@ def _steps(path: Sequence[tuple[ModelStep | Layer, Stream]]) -> tuple[tuple[Mode
 
 
 def biased(dense: Dense, affine: Affine) -> Dense:
-    """Return the matrix and bias of `dense` and then `affine`."""
+    """Return `dense` followed by `affine` as one step."""
     rows = len(dense.weights)
     scale, offset = (np.broadcast_to(each, (rows,)) for each in (affine.scale, affine.offset))
     bias = offset if dense.bias is None else dense.bias * scale + offset
@@ -221,7 +221,7 @@ def biased(dense: Dense, affine: Affine) -> Dense:
 
 
 def _linear_steps(path: Sequence[tuple[ModelStep | Layer, Stream]], top: Stream) -> tuple[ModelStep, ...]:
-    """Return the steps in `path` between two layers, the upper of which is `top`; refuse any that is not linear."""
+    """Return the steps in `path` between two layers, the upper of which is `top`; raise for one that is not linear."""
     for step, stream in path:
         if not isinstance(step, Affine | Dense):
             must = "read the outputs of the layer below, or a linear map of them"
@@ -230,7 +230,7 @@ def _linear_steps(path: Sequence[tuple[ModelStep | Layer, Stream]], top: Stream)
 
 
 def _folded(below: Layer, layer: Layer, steps: Sequence[ModelStep]) -> Layer:
-    """Return the `layer` that reads of the outputs of the one `below` what the linear `steps` read."""
+    """Return `layer` with the linear `steps` between the layer `below` and itself folded into its input weights."""
     read: Dense | None = None
     for step in steps:
         read = composed(read, step, below.output_size if read is None else len(read.weights))

@@ -1,6 +1,6 @@
-"""Bytes of a model file, and what kind of file they are: told by content, never by the ending of the name.
+"""Read the bytes of a model file, and find its format by the content, never by the ending of the name.
 
-Nothing in a file can make this package run code, write, or open another file, but for the side files of an ONNX model.
+Nothing in a file can make this package run code, write, or open another file, except the side files of an ONNX model.
 Memory is bounded: reading or refusing a file of n bytes takes at most `256 MiB + 64 n`, whatever the file claims.
 """
 
@@ -17,7 +17,7 @@ _LENGTH = 8
 
 
 class Format(Enum):
-    """Kinds of model file, by what their users call them."""
+    """Formats of model files; the value is the usual name."""
 
     SAFETENSORS = "safetensors"
     TORCH = "PyTorch (.pt, .pth)"
@@ -36,7 +36,7 @@ _ORBAX = "_CHECKPOINT_METADATA"
 def read_model(path: str | Path) -> bytes:
     """Return the content of the model file at `path`; raises `FileAccessError` as `files.read_file` does.
 
-    A folder that orbax wrote is refused by that name.
+    A folder that orbax wrote is refused with its name.
     """
     if is_there(Path(path) / _ORBAX):
         got, do = "a folder of orbax", "restore it, and save its tree with flax.serialization.msgpack_serialize"
@@ -45,7 +45,7 @@ def read_model(path: str | Path) -> bytes:
 
 
 def format_of(content: bytes) -> Format:
-    """Return what kind of model file `content` is, or raise `FileFormatError`."""
+    """Return the format of the model file `content`, or raise `FileFormatError`."""
     if content.startswith(_ZIP):
         return _format_of_zip(content)
     if content.startswith(SIGNATURE):
@@ -77,7 +77,7 @@ def _format_of_zip(content: bytes) -> Format:
 
 
 def _is_safetensors(content: bytes) -> bool:
-    """Whether it begins with the length of a header and the header; a damaged length still leaves the brace."""
+    """Return whether it begins with a length and a header in braces; the length may be damaged."""
     return content[_LENGTH : _LENGTH + 2] in (b'{"', b"{}", b"{ ", b"{\n")
 
 
@@ -86,7 +86,7 @@ def _is_pickle(content: bytes) -> bool:
 
 
 def _is_protobuf(content: bytes) -> bool:
-    """Whether the first field is one of ONNX's ModelProto in its own wire type: ir_version or a length before bytes."""
+    """Return whether the first field is one of ONNX's ModelProto with its wire type."""
     return content[0] != 0x08 or (len(content) > 1 and 0 < content[1] < 0x80)
 
 

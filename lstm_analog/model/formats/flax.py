@@ -1,4 +1,4 @@
-"""flax msgpack (`flax.serialization.to_bytes`): a tree of dictionaries with arrays at its leaves."""
+"""Read flax msgpack (`flax.serialization.to_bytes`): a tree of dictionaries with arrays at its leaves."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,10 @@ from lstm_analog.errors import FileFormatError, LibraryMissingError, explain
 from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, from_bytes
 
 DEEPEST = 16
-"""Dictionaries inside each other."""
+"""Largest depth of nested dictionaries."""
 
 MOST_TENSORS = 20_000
-"""Arrays a tree may have."""
+"""Largest number of arrays in a tree."""
 
 _ALONE = "save the parameters of the recurrent module alone"
 _ARRAY = 1
@@ -18,12 +18,12 @@ _ARRAY = 1
 
 
 def read_flax(content: bytes) -> TensorMap:
-    """Return the arrays of the flax file `content` by their path in the tree, with dots.
+    """Return the arrays of the flax file `content` by their path in the tree, joined by dots.
 
     Raises
     ------
     FileFormatError
-        If it is damaged or holds anything but arrays.
+        If it is damaged or holds anything other than arrays.
     LibraryMissingError
         If the `msgpack` package is missing.
     """

@@ -1,12 +1,12 @@
-"""flax cells as PyTorch would name them: kernels `(D, H)`, one a gate, become rows of one matrix.
+"""Convert flax cells to PyTorch's names: kernels `(D, H)`, one for each gate, become rows of one matrix.
 
 `OptimizedLSTMCell` and `LSTMCell` have `ii, if, ig, io` from the inputs and `hi, hf, hg, ho` from h, `GRUCell` has
 `ir, iz, in` and `hr, hz, hn`. `MGUCell`, with `if, in` and `hf, hn`, is a GRU whose r and z are one gate, and is read
 as that. `SimpleCell`, a plain RNN, has one matrix each, `i` and `h`. Of flax' newer interface, nnx, `LSTMCell` has the
 gates with `if_` for `if`; its other cells have all gates side by side in `dense_i` and `dense_h`, in PyTorch's order
 (flax/nnx/nn/recurrent.py). The cells of an `nnx.Bidirectional` stand below `forward_rnn` and `backward_rnn`. A flax
-file says nothing of other directions, activations and residual connections: forward in time, sigmoid and tanh, none are
-taken, which are flax's own presets.
+file has no information on directions, activations and residual connections; flax's defaults are assumed: forward in
+time, sigmoid and tanh, none.
 """
 
 import re
@@ -28,26 +28,21 @@ GATES = (("i", "f", "g", "o"), ("r", "z", "n"), MINIMAL, ("",))
 """Letters of the gates in PyTorch's order: of an LSTM, of a GRU, of an MGU, of a plain RNN, which has none."""
 
 _MATRIX = re.compile(r"[ih](?:[ifgorzn]|f_)?|dense_[ih]")
-"""What a matrix of a cell is called: from where, and which gate; `dense_` is that of all gates."""
+"""Names of matrices of a cell: `i` from inputs or `h` from h, then the gate; `dense_` is that of all gates."""
 
 _PACKED = MappingProxyType(
-    {
-        "dense_i.kernel": "weight_ih",
-        "dense_h.kernel": "weight_hh",
-        "dense_i.bias": "bias_ih",
-        "dense_h.bias": "bias_hh",
-    }
+    {"dense_i.kernel": "weight_ih", "dense_h.kernel": "weight_hh", "dense_i.bias": "bias_ih", "dense_h.bias": "bias_hh"}
 )
-"""What has all gates side by side, and PyTorch's names of that, whose matrices are the other way round."""
+"""Arrays with all gates side by side, and PyTorch's names for them, whose matrices are transposed."""
 
 _WAYS = MappingProxyType({"forward_rnn.cell": "_l0", "backward_rnn.cell": "_l0_reverse"})
-"""Where the cells of an `nnx.Bidirectional` stand below it, and how PyTorch's names of each end."""
+"""Paths of the cells in an `nnx.Bidirectional`, and the suffix of PyTorch's names of each."""
 
 
 def stack_of_arrays(tensors: TensorMap, only: Only) -> Stack:
-    """Return what `tensors` make that have flax' paths or PyTorch's names; `only` is as of `load`.
+    """Return the layers and head in `tensors`, by flax's paths or PyTorch's names; `only` is as in `load`.
 
-    Raises as `flax_stack` and `stack_of` do. The steps of a path are joined by dots or, as by
+    Raises as `flax_stack` and `stack_of` do. Paths are joined by dots or, as by
     `flax.traverse_util.flatten_dict(sep="/")`, by slashes.
     """
     dotted = {name.replace("/", "."): tensor for name, tensor in tensors.items()}
@@ -56,12 +51,12 @@ def stack_of_arrays(tensors: TensorMap, only: Only) -> Stack:
 
 
 def flax_stack(tensors: TensorMap, only: Only) -> Stack:
-    """Return the layers and the head that the `tensors` of a flax tree make; `only` is as of `load`.
+    """Return the layers and head in the `tensors` of a flax tree; `only` is as in `load`.
 
     Raises
     ------
     FileFormatError, UnsupportedError
-        For what is missing, left over or not offered, by name.
+        For missing, extra or unsupported arrays, with their names.
     """
     cells, rest = _cells(tensors)
     made = dict(_linears(rest))
@@ -94,7 +89,7 @@ def _cells(tensors: TensorMap) -> tuple[dict[str, dict[str, Tensor]], dict[str, 
 
 
 def _linears(tensors: TensorMap) -> TensorMap:
-    """Return the kernels of Dense layers as PyTorch's weights; whatever else there is keeps its name."""
+    """Return the kernels of Dense layers as PyTorch's weights; other tensors keep their names."""
     made = {}
     for name, tensor in tensors.items():
         if name.endswith(".kernel") and len(tensor.shape) == 2:

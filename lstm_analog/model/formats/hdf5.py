@@ -1,10 +1,9 @@
-"""HDF5 files as h5py writes them unless told otherwise, and so as Keras writes them: a reader in Python.
+"""Read HDF5 files as h5py, and so Keras, writes them by default, in pure Python.
 
-The HDF5 library itself is no reader for files of strangers: of mutated files one in a few thousand crashes it and
-about as many send it into an endless loop (HDF5 2.0.0 under h5py 3.16). So this module reads the part of the format
-that weights need (superblock 0, object headers 1, symbol tables, contiguous and compact data; numbers and texts) from
-bytes, each address checked and each object visited once. Links, chunks, filters, virtual and external data are refused
-by name.
+The HDF5 library itself is not safe for untrusted files: of mutated files one in a few thousand crashes it, and about as
+many cause an endless loop (HDF5 2.0.0 under h5py 3.16). This module reads the part of the format that weights need
+(superblock 0, object headers 1, symbol tables, contiguous and compact data; numbers and texts) from bytes, checks each
+address and visits each object once. Links, chunks, filters, virtual and external data are refused by name.
 
 HDF5 File Format Specification 3.0, The HDF Group; sections in brackets.
 """
@@ -20,16 +19,16 @@ from lstm_analog.model.formats.tensor import Tensor, TensorMap, count_of
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 20_000
-"""Groups and datasets a file may have."""
+"""Largest number of groups and datasets in a file."""
 
 MOST_MESSAGES = 4_000
-"""Messages an object may have: an attribute is one."""
+"""Largest number of messages of an object; each attribute is a message."""
 
 DEEPEST = 32
-"""Groups inside each other, and levels of a tree of names."""
+"""Largest depth of nested groups, and of a tree of names."""
 
 MOST_READING = 16
-"""How many times its own bytes a file may be looked at in all, beside `FREE_READING`: no loop is endless."""
+"""Largest number of bytes read in total, over the size of the file, beyond `FREE_READING`: it ends every loop."""
 
 FREE_READING = 2**20
 _ROOT = 64
@@ -37,7 +36,7 @@ _SOFT_LINK = 2
 _SHARED = 0x2
 _SPACE, _TYPE, _LAYOUT, _ATTRIBUTE, _CONTINUED, _TABLE = 0x01, 0x03, 0x08, 0x0C, 0x10, 0x11
 _NOTHING = frozenset({0x00, 0x04, 0x05, 0x0D, 0x0E, 0x12, 0x16})
-"""Messages that say nothing of the content: padding, fill values, comments, times, reference counts."""
+"""Messages to ignore: padding, fill values, comments, times, reference counts."""
 _FOREIGN = MappingProxyType(
     {0x02: "new-style links", 0x06: "new-style links", 0x07: "numbers in another file", 0x0B: "filters (compression)"}
     | {0x0A: "new-style groups", 0x15: "new-style attributes", 0x0F: "a shared table"}
@@ -50,14 +49,14 @@ Message = tuple[int, bytes]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tree:
-    """The datasets of a file by path, and the texts hung on its groups: `words["layers/lstm/vars"]["name"]`."""
+    """The datasets of a file by path, and the text attributes of its groups: `words["layers/lstm/vars"]["name"]`."""
 
     tensors: TensorMap
     words: Mapping[str, Mapping[str, Texts]]
 
 
 class Hdf5Image:
-    """The bytes `content` of a file, the addresses visited, and how many bytes may still be looked at."""
+    """The bytes `content` of a file; it records the addresses visited and counts the bytes that may still be read."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -65,7 +64,7 @@ class Hdf5Image:
         self.left = FREE_READING + MOST_READING * len(content)
 
     def at(self, address: int, size: int) -> bytes:
-        """Return `size` bytes from `address`, all of which must be there."""
+        """Return `size` bytes from `address`; raise `FileFormatError` if they are not all in the file."""
         if not 0 <= address <= address + size <= len(self.content):
             must, do = f"lie in the file of {len(self.content)} bytes", "the file is damaged: save or fetch it again"
             raise FileFormatError(explain("HDF5 address", must=must, got=f"{address} + {size}", do=do))
@@ -76,7 +75,7 @@ class Hdf5Image:
         return self.content[address : address + size]
 
     def visit(self, address: int) -> None:
-        """Note that the object at `address` was visited, which may happen once."""
+        """Record a visit to the object at `address`; raise `FileFormatError` if it was visited before."""
         if address in self.visited or len(self.visited) > MOST_OBJECTS:
             must = f"reach each of at most {MOST_OBJECTS} objects once"
             got = f"the one at byte {address} again" if address in self.visited else "more"
@@ -85,7 +84,7 @@ class Hdf5Image:
 
 
 def read_hdf5(content: bytes) -> Tree:
-    """Return what the HDF5 file `content` holds; raise `FileFormatError` for damage and what is not read here."""
+    """Return the datasets and texts of the HDF5 file `content`; raise `FileFormatError` if damaged or unsupported."""
     image, tensors, words = Hdf5Image(content), dict[str, Tensor](), dict[str, dict[str, Texts]]()
     try:
         (root,) = struct.unpack("<Q", _checked_superblock(image)[_ROOT : _ROOT + 8])
@@ -109,7 +108,7 @@ def read_hdf5(content: bytes) -> Tree:
 
 
 def _checked_superblock(image: Hdf5Image) -> bytes:
-    """[II.A] Version 0 with addresses and lengths of 8 bytes, at the start of the file."""
+    """[II.A] Return the superblock; it must have version 0, with addresses and lengths of 8 bytes."""
     block = image.at(0, 96)
     if not block.startswith(SIGNATURE) or block[8] != 0 or block[13:15] != b"\x08\x08" or any(block[24:32]):
         got = f"version {block[8]}, sizes {block[13]} and {block[14]}"
@@ -151,7 +150,7 @@ def _refused(path: str, must: str, got: str) -> FileFormatError:
 
 
 def _members(image: Hdf5Image, messages: list[Message], path: str) -> Iterator[tuple[str, int]]:
-    """[III.A] Yield the names in a group and the address of each; a group has one symbol table, a dataset none."""
+    """[III.A] Yield names and addresses of the members of a group; a group has one symbol table, a dataset none."""
     for kind, body in messages:
         if kind == _TABLE:
             if path.count("/") >= DEEPEST:
@@ -164,7 +163,7 @@ def _members(image: Hdf5Image, messages: list[Message], path: str) -> Iterator[t
 
 
 def _entries(image: Hdf5Image, address: int, names: bytes, path: str, deepest: int) -> Iterator[tuple[str, int]]:
-    """[III.A.1, III.B] Yield the entries of the tree of names from the node at `address` on."""
+    """[III.A.1, III.B] Yield the entries of the tree of names below the node at `address`."""
     image.visit(address)
     signature = image.at(address, 4)
     if signature == b"SNOD":
@@ -186,7 +185,7 @@ def _entries(image: Hdf5Image, address: int, names: bytes, path: str, deepest: i
 
 
 def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Texts]:
-    """[IV.A.2.m] Return the name and the texts of an attribute; what is no text counts as none."""
+    """[IV.A.2.m] Return the name and the texts of an attribute; no texts if it is of another type."""
     version, flags, *sizes = struct.unpack_from("<BBHHH", body)
     if version not in (1, 2, 3) or (version > 1 and flags):
         raise _refused("", "have plain attributes", f"version {version}, flags {flags}")
@@ -200,7 +199,7 @@ def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Texts]:
 
 
 def _tensor(image: Hdf5Image, path: str, messages: Mapping[int, bytes]) -> Tensor:
-    """[IV.A.2.i] Return the dataset whose messages these are."""
+    """[IV.A.2.i] Return the dataset with these `messages`."""
     if _SPACE not in messages or _TYPE not in messages:
         raise _refused(path, "have a type and a shape", "one of them or none")
     kind: Type = type_of(messages[_TYPE])

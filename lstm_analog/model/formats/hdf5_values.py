@@ -1,4 +1,4 @@
-"""Types, shapes and values of an HDF5 file: little-endian numbers, texts of fixed and of any length.
+"""Read types, shapes and values of an HDF5 file: little-endian numbers, texts of fixed and of variable length.
 
 HDF5 File Format Specification 3.0, The HDF Group; sections in brackets.
 """
@@ -12,7 +12,7 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES, Tensor, from_bytes
 
 MOST_TEXTS = 20_000
-"""Texts an attribute may hold."""
+"""Largest number of texts in an attribute."""
 
 _INTEGER, _FLOAT, _STRING, _VARIABLE = 0, 1, 3, 9
 _BIG = 0x1
@@ -27,21 +27,21 @@ _FLOATS = MappingProxyType(
         (_LEADING_ONE, 63, 8, struct.pack("<HHBBBBI", 0, 64, 52, 11, 0, 52, 1023)): "float64",
     }
 )
-"""[IV.A.2.d] The IEEE formats: flags of a little-endian number whose leading 1 is not stored, place of the sign, size;
-bit offset, precision, place and size of exponent and mantissa, bias."""
+"""[IV.A.2.d] The IEEE formats, each by flags for a little-endian number without its leading 1, place of the sign, size;
+then bit offset, precision, place and size of exponent and mantissa, bias."""
 _CLASSES = ("integer", "float", "time", "text", "bit field", "opaque", "compound", "reference", "enum", "list", "array")
 
 
 class Bytes(Protocol):
-    """The bytes of a file by address; `at` returns `size` of them from `address`, or raises."""
+    """The bytes of a file by address."""
 
     def at(self, address: int, size: int) -> bytes:
-        """Return `size` bytes from `address`."""
+        """Return `size` bytes from `address`, or raise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Type:
-    """A type: the `number` it is, else "", its `text` for messages, its `size` in bytes; `variable` is a long text."""
+    """A type: its `number` type or "", its `text` for messages, its `size` in bytes, `variable` for a long text."""
 
     number: str
     text: str
@@ -51,7 +51,7 @@ class Type:
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """The shape of a dataset or attribute; () is one value."""
+    """The shape of a dataset or attribute; () for a single value."""
 
     shape: tuple[int, ...]
 
@@ -84,14 +84,14 @@ def space_of(body: bytes) -> Space:
 
 
 def data_of(path: str, kind: Type, shape: tuple[int, ...], data: bytes) -> Tensor:
-    """Return the tensor called `path` of that `kind` of number and `shape` in `data`."""
+    """Return the tensor called `path` in the bytes `data`, with numbers of type `kind` and this `shape`."""
     return from_bytes(path, kind.number, shape, data)
 
 
 def texts_of(image: Bytes, kind: Type, space: Space, data: bytes) -> str | tuple[str, ...]:
-    """Return the texts of an attribute with the `kind` and `space` and the bytes `data`; () if it is none.
+    """Return the texts of an attribute of the type `kind` and shape `space` in the bytes `data`; () if it has none.
 
-    Texts of any length lie in heaps of `image`.
+    Texts of variable length are in heaps of `image`.
     """
     if kind.text != "text":
         return ()
@@ -107,7 +107,7 @@ def texts_of(image: Bytes, kind: Type, space: Space, data: bytes) -> str | tuple
 
 
 def _long(image: Bytes, piece: bytes) -> bytes:
-    """Return the text that `piece` refers to: length, address of a global heap, number in it. [III.E]."""
+    """Return the text to which `piece` refers by length, address of a global heap and number in it. [III.E]."""
     length, address, wanted = struct.unpack("<IQI", piece)
     if not length:
         return b""

@@ -1,4 +1,4 @@
-"""Activations by Keras' names: those of cells, which a machine computes, and those that only numeric steps have."""
+"""Activations by Keras' names: those of cells, which a machine computes, and those of numeric steps."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -41,7 +41,7 @@ ACTIVATIONS = MappingProxyType(
         "hard_sigmoid": HARD_SIGMOID,
     }
 )
-"""By Keras' names; the hard sigmoid of Keras 1 and 2 is the steeper one."""
+"""Activations of cells; Keras 1 and 2 have the steeper hard sigmoid instead."""
 
 
 CURVES: Mapping[str, tuple[ModelStep, ...]] = MappingProxyType(
@@ -69,9 +69,9 @@ CURVES: Mapping[str, tuple[ModelStep, ...]] = MappingProxyType(
 
 
 def curve_of(config: LayerConfig, old: bool) -> tuple[ModelStep, ...]:
-    """Return the steps that the activation of the layer `config` is, which stays numbers.
+    """Return the numeric steps of the activation of the layer `config`.
 
-    `old` and what is raised are as of `activation_of`.
+    `old` and the errors are as in `activation_of`.
     """
     name = _name(config, "activation", "linear")
     if isinstance(name, str) and name in CURVES:
@@ -83,9 +83,9 @@ def curve_of(config: LayerConfig, old: bool) -> tuple[ModelStep, ...]:
 def activation_of(
     config: LayerConfig, option: str, preset: str, old: bool, known: tuple[str, ...] = tuple(ACTIVATIONS)
 ) -> Activation:
-    """Return the activation that `option` of the layer `config` names, the `preset` one if it does not.
+    """Return the activation that `option` of the layer `config` names, or the `preset` one if it has no such option.
 
-    `old` are the files of Keras 1 and 2. Raises `UnsupportedError` for one that is not offered; `known` are.
+    `old` says that Keras 1 or 2 wrote the file. Raises `UnsupportedError` for an activation that is not in `known`.
     """
     name = _name(config, option, preset)
     if not isinstance(name, str) or name not in ACTIVATIONS:

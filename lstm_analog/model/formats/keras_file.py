@@ -1,7 +1,7 @@
-"""Keras files: `.keras` (a zip of a configuration and an HDF5 file), `.h5` (both in one), and files of weights alone.
+"""Read Keras files: `.keras` (a zip of configuration and HDF5 file), `.h5` (both in one), and weights alone.
 
-The latter are `.weights.h5` of Keras 3 and what Keras 2 wrote by `save_weights`. What a layer computes stands in the
-configuration, which `model.to_json()` writes too: given beside the weights, they are read as a whole file is.
+The latter are `.weights.h5` of Keras 3, and files of `save_weights` of Keras 2. The configuration says what a layer
+computes; `model.to_json()` writes it, too, and with it a file of weights is read like a whole one.
 """
 
 import json
@@ -27,7 +27,7 @@ _ADVICE = "save it with model.save"
 _LEGACY = "model_weights/"
 _OLD, _NEW = "2", "3"
 _ORDER = {"forward_layer": "0", "backward_layer": "1"}
-"""Which direction of a `Bidirectional` comes first in a list of weights."""
+"""The order of the directions of a `Bidirectional` in a list of weights."""
 
 KerasArrays = Mapping[str, list[Tensor]]
 """The arrays of each layer by its name, in Keras' own order."""
@@ -37,7 +37,7 @@ KerasArrays = Mapping[str, list[Tensor]]
 class KerasFile:
     """A Keras file: its `config`, None for weights alone, and its layers by name, in the order of the file.
 
-    `call` is what a user gives to read it: the path, and the configuration where that came beside it.
+    `call` has the arguments to read it, for messages: the path, and the configuration if it was given.
     """
 
     call: str
@@ -45,12 +45,12 @@ class KerasFile:
     layers: Mapping[str, LayerFile]
 
     def stack(self, only: Only) -> Stack:
-        """Return the layers and the head that it makes; `only` names its layers in order.
+        """Return its layers and head; `only` names its layers in order.
 
         Raises
         ------
         FileFormatError, UnsupportedError
-            For each layer or option that is not offered, by its name, with the ways to take what is.
+            For an unsupported layer or option, with its name and advice how to read the rest.
         """
         if self.config is None:
             return keras_stack(weights_only(self.layers, only))
@@ -61,7 +61,7 @@ class KerasFile:
             raise self._with_ways(error) from error
 
     def model(self, name: str) -> Model:
-        """Return the whole model that it makes; its recurrent part is called `name`. Raises as `stack` does."""
+        """Return the whole model; its recurrent part is called `name`. Raises as `stack` does."""
         if self.config is None:
             weights_only(self.layers, None)
         try:
@@ -70,7 +70,7 @@ class KerasFile:
             raise self._with_ways(error) from error
 
     def _with_ways(self, error: UnsupportedError) -> UnsupportedError:
-        """Return `error` with the ways that work added to what to do."""
+        """Return `error` with those pieces of advice added that work for this file."""
         try:
             chain = [self.layers[name] for name in chain_of(self.config or {})]
         except UnsupportedError:
@@ -80,14 +80,14 @@ class KerasFile:
 
 
 def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> KerasFile:
-    """Return the Keras file `content` of that `kind`; `config` is the text of `model.to_json()` for weights alone.
+    """Return the Keras file in `content`, of the format `kind`; `config` is the text of `model.to_json()`, if given.
 
     Raises
     ------
     FileFormatError
-        For damage.
+        If it is damaged.
     InvalidValueError
-        If it has a configuration already.
+        If `config` is given and the file has a configuration already.
     """
     if kind is Format.KERAS:
         archive = open_archive(content)
@@ -131,15 +131,15 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 
 def _is_legacy(tree: Tree) -> bool:
-    """Whether the arrays are listed in words, as `.h5` files have it that are not `.weights.h5` of Keras 3."""
+    """Return whether text attributes list the arrays, as in `.h5` files other than `.weights.h5` of Keras 3."""
     return any("weight_names" in words for words in tree.words.values())
 
 
 def _arrays(tree: Tree, layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> KerasArrays:
-    """Return the arrays in `layers/lstm_1/cell/vars/0`, `1`, `2`: a folder a layer.
+    """Return the arrays in `layers/lstm_1/cell/vars/0`, `1`, `2`: there is a folder for each layer.
 
-    The folders are called after the classes and counted. The layers' own names stand in a word; where there is none,
-    they are those of the model's `layers` in order.
+    Folders have names of classes with a number. The layers' own names are text attributes; without these, they are
+    those of the model's `layers` in order.
     """
     folders = _folders(layers)
     found: dict[str, list[tuple[list[str], Tensor]]] = {}
@@ -155,7 +155,7 @@ def _arrays(tree: Tree, layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> 
 
 
 def _folders(layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> dict[str, str]:
-    """Return the name of the layer in each folder: `lstm` has the first LSTM, `lstm_1` the second."""
+    """Return the name of the layer by its folder: `lstm` has the first LSTM, `lstm_1` the second."""
     found, counts = dict[str, str](), dict[str, int]()
     for layer in layers:
         words = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", layer.kind)).lower()
@@ -165,13 +165,13 @@ def _folders(layers: tuple[LayerConfig, ...] | list[LayerConfig]) -> dict[str, s
 
 
 def _sortable(path: str) -> list[str]:
-    """Return a key that puts the forward direction first, and numbers in their order: cell, cell_1, ..., cell_10."""
+    """Return a sorting key with the forward direction first and numbers in order: cell, cell_1, ..., cell_10."""
     steps = (_ORDER.get(step, step) for step in path.split("/"))
     return [re.sub(r"[0-9]+", lambda digits: digits[0].zfill(8), step) for step in steps]
 
 
 def _legacy_arrays(tree: Tree) -> KerasArrays:
-    """Return the arrays that the words `weight_names` of each layer list, in that order."""
+    """Return the arrays of each layer in the order of its text attribute `weight_names`."""
     found = {}
     for path, words in tree.words.items():
         name = path.removeprefix(_LEGACY)

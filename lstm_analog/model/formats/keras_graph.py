@@ -1,4 +1,4 @@
-"""The configuration of a Keras model as a chain of layers, or a refusal: nothing beside the chain is dropped."""
+"""Read the configuration of a Keras model as a chain of layers, and refuse any other graph."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ KNOWN = frozenset(
         "enable_caching_device",
     ]
 )
-"""Options that are understood here or change no output; another one that is set is refused by name."""
+"""Options that are understood here or change no output; others that are set are refused by name."""
 _ADVICE = "save it with model.save"
 _DEEPEST = 12
 
@@ -57,22 +57,19 @@ class LayerConfig:
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         return f"layer {self.name[:80]!a} ({self.kind[:40]!a})"
 
 
 def all_layers(config: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
-    """Return the layers of the model that `config` describes, as they stand there.
-
-    Raises `FileFormatError` if it describes no model.
-    """
+    """Return the layers of the model in `config`, in its order; raise `FileFormatError` if it describes no model."""
     return tuple(layer_of(entry) for entry in _entries(config))
 
 
 def chain_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the layers of the model that `config` describes, in the order in which they follow.
+    """Return the names of the layers of the model in `config`, in the order of its chain.
 
-    Raises `UnsupportedError` if the layers make no chain: the message names where it branches.
+    Raises `UnsupportedError` if the layers are no chain, with the layer at which they branch.
     """
     entries = {layer_of(entry).name: entry for entry in _entries(config)}
     if config.get("class_name") == "Sequential":
@@ -83,7 +80,7 @@ def chain_of(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def chosen_layers(config: Mapping[str, Any], only: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names in `only` of layers of the model that `config` describes, a recurrent one among them."""
+    """Return the names `only` if they are layers of the model in `config`, at least one of them recurrent."""
     layers = all_layers(config)
     recurrent = [layer.name for layer in layers if layer.kind in RECURRENT]
     return chosen(recurrent, [layer.name for layer in layers], only)
@@ -132,7 +129,7 @@ def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _check_answer(last: str, model: Any) -> None:
-    """Refuse a functional model that does not answer with the outputs of its `last` layer; others may come beside."""
+    """Raise if the outputs of its `last` layer are not among the outputs of a functional model."""
     answers = list(_references(model.get("output_layers"), _DEEPEST)) if isinstance(model, dict) else []
     if answers and (last, 0) not in answers:
         names = ", ".join(f"output {output} of {name[:40]!a}" for name, output in answers[:4])
@@ -141,7 +138,7 @@ def _check_answer(last: str, model: Any) -> None:
 
 
 def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the layers whose outputs a layer takes, at its only call."""
+    """Return the layers whose outputs a layer reads at its only call."""
     nodes = entry.get("inbound_nodes", [])
     found = tuple(_references(nodes, _DEEPEST))
     unknown = [source for source, _ in found if source not in entries]

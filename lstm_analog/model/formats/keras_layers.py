@@ -1,9 +1,9 @@
-"""Cells of Keras layers, and what all readers of layers use: options, arrays, refusals.
+"""Make cells of Keras layers, and check options and arrays for all readers of layers.
 
-Keras keeps a kernel `(D, gates H)`, gates in columns: i f c o of an LSTM, z r h of a GRU (its bias twice where the
-reset acts after the product), one of a SimpleRNN. What CuDNN layers of Keras 2 have in the same columns are the rows of
-each gate's matrix, one after the other, and the bias is twice there (`tf_keras/src/saving/legacy/hdf5_format.py`,
-`_convert_rnn_weights`); the length of the bias tells them.
+Keras has a kernel `(D, gates H)` with gates in columns: i f c o of an LSTM, z r h of a GRU (with two biases if the
+reset acts after the product), one of a SimpleRNN. CuDNN layers of Keras 2 have the rows of each gate's matrix, one
+after the other, in these columns, and two biases (`tf_keras/src/saving/legacy/hdf5_format.py`,
+`_convert_rnn_weights`), by which they are recognised.
 """
 
 from collections.abc import Sequence
@@ -24,18 +24,18 @@ from lstm_analog.model.formats.tensor import Tensor
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
 
 TRAINING = ("initializer", "regularizer", "constraint", "dropout")
-"""Ends of the names of options that matter in training only."""
+"""Suffixes of the names of options that affect only training."""
 
 GATES = MappingProxyType({"LSTM": 4, "GRU": 3, "SimpleRNN": 1, "CuDNNLSTM": 4, "CuDNNGRU": 3})
-"""Columns a unit of the kernels of each kind of layer."""
+"""Number of gates in the kernels of each kind of layer."""
 
 _Z_R_H = [1, 0, 2]
-"""Where r, z, n stand in Keras' order."""
+"""The places of r, z, n in Keras' order."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerFile:
-    """A layer as a file holds it: its configuration, its arrays in Keras' order, and whether Keras 1 or 2 wrote it."""
+    """A layer in a file: its configuration, its arrays in Keras' order, and whether Keras 1 or 2 wrote it (`old`)."""
 
     config: LayerConfig
     arrays: tuple[Tensor, ...]
@@ -43,7 +43,7 @@ class LayerFile:
 
 
 def check_options(config: LayerConfig, *also: str) -> None:
-    """Refuse a layer of `config` with options that are set, not known and not named in `also`."""
+    """Raise if the layer of `config` has an option set that is neither known nor named in `also`."""
     strange = [
         name
         for name, value in config.options.items()
@@ -56,19 +56,19 @@ def check_options(config: LayerConfig, *also: str) -> None:
 
 
 def refused(config: LayerConfig, must: str, got: object, do: str = "build it without") -> UnsupportedError:
-    """Return the error that the layer of `config` `must` be what it is not, with what was `got` and what to `do`."""
+    """Return the error that the layer of `config` `must` be something and got `got`, with the advice `do`."""
     return UnsupportedError(explain(config.label, must=must, got=ascii(got)[:80], do=do))
 
 
 def cell_of(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
-    """Take the arrays of the cell of `config` from the front of `rest` and make it; `old` are files of Keras 1 and 2.
+    """Make the cell of `config` from the first arrays of `rest`, which are removed; `old` is as in `LayerFile`.
 
     Raises
     ------
     FileFormatError
-        For arrays that are missing or misshaped.
+        If an array is missing or has another shape.
     UnsupportedError
-        For an activation that is not offered.
+        For an unsupported activation.
     """
     kind = config.kind.removesuffix("Cell")
     gates = GATES[kind]
@@ -90,7 +90,7 @@ def cell_of(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell
 
 
 def _check_kernels(config: LayerConfig, kernel: Floats, recurrent: Floats, gates: int) -> None:
-    """Refuse kernels `(D, gates H)` and `(H, gates H)` of other shapes."""
+    """Raise unless the kernels have the shapes `(D, gates H)` and `(H, gates H)`."""
     if kernel.ndim != 2 or recurrent.ndim != 2 or kernel.shape[1] != recurrent.shape[1]:
         got = f"shapes {kernel.shape} and {recurrent.shape}"
         raise FileFormatError(explain(config.label, must="have kernels of equal width", got=got, do="save it again"))
@@ -103,7 +103,7 @@ def _check_kernels(config: LayerConfig, kernel: Floats, recurrent: Floats, gates
 def _gru(
     config: LayerConfig, inputs: Floats, inner: Floats, bias: Floats | None, gate: Activation, candidate: Activation
 ) -> RecurrentCell:
-    """Return a GRU; one whose bias is doubled in one row is CuDNN's, which resets after the product."""
+    """Return a GRU; one with both biases in one row is CuDNN's, whose reset acts after the product."""
     units = inputs.shape[1]
     packed = bias is not None and bias.shape == (6 * units,)
     after = packed or bool(config.options.get("reset_after", False))
@@ -116,7 +116,7 @@ def _gru(
 
 
 def _rows(config: LayerConfig, bias: Floats | None, shape: tuple[int, ...], times: int) -> Floats | None:
-    """Return a `bias`, which is there `times` over, in the `shape` (gates, H)."""
+    """Return the sum of the `times` biases in `bias`, in the `shape` (gates, H)."""
     if bias is None:
         return None
     rows: Floats = _checked(config, bias, (times * prod(shape),)).reshape(times, *shape).sum(axis=0)
@@ -136,14 +136,14 @@ def _by_gate(kernel: Floats, gates: int) -> Floats:
 
 
 def taken(config: LayerConfig, rest: list[Tensor]) -> Floats:
-    """Return the numbers of the first of the arrays in `rest` of the layer of `config`, and take it out of them."""
+    """Remove the first array from `rest` and return its numbers; `config` is that of its layer."""
     if not rest:
         raise FileFormatError(explain(config.label, must="have its arrays", got="too few", do="save the model again"))
     return rest.pop(0).numbers()
 
 
 def check_units(config: LayerConfig, units: int) -> None:
-    """Refuse arrays of another number of `units` than the `config` of their layer says, if it does."""
+    """Raise if `units`, the number in the arrays, differs from that in the `config` of their layer."""
     said = config.options.get("units", units)
     if said != units:
         must, got = f"have {ascii(said)[:40]} units, as it says", f"arrays of {units}"
@@ -151,7 +151,7 @@ def check_units(config: LayerConfig, units: int) -> None:
 
 
 def check_all_used(config: LayerConfig, rest: Sequence[Tensor]) -> None:
-    """Refuse arrays that are in `rest` once the layer of `config` has taken its own."""
+    """Raise if arrays of the layer of `config` are left in `rest`."""
     if rest:
         got, do = listed(tensor.name for tensor in rest), "save the model again"
         raise FileFormatError(explain(config.label, must="have no more arrays", got=got, do=do))

@@ -1,7 +1,7 @@
-"""Masks in the configuration of a functional Keras 3 model: operations that compute what a layer implies already.
+"""Remove mask operations, which a layer implies already, from the configuration of a functional Keras 3 model.
 
-Behind an Embedding with `mask_zero` or a Masking layer, Keras 3 writes the comparison with the masked value as
-operations of the graph (`NotEqual`, then `Any`) and names their answer as the argument `mask` of each layer after it.
+After an Embedding with `mask_zero` or a Masking layer, Keras 3 writes the comparison with the masked value as
+operations of the graph (`NotEqual`, then `Any`), whose result is the argument `mask` of each later layer.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def without_masks(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `entries` of a configuration by name without such operations, and calls without their answers.
+    """Return the `entries` of a configuration by name without such operations, and calls without their results.
 
-    An operation that compares anything else than what a layer masks stays, and is refused with the branch it makes.
+    An operation that compares anything else stays; it is refused later because it makes a branch.
     """
     masked = [mask for mask in (_masked(entry) for entry in entries.values()) if mask is not None]
     compared = [name for name, entry in entries.items() if _is_comparison(entry, masked)]
@@ -20,7 +20,7 @@ def without_masks(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _masked(entry: Mapping[str, Any]) -> tuple[Any, Any] | None:
-    """Return which output a layer masks, and by what value; None if it masks nothing."""
+    """Return the output that a layer masks and the masked value; None if it masks nothing."""
     match entry:
         case {"class_name": "Embedding", "config": {"mask_zero": True}, "inbound_nodes": [{"args": [source, *_]}]}:
             return _history(source), 0
@@ -52,7 +52,7 @@ def _history(tensor: Any) -> Any:
 
 
 def _unmasked(entry: Mapping[str, Any], masks: set[str]) -> dict[str, Any]:
-    """Return an entry whose calls do not name one of `masks` as their argument `mask`."""
+    """Return `entry` without those arguments `mask` of its calls that are in `masks`."""
     nodes = entry.get("inbound_nodes")
     if not isinstance(nodes, list):
         return dict(entry)

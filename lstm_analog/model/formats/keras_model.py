@@ -1,4 +1,4 @@
-"""Layers of a Keras file to a stack with a linear head, or to a whole model with numeric steps beside the stack."""
+"""Make a stack with a linear head of the layers of a Keras file, or a whole model with numeric steps."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,14 +15,14 @@ from lstm_analog.model.steps import Embedding, Masking, ModelStep, Pooling, Resh
 from lstm_analog.model.whole import Model
 
 SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
-"""Layers that do nothing once trained."""
+"""Layers that do nothing after training."""
 
 _SHAPES = ("batch_shape", "batch_input_shape")
-"""Options in which a layer says the shape of its inputs: those of Keras 3, of Keras 2."""
+"""Options with the shape of a layer's inputs, in Keras 3 and in Keras 2."""
 
 
 def keras_stack(files: Sequence[LayerFile]) -> Stack:
-    """Return the layers that those in `files` make, one after the other, and the linear head after them.
+    """Return the layers and the linear head of the chain of layers `files`.
 
     Raises `UnsupportedError` naming the first layer or option that is not offered.
     """
@@ -37,7 +37,7 @@ def keras_stack(files: Sequence[LayerFile]) -> Stack:
 
 
 def keras_model(files: Sequence[LayerFile], name: str) -> Model:
-    """Return the model that the layers in `files` make, one after the other; its recurrent part is called `name`.
+    """Return the model of the chain of layers `files`; its recurrent part is called `name`.
 
     Raises `UnsupportedError` naming the first layer or option that is not offered.
     """
@@ -59,7 +59,7 @@ def keras_model(files: Sequence[LayerFile], name: str) -> Model:
 
 
 def _steps(files: Sequence[LayerFile], shape: KerasShape) -> tuple[tuple[ModelStep, ...], KerasShape]:
-    """Return the steps that the layers in `files` are on what has that `shape`, and the shape after them."""
+    """Return the numeric steps of the layers `files` for signals of `shape`, and the shape after them."""
     steps: list[ModelStep] = []
     for file in files:
         made = steps_of(file, shape)
@@ -81,7 +81,7 @@ def _shape_after(step: ModelStep, shape: KerasShape) -> KerasShape:
 
 
 def _input_shape(files: Sequence[LayerFile]) -> KerasShape:
-    """Return the shape that the first layer in `files` says its inputs have; any length of time if it says none."""
+    """Return the shape of the inputs of the first layer in `files`, with any number of steps if it does not say."""
     options = files[0].config.options
     build = options.get("build_config")
     for said in (
@@ -95,7 +95,7 @@ def _input_shape(files: Sequence[LayerFile]) -> KerasShape:
 
 
 def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFile], list[LayerFile]]:
-    """Return the layers before the first recurrent one, from that to the last, and after it; none that does nothing."""
+    """Return the layers before the first recurrent one, from it to the last, and after that, without silent ones."""
     loud = [file for file in files if file.config.kind not in SILENT]
     places = [n for n, file in enumerate(loud) if file.config.kind in RECURRENT]
     if not places:
@@ -108,9 +108,9 @@ def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFil
 
 
 def _check_masked(files: Sequence[LayerFile]) -> None:
-    """Refuse what Keras does with a mask beside skipping steps: not turn it, zero the last h, weigh in a softmax.
+    """Raise if Keras uses a mask other than to skip steps: a mask not reversed, last h zeroed, weights in a softmax.
 
-    Nor does it reshape a mask with the sequence.
+    Keras does not reshape a mask with its sequence, either.
     """
     for file in files:
         kind, options = file.config.kind, file.config.options
@@ -130,10 +130,10 @@ def _check_masked(files: Sequence[LayerFile]) -> None:
 
 
 def ways_to_take(chain: Sequence[LayerFile], files: Sequence[LayerFile], call: str) -> str:
-    """Return what to do with a file if not all of it can be a stack: each way was tried, none is "".
+    """Return advice how to read a file that is no stack, of the ways that work for it; "" if none does.
 
-    The `chain` of its layers, empty if there is none, may be a whole model, or its recurrent layers a stack; else each
-    recurrent one of its `files` may load on its own. `call` is what `load` is given beside `only`.
+    These are: the `chain` of its layers, empty if there is none, as a whole model; its recurrent layers as a stack; or
+    each recurrent one of its `files` alone. `call` has the other arguments of `load`.
     """
     ways = []
     if _works(lambda: keras_model(chain, "tried")):

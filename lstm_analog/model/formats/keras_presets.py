@@ -1,8 +1,8 @@
-"""Weights of Keras layers without a configuration: what their shapes say, and what must be asked.
+"""Recognise recurrent Keras layers by the shapes of their weights, if there is no configuration.
 
-The kind of a recurrent layer, its directions, its bias and how a GRU resets show in its arrays. Activations are taken
-to be Keras' presets, tanh and sigmoid, and a layer of one direction to run forward. What no array shows and a model
-cannot do without (what lies between layers, whether a Dense layer reads each h or the last) is asked for.
+The arrays show the kind of a recurrent layer, its directions, its bias and how a GRU resets. Activations are assumed to
+be Keras' defaults, tanh and sigmoid, and a layer of one direction to run forward. Information that no array has (layers
+in between, whether a Dense layer reads each h or the last) is requested in an error.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from lstm_analog.model.formats.tensor import Tensor
 
 _KINDS = MappingProxyType({GATES[kind]: kind for kind in ("LSTM", "GRU", "SimpleRNN")})
 _ARRAYS = (2, 3)
-"""Arrays of one direction, without and with a bias."""
+"""Number of arrays of one direction, without and with a bias."""
 
 _AXES = 2
-"""Axes of a kernel."""
+"""Number of axes of a kernel."""
 
 _UNKNOWN = "unknown"
-"""The kind of a layer whose arrays are not those of a recurrent one."""
+"""The kind of a layer that is not recurrent by its arrays."""
 
 _CONFIG = "give its configuration, which model.to_json() writes, as config='model.json'"
 
 
 def recurrent_layer(name: str, arrays: tuple[Tensor, ...]) -> LayerFile:
-    """Return the recurrent layer `name` that the shapes of its `arrays` show, else one of an unknown kind."""
+    """Return the layer `name`, with the kind that the shapes of its `arrays` show, or the unknown kind."""
     ways = 2 if len(arrays) in [2 * count for count in _ARRAYS] else 1
     first = arrays[: len(arrays) // ways]
     flat = [len(each.shape) == _AXES for each in first]
@@ -46,12 +46,12 @@ def recurrent_layer(name: str, arrays: tuple[Tensor, ...]) -> LayerFile:
 
 
 def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]:
-    """Return the recurrent layers that `only` names of the `layers` of a file without a configuration.
+    """Return the recurrent layers `only` among the `layers` of a file without a configuration.
 
     Raises
     ------
     FileFormatError
-        Unless it names recurrent layers, and those say all that is needed. The message says what does work.
+        If a name is not that of a recurrent layer, or the arrays do not determine a layer. The message says what works.
     """
     names = () if only is None else (only,) if isinstance(only, str) else tuple(only)
     working = [name for name, file in layers.items() if _works(file)]
@@ -67,7 +67,7 @@ def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]
 
 
 def _check_said(file: LayerFile, do: str) -> None:
-    """Refuse a layer of which its arrays do not say what it computes."""
+    """Raise if the arrays of a layer do not determine what it computes."""
     if file.config.kind == _UNKNOWN:
         got = f"arrays of {len(file.arrays)} shapes: {listed(str(each.shape) for each in file.arrays)}"
         must = "be recurrent where weights come alone, which say neither what else computes nor what that reads"

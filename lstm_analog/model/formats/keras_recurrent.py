@@ -1,7 +1,7 @@
-"""The recurrent layers of a Keras model, and the linear layers between them, to a stack.
+"""Make a stack of the recurrent layers of a Keras model and the linear layers between them.
 
-A layer that goes backwards returns its outputs in the order in which it made them. What is linear between two layers
-goes into the weights of the upper one.
+A backward layer of Keras returns its outputs in the order of computation, the last step first. Linear layers between
+two recurrent ones are folded into the weights of the upper one.
 """
 
 from collections.abc import Sequence
@@ -20,21 +20,21 @@ from lstm_analog.model.layers import Layer
 from lstm_analog.model.steps import Dense, named
 
 _CELLS = MappingProxyType({"LSTMCell": "lstm_cell", "GRUCell": "gru_cell", "SimpleRNNCell": "simple_rnn_cell"})
-"""Cells that an RNN layer may have, and the folders in which a .keras file keeps their arrays."""
+"""Kinds of cells in an RNN layer, and the folder of a .keras file with their arrays."""
 
 LINEAR = ("Dense", "TimeDistributed", "BatchNormalization", "Normalization", "Rescaling", "Activation")
-"""Layers that a machine has in the weights of what reads them, where they have no activation."""
+"""Layers that are folded into the weights of the next one if they have no activation."""
 
 _MERGED = MappingProxyType({"sum": 1.0, "ave": 0.5})
-"""How a Bidirectional may merge its directions beside `concat`: by their sum, times this."""
+"""Ways of a Bidirectional to merge its directions besides `concat`, as a factor of their sum."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KerasStack:
-    """Recurrent layers, bottom first, and how the top one answers.
+    """Recurrent layers, bottom first, and how the outputs of the top one are used.
 
-    `read` is a linear map of its outputs, None for none. `reverse`: in the order opposite to time; `final`: with its
-    last h only; `held`: at masked steps with the h before.
+    `read` is a linear map of its outputs, or None. `reverse`: outputs are in reverse order of time; `final`: only the
+    last h is used; `held`: masked steps have the h before.
     """
 
     layers: tuple[Layer, ...]
@@ -45,19 +45,19 @@ class KerasStack:
 
     @property
     def width(self) -> int:
-        """Number of features that it answers with, once a step or once a sequence."""
+        """The number of features of its output, for each step or for each sequence."""
         return self.layers[-1].output_size if self.read is None else len(self.read.weights)
 
 
 def recurrent_part(files: Sequence[LayerFile]) -> KerasStack:
-    """Return what the layers in `files`, recurrent ones and what lies between them, make one after the other.
+    """Return the stack of the layers `files`, recurrent ones and linear ones between them.
 
     Raises
     ------
     FileFormatError
-        For arrays that are missing or do not fit.
+        If an array is missing or does not fit.
     UnsupportedError
-        Naming the first layer or option that is not offered.
+        For an unsupported layer or option, with its name.
     """
     part = KerasStack(layers=(), read=None, reverse=False, final=False, held=False)
     for file in files:
@@ -74,9 +74,9 @@ def recurrent_part(files: Sequence[LayerFile]) -> KerasStack:
 
 
 def linearly_read(part: KerasStack, file: LayerFile) -> KerasStack:
-    """Return `part` read by the linear layer in `file`.
+    """Return `part` followed by the linear layer in `file`.
 
-    Raises `UnsupportedError` if that is not linear, `FileFormatError` if it takes another number of features.
+    Raises `UnsupportedError` if the layer is not linear, `FileFormatError` if it takes another number of features.
     """
     if file.config.kind not in LINEAR:
         raise refused(
@@ -93,7 +93,7 @@ def linearly_read(part: KerasStack, file: LayerFile) -> KerasStack:
 
 
 def _recurrent(part: KerasStack, file: LayerFile) -> KerasStack:
-    """Add a layer of one direction; a stack of cells adds one a cell."""
+    """Return `part` with a further layer of one direction, or one for each of the cells stacked in it."""
     config, options = file.config, file.config.options
     cells = _inner_cells(config)
     rest = _in_order_of(cells, file.arrays)
@@ -124,7 +124,7 @@ def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
 
 
 def _in_order_of(cells: Sequence[LayerConfig], arrays: Sequence[Tensor]) -> list[Tensor]:
-    """Return `arrays` by the `cells` that they belong to: a .keras file has gru_cell, gru_cell_1, then lstm_cell."""
+    """Return `arrays` in the order of their `cells`; a .keras file has gru_cell, gru_cell_1, then lstm_cell."""
     kinds = [_CELLS[cell.kind] for cell in cells if cell.kind in _CELLS]
     numbers = [kinds[:n].count(kind) for n, kind in enumerate(kinds)]
     folders = [f"/cells/{kind}{f'_{n}' if n else ''}/" for kind, n in zip(kinds, numbers, strict=True)]
@@ -163,7 +163,7 @@ def _bidirectional(part: KerasStack, file: LayerFile) -> KerasStack:
 
 
 def _merged(config: LayerConfig, layer: Layer) -> Dense | None:
-    """Return what a Bidirectional `layer` does with the outputs of its directions, None if they stay side by side."""
+    """Return the map by which a Bidirectional `layer` merges its directions, None if they stay side by side."""
     mode = config.options.get("merge_mode", "concat")
     if mode == "concat":
         return None

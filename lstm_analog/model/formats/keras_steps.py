@@ -1,6 +1,6 @@
-"""Keras layers that stay numbers, as the steps of a model: tables, matrices, curves, scalings, means, shapes.
+"""Turn Keras layers into numeric steps of a model: tables, matrices, curves, scalings, means, shapes.
 
-A Dense layer keeps its kernel `(n, units)`; a normalisation is one factor and one offset a feature once trained.
+A Dense layer has a kernel `(n, units)`; a trained normalisation is a factor and an offset for each feature.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,18 +21,18 @@ KerasShape = tuple[int | None, ...]
 """Sizes of the axes of a sequence (time, features) or of a vector (features,), without the batch; None is any."""
 
 _SEQUENCE = 2
-"""Axes of a sequence."""
+"""Number of axes of a sequence, without the batch."""
 
 
 def steps_of(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    """Return the numeric steps that the layer in `file` is on what has that `shape`.
+    """Return the numeric steps of the layer in `file` for signals of `shape`.
 
     Raises
     ------
     FileFormatError
-        For arrays that are missing, misshaped or left over.
+        If an array is missing, extra or of another shape.
     UnsupportedError
-        For a layer or an option that is not offered.
+        For an unsupported layer or option.
     """
     kind = file.config.kind
     if kind not in _MAKERS:
@@ -41,7 +41,7 @@ def steps_of(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
 
 
 def dense_of(file: LayerFile) -> Dense:
-    """Return the matrix and the bias of the Dense layer in `file`; its activation is not looked at."""
+    """Return the matrix and the bias of the Dense layer in `file`, without its activation."""
     config, rest = file.config, list(file.arrays)
     kernel = taken(config, rest)
     if kernel.ndim != 2:
@@ -97,14 +97,14 @@ def _activation(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
 
 
 def _relu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    """`min(max(x, 0), most)`; Keras 3 writes no most as None, Keras 2 leaves it out."""
+    """Return `min(max(x, 0), most)`; without a most, Keras 3 writes None, Keras 2 nothing."""
     check_options(file.config, "max_value")
     most = file.config.options.get("max_value")
     return clipped(0.0, inf if most is None else _positive(file.config, "max_value", inf))
 
 
 def _leaky_relu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    """Below zero `negative_slope x`, which Keras 2 calls alpha."""
+    """Return `x` above zero, `negative_slope x` below; Keras 2 calls the slope alpha."""
     check_options(file.config, "negative_slope", "alpha")
     old = _number(file.config, "alpha", 0.3)
     return (leaky_relu(_number(file.config, "negative_slope", old)),)
@@ -149,7 +149,7 @@ def _reshape(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
 
 
 def _reshaped(config: LayerConfig, shape: KerasShape, target: tuple[int, ...]) -> Reshape:
-    """Return the step from `shape` to `target`, in which -1 stands for what is left."""
+    """Return the step from `shape` to `target`, in which -1 stands for the remaining size."""
     sizes = tuple(size for size in shape if size is not None)
     if len(sizes) < len(shape) or not sizes:
         do = "build the model with Input(shape=(steps, features))"
@@ -168,7 +168,7 @@ def _check_channels_last(config: LayerConfig) -> None:
 
 
 def _batch_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, with the mean and variance of the training."""
+    """Return `gamma (x - mean) / sqrt(variance + epsilon) + beta`, with mean and variance of the training."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "momentum", "epsilon", "center", "scale", "renorm_momentum", "virtual_batch_size")
     _check_last_axis(config, shape)
@@ -196,7 +196,7 @@ def _layer_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep,
 
 
 def _normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    """`(x - mean) / sqrt(variance)`, both learnt from data or given; a deviation below 1e-7 counts as that."""
+    """Return `(x - mean) / sqrt(variance)`, both from data or given; a deviation below 1e-7 is replaced by it."""
     config, rest = file.config, list(file.arrays)
     check_options(config, "axis", "mean", "variance")
     _check_last_axis(config, shape)
@@ -211,7 +211,7 @@ def _normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
 
 
 _LEAST_DEVIATION = 1e-7
-"""`keras.backend.epsilon()`, by which a Normalization divides at least."""
+"""`keras.backend.epsilon()`, the least divisor of a Normalization."""
 
 
 def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floats, beta: Floats) -> Affine:
@@ -255,7 +255,7 @@ def _positive(config: LayerConfig, option: str, preset: float) -> float:
 
 
 def _numbers(config: LayerConfig, option: str) -> Floats:
-    """Return an option that is a number or one a feature, in whatever brackets."""
+    """Return an option that is one number or one for each feature, in any nesting of lists."""
     try:
         values = np.asarray(config.options.get(option, 0.0), dtype=np.float64).squeeze()
     except (TypeError, ValueError):

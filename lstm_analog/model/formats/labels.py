@@ -1,4 +1,4 @@
-"""Labels: a number of its own for each element of a signal, by which it is found again wherever it was moved."""
+"""Labels: a unique number for each element of a signal, by which it is found again after it was moved."""
 
 from collections.abc import Sequence
 from math import prod
@@ -9,18 +9,18 @@ from lstm_analog.arrays import Array
 from lstm_analog.errors import UnsupportedError, explain
 
 LARGEST = 2**22
-"""Elements of one array that is carried through a model."""
+"""Largest number of elements of an array of labels."""
 
 
 class Labels:
-    """Hands out labels, each array made here has numbers of its own, from 1 on; and a name of its own to each node."""
+    """Makes arrays of new labels, counted from 1, and a unique name for each node. It changes with each call."""
 
     def __init__(self) -> None:
         self.next = 1
         self._names: set[str] = set()
 
     def name_for(self, name: str, output: str) -> str:
-        """Return the `name` of a node, with the name of its `output` after it if another node had that name before."""
+        """Return the `name` of a node, with that of its `output` appended if another node had that name before."""
         if name in self._names:
             name = f"{name}:{output}"
         while name in self._names:
@@ -29,7 +29,7 @@ class Labels:
         return name
 
     def made(self, shape: Sequence[int], what: str, kind: type = float) -> Array:
-        """Return an array of `shape` with new labels of that `kind` for the signal called `what` in messages."""
+        """Return an array of `shape` and dtype `kind` with new labels; `what` is the signal's name in messages."""
         if prod(shape) > LARGEST or min(shape, default=1) < 1:
             must, do = f"have 1 to {LARGEST} elements", "export it with open axes for batch and time"
             raise UnsupportedError(explain(what, must=must, got="more" if prod(shape) else "none", do=do))
@@ -39,7 +39,7 @@ class Labels:
 
 
 def places_of(labels: Array, signal: Array) -> Array | None:
-    """Return where in `signal`, laid out flat, each of the `labels` first stands; None if one stands nowhere."""
+    """Return the first flat index in `signal` of each of `labels`; None if one is not in it."""
     flat = signal.reshape(-1)
     order = np.argsort(flat, kind="stable")
     places = order[np.searchsorted(flat, labels, sorter=order).clip(max=flat.size - 1)]
@@ -47,7 +47,7 @@ def places_of(labels: Array, signal: Array) -> Array | None:
 
 
 def rows_of(vectors: Array, rows: Array) -> Array | None:
-    """Return which of the `rows (N, F)` first is each of the `vectors (..., F)`; None if one is none of them."""
+    """Return the first index in `rows (N, F)` of each of `vectors (..., F)`; None if one is not in it."""
     known: dict[bytes, int] = {}
     vectors, rows = (np.ascontiguousarray(each, dtype=float) for each in (vectors, rows))  # by their bytes
     for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""`load`: a file of any format to an `LSTM`."""
+"""`load` and `load_model`: read a model file of any format."""
 
 import re
 from collections.abc import Mapping
@@ -37,33 +37,33 @@ def load(
 ) -> LSTM:
     """Return the LSTM, GRU or stack of them in the model file at `path`, in float64.
 
-    The format is told by the content: safetensors, PyTorch (`.pt`, `.pth`: a state dict), npz, ONNX, Keras (`.keras`,
+    The format is found by the content: safetensors, PyTorch (`.pt`, `.pth`: a state dict), npz, ONNX, Keras (`.keras`,
     `.h5`, `.weights.h5`), flax msgpack. No framework is needed; ONNX and flax files need the small libraries that
     `pip install 'lstm_analog[onnx]'` and `[flax]` bring. Numbers of 16 and 32 bits are widened, not rounded.
 
     Parameters
     ----------
     path : str or Path
-        The file. The LSTM is named after the file's own word `name`, else after the file.
+        The file. The name of the LSTM is the file's metadata `name`, or else made of the file name.
     only : str, sequence of str or None
         The modules to take, in the order in which they follow each other: `only="encoder.lstm"`, or
-        `only=("lstm1", "lstm2", "fc")`. What is not named is left out. None takes the file as a whole: one recurrent
-        module, with the linear read-out that follows it.
+        `only=("lstm1", "lstm2", "fc")`. Other modules are left out. None takes the whole file: one recurrent module,
+        with the linear layer that follows it.
     weights : mapping of str to array, or None
-        The weights of an ONNX file that takes them as inputs of its graph, by the names of these.
+        The weights of an ONNX file that are inputs of its graph, by the names of these inputs.
     config : str, Path or None
-        Beside a Keras file of weights alone, the JSON file of its architecture that `model.to_json()` makes.
+        For a Keras file of weights alone, the JSON file of its configuration that `model.to_json()` makes.
 
     Raises
     ------
     FileAccessError
         If the file cannot be read.
     InvalidValueError
-        If `only` or `weights` names what is not there.
+        If `only` or `weights` has a name that is not in the file.
     FileFormatError
-        If it is damaged, hostile, or holds several modules or anything else beside; the message names it.
+        If it is damaged or hostile, or holds several modules or other content, which the message names.
     UnsupportedError
-        If it holds a form that is understood and not offered.
+        If it holds an unsupported form.
     LibraryMissingError
         If the library that reads this format is missing.
     """
@@ -80,25 +80,25 @@ def load(
 def load_model(path: str | Path, *, output: str | None = None, config: str | Path | None = None) -> Model:
     """Return the whole model in the file at `path`: a recurrent part, and the numeric steps before and after it.
 
-    Of a Keras or ONNX file these are an embedding, scaling, linear layers with their activations, normalisations and
-    pooling, of a Keras file masking and shapes too; what is linear between recurrent layers goes into their weights. A
-    file of `save_model` is read as it was; any other one that `load` takes is a model with a linear head or without.
-    States and lengths that an ONNX graph takes as inputs are `state` and `lengths` of a call, x is (batch, time,
-    features) or, behind an embedding, (batch, time) in whatever order of axes the graph takes it.
+    For a Keras or ONNX file these are an embedding, scaling, linear layers with their activations, normalisations and
+    pooling, for a Keras file also masking and reshaping; linear steps between recurrent layers are folded into their
+    weights. A file of `save_model` is read back unchanged; any other file that `load` reads is a model with a linear
+    head or none. Inputs of an ONNX graph that are states and lengths become `state` and `lengths` of a call; x is
+    (batch, time, features) or, before an embedding, (batch, time), even if the graph has another order of axes.
 
     Parameters
     ----------
     path : str or Path
         The file.
     output : str or None
-        Of an ONNX graph that computes several answers: the name of the output that is to be the model's.
+        For an ONNX graph with several outputs, the name of that of the model.
     config : str, Path or None
-        As of `load`.
+        As in `load`.
 
     Raises
     ------
     FileAccessError, FileFormatError, UnsupportedError, LibraryMissingError
-        As `load` does: a layer that is beyond these is named, with how to take the recurrent part alone.
+        As `load` does; an unsupported layer is named, with advice how to read the recurrent part alone.
     """
     content = read_model(path)
     beside = None if config is None else read_model(config)
@@ -125,9 +125,9 @@ def load_model(path: str | Path, *, output: str | None = None, config: str | Pat
 
 
 def load_part(path: str | Path, only: Only, config: str | Path | None) -> tuple[LSTM, Model | None]:
-    """Return what of the file at `path` becomes a machine, and the whole model around it if there is more to it.
+    """Return the LSTM in the file at `path`, and the whole model if the file has further steps, else None.
 
-    `only` and `config` are as of `load`: what is named is taken alone. Raises as `load` and `load_model` do.
+    `only` and `config` are as in `load`; with `only` there is no whole model. Raises as `load` and `load_model` do.
     """
     try:
         return load(path, only=only, config=config), None
@@ -139,7 +139,7 @@ def load_part(path: str | Path, only: Only, config: str | Path | None) -> tuple[
 
 
 def name_after(path: str | Path) -> str:
-    """Return a name for an LSTM made of that of the file at `path`.
+    """Return a name for an LSTM, made of the name of the file at `path`.
 
     >>> name_after("models/my model.safetensors")
     'my_model'
@@ -148,7 +148,7 @@ def name_after(path: str | Path) -> str:
 
 
 def _checked(weights: Mapping[str, ArrayLike] | None, content: bytes) -> Mapping[str, ArrayLike]:
-    """Return `weights`, {} for None; refuse what is no mapping, and any for a `content` that holds its own."""
+    """Return `weights`, or {} for None; raise if they are no mapping, or `content` is of a format with its own."""
     if weights is None:
         return {}
     given: object = weights

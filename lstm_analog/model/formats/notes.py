@@ -1,4 +1,4 @@
-"""What a pickle of tensors says, as plain records: names, storages and views of them. None of it is trusted."""
+"""The content of a pickle of tensors as plain records: names, storages and views of these. None of it is trusted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Name:
-    """A function or class that a pickle names; it is never looked up."""
+    """The name of a function or class in a pickle; it is never imported."""
 
     module: str
     name: str
@@ -19,7 +19,7 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """A note of where numbers lie: the `kind` of storage, its `key` and how many numbers it holds."""
+    """A block of numbers in a file: the `kind` of storage, its `key` and its `count` of numbers."""
 
     kind: str
     key: str
@@ -28,7 +28,7 @@ class Storage:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A note of a tensor: its numbers are `storage[offset + sum(i * stride)]`; not yet checked."""
+    """A tensor whose numbers are `storage[offset + sum(i * stride)]`; the fields are not yet checked."""
 
     storage: Storage
     offset: object
@@ -38,14 +38,14 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """A note of a value that holds no weights, such as a device or a set: only `what` it is."""
+    """A value without weights, such as a device or a set; `what` is its kind."""
 
     what: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unreadable:
-    """A note of a tensor of that `shape` whose numbers are not simply those stored: `what` it is, such as sparse."""
+    """A tensor of `shape` whose numbers are not simply those stored; `what` is its kind, such as sparse."""
 
     what: str
     shape: object
@@ -65,12 +65,12 @@ STORAGES = MappingProxyType(
         "BoolStorage": "bool",
     }
 )
-"""torch's classes of storage and the kind of number in each."""
+"""The dtype of numbers in each of torch's classes of storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pickle:
-    """The `value` of a pickle, the byte `end` after it, and every storage it refers to, by key."""
+    """The `value` of a pickle, the index `end` of the byte after it, and the storages to which it refers, by key."""
 
     value: Any
     end: int

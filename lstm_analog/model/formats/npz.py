@@ -1,4 +1,4 @@
-"""npz: a zip of arrays in numpy's format, read without pickles and without trusting a declared size."""
+"""Read npz, a zip of arrays in numpy's format, without pickles and without trusting a declared size."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""ONNX recurrent nodes to cells.
+"""Make cells of ONNX recurrent nodes.
 
-Gates lie in the order i o f c in the rows of an LSTM's weights `(directions, 4H, D)`, i o f in its peepholes, and z r h
-in a GRU's; an RNN has H rows. ONNX operator schemas, LSTM-14, GRU-14 and RNN-14.
+The rows of an LSTM's weights `(directions, 4H, D)` are the gates i o f c, those of its peepholes i o f, those of a GRU
+z r h; an RNN has H rows. ONNX operator schemas, LSTM-14, GRU-14 and RNN-14.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,15 +23,15 @@ from lstm_analog.model.layers import Layer
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
 
 RECURRENT = MappingProxyType({"LSTM": 4, "GRU": 3, "RNN": 1})
-"""The recurrent operations, and how many rows a unit their weights have."""
+"""The recurrent operations, and the number of gates in their weights."""
 
 PRESETS = MappingProxyType({"LSTM": (b"Sigmoid", b"Tanh", b"Tanh"), "GRU": (b"Sigmoid", b"Tanh"), "RNN": (b"Tanh",)})
-"""The activations of each where a node names none."""
+"""The default activations of each operation."""
 
 DIRECTIONS = MappingProxyType({"forward": (False,), "reverse": (True,), "bidirectional": (False, True)})
 PLAIN = MappingProxyType({"sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softplus": SOFTPLUS})
 SCALED = MappingProxyType({"hardsigmoid": (0.2, 0.5), "affine": (1.0, 0.0)})
-"""Activations `s(alpha z + beta)`, with alpha and beta as preset."""
+"""Activations `s(alpha z + beta)`, with default alpha and beta."""
 
 KNOWN = frozenset(
     [
@@ -46,13 +46,13 @@ KNOWN = frozenset(
     ]
 )
 _IFGO, _IFO, _RZN = [0, 2, 3, 1], [0, 2, 1], [1, 0, 2]
-"""Where our gates stand in ONNX's order."""
+"""The places of our gates in ONNX's order."""
 
 _ADVICE = "export the model again"
 
 
 def ways_of(node: Node) -> tuple[bool, ...]:
-    """Return for each direction of `node` whether it is backward."""
+    """Return whether each direction of `node` is backward."""
     word = _text(node.attributes.get("direction", b"forward"))
     if word not in DIRECTIONS:
         raise FileFormatError(explain(node.label, must=f"run {', '.join(DIRECTIONS)}", got=ascii(word), do=_ADVICE))
@@ -60,16 +60,16 @@ def ways_of(node: Node) -> tuple[bool, ...]:
 
 
 def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Layer:
-    """Return the layer that a recurrent `node` with these `inputs` is.
+    """Return the layer of a recurrent `node` with these `inputs`.
 
-    `opened` says of which input of the graph a value is made, "" if of none.
+    `opened` returns the name of the graph's input from which a value is computed, "" if there is none.
 
     Raises
     ------
     FileFormatError
-        Where shapes do not fit each other.
+        If shapes do not fit each other.
     UnsupportedError
-        For weights that the file does not hold, and for options that are not offered, by name.
+        For weights that are not in the file, and for unsupported options, with their names.
     """
     strange = sorted(set(node.attributes) - KNOWN)
     if strange:
@@ -122,7 +122,7 @@ def _lstm_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation
 
 
 def _coupled(node: Node, cell: Cell) -> Cell:
-    """Return the cell whose forget gate is 1 - i, as one whose input gate is 1 - f, with f = s(-z_i)."""
+    """Return a cell whose forget gate is 1 - i as one whose input gate is 1 - f, with f = s(-z_i)."""
     if cell.gate.complement != replace(cell.gate, slope=-cell.gate.slope):
         must, do = "have a gate with 1 - s(z) = s(-z) where input_forget is set", "train it with a sigmoid"
         raise UnsupportedError(explain(node.label, must=must, got=cell.gate, do=do))
@@ -153,7 +153,7 @@ def _rnn_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation,
 
 
 _WEIGHTS = MappingProxyType({1: "W", 2: "R", 3: "B", 7: "P"})
-"""Which inputs of a recurrent node are weights."""
+"""The inputs of a recurrent node that are weights."""
 
 _MAKERS = MappingProxyType({"LSTM": _lstm_cell, "GRU": _gru_cell, "RNN": _rnn_cell})
 
@@ -163,7 +163,7 @@ def _has(inputs: Inputs, n: int) -> bool:
 
 
 def _check_given(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> None:
-    """Raise `UnsupportedError` where weights are inputs of the graph and no numbers were given for them."""
+    """Raise `UnsupportedError` if weights are inputs of the graph and no numbers were given for them."""
     values = {name: inputs[n] for n, name in _WEIGHTS.items() if _has(inputs, n)}
     open_ones = {name: opened(value) for name, value in values.items() if value is not None}
     missing = {name: entry for name, entry in open_ones.items() if entry}
@@ -188,7 +188,7 @@ def _weights(node: Node, inputs: Inputs, n: int, name: str) -> Floats:
 
 
 def _activations(node: Node, directions: int) -> Iterator[tuple[Activation, ...]]:
-    """Yield the activations of each direction: gate, candidate and, of an LSTM, hidden; of an RNN hidden alone."""
+    """Yield the activations of each direction: gate, candidate and, for an LSTM, hidden; for an RNN only hidden."""
     presets = PRESETS[node.operation]
     names = [_text(word).lower() for word in node.attributes.get("activations", presets * directions)]
     if len(names) != len(presets) * directions:

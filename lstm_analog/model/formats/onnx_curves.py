@@ -1,4 +1,4 @@
-"""Nodes of an ONNX graph that compute a function of each number, by operation.
+"""Element-wise operations of an ONNX graph as numeric steps.
 
 ONNX operator schemas, https://onnx.ai/onnx/operators
 """
@@ -37,4 +37,4 @@ CURVES: Mapping[str, Callable[[Mapping[str, Any]], RowStep]] = MappingProxyType(
         "Abs": lambda said: Operation.ABS,
     }
 )
-"""Of the attributes that a node has."""
+"""Function from the attributes of a node to its step, by operation."""

@@ -1,4 +1,4 @@
-"""ONNX files, by the `onnx` package: from the protobuf to nodes and graphs as records."""
+"""Read ONNX files by the `onnx` package: convert the protobuf to records of nodes and graphs, and run the graph."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ _WHOLE_NUMBERS = frozenset(["UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64"
 
 
 def read_onnx(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike]) -> Stack:
-    """Return the layers and the head in the ONNX file `content`, read from `path`; `only` names its nodes in order.
+    """Return the layers and head in the ONNX file `content`, read from `path`; `only` names its nodes in order.
 
     `weights` are the values of inputs of its graph, by their names. Raises as `OnnxFile` does.
     """
@@ -37,9 +37,9 @@ class OnnxFile:
     Raises
     ------
     FileFormatError, UnsupportedError
-        For damage, and for what is not offered, by the name of the node.
+        If it is damaged, or has unsupported nodes, which are named.
     InvalidValueError
-        If `weights` names no inputs of the graph.
+        If a name in `weights` is no input of the graph.
     LibraryMissingError
         If the `onnx` package is missing.
     """
@@ -61,9 +61,9 @@ class OnnxFile:
         self.size = len(content) + tensors.side_bytes
 
     def reader(self, probe: tuple[int, ...] = PROBES[0], *, single: bool = False, whole: bool = False) -> Reader:
-        """Return what has carried out the graph, once more for each open axis whose size the weights tell.
+        """Return a reader that has run the graph, repeated for each open axis whose size follows from weights.
 
-        `probe`, `single` and `whole` are as of `Reader`.
+        `probe`, `single` and `whole` are as in `Reader`.
         """
         sizes: dict[tuple[str, int], int] = {}
         while True:
@@ -74,17 +74,17 @@ class OnnxFile:
             sizes = sizes | reader.opens.wanted
 
     def stack(self) -> Stack:
-        """Return the graph as a stack with a linear head or none; other steps are refused by name."""
+        """Return the graph as a stack with a linear head or none; raise for other steps, with their names."""
         reader, parts = self._parts(None, whole=False)
         way = "load_model(path), which keeps the rest as numbers, or "
         return reader.linear(parts, way)
 
     def model(self, name: str, output: str | None) -> Model:
-        """Return the model that answers with the graph's `output`, the only one if None; `name` is of its LSTM."""
+        """Return the model of the graph's `output`, the only one if None; `name` is the name of its LSTM."""
         return self._parts(output, whole=True)[1].model(name)
 
     def _parts(self, output: str | None, *, whole: bool) -> tuple[Reader, Parts]:
-        """Return the parts of the model, whether its inputs of two axes are vectors or single numbers at each step."""
+        """Return the parts of the model, with inputs of two axes read as vectors or as single numbers for each step."""
         try:
             return self._parts_if(output, whole=whole, single=True)
         except LstmAnalogError as refusal:
@@ -96,7 +96,7 @@ class OnnxFile:
                 raise refusal from None
 
     def _parts_if(self, output: str | None, *, whole: bool, single: bool) -> tuple[Reader, Parts]:
-        """Return the parts that the graph has whatever the number and length of the sequences."""
+        """Return the parts of the model; raise if they depend on the number or length of sequences."""
         readers = [self.reader(probe, single=single, whole=whole) for probe in PROBES]
         first, second = (reader.parts(output) for reader in readers)
         if not same_models(first.model("first"), second.model("first")):
@@ -157,7 +157,7 @@ def _unique(entries: Iterable[tuple[str, _Record]]) -> dict[str, _Record]:
 
 
 def _input(entry: Any) -> OpenInput:
-    """Return what a graph's input says of itself: the size or the name of each axis, None if its rank is not told."""
+    """Return the record of a graph's input, with the size or name of each axis, or None if its rank is open."""
     from onnx import TensorProto
 
     kind = entry.type.tensor_type
@@ -167,7 +167,7 @@ def _input(entry: Any) -> OpenInput:
 
 
 def _operation(word: str, domain: str) -> str:
-    """Return the operation called `word`, with its `domain` unless that is ONNX' own."""
+    """Return the name of an operation, with its `domain` in front unless that is ONNX's own."""
     return word if domain in ("", "ai.onnx") else f"{domain}.{word}"
 
 
@@ -187,7 +187,7 @@ def _node(entry: Any, number: int, tensors: OnnxTensors) -> Node:
 
 
 def _attribute(entry: Any, tensors: OnnxTensors) -> object:
-    """Return the value of an attribute: number, text, list of these, array or graph; None for any other kind."""
+    """Return the value of an attribute: number, text, list of these, array or graph; None for other kinds."""
     from onnx import AttributeProto
 
     if entry.ref_attr_name:

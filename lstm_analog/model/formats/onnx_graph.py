@@ -1,10 +1,10 @@
-"""An ONNX graph carried out on labels instead of numbers: which signal ends up where, whatever way the exporter took.
+"""Run an ONNX graph on labels instead of numbers, to find which signal each node reads.
 
-Exporters put transposes, reshapes, slices and computed shapes around each recurrent node. Rather than know their
-habits, the graph is run on numpy arrays in which each element of a signal is a number of its own. After any such detour
-the labels show whether the next node reads exactly the outputs of the last, in their order, or something else.
+Exporters put transposes, reshapes, slices and computed shapes around each recurrent node. Instead of recognising these
+patterns, the graph is run on numpy arrays in which each element of a signal has a unique number, its label. The labels
+then show whether a node reads exactly the outputs of another, in their order, or something else.
 
-Bodies of If, Loop and the like are carried out once, on inputs that nobody knows; functions wherever they are called.
+Bodies of If, Loop and the like are run once, on unknown inputs; functions are run at each call.
 """
 
 from collections import ChainMap
@@ -20,19 +20,19 @@ from lstm_analog.model.formats.onnx_nodes import Graph, Node, resolved
 from lstm_analog.model.formats.onnx_ops import CANNOT, OPS, Attributes, OnnxOperation
 
 MOST_MADE = 2**24
-"""Elements of all arrays that are carried through a graph."""
+"""Largest total number of elements of all arrays in a graph."""
 
 MOST_NODES = 20_000
-"""Nodes that are carried out, those of bodies and of functions, at each call, included."""
+"""Largest number of nodes to run, including those of bodies and, at each call, of functions."""
 
 DEEPEST = 24
-"""How many bodies and calls may lie in one another."""
+"""Largest depth of nested bodies and calls."""
 
 _CHECK = "check the file with onnx.checker"
 
 
 class Origin(Enum):
-    """What the elements of an array are; `ZEROS` are zeros of a shape that is not known."""
+    """The kind of elements of an array; `ZEROS` are zeros of an unknown shape."""
 
     NUMBERS = "numbers"
     LABELS = "computed from the inputs"
@@ -42,9 +42,9 @@ class Origin(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Value:
-    """An array in the graph: numbers that the file holds or that follow from shapes, or labels of signals.
+    """An array in the graph: numbers from the file or from shapes, or labels of signals.
 
-    `why` says of an unknown one which node made it so.
+    For an unknown array, `why` names the node that made it.
     """
 
     origin: Origin
@@ -53,13 +53,13 @@ class Value:
 
     @property
     def zero(self) -> bool:
-        """Whether all its elements are zero."""
+        """Whether all elements are zero."""
         return self.origin is Origin.ZEROS or (self.origin is Origin.NUMBERS and not self.array.any())
 
 
 Inputs = Sequence[Value | None]
 Special = Callable[[Node, Inputs], Sequence[Value]]
-"""Carries out a node that makes signals: a recurrent one or a numeric step."""
+"""Function that runs a node which computes signals: a recurrent one or a numeric step."""
 
 
 def numbers(array: Array) -> Value:
@@ -73,13 +73,13 @@ def labels(array: Array) -> Value:
 
 
 def unknown(why: str) -> Value:
-    """Return what nobody knows, for the reason `why`."""
+    """Return an unknown value, with the reason `why`."""
     return Value(origin=Origin.UNKNOWN, array=np.empty(0), why=why)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GraphScope:
-    """Where nodes are carried out: the `values` by name, what comes before their names, and the `given` attributes."""
+    """The scope in which nodes run: `values` by name, the prefix `path` of names, and `given` attributes."""
 
     values: MutableMapping[str, Value]
     path: str = ""
@@ -88,7 +88,7 @@ class GraphScope:
 
 
 class Carrier:
-    """Carries out graphs: `specials` make signals, `functions` are those that the file defines."""
+    """Runs graphs: `specials` run the nodes that compute signals, `functions` are those that the file defines."""
 
     def __init__(self, specials: Mapping[str, Special], functions: Mapping[str, Graph]) -> None:
         self.specials = specials
@@ -97,10 +97,10 @@ class Carrier:
         self.elements_left = MOST_MADE
 
     def run(self, nodes: Sequence[Node], scope: GraphScope) -> None:
-        """Carry out `nodes` in order on the values of `scope`, to which their outputs are added.
+        """Run `nodes` in order on the values of `scope`, to which their outputs are added.
 
-        A node of `specials` is carried out by it; one that moves data about by numpy; the outputs of any other are
-        unknown, which is no error until something reads them that matters.
+        A node of `specials` is run by it; one that only moves data by numpy. The outputs of others are unknown, which
+        is an error only if a recurrent node, a step or an output reads them.
         """
         values = scope.values
         own = values.maps[0] if isinstance(values, ChainMap) else values
@@ -119,10 +119,7 @@ class Carrier:
     def _count(self, elements: int) -> None:
         self.nodes_left -= 1
         self.elements_left -= elements
-        for left, most, what in (
-            (self.nodes_left, MOST_NODES, "nodes"),
-            (self.elements_left, MOST_MADE, "elements"),
-        ):
+        for left, most, what in ((self.nodes_left, MOST_NODES, "nodes"), (self.elements_left, MOST_MADE, "elements")):
             if left < 0:
                 do = "export the recurrent module alone, with open axes for batch and time"
                 raise UnsupportedError(explain("graph", must=f"need at most {most} {what}", got="more", do=do))
@@ -137,7 +134,7 @@ class Carrier:
         return moved(node, inputs)
 
     def _called(self, node: Node, inputs: Inputs, scope: GraphScope) -> Sequence[Value]:
-        """Carry out the function that `node` calls, on its `inputs` and with its attributes."""
+        """Run the function that `node` calls, on its `inputs` and with its attributes."""
         function = self.functions[node.operation]
         values = {name: unknown(node.label) for name in function.inputs}
         values |= {name: value for name, value in zip(function.inputs, inputs, strict=False) if value is not None}
@@ -151,7 +148,7 @@ class Carrier:
         return [values.get(name, unknown(node.label)) for name in function.outputs]
 
     def _branched(self, node: Node, inputs: Inputs, scope: GraphScope) -> Sequence[Value]:
-        """Carry out the bodies of `node`; of an If whose condition is known the one that is taken, for its answer."""
+        """Run the bodies of `node`; for an If with a known condition, return the outputs of the branch taken."""
         condition = inputs[0] if node.operation == "If" and inputs else None
         known = condition is not None and condition.origin is Origin.NUMBERS and condition.array.dtype == bool
         taken = ("then_branch" if condition.array.any() else "else_branch") if known and condition is not None else ""
@@ -177,7 +174,7 @@ def _deeper(node: Node, scope: GraphScope) -> int:
 
 
 def moved(node: Node, inputs: Inputs) -> list[Value]:
-    """Return what a `node` that moves data about or computes shapes makes of its `inputs`, else the unknown."""
+    """Return the outputs of a `node` that moves data or computes shapes, for its `inputs`; unknown for others."""
     blind = [value for value in inputs if value is not None and value.origin in (Origin.UNKNOWN, Origin.ZEROS)]
     why = next((value.why for value in blind if value.why), node.label)  # the first that is not known here
     if node.operation not in OPS:
@@ -202,7 +199,7 @@ def moved(node: Node, inputs: Inputs) -> list[Value]:
 
 
 def _stays_zero(operation: OnnxOperation, inputs: Inputs, attributes: Attributes) -> bool:
-    """Whether `operation` makes zeros of `inputs`, some of which, such as a shape, are not known."""
+    """Return whether `operation` makes zeros of `inputs` even if some of these, such as a shape, are unknown."""
     if operation.fills:
         return not np.asarray(attributes.get("value", 0)).any()
     data = inputs if operation.joins else inputs[: int(operation.moves)]

@@ -1,4 +1,4 @@
-"""The inputs of an ONNX graph: their labels, and the sizes of axes that the graph leaves open."""
+"""Label the inputs of an ONNX graph, and find the sizes of axes that the graph leaves open."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from lstm_analog.model.formats.onnx_values import owner_of
 from lstm_analog.model.formats.streams import ModelStreams
 
 PROBES = ((3, 2, 1), (5, 4, 3))
-"""Sizes taken for the first axes of an input that the graph leaves open; they differ, so that they are told apart.
+"""Sizes assumed for the first axes of an input that are open; they differ, so that axes can be distinguished.
 
-A graph that does the same with both depends on neither.
+A graph with the same result for both depends on neither.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenInput:
-    """An input of the graph: of each axis its size or, where that is open, its name or ""; None if the rank is open.
+    """An input of the graph, with the size of each axis or, if that is open, its name or ""; None if the rank is open.
 
     `whole` says that it takes whole numbers.
     """
@@ -29,11 +29,11 @@ class OpenInput:
 
 
 class OpenInputs:
-    """Labels the inputs of a graph, and notes what the weights tell of their open axes.
+    """Labels the inputs of a graph, and records sizes of their open axes that follow from weights.
 
-    `maker` hands out labels, `streams` takes them in. `sizes` are those of open axes, by input and axis, that are known
-    from an earlier turn; `wanted` those that the weights have told in this one; others are of the `probe`. An input
-    (batch, time) of one feature, and no (time, features), is one of floats with two axes if it is `single`.
+    `maker` makes labels, `streams` stores them. `sizes` are sizes of open axes, by input and axis, from an earlier run;
+    `wanted` those found in this run; others are taken from the `probe`. If `single`, an input of floats with two axes
+    is (batch, time) with one feature, otherwise (time, features).
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OpenInputs:
         self._entries: dict[str, OpenInput] = {}
 
     def opened(self, entry: OpenInput) -> Value:
-        """Return the labels of the input `entry`; axes that are open under one name have one size."""
+        """Return the labels of the input `entry`; open axes of equal name have equal sizes."""
         if entry.axes is None:
             return unknown(f"input {entry.name[:80]!a} of unknown rank")
         named = self._sizes_by_name()
@@ -81,9 +81,9 @@ class OpenInputs:
         }
 
     def resize(self, value: Value, size: int) -> None:
-        """Note that the last axis of `value`, if it is an open axis of an input, has that `size`.
+        """Record that the last axis of `value`, if it is an open axis of an input, has this `size`.
 
-        The value may be computed of the input number by number.
+        The value may also be an element-wise function of the input.
         """
         stream = self.streams.of(value.array) if value.origin is Origin.LABELS else None
         while stream is not None and stream.reads and stream.reads[0].width == stream.width:
@@ -97,10 +97,10 @@ class OpenInputs:
             self.wanted[name, likely[0]] = size
 
     def source(self, value: Value) -> str:
-        """Return the name of the input that `value` begins with, "" if it is made of none."""
+        """Return the name of the input with the first element of `value`, "" if there is none."""
         return owner_of(value.array, self.labels) if value.origin is Origin.LABELS else ""
 
     def is_closed(self, value: Value) -> bool:
-        """Whether no axis of the input that `value` begins with, if it does with one, is open."""
+        """Return whether the input with the first element of `value`, if there is one, has no open axis."""
         entry = self._entries.get(self.source(value))
         return entry is None or all(isinstance(axis, int) for axis in entry.axes or ())

@@ -1,4 +1,4 @@
-"""Nodes and graphs of an ONNX file as records, and what the attributes of the nodes read here must be."""
+"""Records of nodes and graphs of an ONNX file, and the types of their attributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,19 +15,19 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
     {**dict.fromkeys(_INTEGERS, int), **dict.fromkeys(("alpha", "beta"), float), "direction": bytes}
     | {**dict.fromkeys(_FLOAT_LISTS, (float,)), "activations": (bytes,)}
 )
-"""What the attributes of recurrent nodes and of read-outs are; in brackets: a list of these."""
+"""The types of attributes of recurrent nodes and steps; a tuple stands for a list of its type."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Stands in a function's node for the attribute `name` of the node that calls the function."""
+    """In a node of a function, a reference to the attribute `name` of the node that calls the function."""
 
     name: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Node:
-    """A node of a graph: its operation, its name, and the names of the values it reads ("" for none) and makes."""
+    """A node of a graph: its operation, its name, and the names of its inputs ("" for none) and outputs."""
 
     operation: str
     name: str
@@ -37,7 +37,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         return f"node {self.name[:80]!a} ({self.operation[:40]})"
 
     @property
@@ -48,9 +48,9 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """A graph, a body in a node or a function: its `nodes` in order and the names of its `inputs` and `outputs`.
+    """A graph, body of a node, or function: its `nodes` in order and the names of its `inputs` and `outputs`.
 
-    `arrays` are the numbers it holds, by name; `presets` the attributes of a function where its caller gives none.
+    `arrays` are its constants by name; `presets` are the default attributes of a function.
     """
 
     nodes: tuple[Node, ...]
@@ -66,7 +66,7 @@ def resolved(node: Node, path: str, given: Attributes) -> Node:
     Raises
     ------
     FileFormatError
-        If an attribute read here is not of the kind that the standard says.
+        If an attribute is not of its type in the standard.
     """
     attributes = {
         word: given[value.name] if isinstance(value, Reference) else value
@@ -83,7 +83,7 @@ def resolved(node: Node, path: str, given: Attributes) -> Node:
 
 
 def _is(value: object, kind: _Kind) -> bool:
-    """Whether `value` is of a `kind`, or a list of that kind in a tuple."""
+    """Return whether `value` is of `kind`, or, if `kind` is a tuple, a list of its type."""
     if isinstance(kind, tuple):
         return isinstance(value, list) and all(isinstance(each, kind[0]) for each in value)
     return isinstance(value, kind)

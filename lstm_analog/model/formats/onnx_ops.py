@@ -1,4 +1,4 @@
-"""ONNX operations that move data about or compute shapes, in numpy. None makes more elements than it may.
+"""ONNX operations that move data or compute shapes, by numpy, with a bound on the number of elements.
 
 ONNX operator schemas, https://onnx.ai/onnx/operators
 """
@@ -17,7 +17,7 @@ from lstm_analog.model.formats.labels import LARGEST
 _CAST = MappingProxyType(
     {1: "f4", 10: "f2", 11: "f8", 9: "?"} | dict(zip((2, 3, 4, 5, 6, 7, 12, 13), "BbHhilIL", strict=True))
 )
-"""numpy's kinds of number by ONNX' TensorProto.DataType."""
+"""numpy's dtypes by ONNX's TensorProto.DataType."""
 
 Attributes = Mapping[str, Any]
 OnnxArrays = Sequence[Array | None]
@@ -25,11 +25,11 @@ OnnxArrays = Sequence[Array | None]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OnnxOperation:
-    """An operation `run(inputs, attributes)`, where inputs left out at the end are missing and others None.
+    """An operation `run(inputs, attributes)`; omitted inputs at the end are missing, others are None.
 
     It `moves` elements of its first input, `joins` those of all, only `asks_shape`, or `fills` a shape with one number;
-    else it computes numbers. Among the attributes `count` is how many outputs it has, `signal` whether its first
-    input is no numbers.
+    otherwise it computes numbers. The attribute `count` is its number of outputs, `signal` is whether its first input
+    has labels instead of numbers.
     """
 
     run: Callable[[OnnxArrays, Attributes], Array | list[Array]]
@@ -40,11 +40,11 @@ class OnnxOperation:
 
 
 class CannotError(Exception):
-    """An operation was given what it does not take, or would make too much."""
+    """An operation has unsuitable inputs, or its result would be too large."""
 
 
 CANNOT = (CannotError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
-"""What an operation fails with whose inputs and attributes do not fit each other."""
+"""Errors of an operation whose inputs and attributes do not fit each other."""
 
 
 def _given(inputs: OnnxArrays, n: int) -> Array:
@@ -62,7 +62,7 @@ def _sized(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def _axes(inputs: OnnxArrays, attributes: Attributes) -> tuple[int, ...] | None:
-    """Return the axes that an operation is told, as an input or (before opset 13) as an attribute."""
+    """Return the axes of an operation, given as an input or (before opset 13) as an attribute."""
     if len(inputs) > 1 and inputs[1] is not None:
         return tuple(int(axis) for axis in np.asarray(inputs[1]).reshape(-1))
     return tuple(attributes["axes"]) if "axes" in attributes else None
@@ -80,7 +80,7 @@ def _gather(inputs: OnnxArrays, attributes: Attributes) -> Array:
 
 
 _FAR = 2**31 - 1
-"""From here on a bound of a Slice says: to the end, as exporters write it."""
+"""A bound of a Slice from here on means the end, as exporters write it."""
 
 
 def _slice(inputs: OnnxArrays, attributes: Attributes) -> Array:
@@ -153,7 +153,7 @@ def _dropout(inputs: OnnxArrays, attributes: Attributes) -> Array:
 
 
 def _cast(inputs: OnnxArrays, attributes: Attributes) -> Array:
-    """Return numbers of another kind, floats widened again; a signal of floats may not become whole numbers."""
+    """Return numbers of another type, floats as float64; labels of floats may not become whole numbers."""
     data, kind = _given(inputs, 0), np.dtype(_CAST[attributes["to"]])
     if attributes["signal"] and kind.kind != "f" and (data.dtype.kind == "f" or kind.kind == "b"):
         raise CannotError("it would round")
@@ -201,4 +201,4 @@ OPS: Mapping[str, OnnxOperation] = MappingProxyType(
     | {"Sub": OnnxOperation(run=_computed(np.subtract)), "Div": OnnxOperation(run=_computed(_divided))}
     | {"Add": OnnxOperation(run=_computed(np.add)), "Not": OnnxOperation(run=_not)}
 )
-"""By name."""
+"""The operations by name."""

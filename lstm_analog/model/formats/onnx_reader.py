@@ -1,51 +1,33 @@
-"""What an ONNX graph is as a whole: a chain of numeric steps and recurrent layers, and nothing else unnoticed."""
+"""Read an ONNX graph as a chain of numeric steps and recurrent layers, and refuse any other graph."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from lstm_analog.errors import FileFormatError, InvalidValueError, LstmAnalogError, UnsupportedError, explain
-from lstm_analog.model.formats.chains import (
-    LINEAR,
-    NUMERIC,
-    ChainAnswer,
-    ObjectedError,
-    Objection,
-    Parts,
-    RowSelection,
-    answer_of,
-    biased,
-    layers_below,
-    parts_of,
-)
+from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.model.formats.chains import ObjectedError, Objection, Parts, biased, layers_below, parts_of
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
-from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Origin, Value, numbers, unknown
+from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Value, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
+from lstm_analog.model.formats.onnx_outputs import GraphOutputs
 from lstm_analog.model.formats.onnx_signals import READS, Recurrences, RecurrentNode
 from lstm_analog.model.formats.onnx_steps import Steps
-from lstm_analog.model.formats.onnx_values import are_whole
-from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, listed
+from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen
 from lstm_analog.model.formats.streams import ModelStreams
-from lstm_analog.model.layers import Head, Layer
+from lstm_analog.model.layers import Head
 from lstm_analog.model.steps import Affine, Embedding, Pool, Pooling
 
 
 class Reader:
-    """Carries out a graph in a file of `size` bytes, and notes its signals and its recurrent nodes.
+    """Runs a graph in a file of `size` bytes, and records its signals and its recurrent nodes.
 
-    `sizes`, `probe` and `single` are as of `OpenInputs`; the graph is to be a `whole` model, or else a stack.
+    `sizes`, `probe` and `single` are as in `OpenInputs`; the graph is read as a `whole` model, or else as a stack.
     """
 
     def __init__(
-        self,
-        size: int,
-        sizes: Mapping[tuple[str, int], int],
-        probe: tuple[int, ...],
-        *,
-        single: bool,
-        whole: bool,
+        self, size: int, sizes: Mapping[tuple[str, int], int], probe: tuple[int, ...], *, single: bool, whole: bool
     ) -> None:
         self.whole = whole
         maker = Labels()
@@ -53,20 +35,20 @@ class Reader:
         self.opens = OpenInputs(maker, self.streams, sizes, probe, single)
         self.recurrences = Recurrences(size, maker, self.streams, self.opens)
         self.steps = Steps(self.streams, self.opens)
-        self.outputs: list[tuple[str, Value | None]] = []
+        self.outputs = GraphOutputs(self.streams, self.recurrences.found, whole=whole)
 
     def run(
         self, graph: Graph, functions: Mapping[str, Graph], inputs: Sequence[OpenInput], held: Mapping[str, Value]
     ) -> None:
-        """Carry out `graph` on its `inputs` and the values that are `held`, with the `functions` of the file."""
+        """Run `graph` on its `inputs` and the constants `held`, with the `functions` of the file."""
         values = {**held, **{entry.name: self.opens.opened(entry) for entry in inputs}}
         specials = {**dict.fromkeys(RECURRENT, self.recurrences.unroll), "Constant": _constant}
         specials |= self.steps.specials()
         Carrier(specials, functions).run(graph.nodes, GraphScope(values=values, given={}))
-        self.outputs = [(name, values.get(name)) for name in graph.outputs]
+        self.outputs.values = {name: values.get(name) for name in graph.outputs}
 
     def stack(self, only: str | Sequence[str]) -> Stack:
-        """Return the nodes that `only` names."""
+        """Return the stack of the nodes that `only` names."""
         found, unreadable, products = self.recurrences.found, self.recurrences.unreadable, self.steps.products
         names = chosen((*found, *unreadable), tuple(products), only)
         for name in names:
@@ -78,36 +60,37 @@ class Reader:
         return Stack(layers=layers, head=self._read_out(heads[0]) if heads else None)
 
     def parts(self, output: str | None) -> Parts:
-        """Return the parts of the model that answers with the graph's `output`, or the only answer that it has.
+        """Return the parts of the model of the graph's `output`, or of its only output if None.
 
         Raises
         ------
         FileFormatError, UnsupportedError, InvalidValueError
-            Where there is none or are several, or it is computed in a way that is not offered; by name.
+            If there is none or are several, or it is computed in an unsupported way; with the name of the node.
         """
         found = self.recurrences.found
         for error in self.recurrences.unreadable.values():
             raise error
         if not found:
-            got, do = self._made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
+            got, do = self.outputs.made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
             raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
         try:
-            top = self._top() if output is None else None
-            parts = parts_of(self._answer(output, top))
+            parts = parts_of(
+                self.outputs.only(self._top(), self._stands) if output is None else self.outputs.named(output)
+            )
             self._check(parts)
         except ObjectedError as error:
             raise self.refused(error.args[0]) from None
         return parts
 
     def refused(self, objection: Objection, other_way: str = "") -> UnsupportedError:
-        """Return the error that says `objection`, and which of the nodes can be taken alone, or the `other_way`."""
+        """Return the error for `objection`, with advice which nodes can be read alone, or the advice `other_way`."""
         way = alone(self.recurrences.found, self.stack)
         way = way.replace("alone, only=", "alone by load with only=", 1) if self.whole else way
         do = f"{other_way}{way}, and do the rest yourself"
         return UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do))
 
     def linear(self, parts: Parts, other_way: str) -> Stack:
-        """Return `parts` as a stack with a linear head; refuse other steps, with the `other_way` to load them."""
+        """Return `parts` as a stack with a linear head; raise for other steps, with the advice `other_way`."""
         try:
             if parts.before:
                 what, got = parts.layers[0].label, parts.before[-1][1].label
@@ -117,7 +100,7 @@ class Reader:
             raise self.refused(error.args[0], other_way) from None
 
     def _read_out(self, name: str) -> Head:
-        """Return the product called `name` with what is added to it."""
+        """Return the product called `name`, with its bias, as a head."""
         product, dense, final = self.steps.products[name]
         for each in self.streams.all:
             if each.reads == (product,) and isinstance(each.made, Affine) and (each.made.scale == 1).all():
@@ -126,7 +109,7 @@ class Reader:
         return Head(weights=dense.weights, bias=dense.bias, final=final)
 
     def _top(self) -> RecurrentNode:
-        """Return the only recurrent node that no other one reads; raise for several, and for objections to any."""
+        """Return the only recurrent node that no other one reads; raise if there are several or any has objections."""
         found = self.recurrences.found
         for each in found.values():
             for objection in each.objections:
@@ -136,43 +119,6 @@ class Reader:
         check_one(tops, self.stack)
         return found[tops[0]]
 
-    def _made_last(self) -> str:
-        """Return what has made the first of the outputs that is made by anything, "none" if none is."""
-        values = [value for _, value in self.outputs if value is not None]
-        streams = [self.streams.of(value.array) for value in values]
-        made = (value.why or (stream.label if stream else "") for value, stream in zip(values, streams, strict=True))
-        return next(filter(None, made), "none")
-
-    def _answer(self, output: str | None, top: RecurrentNode | None) -> ChainAnswer:
-        """Return the answer that the graph's `output` is; without one, what is computed of `top`, else its h."""
-        if top is None:
-            return self._named(str(output))
-        answers = {name: self._read(name, value, top) for name, value in self.outputs}
-        found = {name: each for name, each in answers.items() if each is not None}
-        made = {name: each for name, each in found.items() if not isinstance(each.stream.made, Layer)}
-        if len({each.stream.number for each in made.values()}) > 1:
-            works = [name for name in made if self._stands(name)]
-            ways = f"load_model(path, output={works[0]!a}) takes one of them" if works else "export it with one answer"
-            got = listed(made)
-            raise UnsupportedError(explain("answers of the graph", must="be one, or be chosen", got=got, do=ways))
-        several = list((made or found).values())
-        every = [each for each in several if each.reading is RowSelection.EVERY]
-        if self.whole and not several:
-            what, got = "answers of the graph", "states alone"
-            raise ObjectedError(Objection(what=what, must="be h, or computed of it", got=got))
-        return (every or several or [ChainAnswer(label="h", stream=top.stream, reading=RowSelection.EVERY)])[0]
-
-    def _named(self, output: str) -> ChainAnswer:
-        values = dict(self.outputs)
-        if output not in values:
-            do = f"choose of {listed(values)}"
-            raise InvalidValueError(explain("output", must="name an output of the graph", got=ascii(output), do=do))
-        answer = self._read(output, values[output], None)
-        if answer is None:
-            what = f"graph output {output[:80]!a}"
-            raise ObjectedError(Objection(what=what, must=NUMERIC, got="states"))
-        return answer
-
     def _stands(self, output: str) -> bool:
         try:
             self.parts(output).model("trial")
@@ -180,26 +126,8 @@ class Reader:
             return False
         return True
 
-    def _read(self, name: str, value: Value | None, top: RecurrentNode | None) -> ChainAnswer | None:
-        """Return the answer that the output called `name` is, None for a state; of `top`, if that is given."""
-        what, must = f"graph output {name[:80]!a}", NUMERIC if self.whole else LINEAR
-        if value is None or value.origin is not Origin.LABELS:
-            got = "nothing" if value is None else value.why or value.origin.value
-            raise ObjectedError(Objection(what=what, must=must, got=got))
-        answer = answer_of(self.streams, what, value.array)
-        found = self.recurrences.found.values()
-        for each in found if answer is None else ():
-            if value.array.size == each.final.size and are_whole(value.array, each.finals):
-                answer = ChainAnswer(label=what, stream=each.stream, reading=RowSelection.FINAL)
-        mine = answer is not None and (top is None or answer.stream is top.stream)
-        if answer is not None and (mine or not isinstance(answer.stream.made, Layer)):
-            return answer
-        if are_whole(value.array, [state for each in found for state in each.states]):
-            return None
-        raise ObjectedError(Objection(what=what, must=f"{must} as they are", got="another arrangement of them"))
-
     def _check(self, parts: Parts) -> None:
-        """Refuse lengths and states of the layers in `parts` that contradict each other, and means over padding."""
+        """Raise if lengths or states of the layers in `parts` contradict each other, or a mean includes padding."""
         by_stream = {each.stream.number: each for each in self.recurrences.found.values()}
         chain = [by_stream[stream.number] for stream in parts.layers]
         for each in chain:
@@ -214,7 +142,7 @@ class Reader:
                 raise ObjectedError(Objection(what=stream.label, must=must, got=got))
 
     def _check_words(self, parts: Parts) -> None:
-        """Refuse whole numbers that may be negative, where the graph asks whether they are."""
+        """Raise if an input of whole numbers may be negative, and the graph checks whether it is."""
         first, made = parts.before[0] if parts.before else (None, parts.layers[0])
         if self.steps.words.intersection(each.number for each in made.reads) and not isinstance(first, Embedding):
             must = "be asked whether it is negative only where a table of words reads it"
@@ -222,7 +150,7 @@ class Reader:
 
 
 def _disorders(chain: Sequence[RecurrentNode]) -> Iterator[Objection]:
-    """Yield what is wrong between the nodes of a `chain`, bottom first: lengths, and the order of states."""
+    """Yield the objections between the nodes of a `chain`, bottom first: lengths, and the order of states."""
     ends = {each.lengths for each in chain}
     for n, each in enumerate(chain):
         if len(ends) > 1 and n > 0:

@@ -1,4 +1,4 @@
-"""The recurrent nodes of an ONNX graph: what each reads, from where its states come, what it makes."""
+"""Run the recurrent nodes of an ONNX graph on labels: find their inputs and states, and label their outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,19 +18,19 @@ from lstm_analog.model.formats.streams import ModelStreams, Stream, ends_of
 from lstm_analog.model.layers import Layer
 
 MOST_REUSE = 8
-"""How many times the file's own size its weights may amount to, where nodes share them."""
+"""Largest total size of weights over the size of the file; nodes may share weights."""
 
 READS = "read the graph's input as it is, or the outputs of the node before"
-"""What a recurrent node must do."""
+"""The rule for inputs of a recurrent node, in errors."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecurrentNode:
-    """A recurrent node: its layer, the `stream` that it makes and what speaks against the whole.
+    """A recurrent node with its layer, its output `stream`, and `objections` to reading it.
 
-    `source` is the graph's input of which that is made, "" if none; `starts` are the inputs from which its states come,
-    in the order h, c; `lengths` that of its lengths. `h (T, B, F)` are the labels of its outputs, `final (B, F)` of the
-    last of each direction, `cells (directions, B, H)` of the last c.
+    `source` is the graph's input from which it is computed, "" if there is none; `starts` are the inputs with its
+    initial states, in the order h, c; `lengths` that with its lengths. `h (T, B, F)` are the labels of its outputs,
+    `final (B, F)` those of the last h of each direction, `cells (directions, B, H)` those of the last c.
     """
 
     node: Node
@@ -46,21 +46,21 @@ class RecurrentNode:
 
     @property
     def finals(self) -> list[Array]:
-        """The labels of its last h, (B, units), of every direction."""
+        """The labels of its last h, (B, units), for each direction."""
         ends = np.cumsum([cell.output_size for cell in self.layer.cells])
         return np.split(self.final, ends[:-1], axis=-1)
 
     @property
     def states(self) -> list[Array]:
-        """The labels of its last h and c, (B, units) each: of every direction, and h of all of them."""
+        """The labels of its last h and c, (B, units) each, for each direction, and of h for all directions together."""
         return [self.final, *self.finals, *self.cells]
 
 
 class Recurrences:
-    """Carries out the recurrent nodes of a graph, in a file of `size` bytes, and keeps those `found` by name.
+    """Runs the recurrent nodes of a graph, in a file of `size` bytes, and records those `found` by name.
 
-    `unreadable` are those whose weights cannot be taken, with the reason. `streams` are the signals of the graph, of
-    which `maker` hands out the labels, `opens` its inputs.
+    `unreadable` are those whose weights cannot be read, with the reason. `streams` are the signals of the graph, with
+    labels made by `maker`; `opens` are its inputs.
     """
 
     def __init__(self, size: int, maker: Labels, streams: ModelStreams, opens: OpenInputs) -> None:
@@ -72,7 +72,7 @@ class Recurrences:
         self.unreadable: dict[str, LstmAnalogError] = {}
 
     def unroll(self, entry: Node, inputs: Inputs) -> Sequence[Value]:
-        """Carry out the recurrent node `entry` on its `inputs`: return Y, Y_h and, of an LSTM, Y_c."""
+        """Run the recurrent node `entry` on its `inputs`; return Y, Y_h and, for an LSTM, Y_c."""
         node = replace(entry, name=self.maker.name_for(entry.name, next(filter(None, entry.outputs), "")))
         try:
             layer = layer_of(node, inputs, self.opens.source)
@@ -90,7 +90,7 @@ class Recurrences:
         return _outputs(made, bool(node.attributes.get("layout", 0)))
 
     def _placed(self, node: Node, layer: Layer, inputs: Inputs) -> RecurrentNode:
-        """Return the record of `node`: what it reads, from where its states and lengths come, what it makes."""
+        """Return the record of `node`, with its input, states, lengths and outputs."""
         read = self._read(node, layer, inputs[0])
         reads = read if isinstance(read, Stream) else None
         shape = self._shape(node, inputs[0])
@@ -116,20 +116,20 @@ class Recurrences:
         )
 
     def _shape(self, node: Node, value: Value | None) -> tuple[int, int]:
-        """Return the numbers of steps and of sequences that `node` reads, those of a probe where that is unknown."""
+        """Return the numbers of steps and of sequences that `node` reads, or those of the probe if unknown."""
         if value is None or value.origin is not Origin.LABELS or value.array.ndim != 3:
             return self.opens.probe[0], self.opens.probe[1]
         steps, batch = value.array.shape[:2]
         return (batch, steps) if node.attributes.get("layout", 0) else (steps, batch)
 
     def _source(self, stream: Stream) -> str:
-        """Return the name of the graph's input of which `stream` is made."""
+        """Return the name of the graph's input from which `stream` is computed."""
         while stream.reads:
             stream = stream.reads[0]
         return self.opens.source(labels(stream.rows))
 
     def _read(self, node: Node, layer: Layer, value: Value | None) -> Stream | Objection:
-        """Return the stream whose steps `node` reads in their order; if it reads anything else, the objection."""
+        """Return the stream whose steps `node` reads in order; if it reads anything else, the objection."""
         if value is None or value.origin is not Origin.LABELS or value.array.ndim != 3:
             got = "none" if value is None else value.why or value.origin.value
             return Objection(what=node.label, must=READS, got=got)

@@ -1,4 +1,4 @@
-"""The numbers in an ONNX file, and in the side files that lie beside it."""
+"""Read the tensors in an ONNX file, and in the side files in its folder."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ _KINDS = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT
 
 
 class OnnxTensors:
-    """Reads the tensors of a model whose side files may lie in `folder`, and counts the bytes taken from these."""
+    """Reads the tensors of a model whose side files are in `folder`, and counts the bytes read from these."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,12 +27,12 @@ class OnnxTensors:
         self._side_files: dict[str, bytes] = {}
 
     def array(self, entry: Any) -> Array:
-        """Return the numbers of the TensorProto `entry`; floats widened to float64."""
+        """Return the numbers of the TensorProto `entry`, floats as float64."""
         tensor = self.tensor(entry)
         return tensor.numbers() if tensor.kind in FLOATS and tensor.stored.size else tensor.stored
 
     def tensor(self, entry: Any) -> Tensor:
-        """Return the TensorProto `entry`, its numbers as they are stored."""
+        """Return the TensorProto `entry` as a tensor, with its numbers as stored."""
         from onnx import TensorProto
 
         word = TensorProto.DataType.Name(entry.data_type) if entry.data_type in TensorProto.DataType.values() else ""
@@ -66,7 +66,7 @@ class OnnxTensors:
         return content[start : start + length]
 
     def _side_file(self, location: str) -> bytes:
-        """Return the content of a side file: a plain file beside the model, reached by no link."""
+        """Return the content of a side file, which must be a plain file in the folder of the model, not a link."""
         name = location.removeprefix("./")
         place = self.folder / name if _SIDE_FILE.fullmatch(name) and name not in (".", "..") else None
         if place is None or place.is_symlink():
@@ -79,7 +79,7 @@ class OnnxTensors:
 
 
 def _listed(entry: Any, word: str) -> Array:
-    """Return numbers that are listed one by one: 16-bit floats as the bits in a list of integers."""
+    """Return numbers that are listed one by one; 16-bit floats are listed as integers with their bits."""
     lists = {"FLOAT": entry.float_data, "DOUBLE": entry.double_data, "INT64": entry.int64_data}
     lists |= dict.fromkeys(("UINT32", "UINT64"), entry.uint64_data)
     if word in ("FLOAT", "DOUBLE"):

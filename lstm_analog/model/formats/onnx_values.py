@@ -1,4 +1,4 @@
-"""What the values around a recurrent ONNX node may be: lengths and initial states.
+"""Find the origin of lengths and initial states of a recurrent ONNX node.
 
 `opens` are the labels of each of the graph's inputs, by name.
 """
@@ -24,7 +24,7 @@ class InputBlock:
 
 
 def owner_of(array: Array, opens: Mapping[str, Array]) -> str:
-    """Return which of the graph's inputs (`opens`: the labels of each) holds the first label of `array`, "" if none."""
+    """Return the name of the graph's input, of `opens`, with the first label of `array`, "" if there is none."""
     if not array.size:
         return ""
     first = array.flat[0]
@@ -32,9 +32,9 @@ def owner_of(array: Array, opens: Mapping[str, Array]) -> str:
 
 
 def block_of(array: Array, opens: Mapping[str, Array], *, repeats: Sequence[int] = ()) -> InputBlock | None:
-    """Return which block of which of the graph's inputs `array` is, None if it is none or in another order.
+    """Return the block of one of the graph's inputs that `array` is; None if it is none, or in another order.
 
-    Along the axes `repeats` its elements may be the same again.
+    Along the axes `repeats` its elements may be repeated.
     """
     name = owner_of(array, opens)
     if not name:
@@ -49,7 +49,7 @@ def block_of(array: Array, opens: Mapping[str, Array], *, repeats: Sequence[int]
 
 
 def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array]) -> InputBlock | Objection | None:
-    """Return from where the lengths of sequences among the `inputs` of `node` come; None if all have `steps` steps."""
+    """Return the origin of the lengths among the `inputs` of `node`; None if all sequences have `steps` steps."""
     value = inputs[4] if len(inputs) > 4 else None
     if value is None or (value.origin is Origin.NUMBERS and (value.array == steps).all()):
         return None
@@ -62,7 +62,7 @@ def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array
 
 
 def states_of(node: Node, inputs: Inputs) -> dict[str, Value]:
-    """Return the initial states of `node` among its `inputs` that are not zero by their names, (directions, B, H)."""
+    """Return the initial states of `node` that are not zero, (directions, B, H), by the names of its `inputs`."""
     found: dict[str, Value] = {}
     for n, name in ((5, "initial_h"), (6, "initial_c"))[: 2 if node.operation == "LSTM" else 1]:
         value = inputs[n] if len(inputs) > n else None
@@ -74,7 +74,7 @@ def states_of(node: Node, inputs: Inputs) -> dict[str, Value]:
 
 
 def check_constant(what: str, value: Value, ways: int, units: int) -> None:
-    """Raise `UnsupportedError` if the state `value`, called `what`, is numbers not for these `ways` and `units`."""
+    """Raise `UnsupportedError` if the constant state `value`, called `what`, has not `ways` directions and `units`."""
     shape = value.array.shape
     if value.origin is Origin.NUMBERS and (len(shape) != 3 or (shape[0], shape[2]) != (ways, units)):
         do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
@@ -86,7 +86,7 @@ def check_constant(what: str, value: Value, ways: int, units: int) -> None:
 def start_of(
     what: str, value: Value, sizes: tuple[int, int], opens: Mapping[str, Array]
 ) -> InputBlock | Objection | None:
-    """Return whence the state `value`, called `what`, comes, None if zero; `sizes` are its directions and units."""
+    """Return the origin of the state `value`, called `what`; None if zero. `sizes` are its directions and units."""
     if value.zero:
         return None
     fits = value.origin is Origin.LABELS and value.array.ndim == 3 and value.array.shape[::2] == sizes
@@ -98,7 +98,7 @@ def start_of(
 
 
 def are_whole(array: Array, states: Sequence[Array]) -> bool:
-    """Whether `array` is one of the `states` (batch, units), or several of them, stacked as first or second axis.
+    """Return whether `array` is one of the `states` (batch, units), or several stacked on the first or second axis.
 
     An axis of one may be missing.
     """

@@ -1,8 +1,8 @@
-"""Files of this package: safetensors with PyTorch's names where PyTorch has the form, else with the records' own.
+"""Write and read LSTMs in files of this package: safetensors with PyTorch's names, or with names of the records.
 
-The latter say in the header's words `lstm_analog` what the arrays make: a list of layers, of each the directions, of
-each the kind of cell and its options. The arrays are called `l0.input`, `l0r.recurrent`, `head.weights`, after the
-fields of the records.
+The latter are for forms that PyTorch does not have. The metadata `lstm_analog` in the header is then a list of layers,
+with the kind of cell and options of each direction. The arrays are called `l0.input`, `l0r.recurrent`, `head.weights`,
+after the fields of the records.
 """
 
 import json
@@ -27,7 +27,7 @@ from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 WORD = "lstm_analog"
-"""The entry of the header that says what the arrays make."""
+"""The key of that metadata."""
 
 VERSION = 1
 CELLS: Mapping[str, type[RecurrentCell]] = MappingProxyType(
@@ -39,7 +39,7 @@ CELLS: Mapping[str, type[RecurrentCell]] = MappingProxyType(
 def save(lstm: LSTM, path: str | Path) -> None:
     """Write `lstm` to `path` as `load` reads it: a safetensors file, in float64, whole or not at all.
 
-    A form that PyTorch has is written under PyTorch's names, the bias in `bias_ih`.
+    A form that PyTorch has is written with PyTorch's names, the bias in `bias_ih`.
     """
     if _torch_has(lstm):
         write_safetensors(path, torch_arrays(lstm), {"name": lstm.name})
@@ -50,7 +50,7 @@ def save(lstm: LSTM, path: str | Path) -> None:
 
 
 def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
-    """Return the words about `lstm` for the header, and put its arrays in `arrays` by the records' own names."""
+    """Return the metadata of `lstm` for the header, and add its arrays to `arrays` by the records' own names."""
     layers = []
     for number, layer in enumerate(lstm.layers):
         ways = ((f"l{number}", layer.forward), (f"l{number}r", layer.backward))
@@ -60,7 +60,7 @@ def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
 
 
 def own_stack(tensors: TensorMap, word: str) -> Stack:
-    """Return the layers that `tensors` make, as the `word` in the header says, or raise `FileFormatError`."""
+    """Return the layers and head in `tensors` by the metadata `word` in the header, or raise `FileFormatError`."""
     try:
         said = json.loads(word)
         if said["version"] != VERSION:
@@ -81,7 +81,7 @@ def own_stack(tensors: TensorMap, word: str) -> Stack:
 
 
 def torch_arrays(lstm: LSTM, prefix: str = "") -> dict[str, Floats]:
-    """Return the arrays of an `lstm` of a form that PyTorch has, by PyTorch's names, each after `prefix`."""
+    """Return the arrays of an `lstm` of a form that PyTorch has, by PyTorch's names with `prefix` in front."""
     arrays: dict[str, Floats] = {}
     for chain in lstm.chains:
         place = f"_l{chain.layer}{'_reverse' if chain.backward else ''}"
@@ -111,7 +111,7 @@ def _rows(weights: Floats) -> Floats:
 
 
 def _torch_has(lstm: LSTM) -> bool:
-    """Whether PyTorch has this form, and reading it back by PyTorch's names gives it to the last bit."""
+    """Return whether PyTorch has this form, so that reading it by PyTorch's names returns it to the last bit."""
     plain = len({_kind(chain.cell) for chain in lstm.chains}) == 1 and all(
         map(_is_plain, (c.cell for c in lstm.chains))
     )
@@ -119,7 +119,7 @@ def _torch_has(lstm: LSTM) -> bool:
 
 
 def _is_plain(cell: RecurrentCell) -> bool:
-    """Whether all that is not weights is as preset, and the biases are as PyTorch has them."""
+    """Return whether all options of `cell` are defaults, and it has the biases of PyTorch."""
     preset = all(
         getattr(cell, entry.name) == entry.default
         for entry in fields(cell)
@@ -137,7 +137,7 @@ def _kind(cell: RecurrentCell) -> str:
 
 
 def _noted(record: RecurrentCell | Head, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
-    """Return the options of `record`, and put its arrays in `arrays` by `place` and field."""
+    """Return the options of `record`, and add its arrays to `arrays` by `place` and field."""
     noted: dict[str, Any] = {}
     for entry in fields(record):
         value = getattr(record, entry.name)
@@ -163,7 +163,7 @@ def _cell(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Recurr
 
 
 def _values(kind: type, place: str, said: Mapping[str, Any], arrays: dict[str, Floats]) -> dict[str, Any]:
-    """Return the fields of a record of that `kind`, taking its arrays out of `arrays`."""
+    """Return the fields of a record of this `kind`, and remove its arrays from `arrays`."""
     values: dict[str, Any] = {}
     for entry in fields(kind):
         name = f"{place}.{entry.name}"

@@ -1,4 +1,4 @@
-"""Whole models in files of this package: the arrays of the recurrent part and of the steps, and words about both."""
+"""Write and read whole models in files of this package: arrays of the recurrent part and steps, with metadata."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ from lstm_analog.model.steps import (
 from lstm_analog.model.whole import Model
 
 WORD = "lstm_analog_model"
-"""The entry of the header that says what the steps are, and how they read the recurrent part."""
+"""The key of the metadata with the steps, and how they read the recurrent part."""
 
 _STEPS: Mapping[str, type[ModelStep]] = MappingProxyType(
     {
@@ -54,7 +54,7 @@ def save_model(model: Model, path: str | Path) -> None:
 
 
 def written(model: Model) -> tuple[dict[str, str], dict[str, Floats]]:
-    """Return the words and the arrays that say all of `model`."""
+    """Return the metadata and the arrays of `model`."""
     arrays: dict[str, Floats] = {}
     word = described(model.lstm, arrays)
     steps = {
@@ -66,7 +66,7 @@ def written(model: Model) -> tuple[dict[str, str], dict[str, Floats]]:
 
 
 def own_model(tensors: TensorMap, words: Mapping[str, str], name: str) -> Model:
-    """Return the model that `tensors` make, as the `words` in the header say, or raise `FileFormatError`.
+    """Return the model in `tensors` by the metadata `words` in the header, or raise `FileFormatError`.
 
     `name` is that of its recurrent part.
     """
@@ -93,7 +93,7 @@ def own_model(tensors: TensorMap, words: Mapping[str, str], name: str) -> Model:
 
 
 def _noted(step: ModelStep | RowStep, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
-    """Return the kind and the options of `step`, and put its arrays in `arrays` by `place` and field."""
+    """Return the kind and the options of `step`, and add its arrays to `arrays` by `place` and field."""
     if isinstance(step, Operation):
         return {"step": step.value}
     noted: dict[str, Any] = {"step": type(step).__name__}
@@ -110,7 +110,7 @@ def _noted(step: ModelStep | RowStep, place: str, arrays: dict[str, Floats]) -> 
 
 
 def _line(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Any:
-    """Return the line of a formula that is `said`: a step, or an operation."""
+    """Return the line of a formula from its metadata `said`: a step, or an operation."""
     return _step(place, said, arrays) if said["step"] in _STEPS else Operation(said["step"])
 
 

@@ -1,4 +1,4 @@
-"""Weights that a state dict holds in other numbers: normalised, pruned, or under the names of a wrapper.
+"""Compute weights that a state dict holds parametrised: normalised, pruned, or under the names of a wrapper.
 
 PyTorch computes such a weight before each forward; here it is computed once, by the same formula, as in evaluation:
 
@@ -18,20 +18,20 @@ from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.tensor import Tensor, TensorMap
 
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-"""Parts of a path that `torch.compile` and others put before the name of what they wrap."""
+"""Parts of a path that `torch.compile` and others put before the name of the wrapped module."""
 
 PARALLEL = "module."
-"""What `nn.DataParallel` puts before every name."""
+"""The prefix of every name in an `nn.DataParallel`."""
 
 _PARAMETRISED = re.compile(r"(?P<path>(?:.*\.)?)parametrizations\.(?P<name>[^.]+)\.(?P<part>.+)", re.DOTALL)
 _SUFFIXED = re.compile(r"(?P<weight>.+)_(?P<part>g|v|u|orig|mask)", re.DOTALL)
 _FORMS = (frozenset("gv"), frozenset(["orig", "u", "v"]), frozenset(["orig", "mask"]))
 _NEW_PARTS = {"original0": "g", "original1": "v", "original": "orig", "0._u": "u", "0._v": "v"}
-"""What `torch.nn.utils.parametrizations` calls the parts of weight_norm and spectral_norm."""
+"""The parts of weight_norm and spectral_norm, by their names in `torch.nn.utils.parametrizations`."""
 
 
 def plain(tensors: TensorMap) -> TensorMap:
-    """Return `tensors` by the names, and with the numbers, that the weights have when a model runs.
+    """Return `tensors` with the names and numbers that the weights have when a model runs.
 
     Raises `UnsupportedError` for a parametrisation whose formula is not known here.
     """
@@ -70,7 +70,7 @@ def _unwrapped(tensors: TensorMap) -> dict[str, Tensor]:
 
 
 def _part_of(name: str) -> tuple[str, str]:
-    """Return of which weight a tensor called `name` may be a part and which, or the name and ""."""
+    """Return the weight of which a tensor called `name` may be a part, and which part; or the name and ""."""
     new = _PARAMETRISED.fullmatch(name)
     if new is not None and new["part"] in _NEW_PARTS:
         return f"{new['path']}{new['name']}", _NEW_PARTS[new["part"]]
@@ -79,7 +79,7 @@ def _part_of(name: str) -> tuple[str, str]:
 
 
 def _computed(parts: Mapping[str, Tensor]) -> Floats | None:
-    """Return the weight that `parts` make, None if their shapes do not fit each other."""
+    """Return the weight computed from `parts`; None if their shapes do not fit each other."""
     numbers = {part: _mask(tensor) if part == "mask" else tensor.numbers() for part, tensor in parts.items()}
     with np.errstate(all="ignore"):  # what is not finite is refused when it is read
         if "g" in numbers:
@@ -96,7 +96,7 @@ def _mask(tensor: Tensor) -> Floats:
 
 
 def _normalised(g: Floats, v: Floats) -> Floats | None:
-    """Return g v / |v|, the norm over each axis along which `g` has one element, or over all if it is one number."""
+    """Return g v / |v|, with the norm over each axis along which `g` has one element, or over all axes."""
     if g.ndim not in (0, v.ndim) or any(size not in (1, full) for size, full in zip(g.shape, v.shape, strict=False)):
         return None
     over = tuple(axis for axis in range(v.ndim) if not g.ndim or g.shape[axis] == 1)

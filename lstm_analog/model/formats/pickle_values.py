@@ -1,8 +1,8 @@
-"""What the names in a pickle of tensors stand for: notes of tensors and of plain values. Nothing is looked up or run.
+"""Make records of tensors and plain values for the names in a pickle. Nothing is imported or run.
 
-The names are those that `torch.load(path, weights_only=True)` admits, and the modules of a TorchScript archive. A value
-that holds no weights is skipped; a tensor whose numbers are not simply those stored is noted as unreadable, and refused
-by name where it is wanted.
+The names are those that `torch.load(path, weights_only=True)` accepts, and the modules of a TorchScript archive. A
+value without weights is skipped; a tensor whose numbers are not simply those stored is marked as unreadable, and
+refused by name if it is needed.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -15,37 +15,37 @@ from lstm_analog.model.formats.notes import STORAGES, Name, Skipped, Storage, Un
 ADVICE = "save the weights alone: torch.save(module.state_dict(), path)"
 
 LARGEST_KEY = 2**31
-"""Whole numbers up to here may name entries; larger ones could be chosen to share one hash."""
+"""Largest whole number that may be a key; larger ones could be chosen to share one hash."""
 
 MOST_ENTRIES = 100_000
-"""Entries that the modules of a TorchScript archive may have in all, those of a shared one counted each time."""
+"""Largest number of entries of all modules in a TorchScript archive, those of a shared one counted each time."""
 
 MODULES = MappingProxyType({"__builtin__": "builtins", "copy_reg": "copyreg"})
-"""Modules under the names that pickles of protocol 2 give them."""
+"""Modules by their names in pickles of protocol 2."""
 
 SCRIPT = "__torch__"
-"""What the names of the classes of a TorchScript archive begin with."""
+"""The beginning of the names of classes in a TorchScript archive."""
 
 _PLAIN_TYPES = ("Size", "device", "Tensor", "ScriptObject")
 _SCHEMES = ("per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric")
 _KINDS = ("bool", "bfloat16", "half", "float", "double", "short", "int", "long", "chalf", "cfloat", "cdouble")
 _SIZED_KINDS = ("int", "uint", "qint", "quint", "float", "complex", "bits")
-"""Beginnings of the names of torch's kinds of number that go on with their bits, as `float32` or `float8_e5m2`."""
+"""Beginnings of names of torch's dtypes that are followed by a number of bits, as `float32` or `float8_e5m2`."""
 
 
 class _MisfitError(Exception):
-    """A name was called with other values than torch calls it with."""
+    """A name was called with values that torch never passes."""
 
 
 def refused(place: int, must: str, got: str) -> FileFormatError:
-    """Return the error that what stands at byte `place` of a pickle `must` be otherwise than it is, `got`."""
+    """Return the error that the content at byte `place` of a pickle `must` be something and is `got`."""
     return FileFormatError(explain(f"pickle at byte {place}", must=must, got=got, do=f"nothing was executed; {ADVICE}"))
 
 
 def entry_name(key: object, number: int) -> Hashable:
-    """Return under which name an entry with that `key` is kept, the `number`-th of its dictionary.
+    """Return the key under which to store an entry with `key`, the `number`-th of its dictionary.
 
-    No other keys than texts and small whole numbers are hashed: others could be chosen to share one hash.
+    Only texts and small whole numbers are used as keys; others could be chosen to share one hash.
     """
     if isinstance(key, str) or (isinstance(key, int) and abs(key) < LARGEST_KEY):
         return key
@@ -56,7 +56,7 @@ class ScriptModule(dict[str, Any]):
     """The attributes of a TorchScript module by name, those of inner modules as `outer.inner`."""
 
     def take(self, state: object, place: int) -> None:
-        """Take the attributes that the `state` of the module holds; the pickle says so at byte `place`."""
+        """Add the attributes in the `state` of the module, which is at byte `place` of the pickle."""
         for name, value in state.items() if isinstance(state, dict) else ():
             inner = value.items() if isinstance(value, ScriptModule) else [("", value)]
             if len(self) + len(inner) > MOST_ENTRIES:
@@ -65,7 +65,7 @@ class ScriptModule(dict[str, Any]):
 
 
 def is_known(name: Name) -> bool:
-    """Return whether a pickle may hold `name`."""
+    """Return whether a pickle may contain `name`."""
     if name.module == "torch":
         sized = name.name.startswith(_SIZED_KINDS) and any(letter.isdigit() for letter in name.name)
         return sized or name.name in (*_PLAIN_TYPES, *_SCHEMES, *_KINDS) or name.name.endswith("Storage")
@@ -73,7 +73,7 @@ def is_known(name: Name) -> bool:
 
 
 def made(name: Name, arguments: tuple[Any, ...], place: int) -> object:
-    """Return the note of what calling `name` with these `arguments` makes; the call stands at byte `place`."""
+    """Return the record for a call of `name` with these `arguments`, at byte `place` of the pickle."""
     if name.module.split(".")[0] == SCRIPT:
         return ScriptModule()
     if name.module == "torch":
@@ -88,7 +88,7 @@ def made(name: Name, arguments: tuple[Any, ...], place: int) -> object:
 
 
 def _dictionary(items: object = ()) -> dict[Hashable, Any]:
-    """Return an OrderedDict or a Counter, made of nothing, of pairs, or of a dictionary."""
+    """Return the dictionary for an OrderedDict or a Counter, made of nothing, of pairs, or of a dictionary."""
     pairs = list(items.items()) if isinstance(items, dict) else list(items)  # type: ignore[call-overload]
     return {entry_name(key, number): value for number, (key, value) in enumerate(pairs)}
 
@@ -108,20 +108,20 @@ def _tensor(storage: object, offset: object, shape: object, stride: object, *mor
 
 
 def _untyped(storage: object, offset: object, shape: object, *more: object) -> Unreadable:
-    """Return `_rebuild_tensor_v3`: a tensor of a kind of number that has no storage of its own."""
+    """Return the record of `_rebuild_tensor_v3`: a tensor of a dtype that has no class of storage."""
     kinds = [str(each) for each in more if isinstance(each, Name)]
     return Unreadable(what=kinds[0] if kinds else "a tensor of another kind", shape=shape)
 
 
 def _first(data: object, *more: object) -> object:
-    """Return the tensor that a parameter or a copy from another device is made of."""
+    """Return the tensor in a parameter or in a copy from another device."""
     if not isinstance(data, View | Unreadable):
         raise _MisfitError
     return data
 
 
 def _from_type(rebuild: Name, kind: object, arguments: tuple[Any, ...], state: object) -> object:
-    """Return `_rebuild_from_type_v2`: a tensor with attributes, which say nothing of its numbers."""
+    """Return the record of `_rebuild_from_type_v2`: a tensor with attributes, which do not affect its numbers."""
     return _MAKERS[rebuild](*arguments)
 
 
@@ -172,4 +172,4 @@ _MAKERS: Mapping[Name, Callable[..., object]] = MappingProxyType(
         | {"restore_type_tag": _skip("a list"), "build_tensor_from_id": _other("a tensor elsewhere")},
     )
 )
-"""What each name that may be called makes, as a note; beside it torch's kinds of number and the modules of scripts."""
+"""Functions that make the record for a call, by name; torch's dtypes and the modules of scripts are known, too."""

@@ -1,9 +1,9 @@
-"""A pickle read as data: nothing is imported, called or made but the few values listed here.
+"""Read a pickle as data: nothing is imported or called, and only the few kinds of value listed here are made.
 
-A pickle is a program for a small stack machine. Python's own machine runs whatever functions the program names; this
-one knows dictionaries, lists, tuples, numbers, texts, notes of tensors, and of the plain values beside them that
-`torch.load` admits (`pickle_values`). Every other instruction and name is refused with its place. The instructions are
-decoded by the standard library's `pickletools`, which executes nothing.
+A pickle is a program for a small stack machine. Python's own machine calls any function that the program names; this
+one makes dictionaries, lists, tuples, numbers, texts, and records of tensors and of the plain values that `torch.load`
+accepts (`pickle_values`). Any other instruction or name is refused with its place. The standard library's `pickletools`
+decodes the instructions and executes nothing.
 """
 
 import pickletools
@@ -17,16 +17,16 @@ from lstm_analog.model.formats.notes import STORAGES, Name, Pickle, Skipped, Sto
 from lstm_analog.model.formats.pickle_values import MODULES, ScriptModule, entry_name, is_known, made, refused
 
 LONGEST = 4 * 2**20
-"""Bytes a pickle may have: a state dict takes about 150 a tensor, and its numbers lie elsewhere."""
+"""Largest size of a pickle (bytes): a state dict takes about 150 for each tensor, without its numbers."""
 
 MOST_STEPS = 500_000
-"""Instructions a pickle may have."""
+"""Largest number of instructions in a pickle."""
 
 _MARK = object()
 
 
 class PickleMachine:
-    """The stack with its marks, the memo and the storages met, of one pickle while it is read."""
+    """The state of the machine while it reads a pickle: the stack with its marks, the memo and the storages."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -38,13 +38,13 @@ class PickleMachine:
         self.stack.append(value)
 
     def pop(self) -> Any:
-        """Take the top of the stack."""
+        """Remove and return the top of the stack."""
         if not self.stack or self.stack[-1] is _MARK:
             raise _StackError
         return self.stack.pop()
 
     def pop_mark(self) -> list[Any]:
-        """Take what lies above the last mark, and the mark."""
+        """Remove the last mark and all above it; return the latter."""
         for at in range(len(self.stack) - 1, -1, -1):
             if self.stack[at] is _MARK:
                 items = self.stack[at + 1 :]
@@ -53,14 +53,14 @@ class PickleMachine:
         raise _StackError
 
     def top(self, kind: type) -> Any:
-        """Return the top of the stack, which must be of that `kind`."""
+        """Return the top of the stack, which must be of type `kind`."""
         if not self.stack or not isinstance(self.stack[-1], kind):
             raise _StackError
         return self.stack[-1]
 
 
 class _StackError(Exception):
-    """An instruction found something else on the stack than it works on."""
+    """An instruction found an unsuitable value on the stack."""
 
 
 def read_pickle(content: bytes, start: int = 0) -> Pickle:
@@ -69,7 +69,7 @@ def read_pickle(content: bytes, start: int = 0) -> Pickle:
     Raises
     ------
     FileFormatError
-        At the first instruction or name that is not on the list; the message says which and where.
+        At the first instruction or name that is not known; the message has its name and place.
     """
     stream = BytesIO(content[start : start + LONGEST])
     machine, place = PickleMachine(), start
@@ -183,7 +183,7 @@ def _reduce(machine: PickleMachine, argument: Any, place: int) -> None:
 
 
 def _build(machine: PickleMachine, argument: Any, place: int) -> None:
-    """Take the attributes of a TorchScript module for its entries; those of anything else say nothing of weights."""
+    """Add the attributes of a TorchScript module to its entries; ignore those of anything else."""
     state, top = machine.pop(), machine.top(object)
     if isinstance(top, ScriptModule):
         top.take(state, place)
@@ -235,4 +235,4 @@ STEPS: Mapping[str, _Step] = MappingProxyType(
     | {"GLOBAL": _global, "STACK_GLOBAL": _stack_global, "REDUCE": _reduce, "BUILD": _build}
     | {"BINPERSID": _persistent, "NEWOBJ": _reduce}
 )
-"""The instructions that are carried out; all others are refused."""
+"""The functions of the instructions that are accepted; all others are refused."""

@@ -1,4 +1,4 @@
-"""safetensors, by the library of that name: it checks the header, the offsets and the sizes."""
+"""Read and write safetensors by the library of that name, which checks the header, the offsets and the sizes."""
 
 import json
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ KINDS = MappingProxyType(
     {"F16": "float16", "BF16": BFLOAT16, "F32": "float32", "F64": "float64", "BOOL": "bool"}
     | {f"{letter}{bits}": f"{kind}{bits}" for letter, kind in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)}
 )
-"""safetensors' names of the numbers taken; only floats may be weights."""
+"""The accepted dtypes by safetensors' names; only floats may be weights."""
 
 _LENGTH = 8
 
 
 def read_safetensors(content: bytes) -> tuple[TensorMap, Mapping[str, str]]:
-    """Return the tensors of the safetensors file `content` and the words in its header, or raise `FileFormatError`."""
+    """Return the tensors of the safetensors file `content` and its metadata, or raise `FileFormatError`."""
     try:
         described: list[tuple[str, dict[str, Any]]] = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
@@ -35,7 +35,7 @@ def read_safetensors(content: bytes) -> tuple[TensorMap, Mapping[str, str]]:
 
 
 def write_safetensors(path: str | Path, arrays: Mapping[str, Floats], words: Mapping[str, str]) -> None:
-    """Write `arrays` by name and `words` about them to a file at `path`, whole or not at all."""
+    """Write `arrays` by name, with the metadata `words`, to a file at `path`, whole or not at all."""
     content = serialize(dict(arrays), metadata=dict(words))
     with whole_file(path) as stream:
         stream.write(content)
@@ -49,7 +49,7 @@ def _tensor(name: str, tensor: Mapping[str, Any]) -> Tensor:
 
 
 def _words(content: bytes) -> dict[str, str]:
-    """Return the words in the header, which `deserialize` has checked but does not hand out."""
+    """Return the metadata in the header, which `deserialize` has checked but does not return."""
     length = int.from_bytes(content[:_LENGTH], "little")
     words: dict[str, str] = json.loads(content[_LENGTH : _LENGTH + length]).get("__metadata__") or {}
     return words

@@ -1,4 +1,4 @@
-"""What every format ends in: recurrent modules by name, of which one chain is taken."""
+"""The stack of layers that every format is read into, and the choice of modules of a file by name."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,40 +9,40 @@ from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
 
 SHOWN = 8
-"""Names listed in a message before it says how many more."""
+"""Number of names to list in a message; others are counted."""
 
 _LONGEST = 80
-"""Characters of a name that a message shows."""
+"""Number of characters of a name to show in a message."""
 
 _MOST_TRIED = 4 * SHOWN
-"""How many modules are tried for an advice: each takes as long as reading it."""
+"""Largest number of modules to try for an advice; each takes the time to read it."""
 
 Only = str | Sequence[str] | None
-"""Which modules of a file to take, in the order in which they follow each other; None is all, where that is clear."""
+"""The modules of a file to read, in the order in which they follow each other; None for all, if the order is clear."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stack:
-    """The layers of a file, bottom first, and the linear read-out after them; not yet named."""
+    """The layers in a file, bottom first, and the linear head after them, without a name."""
 
     layers: tuple[Layer, ...]
     head: Head | None = None
 
     @property
     def output_size(self) -> int:
-        """Number of outputs a step of the top layer."""
+        """The number of outputs of the top layer."""
         return self.layers[-1].output_size
 
 
 def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names that `only` asks for of the recurrent `modules` and the `others` of a file.
+    """Return the names in `only`, checked against the recurrent `modules` and the `others` of a file.
 
     Raises
     ------
     InvalidTypeError
         If it is no name or sequence of names.
     InvalidValueError
-        If it names what is not there, or no recurrent module.
+        If a name is not in the file, or none is that of a recurrent module.
     """
     given: object = (only,) if isinstance(only, str) else only
     if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
@@ -59,7 +59,7 @@ def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[s
 
 
 def check_one(modules: Sequence[str], take: Callable[[str | tuple[str, ...]], Stack]) -> None:
-    """Raise `FileFormatError` if there are several recurrent `modules`; `take` returns one of them."""
+    """Raise `FileFormatError` if there are several recurrent `modules`; `take` reads those of a name or of names."""
     if len(modules) > 1:
         do = f"say which: {alone(modules, take)}"
         if any(_stands(pair, take) for pair in permutations(_standing(modules, take)[:SHOWN], 2)):
@@ -68,16 +68,16 @@ def check_one(modules: Sequence[str], take: Callable[[str | tuple[str, ...]], St
 
 
 def check_order(names: Sequence[str], heads: Sequence[str]) -> None:
-    """Raise `FileFormatError` unless the `names` that `only` asks for have at most one of the `heads`, at their end."""
+    """Raise `FileFormatError` unless `names` have at most one of the `heads`, at their end."""
     if list(heads) not in ([], [names[-1]]):
         do = "name the recurrent modules, then one linear layer"
         raise FileFormatError(explain("only", must="end with the linear layer", got=listed(heads), do=do))
 
 
 def alone(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]) -> str:
-    """Return the advice to take one of the recurrent `modules` alone, at least one: of those that `take` does return.
+    """Return the advice to read one of the recurrent `modules` alone, of those for which `take` succeeds.
 
-    A linear layer is never advised: names and sizes do not say that it reads the outputs of a module.
+    A linear layer is never advised, because names and sizes do not show that it reads the outputs of a module.
     """
     works = _standing(modules, take)
     if not works:
@@ -87,7 +87,7 @@ def alone(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]
 
 
 def _standing(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]) -> list[str]:
-    """Return those of the `modules` that can be taken, and can be named in a message as they are."""
+    """Return those of the `modules` for which `take` succeeds, and whose names can be printed."""
     return [name for name in sorted(modules)[:_MOST_TRIED] if len(name) <= _LONGEST and _stands(name, take)]
 
 

@@ -1,4 +1,4 @@
-"""Recurrent modules by PyTorch's names: `weight_ih_l0 (4H, D)`, `weight_hh_l0 (4H, P)`, `bias_ih_l0 (4H,)`, ...
+"""Read recurrent modules by PyTorch's names: `weight_ih_l0 (4H, D)`, `weight_hh_l0 (4H, P)`, `bias_ih_l0 (4H,)`, ...
 
 The rows of an LSTM are the gates i, f, g, o, those of a GRU r, z, n, H of each; a plain RNN has H rows. `_reverse` is
 the backward direction, `weight_hr_l0 (P, H)` a projection; `nn.LSTMCell` and its siblings have the same names without
@@ -31,12 +31,12 @@ LINEAR = re.compile(r"(?P<module>(?:.*\.)?)(?P<part>weight|bias)", re.DOTALL)
 READ_OUTS = re.compile(
     r"(?:.*\.)?(?:head|fc|linear|dense|out|output|classifier|decoder|readout|regressor)_?[0-9]?", re.IGNORECASE
 )
-"""Names of a linear layer that show that it follows the recurrent one."""
+"""Names of a linear layer that follows the recurrent module."""
 
 WEIGHTS = ("weight_ih", "weight_hh")
 BIASES = ("bias_ih", "bias_hh")
 KINDS = MappingProxyType({len(Gate): "LSTM", len(GRUGate): "GRU", len(RNNGate): "RNN"})
-"""What rows a unit say of a module."""
+"""The kind of a module by its number of gates."""
 
 TensorParts = Mapping[str, Tensor]
 """The tensors of one direction of one layer, by PyTorch's name without module and layer."""
@@ -44,7 +44,7 @@ TensorParts = Mapping[str, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class CellPlace:
-    """Which direction of which layer; a cell module is the forward direction of layer 0."""
+    """A direction of a layer; a cell module is the forward direction of layer 0."""
 
     layer: int
     backward: bool
@@ -54,16 +54,15 @@ class CellPlace:
 
 
 def stack_of(tensors: TensorMap, only: Only = None, hidden: Mapping[str, Activation] = MappingProxyType({})) -> Stack:
-    """Return the layers and the head that `tensors` make by PyTorch's names.
+    """Return the layers and head in `tensors` by PyTorch's names.
 
-    Without `only`, a file must hold one recurrent module and beside it at most a linear layer that clearly follows it;
-    whole numbers beside, such as counters, are passed over. `hidden` names the activations of plain RNNs by module,
-    where they are not tanh.
+    Without `only`, there must be one recurrent module and at most a linear layer that clearly follows it; whole
+    numbers, such as counters, are ignored. `hidden` has the activations of plain RNNs by module, if they are not tanh.
 
     Raises
     ------
     FileFormatError, UnsupportedError
-        For tensors that are missing, misshaped or left over; the message names them.
+        If a tensor is missing, extra or of another shape; the message names it.
     """
     named = plain(tensors)
     modules, rest = recurrent_modules(named)
@@ -107,7 +106,7 @@ def recurrent_modules(tensors: TensorMap) -> tuple[dict[str, dict[CellPlace, Ten
 
 
 def _may_count(tensor: Tensor, linears: Mapping[str, TensorParts]) -> bool:
-    """Return whether `tensor` may change what a model answers: any but whole numbers that are no weight."""
+    """Return whether `tensor` may affect the outputs of a model: all do, except whole numbers that are no weight."""
     whole = tensor.kind in DTYPES and tensor.kind not in FLOATS
     return not whole or any(tensor is part for parts in linears.values() for part in parts.values())
 
@@ -121,7 +120,7 @@ def _check_no_quantised(names: Iterable[str]) -> None:
 
 
 def _linears(tensors: TensorMap, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
-    """Return what may be linear layers among the tensors called `names`: a matrix `weight` and perhaps a `bias`."""
+    """Return possible linear layers among the tensors called `names`: a matrix `weight`, with or without a `bias`."""
     found: dict[str, dict[str, Tensor]] = {}
     for name in names:
         match = LINEAR.fullmatch(name)
@@ -135,7 +134,7 @@ def _head(parts: TensorParts) -> Head:
 
 
 def _head_after(module: str, stack: Stack, linears: Mapping[str, TensorParts], rest: list[str]) -> Head | None:
-    """Return the only other thing in the file, if it is a linear layer that clearly follows `module`; refuse else."""
+    """Return the head if the other tensors are a linear layer that clearly follows `module`; raise for any others."""
     if not rest:
         return None
     fits = [
@@ -154,7 +153,7 @@ def _head_after(module: str, stack: Stack, linears: Mapping[str, TensorParts], r
 
 
 def _follows(linear: str, module: str) -> bool:
-    """Whether the name of a `linear` layer says that it follows `module`: a later number in a Sequential, or a word."""
+    """Return whether a `linear` layer follows `module` by its name: a later number in a Sequential, or a known name."""
     (outer, _, number), (other, _, first) = (name.rpartition(".") for name in (linear, module))
     if number.isdecimal() and first.isdecimal():
         return outer == other and int(number) > int(first)
@@ -198,9 +197,9 @@ def _cell(place: CellPlace, parts: TensorParts, hidden: Activation) -> Recurrent
 
 
 def gru(inputs: Floats, recurrent: Floats, bias: Floats | None = None, inner: Floats | None = None) -> GRUCell:
-    """Return the cell with weights `inputs (3, H, D)`, `recurrent (3, H, H)` and PyTorch's two biases a row.
+    """Return the cell with weights `inputs (3, H, D)`, `recurrent (3, H, H)` and PyTorch's two biases.
 
-    `bias, inner (3, H)` come with the inputs and with h; the reset acts on the `inner` one of n.
+    `bias` and `inner` (3, H) are those of inputs and of h; the reset acts on `inner` of the gate n.
     """
     if bias is None or inner is None:
         return GRUCell(input=inputs, recurrent=recurrent, bias=bias)
@@ -210,7 +209,7 @@ def gru(inputs: Floats, recurrent: Floats, bias: Floats | None = None, inner: Fl
 
 
 def _units(parts: TensorParts) -> int:
-    """Return the number of units H: the columns of what reads all of them."""
+    """Return the number of units H, the columns of the projection or of the recurrent weights."""
     return parts["weight_hr" if "weight_hr" in parts else "weight_hh"].shape[-1]
 
 

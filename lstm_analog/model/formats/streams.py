@@ -1,8 +1,8 @@
-"""Signals of a model that is carried out on labels, and the numeric steps that make one of another.
+"""The signals of a model that is run on labels; `stream_steps` records the numeric steps between them.
 
-A `Stream` is rows of features: one a sequence and step of time, then those at the end of the sequences. Wherever its
-elements were moved, a step finds them by their labels; what it makes has labels of its own, in the same places. So the
-order of axes at each step does not matter, and a step that mixes what belongs to different rows is seen.
+A `Stream` has rows of features: one for each sequence and step of time, then those at the end of the sequences. A step
+finds elements by their labels, wherever they were moved; its result has new labels in the same places. So the order of
+axes at each step does not matter, and a step that mixes different rows is detected.
 """
 
 from bisect import bisect_right
@@ -11,21 +11,21 @@ from math import prod
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats
+from lstm_analog.arrays import Array
 from lstm_analog.model.formats.labels import Labels, places_of, rows_of
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Affine, Dense, Embedding, ModelStep, Pool, Pooling, RowStep
+from lstm_analog.model.steps import Dense, ModelStep, RowStep
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stream:
-    """A signal: the labels of its `rows (N, F)`, and what has `made` it of those that it `reads`.
+    """A signal: the labels of its `rows (N, F)`, and the step that has `made` it from the streams `reads`.
 
-    The first rows are those of each step: `lead` are their axes, (time, batch) if it is `timed`, behind a recurrent
-    layer, else as the model's input has them. The rest are (batch,) at the end: a layer's final h, or what a pooling
-    left. Rows of the same number belong together in streams of the same `frame`. `number` counts streams, `label` is
-    what made it in messages; an input has been made by nothing.
+    The first rows are those of each step: `lead` are their axes, (time, batch) if it is `timed`, after a recurrent
+    layer, else those of the model's input. The rest are (batch,) rows at the end: a layer's final h, or the result of a
+    pooling. Rows of the same number correspond in streams of the same `frame`. `number` counts streams, `label` is the
+    name of the step in messages; for an input `made` is None.
     """
 
     label: str
@@ -39,20 +39,19 @@ class Stream:
 
     @property
     def width(self) -> int:
-        """Number of features, F."""
+        """The number of features, F."""
         return int(self.rows.shape[1])
 
     @property
     def steps(self) -> Array:
-        """The numbers of its rows of steps of time, of shape `lead`."""
+        """The numbers of its rows for steps of time, of shape `lead`."""
         return np.arange(prod(self.lead)).reshape(self.lead)
 
 
 class ModelStreams:
-    """The streams of a model so far; `maker` hands out their labels.
+    """The streams of a model so far, with labels made by `maker`; it changes as steps are recorded.
 
-    Each method that computes returns the labels of the answer, or None if that is no step on rows of a signal.
-    `array` are labels in whatever arrangement, `label` is what computes in messages, `made` the step that it is.
+    `array` are labels in any arrangement, `label` is the name of a step in messages, `made` the step itself.
     """
 
     def __init__(self, maker: Labels) -> None:
@@ -61,92 +60,24 @@ class ModelStreams:
         self._firsts: list[float] = []
 
     def of(self, array: Array) -> Stream | None:
-        """Return the stream to which the first element of `array` belongs, if any."""
+        """Return the stream of the first element of `array`, None if there is none."""
         place = bisect_right(self._firsts, array.flat[0]) if array.size else 0
         return self.all[place - 1] if place else None
 
     def opened(self, label: str, rows: Array, lead: tuple[int, ...]) -> None:
         """Add an input of the model: the stream of its `rows`, with the axes `lead`, called `label`."""
-        self._add(label, None, (), rows, lead, frame=len(self.all), timed=False)
+        self.add(label, None, (), rows, lead, frame=len(self.all), timed=False)
 
     def unrolled(self, label: str, layer: Layer, reads: Stream | None, h: Array, final: Array) -> Stream:
-        """Add what a recurrent `layer` makes of what it `reads`: labels `h (time, batch, F)`, `final (batch, F)`."""
+        """Add the output of a recurrent `layer` on the stream `reads`: `h (time, batch, F)` and `final (batch, F)`."""
         rows = np.concatenate([h.reshape(-1, h.shape[-1]), final])
         below = () if reads is None else (reads,)
-        return self._add(label, layer, below, rows, h.shape[:2], frame=len(self.all), timed=True)
-
-    def curve(self, label: str, array: Array, made: RowStep) -> Array | None:
-        """Compute a function of each number of `array`."""
-        found = self._elements(array)
-        if found is None:
-            return None
-        stream, places = found
-        return self._relabelled(label, made, (stream,), stream.rows).rows.reshape(-1)[places]
-
-    def scaled(self, label: str, array: Array, scale: Array, offset: Array) -> Array | None:
-        """Compute `scale x + offset`, which may differ from feature to feature and in nothing else."""
-        found = self._elements(array)
-        if found is None:
-            return None
-        stream, places = found
-        places = np.broadcast_to(places, np.broadcast_shapes(array.shape, scale.shape, offset.shape))
-        features = places % stream.width
-        numbers = [_by_feature(np.broadcast_to(each, places.shape), features, stream.width) for each in (scale, offset)]
-        if numbers[0] is None or numbers[1] is None:
-            return None
-        if all((each == each[features.flat[0]]).all() for each in numbers if each is not None):
-            numbers = [each[0] for each in numbers if each is not None]
-        made = Affine(scale=numbers[0], offset=numbers[1])  # type: ignore[arg-type]  # neither is None
-        return self._relabelled(label, made, (stream,), stream.rows).rows.reshape(-1)[places]
-
-    def product(self, label: str, array: Array, made: Dense) -> Array | None:
-        """Multiply the vectors along the last axis of `array` with a matrix."""
-        found = self.vectors(label, array)
-        if found is None or found[0].width != made.weights.shape[1]:
-            return None
-        stream, rows = found
-        return self._by_row(label, made, stream, len(made.weights)).rows[rows]
-
-    def over_features(self, label: str, array: Array, axis: int, made: RowStep) -> Array | None:
-        """Compute a function of the vectors along `axis`, of as many features."""
-        found = self.vectors(label, np.moveaxis(array, axis, -1))
-        if found is None:
-            return None
-        stream, rows = found
-        return np.moveaxis(self._by_row(label, made, stream, stream.width).rows[rows], -1, axis)
-
-    def reduced(self, label: str, array: Array, axis: int, made: Operation | Pool) -> Array | None:
-        """Reduce `axis` of `array` to one element: an operation that of features, a pool that of the steps of time."""
-        moved = np.moveaxis(array, axis, -1)
-        made_of = self._pooled(label, moved, made) if isinstance(made, Pool) else self._statistic(label, moved, made)
-        return None if made_of is None else np.moveaxis(made_of, -1, axis)
-
-    def combined(self, label: str, made: Operation, first: Array, second: Array) -> Array | None:
-        """Compute an operation on `first` and `second`, number by number of the same rows; one may have one feature."""
-        left, right = self._aligned(label, first), self._aligned(label, second)
-        if left is None or right is None or left[0].frame != right[0].frame:
-            return None
-        (a, p), (b, q) = left, right
-        p, q = np.broadcast_arrays(p, q)
-        same = np.array_equal(p % a.width, q % b.width) or 1 in (a.width, b.width)
-        if not same or (a.width != b.width and 1 not in (a.width, b.width)):
-            return None
-        if not np.array_equal(p // a.width, q // b.width):
-            return None
-        stream = self._relabelled(label, made, (a, b), a.rows + 1j * b.rows)
-        return stream.rows.reshape(-1)[p if a.width == stream.width else q]
-
-    def embedded(self, label: str, numbers: Array, table: Floats) -> Array | None:
-        """Look up the rows of a `table` that are the `numbers` of an input."""
-        found = self._elements(numbers)
-        if found is None or found[0].width > 1 or found[0].made is not None:
-            return None
-        return self._by_row(label, Embedding(table=table), found[0], table.shape[1]).rows[found[1]]
+        return self.add(label, layer, below, rows, h.shape[:2], frame=len(self.all), timed=True)
 
     def vectors(self, label: str, array: Array) -> tuple[Stream, Array] | None:
-        """Return the stream whose vectors stand along the last axis of `array`, and the number of the row of each.
+        """Return the stream with the vectors along the last axis of `array`, and the row number of each vector.
 
-        Where they are a part of the features, or in another order, that is a step of its own, called `label`.
+        If they have only some of the features, or in another order, a step called `label` is recorded for that.
         """
         stream = self.of(array)
         if stream is None or not array.ndim:
@@ -164,10 +95,10 @@ class ModelStreams:
         if rows is None:
             return None
         chosen = Dense(weights=np.eye(stream.width)[features])
-        return self._by_row(label, chosen, stream, len(features)), rows
+        return self.by_row(label, chosen, stream, len(features)), rows
 
     def sequence(self, label: str, array: Array) -> tuple[Stream, bool] | None:
-        """Return the stream of which `array (time, batch, F)` is each step, and whether an input's axes are turned."""
+        """Return the stream with the steps `array (time, batch, F)`, and whether an input has its axes swapped."""
         found = self.vectors(label, array)
         if found is None or len(found[0].lead) not in (1, 2):
             return None
@@ -178,55 +109,36 @@ class ModelStreams:
         turned = not stream.timed and len(stream.lead) == 2 and np.array_equal(rows, steps.T)
         return (stream, True) if turned else None
 
-    def _elements(self, array: Array) -> tuple[Stream, Array] | None:
-        """Return the stream of the elements of `array`, and where in its rows each of them stands."""
+    def elements(self, array: Array) -> tuple[Stream, Array] | None:
+        """Return the stream of the elements of `array`, and the place of each in its rows."""
         stream = self.of(array)
         places = None if stream is None else places_of(array, stream.rows)
         return None if stream is None or places is None else (stream, places)
 
-    def _aligned(self, label: str, array: Array) -> tuple[Stream, Array] | None:
-        """Return the same; where whole vectors stand along the last axis, or a choice of features, in theirs."""
+    def aligned(self, label: str, array: Array) -> tuple[Stream, Array] | None:
+        """Return what `elements` does, where a choice of features along the last axis is recorded as a stream first."""
         found = self.vectors(label, array)
         if found is None:
-            return self._elements(array)
+            return self.elements(array)
         stream, rows = found
         return stream, rows[..., None] * stream.width + np.arange(stream.width)
 
-    def _statistic(self, label: str, array: Array, made: Operation) -> Array | None:
-        found = self.vectors(label, array)
-        return None if found is None else self._by_row(label, made, found[0], 1).rows[found[1]]
-
-    def _pooled(self, label: str, array: Array, pool: Pool) -> Array | None:
-        """Pool the steps of time, each of which stands once along the last axis of `array`."""
-        found = self._elements(array)
-        if found is None or not found[0].timed or len(found[0].lead) != 2:
-            return None
-        (stream, places), (time, batch) = found, found[0].lead
-        rows, features = np.divmod(places, stream.width)
-        steps, sequences = np.divmod(rows, batch)
-        whole = np.array_equal(np.sort(steps, axis=-1), np.broadcast_to(np.arange(time), (*steps.shape[:-1], time)))
-        if not whole or (sequences != sequences[..., :1]).any() or (features != features[..., :1]).any():
-            return None
-        new = self.maker.made((batch, stream.width), f"output of {label}")
-        self._add(label, Pooling(pool=pool), (stream,), new, (0, batch), frame=len(self.all), timed=True)
-        return new[sequences[..., :1], features[..., :1]]
-
-    def _relabelled(self, label: str, made: RowStep, reads: tuple[Stream, ...], keys: Array) -> Stream:
-        """Add a stream with a label for each different one of the `keys`, in their places."""
+    def relabelled(self, label: str, made: RowStep, reads: tuple[Stream, ...], keys: Array) -> Stream:
+        """Add a stream `made` from `reads`, with a new label for each distinct one of `keys`, in the same places."""
         kinds, inverse = np.unique(keys, return_inverse=True)
         rows = self.maker.made(kinds.shape, f"output of {label}")[inverse.reshape(-1)].reshape(keys.shape)
         return self._derived(label, made, reads, rows)
 
-    def _by_row(self, label: str, made: ModelStep | Operation, stream: Stream, width: int) -> Stream:
-        """Add a stream with a vector of `width` labels for each different row of another."""
+    def by_row(self, label: str, made: ModelStep | Operation, stream: Stream, width: int) -> Stream:
+        """Add a stream with a vector of `width` new labels for each distinct row of `stream`."""
         kinds, inverse = np.unique(stream.rows, axis=0, return_inverse=True)
         rows = self.maker.made((len(kinds), width), f"output of {label}")[inverse.reshape(-1)]
         return self._derived(label, made, (stream,), rows)
 
     def _derived(self, label: str, made: ModelStep | Operation, reads: tuple[Stream, ...], rows: Array) -> Stream:
-        return self._add(label, made, reads, rows, reads[0].lead, frame=reads[0].frame, timed=reads[0].timed)
+        return self.add(label, made, reads, rows, reads[0].lead, frame=reads[0].frame, timed=reads[0].timed)
 
-    def _add(
+    def add(
         self,
         label: str,
         made: ModelStep | Operation | Layer | None,
@@ -237,30 +149,17 @@ class ModelStreams:
         frame: int,
         timed: bool,
     ) -> Stream:
+        """Add and return the stream called `label` of `rows`, `made` from `reads`; `lead, frame, timed` as there."""
         stream = Stream(
-            label=label,
-            number=len(self.all),
-            made=made,
-            reads=reads,
-            rows=rows,
-            lead=lead,
-            timed=timed,
-            frame=frame,
+            label=label, number=len(self.all), made=made, reads=reads, rows=rows, lead=lead, timed=timed, frame=frame
         )
         self.all.append(stream)
         self._firsts.append(float(rows.min()))
         return stream
 
 
-def _by_feature(values: Array, features: Array, width: int) -> Floats | None:
-    """Return the number (width,) of each of the `features` among `values`, None if one has several; 0 where none."""
-    found = np.zeros(width)
-    found[features] = values
-    return found if np.array_equal(found[features], values) else None
-
-
 def ends_of(layer: Layer, h: Array) -> Array:
-    """Return the labels (batch, F) of the last h of each direction of `layer`, of `h (time, batch, F)` of all steps."""
+    """Return the labels (batch, F) of the last h of each direction of `layer`, from those `h (time, batch, F)`."""
     cuts = np.cumsum([cell.output_size for cell in layer.cells])[:-1]
     ways = zip(layer.cells, np.split(h, cuts, axis=-1), strict=True)
     return np.concatenate([part[0] if cell is layer.backward else part[-1] for cell, part in ways], axis=-1)

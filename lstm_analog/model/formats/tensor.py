@@ -1,4 +1,4 @@
-"""A named tensor of a file: a view of the file's own bytes, not yet numbers."""
+"""A named tensor of a file: a view of the bytes of the file, not yet converted to numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from lstm_analog.arrays import Array, Floats
 from lstm_analog.errors import FileFormatError, explain
 
 MOST_AXES = 8
-"""Axes a tensor may have."""
+"""Largest number of axes of a tensor."""
 
 BFLOAT16 = "bfloat16"
-"""The upper half of a float32, which numpy does not know: its bits are held as uint16."""
+"""The upper half of a float32, which is no dtype of numpy; its bits are stored as uint16."""
 
 FLOATS = frozenset({"float16", BFLOAT16, "float32", "float64"})
-"""What weights may be; each is widened to float64, which changes no number."""
+"""The dtypes of weights; each is converted to float64 exactly."""
 
 DTYPES = MappingProxyType(
     {name: np.dtype(name).newbyteorder("<") for name in ("float16", "float32", "float64")}
@@ -28,12 +28,12 @@ DTYPES = MappingProxyType(
     | {"bool": np.dtype(bool)}
     | {BFLOAT16: np.dtype("<u2")}
 )
-"""How the kinds of number lie in a file."""
+"""The dtypes of numbers in a file, by name."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tensor:
-    """A tensor called `name`, of a `kind` of `DTYPES`; `stored` has its shape and lies in the file's bytes."""
+    """A tensor called `name`, with numbers of `kind`, a key of `DTYPES`; `stored` is a view of the file's bytes."""
 
     name: str
     kind: str
@@ -41,12 +41,12 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its number of elements an axis."""
+        """The sizes of its axes."""
         return self.stored.shape
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         return label(self.name)
 
     def check_float(self) -> None:
@@ -56,10 +56,7 @@ class Tensor:
             raise FileFormatError(explain(self.label, must=must, got=self.kind, do=do))
 
     def numbers(self) -> Floats:
-        """Return its numbers in float64, exactly.
-
-        Raises `FileFormatError` unless they are finite floats.
-        """
+        """Return its numbers in float64, exactly; raise `FileFormatError` unless they are finite floats."""
         self.check_float()
         if not self.stored.size:
             do = "save the weights of a trained module"
@@ -76,12 +73,12 @@ TensorMap = Mapping[str, Tensor]
 
 
 def label(name: str) -> str:
-    """Return what a tensor called `name` is called in messages: short and printable."""
+    """Return the name in messages of a tensor called `name`: short and printable."""
     return f"tensor {name[:80]!a}"
 
 
 def from_bytes(name: str, kind: str, shape: tuple[int, ...], data: bytes | memoryview) -> Tensor:
-    """Return the tensor `name` of that `kind` and `shape` that fills `data` exactly, row by row, or raise."""
+    """Return the tensor `name` of this `kind` and `shape`, which must fill `data` exactly, row by row, or raise."""
     dtype = DTYPES[kind]
     count = count_of(name, shape)
     if count * dtype.itemsize != len(data):
@@ -91,7 +88,7 @@ def from_bytes(name: str, kind: str, shape: tuple[int, ...], data: bytes | memor
 
 
 def count_of(name: str, shape: tuple[int, ...]) -> int:
-    """Return the number of elements of a `shape` read from a file, or raise, naming tensor `name`."""
+    """Return the number of elements of a `shape` read from a file; raise with the tensor's `name` if it is invalid."""
     sizes = all(type(size) is int and 0 <= size < 2**62 for size in shape)
     if not sizes or len(shape) > MOST_AXES:
         must, do = f"have at most {MOST_AXES} axes of whole sizes", "the file is damaged: fetch it again"

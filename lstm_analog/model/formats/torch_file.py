@@ -1,6 +1,6 @@
-"""What `torch.save` writes, without torch: a zip with a pickle and raw numbers, or, before 1.6, all in one stream.
+"""Read files of `torch.save` without torch: a zip with a pickle and raw numbers, or, before 1.6, one stream.
 
-A TorchScript archive is such a zip too; its tensors are read by their names, its program is not looked at.
+A TorchScript archive is such a zip, too; its tensors are read by their names, its program is ignored.
 """
 
 import re
@@ -20,18 +20,18 @@ from lstm_analog.zips import open_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
-"""The first two pickles of a file before 1.6: a mark and a version."""
+"""The first two pickles of a file before 1.6: a magic number and a version."""
 
 DEEPEST = 5
-"""Dictionaries and lists in each other that are searched for a state dict, as in `{"model": {"state_dict": ...}}`."""
+"""Largest depth of nested dictionaries and lists to search for a state dict: `{"model": {"state_dict": ...}}`."""
 
 LONGEST_NAME = 200
-"""Letters that the name of an entry may have; one with more is not looked into."""
+"""Largest number of letters of the name of an entry; entries with longer names are not searched."""
 
 _OTHER_SIZES = MappingProxyType(
     {"ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QInt8Storage": 1, "QUInt8Storage": 1, "QInt32Storage": 4}
 )
-"""Bytes a number of the kinds of storage that hold no weights."""
+"""Number of bytes of a number in the kinds of storage that hold no weights."""
 
 _RECURRENT = re.compile(r"(?:.*\.)?(?:weight|bias)_(?:ih|hh|hr)(?:_l[0-9]+(?:_reverse)?)?", re.DOTALL)
 _COUNT = 8
@@ -41,8 +41,8 @@ DAMAGED = "the file is damaged: save or fetch it again"
 def read_zip(content: bytes) -> TensorMap:
     """Return the tensors of the state dict in `content`, a zip that `torch.save` wrote.
 
-    Raises `FileFormatError` for anything that a state dict does not need, and for tensors that do not lie inside their
-    storage or whose elements overlap.
+    Raises `FileFormatError` for anything that a state dict does not need, and for tensors that exceed their storage or
+    have overlapping elements.
     """
     archive = open_archive(content)
     roots = [name.removesuffix("data.pkl") for name in archive.members if name.rsplit("/", 1)[-1] == "data.pkl"]
@@ -65,8 +65,8 @@ def read_zip(content: bytes) -> TensorMap:
 def read_stream(content: bytes) -> TensorMap:
     """Return the tensors of the state dict in `content`, which `torch.save` wrote before 1.6, as `read_zip` does.
 
-    Three short pickles (mark, version, sizes of the machine), the state dict, the keys of the storages, then for each
-    its count in 8 bytes and its numbers.
+    It has three short pickles (magic number, version, sizes of the computer), the state dict, the keys of the storages,
+    then for each storage its count in 8 bytes and its numbers.
     """
     magic = read_pickle(content)
     version = read_pickle(content, magic.end)
@@ -81,7 +81,7 @@ def read_stream(content: bytes) -> TensorMap:
 
 
 def _storages(data: memoryview, storages: Mapping[str, Storage], keys: object) -> dict[str, memoryview]:
-    """Return the bytes of each storage: they follow each other in order of `keys`, each after its count."""
+    """Return the bytes of each storage; storages are in the order of `keys`, each after its count."""
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
         raise FileFormatError(explain("keys", must="list the storages", got="another list", do=DAMAGED))
     found = {}
@@ -109,9 +109,9 @@ def _needed(note: Pickle) -> set[str]:
 
 
 def _views(note: Pickle) -> dict[str, View | Unreadable]:
-    """Return the tensors of the state dicts in `note` that have a recurrent module, or else of all, by name.
+    """Return the tensors, by name, of the state dicts in `note` with a recurrent module, or of all if none has one.
 
-    Of several they are named after where they lie, as in `model.lstm.weight_ih_l0` and `ema.lstm.weight_ih_l0`.
+    If there are several, names begin with the path, as in `model.lstm.weight_ih_l0` and `ema.lstm.weight_ih_l0`.
     """
     every = list(_dictionaries(note.value))
     found = [(path, names) for path, names in every if any(map(_RECURRENT.fullmatch, names))] or every
@@ -121,7 +121,7 @@ def _views(note: Pickle) -> dict[str, View | Unreadable]:
 
 
 def _dictionaries(value: object) -> Iterator[tuple[str, dict[str, View | Unreadable]]]:
-    """Yield each dictionary that holds tensors, with the path to it; dictionaries reached twice are one."""
+    """Yield each dictionary that holds tensors, with its path; a dictionary that is reached twice is yielded once."""
     level: list[tuple[str, Any]] = [("", value)]
     seen: set[int] = set()
     for _ in range(DEEPEST):
@@ -140,7 +140,7 @@ def _dictionaries(value: object) -> Iterator[tuple[str, dict[str, View | Unreada
 
 
 def _entries(item: object) -> list[tuple[str, object]]:
-    """Return the entries of a dictionary or a list by name, those of the list by number."""
+    """Return the entries of a dictionary by name, or of a list by number."""
     pairs = item.items() if isinstance(item, dict) else enumerate(item if isinstance(item, Sequence) else ())
     return [(str(key), entry) for key, entry in pairs if not isinstance(key, str) or len(key) <= LONGEST_NAME]
 
@@ -157,7 +157,7 @@ def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> TensorMap:
 
 
 def _unreadable(name: str, note: Unreadable) -> Tensor:
-    """Return the tensor of that shape and kind that is refused when its numbers are asked for."""
+    """Return a tensor of that shape and kind, whose numbers are refused when they are read."""
     shape = note.shape if isinstance(note.shape, tuple) and count_of(name, note.shape) < 2**31 else ()
     return Tensor(name=name, kind=note.what, stored=np.broadcast_to(np.zeros((), dtype=np.uint8), shape))
 
@@ -178,7 +178,7 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
 
 
 def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], stride: tuple[Any, ...]) -> None:
-    """Check that a tensor's elements lie inside its storage of `count` numbers, each in a place of its own."""
+    """Raise unless a tensor's elements are inside its storage of `count` numbers and do not overlap."""
     elements = count_of(name, shape)
     steps = [(step, size) for step, size in zip(stride, shape, strict=True) if size != 1]
     last = offset

@@ -1,6 +1,6 @@
-"""The laws as dispatched functions; what a kind of part does not answer itself follows from the law that it declares.
+"""The laws as functions dispatched on the kind of part; the default answer is derived from the law that it declares.
 
-They raise `UnsupportedPartError` for a part that does neither.
+They raise `UnsupportedPartError` for a part that neither declares a law nor registers an answer.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def capacity(part: Part) -> tuple[Indices, Floats]:
 
 @singledispatch
 def rows(part: Part) -> Indices:
-    """Return the unknowns that `part` feeds, shape (terminals, m)."""
+    """Return the unknowns into which `part` carries flow, shape (terminals, m)."""
     return derived.rows_of(part)
 
 
@@ -38,7 +38,7 @@ def flow(part: Part, effort: Floats, high: High) -> Floats:
 
 @singledispatch
 def flow_into(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
-    """Return what writes the `flow` of `part` with the lines `high` to `out`, at `effort` as that stands when called.
+    """Return a function that writes the `flow` of `part` with the lines `high` to `out`, from `effort` at each call.
 
     `out` (..., terminals, m) has the leading axes to which those of `effort` and of the parameters broadcast.
     """
@@ -62,14 +62,14 @@ def partials(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
 
 @singledispatch
 def idle(part: Part) -> Idle | None:
-    """Return between which efforts `part` carries no flow at all, whatever the clock; None for a part that always may.
+    """Return the range of effort in which `part` carries no flow, whatever the clock; None if there is no such range.
 
-    An engine may leave such a part out, if it sees to it that no effort leaves its range.
+    An engine may leave such a part out as long as it checks that every effort stays within that range.
     """
     return None
 
 
 @singledispatch
 def take(part: Part, elements: Indices) -> Part:
-    """Return the bank with only the given `elements` of `part`: a stage's share."""
+    """Return the bank of the given `elements` (k,) of `part` alone, in their order."""
     return derived.taken(part, elements)

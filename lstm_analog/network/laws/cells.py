@@ -1,4 +1,4 @@
-"""Transistor-level cells: what a network must know of them. Their equations are the models of a SPICE simulator."""
+"""The laws of transistor-level cells that a network needs; their equations are the models of a SPICE simulator."""
 
 from dataclasses import replace
 

@@ -49,15 +49,17 @@ def _(part: Crossbars) -> Indices:
 @flow.register
 def _(part: Crossbars, effort: Floats, high: High) -> Floats:
     drive = effort[..., part.inputs]
-    return into_rows(*(_filling(part, *side, drive, effort) for side in _sides(part)))
+    return into_rows(*(_manifold_flow(part, *side, drive, effort) for side in _sides(part)))
 
 
 def _sides(part: Crossbars) -> tuple[tuple[Indices, Floats, Floats], ...]:
     return (part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)
 
 
-def _filling(part: Crossbars, node: Indices, tubes: Floats, load: Floats, drive: Floats, effort: Floats) -> Floats:
-    """Return the flow (..., m) into the manifolds `node` from the `drive` (..., n) and the datum."""
+def _manifold_flow(
+    part: Crossbars, node: Indices, tubes: Floats, load: Floats, drive: Floats, effort: Floats
+) -> Floats:
+    """Return the flow (..., m) into the manifolds `node` from inputs at `drive` (..., n) and from the datum."""
     level = effort[..., node]
     if part.linear:
         linear: Floats = _into(tubes, drive) - (tubes.sum(axis=-1) + load) * level
@@ -84,13 +86,13 @@ def _(part: Crossbars, high: High) -> tuple[Block, ...]:
 @partials.register
 def _(part: Crossbars, effort: Floats, high: High) -> tuple[Floats, ...]:
     drive = effort[..., part.inputs]
-    return tuple(value for side in _sides(part) for value in _filling_slopes(part, *side, drive, effort))
+    return tuple(value for side in _sides(part) for value in _manifold_partials(part, *side, drive, effort))
 
 
-def _filling_slopes(
+def _manifold_partials(
     part: Crossbars, node: Indices, tubes: Floats, load: Floats, drive: Floats, effort: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the partials of `_filling` by the drive (..., m, n) and by the manifolds themselves (..., m)."""
+    """Return the derivatives of `_manifold_flow` by the drive (..., m, n) and by the manifolds' efforts (..., m)."""
     if part.linear:
         return tubes, -(tubes.sum(axis=-1) + load)
     level = effort[..., node]

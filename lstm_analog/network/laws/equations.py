@@ -1,7 +1,7 @@
-"""What follows from the law of a part: flows, capacities, couplings and partials, by programs of numpy.
+"""Derive flows, capacities, couplings and partial derivatives from the law of a part, as programs of numpy.
 
-Nothing here knows a kind of part: this is what any part answers that has no answer of its own. Derivatives are taken
-once for a form of law, programs bound once to a bank.
+Nothing here depends on the kind of part: these are the default answers of `laws.base`. Derivatives are taken once for
+each form of law, programs are bound once to each bank.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ from lstm_analog.network.parts.base import Law
 
 
 def flows_of(given: Law) -> dict[str, Expression]:
-    """Return the flow into each terminal that the law `given` feeds; of an effort that it sets, what it lacks."""
+    """Return the flow into each terminal of the law `given`; of an effort that it sets, the value less the effort."""
     total = dict(given.into)
     for (tail, head), value in given.through.items():
         for name, entering in ((tail, -value), (head, value)):
@@ -43,7 +43,7 @@ def flows_of(given: Law) -> dict[str, Expression]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Coupling:
-    """How the flow into the terminal `row` depends on the effort at `column`: by its `partial`, in its `order`."""
+    """How the flow into the terminal `row` depends on the effort at `column`: its `partial` derivative and `order`."""
 
     row: str
     column: str
@@ -53,7 +53,7 @@ class Coupling:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Equations:
-    """A law with its neutral parameters gone and its clock line known: `flows` by terminal, and their `couplings`."""
+    """A law with its neutral parameters left out and its clock line set: `flows` by terminal, and their `couplings`."""
 
     flows: Mapping[str, Expression]
     couplings: tuple[Coupling, ...]
@@ -83,7 +83,7 @@ def _efforts(value: Expression) -> frozenset[str]:
 
 
 def _orders(reads: Mapping[str, frozenset[str]]) -> dict[str, Order]:
-    """Return the order of each column, of the efforts that its partial `reads`.
+    """Return the order of each column, given which efforts its partial derivative `reads`.
 
     One that reads its own is nonlinear. The others are affine, if those they read are nonlinear: of two that read each
     other, the last terminal, a pilot, is taken for it.
@@ -106,13 +106,13 @@ def _program(values: tuple[Expression, ...], known: Known) -> Program:
 
 
 class BankLaw:
-    """What the law of a bank is with its numbers: what does nothing in the bank takes no part in what is computed.
+    """The law of a bank simplified by its numbers: terms that are zero throughout the bank are left out.
 
-    That is a parameter that all elements lack, or that is 0 or 1 throughout, and a terminal at the datum.
+    Known numbers are a parameter that is neutral, 0 or 1 in all elements, and the effort of a terminal at the datum.
     """
 
     def __init__(self, part: Part) -> None:
-        """Look at `part`; nothing is computed yet."""
+        """Take the law, parameters and nodes of `part`; nothing is computed yet."""
         self.law, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
         self.size = self.nodes[self.law.terminals[0]].size
         self.line = vars(part).get("line", ALWAYS)
@@ -120,18 +120,18 @@ class BankLaw:
 
     @cached_property
     def lead(self) -> tuple[int, ...]:
-        """The axes that its parameters lead with."""
+        """The leading axes of the parameters, the elements left out."""
         return np.broadcast_shapes(*(np.shape(value) for value in self.parameters.values()))[:-1]
 
     @cached_property
     def absent(self) -> frozenset[str]:
-        """The parameters that all elements lack."""
+        """The parameters that have their neutral value in all elements."""
         neutral = self.law.neutral.items()
         return frozenset(name for name, value in neutral if (self.parameters[name] == value).all())
 
     @cached_property
     def known(self) -> Known:
-        """The symbols that are one number for all elements."""
+        """The parameters that are 0 or 1, and the efforts that are 0, in all elements, with that number."""
         if not self.size:
             return frozenset()
         grounded = ((effort(name), 0.0) for name, at in self.nodes.items() if (at == DATUM).all())
@@ -140,12 +140,12 @@ class BankLaw:
         return frozenset((*grounded, *plain))
 
     def reduced(self, value: Expression) -> Program:
-        """Return the program of a `value` of the law, its clock line high."""
+        """Return the program that computes a `value` of the law with its clock line high."""
         neutral = {(parameter(name), self.law.neutral[name]) for name in self.absent}
         return _program((value,), self.known | neutral | {(LINE, 1.0)})
 
     def evaluator(self, high: High) -> "Evaluator":
-        """Return the programs of the bank with the lines `high`; the same each time."""
+        """Return the programs of the bank with the lines `high`; made at the first call."""
         on = is_on(self.line, high)
         if on not in self._evaluators:
             self._evaluators[on] = Evaluator(self, on)
@@ -162,12 +162,12 @@ class Evaluator:
 
     @cached_property
     def flow(self) -> BoundProgram:
-        """The program of the flows."""
+        """The program that computes the flows."""
         return self._bound(tuple(self.equations.flows.values()))
 
     @cached_property
     def partials(self) -> BoundProgram:
-        """The program of the partials of the couplings."""
+        """The program that computes the partial derivatives of the couplings."""
         return self._bound(tuple(each.partial for each in self.equations.couplings))
 
     def _bound(self, values: tuple[Expression, ...]) -> BoundProgram:
@@ -175,11 +175,11 @@ class Evaluator:
 
 
 _BANKS: WeakKeyDictionary[Part, BankLaw] = WeakKeyDictionary()
-"""What is known of the banks that are in use."""
+"""A cache: the simplified law of each bank in use."""
 
 
 def bank_of(part: Part) -> BankLaw:
-    """Return what the law of `part` is with its numbers; the same each time."""
+    """Return the simplified law of the bank `part`; made at the first call."""
     found = _BANKS.get(part)
     if found is None:
         found = _BANKS[part] = BankLaw(part)
@@ -197,7 +197,7 @@ def sets_of(part: Part) -> tuple[Kind, Indices] | None:
 
 
 def capacity_of(part: Part) -> tuple[Indices, Floats]:
-    """Return the states of `part`, and their capacities (..., m)."""
+    """Return the states (m,) of `part`, and their capacities (..., m)."""
     stored = law(part).stored
     if not stored:
         return nothing(0), np.empty(0)
@@ -224,7 +224,7 @@ def flow_of(part: Part, effort: Floats, high: High) -> Floats:
 
 
 def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
-    """Return what writes the flow of `part` at `effort` with the lines `high` to `out` (..., terminals, m)."""
+    """Return a function that writes the flow of `part` at `effort`, lines `high`, to `out` (..., terminals, m)."""
     bank = bank_of(part)
 
     def fetching(nodes: Indices) -> Callable[[], Floats]:
@@ -241,7 +241,7 @@ def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> Callable[
 
 
 def blocks_of(part: Part, high: High) -> tuple[Block, ...]:
-    """Return the couplings of `part` with the lines `high`, one a terminal and effort."""
+    """Return the couplings of `part` with the lines `high`, one for each pair of a terminal and an effort."""
     nodes, couplings = bank_of(part).nodes, bank_of(part).evaluator(high).equations.couplings
     return tuple(diagonal(nodes[each.row], nodes[each.column], each.order) for each in couplings)
 
@@ -254,6 +254,6 @@ def partials_of(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
 
 
 def taken(part: Part, elements: Indices) -> Part:
-    """Return the given `elements` of `part`."""
+    """Return the bank of the given `elements` (k,) of `part` alone."""
     law(part)  # refuses a part that declares none
     return take_elements(part, elements)

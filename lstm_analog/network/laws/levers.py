@@ -1,4 +1,4 @@
-"""What a part's flow does when one of its parameters changes: derivatives by parameters, from the declared law."""
+"""Derivatives of a part's flow by its parameters, from the declared law."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from lstm_analog.network.parts.base import Law
 class Lever:
     """A parameter `name` of a part, its `unit` as a key of `Domain.units`, and d flow / d parameter by terminal.
 
-    The terminals are those that the part feeds, in the order of `rows`. At a kink (`kinks_at`) it is one of the slopes.
+    The terminals are in the order of `rows`. At a kink (`kinks_at`) the derivative is that of one of the two sides.
     """
 
     name: str
@@ -27,10 +27,7 @@ class Lever:
 
 
 def levers(part: Part) -> tuple[Lever, ...]:
-    """Return what acts on the flow of the elements of `part`: each of its parameters.
-
-    Raises `UnsupportedPartError` for a part that declares no law.
-    """
+    """Return a lever for each parameter of `part`; raise `UnsupportedPartError` for a part that declares no law."""
     return _levers(law(part))
 
 
@@ -52,9 +49,9 @@ def lever_slopes(part: Part, effort: Floats, high: High) -> dict[str, Floats]:
 
 
 def kinks_at(part: Part, effort: Floats, high: High) -> Floats:
-    """Return what of `part` is zero where its flow may have no derivative, at `effort` with the lines `high`.
+    """Return quantities of `part` that are zero where its flow has a kink, at `effort` with the lines `high`.
 
-    Shape (..., k, m), k being how many kinks its law has. Raises `UnsupportedPartError` for a part that declares none.
+    Shape (..., k, m) for the k kinks of its law. Raises `UnsupportedPartError` for a part that declares no law.
     """
     nodes, values = terminals_of(part), parameters_of(part)
     found = _turns(law(part), is_on(vars(part).get("line", ALWAYS), high)).bound(values)

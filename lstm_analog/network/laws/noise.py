@@ -1,4 +1,4 @@
-"""How much the flows of a part fluctuate: spectral densities of white noise, from the declared law."""
+"""Spectral densities of the white noise in the flows of a part, from the declared law."""
 
 from dataclasses import dataclass
 from functools import lru_cache, singledispatch
@@ -28,12 +28,12 @@ from lstm_analog.network.parts.passages import TUBE
 from lstm_analog.network.quantities import BOLTZMANN, CHARGE, check_number
 
 ROOM = 300.0
-"""K."""
+"""The temperature of noise unless another is given (K)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Noise:
-    """Flows from `tails` (m,) to `heads` (m,), unknowns, that fluctuate: white, each independent of all others.
+    """White noise of m flows, each from the unknown in `tails` (m,) to that in `heads` (m,), independent of the others.
 
     `density` (..., m) is one-sided, in flow units squared per Hz.
     """
@@ -47,7 +47,7 @@ class Noise:
 def noise(part: Part, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
     """Return the noise of `part` at `effort` (..., unknowns) with the lines `high`, at a `temperature` in K.
 
-    Thermal noise is that of conductances at rest. A part without dissipation has none.
+    Thermal noise is that of a conductance without mean flow. A part without dissipation has no noise.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _(part: Crossbars, effort: Floats, high: High, temperature: float = ROOM) ->
 
 
 def _into(nodes: Indices, conductance: Floats, temperature: float) -> Noise:
-    """Return the noise of all that conducts to `nodes` (m,) from unknowns that are held, `conductance` (..., m)."""
+    """Return the thermal noise of `conductance` (..., m) between `nodes` (m,) and unknowns that do not fluctuate."""
     bound = _program(TUBE, True).bound(_surroundings(temperature) | {"conductance": conductance})
     (density,) = bound(dict[str, Floats]().__getitem__)
     return Noise(tails=np.full(nodes.size, DATUM), heads=nodes, density=np.asarray(density))

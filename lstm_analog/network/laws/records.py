@@ -1,4 +1,4 @@
-"""The records that laws speak in."""
+"""The records that the functions of laws take and return."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +13,7 @@ High = tuple[bool, ...]
 
 
 class BlockForm(Enum):
-    """How a block couples its columns to its rows: each to each, or the k-th to the k-th."""
+    """How a block couples its columns to its rows: DENSE each to each, DIAGONAL the k-th to the k-th."""
 
     DENSE = "dense"
     DIAGONAL = "diagonal"
@@ -33,7 +33,7 @@ class Order(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
-    """Who acts on whom, in what `order`: flows into `rows` (m,) depend on `columns`, (n,) if dense else (m,)."""
+    """Flows into `rows` (m,) depend on the efforts at `columns`, (n,) if dense, else (m,), in the given `order`."""
 
     rows: Indices
     columns: Indices
@@ -43,7 +43,7 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Idle:
-    """A range of efforts of `nodes` (m,), from `low` to `high` (..., m), its kinks."""
+    """The range of effort, `low` to `high` (..., m), of `nodes` (m,) in which a part carries no flow; kinks at both."""
 
     nodes: Indices
     low: Floats
@@ -61,7 +61,7 @@ class Kind(Enum):
 
 
 def is_on(line: int, high: High) -> bool:
-    """Return whether a part on clock `line` works with the lines `high`."""
+    """Return whether a part on clock `line`, or on `ALWAYS`, is switched on with the lines `high`."""
     return line == ALWAYS or high[line]
 
 
@@ -76,7 +76,7 @@ def nothing(*shape: int) -> Indices:
 
 
 def into_rows(*flows: Floats) -> Floats:
-    """Return the `flows` (..., m) into each row of a part side by side, (..., terminals, m).
+    """Return the `flows` (..., m), one for each terminal, stacked to (..., terminals, m).
 
     Each may have an axis of chips or none.
     """

@@ -1,4 +1,4 @@
-"""Neutral answers of parts that set nothing or store nothing, and how each bank is cut."""
+"""Neutral answers of parts that set or store nothing, and the selection of elements of dense banks."""
 
 from dataclasses import replace
 
@@ -8,15 +8,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.bank import take_elements
 from lstm_analog.network.laws.base import capacity, idle, sets, take
 from lstm_analog.network.laws.records import Idle, nothing
-from lstm_analog.network.parts import (
-    Crossbars,
-    Junctions,
-    Part,
-    Sources,
-    Stops,
-    Storages,
-    Transconductors,
-)
+from lstm_analog.network.parts import Crossbars, Junctions, Part, Sources, Stops, Storages, Transconductors
 
 
 @sets.register

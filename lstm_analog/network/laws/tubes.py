@@ -1,4 +1,4 @@
-"""The passages of a crossbar and the opening of a port, by the expressions of their laws, where a bank is dense."""
+"""Evaluate the laws of single tubes for a dense crossbar, and the conductance of ports as they are opened."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ from lstm_analog.network.shapes import Shape
 
 
 def tube_flow(part: Crossbars, conductance: Floats, drop: Floats) -> Floats:
-    """Return the flow through the tubes of `part` that have the `conductance` G, at the `drop` dp, (..., m, n)."""
+    """Return the flow through tubes of `part` of `conductance` G (flow unit), at the `drop` of effort, (..., m, n)."""
     return _evaluated(part, 0, conductance, drop)
 
 

@@ -1,4 +1,4 @@
-"""The part banks: all like parts of a network as one record of arrays, and the law of their elements beside it.
+"""The part banks: each record holds all like parts of a network as arrays, and declares the law of one element.
 
 Node arrays have shape (m,) and count the network's unknowns, 0 being the datum. Parameters have shape (m,); leading
 axes (chips) may stand before it. A scalar means m equal parts. A family of parts is a file; transistor-level cells
@@ -63,4 +63,4 @@ Part = (
 )
 
 KINDS: tuple[type[Part], ...] = get_args(Part)
-"""All kinds of part, for whatever lists them."""
+"""All kinds of part."""

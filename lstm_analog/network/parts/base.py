@@ -1,6 +1,6 @@
-"""What a law is: the equations of one element of a bank, declared once beside the bank's record.
+"""The record of a law: the equations of one element of a bank, declared once beside the bank's own record.
 
-From it come flows, their derivatives, and the text of every export. A kind of part without such a law (dense banks,
+Flows, their derivatives and the text of every export follow from it. A kind of part without such a law (dense banks,
 transistor-level cells) has its own functions in `network.laws` and in the exports.
 """
 
@@ -30,21 +30,21 @@ SHOT = 2.0 * CARRIER
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CardNames:
-    """What the cards of a netlist call a part and what is in its law, where they call it by another name.
+    """The names on netlist cards that differ from those in the law of a part.
 
     SPICE knows resistances, some of its simulators refuse names such as `limit`, and names on a card are short.
 
     Attributes
     ----------
     device : str
-        Its subcircuit; if empty, that bears the name of the kind.
+        The name of its subcircuit; if empty, the name of the kind in lower case.
     pins, values, inner : mapping of str to str
-        Of terminals, of parameters, and of what is named inside the law.
+        The card's name by that of the terminal, of the parameter, and of a `let` inside the law.
     inverse : frozenset of str
-        Parameters, conductances, whose value is a resistance.
+        Parameters that are conductances and stand on cards as resistances.
     extras : mapping of str to tuple of str
-        Parameters that the cards bear only if one of them does something in the bank; the word is then added to the
-        name of the device.
+        Parameters that stand on cards only if one of them differs from its neutral value in the bank; the key is then
+        added to the name of the subcircuit.
     """
 
     device: str = ""
@@ -57,7 +57,7 @@ class CardNames:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Law:
-    """The equations of one element. Its efforts and parameters are called as the fields of its bank.
+    """The equations of one element. Its efforts and parameters have the names of the fields of its bank.
 
     Those of the k-th entry of a tuple, counted from 1, have k behind them: `scale1` is `factors[0].scale`. The clock
     line is `LINE`, 1 while it is high or if there is none.
@@ -73,13 +73,13 @@ class Law:
     stored : mapping of str to Expression
         The capacities of terminals that are states of the part itself: capacity x rate = all that enters.
     sets : mapping of str to Expression
-        The efforts that the part sets, whatever enters (effort unit).
+        The efforts that the part imposes, whatever flows in (effort unit).
     units : mapping of str to str
         The unit of each parameter, a key of `Domain.units`.
     neutral : mapping of str to float
-        For parameters that an element may lack, the value at which they do nothing.
+        For optional parameters, the value at which they have no effect.
     cards : CardNames
-        What the cards of a netlist call it.
+        Its names on the cards of a netlist, where they differ.
     noise : mapping of tuple of str to Expression
         One-sided spectral densities (flow unit squared per Hz) of flows that fluctuate, white and each independent of
         the others: into the only terminal of the key, or from its first to its second.
@@ -148,13 +148,13 @@ def check_entries(entries: object, what: str, kind: type) -> None:
 
 
 def check_least(array: Floats, what: str, do: str) -> None:
-    """Raise `InvalidValueError` if a number of `array`, called `what`, is below zero; `do` says what helps."""
+    """Raise `InvalidValueError` with the advice `do` if a number of `array`, called `what`, is below zero."""
     if (array < 0).any():
         raise InvalidValueError(explain(what, must="be >= 0", got=float(array.min()), do=do))
 
 
 def check_positive(array: Floats, what: str) -> None:
-    """Raise `InvalidValueError` unless all of `array`, called `what`, is above zero, infinity being none."""
+    """Raise `InvalidValueError` unless all of `array`, called `what`, is above zero; infinity stands for no limit."""
     if not (array > 0).all():
         do = "give infinity for none"
         raise InvalidValueError(explain(what, must="be positive", got=float(array.min()), do=do))

@@ -1,7 +1,7 @@
-"""Parts that move: fluid in a line, a spool on its spring, a tank at its stops.
+"""Parts of plumbing that move: liquid in a tank line, a spool on its spring, a tank at its stops.
 
-What moves has a state of its own besides the efforts. It is kept in effort units, as the effort that balances it at
-rest, so that a unit of signal means the same for states as for nodes.
+A moving part has a state of its own besides the efforts at its nodes. The state is expressed in effort units, as the
+effort that balances it at rest, so that one unit of signal has the same scale for states as for nodes.
 """
 
 import math
@@ -103,11 +103,11 @@ class Spools:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stops:
-    """Ends of what tanks can hold: beyond them the flow into `nodes` is G f(low - e) - G f(e - high), between them 0.
+    """The lowest and highest effort of tanks: the flow into `nodes` is G f(low - e) - G f(e - high), 0 in between.
 
     f(u) = min(max(u, 0), w)^2/(2 w) + max(u - w, 0): a valve that opens over the `band` w, so that the flow and its
     slope are continuous. An open tube overflows, and draws air when it is dry; a piston at its stop opens its relief
-    valve, or its make-up valve. What they pass comes from the datum, or goes there: it is lost to the signal.
+    valve, or its make-up valve. That flow comes from the datum or goes there, so it is lost to the signal.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ class OpAmps:
 
     @cached_property
     def unlimited(self) -> bool:
-        """Whether every output gives any current."""
+        """Whether no output has a limit of current."""
         return bool(np.isinf(self.output_limit).all())
 
 

@@ -13,7 +13,7 @@ from lstm_analog.network.shapes import CURVES, TWO_SIDED, Shape
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Factor:
-    """One tier of a stack of pairs: s(scale (e_p - e_n) + offset), `scale` per effort unit, `offset` dimensionless."""
+    """One tier of a stack of pairs, s(scale (e_p - e_n) + offset): `scale` per effort unit, `offset` dimensionless."""
 
     shape: Shape
     p: Indices = node_array()
@@ -31,7 +31,7 @@ class Pairs:
     """Stacked differential pairs: the flow into `out` is `current` times the product of the tiers' factors.
 
     A pair splits its tail current as I sigmoid(v/V_T), both sides as I tanh(v/2V_T); a pair upon another multiplies
-    (Gilbert 1968). A negative `current` (flow unit) takes the other side. While `line` is low the tail is off.
+    (Gilbert 1968). A negative `current` (flow unit) is that of the other side. While `line` is low the tail is off.
 
     The carriers of a tail that is a transistor arrive one by one, 2 q I; a pair sends each to one side or the other, so
     what flows on each side is again shot noise, and of the sides independent (a Poisson process, split): 2 q I s where

@@ -1,4 +1,4 @@
-"""How flow answers to a drop of effort where it is not simply proportional: orifices, and tubes with end losses."""
+"""Flow that is not proportional to the drop of effort: orifices, and tubes with end losses."""
 
 import math
 
@@ -9,8 +9,8 @@ from lstm_analog.network.parts.base import THERMAL, Law
 def throttled(drop: Expression, transition: Expression) -> Expression:
     """Return f(dp) = dp / (1 + (dp/pcr)^2)^(1/4) at the `drop` dp; pcr = `transition`, infinite for f(dp) = dp.
 
-    Simscape's regularised orifice (Isothermal Liquid, Local Restriction); f -> sqrt(pcr |dp|) for |dp| >> pcr. The root
-    of a root, for a power of -1/4 has no derivative in some tools.
+    Simscape's regularised orifice (Isothermal Liquid, Local Restriction); f -> sqrt(pcr |dp|) for |dp| >> pcr. It is
+    written as the root of a root because some tools cannot differentiate a power of 1/4.
     """
     steep = let("q", drop / transition)
     return drop / sqrt(sqrt(1.0 + steep * steep))

@@ -32,10 +32,10 @@ class Ports:
     scale, offset : float array, (..., m)
         Per effort unit; dimensionless.
     limit : float array, (..., m)
-        Rangeability: equal-percentage trim (s = exp) of range R opens from exp(-ln(R)/2) to exp(ln(R)/2), so limit is
-        ln(R)/2. R = 50 by the makers, 10 installed (docs/hydraulics.md#trim). Infinite: unlimited.
+        Largest |v|. Equal-percentage trim (s = exp) of rangeability R opens from exp(-ln(R)/2) to exp(ln(R)/2), so its
+        limit is ln(R)/2. R = 50 by the makers, 10 installed (docs/hydraulics.md#trim). Infinite: unlimited.
     deadband : float array, (..., m)
-        Stiction of the spool, what the control has to overcome. Zero: none.
+        Dimensionless control that the stiction of the spool takes before it moves. Zero: none.
     transition : float array, (..., m)
         Effort difference above which the flow goes with its root: Simscape's `q = Cd A sqrt(2/rho) dp / (dp^2 +
         pcr^2)^(1/4)` with pcr = transition, so G0 = Cd A sqrt(2/(rho pcr)) goes with the area. Two such ports in series
@@ -71,7 +71,7 @@ class Ports:
 
     @cached_property
     def free(self) -> bool:
-        """Whether every control opens its port as far as it says: no limit, no deadband."""
+        """Whether the opening of every port equals its control: no limit, no deadband."""
         return bool(np.isinf(self.limit).all() and not self.deadband.any())
 
 
@@ -85,7 +85,7 @@ CONTROL = parameter("scale") * (effort("p") - effort("n")) + parameter("offset")
 
 
 def opened(shape: Shape) -> Expression:
-    """Return G0 s(v), the conductance of ports of `shape` for small flows, as their control opens them."""
+    """Return G0 s(v), the conductance of ports of `shape` for small flows, as an expression of their control."""
     limit = parameter("limit")
     opening = let("v", clip(beyond(let("u", CONTROL), parameter("deadband")), -limit, limit))
     return parameter("conductance") * let("s", CURVES[shape](opening))

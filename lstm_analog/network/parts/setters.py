@@ -13,7 +13,7 @@ from lstm_analog.network.parts.base import CardNames, Law, check_bank, check_ent
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sources:
-    """Efforts imposed by the outside: e = the schedule's value, else `effort` (effort unit)."""
+    """Imposed efforts: e is the value in the schedule, or `effort` (effort unit) if the schedule names none."""
 
     label: str
     nodes: Indices = node_array()
@@ -26,7 +26,7 @@ class Sources:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Junctions:
-    """Nodes without storage: Kirchhoff's law, sum of flows = 0, determines their effort."""
+    """Nodes without storage, whose effort follows from Kirchhoff's law: the sum of the flows into each is 0."""
 
     label: str
     nodes: Indices = node_array()
@@ -55,7 +55,7 @@ class Storages:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Term:
-    """One input of followers, (m,), and its gain."""
+    """One addend in the sums of m followers: the nodes `inputs` (m,) and their `gain` (..., m), dimensionless."""
 
     inputs: Indices = node_array()
     gain: Floats = value_array()
@@ -67,7 +67,7 @@ class Term:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Followers:
-    """Buffers that load nothing: e = clip(offset + sum of gain e_input over the `terms`, low, high).
+    """Buffers that draw no flow at their inputs: e = clip(offset + sum of gain e_input over the `terms`, low, high).
 
     A voltage follower; a force-balance relay, totalizing where it has several terms: gain of its diaphragms' areas,
     offset of its spring, range of its supply (docs/hydraulics.md#relays). It follows at once: valid if it is faster

@@ -1,4 +1,4 @@
-"""What a behavioural circuit is drawn with: where its nodes are, and the parts a drawing is made of."""
+"""The part banks of the behavioural circuit, with the sizes of its technology."""
 
 from dataclasses import dataclass
 
@@ -9,30 +9,22 @@ from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.signals import Quantity, Reading, Tap
 from lstm_analog.compiler.timing import Timing
 from lstm_analog.network.graph import Unknowns
-from lstm_analog.network.parts import (
-    DATUM,
-    Conductors,
-    Factor,
-    Pairs,
-    Part,
-    Sources,
-    Storages,
-    Switches,
-)
+from lstm_analog.network.parts import DATUM, Conductors, Factor, Pairs, Part, Sources, Storages, Switches
 
 
-def fresh(label: str) -> str:
-    """Return the group of the master of the memory `label`, which holds what this step computes."""
+def master(label: str) -> str:
+    """Return the label of the group of the master of the memory `label`, which this step computes."""
     return f"{label}_new"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What every part of the lowering needs to know; `single` are the memories with but one storage.
+class BehaviouralParts:
+    """Makes part banks of `technology` between `unknowns`, clocked by `timing` on the clock `lines`.
 
-    Throughout, `label` names a bank of parts; `nodes`, `a`, `b`, `inputs` and `out` are unknowns, `line` is a clock
-    line; `resistance` is in ohm, `effort` in V, `current` in A; `readings` are signals as they are read, `taps` their
-    curves.
+    `leak_time` (s) is the length of a gated leak, `single` names the memories with a single storage. Throughout,
+    `label` names a bank of parts; `nodes`, `a`, `b`, `inputs` and `out` are unknowns, `line` is a clock line;
+    `resistance` is in ohm, `effort` in V, `current` in A; `readings` are signals as operands, `taps` are factors of
+    products.
     """
 
     technology: Behavioural
@@ -47,24 +39,24 @@ class Plan:
         return self.lines.index(name)
 
     def nodes(self, *readings: Reading) -> Indices:
-        """Return the unknowns where `readings` are found, one after the other."""
+        """Return the unknowns of `readings`, one after the other."""
         return np.concatenate([self.unknowns[self._group(reading)] for reading in readings])
 
     def _group(self, reading: Reading) -> str:
         signal = reading.signal
         doubled = signal.quantity is Quantity.MEMORY and signal.label not in self.single
-        return fresh(signal.label) if doubled and not reading.held else signal.label
+        return master(signal.label) if doubled and not reading.held else signal.label
 
     def sources(self, label: str, effort: Floats) -> Part:
         """Return sources at `effort` (m,) on the group of their label."""
         return Sources(label=label, nodes=self.unknowns[label], effort=effort)
 
     def capacitors(self, label: str, nodes: Indices) -> Part:
-        """Return the capacitors of `nodes`."""
+        """Return capacitors from `nodes` to the datum."""
         return Storages(label=label, nodes=nodes, capacitance=np.array(self.technology.capacitance))
 
     def to_datum(self, label: str, nodes: Indices, resistance: float) -> Part:
-        """Return the loads of `nodes`."""
+        """Return resistors from `nodes` to the datum."""
         return Conductors(label=label, a=nodes, b=np.full_like(nodes, DATUM), conductance=np.array(1.0 / resistance))
 
     def switches(self, label: str, line: str, a: Indices, b: Indices, resistance: float) -> Part:
@@ -78,7 +70,7 @@ class Plan:
         return Pairs(label=label, line=line, out=out, current=np.asarray(current), factors=factors)
 
     def factor(self, tap: Tap) -> Factor:
-        """Return `tap` as a tier of a stack; one that falls takes the other side of its pair."""
+        """Return `tap` as one factor of a stack of pairs, whose inputs are swapped if the slope is negative."""
         nodes, slope = self.nodes(tap.reading), abs(tap.slope) / self.technology.volts_per_unit
         datum = np.full_like(nodes, DATUM)
         p, n = (nodes, datum) if tap.slope >= 0.0 else (datum, nodes)

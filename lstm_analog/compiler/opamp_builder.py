@@ -1,33 +1,23 @@
-"""A circuit of op-amps as it grows: groups get their unknowns as they are asked for, components as parts are added."""
+"""The components of a circuit of op-amps, added to a network under construction."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler.followers import adders
+from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.data_sheets import opamps, tails
-from lstm_analog.network.graph import Group
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    Conductors,
-    Factor,
-    Junctions,
-    Pairs,
-    Part,
-    Sources,
-    Storages,
-    Switches,
-)
+from lstm_analog.network.domain import ELECTRICAL, Domain
+from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, Junctions, Pairs, Storages, Switches
 from lstm_analog.network.shapes import Shape
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Input:
-    """What a multiplier or a pair is fed: `slope` v + `offset` of v at `nodes` (m,), of which `volts` stand for 1."""
+    """The input of a multiplier or a pair: `slope` v + `offset`, v being the effort of `nodes` (m,) over `volts`."""
 
     nodes: Indices
     volts: float
@@ -36,42 +26,31 @@ class Input:
 
     @property
     def ends(self) -> tuple[Indices, Indices]:
-        """The two inputs of what it is fed to: a signal that falls takes the other one."""
+        """The nodes (m,) for the plus and the minus input of the part; they are swapped if `slope` is negative."""
         ground = _ground(self.nodes)
         return (self.nodes, ground) if self.slope >= 0.0 else (ground, self.nodes)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Board:
-    """The network as it grows.
+class OpAmpBuilder(NetworkBuilder):
+    """A circuit of `technology` under construction, with the clock `lines`.
 
     Throughout, `label` names a group or a bank, `nodes`, `plus`, `minus`, `out`, `inputs`, `source` and `summing` are
-    unknowns, `line` is a clock line, `cells` are the labels of memories of c, `volts` stand for 1 of the signal at a
-    node, `size` is a number of nodes.
+    unknowns, `line` is a clock line, `cells` are the labels of the memories c, `volts` are those of one unit of the
+    signal at a node.
     """
 
-    technology: OpAmpCircuit
-    lines: tuple[str, ...]
-    cells: frozenset[str]
-    groups: dict[str, Group] = field(default_factory=dict)
-    starts: dict[str, int] = field(default_factory=dict)
-    parts: list[Part] = field(default_factory=list)
+    def __init__(self, technology: OpAmpCircuit, lines: tuple[str, ...], cells: frozenset[str]) -> None:
+        """Start a circuit of `technology` without parts."""
+        NetworkBuilder.__init__(self, technology.signal_volts)
+        self.technology, self.lines, self.cells = technology, lines, cells
 
-    def nodes(self, label: str, size: int, volts: float) -> Indices:
-        """Return the unknowns of the group `label`, which is made if it is new."""
-        if label not in self.groups:
-            self.starts[label] = 1 + sum(group.size for group in self.groups.values())
-            self.groups[label] = Group(label=label, size=size, scale=volts)
-        return np.arange(self.starts[label], self.starts[label] + size)
-
-    def sources(self, label: str, effort: Floats, volts: float) -> Indices:
-        """Add sources at `effort` (m,) in volts and return their nodes."""
-        nodes = self.nodes(label, effort.size, volts)
-        self.parts.append(Sources(label=label, nodes=nodes, effort=effort))
-        return nodes
+    @property
+    def domain(self) -> Domain:
+        """Voltage and current."""
+        return ELECTRICAL
 
     def amplifiers(self, label: str, plus: Indices, minus: Indices, out: Indices) -> None:
-        """Add op-amps, their outputs at the junctions `out`."""
+        """Add op-amps and the junctions `out` at their outputs."""
         state = self.nodes(f"{label}_x", out.size, self.technology.signal_volts)
         self.parts.append(opamps(label, self.technology.amplifier, plus=plus, minus=minus, out=out, state=state))
         self.parts.append(Junctions(label=f"{label}_out", nodes=out))
@@ -89,7 +68,7 @@ class Board:
             self.parts.append(Junctions(label=f"{label}_in", nodes=summing))
 
     def buffers(self, label: str, inputs: Indices, volts: float) -> Indices:
-        """Add ideal followers of `inputs` and return their nodes: they drive what loads them."""
+        """Add ideal followers of `inputs`, which deliver any current, and return their nodes."""
         nodes = self.nodes(label, inputs.size, volts)
         self.parts.append(adders(f"{label}_buffer", nodes, inputs))
         return nodes
@@ -106,7 +85,7 @@ class Board:
         """Add differential pairs of `shape` behind attenuators at `reading`, and return their outputs.
 
         A pair's tail current splits as I sigmoid(v/V_T), both sides as I tanh(v/2V_T): the attenuator is V_T, or 2 V_T,
-        over the volts of a unit, made for one temperature.
+        over the volts of a unit, at the temperature of the technology.
 
         Raises `UnsupportedError` for other shapes, and where the attenuator would have to amplify.
         """
@@ -147,7 +126,7 @@ class Board:
         self._load(f"{label}_core", nodes, data.load_resistance, data.load_capacitance)
         self.parts.append(adders(f"{label}_buffer", out, nodes))
 
-    def holds(self, label: str, line: str, source: Indices, out: Indices, volts: float) -> Indices:
+    def sample_and_holds(self, label: str, line: str, source: Indices, out: Indices, volts: float) -> Indices:
         """Add sample-and-holds that follow `source` while `line` is high; return the nodes of their capacitors."""
         data = self.technology.hold
         nodes = self.nodes(f"{label}_cap", out.size, volts)
@@ -158,7 +137,7 @@ class Board:
         return nodes
 
     def switches(self, label: str, line: str, a: Indices, b: Indices) -> None:
-        """Add switches from `a` to `b`."""
+        """Add the switches of a sample-and-hold from `a` to `b`, closed while `line` is high."""
         data = self.technology.hold
         closed, opened = np.array(1.0 / data.closed_resistance), np.array(1.0 / data.opened_resistance)
         number = self.lines.index(line)

@@ -1,6 +1,6 @@
-"""Sources that follow a schedule, as netlist text: what is imposed, and the clocks.
+"""Write the sources that follow a schedule as netlist text: imposed efforts and clocks.
 
-An edge begins at the end of its interval: what is read there is what the network says, whether a pause precedes or not.
+An edge begins at the end of its interval, so that a value read at that end is not affected by it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,24 +16,24 @@ from lstm_analog.network.schedule import Schedule
 
 _WIDTH = 110
 _EDGE, _TRANSISTORS = 1e-4, 0.1
-"""Rise time of clocks and inputs as a fraction of the shortest interval; of transistor cells, whose switches inject a
-charge that depends on it and was calibrated with it, longer.
+"""Rise time of clocks and inputs over the shortest interval; the longer one is for transistor cells, whose switches
+inject a charge that depends on it and was calibrated with it.
 
-All that follows an edge is late by half of it: shorter, and ngspice cuts off the corners (its breakpoints are 5e-7 of
-the longest interval apart at least); 1e-3 leaves 1e-4 of a step where nothing has settled (`tests/export`).
+Signals after an edge are late by half of it. Shorter: ngspice rounds the corners off (its breakpoints are at least 5e-7
+of the longest interval apart). Longer: 1e-3 leaves an error of 1e-4 where signals have not settled (`tests/export`).
 """
 
 
 def rise_time(network: Network, schedule: Schedule) -> float:
-    """Return how long (s) each edge of a clock or an input takes in a deck of `network` under `schedule`."""
+    """Return the rise time (s) of clocks and inputs in a deck of `network` under `schedule`."""
     slow = any(isinstance(part, Cells) for part in network.parts)
     return (_TRANSISTORS if slow else _EDGE) * float(schedule.durations.min())
 
 
 def sources(part: Sources, names: Sequence[str], schedule: Schedule, rise: float) -> Iterator[str]:
-    """Yield a voltage source at each node of `part` by `names`, with its course under `schedule` if that drives it.
+    """Yield a voltage source at each node of `part`, with its waveform under `schedule` if that imposes one.
 
-    The first of the `names` is the datum's; edges take `rise` (s).
+    `names` are the names of all unknowns, the datum first; edges take `rise` (s).
     """
     driven = {entry.label: entry.efforts for entry in schedule.imposed}
     for number, node in enumerate(part.nodes):
@@ -46,12 +46,15 @@ def sources(part: Sources, names: Sequence[str], schedule: Schedule, rise: float
 
 
 def clock_node(line: str) -> str:
-    """Return the node of the clock `line`: high is 1 V. It cannot be an unknown's, for these end in a number."""
+    """Return the name of the node of the clock `line`, at 1 V while it is high; names of unknowns end in a number."""
     return f"{line}_clk"
 
 
 def staircase(values: Floats, schedule: Schedule, rise: float) -> str:
-    """Return a source that holds each of `values` to the end of its interval of `schedule`, then takes `rise` (s)."""
+    """Return the waveform of a source with `values` (intervals,) of `schedule`, as text.
+
+    Each value is held to the end of its interval; the edge to the next then takes `rise` (s).
+    """
     changes: Indices = np.flatnonzero(np.diff(values) != 0.0)
     if not changes.size:
         return f"{number_text(values[0])}\n"
@@ -64,7 +67,7 @@ def staircase(values: Floats, schedule: Schedule, rise: float) -> str:
 
 
 def _time_text(seconds: float) -> str:
-    """Return `seconds` without the last binary digits, so that a deck says 2.000001e-05, not 2.0000010000000002e-05."""
+    """Return `seconds` in 15 digits, so that a deck has 2.000001e-05, not 2.0000010000000002e-05."""
     return number_text(float(f"{seconds:.15g}"))
 
 
@@ -72,8 +75,8 @@ def clocks(network: Network, schedule: Schedule) -> Iterator[str]:
     """Yield a voltage source of 1 V for each clock line of `network`, on while `schedule` holds it high."""
     rise = rise_time(network, schedule)
     for number, line in enumerate(network.lines):
-        course = staircase(schedule.high[:, number].astype(float), schedule, rise)
-        yield f"v{clock_node(line)} {clock_node(line)} 0 {course}"
+        waveform = staircase(schedule.high[:, number].astype(float), schedule, rise)
+        yield f"v{clock_node(line)} {clock_node(line)} 0 {waveform}"
 
 
 def wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:

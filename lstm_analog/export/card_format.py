@@ -1,4 +1,4 @@
-"""What netlist cards call the terminals and the parameters of the parts that declare a law."""
+"""The names and values on netlist cards of the parts that declare a law."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ from lstm_analog.network.parts.base import Law
 def inverse(values: Floats) -> Floats:
     """Return resistances for conductances, `values` of any shape, and back.
 
-    What becomes infinite is refused by the bank, by its name.
+    An infinite result is refused later, by the bank, which knows its own label.
     """
     with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CardLabels:
-    """The names on the cards of a bank.
+class CardFormat:
+    """How the cards of one bank are written: all names, with those that its law overrides by `CardNames` applied.
 
     Attributes
     ----------
     device : str
-        The subcircuit.
+        The name of the subcircuit.
     pins : mapping of str to str
-        The pin of each terminal, in the order of the card.
+        The pin by terminal of the law, in the order of the card.
     values : mapping of str to str
-        The value of each parameter that the cards bear.
+        The name on the card by parameter of the law; optional parameters without effect in the bank are left out.
     inverse : frozenset of str
-        The parameters, conductances, whose value is a resistance.
+        The parameters that are conductances and stand on the card as resistances.
     inner : mapping of str to str
-        What a device calls the inner node of something that is named in the law, where it is not that name.
+        The inner node of the subcircuit by the name of a `let` in the law, where the two differ.
     """
 
     device: str
@@ -45,12 +45,12 @@ class CardLabels:
     inverse: frozenset[str]
     inner: Mapping[str, str]
 
-    def turned(self, key: str, numbers: Floats) -> Floats:
-        """Return the `numbers` of the parameter `key` as they are on a card, or back from it, any shape."""
+    def on_card(self, key: str, numbers: Floats) -> Floats:
+        """Return the `numbers` of the parameter `key` as they stand on a card, or those of the card as they were."""
         return inverse(numbers) if key in self.inverse else numbers
 
-    def renamed(self, given: Law, value: Expression, gated: bool) -> Expression:
-        """Return a `value` of the law `given` in these names, its line high for good unless it is `gated`."""
+    def spelt(self, given: Law, value: Expression, gated: bool) -> Expression:
+        """Return a `value` of the law `given` in the names of the card, its clock line at 1 unless it is `gated`."""
         absent = {parameter(key): number(each) for key, each in given.neutral.items() if key not in self.values}
         known: dict[Expression, Expression] = {effort(key): effort(pin) for key, pin in self.pins.items()} | absent
         for key, name in self.values.items():
@@ -58,24 +58,27 @@ class CardLabels:
         return substituted(value, known if gated else known | {LINE: number(1.0)})
 
 
-def labels(part: Part) -> CardLabels:
-    """Return what the cards of `part` call it and what is in its law.
+def format_of_bank(part: Part) -> CardFormat:
+    """Return how the cards of the bank `part` are written.
 
     Raises `UnsupportedPartError` for a part that declares none.
     """
     numbers = parameters_of(part) if law(part).neutral else {}
     used = {name for name, neutral in law(part).neutral.items() if not (numbers[name] == neutral).all()}
-    return card_labels(law(part), type(part).__name__, frozenset(used))
+    return format_of_law(law(part), type(part).__name__, frozenset(used))
 
 
 @lru_cache(maxsize=256)
-def card_labels(given: Law, kind: str, used: frozenset[str]) -> CardLabels:
-    """Return the names on the cards of a bank of the `kind` with the law `given`, of whose extras some are `used`."""
+def format_of_law(given: Law, kind: str, used: frozenset[str]) -> CardFormat:
+    """Return how cards of a `kind` of part with the law `given` are written if its optional parameters `used` differ.
+
+    They differ from their neutral value; all other optional parameters have it.
+    """
     names = given.cards
     lacking = {word: extra for word, extra in names.extras.items() if used.isdisjoint(extra)}
     absent = {name for extra in lacking.values() for name in extra}
     words = (names.device or kind.lower(), *(word for word in names.extras if word not in lacking))
-    return CardLabels(
+    return CardFormat(
         device="_".join(words),
         pins={end: names.pins.get(end, end) for end in given.terminals},
         values={name: names.values.get(name, name) for name in given.units if name not in absent},
