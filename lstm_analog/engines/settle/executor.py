@@ -1,5 +1,6 @@
 """Executes a program: binds its stages to arrays once, then makes calls only."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,8 +12,8 @@ from lstm_analog.engines.base import Progress
 from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.kernels import calls
-from lstm_analog.engines.settle.program import Instruction, RunProgram
-from lstm_analog.engines.settle.stages import ComponentStage, Key
+from lstm_analog.engines.settle.program import RunProgram
+from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.expressions import Call
 from lstm_analog.network.chips import chip_axis
@@ -46,43 +47,60 @@ def _run(
     progress: Progress | None,
 ) -> None:
     inputs = {label: _input(program, label, efforts) for label in program.changed}
-    bound: dict[Key, tuple[Call, ...]] = {}
-    matrices: Matrices = {}
     loads = [tuple(inputs[label] for label in instruction.load) for instruction in program.instructions]
-    calls_of = [_bound_calls(instruction, efforts, monitors, bound, matrices) for instruction in program.instructions]
     copies = [_copies(record, efforts) for record in records]
     places = [record.places.tolist() for record in records]
     keeps = [
         [(places[k], *copy) for k in instruction.keep for copy in copies[k]] for instruction in program.instructions
     ]
-    last = program.order.size - 1
-    for point, number in enumerate(program.order.tolist()):
-        for entry in loads[number]:
-            entry.load(point)
-        for call in calls_of[number]:
-            call()
-        for turns, target, source in keeps[number]:
-            target[turns[point]] = source
-        if progress is not None and point:
-            progress(point, last)
+    order, last = program.order.tolist(), program.order.size - 1
+    for points, calls_of in _stretches(program, efforts, monitors):
+        for point in points:
+            number = order[point]
+            for entry in loads[number]:
+                entry.load(point)
+            for call in calls_of[number]:
+                call()
+            for turns, target, source in keeps[number]:
+                target[turns[point]] = source
+            if progress is not None and point:
+                progress(point, last)
+
+
+def _stretches(
+    program: RunProgram, efforts: Array, monitors: tuple["_Monitor", ...]
+) -> Iterator[tuple[range, list[tuple[Call, ...]]]]:
+    """Yield the points of each stretch of the schedule, the start in the first, with the calls of all instructions.
+
+    Stages of banks whose parameters differ from those of the stretch before are bound again.
+    """
+    stages = {stage.key: stage for instruction in program.instructions for stage in instruction.stages}
+    bound: dict[Key, tuple[Call, ...]] = {}
+    present = program.network.parts
+    for network, intervals in program.schedule.stretches(program.network):
+        own = {part.label: part for part in network.parts}
+        changed = frozenset(part.label for part in present if own[part.label] is not part)
+        present = tuple(own[part.label] for part in present)
+        matrices: Matrices = {}
+        for key, stage in stages.items():
+            differs = any(feed.part.label in changed for feed in stage.feeds)
+            if differs:
+                stages[key] = refitted(stage, network, changed)
+            if differs or key not in bound:
+                bound[key] = _bound_calls(stages[key], efforts, monitors, matrices)
+        calls_of = [tuple(call for each in one.stages for call in bound[each.key]) for one in program.instructions]
+        yield range(intervals.start + bool(intervals.start), intervals.stop + 1), calls_of
 
 
 def _bound_calls(
-    instruction: Instruction,
-    efforts: Array,
-    monitors: tuple["_Monitor", ...],
-    bound: dict[Key, tuple[Call, ...]],
-    matrices: Matrices,
+    stage: ComponentStage, efforts: Array, monitors: tuple["_Monitor", ...], matrices: Matrices
 ) -> tuple[Call, ...]:
-    """Return the calls of an `instruction`: its stages bound to `efforts`, with the `monitors` of their nodes.
+    """Return the calls of a `stage` bound to `efforts`, with the `monitors` of its nodes.
 
-    A stage of several instructions is bound once: `bound` holds the calls so far, `matrices` the matrices they share.
+    `matrices` are those that stages bound before have multiplied their weights into.
     """
-    for stage in instruction.stages:
-        if stage.key not in bound:
-            watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
-            bound[stage.key] = (*calls(stage, efforts, matrices), *watching)
-    return tuple(call for stage in instruction.stages for call in bound[stage.key])
+    watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
+    return (*calls(stage, efforts, matrices), *watching)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

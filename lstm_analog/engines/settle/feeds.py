@@ -34,6 +34,10 @@ class Way(Enum):
     LAW = "law"
 
 
+_WHOLE = (Way.CONSTANT, Way.DIAGONAL, Way.DENSE)
+"""The ways of which `values` say all, so that the part need not be taken apart."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Feed:
     """The flow of one bank into m unknowns.
@@ -54,6 +58,10 @@ class Feed:
         Efforts that the flow depends on: of DIAGONAL and DENSE those that are multiplied, of CONTROLLED the other ends.
     values : float array or None
         Constants (..., m), coefficients (..., m) or the matrix (..., m, n); None for the other ways.
+    names : index array, (unknowns,)
+        For each unknown the one that it equals and is called by here.
+    elements : index array, (m,), or None
+        Which of the flows of the whole bank these are; None for all of them.
     """
 
     part: Part
@@ -63,6 +71,8 @@ class Feed:
     rows: Indices
     columns: Indices
     values: Floats | None
+    names: Indices
+    elements: Indices | None = None
 
     @property
     def name(self) -> tuple[object, ...]:
@@ -88,16 +98,28 @@ class Feed:
 
     def _of_elements(self, elements: Indices) -> "Feed":
         """Return the feed of some `elements` only; a matrix is a view, for it may be the largest array there is."""
-        dense, chosen = self.way is Way.DENSE, _run(elements)
-        values = None if self.values is None else self.values[..., chosen, :] if dense else self.values[..., chosen]
-        whole = self.way in (Way.CONSTANT, Way.DIAGONAL, Way.DENSE)
+        dense, whole = self.way is Way.DENSE, self.way in _WHOLE
         return replace(
             self,
             part=self.part if whole else take(self.part, elements),
             rows=self.rows[elements],
             columns=self.columns if dense or not self.columns.size else self.columns[elements],
-            values=values,
+            values=None if self.values is None else self._chosen(self.values, elements),
+            elements=elements if self.elements is None else self.elements[elements],
         )
+
+    def _chosen(self, values: Floats, elements: Indices) -> Floats:
+        chosen = _run(elements)
+        return values[..., chosen, :] if self.way is Way.DENSE else values[..., chosen]
+
+    def refitted(self, whole: Part) -> "Feed":
+        """Return the same flow with the parameters of `whole`, the bank that this feed is of, its nodes `renamed`."""
+        chosen = self.elements
+        if self.way not in _WHOLE:
+            return replace(self, part=whole if chosen is None else take(whole, chosen))
+        flows = list(_flows(whole, np.zeros(self.names.size), self.high))
+        values = flows[self.number][3]
+        return replace(self, part=whole, values=values if values is None or chosen is None else self._chosen(values, chosen))
 
 
 def _run(elements: Indices) -> slice | Indices:
@@ -107,8 +129,11 @@ def _run(elements: Indices) -> slice | Indices:
     return elements
 
 
-def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, ...]:
-    """Return the feeds of the unknowns of `network` through `parts` with the clock lines `high`."""
+def feeds(network: Network, names: Indices, high: High) -> tuple[Feed, ...]:
+    """Return the feeds of the unknowns of `network` with the clock lines `high`.
+
+    `names` (unknowns,) says for each unknown which one it equals, by which it is called.
+    """
     kinds = network.kinds()
     balanced = np.zeros(network.unknowns.size, dtype=bool)
     balanced[kinds[Kind.BALANCED]] = balanced[kinds[Kind.STORED]] = True
@@ -116,13 +141,13 @@ def feeds(network: Network, parts: tuple[Part, ...], high: High) -> tuple[Feed, 
     followed[kinds[Kind.FOLLOWED]] = True
     rest = np.zeros(network.unknowns.size)
     found: list[Feed] = []
-    for part in parts:
+    for part in (renamed(part, names) for part in network.parts):
         open_to = followed if isinstance(part, Followers) else balanced
         for number, (way, row, columns, values) in enumerate(_flows(part, rest, high)):
             fed = np.where(open_to[row], row, -1)
             if (fed >= 0).any():
-                feed = Feed(part=part, high=high, number=number, way=way, rows=fed, columns=columns, values=values)
-                found.append(feed)
+                told = {"part": part, "high": high, "number": number, "way": way, "rows": fed}
+                found.append(Feed(**told, columns=columns, values=values, names=names))
     return tuple(found)
 
 

@@ -18,7 +18,7 @@ from typing import NoReturn
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.settle.feeds import Feed, Way, feeds, renamed
+from lstm_analog.engines.settle.feeds import Feed, Way, feeds
 from lstm_analog.engines.settle.links import CouplingGraph, links, same, significant
 from lstm_analog.engines.settle.newton import slowest
 from lstm_analog.engines.settle.order import WEAK, sequence, tear
@@ -55,12 +55,11 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
         If a storage or a loop of storages does not settle and has no exponential.
     """
     store = Store(network=network, amount=_capacities(network), duration=duration)
-    found = feeds(network, network.verify().parts, high)
+    found = feeds(network.verify(), np.arange(network.unknowns.size), high)
     found, coupled = _significant(store, found, high)
     slow = _slow(store, coupled, settled)
     names = same(coupled, _free(store, found, slow), coupled.own_conductance(slow.size))
-    parts = tuple(renamed(part, names) for part in network.parts)
-    found, coupled = _significant(store, feeds(network, parts, high), high)
+    found, coupled = _significant(store, feeds(network, names, high), high)
     return Phase(size=slow.size, stages=_stages(store, found, coupled, slow, names, settled))
 
 

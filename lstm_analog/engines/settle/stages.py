@@ -3,13 +3,13 @@
 A component is a loop of p unknowns (strongly connected), most often a single unknown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.settle.feeds import Feed, Way
+from lstm_analog.engines.settle.feeds import Feed, Way, renamed
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import idle
@@ -81,6 +81,18 @@ class Store:
         """The same conductance C/T, the least of all chips, (unknowns,)."""
         least: Floats = self.amount.reshape(-1, self.amount.shape[-1]).min(axis=0)
         return least / self.duration
+
+
+def refitted(stage: ComponentStage, network: Network, changed: frozenset[str]) -> ComponentStage:
+    """Return `stage` with the parameters that the banks `changed`, by their labels, have in `network`.
+
+    What was decided by the parameters before stays decided: what settles, what is negligible, in which order.
+    """
+    feeds = (
+        feed.refitted(renamed(network.part(feed.part.label), feed.names)) if feed.part.label in changed else feed
+        for feed in stage.feeds
+    )
+    return replace(stage, feeds=tuple(feeds))
 
 
 def grouped(

@@ -111,27 +111,34 @@ class WaveformRun:
         """The largest estimated error of an accepted piece, in tolerances."""
         return self.errors[0]
 
-    def run(self, record: Recorder, progress: Progress | None) -> None:
-        """Run the schedule and write into `record` what it asks for; call `progress` after each interval.
+    def run(
+        self, record: Recorder, intervals: range, start: Floats | None, progress: Progress | None
+    ) -> Floats:
+        """Run `intervals` of the schedule from the efforts `start`, or from the operating point if that is None.
 
-        Raises `OutOfReachError` if the network cannot be run this way.
+        It writes into `record` what that asks for, calls `progress` after each interval, and returns the efforts at the
+        end. Raises `OutOfReachError` if the network cannot be run this way.
         """
         space, count = self.space, len(self.schedule.names)
         space.state.forget()
         imposed, divisions = self._imposed(), self._subdivisions()
         changing = np.any([drive.changes for drive in imposed], axis=0).tolist() if imposed else [False] * count
-        self._impose(imposed, 0)
-        self._rest()
-        record.write(0, space.state.effort[..., None, :])
-        for number, division in enumerate(divisions):
+        if start is None:
+            self._impose(imposed, 0)
+            self._rest()
+            record.write(0, space.state.effort[..., None, :])
+        else:
+            np.copyto(space.state.effort, start)
+        for number in intervals:
             if number and changing[number]:
                 self._impose(imposed, number)
             if record.asks(number + 1):
-                record.write(number + 1, self._points(division))
+                record.write(number + 1, self._points(divisions[number]))
             else:
-                self._interval(division, None)
+                self._interval(divisions[number], None)
             if progress is not None:
                 progress(number + 1, count)
+        return space.state.effort.copy()
 
     def _subdivisions(self) -> list[Subdivision]:
         """Return the subdivision of each interval; intervals of the same lines and duration share one."""
