@@ -9,30 +9,47 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, LstmAnalogError, explain
 from lstm_analog.imperfections.applying import value_of
 from lstm_analog.imperfections.order import ORDER
+from lstm_analog.imperfections.presets import PRESETS
 
 _FORM = "read like DeviceSpread(share=0.03)"
 
 
 @checked
 def imperfection_of(text: str) -> object:
-    """Return the imperfection that a `text` says, as Python would make it.
+    """Return the imperfection or the preset that a `text` says, as Python would make it.
 
     >>> imperfection_of("DeviceSpread(share=0.03)")
     DeviceSpread(share=0.03)
+    >>> imperfection_of("RRAM").name
+    'RRAM'
 
     Raises
     ------
     InvalidValueError
         If it is none, lacks a field or has another; with the nearest name where one is near.
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = None
+    tree = _tree(text)
+    if isinstance(tree, ast.Name):
+        if tree.id not in PRESETS:
+            raise _unknown("preset", tree.id, PRESETS)
+        return PRESETS[tree.id]
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
         raise InvalidValueError(explain("imperfection", must=_FORM, got=ascii(text)[:80], do="quote it in a shell"))
+    return _made(tree, tree.func.id, text)
+
+
+def _tree(text: str) -> ast.expr | None:
+    """Return the syntax of `text`, None if it has none."""
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _made(tree: ast.Call, name: str, text: str) -> object:
+    """Return the imperfection that `tree` makes, a call of the kind `name` written as `text`."""
     kinds = {kind.__name__: kind for kind in ORDER}
-    name, known = tree.func.id, [entry for kind in ORDER if kind.__name__ == tree.func.id for entry in fields(kind)]
+    known = [entry for kind in ORDER if kind.__name__ == name for entry in fields(kind)]
     if name not in kinds:
         raise _unknown("imperfection", name, kinds)
     for keyword in tree.keywords:

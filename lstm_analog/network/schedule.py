@@ -188,7 +188,10 @@ class Schedule:
         """
         causes = network.said(IN_TIME)
         if causes and self.varying is None:
-            must, got = "come with the schedule of its machine", f"{', '.join(dict.fromkeys(causes))}, and one of no steps"
+            must, got = (
+                "come with the schedule of its machine",
+                f"{', '.join(dict.fromkeys(causes))}, and one of no steps",
+            )
             do = "take Machine.schedule, or one step of it: Machine.at_step(number)"
             raise UnsupportedError(explain("a network that changes in time", must=must, got=got, do=do))
         if self.chips and network.chips not in (0, self.chips):

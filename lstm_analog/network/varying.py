@@ -15,7 +15,7 @@ from lstm_analog.network.bank import put
 from lstm_analog.network.chips import of_chips
 from lstm_analog.network.graph import Network
 
-IN_TIME = "in-time"
+IN_TIME = "in_time"
 """The key under which the provenance of a network names each cause that changes its parameters from step to step."""
 
 

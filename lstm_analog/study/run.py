@@ -1,6 +1,6 @@
 """What a machine did with some inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.imperfections import FedBank, Steps, read_out, run_schedule
 from lstm_analog.model import Outputs, State
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.schedule import Schedule
@@ -185,10 +186,16 @@ class Run(Summarised):
 
     @property
     def outputs(self) -> Outputs:
-        """What calling the LSTM returns, as the machine has it: `outputs.state` carries the run on."""
+        """What calling the LSTM returns, as the machine has it: `outputs.state` carries the run on.
+
+        y, or h where there is no head, is what converters at the output read, if the machine has some
+        (`imperfections.OutputConverter`); `h` and `y` of the run are what stands before them.
+        """
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
-        return Outputs(h=self.h, state=State(h=h, c=c), y=self.y, c=self._kept_c)
+        last = self.passes[-1].compiled.network
+        read, y = (self.h, None) if self.y is None else (self.h, read_out(last, self.y))
+        return Outputs(h=read_out(last, read) if y is None else read, state=State(h=h, c=c), y=y, c=self._kept_c)
 
     def to_xarray(self) -> "xarray.Dataset":
         """Return h, c and y with named axes; needs xarray: `pip install 'lstm_analog[xarray]'`."""
@@ -222,11 +229,34 @@ def feeding(
 ) -> Schedule:
     """Return the schedule that feeds `compiled` with `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
 
-    An axis before the `batch`, of x or of an array of the state, is that of the `chips`: each has its own.
+    An axis before the `batch`, of x or of an array of the state, is that of the `chips`: each has its own. What acts on
+    the network in time is in the schedule; `imperfections.run_schedule` says what it raises.
     """
     arrays = (x[..., 0, :], *state.h, *state.c)
     by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
-    return schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
+    plain = schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
+    return run_schedule(plain, compiled.network, _steps(compiled, x.shape[-2]))
+
+
+def _steps(compiled: Compiled, steps: int) -> Steps:
+    """Return how a schedule of so many `steps` of `compiled` is cut."""
+    length, cycle = len(compiled.cycle.step), compiled.cycle
+    first = 1 + length * np.arange(steps)
+    first[0] = 0
+    banks = (bank.label for bank in compiled.layout.inputs)
+    fed = tuple(bank for label in banks for bank in _fed(compiled, label))
+    return Steps(first=first, duration=cycle.step_time, fed=fed)
+
+
+def _fed(compiled: Compiled, signal: str) -> Iterator[FedBank]:
+    """Yield the source banks of `compiled` that an input `signal` is fed to."""
+    drives = [drive for drive in compiled.drives if drive.signal == signal]
+    for drive in drives:
+        gain = np.full(compiled.network.unknowns[drive.label].size, drive.gain)
+        yield FedBank(signal=signal, label=drive.label, gain=gain, offset=drive.offset)
+    if not drives:
+        gain = compiled.network.unknowns.scales()[compiled.network.unknowns[signal]]
+        yield FedBank(signal=signal, label=signal, gain=gain, offset=0.0)
 
 
 PassEngine = Callable[[Compiled, Schedule], Trajectory]

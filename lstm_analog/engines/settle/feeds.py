@@ -119,7 +119,9 @@ class Feed:
             return replace(self, part=whole if chosen is None else take(whole, chosen))
         flows = list(_flows(whole, np.zeros(self.names.size), self.high))
         values = flows[self.number][3]
-        return replace(self, part=whole, values=values if values is None or chosen is None else self._chosen(values, chosen))
+        return replace(
+            self, part=whole, values=values if values is None or chosen is None else self._chosen(values, chosen)
+        )
 
 
 def _run(elements: Indices) -> slice | Indices:

@@ -111,9 +111,7 @@ class WaveformRun:
         """The largest estimated error of an accepted piece, in tolerances."""
         return self.errors[0]
 
-    def run(
-        self, record: Recorder, intervals: range, start: Floats | None, progress: Progress | None
-    ) -> Floats:
+    def run(self, record: Recorder, intervals: range, start: Floats | None, progress: Progress | None) -> Floats:
         """Run `intervals` of the schedule from the efforts `start`, or from the operating point if that is None.
 
         It writes into `record` what that asks for, calls `progress` after each interval, and returns the efforts at the
