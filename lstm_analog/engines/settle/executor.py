@@ -11,6 +11,7 @@ from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
+from lstm_analog.engines.settle.feeds import ChangedBanks
 from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.program import RunProgram
 from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted
@@ -79,13 +80,13 @@ def _stretches(
     present = program.network.parts
     for network, intervals in program.schedule.stretches(program.network):
         own = {part.label: part for part in network.parts}
-        changed = frozenset(part.label for part in present if own[part.label] is not part)
+        changed = ChangedBanks(banks={part.label: own[part.label] for part in present if own[part.label] is not part})
         present = tuple(own[part.label] for part in present)
         matrices: Matrices = {}
         for key, stage in stages.items():
-            differs = any(feed.part.label in changed for feed in stage.feeds)
+            differs = any(feed.part.label in changed.banks for feed in stage.feeds)
             if differs:
-                stages[key] = refitted(stage, network, changed)
+                stages[key] = refitted(stage, changed)
             if differs or key not in bound:
                 bound[key] = _bound_calls(stages[key], efforts, monitors, matrices)
         calls_of = [tuple(call for each in one.stages for call in bound[each.key]) for one in program.instructions]

@@ -6,7 +6,7 @@ the part is evaluated. All of this comes from the laws of the parts.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 import numpy as np
@@ -112,16 +112,50 @@ class Feed:
         chosen = _run(elements)
         return values[..., chosen, :] if self.way is Way.DENSE else values[..., chosen]
 
-    def refitted(self, whole: Part) -> "Feed":
-        """Return the same flow with the parameters of `whole`, the bank that this feed is of, its nodes `renamed`."""
-        chosen = self.elements
+    def refitted(self, changed: "ChangedBanks") -> "Feed":
+        """Return the same flow with the parameters that its bank has now, if it is one of those `changed`."""
+        if self.part.label not in changed.banks:
+            return self
+        whole, chosen = changed.bank(self), self.elements
         if self.way not in _WHOLE:
             return replace(self, part=whole if chosen is None else take(whole, chosen))
-        flows = list(_flows(whole, np.zeros(self.names.size), self.high))
-        values = flows[self.number][3]
-        return replace(
-            self, part=whole, values=values if values is None or chosen is None else self._chosen(values, chosen)
-        )
+        values = changed.values(self)
+        return replace(self, part=whole, values=values if chosen is None else self._chosen(values, chosen))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChangedBanks:
+    """The `banks` of a network whose parameters have changed, by label.
+
+    `named` are those banks with nodes by other names, `known` their coefficients, matrices and constants: each is
+    worked out once.
+    """
+
+    banks: dict[str, Part]
+    named: dict[tuple[str, int], Part] = field(default_factory=dict)
+    known: dict[tuple[object, ...], list[Floats]] = field(default_factory=dict)
+
+    def bank(self, feed: Feed) -> Part:
+        """Return the bank of `feed` with the names that it calls nodes by."""
+        key = (feed.part.label, id(feed.names))
+        if key not in self.named:
+            self.named[key] = renamed(self.banks[feed.part.label], feed.names)
+        return self.named[key]
+
+    def values(self, feed: Feed) -> Floats:
+        """Return the coefficients (..., m), matrix (..., m, n) or constants (..., m) of the whole bank of `feed`."""
+        part, still = self.banks[feed.part.label], feed.way is Way.CONSTANT
+        key = (part.label, is_on(line_of(part), feed.high), still)
+        if key not in self.known:
+            rest = np.zeros(feed.names.size)
+            self.known[key] = _constants(part, rest, feed.high) if still else list(partials(part, rest, feed.high))
+        return self.known[key][feed.number - (len(blocks(part, feed.high)) if still else 0)]
+
+
+def _constants(part: Part, rest: Floats, high: High) -> list[Floats]:
+    """Return what flows into each terminal of `part` at the efforts `rest` (unknowns,), (..., m), where it does."""
+    still = flow(part, rest, high)
+    return [into for terminal in range(still.shape[-2]) if (into := still[..., terminal, :]).any()]
 
 
 def _run(elements: Indices) -> slice | Indices:

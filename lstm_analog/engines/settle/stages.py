@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.settle.feeds import Feed, Way, renamed
+from lstm_analog.engines.settle.feeds import ChangedBanks, Feed, Way
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import idle
@@ -83,16 +83,12 @@ class Store:
         return least / self.duration
 
 
-def refitted(stage: ComponentStage, network: Network, changed: frozenset[str]) -> ComponentStage:
-    """Return `stage` with the parameters that the banks `changed`, by their labels, have in `network`.
+def refitted(stage: ComponentStage, changed: ChangedBanks) -> ComponentStage:
+    """Return `stage` with the parameters that the banks `changed` have now.
 
     What was decided by the parameters before stays decided: what settles, what is negligible, in which order.
     """
-    feeds = (
-        feed.refitted(renamed(network.part(feed.part.label), feed.names)) if feed.part.label in changed else feed
-        for feed in stage.feeds
-    )
-    return replace(stage, feeds=tuple(feeds))
+    return replace(stage, feeds=tuple(feed.refitted(changed) for feed in stage.feeds))
 
 
 def grouped(
