@@ -11,7 +11,7 @@ Couplings that are negligible beside their row's own conductance, the C/T of its
 rest is divided into loops (strongly connected components); like components of a level are solved as one stage.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
 
@@ -22,7 +22,7 @@ from lstm_analog.engines.settle.feeds import Feed, Way, feeds
 from lstm_analog.engines.settle.links import CouplingGraph, links, same, significant
 from lstm_analog.engines.settle.newton import slowest
 from lstm_analog.engines.settle.order import WEAK, sequence, tear
-from lstm_analog.engines.settle.stages import ComponentStage, Mode, Store, copies, grouped
+from lstm_analog.engines.settle.stages import ComponentStage, Mode, Store, copies, grouped, paced
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, capacity
@@ -40,6 +40,10 @@ class Phase:
 
     size: int
     stages: tuple[ComponentStage, ...]
+
+    def lasting(self, ratio: float) -> "Phase":
+        """Return the phase as if it lasted `ratio` times as long: slow storages move on, what settles stays so."""
+        return self if ratio == 1.0 else replace(self, stages=tuple(paced(stage, ratio) for stage in self.stages))
 
 
 @lru_cache(maxsize=_REMEMBERED)

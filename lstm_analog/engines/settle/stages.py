@@ -91,6 +91,14 @@ def refitted(stage: ComponentStage, changed: ChangedBanks) -> ComponentStage:
     return replace(stage, feeds=tuple(feed.refitted(changed) for feed in stage.feeds))
 
 
+def paced(stage: ComponentStage, ratio: float) -> ComponentStage:
+    """Return `stage` for a phase `ratio` times as long: another pace where it takes an exponential."""
+    if stage.mode is not Mode.EXPONENTIAL:
+        return stage
+    pace = stage.pace * ratio
+    return replace(stage, pace=pace, key=_key(stage.mode, stage.nodes, stage.inputs, pace, stage.feeds))
+
+
 def grouped(
     store: Store, found: tuple[Feed, ...], component: Indices, level: Indices, slow: Flags
 ) -> list[ComponentStage]:
@@ -138,8 +146,12 @@ def _stage(store: Store, found: tuple[Feed, ...], nodes: Indices, slow: bool) ->
     inputs = np.unique(np.concatenate([np.concatenate((feed.columns, feed.controls)) for feed in own]))
     inputs = np.union1d(inputs, nodes) if slow else np.setdiff1d(inputs, nodes)
     pace = store.duration / store.amount[..., nodes[0]] if slow else np.empty(0)
-    key = (mode, nodes.tobytes(), inputs.tobytes(), pace.tobytes(), tuple(feed.name for feed in own))
+    key = _key(mode, nodes, inputs, pace, own)
     return ComponentStage(mode=mode, nodes=nodes, inputs=inputs, feeds=own, pace=pace, key=key)
+
+
+def _key(mode: Mode, nodes: Indices, inputs: Indices, pace: Floats, feeds: tuple[Feed, ...]) -> Key:
+    return mode, nodes.tobytes(), inputs.tobytes(), pace.tobytes(), tuple(feed.name for feed in feeds)
 
 
 def copies(names: Indices, sources: Indices) -> list[ComponentStage]:
