@@ -72,6 +72,7 @@ JUDGED = {
     "settle/order.py:WEAK": (SPEED, "care: what counts as a leak, so which loops are refused"),
     "settle/phase.py:_REMEMBERED": (MEMORY, "yes"),
     "settle/phase.py:_LOOSE": (ACCURACY, "care: it is the error that a leak in a loop may cause; more is refused"),
+    "settle/program.py:_ALIKE": (ACCURACY, "yes, far below 1: only where durations differ a little, by jitter"),
     "settle/program.py:_REMEMBERED": (MEMORY, "yes"),
     "settle/stages.py:_RUNS": (SPEED, "yes"),
     "stage.py:_NEWTON_STEPS": (ROBUST, "yes, upwards"),

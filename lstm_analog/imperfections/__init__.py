@@ -6,7 +6,7 @@ from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
 from lstm_analog.imperfections.converters import InputConverter, OutputConverter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
-from lstm_analog.imperfections.in_time import AtStep, FedBank, Steps, convert, disturb, fluctuate
+from lstm_analog.imperfections.in_time import AtStep, FedBank, StepPlan, convert, disturb, fluctuate
 from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
 from lstm_analog.imperfections.naming import imperfection_of
 from lstm_analog.imperfections.opamps import (
@@ -99,7 +99,7 @@ __all__ = [
     "RelayLag",
     "ResistorSpread",
     "SeatLeak",
-    "Steps",
+    "StepPlan",
     "Streams",
     "StuckDevices",
     "SupplyRipple",

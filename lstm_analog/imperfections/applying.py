@@ -110,13 +110,10 @@ def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
     raise FileFormatError(explain("an imperfection", must=must, got=ascii(text)[:200], do=do))
 
 
-def _each(imperfection: object) -> tuple[object, ...]:
-    """Return what `imperfection` is, or holds as a preset, a tuple or a list."""
-    if isinstance(imperfection, Preset):
-        return imperfection.imperfections
-    if isinstance(imperfection, tuple | list):
-        return tuple(record for each in imperfection for record in _each(each))
-    return (imperfection,)
+def _each(imperfection: object) -> list[object]:
+    """Return what `imperfection` is, or lists, presets taken apart."""
+    listed = imperfection if isinstance(imperfection, tuple | list) else (imperfection,)
+    return [record for each in listed for record in (each.imperfections if isinstance(each, Preset) else (each,))]
 
 
 def _by_place(imperfection: object) -> tuple[int, str]:

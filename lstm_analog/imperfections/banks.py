@@ -8,7 +8,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.imperfections.base import Streams
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Crossbars, Transconductors
+from lstm_analog.network.parts import Crossbars, Part, Transconductors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,7 +50,8 @@ def _banks(part: object) -> Iterator[DeviceBank]:
 
 def with_devices(network: Network, conductances: Sequence[Floats]) -> Network:
     """Return `network` with these `conductances` (..., m, n) of its `device_banks`, signs as they were."""
-    rest, parts = iter(conductances), []
+    rest = iter(conductances)
+    parts: list[Part] = []
     for part in network.parts:
         if isinstance(part, Transconductors):
             signed = np.copysign(next(rest), part.transconductance)

@@ -72,7 +72,7 @@ class Streams:
         return np.stack([self.generator(name, chip).standard_normal(shape) for chip in range(self.chips)])
 
     def normals(self, name: str, shape: tuple[int, ...]) -> Iterator[Floats]:
-        """Yield for ever such numbers as `normal` returns, the first of them the same, all of them independent."""
+        """Yield for ever what `normal` returns of `name` and `shape`: the first the same, all of them independent."""
         generators = [self.generator(name, chip) for chip in range(self.chips or 1)]
         while True:
             drawn = np.empty((len(generators), *shape))

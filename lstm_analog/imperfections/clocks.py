@@ -9,7 +9,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.banks import tiled
 from lstm_analog.imperfections.base import Streams, alter, check_strength
-from lstm_analog.imperfections.in_time import Steps, acted_on, disturb
+from lstm_analog.imperfections.in_time import StepPlan, acted_on, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Imposed, Schedule
@@ -66,7 +66,7 @@ def _(imperfection: SupplyRipple, network: Network, streams: Streams) -> Network
 
 
 @disturb.register
-def _(imperfection: ClockJitter, schedule: Schedule, network: Network, steps: Steps, streams: Streams) -> Schedule:
+def _(imperfection: ClockJitter, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams) -> Schedule:
     if streams.chips is not None:
         do = "draw chip after chip, Streams(seed=, first=), as yield_of then does"
         raise UnsupportedError(explain("clock jitter", must="be of one chip at a time", got=streams.chips, do=do))
@@ -76,7 +76,7 @@ def _(imperfection: ClockJitter, schedule: Schedule, network: Network, steps: St
 
 
 @disturb.register
-def _(imperfection: SupplyRipple, schedule: Schedule, network: Network, steps: Steps, streams: Streams) -> Schedule:
+def _(imperfection: SupplyRipple, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams) -> Schedule:
     driven = {entry.label for entry in schedule.imposed}
     rails = [part for part in network.parts if isinstance(part, Sources) and part.label not in driven]
     if not rails:

@@ -13,7 +13,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.banks import tiled
 from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
-from lstm_analog.imperfections.in_time import FedBank, Steps, acted_on, convert, disturb
+from lstm_analog.imperfections.in_time import FedBank, StepPlan, acted_on, convert, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
 
@@ -75,7 +75,9 @@ def _(imperfection: InputConverter | OutputConverter, network: Network, streams:
 
 
 @disturb.register
-def _(imperfection: InputConverter, schedule: Schedule, network: Network, steps: Steps, streams: Streams) -> Schedule:
+def _(
+    imperfection: InputConverter, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams
+) -> Schedule:
     fed = {bank.label: bank for bank in steps.fed}
     by_chip = bool(streams.chips and imperfection.inl)
 

@@ -40,7 +40,7 @@ class FedBank:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Steps:
+class StepPlan:
     """How a schedule is cut into steps, and what feeds it.
 
     Attributes
@@ -80,16 +80,17 @@ class AtStep:
 def fluctuate(
     imperfection: object, banks: tuple[DeviceBank, ...], streams: Streams, step_time: float
 ) -> Iterator[Sequence[Floats]]:
-    """Return an iterator over the errors of the conductances of `banks` in step after step of `step_time` (s).
+    """Return an iterator over the errors by an `imperfection` of the conductances of `banks`, drawn from `streams`.
 
-    Each item has an array (..., m, n) for each bank. Raises `InvalidTypeError` for what does not change them.
+    There is one for each step of `step_time` (s), an array (..., m, n) for each bank. Raises `InvalidTypeError` for
+    what does not change them.
     """
     raise _unknown(imperfection, "change conductances from step to step")
 
 
 @singledispatch
-def disturb(imperfection: object, schedule: Schedule, network: Network, steps: Steps, streams: Streams) -> Schedule:
-    """Return the `schedule` of `network`, cut into `steps`, as an `imperfection` makes it.
+def disturb(imperfection: object, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams) -> Schedule:
+    """Return the `schedule` of `network`, cut into `steps`, as an `imperfection` makes it, drawn from `streams`.
 
     Raises `InvalidTypeError` for one that does not act on it.
     """
@@ -98,7 +99,9 @@ def disturb(imperfection: object, schedule: Schedule, network: Network, steps: S
 
 @singledispatch
 def convert(imperfection: object, values: Floats, streams: Streams) -> Floats:
-    """Return `values` (..., outputs), in units of signal, as an `imperfection` has them read; chips lead.
+    """Return `values` (..., outputs), in units of signal, as an `imperfection` drawn from `streams` has them read.
+
+    Chips lead.
 
     Raises `InvalidTypeError` for one that does not act on what is read.
     """
@@ -146,7 +149,7 @@ def _erring(bank: DeviceBank, errors: Sequence[Floats]) -> Floats:
 
 
 def with_networks(
-    schedule: Schedule, network: Network, steps: Steps, causes: Sequence[tuple[object, Streams]]
+    schedule: Schedule, network: Network, steps: StepPlan, causes: Sequence[tuple[object, Streams]]
 ) -> Schedule:
     """Return `schedule`, cut into `steps`, with the networks that `causes` make of `network`, one a step."""
     draw = partial(step_networks, network, tuple(causes), steps.duration)

@@ -93,7 +93,7 @@ def _(imperfection: PhaseChangeProgramming, network: Network, streams: Streams) 
 
 @alter.register
 def _(imperfection: PhaseChangeDrift, network: Network, streams: Streams) -> Network:
-    aged = imperfection.scale * np.log1p(imperfection.seconds / PROGRAMMED)
+    aged = imperfection.scale * np.log(1.0 + imperfection.seconds / PROGRAMMED)
     if not aged:
         return network
 

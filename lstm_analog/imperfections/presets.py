@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.imperfections.ageing import MeasuredDevices
 from lstm_analog.imperfections.clocks import SupplyRipple
 from lstm_analog.imperfections.devices import DeviceSpread, StuckDevices
@@ -29,12 +28,6 @@ class Preset:
     name: str
     imperfections: tuple[object, ...]
     provenance: str
-
-    def __post_init__(self) -> None:
-        """Check that the imperfections are listed."""
-        if isinstance(self.imperfections, str):
-            got, do = ascii(self.imperfections)[:60], "give e.g. (ReadNoise(sigma=0.01),)"
-            raise InvalidTypeError(explain("imperfections", must="be a tuple of records", got=got, do=do))
 
 
 IDEAL = Preset(name="IDEAL", imperfections=(), provenance="none: the machine as compiled")

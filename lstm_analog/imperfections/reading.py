@@ -85,7 +85,10 @@ def _(
 def scaled_errors(
     sizes: Sequence[Floats], cause: str, banks: tuple[DeviceBank, ...], streams: Streams
 ) -> Iterator[Sequence[Floats]]:
-    """Yield for ever normal errors of the standard deviations `sizes` (..., m, n) of `banks`, of a `cause`."""
+    """Yield for ever normal errors of the standard deviations `sizes` (..., m, n) of `banks`.
+
+    They are drawn from the `streams` of a `cause`.
+    """
     drawn = [streams.normals(f"{cause} {bank.name}", bank.conductance.shape[-2:]) for bank in banks]
     while True:
         yield [_times(next(normal), size) for normal, size in zip(drawn, sizes, strict=True)]

@@ -9,13 +9,21 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, parsed
 from lstm_analog.imperfections.base import Streams, alter
-from lstm_analog.imperfections.in_time import AtStep, Steps, convert, disturb, fluctuate, step_networks, with_networks
+from lstm_analog.imperfections.in_time import (
+    AtStep,
+    StepPlan,
+    convert,
+    disturb,
+    fluctuate,
+    step_networks,
+    with_networks,
+)
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import IN_TIME
 
 
-def run_schedule(schedule: Schedule, network: Network, steps: Steps) -> Schedule:
+def run_schedule(schedule: Schedule, network: Network, steps: StepPlan) -> Schedule:
     """Return the `schedule` of `network`, cut into `steps`, with all that the network says acts on it in time.
 
     Raises

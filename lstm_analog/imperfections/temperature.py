@@ -10,7 +10,7 @@ from lstm_analog.imperfections.liquids import heated_liquid
 from lstm_analog.imperfections.opamps import PairTemperature
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Cells, Conductors, Crossbars, Switches, Transconductors
+from lstm_analog.network.parts import Cells, Conductors, Crossbars, Pairs, Switches, Transconductors
 
 _ZERO = 273.15
 """0 C in kelvin."""
@@ -61,8 +61,10 @@ def _(imperfection: OperatingTemperature, network: Network, streams: Streams) ->
         raise UnsupportedPartError(
             explain("the parts", must="have a law of temperature", got="transistor cells", do=do)
         )
-    pairs = PairTemperature(kelvin=imperfection.celsius + _ZERO, made_for=imperfection.made_for + _ZERO)
-    return _resistances(alter(pairs, network, streams), imperfection.factor)
+    if any(isinstance(part, Pairs) for part in network.parts):
+        pairs = PairTemperature(kelvin=imperfection.celsius + _ZERO, made_for=imperfection.made_for + _ZERO)
+        network = alter(pairs, network, streams)
+    return _resistances(network, imperfection.factor)
 
 
 def _check_liquid(imperfection: OperatingTemperature) -> None:

@@ -112,7 +112,7 @@ class Machine(Summarised):
 
         `lengths` (batch,) are how many steps of each sequence count. Raises `UnsupportedError` for several passes.
         """
-        from lstm_analog.study.run import feeding
+        from lstm_analog.study.feeding import feeding
 
         inputs, start, counted = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
         return feeding(self.compiled, inputs, start, counted, inputs.shape[-3:-2], self.chips)

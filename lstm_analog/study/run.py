@@ -1,6 +1,6 @@
 """What a machine did with some inputs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.imperfections import FedBank, Steps, read_out, run_schedule
+from lstm_analog.imperfections import read_out
 from lstm_analog.model import Outputs, State
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.chain_run import ChainRun, read_signal
+from lstm_analog.study.feeding import feeding
 from lstm_analog.study.keeping import check_whole
 from lstm_analog.study.labelled import dataset
 from lstm_analog.summaries import Rows, Summarised
@@ -222,41 +223,6 @@ class Run(Summarised):
     @property
     def _only(self) -> PassRun:
         return only(self.passes, "run")
-
-
-def feeding(
-    compiled: Compiled, x: Floats, state: State, lengths: Indices | None, batch: tuple[int, ...], chips: int
-) -> Schedule:
-    """Return the schedule that feeds `compiled` with `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
-
-    An axis before the `batch`, of x or of an array of the state, is that of the `chips`: each has its own. What acts on
-    the network in time is in the schedule; `imperfections.run_schedule` says what it raises.
-    """
-    arrays = (x[..., 0, :], *state.h, *state.c)
-    by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
-    plain = schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
-    return run_schedule(plain, compiled.network, _steps(compiled, x.shape[-2]))
-
-
-def _steps(compiled: Compiled, steps: int) -> Steps:
-    """Return how a schedule of so many `steps` of `compiled` is cut."""
-    length, cycle = len(compiled.cycle.step), compiled.cycle
-    first = 1 + length * np.arange(steps)
-    first[0] = 0
-    banks = (bank.label for bank in compiled.layout.inputs)
-    fed = tuple(bank for label in banks for bank in _fed(compiled, label))
-    return Steps(first=first, duration=cycle.step_time, fed=fed)
-
-
-def _fed(compiled: Compiled, signal: str) -> Iterator[FedBank]:
-    """Yield the source banks of `compiled` that an input `signal` is fed to."""
-    drives = [drive for drive in compiled.drives if drive.signal == signal]
-    for drive in drives:
-        gain = np.full(compiled.network.unknowns[drive.label].size, drive.gain)
-        yield FedBank(signal=signal, label=drive.label, gain=gain, offset=drive.offset)
-    if not drives:
-        gain = compiled.network.unknowns.scales()[compiled.network.unknowns[signal]]
-        yield FedBank(signal=signal, label=signal, gain=gain, offset=0.0)
 
 
 PassEngine = Callable[[Compiled, Schedule], Trajectory]

@@ -182,8 +182,18 @@ def feeds(network: Network, names: Indices, high: High) -> tuple[Feed, ...]:
         for number, (way, row, columns, values) in enumerate(_flows(part, rest, high)):
             fed = np.where(open_to[row], row, -1)
             if (fed >= 0).any():
-                told = {"part": part, "high": high, "number": number, "way": way, "rows": fed}
-                found.append(Feed(**told, columns=columns, values=values, names=names))
+                found.append(
+                    Feed(
+                        part=part,
+                        high=high,
+                        number=number,
+                        way=way,
+                        rows=fed,
+                        columns=columns,
+                        values=values,
+                        names=names,
+                    )
+                )
     return tuple(found)
 
 

@@ -132,7 +132,7 @@ def _spans(durations: Floats) -> tuple[Floats, Floats]:
 
     Durations that are nearly alike, as those of a clock that jitters, share the analysis of the shortest.
     """
-    near = np.unique(np.floor(np.log(durations) / np.log1p(_ALIKE)), return_index=True, return_inverse=True)
+    near = np.unique(np.floor(np.log(durations) / np.log(1.0 + _ALIKE)), return_index=True, return_inverse=True)
     spans = durations[near[1]][near[2].reshape(-1)]
     return durations / spans, spans
 
