@@ -1,7 +1,7 @@
 """Phase-change memory as IBM measured it: how it is programmed, drifts and is read, by conductance.
 
 The laws are those of a doped-GST mushroom cell in 90 nm, of a million devices with Gmax = 25 uS (Nandakumar 2019), as
-aihwkit 1.2.0 has them (`PCMLikeNoiseModel`); g is a conductance as a share of Gmax, at most 1 here.
+aihwkit 1.1.0 has them (`PCMLikeNoiseModel`); g is a conductance as a share of Gmax, at most 1 here.
 """
 
 from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.imperfections.ageing import MeasuredDevices
 from lstm_analog.imperfections.clocks import SupplyRipple
 from lstm_analog.imperfections.devices import DeviceSpread, StuckDevices
-from lstm_analog.imperfections.opamps import AmplifierOffset, MultiplierGain, MultiplierOffset, PairOffset
+from lstm_analog.imperfections.opamps import AmplifierOffset, MultiplierGain, PairOffset
 from lstm_analog.imperfections.phase_change import PhaseChangeDrift, PhaseChangeProgramming, PhaseChangeReadNoise
 from lstm_analog.imperfections.reading import Flicker, ReadNoise
 from lstm_analog.imperfections.tubes import BoreTolerance
@@ -38,9 +38,8 @@ BENCH_BOARD = Preset(
     imperfections=(
         DeviceSpread(share=0.0033),
         AmplifierOffset(volts=5e-6),
-        PairOffset(volts=10e-6),
+        PairOffset(volts=40e-6),
         MultiplierGain(share=0.001),
-        MultiplierOffset(share=5e-4),
         SupplyRipple(share=1e-4, frequency=100.0),
     ),
     provenance="resistors of 1 %, the tolerance three sigma; typical figures of OPA192, MAT01, AD734; ripple assumed",
