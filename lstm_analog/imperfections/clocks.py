@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy
 
+from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.banks import tiled
@@ -86,5 +87,11 @@ def _(imperfection: SupplyRipple, schedule: Schedule, network: Network, steps: S
     swing = 1.0 + imperfection.share * np.sin(2.0 * np.pi * (imperfection.frequency * schedule.ends + start))
     shape = (*(() if streams.chips is None else (streams.chips,)), *(1 for _ in schedule.batch), -1, 1)
     swings = swing.reshape(shape)
-    imposed = [Imposed(label=part.label, efforts=swings * part.effort[..., None, :]) for part in rails]
+    imposed = [Imposed(label=part.label, efforts=swings * _beside(part.effort, schedule)) for part in rails]
     return replace(schedule, imposed=(*schedule.imposed, *imposed), chips=schedule.chips or streams.chips or 0)
+
+
+def _beside(effort: Floats, schedule: Schedule) -> Floats:
+    """Return the `effort` (..., sources) of rails with axes for the batch and the intervals of `schedule`."""
+    last = effort.ndim - 1
+    return np.expand_dims(effort, tuple(range(last, last + len(schedule.batch) + 1)))

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, parsed
 from lstm_analog.imperfections.base import Streams, alter
@@ -23,6 +24,7 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import IN_TIME
 
 
+@checked
 def run_schedule(schedule: Schedule, network: Network, steps: StepPlan) -> Schedule:
     """Return the `schedule` of `network`, cut into `steps`, with all that the network says acts on it in time.
 
@@ -39,6 +41,7 @@ def run_schedule(schedule: Schedule, network: Network, steps: StepPlan) -> Sched
     return with_networks(schedule, network, steps, causes) if causes else schedule
 
 
+@checked
 def read_out(network: Network, values: Floats) -> Floats:
     """Return `values` (..., outputs), in units of signal, as the converters read them that `network` says it has.
 
@@ -49,6 +52,7 @@ def read_out(network: Network, values: Floats) -> Floats:
     return values
 
 
+@checked
 def changing(network: Network) -> tuple[tuple[object, Streams], ...]:
     """Return the causes that change the parameters of `network` from step to step, and what each is drawn from.
 

@@ -6,6 +6,7 @@ schedule, one after the other, and no network of another stretch is held.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -44,13 +45,17 @@ class VaryingParameters:
 
     def of_chips(self, chosen: int | Indices) -> "VaryingParameters":
         """Return the same of the chips `chosen` (k,), or of one of them, by its number, without a chip axis."""
-        return replace(self, draw=lambda: (of_chips(network, chosen) for network in self.draw()))
+        return replace(self, draw=partial(_of_chips, self.draw, chosen))
 
     def stretches(self, intervals: int) -> Iterator[tuple[Network, range]]:
         """Yield each network with the numbers of its intervals, of so many `intervals` in all."""
         ends, networks = [*self.first[1:].tolist(), intervals], self.draw()
         for first, end in zip(self.first.tolist(), ends, strict=True):
             yield next(networks), range(first, end)
+
+
+def _of_chips(draw: Callable[[], Iterator[Network]], chosen: int | Indices) -> Iterator[Network]:
+    return (of_chips(network, chosen) for network in draw())
 
 
 def check_steady(network: Network) -> None:
