@@ -87,6 +87,7 @@ JUDGED = {
     "settle/transient.py:_TOLERANCE": (ACCURACY, "yes"),
     "settle/newton.py:_TOLERANCE": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
     "settle/phase.py:_REMEMBERED": (MEMORY, "yes"),
+    "settle/program.py:_ALIKE": (ACCURACY, "yes, far below 1: only where durations differ a little, by jitter"),
     "settle/program.py:_REMEMBERED": (MEMORY, "yes"),
     "stage.py:_NEWTON_STEPS": (ROBUST, "yes, upwards"),
     "stage.py:_NEWTON_TOLERANCE": (ACCURACY, "care: halved it comes near the rounding of large efforts"),

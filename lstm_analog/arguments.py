@@ -147,7 +147,7 @@ def _add_yield(parser: argparse.ArgumentParser) -> None:
     """Simulate chips with imperfections and print the share of them whose error is within a specification."""
     _add_model(parser)
     parser.add_argument("--input", type=Path, required=True, help="one sequence, a row a step (csv or npy)")
-    made = "what real parts do, as in Python: 'DeviceSpread(share=0.01)'; once more for each"
+    made = "what real parts do, as in Python: 'DeviceSpread(share=0.01)', or a preset, RRAM; once more for each"
     parser.add_argument("--imperfection", type=_told(imperfection_of), action="append", required=True, help=made)
     bound = "what the metric of a chip that works meets: '<=0.05' or '>=0.05'"
     parser.add_argument("--spec", type=_told(_spec), required=True, help=bound)

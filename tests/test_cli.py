@@ -471,6 +471,16 @@ def test_yield_says_how_many_chips_work(tmp_path, model, table, chips, capsys):
     assert [path.name for path in folder.iterdir()] == ["chips-0-39.npz"]
 
 
+def test_yield_takes_presets_and_causes_in_time(model, table, capsys):
+    """A preset by its name beside a record; a name that is nearly one is answered with the one that was meant."""
+    words = ["yield", str(model), "--input", str(table), "--chips", "3", "--spec", "<=10"]
+    assert main([*words, "--imperfection", "FLOATING_GATE", "--imperfection", "ReadNoise(sigma=0.01)"]) == 0
+    assert capsys.readouterr().out.startswith("yield: 100.0% ")
+    with pytest.raises(SystemExit):
+        main([*words, "--imperfection", "FLOATING_GAT"])
+    assert "did you mean 'FLOATING_GATE'?" in capsys.readouterr().err
+
+
 def test_yield_of_a_whole_model_looks_at_its_answer(tmp_path, table, capsys):
     lstm = la.random_lstm(np.random.default_rng(2), 2, 2)
     model = la.Model(lstm=lstm, after=(la.model.Dense(weights=np.array([[30.0, -50.0]]), bias=np.zeros(1)),))

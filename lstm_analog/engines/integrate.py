@@ -104,21 +104,22 @@ class Integrate:
             If a step or the operating point fails; the message says in which interval.
         """
         schedule.fit(network.verify())
-        systems: dict[High, System] = {}
         effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
         taken = recorder(network, schedule, self.save, points=self.points, lead=effort.shape[:1])
-        for number in range(len(schedule.names)):
-            high = schedule.phase(number)
-            equations = systems.setdefault(high, systems.get(high) or system(network, high))
-            _impose(effort, schedule, network, number)
-            if not number:
-                operating_point(equations, effort, float(schedule.durations[0]))
-                taken.write(0, effort[:, None])
-            path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
-            taken.write(number + 1, path)
-            effort = path[:, -1].copy()
-            if progress is not None:
-                progress(number + 1, len(schedule.names))
+        for present, intervals in schedule.stretches(network):
+            systems: dict[High, System] = {}
+            for number in intervals:
+                high = schedule.phase(number)
+                equations = systems.setdefault(high, systems.get(high) or system(present, high))
+                _impose(effort, schedule, present, number)
+                if not number:
+                    operating_point(equations, effort, float(schedule.durations[0]))
+                    taken.write(0, effort[:, None])
+                path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
+                taken.write(number + 1, path)
+                effort = path[:, -1].copy()
+                if progress is not None:
+                    progress(number + 1, len(schedule.names))
         return taken.trajectory(engine=repr(self), lead=schedule.lead)
 
     def _interval(self, equations: System, start: Floats, duration: float, name: str) -> Floats:

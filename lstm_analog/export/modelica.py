@@ -26,6 +26,7 @@ from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Part, Sources
 from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.varying import check_steady
 
 _RESERVED = frozenset(
     """algorithm and annotation assert block break class connect connector constant constrainedby der discrete each else
@@ -114,6 +115,7 @@ def _check(network: Network, schedule: Schedule, name: str) -> None:
         raise InvalidValueError(explain("model name", must="be no word of Modelica", got=name, do="rename it"))
     schedule.single("a Modelica file")
     check_one_chip(network)
+    check_steady(network)
     kinds = network.kinds()
     driving = np.concatenate(([DATUM], kinds[Kind.IMPOSED], kinds[Kind.FOLLOWED]))
     for part in network.parts:

@@ -28,6 +28,7 @@ from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.varying import check_steady
 
 MARK = "*|"
 """The beginning of a line that the reader needs and every simulator skips."""
@@ -151,6 +152,7 @@ def check_single(network: Network, schedule: Schedule) -> None:
     """Raise `InvalidShapeError` if `network` has chips or an empty bank, or `schedule` more than one sequence."""
     schedule.single("a netlist")
     check_one_chip(network)
+    check_steady(network)
     for part in network.parts:
         read = cards(part)
         if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):

@@ -24,6 +24,7 @@ from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Part, Sources, Transconductors
+from lstm_analog.network.varying import check_steady
 
 VERILOG_A = replace(
     NGSPICE,
@@ -74,6 +75,7 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
     cells, `UnsupportedError` for a datum that is a pin.
     """
     check_one_chip(network)
+    check_steady(network)
     wires = wire(network.verify(), interface, frozenset(_KEYWORDS.split()))
     with whole_file(path) as stream:
         for text in _module(network, wires):

@@ -1,9 +1,13 @@
 """Imperfections of real parts as frozen records; `apply` returns a new network, strength zero returns the same."""
 
+from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, reapply, recorded
 from lstm_analog.imperfections.base import Streams, alter
+from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
+from lstm_analog.imperfections.converters import InputConverter, OutputConverter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
-from lstm_analog.imperfections.liquids import EntrainedAir, OperatingTemperature, ViscosityChange
+from lstm_analog.imperfections.in_time import AtStep, FedBank, StepPlan, convert, disturb, fluctuate
+from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
 from lstm_analog.imperfections.naming import imperfection_of
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
@@ -16,6 +20,24 @@ from lstm_analog.imperfections.opamps import (
     PairTemperature,
 )
 from lstm_analog.imperfections.order import ORDER
+from lstm_analog.imperfections.phase_change import (
+    PhaseChangeDrift,
+    PhaseChangeProgramming,
+    PhaseChangeReadNoise,
+)
+from lstm_analog.imperfections.presets import (
+    BENCH_BOARD,
+    FLOATING_GATE,
+    IDEAL,
+    PCM,
+    PRESETS,
+    RRAM,
+    WORKSHOP_OIL,
+    Preset,
+)
+from lstm_analog.imperfections.reading import Flicker, ReadNoise
+from lstm_analog.imperfections.remembered import changing, read_out, run_schedule
+from lstm_analog.imperfections.temperature import OperatingTemperature
 from lstm_analog.imperfections.tiles import Tiles, tiled_conductances
 from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
 from lstm_analog.imperfections.tubes import (
@@ -29,47 +51,75 @@ from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeabilit
 from lstm_analog.imperfections.wires import WireResistance, seen_conductances
 
 __all__ = [
+    "BENCH_BOARD",
+    "FLOATING_GATE",
+    "IDEAL",
     "IMPERFECTION",
     "ORDER",
+    "PCM",
+    "PRESETS",
+    "RRAM",
+    "WORKSHOP_OIL",
     "AmplifierOffset",
     "Applied",
+    "AtStep",
     "BoreTolerance",
     "ClockFeedthrough",
+    "ClockJitter",
     "Deadband",
     "DeviceSpread",
+    "Drift",
     "EndLoss",
     "EntrainedAir",
+    "FedBank",
+    "Flicker",
     "HoldLeak",
     "HotTubes",
+    "InputConverter",
     "JunctionArea",
+    "MeasuredDevices",
     "MosThreshold",
     "MultiplierGain",
     "MultiplierOffset",
     "OperatingTemperature",
     "OrificePorts",
     "OrificeWeights",
+    "OutputConverter",
     "PairGain",
     "PairOffset",
     "PairTemperature",
+    "PhaseChangeDrift",
+    "PhaseChangeProgramming",
+    "PhaseChangeReadNoise",
+    "Preset",
     "ProgrammingError",
     "Quantisation",
     "Rangeability",
+    "ReadNoise",
     "RelayGain",
     "RelayLag",
     "ResistorSpread",
     "SeatLeak",
+    "StepPlan",
     "Streams",
     "StuckDevices",
+    "SupplyRipple",
     "Tiles",
     "Tubes",
     "ViscosityChange",
     "WireResistance",
     "alter",
     "apply",
+    "changing",
+    "convert",
+    "disturb",
+    "fluctuate",
     "imperfection_of",
     "parsed",
+    "read_out",
     "reapply",
     "recorded",
+    "run_schedule",
     "seen_conductances",
     "tiled_conductances",
 ]

@@ -13,6 +13,7 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidTypeError, explain
 from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.order import ORDER, cause_of, place_of
+from lstm_analog.imperfections.presets import Preset
 from lstm_analog.imperfections.tubes import Tubes
 from lstm_analog.network.graph import Network
 
@@ -46,7 +47,7 @@ class Applied:
 
 @checked
 def apply(imperfection: object, network: Network, streams: Streams) -> Network:
-    """Return a copy of `network` with an `imperfection`, or a tuple or list of them, drawn from `streams`.
+    """Return a copy of `network` with an `imperfection`, a preset, or a tuple or list, drawn from `streams`.
 
     The network given is left as it is, and the one returned names in its provenance what was done to it (`recorded`).
     Several act in the `ORDER` in which they come about, however they are listed; those of one kind in the order of
@@ -63,8 +64,7 @@ def apply(imperfection: object, network: Network, streams: Streams) -> Network:
     NetworkError
         If the network has not the parts concerned.
     """
-    several = isinstance(imperfection, tuple | list)
-    for each in sorted(imperfection, key=_by_place) if several else (imperfection,):  # type: ignore[call-overload]
+    for each in sorted(_each(imperfection), key=_by_place):
         network = _apply_one(each, network, streams)
     return network
 
@@ -110,6 +110,12 @@ def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
     raise FileFormatError(explain("an imperfection", must=must, got=ascii(text)[:200], do=do))
 
 
+def _each(imperfection: object) -> list[object]:
+    """Return what `imperfection` is, or lists, presets taken apart."""
+    listed = imperfection if isinstance(imperfection, tuple | list) else (imperfection,)
+    return [record for each in listed for record in (each.imperfections if isinstance(each, Preset) else (each,))]
+
+
 def _by_place(imperfection: object) -> tuple[int, str]:
     return place_of(imperfection), _text(imperfection)
 
@@ -121,7 +127,7 @@ def _apply_one(imperfection: object, network: Network, streams: Streams) -> Netw
     if changed is network or changed.equals(network, rtol=0.0):
         return network
     entry = (IMPERFECTION, str(Applied(imperfection=imperfection, streams=drawn)))
-    return replace(changed, provenance=(*network.provenance, entry))
+    return replace(changed, provenance=(*changed.provenance, entry))
 
 
 def _not_yet_drawn(kind: str, network: Network, streams: Streams) -> Streams:

@@ -1,6 +1,6 @@
 """The generic function `alter` that each imperfection implements, its random numbers, and helpers to change parts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from itertools import chain, count
@@ -70,6 +70,15 @@ class Streams:
         if self.chips is None:
             return self.generator(name).standard_normal(shape)
         return np.stack([self.generator(name, chip).standard_normal(shape) for chip in range(self.chips)])
+
+    def normals(self, name: str, shape: tuple[int, ...]) -> Iterator[Floats]:
+        """Yield for ever what `normal` returns of `name` and `shape`: the first the same, all of them independent."""
+        generators = [self.generator(name, chip) for chip in range(self.chips or 1)]
+        while True:
+            drawn = np.empty((len(generators), *shape))
+            for generator, row in zip(generators, drawn, strict=True):
+                generator.standard_normal(out=row)
+            yield drawn[0] if self.chips is None else drawn
 
 
 @singledispatch

@@ -6,7 +6,7 @@ conductance of a bank. Each record gives the values of published arrays.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
@@ -14,9 +14,9 @@ import scipy
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength
+from lstm_analog.imperfections.banks import device_banks, with_devices
+from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Crossbars, Transconductors
 
 
 @checked_record
@@ -86,7 +86,7 @@ def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Net
         error = streams.normal(f"programming {name}", device.shape[-2:])
         return np.where(device > 0.0, np.maximum(device + imperfection.sigma * largest * error, 0.0), 0.0)
 
-    return _devices(network, erring)
+    return change_devices(network, erring)
 
 
 @alter.register
@@ -98,7 +98,7 @@ def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network
         normal = streams.normal(f"spread {name}", device.shape[-2:])
         return np.maximum(device * (1.0 + imperfection.share * normal), 0.0)
 
-    return _devices(network, spread)
+    return change_devices(network, spread)
 
 
 @alter.register
@@ -111,7 +111,7 @@ def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network
         result: Floats = least + np.rint((device - least) / np.where(step > 0.0, step, 1.0)) * step
         return result
 
-    return _devices(network, rounded)
+    return change_devices(network, rounded)
 
 
 @alter.register
@@ -124,37 +124,13 @@ def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network
         alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
         return np.where(device > 0.0, alive, 0.0)
 
-    return _devices(network, stuck)
+    return change_devices(network, stuck)
 
 
-def _devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Floats]) -> Network:
+def change_devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Floats]) -> Network:
     """Return `network` with the conductances of its banks replaced.
 
     They are `by(size, least, largest, name)`: size (..., m, n), least and largest (..., 1, 1), and the bank's name.
     """
-
-    def signed(part: Transconductors) -> Transconductors:
-        weights = part.transconductance
-        size = np.abs(weights)
-        largest = _largest(size)
-        return replace(part, transconductance=np.sign(weights) * by(size, np.zeros_like(largest), largest, part.label))
-
-    def paired(part: Crossbars) -> Crossbars:
-        largest = np.maximum(_largest(part.positive), _largest(part.negative))
-        least = np.minimum(_least(part.positive), _least(part.negative))
-        positive = by(part.positive, least, largest, f"{part.label} positive")
-        return replace(part, positive=positive, negative=by(part.negative, least, largest, f"{part.label} negative"))
-
-    return change(change(network, Transconductors, signed), Crossbars, paired)
-
-
-def _largest(size: Floats) -> Floats:
-    """Return Gmax of each chip, (..., 1, 1), for `size` (..., m, n); 1 for a chip without devices."""
-    most = size.max(axis=(-2, -1), keepdims=True, initial=0.0)
-    return np.where(most > 0.0, most, 1.0)
-
-
-def _least(size: Floats) -> Floats:
-    """Return the least nonzero conductance of each chip, (..., 1, 1), for `size` (..., m, n)."""
-    least: Floats = size.min(axis=(-2, -1), keepdims=True, initial=np.inf)
-    return least
+    banks = device_banks(network)
+    return with_devices(network, [by(bank.conductance, bank.least, bank.largest, bank.name) for bank in banks])

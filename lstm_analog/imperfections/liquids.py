@@ -1,4 +1,4 @@
-"""Imperfections of the liquid: another temperature, another viscosity, entrained air."""
+"""Imperfections of the liquid: another viscosity, entrained air, and the laws of another temperature."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -28,23 +28,6 @@ from lstm_analog.network.roles import tanks
 
 _Valve = TypeVar("_Valve", Switches, Inertances)
 _Chamber = Storages | Junctions
-
-
-@checked_record
-@dataclass(frozen=True, kw_only=True)
-class OperatingTemperature:
-    """All plumbing is operated at `celsius`, whatever temperature its bores were designed for.
-
-    Viscosity and density follow the laws of the liquid in `Network.filling`. Viscosity changes all conductances and the
-    friction of spools; density changes inertances, the flow of orifices and the capacitance of open tanks. `check` and
-    `bill_of_materials` use both, and the vapour pressure at `celsius`. Metal, bulk modulus and clock do not change.
-    """
-
-    celsius: float
-
-    def __post_init__(self) -> None:
-        """Check that it is a temperature."""
-        check_range("operating temperature", self.celsius, -273.15, 1000.0, "give C")
 
 
 @checked_record
@@ -85,10 +68,10 @@ class EntrainedAir:
             raise InvalidValueError(explain("volume of entrained air", must="be positive", got=self.volume, do=do))
 
 
-@alter.register
-def _(imperfection: OperatingTemperature, network: Network, streams: Streams) -> Network:
+def heated_liquid(network: Network, celsius: float) -> Network:
+    """Return `network` with its liquid at `celsius`; raises `NetworkError` unless it says what flows in it."""
     old = filling(network)
-    fluid = old.fluid.at(imperfection.celsius)
+    fluid = old.fluid.at(celsius)
     heavier = fluid.density / old.fluid.density
     moved = _thickened(network, fluid.viscosity / old.fluid.viscosity, heavier)
     return replace(_weighed(moved, old, heavier), filling=replace(old, fluid=fluid))

@@ -7,29 +7,43 @@ from lstm_analog.doors import checked, named
 from lstm_analog.errors import InvalidValueError, LstmAnalogError, explain
 from lstm_analog.imperfections.applying import value_of
 from lstm_analog.imperfections.order import ORDER
+from lstm_analog.imperfections.presets import PRESETS
 
 _FORM = "read like DeviceSpread(share=0.03)"
 
 
 @checked
 def imperfection_of(text: str) -> object:
-    """Return the imperfection that `text`, a Python expression, constructs.
+    """Return the imperfection or the preset that `text`, a Python expression, constructs.
 
     >>> imperfection_of("DeviceSpread(share=0.03)")
     DeviceSpread(share=0.03)
+    >>> imperfection_of("RRAM").name
+    'RRAM'
 
     Raises
     ------
     InvalidValueError
         If it is no imperfection, or a field is missing or unknown; the message suggests the nearest name.
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = None
+    tree = _tree(text)
+    if isinstance(tree, ast.Name):
+        return named("preset", tree.id, PRESETS, any_case=False)
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
         raise InvalidValueError(explain("imperfection", must=_FORM, got=ascii(text)[:80], do="quote it in a shell"))
-    name = tree.func.id
+    return _made(tree, tree.func.id, text)
+
+
+def _tree(text: str) -> ast.expr | None:
+    """Return the syntax of `text`, None if it has none."""
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _made(tree: ast.Call, name: str, text: str) -> object:
+    """Return the imperfection that `tree` makes, a call of the kind `name` written as `text`."""
     known = fields(named("imperfection", name, {kind.__name__: kind for kind in ORDER}, any_case=False))
     for keyword in tree.keywords:
         named(f"field of {name}", str(keyword.arg), {entry.name: entry for entry in known}, any_case=False)

@@ -2,8 +2,12 @@
 
 from types import MappingProxyType
 
+from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
+from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
+from lstm_analog.imperfections.converters import InputConverter, OutputConverter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
-from lstm_analog.imperfections.liquids import EntrainedAir, OperatingTemperature, ViscosityChange
+from lstm_analog.imperfections.in_time import AtStep
+from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
     ClockFeedthrough,
@@ -14,6 +18,13 @@ from lstm_analog.imperfections.opamps import (
     PairOffset,
     PairTemperature,
 )
+from lstm_analog.imperfections.phase_change import (
+    PhaseChangeDrift,
+    PhaseChangeProgramming,
+    PhaseChangeReadNoise,
+)
+from lstm_analog.imperfections.reading import Flicker, ReadNoise
+from lstm_analog.imperfections.temperature import OperatingTemperature
 from lstm_analog.imperfections.tiles import Tiles
 from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
 from lstm_analog.imperfections.tubes import BoreTolerance, EndLoss, HotTubes, OrificeWeights
@@ -22,17 +33,24 @@ from lstm_analog.imperfections.wires import WireResistance
 
 _CHOSEN = (OrificeWeights, OrificePorts, Rangeability, Quantisation)
 _MADE = (
+    *(MeasuredDevices, PhaseChangeProgramming),
     *(ProgrammingError, DeviceSpread, ResistorSpread, JunctionArea, MosThreshold, BoreTolerance),
     *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain),
 )
 _BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband)
 _JOINED = (WireResistance, Tiles, ClockFeedthrough, EndLoss)
+_AGED = (Drift, PhaseChangeDrift)
 _USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, RelayLag, PairTemperature)
+_IN_TIME = (
+    *(ReadNoise, PhaseChangeReadNoise, Flicker),
+    *(ClockJitter, SupplyRipple, InputConverter, OutputConverter),
+    AtStep,
+)
 
-ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_JOINED, *_USED)
-"""All kinds of imperfection: choice of parts and values, manufacture, failures, assembly, and operation (liquid,
-temperature, air, speed of relays). So a programming error is added to a quantised conductance, wire resistance acts on
-the devices that work, and tubes as manufactured are warmed."""
+ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_AGED, *_JOINED, *_USED, *_IN_TIME)
+"""All kinds of imperfection: choice of parts and values, manufacture, failures, ageing, assembly, operation (liquid,
+temperature, air, speed of relays), and what changes in a run. So a programming error is added to a quantised
+conductance, wire resistance acts on the devices that work, and tubes as manufactured are warmed."""
 
 _SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
 """Kinds that draw the random numbers of another for the weights; other resistors have numbers of their own."""

@@ -117,7 +117,7 @@ class Machine(Summarised):
 
         `lengths` (batch,) is the number of valid steps of each sequence. Raises `UnsupportedError` for several passes.
         """
-        from lstm_analog.study.run import feeding
+        from lstm_analog.study.feeding import feeding
 
         inputs, start, counted = fitting(x, state, lengths, self.input_size, self.state_sizes, self.chips)
         return feeding(self.compiled, inputs, start, counted, inputs.shape[-3:-2], self.chips)
@@ -234,6 +234,20 @@ class Machine(Summarised):
 
         passes = (replace(each, network=apply(imperfection, each.network, streams)) for each in self.passes)
         return replace(self, passes=tuple(passes))
+
+    def at_step(self, number: int) -> "Machine":
+        """Return the machine held as it is in step `number`, counted from 0, of parameters that change in time.
+
+        Its network is that of the one step, for as many as it is then run over: so it can be written as a netlist.
+        Raises `NetworkError` if none of its parameters changes in time, `InvalidValueError` if there is no such step.
+        """
+        from lstm_analog.imperfections import AtStep, Streams, apply
+
+        def held(compiled: Compiled) -> Compiled:
+            step = AtStep(number=number, step_time=compiled.cycle.step_time)
+            return replace(compiled, network=apply(step, compiled.network, Streams(seed=0)))
+
+        return replace(self, passes=tuple(map(held, self.passes)))
 
     def save(self, path: str | Path) -> None:
         """Save the machine to `path` (npz); `load_machine` reads it back."""

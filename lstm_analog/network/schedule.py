@@ -1,5 +1,6 @@
 """The schedule: clock lines and imposed efforts of a network, interval by interval."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -7,12 +8,13 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, floats, plain, positive_of_shape
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, UnsupportedError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Sources
+from lstm_analog.network.varying import IN_TIME, VaryingParameters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +61,8 @@ class Schedule:
     chips : int
         If not 0, the first leading axis runs over so many chips, each with its own efforts; a bank without that axis is
         the same on every chip. If 0, every chip of a network is given all imposed efforts.
+    varying : VaryingParameters, optional
+        Networks that take turns in the run, where parameters change from step to step; none where they stay.
     """
 
     names: tuple[str, ...]
@@ -66,6 +70,7 @@ class Schedule:
     durations: Floats
     imposed: tuple[Imposed, ...]
     chips: int = 0
+    varying: VaryingParameters | None = None
 
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
@@ -129,10 +134,21 @@ class Schedule:
         )
         return replace(self, imposed=imposed, chips=0)
 
+    def stretches(self, network: Network) -> Iterator[tuple[Network, range]]:
+        """Yield each network of the run with the numbers of its intervals: `network` alone where no parameter varies.
+
+        Networks are drawn as the iterator goes on.
+        """
+        if self.varying is None:
+            yield network, range(len(self.names))
+        else:
+            yield from self.varying.stretches(len(self.names))
+
     def of_chips(self, chosen: int | Indices) -> "Schedule":
         """Return the schedule of the chips `chosen` (k,), or that of one chip, by its number, without a chip axis."""
+        varying = None if self.varying is None else self.varying.of_chips(chosen)
         if not self.chips:
-            return self
+            return replace(self, varying=varying)
         alone = (
             np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[chosen]
             if self._by_chip(entry)
@@ -142,7 +158,8 @@ class Schedule:
         imposed = tuple(
             Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
         )
-        return replace(self, imposed=imposed, chips=0 if isinstance(chosen, int) else chosen.size)
+        chips = 0 if isinstance(chosen, int) else chosen.size
+        return replace(self, imposed=imposed, chips=chips, varying=varying)
 
     def _by_chip(self, entry: Imposed) -> bool:
         return self.chips > 0 and entry.efforts.ndim - 2 == len(self.lead)
@@ -166,7 +183,17 @@ class Schedule:
             If a bank it imposes on is no source of the network or has another size, or the clock lines differ.
         InvalidShapeError
             If it is for another number of chips than the network describes.
+        UnsupportedError
+            If the network says that its parameters change from step to step, and the schedule has no networks for that.
         """
+        causes = network.said(IN_TIME)
+        if causes and self.varying is None:
+            must, got = (
+                "come with the schedule of its machine",
+                f"{', '.join(dict.fromkeys(causes))}, and one of no steps",
+            )
+            do = "take Machine.schedule, or one step of it: Machine.at_step(number)"
+            raise UnsupportedError(explain("a network that changes in time", must=must, got=got, do=do))
         if self.chips and network.chips not in (0, self.chips):
             must, do = f"be for the {network.chips} chips of the network", "rebuild it"
             raise InvalidShapeError(explain("schedule", must=must, got=f"{self.chips} chips", do=do))

@@ -16,6 +16,7 @@ from lstm_analog.network.laws import High, Kind
 from lstm_analog.network.roles import without_mass
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save
+from lstm_analog.network.varying import check_steady
 from lstm_analog.study.epanet import tubes_of
 from lstm_analog.study.operation import as_used
 
@@ -44,6 +45,7 @@ def write_settled(path: str | Path, network: Network, technology: object, fed: S
         got, do = network.domain.name, "compile in a hydraulic technology"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
     check_one_chip(network)
+    check_steady(network)
     number = _last(fed, interval)
     trajectory = Settle(save=Save(intervals=(interval,))).run(network, fed.single("an EPANET file"))
     effort, high = trajectory.efforts[-1], fed.phase(number)

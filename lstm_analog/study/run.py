@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.imperfections import read_out
 from lstm_analog.model import Outputs, State
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.chain_run import ChainRun, read_signal
+from lstm_analog.study.feeding import feeding
 from lstm_analog.study.keeping import check_whole
 from lstm_analog.study.labelled import dataset
 from lstm_analog.summaries import Rows, Summarised
@@ -185,10 +187,16 @@ class Run(Summarised):
 
     @property
     def outputs(self) -> Outputs:
-        """The outputs in the form that calling the LSTM returns; a next run can start from `outputs.state`."""
+        """The outputs in the form that calling the LSTM returns; a next run can start from `outputs.state`.
+
+        y, or h where there is no head, is what converters at the output read, if the machine has some
+        (`imperfections.OutputConverter`); `h` and `y` of the run are what stands before them.
+        """
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
-        return Outputs(h=self.h, state=State(h=h, c=c), y=self.y, c=self._kept_c)
+        last = self.passes[-1].compiled.network
+        read, y = (self.h, None) if self.y is None else (self.h, read_out(last, self.y))
+        return Outputs(h=read_out(last, read) if y is None else read, state=State(h=h, c=c), y=y, c=self._kept_c)
 
     def to_xarray(self) -> "xarray.Dataset":
         """Return h, c and y with named axes; needs xarray: `pip install 'lstm_analog[xarray]'`."""
@@ -215,18 +223,6 @@ class Run(Summarised):
     @property
     def _only(self) -> PassRun:
         return only(self.passes, "run")
-
-
-def feeding(
-    compiled: Compiled, x: Floats, state: State, lengths: Indices | None, batch: tuple[int, ...], chips: int
-) -> Schedule:
-    """Return the schedule of `compiled` for input `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
-
-    An axis of x or of a state array before those of the `batch` is that of the `chips`.
-    """
-    arrays = (x[..., 0, :], *state.h, *state.c)
-    by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
-    return schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
 
 
 PassEngine = Callable[[Compiled, Schedule], Trajectory]

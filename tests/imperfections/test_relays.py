@@ -8,7 +8,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Waveform
-from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError
+from lstm_analog.errors import InvalidValueError, NetworkError
 from lstm_analog.imperfections import RelayGain, RelayLag, Streams, apply
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -98,7 +98,8 @@ def test_relays_that_lag_settle_where_those_that_do_not_do():
     assert reports[1].worst < 2.0 * reports[0].worst
     assert reports[2].worst > 10.0 * reports[0].worst
     assert reports[2].by_clock > reports[2].worst
-    assert "over time" in slow.run(x, engine=Settle()).trajectory.engine  # relays so slow have not settled
+    settled = [each.run(x, engine=Settle()).h for each in (made, slow)]  # in pauses spools take their exponential
+    assert np.abs(settled[1] - settled[0]).max() < 0.1 * reports[2].worst
 
 
 def test_the_check_knows_the_lag_and_the_bill_counts_no_spools_for_it():

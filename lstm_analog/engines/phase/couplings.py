@@ -26,6 +26,10 @@ class DiagonalCoupling:
     columns: Indices
     values: Floats
 
+    def only(self, chosen: Indices) -> "DiagonalCoupling":
+        """Return the couplings `chosen` (k,) of these."""
+        return DiagonalCoupling(rows=self.rows[chosen], columns=self.columns[chosen], values=self.values[..., chosen])
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DenseCoupling:
@@ -142,9 +146,8 @@ def _sort_in(
     elif entering.all():
         links.append(DiagonalCoupling(rows=block.rows, columns=block.columns, values=value))
     else:
-        links.append(
-            DiagonalCoupling(rows=block.rows[entering], columns=block.columns[entering], values=value[..., entering])
-        )
+        whole = DiagonalCoupling(rows=block.rows, columns=block.columns, values=value)
+        links.append(whole.only(np.flatnonzero(entering)))
 
 
 def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:

@@ -66,54 +66,55 @@ def unmoved_within(couplings: Couplings, duration: float, drop: float) -> Flags:
     return unmoved
 
 
+def all_links(couplings: Couplings) -> DiagonalCoupling:
+    """Return all links of `couplings` side by side."""
+    lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
+    none = np.empty(0, dtype=np.int64)
+    wide = [np.broadcast_to(link.values, (*lead, link.rows.size)) for link in couplings.links]
+    return DiagonalCoupling(
+        rows=np.concatenate([none, *(link.rows for link in couplings.links)]),
+        columns=np.concatenate([none, *(link.columns for link in couplings.links)]),
+        values=np.concatenate([np.empty((*lead, 0)), *wide], axis=-1),
+    )
+
+
 def significant(
-    couplings: Couplings, moving: Flags, sensitivity: Floats, drop: float
-) -> tuple[DiagonalCoupling, Floats]:
-    """Return the links into `moving` unknowns (N,) that are stronger than `drop`, and their strengths, (m,).
+    couplings: Couplings, links: DiagonalCoupling, moving: Flags, sensitivity: Floats, drop: float
+) -> tuple[Indices, Floats]:
+    """Return which of the `links` into `moving` unknowns (N,) are stronger than `drop`, (k,), and their strengths.
 
     Links of an unknown with itself, its own conductance, all stay.
     """
-    lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
-    rows, columns, strengths, values = [], [], [], []
-    for link in couplings.links:
-        size = np.abs(link.values).reshape(-1, link.rows.size).max(axis=0)
-        with np.errstate(invalid="ignore"):
-            strength = size * sensitivity[link.rows] * couplings.scales[link.columns] / couplings.scales[link.rows]
-        counts = moving[link.rows] & (link.columns > 0) & (size > 0.0)
-        counts &= ~(strength <= drop) | (link.rows == link.columns)
-        rows.append(link.rows[counts])
-        columns.append(link.columns[counts])
-        strengths.append(strength[counts])
-        values.append(np.broadcast_to(link.values[..., counts], (*lead, rows[-1].size)))
-    none = np.empty(0, dtype=np.int64)
-    links = DiagonalCoupling(
-        rows=np.concatenate([none, *rows]),
-        columns=np.concatenate([none, *columns]),
-        values=np.concatenate([np.empty((*lead, 0)), *values], axis=-1),
+    size = (
+        np.abs(links.values).reshape(-1, links.rows.size).max(axis=0, initial=0.0) if links.rows.size else np.empty(0)
     )
-    return links, np.concatenate([np.empty(0), *strengths])
+    with np.errstate(invalid="ignore"):
+        strength = size * sensitivity[links.rows] * couplings.scales[links.columns] / couplings.scales[links.rows]
+    counts = moving[links.rows] & (links.columns > 0) & (size > 0.0)
+    chosen = np.flatnonzero(counts & (~(strength <= drop) | (links.rows == links.columns)))
+    return chosen, strength[chosen]
 
 
-def without_leaves(couplings: Couplings, links: DiagonalCoupling, strength: Floats) -> tuple[DiagonalCoupling, Floats]:
-    """Return the `links` without those through which no flow passes at rest, and their `strength`, (m,).
+def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
+    """Return which of the `links` do something at rest, (k,): all but those through which no flow passes then.
 
     An unknown that a conductance ties to one other, and that nothing else feeds, as a storage behind a closed switch,
     has the effort of that other at rest, and takes no flow from it.
     """
+    if not links.rows.size:
+        return np.arange(0)
     tied = _tied(couplings, links)
     back = np.flatnonzero(tied[links.columns] == links.rows)
     itself = np.flatnonzero(links.rows == links.columns)
     values = links.values.reshape(-1, links.rows.size).T
-    same = np.concatenate(
-        [np.column_stack((links.rows[some], sign * values[some])) for some, sign in ((back, 1.0), (itself, -1.0))]
-    )
+    sides = ((back, 1.0), (itself, -1.0))
+    same = np.concatenate([np.column_stack((links.rows[some], sign * values[some])) for some, sign in sides])
     kind = np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)
     code = [kind[some] * (kind.size + 1) + ranks(kind[some]) for some in (slice(0, back.size), slice(back.size, None))]
     stays = np.ones(links.rows.size, dtype=bool)
     stays[back[np.isin(code[0], code[1])]] = False
     stays[itself[np.isin(code[1], code[0])]] = False
-    left = DiagonalCoupling(rows=links.rows[stays], columns=links.columns[stays], values=links.values[..., stays])
-    return left, strength[stays]
+    return np.flatnonzero(stays)
 
 
 def _tied(couplings: Couplings, links: DiagonalCoupling) -> Indices:

@@ -13,14 +13,21 @@ The first guess is that the tail stays at its effort at the start of the segment
 there, which makes that guess bad; so an edge from a junction is torn only where it closes a loop with strong edges.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
 from lstm_analog.engines.phase.graph import block_edges, depths, strong_components
-from lstm_analog.engines.phase.strength import rates, sensitivity_within, significant, unmoved_within, without_leaves
+from lstm_analog.engines.phase.strength import (
+    all_links,
+    rates,
+    sensitivity_within,
+    significant,
+    unmoved_within,
+    without_leaves,
+)
 from lstm_analog.network.laws import BlockForm, Order
 
 WEAK = 5e-2
@@ -49,20 +56,39 @@ class Level:
 class Structure:
     """The order in which the waveforms of a phase are computed: `levels`, each depends on earlier ones and on guesses.
 
-    `links` are all m couplings between single unknowns that are not negligible; those `torn` (m,) read a guess.
-    `weakness` is the largest strength of a torn link: units of signal at its row for one unit at its column. `slow`
-    tells that torn links act only on storages that do not discharge within the segment, so that only the integral of an
-    error of the guess matters. `sensitivity` (N,) is the change of effort of each unknown that one steady unit of flow
-    into it causes within the segment. `obstacle` says why the phase cannot be solved so; it is empty if it can.
+    Attributes
+    ----------
+    levels : tuple of Level
+        In the order in which they are solved.
+    kept : index array, (m,)
+        Which links between single unknowns are not negligible, as places among all of the phase's.
+    links : DiagonalCoupling
+        These links.
+    torn : flags, (m,)
+        Which of them read a guess.
+    weakness : float
+        Largest strength of a torn link: units of signal at its row for one unit at its column.
+    slow : bool
+        Whether torn links act only on storages that do not discharge within the segment, so that only the integral of
+        an error of the guess matters.
+    sensitivity : float array, (N,)
+        Change of effort of each unknown that one steady unit of flow into it causes within the segment.
+    obstacle : str
+        Why the phase cannot be solved so; empty if it can.
     """
 
     levels: tuple[Level, ...]
+    kept: Indices
     links: DiagonalCoupling
     torn: Flags
     weakness: float
     slow: bool
     sensitivity: Floats
     obstacle: str
+
+    def refreshed(self, couplings: Couplings) -> "Structure":
+        """Return the same order with the numbers of other `couplings` of the same unknowns, parts and clock lines."""
+        return replace(self, links=all_links(couplings).only(self.kept))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,9 +114,12 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
     """
     sensitivity = sensitivity_within(couplings, duration)
     moving = ~couplings.imposed & ~unmoved_within(couplings, min(duration, 1e300), drop)
-    links, strength = significant(couplings, moving, sensitivity, drop)
-    if links.rows.size and not couplings.dynamic.any():  # at rest
-        links, strength = without_leaves(couplings, links, strength)
+    every = all_links(couplings)
+    kept, strength = significant(couplings, every, moving, sensitivity, drop)
+    if not couplings.dynamic.any():  # at rest
+        some = without_leaves(couplings, every.only(kept))
+        kept, strength = kept[some], strength[some]
+    links = every.only(kept)
     edges = _edges(couplings, links, strength < weak, moving)
     loops = _components(edges, np.ones(edges.tails.size, dtype=bool))
     torn_edges = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
@@ -107,6 +136,7 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
     heads = links.rows[torn]
     return Structure(
         levels=levels,
+        kept=kept,
         links=links,
         torn=torn,
         weakness=float(strength[torn].max(initial=0.0)),

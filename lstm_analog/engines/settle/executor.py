@@ -1,7 +1,8 @@
 """Executes a program: binds its stages to arrays once, then makes calls only."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -9,18 +10,20 @@ from numpy.typing import DTypeLike
 
 from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.base import Progress
+from lstm_analog.engines.phase.couplings import couplings, with_batch_axis
 from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.kernels import calls
+from lstm_analog.engines.settle.phase import Phase
 from lstm_analog.engines.settle.program import AT_REST, Instruction, RunProgram
-from lstm_analog.engines.settle.stages import Key, Mode, Stage
+from lstm_analog.engines.settle.stages import Key, Mode, Stage, refitted
 from lstm_analog.engines.settle.transient import Transients
 from lstm_analog.errors import NetworkError, SimulationError, explain
 from lstm_analog.expressions import Call
 from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Idle
-from lstm_analog.network.parts import Sources
+from lstm_analog.network.laws import Idle, rows
+from lstm_analog.network.parts import Part, Sources
 
 
 def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress: Progress | None) -> list[int]:
@@ -36,9 +39,7 @@ def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress:
         if isinstance(part, Sources):
             efforts[..., part.nodes, :] = part.effort[..., None]
     monitors = tuple(_monitor(watch.limits, efforts) for watch in recorder.watches)
-    with ExitStack() as stack:
-        transients = Transients(network, efforts, stack)
-        carried = _run(program, efforts, transients, recorder.records, monitors, progress)
+    carried = _run(program, efforts, recorder.records, monitors, progress)
     for watch, monitor in zip(recorder.watches, monitors, strict=True):
         watch.note(monitor.lowest.swapaxes(-1, -2), monitor.highest.swapaxes(-1, -2))
     return carried
@@ -47,16 +48,12 @@ def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress:
 def _run(
     program: RunProgram,
     efforts: Array,
-    transients: Transients,
     records: tuple[Record, ...],
     monitors: tuple["_Monitor", ...],
     progress: Progress | None,
 ) -> list[int]:
     inputs = {label: _input(program, label, efforts) for label in program.changed}
-    bound: dict[Key, tuple[Call, ...]] = {}
-    matrices: Matrices = {}
     loads = [tuple(inputs[label] for label in instruction.load) for instruction in program.instructions]
-    calls_of = [_bound_calls(each, efforts, transients, monitors, bound, matrices) for each in program.instructions]
     copies = [_copies(record, efforts) for record in records]
     places = [record.places.tolist() for record in records]
     keeps = [
@@ -64,26 +61,94 @@ def _run(
     ]
     checks = [_Check(each, efforts) if each.checked.size else None for each in program.instructions]
     carried: list[int] = []
-    last = program.order.size - 1
-    for point, number in enumerate(program.order.tolist()):
-        for entry in loads[number]:
-            entry.load(point)
-        check, phase = checks[number], program.instructions[number].phase
-        if check is None:
-            for call in calls_of[number]:
-                call()
-        elif not check.come_to_rest(calls_of[number]):
-            transients(phase.high, phase.duration)
-            for monitor in monitors:
-                monitor.note(efforts)
-            carried.append(point - 1)
-        if phase.over_time:
-            carried.append(point - 1)
-        for turns, target, source in keeps[number]:
-            target[turns[point]] = source
-        if progress is not None and point:
-            progress(point, last)
+    order, last = program.order.tolist(), program.order.size - 1
+    for points, calls_of, transients in _stretches(program, efforts, monitors):
+        for point in points:
+            number = order[point]
+            for entry in loads[number]:
+                entry.load(point)
+            if _advance(program.instructions[number].phase, calls_of[number], checks[number], transients, monitors):
+                carried.append(point - 1)
+            for turns, target, source in keeps[number]:
+                target[turns[point]] = source
+            if progress is not None and point:
+                progress(point, last)
     return carried
+
+
+def _advance(
+    phase: Phase,
+    calls_: tuple[Call, ...],
+    check: "_Check | None",
+    transients: Transients,
+    monitors: tuple["_Monitor", ...],
+) -> bool:
+    """Advance the efforts by an interval of a `phase` by its calls; return whether it was run over time.
+
+    What a `check` finds far from rest is run over time instead.
+    """
+    if check is None:
+        for call in calls_:
+            call()
+        return phase.over_time
+    if check.come_to_rest(calls_):
+        return False
+    transients(phase.high, phase.duration)
+    for monitor in monitors:
+        monitor.note(check.efforts)
+    return True
+
+
+def _stretches(
+    program: RunProgram, efforts: Array, monitors: tuple["_Monitor", ...]
+) -> Iterator[tuple[range, list[tuple[Call, ...]], Transients]]:
+    """Yield the points of each stretch of the schedule, the start in the first, and the calls of all instructions.
+
+    The third is what runs a phase over time there. Stages that are fed by banks whose parameters differ from those of
+    the stretch before are bound again.
+    """
+    stages = {stage.key: stage for instruction in program.instructions for stage in instruction.stages}
+    bound: dict[Key, tuple[Call, ...]] = {}
+    labels, present = {part.label for part in program.network.parts}, program.network.parts
+    for network, intervals in program.schedule.stretches(program.network):
+        parts = tuple(part for part in network.parts if part.label in labels)
+        changed = [part for part, before in zip(parts, present, strict=True) if part is not before]
+        present, matrices = parts, Matrices()
+        now = replace(program.network, parts=parts) if changed else program.network
+        with ExitStack() as stack:
+            transients = Transients(now, efforts, stack)
+            for key, stage in _refitted(stages, now, changed).items() if changed else ():
+                stages[key] = stage
+                bound.pop(key, None)
+            for key, stage in stages.items():
+                if key not in bound or stage.mode is Mode.TRANSIENT:
+                    bound[key] = _bound_calls(stage, efforts, transients, monitors, matrices)
+            calls_of = [tuple(call for each in one.stages for call in bound[each.key]) for one in program.instructions]
+            yield range(intervals.start + bool(intervals.start), intervals.stop + 1), calls_of, transients
+
+
+def _refitted(stages: dict[Key, Stage], network: Network, changed: list[Part]) -> dict[Key, Stage]:
+    """Return those of `stages` which banks that have `changed` feed, with the parameters that `network` has now."""
+    fed = np.zeros(network.unknowns.size, dtype=bool)
+    for part in changed:
+        fed[rows(part)] = True
+    affected = {key: stage for key, stage in stages.items() if fed[stage.level.members].any()}
+    spread = with_batch_axis(network)
+    now = {high: couplings(spread, high) for high in {stage.couplings.high for stage in affected.values()}}
+    return {key: refitted(stage, now[stage.couplings.high]) for key, stage in affected.items()}
+
+
+def _bound_calls(
+    stage: Stage, efforts: Array, transients: Transients, monitors: tuple["_Monitor", ...], matrices: Matrices
+) -> tuple[Call, ...]:
+    """Return the calls of a `stage` bound to `efforts`, with the `monitors` of its nodes.
+
+    `matrices` are those that stages bound before have multiplied their weights into.
+    """
+    watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
+    if stage.mode is Mode.TRANSIENT:
+        return (partial(transients, stage.couplings.high, stage.duration), *watching)
+    return (*calls(stage, efforts, matrices), *watching)
 
 
 class _Check:
@@ -113,27 +178,6 @@ class _Check:
             np.copyto(self.efforts, self.before)
             return False
         return True
-
-
-def _bound_calls(
-    instruction: Instruction,
-    efforts: Array,
-    transients: Transients,
-    monitors: tuple["_Monitor", ...],
-    bound: dict[Key, tuple[Call, ...]],
-    matrices: Matrices,
-) -> tuple[Call, ...]:
-    """Return the calls of an `instruction`: its stages bound to `efforts`, with the `monitors` of their nodes.
-
-    A stage of several instructions is bound once: `bound` holds the calls so far, `matrices` the matrices they share.
-    """
-    for stage in instruction.stages:
-        if stage.key not in bound:
-            watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
-            over_time = stage.mode is Mode.TRANSIENT
-            made = (partial(transients, stage.high, stage.duration),) if over_time else calls(stage, efforts, matrices)
-            bound[stage.key] = (*made, *watching)
-    return tuple(call for stage in instruction.stages for call in bound[stage.key])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -235,7 +235,7 @@ def _write_flow(
 ) -> None:
     """Write `weight` times the `flow` into the members that it feeds to `out`."""
     if isinstance(flow, tuple):
-        buffers.loaded(flow[0], flow[1], stage.high, weight, out)
+        buffers.loaded(flow[0], flow[1], stage.couplings.high, weight, out)
     elif isinstance(flow, Wire):
         gain = flow.values * weight
         gain = np.where(np.abs(gain - 1.0) <= _SAME, 1.0, gain)

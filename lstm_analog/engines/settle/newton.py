@@ -41,7 +41,7 @@ def newton(stage: Stage, efforts: Array) -> tuple[Call, ...]:
             wiring=stage.wiring,
             fields=fields,
             state=NetworkState(effort=everything, stamps=[0], known={}),
-            high=stage.high,
+            high=stage.couplings.high,
             after=[],
         ),
         targets=tuple(own),

@@ -21,7 +21,7 @@ from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest
 from lstm_analog.engines.phase.structure import Structure, structure
-from lstm_analog.engines.settle.stages import Mode, Stage, over_time, slowest_rates, stages
+from lstm_analog.engines.settle.stages import Mode, Stage, lasting, over_time, slowest_rates, stages
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -67,6 +67,13 @@ class Phase:
     left: Floats
     scales: Floats
 
+    def lasting(self, ratio: float) -> "Phase":
+        """Return the phase as if it lasted `ratio` times as long: slow storages move on, what settles stays so."""
+        if ratio == 1.0:
+            return self
+        stages = tuple(lasting(stage, ratio) for stage in self.stages)
+        return replace(self, stages=stages, duration=self.duration * ratio, left=self.left**ratio)
+
     @property
     def over_time(self) -> bool:
         """Whether the whole phase is run over time."""
@@ -106,7 +113,7 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
     order = _ordered(rest, np.inf)
     unsettled = np.flatnonzero(np.isfinite(slow.constants))
     if unsettled.size and (order.obstacle or slow.constants.min() < _SHORT):
-        some, unsettled = [over_time(found, duration)], unsettled[:0]
+        some, unsettled = [over_time(found, order, duration)], unsettled[:0]
     else:
         _check_order(order)
         early = [_watched(one, slow) for level in order.levels for one in stages(rest, order, level, duration)]

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.plan import moved, needed
@@ -17,6 +17,8 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 
+_ALIKE = 0.01
+"""Share by which durations differ that share an analysis; larger: fewer analyses, what settles decided less sharply."""
 _REMEMBERED = 128
 """Kinds of interval, and instructions, that stay cached, those of a few networks; larger: more memory."""
 
@@ -117,8 +119,11 @@ def _interval_kinds(
     settings = np.concatenate((settings[:1], settings))
     settings[0, 0] = durations.size  # for good
     first, which = _alike(settings)
-    spans = [*durations.tolist(), np.inf]
-    phases = [phase(network, schedule.phase(max(k - 1, 0)), spans[settings[k, 0]], settled) for k in first.tolist()]
+    ratios, spans = (np.append(each, last) for each, last in zip(_spans(durations), (1.0, np.inf), strict=True))
+    phases = [
+        phase(network, schedule.phase(max(k - 1, 0)), float(spans[kind]), settled).lasting(float(ratios[kind]))
+        for k, kind in zip(first.tolist(), settings[first, 0].tolist(), strict=True)
+    ]
     before = np.concatenate(([len(phases)], which[:-1]))
     rows = np.column_stack((which, before, *changed.values()))
     first, kinds = _alike(rows)
@@ -128,6 +133,16 @@ def _interval_kinds(
         moving = tuple(bank for bank, flag in zip(banks, row[2:], strict=True) if flag)
         intervals.append(_interval_kind(phases[row[0]], phases[row[1]] if row[1] < len(phases) else None, moving))
     return intervals, kinds
+
+
+def _spans(durations: Floats) -> tuple[Floats, Floats]:
+    """Return what each of `durations` (s), which increase, is of the one it is analysed as, and that one (s).
+
+    Durations that are nearly alike, as those of a clock that jitters, share the analysis of the shortest.
+    """
+    near = np.unique(np.floor(np.log(durations) / np.log(1.0 + _ALIKE)), return_index=True, return_inverse=True)
+    spans = durations[near[1]][near[2].reshape(-1)]
+    return durations / spans, spans
 
 
 def _alike(rows: Indices) -> tuple[Indices, Indices]:

@@ -36,12 +36,14 @@ class Mode(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
-    """Components of a `level` solved side by side, and the flow into them, `wiring`, with the clock lines `high`.
+    """Components of a `level` solved side by side, and the flow into them, `wiring`.
 
     Attributes
     ----------
     mode : Mode
         How they are solved.
+    couplings, order : Couplings, Structure
+        What the wiring was made of.
     nodes : index array
         The unknowns that are set: all members, but for EXPONENTIAL those with storage only.
     inputs : index array
@@ -60,9 +62,10 @@ class Stage:
     """
 
     mode: Mode
+    couplings: Couplings
+    order: Structure
     level: Level
     wiring: Wiring
-    high: High
     nodes: Indices
     inputs: Indices
     scales: Floats
@@ -88,16 +91,17 @@ def stages(couplings: Couplings, order: Structure, level: Level, duration: float
     return found
 
 
-def over_time(couplings: Couplings, duration: float) -> Stage:
+def over_time(couplings: Couplings, order: Structure, duration: float) -> Stage:
     """Return the stage that runs the whole phase of `couplings` over its `duration` (s)."""
     still = couplings.imposed
     nodes = np.flatnonzero(~still)
     none = np.empty((1, 0))
     return Stage(
         mode=Mode.TRANSIENT,
+        couplings=couplings,
+        order=order,
         level=Level(members=nodes[None], dynamic=0, order=Order.NONLINEAR, sweep=0),
         wiring=Wiring(wires=(), sheets=(), loads=(), own=none, offset=none, capacity=none),
-        high=couplings.high,
         nodes=nodes,
         inputs=np.flatnonzero(couplings.dynamic | still),
         scales=couplings.scales[nodes[None]],
@@ -106,6 +110,25 @@ def over_time(couplings: Couplings, duration: float) -> Stage:
         settles=False,
         key=(Mode.TRANSIENT, couplings.high, duration),
     )
+
+
+def refitted(stage: Stage, now: Couplings) -> Stage:
+    """Return `stage` with the parameters that the couplings `now` have, those of the same clock lines.
+
+    What was decided by the parameters before stays decided: what settles, what is negligible, in which order.
+    """
+    if stage.mode is Mode.TRANSIENT:
+        return stage
+    couplings = replace(now, imposed=stage.couplings.imposed, dynamic=stage.couplings.dynamic)
+    found = _stage(couplings, stage.order.refreshed(couplings), stage.level, stage.duration)
+    return replace(found, inputs=stage.inputs, settles=stage.settles, key=stage.key)
+
+
+def lasting(stage: Stage, ratio: float) -> Stage:
+    """Return `stage` for a phase `ratio` times as long: slow storages move on, what settles stays so."""
+    if stage.mode not in (Mode.EXPONENTIAL, Mode.TRANSIENT):
+        return stage
+    return replace(stage, duration=stage.duration * ratio, key=(*stage.key, ratio))
 
 
 def _fed_alike(couplings: Couplings, order: Structure, members: Indices) -> list[Indices]:
@@ -179,9 +202,10 @@ def _stage(couplings: Couplings, order: Structure, level: Level, duration: float
     inputs = np.union1d(inputs, nodes) if level.dynamic else np.setdiff1d(inputs, level.members)
     return Stage(
         mode=mode,
+        couplings=couplings,
+        order=order,
         level=level,
         wiring=wires,
-        high=couplings.high,
         nodes=nodes,
         inputs=inputs,
         scales=couplings.scales[level.members],

@@ -84,17 +84,20 @@ class Waveform:
         """Return the efforts of all chips at once; raise `SimulationError` if several cannot be solved side by side."""
         wanted, chips = _wanted(network, self.save or EVERYTHING), chip_axis(network)
         lead = (*chips, int(np.prod(schedule.batch)))
+        worst, effort = 0.0, None
         try:
-            with workspace(network, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
-                record = recorder(network, schedule, self.save, points=self.points, lead=lead)
-                solving = WaveformRun(space=space, points=self.points)
-                solving.run(schedule, record, progress)
+            record = recorder(network, schedule, self.save, points=self.points, lead=lead)
+            for present, intervals in schedule.stretches(network):
+                with workspace(present, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
+                    solving = WaveformRun(space=space, points=self.points)
+                    effort = solving.run(schedule, intervals, effort, record, progress)
+                    worst = max(worst, solving.worst)
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             if network.chips:
                 must, do = "be solved side by side", "run one chip at a time"
                 raise SimulationError(explain("several chips", must=must, got=reason, do=do)) from reason
             return self._by_integrate(str(reason), network, schedule, progress)
-        return record.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=solving.worst)
+        return record.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=worst)
 
     def _by_integrate(self, reason: str, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
         """Return the efforts by `Integrate`, the `reason` in the trajectory's `engine`."""

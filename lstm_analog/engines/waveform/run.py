@@ -102,27 +102,39 @@ class WaveformRun:
         """The largest estimated error of an accepted piece, in tolerances."""
         return self.errors[0]
 
-    def run(self, schedule: Schedule, record: Recorder, progress: Progress | None) -> None:
-        """Run the `schedule` and write into `record` what it asks for; call `progress` after each interval.
+    def run(
+        self,
+        schedule: Schedule,
+        intervals: range,
+        start: Floats | None,
+        record: Recorder,
+        progress: Progress | None,
+    ) -> Floats:
+        """Run `intervals` of the `schedule` from the efforts `start`, or from the operating point if that is None.
 
-        Raises `OutOfReachError` if the network cannot be run this way.
+        It writes into `record` what that asks for, calls `progress` after each interval, and returns the efforts at the
+        end, (*lead, N). Raises `OutOfReachError` if the network cannot be run this way.
         """
         space, count = self.space, len(schedule.names)
         space.state.forget()
         imposed, divisions = self._imposed(schedule), self._subdivisions(schedule)
         changing = np.any([drive.changes for drive in imposed], axis=0).tolist() if imposed else [False] * count
-        self._impose(imposed, 0)
-        self._rest(schedule)
-        record.write(0, space.state.effort[..., None, :])
-        for number, division in enumerate(divisions):
+        if start is None:
+            self._impose(imposed, 0)
+            self._rest(schedule)
+            record.write(0, space.state.effort[..., None, :])
+        else:
+            np.copyto(space.state.effort, start)
+        for number in intervals:
             if number and changing[number]:
                 self._impose(imposed, number)
             if record.asks(number + 1):
-                record.write(number + 1, self._points(division))
+                record.write(number + 1, self._points(divisions[number]))
             else:
-                self._interval(division, None)
+                self._interval(divisions[number], None)
             if progress is not None:
                 progress(number + 1, count)
+        return space.state.effort.copy()
 
     def advance(self, effort: Floats, division: Subdivision) -> Floats:
         """Return the efforts (*lead, N) at the end of an interval of the kind of `division`, which start as `effort`.

@@ -1,0 +1,97 @@
+"""What a clock and a supply do over time: edges that jitter, rails that ripple."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy
+
+from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError, explain
+from lstm_analog.imperfections.banks import tiled
+from lstm_analog.imperfections.base import Streams, alter, check_strength
+from lstm_analog.imperfections.in_time import StepPlan, acted_on, disturb
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Sources
+from lstm_analog.network.schedule import Imposed, Schedule
+
+_LEAST = 0.01
+"""Share of its length that an interval keeps at least: clock edges do not overtake each other."""
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class ClockJitter:
+    """Each clock edge is off by a normal error of the standard deviation `seconds`, independent of the others.
+
+    In plumbing: solenoids and pilot valves that switch late or early. Chips differ in the lengths of their intervals,
+    so they run one after the other.
+    """
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        """Check that the jitter is not below zero."""
+        check_strength("clock jitter", self.seconds, "give seconds, 50e-12 for 50 ps")
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class SupplyRipple:
+    """Rails and references swing by a sine of the amplitude `share` of their own effort and a `frequency` (Hz).
+
+    Rails are all sources that nothing is imposed on: the reference of the biases of a circuit, the pump's rails of
+    plumbing. All of a chip swing in phase; the phase is even, by chip. In each interval they have what the sine has at
+    its end: exact where all settles faster than the sine moves.
+    """
+
+    share: float
+    frequency: float
+
+    def __post_init__(self) -> None:
+        """Check that the share is not below zero, and the frequency positive."""
+        check_strength("supply ripple", self.share)
+        if not 0.0 < self.frequency < np.inf:
+            what, do = "supply ripple frequency", "give hertz, 100 for a rectified mains"
+            raise InvalidValueError(explain(what, must="be positive", got=self.frequency, do=do))
+
+
+@alter.register
+def _(imperfection: ClockJitter, network: Network, streams: Streams) -> Network:
+    return acted_on(tiled(network, streams), imperfection) if imperfection.seconds else network
+
+
+@alter.register
+def _(imperfection: SupplyRipple, network: Network, streams: Streams) -> Network:
+    return acted_on(tiled(network, streams), imperfection) if imperfection.share else network
+
+
+@disturb.register
+def _(imperfection: ClockJitter, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams) -> Schedule:
+    if streams.chips is not None:
+        do = "draw chip after chip, Streams(seed=, first=), as yield_of then does"
+        raise UnsupportedError(explain("clock jitter", must="be of one chip at a time", got=streams.chips, do=do))
+    late = imperfection.seconds * streams.normal("clock jitter", schedule.durations.shape)
+    durations = np.diff(schedule.ends + late, prepend=0.0)
+    return replace(schedule, durations=np.maximum(durations, _LEAST * schedule.durations))
+
+
+@disturb.register
+def _(imperfection: SupplyRipple, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams) -> Schedule:
+    driven = {entry.label for entry in schedule.imposed}
+    rails = [part for part in network.parts if isinstance(part, Sources) and part.label not in driven]
+    if not rails:
+        must, do = "have rails, sources that nothing is imposed on", "choose a technology that has"
+        raise NetworkError(explain("the network", must=must, got="none", do=do))
+    start = scipy.special.ndtr(streams.normal("supply ripple", (1,)))
+    swing = 1.0 + imperfection.share * np.sin(2.0 * np.pi * (imperfection.frequency * schedule.ends + start))
+    shape = (*(() if streams.chips is None else (streams.chips,)), *(1 for _ in schedule.batch), -1, 1)
+    swings = swing.reshape(shape)
+    imposed = [Imposed(label=part.label, efforts=swings * _beside(part.effort, schedule)) for part in rails]
+    return replace(schedule, imposed=(*schedule.imposed, *imposed), chips=schedule.chips or streams.chips or 0)
+
+
+def _beside(effort: Floats, schedule: Schedule) -> Floats:
+    """Return the `effort` (..., sources) of rails with axes for the batch and the intervals of `schedule`."""
+    last = effort.ndim - 1
+    return np.expand_dims(effort, tuple(range(last, last + len(schedule.batch) + 1)))

@@ -1,0 +1,120 @@
+"""Converters at the inputs and outputs of a machine: steps, range, and steps that are not even.
+
+In plumbing they are the valve drivers that set the input pressures, and the gauges that are read.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.imperfections.banks import tiled
+from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
+from lstm_analog.imperfections.in_time import FedBank, StepPlan, acted_on, convert, disturb
+from lstm_analog.network.graph import Network
+from lstm_analog.network.schedule import Imposed, Schedule
+
+_MOST_BITS = 32.0
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class InputConverter:
+    """Inputs take one of 2^`bits` values, evenly from `low` to `high`, in the units of x; beyond they are clipped.
+
+    The integral nonlinearity of a converter is a bow, zero at both ends, its height in the middle normal with a
+    standard deviation of `inl` steps. Every input has a converter, every chip others.
+    """
+
+    bits: int
+    low: float
+    high: float
+    inl: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check bits, range and nonlinearity."""
+        _check("input", self)
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class OutputConverter:
+    """What is read of a machine, y or h where there is no head, takes one of 2^`bits` values from `low` to `high`.
+
+    Bits, range, in the units of the answer, and `inl` are as in `InputConverter`. It is in `Run.outputs`, and so in
+    yields; `Run.h` and `Run.y`, files and the state that a run leaves are what stands before the converter.
+    """
+
+    bits: int
+    low: float
+    high: float
+    inl: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check bits, range and nonlinearity."""
+        _check("output", self)
+
+
+_Converter: TypeAlias = InputConverter | OutputConverter
+
+
+def _check(what: str, converter: _Converter) -> None:
+    check_range(f"{what} converter bits", converter.bits, 1.0, _MOST_BITS, "give a whole number, 12 for 4096 values")
+    check_strength(f"{what} converter inl", converter.inl, "give steps, 0.5 for half of one")
+    if not -np.inf < converter.low < converter.high < np.inf:
+        got, do = f"{converter.low:g} to {converter.high:g}", "give the range, low below high"
+        raise InvalidValueError(explain(f"{what} converter range", must="be finite and increase", got=got, do=do))
+
+
+@alter.register
+def _(imperfection: InputConverter | OutputConverter, network: Network, streams: Streams) -> Network:
+    return acted_on(tiled(network, streams) if imperfection.inl else network, imperfection)
+
+
+@disturb.register
+def _(
+    imperfection: InputConverter, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams
+) -> Schedule:
+    fed = {bank.label: bank for bank in steps.fed}
+    by_chip = bool(streams.chips and imperfection.inl)
+
+    def converted(entry: Imposed) -> Imposed:
+        bank = fed.get(entry.label)
+        return entry if bank is None else _driven(imperfection, bank, entry, streams, schedule)
+
+    imposed = tuple(map(converted, schedule.imposed))
+    return replace(schedule, imposed=imposed, chips=schedule.chips or (streams.chips or 0) * by_chip)
+
+
+def _driven(converter: InputConverter, bank: FedBank, entry: Imposed, streams: Streams, schedule: Schedule) -> Imposed:
+    """Return what `entry` imposes on `bank` behind the `converter`."""
+    bow = _bows(converter, f"input converter {bank.signal}", bank.gain.shape, streams)
+    apart = bow.reshape(*bow.shape[:-1], *(1 for _ in schedule.batch), 1, bow.shape[-1]) if bow.ndim > 1 else bow
+    efforts = bank.offset + bank.gain * _codes(converter, (entry.efforts - bank.offset) / bank.gain, apart)
+    return Imposed(label=entry.label, efforts=efforts)
+
+
+@convert.register
+def _(imperfection: OutputConverter, values: Floats, streams: Streams) -> Floats:
+    bow = _bows(imperfection, "output converter", values.shape[-1:], streams)
+    if bow.ndim > 1:
+        bow = bow.reshape(bow.shape[0], *(1 for _ in values.shape[1:-1]), bow.shape[-1])
+    return _codes(imperfection, values, bow)
+
+
+def _bows(converter: _Converter, name: str, shape: tuple[int, ...], streams: Streams) -> Floats:
+    """Return the heights of the bows of converters of that `name`, in steps, (..., n); 0 if they have none."""
+    return converter.inl * streams.normal(name, shape) if converter.inl else np.zeros(1)
+
+
+def _codes(converter: _Converter, values: Floats, bow: Floats) -> Floats:
+    """Return `values` as a `converter` gives them, its `bow` in steps."""
+    steps = 2.0**converter.bits - 1.0
+    step = (converter.high - converter.low) / steps
+    code = np.rint(np.clip((values - converter.low) / step, 0.0, steps))
+    share = code / steps
+    found: Floats = converter.low + step * (code + 4.0 * bow * share * (1.0 - share))
+    return found

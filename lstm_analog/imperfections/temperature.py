@@ -1,0 +1,94 @@
+"""The temperature of a whole machine, whatever it is built of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
+from lstm_analog.imperfections.base import Streams, alter, change, check_range
+from lstm_analog.imperfections.liquids import heated_liquid
+from lstm_analog.imperfections.opamps import PairTemperature
+from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Cells, Conductors, Crossbars, Pairs, Switches, Transconductors
+
+_ZERO = 273.15
+"""0 C in kelvin."""
+_NOMINAL = 27.0
+"""Temperature (C) for which SPICE takes the values of a deck to hold."""
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class OperatingTemperature:
+    """The whole machine is used at `celsius`.
+
+    Plumbing, whatever temperature its bores were made for: by the laws of its liquid (`Network.filling`) the viscosity
+    moves all conductances and the friction of spools, the density the inertances, the flow of orifices and what open
+    tanks hold; `check` and `bill_of_materials` judge by them and by the vapour pressure there. Metal keeps its size,
+    bulk modulus and the clock are as they were.
+
+    Circuits, whose values hold at `made_for` (C): V_T = kT/q of pairs behind attenuators, as in `PairTemperature`, and
+    resistances times 1 + `per_kelvin` (T - made_for), those of weights, loads and switches alike; 1e-4 for 100 ppm/K.
+    Capacitors and op-amps keep their values.
+    """
+
+    celsius: float
+    made_for: float = _NOMINAL
+    per_kelvin: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check that both are temperatures, and that resistances stay above zero."""
+        check_range("operating temperature", self.celsius, -_ZERO, 1000.0, "give C")
+        check_range("temperature made for", self.made_for, -_ZERO, 1000.0, "give C")
+        if not self.factor > 0.0:
+            must, do = "leave resistances above zero", "give 1e-4 for 100 ppm/K"
+            raise InvalidValueError(explain("per_kelvin", must=must, got=self.per_kelvin, do=do))
+
+    @property
+    def factor(self) -> float:
+        """What resistances are multiplied by."""
+        return 1.0 + self.per_kelvin * (self.celsius - self.made_for)
+
+
+@alter.register
+def _(imperfection: OperatingTemperature, network: Network, streams: Streams) -> Network:
+    if network.domain == HYDRAULIC:
+        _check_liquid(imperfection)
+        return heated_liquid(network, imperfection.celsius)
+    if any(isinstance(part, Cells) for part in network.parts):
+        do = "write the netlist and give the simulator its .temp"
+        raise UnsupportedPartError(
+            explain("the parts", must="have a law of temperature", got="transistor cells", do=do)
+        )
+    if any(isinstance(part, Pairs) for part in network.parts):
+        pairs = PairTemperature(kelvin=imperfection.celsius + _ZERO, made_for=imperfection.made_for + _ZERO)
+        network = alter(pairs, network, streams)
+    return _resistances(network, imperfection.factor)
+
+
+def _check_liquid(imperfection: OperatingTemperature) -> None:
+    """Refuse what is said of circuits."""
+    if imperfection.per_kelvin or imperfection.made_for != _NOMINAL:
+        must, got = (
+            "be left out for plumbing",
+            f"made_for={imperfection.made_for:g}, per_kelvin={imperfection.per_kelvin:g}",
+        )
+        do = "give celsius alone: the liquid has its own laws"
+        raise InvalidValueError(explain("made_for and per_kelvin", must=must, got=got, do=do))
+
+
+def _resistances(network: Network, factor: float) -> Network:
+    """Return the circuit `network` with all resistances `factor` times what they were."""
+    for kind, names in (
+        (Crossbars, ("positive", "negative", "plus_load", "minus_load")),
+        (Transconductors, ("transconductance",)),
+        (Conductors, ("conductance",)),
+        (Switches, ("closed", "opened")),
+    ):
+        network = change(network, kind, _divided(names, factor))
+    return network
+
+
+def _divided(names: tuple[str, ...], factor: float) -> Callable[..., Crossbars]:
+    return lambda part: replace(part, **{name: getattr(part, name) / factor for name in names})

@@ -1,0 +1,46 @@
+"""What a machine is fed in a run: the schedule of its inputs, with all that acts on it in time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.imperfections import FedBank, StepPlan, run_schedule
+from lstm_analog.model import State
+from lstm_analog.network.schedule import Schedule
+
+
+def feeding(
+    compiled: Compiled, x: Floats, state: State, lengths: Indices | None, batch: tuple[int, ...], chips: int
+) -> Schedule:
+    """Return the schedule that feeds `compiled` with `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
+
+    An axis before the `batch`, of x or of an array of the state, is that of the `chips`: each has its own. What acts on
+    the network in time is in the schedule; `imperfections.run_schedule` says what it raises.
+    """
+    arrays = (x[..., 0, :], *state.h, *state.c)
+    by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
+    plain = schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
+    return run_schedule(plain, compiled.network, _steps(compiled, x.shape[-2]))
+
+
+def _steps(compiled: Compiled, steps: int) -> StepPlan:
+    """Return how a schedule of so many `steps` of `compiled` is cut."""
+    length, cycle = len(compiled.cycle.step), compiled.cycle
+    first = 1 + length * np.arange(steps)
+    first[0] = 0
+    banks = (bank.label for bank in compiled.layout.inputs)
+    fed = tuple(bank for label in banks for bank in _fed(compiled, label))
+    return StepPlan(first=first, duration=cycle.step_time, fed=fed)
+
+
+def _fed(compiled: Compiled, signal: str) -> Iterator[FedBank]:
+    """Yield the source banks of `compiled` that an input `signal` is fed to."""
+    drives = [drive for drive in compiled.drives if drive.signal == signal]
+    for drive in drives:
+        gain = np.full(compiled.network.unknowns[drive.label].size, drive.gain)
+        yield FedBank(signal=signal, label=drive.label, gain=gain, offset=drive.offset)
+    if not drives:
+        gain = compiled.network.unknowns.scales()[compiled.network.unknowns[signal]]
+        yield FedBank(signal=signal, label=signal, gain=gain, offset=0.0)
