@@ -9,8 +9,9 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, Span
 from lstm_analog.engines.phase.wiring import Load, Route
+from lstm_analog.engines.settle.stages import some_of
 from lstm_analog.expressions import Call, Expression, parameter
-from lstm_analog.network.laws import High, bank_of, flow_into, rows, take
+from lstm_analog.network.laws import High, bank_of, flow_into, rows
 from lstm_analog.network.parts import Pairs, Part, law
 
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
@@ -143,8 +144,7 @@ class Buffers:
     def loaded(self, load: Load, route: Route, high: High, weight: Floats, out: Array) -> None:
         """Write `weight` times the flow of `load` along `route` to `out`, with the clock lines `high`."""
         if isinstance(load.part, Pairs):
-            chosen = np.arange(load.part.out.size)[route.elements]
-            part = load.part if chosen.size == load.part.out.size else take(load.part, chosen)
+            part = some_of(load.part, route.elements)
             self.law(part, law(part).into["out"], weight, out)
             return
         terminals = rows(load.part).shape

@@ -59,7 +59,8 @@ def _run(
     keeps = [
         [(places[k], *copy) for k in instruction.keep for copy in copies[k]] for instruction in program.instructions
     ]
-    checks = [_Check(each, efforts) if each.checked.size else None for each in program.instructions]
+    special = [each.checked.size > 0 or each.phase.over_time for each in program.instructions]
+    checks = [_Check(each, efforts) if some else None for each, some in zip(program.instructions, special, strict=True)]
     carried: list[int] = []
     order, last = program.order.tolist(), program.order.size - 1
     for points, calls_of, transients in _stretches(program, efforts, monitors):
@@ -67,7 +68,10 @@ def _run(
             number = order[point]
             for entry in loads[number]:
                 entry.load(point)
-            if _advance(program.instructions[number].phase, calls_of[number], checks[number], transients, monitors):
+            if (check := checks[number]) is None:
+                for call in calls_of[number]:
+                    call()
+            elif _is_run_over_time(program.instructions[number].phase, calls_of[number], check, transients, monitors):
                 carried.append(point - 1)
             for turns, target, source in keeps[number]:
                 target[turns[point]] = source
@@ -76,22 +80,14 @@ def _run(
     return carried
 
 
-def _advance(
-    phase: Phase,
-    calls_: tuple[Call, ...],
-    check: "_Check | None",
-    transients: Transients,
-    monitors: tuple["_Monitor", ...],
+def _is_run_over_time(
+    phase: Phase, some: tuple[Call, ...], check: "_Check", transients: Transients, monitors: tuple["_Monitor", ...]
 ) -> bool:
-    """Advance the efforts by an interval of a `phase` by its calls; return whether it was run over time.
+    """Advance the efforts by an interval of a `phase` by the calls `some`, or over time if a `check` finds no rest.
 
-    What a `check` finds far from rest is run over time instead.
+    Returns whether it was over time.
     """
-    if check is None:
-        for call in calls_:
-            call()
-        return phase.over_time
-    if check.come_to_rest(calls_):
+    if not phase.over_time and check.come_to_rest(some):
         return False
     transients(phase.high, phase.duration)
     for monitor in monitors:
@@ -121,8 +117,8 @@ def _stretches(
                 stages[key] = stage
                 bound.pop(key, None)
             for key, stage in stages.items():
-                if key not in bound or stage.mode is Mode.TRANSIENT:
-                    bound[key] = _bound_calls(stage, efforts, transients, monitors, matrices)
+                if key not in bound:
+                    bound[key] = _bound_calls(stage, efforts, monitors, matrices)
             calls_of = [tuple(call for each in one.stages for call in bound[each.key]) for one in program.instructions]
             yield range(intervals.start + bool(intervals.start), intervals.stop + 1), calls_of, transients
 
@@ -139,7 +135,7 @@ def _refitted(stages: dict[Key, Stage], network: Network, changed: list[Part]) -
 
 
 def _bound_calls(
-    stage: Stage, efforts: Array, transients: Transients, monitors: tuple["_Monitor", ...], matrices: Matrices
+    stage: Stage, efforts: Array, monitors: tuple["_Monitor", ...], matrices: Matrices
 ) -> tuple[Call, ...]:
     """Return the calls of a `stage` bound to `efforts`, with the `monitors` of its nodes.
 
@@ -147,7 +143,7 @@ def _bound_calls(
     """
     watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
     if stage.mode is Mode.TRANSIENT:
-        return (partial(transients, stage.couplings.high, stage.duration), *watching)
+        return ()  # `_is_run_over_time` does it
     return (*calls(stage, efforts, matrices), *watching)
 
 

@@ -4,20 +4,16 @@ Efforts are (..., unknowns, batch), chips leading. Every call writes into an arr
 are (..., m); where chips lead, an axis of length 1 for the batch follows them.
 """
 
-from dataclasses import dataclass
-from typing import cast
-
 import numpy as np
 import scipy
 
-from lstm_analog.arrays import Array, Floats, Indices, Span, numbered
+from lstm_analog.arrays import Array, Floats, Span, numbered
 from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.newton import newton
-from lstm_analog.engines.settle.stages import Mode, Stage
+from lstm_analog.engines.settle.stages import Mode, PortEnds, Stage
 from lstm_analog.expressions import Call, sigmoid
-from lstm_analog.network.laws import rows, take
-from lstm_analog.network.parts import DATUM, Ports
+from lstm_analog.network.parts import DATUM
 from lstm_analog.network.parts.ports import CONTROL, opened
 from lstm_analog.network.shapes import Shape
 
@@ -54,7 +50,7 @@ def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
 
 def _level(buffers: Buffers, stage: Stage, target: Array) -> None:
     """Write e = inflow / conductance to `target`."""
-    conductance, ports = -stage.wiring.own[..., 0, 0], _ports(stage)
+    conductance, ports = -stage.wiring.own[..., 0, 0], stage.ports
     if not ports:
         _inflow(buffers, stage, 0, 1.0 / conductance, target)
     elif not conductance.any() and len(ports) == 2 and _alone(stage.wiring) and _opposed(ports[0], ports[1]):
@@ -62,25 +58,6 @@ def _level(buffers: Buffers, stage: Stage, target: Array) -> None:
     else:
         total = _flow_and_conductance(buffers, stage, conductance, np.ones_like(conductance), target)
         buffers.call(np.divide, target, total, target)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _PortEnds:
-    """Laminar ports, `part` (n,), that feed the places `into` of a stage from the unknowns `others`, (n,)."""
-
-    part: Ports
-    into: Span
-    others: Indices
-
-
-def _ports(stage: Stage) -> list[_PortEnds]:
-    """Return the laminar ports that feed the nodes of `stage`, by the ends that do."""
-    found = []
-    for load, route in ((each, route) for each in stage.wiring.loads if each.own for route in each.routes):
-        part = cast(Ports, take(load.part, np.arange(rows(load.part).shape[1])[route.elements]))
-        others = part.b if np.array_equal(rows(part)[route.terminal], part.a) else part.a
-        found.append(_PortEnds(part=part, into=route.into, others=others))
-    return found
 
 
 def _alone(wires: Wiring) -> bool:
@@ -96,7 +73,7 @@ def _flow_and_conductance(buffers: Buffers, stage: Stage, constant: Floats, weig
     _inflow(buffers, stage, 0, weight, target)
     total = buffers.room(stage.nodes.size)
     buffers.call(np.copyto, total, buffers.number(constant * weight))
-    for port in _ports(stage):
+    for port in stage.ports:
         opening, product = (buffers.room(port.part.p.size) for _ in range(2))
         buffers.law(port.part, opened(port.part.shape), _at(weight, port.into), opening)
         buffers.add(total, port.into, opening)
@@ -117,7 +94,7 @@ def _advance(buffers: Buffers, stage: Stage, target: Array) -> None:
     """
     conductance, pace = -stage.wiring.own[..., 0, 0], stage.duration / stage.wiring.capacity[..., 0]
     inflow = buffers.room(stage.nodes.size)
-    if _ports(stage):
+    if stage.ports:
         moved = _flow_and_conductance(buffers, stage, conductance, pace, inflow)
         filled = buffers.room(stage.nodes.size)
         buffers.call(_filling, moved, filled)
@@ -246,7 +223,7 @@ def _write_flow(
         buffers.product(matrix, weight, drive, out, folded)
 
 
-def _opposed(top: _PortEnds, bottom: _PortEnds) -> bool:
+def _opposed(top: PortEnds, bottom: PortEnds) -> bool:
     """Return whether two ports open exponentially against each other, so that they split as a sigmoid."""
     a, b = top.part, bottom.part
     return (
@@ -261,7 +238,7 @@ def _opposed(top: _PortEnds, bottom: _PortEnds) -> bool:
     )
 
 
-def _bridge(buffers: Buffers, top: _PortEnds, bottom: _PortEnds, target: Array) -> None:
+def _bridge(buffers: Buffers, top: PortEnds, bottom: PortEnds, target: Array) -> None:
     """Write bottom + sigmoid(2u) (top - bottom) to `target`: e^u / (e^u + e^-u) = (1 + tanh u)/2."""
     share = buffers.room(target.shape[-2])
     buffers.law(top.part, _SPLIT, np.ones(1), share)

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, numbered, span
+from lstm_analog.arrays import Floats, Indices, Span, numbered, span
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.engines.phase.wiring import Places, Wiring, wiring
 from lstm_analog.network.graph import line_of
-from lstm_analog.network.laws import High, Order, blocks, is_on, partials
-from lstm_analog.network.parts import Ports
+from lstm_analog.network.laws import High, Order, blocks, is_on, partials, rows, take
+from lstm_analog.network.parts import Part, Ports
 
 Key = tuple[object, ...]
 EFFORTS = 1
@@ -32,6 +34,15 @@ class Mode(Enum):
     EXPONENTIAL = "exponential"
     NEWTON = "newton"
     TRANSIENT = "transient"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PortEnds:
+    """Laminar ports, `part` (n,), that feed the places `into` of a stage from the unknowns `others`, (n,)."""
+
+    part: Ports
+    into: Span
+    others: Indices
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,6 +84,22 @@ class Stage:
     gain: float
     settles: bool
     key: Key
+
+    @cached_property
+    def ports(self) -> list[PortEnds]:
+        """The laminar ports that feed the nodes, by the ends that do."""
+        found = []
+        for load, route in ((each, route) for each in self.wiring.loads if each.own for route in each.routes):
+            part = cast(Ports, some_of(load.part, route.elements))
+            others = part.b if np.array_equal(rows(part)[route.terminal], part.a) else part.a
+            found.append(PortEnds(part=part, into=route.into, others=others))
+        return found
+
+
+def some_of(part: Part, elements: Span) -> Part:
+    """Return the `elements` of `part`, itself if these are all: what is known of it is not worked out again."""
+    chosen = numbered(elements)
+    return part if chosen.size == rows(part).shape[1] else take(part, chosen)
 
 
 def stages(couplings: Couplings, order: Structure, level: Level, duration: float) -> list[Stage]:
