@@ -211,8 +211,8 @@ def test_a_constant_is_found_with_its_docstring():
     made = runpy.run_path(str(DOCS / "make_constants.py"))
     found = {constant.key: constant for constant in made["constants"]()}
     assert len(found) > 70
-    assert found["waveform/structure.py:LARGEST"].value == 24
-    assert found["waveform/structure.py:LARGEST"].meaning.startswith("Unknowns up to which a component")
+    assert found["phase/structure.py:LARGEST"].value == 24
+    assert found["phase/structure.py:LARGEST"].meaning.startswith("Unknowns up to which a component")
 
 
 def test_every_law_is_on_the_page():

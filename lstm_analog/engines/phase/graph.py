@@ -34,9 +34,9 @@ def generations(blocks: list[Block], members: Indices, size: int) -> list[Indice
 
 
 def block_edges(form: BlockForm, columns: Indices, rows: Indices, inside: Flags, hub: int) -> tuple[Indices, Indices]:
-    """Return the tails and heads (k,) of the edges of a block of a `form` among the unknowns `inside`, flags (N,).
+    """Return the tails and heads (k,) of the edges of a block of a `form`, from its `columns` to its `rows`.
 
-    Rows below 0 do not count. A dense block leads through the node `hub`.
+    Only the unknowns `inside`, flags (N,), count; rows below 0 do not. A dense block leads through the node `hub`.
     """
     entering = (rows >= 0) & inside[rows]
     if form is BlockForm.DENSE:

@@ -38,7 +38,10 @@ def _own_conductance(couplings: Couplings) -> Floats:
 
 
 def sensitivity_within(couplings: Couplings, duration: float) -> Floats:
-    """Return the change of effort per unit of steady flow within `duration` (s), (N,): 1/G, at storages at most T/C."""
+    """Return the change of each effort per unit of flow within `duration` (s), (N,): 1/G, at storages at most T/C.
+
+    G is the constant conductance that the `couplings` give the unknown.
+    """
     own = _own_conductance(couplings)
     balanced = np.where(own > 0.0, 1.0 / np.where(own > 0.0, own, 1.0), np.inf)
     least = couplings.capacity.reshape(-1, own.size).min(axis=0)
@@ -46,10 +49,10 @@ def sensitivity_within(couplings: Couplings, duration: float) -> Floats:
 
 
 def unmoved_within(couplings: Couplings, duration: float, drop: float) -> Flags:
-    """Return which storages move by less than `drop` units of signal in `duration` (s) whatever the others do, (N,).
+    """Return which storages of `couplings` move by less than `drop` units of signal in `duration` (s), (N,).
 
-    The bound is a unit of signal at every column of their links. Storages fed by dense blocks or nonlinear parts have
-    none, and count as moved.
+    So they do whatever the others do. The bound is a unit of signal at every column of their links. Storages fed by
+    dense blocks or nonlinear parts have none, and count as moved.
     """
     size = couplings.dynamic.size
     pull = np.zeros(size)
@@ -81,13 +84,12 @@ def all_links(couplings: Couplings) -> DiagonalCoupling:
 def significant(
     couplings: Couplings, links: DiagonalCoupling, moving: Flags, sensitivity: Floats, drop: float
 ) -> tuple[Indices, Floats]:
-    """Return which of the `links` into `moving` unknowns (N,) are stronger than `drop`, (k,), and their strengths.
+    """Return which `links` of `couplings` into `moving` unknowns (N,) are stronger than `drop`, and how strong, (k,).
 
-    Links of an unknown with itself, its own conductance, all stay.
+    `sensitivity` (N,) is the change of effort per unit of flow into each unknown. Links of an unknown with itself, its
+    own conductance, all stay.
     """
-    size = (
-        np.abs(links.values).reshape(-1, links.rows.size).max(axis=0, initial=0.0) if links.rows.size else np.empty(0)
-    )
+    size = np.abs(links.values).max(axis=tuple(range(links.values.ndim - 1)), initial=0.0)
     with np.errstate(invalid="ignore"):
         strength = size * sensitivity[links.rows] * couplings.scales[links.columns] / couplings.scales[links.rows]
     counts = moving[links.rows] & (links.columns > 0) & (size > 0.0)
@@ -96,7 +98,7 @@ def significant(
 
 
 def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
-    """Return which of the `links` do something at rest, (k,): all but those through which no flow passes then.
+    """Return which of the `links` of `couplings` do something at rest, (k,): all but those that carry no flow then.
 
     An unknown that a conductance ties to one other, and that nothing else feeds, as a storage behind a closed switch,
     has the effort of that other at rest, and takes no flow from it.

@@ -96,7 +96,7 @@ class Buffers:
             self.call(_add_at, target, into, flow)
 
     def combine(self, flows: list[Array], gains: list[Floats], out: Array, *, added: bool = False) -> None:
-        """Write the sum of `flows` (each (..., n, batch)) times `gains` (each (..., n)) to `out`, or add it."""
+        """Write the sum of `flows` (each (..., n, batch)) times `gains` (each (..., n)) to `out`; add it if `added`."""
         term = self.room(out.shape[-2])
         for number, (flow, gain) in enumerate(zip(flows, gains, strict=True)):
             if added or number:

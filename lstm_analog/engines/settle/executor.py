@@ -16,7 +16,7 @@ from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.phase import Phase
 from lstm_analog.engines.settle.program import AT_REST, Instruction, RunProgram
-from lstm_analog.engines.settle.stages import Key, Mode, Stage, refitted
+from lstm_analog.engines.settle.stages import ComponentStage, Key, Mode, refitted
 from lstm_analog.engines.settle.transient import Transients
 from lstm_analog.errors import NetworkError, SimulationError, explain
 from lstm_analog.expressions import Call
@@ -123,7 +123,7 @@ def _stretches(
             yield range(intervals.start + bool(intervals.start), intervals.stop + 1), calls_of, transients
 
 
-def _refitted(stages: dict[Key, Stage], network: Network, changed: list[Part]) -> dict[Key, Stage]:
+def _refitted(stages: dict[Key, ComponentStage], network: Network, changed: list[Part]) -> dict[Key, ComponentStage]:
     """Return those of `stages` which banks that have `changed` feed, with the parameters that `network` has now."""
     fed = np.zeros(network.unknowns.size, dtype=bool)
     for part in changed:
@@ -135,7 +135,7 @@ def _refitted(stages: dict[Key, Stage], network: Network, changed: list[Part]) -
 
 
 def _bound_calls(
-    stage: Stage, efforts: Array, monitors: tuple["_Monitor", ...], matrices: Matrices
+    stage: ComponentStage, efforts: Array, monitors: tuple["_Monitor", ...], matrices: Matrices
 ) -> tuple[Call, ...]:
     """Return the calls of a `stage` bound to `efforts`, with the `monitors` of its nodes.
 
@@ -190,7 +190,7 @@ class _Monitor:
         np.minimum(self.lowest, seen, out=self.lowest)
         np.maximum(self.highest, seen, out=self.highest)
 
-    def calls(self, stage: Stage, efforts: Array) -> tuple[Call, ...]:
+    def calls(self, stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         """Return the calls that update the extremes from what `stage` has set in `efforts` (..., unknowns, batch)."""
         chosen = np.flatnonzero(np.isin(self.limits.nodes, stage.nodes))
         buffers = Buffers(efforts=efforts)

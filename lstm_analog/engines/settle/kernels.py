@@ -11,7 +11,7 @@ from lstm_analog.arrays import Array, Floats, Span, numbered
 from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.newton import newton
-from lstm_analog.engines.settle.stages import Mode, PortEnds, Stage
+from lstm_analog.engines.settle.stages import ComponentStage, Mode, PortEnds
 from lstm_analog.expressions import Call, sigmoid
 from lstm_analog.network.parts import DATUM
 from lstm_analog.network.parts.ports import CONTROL, opened
@@ -23,7 +23,7 @@ _SAME = 1e-13
 """Difference of a gain from 1 up to which an effort is copied: what is behind a closed switch equals what is before."""
 
 
-def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
+def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
     """Return the calls that set the nodes of `stage` in `efforts` (..., unknowns, batch).
 
     `matrices` are those that the stages of the run share.
@@ -48,7 +48,7 @@ def calls(stage: Stage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
     return tuple(buffers.calls)
 
 
-def _level(buffers: Buffers, stage: Stage, target: Array) -> None:
+def _level(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
     """Write e = inflow / conductance to `target`."""
     conductance, ports = -stage.wiring.own[..., 0, 0], stage.ports
     if not ports:
@@ -65,7 +65,9 @@ def _alone(wires: Wiring) -> bool:
     return not (wires.wires or wires.sheets or wires.offset.any() or any(not load.own for load in wires.loads))
 
 
-def _flow_and_conductance(buffers: Buffers, stage: Stage, constant: Floats, weight: Floats, target: Array) -> Array:
+def _flow_and_conductance(
+    buffers: Buffers, stage: ComponentStage, constant: Floats, weight: Floats, target: Array
+) -> Array:
     """Write the inflow at own effort zero to `target` and return the own conductance, both times `weight` (..., n).
 
     `constant` (..., n) is the part of the conductance that nothing controls; the ports add theirs.
@@ -87,7 +89,7 @@ def _at(weight: Floats, into: Span) -> Floats:
     return weight if weight.shape[-1] == 1 else weight[..., into]
 
 
-def _advance(buffers: Buffers, stage: Stage, target: Array) -> None:
+def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
     """Advance slow storages e in `target` by the time T of the phase, as if their inflow stood still.
 
     e <- e exp(-aT) + inflow/C T phi(aT) with phi(u) = (1 - exp(-u))/u, and a the own conductance over C.
@@ -119,7 +121,7 @@ def _filling(moved: Array, out: Array) -> None:
     np.negative(out, out)
 
 
-def _several(buffers: Buffers, stage: Stage) -> None:
+def _several(buffers: Buffers, stage: ComponentStage) -> None:
     """Set linear components of several members: e = G^-1 inflow, or what the matrix exponential makes of storages.
 
     With the members a without storage eliminated, C de/dt = S e + r has the solution e(T) = exp(MT) e(0) + T phi(MT)
@@ -173,7 +175,9 @@ def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Flo
     return filling @ (into * per_capacity), keeps
 
 
-def _inflow(buffers: Buffers, stage: Stage, row: int, weight: Floats, target: Array, *, folded: bool = True) -> None:
+def _inflow(
+    buffers: Buffers, stage: ComponentStage, row: int, weight: Floats, target: Array, *, folded: bool = True
+) -> None:
     """Write the flow into `row` at own efforts zero, without that of ports, times `weight` (..., n), to `target`.
 
     A matrix product comes first, since the first flow is written in place, not added. With `folded` false a large
@@ -208,7 +212,12 @@ def _covers(into: Span, size: int) -> bool:
 
 
 def _write_flow(
-    buffers: Buffers, stage: Stage, flow: Sheet | Wire | tuple[Load, Route], weight: Floats, out: Array, folded: bool
+    buffers: Buffers,
+    stage: ComponentStage,
+    flow: Sheet | Wire | tuple[Load, Route],
+    weight: Floats,
+    out: Array,
+    folded: bool,
 ) -> None:
     """Write `weight` times the `flow` into the members that it feeds to `out`."""
     if isinstance(flow, tuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.phase.wiring import Places
-from lstm_analog.engines.settle.stages import EFFORTS, OWN, Stage
+from lstm_analog.engines.settle.stages import EFFORTS, OWN, ComponentStage
 from lstm_analog.engines.waveform.fields import Field, Waves
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task
@@ -22,7 +22,7 @@ _TOLERANCE = 1e-13
 """Error of an effort, in units of signal, that Newton's method may leave; larger: fewer iterations."""
 
 
-def newton(stage: Stage, efforts: Array) -> tuple[Call, ...]:
+def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     """Return the calls that solve the components of `stage` in `efforts` (..., unknowns, batch).
 
     They raise `SimulationError` where Newton's method finds no fixed point.

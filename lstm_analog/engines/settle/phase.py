@@ -21,7 +21,7 @@ from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest
 from lstm_analog.engines.phase.structure import Structure, structure
-from lstm_analog.engines.settle.stages import Mode, Stage, lasting, over_time, slowest_rates, stages
+from lstm_analog.engines.settle.stages import ComponentStage, Mode, lasting, over_time, slowest_rates, stages
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -59,7 +59,7 @@ class Phase:
     """
 
     size: int
-    stages: tuple[Stage, ...]
+    stages: tuple[ComponentStage, ...]
     high: High
     duration: float
     storages: Indices
@@ -87,7 +87,7 @@ class _Slow:
     `constants` (unknowns,) are T/tau of storages that are taken to be at rest though they do not settle, else infinite.
     """
 
-    moving: list[Stage]
+    moving: list[ComponentStage]
     constants: Floats
 
 
@@ -134,7 +134,7 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
 
 def _slow(network: Network, found: Couplings, duration: float, settled: float) -> _Slow:
     """Return which storages do not come to rest in `duration` (s), as `settled` time constants say."""
-    moving: list[Stage] = []
+    moving: list[ComponentStage] = []
     constants = np.full(found.dynamic.size, np.inf)
     if not np.isfinite(duration):
         return _Slow(moving=moving, constants=constants)
@@ -172,7 +172,7 @@ def _check_order(order: Structure) -> None:
         raise UnsupportedError(explain("the network", must=must, got=order.obstacle, do=do))
 
 
-def _check_tied(network: Network, stage: Stage) -> None:
+def _check_tied(network: Network, stage: ComponentStage) -> None:
     """Refuse single unknowns that are fed and have no conductance: as storages may be where a run begins."""
     level, own = stage.level, stage.wiring.own
     if level.members.shape[1] > 1 or stage.mode is not Mode.LINEAR or any(load.own for load in stage.wiring.loads):
@@ -184,13 +184,13 @@ def _check_tied(network: Network, stage: Stage) -> None:
         raise UnsupportedError(explain(f"storage {name}", must=must, got=got, do=do))
 
 
-def _watched(stage: Stage, slow: _Slow) -> Stage:
+def _watched(stage: ComponentStage, slow: _Slow) -> ComponentStage:
     """Return `stage`, which reads its own storages too where these are `slow`: how far they moved is looked at."""
     own = stage.nodes[np.isfinite(slow.constants[stage.nodes])]
     return replace(stage, inputs=np.union1d(stage.inputs, own), settles=False) if own.size else stage
 
 
-def _dependent(some: list[Stage], marked: Flags) -> list[Stage]:
+def _dependent(some: list[ComponentStage], marked: Flags) -> list[ComponentStage]:
     """Return those of the stages `some`, in order, that depend on `marked` unknowns, directly or through others."""
     changed, found = marked.copy(), []
     for stage in some:
@@ -200,7 +200,7 @@ def _dependent(some: list[Stage], marked: Flags) -> list[Stage]:
     return found
 
 
-def _swept(some: list[Stage], order: Structure) -> list[Stage]:
+def _swept(some: list[ComponentStage], order: Structure) -> list[ComponentStage]:
     """Return the stages `some` with those repeated that read torn couplings or depend on what reads them.
 
     A torn coupling reads the effort as it was. Each time the error is less by the strength of the strongest.

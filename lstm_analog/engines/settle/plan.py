@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.settle.phase import Phase
-from lstm_analog.engines.settle.stages import Stage
+from lstm_analog.engines.settle.stages import ComponentStage
 
 
 def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:
@@ -26,7 +26,7 @@ def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...
     return tuple(result)
 
 
-def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[Stage, ...], Flags, Floats]:
+def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[ComponentStage, ...], Flags, Floats]:
     """Return the stages of `phase` to run for the unknowns `wanted` at its end, and the unknowns needed at its start.
 
     `moving` says which stages may set new efforts; flags are (unknowns,). The third are weights (unknowns,): what a

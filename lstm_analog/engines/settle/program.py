@@ -12,7 +12,7 @@ from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.plan import moved, needed
-from lstm_analog.engines.settle.stages import Stage
+from lstm_analog.engines.settle.stages import ComponentStage
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
@@ -38,7 +38,7 @@ class Instruction:
 
     phase: Phase
     load: tuple[str, ...]
-    stages: tuple[Stage, ...]
+    stages: tuple[ComponentStage, ...]
     keep: tuple[int, ...]
     checked: Indices
 

@@ -46,7 +46,7 @@ class PortEnds:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
+class ComponentStage:
     """Components of a `level` solved side by side, and the flow into them, `wiring`.
 
     Attributes
@@ -102,7 +102,7 @@ def some_of(part: Part, elements: Span) -> Part:
     return part if chosen.size == rows(part).shape[1] else take(part, chosen)
 
 
-def stages(couplings: Couplings, order: Structure, level: Level, duration: float) -> list[Stage]:
+def stages(couplings: Couplings, order: Structure, level: Level, duration: float) -> list[ComponentStage]:
     """Return the stages of a `level` of the phase of `couplings`, solved in `order`, in a phase of `duration` (s).
 
     Components with storage are taken not to settle, and become exponentials. Those that Newton's method solves are one
@@ -118,12 +118,12 @@ def stages(couplings: Couplings, order: Structure, level: Level, duration: float
     return found
 
 
-def over_time(couplings: Couplings, order: Structure, duration: float) -> Stage:
-    """Return the stage that runs the whole phase of `couplings` over its `duration` (s)."""
+def over_time(couplings: Couplings, order: Structure, duration: float) -> ComponentStage:
+    """Return the stage that runs the whole phase of `couplings`, whose `order` is not used, over its `duration` (s)."""
     still = couplings.imposed
     nodes = np.flatnonzero(~still)
     none = np.empty((1, 0))
-    return Stage(
+    return ComponentStage(
         mode=Mode.TRANSIENT,
         couplings=couplings,
         order=order,
@@ -139,7 +139,7 @@ def over_time(couplings: Couplings, order: Structure, duration: float) -> Stage:
     )
 
 
-def refitted(stage: Stage, now: Couplings) -> Stage:
+def refitted(stage: ComponentStage, now: Couplings) -> ComponentStage:
     """Return `stage` with the parameters that the couplings `now` have, those of the same clock lines.
 
     What was decided by the parameters before stays decided: what settles, what is negligible, in which order.
@@ -151,7 +151,7 @@ def refitted(stage: Stage, now: Couplings) -> Stage:
     return replace(found, inputs=stage.inputs, settles=stage.settles, key=stage.key)
 
 
-def lasting(stage: Stage, ratio: float) -> Stage:
+def lasting(stage: ComponentStage, ratio: float) -> ComponentStage:
     """Return `stage` for a phase `ratio` times as long: slow storages move on, what settles stays so."""
     if stage.mode not in (Mode.EXPONENTIAL, Mode.TRANSIENT):
         return stage
@@ -184,7 +184,8 @@ def _divided(traits: Indices, members: Indices) -> list[Indices]:
 def slowest_rates(couplings: Couplings, order: Structure, level: Level) -> Floats:
     """Return the rate (1/s) of the slowest mode of each component of `level` near zero efforts, (chips or 1, m).
 
-    It is negative where a component runs away. Members without storage are eliminated.
+    The level is one of the `order` of the phase of `couplings`. The rate is negative where a component runs away.
+    Members without storage are eliminated.
     """
     wires, states = _wired(couplings, order, level), level.dynamic
     slopes = _slopes(wires, couplings)
@@ -219,7 +220,7 @@ def _wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
     return wiring(whole, order, level, OWN, places, everything)
 
 
-def _stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> Stage:
+def _stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> ComponentStage:
     wires = _wired(couplings, order, level)
     curved = level.order is not Order.CONSTANT or any(load.own for load in wires.loads)
     linear = Mode.EXPONENTIAL if level.dynamic else Mode.LINEAR
@@ -227,7 +228,7 @@ def _stage(couplings: Couplings, order: Structure, level: Level, duration: float
     nodes = level.members[:, : level.dynamic or None].T.ravel()
     inputs = _inputs(wires, couplings.high)
     inputs = np.union1d(inputs, nodes) if level.dynamic else np.setdiff1d(inputs, level.members)
-    return Stage(
+    return ComponentStage(
         mode=mode,
         couplings=couplings,
         order=order,
@@ -256,7 +257,10 @@ def _leak(couplings: Couplings, level: Level, wires: Wiring, duration: float) ->
 
 
 def is_controlled(level: Level, wires: Wiring) -> bool:
-    """Return whether components of `level` are single unknowns whose conductance others control: laminar ports."""
+    """Return whether components of `level` are single unknowns whose conductance others control.
+
+    Of the flow into them, `wires`, only that of laminar ports then depends on their own efforts, and linearly.
+    """
     own = [load for load in wires.loads if load.own]
     return level.members.shape[1] == 1 and all(isinstance(load.part, Ports) and load.part.laminar for load in own)
 

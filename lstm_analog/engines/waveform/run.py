@@ -276,7 +276,10 @@ class WaveformRun:
 
 
 def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
-    """Return the first subdivision of a kind of interval, without segments."""
+    """Return the first subdivision of intervals of `duration` (s) with the lines `high`, without segments.
+
+    They are to be run with the segments of `space`.
+    """
     parts = (part for part in space.network.parts if isinstance(part, Pairs | Ports))
     gated = any(part.line != ALWAYS and high[part.line] for part in parts)
     division = Subdivision(
