@@ -50,7 +50,7 @@ def test_compiling_and_running_need_less_than_three_times_the_conductance_arrays
 
 
 def test_settling_makes_no_copy_of_a_large_matrix():
-    lstm = la.random_lstm(np.random.default_rng(0), 16, 512)
+    lstm = la.random_lstm(np.random.default_rng(0), 16, 768)
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
     schedule = machine.schedule(np.random.default_rng(1).uniform(-1.0, 1.0, (1, 2, 16)))
     _, held = most(lambda: la.engines.Settle(save=SIGNALS).run(machine.network, schedule))

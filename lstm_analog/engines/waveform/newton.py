@@ -29,6 +29,14 @@ _SLOWEST = 0.9
 """Largest ratio of successive changes from which the error that is left is extrapolated."""
 _OVERSHOOT = 0.5
 """Share of the last change that a step may take back before half of the last change is undone."""
+_DRAGGED_STEPS = 400
+"""Steps with a drag at rest before a level counts as unsolved."""
+_CREPT = 1e-12
+"""Last step, relative to the largest effort, at which a level is at rest; the error left is its square."""
+_DRAG_RATIO = 4.0
+"""Factor by which the drag falls after a small step and grows after a large one; larger: fewer steps, less robust."""
+_NO_DRAG = 1e-9
+"""Drag, relative to an unknown's own conductance, below which a step is a plain one; its inverse is the largest."""
 _CACHED = 2**21
 """Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
 
@@ -58,7 +66,11 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
         except Unsolved:
             for old in starts:  # the next solve begins at its start again, not where this one went
                 old.fill(np.nan)
-            raise
+            if task.frame.count > 1:
+                raise
+            for field, effort in zip(task.targets, efforts, strict=True):
+                effort[...] = field.start
+            _creep(efforts, residual, slopes)
         if task.level.order is Order.NONLINEAR and equations.inverse.size <= _CACHED:
             cached.append(equations)
 
@@ -101,6 +113,30 @@ def _iterate(
         if task.level.order is not Order.NONLINEAR or left.max() <= 1.0:
             return
         stale, before = slow, np.where(worse, before, np.where(slow, 0.0, size))
+    raise Unsolved
+
+
+def _creep(efforts: list[Floats], residual: Callable[[], Floats], slopes: Callable[[], Floats]) -> None:
+    """Move the `efforts` to where the flows vanish at rest, where plain steps do not get there; else raise `Unsolved`.
+
+    Pseudo-transient continuation (Kelley and Keyes 1998): each unknown is held back by an additional conductance, the
+    drag, in units of its own, which is reduced as the steps get small.
+    """
+    each, drag = np.arange(len(efforts)), 1.0
+    for _ in range(_DRAGGED_STEPS):
+        matrix = np.moveaxis(slopes(), (0, 1), (-2, -1)).copy()
+        matrix[..., each, each] *= 1.0 + drag
+        try:
+            step = np.linalg.solve(matrix, -np.moveaxis(residual(), 0, -1)[..., None])[..., 0]
+        except np.linalg.LinAlgError as error:
+            raise Unsolved from error
+        for row, effort in enumerate(efforts):
+            effort += step[..., row]
+        size = max(1.0, *(float(np.abs(effort).max()) for effort in efforts))
+        moved = float(np.abs(step).max())
+        if moved <= _CREPT * size and drag < _NO_DRAG:
+            return
+        drag = drag / _DRAG_RATIO if moved < size else min(drag * _DRAG_RATIO, 1.0 / _NO_DRAG)
     raise Unsolved
 
 
