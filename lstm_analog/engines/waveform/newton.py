@@ -130,8 +130,8 @@ def _creep(efforts: list[Floats], residual: Callable[[], Floats], slopes: Callab
             step = np.linalg.solve(matrix, -np.moveaxis(residual(), 0, -1)[..., None])[..., 0]
         except np.linalg.LinAlgError as error:
             raise Unsolved from error
-        for row, effort in enumerate(efforts):
-            effort += step[..., row]
+        for effort, more in zip(efforts, np.moveaxis(step, -1, 0), strict=True):
+            np.add(effort, more, out=effort)
         size = max(1.0, *(float(np.abs(effort).max()) for effort in efforts))
         moved = float(np.abs(step).max())
         if moved <= _CREPT * size and drag < _NO_DRAG:
