@@ -17,7 +17,7 @@ from measure import conditions, least, table
 from yields import SETTLING, WITHIN, digital
 
 import lstm_analog as la
-from lstm_analog.imperfections import BoreTolerance, ProgrammingError, Streams
+from lstm_analog.imperfections import BoreTolerance, OutputConverter, ProgrammingError, Streams
 from lstm_analog.model.airline import TEST_START, forecaster, series
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.study import Trimmer, Yield, trimmer, yield_of
@@ -31,7 +31,7 @@ FITTED = slice(12, 96)
 JUDGED = slice(TEST_START, None)
 RIDGE = 1e-4
 """Added to the diagonal of the squared h when a head is refitted."""
-SEED = 2026
+SEED = 31
 """Of the chips. Damping, relaxation and rounds were chosen on seed 5, the range and the factor on 5 and 77."""
 RESOLUTION = 1 / 1024
 """Step of a device, as a share of Gmax."""
@@ -147,14 +147,18 @@ def choices(chips: int) -> list[tuple[object, ...]]:
     name, cause = CAUSES[1]
     machine = compiled(name)
     usual = prepared(machine)
-    changed = [(f"{rounds} rounds", replace(usual, rounds=rounds)) for rounds in (6, 1, 2, 3, 12)]
+    changed = [(f"rounds {rounds}", replace(usual, rounds=rounds)) for rounds in (6, 1, 2, 3, 12)]
     changed += [(f"damping {share:g}", prepared(machine, damping=share)) for share in (1e-4, 1e-3, 1e-1)]
     steps = ((0.0, "any value"), (1 / 256, "1/256 Gmax"), (1 / 64, "1/64 Gmax"))
     changed += [(f"resolution {text}", replace(usual, resolution=step)) for step, text in steps]
     changed += [(f"devices up to {share:g} Gmax", replace(usual, largest=share)) for share in (1.0, 1.1, 2.0)]
     changed += [(f"months {ENLARGED:g} x alone", prepared(machine, ENLARGED))]
     changed += [(f"biases of {gate} alone", prepared(machine, sums=(f"l0_z{gate}",))) for gate in "ifgo"]
-    return [(chips, name, cause, text, *told(judged(each.design, cause, chips))) for text, each in changed]
+    rows = [(chips, name, cause, text, *told(judged(each.design, cause, chips))) for text, each in changed]
+    for bits in (6, 8):
+        read = (cause, OutputConverter(bits=bits, low=-1.0, high=1.0))
+        rows.append((chips, name, cause, f"h read by {bits} bits", *told(judged(usual.design, read, chips))))
+    return rows
 
 
 def cost(chips: int) -> list[tuple[object, ...]]:
@@ -179,28 +183,13 @@ def cost(chips: int) -> list[tuple[object, ...]]:
 def main(chips: int) -> None:
     """Print the tables."""
     print(conditions())
-    heads = ("chips", "technology", "cause", "chips are", "yield", "interval", "median", "90 % below")
-    print(table(heads, yields(chips)))
+    asked, found = ("chips", "technology", "cause"), ("yield", "interval", "median", "90 % below")
+    print(table((*asked, "chips are", *found), yields(chips)))
     print("RMS error of h, the median of all chips:")
-    print(
-        table(
-            (
-                "chips",
-                "technology",
-                "cause",
-                "trimmed by months",
-                "judged by months",
-                "before",
-                "after",
-                "after / before",
-            ),
-            errors(chips),
-        )
-    )
+    heads = (*asked, "trimmed by months", "judged by months", "before", "after", "after / before")
+    print(table(heads, errors(chips)))
     print("with another choice:")
-    print(
-        table(("chips", "technology", "cause", "choice", "yield", "interval", "median", "90 % below"), choices(chips))
-    )
+    print(table((*asked, "choice", *found), choices(chips)))
     print("cost:")
     heads = ("chips", "technology", "ms a chip as made", "trimmed", "ratio", "/ numpy LSTM", "making a trimmer, s")
     print(table(heads, cost(chips)))
