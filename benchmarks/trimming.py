@@ -42,6 +42,7 @@ ENLARGED = 1.5
 CAUSES = (
     ("BEHAVIOURAL", ProgrammingError(sigma=0.003)),
     ("BEHAVIOURAL", ProgrammingError(sigma=0.01)),
+    ("BEHAVIOURAL", ProgrammingError(sigma=0.03)),
     ("OIL", BoreTolerance(sigma=0.0025)),
 )
 TECHNOLOGIES = {"BEHAVIOURAL": la.electrical.BEHAVIOURAL, "OIL": la.hydraulic.OIL}
@@ -164,7 +165,7 @@ def choices(chips: int) -> list[tuple[object, ...]]:
 def cost(chips: int) -> list[tuple[object, ...]]:
     """Return the rows of the fourth table: times of the processor, the least of three in turns."""
     rows = []
-    for name, cause in CAUSES[1:]:
+    for name, cause in (CAUSES[1], CAUSES[-1]):
         machine, x = compiled(name), inputs()
         usual = prepared(machine)
         calls = (

@@ -29,8 +29,8 @@ from lstm_analog.summaries import Rows, Summarised
 TRIMMED = "trimmed"
 """The key under which the provenance of a network says that its biases were trimmed."""
 _RELAXATION = 0.7
-"""Share of the computed correction that a round makes. Larger: faster, and chips far from the nominal machine diverge:
-the derivatives are not theirs (the chord method of Kelley 1995)."""
+"""Share of the computed correction that a round makes. Larger: faster, but chips far from the nominal machine diverge, as
+the derivatives are not theirs (the chord method of Kelley 1995); measured in docs/trimming.md#what-it-gains."""
 
 
 @checked_record

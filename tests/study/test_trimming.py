@@ -9,6 +9,7 @@ import lstm_analog as la
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.imperfections import ProgrammingError, ReadNoise, Streams
 from lstm_analog.model.airline import TEST_START, forecaster, series
+from lstm_analog.network.parts import Sources
 from lstm_analog.study import LargestError, RootMeanSquareError, Spec, Trimmer, network_digest, trimmer, yield_of
 from lstm_analog.study.biases import add_to_biases, read_biases
 
@@ -226,6 +227,27 @@ def test_chips_of_another_machine_are_refused(how):
         how.trim(compiled("OIL"))
     with pytest.raises(InvalidTypeError, match="chips must be copies of the machine, got 3"):
         how.trim(3)
+
+
+def test_a_machine_of_transistor_cells_is_refused():
+    machine = la.compile(la.random_lstm(np.random.default_rng(2), 2, 1), la.electrical.BICMOS)
+    with pytest.raises(UnsupportedError, match="the machine must have biases, .* got none in BICMOS: compile"):
+        trimmer(machine, X[0], **FREE)
+
+
+def test_chips_without_the_bank_are_refused(how):
+    (compiled_once,) = how.machine.passes
+    other = Sources(label="l0_rows", nodes=np.array([1]), effort=np.zeros(1))
+    parts = tuple(other if part.label == "l0_rows" else part for part in compiled_once.network.parts)
+    network = replace(compiled_once.network, parts=parts)
+    chips = replace(how.machine, passes=(replace(compiled_once, network=network),))
+    with pytest.raises(UnsupportedError, match="part l0_rows must be of Transconductors or Crossbars, got Sources"):
+        how.trim(chips)
+
+
+def test_a_chip_that_there_is_not_is_refused(how):
+    with pytest.raises(InvalidValueError, match="chip must be 0 to 1, got 2: count from zero"):
+        how.trim(drawn(how.machine, 2)).chip(2)
 
 
 def test_chips_that_change_from_step_to_step_are_refused(how):
