@@ -10,7 +10,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices, floats
+from lstm_analog.arrays import Floats, Indices, floats, indices
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine, EngineLike
@@ -29,8 +29,8 @@ from lstm_analog.summaries import Rows, Summarised
 TRIMMED = "trimmed"
 """The key under which the provenance of a network says that its biases were trimmed."""
 _RELAXATION = 0.7
-"""Share of the computed correction that a round makes. Larger: faster, but chips far from the nominal machine diverge, as
-the derivatives are not theirs (the chord method of Kelley 1995); measured in docs/trimming.md#what-it-gains."""
+"""Share of the computed correction that a round makes. Larger: faster, but chips far from the nominal machine diverge,
+as the derivatives are not theirs (the chord method of Kelley 1995); measured in docs/trimming.md#what-it-gains."""
 
 
 @checked_record
@@ -58,6 +58,12 @@ class Trimmed(Summarised, Generic[AnyDesign]):
     trims: Floats
     errors: Floats
     kept: Indices
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays."""
+        for name in ("trims", "errors"):
+            object.__setattr__(self, name, floats(getattr(self, name), name))
+        object.__setattr__(self, "kept", indices(self.kept, "kept"))
 
     @property
     def before(self) -> Floats:
@@ -132,6 +138,11 @@ class Trimmer(Generic[AnyDesign]):
     answer: Answer
     engine: Engine
 
+    def __post_init__(self) -> None:
+        """Freeze the arrays."""
+        for name in ("x", "expected", "correction"):
+            object.__setattr__(self, name, floats(getattr(self, name), name))
+
     @property
     def design(self) -> "TrimmedDesign[AnyDesign]":
         """The machine whose chips are trimmed as they are drawn: give it to `yield_of` in place of the machine."""
@@ -161,9 +172,8 @@ class Trimmer(Generic[AnyDesign]):
         wanted = np.zeros((max(chips.chips, 1), own.shape[-1]))
         turned, errors = [], []
         for _ in range(self.rounds + 1):
-            wrong = (
-                answers_of(turn_biases(chips, self.columns, wanted), self.x, self.answer, self.engine) - self.expected
-            )
+            machine = turn_biases(chips, self.columns, wanted)
+            wrong = answers_of(machine, self.x, self.answer, self.engine) - self.expected
             errors.append(np.sqrt(np.mean(wrong**2, axis=-1)))
             turned.append(wanted)
             wanted = self._possible(own, wanted - _RELAXATION * wrong @ self.correction.T)
@@ -189,7 +199,8 @@ class Trimmer(Generic[AnyDesign]):
             got, do = ascii(chips)[:80], "give machine.with_imperfection(...)"
             raise InvalidTypeError(explain("chips", must="be copies of the machine", got=got, do=do))
         known, given = ([each.network.unknowns.groups for each in some.passes] for some in (self.machine, chips))
-        if [groups[: len(own)] for groups, own in zip(given, known, strict=False)] != known:
+        begun = [groups[: len(own)] for groups, own in zip(given, known, strict=False)]  # imperfections append groups
+        if len(given) != len(known) or begun != known:
             got, do = f"{sum(map(len, given))} groups of unknowns", "give machine.with_imperfection(...)"
             raise InvalidShapeError(explain("chips", must="be copies of the machine", got=got, do=do))
         for each in chips.passes:
@@ -228,7 +239,7 @@ class TrimmedDesign(Generic[AnyDesign]):
         engine: EngineLike = None,
         keep: Keep | None = None,
     ) -> Run:
-        """Return the run of the machine, as `Machine.run` does."""
+        """Return its run with input `x` from `state` over `lengths` steps, by `engine`; `keep` says what to store."""
         return self.machine.run(x, state=state, lengths=lengths, engine=engine, keep=keep)
 
 
@@ -254,7 +265,10 @@ def _with_passes(machine: AnyDesign, passes: tuple[Compiled, ...]) -> AnyDesign:
 
 
 def answers_of(machine: Design, x: Floats, answer: Answer, engine: Engine) -> Floats:
-    """Return the answers of each chip of `machine` to `x` in one row, (chips, n), (1, n) without an axis of chips."""
+    """Return the `answer` of each chip of `machine` to `x`, run by `engine`, in one row: (chips, n).
+
+    A machine without an axis of chips is one. Raises `InvalidShapeError` if the answer does not begin with chips.
+    """
     run = machine.run(x, engine=engine, keep=Keep.OUTPUTS)
     outputs = run.outputs if machine.chips else beside(run.outputs)
     given = floats(answer(outputs), "answer")
