@@ -24,6 +24,8 @@ from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.tiling import BankTiles, Tiling, tiling
+from lstm_analog.study.trimmed import Trimmed, TrimmedDesign, Trimmer
+from lstm_analog.study.trimming import trimmer
 from lstm_analog.study.verification import model_of, verify
 from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
@@ -64,6 +66,9 @@ __all__ = [
     "SignalNoise",
     "Spec",
     "Tiling",
+    "Trimmed",
+    "TrimmedDesign",
+    "Trimmer",
     "Verdict",
     "Verification",
     "Yield",
@@ -87,6 +92,7 @@ __all__ = [
     "settling",
     "settling_error",
     "tiling",
+    "trimmer",
     "verify",
     "wilson_interval",
     "write_netlists",

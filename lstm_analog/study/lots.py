@@ -11,7 +11,7 @@ from lstm_analog import __version__
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler import Compiled
 from lstm_analog.engines import Engine, Integrate, Ngspice, Rumoca
-from lstm_analog.errors import SimulationError, UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, SimulationError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model import State
 from lstm_analog.model.sequences import Outputs, StateLike
@@ -165,3 +165,18 @@ def beside(outputs: Outputs) -> Outputs:
     h, c = (tuple(array[None] for array in arrays) for arrays in (outputs.state.h, outputs.state.c))
     y, cells = (None if array is None else array[None] for array in (outputs.y, outputs.c))
     return Outputs(h=outputs.h[None], state=State(h=h, c=c), y=y, c=cells)
+
+
+def check_design(machine: object) -> None:
+    """Raise an error unless `machine` is a machine without an axis of chips.
+
+    The errors are `InvalidTypeError` and `InvalidValueError`.
+    """
+    known = callable(getattr(machine, "with_imperfection", None)) and not isinstance(machine, type)
+    if not known:
+        do = "give what la.compile returned"
+        raise InvalidTypeError(explain("machine", must="be a Machine", got=ascii(machine)[:80], do=do))
+    chips = getattr(machine, "chips", 0)
+    if chips:
+        do = "give the machine as compiled: chips are drawn here"
+        raise InvalidValueError(explain("machine", must="have no axis of chips", got=f"{chips} chips", do=do))

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Progress, Settle
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lot_study import AHEAD, Handling, check_count, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
-from lstm_analog.study.lots import AnyDesign, Lot, Trial, beside
+from lstm_analog.study.lots import AnyDesign, Lot, Trial, beside, check_design
 from lstm_analog.study.metrics import Metric, measured
 from lstm_analog.study.yield_result import LEVEL, Failure, Spec, Yield, check_level, wilson_interval
 
@@ -134,7 +134,7 @@ def _trial(
 
     `fed` are x, state and lengths.
     """
-    _check_machine(machine)
+    check_design(machine)
     x, state, lengths = fed
     run = machine.run(x, state=state, lengths=lengths, engine=engine, keep=Keep.OUTPUTS)
     trial = Trial(
@@ -174,18 +174,6 @@ def _telling(lots: Iterator[Lot], progress: Progress | None, chips: int) -> Iter
 
 def _failures(lot: Lot) -> Iterator[Failure]:
     yield from (Failure(chip=lot.first + place, reason=reason) for place, reason in enumerate(lot.reasons) if reason)
-
-
-def _check_machine(machine: object) -> None:
-    """Raise an error unless `machine` is a machine without an axis of chips."""
-    known = callable(getattr(machine, "with_imperfection", None)) and not isinstance(machine, type)
-    if not known:
-        do = "give what la.compile returned"
-        raise InvalidTypeError(explain("machine", must="be a Machine", got=ascii(machine)[:80], do=do))
-    chips = getattr(machine, "chips", 0)
-    if chips:
-        do = "give the machine as compiled: chips are drawn here"
-        raise InvalidValueError(explain("machine", must="have no axis of chips", got=f"{chips} chips", do=do))
 
 
 def _check_interval(level: float, until: float | None) -> None:

@@ -1,0 +1,187 @@
+"""The bias weights of compiled networks: find them, read them and set them, in circuits and in plumbing.
+
+A bias is the device between a source that no schedule drives and a row of a weighted sum. In a bank of transconductors
+it is one signed value, in a crossbar the difference of the devices in the positive and in the negative bank.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler import Compiled, fed_by
+from lstm_analog.compiler.manifolds import plus
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Crossbars, Part, Sources, Transconductors
+
+_Bank = Transconductors | Crossbars
+_SUMMING = "_plus"
+"""Ends the label of the summing nodes of op-amps for the positive weights of a sum."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BiasColumn:
+    """Biases that stand in one column of a bank of weights.
+
+    Attributes
+    ----------
+    number : int
+        The pass whose network has the bank.
+    label : str
+        The label of the bank.
+    column : int
+        The column of the biases.
+    rows : index array, (k,)
+        Their rows in the bank.
+    names : tuple of str, (k,)
+        The names of the rows, as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
+    largest : float
+        Gmax, the largest conductance of the bank as compiled (conductance unit of the domain).
+    """
+
+    number: int
+    label: str
+    column: int
+    rows: Indices
+    names: tuple[str, ...]
+    largest: float
+
+
+def bias_columns(passes: tuple[Compiled, ...], sums: tuple[str, ...] | None) -> tuple[BiasColumn, ...]:
+    """Return the biases of `passes` in the weighted sums of the labels `sums`, of all if None.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are no biases: the LSTM has none, or the technology has no column of them.
+    InvalidValueError
+        If a label is that of no weighted sum with a bias.
+    """
+    found = [each for number, compiled in enumerate(passes) for each in _columns(number, compiled)]
+    if not found:
+        must = "have biases, each one device between a constant source and a row of Transconductors or Crossbars"
+        got = ", ".join(dict.fromkeys(str(compiled.network.said("technology")[0]) for compiled in passes))
+        do = "compile an LSTM with biases in BEHAVIOURAL, in op-amps or in plumbing"
+        raise UnsupportedError(explain("the machine", must=must, got=f"none in {got}", do=do))
+    labels = dict.fromkeys(_label(name) for each in found for name in each.names)
+    unknown = [label for label in sums or () if label not in labels]
+    if unknown or sums == ():
+        got = ", ".join(map(ascii, unknown)) or "none"
+        do = "name weighted sums of the machine that have biases, or leave it out for all"
+        raise InvalidValueError(explain("sums", must=f"be among {', '.join(labels)}", got=got, do=do))
+    chosen = (_chosen(each, sums) for each in found)
+    return tuple(each for each in chosen if each.rows.size)
+
+
+def read_biases(passes: tuple[Compiled, ...], columns: Iterable[BiasColumn]) -> Floats:
+    """Return the biases in `columns` of `passes`, (..., K) in shares of each column's Gmax; K are all rows.
+
+    Raises `NetworkError` or `UnsupportedError` if a network has no longer the bank or the column.
+    """
+    read = [_signed(_bank(passes[each.number].network, each), each) / each.largest for each in columns]
+    lead = np.broadcast_shapes(*(values.shape[:-1] for values in read))
+    return np.concatenate([np.broadcast_to(values, (*lead, values.shape[-1])) for values in read], axis=-1)
+
+
+def add_to_biases(passes: tuple[Compiled, ...], columns: tuple[BiasColumn, ...], trims: Floats) -> tuple[Compiled, ...]:
+    """Return `passes` with `trims` (..., K) added to the biases in `columns`, in shares of each column's Gmax."""
+    result, ends = list(passes), np.cumsum([each.rows.size for each in columns])[:-1]
+    for column, each in zip(columns, np.split(trims, ends, axis=-1), strict=True):
+        compiled = result[column.number]
+        result[column.number] = replace(compiled, network=_turned(compiled.network, column, each * column.largest))
+    return tuple(result)
+
+
+def _columns(number: int, compiled: Compiled) -> Iterator[BiasColumn]:
+    """Yield the column of biases of each bank of pass `number`."""
+    constant, names = _constant_nodes(compiled), compiled.network.unknowns.names()
+    for part in compiled.network.parts:
+        columns = np.flatnonzero(np.isin(part.inputs, constant)) if isinstance(part, _Bank) else np.empty(0)
+        if isinstance(part, _Bank) and columns.size == 1:
+            nodes = part.rows if isinstance(part, Transconductors) else part.plus
+            yield BiasColumn(
+                number=number,
+                label=part.label,
+                column=int(columns[0]),
+                rows=np.arange(nodes.size),
+                names=tuple(_row_name(names[node]) for node in nodes),
+                largest=_largest(part),
+            )
+
+
+def _constant_nodes(compiled: Compiled) -> Indices:
+    """Return the nodes of the sources that no schedule drives."""
+    layout = compiled.layout
+    signals = [bank.label for bank in layout.inputs]
+    signals += [label for place in layout.layers for label in (place.reset_h, place.reset_c) if label is not None]
+    driven = {label for signal in signals for label in fed_by(compiled, signal)}
+    driven |= {drive.label for drive in compiled.drives}
+    sources = (part for part in compiled.network.parts if isinstance(part, Sources) and part.label not in driven)
+    return np.concatenate([np.empty(0, np.int64), *(part.nodes for part in sources)])
+
+
+def _row_name(node: str) -> str:
+    """Return the name of the row whose positive devices end at `node`: `l0_zg_3` of the manifold `l0_zg_pos_3`."""
+    label, _, unit = node.rpartition("_")
+    return f"{label.removesuffix(plus('')).removesuffix(_SUMMING)}_{unit}"
+
+
+def _label(name: str) -> str:
+    """Return the label of the weighted sum that the row `name` is one of."""
+    return name.rpartition("_")[0]
+
+
+def _chosen(column: BiasColumn, sums: tuple[str, ...] | None) -> BiasColumn:
+    """Return `column` with the rows of `sums` alone."""
+    rows = np.array([row for row, name in enumerate(column.names) if sums is None or _label(name) in sums], np.int64)
+    return replace(column, rows=rows, names=tuple(column.names[row] for row in rows))
+
+
+def _largest(part: _Bank) -> float:
+    banks = (part.transconductance,) if isinstance(part, Transconductors) else (part.positive, part.negative)
+    return float(max(np.abs(bank).max(initial=0.0) for bank in banks)) or 1.0
+
+
+def _bank(network: Network, column: BiasColumn) -> _Bank:
+    part = network.part(column.label)
+    if not isinstance(part, _Bank):
+        must, got = "be of Transconductors or Crossbars", type(part).__name__
+        do = "trim it before what replaces its devices, or leave that out"
+        raise UnsupportedError(explain(f"part {column.label}", must=must, got=got, do=do))
+    return part
+
+
+def _signed(part: _Bank, column: BiasColumn) -> Floats:
+    """Return the biases (..., k) in the conductance unit."""
+    if isinstance(part, Transconductors):
+        return part.transconductance[..., column.rows, column.column]
+    return part.positive[..., column.rows, column.column] - part.negative[..., column.rows, column.column]
+
+
+def _turned(network: Network, column: BiasColumn, trims: Floats) -> Network:
+    """Return `network` with `trims` (..., k), in the conductance unit, added to the biases of `column`."""
+    part = _bank(network, column)
+    signed = _signed(part, column) + trims
+    changed: Part
+    if isinstance(part, Transconductors):
+        changed = replace(part, transconductance=_put(part.transconductance, column, signed))
+    else:
+        at = (..., column.rows, column.column)
+        both = np.minimum(part.positive[at], part.negative[at])  # what both sides conduct, as devices that are off
+        changed = replace(
+            part,
+            positive=_put(part.positive, column, both + np.maximum(signed, 0.0)),
+            negative=_put(part.negative, column, both + np.maximum(-signed, 0.0)),
+        )
+    return replace(network, parts=tuple(changed if each is part else each for each in network.parts))
+
+
+def _put(matrix: Floats, column: BiasColumn, values: Floats) -> Floats:
+    """Return `matrix` (..., m, n) with `values` (..., k) in the rows of `column`, read-only."""
+    lead = np.broadcast_shapes(matrix.shape[:-2], values.shape[:-1])
+    result = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).copy()
+    result[..., column.rows, column.column] = values
+    result.flags.writeable = False
+    return result

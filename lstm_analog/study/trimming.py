@@ -1,0 +1,120 @@
+"""Make a `Trimmer`: measure what each bias of a machine does to its answers, once for all its copies."""
+
+from math import isfinite
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.doors import checked
+from lstm_analog.engines import Engine, EngineLike, Settle
+from lstm_analog.engines.choosing import chosen_engine
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.study.biases import BiasColumn, bias_columns
+from lstm_analog.study.lots import AnyDesign, check_design
+from lstm_analog.study.metrics import Answer, y_or_h
+from lstm_analog.study.trimmed import Trimmer, answers_of, turn_biases
+
+ROUNDS = 6
+"""Default number of corrections. More: smaller errors, each round a run of every chip; `benchmarks/trimming.py`."""
+DAMPING = 1e-2
+"""Default damping, as a share of the mean of diag(J^T J). Larger: chips of large errors are safer, all converge slower;
+smaller: the noise of measurements is amplified. Of Levenberg 1944 and Marquardt 1963; `benchmarks/trimming.py`."""
+_STEP = 1e-4
+"""Change of a bias by which its effect is measured, as a share of Gmax. Larger: curvature, smaller: rounding."""
+_TOGETHER = 250
+"""Biases whose effects are measured together, one a chip. More: faster, and more memory."""
+
+
+@checked
+def trimmer(
+    machine: AnyDesign,
+    x: ArrayLike,
+    *,
+    resolution: float,
+    largest: float,
+    sums: tuple[str, ...] | None = None,
+    rounds: int = ROUNDS,
+    damping: float = DAMPING,
+    answer: Answer = y_or_h,
+    engine: EngineLike = None,
+) -> Trimmer[AnyDesign]:
+    """Return what trims copies of `machine` by their answers to `x`; it runs the machine once for each bias.
+
+    Judge the chips by other inputs than `x`: how well they follow these says little of those.
+
+    Parameters
+    ----------
+    machine : Machine
+        The machine without imperfections and without an axis of chips.
+    x : (batch, time, inputs) or (time, inputs)
+        The inputs that chips are measured with.
+    resolution : float
+        The step by which a device can be turned, as a share of Gmax, the largest conductance of its bank as compiled; 0
+        for any value.
+    largest : float
+        The largest conductance to which a device can be turned, as a share of Gmax. The least is 0; through it the
+        other device of the pair takes over, and the weight changes its sign.
+    sums : tuple of str, optional
+        Labels of the weighted sums whose biases are turned, as `("l0_zg",)` for the candidate gate of layer 0; all that
+        have biases unless given.
+    rounds : int
+        Number of corrections, at least 1.
+    damping : float
+        Share of the mean of diag(J^T J) that is added to its diagonal, above 0.
+    answer : function
+        Gives the measured answers (chips, ...) from `Outputs` with a leading axis of chips: y, or h without a head,
+        unless given.
+    engine : Engine or name, optional
+        Engine that runs the chips, `Settle()` by default.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidShapeError, InvalidValueError
+        If an argument is wrong, or the machine has an axis of chips.
+    UnsupportedError
+        If the machine has no biases that can be turned.
+    """
+    check_design(machine)
+    _check_numbers(resolution, largest, rounds, damping)
+    columns, chosen = bias_columns(machine.passes, sums), chosen_engine(engine, Settle())
+    inputs = floats(x, "x")
+    expected = answers_of(machine, inputs, answer, chosen)[0]
+    jacobian = _jacobian(machine, columns, expected, inputs, answer, chosen)
+    normal = jacobian @ jacobian.T
+    count = len(normal)
+    damped = normal + (damping * np.trace(normal) / count or 1.0) * np.eye(count)
+    return Trimmer(
+        machine=machine,
+        x=inputs,
+        expected=expected,
+        columns=columns,
+        correction=floats(np.linalg.solve(damped, jacobian), "correction"),
+        largest=largest,
+        resolution=resolution,
+        rounds=rounds,
+        answer=answer,
+        engine=chosen,
+    )
+
+
+def _jacobian(
+    machine: AnyDesign, columns: tuple[BiasColumn, ...], expected: Floats, x: Floats, answer: Answer, engine: Engine
+) -> Floats:
+    """Return the change of each answer for a turn of each bias by Gmax, (K, n); chips with one bias turned each."""
+    count = sum(each.rows.size for each in columns)
+    turns = np.array_split(_STEP * np.eye(count), -(-count // _TOGETHER))
+    rows = [answers_of(turn_biases(machine, columns, each), x, answer, engine) - expected for each in turns]
+    return np.concatenate(rows) / _STEP
+
+
+def _check_numbers(resolution: float, largest: float, rounds: int, damping: float) -> None:
+    """Raise `InvalidValueError` unless devices can be turned to several values, in rounds and with damping."""
+    for name, value, must, right, do in (
+        ("largest", largest, "be above 0 and finite", 0.0 < largest < np.inf, "give a share of Gmax, 1 for Gmax"),
+        ("resolution", resolution, f"be 0 to {largest:g}", 0.0 <= resolution <= largest, "give a share of Gmax"),
+        ("rounds", rounds, "be at least 1", rounds >= 1, "give 6"),
+        ("damping", damping, "be above 0 and finite", damping > 0.0 and isfinite(damping), "give 0.01"),
+    ):
+        if not right:
+            raise InvalidValueError(explain(name, must=must, got=value, do=do))
