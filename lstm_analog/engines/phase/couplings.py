@@ -20,21 +20,29 @@ from lstm_analog.network.parts import Part
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DiagonalCoupling:
-    """The flow into unknown `rows[j]` is `values[..., j]` times the effort of `columns[j]`, for j from 0 to m - 1."""
+    """The flow into unknown `rows[j]` is `values[..., j]` times the effort of `columns[j]`, for j from 0 to m - 1.
 
+    It is that of the bank of the `label`, if it is that of one.
+    """
+
+    label: str
     rows: Indices
     columns: Indices
     values: Floats
 
     def only(self, chosen: Indices) -> "DiagonalCoupling":
         """Return the couplings `chosen` (k,) of these."""
-        return DiagonalCoupling(rows=self.rows[chosen], columns=self.columns[chosen], values=self.values[..., chosen])
+        return replace(self, rows=self.rows[chosen], columns=self.columns[chosen], values=self.values[..., chosen])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DenseCoupling:
-    """The flow into `rows` (m,) is the `matrix` (..., m, n) times the efforts of `columns` (n,); -1 takes no flow."""
+    """The flow into `rows` (m,) is the `matrix` (..., m, n) times the efforts of `columns` (n,); -1 takes no flow.
 
+    It is that of the bank of the `label`.
+    """
+
+    label: str
     rows: Indices
     columns: Indices
     matrix: Floats
@@ -118,7 +126,7 @@ def couplings(network: Network, high: High) -> Couplings:
             continue
         offset = _with_offset(offset, fed, flow(part, rest, high))
         for block, value in zip(couples, partials(part, rest, high), strict=True):
-            _sort_in(block, value, np.unique(fed[fed >= 0]), links, dense)
+            _sort_in(part.label, block, value, np.unique(fed[fed >= 0]), links, dense)
     return Couplings(
         high=high,
         groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
@@ -134,19 +142,50 @@ def couplings(network: Network, high: High) -> Couplings:
     )
 
 
+def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Couplings:
+    """Return the couplings `found` with the parameters of the banks `changed`, which `network` has now.
+
+    Banks that carry flow where all efforts are zero are worked out with all others.
+    """
+    rest = np.zeros(network.unknowns.size)
+    if any(flow(part, rest, found.high).any() for part in changed):
+        return couplings(network, found.high)
+    kinds = {Kind.BALANCED: np.flatnonzero(found.balanced), Kind.STORED: np.flatnonzero(found.dynamic)}
+    links: dict[str, list[DiagonalCoupling]] = {}
+    dense: dict[str, list[DenseCoupling]] = {}
+    parts = {part.label: part for part in changed}
+    for label, part in parts.items():
+        fed = fed_rows(network, kinds, part)
+        links[label], dense[label] = [], []
+        for block, value in zip(blocks(part, found.high), partials(part, rest, found.high), strict=True):
+            _sort_in(label, block, value, np.unique(fed[fed >= 0]), links[label], dense[label])
+    return replace(
+        found,
+        links=tuple(links[one.label].pop(0) if one.label in links else one for one in found.links),
+        dense=tuple(dense[one.label].pop(0) if one.label in dense else one for one in found.dense),
+        curved=tuple(replace(one, part=parts.get(one.part.label, one.part)) for one in found.curved),
+    )
+
+
 def _sort_in(
-    block: Block, value: Floats, receiving: Indices, links: list[DiagonalCoupling], dense: list[DenseCoupling]
+    label: str,
+    block: Block,
+    value: Floats,
+    receiving: Indices,
+    links: list[DiagonalCoupling],
+    dense: list[DenseCoupling],
 ) -> None:
     """Append `block` with its coefficients `value` to `links` or `dense`, for the unknowns `receiving` its flow."""
     entering = np.isin(block.rows, receiving)
     if not entering.any():
         return
     if block.form is BlockForm.DENSE:
-        dense.append(DenseCoupling(rows=np.where(entering, block.rows, -1), columns=block.columns, matrix=value))
+        rows = np.where(entering, block.rows, -1)
+        dense.append(DenseCoupling(label=label, rows=rows, columns=block.columns, matrix=value))
     elif entering.all():
-        links.append(DiagonalCoupling(rows=block.rows, columns=block.columns, values=value))
+        links.append(DiagonalCoupling(label=label, rows=block.rows, columns=block.columns, values=value))
     else:
-        whole = DiagonalCoupling(rows=block.rows, columns=block.columns, values=value)
+        whole = DiagonalCoupling(label=label, rows=block.rows, columns=block.columns, values=value)
         links.append(whole.only(np.flatnonzero(entering)))
 
 

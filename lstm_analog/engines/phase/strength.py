@@ -75,6 +75,7 @@ def all_links(couplings: Couplings) -> DiagonalCoupling:
     none = np.empty(0, dtype=np.int64)
     wide = [np.broadcast_to(link.values, (*lead, link.rows.size)) for link in couplings.links]
     return DiagonalCoupling(
+        label="",
         rows=np.concatenate([none, *(link.rows for link in couplings.links)]),
         columns=np.concatenate([none, *(link.columns for link in couplings.links)]),
         values=np.concatenate([np.empty((*lead, 0)), *wide], axis=-1),

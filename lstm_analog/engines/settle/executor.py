@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.phase.couplings import couplings, with_batch_axis
+from lstm_analog.engines.phase.couplings import Couplings, couplings, recoupled, with_batch_axis
 from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.kernels import calls
@@ -22,7 +22,7 @@ from lstm_analog.errors import NetworkError, SimulationError, explain
 from lstm_analog.expressions import Call
 from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Idle, rows
+from lstm_analog.network.laws import High, Idle, rows
 from lstm_analog.network.parts import Part, Sources
 
 
@@ -106,6 +106,7 @@ def _stretches(
     stages = {stage.key: stage for instruction in program.instructions for stage in instruction.stages}
     bound: dict[Key, tuple[Call, ...]] = {}
     labels, present = {part.label for part in program.network.parts}, program.network.parts
+    known: dict[High, Couplings] = {}
     for network, intervals in program.schedule.stretches(program.network):
         parts = tuple(part for part in network.parts if part.label in labels)
         changed = [part for part, before in zip(parts, present, strict=True) if part is not before]
@@ -113,7 +114,10 @@ def _stretches(
         now = replace(program.network, parts=parts) if changed else program.network
         with ExitStack() as stack:
             transients = Transients(now, efforts, stack)
-            for key, stage in _refitted(stages, now, changed).items() if changed else ():
+            if changed and not known:
+                highs = {stage.couplings.high for stage in stages.values()}
+                known = {high: couplings(with_batch_axis(program.network), high) for high in highs}
+            for key, stage in _refitted(stages, now, changed, known).items() if changed else ():
                 stages[key] = stage
                 bound.pop(key, None)
             for key, stage in stages.items():
@@ -123,15 +127,21 @@ def _stretches(
             yield range(intervals.start + bool(intervals.start), intervals.stop + 1), calls_of, transients
 
 
-def _refitted(stages: dict[Key, ComponentStage], network: Network, changed: list[Part]) -> dict[Key, ComponentStage]:
-    """Return those of `stages` which banks that have `changed` feed, with the parameters that `network` has now."""
+def _refitted(
+    stages: dict[Key, ComponentStage], network: Network, changed: list[Part], known: dict[High, Couplings]
+) -> dict[Key, ComponentStage]:
+    """Return those of `stages` which banks that have `changed` feed, with the parameters that `network` has now.
+
+    `known` are the couplings by clock lines as they were, and as they are.
+    """
     fed = np.zeros(network.unknowns.size, dtype=bool)
     for part in changed:
         fed[rows(part)] = True
+    spread, labels = with_batch_axis(network), {part.label for part in changed}
+    wide = [part for part in spread.parts if part.label in labels]
+    known.update({high: recoupled(before, spread, wide) for high, before in known.items()})
     affected = {key: stage for key, stage in stages.items() if fed[stage.level.members].any()}
-    spread = with_batch_axis(network)
-    now = {high: couplings(spread, high) for high in {stage.couplings.high for stage in affected.values()}}
-    return {key: refitted(stage, now[stage.couplings.high]) for key, stage in affected.items()}
+    return {key: refitted(stage, known[stage.couplings.high]) for key, stage in affected.items()}
 
 
 def _bound_calls(
