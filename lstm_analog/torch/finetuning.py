@@ -117,6 +117,7 @@ def finetune(
     check_of_devices(imperfections)
     _check_numbers(epochs, rate, clip, distillation, seed)
     _check_place(module)
+    weight_banks(module, only)  # raises, before a copy does, if weights are computed
     tuned = deepcopy(module)
     tuning = _Finetuning(
         module=tuned,
@@ -168,7 +169,7 @@ def _add_gradient(tuning: _Finetuning, pair: tuple[Any, Any], streams: Streams) 
         if tuning.distillation:
             loss = loss + tuning.distillation * _distance(answer, tuning.clean, x)
         if not torch.isfinite(loss):
-            raise SimulationError(explain("loss", must="be finite", got=float(loss), do="lower rate or imperfections"))
+            raise SimulationError(explain("loss", must="be finite", got=loss.item(), do="lower rate or imperfections"))
         loss.backward()
 
 
