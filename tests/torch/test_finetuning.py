@@ -1,8 +1,12 @@
-"""`la.torch.finetune`: banks, errors, training, and what it makes of the digits classifier on the package's own chips."""
+"""`la.torch.finetune`: its banks, errors and training, and the digits classifier before and after it on bad chips."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from stored_table import script
 from torch import nn
 
 import lstm_analog as la
@@ -31,6 +35,7 @@ from lstm_analog.torch.devices import errors_in, weight_banks
 from lstm_analog.torch.finetuning import finetune
 
 SETTLING = 18.0
+ERROR = ProgrammingError(sigma=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +59,7 @@ def batches(count=3):
     return [(each, each.flip(-1)) for each in x]
 
 
-def tuned(module, loader, imperfections=ProgrammingError(sigma=0.1), **options):
+def tuned(module, loader, imperfections=ERROR, **options):
     return finetune(module, loader, imperfections, **{"loss": nn.functional.mse_loss, "seed": 1, "epochs": 2} | options)
 
 
@@ -287,3 +292,37 @@ def test_what_cannot_be_trained_is_refused_by_name(case):
     kind, call, message = REFUSED[case]
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The script that fine-tunes the digits classifier."""
+    with script("finetuning") as module:
+        yield module
+
+
+def test_the_digits_classifier_tolerates_more(digits):
+    """On chips of its machine and images that no training saw; two epochs are enough to see it."""
+    cause = ProgrammingError(sigma=0.05)
+    module, _ = digits.finetuned(cause, epochs=2)
+    before, after = (digits.on_chips(each, cause, 10) for each in (digits.shipped(), module))
+    assert after.mean() > before.mean() + 0.03
+    assert after.min() > before.min() + 0.05
+    assert after.mean() > 0.95
+
+
+def test_errors_in_torch_are_those_of_chips(digits):
+    """As a distribution: the numbers drawn are others."""
+    cause, module = ProgrammingError(sigma=0.03), digits.shipped()
+    chips, simulated = digits.on_chips(module, cause, 12), digits.in_torch(module, cause, 200)
+    assert abs(chips.mean() - simulated.mean()) <= 3.0 * simulated.std() / np.sqrt(12)
+
+
+def test_the_example_of_the_page_runs(digits, capsys):
+    page = Path(__file__).parents[2] / "docs" / "finetuning.md"
+    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    x, labels = torch.rand(6, 8, 8), torch.arange(6)
+    given = {"module": digits.shipped(), "loader": [(x, labels)], "x": x.numpy(), "labels": labels.numpy()}
+    exec(example, given)
+    assert len(capsys.readouterr().out.split()) == 3
+    assert given["chips"].values.shape == (100,)
