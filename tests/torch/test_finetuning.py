@@ -31,6 +31,7 @@ from lstm_analog.imperfections import (
     Streams,
     WireResistance,
 )
+from lstm_analog.model.digits import unseen
 from lstm_analog.torch.devices import errors_in, weight_banks
 from lstm_analog.torch.finetuning import finetune
 
@@ -314,7 +315,9 @@ def test_the_digits_classifier_tolerates_more(digits):
 def test_errors_in_torch_are_those_of_chips(digits):
     """As a distribution: the numbers drawn are others."""
     cause, module = ProgrammingError(sigma=0.03), digits.shipped()
-    chips, simulated = digits.on_chips(module, cause, 12), digits.in_torch(module, cause, 200)
+    x, labels = (torch.tensor(each) for each in unseen())
+    simulated = digits.in_torch(module, cause, 200, x.float(), labels)
+    chips = digits.on_chips(module, cause, 12)
     assert abs(chips.mean() - simulated.mean()) <= 3.0 * simulated.std() / np.sqrt(12)
 
 
