@@ -72,21 +72,9 @@ class AnalogLSTM(nn.RNNBase):
         imperfections: object = None,
         streams: Streams | None = None,
     ) -> None:
+        rest = dropout, bidirectional, proj_size, device, dtype
         try:
-            nn.RNNBase.__init__(
-                self,
-                "LSTM",
-                input_size,
-                hidden_size,
-                num_layers=num_layers,
-                bias=bias,
-                batch_first=batch_first,
-                dropout=dropout,
-                bidirectional=bidirectional,
-                proj_size=proj_size,
-                device=device,
-                dtype=dtype,
-            )
+            nn.RNNBase.__init__(self, "LSTM", input_size, hidden_size, num_layers, bias, batch_first, *rest)
         except ValueError as error:
             do = "give them as to nn.LSTM"
             raise InvalidValueError(explain("sizes", must="be such as nn.LSTM takes", got=error, do=do)) from error

@@ -77,7 +77,9 @@ class WeightBank:
             first.add_(difference.reshape(first.shape))
 
     def clip(self, deviations: float) -> None:
-        """Clip the weights at so many standard `deviations` of their bank, to either side of zero."""
+        """Clip the weights at so many standard `deviations` of their bank, to either side of zero, if it is trained."""
+        if not self.trained:
+            return
         weights = self.weights
         limit = deviations * float(weights.std(unbiased=False))
         self.change(weights.clamp(-limit, limit))

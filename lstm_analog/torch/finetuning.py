@@ -111,15 +111,15 @@ def finetune(
     SimulationError
         If the loss becomes infinite or not a number.
     UnsupportedError
-        For an imperfection that is not one of devices, a module that is not on the CPU, an inner module of a kind that
-        no machine is built of, or an output that is no tensor.
+        For an imperfection that is not one of devices, a module that is not on the CPU or frozen, an inner module of a
+        kind that no machine is built of, or an output that is no tensor.
     FileFormatError
         If no weight of the module is a device.
     """
     check_module(module)
     check_of_devices(imperfections)
     _check_numbers(epochs, rate, clip, distillation, seed)
-    _check_place(module)
+    _check_parameters(module)
     weight_banks(module, only)  # raises, before a copy does, if weights are computed
     tuned = deepcopy(module)
     tuning = _Finetuning(
@@ -151,7 +151,7 @@ def _train(tuning: _Finetuning, loader: Iterable[Any], streams: Streams, epochs:
             optimizer.zero_grad()
             _add_gradient(tuning, _pair(pair), streams)
             optimizer.step()
-            for bank in (each for each in tuning.banks if each.trained):
+            for bank in tuning.banks:
                 bank.clip(tuning.clip)
             streams = replace(streams, first=streams.first + 1)
         if streams.first == before:
@@ -200,7 +200,10 @@ def _pair(pair: Any) -> tuple[Any, Any]:
     return pair[0], pair[1]
 
 
-def _check_place(module: nn.Module) -> None:
+def _check_parameters(module: nn.Module) -> None:
+    if not any(each.requires_grad for each in module.parameters()):
+        do = "call requires_grad_() on it"
+        raise UnsupportedError(explain("parameters of module", must="require gradients", got="none that does", do=do))
     places = sorted({str(each.device) for each in module.parameters()} - {"cpu"})
     if places:
         raise UnsupportedError(explain("module", must="be on the CPU", got=", ".join(places), do="call cpu() on it"))

@@ -245,6 +245,11 @@ REFUSED = {
         lambda: tuned(Model().to("meta"), batches()),
         r"module must be on the CPU, got meta: call cpu\(\) on it",
     ),
+    "frozen": (
+        UnsupportedError,
+        lambda: tuned(Model().requires_grad_(False), batches()),
+        r"parameters of module must require gradients, got none that does: call requires_grad_\(\) on it",
+    ),
     "a used-up loader": (
         InvalidValueError,
         lambda: tuned(Model(), iter(batches())),
@@ -321,11 +326,14 @@ def test_errors_in_torch_are_those_of_chips(digits):
     assert abs(chips.mean() - simulated.mean()) <= 3.0 * simulated.std() / np.sqrt(12)
 
 
-def test_the_example_of_the_page_runs(digits, capsys):
+def test_the_examples_of_the_page_run(digits, capsys):
     page = Path(__file__).parents[2] / "docs" / "finetuning.md"
-    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    training, judging = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     x, labels = torch.rand(6, 8, 8), torch.arange(6)
-    given = {"module": digits.shipped(), "loader": [(x, labels)], "x": x.numpy(), "labels": labels.numpy()}
-    exec(example, given)
+    given = {"module": digits.shipped(), "loader": [(x, labels)], "x": x, "labels": labels}
+    exec(training, given)
     assert len(capsys.readouterr().out.split()) == 3
     assert given["chips"].values.shape == (100,)
+    exec(judging, given)
+    assert given["scores"].shape == (10, 6, 10)
+    assert given["module"].lstm is not given["tuned"].lstm
