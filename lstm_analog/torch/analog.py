@@ -150,17 +150,20 @@ def _check_drawn(imperfections: object, streams: Streams | None) -> None:
 
 def _chains(state: Any, chips: int) -> tuple[Floats, ...]:
     """Return each chain's part of `state` (chains, batch, units), (chips, batch / chips, units) for several `chips`."""
-    return tuple(_dealt(each, chips, axes=2) for each in array_of(state))
+    return tuple(_dealt(each, chips, 2, "state") for each in array_of(state))
 
 
-def _dealt(values: Floats, chips: int, axes: int = 3) -> Floats:
-    """Return `values` (batch, ...) of so many `axes` as (chips, batch / chips, ...), or as they are without chips."""
+def _dealt(values: Floats, chips: int, axes: int = 3, what: str = "input") -> Floats:
+    """Return `values` (batch, ...) of so many `axes` as (chips, batch / chips, ...), or as they are without chips.
+
+    Raises `InvalidShapeError`, which calls the values `what`, unless the chips can share out the batch.
+    """
     if not chips:
         return values
     if values.ndim != axes or len(values) % chips:
         got, do = f"shape {values.shape}", "repeat the batch for each chip"
         must = f"have a batch that {chips} chips can share out"
-        raise InvalidShapeError(explain("input", must=must, got=got, do=do))
+        raise InvalidShapeError(explain(what, must=must, got=got, do=do))
     return values.reshape(chips, -1, *values.shape[1:])
 
 
@@ -173,7 +176,7 @@ def _same_lengths(lengths: Any, chips: int) -> Any:
     """Return the `lengths` (batch,) of the sequences of one chip; raise unless they are the same on all."""
     if not chips:
         return lengths
-    dealt = _dealt(lengths, chips, axes=1)
+    dealt = _dealt(lengths, chips, 1)
     if (dealt != dealt[0]).any():
         got, do = "others", "repeat the sequences of the first for each"
         raise UnsupportedError(explain("lengths", must="be the same on all chips", got=got, do=do))

@@ -134,6 +134,9 @@ def test_what_does_not_fit_is_refused():
     for shape in ((4, 5, 2), (5, 2)):
         with pytest.raises(InvalidShapeError, match="input must have a batch that 3 chips can share out, got shape"):
             analog(torch.zeros(*shape, dtype=torch.float64))
+    x, state = torch.zeros(6, 5, 2, dtype=torch.float64), torch.zeros(1, 2, 3, dtype=torch.float64)
+    with pytest.raises(InvalidShapeError, match="state must have a batch that 3 chips can share out, got shape"):
+        analog(x, (state, state))
     for given in ({"imperfections": IDEAL}, {"streams": Streams(seed=1)}):
         with pytest.raises(InvalidValueError, match="imperfections and streams must be given together, got one of"):
             la.torch.AnalogLSTM(2, 3, technology=la.electrical.BEHAVIOURAL, settling=SETTLING, **given)
