@@ -64,7 +64,7 @@ def apply(imperfection: object, network: Network, streams: Streams) -> Network:
     NetworkError
         If the network has not the parts concerned.
     """
-    for each in sorted(_each(imperfection), key=_by_place):
+    for each in sorted(records_in(imperfection), key=_by_place):
         network = _apply_one(each, network, streams)
     return network
 
@@ -110,8 +110,8 @@ def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
     raise FileFormatError(explain("an imperfection", must=must, got=ascii(text)[:200], do=do))
 
 
-def _each(imperfection: object) -> list[object]:
-    """Return what `imperfection` is, or lists, presets taken apart."""
+def records_in(imperfection: object) -> list[object]:
+    """Return the records that `imperfection` is, or lists, presets taken apart."""
     listed = imperfection if isinstance(imperfection, tuple | list) else (imperfection,)
     return [record for each in listed for record in (each.imperfections if isinstance(each, Preset) else (each,))]
 

@@ -1,4 +1,4 @@
-"""Read PyTorch modules (`from_torch`, `model_from_torch`), and run a machine as a module (`AnalogLSTM`).
+"""PyTorch modules: read them, `from_torch` and `model_from_torch`; run a machine as one, `AnalogLSTM`; `finetune` them.
 
 This is the only sub-package that imports torch.
 """
@@ -13,7 +13,8 @@ except ImportError:
     ) from None
 
 from lstm_analog.torch.analog import AnalogLSTM
+from lstm_analog.torch.finetuning import finetune
 from lstm_analog.torch.reading import from_torch
 from lstm_analog.torch.whole import model_from_torch
 
-__all__ = ["AnalogLSTM", "from_torch", "model_from_torch"]
+__all__ = ["AnalogLSTM", "finetune", "from_torch", "model_from_torch"]

@@ -12,7 +12,8 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.doors import checked
 from lstm_analog.engines import EngineLike
-from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.imperfections import Streams
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
 from lstm_analog.model import LSTM, State
@@ -27,6 +28,11 @@ class AnalogLSTM(nn.RNNBase):
     It takes and returns what `nn.LSTM` does: sequences, batches of them in either layout or packed ones, a state or
     none. It has the same state dict, so a trained LSTM is loaded as usual. Gradients are refused when asked for.
 
+    With `imperfections` it is a bad chip, so a whole module with it inside is judged on bad chips. If `streams` draw
+    several, they run side by side and share out the batch, which has as many sequences for each: the first ones are
+    those of the first chip. So `module(x.repeat(chips, 1, 1))` of x (batch, time, inputs) gives all chips the same
+    sequences, whatever the module does with their outputs.
+
     Parameters
     ----------
     input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
@@ -39,6 +45,10 @@ class AnalogLSTM(nn.RNNBase):
         How memories are clocked.
     engine : Engine, str or None
         The engine that solves it, or its name; `Waveform()` if None.
+    imperfections : record, preset, tuple of them or None
+        As in `Machine.with_imperfection`; none if None.
+    streams : Streams or None
+        What they are drawn from; given with `imperfections` and not without.
     """
 
     @checked
@@ -59,26 +69,18 @@ class AnalogLSTM(nn.RNNBase):
         settling: float,
         timing: Timing = CLOCKED,
         engine: EngineLike = None,
+        imperfections: object = None,
+        streams: Streams | None = None,
     ) -> None:
+        rest = dropout, bidirectional, proj_size, device, dtype
         try:
-            nn.RNNBase.__init__(
-                self,
-                "LSTM",
-                input_size,
-                hidden_size,
-                num_layers=num_layers,
-                bias=bias,
-                batch_first=batch_first,
-                dropout=dropout,
-                bidirectional=bidirectional,
-                proj_size=proj_size,
-                device=device,
-                dtype=dtype,
-            )
+            nn.RNNBase.__init__(self, "LSTM", input_size, hidden_size, num_layers, bias, batch_first, *rest)
         except ValueError as error:
             do = "give them as to nn.LSTM"
             raise InvalidValueError(explain("sizes", must="be such as nn.LSTM takes", got=error, do=do)) from error
+        _check_drawn(imperfections, streams)
         self.technology, self.settling, self.timing, self.engine = technology, settling, timing, engine
+        self.imperfections, self.streams = imperfections, streams
         self._built: tuple[str, Machine] | None = None
 
     @property
@@ -87,6 +89,8 @@ class AnalogLSTM(nn.RNNBase):
         lstm = LSTM(layers=stack_of(tensors_of(self)).layers, name="torch")
         if self._built is None or self._built[0] != lstm.digest:
             machine = compiled(lstm, self.technology, timing=self.timing, settling=self.settling)
+            if self.streams is not None:
+                machine = machine.with_imperfection(self.imperfections, self.streams)
             self._built = (lstm.digest, machine)
         return self._built[1]
 
@@ -109,10 +113,14 @@ class AnalogLSTM(nn.RNNBase):
 
     def _run(self, x: Any, hx: Any, lengths: Any) -> Any:
         """Return the outputs (batch, time, P) or (time, P) and the two states for `x` of that layout."""
-        start = None if hx is None else State(h=_chains(hx[0]), c=_chains(hx[1]))
-        run = self.machine.run(array_of(x), state=start, lengths=lengths, engine=self.engine, keep=Keep.OUTPUTS)
+        chips = self.machine.chips
+        start = None if hx is None else State(h=_chains(hx[0], chips), c=_chains(hx[1], chips))
+        counted = None if lengths is None else _same_lengths(lengths, chips)
+        run = self.machine.run(
+            _dealt(array_of(x), chips), state=start, lengths=counted, engine=self.engine, keep=Keep.OUTPUTS
+        )
         after = run.outputs.state
-        answers = [run.h, np.stack(after.h), np.stack(after.c)]
+        answers = [_together(run.h, chips, 0), *(_together(np.stack(each), chips, 1) for each in (after.h, after.c))]
         given = [x, *(hx or ()), *self.parameters()]
         output, h, c = _NoGradient.apply([torch.as_tensor(each).to(x) for each in answers], *given)
         return output, (h, c)
@@ -134,5 +142,42 @@ class _NoGradient(torch.autograd.Function):
         raise UnsupportedError(explain("gradients through an AnalogLSTM", must=must, got="backward()", do=do))
 
 
-def _chains(state: Any) -> tuple[Floats, ...]:
-    return tuple(array_of(state))
+def _check_drawn(imperfections: object, streams: Streams | None) -> None:
+    if (imperfections is None) != (streams is None):
+        got, do = "one of them", "give e.g. ProgrammingError(sigma=0.03) and Streams(seed=1)"
+        raise InvalidValueError(explain("imperfections and streams", must="be given together", got=got, do=do))
+
+
+def _chains(state: Any, chips: int) -> tuple[Floats, ...]:
+    """Return each chain's part of `state` (chains, batch, units), (chips, batch / chips, units) for several `chips`."""
+    return tuple(_dealt(each, chips, 2, "state") for each in array_of(state))
+
+
+def _dealt(values: Floats, chips: int, axes: int = 3, what: str = "input") -> Floats:
+    """Return `values` (batch, ...) of so many `axes` as (chips, batch / chips, ...), or as they are without chips.
+
+    Raises `InvalidShapeError`, which calls the values `what`, unless the chips can share out the batch.
+    """
+    if not chips:
+        return values
+    if values.ndim != axes or len(values) % chips:
+        got, do = f"shape {values.shape}", "repeat the batch for each chip"
+        must = f"have a batch that {chips} chips can share out"
+        raise InvalidShapeError(explain(what, must=must, got=got, do=do))
+    return values.reshape(chips, -1, *values.shape[1:])
+
+
+def _together(values: Floats, chips: int, axis: int) -> Floats:
+    """Return `values`, whose axes `axis` and the next are chips and batch, with the two as one, (..., batch, ...)."""
+    return values.reshape(*values.shape[:axis], -1, *values.shape[axis + 2 :]) if chips else values
+
+
+def _same_lengths(lengths: Any, chips: int) -> Any:
+    """Return the `lengths` (batch,) of the sequences of one chip; raise unless they are the same on all."""
+    if not chips:
+        return lengths
+    dealt = _dealt(lengths, chips, 1)
+    if (dealt != dealt[0]).any():
+        got, do = "others", "repeat the sequences of the first for each"
+        raise UnsupportedError(explain("lengths", must="be the same on all chips", got=got, do=do))
+    return dealt[0]
