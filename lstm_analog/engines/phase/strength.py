@@ -78,6 +78,7 @@ def all_links(couplings: Couplings) -> DiagonalCoupling:
         rows=np.concatenate([none, *(link.rows for link in couplings.links)]),
         columns=np.concatenate([none, *(link.columns for link in couplings.links)]),
         values=np.concatenate([np.empty((*lead, 0)), *wide], axis=-1),
+        elements=np.concatenate([none, *(link.elements for link in couplings.links)]),
     )
 
 
@@ -101,7 +102,8 @@ def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
     """Return which of the `links` of `couplings` do something at rest, (k,): all but those that carry no flow then.
 
     An unknown that a conductance ties to one other, and that nothing else feeds, as a storage behind a closed switch,
-    has the effort of that other at rest, and takes no flow from it.
+    has the effort of that other at rest, and takes no flow from it. Left out are, of the element between them, both
+    links into the row of the other. They cancel whatever its conductance, so also after parameters have changed.
     """
     if not links.rows.size:
         return np.arange(0)
@@ -110,7 +112,8 @@ def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
     itself = np.flatnonzero(links.rows == links.columns)
     values = links.values.reshape(-1, links.rows.size).T
     sides = ((back, 1.0), (itself, -1.0))
-    same = np.concatenate([np.column_stack((links.rows[some], sign * values[some])) for some, sign in sides])
+    ends = np.column_stack((links.elements, links.rows))
+    same = np.concatenate([np.column_stack((ends[some], sign * values[some])) for some, sign in sides])
     kind = np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)
     code = [kind[some] * (kind.size + 1) + ranks(kind[some]) for some in (slice(0, back.size), slice(back.size, None))]
     stays = np.ones(links.rows.size, dtype=bool)

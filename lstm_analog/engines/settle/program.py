@@ -125,6 +125,9 @@ def _interval_kinds(
         for k, kind in zip(first.tolist(), settings[first, 0].tolist(), strict=True)
     ]
     before = np.concatenate(([len(phases)], which[:-1]))
+    if schedule.varying is not None:  # what parameters change, no interval before has computed
+        starts = schedule.varying.first
+        before[1 + starts[starts < len(schedule.names)]] = len(phases)
     rows = np.column_stack((which, before, *changed.values()))
     first, kinds = _alike(rows)
     banks = [part for label in changed for part in network.parts if part.label == label]

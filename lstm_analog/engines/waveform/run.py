@@ -143,7 +143,7 @@ class WaveformRun:
         """
         self.space.state.forget()
         np.copyto(self.space.state.effort, effort)
-        self._interval(division, None)
+        self._points(division)  # junctions and followers, too, are wanted at the end
         return self.space.state.effort
 
     def _subdivisions(self, schedule: Schedule) -> list[Subdivision]:
