@@ -62,7 +62,7 @@ def _level(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
 
 
 def _balance(inflow: Array, conductance: Array) -> None:
-    """Divide `inflow` by `conductance` in place; raise `SimulationError` where ports have shut, so that none is left."""
+    """Divide `inflow` by `conductance` in place; raise `SimulationError` where ports have shut and none is left."""
     if not conductance.min(initial=np.inf) > 0.0:
         what, must = "an unknown behind ports", "be held by a conductance above zero in a phase in which it settles"
         got, do = f"{conductance.min():.3g}", "tie it to something else too, or run it with Waveform"
