@@ -4,7 +4,8 @@
 part, one chip or three, a batch, and a schedule of two clock lines with intervals long and short. `Settle` runs it with
 fixed points from 16 time constants on; its efforts must be those of `Integrate` at the ends of all intervals, but for
 
-* `inflow moves`: what moves a storage by its exponential did not stand still in the interval;
+* `inflow moves`: what moves a storage did not stand still in the interval, so that its exponential is not exact, or it
+  follows at a distance;
 * `slower than at zero`: a part that is not linear left a storage slower than it is at efforts of zero, and it had not
   come to rest;
 * `several rests`: there is more than one fixed point, or none that `Integrate` finds.
@@ -245,15 +246,17 @@ def reasons(drawn, found, exact, settled):
         return "several rests" if not drawn.linear else "WRONG"
     moves = flattened(np.ptp(exact[..., interval, :, :], axis=-2), 1) > 1e-9
     late = flattened(np.abs(exact[..., interval, -1, :] - exact[..., interval, -2, :]), 1) > 1e-9
-    for stage in stages_of(drawn, interval - 1, settled):
-        if not off[stage.nodes].any():
-            continue
-        others = np.setdiff1d(stage.inputs, stage.level.members)
-        if stage.mode is Mode.EXPONENTIAL and moves[others].any():
-            return "inflow moves"
-        if stage.mode is not Mode.EXPONENTIAL and late[stage.nodes].any():
-            return "slower than at zero" if not drawn.linear else "WRONG"
+    stages = [stage for stage in stages_of(drawn, interval - 1, settled) if off[stage.nodes].any()]
+    if any(moves[np.setdiff1d(stage.inputs, stage.level.members)].any() for stage in stages if slow(stage, late)):
+        return "inflow moves"
+    if not drawn.linear and any(late[stage.nodes].any() for stage in stages):
+        return "slower than at zero"
     return "several rests" if not drawn.linear and off[newton_nodes(drawn, settled)].any() else "WRONG"
+
+
+def slow(stage, late):
+    """Return whether a `stage` is an exponential, or has unknowns that are `late`: they still move at the end."""
+    return stage.mode is Mode.EXPONENTIAL or bool(late[stage.nodes].any())
 
 
 def stages_of(drawn, interval, settled):

@@ -230,7 +230,8 @@ def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indice
             for these in _without_repetition(places.place[fed[chosen]], chosen) if chosen.size else ():
                 into = span(places.place[fed[these]])
                 routes.append(Route(terminal=terminal, row=row, elements=span(these), into=into))
-    columns = [block.columns for block in curved.blocks]
+    dense = BlockForm.DENSE
+    columns = [block.columns if block.form is dense else block.columns[elements] for block in curved.blocks]
     sources = {number for nodes in columns for number, _ in places.by_field(nodes)}
     return Load(
         part=part,
