@@ -155,10 +155,11 @@ def _several(buffers: Buffers, stage: ComponentStage) -> None:
 
 
 def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Floats]:
-    """Return what a steady flow into each member makes of the members, and what their old efforts make.
+    """Return the matrices that make the efforts of each of m components from flows and from old efforts.
 
-    The shapes are (..., m, k, k), of members with storage (..., m, states, k), and (..., m, states, states). Without
-    storages that is the inverse of the conductances; with some, see `_several`.
+    The efforts are the first times the flows into the k members plus the second times the old efforts of storages.
+    Without storages the first is the inverse of the conductances, (..., m, k, k), and the second is empty. With some,
+    only these are set: (..., m, states, k) and (..., m, states, states), the blocks that `_several` names.
     """
     own = wires.own
     if not states:

@@ -5,11 +5,13 @@ Each unknown is one of these:
 * imposed: a source sets it, or it is a storage that nothing moves;
 * settled: it takes the value at which the flows into it balance;
 * slow: a storage that its phase moves by less than `settled` time constants. Where the flows that move it are linear in
-  it, it takes its exponential. Elsewhere it is taken to be at rest, and the run checks whether that was far; if it was,
-  or if the phase is shorter than one time constant, the phase is run over time.
+  it, it takes its exponential. Elsewhere it is taken to be at rest, and the run checks how far it had been from there;
+  if that was far, or if the phase is shorter than one time constant, the phase is run over time.
 
-Which unknowns act on each other so that they have to be solved together, and in which order, `engines.phase` finds:
-once over the time of the phase, to see what settles, and once at rest, the slow storages held.
+Which unknowns act on each other so that they have to be solved together, and in which order, `engines.phase` finds
+twice: over the time of the phase, to see what settles; and at rest, to solve what does. In the second, storages that
+take their exponential count as imposed. So a phase runs in three parts: all that settles, with these storages as they
+were at the start; their exponentials; and once more what depends on them.
 """
 
 from dataclasses import dataclass, replace
@@ -216,9 +218,10 @@ def _dependent(some: list[ComponentStage], marked: Flags) -> list[ComponentStage
 
 
 def _swept(some: list[ComponentStage], order: Structure) -> list[ComponentStage]:
-    """Return the stages `some` with those repeated that read torn couplings or depend on what reads them.
+    """Return the stages `some`, and behind them again those that read a torn coupling or depend on one that does.
 
-    A torn coupling reads the effort as it was. Each time the error is less by the strength of the strongest.
+    A torn coupling reads the effort that the unknown had before. Each repetition reduces the error by the factor
+    `order.weakness`; there are as many as bring it below `_NEGLIGIBLE`.
     """
     torn = np.zeros(order.sensitivity.size, dtype=bool)
     torn[order.links.rows[order.torn]] = True

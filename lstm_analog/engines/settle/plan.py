@@ -38,9 +38,11 @@ def _computed(before: Phase) -> frozenset[Key]:
 def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[ComponentStage, ...], Flags, Floats]:
     """Return the stages of `phase` to run for the unknowns `wanted` at its end, and the unknowns needed at its start.
 
-    `moving` says which stages may set new efforts; flags are (unknowns,). The third are weights (unknowns,): what a
-    unit of signal at an unknown that a stage sets makes at most of those wanted, as far as leaks through open switches
-    bound it.
+    `moving` says which stages may set new efforts; flags are (unknowns,).
+
+    The third are weights (unknowns,), estimates of how much of an error at each unknown, when a stage sets it, reaches
+    those wanted: 1 along most ways, less where the way leads through an open switch into a slow storage (`gain` of the
+    stage). Amplification on the way does not count. They tell which storages need not be checked.
     """
     open_, chosen = wanted.copy(), []
     weights, largest = wanted.astype(np.float64), np.zeros(wanted.size)

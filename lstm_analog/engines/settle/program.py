@@ -32,8 +32,9 @@ _FARTHEST = 10.0
 class Instruction:
     """What leads to a point: labels of the source banks to `load`, `stages` to run, numbers of the records to write.
 
-    These are the records `keep`, in the order of the recorder's. `checked` are those of the `phase` which the stages
-    take to be at rest though they do not settle, as places among `phase.unsettled`.
+    These are the records `keep`, in the order of the recorder's. `checked` are storages that the stages take to be at
+    rest though the `phase` is too short for it, as places in `phase.unsettled`: the run looks whether they were near
+    it. Those are left out that no stage here sets, and whose effect on what is wanted is negligible.
     """
 
     phase: Phase
