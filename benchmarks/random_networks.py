@@ -95,7 +95,10 @@ class Drawn:
     def groups(self):
         cut = int(self.rng.integers(1, self.used + 1))
         sizes = [size for size in (cut, self.used - cut) if size]
-        return tuple(Group(label=f"g{k}", size=size, scale=1.0) for k, size in enumerate(sizes))
+        return tuple(Group(label=f"g{k}", size=size, scale=self.scale()) for k, size in enumerate(sizes))
+
+    def scale(self):
+        return float(self.rng.choice([1.0, 1.0, 0.2]))
 
     def nodes(self, count):
         first = self.used + 1

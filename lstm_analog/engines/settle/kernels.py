@@ -123,8 +123,9 @@ def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
 
 
 def _filling(moved: Array, out: Array) -> None:
-    """Write phi(u) = (1 - exp(-u))/u of u = `moved` >= 0 to `out`."""
-    np.maximum(moved, np.finfo(moved.dtype).tiny, out=moved)
+    """Write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`; u is below 0 where a port gives what it should take."""
+    least = np.finfo(moved.dtype).tiny
+    np.copyto(moved, least, where=np.abs(moved) < least)
     np.negative(moved, out)
     np.expm1(out, out)
     np.divide(out, moved, out)

@@ -67,7 +67,7 @@ ORIFICE = {"scale": 0.0, "transition": 10.0}
 
 @pytest.fixture
 def half_settled(circuit):
-    """A storage settles, one behind an orifice does not; a follower and a junction are tied to them."""
+    """A storage settles, one behind an orifice does not; a follower and a junction follow the first."""
     follower = Followers(
         label="f", terms=(Term(inputs=[2], gain=1.0),), nodes=[5], offset=0.0, low=-np.inf, high=np.inf
     )
@@ -75,7 +75,7 @@ def half_settled(circuit):
         {"drive": 1, "c": 3, "f": 1, "j": 1},
         source(),
         stored([2, 3, 4], [1.0, 10.0, 1.0]),
-        tied([1, 3, 3, 4, 5, 6], [2, 0, 4, 0, 6, 3], [1.0, 0.05, 1e-3, 1.0, 1.0, 0.1]),
+        tied([1, 3, 3, 4, 5, 6], [2, 0, 4, 0, 6, 0], [1.0, 0.05, 1e-3, 1.0, 1.0, 0.1]),
         port([1], [3], [0], **ORIFICE),
         follower,
         Junctions(label="j", nodes=[6]),
@@ -84,8 +84,8 @@ def half_settled(circuit):
 
 @pytest.mark.parametrize("precision", list(Precision))
 def test_after_a_phase_over_time_all_that_settles_is_computed_again(half_settled, precision):
-    """It was 5 time constants from rest: the next interval has time, and reads the same."""
-    plan = schedule([0.0, 1.0, 1.0], [1000.0, 5.0, 200.0])
+    """One storage had 12 time constants, the other 1: the next interval has time, and reads the same."""
+    plan = schedule([0.0, 1.0, 1.0], [1000.0, 12.0, 400.0])
     assert ", 1 of 3 intervals over time: part1" in Settle().run(half_settled, plan).engine
     assert errors(half_settled, plan, Settle(precision=precision))[3] < 1e-6
 
@@ -133,6 +133,38 @@ def test_rows_of_a_dense_bank_that_feed_one_unknown_add_up(circuit, engine):
     bank = Transconductors(label="w", inputs=[1, 2], rows=[3, 3], transconductance=[[1.0, 0.0], [0.0, 2.0]])
     network = circuit({"drive": 2, "c": 1}, source([1, 2]), stored([3]), tied([3], [0]), bank)
     assert errors(network, schedule([[1.0, 2.0], [3.0, 5.0]], [60.0, 60.0]), engine).max() < 1e-7
+
+
+@pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=["Settle", "Waveform"])
+def test_a_bank_of_sources_may_lie_in_two_groups(circuit, engine):
+    """Waveform kept the product of the dense bank with those of the second group as they were at first."""
+    bank = Transconductors(label="w", inputs=[2], rows=[3], transconductance=[[1.0]])
+    network = circuit({"one": 1, "two": 1, "c": 1}, source([1, 2]), stored([3]), tied([3], [0]), bank)
+    assert errors(network, schedule([[1.0, 1.0], [1.0, 2.0], [1.0, -1.0]], [60.0] * 3), engine).max() < 1e-7
+
+
+@pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=["Settle", "Waveform"])
+def test_a_bank_may_be_empty(circuit, engine):
+    nothing = Sources(label="none", nodes=[], effort=[]), tied([], [], [], "ties")
+    network = circuit({"drive": 1, "c": 1}, source(), stored([2]), tied([1], [2]), *nothing)
+    assert errors(network, schedule([1.0, 2.0], [60.0, 60.0]), engine).max() < 1e-8
+
+
+def test_a_port_below_zero_drives_a_storage_away(circuit):
+    """Its conductance is its control: the exponential grows."""
+    gate = port([1], [3], [2], shape=Shape.LINEAR)
+    network = circuit({"drive": 2, "c": 1}, source([1, 2]), stored([3]), tied([3], [0]), gate)
+    assert errors(network, schedule([[1.0, 0.0], [1.0, -0.5], [1.0, -3.0]], [60.0, 1.0, 1.0])).max() < 1e-8
+
+
+def test_ports_are_solved_where_another_of_their_bank_leads_elsewhere(circuit):
+    """Waveform missed the waveform of a later junction, which only the other port of the bank reads."""
+    bank = port([1, 1], [3, 4], [2, 3], shape=Shape.SIGMOID)
+    amplifier = Followers(label="f", terms=(Term(inputs=[1], gain=-0.7),), nodes=[5], offset=0.0, low=-0.9, high=0.9)
+    parts = source(), stored([2, 3]), Junctions(label="j", nodes=[4]), amplifier, bank, tied([1, 3, 5, 4], [2, 0, 4, 0])
+    network = circuit({"drive": 1, "c": 2, "j": 1, "f": 1}, *parts)
+    plan = schedule([0.0, 1.0], [60.0, 1.0])
+    assert errors(network, plan, Waveform()).max() < 1e-6
 
 
 def test_loops_that_nothing_holds_are_refused_by_name(circuit):
