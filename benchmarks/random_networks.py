@@ -1,6 +1,6 @@
 """Random small networks, `Settle` against `Integrate`: `python benchmarks/random_networks.py [count] [first seed]`.
 
-300 from seed 0 unless told; two minutes. Each seed makes a network by hand, of two to eight unknowns and every kind of
+300 from seed 0 unless told; four minutes. Each seed makes a network by hand, of two to eight unknowns and every kind of
 part, one chip or three, a batch, and a schedule of two clock lines with intervals long and short. `Settle` runs it with
 fixed points from 16 time constants on, once whole, once keeping one group at the end only, once in single precision;
 its efforts must be those of `Integrate` at the ends of all intervals, but for
@@ -304,7 +304,7 @@ def unlike(drawn, whole, engine):
     """Return what is "WRONG" about a run that keeps one group at the end, or is of single precision, beside `whole`."""
     group, last = drawn.network.unknowns.groups[-1].label, drawn.schedule.names[-1]
     part = replace(engine, save=Save(groups=(group,), intervals=(last,))).run(drawn.network, drawn.schedule).efforts
-    if np.abs(part - whole[..., -1:, drawn.network.unknowns[group]]).max() > BOUND:
+    if np.abs(part[..., -1, :] - whole[..., -1, drawn.network.unknowns[group]]).max() > BOUND:
         return "WRONG where one group is kept"
     single = replace(engine, precision=Precision.SINGLE).run(drawn.network, drawn.schedule).efforts
     return "WRONG in single precision" if np.abs(single - whole).max() > COARSE else ""
