@@ -1,6 +1,6 @@
 """Random small networks, `Settle` against `Integrate`: `python benchmarks/random_networks.py [count] [first seed]`.
 
-300 from seed 0 unless told; some minutes, a second a network. Each seed makes a network by hand, of two to eight unknowns and every kind of
+300 from seed 0 unless told; a second each. A seed makes a network by hand, of two to eight unknowns and every kind of
 part, one chip or three, a batch, and a schedule of two clock lines with intervals long and short. `Settle` runs it with
 fixed points from 16 time constants on, once whole, once keeping one group at the end only, once in single precision;
 its efforts must be those of `Integrate` at the ends of all intervals, but for
