@@ -77,6 +77,7 @@ JUDGED = {
         ACCURACY,
         "care: larger, leaks are lost; smaller, open switches close loops",
     ),
+    "settle/phase.py:_SINGULAR": (LIMIT, "no: it is the rounding of a factorisation"),
     "settle/phase.py:_SHORT": (SPEED, "yes"),
     "settle/phase.py:_WEAK": (SPEED, "yes: the loop is solved as one or swept"),
     "settle/phase.py:_WEAK_IN_LARGE": (SPEED, "care: what counts as a leak, so which loops are refused"),

@@ -149,7 +149,7 @@ class Integrate:
 def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:
     shape = schedule.lead
     for part, value in imposed_efforts(network, schedule, interval):
-        effort[:, part.nodes] = np.broadcast_to(value, (*shape, part.nodes.size)).reshape(-1, part.nodes.size)
+        effort[:, part.nodes] = np.broadcast_to(value, (*shape, part.nodes.size)).reshape(len(effort), -1)
 
 
 def _rates(equations: System, effort: Floats, _time: float, states: Floats) -> Floats:

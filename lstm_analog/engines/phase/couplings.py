@@ -22,17 +22,25 @@ from lstm_analog.network.parts import Part
 class DiagonalCoupling:
     """The flow into unknown `rows[j]` is `values[..., j]` times the effort of `columns[j]`, for j from 0 to m - 1.
 
-    It is that of the bank of the `label`, if it is that of one.
+    `elements` (m,) are the numbers of the parts' elements that carry it, counted through the whole network. The flow is
+    that of the bank of the `label`, if it is that of one.
     """
 
     label: str
     rows: Indices
     columns: Indices
     values: Floats
+    elements: Indices
 
     def only(self, chosen: Indices) -> "DiagonalCoupling":
         """Return the couplings `chosen` (k,) of these."""
-        return replace(self, rows=self.rows[chosen], columns=self.columns[chosen], values=self.values[..., chosen])
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            columns=self.columns[chosen],
+            values=self.values[..., chosen],
+            elements=self.elements[chosen],
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,8 +125,10 @@ def couplings(network: Network, high: High) -> Couplings:
     offset = np.zeros(size)
     rest = np.zeros(size)
     sizes = [group.size for group in network.unknowns.groups]
+    counted = 0
     for part in network.parts:
         couples, fed = blocks(part, high), fed_rows(network, kinds, part)
+        counted += fed.shape[1]
         if not couples or not (fed >= 0).any():
             continue
         if any(block.order is not Order.CONSTANT for block in couples):
@@ -126,7 +136,7 @@ def couplings(network: Network, high: High) -> Couplings:
             continue
         offset = _with_offset(offset, fed, flow(part, rest, high))
         for block, value in zip(couples, partials(part, rest, high), strict=True):
-            _sort_in(part.label, block, value, np.unique(fed[fed >= 0]), links, dense)
+            _sort_in(part.label, block, value, np.unique(fed[fed >= 0]), counted - fed.shape[1], links, dense)
     return Couplings(
         high=high,
         groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
@@ -158,10 +168,12 @@ def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Coupli
         fed = fed_rows(network, kinds, part)
         links[label], dense[label] = [], []
         for block, value in zip(blocks(part, found.high), partials(part, rest, found.high), strict=True):
-            _sort_in(label, block, value, np.unique(fed[fed >= 0]), links[label], dense[label])
+            _sort_in(label, block, value, np.unique(fed[fed >= 0]), 0, links[label], dense[label])
     return replace(
         found,
-        links=tuple(links[one.label].pop(0) if one.label in links else one for one in found.links),
+        links=tuple(
+            replace(one, values=links[one.label].pop(0).values) if one.label in links else one for one in found.links
+        ),
         dense=tuple(dense[one.label].pop(0) if one.label in dense else one for one in found.dense),
         curved=tuple(replace(one, part=parts.get(one.part.label, one.part)) for one in found.curved),
     )
@@ -172,21 +184,24 @@ def _sort_in(
     block: Block,
     value: Floats,
     receiving: Indices,
+    first: int,
     links: list[DiagonalCoupling],
     dense: list[DenseCoupling],
 ) -> None:
-    """Append `block` with its coefficients `value` to `links` or `dense`, for the unknowns `receiving` its flow."""
+    """Append `block` with its coefficients `value` to `links` or `dense`, for the unknowns `receiving` its flow.
+
+    `first` is the number of the first element of its part.
+    """
     entering = np.isin(block.rows, receiving)
     if not entering.any():
         return
     if block.form is BlockForm.DENSE:
         rows = np.where(entering, block.rows, -1)
         dense.append(DenseCoupling(label=label, rows=rows, columns=block.columns, matrix=value))
-    elif entering.all():
-        links.append(DiagonalCoupling(label=label, rows=block.rows, columns=block.columns, values=value))
-    else:
-        whole = DiagonalCoupling(label=label, rows=block.rows, columns=block.columns, values=value)
-        links.append(whole.only(np.flatnonzero(entering)))
+        return
+    elements = np.arange(first, first + block.rows.size)
+    whole = DiagonalCoupling(label=label, rows=block.rows, columns=block.columns, values=value, elements=elements)
+    links.append(whole if entering.all() else whole.only(np.flatnonzero(entering)))
 
 
 def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:

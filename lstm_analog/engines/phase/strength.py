@@ -79,6 +79,7 @@ def all_links(couplings: Couplings) -> DiagonalCoupling:
         rows=np.concatenate([none, *(link.rows for link in couplings.links)]),
         columns=np.concatenate([none, *(link.columns for link in couplings.links)]),
         values=np.concatenate([np.empty((*lead, 0)), *wide], axis=-1),
+        elements=np.concatenate([none, *(link.elements for link in couplings.links)]),
     )
 
 
@@ -99,10 +100,12 @@ def significant(
 
 
 def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
-    """Return which of the `links` of `couplings` do something at rest, (k,): all but those that carry no flow then.
+    """Return which of the `links` of `couplings` matter at rest, (k,): all but those of conductances without flow.
 
-    An unknown that a conductance ties to one other, and that nothing else feeds, as a storage behind a closed switch,
-    has the effort of that other at rest, and takes no flow from it.
+    A leaf is an unknown that nothing feeds but one conductance, which ties it to one other unknown: a storage behind a
+    closed switch. At rest it has the effort of the other, and no flow passes between them. So of that conductance G the
+    two links into the balance of the other, G e_leaf and -G e_other, cancel, whatever G is. Leaving them out spares the
+    loop of the two. The links into the balance of the leaf stay: they set it.
     """
     if not links.rows.size:
         return np.arange(0)
@@ -111,7 +114,8 @@ def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
     itself = np.flatnonzero(links.rows == links.columns)
     values = links.values.reshape(-1, links.rows.size).T
     sides = ((back, 1.0), (itself, -1.0))
-    same = np.concatenate([np.column_stack((links.rows[some], sign * values[some])) for some, sign in sides])
+    ends = np.column_stack((links.elements, links.rows))
+    same = np.concatenate([np.column_stack((ends[some], sign * values[some])) for some, sign in sides])
     kind = np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)
     code = [kind[some] * (kind.size + 1) + ranks(kind[some]) for some in (slice(0, back.size), slice(back.size, None))]
     stays = np.ones(links.rows.size, dtype=bool)
@@ -121,7 +125,11 @@ def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
 
 
 def _tied(couplings: Couplings, links: DiagonalCoupling) -> Indices:
-    """Return for each unknown the one that a conductance ties it to, and it to nothing else, or -1, (N,)."""
+    """Return for each leaf the unknown that it is tied to, see `without_leaves`, and -1 for all others, (N,).
+
+    A leaf has one link from another unknown, of the value of its own conductance, and no offset, dense bank or
+    nonlinear part. A follower of gain 1 is one, too. Of two that are tied to each other alone none is.
+    """
     size = couplings.dynamic.size
     own = links.rows == links.columns
     fed = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1

@@ -111,6 +111,10 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
 
     An infinite `duration` asks for the order at rest. Couplings of a strength below `drop` (units of signal) are left
     out; those below `weak` are torn where that opens a loop.
+
+    `loops` are the components with all edges, `parts` those that are left once edges are torn; a level is one depth of
+    loops and, within a loop, one depth of parts. Tearing is decided edge by edge, so that an edge may be torn in vain:
+    one that leads forward in the order found reads no guess.
     """
     sensitivity = sensitivity_within(couplings, duration)
     moving = ~couplings.imposed & ~unmoved_within(couplings, min(duration, 1e300), drop)

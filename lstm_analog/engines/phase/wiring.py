@@ -192,18 +192,19 @@ def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> 
     for dense in couplings.dense:
         for row in np.unique(places.field[dense.rows[mine[dense.rows]]]) - first:
             chosen = np.flatnonzero(mine[dense.rows] & (places.field[dense.rows] == first + row))
-            for number, group, some in _runs(couplings, places, dense.columns):
-                matrix = dense.matrix[..., span(chosen), :][..., span(some)]
-                sheet = Sheet(
-                    row=int(row),
-                    into=span(places.place[dense.rows[chosen]]),
-                    source=number,
-                    places=span(places.place[dense.columns[some]]),
-                    matrix=matrix,
-                    group=group,
-                    name=(id(dense.matrix), chosen.tobytes(), some.tobytes()),
-                )
-                sheets.append(sheet)
+            for these in _without_repetition(places.place[dense.rows[chosen]], chosen):
+                for number, group, some in _runs(couplings, places, dense.columns):
+                    matrix = dense.matrix[..., span(these), :][..., span(some)]
+                    sheet = Sheet(
+                        row=int(row),
+                        into=span(places.place[dense.rows[these]]),
+                        source=number,
+                        places=span(places.place[dense.columns[some]]),
+                        matrix=matrix,
+                        group=group,
+                        name=(id(dense.matrix), these.tobytes(), some.tobytes()),
+                    )
+                    sheets.append(sheet)
     return sheets
 
 
@@ -229,7 +230,8 @@ def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indice
             for these in _without_repetition(places.place[fed[chosen]], chosen) if chosen.size else ():
                 into = span(places.place[fed[these]])
                 routes.append(Route(terminal=terminal, row=row, elements=span(these), into=into))
-    columns = [block.columns for block in curved.blocks]
+    dense = BlockForm.DENSE
+    columns = [block.columns if block.form is dense else block.columns[elements] for block in curved.blocks]
     sources = {number for nodes in columns for number, _ in places.by_field(nodes)}
     return Load(
         part=part,

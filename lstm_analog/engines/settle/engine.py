@@ -36,9 +36,14 @@ class Settle:
     less than `settled` time constants does not settle. Where the flows that move it are linear in it, it takes its
     exponential, which is exact if its inflow stands still: so a gated leak drains for its time, an open switch droops,
     two capacitors share their charge. The inflow counts as settled from the beginning of the phase: a droop is off by
-    the share of the phase in which the inflow still moved. Where they are not linear, as in an op-amp, the fixed point
-    is taken if what would be left of the way to it is below 1e-7 of a unit, and else the whole interval is run over
-    time, as `Waveform` does it; the trajectory's `engine` then says how many and which.
+    the share of the phase in which the inflow still moved, and what settles does not lag behind an inflow that moves to
+    the end. Where they are not linear, as in an op-amp, the fixed point is taken if what would be left of the way to it
+    is below 1e-7 of a unit, and else the whole interval is run over time, as `Waveform` does it; the trajectory's
+    `engine` then says how many and which.
+
+    Time constants are those near efforts of zero. So a storage behind a port that others shut counts as settled if it
+    would be with the port as open as at zero, and an op-amp that slews as if it did not: `Waveform` shows whether that
+    matters.
 
     Stops of tanks are left out unless a tank reaches one; then all is computed again with them.
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import DTypeLike
 
-from lstm_analog.arrays import Array, Indices
+from lstm_analog.arrays import Array, Indices, Span, span
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.phase.couplings import Couplings, couplings, recoupled, with_batch_axis
 from lstm_analog.engines.record import Record, Recorder
@@ -234,16 +234,18 @@ class _Input:
     """The efforts that a source bank imposes in time, and where they go.
 
     `values` (changes, ..., sources, batch) has an entry for each change, `turn` (1 + intervals,) is the number of the
-    entry in force at each point, `target` the view of the efforts. Chips lead the sources where they differ.
+    entry in force at each point, `places` are the sources among the `efforts`. Chips lead the sources where they
+    differ.
     """
 
     values: Array
     turn: Indices
-    target: Array
+    efforts: Array
+    places: Span
 
     def load(self, point: int) -> None:
         """Copy the efforts of `point` into place."""
-        self.target[...] = self.values[self.turn[point]]
+        self.efforts[..., self.places, :] = self.values[self.turn[point]]
 
 
 def _input(program: RunProgram, label: str, efforts: Array) -> _Input:
@@ -251,11 +253,11 @@ def _input(program: RunProgram, label: str, efforts: Array) -> _Input:
     nodes, flags = _sources(program.network, label).nodes, program.changed[label]
     intervals = np.maximum(np.flatnonzero(flags) - 1, 0)
     values = program.schedule.side_by_side(entry)[..., intervals, :]
-    target = efforts[..., int(nodes[0]) : int(nodes[-1]) + 1, :]
     return _Input(
         values=np.ascontiguousarray(np.moveaxis(values, (-2, -3), (0, -1)), dtype=efforts.dtype),
         turn=np.cumsum(flags) - 1,
-        target=target,
+        efforts=efforts,
+        places=span(nodes),
     )
 
 

@@ -12,6 +12,7 @@ from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.newton import newton
 from lstm_analog.engines.settle.stages import ComponentStage, Mode, PortEnds
+from lstm_analog.errors import SimulationError, explain
 from lstm_analog.expressions import Call, sigmoid
 from lstm_analog.network.parts import DATUM
 from lstm_analog.network.parts.ports import CONTROL, opened
@@ -53,11 +54,20 @@ def _level(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
     conductance, ports = -stage.wiring.own[..., 0, 0], stage.ports
     if not ports:
         _inflow(buffers, stage, 0, 1.0 / conductance, target)
-    elif not conductance.any() and len(ports) == 2 and _alone(stage.wiring) and _opposed(ports[0], ports[1]):
+    elif not conductance.any() and _alone(stage.wiring) and _are_bridges(ports, target.shape[-2]):
         _bridge(buffers, ports[0], ports[1], target)
     else:
         total = _flow_and_conductance(buffers, stage, conductance, np.ones_like(conductance), target)
-        buffers.call(np.divide, target, total, target)
+        buffers.call(_balance, target, total)
+
+
+def _balance(inflow: Array, conductance: Array) -> None:
+    """Divide `inflow` by `conductance` in place; raise `SimulationError` where ports have shut and none is left."""
+    if not conductance.min(initial=np.inf) > 0.0:
+        what, must = "an unknown behind ports", "be held by a conductance above zero in a phase in which it settles"
+        got, do = f"{conductance.min():.3g}", "tie it to something else too, or run it with Waveform"
+        raise SimulationError(explain(what, must=must, got=got, do=do))
+    np.divide(inflow, conductance, inflow)
 
 
 def _alone(wires: Wiring) -> bool:
@@ -113,8 +123,9 @@ def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
 
 
 def _filling(moved: Array, out: Array) -> None:
-    """Write phi(u) = (1 - exp(-u))/u of u = `moved` >= 0 to `out`."""
-    np.maximum(moved, np.finfo(moved.dtype).tiny, out=moved)
+    """Write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`; u is below 0 where a port gives what it should take."""
+    least = np.finfo(moved.dtype).tiny
+    np.copyto(moved, least, where=np.abs(moved) < least)
     np.negative(moved, out)
     np.expm1(out, out)
     np.divide(out, moved, out)
@@ -145,10 +156,11 @@ def _several(buffers: Buffers, stage: ComponentStage) -> None:
 
 
 def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Floats]:
-    """Return what a steady flow into each member makes of the members, and what their old efforts make.
+    """Return the matrices that make the efforts of each of m components from flows and from old efforts.
 
-    The shapes are (..., m, k, k), of members with storage (..., m, states, k), and (..., m, states, states). Without
-    storages that is the inverse of the conductances; with some, see `_several`.
+    The efforts are the first times the flows into the k members plus the second times the old efforts of storages.
+    Without storages the first is the inverse of the conductances, (..., m, k, k), and the second is empty. With some,
+    only these are set: (..., m, states, k) and (..., m, states, states), the blocks that `_several` names.
     """
     own = wires.own
     if not states:
@@ -230,6 +242,11 @@ def _write_flow(
         drive = buffers.side_by_side(numbered(flow.places))
         matrix = flow.matrix if flow.matrix.ndim == 2 else flow.matrix[..., 0, :, :]
         buffers.product(matrix, weight, drive, out, folded)
+
+
+def _are_bridges(ports: list[PortEnds], size: int) -> bool:
+    """Return whether `ports` are two banks of `size` ports in the order of the level, each opposed to the other's."""
+    return len(ports) == 2 and all(_covers(port.into, size) for port in ports) and _opposed(*ports)
 
 
 def _opposed(top: PortEnds, bottom: PortEnds) -> bool:

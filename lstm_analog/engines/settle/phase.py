@@ -5,11 +5,13 @@ Each unknown is one of these:
 * imposed: a source sets it, or it is a storage that nothing moves;
 * settled: it takes the value at which the flows into it balance;
 * slow: a storage that its phase moves by less than `settled` time constants. Where the flows that move it are linear in
-  it, it takes its exponential. Elsewhere it is taken to be at rest, and the run checks whether that was far; if it was,
-  or if the phase is shorter than one time constant, the phase is run over time.
+  it, it takes its exponential. Elsewhere it is taken to be at rest, and the run checks how far it had been from there;
+  if that was far, or if the phase is shorter than one time constant, the phase is run over time.
 
-Which unknowns act on each other so that they have to be solved together, and in which order, `engines.phase` finds:
-once over the time of the phase, to see what settles, and once at rest, the slow storages held.
+Which unknowns act on each other so that they have to be solved together, and in which order, `engines.phase` finds
+twice: over the time of the phase, to see what settles; and at rest, to solve what does. In the second, storages that
+take their exponential count as imposed. So a phase runs in three parts: all that settles, with these storages as they
+were at the start; their exponentials; and once more what depends on them.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +23,7 @@ from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest
 from lstm_analog.engines.phase.structure import Structure, structure
-from lstm_analog.engines.settle.stages import ComponentStage, Mode, lasting, over_time, slowest_rates, stages
+from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, lasting, over_time, slowest_rates, stages
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -30,6 +32,8 @@ _REMEMBERED = 16
 """Analysed phases that stay cached, those of about three networks; an analysis costs some hundred steps of a run."""
 _NEGLIGIBLE = 2e-13
 """Effect of a coupling at rest, in units of signal, below which it is left out: an open switch."""
+_SINGULAR = 1e-14
+"""Smallest singular value of a loop's conductances, in those of the largest, that is taken for zero: rounding."""
 _SHORT = 1.0
 """Time constants below which a phase is run over time at once, not tried at rest; trades speed only."""
 _WEAK = 1e-5
@@ -85,10 +89,13 @@ class _Slow:
     """The storages that do not settle: `moving` ones, by exponentials, and the time `constants` of the others.
 
     `constants` (unknowns,) are T/tau of storages that are taken to be at rest though they do not settle, else infinite.
+    `tangled` says whether the exponentials leave out what the storages do to themselves: through a dense bank, or
+    through a coupling stronger than `_WEAK` that was torn.
     """
 
     moving: list[ComponentStage]
     constants: Floats
+    tangled: bool = False
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -112,7 +119,7 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
     rest = at_rest(replace(found, imposed=found.imposed | held), duration)
     order = _ordered(rest, np.inf)
     unsettled = np.flatnonzero(np.isfinite(slow.constants))
-    if unsettled.size and (order.obstacle or slow.constants.min() < _SHORT):
+    if slow.tangled or (unsettled.size and (order.obstacle or slow.constants.min() < _SHORT)):
         some, unsettled = [over_time(found, order, duration)], unsettled[:0]
     else:
         _check_order(order)
@@ -156,7 +163,13 @@ def _slow(network: Network, found: Couplings, duration: float, settled: float) -
                 moving.append(stage)
             else:
                 constants[stage.nodes] = np.tile(least[slow], level.dynamic)
-    return _Slow(moving=moving, constants=constants)
+    return _Slow(moving=moving, constants=constants, tangled=any(_is_tangled(stage, order) for stage in moving))
+
+
+def _is_tangled(stage: ComponentStage, order: Structure) -> bool:
+    """Return whether a dense bank leads from unknowns of `stage` back to them, or a strong torn coupling into them."""
+    dense = any(sheet.source >= OWN for sheet in stage.wiring.sheets)
+    return dense or (order.weakness > _WEAK and bool(np.isin(order.links.rows[order.torn], stage.nodes).any()))
 
 
 def _ordered(found: Couplings, duration: float) -> Structure:
@@ -173,15 +186,19 @@ def _check_order(order: Structure) -> None:
 
 
 def _check_tied(network: Network, stage: ComponentStage) -> None:
-    """Refuse single unknowns that are fed and have no conductance: as storages may be where a run begins."""
+    """Refuse what no conductance holds: as storages may be where a run begins, alone or tied to each other only."""
     level, own = stage.level, stage.wiring.own
-    if level.members.shape[1] > 1 or stage.mode is not Mode.LINEAR or any(load.own for load in stage.wiring.loads):
+    if stage.mode is not Mode.LINEAR or any(load.own for load in stage.wiring.loads):
         return
-    loose = level.members[(own[..., 0, 0] == 0.0).reshape(-1, len(level.members)).any(axis=0), 0]
+    largest = np.abs(own).max(axis=-1, keepdims=True)
+    relative = np.linalg.svd(own / np.where(largest > 0.0, largest, 1.0), compute_uv=False)
+    singular = relative[..., -1] <= _SINGULAR * relative[..., 0]
+    loose = level.members[singular.reshape(-1, len(level.members)).any(axis=0), 0]
     if loose.size:
         name, must = network.unknowns.names()[loose[0]], "be held where the run begins"
         got, do = "no conductance", "tie it to something in the first interval, as a reset does"
-        raise UnsupportedError(explain(f"storage {name}", must=must, got=got, do=do))
+        what = f"storage {name}" if level.members.shape[1] == 1 else f"the loop at {name}"
+        raise UnsupportedError(explain(what, must=must, got=got, do=do))
 
 
 def _watched(stage: ComponentStage, slow: _Slow) -> ComponentStage:
@@ -201,9 +218,10 @@ def _dependent(some: list[ComponentStage], marked: Flags) -> list[ComponentStage
 
 
 def _swept(some: list[ComponentStage], order: Structure) -> list[ComponentStage]:
-    """Return the stages `some` with those repeated that read torn couplings or depend on what reads them.
+    """Return the stages `some`, and behind them again those that read a torn coupling or depend on one that does.
 
-    A torn coupling reads the effort as it was. Each time the error is less by the strength of the strongest.
+    A torn coupling reads the effort that the unknown had before. Each repetition reduces the error by the factor
+    `order.weakness`; there are as many as bring it below `_NEGLIGIBLE`.
     """
     torn = np.zeros(order.sensitivity.size, dtype=bool)
     torn[order.links.rows[order.torn]] = True

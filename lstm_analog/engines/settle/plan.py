@@ -8,15 +8,16 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.settle.phase import Phase
-from lstm_analog.engines.settle.stages import ComponentStage
+from lstm_analog.engines.settle.stages import ComponentStage, Key
 
 
 def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:
     """Return which stages of `phase` may set other efforts than in the interval before, whose phase was `before`.
 
-    `imposed` (unknowns,) are the sources that have changed. What does not settle always moves.
+    `imposed` (unknowns,) are the sources that have changed. What does not settle always moves. A phase that may have
+    been run over time has left its storages near their fixed points only: stages that set them compute them again.
     """
-    known = frozenset() if before is None else frozenset(stage.key for stage in before.stages)
+    known = frozenset() if before is None else _computed(before)
     changed, result = imposed.copy(), []
     for stage in phase.stages:
         other = not stage.settles or stage.key not in known or bool(changed[stage.inputs].any())
@@ -26,12 +27,22 @@ def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...
     return tuple(result)
 
 
+def _computed(before: Phase) -> frozenset[Key]:
+    """Return the keys of the stages whose efforts are, at the end of the phase `before`, what these stages compute."""
+    near = np.zeros(before.size, dtype=bool)
+    if before.unsettled.size:
+        near[before.storages] = True
+    return frozenset(stage.key for stage in before.stages if not near[stage.nodes].any())
+
+
 def needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[ComponentStage, ...], Flags, Floats]:
     """Return the stages of `phase` to run for the unknowns `wanted` at its end, and the unknowns needed at its start.
 
-    `moving` says which stages may set new efforts; flags are (unknowns,). The third are weights (unknowns,): what a
-    unit of signal at an unknown that a stage sets makes at most of those wanted, as far as leaks through open switches
-    bound it.
+    `moving` says which stages may set new efforts; flags are (unknowns,).
+
+    The third are weights (unknowns,), estimates of how much of an error at each unknown, when a stage sets it, reaches
+    those wanted: 1 along most ways, less where the way leads through an open switch into a slow storage (`gain` of the
+    stage). Amplification on the way does not count. They tell which storages need not be checked.
     """
     open_, chosen = wanted.copy(), []
     weights, largest = wanted.astype(np.float64), np.zeros(wanted.size)

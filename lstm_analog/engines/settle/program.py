@@ -32,8 +32,9 @@ _FARTHEST = 10.0
 class Instruction:
     """What leads to a point: labels of the source banks to `load`, `stages` to run, numbers of the records to write.
 
-    These are the records `keep`, in the order of the recorder's. `checked` are those of the `phase` which the stages
-    take to be at rest though they do not settle, as places among `phase.unsettled`.
+    These are the records `keep`, in the order of the recorder's. `checked` are storages that the stages take to be at
+    rest though the `phase` is too short for it, as places in `phase.unsettled`: the run looks whether they were near
+    it. Those are left out that no stage here sets, and whose effect on what is wanted is negligible.
     """
 
     phase: Phase
@@ -125,6 +126,9 @@ def _interval_kinds(
         for k, kind in zip(first.tolist(), settings[first, 0].tolist(), strict=True)
     ]
     before = np.concatenate(([len(phases)], which[:-1]))
+    if schedule.varying is not None:  # what parameters change, no interval before has computed
+        starts = schedule.varying.first
+        before[1 + starts[starts < len(schedule.names)]] = len(phases)
     rows = np.column_stack((which, before, *changed.values()))
     first, kinds = _alike(rows)
     banks = [part for label in changed for part in network.parts if part.label == label]

@@ -257,12 +257,13 @@ def _leak(couplings: Couplings, level: Level, wires: Wiring, duration: float) ->
 
 
 def is_controlled(level: Level, wires: Wiring) -> bool:
-    """Return whether components of `level` are single unknowns whose conductance others control.
+    """Return whether components of `level` are single unknowns whose conductance others control, not they themselves.
 
     Of the flow into them, `wires`, only that of laminar ports then depends on their own efforts, and linearly.
     """
     own = [load for load in wires.loads if load.own]
-    return level.members.shape[1] == 1 and all(isinstance(load.part, Ports) and load.part.laminar for load in own)
+    single = level.members.shape[1] == 1 and level.order is not Order.NONLINEAR
+    return single and all(isinstance(load.part, Ports) and load.part.laminar for load in own)
 
 
 def _inputs(wires: Wiring, high: High) -> Indices:

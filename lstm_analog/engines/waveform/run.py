@@ -34,7 +34,7 @@ errors of the way there vanish.
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImposedWaveform:
-    """What a bank of m sources imposes on the unknowns `places`, all of one `group`, in each interval.
+    """What a bank of m sources imposes on the unknowns `places`, which lie in `groups`, in each interval.
 
     `efforts` (..., intervals, m) have an axis of sequences before the intervals, of length 1 if all have the same, and
     lead with the chips where they differ. `changes` (intervals,) says where the efforts differ from those of the
@@ -42,7 +42,7 @@ class ImposedWaveform:
     """
 
     places: Span
-    group: int
+    groups: tuple[int, ...]
     efforts: Floats
     changes: Flags
 
@@ -143,7 +143,7 @@ class WaveformRun:
         """
         self.space.state.forget()
         np.copyto(self.space.state.effort, effort)
-        self._interval(division, None)
+        self._points(division)  # junctions and followers, too, are wanted at the end
         return self.space.state.effort
 
     def _subdivisions(self, schedule: Schedule) -> list[Subdivision]:
@@ -167,8 +167,8 @@ class WaveformRun:
             if entry is not None and not entry.steady:
                 moves = efforts[..., 1:, :] != efforts[..., :-1, :]
                 changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
-            group = int(groups[part.nodes[0]])
-            drives.append(ImposedWaveform(places=span(part.nodes), group=group, efforts=efforts, changes=changes))
+            touched = tuple(np.unique(groups[part.nodes]).tolist())
+            drives.append(ImposedWaveform(places=span(part.nodes), groups=touched, efforts=efforts, changes=changes))
         return drives
 
     def _impose(self, drives: list[ImposedWaveform], number: int) -> None:
@@ -177,7 +177,7 @@ class WaveformRun:
         for drive in drives:
             if drive.changes[number]:
                 effort[..., drive.places] = drive.efforts[..., min(number, drive.efforts.shape[-2] - 1), :]
-                self.space.state.moved((drive.group,))
+                self.space.state.moved(drive.groups)
 
     def _rest(self, schedule: Schedule) -> None:
         """Set the state to its operating point in the first interval.
