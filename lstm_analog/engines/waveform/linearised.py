@@ -35,6 +35,8 @@ class Linearised:
         S_da: what the efforts a do to the flows d.
     inverse : float array, (*lead, m, d points, d points)
         The inverse of the collocation equations of d that are left.
+    steep : float array, (k, k, points, *lead, m)
+        The sizes of the slopes at rest; empty where there are several points.
     filled : flags, (m,)
         Of which components these are valid.
     """
@@ -45,12 +47,15 @@ class Linearised:
     lift: Floats
     drop: Floats
     inverse: Floats
+    steep: Floats
     filled: Flags
 
     def refresh(self, members: Flags) -> None:
         """Linearise the components `members` (m,) about the present efforts; `LinAlgError` if that is singular."""
         dynamic, own = self.task.level.dynamic, self.slopes()[..., members]
         self.filled[members] = True
+        if self.steep.size:
+            self.steep[..., members] = np.abs(own)
         mutual = np.moveaxis(own[dynamic:, dynamic:], (0, 1), (-2, -1))
         if mutual.size:
             same = bool((mutual == mutual[:1]).all())
@@ -89,7 +94,7 @@ class Linearised:
 
         It is 4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, and no iteration gets below it.
         """
-        flows = _applied(np.abs(self.slopes()), np.abs(efforts))
+        flows = _applied(self.steep, np.abs(efforts))
         found: Floats = 4.0 * np.finfo(np.float64).eps * _applied(np.abs(self.among), flows)
         return found
 
@@ -111,6 +116,7 @@ def linearised(task: Task, slopes: Callable[[], Floats], shape: tuple[int, ...])
         lift=np.zeros((others, dynamic, *shape)),
         drop=np.zeros((dynamic, others, *shape)),
         inverse=np.zeros((*shape[1:], size, size)),
+        steep=np.zeros((len(task.targets), len(task.targets), *shape) if task.frame.count == 1 else 0),
         filled=np.zeros(shape[-1], dtype=bool),
     )
 
