@@ -8,9 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from lstm_analog.doors import checked
-from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.show.reading import one, pick, sequences
-from lstm_analog.show.states import MOST
+from lstm_analog.show.reading import chosen_units, one, pick, sequences
 from lstm_analog.show.style import COLOURS, WIDTH, label_ends, line, roomy, si, styled
 from lstm_analog.study import MachineNoise, NoiseOrigins, NoisySignal, SignalNoise
 
@@ -42,7 +40,7 @@ def signal_noise(
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
     *curves, bars = figure.subplots(len(heights), 1, height_ratios=heights)
     for axes, (signal, noise) in zip(curves, signals, strict=True):
-        _draw_steps(axes, found, noise, _units(units, chain.h.sigma.shape[-1]), which)
+        _draw_steps(axes, found, noise, chosen_units(units, chain.h.sigma.shape[-1]), which)
         axes.set_ylabel(f"sigma of {signal.value}\n(signal units)")
     for axes in curves[:-1]:
         axes.tick_params(labelbottom=False)
@@ -53,15 +51,6 @@ def signal_noise(
     told = f"{found.linear.temperature:g} K, a unit is {unit / shown.factor:g} {shown.unit}"
     figure.suptitle(f"Noise of layer {number}: {told}")
     return figure
-
-
-def _units(units: Sequence[int] | None, count: int) -> list[int]:
-    if units is None:
-        return list(range(min(count, MOST)))
-    if not 0 < len(units) <= MOST:
-        do = "draw the others in a second picture"
-        raise InvalidValueError(explain("units", must=f"be 1 to {MOST}", got=len(units), do=do))
-    return [pick("unit", unit, count) for unit in units]
 
 
 def _draw_steps(axes: Axes, found: MachineNoise, noise: SignalNoise, units: list[int], sequence: int) -> None:

@@ -1,5 +1,6 @@
 """Find the points of a step in the trajectory of a run, and the groups of a memory, for the pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ FEWEST = 8
 
 _SLACK = np.array([-1e-9, 1e-9])
 """Tolerances for rounding of times, in time constants."""
+
+MOST_UNITS = 6
+"""The largest number of units in a picture; with more, lines can no longer be distinguished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +167,16 @@ def pick(what: str, number: int, count: int) -> int:
 def sequences(run: Run | PassRun) -> int:
     """Return the number of sequences of `run`, 1 for one without a batch axis."""
     return run.x.shape[0] if run.x.ndim == 3 else 1
+
+
+def chosen_units(units: Sequence[int] | None, count: int) -> list[int]:
+    """Return the numbers of the `units` to draw, the first of `count` unless given; raise for too many, or none."""
+    if units is None:
+        return list(range(min(count, MOST_UNITS)))
+    if not 0 < len(units) <= MOST_UNITS:
+        do = "draw the others in a second picture"
+        raise InvalidValueError(explain("units", must=f"be 1 to {MOST_UNITS}", got=len(units), do=do))
+    return [pick("unit", unit, count) for unit in units]
 
 
 def one(run: Run | PassRun, array: Floats, sequence: int) -> Floats:

@@ -9,14 +9,11 @@ from matplotlib.ticker import MaxNLocator
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model import LSTM
-from lstm_analog.show.reading import digital, one, origin, pick, sequences
+from lstm_analog.show.reading import chosen_units, digital, one, origin, pick, sequences
 from lstm_analog.show.style import COLOURS, INK, label_ends, line, logarithmic, panels, roomy, styled
 from lstm_analog.study import Run
 
-MOST = 6
-"""The largest number of units in a picture; with more, lines can no longer be distinguished."""
 _STATE, _DIFFERENCE = 2.0, 1.6
 
 
@@ -34,7 +31,7 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
         If the run is of another LSTM, if there is no such layer, unit or sequence, or if `units` are not 1 to 6.
     """
     number = pick("layer", layer, len(run.layers))
-    chosen = _units(units, run.layers[number].h.shape[-1])
+    chosen = chosen_units(units, run.layers[number].h.shape[-1])
     which = pick("sequence", sequence, sequences(run))
     numeric = digital(run, lstm)[number]
     figure, (for_h, for_c, for_both) = panels([_STATE, _STATE, _DIFFERENCE])
@@ -53,15 +50,6 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
     every = f"{len(chosen)} of its {run.layers[number].h.shape[-1]} units"
     figure.suptitle(f"Layer {number}, {every}: {origin(run)}\nlines: analog; circles: digital")
     return figure
-
-
-def _units(units: Sequence[int] | None, count: int) -> list[int]:
-    if units is None:
-        return list(range(min(count, MOST)))
-    if not 0 < len(units) <= MOST:
-        do = "draw the others in a second picture"
-        raise InvalidValueError(explain("units", must=f"be 1 to {MOST}", got=len(units), do=do))
-    return [pick("unit", unit, count) for unit in units]
 
 
 def _draw_states(axes: Axes, ours: Floats, theirs: Floats, units: Sequence[int]) -> None:

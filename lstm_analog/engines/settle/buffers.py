@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, Span
-from lstm_analog.engines.phase.wiring import Load, Route
-from lstm_analog.engines.settle.stages import some_of
 from lstm_analog.expressions import Call, Expression, parameter
-from lstm_analog.network.laws import High, bank_of, flow_into, rows
-from lstm_analog.network.parts import Pairs, Part, law
+from lstm_analog.network.laws import bank_of
+from lstm_analog.network.parts import Part
 
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
 """Matrices with their weights multiplied in, each beside the matrix it was made of.
@@ -140,22 +138,6 @@ class Buffers:
         parameters = {name: self.number(numbers[name]) for name in program.parameters}
         efforts = {name: self.read(bank.nodes[name]) for name in program.efforts}
         self.calls.extend(program.bound(parameters).writing(efforts, [out]))
-
-    def loaded(self, load: Load, route: Route, high: High, weight: Floats, out: Array) -> None:
-        """Write `weight` times the flow of `load` along `route` to `out`, with the clock lines `high`."""
-        if isinstance(load.part, Pairs):
-            part = some_of(load.part, route.elements)
-            self.law(part, law(part).into["out"], weight, out)
-            return
-        terminals = rows(load.part).shape
-        flows = np.empty((*self.efforts.shape[:-2], self.efforts.shape[-1], *terminals))
-        self.calls.append(flow_into(load.part, np.swapaxes(self.efforts, -1, -2), high, flows))
-        self.call(_scaled_from, flows, route, self.number(weight), out)
-
-
-def _scaled_from(flows: Floats, route: Route, gain: Any, out: Array) -> None:
-    """Write `gain` times the `flows` (..., batch, terminals, m) along `route` to `out` (..., n, batch)."""
-    out[...] = gain * np.swapaxes(flows[..., route.terminal, route.elements], -1, -2)
 
 
 def _add_at(target: Array, into: Indices, flow: Array) -> None:

@@ -71,7 +71,7 @@ def _run(
             if (check := checks[number]) is None:
                 for call in calls_of[number]:
                     call()
-            elif _is_run_over_time(program.instructions[number].phase, calls_of[number], check, transients, monitors):
+            elif _advance(program.instructions[number].phase, calls_of[number], check, transients, monitors):
                 carried.append(point - 1)
             for turns, target, source in keeps[number]:
                 target[turns[point]] = source
@@ -80,7 +80,7 @@ def _run(
     return carried
 
 
-def _is_run_over_time(
+def _advance(
     phase: Phase, some: tuple[Call, ...], check: "_Check", transients: Transients, monitors: tuple["_Monitor", ...]
 ) -> bool:
     """Advance the efforts by an interval of a `phase` by the calls `some`, or over time if a `check` finds no rest.
@@ -151,9 +151,9 @@ def _bound_calls(
 
     `matrices` are those that stages bound before have multiplied their weights into.
     """
-    watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
     if stage.mode is Mode.TRANSIENT:
-        return ()  # `_is_run_over_time` does it
+        return ()  # `_advance` runs it
+    watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
     return (*calls(stage, efforts, matrices), *watching)
 
 

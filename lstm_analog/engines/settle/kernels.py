@@ -4,6 +4,8 @@ Efforts are (..., unknowns, batch), chips leading. Every call writes into an arr
 are (..., m); where chips lead, an axis of length 1 for the batch follows them.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy
 
@@ -11,10 +13,11 @@ from lstm_analog.arrays import Array, Floats, Span, numbered
 from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.newton import newton
-from lstm_analog.engines.settle.stages import ComponentStage, Mode, PortEnds
+from lstm_analog.engines.settle.stages import ComponentStage, Mode, PortEnds, some_of
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.expressions import Call, sigmoid
-from lstm_analog.network.parts import DATUM
+from lstm_analog.network.laws import High, flow_into, rows
+from lstm_analog.network.parts import DATUM, Pairs, law
 from lstm_analog.network.parts.ports import CONTROL, opened
 from lstm_analog.network.shapes import Shape
 
@@ -233,7 +236,7 @@ def _write_flow(
 ) -> None:
     """Write `weight` times the `flow` into the members that it feeds to `out`."""
     if isinstance(flow, tuple):
-        buffers.loaded(flow[0], flow[1], stage.couplings.high, weight, out)
+        _load(buffers, flow[0], flow[1], stage.couplings.high, weight, out)
     elif isinstance(flow, Wire):
         gain = flow.values * weight
         gain = np.where(np.abs(gain - 1.0) <= _SAME, 1.0, gain)
@@ -242,6 +245,23 @@ def _write_flow(
         drive = buffers.side_by_side(numbered(flow.places))
         matrix = flow.matrix if flow.matrix.ndim == 2 else flow.matrix[..., 0, :, :]
         buffers.product(matrix, weight, drive, out, folded)
+
+
+def _load(buffers: Buffers, load: Load, route: Route, high: High, weight: Floats, out: Array) -> None:
+    """Write `weight` times the flow of `load` along `route` to `out`, with the clock lines `high`."""
+    if isinstance(load.part, Pairs):
+        part = some_of(load.part, route.elements)
+        buffers.law(part, law(part).into["out"], weight, out)
+        return
+    efforts = np.swapaxes(buffers.efforts, -1, -2)
+    flows = np.empty((*efforts.shape[:-1], *rows(load.part).shape))
+    buffers.calls.append(flow_into(load.part, efforts, high, flows))
+    buffers.call(_scaled_from, flows, route, buffers.number(weight), out)
+
+
+def _scaled_from(flows: Floats, route: Route, gain: Any, out: Array) -> None:
+    """Write `gain` times the `flows` (..., batch, terminals, m) along `route` to `out` (..., n, batch)."""
+    out[...] = gain * np.swapaxes(flows[..., route.terminal, route.elements], -1, -2)
 
 
 def _are_bridges(ports: list[PortEnds], size: int) -> bool:

@@ -8,8 +8,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.phase.wiring import Places
-from lstm_analog.engines.settle.stages import EFFORTS, OWN, ComponentStage
+from lstm_analog.engines.settle.stages import ComponentStage, places_beside
 from lstm_analog.engines.waveform.fields import Field, Waves
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task
@@ -30,11 +29,8 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     everything = np.swapaxes(efforts, -1, -2)
     lead, members = everything.shape[:-1], stage.level.members
     own = [_field(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
+    # `places_beside` numbers them; number 0, of what `Waveform` keeps products of, is no one's here
     fields = [_field(np.arange(0), everything), _field(np.arange(everything.shape[-1]), everything), *own]
-    field, place = np.full(everything.shape[-1], EFFORTS), np.arange(everything.shape[-1])
-    for row, nodes in enumerate(members.T):
-        field[nodes], place[nodes] = OWN + row, np.arange(nodes.size)
-    places = Places(field=field, place=place)
     task = Task(
         level=stage.level,
         inflow=Inflow(
@@ -49,7 +45,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         factored=False,
         at_end=True,
         wanted=(True,) * len(own),
-        waves=Waves(fields, places, (1, *lead), None),
+        waves=Waves(fields, places_beside(stage.level, everything.shape[-1]), (1, *lead), None),
     )
     return (partial(_solve, newton_steps(task, _TOLERANCE * stage.scales), own, everything),)
 

@@ -210,14 +210,23 @@ def _slopes(wires: Wiring, couplings: Couplings) -> Floats:
     return slopes
 
 
-def _wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
-    """Return the flow into `level`; what it reads is numbered as unknowns, in one field that stands for all efforts."""
-    everything = Places(field=np.full(couplings.dynamic.size, EFFORTS), place=np.arange(couplings.dynamic.size))
-    places = Places(field=everything.field.copy(), place=everything.place.copy())
+def places_beside(level: Level, size: int) -> Places:
+    """Return the field and place of each of `size` unknowns for a stage: members of `level` in fields from `OWN` on.
+
+    All others are in the field `EFFORTS`, which is all efforts: their places are their numbers.
+    """
+    places = Places(field=np.full(size, EFFORTS), place=np.arange(size))
     for row, nodes in enumerate(level.members.T):
         places.field[nodes], places.place[nodes] = OWN + row, np.arange(nodes.size)
+    return places
+
+
+def _wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
+    """Return the flow into `level`, its fields numbered as `places_beside` says."""
+    size = couplings.dynamic.size
+    everything = Places(field=np.full(size, EFFORTS), place=np.arange(size))
     whole = replace(couplings, groups=np.zeros_like(couplings.groups))  # efforts are one array: no matrix is divided
-    return wiring(whole, order, level, OWN, places, everything)
+    return wiring(whole, order, level, OWN, places_beside(level, size), everything)
 
 
 def _stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> ComponentStage:

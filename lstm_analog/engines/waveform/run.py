@@ -117,7 +117,7 @@ class WaveformRun:
         """
         space, count = self.space, len(schedule.names)
         space.state.forget()
-        imposed, divisions = self._imposed(schedule), self._subdivisions(schedule)
+        imposed, divisions = self._imposed(schedule), _subdivisions(self.space, schedule)
         changing = np.any([drive.changes for drive in imposed], axis=0).tolist() if imposed else [False] * count
         if start is None:
             self._impose(imposed, 0)
@@ -145,14 +145,6 @@ class WaveformRun:
         np.copyto(self.space.state.effort, effort)
         self._points(division)  # junctions and followers, too, are wanted at the end
         return self.space.state.effort
-
-    def _subdivisions(self, schedule: Schedule) -> list[Subdivision]:
-        """Return the subdivision of each interval; intervals of the same lines and duration share one."""
-        flags, width = schedule.high.tobytes(), schedule.high.shape[1]
-        durations = schedule.durations.tolist()
-        kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
-        found = {kind: subdivision(self.space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
-        return [found[kind] for kind in kinds]
 
     def _imposed(self, schedule: Schedule) -> list[ImposedWaveform]:
         """Return what each bank of sources imposes in each interval."""
@@ -273,6 +265,15 @@ class WaveformRun:
         found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, output)
         division.made[recorded][place] = found
         return found
+
+
+def _subdivisions(space: Workspace, schedule: Schedule) -> list[Subdivision]:
+    """Return the subdivision of each interval; intervals of the same lines and duration share one."""
+    flags, width = schedule.high.tobytes(), schedule.high.shape[1]
+    durations = schedule.durations.tolist()
+    kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
+    found = {kind: subdivision(space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
+    return [found[kind] for kind in kinds]
 
 
 def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
