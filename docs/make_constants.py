@@ -73,6 +73,8 @@ JUDGED = {
     "settle/buffers.py:_LARGE": (MEMORY, "yes"),
     "settle/buffers.py:_PIECES": (SPEED, "yes"),
     "settle/kernels.py:_SAME": (ACCURACY, "care: larger, a small divider passes for a copy"),
+    "settle/modes.py:_FARTHEST": (LIMIT, "yes: openings beyond it no longer differ"),
+    "settle/modes.py:_POINTS": (SPEED, "yes: the least opening found is a percent above the true one"),
     "settle/phase.py:_NEGLIGIBLE": (
         ACCURACY,
         "care: larger, leaks are lost; smaller, open switches close loops",

@@ -41,9 +41,9 @@ class Settle:
     is below 1e-7 of a unit, and else the whole interval is run over time, as `Waveform` does it; the trajectory's
     `engine` then says how many and which.
 
-    Time constants are those near efforts of zero. So a storage behind a port that others shut counts as settled if it
-    would be with the port as open as at zero, and an op-amp that slews as if it did not: `Waveform` shows whether that
-    matters.
+    Time constants are those near efforts of zero. Where ports feed a storage, which others may shut, the run looks at
+    those at the efforts that it finds, and runs the interval over time if they are too few. An op-amp that slews, and a
+    flow that saturates, count as if they did not: `Waveform` shows whether that matters.
 
     Stops of tanks are left out unless a tank reaches one; then all is computed again with them.
 

@@ -14,6 +14,7 @@ from lstm_analog.engines.phase.couplings import Couplings, couplings, recoupled,
 from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.kernels import calls
+from lstm_analog.engines.settle.modes import Modes
 from lstm_analog.engines.settle.phase import Phase
 from lstm_analog.engines.settle.program import AT_REST, Instruction, RunProgram
 from lstm_analog.engines.settle.stages import ComponentStage, Key, Mode, refitted
@@ -59,7 +60,7 @@ def _run(
     keeps = [
         [(places[k], *copy) for k in instruction.keep for copy in copies[k]] for instruction in program.instructions
     ]
-    special = [each.checked.size > 0 or each.phase.over_time for each in program.instructions]
+    special = [bool(each.checked.size or each.controlled) or each.phase.over_time for each in program.instructions]
     checks = [_Check(each, efforts) if some else None for each, some in zip(program.instructions, special, strict=True)]
     carried: list[int] = []
     order, last = program.order.tolist(), program.order.size - 1
@@ -158,12 +159,13 @@ def _bound_calls(
 
 
 class _Check:
-    """Tells whether storages that an `instruction` takes to be at rest, though they do not settle, were nearly so."""
+    """Tells whether storages that an `instruction` takes to be at rest, though they may not settle, were nearly so."""
 
     def __init__(self, instruction: Instruction, efforts: Array) -> None:
         phase, checked = instruction.phase, instruction.checked
-        self.efforts, self.nodes = efforts, phase.unsettled[checked]
-        self.left = (phase.left / phase.scales)[checked, None]
+        self.efforts, self.nodes, self.phase = efforts, phase.unsettled[checked], phase
+        self.left = (phase.left[checked] / phase.scales[self.nodes])[:, None]
+        self.controlled = instruction.controlled
         self.before = np.empty_like(efforts)
 
     def come_to_rest(self, calls: tuple[Call, ...]) -> bool:
@@ -175,15 +177,27 @@ class _Check:
         try:
             for call in calls:
                 call()
-        except SimulationError:
-            moved = np.inf
-        else:
-            away = np.abs(self.efforts[..., self.nodes, :] - self.before[..., self.nodes, :])
-            moved = float((away * self.left).max())
-        if not moved <= AT_REST:
+            near = self._is_near()
+        except (SimulationError, np.linalg.LinAlgError):
+            near = False
+        if not near:
             np.copyto(self.efforts, self.before)
+        return near
+
+    def _is_near(self) -> bool:
+        away = np.abs(self.efforts[..., self.nodes, :] - self.before[..., self.nodes, :])
+        if not (away * self.left).max(initial=0.0) <= AT_REST:
             return False
-        return True
+        return all(self._is_nearly_at_rest(modes) for modes in self.controlled)
+
+    def _is_nearly_at_rest(self, modes: Modes) -> bool:
+        """Return whether little is left of how far the storages of `modes` stood, by their rates at the end."""
+        now, before = (np.swapaxes(each, -1, -2) for each in (self.efforts, self.before))
+        constants = modes.slowest(now)[..., None] * self.phase.duration
+        left = np.where(constants < self.phase.settled, np.exp(-np.clip(constants, 0.0, self.phase.settled)), 0.0)
+        nodes = modes.storages
+        away = np.abs(now[..., nodes] - before[..., nodes]) / self.phase.scales[nodes]
+        return bool((away * left).max() <= AT_REST)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,7 +6,9 @@ Each unknown is one of these:
 * settled: it takes the value at which the flows into it balance;
 * slow: a storage that its phase moves by less than `settled` time constants. Where the flows that move it are linear in
   it, it takes its exponential. Elsewhere it is taken to be at rest, and the run checks how far it had been from there;
-  if that was far, or if the phase is shorter than one time constant, the phase is run over time.
+  if that was far, or if the phase is shorter than one time constant, the phase is run over time;
+* controlled: a storage that settles through ports, which others may shut. It is taken to be at rest, and the run looks
+  whether it is slow at the efforts found there; then it is treated as such.
 
 Which unknowns act on each other so that they have to be solved together, and in which order, `engines.phase` finds
 twice: over the time of the phase, to see what settles; and at rest, to solve what does. In the second, storages that
@@ -23,7 +25,8 @@ from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest
 from lstm_analog.engines.phase.structure import Structure, structure
-from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, lasting, over_time, slowest_rates, stages
+from lstm_analog.engines.settle.modes import Modes, modes
+from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, lasting, over_time, stages
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -58,8 +61,12 @@ class Phase:
         The storages that are taken to be at rest though the phase is too short for it.
     left : float array, (k,)
         The share that is left at the end of how far they stand from rest at the start.
-    scales : float array, (k,)
-        Their units of signal.
+    controlled : tuple of Modes
+        How fast storages settle through ports, as far as others open these.
+    settled : float
+        Time constants from which on a storage is at rest.
+    scales : float array, (size,)
+        Units of signal of all unknowns.
     """
 
     size: int
@@ -69,6 +76,8 @@ class Phase:
     storages: Indices
     unsettled: Indices
     left: Floats
+    controlled: tuple[Modes, ...]
+    settled: float
     scales: Floats
 
     def lasting(self, ratio: float) -> "Phase":
@@ -83,18 +92,25 @@ class Phase:
         """Whether the whole phase is run over time."""
         return bool(self.stages) and self.stages[0].mode is Mode.TRANSIENT
 
+    @property
+    def may_be_over_time(self) -> bool:
+        """Whether the run decides if the phase is run over time."""
+        return bool(self.unsettled.size or self.controlled)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Slow:
     """The storages that do not settle: `moving` ones, by exponentials, and the time `constants` of the others.
 
     `constants` (unknowns,) are T/tau of storages that are taken to be at rest though they do not settle, else infinite.
+    `controlled` are those of which only the run can tell whether they settle.
     `tangled` says whether the exponentials leave out what the storages do to themselves: through a dense bank, or
     through a coupling stronger than `_WEAK` that was torn.
     """
 
     moving: list[ComponentStage]
     constants: Floats
+    controlled: tuple[Modes, ...] = ()
     tangled: bool = False
 
 
@@ -118,9 +134,9 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
         held[stage.nodes] = True
     rest = at_rest(replace(found, imposed=found.imposed | held), duration)
     order = _ordered(rest, np.inf)
-    unsettled = np.flatnonzero(np.isfinite(slow.constants))
+    unsettled, controlled = np.flatnonzero(np.isfinite(slow.constants)), slow.controlled
     if slow.tangled or (unsettled.size and (order.obstacle or slow.constants.min() < _SHORT)):
-        some, unsettled = [over_time(found, order, duration)], unsettled[:0]
+        some, unsettled, controlled = [over_time(found, order, duration)], unsettled[:0], ()
     else:
         _check_order(order)
         early = [_watched(one, slow) for level in order.levels for one in stages(rest, order, level, duration)]
@@ -135,21 +151,24 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
         storages=np.flatnonzero(found.dynamic),
         unsettled=unsettled,
         left=np.exp(-slow.constants[unsettled]),
-        scales=found.scales[unsettled],
+        controlled=controlled,
+        settled=settled,
+        scales=found.scales,
     )
 
 
 def _slow(network: Network, found: Couplings, duration: float, settled: float) -> _Slow:
     """Return which storages do not come to rest in `duration` (s), as `settled` time constants say."""
     moving: list[ComponentStage] = []
+    controlled: list[Modes] = []
     constants = np.full(found.dynamic.size, np.inf)
     if not np.isfinite(duration):
         return _Slow(moving=moving, constants=constants)
-    order = _ordered(found, duration)
+    order, still = _ordered(found, duration), np.zeros((1, found.dynamic.size))
     for level in order.levels:
         if not level.dynamic:
             continue
-        rates = slowest_rates(found, order, level)
+        rates = modes(found, order, level).slowest(still).reshape(-1, len(level.members))
         least, most = ((pick(rates, axis=0) * duration) for pick in (np.min, np.max))
         slow = least < settled
         divided = np.flatnonzero(slow & (most >= settled))
@@ -163,7 +182,12 @@ def _slow(network: Network, found: Couplings, duration: float, settled: float) -
                 moving.append(stage)
             else:
                 constants[stage.nodes] = np.tile(least[slow], level.dynamic)
-    return _Slow(moving=moving, constants=constants, tangled=any(_is_tangled(stage, order) for stage in moving))
+        carried = np.isin(level.members[:, 0], [node for stage in moving for node in stage.nodes])
+        others = modes(found, order, replace(level, members=level.members[~carried]))
+        if others.ports and others.slowest_of_all() * duration < settled:
+            controlled.append(others)
+    tangled = any(_is_tangled(stage, order) for stage in moving)
+    return _Slow(moving=moving, constants=constants, controlled=tuple(controlled), tangled=tangled)
 
 
 def _is_tangled(stage: ComponentStage, order: Structure) -> bool:
@@ -202,8 +226,9 @@ def _check_tied(network: Network, stage: ComponentStage) -> None:
 
 
 def _watched(stage: ComponentStage, slow: _Slow) -> ComponentStage:
-    """Return `stage`, which reads its own storages too where these are `slow`: how far they moved is looked at."""
-    own = stage.nodes[np.isfinite(slow.constants[stage.nodes])]
+    """Return `stage`, which reads its own storages too where these may be `slow`: how far they moved is looked at."""
+    controlled = [modes.storages.ravel() for modes in slow.controlled]
+    own = np.intersect1d(stage.nodes, np.concatenate([np.flatnonzero(np.isfinite(slow.constants)), *controlled]))
     return replace(stage, inputs=np.union1d(stage.inputs, own), settles=False) if own.size else stage
 
 

@@ -30,7 +30,7 @@ def moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...
 def _computed(before: Phase) -> frozenset[Key]:
     """Return the keys of the stages whose efforts are, at the end of the phase `before`, what these stages compute."""
     near = np.zeros(before.size, dtype=bool)
-    if before.unsettled.size:
+    if before.may_be_over_time:
         near[before.storages] = True
     return frozenset(stage.key for stage in before.stages if not near[stage.nodes].any())
 

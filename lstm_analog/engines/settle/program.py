@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.record import Record
+from lstm_analog.engines.settle.modes import Modes
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.plan import moved, needed
 from lstm_analog.engines.settle.stages import ComponentStage
@@ -33,8 +34,9 @@ class Instruction:
     """What leads to a point: labels of the source banks to `load`, `stages` to run, numbers of the records to write.
 
     These are the records `keep`, in the order of the recorder's. `checked` are storages that the stages take to be at
-    rest though the `phase` is too short for it, as places in `phase.unsettled`: the run looks whether they were near
-    it. Those are left out that no stage here sets, and whose effect on what is wanted is negligible.
+    rest though the `phase` is too short for it, as places in `phase.unsettled`, and `controlled` some of its
+    `controlled`: the run looks whether they were near it. Those are left out that no stage here sets, and whose effect
+    on what is wanted is negligible.
     """
 
     phase: Phase
@@ -42,6 +44,7 @@ class Instruction:
     stages: tuple[ComponentStage, ...]
     keep: tuple[int, ...]
     checked: Indices
+    controlled: tuple[Modes, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -184,11 +187,14 @@ def _instruction(
     unsettled = kind.phase.unsettled
     counts = kind.phase.left * weights[unsettled] * _FARTHEST > AT_REST
     checked = np.flatnonzero(np.isin(unsettled, loose) & counts)
-    if checked.size:  # if they are far from rest, a transient starts from all storages
+    controlled = tuple(modes for modes in kind.phase.controlled if np.isin(modes.storages, loose).any())
+    if checked.size or controlled:  # if they are far from rest, a transient starts from all storages
         before[kind.phase.storages] = True
     load = tuple(bank for bank in kind.banks if before[bank.nodes].any())
     for bank in load:
         before[bank.nodes] = False
     labels = tuple(bank.label for bank in load)
-    instruction = Instruction(phase=kind.phase, load=labels, stages=stages, keep=keep, checked=checked)
+    instruction = Instruction(
+        phase=kind.phase, load=labels, stages=stages, keep=keep, checked=checked, controlled=controlled
+    )
     return instruction, before.tobytes()

@@ -12,7 +12,7 @@ from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.engines.phase.wiring import Places, Wiring, wiring
 from lstm_analog.network.graph import line_of
-from lstm_analog.network.laws import High, Order, blocks, is_on, partials, rows, take
+from lstm_analog.network.laws import High, Order, blocks, is_on, rows, take
 from lstm_analog.network.parts import Part, Ports
 
 Key = tuple[object, ...]
@@ -181,35 +181,6 @@ def _divided(traits: Indices, members: Indices) -> list[Indices]:
     return [members[kinds == kind] for kind in range(int(kinds.max(initial=-1)) + 1)]
 
 
-def slowest_rates(couplings: Couplings, order: Structure, level: Level) -> Floats:
-    """Return the rate (1/s) of the slowest mode of each component of `level` near zero efforts, (chips or 1, m).
-
-    The level is one of the `order` of the phase of `couplings`. The rate is negative where a component runs away.
-    Members without storage are eliminated.
-    """
-    wires, states = _wired(couplings, order, level), level.dynamic
-    slopes = _slopes(wires, couplings)
-    kept, cross = slopes[..., :states, :states], slopes[..., :states, states:]
-    if level.members.shape[1] > states:
-        kept = kept - cross @ np.linalg.solve(slopes[..., states:, states:], slopes[..., states:, :states])
-    rates = -np.linalg.eigvals(kept / wires.capacity[..., None]).real.max(axis=-1)
-    return np.asarray(rates, dtype=np.float64).reshape(-1, len(level.members))
-
-
-def _slopes(wires: Wiring, couplings: Couplings) -> Floats:
-    """Return d flow / d own efforts of all components where all efforts are zero, (..., m, k, k)."""
-    still = np.zeros((1, couplings.dynamic.size))
-    values = [(load, partials(load.part, still, couplings.high)) for load in wires.loads if load.own]
-    lead = np.broadcast_shapes(
-        *(value[own.block].shape[:-1] for load, value in values for own in load.own), wires.own.shape[:-3]
-    )
-    slopes = np.array(np.broadcast_to(wires.own, (*lead, *wires.own.shape[-3:])))
-    for load, value in values:
-        for own in load.own:
-            slopes[..., own.into, own.row, own.column] += value[own.block][..., own.elements]
-    return slopes
-
-
 def places_beside(level: Level, size: int) -> Places:
     """Return the field and place of each of `size` unknowns for a stage: members of `level` in fields from `OWN` on.
 
@@ -221,8 +192,8 @@ def places_beside(level: Level, size: int) -> Places:
     return places
 
 
-def _wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
-    """Return the flow into `level`, its fields numbered as `places_beside` says."""
+def wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
+    """Return the flow into a `level` of the `order` of `couplings`, its fields numbered as `places_beside` says."""
     size = couplings.dynamic.size
     everything = Places(field=np.full(size, EFFORTS), place=np.arange(size))
     whole = replace(couplings, groups=np.zeros_like(couplings.groups))  # efforts are one array: no matrix is divided
@@ -230,7 +201,7 @@ def _wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
 
 
 def _stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> ComponentStage:
-    wires = _wired(couplings, order, level)
+    wires = wired(couplings, order, level)
     curved = level.order is not Order.CONSTANT or any(load.own for load in wires.loads)
     linear = Mode.EXPONENTIAL if level.dynamic else Mode.LINEAR
     mode = Mode.NEWTON if curved and not is_controlled(level, wires) else linear
