@@ -14,7 +14,7 @@ from lstm_analog.network.laws import High, bank_of, partials
 from lstm_analog.network.parts import Ports
 
 _FARTHEST = 30.0
-"""Largest control of a port, dimensionless, at which its opening is looked at: beyond it is open, shut or at a limit."""
+"""Largest control of a port, dimensionless, at which its opening is looked at: beyond, it is open, shut or limited."""
 _POINTS = 241
 """Controls at which the opening of a port is looked at; larger: its least is found closer, beyond a percent."""
 
