@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Indices
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import SIGNAL
+from lstm_analog.network.labels import SIGNAL, signals_of
 from lstm_analog.network.parts import DATUM, Crossbars, OpAmps, Part, Transconductors
 
 
@@ -53,7 +53,7 @@ def _rows(sides: tuple[Indices, ...], network: Network) -> list[str]:
             pins = np.concatenate((bank.plus, bank.minus)).tolist()
             after |= dict(zip(pins, np.tile(bank.out, 2).tolist(), strict=True))
     after.pop(DATUM, None)
-    names, words = network.unknowns.names(), _words(network)
+    names, words = network.unknowns.names(), signals_of(network.said(SIGNAL))
     found = []
     for nodes in zip(*(side.tolist() for side in sides), strict=True):
         places = [names[node] for node in (*nodes, *(after[node] for node in nodes if node in after))]
@@ -65,11 +65,7 @@ def _rows(sides: tuple[Indices, ...], network: Network) -> list[str]:
 
 def _headed(rows: list[str], inputs: Indices, network: Network) -> list[str]:
     """Return the comments of `rows`, with a line before the first that names the signals at the `inputs`."""
-    words, names = _words(network), network.unknowns.names()
+    words, names = signals_of(network.said(SIGNAL)), network.unknowns.names()
     labels = dict.fromkeys(names[node].rpartition("_")[0] for node in inputs.tolist())
     known = [f"{label}_<k> is {words[label]}[<k>]" for label in labels if label in words]
     return [f"* from {'; '.join(known)}\n{rows[0]}", *rows[1:]] if known and rows else rows
-
-
-def _words(network: Network) -> dict[str, str]:
-    return dict(tuple(entry.split(" ", 1)) for entry in network.said(SIGNAL) if " " in entry)  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
+from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
 from lstm_analog.imperfections.converters import InputConverter, OutputConverter
 from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
@@ -37,7 +38,7 @@ _MADE = (
     *(ProgrammingError, DeviceSpread, ResistorSpread, JunctionArea, MosThreshold, BoreTolerance),
     *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain),
 )
-_BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband)
+_BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband, Clamp)
 _JOINED = (WireResistance, Tiles, ClockFeedthrough, EndLoss)
 _AGED = (Drift, PhaseChangeDrift)
 _USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, RelayLag, PairTemperature)

@@ -235,6 +235,46 @@ class Machine(Summarised):
         passes = (replace(each, network=apply(imperfection, each.network, streams)) for each in self.passes)
         return replace(self, passes=tuple(passes))
 
+    def force(
+        self,
+        gate: str,
+        value: float,
+        *,
+        unit: int | tuple[int, ...] | None = None,
+        layer: int = 0,
+        backward: bool = False,
+    ) -> "Machine":
+        """Return the same machine, a `gate` of which is held at `value`: a hand on the pilot of its valve.
+
+        Gates are called "input", "forget", "cell" and "output" in an LSTM, "reset", "update" and "new" in a GRU. `unit`
+        is one or several of the `layer`, all unless given; `backward` is its other direction. What the gate controls
+        finds the value before its activation that gives `value`, 16 at most, so that a sigmoid is 1e-7 from its end;
+        parts that do not open or shut so far, as valves of limited rangeability, do as far as they do. `run.gates` is
+        still what the weights ask for. The provenance names it, as an `imperfections.Clamp`.
+
+        Raises `InvalidValueError` for a gate, unit, layer or value that there is not, `NetworkError` for a machine of
+        transistor cells.
+        """
+        from lstm_analog.machine.forcing import forced
+
+        return replace(self, passes=forced(self.passes, gate, value, unit, (layer, backward)))
+
+    def shut(
+        self, gate: str, *, unit: int | tuple[int, ...] | None = None, layer: int = 0, backward: bool = False
+    ) -> "Machine":
+        """Return the same machine with a `gate` of `unit` shut, held at 0; `layer` and `backward` as in `force`."""
+        return self.force(gate, 0.0, unit=unit, layer=layer, backward=backward)
+
+    def hold(self, *, unit: int | tuple[int, ...] | None = None, layer: int = 0, backward: bool = False) -> "Machine":
+        """Return the same machine, in which the memory of `unit` keeps what it has: forget held open, input shut.
+
+        It loses 1e-7 of it in a step. `layer` and `backward` are as in `force`, which raises what this does;
+        `UnsupportedError` for cells without a gate that keeps.
+        """
+        from lstm_analog.machine.forcing import held
+
+        return replace(self, passes=held(self.passes, unit, (layer, backward)))
+
     def at_step(self, number: int) -> "Machine":
         """Return the machine held as it is in step `number`, counted from 0, of parameters that change in time.
 

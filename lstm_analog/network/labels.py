@@ -13,6 +13,11 @@ SIGNAL = "signal"
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
+def signals_of(said: tuple[str, ...]) -> dict[str, str]:
+    """Return the word of each group, by its label, from what a network has `said` of its signals."""
+    return {label: word for label, space, word in (entry.partition(" ") for entry in said) if space}
+
+
 def check_label(label: str) -> None:
     """Raise `InvalidValueError` unless `label` is a lower-case letter, then up to 62 of a-z, 0-9 and underscore.
 

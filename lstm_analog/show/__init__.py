@@ -8,6 +8,7 @@ from lstm_analog.show.saving import save
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.states import sequence
 from lstm_analog.show.waveforms import step_waveforms
+from lstm_analog.show.what_if import what_if
 from lstm_analog.show.yields import metric_distribution, yield_against_strength
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "signal_noise",
     "step_waveforms",
     "weights",
+    "what_if",
     "yield_against_strength",
 ]

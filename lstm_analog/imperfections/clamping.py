@@ -1,0 +1,171 @@
+"""What is read of a signal is held at a value: a hand on the pilot of a valve, a wire cut and tied to a supply."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from operator import is_
+from typing import TypeVar
+
+import numpy as np
+
+from lstm_analog.arrays import Flags, Indices
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, NetworkError, explain
+from lstm_analog.imperfections.base import Streams, alter, unused_label, with_unknowns
+from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import SIGNAL, signals_of
+from lstm_analog.network.parts import (
+    DATUM,
+    Conductors,
+    Crossbars,
+    Followers,
+    Pairs,
+    Part,
+    Ports,
+    Sources,
+    Spools,
+    Transconductors,
+)
+
+_Record = TypeVar("_Record")
+_OTHER_SIDE = ("_neg", "_n")
+"""Suffixes of the group that a signal is counted against, where it is the difference of two."""
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class Clamp:
+    """All that reads a `signal` of some `units` finds `value` there, whatever the network makes of it.
+
+    The nodes themselves stay what they are, and still show what the weights ask for. `Machine.force` and `Machine.shut`
+    make the clamps of gates.
+
+    Attributes
+    ----------
+    signal : str
+        As the network names it in its provenance: "forget", "l1 forget", "l0 backward output", of an LSTM of one layer
+        or of several.
+    value : float
+        What is read, in units of signal of its wires: of a gate the value before the activation, from -16 to 16.
+    units : tuple of int
+        Which units; all if it is empty.
+    """
+
+    signal: str
+    value: float
+    units: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that the value is finite and the units are numbers from 0 on."""
+        if not np.isfinite(self.value):
+            raise InvalidValueError(explain("clamp value", must="be finite", got=self.value, do="give e.g. -16"))
+        if not all(unit >= 0 for unit in self.units):
+            must, do = "be whole numbers from 0 on", "count from zero"
+            raise InvalidValueError(explain("clamp units", must=must, got=self.units, do=do))
+
+
+@alter.register
+def _(imperfection: Clamp, network: Network, streams: Streams) -> Network:
+    groups = _groups(network, imperfection.signal)
+    against = [label for label in groups if label.endswith(_OTHER_SIDE)]
+    places = np.arange(network.unknowns.size)
+    for label in groups:
+        nodes = _units(network.unknowns[label], imperfection)
+        if label in against:
+            places[nodes] = DATUM
+            continue
+        scale = float(network.unknowns.scales()[nodes[0]])
+        name = unused_label(network, f"{label}_clamp")
+        network, held = with_unknowns(network, name, nodes.size, scale)
+        effort = np.array(imperfection.value * scale)
+        network = replace(network, parts=(*network.parts, Sources(label=name, nodes=held, effort=effort)))
+        places[nodes] = held
+    moves = _Moves(places=places, controls=_controls(network), read=np.zeros(places.size, dtype=bool))
+    parts = tuple(moves.of_part(part) for part in network.parts)
+    if not moves.read[places != np.arange(places.size)].all():
+        must, do = "be read by parts with equations", "clamp what is not clamped yet, and no transistor cells"
+        got = "units that are not"
+        raise NetworkError(explain(f"the signal {imperfection.signal}", must=must, got=got, do=do))
+    return replace(network, parts=parts)
+
+
+def _groups(network: Network, signal: str) -> list[str]:
+    """Return the labels of the groups that carry `signal`; `NetworkError` if there are none."""
+    said = signals_of(network.said(SIGNAL))
+    found = [label for label, word in said.items() if word == signal]
+    if not found:
+        words = sorted(set(said.values()))
+        must = f"be one of {', '.join(words)}" if words else "be named in the provenance of the network"
+        raise NetworkError(explain("signal", must=must, got=ascii(signal)[:80], do="choose one that it carries"))
+    return found
+
+
+def _units(nodes: Indices, clamp: Clamp) -> Indices:
+    if any(unit >= nodes.size for unit in clamp.units):
+        must = f"be 0 to {nodes.size - 1}"
+        raise InvalidValueError(explain("clamp units", must=must, got=clamp.units, do="choose among the units"))
+    return nodes[list(clamp.units)] if clamp.units else nodes
+
+
+def _controls(network: Network) -> Flags:
+    """Return which unknowns of `network` control a pair or a port, (N,); the datum does not."""
+    found = np.zeros(network.unknowns.size, dtype=bool)
+    for part in network.parts:
+        for end in part.factors if isinstance(part, Pairs) else (part,) if isinstance(part, Ports) else ():
+            found[end.p] = found[end.n] = True
+    found[DATUM] = False
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Moves:
+    """Lets parts read the unknown `places[k]` (N,) where they read k, and notes in `read` (N,) which k were read.
+
+    Dividers between a signal and what it controls (`controls`) hang at the new place, too: there alone flow leaves a
+    signal. What drives a signal, or feeds it back, is left.
+    """
+
+    places: Indices
+    controls: Flags
+    read: Flags
+
+    def of_part(self, part: Part) -> Part:
+        """Return `part` with its readings moved, itself if it has none to move."""
+        match part:
+            case Ports() | Spools():
+                return self._moved(part, "p", "n")
+            case Transconductors() | Crossbars():
+                return self._moved(part, "inputs")
+            case Pairs():
+                return self._each(part, "factors", "p", "n")
+            case Followers():
+                return self._each(part, "terms", "inputs")
+            case Conductors():
+                return self._divided(part)
+        return part
+
+    def _each(self, part: _Record, entries: str, *names: str) -> _Record:
+        """Return `part` with the readings `names` of its `entries`, tiers or terms, moved."""
+        before = getattr(part, entries)
+        moved = tuple(self._moved(entry, *names) for entry in before)
+        return part if all(map(is_, moved, before)) else _with(part, {entries: moved})
+
+    def _moved(self, record: _Record, *names: str) -> _Record:
+        nodes = {name: getattr(record, name) for name in names}
+        return self._put(record, {name: (old, self.places[old]) for name, old in nodes.items()})
+
+    def _divided(self, part: Conductors) -> Conductors:
+        ends = {"a": (part.a, part.b), "b": (part.b, part.a)}
+        place, control = self.places, self.controls
+        return self._put(part, {name: (n, np.where(control[far], place[n], n)) for name, (n, far) in ends.items()})
+
+    def _put(self, record: _Record, nodes: dict[str, tuple[Indices, Indices]]) -> _Record:
+        """Return `record` with new for old `nodes`, itself if they are the same."""
+        for old, new in nodes.values():
+            self.read[old[old != new]] = True
+        changed = {name: new for name, (old, new) in nodes.items() if (old != new).any()}
+        return _with(record, changed) if changed else record
+
+
+def _with(record: _Record, values: Mapping[str, object]) -> _Record:
+    changed: _Record = replace(record, **values)  # type: ignore[type-var]
+    return changed

@@ -1,0 +1,118 @@
+"""Draw what a change does to a machine: its states before it, as ghosts, and after it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler import Compiled
+from lstm_analog.doors import checked
+from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.imperfections import Clamp, recorded
+from lstm_analog.network.labels import SIGNAL, signals_of
+from lstm_analog.show.reading import MOST_UNITS, chosen_units, one, origin, pick, sequences
+from lstm_analog.show.style import label_ends, line, panels, roomy, styled
+from lstm_analog.study import Run
+
+_HEIGHT = 2.2
+_GHOST, _PALE = 4.0, 0.3
+"""The width (points) and the opacity of a line that shows the states before the change."""
+
+_END = 1e-3
+"""How far from 0 or 1 a gate counts as shut or open, in words."""
+
+
+@checked
+@styled
+def what_if(
+    before: Run, after: Run, *, layer: int = -1, units: Sequence[int] | None = None, sequence: int = 0
+) -> Figure:
+    """Return a picture of h and c of `layer` in the run `before` a change, wide and grey, and in that `after` it.
+
+    The runs are of the same inputs and of machines of the same sizes, as `machine` and `machine.shut("forget")`.
+    `units` are those to draw, unless given the six at most whose states the change moves most; `sequence` chooses from
+    a batch; `layer` may count from the end.
+
+    Raises
+    ------
+    InvalidShapeError
+        If the runs have not as many steps, sequences and units.
+    InvalidValueError
+        If there is no such layer, unit or sequence.
+    """
+    number = pick("layer", layer, len(before.layers))
+    shapes = [[trace.h.shape for trace in run.layers] for run in (before, after)]
+    if shapes[0] != shapes[1]:
+        do = "run both machines over the same inputs"
+        raise InvalidShapeError(explain("the states of both runs", must="be alike", got=shapes, do=do))
+    which = pick("sequence", sequence, sequences(before))
+    pair = before.layers[number], after.layers[number]
+    names = ["h", "c"] if pair[0].c.shape[-1] else ["h"]
+    states = {name: [one(before, getattr(trace, name), which) for trace in pair] for name in names}
+    chosen = chosen_units(_moved(states) if units is None else units, pair[0].h.shape[-1])
+    figure, axes = panels([_HEIGHT] * len(names))
+    for place, name in zip(axes, names, strict=True):
+        _draw(place, states[name], chosen)
+        place.set_ylabel(f"{name} (dimensionless)")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[-1].set_xlabel("step")
+    figure.align_ylabels()
+    figure.suptitle(f"{_said(before, after)}\n{origin(before)}; pale: before, lines: after")
+    return figure
+
+
+def _moved(states: dict[str, list[Floats]]) -> list[int]:
+    """Return the units whose `states` differ most, before and after, in order of their number."""
+    moved = np.max([np.abs(after - before).max(axis=0) for before, after in states.values()], axis=0)
+    return sorted(np.argsort(-moved, kind="stable")[:MOST_UNITS].tolist())
+
+
+def _draw(axes: Axes, states: list[Floats], units: Sequence[int]) -> None:
+    before, after = (each[:, units] for each in states)
+    steps = np.arange(len(before), dtype=float)
+    drawn = []
+    for place, unit in enumerate(units):
+        drawn.append(line(axes, steps, after[:, place], place, f"unit {unit}"))
+        (ghost,) = axes.plot(steps, before[:, place], linewidth=_GHOST, alpha=_PALE, label=f"unit {unit} before")
+        ghost.set(color=drawn[-1].get_color(), zorder=1)
+    both = np.concatenate((before, after))
+    roomy(axes, float(both.min()), float(both.max()))
+    label_ends(axes, drawn, _HEIGHT)
+
+
+def _said(before: Run, after: Run) -> str:
+    """Return what the machine of the run `after` has that the one `before` has not, in words."""
+    known = [str(each) for part in before.passes for each in recorded(part.compiled.network)]
+    added = [
+        _words(part.compiled, each.imperfection)
+        for part in after.passes
+        for each in recorded(part.compiled.network)
+        if str(each) not in known
+    ]
+    return "What if: " + ("; ".join(dict.fromkeys(added)) or "another machine")
+
+
+def _words(compiled: Compiled, imperfection: object) -> str:
+    """Return the name of an `imperfection`; of a clamp which gate it opens or shuts, as far as."""
+    if not isinstance(imperfection, Clamp):
+        return str(imperfection)
+    signals, units = signals_of(compiled.network.said(SIGNAL)), imperfection.units
+    whose = imperfection.signal + (f" of unit {', '.join(map(str, units))}" if units else " of all units")
+    for place in compiled.layout.layers:
+        for spot, activation in zip(place.z, place.activations, strict=True):
+            if signals[spot.group] == imperfection.signal:
+                gain = spot.gain[units[0] if units else 0] if spot.gain else 1.0
+                return f"{whose} {_opening(float(activation(np.array(imperfection.value * gain))))}"
+    return f"{whose} held at {imperfection.value:.3g}"
+
+
+def _opening(value: float) -> str:
+    """Return in words how far a gate of that `value` is open.
+
+    >>> _opening(1e-7), _opening(0.3)
+    ('shut', 'held at 0.3')
+    """
+    return "shut" if abs(value) < _END else "open" if abs(value - 1.0) < _END else f"held at {value:.3g}"
