@@ -27,7 +27,8 @@ class Moments:
     efforts : float array, (n, unknowns)
         The efforts (effort unit), sequences one after the other.
     weights : float array, (n,)
-        The time that each moment stands for (s), by the trapezoidal rule within each interval.
+        The time that each moment stands for (s): by the trapezoidal rule, except that the first stretch of an interval
+        has the efforts at its end, as those at its beginning are still of the interval before.
     """
 
     high: High
@@ -38,15 +39,15 @@ class Moments:
 def moments_of(trajectory: Trajectory) -> Iterator[Moments]:
     """Yield the moments of all steps of `trajectory`, interval by interval, without the reset before the first step.
 
-    The trajectory must have kept everything. An end of an interval is a moment of both intervals beside it.
+    The trajectory must have kept everything. With one point an interval its end stands for all of it.
     """
     ends = np.searchsorted(trajectory.time, trajectory.schedule.ends)
     for interval, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True), start=1):
-        time = trajectory.time[first : last + 1]
-        spans = np.diff(time)
-        weights = 0.5 * (np.append(spans, 0.0) + np.insert(spans, 0, 0.0))
-        efforts = trajectory.efforts[..., first : last + 1, :]
-        copies = efforts.size // (time.size * efforts.shape[-1])
+        spans = np.diff(trajectory.time[first : last + 1])
+        weights = 0.5 * (np.append(spans[1:], 0.0) + spans)
+        weights[0] += 0.5 * spans[0]
+        efforts = trajectory.efforts[..., first + 1 : last + 1, :]
+        copies = efforts.size // (weights.size * efforts.shape[-1])
         yield Moments(
             high=trajectory.schedule.phase(interval),
             efforts=efforts.reshape(-1, efforts.shape[-1]),

@@ -173,7 +173,7 @@ OFFSET = _graded(
     f"from a general op-amp to one that is trimmed or chopped; {_SOLD}",
 )
 """The grade of op-amps by their offset."""
-BANDWIDTH = _free("gain-bandwidth", "Hz", np.array([1e6, 2e6, 5e6, 10e6, 20e6, 50e6]), _set_bandwidth, _SOLD)
+BANDWIDTH = _free("gain-bandwidth", "Hz", np.array([0.5e6, 1e6, 2e6, 5e6, 10e6, 20e6]), _set_bandwidth, _SOLD)
 """The speed of op-amps."""
 CAPACITOR = _free(
     "hold capacitor", "F", np.array([10, 22, 47, 100, 220, 470, 1000]) * 1e-12, _set_capacitor, "series E3 (IEC 60063)"

@@ -115,8 +115,9 @@ class RunningCost(Summarised):
 def running_cost(run: Run, figures: Figures | None = None) -> RunningCost:
     """Return what the machine of `run` takes to run, by its network over the run and the constants `figures`.
 
-    The constants are those of `figures_of` the technology unless given. `Settle` keeps one point an interval, at rest:
-    currents while storages are charged are then left out; `Waveform` has them.
+    The constants are those of `figures_of` the technology unless given. Currents while storages are charged are those
+    at the points that the engine keeps: with one an interval, as of `Settle`, they are left out; `Waveform(points=64)`
+    has them.
 
     Raises
     ------

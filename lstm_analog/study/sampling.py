@@ -73,8 +73,8 @@ class Sampling(Generic[AnyDesign]):
         As in `yield_of`. Chips are screened with the seed, and sampled with the next one.
     engine : Engine
         The engine that samples.
-    machines, clocked, running : dict
-        The machine of each technology and settling, its metric with what the clock leaves, and its running cost.
+    machines, ways, running : dict
+        The machine of each technology and settling, how it is screened (None: not at all), and its running cost.
     screened, sampled : dict
         The excess by the screening at each place of the lattice of all choices, and the yield by the sampling.
     """
@@ -89,7 +89,7 @@ class Sampling(Generic[AnyDesign]):
     seed: int
     engine: Engine
     machines: dict[object, AnyDesign] = field(default_factory=dict)
-    clocked: dict[object, Metric | None] = field(default_factory=dict)
+    ways: dict[object, tuple[Metric, Engine] | None] = field(default_factory=dict)
     running: dict[object, RunningCost] = field(default_factory=dict)
     screened: dict[Position, float] = field(default_factory=dict)
     sampled: dict[Position, Yield[AnyDesign]] = field(default_factory=dict)
@@ -131,9 +131,11 @@ class Sampling(Generic[AnyDesign]):
         )
 
     def ideal(self) -> float:
-        """Return the excess of the finest choice without imperfections, by `Settle`."""
-        machine = self.machine(self.build(self.finest))
-        run = machine.run(self.x, engine=Settle(), keep=Keep.OUTPUTS)
+        """Return the excess of the finest choice without imperfections; infinite if it cannot be run."""
+        try:
+            run = self.machine(self.build(self.finest)).run(self.x, engine=self.engine, keep=Keep.OUTPUTS)
+        except SimulationError:
+            return np.inf
         return float(self.target.spec.excess(measured(self.metric, beside(run.outputs), 1))[0])
 
     def judge(self, place: Position) -> float:
@@ -145,26 +147,30 @@ class Sampling(Generic[AnyDesign]):
         """Return the excess at a `place` by `Settle`, with what the clock leaves; infinite if it cannot be run."""
         if place not in self.screened:
             build = self.build(place)
-            metric = self.metric_of(build)
-            excess = np.inf
-            if metric is not None:
-                excess = self.excess(self.yield_of(build, metric, self.seed, Settle()))
-            self.screened[place] = excess
+            way = self.screening(build)
+            self.screened[place] = np.inf if way is None else self.excess(self.yield_of(build, *way, self.seed))
         return self.screened[place]
 
-    def metric_of(self, build: Build) -> Metric | None:
-        """Return the metric with what the clock of a `build` leaves; None if the machine cannot be solved in time."""
+    def screening(self, build: Build) -> tuple[Metric, Engine] | None:
+        """Return the metric and the engine that screen the chips of a `build`; None if the machine cannot be run.
+
+        That is `Settle` with what the clock leaves, or the engine that samples where `Settle` finds no rest.
+        """
         key = (build.technology, build.settling)
-        if key not in self.clocked:
-            machine = self.machine(build)
-            try:
-                timed, rest = (
-                    machine.run(self.x, engine=engine, keep=Keep.OUTPUTS) for engine in (self.engine, Settle())
-                )
-                self.clocked[key] = _clocked(self.metric, timed, rest)
-            except SimulationError:
-                self.clocked[key] = None
-        return self.clocked[key]
+        if key not in self.ways:
+            self.ways[key] = self._screening(self.machine(build))
+        return self.ways[key]
+
+    def _screening(self, machine: AnyDesign) -> tuple[Metric, Engine] | None:
+        try:
+            timed = machine.run(self.x, engine=self.engine, keep=Keep.OUTPUTS)
+        except SimulationError:
+            return None
+        try:
+            rest = machine.run(self.x, engine=Settle(), keep=Keep.OUTPUTS)
+        except SimulationError:
+            return self.metric, self.engine
+        return _clocked(self.metric, timed, rest), Settle()
 
     def sample(self, place: Position) -> Yield[AnyDesign]:
         """Return the yield at a `place` by the engine, on chips that the screening did not see."""
@@ -174,10 +180,10 @@ class Sampling(Generic[AnyDesign]):
 
     def sample_more(self, place: Position, times: int) -> Yield[AnyDesign]:
         """Return what `sample` does, of so many `times` the number of chips."""
-        return self.yield_of(self.build(place), self.metric, self.seed + 1, self.engine, times)
+        return self.yield_of(self.build(place), self.metric, self.engine, self.seed + 1, times)
 
-    def yield_of(self, build: Build, metric: Metric, seed: int, engine: Engine, times: int = 1) -> Yield[AnyDesign]:
-        """Return the yield of the chips of a `build` by `metric`, `seed` and `engine`, `times` the usual number."""
+    def yield_of(self, build: Build, metric: Metric, engine: Engine, seed: int, times: int = 1) -> Yield[AnyDesign]:
+        """Return the yield of the chips of a `build` by `metric`, `engine` and `seed`, `times` the usual number."""
         return yield_of(
             self.machine(build),
             build.imperfections,

@@ -176,7 +176,7 @@ def _gains(sampling: Sampling[AnyDesign], place: Position) -> Gains:
     here, gains = sampling.screen(place), []
     for axis, knob in enumerate(sampling.knobs):
         finer = (*place[:axis], knob.values.size - 1, *place[axis + 1 :])
-        gains.append((knob.name, here - sampling.screen(finer)))
+        gains.append((knob.name, max(here - sampling.screen(finer), 0.0)))
     return tuple(sorted(gains, key=lambda gain: -gain[1]))
 
 
