@@ -60,5 +60,11 @@ def _mark(axes: Axes, found: Sizing[AnyDesign], choice: Choice[AnyDesign], text:
     if not np.isfinite(height):
         return
     axes.plot(choice.cost, height, color=colour, marker="o", markersize=11, markerfacecolor="none", linestyle="")
-    where = {"xy": (choice.cost, height), "xytext": (14, -4), "textcoords": "offset points"}
-    axes.annotate(text, color=colour, arrowprops={"arrowstyle": "-", "color": FAINT}, **where)
+    axes.annotate(
+        text,
+        xy=(choice.cost, height),
+        xytext=(14, -4),
+        textcoords="offset points",
+        color=colour,
+        arrowprops={"arrowstyle": "-", "color": FAINT},
+    )

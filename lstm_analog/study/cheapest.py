@@ -80,7 +80,8 @@ def _expected(shape: Position, screen: Excess, ideal: float, left: Flags) -> Flo
             total = total + more.reshape(along)
             if excess > 0.0:
                 left[coarser(place)] = False
-    return ideal + np.sqrt(total)
+    result: Floats = ideal + np.sqrt(total)
+    return result
 
 
 def coarser(place: Position) -> tuple[slice, ...]:
@@ -95,6 +96,6 @@ def _lowest(values: Floats, among: Flags) -> Position:
 
 
 def next_cheaper(costs: Floats, place: Position) -> Position | None:
-    """Return the dearest point that costs less than `place`, the finest of several; None if there is none."""
+    """Return the dearest point whose `costs` are below those of `place`, the finest of several, or None."""
     cheaper = [point for point in product(*map(range, costs.shape)) if costs[point] < costs[place]]
     return max(cheaper, key=lambda point: (costs[point], sum(point)), default=None)

@@ -66,8 +66,8 @@ MICROCONTROLLER = Processor(
     time=SourcedValue(
         value=_PRODUCT_TIME,
         unit="s",
-        source="measured: an LSTM of 26,912 numbers and 2,702,400 products, float32, TensorFlow Lite Micro, 362.2 ms on "
-        "NUCLEO-L4R5ZI (EdgeMark, its page RNN, LSTM, GRU; read; that its clock was 120 MHz is assumed)",
+        source="measured: an LSTM of 26,912 numbers and 2,702,400 products, float32, TensorFlow Lite Micro, 362.2 ms "
+        "on NUCLEO-L4R5ZI (EdgeMark, its page RNN, LSTM, GRU; read; that its clock was 120 MHz is assumed)",
     ),
 )
 """A microcontroller with a floating-point unit; the call of the interpreter, 0.1 ms there, does not count."""
@@ -80,7 +80,7 @@ ACCELERATOR = Processor(
         source="3.08 Gop/s/mW at its most efficient, two operations a product, measured; fixed point; weights on the "
         "chip (arXiv:1711.05734; only the abstract was read)",
     ),
-    time=SourcedValue(value=2.0 / (3.08e9 * 1.24), unit="s", source="that efficiency at its peak power of 1.24 mW, all used"),
+    time=SourcedValue(value=2.0 / (3.08e9 * 1.24), unit="s", source="that efficiency at its peak power, 1.24 mW"),
 )
 """A chip made for LSTMs of up to 96 units a tile, less than 1 mm2; a bound, as a small LSTM does not fill it."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def moments_of(trajectory: Trajectory) -> Iterator[Moments]:
     The trajectory must have kept everything. With one point an interval its end stands for all of it.
     """
     ends = np.searchsorted(trajectory.time, trajectory.schedule.ends)
-    for interval, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True), start=1):
+    for interval, (first, last) in enumerate(pairwise(ends), start=1):
         spans = np.diff(trajectory.time[first : last + 1])
         weights = 0.5 * (np.append(spans[1:], 0.0) + spans)
         weights[0] += 0.5 * spans[0]

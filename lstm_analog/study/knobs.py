@@ -12,7 +12,7 @@ from lstm_analog.compiler.electrical import Behavioural
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import AmplifierOffset, BoreTolerance, DeviceSpread, ProgrammingError, Quantisation
 
 
@@ -71,9 +71,6 @@ class Knob:
         if not (self.prices > 0.0).all() or (np.diff(self.prices) < 0.0).any():
             must, do = "be positive and not fall", "put the coarsest value first"
             raise InvalidValueError(explain(f"{self.name} prices", must=must, got=self.prices.tolist(), do=do))
-        if not callable(self.turn):
-            do = "give a function of a build and a value"
-            raise InvalidTypeError(explain(f"{self.name} turn", must="be a function", got=self.turn, do=do))
 
 
 _GRADED = "a grade of half the error is assumed to cost 1.4 times as much"
@@ -163,7 +160,7 @@ RESISTORS = _graded(
     "tolerances that resistors are sold in, 5 to 0.01 %, taken as standard deviations",
 )
 """The grade of resistors."""
-LEVELS = _free("levels", "1", 2.0 ** np.arange(3, 13), _set_levels, "bits of a device, 3 to 12")
+LEVELS = _free("levels", "1", np.exp2(np.arange(3.0, 13.0)), _set_levels, "bits of a device, 3 to 12")
 """The number of values that a conductance can have."""
 OFFSET = _graded(
     "offset grade",

@@ -90,9 +90,12 @@ class RunningCost(Summarised):
     def __str__(self) -> str:
         """Return the totals, then a line for each consumer and each kind of part with the source of its constant."""
         lines = [f"{self.technology}: {self.power:.3g} W, {self.energy:.3g} J a step of {self.step_time:.4g} s"]
+        unit = self.unit
         lines += [f"{each.power:10.3g} W   {each.what} ({each.source})" for each in self.consumers]
-        lines += [f"{each.number:10}     {each.what}, {each.room:.3g} {self.unit} ({each.source})" for each in self.parts]
-        return "\n".join([*lines, f"{self.room:10.3g} {self.unit}  of parts, without what lies between them"])
+        lines += [
+            f"{each.number:10}     {each.what}, {each.room:.3g} {self.unit} ({each.source})" for each in self.parts
+        ]
+        return "\n".join([*lines, f"{self.room:10.3g} {unit}  of parts, without what lies between them"])
 
     def write(self, path: str | Path) -> None:
         """Write consumers, parts and totals as CSV to the file `path`, whole or not at all.

@@ -6,7 +6,7 @@ without imperfections is added to the outputs of every chip. What passes is samp
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -28,13 +28,13 @@ from lstm_analog.study.yields import yield_of
 
 _COSTED = 6
 """Steps of the run whose running cost is computed. More: slower, and nearer to the mean over all inputs."""
-_Made = TypeVar("_Made", bound=Design, covariant=True)
+_Made_co = TypeVar("_Made_co", bound=Design, covariant=True)
 
 
-class Maker(Protocol[_Made]):
+class MachineMaker(Protocol[_Made_co]):
     """What makes machines without imperfections; `partial(la.compile, lstm)` is one."""
 
-    def __call__(self, technology: object, *, settling: float) -> _Made:
+    def __call__(self, technology: object, *, settling: float) -> _Made_co:
         """Return the machine built in `technology`, its phases of `settling` time constants."""
         ...
 
@@ -63,7 +63,7 @@ class Sampling(Generic[AnyDesign]):
 
     Attributes
     ----------
-    make : Maker
+    make : MachineMaker
         Makes machines.
     start : Build
         What the knobs turn.
@@ -79,7 +79,7 @@ class Sampling(Generic[AnyDesign]):
         The excess by the screening at each place of the lattice of all choices, and the yield by the sampling.
     """
 
-    make: Maker[AnyDesign]
+    make: MachineMaker[AnyDesign]
     start: Build
     knobs: tuple[Knob, ...]
     x: Floats
@@ -179,7 +179,7 @@ class Sampling(Generic[AnyDesign]):
         return self.sampled[place]
 
     def sample_more(self, place: Position, times: int) -> Yield[AnyDesign]:
-        """Return what `sample` does, of so many `times` the number of chips."""
+        """Return the yield at a `place` as `sample` does, of so many `times` the number of chips."""
         return self.yield_of(self.build(place), self.metric, self.engine, self.seed + 1, times)
 
     def yield_of(self, build: Build, metric: Metric, engine: Engine, seed: int, times: int = 1) -> Yield[AnyDesign]:

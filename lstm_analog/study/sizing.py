@@ -16,7 +16,7 @@ from lstm_analog.study.knobs import Build, Knob, usual_knobs
 from lstm_analog.study.lot_study import check_count
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.metrics import Metric
-from lstm_analog.study.sampling import Maker, Sampling
+from lstm_analog.study.sampling import MachineMaker, Sampling
 from lstm_analog.study.sizing_result import Choice, Gains, Offer, Reached, Sizing, Target, Tried
 from lstm_analog.study.yield_result import Yield
 
@@ -37,7 +37,7 @@ def energy_by_price(offer: Offer) -> float:
 
 @checked
 def size(
-    make: Maker[AnyDesign],
+    make: MachineMaker[AnyDesign],
     technology: object,
     x: ArrayLike,
     *,
@@ -58,7 +58,7 @@ def size(
 
     Parameters
     ----------
-    make : Maker
+    make : MachineMaker
         Makes a machine: `partial(la.compile, lstm)`, with its other arguments if need be.
     technology : Technology
         What the knobs turn, such as `electrical.OPAMP`.
@@ -101,7 +101,11 @@ def size(
         seed=int(seed),
         engine=chosen_engine(engine, Waveform()),
     )
-    costs = _costs(sampling, cost)
+    return _sized(sampling, _costs(sampling, cost))
+
+
+def _sized(sampling: Sampling[AnyDesign], costs: Floats) -> Sizing[AnyDesign]:
+    """Return the sizing by the `costs` of all choices."""
     place = search(costs, sampling.screen, sampling.judge, sampling.ideal())
     if place is None:
         raise _refusal(sampling)
@@ -109,7 +113,7 @@ def size(
     while cheaper is not None and cheaper[1].reached is Reached.MET:
         (place, chosen), cheaper = cheaper, _resolved(sampling, cheaper[0], costs)
     return Sizing(
-        target=target,
+        target=sampling.target,
         chosen=chosen,
         cheaper=None if cheaper is None else cheaper[1],
         gains=_gains(sampling, place),

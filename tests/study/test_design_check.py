@@ -23,9 +23,9 @@ from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study.design_check import DesignCheck
 from lstm_analog.study.device_rules import relay_damping
 from lstm_analog.study.findings import Rule, Severity
+from lstm_analog.study.flows import outflow
 from lstm_analog.study.operation import plant
 from lstm_analog.study.run import PassRun, Run
-from lstm_analog.study.flows import outflow
 from lstm_analog.study.supply import _blocks, supply
 from lstm_analog.study.tubes import Use, tubes
 
@@ -291,7 +291,9 @@ def test_flow_is_conserved_between_sources_tubes_and_tanks(ran: tuple[Machine, R
     assert judged.snapshots is not None
     moments = list(_blocks(judged.snapshots))
     order = np.argsort(np.concatenate([some for _, some in moments]))
-    out = np.concatenate([outflow(built.network, judged.snapshots.efforts[some], high) for high, some in moments])[order]
+    out = np.concatenate([outflow(built.network, judged.snapshots.efforts[some], high) for high, some in moments])[
+        order
+    ]
     scale = np.abs(out).max()
     kinds = built.network.kinds()
     # manifolds are left out of `out`, so that what the rest gives and takes adds up only if they are balanced

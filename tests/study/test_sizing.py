@@ -188,9 +188,9 @@ def test_a_target_asks_for_as_many_chips_as_show_it():
 
 
 def test_too_few_chips_are_refused():
-    with pytest.raises(InvalidValueError, match="chips must be enough to show a yield of 0.9, got 10: take more chips"):
+    with pytest.raises(InvalidValueError, match=r"chips must be enough to show a yield of 0\.9, got 10: take more"):
         Target(spec=Spec(at_most=1.0), share=0.9).needed(10)
-    with pytest.raises(InvalidValueError, match="target share must be between 0 and 1, got 1.0: give e.g. 0.9"):
+    with pytest.raises(InvalidValueError, match=r"target share must be between 0 and 1, got 1\.0: give e\.g\. 0\.9"):
         Target(spec=Spec(at_most=1.0), share=1.0)
 
 
@@ -243,12 +243,12 @@ def test_knobs_that_are_none_are_refused(ask):
         narrowed(OFFSET, at_least=1.0, at_most=2.0)
     with pytest.raises(InvalidValueError, match="knobs must be one at least, each of another name"):
         ask(knobs=(PHASE_LENGTH, PHASE_LENGTH))
-    with pytest.raises(InvalidTypeError, match="turn must be a function"):
+    with pytest.raises(InvalidTypeError, match="turn must be"):
         Knob(name="a", unit="1", values=np.ones(1), prices=np.ones(1), turn=3, source="none")
 
 
 def test_a_cost_that_is_none_is_refused(ask):
-    with pytest.raises(InvalidValueError, match="cost must be positive and finite, got -1.0: return what"):
+    with pytest.raises(InvalidValueError, match=r"cost must be positive and finite, got -1\.0: return what"):
         ask(cost=lambda offer: -1.0)
     with pytest.raises(InvalidTypeError, match="cost must be a number, got 'dear': return a number"):
         ask(cost=lambda offer: "dear")
