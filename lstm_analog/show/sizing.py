@@ -44,7 +44,7 @@ def sizing(found: Sizing[AnyDesign], cost: str = "cost", metric: str = "metric")
     axes.set_xlabel(cost)
     axes.set_ylabel(f"{metric}, {found.target.share:.0%} of the chips")
     axes.legend(loc="best")
-    figure.suptitle(f"{found.chosen.offer} is the cheapest of {found.choices} choices")
+    figure.suptitle(f"Cheapest: {found.chosen.offer}")
     return figure
 
 

@@ -139,9 +139,8 @@ INTEGRATED = CircuitFigures(
         value=2.26,
         unit="A/(Hz F)",
         source="2 pi (3 + 0.6)/10 1/V: of a two-stage op-amp the output stage has 3 times the load's 2 pi GBW C for 60 "
-        "degrees of phase, the input pair is compensated by 0.3 of the load (as in tutorials such as Palmisano, "
-        "Palumbo and Pennisi in Analog Integrated Circuits and Signal Processing 27; its figures were not read), "
-        "10 S of transconductance an ampere",
+        "degrees of phase, the input pair is compensated by 0.3 of the load (a procedure as in Palmisano 2001, not "
+        "read), 10 S of transconductance an ampere",
     ),
     multiplier_current=_assumed(0.0, "A", "its tail is all"),
     buffer_current=_assumed(50e-6, "A"),

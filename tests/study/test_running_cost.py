@@ -1,7 +1,8 @@
 """What machines take to run: the network's own energy is conserved, and each constant does what it says."""
 
 import csv
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from lstm_analog.imperfections import DeviceSpread, Streams
 from lstm_analog.model import Cell, Head, Layer
 from lstm_analog.network.laws import flow
 from lstm_analog.network.parts import Followers, Pairs, Sources, Storages, Transconductors
-from lstm_analog.study import digital_costs, figures_of, running_cost
+from lstm_analog.study import digital_costs, figures, figures_of, running_cost
 from lstm_analog.study.digital import count_products
 from lstm_analog.study.figures import BOARD, INTEGRATED, LABORATORY, WORKSHOP, SourcedValue
 from lstm_analog.study.flows import moments_of, outflow
@@ -197,6 +198,24 @@ def test_a_table_is_written_and_read_back(ran, tmp_path):
     assert int(totals["parts"]["number"]) == found.number
     assert repr(found).startswith("RunningCost")
     assert "1 fF/um2" in str(found)
+
+
+def rows_of(name):
+    """Return the rows of the page for the constants `name`, without those of the record that it was made from."""
+    record = getattr(figures, name)
+    origin = {"IDEALISED": figures.INTEGRATED, "LABORATORY": figures.WORKSHOP}.get(name)
+    known = {each.name: getattr(record, each.name) for each in fields(record)}
+    return [
+        f"| {name} | {field} | {each.value:g} | {each.unit} | {each.source} |"
+        for field, each in known.items()
+        if origin is None or each != getattr(origin, field)
+    ]
+
+
+@pytest.mark.parametrize("name", ["INTEGRATED", "IDEALISED", "BOARD", "CELLS", "WORKSHOP", "LABORATORY"])
+def test_every_constant_is_on_the_page_with_its_source(name):
+    page = (Path(__file__).parents[2] / "docs" / "sizing.md").read_text(encoding="utf-8")
+    assert not [row for row in rows_of(name) if row not in page]
 
 
 # What is refused.

@@ -1,9 +1,11 @@
 """Sizing: what it chooses is the cheapest of all choices that reach the target, and the next cheaper one does not."""
 
 import csv
+import re
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -269,6 +271,19 @@ def test_a_sizing_says_what_it_found(found, tmp_path):
     assert [float(row["excess"]) for row in rows] == [each.excess for each in found.tried]
     assert list(rows[0])[:2] == ["phase length (time constants)", "programming error (of Gmax)"]
     assert energy_by_price(found.chosen.offer) == found.chosen.cost
+
+
+def test_the_example_of_the_page_runs(lstm, tmp_path, monkeypatch, capsys):
+    page = Path(__file__).parents[2] / "docs" / "sizing.md"
+    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    given = {"lstm": lstm, "x": X}
+    exec(example, given)
+    assert given["found"].chosen.reached is Reached.MET
+    assert (tmp_path / "sizing.svg").exists()
+    told = capsys.readouterr().out
+    assert "Cortex-M4" in told
+    assert "next cheaper" in told
 
 
 def test_a_sizing_is_drawn(found):
