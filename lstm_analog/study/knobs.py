@@ -160,7 +160,14 @@ RESISTORS = _graded(
     "tolerances that resistors are sold in, 5 to 0.01 %, taken as standard deviations",
 )
 """The grade of resistors."""
-LEVELS = _free("levels", "1", np.exp2(np.arange(3.0, 13.0)), _set_levels, "bits of a device, 3 to 12")
+LEVELS = Knob(
+    name="levels",
+    unit="1",
+    values=np.exp2(np.arange(3.0, 13.0)),
+    turn=_set_levels,
+    prices=np.arange(3.0, 13.0) / 3.0,
+    source="3 to 12 bits; a device is assumed to cost as many times as much as it has bits",
+)
 """The number of values that a conductance can have."""
 OFFSET = _graded(
     "offset grade",
@@ -176,8 +183,13 @@ CAPACITOR = _free(
     "hold capacitor", "F", np.array([10, 22, 47, 100, 220, 470, 1000]) * 1e-12, _set_capacitor, "series E3 (IEC 60063)"
 )
 """The hold capacitors: larger ones droop less, and take less of the charge of a switch."""
-RANGE = _free(
-    "conductance range", "1", np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]), _set_range, f"assumed; {_SOLD}"
+RANGE = Knob(
+    name="conductance range",
+    unit="1",
+    values=np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]),
+    turn=_set_range,
+    prices=np.sqrt(np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]) / 3.0),
+    source=f"assumed, {_SOLD}; ten times the range is assumed to cost 3.2 times as much",
 )
 """Largest over least conductance of a device."""
 BORE = _graded(

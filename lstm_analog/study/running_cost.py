@@ -10,6 +10,7 @@ from lstm_analog.errors import InvalidTypeError, UnsupportedError, explain
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.parts import Cells
+from lstm_analog.network.varying import check_steady
 from lstm_analog.study.circuit_cost import cell_cost, circuit_cost
 from lstm_analog.study.consumption import Consumer, Consumption, PartCount, merged
 from lstm_analog.study.figures import CellFigures, CircuitFigures, Figures, PlumbingFigures, figures_of
@@ -131,7 +132,8 @@ def running_cost(run: Run, figures: Figures | None = None) -> RunningCost:
     InvalidValueError
         If the run has not kept all unknowns in all intervals.
     UnsupportedError
-        If the technology has no known constants, or the run does not say of what technology it is.
+        If the technology has no known constants, the run does not say of what technology it is, or parameters of the
+        network change from step to step.
     """
     if run.setup is None:
         do = "run it by Machine.run"
@@ -141,6 +143,7 @@ def running_cost(run: Run, figures: Figures | None = None) -> RunningCost:
     for each in run.passes:
         check_whole(each.trajectory)
         check_one_chip(each.trajectory.network)
+        check_steady(each.trajectory.network)
     found = merged([_consumption(run, each, technology, known) for each in run.passes])
     clock = pipeline(tuple(each.compiled for each in run.passes))
     return RunningCost(

@@ -10,7 +10,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
-from lstm_analog.imperfections import DeviceSpread, Streams
+from lstm_analog.imperfections import DeviceSpread, ReadNoise, Streams
 from lstm_analog.model import Cell, Head, Layer
 from lstm_analog.network.laws import flow
 from lstm_analog.network.parts import Followers, Pairs, Sources, Storages, Transconductors
@@ -228,6 +228,9 @@ def test_what_is_no_whole_run_of_one_machine_is_refused(lstm, ran):
     chips = machine.with_imperfection(DeviceSpread(share=0.01), Streams(seed=1, chips=2))
     with pytest.raises(InvalidShapeError, match="must have no chip axis"):
         running_cost(chips.run(X, keep=la.Keep.EVERYTHING))
+    noisy = machine.with_imperfection(ReadNoise(sigma=0.01), Streams(seed=1))
+    with pytest.raises(UnsupportedError, match="the network must be the same in all steps"):
+        running_cost(noisy.run(X, engine="settle", keep=la.Keep.EVERYTHING))
     with pytest.raises(UnsupportedError, match=r"the run must say its technology, got none: run it by Machine\.run"):
         running_cost(replace(ran, setup=None))
 
