@@ -21,8 +21,8 @@ def lattice(seed, shape):
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("shape", [(7,), (6, 9), (4, 5, 6)])
-def test_it_finds_the_cheapest_of_all_that_are_good_enough(seed, shape):
+@pytest.mark.parametrize(("shape", "most"), [((7,), 0.45), ((6, 9), 0.3), ((4, 5, 6), 0.2)])
+def test_it_finds_the_cheapest_of_all_that_are_good_enough(seed, shape, most):
     costs, errors = lattice(seed, shape)
     limit = float(np.quantile(errors, 0.3))
     seen = set()
@@ -34,7 +34,7 @@ def test_it_finds_the_cheapest_of_all_that_are_good_enough(seed, shape):
     found = search(costs, judge, judge, -limit)
     good = [place for place in product(*map(range, shape)) if errors[place] <= limit]
     assert found == min(good, key=lambda place: costs[place])
-    assert len(seen) < 0.6 * costs.size or costs.size < 10
+    assert len(seen) <= most * costs.size, "one failure rules out all coarser points"
 
 
 def test_none_is_found_if_the_finest_is_not_good_enough():

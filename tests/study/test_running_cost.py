@@ -14,7 +14,9 @@ from lstm_analog.imperfections import DeviceSpread, ReadNoise, Streams
 from lstm_analog.model import Cell, Head, Layer
 from lstm_analog.network.laws import flow
 from lstm_analog.network.parts import Followers, Pairs, Sources, Storages, Transconductors
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.study import digital_costs, figures, figures_of, running_cost
+from lstm_analog.study.circuit_cost import _gates
 from lstm_analog.study.digital import count_products
 from lstm_analog.study.figures import BOARD, INTEGRATED, LABORATORY, WORKSHOP, SourcedValue
 from lstm_analog.study.flows import moments_of, outflow
@@ -106,6 +108,16 @@ def test_gates_take_their_charge_once_a_step(ran):
     figures = figures_of(la.electrical.BEHAVIOURAL)
     energy = 4 * UNITS * figures.gate.value * figures.swing.value**2
     assert consumer(running_cost(ran), "gates of switches") == pytest.approx(energy / ran.compiled.cycle.step_time)
+
+
+def test_a_line_that_stays_high_charges_its_gates_once(ran):
+    network, lines = ran.trajectory.network, ran.trajectory.network.lines
+    high = np.zeros((6, len(lines)), dtype=bool)
+    high[[1, 2, 4], lines.index("compute0")] = True
+    schedule = Schedule(names=("interval",) * 6, high=high, durations=np.full(6, 0.2), imposed=())
+    figures = figures_of(la.electrical.BEHAVIOURAL)
+    energy = 2 * 2 * UNITS * figures.gate.value * figures.swing.value**2
+    assert _gates(schedule, network, figures).power == pytest.approx(energy / 1.0)
 
 
 def test_tails_of_transconductors_are_their_currents_for_one_unit(ran, lstm):
