@@ -63,7 +63,7 @@ def _mark(axes: Axes, found: Sizing[AnyDesign], choice: Choice[AnyDesign], text:
     axes.annotate(
         text,
         xy=(choice.cost, height),
-        xytext=(14, -4),
+        xytext=(14, 8),
         textcoords="offset points",
         color=colour,
         arrowprops={"arrowstyle": "-", "color": FAINT},

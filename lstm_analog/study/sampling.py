@@ -118,10 +118,17 @@ class Sampling(Generic[AnyDesign]):
         build = self.build(place)
         key = (build.technology, build.settling)
         if key not in self.running:
-            run = self.machine(build).run(self.x[..., :_COSTED, :], engine=Settle(), keep=Keep.EVERYTHING)
-            self.running[key] = running_cost(run)
+            self.running[key] = running_cost(self._costed(self.machine(build)))
         price = float(np.prod([knob.prices[number] for knob, number in zip(self.knobs, place, strict=True)]))
         return Offer(values=self.values(place), build=build, running=self.running[key], price=price)
+
+    def _costed(self, machine: AnyDesign) -> Run:
+        """Return a short run of `machine`, by the engine that samples where `Settle` finds no rest."""
+        x = self.x[..., :_COSTED, :]
+        try:
+            return machine.run(x, engine=Settle(), keep=Keep.EVERYTHING)
+        except SimulationError:
+            return machine.run(x, engine=self.engine, keep=Keep.EVERYTHING)
 
     def values(self, place: Position) -> tuple[KnobValue, ...]:
         """Return what each knob is set to at a `place`."""

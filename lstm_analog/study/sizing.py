@@ -85,8 +85,8 @@ def size(
     ------
     InvalidTypeError, InvalidValueError
         If an argument is wrong, a cost is no positive number, or the finest values of all knobs miss the target.
-    UnsupportedError
-        If no knobs of the technology are known, or the machine cannot be run.
+    SimulationError, UnsupportedError
+        If the costs of a choice cannot be found, no knobs of the technology are known, or engines refuse the machine.
     """
     check_count("chips", chips)
     target.needed(int(chips))
@@ -164,9 +164,12 @@ def _resolved(
 ) -> tuple[Position, Choice[AnyDesign]] | None:
     """Return the next cheaper choice than that at a `place`, sampled until it is decided whether it meets the target.
 
-    The number of chips is doubled up to `_MOST` times the usual one. None if there is no cheaper choice.
+    The number of chips is doubled up to `_MOST` times the usual one. Choices that cannot be run are passed over. None
+    if there is no cheaper choice.
     """
     cheaper = next_cheaper(costs, place)
+    while cheaper is not None and sampling.screening(sampling.build(cheaper)) is None:
+        cheaper = next_cheaper(costs, cheaper)
     if cheaper is None:
         return None
     choice, times = _choice(sampling, cheaper, costs, sampling.sample(cheaper)), 2

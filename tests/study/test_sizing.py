@@ -2,7 +2,7 @@
 
 import csv
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.engines import Settle, Waveform
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, SimulationError, UnsupportedError
 from lstm_analog.imperfections import AmplifierOffset, BoreTolerance, DeviceSpread, ProgrammingError, Quantisation
 from lstm_analog.show import sizing as draw_sizing
 from lstm_analog.study import (
@@ -156,6 +156,28 @@ def test_the_cheapest_of_all_has_no_cheaper_one(ask):
     found = ask(knobs=(narrowed(PHASE_LENGTH, at_least=16.0, at_most=16.0),))
     assert found.cheaper is None
     assert "next cheaper: none" in str(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """`Waveform`, which fails where a phase is shorter than `least` (s)."""
+
+    least: float
+
+    def run(self, network, schedule, progress=None):
+        if schedule.durations[0] < self.least:
+            raise SimulationError("smoke")
+        return Waveform().run(network, schedule, progress)
+
+
+def test_choices_that_cannot_be_run_are_passed_over(ask):
+    """Only phases of 12 time constants, 12 us, can be run: the next cheaper choice is the next coarser device."""
+    found = ask(engine=Failing(least=11e-6))
+    chosen, cheaper = ([each.value for each in choice.offer.values] for choice in (found.chosen, found.cheaper))
+    assert chosen == [12.0, 0.01]
+    assert cheaper == [12.0, 0.02]
+    assert found.cheaper.reached is Reached.MISSED
+    assert any(np.isinf(each.excess) for each in found.tried)
 
 
 # What the clock leaves.
