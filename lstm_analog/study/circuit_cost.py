@@ -34,7 +34,7 @@ from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.consumption import Consumer, Consumption, PartCount
 from lstm_analog.study.figures import CellFigures, CircuitFigures, SourcedValue
-from lstm_analog.study.flows import Moments, moments_of, outflow
+from lstm_analog.study.flows import Moments, mean_heat, moments_of, outflow
 from lstm_analog.study.power import power
 from lstm_analog.study.run import PassRun, Run
 
@@ -46,12 +46,14 @@ _OUTPUTS = {OpAmps: "outputs of op-amps", Followers: "outputs of buffers", Sourc
 def circuit_cost(trajectory: Trajectory, figures: CircuitFigures) -> Consumption:
     """Return what the circuit of `trajectory` takes, with the constants `figures`; it must have kept everything."""
     network, rail = trajectory.network, figures.supply
-    currents, heat = _currents(trajectory)
-    driven = (Consumer(what=what, power=rail.value * current, source=rail.source) for what, current in currents.items())
+    driven = (
+        Consumer(what=what, power=rail.value * current, source=rail.source)
+        for what, current in _currents(trajectory).items()
+    )
     return Consumption(
         consumers=(*driven, *_standing(trajectory, figures), _gates(trajectory.schedule, network, figures)),
         parts=tuple(kind for kind in _parts(network, figures) if kind.number),
-        heat=heat,
+        heat=mean_heat(trajectory),
     )
 
 
@@ -71,23 +73,20 @@ def cell_cost(run: Run, one: PassRun, figures: CellFigures) -> Consumption:
             _counted("transistor cells", drawn.units, figures.cell_area),
             _counted("resistors of weights", weights, figures.device_area),
         ),
-        heat=_currents(one.trajectory)[1],
+        heat=mean_heat(one.trajectory),
     )
 
 
-def _currents(trajectory: Trajectory) -> tuple[dict[str, float], float]:
-    """Return the mean current (A) that each kind of output gives or takes, and the heat (W) of the conductances."""
-    network = trajectory.network
-    charge, energy, duration = dict.fromkeys(_OUTPUTS.values(), 0.0), 0.0, 0.0
+def _currents(trajectory: Trajectory) -> dict[str, float]:
+    """Return the mean current (A) that each kind of output gives or takes."""
+    driving = [part for part in trajectory.network.parts if type(part) in _OUTPUTS]
+    charge, duration = {_OUTPUTS[type(part)]: 0.0 for part in driving}, 0.0
     for some in moments_of(trajectory):
-        out = outflow(network, some.efforts, some.high)
-        energy += float(some.weights @ (some.efforts * out).sum(axis=1))
+        out = outflow(trajectory.network, some.efforts, some.high)
         duration += float(some.weights.sum())
-        for part in network.parts:
-            if type(part) in _OUTPUTS:
-                charge[_OUTPUTS[type(part)]] += float(some.weights @ np.abs(_given(part, some, out)).sum(axis=1))
-    present = {_OUTPUTS[type(part)] for part in network.parts if type(part) in _OUTPUTS}
-    return {what: each / duration for what, each in charge.items() if what in present}, energy / duration
+        for part in driving:
+            charge[_OUTPUTS[type(part)]] += float(some.weights @ np.abs(_given(part, some, out)).sum(axis=1))
+    return {what: each / duration for what, each in charge.items()}
 
 
 def _given(part: Part, some: Moments, out: Floats) -> Floats:

@@ -56,6 +56,16 @@ def moments_of(trajectory: Trajectory) -> Iterator[Moments]:
         )
 
 
+def mean_heat(trajectory: Trajectory) -> float:
+    """Return the mean power (W) that the conductances of the network of `trajectory` turn to heat, reset left out."""
+    energy = duration = 0.0
+    for some in moments_of(trajectory):
+        out = outflow(trajectory.network, some.efforts, some.high)
+        energy += float(some.weights @ (some.efforts * out).sum(axis=1))
+        duration += float(some.weights.sum())
+    return energy / duration
+
+
 def outflow(network: Network, efforts: Floats, high: High) -> Floats:
     """Return the flow out of each node of `network` into its conductances, of the shape of `efforts` (n, unknowns).
 

@@ -10,7 +10,7 @@ from lstm_analog.network.roles import is_filling, valves
 from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.consumption import Consumer, Consumption, PartCount
 from lstm_analog.study.figures import PlumbingFigures
-from lstm_analog.study.flows import moments_of, outflow
+from lstm_analog.study.flows import mean_heat
 from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun, Run
 
@@ -28,7 +28,9 @@ def plumbing_cost(run: Run, one: PassRun, technology: object, figures: PlumbingF
         what="pump", power=bill.supply.mean_power / figures.efficiency.value, source=figures.efficiency.source
     )
     held = Consumer(what="solenoids", power=_opened(one) * figures.solenoid.value, source=figures.solenoid.source)
-    return Consumption(consumers=(pump, held), parts=_parts(bill, one, technology, figures), heat=_heat(one))
+    return Consumption(
+        consumers=(pump, held), parts=_parts(bill, one, technology, figures), heat=mean_heat(one.trajectory)
+    )
 
 
 def _opened(one: PassRun) -> float:
@@ -37,16 +39,6 @@ def _opened(one: PassRun) -> float:
     share = schedule.durations[1:] @ schedule.high[1:] / schedule.durations[1:].sum()
     solenoids = (part for part in valves(network) if not is_filling(network, part))
     return sum(part.a.size * float(share[part.line]) for part in solenoids)
-
-
-def _heat(one: PassRun) -> float:
-    """Return the mean power (W) that the tubes and ports of the pass `one` turn to heat."""
-    energy, duration = 0.0, 0.0
-    for some in moments_of(one.trajectory):
-        out = outflow(one.trajectory.network, some.efforts, some.high)
-        energy += float(some.weights @ (some.efforts * out).sum(axis=1))
-        duration += float(some.weights.sum())
-    return energy / duration
 
 
 def _parts(bill: Bill, one: PassRun, technology: object, figures: PlumbingFigures) -> tuple[PartCount, ...]:
