@@ -6,6 +6,7 @@ from lstm_analog.show.heatmap import weights
 from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.saving import save
 from lstm_analog.show.settling import settling_curve
+from lstm_analog.show.sizing import sizing
 from lstm_analog.show.states import sequence
 from lstm_analog.show.waveforms import step_waveforms
 from lstm_analog.show.what_if import what_if
@@ -19,6 +20,7 @@ __all__ = [
     "sequence",
     "settling_curve",
     "signal_noise",
+    "sizing",
     "step_waveforms",
     "weights",
     "what_if",

@@ -6,11 +6,15 @@ from lstm_analog.study.certificate import Certificate, ModelFile, certificate_pa
 from lstm_analog.study.certificate_file import load_certificate
 from lstm_analog.study.certification import certify, write_netlists
 from lstm_analog.study.comparison import compare
+from lstm_analog.study.consumption import Consumer, PartCount
 from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.digest import network_digest
+from lstm_analog.study.digital import DigitalCost, Processor, digital_costs
 from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
+from lstm_analog.study.figures import CellFigures, CircuitFigures, PlumbingFigures, SourcedValue, figures_of
 from lstm_analog.study.findings import Finding, Rule, Severity
+from lstm_analog.study.knobs import Build, Knob, narrowed, usual_knobs
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
@@ -20,8 +24,11 @@ from lstm_analog.study.power import Power, power
 from lstm_analog.study.ranges import Beyond, beyond_fed
 from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.run import Run
+from lstm_analog.study.running_cost import RunningCost, running_cost
 from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
+from lstm_analog.study.sizing import energy_by_price, size
+from lstm_analog.study.sizing_result import Choice, KnobValue, Offer, Reached, Sizing, Target, Tried
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.tiling import BankTiles, Tiling, tiling
 from lstm_analog.study.trimmed import Trimmed, TrimmedDesign, Trimmer
@@ -35,15 +42,23 @@ __all__ = [
     "BankTiles",
     "Beyond",
     "Bill",
+    "Build",
+    "CellFigures",
     "Certificate",
     "ChainNoise",
     "Check",
+    "Choice",
+    "CircuitFigures",
+    "Consumer",
     "DesignCheck",
+    "DigitalCost",
     "EpanetReport",
     "Errors",
     "Failure",
     "Finding",
     "Item",
+    "Knob",
+    "KnobValue",
     "LabelAccuracy",
     "LargestError",
     "LayerErrors",
@@ -53,19 +68,29 @@ __all__ = [
     "ModelFile",
     "NoiseOrigins",
     "NoisySignal",
+    "Offer",
     "Outcome",
+    "PartCount",
+    "PlumbingFigures",
     "Power",
+    "Processor",
+    "Reached",
     "Report",
     "RootMeanSquareError",
     "Rule",
     "Run",
+    "RunningCost",
     "Settling",
     "Severity",
     "Share",
     "Shares",
     "SignalNoise",
+    "Sizing",
+    "SourcedValue",
     "Spec",
+    "Target",
     "Tiling",
+    "Tried",
     "Trimmed",
     "TrimmedDesign",
     "Trimmer",
@@ -82,17 +107,24 @@ __all__ = [
     "certify",
     "compare",
     "design_check",
+    "digital_costs",
     "end_with_parent",
+    "energy_by_price",
     "epanet_check",
+    "figures_of",
     "load_certificate",
     "model_of",
+    "narrowed",
     "network_digest",
     "noise_of",
     "power",
+    "running_cost",
     "settling",
     "settling_error",
+    "size",
     "tiling",
     "trimmer",
+    "usual_knobs",
     "verify",
     "wilson_interval",
     "write_netlists",

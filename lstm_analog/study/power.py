@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Cells, Conductors, Crossbars, Sources
+from lstm_analog.network.parts import Cells, Sources
+from lstm_analog.study.flows import moments_of, outflow
 from lstm_analog.study.run import Run, check_run
 
 
@@ -75,33 +74,13 @@ def power(run: Run) -> Power:
     if not cells:
         do = "compile in electrical.BICMOS"
         raise UnsupportedError(explain("the machine", must="be built of transistor Cells", got="none", do=do))
-    after = trajectory.time >= trajectory.schedule.ends[0]
-    time, efforts = trajectory.time[after], trajectory.efforts[..., after, :]
-    currents = _currents(network, efforts)
     sources = [part for part in network.parts if isinstance(part, Sources)]
-    mean = np.trapezoid(efforts * currents, time, axis=-2) / (time[-1] - time[0])
-    mean = mean.reshape(-1, mean.shape[-1]).mean(axis=0)
+    energy, duration = np.zeros(network.unknowns.size), 0.0
+    for some in moments_of(trajectory):
+        energy += some.weights @ (some.efforts * outflow(network, some.efforts, some.high))
+        duration += float(some.weights.sum())
     return Power(
-        sources=tuple((part.label, float(mean[part.nodes].sum())) for part in sources),
+        sources=tuple((part.label, float(energy[part.nodes].sum()) / duration) for part in sources),
         units=sum(part.pins.shape[1] for part in cells),
         step_time=run.compiled.cycle.step_time,
     )
-
-
-def _currents(network: Network, efforts: Floats) -> Floats:
-    """Return the current out of each node into its resistors, of the shape of `efforts` (..., points, unknowns)."""
-    out = np.zeros_like(efforts)
-    for part in network.parts:
-        if isinstance(part, Conductors):
-            current = part.conductance * (efforts[..., part.a] - efforts[..., part.b])
-            _add(out, part.a, current)
-            _add(out, part.b, -current)
-        elif isinstance(part, Crossbars):
-            for nodes, conductances in ((part.plus, part.positive), (part.minus, part.negative)):
-                driven, level = efforts[..., part.inputs], efforts[..., nodes]
-                _add(out, part.inputs, conductances.sum(axis=0) * driven - level @ conductances)
-    return out
-
-
-def _add(out: Floats, nodes: Indices, current: Floats) -> None:
-    np.add.at(np.moveaxis(out, -1, 0), nodes, np.moveaxis(current, -1, 0))

@@ -1,13 +1,15 @@
 """Compute the flow that relays and rails deliver, and the flow and power of the pump."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.network.laws import Kind
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High, Kind, flow
 from lstm_analog.network.parts import DATUM, Conductors, Crossbars, Followers, Inertances, Pairs, Ports, Switches
-from lstm_analog.network.shapes import curve
+from lstm_analog.study.flows import outflow
 from lstm_analog.study.operation import Plant, Snapshots
 from lstm_analog.study.tubes import port_flow
 
@@ -90,61 +92,30 @@ def _designed(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
 
 def _measured(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
     """Return deliveries, mean and peak flow over the snapshots."""
-    snapshots = plant.snapshots
+    snapshots, network = plant.snapshots, plant.compiled.network
     if snapshots is None:
         return _designed(plant, sources)
-    deliveries, volume, peak = np.zeros(plant.compiled.network.unknowns.size), 0.0, 0.0
-    for start in range(0, len(snapshots.efforts), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        some = Snapshots(
-            efforts=snapshots.efforts[block],
-            high=snapshots.high[block],
-            ending=snapshots.ending[block],
-            duration=snapshots.duration[block],
-        )
-        out, fill = _out_of(plant, some)
+    deliveries, volume, peak = np.zeros(network.unknowns.size), 0.0, 0.0
+    for high, some in _blocks(snapshots):
+        efforts = snapshots.efforts[some]
+        out, fill = outflow(network, efforts, high), _filling(network, efforts, high)
         deliveries[sources] = np.maximum(deliveries[sources], out[:, sources].max(axis=0))
         total = np.maximum(out[:, sources], 0.0).sum(axis=1) + fill
-        volume += float(total @ some.duration)
+        volume += float(total @ snapshots.duration[some])
         peak = max(peak, float(total.max()))
     return deliveries, volume / float(snapshots.duration.sum()), peak
 
 
-def _out_of(plant: Plant, some: Snapshots) -> tuple[Floats, Floats]:
-    """Return the flow out of each node into its tubes (snapshots, unknowns), into flow-control valves (snapshots,)."""
-    out, fill, e = np.zeros_like(some.efforts), np.zeros(len(some.efforts)), some.efforts
-    for part in plant.compiled.network.parts:
-        if isinstance(part, Crossbars):
-            _crossbar(part, e, out)
-        elif isinstance(part, Conductors):
-            _between(out, part.a, part.b, part.conductance * (e[:, part.a] - e[:, part.b]))
-        elif isinstance(part, Switches):
-            conductance = np.where(some.on(part.line)[:, None], part.closed, part.opened)
-            _between(out, part.a, part.b, conductance * (e[:, part.a] - e[:, part.b]))
-        elif isinstance(part, Inertances):
-            _between(out, part.a, part.b, part.closed * e[:, part.state])
-        elif isinstance(part, Ports):
-            control = np.clip(part.scale * (e[:, part.p] - e[:, part.n]) + part.offset, -part.limit, part.limit)
-            opening = part.conductance * curve(part.shape, control) * some.on(part.line)[:, None]
-            _between(out, part.a, part.b, opening * (e[:, part.a] - e[:, part.b]))
-        elif isinstance(part, Pairs):
-            flow = part.current * some.on(part.line)[:, None]
-            for tier in part.factors:
-                flow = flow * curve(tier.shape, tier.scale * (e[:, tier.p] - e[:, tier.n]) + tier.offset)
-            fill += np.maximum(flow, 0.0).sum(axis=1)
-    return out, fill
+def _blocks(snapshots: Snapshots) -> Iterator[tuple[High, Indices]]:
+    """Yield the clock lines that are high, and the numbers of at most `_BLOCK` snapshots at which they are."""
+    for lines in np.unique(snapshots.high, axis=0):
+        same = np.flatnonzero((snapshots.high == lines).all(axis=1))
+        for start in range(0, same.size, _BLOCK):
+            yield tuple(map(bool, lines)), same[start : start + _BLOCK]
 
 
-def _crossbar(part: Crossbars, efforts: Floats, out: Floats) -> None:
-    for nodes, tubes, load in (
-        (part.plus, part.positive, part.plus_load),
-        (part.minus, part.negative, part.minus_load),
-    ):
-        own = tubes.sum(axis=-2) * efforts[:, part.inputs]
-        np.add.at(out.T, part.inputs, (own - efforts[:, nodes] @ tubes).T)
-        out[:, DATUM] -= (load * efforts[:, nodes]).sum(axis=1)
-
-
-def _between(out: Floats, a: Indices, b: Indices, flow: Floats) -> None:
-    np.add.at(out.T, a, flow.T)
-    np.add.at(out.T, b, -flow.T)
+def _filling(network: Network, efforts: Floats, high: High) -> Floats:
+    """Return the flow (snapshots,) into the flow-control valves of `network` at `efforts` with the lines `high`."""
+    pairs = (part for part in network.parts if isinstance(part, Pairs))
+    flows = (np.maximum(flow(part, efforts, high), 0.0).sum(axis=(1, 2)) for part in pairs)
+    return sum(flows, np.zeros(len(efforts)))

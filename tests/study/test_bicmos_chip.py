@@ -177,7 +177,17 @@ def test_power_of_the_bias_row_is_what_its_resistors_take():
         column = trajectory[f"l0_z{letter}_{'p' if weight > 0 else 'n'}"][after, 0]
         current += BICMOS.unit_conductance * abs(weight) * (level - column)
     expected = level * np.trapezoid(current, time) / np.ptp(time)
-    assert dict(la.study.power(result).sources)["l0_rows_one_p"] == pytest.approx(expected, rel=1e-9)
+    assert dict(la.study.power(result).sources)["l0_rows_one_p"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_chip_costs_its_sources_and_the_gates_of_its_switches():
+    result = reference_run()
+    found, drawn = la.study.running_cost(result), la.study.power(result)
+    gates = next(each.power for each in found.consumers if each.what == "gates of switches")
+    assert gates == pytest.approx(16 * 20e-15 * 5.0**2 * drawn.step_rate)
+    assert found.power == pytest.approx(drawn.total + gates)
+    assert {each.what: each.number for each in found.parts}["transistor cells"] == drawn.units == 1
+    assert found.heat < found.power
 
 
 def test_rails_of_columns_feed_base_currents():

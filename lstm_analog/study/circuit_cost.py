@@ -1,0 +1,193 @@
+"""What circuits take to run: currents of their networks from the rails, quiescent currents, gates, and areas.
+
+An output that gives or takes a current I draws it from a rail, V |I|, whatever its own voltage (class B). A pair, or a
+transconductor, draws its tail from both rails all the time, 2 V I (class A); the tail of a transconductor is its
+current for one unit of its input. A gate of a clocked switch takes C V^2 each time its line rises.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.network.bank import count
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import flow
+from lstm_analog.network.parts import (
+    ALWAYS,
+    Conductors,
+    Crossbars,
+    Followers,
+    OpAmps,
+    Pairs,
+    Part,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Transconductors,
+)
+from lstm_analog.network.roles import tanks
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.shapes import Shape
+from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.study.consumption import Consumer, Consumption, PartCount
+from lstm_analog.study.figures import CellFigures, CircuitFigures, SourcedValue
+from lstm_analog.study.flows import Moments, mean_heat, moments_of, outflow
+from lstm_analog.study.power import power
+from lstm_analog.study.run import PassRun, Run
+
+_Bank = TypeVar("_Bank")
+_OUTPUTS = {OpAmps: "outputs of op-amps", Followers: "outputs of buffers", Sources: "inputs and biases"}
+"""Parts that drive nodes from the rails, and what they are called."""
+
+
+def circuit_cost(trajectory: Trajectory, figures: CircuitFigures) -> Consumption:
+    """Return what the circuit of `trajectory` takes, with the constants `figures`; it must have kept everything."""
+    network, rail = trajectory.network, figures.supply
+    driven = (
+        Consumer(what=what, power=rail.value * current, source=rail.source)
+        for what, current in _currents(trajectory).items()
+    )
+    return Consumption(
+        consumers=(*driven, *_standing(trajectory, figures), _gates(trajectory.schedule, network, figures)),
+        parts=tuple(kind for kind in _parts(network, figures) if kind.number),
+        heat=mean_heat(trajectory),
+    )
+
+
+def cell_cost(run: Run, one: PassRun, figures: CellFigures) -> Consumption:
+    """Return what the chip of transistor cells takes in the pass `one` of `run`, with the constants `figures`."""
+    network, drawn = one.trajectory.network, power(run)
+    sources = tuple(
+        Consumer(what=label, power=max(watts, 0.0), source="the run") for label, watts in drawn.sources if watts
+    )
+    rate = 1.0 / drawn.step_time
+    clocked = figures.gates.value * drawn.units * figures.gate.value * figures.swing.value**2 * rate
+    weights = sum(int(np.count_nonzero(part.positive)) for part in _kind(network, Crossbars))
+    weights += sum(int(np.count_nonzero(part.negative)) for part in _kind(network, Crossbars))
+    return Consumption(
+        consumers=(*sources, Consumer(what="gates of switches", power=clocked, source=figures.gate.source)),
+        parts=(
+            _counted("transistor cells", drawn.units, figures.cell_area),
+            _counted("resistors of weights", weights, figures.device_area),
+        ),
+        heat=mean_heat(one.trajectory),
+    )
+
+
+def _currents(trajectory: Trajectory) -> dict[str, float]:
+    """Return the mean current (A) that each kind of output gives or takes."""
+    driving = [part for part in trajectory.network.parts if type(part) in _OUTPUTS]
+    charge, duration = {_OUTPUTS[type(part)]: 0.0 for part in driving}, 0.0
+    for some in moments_of(trajectory):
+        out = outflow(trajectory.network, some.efforts, some.high)
+        duration += float(some.weights.sum())
+        for part in driving:
+            charge[_OUTPUTS[type(part)]] += float(some.weights @ np.abs(_given(part, some, out)).sum(axis=1))
+    return {what: each / duration for what, each in charge.items()}
+
+
+def _given(part: Part, some: Moments, out: Floats) -> Floats:
+    """Return the current (n, m) that each output of `part` gives at the moments, `out` being that out of each node."""
+    if isinstance(part, OpAmps):
+        return flow(part, some.efforts, some.high)[..., _OUT, :]
+    nodes: Floats = out[:, part.nodes] if isinstance(part, Sources | Followers) else np.zeros((len(out), 1))
+    return nodes
+
+
+_OUT = 1
+"""The row of the flow of op-amps that goes into their outputs; row 0 goes into their states."""
+
+
+def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consumer]:
+    """Yield what stands whatever the signals: tails and quiescent currents, from both rails."""
+    network, both = trajectory.network, 2.0 * figures.supply.value
+    amplifiers, followers, pairs = _kind(network, OpAmps), _kind(network, Followers), _signalling(network)
+    hold = max((float(bank.capacitance.max()) for bank in tanks(network)), default=0.0)
+    bandwidth = sum(float((bank.transconductance / bank.capacitance).sum()) for bank in amplifiers)
+    rate = figures.amplifier_rate.value * hold * bandwidth / (2.0 * np.pi)
+    quiet = (
+        ("op-amps at rest", _number(amplifiers), figures.amplifier_current, rate),
+        ("buffers at rest", _number(followers), figures.buffer_current, 0.0),
+        ("multipliers at rest", _number(_multipliers(pairs)), figures.multiplier_current, 0.0),
+    )
+    for what, number, each, more in quiet:
+        source = f"{each.source}; {figures.amplifier_rate.source}" if more else each.source
+        if number:
+            yield Consumer(what=what, power=both * (each.value * number + more), source=source)
+    on = _shares_on(trajectory.schedule)
+    tail = sum(float(np.abs(bank.current).sum()) * on(bank.line) for bank in pairs)
+    if tail:
+        yield Consumer(what="tails of pairs and multipliers", power=both * tail, source=figures.supply.source)
+    scales = network.unknowns.scales()
+    full = sum(
+        float((np.abs(bank.transconductance) @ scales[bank.inputs]).sum()) for bank in _kind(network, Transconductors)
+    )
+    if full:
+        yield Consumer(what="tails of transconductors", power=both * full, source=figures.supply.source)
+
+
+def _shares_on(schedule: Schedule) -> Callable[[int], float]:
+    """Return the function from a clock line to the share of time for which it is high, the reset left out."""
+    share = schedule.durations[1:] @ schedule.high[1:] / schedule.durations[1:].sum()
+    return lambda line: 1.0 if line == ALWAYS else float(share[line])
+
+
+def _gates(schedule: Schedule, network: Network, figures: CircuitFigures) -> Consumer:
+    """Return what the gates of clocked parts take, by the rising edges of their lines."""
+    rises = (schedule.high[1:] & ~schedule.high[:-1]).sum(axis=0)
+    clocked = [part for part in network.parts if isinstance(part, Switches | Pairs | Ports) and part.line != ALWAYS]
+    edges = sum(count(part) * int(rises[part.line]) for part in clocked)
+    energy = edges * figures.gate.value * figures.swing.value**2
+    return Consumer(
+        what="gates of switches", power=energy / float(schedule.durations[1:].sum()), source=figures.gate.source
+    )
+
+
+def _parts(network: Network, figures: CircuitFigures) -> Iterator[PartCount]:
+    """Yield the parts by kind."""
+    pairs = _signalling(network)
+    multipliers = _multipliers(pairs)
+    crossbars, banks = _kind(network, Crossbars), _kind(network, Transconductors)
+    devices = sum(int(np.count_nonzero(side)) for part in crossbars for side in (part.positive, part.negative))
+    loads = sum(int(np.count_nonzero(side)) for part in crossbars for side in (part.plus_load, part.minus_load))
+    capacitors = _kind(network, Storages)
+    total = sum(float(bank.capacitance.sum()) for bank in capacitors)
+    yield _counted("conductances of weights", devices, figures.device_area)
+    yield _counted(
+        "transconductors", sum(int(np.count_nonzero(bank.transconductance)) for bank in banks), figures.device_area
+    )
+    yield _counted("op-amps", _number(_kind(network, OpAmps)), figures.amplifier_area)
+    yield _counted("buffers", _number(_kind(network, Followers)), figures.buffer_area)
+    yield _counted("multipliers", _number(multipliers), figures.multiplier_area)
+    yield _counted("pairs", _number(pairs) - _number(multipliers), figures.pair_area)
+    yield _counted("resistors", _number(_kind(network, Conductors)) + loads, figures.resistor_area)
+    yield _counted("switches", _number(_kind(network, Switches)), figures.switch_area)
+    yield _counted("controlled conductances", _number(_kind(network, Ports)), figures.switch_area)
+    own = _counted("capacitors", _number(capacitors), figures.capacitor_area)
+    room, source = own.room + total * figures.capacitance_area.value, figures.capacitance_area.source
+    yield PartCount(what=own.what, number=own.number, room=room, source=source)
+
+
+def _counted(what: str, number: int, each: SourcedValue) -> PartCount:
+    return PartCount(what=what, number=number, room=number * each.value, source=each.source)
+
+
+def _multipliers(pairs: Iterable[Pairs]) -> list[Pairs]:
+    """Return those of `pairs` that multiply: all their tiers are linear."""
+    return [bank for bank in pairs if all(tier.shape is Shape.LINEAR for tier in bank.factors)]
+
+
+def _signalling(network: Network) -> list[Pairs]:
+    """Return the pairs of `network` without the input currents of op-amps, which are pairs that follow no signal."""
+    return [bank for bank in _kind(network, Pairs) if any(tier.scale.any() for tier in bank.factors)]
+
+
+def _number(banks: Iterable[Part]) -> int:
+    return sum(map(count, banks))
+
+
+def _kind(network: Network, kind: type[_Bank]) -> list[_Bank]:
+    return [part for part in network.parts if isinstance(part, kind)]
