@@ -12,6 +12,7 @@ from lstm_analog.study.epanet import epanet_check
 from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.lot_workers import end_with_parent
+from lstm_analog.study.measured import Measured, measured
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
 from lstm_analog.study.noise_origins import NoiseOrigins
@@ -24,8 +25,9 @@ from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.tiling import BankTiles, Tiling, tiling
-from lstm_analog.study.trimmed import Trimmed, TrimmedDesign, Trimmer
+from lstm_analog.study.trimmed import TrimmedDesign, Trimmer
 from lstm_analog.study.trimming import trimmer
+from lstm_analog.study.trims import Correction, Trimmed
 from lstm_analog.study.verification import model_of, verify
 from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
@@ -38,6 +40,7 @@ __all__ = [
     "Certificate",
     "ChainNoise",
     "Check",
+    "Correction",
     "DesignCheck",
     "EpanetReport",
     "Errors",
@@ -49,6 +52,7 @@ __all__ = [
     "LayerErrors",
     "Lesson",
     "MachineNoise",
+    "Measured",
     "ModelAnswer",
     "ModelFile",
     "NoiseOrigins",
@@ -85,6 +89,7 @@ __all__ = [
     "end_with_parent",
     "epanet_check",
     "load_certificate",
+    "measured",
     "model_of",
     "network_digest",
     "noise_of",

@@ -13,7 +13,8 @@ from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.study.biases import BiasColumn, bias_columns
 from lstm_analog.study.lots import AnyDesign, check_design
 from lstm_analog.study.metrics import Answer, y_or_h
-from lstm_analog.study.trimmed import Trimmer, answers_of, turn_biases
+from lstm_analog.study.trimmed import Trimmer, answers_of
+from lstm_analog.study.trims import turn_biases
 
 ROUNDS = 6
 """Default number of corrections. More: smaller errors, each round a run of every chip; `benchmarks/trimming.py`."""
