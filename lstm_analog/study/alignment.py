@@ -17,8 +17,9 @@ Larger: faster, and transitions may be missed between two steps."""
 _LEAST_LIKENESS = 0.5
 """Share of the variance of the expected signals that measured ones must explain; what is aligned wrongly explains
 less, and a chip of which every second output is wrong could not be told from that."""
-_CLEARLY = 1.5
-"""How much more another place must leave unexplained, a step or more away, so that the best place is the right one."""
+_CLEARLY, _MORE = 1.5, 0.01
+"""Another place, a step or more away, must leave so many times the unexplained share of the best place, and so much of
+the variance more. Larger: fewer traces are taken, and a wrong place is less easily taken for the right one."""
 _FOUND = 1e-4
 """Accuracy of the offset, as a share of a phase; rows of the trace are farther apart. Larger: faster."""
 _TRIES = 20_000
@@ -153,6 +154,6 @@ def _check_clear(best: float, other: float) -> None:
     if not best >= _LEAST_LIKENESS:
         must = f"explain {_LEAST_LIKENESS:.0%} of the variance of the machine's signals"
         raise InvalidValueError(explain("trace", must=must, got=f"{best:.0%} at best", do=do))
-    if 1.0 - other < _CLEARLY * (1.0 - best):
+    if 1.0 - other < _CLEARLY * (1.0 - best) + _MORE:
         got = f"{1.0 - best:.2g} unexplained at one place, {1.0 - other:.2g} at another"
         raise InvalidValueError(explain("trace", must="fit the clock at one place alone", got=got, do=do))
