@@ -107,9 +107,15 @@ def test_columns_of_instruments_are_read_by_name(tmp_path: Path, content: str) -
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("X,CH1,CH2,Start,Increment\nSequence,Volt,Volt,-1e-3,2e-6\n0,1,2,,\n", "must be in s, V or Pa, got 'Sequence'"),
+        (
+            "X,CH1,CH2,Start,Increment\nSequence,Volt,Volt,-1e-3,2e-6\n0,1,2,,\n",
+            "must be in s, V or Pa, got 'Sequence'",
+        ),
         ("TIME,CH1,CH2\nms,V,V\n0,1,2\n", "must be in s, V or Pa, got 'ms': scale its columns"),
-        ("TIME,CH1\n0,1\n", "must have one row with the columns 'CH1', 'CH2', got none; the first row of words is 'TIME'"),
+        (
+            "TIME,CH1\n0,1\n",
+            "must have one row with the columns 'CH1', 'CH2', got none; the first row of words is 'TIME'",
+        ),
         ("0,1,2\n1,1,2\n", "must have one row with the columns 'CH1', 'CH2', got none"),
         ("a,CH1,CH2\nb,CH1,CH2\n0,1,2\n", "got 2 such rows"),
         ("a,CH1,CH2,CH2\n0,1,2,2\n", "got none"),

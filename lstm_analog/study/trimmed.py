@@ -19,7 +19,7 @@ from lstm_analog.imperfections import Streams
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.model.weights import check_shape
 from lstm_analog.network.varying import check_steady
-from lstm_analog.study.biases import BiasColumn, read_biases
+from lstm_analog.study.biases import Adjustable, read_biases
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import AnyDesign, Design, beside
 from lstm_analog.study.measured import Measured
@@ -45,8 +45,8 @@ class Trimmer(Generic[AnyDesign]):
         The inputs that chips are measured with.
     expected : float array, (n,)
         The answers of the machine to them, in one row.
-    columns : tuple of BiasColumn
-        The biases that are turned, K in all.
+    columns : tuple of BiasColumn and SumGains
+        The biases and gains that are turned, K in all.
     correction : float array, (K, n)
         (J^T J + damping I)^-1 J^T: turns of the biases, in shares of Gmax, for one unit of each answer.
     largest, resolution : float
@@ -62,7 +62,7 @@ class Trimmer(Generic[AnyDesign]):
     machine: AnyDesign
     x: Floats
     expected: Floats
-    columns: tuple[BiasColumn, ...]
+    columns: tuple[Adjustable, ...]
     correction: Floats
     largest: float
     resolution: float
@@ -170,7 +170,7 @@ class Trimmer(Generic[AnyDesign]):
 
     @property
     def units(self) -> Floats:
-        """Gmax of the bank of each bias, in the conductance unit of the domain, (K,)."""
+        """Gmax of the bank of each bias, in the conductance unit of the domain, and 1 for each gain, (K,)."""
         return np.concatenate([np.full(each.rows.size, each.largest) for each in self.columns])
 
     def _corrected(self, own: Floats, turned: Floats, wrong: Floats) -> Floats:

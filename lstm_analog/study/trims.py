@@ -10,7 +10,7 @@ from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.chips import of_chips
-from lstm_analog.study.biases import BiasColumn, add_to_biases
+from lstm_analog.study.biases import Adjustable, add_to_biases
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.summaries import Rows, Summarised
 
@@ -28,9 +28,10 @@ class Trimmed(Summarised, Generic[AnyDesign]):
     machine : Machine
         The trimmed chips, with the axis of chips that was given.
     names : tuple of str, (K,)
-        The rows whose biases were turned, as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
+        The rows whose biases were turned, as `l0_zg_3` for unit 3 of the candidate gate of layer 0; then, if gains
+        were turned, `l0_zg_3 gain` and so on.
     trims : float array, (chips, K)
-        What was added to each bias, in the conductance unit of the domain: S, or m3/(s Pa).
+        What was added to each bias, in the conductance unit of the domain: S, or m3/(s Pa); and to each gain of 1.
     errors : float array, (rounds + 1, chips)
         Root mean square difference of the answers to those of the machine without imperfections, before the first round
         and after each.
@@ -109,8 +110,8 @@ class Correction:
         object.__setattr__(self, "trims", floats(self.trims, "trims"))
 
 
-def turn_biases(machine: AnyDesign, columns: tuple[BiasColumn, ...], trims: Floats) -> AnyDesign:
-    """Return `machine` with `trims` (chips, K) of its biases in `columns`, in shares of Gmax.
+def turn_biases(machine: AnyDesign, columns: tuple[Adjustable, ...], trims: Floats) -> AnyDesign:
+    """Return `machine` with `trims` (chips, K) of its biases and gains in `columns`, in shares of their `largest`.
 
     A machine without an axis of chips gets one, but for one row of trims.
     """
