@@ -1,9 +1,9 @@
 """Boards in ngspice, measured by an oscilloscope and trimmed by its files: `python benchmarks/measured.py`.
 
-Needs ngspice. A chip of `airline_4` with programming errors is exported and ngspice runs its deck over the first months.
-Its waveforms are resampled every 1.3 time constants on a clock that is 230 ppm off and starts early, with noise, and
-written to a csv as by an oscilloscope. `la.study.measured` reads it back: told are how far offset and rate are off, and
-the error of h against the LSTM by the run itself and by the file. Then the board is trimmed by its files.
+Needs ngspice. A chip of `airline_4` with programming errors is exported, ngspice runs its deck over the first months,
+and its waveforms are resampled every 1.3 time constants, on a clock that is 230 ppm off and starts early, with noise,
+and written to a csv as by an oscilloscope. `la.study.measured` reads it back: told are how far offset and rate are off,
+and the error of h against the LSTM by the run itself and by the file. Then the board is trimmed by its files.
 """
 
 from pathlib import Path
