@@ -21,7 +21,7 @@ WITHIN = Spec(at_most=5.0)
 SETTLING = 24.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ForecastError:
     """RMSE of the forecasts that each chip makes in the test years to the digital ones, in the unit of the series."""
 
@@ -29,7 +29,7 @@ class ForecastError:
     digital: Floats
 
     def __call__(self, outputs: Outputs) -> Floats:
-        """Return the error of each chip, (chips,)."""
+        """Return the error of each chip in `outputs`, (chips,)."""
         apart = self.forecaster.decode(outputs.h)[..., 0] - self.digital
         found: Floats = np.sqrt(np.mean(apart[:, airline.TEST_START :] ** 2, axis=-1))
         return found

@@ -40,7 +40,7 @@ class Alignment:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trace:
+class Recording:
     """What an instrument saved: `values` (rows, columns), in the effort unit, at increasing `time` (rows,), in s."""
 
     time: Floats
@@ -67,8 +67,8 @@ class Expected:
     phase: float
     step: float
 
-    def likeness(self, trace: Trace, where: Alignment) -> float:
-        """Return the share of the variance of the expected values that `trace` explains, up to gains and offsets."""
+    def likeness(self, trace: Recording, where: Alignment) -> float:
+        """Return the share of the variance of the expected values that `trace` at `where` explains, but for gains."""
         measured = trace.at(where.of_instrument(self.time))
         measured, expected = (each - each.mean(axis=0) for each in (measured, self.values))
         common = np.maximum((measured * expected).sum(axis=0), 0.0) ** 2
@@ -77,7 +77,7 @@ class Expected:
         return float(explained.sum() / (expected**2).sum())
 
 
-def align_by_signals(trace: Trace, ends: Expected, waveforms: Expected, most_rate_error: float) -> Alignment:
+def align_by_signals(trace: Recording, ends: Expected, waveforms: Expected, most_rate_error: float) -> Alignment:
     """Return where `trace` looks most like what is expected: searched by the `ends` of phases, refined by `waveforms`.
 
     `most_rate_error` is how far the rate may be from 1. Raises `InvalidValueError` if the trace is too short, like the
@@ -103,8 +103,8 @@ def align_by_signals(trace: Trace, ends: Expected, waveforms: Expected, most_rat
     return _changed(best, found.x * scale)
 
 
-def align_by_clock(trace: Trace, level: Floats, durations: Floats, high: Flags) -> Alignment:
-    """Return the alignment by which the edges of a clock line, whose measured `level` (rows,) is given, fit best.
+def align_by_clock(trace: Recording, level: Floats, durations: Floats, high: Flags) -> Alignment:
+    """Return the alignment by which the edges of a clock line, whose `level` (rows,) `trace` has, fit best.
 
     `durations` (s) and `high` (intervals,) are those of the schedule. Raises `InvalidValueError` unless the trace has
     as many edges as the schedule.
@@ -127,7 +127,7 @@ def _changed(where: Alignment, change: Floats) -> Alignment:
     return Alignment(offset=where.offset + float(change[0]), rate=where.rate + float(change[1]))
 
 
-def _places(trace: Trace, ends: Expected, most_rate_error: float) -> list[Alignment]:
+def _places(trace: Recording, ends: Expected, most_rate_error: float) -> list[Alignment]:
     """Return all places to try at which `trace` covers the expected times."""
     first, last, reach = float(ends.time[0]), float(ends.time[-1]), _STEP * ends.phase
     count = int(np.ceil(most_rate_error * last / reach))

@@ -18,7 +18,7 @@ from lstm_analog.imperfections.base import check_range
 from lstm_analog.model import Outputs, State
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.network.trajectory import Save, Trajectory
-from lstm_analog.study.alignment import Alignment, Expected, Trace, align_by_clock, align_by_signals
+from lstm_analog.study.alignment import Alignment, Expected, Recording, align_by_clock, align_by_signals
 from lstm_analog.study.lots import AnyDesign, check_design
 from lstm_analog.study.run import Run
 from lstm_analog.summaries import Rows, Summarised
@@ -154,7 +154,7 @@ def measured(
     phase = min(each.duration for each in compiled.cycle.step if each.settles)
     time, values, level = _read(table, columns, clocks, groups, compiled)
     _check_time(time, phase)
-    trace = Trace(time=time, values=gain * values)
+    trace = Recording(time=time, values=gain * values)
     expected = own.trajectory
     where = (
         _by_clock(trace, level, own, columns[clocks[0]])
@@ -244,19 +244,19 @@ def _check_time(time: Floats, phase: float) -> None:
         raise InvalidValueError(explain("trace", must=must, got=got, do="record without gaps, at a higher rate"))
 
 
-def _check_covered(trace: Trace, times: Floats) -> None:
+def _check_covered(trace: Recording, times: Floats) -> None:
     if times[0] < trace.time[0] or times[-1] > trace.time[-1]:
         must = f"cover {times[0]:.6g} to {times[-1]:.6g} s, where the clock says that the run is"
         got = f"{trace.time[0]:.6g} to {trace.time[-1]:.6g} s"
         raise InvalidValueError(explain("trace", must=must, got=got, do="record the whole run"))
 
 
-def _by_clock(trace: Trace, level: Floats, own: Run, line: str) -> Alignment:
+def _by_clock(trace: Recording, level: Floats, own: Run, line: str) -> Alignment:
     schedule, lines = own.trajectory.schedule, own.compiled.network.lines
     return align_by_clock(trace, level[:, 0], schedule.durations, schedule.high[:, lines.index(line)])
 
 
-def _by_signals(trace: Trace, own: Run, groups: tuple[str, ...], phase: float, clock_error: float) -> Alignment:
+def _by_signals(trace: Recording, own: Run, groups: tuple[str, ...], phase: float, clock_error: float) -> Alignment:
     """Return where `trace` looks most like the `groups` in the run of the machine itself."""
     trajectory, step = own.trajectory, own.compiled.cycle.step_time
     nodes = np.concatenate([trajectory.network.unknowns[label] for label in groups])

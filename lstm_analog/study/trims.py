@@ -120,7 +120,7 @@ def turn_biases(machine: AnyDesign, columns: tuple[Adjustable, ...], trims: Floa
 
 
 def recorded_trims(machine: AnyDesign, count: int) -> AnyDesign:
-    """Return `machine` with the trimming of so many biases in the provenance of its networks."""
+    """Return `machine` with the trimming of `count` biases in the provenance of its networks."""
     entry = (TRIMMED, f"{count} biases, by measured outputs")
     networks = (replace(each.network, provenance=(*each.network.provenance, entry)) for each in machine.passes)
     pairs = zip(machine.passes, networks, strict=True)
