@@ -145,6 +145,9 @@ def measured(
     """
     check_design(machine)
     compiled = only(machine.passes, "machine")
+    if not 0.0 < abs(gain) < np.inf:
+        do = "give 10 for a probe of 1 : 10"
+        raise InvalidValueError(explain("gain", must="be finite and not zero", got=gain, do=do))
     check_range("clock_error", clock_error, 0.0, 0.1, "give e.g. 1e-3")
     clocks = [name for name, node in columns.items() if node in compiled.network.lines]
     groups = _groups(compiled, [node for name, node in columns.items() if name not in clocks])
@@ -224,7 +227,12 @@ def _read(
         if missing:
             got, do = f"no {', '.join(map(ascii, missing))}"[:200], "name the columns as the table does"
             raise InvalidValueError(explain("table", must="have the columns", got=got, do=do))
-        found = np.column_stack([floats(table[name], f"column {name!a}") for name in (next(iter(table)), *wanted)])
+        read = [floats(table[name], f"column {name!a}") for name in (next(iter(table)), *wanted)]
+        for name, column in zip(("of times", *map(ascii, wanted)), read, strict=True):
+            if column.shape != (read[0].size,):
+                must, do = f"have shape ({read[0].size},)", "give a number a row"
+                raise InvalidShapeError(explain(f"column {name}", must=must, got=column.shape, do=do))
+        found = np.column_stack(read)
     else:
         found = read_columns(table, wanted)
     return found[:, 0], found[:, 1 : 1 + len(names)], found[:, 1 + len(names) :]
@@ -233,8 +241,10 @@ def _read(
 def _check_time(time: Floats, phase: float) -> None:
     """Raise unless `time` increases in steps that are short against a `phase` (s)."""
     steps = np.diff(time)
-    if not steps.size or not (steps > 0.0).all():
-        row = int(np.argmin(steps > 0.0)) + 1 if steps.size else 0
+    if not steps.size:
+        raise InvalidShapeError(explain("trace", must="have at least 2 rows", got=time.size, do="record the whole run"))
+    if not (steps > 0.0).all():
+        row = int(np.argmin(steps > 0.0)) + 1
         got, do = f"{time[row]:.6g} s in row {row} of the numbers", "save it as recorded, with enough digits"
         raise InvalidValueError(explain("times of the trace", must="increase", got=got, do=do))
     widest = int(steps.argmax())

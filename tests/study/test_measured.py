@@ -200,6 +200,13 @@ def test_other_machines_and_inputs_are_refused(run):
         measured(chips, table, X, columns=COLUMNS)
     with pytest.raises(InvalidValueError, match="clock_error must"):
         measured(MACHINE, table, X, columns=COLUMNS, clock_error=0.5)
+    for gain in (0.0, np.inf, np.nan):
+        with pytest.raises(InvalidValueError, match="gain must be finite and not zero"):
+            measured(MACHINE, table, X, columns=COLUMNS, gain=gain)
+    with pytest.raises(InvalidShapeError, match=r"column 'CH2' must have shape \(\d+,\), got \(3,\)"):
+        measured(MACHINE, table | {"CH2": np.zeros(3)}, X, columns=COLUMNS)
+    with pytest.raises(InvalidShapeError, match="trace must have at least 2 rows, got 0"):
+        measured(MACHINE, {name: column[:0] for name, column in table.items()}, X, columns=COLUMNS)
     long = {name: np.tile(column, 4) for name, column in table.items()} | {
         "TIME": 1e-6 * np.arange(4 * len(table["TIME"]))
     }
