@@ -30,6 +30,7 @@ class Scope:
     row: float = 0.3
     noise: float = NOISE
     gain: float = 1.0
+    rate: float = RATE
     columns: tuple[str, ...] = tuple(WITH_HEAD.values())
 
     def record(self, run: la.study.Run) -> dict[str, np.ndarray]:
@@ -42,7 +43,7 @@ class Scope:
         interval = np.searchsorted(ends, time).clip(0, ends.size - 1)
         high = trajectory.schedule.high[interval, run.compiled.network.lines.index("copy")]
         channels = {f"CH{number + 1}": values[:, number] for number in range(len(self.columns))}
-        return {"TIME": OFFSET + RATE * time, **channels, "CLK": 3.3 * high * (time > 0.0) * (time < ends[-1])}
+        return {"TIME": OFFSET + self.rate * time, **channels, "CLK": 3.3 * high * (time > 0.0) * (time < ends[-1])}
 
 
 def written(path: Path, table: dict[str, np.ndarray], preamble: str = PREAMBLE) -> Path:
@@ -71,6 +72,17 @@ def test_a_trace_has_the_error_of_the_run_that_it_is_of(tmp_path, run, clock):
     assert true > 5 * NOISE
     np.testing.assert_allclose(found.residual, true, atol=NOISE)
     assert "scope.csv" in compare(found, LSTM).engine
+
+
+@pytest.mark.parametrize(
+    ("rate", "error", "clock"),
+    [(1.08, 1e-3, {"CLK": "copy"}), (0.92, 1e-3, {"CLK": "copy"}), (1.03, 0.05, {}), (0.97, 0.05, {})],
+)
+def test_clocks_may_run_at_other_rates(run, rate, error, clock):
+    table = Scope(rate=rate).record(run)
+    found = measured(MACHINE, table, X, columns=WITH_HEAD | clock, clock_error=error)
+    assert abs(found.rate - rate) < 1e-3
+    np.testing.assert_allclose(found.run.h, run.h, atol=5 * NOISE)
 
 
 def test_a_report_has_the_measured_signals_alone(run):

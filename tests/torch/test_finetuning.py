@@ -328,7 +328,7 @@ def test_errors_in_torch_are_those_of_chips(digits):
 
 def test_the_examples_of_the_page_run(digits, capsys):
     page = Path(__file__).parents[2] / "docs" / "finetuning.md"
-    training, judging = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    training, _, judging = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     x, labels = torch.rand(6, 8, 8), torch.arange(6)
     given = {"module": digits.shipped(), "loader": [(x, labels)], "x": x, "labels": labels}
     exec(training, given)
