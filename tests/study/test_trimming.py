@@ -273,3 +273,16 @@ def test_gains_bring_chips_closer_than_biases_alone():
     chips = drawn(machine, 16)
     left = [np.median(trimmer(machine, X, gains=each, **FREE).trim(chips).after) for each in (False, True)]
     assert left[1] < 0.8 * left[0]
+
+
+@pytest.mark.parametrize("name", TECHNOLOGIES)
+def test_a_gain_multiplies_all_devices_of_its_row(name):
+    machine = compiled(name)
+    how = trimmer(machine, X, sums=("l0_zg",), gains=True, **FREE)
+    turned = add_to_biases(machine.passes, how.columns, np.array([0.0, 0.0, 0.0, 0.1, 0.0, -3.0]))
+    rows = how.columns[-1].rows
+    before, after = (each[0].network.part(how.columns[-1].label) for each in (machine.passes, turned))
+    for bank in ("transconductance",) if name == "BEHAVIOURAL" else ("positive", "negative"):
+        now, then = getattr(after, bank), getattr(before, bank)
+        np.testing.assert_allclose(now[rows], np.array([[1.1], [1.0], [0.0]]) * then[rows])
+        np.testing.assert_array_equal(np.delete(now, rows, axis=0), np.delete(then, rows, axis=0))
