@@ -145,25 +145,29 @@ def measured(
     """
     check_design(machine)
     compiled = only(machine.passes, "machine")
-    if not 0.0 < abs(gain) < np.inf:
-        do = "give 10 for a probe of 1 : 10"
-        raise InvalidValueError(explain("gain", must="be finite and not zero", got=gain, do=do))
-    check_range("clock_error", clock_error, 0.0, 0.1, "give e.g. 1e-3")
+    _check_numbers(gain, clock_error)
     clocks = [name for name, node in columns.items() if node in compiled.network.lines]
-    groups = _groups(compiled, [node for name, node in columns.items() if name not in clocks])
     if len(clocks) > 1:
         raise InvalidValueError(explain("columns", must="have one clock line at most", got=clocks, do="leave one"))
+    groups = _groups(compiled, [node for name, node in columns.items() if name not in clocks])
     own = _own(machine, x, state, groups)
     phase = min(each.duration for each in compiled.cycle.step if each.settles)
     time, values, level = _read(table, columns, clocks, groups, compiled)
     _check_time(time, phase)
     trace = Recording(time=time, values=gain * values)
-    expected = own.trajectory
     where = (
         _by_clock(trace, level, own, columns[clocks[0]])
         if clocks
         else _by_signals(trace, own, groups, phase, clock_error)
     )
+    named = "measured" if isinstance(table, Mapping) else f"measured: {Path(table).name}"
+    run = _run(own, trace, where, groups, phase, named)
+    return Measured(run=run, own=own, groups=groups, offset=where.offset, rate=where.rate)
+
+
+def _run(own: Run, trace: Recording, where: Alignment, groups: tuple[str, ...], phase: float, named: str) -> Run:
+    """Return the run that `trace` recorded, aligned by `where`, over the inputs of `own`; its engine is so `named`."""
+    expected = own.trajectory
     times = where.of_instrument(expected.schedule.ends - _EARLY * phase)
     _check_covered(trace, times)
     trajectory = Trajectory(
@@ -171,11 +175,17 @@ def measured(
         schedule=expected.schedule,
         time=expected.schedule.ends,
         efforts=trace.at(times),
-        engine="measured" if isinstance(table, Mapping) else f"measured: {Path(table).name}",
+        engine=named,
         saved=Save(groups=groups),
     )
-    run = replace(own, passes=(replace(own.passes[0], trajectory=trajectory),), setup=None)
-    return Measured(run=run, own=own, groups=groups, offset=where.offset, rate=where.rate)
+    return replace(own, passes=(replace(own.passes[0], trajectory=trajectory),), setup=None)
+
+
+def _check_numbers(gain: float, clock_error: float) -> None:
+    if not 0.0 < abs(gain) < np.inf:
+        do = "give 10 for a probe of 1 : 10"
+        raise InvalidValueError(explain("gain", must="be finite and not zero", got=gain, do=do))
+    check_range("clock_error", clock_error, 0.0, 0.1, "give e.g. 1e-3")
 
 
 def _groups(compiled: Compiled, nodes: list[str]) -> tuple[str, ...]:
