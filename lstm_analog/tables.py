@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from lstm_analog.npy import read_array
 _NPY = b"\x93NUMPY"
 _SEPARATORS = (",", ";", "\t")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_SI_UNITS = frozenset(("", "s", "sec", "second", "seconds", "v", "volt", "volts", "pa", "pascal", "pascals"))
+"""Words of a row of units under a header, in lower case and without brackets, for which numbers need no scaling."""
 
 
 def read_table(path: str | Path) -> Floats:
@@ -34,6 +37,74 @@ def read_table(path: str | Path) -> Floats:
         raise
     except LstmAnalogError as error:  # for arrays: their type, or a number that is not finite
         raise FileFormatError(str(error)) from error
+
+
+def read_columns(path: str | Path, names: Sequence[str]) -> Floats:
+    """Return the first column of the csv at `path` and then those called `names`, (rows, 1 + names).
+
+    The header is the one row in which all `names` stand; what stands above, such as the settings of an oscilloscope, is
+    skipped. A row of units below it must be in s, V or Pa. Other columns may hold anything.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read.
+    FileFormatError
+        If there is no such header or more than one, another unit, a row that ends early, or what is no finite number.
+    """
+    what = f"file {str(path)!r}"
+    rows = _rows(read_bytes(path), what)
+    first = _header(rows, names, what)
+    wanted = [0, *(rows[first].index(name) for name in names)]
+    body = rows[first + 1 + _has_units(rows[first + 1 : first + 2], wanted, what) :]
+    if not body:
+        raise FileFormatError(explain(what, must="have rows under its header", got="none", do="save the trace anew"))
+    skipped = len(rows) - len(body)
+    try:
+        table = np.array([[row[column] for column in wanted] for row in body], dtype=np.float64)
+    except (IndexError, ValueError):
+        raise _not_read(what, body, wanted, skipped) from None
+    strange = np.argwhere(~np.isfinite(table))
+    if strange.size:
+        row, column = strange[0].tolist()
+        raise _no_number(what, body[row][wanted[column]], row + 1 + skipped)
+    return table
+
+
+def _header(rows: list[list[str]], names: Sequence[str], what: str) -> int:
+    """Return the number of the row in which all `names` stand once; raise unless there is one such row."""
+    found = [number for number, row in enumerate(rows) if all(row.count(name) == 1 for name in names)]
+    if len(found) == 1:
+        return found[0]
+    must = f"have one row with the columns {', '.join(map(ascii, names))}"
+    head = next((row for row in rows if not any(map(_is_number, row))), rows[0])
+    got = f"{len(found)} such rows" if found else f"none; the first row of words is {', '.join(map(ascii, head))[:200]}"
+    raise FileFormatError(explain(what, must=must, got=got, do="name columns as its header does"))
+
+
+def _has_units(rows: list[list[str]], wanted: list[int], what: str) -> bool:
+    """Return whether the first of `rows`, if any, has units in the columns `wanted`; raise for one that is not SI."""
+    row = rows[0] if rows else []
+    fields = [row[column] for column in wanted if column < len(row)]
+    if not fields or any(map(_is_number, fields)):
+        return False
+    strange = [field for field in fields if field.strip("()[] ").lower() not in _SI_UNITS]
+    if strange:
+        do = "scale its columns, or take out that row if they are in these units"
+        raise FileFormatError(explain(what, must="be in s, V or Pa", got=ascii(strange[0])[:60], do=do))
+    return True
+
+
+def _not_read(what: str, body: list[list[str]], wanted: list[int], skipped: int) -> FileFormatError:
+    """Return the error of the first row of `body`, which follows `skipped` rows, that has no numbers where `wanted`."""
+    for number, row in enumerate(body, start=skipped + 1):
+        if len(row) <= max(wanted):
+            must, got = f"have {max(wanted) + 1} columns", f"{len(row)} in row {number}"
+            return FileFormatError(explain(what, must=must, got=got, do="save the trace anew"))
+        for column in wanted:
+            if not _is_number(row[column]):
+                return _no_number(what, row[column], number)
+    return FileFormatError(explain(what, must="hold numbers", got="others", do="save the trace anew"))
 
 
 def _rows(content: bytes, what: str) -> list[list[str]]:

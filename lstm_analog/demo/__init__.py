@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lstm_analog.demo.chips import chip_lines
 from lstm_analog.demo.circuits import circuit_lines
 from lstm_analog.demo.plumbing import plumbing_lines
 from lstm_analog.engines import Progress
@@ -24,6 +25,7 @@ def run_demo(folder: Path, bar: Callable[[str], Progress]) -> Iterator[str]:
     yield "Each LSTM runs as a circuit of ideal sources, real R and C; the linear head is digital."
     for units in airline.UNITS:
         yield from circuit_lines(units, folder, bar(f"circuit of {units} units"))
+    yield from chip_lines()
     yield from plumbing_lines(folder, bar("plumbing of 4 units"))
     yield ""
     yield f"Files are in {folder}:"

@@ -6,7 +6,13 @@ from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
 from lstm_analog.imperfections.converters import InputConverter, OutputConverter
-from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
+from lstm_analog.imperfections.devices import (
+    DeviceSpread,
+    ProgrammingError,
+    Quantisation,
+    StuckDevices,
+    VerifiedProgramming,
+)
 from lstm_analog.imperfections.in_time import AtStep, FedBank, StepPlan, convert, disturb, fluctuate
 from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
 from lstm_analog.imperfections.naming import imperfection_of
@@ -108,6 +114,7 @@ __all__ = [
     "SupplyRipple",
     "Tiles",
     "Tubes",
+    "VerifiedProgramming",
     "ViscosityChange",
     "WireResistance",
     "alter",

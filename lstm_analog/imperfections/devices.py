@@ -18,6 +18,9 @@ from lstm_analog.imperfections.banks import device_banks, with_devices
 from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
 from lstm_analog.network.graph import Network
 
+_MOST_ROUNDS = 1000
+"""Most attempts to program a device; more take longer than any array is programmed for."""
+
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,35 @@ class ProgrammingError:
     def __post_init__(self) -> None:
         """Check that sigma is a share."""
         check_range("programming error", self.sigma, 0.0, 1.0, "give a share of Gmax, e.g. 0.03")
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class VerifiedProgramming:
+    """Each conductance is programmed, read, and programmed anew until it reads within `tolerance` of its target.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation of an attempt, as in `ProgrammingError`; all attempts are independent.
+    tolerance : float
+        Largest difference of a reading from the target that is accepted, as a share of Gmax.
+    rounds : int
+        Most attempts; the last is kept whatever it reads. 1 is a `ProgrammingError`.
+    reading : float
+        Standard deviation of a reading, as a share of Gmax.
+    """
+
+    sigma: float
+    tolerance: float
+    rounds: int
+    reading: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check that errors are shares, and that there is an attempt."""
+        for name in ("sigma", "tolerance", "reading"):
+            check_range(f"verified programming, {name}", getattr(self, name), 0.0, 1.0, "give a share of Gmax")
+        check_range("verified programming, rounds", self.rounds, 1, _MOST_ROUNDS, "count attempts")
 
 
 @checked_record
@@ -87,6 +119,25 @@ def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Net
         return np.where(device > 0.0, np.maximum(device + imperfection.sigma * largest * error, 0.0), 0.0)
 
     return change_devices(network, erring)
+
+
+@alter.register
+def _(imperfection: VerifiedProgramming, network: Network, streams: Streams) -> Network:
+    if not imperfection.sigma:
+        return network
+
+    def verified(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
+        sizes = imperfection.sigma * largest, imperfection.reading * largest
+        attempts, readings = (
+            streams.normals(f"{what} {name}", device.shape[-2:]) for what in ("programming", "reading")
+        )
+        written, left = device, np.ones(device.shape[-2:], dtype=bool)
+        for _ in range(imperfection.rounds):
+            written = np.where(left, np.maximum(device + sizes[0] * next(attempts), 0.0), written)
+            left = left & (np.abs(written + sizes[1] * next(readings) - device) > imperfection.tolerance * largest)
+        return np.where(device > 0.0, written, 0.0)
+
+    return change_devices(network, verified)
 
 
 @alter.register

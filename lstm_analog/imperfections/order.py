@@ -6,7 +6,13 @@ from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
 from lstm_analog.imperfections.converters import InputConverter, OutputConverter
-from lstm_analog.imperfections.devices import DeviceSpread, ProgrammingError, Quantisation, StuckDevices
+from lstm_analog.imperfections.devices import (
+    DeviceSpread,
+    ProgrammingError,
+    Quantisation,
+    StuckDevices,
+    VerifiedProgramming,
+)
 from lstm_analog.imperfections.in_time import AtStep
 from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
 from lstm_analog.imperfections.opamps import (
@@ -35,7 +41,7 @@ from lstm_analog.imperfections.wires import WireResistance
 _CHOSEN = (OrificeWeights, OrificePorts, Rangeability, Quantisation)
 _MADE = (
     *(MeasuredDevices, PhaseChangeProgramming),
-    *(ProgrammingError, DeviceSpread, ResistorSpread, JunctionArea, MosThreshold, BoreTolerance),
+    *(VerifiedProgramming, ProgrammingError, DeviceSpread, ResistorSpread, JunctionArea, MosThreshold, BoreTolerance),
     *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain),
 )
 _BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband, Clamp)

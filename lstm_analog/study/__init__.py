@@ -16,6 +16,7 @@ from lstm_analog.study.figures import CellFigures, CircuitFigures, PlumbingFigur
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.knobs import Build, Knob, narrowed, usual_knobs
 from lstm_analog.study.lot_workers import end_with_parent
+from lstm_analog.study.measured import Measured, measured
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
 from lstm_analog.study.noise_origins import NoiseOrigins
@@ -31,8 +32,9 @@ from lstm_analog.study.sizing import energy_by_price, size
 from lstm_analog.study.sizing_result import Choice, KnobValue, Offer, Reached, Sizing, Target, Tried
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.tiling import BankTiles, Tiling, tiling
-from lstm_analog.study.trimmed import Trimmed, TrimmedDesign, Trimmer
+from lstm_analog.study.trimmed import TrimmedDesign, Trimmer
 from lstm_analog.study.trimming import trimmer
+from lstm_analog.study.trims import Correction, Trimmed
 from lstm_analog.study.verification import model_of, verify
 from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
@@ -50,6 +52,7 @@ __all__ = [
     "Choice",
     "CircuitFigures",
     "Consumer",
+    "Correction",
     "DesignCheck",
     "DigitalCost",
     "EpanetReport",
@@ -64,6 +67,7 @@ __all__ = [
     "LayerErrors",
     "Lesson",
     "MachineNoise",
+    "Measured",
     "ModelAnswer",
     "ModelFile",
     "NoiseOrigins",
@@ -113,6 +117,7 @@ __all__ = [
     "epanet_check",
     "figures_of",
     "load_certificate",
+    "measured",
     "model_of",
     "narrowed",
     "network_digest",

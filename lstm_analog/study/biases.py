@@ -1,4 +1,4 @@
-"""The bias weights of compiled networks: find them, read them and set them, in circuits and in plumbing.
+"""The biases and gains of weighted sums in compiled networks: find them, read them, set them, in both domains.
 
 A bias is the device between a source that no schedule drives and a row of a weighted sum. In a bank of transconductors
 it is one signed value, in a crossbar the difference of the devices in the positive and in the negative bank.
@@ -49,6 +49,35 @@ class BiasColumn:
     largest: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SumGains:
+    """Gains of weighted sums in a bank, 1 unless turned: what follows a row multiplies all of its devices.
+
+    Attributes
+    ----------
+    number, label, rows, names
+        As of a `BiasColumn`.
+    largest : float
+        The gain that trims are shares of, 1.
+    """
+
+    number: int
+    label: str
+    rows: Indices
+    names: tuple[str, ...]
+    largest: float = 1.0
+
+
+Adjustable = BiasColumn | SumGains
+"""What trimming turns."""
+
+
+def gains_of(column: BiasColumn) -> SumGains:
+    """Return the gains of the weighted sums whose biases stand in `column`."""
+    names = tuple(f"{name} gain" for name in column.names)
+    return SumGains(number=column.number, label=column.label, rows=column.rows, names=names)
+
+
 def bias_columns(passes: tuple[Compiled, ...], sums: tuple[str, ...] | None) -> tuple[BiasColumn, ...]:
     """Return the biases of `passes` in the weighted sums of the labels `sums`, of all if None.
 
@@ -75,22 +104,31 @@ def bias_columns(passes: tuple[Compiled, ...], sums: tuple[str, ...] | None) -> 
     return tuple(each for each in chosen if each.rows.size)
 
 
-def read_biases(passes: tuple[Compiled, ...], columns: Iterable[BiasColumn]) -> Floats:
-    """Return the biases in `columns` of `passes`, (..., K) in shares of each column's Gmax; K are all rows.
+def read_biases(passes: tuple[Compiled, ...], columns: Iterable[Adjustable]) -> Floats:
+    """Return the biases in `columns` of `passes`, (..., K) in shares of Gmax; K are all rows. Gains are 1.
 
     Raises `NetworkError` or `UnsupportedError` if a network has no longer the bank or the column.
     """
-    read = [_signed(_bank(passes[each.number].network, each), each) / each.largest for each in columns]
+    read = [
+        _signed(_bank(passes[each.number].network, each), each) / each.largest
+        if isinstance(each, BiasColumn)
+        else np.ones(each.rows.size)
+        for each in columns
+    ]
     lead = np.broadcast_shapes(*(values.shape[:-1] for values in read))
     return np.concatenate([np.broadcast_to(values, (*lead, values.shape[-1])) for values in read], axis=-1)
 
 
-def add_to_biases(passes: tuple[Compiled, ...], columns: tuple[BiasColumn, ...], trims: Floats) -> tuple[Compiled, ...]:
-    """Return `passes` with `trims` (..., K) added to the biases in `columns`, in shares of each column's Gmax."""
+def add_to_biases(passes: tuple[Compiled, ...], columns: tuple[Adjustable, ...], trims: Floats) -> tuple[Compiled, ...]:
+    """Return `passes` with `trims` (..., K) added to biases and gains in `columns`, in shares of their `largest`."""
     result, ends = list(passes), np.cumsum([each.rows.size for each in columns])[:-1]
     for column, each in zip(columns, np.split(trims, ends, axis=-1), strict=True):
         compiled = result[column.number]
-        result[column.number] = replace(compiled, network=_turned(compiled.network, column, each * column.largest))
+        if isinstance(column, BiasColumn):
+            network = _turned(compiled.network, column, each * column.largest)
+        else:
+            network = _amplified(compiled.network, column, each)
+        result[column.number] = replace(compiled, network=network)
     return tuple(result)
 
 
@@ -144,7 +182,7 @@ def _largest(part: _Bank) -> float:
     return float(max(np.abs(bank).max(initial=0.0) for bank in banks)) or 1.0
 
 
-def _bank(network: Network, column: BiasColumn) -> _Bank:
+def _bank(network: Network, column: Adjustable) -> _Bank:
     part = network.part(column.label)
     if not isinstance(part, _Bank):
         must, got = "be of Transconductors or Crossbars", type(part).__name__
@@ -176,6 +214,27 @@ def _turned(network: Network, column: BiasColumn, trims: Floats) -> Network:
             negative=_put(part.negative, column, both + np.maximum(-signed, 0.0)),
         )
     return replace(network, parts=tuple(changed if each is part else each for each in network.parts))
+
+
+def _amplified(network: Network, gains: SumGains, trims: Floats) -> Network:
+    """Return `network` with the devices of the rows of `gains` multiplied by 1 + `trims` (..., k), never below zero."""
+    part, factor = _bank(network, gains), np.maximum(1.0 + trims, 0.0)
+    changed: Part
+    if isinstance(part, Transconductors):
+        changed = replace(part, transconductance=_scaled(part.transconductance, gains.rows, factor))
+    else:
+        positive, negative = (_scaled(bank, gains.rows, factor) for bank in (part.positive, part.negative))
+        changed = replace(part, positive=positive, negative=negative)
+    return replace(network, parts=tuple(changed if each is part else each for each in network.parts))
+
+
+def _scaled(matrix: Floats, rows: Indices, factor: Floats) -> Floats:
+    """Return `matrix` (..., m, n) with its `rows` multiplied by `factor` (..., k), read-only."""
+    lead = np.broadcast_shapes(matrix.shape[:-2], factor.shape[:-1])
+    result = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).copy()
+    result[..., rows, :] *= factor[..., None]
+    result.flags.writeable = False
+    return result
 
 
 def _put(matrix: Floats, column: BiasColumn, values: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """Compare a run with the numeric LSTM by signal, and tell a slow clock or a coarse technology from a defect."""
 
+from collections.abc import Set
 from dataclasses import replace
 from numbers import Real
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from lstm_analog.study.attribution import shares
 from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.digest import networks_digest
 from lstm_analog.study.lag import lagging, travel
+from lstm_analog.study.measured import Measured
 from lstm_analog.study.ranges import beyond
 from lstm_analog.study.report import Report, versions
 from lstm_analog.study.run import Run
@@ -36,7 +38,7 @@ weights three times PyTorch's over 60 steps. A technology with a larger error is
 
 @checked
 def compare(
-    run: Run, lstm: LSTM, *, tolerance: float | None = None, seed: int | None = None, causes: bool = False
+    run: Run | Measured, lstm: LSTM, *, tolerance: float | None = None, seed: int | None = None, causes: bool = False
 ) -> Report:
     """Return the errors of `run` against `lstm` for the same inputs from the same state.
 
@@ -52,8 +54,9 @@ def compare(
 
     Parameters
     ----------
-    run : Run
-        The run of a machine compiled from `lstm`.
+    run : Run or Measured
+        The run of a machine compiled from `lstm`. Of a measured one the signals that were measured are compared, and an
+        error beyond clock and engine is not attributed: what is on a bench cannot be run again with ideal parts.
     lstm : LSTM
         The LSTM from which it was compiled.
     tolerance : float, optional
@@ -79,14 +82,14 @@ def compare(
     if seed is not None and seed < 0:
         raise InvalidValueError(explain("seed", must="be at least 0", got=seed, do="give that of the inputs"))
     _check_kinds(run, lstm)
-    for each in run.passes:
+    own = run.own if isinstance(run, Measured) else run
+    for each in own.passes:
         check_one_chip(each.compiled.network)
-    _check_origin(dict(run.passes[0].compiled.network.provenance), lstm)
-    trace = lstm.trace(run.x, run.state, run.lengths)
-    _check_shapes(run.layers, trace.layers)
+    _check_origin(dict(own.passes[0].compiled.network.provenance), lstm)
+    trace = lstm.trace(own.x, own.state, own.lengths)
     found = _report(run, lstm, trace, seed)
     unexplained = found.defective and not (tolerance is not None and found.worst <= tolerance)
-    if causes or unexplained:
+    if (causes or unexplained) and isinstance(run, Run):
         found = replace(found, shares=shares(run, lstm, trace, found.by_clock + found.by_engine))
     return replace(found, tolerance=_accepted(found) if tolerance is None else float(tolerance))
 
@@ -105,22 +108,24 @@ def _accepted(report: Report) -> float:
     return min(report.by_clock + report.by_engine, SETTLED) + design
 
 
-def _report(run: Run, lstm: LSTM, trace: Trace, seed: int | None) -> Report:
-    """Return the report on `run` against the `trace` of `lstm`, with `seed`, without running networks again."""
-    first, settled = run.passes[0], settling(run)
+def _report(given: Run | Measured, lstm: LSTM, trace: Trace, seed: int | None) -> Report:
+    """Return the report on the `given` run against the `trace` of `lstm`, with `seed`, without running networks again.
+
+    Of a measured run, clock and ranges are those of the machine itself.
+    """
+    run, own, y = (given.run, given.own, given.outputs.y) if isinstance(given, Measured) else (given, given, given.y)
+    first, settled = run.passes[0], settling(own)
     provenance = dict(first.compiled.network.provenance)
-    technology, scaling = (None, None) if run.setup is None else (run.setup.technology, run.setup.scaling)
+    technology, scaling = (None, None) if own.setup is None else (own.setup.technology, own.setup.scaling)
     return Report(
         model=lstm.name,
-        layers=tuple(
-            _layer(chain.label, a, d) for chain, a, d in zip(lstm.chains, run.layers, trace.layers, strict=True)
-        ),
-        head=_head(run, lstm.head, trace.outputs.y),
+        layers=_measured_layers(given, lstm, trace) if isinstance(given, Measured) else _layers(given, lstm, trace),
+        head=_head(y, lstm.head, trace.outputs.y),
         tolerance=SETTLED,
-        by_clock=_by_clock(run, lstm, trace, settled.error),
+        by_clock=_by_clock(own, lstm, trace, settled.error),
         by_engine=ENGINE_TOLERANCE,
         shares=None,
-        beyond=beyond(technology, scaling, lstm, x=run.x, state=run.state, lengths=run.lengths, layers=trace.layers),
+        beyond=beyond(technology, scaling, lstm, x=own.x, state=own.state, lengths=own.lengths, layers=trace.layers),
         settling=settled,
         seed=None if seed is None else int(seed),
         versions=versions(),
@@ -154,7 +159,7 @@ def _check_tolerance(tolerance: object) -> None:
 
 def _check_kinds(run: object, lstm: object) -> None:
     for what, value, kind, do in (
-        ("run", run, Run, "give what Machine.run returned, then the LSTM"),
+        ("run", run, Measured if isinstance(run, Measured) else Run, "give what Machine.run returned, then the LSTM"),
         ("lstm", lstm, LSTM, "give the LSTM that the machine was compiled from"),
     ):
         if not isinstance(value, kind):
@@ -178,17 +183,34 @@ def _check_shapes(analog: tuple[ChainRun, ...], digital: tuple[LayerTrace, ...])
         raise InvalidShapeError(explain("z of the layers of the run", must=f"have shapes {expected}", got=got, do=do))
 
 
-def _layer(label: str, analog: ChainRun, digital: LayerTrace) -> LayerErrors:
-    pairs = {"z": (analog.z, digital.z)}
-    pairs |= {gate.letter: (_of(analog, gate), _of(digital, gate)) for gate in digital.order}
-    pairs |= {"c": (_alone(analog.c), _alone(digital.c)), "h": (_alone(analog.h), _alone(digital.h))}
+def _layers(run: Run, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
+    """Return the errors of all signals of each chain."""
+    _check_shapes(run.layers, trace.layers)
+    return tuple(
+        _errors_of(chain.label, {"z", "c", "h"}, analog, digital)
+        for chain, analog, digital in zip(lstm.chains, run.layers, trace.layers, strict=True)
+    )
+
+
+def _measured_layers(bench: Measured, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
+    """Return the errors of the measured signals of each chain that has some."""
+    chains = zip(lstm.chains, bench.run.layers, trace.layers, strict=True)
+    found = (_errors_of(chain.label, bench.signals(analog.place), analog, digital) for chain, analog, digital in chains)
+    return tuple(each for each in found if each.signals)
+
+
+def _errors_of(label: str, names: Set[str], analog: ChainRun, digital: LayerTrace) -> LayerErrors:
+    """Return the errors of the signals `names`, among z, c and h; the gates follow from z."""
+    pairs = {"z": (analog.z, digital.z)} if "z" in names else {}
+    pairs |= {gate.letter: (_of(analog, gate), _of(digital, gate)) for gate in digital.order if "z" in names}
+    pairs |= {"c": (_alone(analog.c), _alone(digital.c))} if "c" in names else {}
+    pairs |= {"h": (_alone(analog.h), _alone(digital.h))} if "h" in names else {}
     signals = {name: errors(_with_batch(a), _with_batch(d)) for name, (a, d) in pairs.items() if d.size}
     return LayerErrors(chain=label, signals=MappingProxyType(signals))
 
 
-def _head(run: Run, head: Head | None, digital: Floats | None) -> HeadErrors | None:
-    """Return the errors of y, with the gain of the head: the largest error of a y by an error of 1 in every h."""
-    analog = run.y
+def _head(analog: Floats | None, head: Head | None, digital: Floats | None) -> HeadErrors | None:
+    """Return the errors of `analog` y, with the gain of the head: the largest error of a y by an error 1 in every h."""
     if head is None or analog is None or digital is None:
         return None
     if head.final:

@@ -106,8 +106,8 @@ class Report(Summarised):
 
     @property
     def worst_h(self) -> float:
-        """The largest error of h in any layer."""
-        return max(layer["h"].max for layer in self.layers)
+        """The largest error of h in any layer where it is known; on a bench it may be that of the top layer alone."""
+        return max(layer["h"].max for layer in self.layers if "h" in layer.signals)
 
     @property
     def worst(self) -> float:

@@ -10,94 +10,26 @@ from typing import Generic
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices, floats, indices
+from lstm_analog.arrays import Floats, floats
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine, EngineLike
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model.sequences import StateLike
-from lstm_analog.network.chips import of_chips
+from lstm_analog.model.weights import check_shape
 from lstm_analog.network.varying import check_steady
-from lstm_analog.study.biases import BiasColumn, add_to_biases, read_biases
+from lstm_analog.study.biases import Adjustable, read_biases
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import AnyDesign, Design, beside
+from lstm_analog.study.measured import Measured
 from lstm_analog.study.metrics import Answer
 from lstm_analog.study.run import Run
-from lstm_analog.summaries import Rows, Summarised
+from lstm_analog.study.trims import Correction, Trimmed, recorded_trims, turn_biases
 
-TRIMMED = "trimmed"
-"""The key under which the provenance of a network says that its biases were trimmed."""
 _RELAXATION = 0.7
 """Share of the computed correction that a round makes. Larger: faster, but chips far from the nominal machine diverge,
 as the derivatives are not theirs (the chord method of Kelley 1995); measured in docs/trimming.md#what-it-gains."""
-
-
-@checked_record
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Trimmed(Summarised, Generic[AnyDesign]):
-    """Chips after trimming.
-
-    Attributes
-    ----------
-    machine : Machine
-        The trimmed chips, with the axis of chips that was given.
-    names : tuple of str, (K,)
-        The rows whose biases were turned, as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
-    trims : float array, (chips, K)
-        What was added to each bias, in the conductance unit of the domain: S, or m3/(s Pa).
-    errors : float array, (rounds + 1, chips)
-        Root mean square difference of the answers to those of the machine without imperfections, before the first round
-        and after each.
-    kept : index array, (chips,)
-        The round after which each chip had its least error, 0 for none: its trims are those of that round.
-    """
-
-    machine: AnyDesign
-    names: tuple[str, ...]
-    trims: Floats
-    errors: Floats
-    kept: Indices
-
-    def __post_init__(self) -> None:
-        """Freeze the arrays."""
-        for name in ("trims", "errors"):
-            object.__setattr__(self, name, floats(getattr(self, name), name))
-        object.__setattr__(self, "kept", indices(self.kept, "kept"))
-
-    @property
-    def before(self) -> Floats:
-        """The error of each chip as it came, (chips,)."""
-        first: Floats = self.errors[0]
-        return first
-
-    @property
-    def after(self) -> Floats:
-        """The error of each chip as it is in `machine`, (chips,), on the inputs that it was trimmed by."""
-        least: Floats = self.errors.min(axis=0)
-        return least
-
-    def chip(self, number: int) -> AnyDesign:
-        """Return trimmed chip `number` as a machine without an axis of chips, to run it or to write its netlists.
-
-        Raises `InvalidValueError` for a chip that there is not.
-        """
-        if not 0 <= number < self.kept.size:
-            must, do = f"be 0 to {self.kept.size - 1}", "count from zero"
-            raise InvalidValueError(explain("chip", must=must, got=number, do=do))
-        if not self.machine.chips:
-            return self.machine
-        one = (replace(each, network=of_chips(each.network, number)) for each in self.machine.passes)
-        return _with_passes(self.machine, tuple(one))
-
-    def summary(self) -> Rows:
-        """Return rows with the number of chips and of biases, and the median error before and after."""
-        middle = [f"{float(np.median(errors)):.3g}" for errors in (self.before, self.after)]
-        return (
-            ("chips", self.kept.size),
-            ("biases", len(self.names)),
-            ("median error", f"{middle[0]} before, {middle[1]} after {len(self.errors) - 1} rounds"),
-        )
 
 
 @checked_record
@@ -113,8 +45,8 @@ class Trimmer(Generic[AnyDesign]):
         The inputs that chips are measured with.
     expected : float array, (n,)
         The answers of the machine to them, in one row.
-    columns : tuple of BiasColumn
-        The biases that are turned, K in all.
+    columns : tuple of BiasColumn and SumGains
+        The biases and gains that are turned, K in all.
     correction : float array, (K, n)
         (J^T J + damping I)^-1 J^T: turns of the biases, in shares of Gmax, for one unit of each answer.
     largest, resolution : float
@@ -130,7 +62,7 @@ class Trimmer(Generic[AnyDesign]):
     machine: AnyDesign
     x: Floats
     expected: Floats
-    columns: tuple[BiasColumn, ...]
+    columns: tuple[Adjustable, ...]
     correction: Floats
     largest: float
     resolution: float
@@ -176,17 +108,74 @@ class Trimmer(Generic[AnyDesign]):
             wrong = answers_of(machine, self.x, self.answer, self.engine) - self.expected
             errors.append(np.sqrt(np.mean(wrong**2, axis=-1)))
             turned.append(wanted)
-            wanted = self._possible(own, wanted - _RELAXATION * wrong @ self.correction.T)
+            wanted = self._corrected(own, wanted, wrong)
         kept = np.argmin(errors, axis=0)
         trims = np.array(turned)[kept, np.arange(kept.size)]
-        names = tuple(name for each in self.columns for name in each.names)
         return Trimmed(
-            machine=_recorded(turn_biases(chips, self.columns, trims), len(names)),
-            names=names,
-            trims=trims * np.concatenate([np.full(each.rows.size, each.largest) for each in self.columns]),
+            machine=recorded_trims(turn_biases(chips, self.columns, trims), len(self.names)),
+            names=self.names,
+            trims=trims * self.units,
             errors=np.array(errors),
             kept=kept,
         )
+
+    def correct(self, answers: Measured, so_far: Floats | None = None) -> Correction:
+        """Return what to turn each bias of a board to, whose `answers` to `x` were measured with its trims `so_far`.
+
+        It is one round of `trim` for a chip on a bench: turn the biases, measure again, and give the trims so far. The
+        devices of the board are taken to stand where they were programmed to, but for these trims.
+
+        Parameters
+        ----------
+        answers : Measured
+            What `measured` returned for the inputs `x`.
+        so_far : float array, (K,), optional
+            The trims with which it was measured, as `Correction.trims`; none unless given.
+
+        Raises
+        ------
+        InvalidShapeError
+            If the trims are not one a bias, or other answers were measured.
+        InvalidValueError
+            If the board was fed something else than `x`.
+        """
+        before = np.zeros(len(self.names)) if so_far is None else floats(so_far, "so_far")
+        check_shape(before, "so_far", (len(self.names),))
+        if answers.run.x.shape != self.x.shape or (answers.run.x != self.x).any():
+            do = "feed the board the inputs that the trimmer was made with"
+            raise InvalidValueError(explain("x of the board", must="be that of the trimmer", got="other inputs", do=do))
+        found = floats(self.answer(beside(answers.outputs)), "answer").reshape(1, -1)
+        if found.shape[1:] != self.expected.shape:
+            must, do = f"be {self.expected.size} numbers", "measure y if the machine has a head"
+            raise InvalidShapeError(explain("measured answers", must=must, got=found.size, do=do))
+        wrong, own = found - self.expected, np.atleast_2d(read_biases(self.machine.passes, self.columns))
+        turned = self._corrected(own, (before / self.units)[None], wrong)[0]
+        return Correction(names=self.names, trims=turned * self.units, error=float(np.sqrt(np.mean(wrong**2))))
+
+    def with_trims(self, chips: AnyDesign, trims: Floats) -> AnyDesign:
+        """Return `chips` with the same `trims` (K,) of their biases, in the conductance unit, as in `Correction`.
+
+        Raises `InvalidShapeError` if they are not one a bias, else as `trim`.
+        """
+        self._check(chips)
+        given = floats(trims, "trims")
+        check_shape(given, "trims", (len(self.names),))
+        rows = np.broadcast_to(given / self.units, (max(chips.chips, 1), given.size))
+        return recorded_trims(turn_biases(chips, self.columns, rows), given.size)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rows whose biases are turned, (K,)."""
+        return tuple(name for each in self.columns for name in each.names)
+
+    @property
+    def units(self) -> Floats:
+        """Gmax of the bank of each bias, in the conductance unit of the domain, and 1 for each gain, (K,)."""
+        return np.concatenate([np.full(each.rows.size, each.largest) for each in self.columns])
+
+    def _corrected(self, own: Floats, turned: Floats, wrong: Floats) -> Floats:
+        """Return the next trims (chips, K) after those `turned`, with which answers are `wrong` (chips, n)."""
+        return self._possible(own, turned - _RELAXATION * wrong @ self.correction.T)
 
     def _possible(self, own: Floats, wanted: Floats) -> Floats:
         """Return the nearest to the `wanted` trims (chips, K) to which devices of values `own` (..., K) can be set."""
@@ -241,27 +230,6 @@ class TrimmedDesign(Generic[AnyDesign]):
     ) -> Run:
         """Return its run with input `x` from `state` over `lengths` steps, by `engine`; `keep` says what to store."""
         return self.machine.run(x, state=state, lengths=lengths, engine=engine, keep=keep)
-
-
-def turn_biases(machine: AnyDesign, columns: tuple[BiasColumn, ...], trims: Floats) -> AnyDesign:
-    """Return `machine` with `trims` (chips, K) of its biases in `columns`, in shares of Gmax.
-
-    A machine without an axis of chips gets one, but for one row of trims.
-    """
-    alone = not machine.chips and len(trims) == 1
-    return _with_passes(machine, add_to_biases(machine.passes, columns, trims[0] if alone else trims))
-
-
-def _recorded(machine: AnyDesign, count: int) -> AnyDesign:
-    """Return `machine` with the trimming of so many biases in the provenance of its networks."""
-    entry = (TRIMMED, f"{count} biases, by measured outputs")
-    networks = (replace(each.network, provenance=(*each.network.provenance, entry)) for each in machine.passes)
-    pairs = zip(machine.passes, networks, strict=True)
-    return _with_passes(machine, tuple(replace(each, network=network) for each, network in pairs))
-
-
-def _with_passes(machine: AnyDesign, passes: tuple[Compiled, ...]) -> AnyDesign:
-    return replace(machine, passes=passes)  # type: ignore[type-var]
 
 
 def answers_of(machine: Design, x: Floats, answer: Answer, engine: Engine) -> Floats:

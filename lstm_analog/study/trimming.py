@@ -10,10 +10,11 @@ from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Settle
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.study.biases import BiasColumn, bias_columns
+from lstm_analog.study.biases import Adjustable, bias_columns, gains_of
 from lstm_analog.study.lots import AnyDesign, check_design
 from lstm_analog.study.metrics import Answer, y_or_h
-from lstm_analog.study.trimmed import Trimmer, answers_of, turn_biases
+from lstm_analog.study.trimmed import Trimmer, answers_of
+from lstm_analog.study.trims import turn_biases
 
 ROUNDS = 6
 """Default number of corrections. More: smaller errors, each round a run of every chip; `benchmarks/trimming.py`."""
@@ -34,6 +35,7 @@ def trimmer(
     resolution: float,
     largest: float,
     sums: tuple[str, ...] | None = None,
+    gains: bool = False,
     rounds: int = ROUNDS,
     damping: float = DAMPING,
     answer: Answer = y_or_h,
@@ -58,6 +60,9 @@ def trimmer(
     sums : tuple of str, optional
         Labels of the weighted sums whose biases are turned, as `("l0_zg",)` for the candidate gate of layer 0; all that
         have biases unless given.
+    gains : bool
+        Whether the gain of each of these sums is turned as well, as by the resistor that makes its voltage of its
+        current. `resolution` and `largest` are then also those of a gain, as compiled 1.
     rounds : int
         Number of corrections, at least 1.
     damping : float
@@ -77,7 +82,8 @@ def trimmer(
     """
     check_design(machine)
     _check_numbers(resolution, largest, rounds, damping)
-    columns, chosen = bias_columns(machine.passes, sums), chosen_engine(engine, Settle())
+    biases, chosen = bias_columns(machine.passes, sums), chosen_engine(engine, Settle())
+    columns: tuple[Adjustable, ...] = (*biases, *map(gains_of, biases)) if gains else biases
     inputs = floats(x, "x")
     expected = answers_of(machine, inputs, answer, chosen)[0]
     jacobian = _jacobian(machine, columns, expected, inputs, answer, chosen)
@@ -99,7 +105,7 @@ def trimmer(
 
 
 def _jacobian(
-    machine: AnyDesign, columns: tuple[BiasColumn, ...], expected: Floats, x: Floats, answer: Answer, engine: Engine
+    machine: AnyDesign, columns: tuple[Adjustable, ...], expected: Floats, x: Floats, answer: Answer, engine: Engine
 ) -> Floats:
     """Return the change of each answer for a turn of each bias by Gmax, (K, n); chips with one bias turned each."""
     count = sum(each.rows.size for each in columns)

@@ -29,6 +29,7 @@ from lstm_analog.imperfections import (
     ReadNoise,
     Streams,
     StuckDevices,
+    VerifiedProgramming,
     apply,
 )
 from lstm_analog.imperfections.applying import records_in
@@ -42,7 +43,8 @@ from lstm_analog.torch.reading import short
 from lstm_analog.torch.tensors import array_of
 
 OF_DEVICES: tuple[type, ...] = (
-    *(Quantisation, MeasuredDevices, PhaseChangeProgramming, ProgrammingError, DeviceSpread, StuckDevices),
+    *(Quantisation, MeasuredDevices, PhaseChangeProgramming, VerifiedProgramming, ProgrammingError, DeviceSpread),
+    StuckDevices,
     *(Drift, PhaseChangeDrift, ReadNoise, PhaseChangeReadNoise, Flicker),
 )
 """Kinds of imperfection whose effect is a function of the weights alone."""

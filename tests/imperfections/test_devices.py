@@ -2,11 +2,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.errors import InvalidValueError
-from lstm_analog.imperfections import DeviceSpread, ProgrammingError, Quantisation, Streams, StuckDevices, apply
+from lstm_analog.imperfections import (
+    DeviceSpread,
+    ProgrammingError,
+    Quantisation,
+    Streams,
+    StuckDevices,
+    VerifiedProgramming,
+    apply,
+)
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 
@@ -15,12 +24,14 @@ RECORDS = (
     DeviceSpread(share=0.03),
     Quantisation(levels=8),
     StuckDevices(off=0.1, on=0.05),
+    VerifiedProgramming(sigma=0.03, tolerance=0.01, rounds=4, reading=0.003),
 )
 NONE = (
     ProgrammingError(sigma=0.0),
     DeviceSpread(share=0.0),
     Quantisation(levels=np.inf),
     StuckDevices(off=0.0, on=0.0),
+    VerifiedProgramming(sigma=0.0, tolerance=0.01, rounds=4),
 )
 STREAMS = Streams(seed=4)
 
@@ -120,6 +131,16 @@ def test_causes_stack_chip_by_chip(circuit):
             {"levels": 1},
             "quantisation levels must be a whole number >= 2 or infinite, got 1: give e.g. 16",
         ),
+        (
+            VerifiedProgramming,
+            {"sigma": 0.1, "tolerance": 0.1, "rounds": 0},
+            "verified programming, rounds must be 1 to 1000, got 0: count attempts",
+        ),
+        (
+            VerifiedProgramming,
+            {"sigma": 0.1, "tolerance": -0.1, "rounds": 1},
+            "verified programming, tolerance must be 0 to 1, got -0.1: give a share of Gmax",
+        ),
         (Quantisation, {"levels": 2.5}, "quantisation levels must be a whole number >= 2 or infinite, got 2.5"),
         (
             StuckDevices,
@@ -131,3 +152,35 @@ def test_causes_stack_chip_by_chip(circuit):
 def test_bad_values_are_refused(kind, values, message):
     with pytest.raises(InvalidValueError, match=message):
         kind(**values)
+
+
+def test_verified_devices_are_within_tolerance_or_out_of_rounds(circuit):
+    """Of independent attempts the share p is within: after n of them (1 - p)^n is left out."""
+    ideal = weights(circuit)
+    largest = np.abs(ideal).max()
+    inner = np.abs(ideal) > 0.2 * largest
+    for rounds in (1, 2, 5):
+        record = VerifiedProgramming(sigma=0.02, tolerance=0.01, rounds=rounds)
+        error = ((weights(apply(record, circuit, STREAMS)) - ideal) / largest)[inner]
+        within = scipy.special.erf(0.5 / np.sqrt(2.0))
+        left = (1.0 - within) ** rounds
+        assert abs(np.mean(np.abs(error) > 0.01) - left) < 4.0 * np.sqrt(left / error.size)
+        assert (np.sign(error) > 0).mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_readings_that_err_accept_what_is_out_of_tolerance(circuit):
+    ideal = weights(circuit)
+    largest = np.abs(ideal).max()
+    inner = np.abs(ideal) > 0.3 * largest
+    exact, rough = (
+        weights(apply(VerifiedProgramming(sigma=0.03, tolerance=0.01, rounds=100, reading=each), circuit, STREAMS))
+        for each in (0.0, 0.01)
+    )
+    errors = [np.abs((each - ideal) / largest)[inner] for each in (exact, rough)]
+    assert errors[0].max() <= 0.01
+    assert 0.01 < np.sqrt(np.mean(errors[1] ** 2)) < 0.015
+
+
+def test_one_round_of_verified_programming_is_a_programming_error(circuit):
+    once = apply(VerifiedProgramming(sigma=0.02, tolerance=0.01, rounds=1), circuit, STREAMS)
+    np.testing.assert_array_equal(weights(once), weights(apply(ProgrammingError(sigma=0.02), circuit, STREAMS)))

@@ -254,3 +254,35 @@ def test_chips_that_change_from_step_to_step_are_refused(how):
     noisy = how.machine.with_imperfection(ReadNoise(sigma=0.01), Streams(seed=1, chips=2))
     with pytest.raises(UnsupportedError, match="the network must be the same in all steps, got"):
         how.trim(noisy)
+
+
+@pytest.mark.parametrize("name", TECHNOLOGIES)
+def test_known_errors_of_gains_are_found(name):
+    """Chips whose weighted sums are off in gain and bias are turned back: nothing else makes their outputs right."""
+    machine = compiled(name)
+    how = trimmer(machine, X, damping=1e-9, rounds=15, gains=True, **FREE)
+    assert [each.endswith("gain") for each in how.names] == 12 * [False] + 12 * [True]
+    off = 1e-3 * np.random.default_rng(5).standard_normal((3, 24))
+    found = how.trim(replace(machine, passes=add_to_biases(machine.passes, how.columns, off)))
+    assert (found.after < 1e-3 * found.before).all()
+    np.testing.assert_allclose((found.trims / how.units)[:, 12:], -off[:, 12:], atol=1e-4)
+
+
+def test_gains_bring_chips_closer_than_biases_alone():
+    machine = compiled("BEHAVIOURAL")
+    chips = drawn(machine, 16)
+    left = [np.median(trimmer(machine, X, gains=each, **FREE).trim(chips).after) for each in (False, True)]
+    assert left[1] < 0.8 * left[0]
+
+
+@pytest.mark.parametrize("name", TECHNOLOGIES)
+def test_a_gain_multiplies_all_devices_of_its_row(name):
+    machine = compiled(name)
+    how = trimmer(machine, X, sums=("l0_zg",), gains=True, **FREE)
+    turned = add_to_biases(machine.passes, how.columns, np.array([0.0, 0.0, 0.0, 0.1, 0.0, -3.0]))
+    rows = how.columns[-1].rows
+    before, after = (each[0].network.part(how.columns[-1].label) for each in (machine.passes, turned))
+    for bank in ("transconductance",) if name == "BEHAVIOURAL" else ("positive", "negative"):
+        now, then = getattr(after, bank), getattr(before, bank)
+        np.testing.assert_allclose(now[rows], np.array([[1.1], [1.0], [0.0]]) * then[rows])
+        np.testing.assert_array_equal(np.delete(now, rows, axis=0), np.delete(then, rows, axis=0))

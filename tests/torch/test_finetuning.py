@@ -328,7 +328,7 @@ def test_errors_in_torch_are_those_of_chips(digits):
 
 def test_the_examples_of_the_page_run(digits, capsys):
     page = Path(__file__).parents[2] / "docs" / "finetuning.md"
-    training, judging = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    training, _, judging = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     x, labels = torch.rand(6, 8, 8), torch.arange(6)
     given = {"module": digits.shipped(), "loader": [(x, labels)], "x": x, "labels": labels}
     exec(training, given)
@@ -337,3 +337,31 @@ def test_the_examples_of_the_page_run(digits, capsys):
     exec(judging, given)
     assert given["scores"].shape == (10, 6, 10)
     assert given["module"].lstm is not given["tuned"].lstm
+
+
+class Reader(nn.Module):
+    """A classifier of whole sequences."""
+
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.lstm = nn.LSTM(2, 3, batch_first=True)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x):
+        _, (h, _) = self.lstm(x)
+        return self.head(h[-1])
+
+
+def test_the_question_of_a_new_user_is_answered_by_the_lines_of_the_page(capsys):
+    """What breaks my classifier, what do I change: in less than ten lines."""
+    page = (Path(__file__).parents[2] / "docs" / "finetuning.md").read_text(encoding="utf-8")
+    (lines,) = (each for each in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "def mean_chip" in each)
+    assert sum(bool(line.strip()) for line in lines.splitlines()) < 10
+    x = torch.randn(12, 5, 2)
+    labels = (x.sum(dim=(1, 2)) > 0.0).long()
+    given = {"x": x.numpy(), "labels": labels.numpy(), "loader": [(x, labels)], "module": Reader()}
+    exec(lines, vars(la.imperfections) | vars(la.study) | {"la": la, "torch": torch} | given)
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition("(")[0] for line in told[:3]] == ["Quantisation", "StuckDevices", "ProgrammingError"]
+    assert all(0.0 <= float(line.split()[-1]) <= 1.0 for line in told)
+    assert told[3].startswith("trained on: ")

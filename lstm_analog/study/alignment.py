@@ -1,0 +1,159 @@
+"""Align a measured trace with the clock of a machine: by the edges of a clock line, or by its signals.
+
+An instrument starts when it likes and has a clock of its own: its time is an offset and a rate times the schedule's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+
+from lstm_analog.arrays import Flags, Floats
+from lstm_analog.errors import InvalidValueError, explain
+
+_STEP = 0.25
+"""Step of the search, as a share of the shortest phase: of the offset, and of what a wrong rate makes of the last time.
+Larger: faster, and transitions may be missed between two steps."""
+_LEAST_LIKENESS = 0.5
+"""Share of the variance of the expected signals that measured ones must explain; what is aligned wrongly explains
+less, and a chip of which every second output is wrong could not be told from that."""
+_CLEARLY, _MORE = 1.5, 0.01
+"""Another place, a step or more away, must leave so many times the unexplained share of the best place, and so much of
+the variance more. Larger: fewer traces are taken, and a wrong place is less easily taken for the right one."""
+_FOUND = 1e-4
+"""Accuracy of the offset, as a share of a phase; rows of the trace are farther apart. Larger: faster."""
+_TRIES = 20_000
+"""Most pairs of offset and rate that are tried; more take longer than a few seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment:
+    """The time of an instrument (s) is `offset` (s) + `rate` x the time of the schedule."""
+
+    offset: float
+    rate: float
+
+    def of_instrument(self, times: Floats) -> Floats:
+        """Return the times of the instrument at the `times` of the schedule (s)."""
+        result: Floats = self.offset + self.rate * times
+        return result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """What an instrument saved: `values` (rows, columns), in the effort unit, at increasing `time` (rows,), in s."""
+
+    time: Floats
+    values: Floats
+
+    def at(self, times: Floats) -> Floats:
+        """Return the values at `times` of the instrument (n,), linear between rows, (n, columns)."""
+        right = np.searchsorted(self.time, times).clip(1, self.time.size - 1)
+        before, after = self.time[right - 1], self.time[right]
+        weight = np.clip((times - before) / (after - before), 0.0, 1.0)[:, None]
+        result: Floats = (1.0 - weight) * self.values[right - 1] + weight * self.values[right]
+        return result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Expected:
+    """What a machine does: `values` (n, columns), in the effort unit, at increasing `time` (n,) of the schedule (s).
+
+    `phase` is its shortest interval in which signals settle and `step` that of the recurrence (s).
+    """
+
+    time: Floats
+    values: Floats
+    phase: float
+    step: float
+
+    def likeness(self, trace: Recording, where: Alignment) -> float:
+        """Return the share of the variance of the expected values that `trace` at `where` explains, but for gains."""
+        measured = trace.at(where.of_instrument(self.time))
+        measured, expected = (each - each.mean(axis=0) for each in (measured, self.values))
+        common = np.maximum((measured * expected).sum(axis=0), 0.0) ** 2
+        power = (measured**2).sum(axis=0)
+        explained = np.divide(common, power, out=np.zeros_like(common), where=power > 0.0)
+        return float(explained.sum() / (expected**2).sum())
+
+
+def align_by_signals(trace: Recording, ends: Expected, waveforms: Expected, most_rate_error: float) -> Alignment:
+    """Return where `trace` looks most like what is expected: searched by the `ends` of phases, refined by `waveforms`.
+
+    `most_rate_error` is how far the rate may be from 1. Raises `InvalidValueError` if the trace is too short, like the
+    expected signals nowhere, or like them at several places.
+    """
+    places = _places(trace, ends, most_rate_error)
+    likeness = np.array([ends.likeness(trace, each) for each in places])
+    best = places[int(likeness.argmax())]
+    far = np.array([abs(each.offset - best.offset) > 0.9 * ends.step for each in places])
+    _check_clear(float(likeness.max()), float(likeness[far].max(initial=-np.inf)))
+    scale = np.array([1.0, 1.0 / waveforms.time[-1] if most_rate_error else 0.0])
+    reach = _STEP * ends.phase
+    found = scipy.optimize.minimize(  # type: ignore[call-overload]  # its stubs do not know these options
+        lambda change: -waveforms.likeness(trace, _changed(best, change * scale)),
+        np.zeros(2),
+        method="Nelder-Mead",
+        options={
+            "initial_simplex": np.array([[0.0, 0.0], [reach, 0.0], [0.0, reach]]),
+            "xatol": _FOUND * ends.phase,
+            "fatol": np.inf,
+        },
+    )
+    return _changed(best, found.x * scale)
+
+
+def align_by_clock(trace: Recording, level: Floats, durations: Floats, high: Flags) -> Alignment:
+    """Return the alignment by which the edges of a clock line, whose `level` (rows,) `trace` has, fit best.
+
+    `durations` (s) and `high` (intervals,) are those of the schedule. Raises `InvalidValueError` unless the trace has
+    as many edges as the schedule.
+    """
+    known = np.cumsum(durations)[:-1][high[1:] != high[:-1]]
+    low, top = float(level.min()), float(level.max())
+    third = (top - low) / 3.0
+    clear = np.flatnonzero((level < low + third) | (level > top - third))
+    up = level[clear] > top - third
+    turns = np.flatnonzero(up[1:] != up[:-1])
+    found = 0.5 * (trace.time[clear[turns]] + trace.time[clear[turns + 1]])
+    if found.size != known.size or known.size < 2:
+        must, do = f"have the {known.size} edges of the schedule, at least 2", "record the whole run, and choose 'copy'"
+        raise InvalidValueError(explain("clock line of the trace", must=must, got=found.size, do=do))
+    rate, offset = np.polyfit(known, found, 1).tolist()
+    return Alignment(offset=offset, rate=rate)
+
+
+def _changed(where: Alignment, change: Floats) -> Alignment:
+    return Alignment(offset=where.offset + float(change[0]), rate=where.rate + float(change[1]))
+
+
+def _places(trace: Recording, ends: Expected, most_rate_error: float) -> list[Alignment]:
+    """Return all places to try at which `trace` covers the expected times."""
+    first, last, reach = float(ends.time[0]), float(ends.time[-1]), _STEP * ends.phase
+    count = int(np.ceil(most_rate_error * last / reach))
+    rates = 1.0 + np.linspace(-most_rate_error, most_rate_error, 2 * count + 1)
+    ranges = [(trace.time[0] - rate * first, trace.time[-1] - rate * last) for rate in rates.tolist()]
+    sizes = [max(0, 1 + int(np.floor((high - low) / reach))) for low, high in ranges]
+    if not any(sizes):
+        got = f"{trace.time[-1] - trace.time[0]:.6g} s"
+        do = "record the whole run, and give times in seconds"
+        raise InvalidValueError(explain("trace", must=f"cover {last - first:.6g} s", got=got, do=do))
+    if sum(sizes) > _TRIES:
+        do = "cut the trace around the run, lower clock_error, or record a clock line"
+        raise InvalidValueError(explain("places to try", must=f"be at most {_TRIES}", got=sum(sizes), do=do))
+    return [
+        Alignment(offset=offset, rate=rate)
+        for rate, (low, high), size in zip(rates.tolist(), ranges, sizes, strict=True)
+        if size
+        for offset in np.linspace(low, high, size + 1).tolist()
+    ]
+
+
+def _check_clear(best: float, other: float) -> None:
+    do = "check its columns, gain and x, or record a clock line"
+    if not best >= _LEAST_LIKENESS:
+        must = f"explain {_LEAST_LIKENESS:.0%} of the variance of the machine's signals"
+        raise InvalidValueError(explain("trace", must=must, got=f"{best:.0%} at best", do=do))
+    if 1.0 - other < _CLEARLY * (1.0 - best) + _MORE:
+        got = f"{1.0 - best:.2g} unexplained at one place, {1.0 - other:.2g} at another"
+        raise InvalidValueError(explain("trace", must="fit the clock at one place alone", got=got, do=do))
