@@ -4,7 +4,7 @@ Which method (measured): DOP853 while the phase is not stiff; else LSODA with th
 for small networks and BDF with the sparse one for large.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -15,6 +15,8 @@ import scipy
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, moments
+from lstm_analog.engines.events import TOGETHER, Thresholds, passing, switched
+from lstm_analog.engines.operating import start
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
@@ -38,14 +40,6 @@ _EXTREME = 1e9
 """Fastest rate x interval from which BDF is taken instead of LSODA, which rounding stops: at 1e18 it does not end."""
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
 """Smallest `rtol` that is accepted: scipy silently takes this one for any below it."""
-_GROWTH = 10.0
-"""Factor by which the step towards the operating point grows after a small move and shrinks after a large one."""
-_RATIO = 1e6
-"""Longest step towards the operating point, in durations of the first interval; rest is judged at this step."""
-_STEPS = 200
-"""Steps towards the operating point before the run stops with a `SimulationError`."""
-_FAR = 0.3
-"""Move towards the operating point, in units of signal, above which the next step is shorter."""
 
 
 class Method(Enum):
@@ -106,44 +100,82 @@ class Integrate:
         schedule.fit(network.verify())
         effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
         taken = recorder(network, schedule, self.save, points=self.points, lead=effort.shape[:1])
+        thresholds = Thresholds(network=network)
         for present, intervals in schedule.stretches(network):
             systems: dict[High, System] = {}
+            thresholds = replace(thresholds, network=present)
             for number in intervals:
                 high = schedule.phase(number)
                 equations = systems.setdefault(high, systems.get(high) or system(present, high))
                 _impose(effort, schedule, present, number)
                 if not number:
-                    operating_point(equations, effort, float(schedule.durations[0]))
+                    start(equations, thresholds, effort, float(schedule.durations[0]))
                     taken.write(0, effort[:, None])
-                path = self._interval(equations, effort, float(schedule.durations[number]), schedule.names[number])
+                path = self._interval(equations, thresholds, effort, schedule, number)
                 taken.write(number + 1, path)
                 effort = path[:, -1].copy()
                 if progress is not None:
                     progress(number + 1, len(schedule.names))
-        return taken.trajectory(engine=repr(self), lead=schedule.lead)
+        found = taken.trajectory(engine=repr(self), lead=schedule.lead)
+        return replace(found, switchings=thresholds.switchings()) if thresholds.nodes.size else found
 
-    def _interval(self, equations: System, start: Floats, duration: float, name: str) -> Floats:
-        batch, dynamic = len(start), equations.dynamic
-        effort = start.copy()
-        equations.complete(effort)
-        kept = moments(duration, self.points)
+    def _interval(
+        self, equations: System, thresholds: Thresholds, start: Floats, schedule: Schedule, number: int
+    ) -> Floats:
+        """Return the efforts at the kept points of interval `number`, (batch, points, unknowns), from `start`.
+
+        It is integrated in pieces, from each moment at which `thresholds` are passed to the next.
+        """
+        duration, name = float(schedule.durations[number]), schedule.names[number]
+        before = float(schedule.ends[number]) - duration
+        kept, effort, pieces, now = moments(duration, self.points), start.copy(), [], -np.inf
+        while now < duration:
+            switched(equations, thresholds, effort, before + max(now, 0.0))
+            solution = self._piece(equations, thresholds, effort, (max(now, 0.0), duration), kept[kept > now], name)
+            reached = len(solution.t)
+            path = np.repeat(effort[:, None], reached, axis=1)
+            if reached:
+                states = solution.y.reshape(len(effort), -1, reached)
+                path[:, :, equations.dynamic] = np.moveaxis(states, 1, 2)
+                equations.complete(path.reshape(-1, path.shape[-1]))
+            pieces.append(path)
+            if not solution.t_events or not solution.t_events[0].size:
+                break
+            now = float(solution.t_events[0][0])
+            effort[:, equations.dynamic] = solution.y_events[0][0].reshape(len(effort), -1)
+            equations.complete(effort)
+            surplus = thresholds.surplus(effort)
+            thresholds.switch(effort, surplus >= surplus.max() - TOGETHER, before + now)
+        return np.concatenate(pieces, axis=1)
+
+    def _piece(
+        self,
+        equations: System,
+        thresholds: Thresholds,
+        effort: Floats,
+        span: tuple[float, float],
+        kept: Floats,
+        name: str,
+    ) -> Any:
+        """Return scipy's solution from `effort` over the `span` (s) of the interval `name`, at the moments `kept`.
+
+        It ends early where one of the `thresholds` is passed.
+        """
+        batch, dynamic, working = len(effort), equations.dynamic, effort.copy()
         solution = scipy.integrate.solve_ivp(
-            partial(_rates, equations, effort),
-            (0.0, duration),
-            start[:, dynamic].ravel(),
+            partial(_rates, equations, working),
+            span,
+            effort[:, dynamic].ravel(),
             t_eval=kept,
+            events=passing(equations, thresholds, working) if thresholds.nodes.size else None,
             rtol=self.rtol,
             atol=np.tile(self.atol * equations.network.unknowns.scales()[dynamic], batch),
-            **_options(self.method, equations, effort, duration),
+            **_options(self.method, equations, working, span[1] - span[0]),
         )
         if not solution.success:
             do = "loosen the tolerance or check the parts"
             raise SimulationError(explain(f"interval {name!r}", must="be integrated", got=solution.message, do=do))
-        path = np.repeat(start[:, None], kept.size, axis=1)
-        path[:, :, dynamic] = np.moveaxis(solution.y.reshape(batch, dynamic.size, kept.size), 1, 2)
-        wide = path.reshape(-1, path.shape[-1])
-        equations.complete(wide)
-        return path
+        return solution
 
 
 def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:
@@ -205,36 +237,3 @@ def _fastest_ahead(equations: System, effort: Floats, duration: float) -> float:
     ahead[:, equations.dynamic] = states + factors(matrix).solve(equations.rates(effort).ravel()).reshape(states.shape)
     equations.complete(ahead)
     return _fastest(equations.jacobian(ahead))
-
-
-def operating_point(equations: System, effort: Floats, duration: float) -> None:
-    """Set `effort` (batch, unknowns) to where all rates of `equations` vanish, its imposed unknowns being kept.
-
-    Implicit Euler with growing steps (pseudo-transient continuation, Kelley and Keyes 1998) from `duration` / 1e3 up to
-    1e6 `duration`. Moves count in units of signal, and relative to the effort where that is larger than one: inputs may
-    be in the hundreds. Unknowns so slow that they move by less than 1e-12 of it in `duration` may stay what they are.
-
-    Raises
-    ------
-    SimulationError
-        If no steady state is reached.
-    """
-    scale = equations.network.unknowns.scales()[equations.dynamic]
-    step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
-    for _ in range(_STEPS):
-        equations.complete(effort)
-        rate = equations.rates(effort)
-        matrix = scipy.sparse.csc_array(unit / step - equations.jacobian(effort))
-        change = factors(matrix).solve(rate.ravel()).reshape(rate.shape)
-        effort[:, equations.dynamic] += change
-        size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))
-        moved = float(np.abs(change / size).max(initial=0.0))
-        if moved <= 1e-12 and step >= _RATIO * duration:
-            equations.complete(effort)
-            return
-        step = min(step * _GROWTH, _RATIO * duration) if moved < _FAR else max(step / _GROWTH, duration / 1e9)
-    if float(np.abs(rate / size).max(initial=0.0)) * duration <= 1e-12:
-        equations.complete(effort)
-        return
-    do = "check the first interval: is every storage tied to something while the reset is on?"
-    raise SimulationError(explain("the operating point", must="be reached", got=f"moving by {moved:.3g}", do=do))

@@ -15,7 +15,7 @@ from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
-from lstm_analog.engines.integrate import operating_point
+from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.record import cut
 from lstm_analog.engines.system import system
 from lstm_analog.errors import (

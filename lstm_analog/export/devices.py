@@ -3,10 +3,19 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
 
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.card_format import CardFormat, format_of_bank
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.dialects import Dialect
-from lstm_analog.export.emit import capacitor, current_source, resistor, subcircuit_text, switch, voltage_source
+from lstm_analog.export.emit import (
+    capacitor,
+    current_source,
+    resistor,
+    subcircuit_text,
+    switch,
+    trigger,
+    voltage_source,
+)
 from lstm_analog.expressions import Expression, Op, add, constant, derivative, divide, effort, multiply, number, symbols
 from lstm_analog.expressions.languages import SPICE, written
 from lstm_analog.network.parts import ALWAYS, Part, Switches, law
@@ -43,11 +52,17 @@ def subcircuit(part: Part, read: Cards, dialect: Dialect) -> str:
 def body(part: Part, read: Cards, dialect: Dialect) -> Body:
     """Return the pins and lines in `dialect` of the subcircuit of `part`, whose cards are `read`.
 
+    Raises `UnsupportedPartError` for a part that switches by itself, in a dialect without hysteresis.
+
     Each `let` of its law becomes an inner voltage, each flow a current source, each effort that it sets a voltage
     source, each state that it stores a capacitor from its pin to the datum. Flows g (A - e) and -g e into the pin of e
     become resistors, with which simulators find an operating point more easily.
     """
-    return _declared(law(part), format_of_bank(part), dialect, read.line != ALWAYS)
+    own = law(part)
+    if own.switched and not dialect.trigger:
+        must, do = f"not switch by itself in {dialect.name}", "write it for ngspice or LTspice"
+        raise UnsupportedPartError(explain(f"device {read.device}", must=must, got="a threshold", do=do))
+    return _declared(own, format_of_bank(part), dialect, read.line != ALWAYS)
 
 
 @lru_cache(maxsize=256)
@@ -75,6 +90,10 @@ def _declared(own: Law, named: CardFormat, dialect: Dialect, gated: bool) -> Bod
     lines += [resistor(dialect, tie.b.name, _node(tie.a, named), tie.b.name, _value(tie.value)) for tie in ties]
     stores = {named.pins[end]: spelt(value) for end, value in own.stored.items()}
     lines += [capacitor(dialect, pin, pin, "0", _value(value)) for pin, value in stores.items()]
+    for end, guard in own.switched.items():
+        _, (control,) = written([spelt(guard.control)], SPICE)
+        thresholds = _value(spelt(guard.lower)), _value(spelt(guard.upper))
+        lines += trigger(dialect, named.pins[end], control, thresholds)
     return Body(pins=" ".join((*named.pins.values(), *(["en"] if gated else []))), lines=tuple(lines))
 
 

@@ -34,6 +34,9 @@ class Dialect:
     switch : tuple of str
         The lines of a switch between a and b, with parameters ron and roff, closed while v(clk) > 0.5; empty if it is
         written as an expression.
+    trigger : tuple of str
+        The lines of a switch with hysteresis, which sets the node `<pin>` to 1 V from where the node `<pin>_at` rises
+        above `<middle>` + `<half>` until it falls below `<middle>` - `<half>`, else to 0 V; empty if there is none.
     head, tail : str
         First and last line of a subcircuit: `<name>`, `<pins>`, `<values>`.
     passing : str
@@ -62,6 +65,7 @@ class Dialect:
     resistor: str
     capacitor: str
     switch: tuple[str, ...]
+    trigger: tuple[str, ...]
     head: str
     tail: str
     passing: str
@@ -91,6 +95,12 @@ NGSPICE = Dialect(
     resistor="r<name> <a> <b> {<value>}",
     capacitor="c<name> <a> <b> {<value>}",
     switch=("s1 a b clk 0 contact", ".model contact sw(vt=0.5 vh=0 ron={ron} roff={roff})"),
+    trigger=(
+        "v<pin> <pin>_one 0 1",
+        "s<pin> <pin>_one <pin> <pin>_at 0 <pin>_trigger",
+        "r<pin> <pin> 0 1e3",
+        ".model <pin>_trigger sw(vt={<middle>} vh={<half>} ron=1e-6 roff=1e15)",
+    ),
     head=".subckt <name> <pins> <values>",
     tail=".ends",
     passing="",
@@ -121,6 +131,7 @@ PORTABLE = replace(
     voltage="e<name> <a> <b> value={<text>}",
     current="g<name> <a> <b> value={<text>}",
     switch=(),
+    trigger=(),
     head=".subckt <name> <pins> params: <values>",
     passing="params: ",
     temperature="",
@@ -158,6 +169,7 @@ HSPICE = replace(
     resistor="r<name> <a> <b> '<value>'",
     capacitor="c<name> <a> <b> '<value>'",
     switch=(),
+    trigger=(),
     settings=(
         f".option post=2 probe runlvl=0 tnom=27 delmax=<step> {_TOLERANCES}",
         ".probe tran <nodes>",

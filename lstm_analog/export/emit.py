@@ -62,6 +62,18 @@ def switch(dialect: Dialect) -> tuple[str, ...]:
     return (current_source(dialect, "1", "a", "b", f"(v(a)-v(b))*{conductance}"),)
 
 
+def trigger(dialect: Dialect, pin: str, control: str, thresholds: tuple[str, str]) -> tuple[str, ...]:
+    """Return the lines that set the node `pin` to 1 V from where `control` rises above the upper of two `thresholds`.
+
+    There it stays until it falls below the lower one, the first; then it is 0 V. `control` is a neutral expression, the
+    thresholds are values as of a resistor. The dialect must have switches with hysteresis.
+    """
+    lower, upper = thresholds
+    words = {"pin": pin, "middle": f"({upper}+{lower})/2", "half": f"({upper}-{lower})/2"}
+    lines = tuple(fill(line, words) for line in dialect.trigger)
+    return (voltage_source(dialect, f"{pin}_at", f"{pin}_at", "0", control), *lines)
+
+
 def subcircuit_text(dialect: Dialect, name: str, pins: str, values: tuple[str, ...], body: tuple[str, ...]) -> str:
     """Return the subcircuit `name` with `pins`, parameters `values` (default 1) and the lines `body`."""
     named = " ".join(f"{value}=1" for value in values)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export.graph_laws import Bounds, GraphLaw, formula
-from lstm_analog.expressions import Expression
+from lstm_analog.expressions import Expression, effort
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import DATUM, Part, base, law, parameters_of, terminals_of
 
@@ -104,7 +104,10 @@ def settings(part: Part) -> tuple[Setting, ...]:
     own = law(part)
     set_ = {end: (Kind.FOLLOWED.value, "effort", value) for end, value in own.sets.items()}
     states = {end: (STATE, "rate", own.into[end] / stored) for end, stored in own.stored.items()}
-    return tuple(_setting(part, own, end, *told) for end, told in (set_ | states).items())
+    switched = {
+        end: (Kind.SWITCHED.value, "surplus", guard.surplus(effort(end))) for end, guard in own.switched.items()
+    }
+    return tuple(_setting(part, own, end, *told) for end, told in (set_ | states | switched).items())
 
 
 def _setting(part: Part, own: base.Law, end: str, kind: str, gives: str, value: Expression) -> Setting:

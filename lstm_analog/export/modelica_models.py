@@ -135,13 +135,15 @@ def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Modelic
     gone: dict[Expression, Expression] = {parameter(key): number(law.neutral[key]) for key in absent}
     names = {parameter(key): parameter(spelt(key)) for key in law.units}
     names |= {effort(end): effort(spelt(end)) for end in law.terminals}
-    sides = list(_sides(law))
+    sides = [*_sides(law), *_guarded(law)]
     values = [substituted(substituted(value, gone), names) for _, value in sides]
     lets, texts = written(values, MODELICA)
     used = frozenset[Expression]().union(*map(symbols, values))
     clock = ("input Boolean on = true",) if LINE in used else ()
-    starts = {spelt(end): f"start_{spelt(end)}" if place else "start" for place, end in enumerate(law.stored)}
-    carrying = {end for ends in law.through for end in ends} | {*law.into, *law.stored, *law.sets}
+    states = (*law.stored, *law.switched)
+    starts = {spelt(end): f"start_{spelt(end)}" if place else "start" for place, end in enumerate(states)}
+    carrying = {end for ends in law.through for end in ends} | {*law.into, *law.sets, *states}
+    held = [spelt(end) for end in law.switched]
     return ModelicaModel(
         name=name,
         title=title,
@@ -149,10 +151,15 @@ def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Modelic
             *((spelt(key), unit) for key, unit in law.units.items() if parameter(spelt(key)) in used),
             *((start, "effort") for start in starts.values()),
         ),
-        variables=(*(f"Real {key} = {text}" for key, text in lets.items()), *clock),
-        pins=tuple(_pin(spelt(end), starts) for end in law.terminals),
+        variables=(
+            *(f"Real {key} = {text}" for key, text in lets.items()),
+            *clock,
+            *(f"discrete Real {end}_held(start = {starts[end]}, fixed = true)" for end in held),
+        ),
+        pins=tuple(_pin(spelt(end), {} if spelt(end) in held else starts) for end in law.terminals),
         equations=(
             *(left.format(text) for (left, _), text in zip(sides, texts, strict=True)),
+            *(f"{end}.e = {end}_held" for end in held),
             *(f"{spelt(b)}.f = -{spelt(a)}.f" for a, b in law.through),
             *(f"{spelt(end)}.f = 0" for end in law.terminals if end not in carrying),
         ),
@@ -178,3 +185,11 @@ def _sides(law: Law) -> Iterator[tuple[str, Expression]]:
             yield f"{spelt(end)}.f = {{0}}", multiply(-1.0, value)
     for end, value in law.sets.items():
         yield f"{spelt(end)}.e = {{0}}", value
+
+
+def _guarded(law: Law) -> Iterator[tuple[str, Expression]]:
+    """Yield the two halves of a when equation for each state of `law` that switches by itself, as `_sides` does."""
+    for end, guard in law.switched.items():
+        held = f"{spelt(end)}_held"
+        yield f"when {{0}} > 0 then\n      {held} = 1", guard.control - guard.upper
+        yield f"elsewhen {{0}} > 0 then\n      {held} = 0;\n    end when", guard.lower - guard.control

@@ -32,6 +32,7 @@ from lstm_analog.network.parts import (
     Stops,
     Storages,
     Switches,
+    ThresholdSwitches,
     Transconductors,
     law,
     parameters_of,
@@ -105,7 +106,7 @@ def _declared(part: Part) -> Components:
     """Return the components of a bank that declares a law; all its elements have the same model."""
     own, nodes, parameters = law(part), terminals_of(part), parameters_of(part)
     absent = frozenset(key for key, value in own.neutral.items() if (parameters[key] == value).all())
-    setting = (*own.stored, *own.sets)
+    setting = (*own.stored, *own.sets, *own.switched)
     kind, title = _CALLED.get(type(part), (type(part).__name__, "a part by the law that it declares"))
     name = "_".join((kind, *_form(part), *sorted(own.neutral.keys() - absent)))
     return Components(
@@ -128,6 +129,7 @@ _CALLED: Mapping[type, tuple[str, str]] = MappingProxyType(
         OpAmps: ("OpAmp", "one-pole op-amp, its state x"),
         Inertances: ("Line", "line with a valve whose fluid has mass; closed x.e flows from a to b"),
         Spools: ("Spool", "piston on a spring: position and speed of second order"),
+        ThresholdSwitches: ("ThresholdSwitch", "closes above one threshold, opens below another: glow lamp, siphon"),
         Stops: ("Stops", "relief or overflow above a tank's upper stop, make-up below the lower one"),
     }
 )

@@ -34,6 +34,7 @@ VERILOG_A = replace(
     resistor="I(<a>,<b>) <+ (v(<a>)-v(<b>))/{<value>};",
     capacitor="I(<a>,<b>) <+ {<value>}*ddt(v(<a>)-v(<b>));",
     switch=(),
+    trigger=(),
 )
 """The dialect in which `devices` writes equations for this module; no simulator reads it."""
 

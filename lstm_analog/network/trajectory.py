@@ -93,6 +93,38 @@ class Extremes:
     highest: Floats
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Switchings:
+    """When states switched by themselves in a run, in order.
+
+    Attributes
+    ----------
+    time : float array, (k,)
+        The moments (s).
+    nodes, sequences : index arrays, (k,)
+        The state that switched, and the number of the sequence, all batch axes counted as one.
+    closed : flags, (k,)
+        Whether it switched to 1.
+    """
+
+    time: Floats
+    nodes: Indices
+    sequences: Indices
+    closed: Flags
+
+    def __post_init__(self) -> None:
+        """Convert the arrays."""
+        put(self, "time", floats(self.time, "switchings time"))
+        for name in ("nodes", "sequences"):
+            put(self, name, np.asarray(getattr(self, name), dtype=np.int64))
+        put(self, "closed", np.asarray(self.closed, dtype=bool))
+
+    def closings(self, node: int, sequence: int = 0) -> Floats:
+        """Return the moments (s) at which the state `node` switched to 1 in a `sequence`: a nerve cell's spikes."""
+        found: Floats = self.time[self.closed & (self.nodes == node) & (self.sequences == sequence)]
+        return found
+
+
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
@@ -116,6 +148,8 @@ class Trajectory:
         Other unknowns of the same run, kept at other times.
     extremes : tuple of Extremes
         The extreme efforts at nodes that have limits, a record for each bank of `Stops`; empty if not recorded.
+    switchings : Switchings or None
+        When states switched by themselves; None if none can, or if the engine does not say.
     """
 
     network: Network
@@ -127,6 +161,7 @@ class Trajectory:
     error: float = np.nan
     more: tuple["Trajectory", ...] = ()
     extremes: tuple[Extremes, ...] = ()
+    switchings: Switchings | None = None
 
     def __post_init__(self) -> None:
         """Check that time increases and that the efforts cover it and every unknown."""

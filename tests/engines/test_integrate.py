@@ -4,7 +4,8 @@ import pytest
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.engines import Integrate, Method
-from lstm_analog.engines.integrate import _options, operating_point
+from lstm_analog.engines.integrate import _options
+from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.system import system
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, NetworkError, SimulationError
 from lstm_analog.machine import compile

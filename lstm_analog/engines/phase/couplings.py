@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.engines.events import check_no_thresholds
 from lstm_analog.engines.system import fed_rows
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.graph import Network
@@ -113,7 +114,11 @@ def with_batch_axis(network: Network) -> Network:
 
 
 def couplings(network: Network, high: High) -> Couplings:
-    """Return the couplings of `network` with the clock lines `high`."""
+    """Return the couplings of `network` with the clock lines `high`.
+
+    Raises `UnsupportedPartError` for a part that switches by itself.
+    """
+    check_no_thresholds(network)
     size, kinds = network.unknowns.size, network.kinds()
     dynamic, balanced, imposed = np.zeros((3, size), dtype=bool)
     dynamic[kinds[Kind.STORED]] = True

@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Span, span
 from lstm_analog.engines.base import Progress, moments
-from lstm_analog.engines.integrate import operating_point
+from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.analysis import Wanted

@@ -6,7 +6,7 @@ no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand besi
 """
 
 from lstm_analog.network.laws import cells, dense, setters, shared
-from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, take
+from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, surplus, take
 from lstm_analog.network.laws.equations import bank_of
 from lstm_analog.network.laws.levers import Lever, kinks_at, lever_slopes, levers
 from lstm_analog.network.laws.noise import Noise, noise
@@ -36,6 +36,7 @@ __all__ = [
     "partials",
     "rows",
     "sets",
+    "surplus",
     "take",
 ]
 

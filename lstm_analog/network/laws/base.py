@@ -69,6 +69,15 @@ def idle(part: Part) -> Idle | None:
     return None
 
 
+def surplus(part: Part, effort: Floats) -> Floats:
+    """Return how far the states (m,) of `part` that switch by themselves are beyond the threshold that comes next.
+
+    In effort units, at `effort` (..., unknowns), shape (..., m): above `upper` while a state is 0, below `lower` while
+    it is 1. Below zero it stays.
+    """
+    return derived.surplus_of(part, effort)
+
+
 @singledispatch
 def take(part: Part, elements: Indices) -> Part:
     """Return the bank of the given `elements` (k,) of `part` alone, in their order."""

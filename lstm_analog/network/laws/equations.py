@@ -144,6 +144,12 @@ class BankLaw:
         neutral = {(parameter(name), self.law.neutral[name]) for name in self.absent}
         return _program((value,), self.known | neutral | {(LINE, 1.0)})
 
+    @cached_property
+    def surplus(self) -> BoundProgram:
+        """The program that computes how far each state that switches by itself is beyond its threshold."""
+        values = tuple(guard.surplus(effort(name)) for name, guard in self.law.switched.items())
+        return _program(values, self.known).bound(self.parameters)
+
     def evaluator(self, high: High) -> "Evaluator":
         """Return the programs of the bank with the lines `high`; made at the first call."""
         on = is_on(self.line, high)
@@ -189,7 +195,7 @@ def bank_of(part: Part) -> BankLaw:
 def sets_of(part: Part) -> tuple[Kind, Indices] | None:
     """Return what kind of unknown `part` determines, and which; None for one that only carries flow."""
     given = law(part)
-    for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets)):
+    for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets), (Kind.SWITCHED, given.switched)):
         if named:
             nodes = terminals_of(part)
             return kind, np.concatenate([nodes[name] for name in named])
@@ -238,6 +244,12 @@ def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> Callable[
             call()
 
     return write
+
+
+def surplus_of(part: Part, effort: Floats) -> Floats:
+    """Return how far the states (m,) of `part` that switch by themselves are beyond, at `effort`, (..., m)."""
+    bank = bank_of(part)
+    return np.concatenate(bank.surplus(lambda name: effort[..., bank.nodes[name]]), axis=-1)
 
 
 def blocks_of(part: Part, high: High) -> tuple[Block, ...]:

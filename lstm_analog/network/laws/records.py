@@ -58,6 +58,7 @@ class Kind(Enum):
     BALANCED = "a junction"
     STORED = "a storage or an internal state"
     INSIDE = "a transistor-level cell"
+    SWITCHED = "a threshold"
 
 
 def is_on(line: int, high: High) -> bool:

@@ -16,6 +16,7 @@ from lstm_analog.network.parts.opamps import OpAmps
 from lstm_analog.network.parts.pairs import Factor, Pairs
 from lstm_analog.network.parts.ports import Ports
 from lstm_analog.network.parts.setters import Followers, Junctions, Sources, Storages, Term
+from lstm_analog.network.parts.thresholds import ThresholdSwitches
 
 __all__ = [
     "ALWAYS",
@@ -38,6 +39,7 @@ __all__ = [
     "Storages",
     "Switches",
     "Term",
+    "ThresholdSwitches",
     "Transconductors",
     "law",
     "parameters_of",
@@ -60,6 +62,7 @@ Part = (
     | Inertances
     | Spools
     | Stops
+    | ThresholdSwitches
 )
 
 KINDS: tuple[type[Part], ...] = get_args(Part)

@@ -56,6 +56,19 @@ class CardNames:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Guard:
+    """When a state of two values switches: to 1 as `control` rises above `upper`, to 0 as it falls below `lower`."""
+
+    control: Expression
+    upper: Expression
+    lower: Expression
+
+    def surplus(self, state: Expression) -> Expression:
+        """Return how far the control is beyond the threshold that the `state`, 0 or 1, passes next; below zero: not."""
+        return (1.0 - state) * (self.control - self.upper) + state * (self.lower - self.control)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Law:
     """The equations of one element. Its efforts and parameters have the names of the fields of its bank.
 
@@ -74,6 +87,8 @@ class Law:
         The capacities of terminals that are states of the part itself: capacity x rate = all that enters.
     sets : mapping of str to Expression
         The efforts that the part imposes, whatever flows in (effort unit).
+    switched : mapping of str to Guard
+        The terminals that are states of two values, 0 and 1 effort unit, and when each switches.
     units : mapping of str to str
         The unit of each parameter, a key of `Domain.units`.
     neutral : mapping of str to float
@@ -90,6 +105,7 @@ class Law:
     into: Mapping[str, Expression] = field(default_factory=dict)
     stored: Mapping[str, Expression] = field(default_factory=dict)
     sets: Mapping[str, Expression] = field(default_factory=dict)
+    switched: Mapping[str, Guard] = field(default_factory=dict)
     units: Mapping[str, str]
     neutral: Mapping[str, float] = field(default_factory=dict)
     cards: CardNames = CardNames()

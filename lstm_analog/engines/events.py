@@ -1,0 +1,104 @@
+"""States that switch by themselves: which do at given efforts, and when they did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.engines.system import System
+from lstm_analog.errors import SimulationError, UnsupportedPartError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import Kind, sets, surplus
+from lstm_analog.network.parts import Part
+from lstm_analog.network.trajectory import Switchings
+
+TOGETHER = 1e-9
+"""Difference, in effort units, up to which thresholds count as passed at the same moment; trades accuracy of ties."""
+_ROUNDS = 64
+"""How often switches may set each other off at one moment before the run stops with a `SimulationError`."""
+
+
+def check_no_thresholds(network: Network) -> None:
+    """Raise `UnsupportedPartError` if a part of `network` switches by itself, which only some engines follow."""
+    for part in _switching(network):
+        must, do = "not switch by itself in this engine", "run it with Integrate or Ngspice"
+        raise UnsupportedPartError(explain(f"part {part.label}", must=must, got=type(part).__name__, do=do))
+
+
+def _switching(network: Network) -> list[Part]:
+    found = ((part, sets(part)) for part in network.parts)
+    return [part for part, setting in found if setting is not None and setting[0] is Kind.SWITCHED]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Thresholds:
+    """The states of `network` that switch by themselves, `nodes` (k,), and when each did so far."""
+
+    network: Network
+    _noted: list[tuple[float, int, int, bool]] = field(default_factory=list)
+
+    @cached_property
+    def _parts(self) -> list[Part]:
+        return _switching(self.network)
+
+    @cached_property
+    def nodes(self) -> Indices:
+        """The unknowns that are states, (k,)."""
+        return self.network.kinds()[Kind.SWITCHED]
+
+    def surplus(self, effort: Floats) -> Floats:
+        """Return how far each is beyond the threshold that it passes next at a completed `effort`, (batch, k).
+
+        In effort units; the efforts are (batch, unknowns). Below zero a state stays as it is.
+        """
+        none = np.empty((len(effort), 0))
+        return np.concatenate([none, *(surplus(part, effort) for part in self._parts)], axis=-1)
+
+    def switch(self, effort: Floats, which: Flags, time: float) -> None:
+        """Switch the states `which` (batch, k) in `effort` (batch, unknowns), and note that it was at `time` (s)."""
+        for row, column in np.argwhere(which).tolist():
+            node = int(self.nodes[column])
+            effort[row, node] = 1.0 - effort[row, node]
+            self._noted.append((time, node, row, bool(effort[row, node])))
+
+    def forget(self) -> None:
+        """Forget what was noted, as of the way to where a run begins."""
+        self._noted.clear()
+
+    def switchings(self) -> Switchings:
+        """Return what was noted."""
+        columns = zip(*self._noted, strict=True) if self._noted else ((), (), (), ())
+        time, nodes, sequences, closed = (np.array(each) for each in columns)
+        return Switchings(time=time, nodes=nodes, sequences=sequences, closed=closed)
+
+
+def passing(equations: System, thresholds: Thresholds, effort: Floats) -> Callable[[float, Floats], float]:
+    """Return the function whose zero scipy finds: the largest surplus of `thresholds` under the `equations`.
+
+    It works on `effort` (batch, unknowns), whose other unknowns stay.
+    """
+
+    def beyond(_time: float, states: Floats) -> float:
+        effort[:, equations.dynamic] = states.reshape(len(effort), -1)
+        equations.complete(effort)
+        return float(thresholds.surplus(effort).max())
+
+    beyond.terminal, beyond.direction = True, 1.0  # type: ignore[attr-defined]
+    return beyond
+
+
+def switched(equations: System, thresholds: Thresholds, effort: Floats, time: float) -> bool:
+    """Complete `effort` by the `equations`, and switch what is beyond `thresholds` at the `time` (s), until nothing is.
+
+    Returns whether anything was. Raises `SimulationError` if switches set each other off without end.
+    """
+    for turn in range(_ROUNDS):
+        equations.complete(effort)
+        beyond = thresholds.surplus(effort) > 0.0
+        if not beyond.any():
+            return turn > 0
+        thresholds.switch(effort, beyond, time)
+    must, do = "come to rest at one moment", "tie what controls them to a storage"
+    raise SimulationError(explain("switches that set each other off", must=must, got=f"{_ROUNDS} rounds", do=do))
