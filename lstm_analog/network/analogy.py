@@ -14,8 +14,10 @@ from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.laws import capacity
 from lstm_analog.network.parts import (
+    CheckValves,
     Conductors,
     Crossbars,
+    Diodes,
     Factor,
     Followers,
     Inertances,
@@ -181,3 +183,14 @@ def _(part: Stops, effort: float, flow: float) -> Part:
         conductance=part.conductance * (effort / flow),
         band=part.band / effort,
     )
+
+
+@scaled.register
+def _(part: Diodes, effort: float, flow: float) -> Part:
+    return replace(part, saturation=part.saturation / flow, slope=part.slope / effort)
+
+
+@scaled.register
+def _(part: CheckValves, effort: float, flow: float) -> Part:
+    unit = effort / flow
+    return replace(part, conductance=part.conductance * unit, cracking=part.cracking / effort, leak=part.leak * unit)

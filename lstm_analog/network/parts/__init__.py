@@ -15,6 +15,7 @@ from lstm_analog.network.parts.moving import Inertances, Spools, Stops
 from lstm_analog.network.parts.opamps import OpAmps
 from lstm_analog.network.parts.pairs import Factor, Pairs
 from lstm_analog.network.parts.ports import Ports
+from lstm_analog.network.parts.rectifiers import CheckValves, Diodes
 from lstm_analog.network.parts.setters import Followers, Junctions, Sources, Storages, Term
 from lstm_analog.network.parts.thresholds import ThresholdSwitches
 
@@ -23,8 +24,10 @@ __all__ = [
     "DATUM",
     "KINDS",
     "Cells",
+    "CheckValves",
     "Conductors",
     "Crossbars",
+    "Diodes",
     "Factor",
     "Followers",
     "Inertances",
@@ -63,6 +66,8 @@ Part = (
     | Spools
     | Stops
     | ThresholdSwitches
+    | Diodes
+    | CheckValves
 )
 
 KINDS: tuple[type[Part], ...] = get_args(Part)
