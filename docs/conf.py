@@ -35,6 +35,8 @@ python_maximum_signature_line_length = 100
 html_theme = "furo"
 html_title = f"lstm_analog {release}"
 html_math_renderer = "mathml"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 
@@ -42,7 +44,8 @@ html_copy_source = False
 def write_mathml(translator: Any, node: nodes.Element) -> None:
     """Write an equation as MathML, which browsers draw without a script and without the network."""
     display = "block" if isinstance(node, nodes.math_block) else "inline"
-    translator.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+    text = node.astext().replace("{aligned}", "{align*}")  # the one that latex2mathml knows; GitHub wants the other
+    translator.body.append(latex2mathml.converter.convert(text, display=display))
     raise nodes.SkipNode
 
 

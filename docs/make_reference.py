@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 import lstm_analog as la
 
 PACKAGE = Path(la.__file__).parent
+CITATION = r"(?<![\w`])docs/([\w-]+)\.md(#[\w-]+)?"
+"""A page, and a place in it, as docstrings cite them."""
 TORCH = "lstm_analog.torch"
 """Read as text: PyTorch need not be there. Sphinx imports it with a stand-in."""
 
@@ -32,7 +33,7 @@ def escaped(line: str) -> str:
     pieces = re.split(r"(`+[^`]*`+)", line[begin:])
     pieces[::2] = [re.sub(r"([|*\\]|(?<=\w)_(?!\w))", r"\\\1", piece) for piece in pieces[::2]]
     pieces[1::2] = [f"`{piece}`" if piece.startswith("`.") else piece for piece in pieces[1::2]]
-    return line[:begin] + "".join(pieces)
+    return line[:begin] + re.sub(CITATION, r"`\g<0> <../docs/\1.html\2>`__", "".join(pieces))
 
 
 @cache
@@ -106,8 +107,6 @@ def definition(home: str, name: str) -> tuple[str, str]:
     if home == TORCH:
         return definition_in_text(home, name)
     value = getattr(importlib.import_module(home), name)
-    if isinstance(value, ModuleType):
-        return value.__name__, inspect.getdoc(value) or ""
     if inspect.isroutine(value) or inspect.isclass(value):
         return value.__module__, inspect.getdoc(value) or ""
     homes = [each for each in all_modules() if name in constants(each) and not each.startswith(TORCH)]
@@ -129,12 +128,17 @@ def definition_in_text(home: str, name: str) -> tuple[str, str]:
 
 @cache
 def names() -> dict[tuple[str, str], tuple[str, str]]:
-    """Return by module and public name where the name is described: the first module and name of the same object."""
+    """Return by module and public name where the name is described: the first module and name of the same object.
+
+    Left out are modules that an `__all__` names: they have pages of their own, or are not for users.
+    """
     first: dict[tuple[str, str], tuple[str, str]] = {}
     found = {}
     for module, home in modules().items():
         for name in listed(home):
-            at = TORCH if home == "lstm_analog" and la._HOMES[name] == TORCH else home  # noqa: SLF001
+            at = la._HOMES[name] if home == "lstm_analog" else home  # noqa: SLF001
+            if at != TORCH and inspect.ismodule(getattr(importlib.import_module(at), name)):
+                continue
             place, _ = definition(at, name)
             found[module, name] = first.setdefault((place, name), (module, name))
     return found
@@ -147,13 +151,11 @@ def entry(module: str, name: str) -> Iterator[str]:
         yield from (f".. auto{'class' if name[0].isupper() else 'function'}:: {full}", "")
         return
     value = getattr(importlib.import_module(home), name)
-    if isinstance(value, ModuleType):
-        return
     if inspect.isclass(value) or inspect.isroutine(value):
         yield from (f".. auto{'class' if inspect.isclass(value) else 'function'}:: {full}", "")
         return
     place, text = definition(home, name)
-    yield from (f".. py:data:: {full}", f"   :canonical: {place}.{name}", "")
+    yield from (f".. py:data:: {name}", f"   :canonical: {place}.{name}", "")
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     yield from (f"   {escaped(line)}" for line in (*text.splitlines(), "", f"A `~{kind}`.", ""))
 
@@ -173,7 +175,7 @@ def page(module: str) -> str:
     home = modules()[module]
     about = ast.get_docstring(ast.parse(source(home))) or ""
     lines = [module, "=" * len(module), "", f".. py:module:: {module}", "", *map(escaped, about.splitlines()), ""]
-    known = listed(home)
+    known = [name for name in listed(home) if (module, name) in names()]
     if known:
         rows = [line for name in known for line in summary(module, name)]
         lines += [".. list-table::", "   :widths: 30 70", "", *rows, ""]

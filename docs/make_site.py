@@ -68,7 +68,7 @@ def lay_out() -> None:
     reference = pages()
     for name, text in reference.items():
         (SOURCE / "reference" / f"{name}.rst").write_text(text, "utf-8")
-    front = (SOURCE / "README.md").rename(SOURCE / "index.md")
+    front = (SOURCE / "README.md").rename((SOURCE / "index").with_suffix(".md"))
     index = (SOURCE / "docs" / "README.md").read_text("utf-8")
     front.write_text(f"{front.read_text('utf-8')}\n{navigation(index, reference)}", "utf-8")
 
