@@ -156,8 +156,10 @@ def entry(module: str, name: str) -> Iterator[str]:
         return
     place, text = definition(home, name)
     yield from (f".. py:data:: {name}", f"   :canonical: {place}.{name}", "")
+    yield from (f"   {escaped(line)}" for line in (*text.splitlines(), ""))
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    yield from (f"   {escaped(line)}" for line in (*text.splitlines(), "", f"A `~{kind}`.", ""))
+    if kind.startswith("lstm_analog."):
+        yield from (f"   A `~{kind}`.", "")
 
 
 def summary(module: str, name: str) -> Iterator[str]:
