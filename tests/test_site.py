@@ -98,3 +98,12 @@ def test_a_notebook_becomes_a_page(site):
     page = site.notebook_page((ROOT / "notebooks" / "quick_start.ipynb").read_text(encoding="utf-8"))
     assert page.startswith("# Quick start")
     assert "```python\nlstm = la.random_lstm(" in page
+
+
+def test_the_readme_is_short_and_pictures_are_small():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(readme) < 150
+    first = "\n".join(readme[:12])
+    assert "](docs/pictures/both.svg)" in first
+    assert "make demo" in first
+    assert all(path.stat().st_size < 100_000 for path in (DOCS / "pictures").iterdir())
