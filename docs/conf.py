@@ -23,6 +23,9 @@ myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
 
 default_role = "py:obj"
+nitpicky = True
+# In docstrings backticks enclose any code. Other packages, what is private and type variables have no page here.
+nitpick_ignore_regex = [("py:obj", "(?s).*"), ("py:.*", r"(?!lstm_analog\.).*|.*\._\w+|.*\.AnyDesign")]
 # Types of parameters and attributes are words, such as "(chips, steps)", and lead nowhere.
 napoleon_use_param = False
 napoleon_custom_sections = [("Attributes", "params_style")]

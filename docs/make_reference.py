@@ -19,6 +19,8 @@ import lstm_analog as la
 PACKAGE = Path(la.__file__).parent
 CITATION = r"(?<![\w`])docs/([\w-]+)\.md(#[\w-]+)?"
 """A page, and a place in it, as docstrings cite them."""
+HELD = "other classes"
+"""The page of what is `held`."""
 TORCH = "lstm_analog.torch"
 """Read as text: PyTorch need not be there. Sphinx imports it with a stand-in."""
 
@@ -144,6 +146,37 @@ def names() -> dict[tuple[str, str], tuple[str, str]]:
     return found
 
 
+def annotations(value: object) -> Iterator[object]:
+    """Yield the annotations of a function, or of the fields, properties and methods of a class."""
+    inner = [value, *vars(value).values()] if inspect.isclass(value) else [value]
+    for each in inner:
+        yield from getattr(getattr(each, "fget", each), "__annotations__", {}).values()
+
+
+@cache
+def held() -> dict[str, tuple[str, ...]]:
+    """Return by module the classes that public ones hold, take or return, and that no public module lists."""
+    waiting = [
+        getattr(importlib.import_module(modules()[module]), name)
+        for module, name in {*names().values()}
+        if TORCH not in (modules()[module], la._HOMES.get(name))  # noqa: SLF001
+    ]
+    seen, found = {f"{each.__module__}.{each.__qualname__}" for each in waiting if inspect.isclass(each)}, {}
+    while waiting:
+        text = " ".join(
+            f"{each.__module__}.{each.__qualname__}" if inspect.isclass(each) else repr(each)
+            for each in annotations(waiting.pop())
+        )
+        for full in sorted(set(re.findall(r"lstm_analog(?:\.\w+)*\.[A-Z]\w+", text)) - seen):
+            seen.add(full)
+            module, _, name = full.rpartition(".")
+            value = getattr(importlib.import_module(module), name, None)
+            if inspect.isclass(value):
+                waiting.append(value)
+                found.setdefault(module, []).append(name)
+    return {module: tuple(sorted(found[module])) for module in sorted(found)}
+
+
 def entry(module: str, name: str) -> Iterator[str]:
     """Yield the lines that describe what `module` calls `name`."""
     full, home = f"{module}.{name}", modules()[module]
@@ -187,6 +220,21 @@ def page(module: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def held_page() -> str:
+    """Return the page of all that is `held`, in reStructuredText."""
+    about = "What public functions take or return and public records hold, and no public module lists."
+    lines = [HELD, "=" * len(HELD), "", about, ""]
+    for module, classes in held().items():
+        lines += [module, "-" * len(module), "", *(f".. autoclass:: {module}.{name}\n" for name in classes)]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Return the text of every page by its name."""
-    return {module: page(module) for module in modules()}
+    return {**{module: page(module) for module in modules()}, HELD: held_page()}
+
+
+def places() -> list[tuple[str, str]]:
+    """Return each page with each full name that it describes."""
+    public = [(module, f"{module}.{name}") for module, name in {*names().values()}]
+    return sorted(public) + [(HELD, f"{module}.{name}") for module, classes in held().items() for name in classes]

@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from make_reference import names, pages
+from make_reference import pages, places
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -113,10 +113,9 @@ def faults(site: Path) -> Iterator[str]:
 
 def missing(site: Path) -> Iterator[str]:
     """Yield the public names that the reference of a `site` does not describe."""
-    for module, name in sorted(set(names().values())):
-        page = site / "reference" / f"{module}.html"
-        if f'id="{module}.{name}"' not in page.read_text("utf-8"):
-            yield f"{module}.{name} is not on its page"
+    for page, name in places():
+        if f'id="{name}"' not in (site / "reference" / f"{page}.html").read_text("utf-8"):
+            yield f"{name} is not on its page"
 
 
 def main() -> int:
