@@ -19,7 +19,7 @@ import lstm_analog as la
 PACKAGE = Path(la.__file__).parent
 CITATION = r"(?<![\w`])docs/([\w-]+)\.md(#[\w-]+)?"
 """A page, and a place in it, as docstrings cite them."""
-HELD = "other classes"
+HELD = "other-classes"
 """The page of what is `held`."""
 TORCH = "lstm_analog.torch"
 """Read as text: PyTorch need not be there. Sphinx imports it with a stand-in."""
@@ -223,7 +223,7 @@ def page(module: str) -> str:
 def held_page() -> str:
     """Return the page of all that is `held`, in reStructuredText."""
     about = "What public functions take or return and public records hold, and no public module lists."
-    lines = [HELD, "=" * len(HELD), "", about, ""]
+    lines = ["Other classes", "=============", "", about, ""]
     for module, classes in held().items():
         lines += [module, "-" * len(module), "", *(f".. autoclass:: {module}.{name}\n" for name in classes)]
     return "\n".join(lines) + "\n"
