@@ -1,6 +1,7 @@
 # make demo    a fresh environment, the package, the demonstration (numpy and scipy only, no simulator)
-# make test    everything that must hold: style, types, direction of imports, tests, examples, notebooks
+# make test    everything that must hold: style, types, direction of imports, tests, examples, notebooks, the site
 # make lint    the first three of these
+# make docs    the documentation site, build/docs/index.html, with its links and its reference checked
 # make oldest  the tests on the oldest releases that pyproject.toml admits
 # make newest  the tests on the newest releases of numpy, scipy, networkx and matplotlib, whatever pins them here
 # make fuzz    100,000 mutated model files: each is loaded or refused by name (ten minutes; COUNT=1000 for fewer)
@@ -24,7 +25,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise nerve sizing clean ngspice wasm
+.PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench noise nerve sizing clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -38,7 +39,7 @@ test oldest newest bench noise nerve sizing: export OPENBLAS_NUM_THREADS = 1
 test oldest newest bench noise nerve sizing: export MKL_NUM_THREADS = 1
 test oldest newest bench sizing: export MPLBACKEND = Agg
 
-test: lint ngspice wasm
+test: lint docs ngspice wasm
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
 
 lint: $(VENV)/test.stamp
@@ -46,6 +47,9 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/test.stamp
+	$(BIN)/python docs/make_site.py
 
 oldest: ngspice
 	$(MAKE) --no-print-directory VENV=$(VENV)-oldest $(VENV)-oldest/oldest.stamp
@@ -100,7 +104,7 @@ $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
-	$(PIP) install --editable '.[test,lint]'
+	$(PIP) install --editable '.[test,lint,docs]'
 	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/torch.stamp: $(VENV)/test.stamp

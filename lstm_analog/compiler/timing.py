@@ -21,7 +21,9 @@ class Timing(Enum):
 
 
 CLOCKED = Timing.CLOCKED
+"""Master and slave storages; each stage fills its masters, and at the end of the step all slaves copy them."""
 GATED_LEAK = Timing.GATED_LEAK
+"""One storage a cell, drained and filled for a set time after its gates have settled."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # An LSTM is a circuit
+# # Quick start: an LSTM is a circuit
 # The diagrams of an LSTM look like circuits. Here one becomes a circuit, and we watch its memory fill and drain.
 #
 # ## One idea: a sigmoid is a competition
@@ -85,3 +85,34 @@ for value in (-20.0, 20.0):
     machine = la.compile(with_forget_bias(lstm, value), la.electrical.BEHAVIOURAL, timing=la.GATED_LEAK)
     difference = machine.run(x[:2], state=full).c - machine.run(x[:2]).c
     print(f"forget bias {value:+.0f}: what is left of c = 1 after one step: {np.round(difference[0], 6)}")
+
+# %% [markdown]
+# ## Exercises
+# 1. How much slower must the clock be for an error of h ten times smaller? Try 12 and 14 time constants.
+# 2. Give the machine conductances that are off by 1 % (`la.imperfections.DeviceSpread`). Is the clock or the spread the
+#    larger error
+#    at 12 time constants?
+# 3. Shut the *output* gate instead. What becomes of h, and what of c?
+#
+# ## Answers
+
+# %%
+for n in (12.0, 14.0):
+    print(n, abs(la.compile(lstm, la.electrical.BEHAVIOURAL, settling=n).run(x).h - lstm(x).h).max())  # 1: two more do
+
+# %%
+spread = la.imperfections.DeviceSpread(share=0.01), la.imperfections.Streams(seed=1)
+slow = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=12.0)
+print(abs(slow.with_imperfection(*spread).run(x).h - lstm(x).h).max())  # 2: the spread, by far
+
+
+# %%
+def with_output_bias(lstm, value):
+    cell = lstm.layers[0].forward
+    bias = cell.bias.copy()
+    bias[la.Gate.OUTPUT] = value
+    return replace(lstm, layers=(replace(lstm.layers[0], forward=replace(cell, bias=bias)),))
+
+
+shut = la.compile(with_output_bias(lstm, -20.0), la.electrical.BEHAVIOURAL).run(x)
+print(abs(shut.h).max(), abs(shut.c).max())  # 3: h is zero, and c goes on without being told of it
