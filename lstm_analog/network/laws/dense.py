@@ -6,8 +6,9 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, rows
+from lstm_analog.network.laws.levers import lever_sums, lever_values
 from lstm_analog.network.laws.records import Block, BlockForm, High, Order, diagonal, into_rows
-from lstm_analog.network.laws.tubes import tube_flow, tube_slope
+from lstm_analog.network.laws.tubes import tube_flow, tube_levers, tube_slope
 from lstm_analog.network.parts import Crossbars, Transconductors
 
 
@@ -99,3 +100,58 @@ def _manifold_partials(
     there, back = drive[..., None, :] - level[..., None], -level[..., None]
     slopes = tube_slope(part, tubes, there)
     return slopes, -slopes.sum(axis=-1) - tube_slope(part, load[..., None], back)[..., 0]
+
+
+@lever_values.register
+def _(part: Transconductors) -> dict[str, Floats]:
+    return {"transconductance": part.transconductance}
+
+
+@lever_sums.register
+def _(part: Transconductors, effort: Floats, high: High, weights: Floats) -> dict[str, Floats]:
+    return {"transconductance": _products(weights[:, :, 0], effort[:, part.inputs])}
+
+
+def _products(weights: Floats, drive: Floats) -> Floats:
+    """Return the sum over moments k of `weights` (sums, k, m) times `drive` (k, n), (sums, m, n)."""
+    return np.swapaxes(weights, -1, -2) @ drive
+
+
+@lever_values.register
+def _(part: Crossbars) -> dict[str, Floats]:
+    names = ("positive", "negative", "plus_load", "minus_load", "transition", "end_flow")
+    return {name: getattr(part, name) for name in names}
+
+
+@lever_sums.register
+def _(part: Crossbars, effort: Floats, high: High, weights: Floats) -> dict[str, Floats]:
+    summed = _linear_levers if part.linear else _tube_levers
+    result = {name: np.zeros((len(weights), part.plus.size)) for name in ("transition", "end_flow")}
+    for name, load, side, row in zip(("positive", "negative"), ("plus_load", "minus_load"), _sides(part), (0, 1)):
+        found = summed(part, *side, effort, weights[:, :, row])
+        result[name], result[load] = found.pop("conductance"), found.pop("load")
+        for loss, value in found.items():
+            result[loss] = result[loss] + value
+    return result
+
+
+def _linear_levers(
+    part: Crossbars, node: Indices, tubes: Floats, load: Floats, effort: Floats, weights: Floats
+) -> dict[str, Floats]:
+    """Return the sums of `lever_sums` for the manifolds `node`, `weights` (sums, k, m), of tubes without losses."""
+    own = (weights * effort[:, node]).sum(axis=1)
+    return {"conductance": _products(weights, effort[:, part.inputs]) - own[..., None], "load": -own}
+
+
+def _tube_levers(
+    part: Crossbars, node: Indices, tubes: Floats, load: Floats, effort: Floats, weights: Floats
+) -> dict[str, Floats]:
+    """Return the same of tubes that have losses, with the sums for the parameter of the loss."""
+    level = effort[:, node, None]
+    slopes = tube_levers(part, tubes, effort[:, None, part.inputs] - level)
+    dummy = tube_levers(part, load[:, None], -level)
+    found = {name: np.einsum("kmn,rkm->rmn", value, weights) for name, value in slopes.items()}
+    loads = {name: np.einsum("kmn,rkm->rmn", value, weights).sum(axis=-1) for name, value in dummy.items()}
+    conductance, fill = found.pop("conductance"), loads.pop("conductance")
+    losses = {name: value.sum(axis=-1) + loads[name] for name, value in found.items()}
+    return {"conductance": conductance, "load": fill} | losses
