@@ -4,6 +4,7 @@ The run is that of the program which `Settle` makes for the efforts that the res
 at all its points at once; the pass then goes from the last point to the first, stage by stage, backward.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -60,14 +61,18 @@ def sensitivities(trajectory: Trajectory, slopes: tuple[Slope, ...], *, settled:
     made = program(network, trajectory.schedule, settled=settled, kept=kept)
     efforts = np.moveaxis(trajectory.efforts.reshape(-1, *trajectory.efforts.shape[-2:]), 0, 1)
     results = len(slopes[0].values)
-    linear = [_linear(made, number, efforts, results) for number in range(len(made.instructions))]
+    sources = network.kinds()[Kind.IMPOSED]
+    linear = [_linear(made, number, efforts, results, sources) for number in range(len(made.instructions))]
     sums, imposed = _go_back(made, linear, slopes, (efforts.shape[-1], results, efforts.shape[1]))
     parameters: _Sums = {
         part.label: {name: np.zeros((results, *value.shape)) for name, value in lever_values(part).items()}
         for part in network.parts
     }
+    _add_levers(parameters, network, linear)
     for each in linear:
-        _add_levers(parameters, network, each)
+        for stage, weights in zip(each.stages, each.weights, strict=True):
+            if stage.rates is not None:
+                _add_capacities(parameters, network, stage.nodes, -(weights * stage.rates).sum(axis=(0, 3)).T)
     for part in network.parts:
         if isinstance(part, Sources) and part.label not in made.changed:
             parameters[part.label]["effort"] = sums[part.nodes].sum(axis=-1).T
@@ -97,11 +102,10 @@ def _record(trajectory: Trajectory, slope: Slope) -> Record:
     return Record(save=EVERYTHING, nodes=slope.nodes, time=none, efforts=none, places=places)
 
 
-def _linear(made: RunProgram, number: int, efforts: Floats, results: int) -> _Linear:
+def _linear(made: RunProgram, number: int, efforts: Floats, results: int, sources: Indices) -> _Linear:
     """Return instruction `number` linearised along the `efforts` (points, batch, unknowns)."""
     instruction, points = made.instructions[number], np.flatnonzero(made.order == number)
     before = np.where((points == 0)[:, None, None], 0.0, efforts[np.maximum(points - 1, 0)])
-    sources = made.network.kinds()[Kind.IMPOSED]
     stages = linear_stages(instruction, before, efforts[points], sources)
     return _Linear(
         high=instruction.phase.high,
@@ -153,35 +157,42 @@ def _by_point(slopes: tuple[Slope, ...]) -> dict[int, list[tuple[Indices, Floats
     return found
 
 
-def _add_levers(parameters: _Sums, network: Network, linear: _Linear) -> None:
-    """Add to `parameters` what the weights of an instruction make of the parameters of the `network`."""
-    kinds, size = network.kinds(), network.unknowns.size
+def _balances(linear: _Linear, size: int) -> Iterator[tuple[Floats, Floats]]:
+    """Yield efforts (k, unknowns) of an instruction, and the weights of all balances there, (r, k, unknowns + 1).
+
+    Stages linearised at the same efforts are taken together. The last weight is zero, for the rows that are -1.
+    """
     groups: dict[int, list[int]] = {}
     for number, stage in enumerate(linear.stages):
         groups.setdefault(id(stage.effort), []).append(number)
     for numbers in groups.values():
-        effort = linear.stages[numbers[0]].effort
-        lead = linear.weights[numbers[0]].shape
-        whole = np.zeros((lead[2], lead[0], lead[3], size + 1))  # the last takes the rows that are -1
+        points, _, results, batch = linear.weights[numbers[0]].shape
+        whole = np.zeros((results, points, batch, size + 1))
         for number in numbers:
-            stage = linear.stages[number]
-            whole[..., stage.nodes] += np.moveaxis(linear.weights[number], (0, 1), (1, -1))
-            if stage.rates is not None:
-                _add_capacities(parameters, network, stage, linear.weights[number])
-        weights = whole.reshape(lead[2], -1, size + 1)
-        active = whole.any(axis=(0, 1, 2))
-        for part in network.parts:
-            fed = fed_rows(network, kinds, part)
-            if active[fed].any():
-                for name, value in lever_sums(part, effort, linear.high, weights[..., fed]).items():
+            whole[..., linear.stages[number].nodes] += linear.weights[number].transpose(2, 0, 3, 1)
+        yield linear.stages[numbers[0]].effort, whole.reshape(results, -1, size + 1)
+
+
+def _add_levers(parameters: _Sums, network: Network, linear: list[_Linear]) -> None:
+    """Add to `parameters` what the weights of the instructions, all `linear`, make of the parameters of `network`."""
+    kinds, size = network.kinds(), network.unknowns.size
+    fed = [(part, rows) for part in network.parts if (rows := fed_rows(network, kinds, part)).size]
+    for high in dict.fromkeys(each.high for each in linear):
+        found = [pair for each in linear if each.high == high for pair in _balances(each, size)]
+        if not found:
+            continue
+        effort, weights = np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found], 1)
+        active = weights.any(axis=(0, 1))
+        for part, rows in fed:
+            if active[rows].any():
+                for name, value in lever_sums(part, effort, high, weights[..., rows]).items():
                     parameters[part.label][name] += value
 
 
-def _add_capacities(parameters: _Sums, network: Network, stage: LinearStage, weights: Floats) -> None:
-    """Add to `parameters` what `weights` (k, members, r, batch) of a slow `stage` make of the capacities of storages."""
-    assert stage.rates is not None
-    by_node = np.zeros((weights.shape[2], network.unknowns.size))
-    by_node[:, stage.nodes] = -(weights * stage.rates).sum(axis=(0, 3)).T
+def _add_capacities(parameters: _Sums, network: Network, nodes: Indices, sums: Floats) -> None:
+    """Add the derivatives `sums` (r, n) by the capacities of storages at `nodes` (n,) to `parameters`."""
+    by_node = np.zeros((len(sums), network.unknowns.size))
+    by_node[:, nodes] = sums
     for part in network.parts:
         if isinstance(part, Storages):
             parameters[part.label]["capacitance"] += by_node[:, part.nodes]
