@@ -40,7 +40,11 @@ class Sensitivities:
     imposed : mapping of str to float array, (r, batch, intervals, sources)
         By what the schedule imposes, by the label of the bank of sources. Where an effort stays the same over several
         intervals, the first has the sum of all, and the others zero.
+    by_interval : float array, (r, 1 + intervals), or None
+        What given changes of the parameters do to first order, by the interval in which they act; the first is before
+        the run, where it settles. None if no changes were given. Of capacities and of sources it has nothing.
     """
 
     parameters: Parameters
     imposed: Mapping[str, Floats]
+    by_interval: Floats | None

@@ -15,13 +15,13 @@ from lstm_analog.engines.limits import within
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.sensitivity.instructions import linear_stages
 from lstm_analog.engines.sensitivity.linearised import LinearStage
-from lstm_analog.engines.sensitivity.records import Sensitivities, Slope
+from lstm_analog.engines.sensitivity.records import Parameters, Sensitivities, Slope
 from lstm_analog.engines.settle.program import RunProgram, program
 from lstm_analog.engines.system import fed_rows
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import High, Kind, lever_sums, lever_values
+from lstm_analog.network.laws import High, Kind, lever_flows, lever_sums, lever_values
 from lstm_analog.network.parts import Sources, Storages
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 
@@ -42,10 +42,13 @@ class _Linear:
     weights: list[Floats]
 
 
-def sensitivities(trajectory: Trajectory, slopes: tuple[Slope, ...], *, settled: float) -> Sensitivities:
+def sensitivities(
+    trajectory: Trajectory, slopes: tuple[Slope, ...], *, settled: float, changes: Parameters | None = None
+) -> Sensitivities:
     """Return the derivatives of the results whose `slopes` are given, of a `trajectory` that `Settle` computed.
 
-    It must have kept everything; `settled` is that of the engine. The derivatives are exact to rounding, also those by
+    It must have kept everything; `settled` is that of the engine. With `changes` of parameters, in shapes as of
+    `lever_values`, it also tells in which intervals they act, to first order. The derivatives are exact to rounding, also those by
     the capacities of storages that do not settle. The clock counts as constant.
 
     Raises
@@ -77,7 +80,11 @@ def sensitivities(trajectory: Trajectory, slopes: tuple[Slope, ...], *, settled:
         if isinstance(part, Sources) and part.label not in made.changed:
             parameters[part.label]["effort"] = sums[part.nodes].sum(axis=-1).T
     frozen = {label: MappingProxyType(values) for label, values in parameters.items() if values}
-    return Sensitivities(parameters=MappingProxyType(frozen), imposed=MappingProxyType(imposed))
+    return Sensitivities(
+        parameters=MappingProxyType(frozen),
+        imposed=MappingProxyType(imposed),
+        by_interval=None if changes is None else _by_interval(network, linear, changes, made.order.size),
+    )
 
 
 def _checked_network(trajectory: Trajectory) -> Network:
@@ -187,6 +194,27 @@ def _add_levers(parameters: _Sums, network: Network, linear: list[_Linear]) -> N
             if active[rows].any():
                 for name, value in lever_sums(part, effort, high, weights[..., rows]).items():
                     parameters[part.label][name] += value
+
+
+def _by_interval(network: Network, linear: list[_Linear], changes: Parameters, points: int) -> Floats:
+    """Return what `changes` of the parameters of `network` do by the instructions, all `linear`, (r, points)."""
+    kinds, size = network.kinds(), network.unknowns.size
+    fed = [
+        (part, rows)
+        for part in network.parts
+        if part.label in changes and (rows := fed_rows(network, kinds, part)).size
+    ]
+    found: dict[int, Floats] = {}
+    for each in linear:
+        for effort, weights in _balances(each, size):
+            flow = np.zeros((len(effort), size + 1))
+            for part, rows in fed:
+                added = lever_flows(part, effort, each.high, changes[part.label])
+                np.add.at(flow.T, rows, np.moveaxis(np.broadcast_to(added, (len(effort), *rows.shape)), 0, -1))
+            by_moment = np.einsum("rkn,kn->rk", weights, flow).reshape(len(weights), each.points.size, -1).sum(axis=-1)
+            for point, value in zip(each.points.tolist(), by_moment.T, strict=True):
+                found[point] = found.get(point, 0.0) + value
+    return np.stack([found.get(point, np.zeros(1)) for point in range(points)], axis=-1)
 
 
 def _add_capacities(parameters: _Sums, network: Network, nodes: Indices, sums: Floats) -> None:

@@ -69,6 +69,16 @@ def lever_sums(part: Part, effort: Floats, high: High, weights: Floats) -> dict[
     return {name: np.einsum("ktm,rktm->rm", value, weights) for name, value in slopes.items()}
 
 
+@singledispatch
+def lever_flows(part: Part, effort: Floats, high: High, changes: Mapping[str, Floats]) -> Floats:
+    """Return the flow that `changes` of the parameters of `part` add, to first order, (..., terminals, m).
+
+    They are given by name, at `effort` (..., unknowns) with the lines `high`, in the shapes of `lever_values`.
+    """
+    slopes = lever_slopes(part, effort, high)
+    return sum((slopes[name] * value for name, value in changes.items()), np.zeros(1))
+
+
 def kinks_at(part: Part, effort: Floats, high: High) -> Floats:
     """Return quantities of `part` that are zero where its flow has a kink, at `effort` with the lines `high`.
 
