@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from lstm_analog.arrays import Floats, Indices
 
 Parameters = Mapping[str, Mapping[str, Floats]]
@@ -48,3 +50,17 @@ class Sensitivities:
     parameters: Parameters
     imposed: Mapping[str, Floats]
     by_interval: Floats | None
+
+
+def joined(pieces: list[Sensitivities]) -> Sensitivities:
+    """Return the derivatives of the results of all `pieces`, in their order."""
+    first = pieces[0]
+    steps = [each.by_interval for each in pieces if each.by_interval is not None]
+    return Sensitivities(
+        parameters={
+            label: {name: np.concatenate([each.parameters[label][name] for each in pieces]) for name in values}
+            for label, values in first.parameters.items()
+        },
+        imposed={label: np.concatenate([each.imposed[label] for each in pieces]) for label in first.imposed},
+        by_interval=np.concatenate(steps) if steps else None,
+    )

@@ -5,7 +5,7 @@ at all its points at once; the pass then goes from the last point to the first, 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -15,7 +15,7 @@ from lstm_analog.engines.limits import within
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.sensitivity.instructions import linear_stages
 from lstm_analog.engines.sensitivity.linearised import LinearStage
-from lstm_analog.engines.sensitivity.records import Parameters, Sensitivities, Slope
+from lstm_analog.engines.sensitivity.records import Parameters, Sensitivities, Slope, joined
 from lstm_analog.engines.settle.program import RunProgram, program
 from lstm_analog.engines.system import fed_rows
 from lstm_analog.errors import UnsupportedError, explain
@@ -24,6 +24,9 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, lever_flows, lever_sums, lever_values
 from lstm_analog.network.parts import Sources, Storages
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
+
+_MOST_NUMBERS = 2**25
+"""Weights, of all unknowns at all points for each result, that a pass keeps; larger: more memory, fewer passes."""
 
 _Sums = dict[str, dict[str, Floats]]
 
@@ -47,8 +50,8 @@ def sensitivities(
 ) -> Sensitivities:
     """Return the derivatives of the results whose `slopes` are given, of a `trajectory` that `Settle` computed.
 
-    It must have kept everything; `settled` is that of the engine. With `changes` of parameters, in shapes as of
-    `lever_values`, it also tells in which intervals they act, to first order. The derivatives are exact to rounding, also those by
+    It must have kept everything; `settled` is that of the engine. With `changes` of parameters, each
+    (r, *own), it also tells in which intervals they act on each result, to first order. The derivatives are exact to rounding, also those by
     the capacities of storages that do not settle. The clock counts as constant.
 
     Raises
@@ -59,6 +62,9 @@ def sensitivities(
         If parameters change from step to step; if an interval was run over time, or has storages that do not settle and
         act on each other.
     """
+    pieces = _pieces(trajectory, slopes, changes)
+    if len(pieces) > 1:
+        return joined([sensitivities(trajectory, one, settled=settled, changes=some) for one, some in pieces])
     network = _checked_network(trajectory)
     kept = tuple(_record(trajectory, each) for each in slopes)
     made = program(network, trajectory.schedule, settled=settled, kept=kept)
@@ -85,6 +91,24 @@ def sensitivities(
         imposed=MappingProxyType(imposed),
         by_interval=None if changes is None else _by_interval(network, linear, changes, made.order.size),
     )
+
+
+def _pieces(
+    trajectory: Trajectory, slopes: tuple[Slope, ...], changes: Parameters | None
+) -> list[tuple[tuple[Slope, ...], Parameters | None]]:
+    """Return `slopes` and `changes` of as many results at a time as the memory for their weights allows."""
+    results = len(slopes[0].values)
+    many = max(1, int(_MOST_NUMBERS // max(trajectory.efforts.size, 1)))
+    cuts = [slice(first, first + many) for first in range(0, results, many)]
+    return [
+        (
+            tuple(replace(slope, values=slope.values[some]) for slope in slopes),
+            None
+            if changes is None
+            else {label: {name: value[some] for name, value in of.items()} for label, of in changes.items()},
+        )
+        for some in cuts
+    ]
 
 
 def _checked_network(trajectory: Trajectory) -> Network:
@@ -200,21 +224,20 @@ def _by_interval(network: Network, linear: list[_Linear], changes: Parameters, p
     """Return what `changes` of the parameters of `network` do by the instructions, all `linear`, (r, points)."""
     kinds, size = network.kinds(), network.unknowns.size
     fed = [
-        (part, rows)
-        for part in network.parts
-        if part.label in changes and (rows := fed_rows(network, kinds, part)).size
+        (part, rows) for part in network.parts if part.label in changes and (rows := fed_rows(network, kinds, part)).size
     ]
-    found: dict[int, Floats] = {}
+    result: Floats = np.zeros((0, points))
     for each in linear:
         for effort, weights in _balances(each, size):
-            flow = np.zeros((len(effort), size + 1))
-            for part, rows in fed:
-                added = lever_flows(part, effort, each.high, changes[part.label])
-                np.add.at(flow.T, rows, np.moveaxis(np.broadcast_to(added, (len(effort), *rows.shape)), 0, -1))
-            by_moment = np.einsum("rkn,kn->rk", weights, flow).reshape(len(weights), each.points.size, -1).sum(axis=-1)
-            for point, value in zip(each.points.tolist(), by_moment.T, strict=True):
-                found[point] = found.get(point, 0.0) + value
-    return np.stack([found.get(point, np.zeros(1)) for point in range(points)], axis=-1)
+            if not result.size:
+                result = np.zeros((len(weights), points))
+            for number, one in enumerate(weights):
+                added = np.zeros(len(effort))
+                for part, rows in fed:
+                    mine = {name: value[number] for name, value in changes[part.label].items()}
+                    added += (lever_flows(part, effort, each.high, mine) * one[:, rows]).sum(axis=(-1, -2))
+                result[number, each.points] += added.reshape(each.points.size, -1).sum(axis=-1)
+    return result
 
 
 def _add_capacities(parameters: _Sums, network: Network, nodes: Indices, sums: Floats) -> None:
