@@ -148,6 +148,6 @@ class ErrorBudget(Summarised):
 
 
 def _told(found: Mapping[str, float]) -> str:
-    rest = len(found) - _SHOWN
-    shown = ", ".join(f"{name} {share:.1%}" for name, share in list(found.items())[:_SHOWN])
+    rest, order = len(found) - _SHOWN, sorted(found, key=lambda name: -abs(found[name]))
+    shown = ", ".join(f"{name} {found[name]:.1%}" for name in order[:_SHOWN])
     return f"{shown}, {rest} more" if rest > 0 else shown
