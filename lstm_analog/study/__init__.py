@@ -1,6 +1,9 @@
-"""Compare machines with the digital LSTM, explain the errors, check designs, and find the yield of chips."""
+"""Compare machines with the digital LSTM, explain the errors, check designs, find the yield of chips and its causes."""
 
 from lstm_analog.study.bill import Bill, Item, bill_of_materials
+from lstm_analog.study.budget import budget
+from lstm_analog.study.budget_result import ErrorBudget, Interaction, StrengthRow
+from lstm_analog.study.budget_subject import LargestDeviation, RootMeanSquareDeviation
 from lstm_analog.study.calibration import Lesson, calibrate
 from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
 from lstm_analog.study.certificate_file import load_certificate
@@ -40,11 +43,14 @@ __all__ = [
     "Check",
     "DesignCheck",
     "EpanetReport",
+    "ErrorBudget",
     "Errors",
     "Failure",
     "Finding",
+    "Interaction",
     "Item",
     "LabelAccuracy",
+    "LargestDeviation",
     "LargestError",
     "LayerErrors",
     "Lesson",
@@ -56,6 +62,7 @@ __all__ = [
     "Outcome",
     "Power",
     "Report",
+    "RootMeanSquareDeviation",
     "RootMeanSquareError",
     "Rule",
     "Run",
@@ -65,6 +72,7 @@ __all__ = [
     "Shares",
     "SignalNoise",
     "Spec",
+    "StrengthRow",
     "Tiling",
     "Trimmed",
     "TrimmedDesign",
@@ -77,6 +85,7 @@ __all__ = [
     "agreement",
     "beyond_fed",
     "bill_of_materials",
+    "budget",
     "calibrate",
     "certificate_path",
     "certify",

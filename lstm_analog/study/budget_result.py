@@ -74,7 +74,8 @@ class ErrorBudget(Summarised):
     interactions : tuple of Interaction
         Of each pair of imperfections, at the strengths given.
     together : float
-        Sampled mean square of all imperfections together over the sum of that of each alone; 1 if they do not interact.
+        Mean square of what all imperfections do together over that of the sum of what each does alone, on the same
+        chips; 1 if they do not interact.
     """
 
     of: str
@@ -117,7 +118,7 @@ class ErrorBudget(Summarised):
             ("deviation", f"{self.predicted:.4g} rms of {self.of}"),
             ("first order", ends),
             *told,
-            ("together", f"{self.together:.3g} times the sum of each alone" + (f"; {pairs}" if pairs else "")),
+            ("together", f"{self.together:.3g} times that of the sum of each alone" + (f"; {pairs}" if pairs else "")),
         )
 
     def __str__(self) -> str:
@@ -134,7 +135,7 @@ class ErrorBudget(Summarised):
         yield f"  first order up to {self.first_order_until:g} times the strength ({self.chips} chips)"
         for each in self.interactions:
             yield f"  {each.first} with {each.second}: {each.share:.1%} beyond the sum of the two"
-        yield f"  together: mean square {self.together:.3g} times the sum of each alone"
+        yield f"  together: mean square {self.together:.3g} times that of the sum of each alone"
 
     def write_csv(self, path: str | Path) -> None:
         """Write the shares to a table at `path`: kind, name, share; raise `FileAccessError` if it cannot be written."""
@@ -144,7 +145,7 @@ class ErrorBudget(Summarised):
         for kind, found in self.shares.items():
             writer.writerows((kind, name, repr(share)) for name, share in found.items())
         with whole_file(path) as file:
-            file.write(text.getvalue())
+            file.write(text.getvalue().encode())
 
 
 def _told(found: Mapping[str, float]) -> str:

@@ -66,9 +66,9 @@ def _rows(compiled: Compiled, place: LayerLayout, group: str, number: int) -> It
     if number < 0 or label is None or not re.match(rf"{label.group()}_", group):
         return
     units, size = compiled.network.unknowns[place.z[0].group].size, compiled.network.unknowns[group].size
-    for gate, spot in zip(place.gates, place.z, strict=True):
+    for gate, spot in enumerate(place.z):
         if re.fullmatch(rf"{re.sub('_(pos|neg)$', '', spot.group)}(_pos|_neg)?", group):
-            yield f"{_chain(place)} gate {gate.letter}", number
+            yield f"{_chain(place)} gate {place.gates[gate].letter}", number
             return
     if re.match(rf"{label.group()}_rows", group) and size == units * len(place.gates):
         yield f"{_chain(place)} gate {place.gates[number // units].letter}", number % units
@@ -78,4 +78,3 @@ def _rows(compiled: Compiled, place: LayerLayout, group: str, number: int) -> It
 
 def _chain(place: LayerLayout) -> str:
     return f"layer {place.layer}{' backward' if place.backward else ''}"
-

@@ -1,4 +1,4 @@
-"""How a metric, or the answers that it evaluates, depends on the outputs of a machine: derivatives for a reverse pass."""
+"""How a metric, or the answers that it evaluates, depends on the outputs of a machine: slopes for a reverse pass."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """What imperfections do to the parameters of a network, as differences, and networks with a multiple of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np

@@ -101,7 +101,10 @@ def _below(run: Run, number: int, fed: Floats, added: Floats | None) -> OutputSl
         return OutputSlopes()
     before, final = run.passes[number - 1], run.passes[number].compiled.layout.final
     if final and before.layers:
-        places, sizes = before.compiled.layout.layers[before.compiled.layout.top], [each.h.shape[-1] for each in before.top]
+        places, sizes = (
+            before.compiled.layout.layers[before.compiled.layout.top],
+            [each.h.shape[-1] for each in before.top],
+        )
         h = np.zeros((*fed.shape[:-2], before.x.shape[-2], fed.shape[-1]))
         ends = np.cumsum([0, *sizes])
         for place, start, end in zip(places, ends[:-1], ends[1:], strict=True):
@@ -112,7 +115,7 @@ def _below(run: Run, number: int, fed: Floats, added: Floats | None) -> OutputSl
 
 
 def _put_last(signal: Floats, values: Floats, lengths: Indices | None, *, backward: bool) -> None:
-    """Add `values` (..., n) to `signal` (..., time, n) at the last step of a chain; it is at the first if `backward`."""
+    """Add `values` (..., n) to `signal` (..., time, n) at the last step of a chain, the first if it is `backward`."""
     if backward or lengths is None:
         signal[..., 0 if backward else -1, :] += values
     else:
@@ -167,13 +170,13 @@ def _input(done: PassRun, imposed: Mapping[str, Floats]) -> Floats:
     """Return the slopes by the input of a pass, (r, *batch, time, inputs), given those by what was `imposed`."""
     steps, length = done.x.shape[-2], len(done.compiled.cycle.step)
     first = np.concatenate(([0], 1 + length * np.arange(1, steps)))
-    total = 0.0
+    total: Floats = np.zeros(1)
     for bank in done.compiled.layout.inputs:
         by_interval = _by_signal(done.compiled, imposed, bank.label)
         by_step = np.add.reduceat(by_interval, first, axis=-2)
         shaped = by_step.reshape(len(by_step), *done.trajectory.schedule.batch, *by_step.shape[-2:])
         total = total + in_time(shaped, done.lengths, backward=bank.backward)
-    return np.asarray(total)
+    return total
 
 
 def _start(done: PassRun, imposed: Mapping[str, Floats]) -> State:
@@ -182,7 +185,8 @@ def _start(done: PassRun, imposed: Mapping[str, Floats]) -> State:
     def found(label: str | None, size: int) -> Floats:
         if label is None:
             return np.zeros((results, *batch, size))
-        return _by_signal(done.compiled, imposed, label).sum(axis=-2).reshape(results, *batch, size)
+        slopes: Floats = _by_signal(done.compiled, imposed, label).sum(axis=-2).reshape(results, *batch, size)
+        return slopes
 
     batch, results = done.trajectory.schedule.batch, len(next(iter(imposed.values())))
     chains = list(zip(done.compiled.layout.layers, done.state.h, done.state.c, strict=True))

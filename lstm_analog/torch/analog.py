@@ -155,7 +155,7 @@ class _Outputs(torch.autograd.Function):
         return tuple(answers)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(context: Any, output: Any, h: Any, c: Any) -> Any:
         """Return the gradients by x, the state and the parameters, given those by the outputs.
 

@@ -72,9 +72,7 @@ def _counted(tensors: TensorMap) -> dict[str, Indices]:
     return {name: counts[name.replace("bias_hh", "bias_ih")] for name in tensors}
 
 
-def _placed(
-    machine: Machine, tensors: TensorMap, counts: dict[str, Indices]
-) -> Iterator[tuple[_PlacedSum, Floats]]:
+def _placed(machine: Machine, tensors: TensorMap, counts: dict[str, Indices]) -> Iterator[tuple[_PlacedSum, Floats]]:
     """Yield the weighted sums of `machine`, and what the bank of each makes of a weight, (m, n).
 
     That is d conductance / d weight, 0 for a weight that is not built.
@@ -135,7 +133,8 @@ def _by_weight(part: Part, slopes: Mapping[str, Floats], weights: Floats) -> Flo
     that the sum of all on a manifold stays.
     """
     if not isinstance(part, Crossbars):
-        return slopes["transconductance"][0]
+        plain: Floats = slopes["transconductance"][0]
+        return plain
     filled = bool(part.plus_load.any() or part.minus_load.any())
     plus, minus = (
         slopes[bank][0] - (slopes[load][0][:, None] if filled else 0.0)

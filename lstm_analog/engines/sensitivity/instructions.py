@@ -20,7 +20,7 @@ def linear_stages(instruction: Instruction, before: Floats, after: Floats, sourc
     These are (k, batch, unknowns). Of `sources`, those after count already before. Storages that do not settle are
     reached with what settles as it was before they moved; what depends on them is then set once more.
 
-    Raises `UnsupportedError` if an interval was run over time, or has storages that do not settle and act on each other.
+    Raises `UnsupportedError` if an interval was run over time, or has storages that do not settle and are not single.
     """
     points, size = len(after), after.shape[-1]
     start, end, some = before.reshape(-1, size), after.reshape(-1, size), instruction.stages

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, Span, numbered, span
+from lstm_analog.arrays import Flags, Floats, Indices, Span, numbered, span
 from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, places_beside
 from lstm_analog.errors import UnsupportedError, explain
@@ -59,7 +59,7 @@ class Passing:
         if self.distinct:
             sums[self.columns] += found
         else:
-            np.add.at(sums, self.columns, found)
+            np.add.at(sums, numbered(self.columns), found)
 
 
 def _product(values: Floats, given: Floats) -> Floats:
@@ -103,7 +103,7 @@ class LinearStage:
         given, response = sums[self.nodes], self.response[point if len(self.response) > 1 else 0]
         width = len(response)
         if width == 1:
-            weights = response[0, 0] * given
+            weights: Floats = response[0, 0] * given
         else:
             by_row = given.reshape(width, -1, *given.shape[1:])
             weights = (response * by_row).sum(axis=1).reshape(given.shape)
@@ -208,8 +208,8 @@ def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int
     for route in load.routes:
         fed[members[route.into, route.row]] = True
     number = np.where(fed, (places.field - OWN) * len(members) + places.place, -1)
-    for block, value in zip(blocks(load.part, high), partials(load.part, effort, high), strict=True):
-        value = value if value.ndim > (2 if block.form is BlockForm.DENSE else 1) else value[None]
+    for block, given in zip(blocks(load.part, high), partials(load.part, effort, high), strict=True):
+        value = given if given.ndim > (2 if block.form is BlockForm.DENSE else 1) else given[None]
         if block.form is BlockForm.DENSE:
             chosen = np.flatnonzero(number[block.rows] >= 0)
             if chosen.size:
@@ -221,10 +221,10 @@ def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int
             yield _single(number[block.rows[chosen]], block.columns[chosen], value[:, chosen], shape)
 
 
-def _within(block: Block, field: Indices, place: Indices) -> Floats:
-    """Return which entries of a diagonal `block` couple members of one component, by the `field` and `place` of each."""
+def _within(block: Block, field: Indices, place: Indices) -> Flags:
+    """Return which entries of a diagonal `block` couple members of one component, by `field` and `place` of each."""
     both = (field[block.rows] >= OWN) & (field[block.columns] >= OWN)
-    inside: Floats = both & (place[block.rows] == place[block.columns])
+    inside: Flags = both & (place[block.rows] == place[block.columns])
     return inside
 
 

@@ -1,7 +1,7 @@
 """The reverse pass through a run of `Settle`: derivatives of results by all parameters of all parts and by the inputs.
 
-The run is that of the program which `Settle` makes for the efforts that the results read. Each instruction is linearised
-at all its points at once; the pass then goes from the last point to the first, stage by stage, backward.
+The run is that of the program which `Settle` makes for the efforts that the results read. Each instruction is
+linearised at all its points at once; the pass then goes from the last point to the first, stage by stage, backward.
 """
 
 from collections.abc import Iterator
@@ -50,9 +50,11 @@ def sensitivities(
 ) -> Sensitivities:
     """Return the derivatives of the results whose `slopes` are given, of a `trajectory` that `Settle` computed.
 
-    It must have kept everything; `settled` is that of the engine. With `changes` of parameters, each
-    (r, *own), it also tells in which intervals they act on each result, to first order. The derivatives are exact to rounding, also those by
-    the capacities of storages that do not settle. The clock counts as constant.
+    It must have kept everything; `settled` is that of the engine. With `changes` of parameters, each (r, *own), it also
+    tells in which intervals they act on each result, to first order.
+
+    The derivatives are exact to rounding, also those by the capacities of storages that do not settle. The clock counts
+    as constant.
 
     Raises
     ------
@@ -213,7 +215,7 @@ def _add_levers(parameters: _Sums, network: Network, linear: list[_Linear]) -> N
         if not found:
             continue
         effort, weights = np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found], 1)
-        active = weights.any(axis=(0, 1))
+        active = np.asarray(weights.any(axis=(0, 1)))
         for part, rows in fed:
             if active[rows].any():
                 for name, value in lever_sums(part, effort, high, weights[..., rows]).items():
@@ -224,7 +226,9 @@ def _by_interval(network: Network, linear: list[_Linear], changes: Parameters, p
     """Return what `changes` of the parameters of `network` do by the instructions, all `linear`, (r, points)."""
     kinds, size = network.kinds(), network.unknowns.size
     fed = [
-        (part, rows) for part in network.parts if part.label in changes and (rows := fed_rows(network, kinds, part)).size
+        (part, rows)
+        for part in network.parts
+        if part.label in changes and (rows := fed_rows(network, kinds, part)).size
     ]
     result: Floats = np.zeros((0, points))
     for each in linear:

@@ -131,7 +131,8 @@ def _(part: Crossbars) -> dict[str, Floats]:
 def _(part: Crossbars, effort: Floats, high: High, weights: Floats) -> dict[str, Floats]:
     summed = _linear_levers if part.linear else _tube_levers
     result = {name: np.zeros((len(weights), part.plus.size)) for name in ("transition", "end_flow")}
-    for name, load, side, row in zip(("positive", "negative"), ("plus_load", "minus_load"), _sides(part), (0, 1)):
+    names = (("positive", "plus_load"), ("negative", "minus_load"))
+    for row, ((name, load), side) in enumerate(zip(names, _sides(part), strict=True)):
         found = summed(part, *side, effort, weights[:, :, row])
         result[name], result[load] = found.pop("conductance"), found.pop("load")
         for loss, value in found.items():
@@ -168,7 +169,8 @@ def _(part: Crossbars, effort: Floats, high: High, changes: Mapping[str, Floats]
     if part.linear:
         sides = zip((part.plus, part.minus), banks, strict=True)
         return into_rows(*(_linear_flow(node, *bank, drive, effort) for node, bank in sides))
-    return into_rows(*(_tube_flow(part, *side, drive, effort, bank, losses) for side, bank in zip(_sides(part), banks)))
+    pairs = zip(_sides(part), banks, strict=True)
+    return into_rows(*(_tube_flow(part, *side, drive, effort, bank, losses) for side, bank in pairs))
 
 
 def _linear_flow(node: Indices, tubes: Floats, load: Floats, drive: Floats, effort: Floats) -> Floats:
@@ -190,7 +192,10 @@ def _tube_flow(
     """Return the flow (..., m) that changes of a `bank`, its tubes and loads, and of `losses` add into `node`."""
     level = effort[..., node, None]
     total = np.zeros(effort.shape[:-1] + node.shape)
-    for sizes, change, drop in ((tubes, bank[0], drive[..., None, :] - level), (load[:, None], bank[1][:, None], -level)):
+    for sizes, change, drop in (
+        (tubes, bank[0], drive[..., None, :] - level),
+        (load[:, None], bank[1][:, None], -level),
+    ):
         slopes = tube_levers(part, sizes, drop)
         total += (slopes.pop("conductance") * change).sum(axis=-1)
         total += sum((value.sum(axis=-1) * losses[name] for name, value in slopes.items()), np.zeros(1))
