@@ -2,9 +2,9 @@
 
 `cost`: derivatives of one number by all parameters of all parts, in runs of the same process. `differences`: against
 central differences of fourth order, which run the changed machines side by side as chips. `modules`: the gradients of
-`AnalogLSTM`, against such differences and against PyTorch's of the digital LSTM; needs torch. `strengths`: predicted and
-sampled deviation of the airline forecasts of 15 units, one imperfection at a time, by its strength. `origins`: where the
-deviation comes from, and what imperfections do together.
+`AnalogLSTM`, against such differences and against PyTorch's of the digital LSTM; needs torch. `strengths`: predicted
+and sampled deviation of the airline forecasts of 15 units, one imperfection at a time, by its strength. `origins`:
+where the deviation comes from, and what imperfections do together.
 """
 
 import sys
@@ -97,7 +97,11 @@ def cost() -> None:
                     for value in lever_values(part).values())  # fmt: skip
         ratios = f"{slopes / alone:.2f}", f"{both / alone:.2f}"
         rows.append([made.name, f"{count:,}", f"{alone * 1e3:.1f}", *ratios])
-    print(table(["machine", "parameters", "one run (ms)", "derivatives (runs)", "with the run that they need (runs)"], rows))
+    print(
+        table(
+            ["machine", "parameters", "one run (ms)", "derivatives (runs)", "with the run that they need (runs)"], rows
+        )
+    )
 
 
 def differentiated() -> Iterator[Made]:
@@ -151,7 +155,7 @@ def compare(made: Made, rng: np.random.Generator) -> tuple[float, int]:
 
 
 def central(made: Made, run: la.Run, places: list, weights: np.ndarray) -> np.ndarray:
-    """Return the derivatives of the sum of outputs along a change at each of `places`, by four chips each of one run."""
+    """Return the derivatives of the sum of outputs along a change at each of `places`, by four chips each."""
     chips = len(STENCIL) * len(places)
     changes = [{} for _ in made.machine.passes]
     for place, (number, label, name, direction) in enumerate(places):

@@ -162,9 +162,7 @@ def test_the_levers_of_dense_banks_are_those_of_their_flow(part):
         if not np.isfinite(value).all():
             continue
         change = rng.standard_normal(value.shape) * 0.1 * np.maximum(np.abs(value), 0.1)
-        above, below = (
-            flow(replace(part, **{name: value + sign * step * change}), effort, ()) for sign in (1.0, -1.0)
-        )
+        above, below = (flow(replace(part, **{name: value + sign * step * change}), effort, ()) for sign in (1.0, -1.0))
         slope = (above - below) / (2.0 * step)
         expected = np.einsum("ktm,rktm->r", slope, weights)
         assert (sums[name] * change).reshape(2, -1).sum(axis=1) == pytest.approx(expected, rel=1e-6)

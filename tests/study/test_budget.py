@@ -11,12 +11,13 @@ from lstm_analog.imperfections import (
     AmplifierOffset,
     BoreTolerance,
     ClockJitter,
+    HoldLeak,
+    OrificeWeights,
     OutputConverter,
     PairGain,
     ProgrammingError,
     ReadNoise,
     Streams,
-    WireResistance,
 )
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.study import (
@@ -36,6 +37,10 @@ LSTM = la.random_lstm(np.random.default_rng(2), 2, 3)
 DEEP = la.random_lstm(np.random.default_rng(3), 2, 2, layers=2, bidirectional=True, outputs=1)
 BEHAVIOURAL, OIL = la.electrical.BEHAVIOURAL, la.hydraulic.OIL
 CAUSE = ProgrammingError(sigma=1e-3)
+
+
+def last_h(outputs: Outputs) -> np.ndarray:
+    return outputs.h[:, :, -1]
 
 
 def compiled(technology=BEHAVIOURAL, lstm=LSTM) -> la.Machine:
@@ -65,7 +70,9 @@ def test_a_number_that_depends_on_few_weights_has_its_shares_there():
     assert found.share("unit", "layer 0 unit 0") == pytest.approx(1.0, abs=1e-9)
     assert found.share("step", "0") == pytest.approx(1.0, abs=1e-9)
     assert "layer 0 gate f" not in found.shares["gate"] or abs(found.share("gate", "layer 0 gate f")) < 1e-12
-    assert all("l0_zi_0" in name or "l0_zg_0" in name or "l0_zo_0" in name for name in list(found.shares["parameter"])[:6])
+    assert all(
+        "l0_zi_0" in name or "l0_zg_0" in name or "l0_zo_0" in name for name in list(found.shares["parameter"])[:6]
+    )
 
 
 def test_the_prediction_is_that_of_the_derivative_times_sigma():
@@ -97,7 +104,7 @@ def test_the_prediction_is_that_of_the_derivative_times_sigma():
 )
 def test_predicted_deviations_are_those_of_chips_and_first_order_ends(technology, cause):
     machine = compiled(technology, la.random_lstm(np.random.default_rng(2), 2, 2))
-    found = made(cause, machine, draws=5, chips=5, strengths=(0.1, 1.0))
+    found = made(cause, machine, draws=3, chips=3, strengths=(0.1, 1.0))
     small, given = found.ladder
     assert small.ratio == pytest.approx(1.0, abs=5e-3)
     assert abs(small.ratio - 1.0) <= abs(given.ratio - 1.0) + 1e-9
@@ -121,13 +128,16 @@ def test_chips_that_cannot_be_made_have_no_sampled_deviation():
 
 def test_the_largest_deviation_is_that_of_the_answer_that_deviates_most():
     machine = compiled()
-    found, all_of_them = (made(machine=machine, of=of) for of in (LargestDeviation(), RootMeanSquareDeviation()))
-    chips = machine.with_imperfection(CAUSE, Streams(seed=1, chips=20)).run(X, engine="settle").h
+    found, all_of_them = (
+        made(machine=machine, of=of, chips=8, strengths=(1.0,))
+        for of in (LargestDeviation(), RootMeanSquareDeviation())
+    )
+    chips = machine.with_imperfection(CAUSE, Streams(seed=1, chips=8)).run(X, engine="settle").h
     away = chips - machine.run(X, engine="settle").h
     each = np.sqrt((away**2).mean(axis=0))
     assert found.predicted > all_of_them.predicted
-    assert found.ladder[2].sampled == pytest.approx(each.max(), rel=0.1)
-    assert all_of_them.ladder[2].sampled == pytest.approx(np.sqrt((away**2).mean()), rel=1e-6)
+    assert found.ladder[0].sampled == pytest.approx(each.max(), rel=0.3)
+    assert all_of_them.ladder[0].sampled == pytest.approx(np.sqrt((away**2).mean()), rel=1e-6)
 
 
 def test_a_metric_deviates_from_its_own_value():
@@ -139,7 +149,7 @@ def test_a_metric_deviates_from_its_own_value():
 
 
 def test_several_passes_have_budgets():
-    found = made(machine=compiled(lstm=DEEP))
+    found = made(machine=compiled(lstm=DEEP), chips=4, strengths=(0.1,))
     assert {name.partition(" gate")[0] for name in found.shares["gate"]} >= {"layer 0", "layer 0 backward", "layer 1"}
     assert found.ladder[0].ratio == pytest.approx(1.0, abs=1e-2)
 
@@ -177,11 +187,13 @@ def test_the_table_has_all_shares(tmp_path):
     ("causes", "text"),
     [
         (ReadNoise(sigma=0.01), "must stand still in a run, got ReadNoise"),
-        (WireResistance(cell=1.0, driver=1.0), "must change parameters of parts, not parts, got other parts"),
-        (ClockJitter(sigma=1e-3), "ClockJitter must change a parameter of a part, got no change|must stand still"),
-        (OutputConverter(bits=8, full_scale=1.0), "must change a parameter of a part, got no change|must stand still"),
+        (ClockJitter(seconds=1e-9), "ClockJitter must change a parameter of a part, got no change|must stand still"),
+        (
+            OutputConverter(bits=8, low=-1.0, high=1.0),
+            "must change a parameter of a part, got no change|must stand still",
+        ),
     ],
-    ids=["in time", "other parts", "clock", "output"],
+    ids=["in time", "clock", "output"],
 )
 def test_imperfections_that_change_no_parameter_are_refused(causes, text):
     with pytest.raises(UnsupportedError, match=text):
@@ -189,9 +201,13 @@ def test_imperfections_that_change_no_parameter_are_refused(causes, text):
 
 
 def test_an_effect_that_the_ideal_part_has_not_is_refused():
-    ideal, real = (compiled(each).passes[0].network for each in (la.electrical.OPAMP_IDEAL, la.electrical.OPAMP))
     with pytest.raises(UnsupportedError, match="must have what the imperfection changes, got an ideal one"):
-        parameter_changes(ideal, real, 1)
+        made(OrificeWeights(transition=3000.0), compiled(OIL))
+
+
+def test_imperfections_that_bring_parts_of_their_own_are_refused():
+    with pytest.raises(UnsupportedError, match="must change parameters of parts, not parts, got other parts"):
+        made(HoldLeak(conductance=1e-12), compiled(la.electrical.OPAMP))
 
 
 def test_arguments_are_checked():
@@ -202,7 +218,7 @@ def test_arguments_are_checked():
     with pytest.raises(InvalidValueError, match="draws"):
         made(draws=0)
     with pytest.raises(UnsupportedError, match="a metric with slopes must be smooth"):
-        made(of=LabelAccuracy(labels=[0, 1]))
+        made(of=LabelAccuracy(labels=[0, 1], answer=last_h))
     with pytest.raises(InvalidValueError, match="the RMSE must be above zero"):
         made(of=RootMeanSquareError(expected=compiled().run(X, engine="settle").h))
     found = made(draws=2, chips=1, strengths=(1.0,))

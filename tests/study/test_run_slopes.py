@@ -60,7 +60,8 @@ EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 def sum_of(outputs: Outputs, slopes: OutputSlopes) -> np.ndarray:
     """Return the sums (chips,) that have these slopes."""
-    pairs = [(outputs.h, slopes.h), *zip(outputs.state.h, slopes.state.h), *zip(outputs.state.c, slopes.state.c)]
+    states = ((outputs.state.h, slopes.state.h), (outputs.state.c, slopes.state.c))
+    pairs = [(outputs.h, slopes.h), *(pair for each in states for pair in zip(*each, strict=True))]
     pairs += [] if outputs.y is None else [(outputs.y, slopes.y)]
     return sum((array * slope[0]).reshape(len(array), -1).sum(axis=1) for array, slope in pairs)
 
@@ -131,7 +132,10 @@ def test_a_head_that_reads_the_last_state_passes_its_slopes_on():
     lstm = la.random_lstm(np.random.default_rng(0), 2, 3, bidirectional=True, outputs=2)
     machine = la.compile(replace(lstm, head=replace(lstm.head, final=True)), BEHAVIOURAL, settling=24.0)
     run = machine.run(X, lengths=(4, 3), engine=Settle(), keep=la.Keep.EVERYTHING)
-    weights, towards = np.random.default_rng(3).standard_normal((1, 2, 2)), np.random.default_rng(4).normal(size=X.shape)
+    weights, towards = (
+        np.random.default_rng(3).standard_normal((1, 2, 2)),
+        np.random.default_rng(4).normal(size=X.shape),
+    )
 
     def at(step):
         return (machine.run(X + step * towards, lengths=(4, 3), engine=Settle()).y * weights[0]).sum()
