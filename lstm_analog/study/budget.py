@@ -67,8 +67,10 @@ def budget(
         an answer, by default y, or h without a head.
     seed : int
         Seed of the imperfections; chip k is drawn by `Streams(seed=seed, first=k)`.
-    state, lengths
-        Initial state and number of valid steps of each sequence, as in `Machine.run`.
+    state : State or pair of arrays, optional
+        Initial state of every chip, as in `Machine.run`.
+    lengths : (batch,), optional
+        Number of valid steps of each sequence.
     engine : Settle, optional
         The engine, `Settle()` unless given; no other has derivatives.
     draws : int

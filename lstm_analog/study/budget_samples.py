@@ -15,7 +15,10 @@ from lstm_analog.study.parameter_changes import with_changes
 
 
 def strength_row(subject: BudgetSubject[AnyDesign], sample: ChipLot, strength: float, totals: Floats) -> StrengthRow:
-    """Return the deviations at a `strength` of the chips that `sample` is, whose predicted ones are `totals` at 1."""
+    """Return the deviations of a `subject` at a `strength` of the chips that `sample` is.
+
+    Those predicted are `totals` (chips, n) at a strength of 1.
+    """
     predicted = strength * root_mean_square(totals, subject.weights)
     try:
         sampled = root_mean_square(
@@ -38,7 +41,10 @@ def altered_chips(machine: AnyDesign, changes: PassChanges, strength: float = 1.
 def all_interactions(
     subject: BudgetSubject[AnyDesign], source: ChipSource[AnyDesign], sample: ChipLot
 ) -> tuple[tuple[Interaction, ...], float]:
-    """Return the interactions of each pair of causes, and the mean square of all over that of the sum of each alone."""
+    """Return the interactions of each pair of causes, and the mean square of all over that of the sum of each alone.
+
+    Those of a `subject`, sampled on the chips that are `sample`, and other causes of `source` on the same.
+    """
     if len(sample.each) == 1:
         return (), 1.0
     alone = {name: subject.deviations(altered_chips(subject.machine, each)) for name, each in sample.each.items()}

@@ -26,7 +26,11 @@ def all_shares(
     source: ChipSource[AnyDesign],
     totals: Floats,
 ) -> dict[str, Mapping[str, float]]:
-    """Return the shares of the mean square deviation by kind and name; `totals` (draws, n) are the deviations."""
+    """Return the shares of the mean square deviation of a `subject` by kind and name.
+
+    `totals` (draws, n) are the deviations of the draws of a `source`, `slopes` the derivatives of its n numbers by the
+    outputs of the machine, and `found` those by its parameters.
+    """
     draws, whole = len(totals), root_mean_square(totals, subject.weights) ** 2 or 1.0
     pulled = totals * (subject.weights / (draws * whole))
     causes = dict.fromkeys(source.causes, 0.0)

@@ -15,6 +15,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, Span, numbered, span
 from lstm_analog.engines.phase.wiring import Load
+from lstm_analog.engines.settle.kernels import write_filling
 from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, places_beside
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.laws import Block, BlockForm, blocks, partials
@@ -26,7 +27,7 @@ _SERIES = (1 / 2, -1 / 3, 1 / 8, -1 / 30, 1 / 144)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Passing:
+class PassedOn:
     """How weights of the balances of some members act on other unknowns, at k points.
 
     Attributes
@@ -80,7 +81,7 @@ class LinearStage:
         -F_e^-T of each component, which makes weights of the balances from derivatives by the efforts.
     kept : float array, (k or 1, m, 1, batch or 1), or None
         d effort / d effort before, of storages that do not settle; None if nothing of it is left.
-    passing : tuple of Passing
+    passing : tuple of PassedOn
         How the weights act on what the stage reads.
     effort : float array, (k batch, unknowns)
         Where the derivatives by parameters are to be taken.
@@ -91,7 +92,7 @@ class LinearStage:
     nodes: Indices
     response: Floats
     kept: Floats | None
-    passing: tuple[Passing, ...]
+    passing: tuple[PassedOn, ...]
     effort: Floats
     rates: Floats | None
 
@@ -114,7 +115,7 @@ class LinearStage:
 
 
 def linear_stage(stage: ComponentStage, before: Floats, after: Floats, points: int) -> LinearStage:
-    """Return `stage` linearised where it led from the efforts `before` to `after`, (points batch, unknowns).
+    """Return `stage` linearised where it led from the efforts `before` to `after`, (`points` x batch, unknowns).
 
     Raises `UnsupportedError` for storages that do not settle and act on each other, and for a phase run over time.
     """
@@ -146,7 +147,8 @@ def _slow_stage(stage: ComponentStage, before: Floats, after: Floats, shape: tup
     """Return the linear stage of single storages that do not settle."""
     nodes, pace = stage.nodes, stage.duration / stage.wiring.capacity[..., 0]
     moved = -_own(stage, before)[..., 0, 0] * pace
-    filled = np.where(moved == 0.0, 1.0, -np.expm1(-moved) / np.where(moved == 0.0, 1.0, moved))
+    filled = np.empty_like(moved)
+    write_filling(moved, filled)
     share = _mean_share(moved, filled)
     mean, change = after.copy(), after[:, nodes] - before[:, nodes]
     mean[:, nodes] = before[:, nodes] + change * share / filled**2
@@ -187,7 +189,7 @@ def _pointwise(values: Floats, shape: tuple[int, int]) -> Floats:
     return np.ascontiguousarray(np.moveaxis(values.reshape(*lead, *values.shape[1:]), 1, -1))
 
 
-def _passing(stage: ComponentStage, effort: Floats, shape: tuple[int, int]) -> Iterator[Passing]:
+def _passing(stage: ComponentStage, effort: Floats, shape: tuple[int, int]) -> Iterator[PassedOn]:
     """Yield how weights of the members of `stage` act on what it reads, linearised at `effort` (k batch, unknowns)."""
     members = stage.level.members
     for wire in stage.wiring.wires:
@@ -200,7 +202,7 @@ def _passing(stage: ComponentStage, effort: Floats, shape: tuple[int, int]) -> I
         yield from _through(stage, load, effort, shape)
 
 
-def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int, int]) -> Iterator[Passing]:
+def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int, int]) -> Iterator[PassedOn]:
     """Yield how weights of the members of `stage` act through the nonlinear part `load` on what it reads."""
     high, size = stage.couplings.high, effort.shape[1]
     members, places = stage.level.members, places_beside(stage.level, size)
@@ -228,8 +230,8 @@ def _within(block: Block, field: Indices, place: Indices) -> Flags:
     return inside
 
 
-def _single(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> Passing:
-    return Passing(
+def _single(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> PassedOn:
+    return PassedOn(
         rows=span(rows),
         columns=span(columns),
         values=_pointwise(values, shape)[..., None, :],
@@ -238,8 +240,8 @@ def _single(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, i
     )
 
 
-def _dense(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> Passing:
-    return Passing(
+def _dense(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> PassedOn:
+    return PassedOn(
         rows=span(rows),
         columns=span(columns),
         values=_pointwise(values, shape),

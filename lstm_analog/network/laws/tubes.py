@@ -17,7 +17,10 @@ _LOSSES = ("transition", "end_flow")
 
 
 def tube_levers(part: Crossbars, conductance: Floats, drop: Floats) -> dict[str, Floats]:
-    """Return d flow / d parameter of `tube_flow`, (..., m, n) each: by the conductance, and by the loss of the row."""
+    """Return d flow / d parameter of tubes of `part` of `conductance` G at the `drop` of effort, (..., m, n) each.
+
+    By the conductance, and by the loss that the tubes have.
+    """
     loss = _loss(part)
     slopes = _bound(part, _lever_program(loss), conductance, drop)
     return dict(zip(("conductance", loss), slopes, strict=True))
