@@ -72,7 +72,6 @@ JUDGED = {
     ),
     "sensitivity/instructions.py:_NEAR": (ACCURACY, "care: larger, an interval over time passes for one at rest"),
     "sensitivity/linearised.py:_SMALL": (ACCURACY, "no: terms of the series go with it"),
-    "sensitivity/linearised.py:_SERIES": (ACCURACY, "no: they are the mathematics"),
     "sensitivity/reverse.py:_MOST_NUMBERS": (MEMORY, "yes"),
     "settle/buffers.py:_LARGE": (MEMORY, "yes"),
     "settle/buffers.py:_PIECES": (SPEED, "yes"),
