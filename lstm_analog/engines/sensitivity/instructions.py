@@ -8,7 +8,7 @@ from lstm_analog.engines.settle.buffers import Matrices
 from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.program import Instruction
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import SimulationError, UnsupportedError, explain
 
 _NEAR = 1e-6
 """Difference from rest, in units of signal, from which on an interval counts as run over time."""
@@ -42,11 +42,20 @@ def linear_stages(instruction: Instruction, before: Floats, after: Floats, sourc
 
 
 def _efforts_after(stages: tuple[ComponentStage, ...], before: Floats) -> Floats:
-    """Return the efforts (k batch, unknowns) after `stages` that started from those `before`."""
+    """Return the efforts (k batch, unknowns) after `stages` that started from those `before`.
+
+    Newton's method, which damps all together, may find for half of them what it does not find for all.
+    """
     efforts, matrices = np.ascontiguousarray(before.T), Matrices()
-    for stage in stages:
-        for call in calls(stage, efforts, matrices):
-            call()
+    try:
+        for stage in stages:
+            for call in calls(stage, efforts, matrices):
+                call()
+    except SimulationError:
+        if len(before) == 1:
+            raise
+        halves = np.array_split(before, 2)
+        return np.concatenate([_efforts_after(stages, half) for half in halves])
     return np.ascontiguousarray(efforts.T)
 
 
