@@ -6,7 +6,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.model import State
 from lstm_analog.model.sequences import Outputs
@@ -85,14 +85,27 @@ def _by_differences(function: Callable[[Outputs], Floats], outputs: Outputs, wei
     plain = replace(outputs, c=None)
     numbers = np.concatenate([array.ravel() for array in _arrays(plain)])
     step = _STEP * (float(np.abs(numbers).max(initial=0.0)) or 1.0)
-    found = []
-    for places in np.array_split(np.arange(numbers.size), -(-(numbers.size**2) // _NUMBERS)):
+    read = _read(function, plain, numbers, step)
+    found = np.zeros((len(weights), numbers.size))
+    for places in np.array_split(read, max(1, -(-read.size * numbers.size // _NUMBERS))):
         moved = np.zeros((places.size, numbers.size))
         moved[np.arange(places.size), places] = step
         above, below = (function(_shaped(plain, numbers + sign * moved)) for sign in (1.0, -1.0))
-        found.append((above - below) @ weights.T / (2.0 * step))
-    made = _shaped(plain, np.concatenate(found).T)
+        found[:, places] = weights @ (above - below).T / (2.0 * step)
+    made = _shaped(plain, found)
     return OutputSlopes(h=made.h, y=made.y, state=made.state)
+
+
+def _read(function: Callable[[Outputs], Floats], outputs: Outputs, numbers: Floats, step: float) -> Indices:
+    """Return which of the `numbers` of `outputs` are in arrays that `function` reads.
+
+    It does not read an array if its result is the same to the last bit when all of the array is moved, each number by up to `step`.
+    """
+    arrays = np.repeat(np.arange(len(_arrays(outputs))), [array.size for array in _arrays(outputs)])
+    moves = step * np.cos(np.arange(numbers.size))
+    still = function(_shaped(outputs, numbers[None]))
+    moved = function(_shaped(outputs, numbers + np.where(arrays == np.unique(arrays)[:, None], moves, 0.0)))
+    return np.flatnonzero((moved != still).any(axis=1)[arrays])
 
 
 def _arrays(outputs: Outputs) -> list[Floats]:
