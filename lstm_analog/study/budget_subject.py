@@ -68,7 +68,7 @@ class BudgetSubject(Generic[AnyDesign]):
 
 
 def budget_subject(machine: AnyDesign, run: Run, of: Subject) -> tuple[BudgetSubject[AnyDesign], OutputSlopes]:
-    """Return what is budgeted, deviations `of` a `machine`, and the derivatives of its numbers by outputs of the `run`."""
+    """Return what is budgeted, deviations `of` a `machine`, and the derivatives of its numbers by outputs of `run`."""
     outputs = run.outputs
     if not isinstance(of, RootMeanSquareDeviation | LargestDeviation):
         metric = of

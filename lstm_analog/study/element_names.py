@@ -38,7 +38,7 @@ def element_names(compiled: Compiled, part: Part) -> ElementNames:
 
 
 def column_names(compiled: Compiled, part: Part) -> tuple[str, ...]:
-    """Return the names (n,) of the unknowns of `compiled` that drive the columns of a dense `part`; none for another."""
+    """Return the names (n,) of unknowns of `compiled` that drive the columns of a dense `part`; none for another."""
     names = compiled.network.unknowns.names()
     return tuple(names[node] for node in part.inputs) if isinstance(part, Transconductors | Crossbars) else ()
 

@@ -99,7 +99,8 @@ def _by_differences(function: Callable[[Outputs], Floats], outputs: Outputs, wei
 def _read(function: Callable[[Outputs], Floats], outputs: Outputs, numbers: Floats, step: float) -> Indices:
     """Return which of the `numbers` of `outputs` are in arrays that `function` reads.
 
-    It does not read an array if its result is the same to the last bit when all of the array is moved, each number by up to `step`.
+    It does not read an array if its result is the same to the last bit when all numbers of the array are moved, each
+    by up to `step`.
     """
     arrays = np.repeat(np.arange(len(_arrays(outputs))), [array.size for array in _arrays(outputs)])
     moves = step * np.cos(np.arange(numbers.size))
