@@ -77,7 +77,6 @@ def first_order(changes: PassChanges, found: RunSensitivities) -> Floats:
             change.reshape(len(change), -1) @ each.parameters[label][name].reshape(len(found.x), -1).T
             for each, one in zip(found.passes, changes, strict=True)
             for (label, name), change in one.items()
-            if label in each.parameters
         ),
         np.zeros((1, len(found.x))),
     )

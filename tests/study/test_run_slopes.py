@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Settle
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.imperfections import OrificeWeights, ProgrammingError, ReadNoise, Streams
@@ -51,6 +52,8 @@ CASES = {
     "op-amps": Case(technology=la.electrical.OPAMP, units=2),
     "oil": Case(technology=OIL),
     "oil through orifices": Case(technology=OIL, units=2, cause=OrificeWeights(transition=3000.0)),
+    "full oil": Case(technology=replace(OIL, detail=Detail.FULL), units=2),
+    "peephole": Case(form={"form": Form.PEEPHOLE}),
     "two layers and a head": Case(form={"layers": 2, "outputs": 2}),
     "both directions, lengths": Case(form={"bidirectional": True, "outputs": 1, "layers": 2}, lengths=(4, 2)),
     "GRU": Case(form={"form": Form.GRU}),

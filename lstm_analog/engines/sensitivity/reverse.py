@@ -77,7 +77,7 @@ def sensitivities(
     sums, imposed = _go_back(made, linear, slopes, (efforts.shape[-1], results, efforts.shape[1]))
     parameters: _Sums = {
         part.label: {name: np.zeros((results, *value.shape)) for name, value in lever_values(part).items()}
-        for part in network.parts
+        for part in trajectory.network.parts  # stops that no tank reached have derivatives of zero
     }
     _add_levers(parameters, network, linear)
     for each in linear:
