@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 import lstm_analog as la
 from lstm_analog.engines import Settle
 from lstm_analog.errors import UnsupportedError
 from lstm_analog.imperfections import ProgrammingError, Streams
-
-torch = pytest.importorskip("torch")
 
 STEP = 1e-4
 STENCIL = (2, 1, -1, -2)
