@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.doors import checked
 from lstm_analog.engines import EngineLike, Settle
 from lstm_analog.engines.choosing import chosen_engine
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.study.budget_draws import ChipSource, first_order, named_causes
 from lstm_analog.study.budget_result import ErrorBudget
@@ -91,6 +92,9 @@ def budget(
     check_design(machine)
     for name, count in (("draws", draws), ("chips", chips)):
         check_count(name, count)
+    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
+        do = "give multiples of the imperfections, such as (0.1, 1.0)"
+        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))
     run = machine.run(x, state=state, lengths=lengths, engine=chosen_engine(engine, Settle()), keep=Keep.EVERYTHING)
     subject, slopes = budget_subject(machine, run, of)
     source = ChipSource(machine=machine, causes=named_causes(imperfections), seed=int(seed))

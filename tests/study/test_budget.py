@@ -217,6 +217,8 @@ def test_arguments_are_checked():
         made(())
     with pytest.raises(InvalidValueError, match="draws"):
         made(draws=0)
+    with pytest.raises(InvalidValueError, match="strengths must be some, above 0 and finite"):
+        made(strengths=())
     with pytest.raises(UnsupportedError, match="a metric with slopes must be smooth"):
         made(of=LabelAccuracy(labels=[0, 1], answer=last_h))
     with pytest.raises(InvalidValueError, match="the RMSE must be above zero"):
