@@ -90,11 +90,7 @@ def budget(
         differentiated, as a storage that neither settles nor is single; if there are too many numbers in an answer.
     """
     check_design(machine)
-    for name, count in (("draws", draws), ("chips", chips)):
-        check_count(name, count)
-    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
-        do = "give multiples of the imperfections, such as (0.1, 1.0)"
-        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))
+    _check_numbers(draws, chips, strengths)
     run = machine.run(x, state=state, lengths=lengths, engine=chosen_engine(engine, Settle()), keep=Keep.EVERYTHING)
     subject, slopes = budget_subject(machine, run, of)
     source = ChipSource(machine=machine, causes=named_causes(imperfections), seed=int(seed))
@@ -116,6 +112,14 @@ def budget(
         interactions=interactions,
         together=together,
     )
+
+
+def _check_numbers(draws: int, chips: int, strengths: tuple[float, ...]) -> None:
+    for name, count in (("draws", draws), ("chips", chips)):
+        check_count(name, count)
+    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
+        do = "give multiples of the imperfections, such as (0.1, 1.0)"
+        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))
 
 
 def _name(of: Subject) -> str:
