@@ -10,6 +10,7 @@
 # make messages  every refusal that the readers' tests provoke, its advice executed (benchmarks/messages.md, ten minutes)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
+# make budget  derivatives against differences, error budgets, gradients of AnalogLSTM (four minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
@@ -24,8 +25,11 @@ COUNT   ?= 100000
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
+STUDIES := budget noise nerve sizing
+
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench noise nerve sizing clean ngspice wasm
+.PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -34,10 +38,10 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/lstm-analog demo
 
 # The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
-test oldest newest fuzz doors torch bench noise nerve sizing: export OMP_NUM_THREADS = 1
-test oldest newest bench noise nerve sizing: export OPENBLAS_NUM_THREADS = 1
-test oldest newest bench noise nerve sizing: export MKL_NUM_THREADS = 1
-test oldest newest bench sizing: export MPLBACKEND = Agg
+test oldest newest fuzz doors torch bench $(STUDIES): export OMP_NUM_THREADS = 1
+test oldest newest bench $(STUDIES): export OPENBLAS_NUM_THREADS = 1
+test oldest newest bench $(STUDIES): export MKL_NUM_THREADS = 1
+test oldest newest bench $(STUDIES): export MPLBACKEND = Agg
 
 test: lint docs ngspice wasm
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
@@ -80,14 +84,12 @@ bench: $(VENV)/torch.stamp ngspice
 	    test -e "$$file" || { echo "benchmarks/ is empty"; exit 0; }; \
 	    echo "== $$file"; $(BIN)/python "$$file"; done
 
-noise: $(VENV)/test.stamp ngspice
-	$(BIN)/python benchmarks/noise_in_time.py
-
-nerve: $(VENV)/test.stamp ngspice
-	$(BIN)/python benchmarks/nerve.py
-
-sizing: $(VENV)/test.stamp ngspice
-	$(BIN)/python benchmarks/sizing.py
+$(STUDIES): $(VENV)/torch.stamp ngspice
+	$(BIN)/python benchmarks/$(SCRIPT).py
+budget: SCRIPT = error_budget
+noise: SCRIPT = noise_in_time
+nerve: SCRIPT = nerve
+sizing: SCRIPT = sizing
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,5 +1,6 @@
 """Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
 
+from lstm_analog.show.budgets import error_budget
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
@@ -14,6 +15,7 @@ from lstm_analog.show.yields import metric_distribution, yield_against_strength
 
 __all__ = [
     "dataflow",
+    "error_budget",
     "forecast",
     "metric_distribution",
     "save",

@@ -1,6 +1,9 @@
-"""Compare machines with the digital LSTM, explain the errors, check designs, and find the yield of chips."""
+"""Compare machines with the digital LSTM, explain the errors, check designs, find the yield of chips and its causes."""
 
 from lstm_analog.study.bill import Bill, Item, bill_of_materials
+from lstm_analog.study.budget import budget
+from lstm_analog.study.budget_result import ErrorBudget, Interaction, StrengthRow
+from lstm_analog.study.budget_subject import LargestDeviation, RootMeanSquareDeviation
 from lstm_analog.study.calibration import Lesson, calibrate
 from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
 from lstm_analog.study.certificate_file import load_certificate
@@ -56,13 +59,16 @@ __all__ = [
     "DesignCheck",
     "DigitalCost",
     "EpanetReport",
+    "ErrorBudget",
     "Errors",
     "Failure",
     "Finding",
+    "Interaction",
     "Item",
     "Knob",
     "KnobValue",
     "LabelAccuracy",
+    "LargestDeviation",
     "LargestError",
     "LayerErrors",
     "Lesson",
@@ -80,6 +86,7 @@ __all__ = [
     "Processor",
     "Reached",
     "Report",
+    "RootMeanSquareDeviation",
     "RootMeanSquareError",
     "Rule",
     "Run",
@@ -92,6 +99,7 @@ __all__ = [
     "Sizing",
     "SourcedValue",
     "Spec",
+    "StrengthRow",
     "Target",
     "Tiling",
     "Tried",
@@ -106,6 +114,7 @@ __all__ = [
     "agreement",
     "beyond_fed",
     "bill_of_materials",
+    "budget",
     "calibrate",
     "certificate_path",
     "certify",

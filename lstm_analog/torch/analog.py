@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.doors import checked
-from lstm_analog.engines import EngineLike
+from lstm_analog.engines import EngineLike, Settle, Waveform
+from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.machine import Machine
@@ -19,6 +20,9 @@ from lstm_analog.machine import compile as compiled
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.study.keeping import Keep
+from lstm_analog.study.run import Run
+from lstm_analog.study.run_slopes import OutputSlopes, run_sensitivities
+from lstm_analog.torch.placing import weight_slopes
 from lstm_analog.torch.tensors import array_of, tensors_of
 
 
@@ -26,7 +30,12 @@ class AnalogLSTM(nn.RNNBase):
     """An `nn.LSTM` whose forward runs the analog machine, which is compiled from the weights at the first call.
 
     It takes and returns what `nn.LSTM` does: sequences, batches of them in either layout or packed ones, a state or
-    none. It has the same state dict, so a trained LSTM is loaded as usual. Gradients are refused when asked for.
+    none. It has the same state dict, so a trained LSTM is loaded as usual.
+
+    With `engine=Settle()` it is differentiable: a reverse pass through the run of the machine gives the gradients by
+    inputs, state and weights, those of the machine with all its errors. Between a weight and its device the compiler's
+    scales count as constant, and rounding, imperfections and converters as straight lines of slope 1 (straight
+    through). A second derivative, and the gradients of several chips, are refused when asked for.
 
     With `imperfections` it is a bad chip, so a whole module with it inside is judged on bad chips. If `streams` draw
     several, they run side by side and share out the batch, which has as many sequences for each: the first ones are
@@ -116,30 +125,56 @@ class AnalogLSTM(nn.RNNBase):
         chips = self.machine.chips
         start = None if hx is None else State(h=_chains(hx[0], chips), c=_chains(hx[1], chips))
         counted = None if lengths is None else _same_lengths(lengths, chips)
-        run = self.machine.run(
-            _dealt(array_of(x), chips), state=start, lengths=counted, engine=self.engine, keep=Keep.OUTPUTS
-        )
+        keep = Keep.EVERYTHING if self._has_slopes(x, hx) else Keep.OUTPUTS
+        run = self.machine.run(_dealt(array_of(x), chips), state=start, lengths=counted, engine=self.engine, keep=keep)
         after = run.outputs.state
         answers = [_together(run.h, chips, 0), *(_together(np.stack(each), chips, 1) for each in (after.h, after.c))]
         given = [x, *(hx or ()), *self.parameters()]
-        output, h, c = _NoGradient.apply([torch.as_tensor(each).to(x) for each in answers], *given)
+        told = [torch.as_tensor(each).to(x) for each in answers]
+        output, h, c = _Outputs.apply(self.machine, run, tensors_of(self), told, *given)
         return output, (h, c)
 
+    def _has_slopes(self, x: Any, hx: Any) -> bool:
+        """Return whether gradients may be asked for, and the engine has them."""
+        given = [x, *(hx or ()), *self.parameters()]
+        wanted = torch.is_grad_enabled() and any(each.requires_grad for each in given)
+        return wanted and isinstance(chosen_engine(self.engine, Waveform()), Settle) and not self.machine.chips
 
-class _NoGradient(torch.autograd.Function):
-    """Returns the outputs of a machine as a function of inputs and weights, whose gradient is refused."""
+
+class _Outputs(torch.autograd.Function):
+    """The outputs of a machine as a function of inputs, state and weights; its gradient is a reverse pass."""
 
     @staticmethod
-    def forward(_context: Any, answers: Sequence[Any], *_given: Any) -> tuple[Any, ...]:
-        """Return the `answers`."""
+    def forward(context: Any, machine: Machine, run: Run, tensors: Any, answers: Sequence[Any], *given: Any) -> Any:
+        """Return the `answers` of the `run` of a `machine` of the weights `tensors`; `given` are x, state, parameters.
+
+        The names of the parameters are those of the `tensors`, in their order.
+        """
+        context.machine, context.run, context.tensors = machine, run, tensors
+        context.states = len(given) - len(tensors) - 1
         return tuple(answers)
 
     @staticmethod
-    def backward(_context: Any, *_gradients: Any) -> None:
-        """Raise `UnsupportedError`."""
-        do = "train an nn.LSTM, then load_state_dict; or call it under torch.no_grad()"
-        must = "not be asked for"
-        raise UnsupportedError(explain("gradients through an AnalogLSTM", must=must, got="backward()", do=do))
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(context: Any, output: Any, h: Any, c: Any) -> Any:
+        """Return the gradients by x, the state and the parameters, given those by the outputs.
+
+        Raises `UnsupportedError` for several chips, and for a run by another engine than `Settle`.
+        """
+        machine, run = context.machine, context.run
+        if machine.chips:
+            got, do = f"{machine.chips} chips", "draw one: Streams(seed=...), or train with torch.finetune"
+            raise UnsupportedError(explain("gradients of an AnalogLSTM", must="be of one chip", got=got, do=do))
+        if not isinstance(run.setup.engine, Settle):
+            must, got = "be by Settle, which has derivatives", type(run.setup.engine).__name__
+            do = "give engine=Settle(), or call it under torch.no_grad()"
+            raise UnsupportedError(explain("gradients of an AnalogLSTM", must=must, got=got, do=do))
+        state = State(h=tuple(array_of(h)[:, None]), c=tuple(array_of(c)[:, None]))
+        found = run_sensitivities(run, OutputSlopes(h=array_of(output)[None], state=state))
+        slopes = weight_slopes(machine, context.tensors, found.passes)
+        start = [np.stack(each)[:, 0] for each in (found.state.h, found.state.c)][: context.states]
+        made = [found.x[0], *start, *(slopes[name] for name in context.tensors)]
+        return None, None, None, None, *(torch.as_tensor(each).to(output) for each in made)
 
 
 def _check_drawn(imperfections: object, streams: Streams | None) -> None:

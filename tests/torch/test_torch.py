@@ -422,11 +422,11 @@ def test_new_weights_make_a_new_machine():
     assert (before - analog(x)[0]).abs().max() > 100 * CLOSE
 
 
-def test_gradients_are_refused_when_they_are_asked_for():
+def test_gradients_are_refused_when_the_engine_has_none():
     _, analog = pair()
     output, _ = analog(x64(2, 1, 2))
     with pytest.raises(
-        UnsupportedError, match=r"gradients through an AnalogLSTM must not be asked for, .*: train an nn"
+        UnsupportedError, match=r"gradients of an AnalogLSTM must be by Settle, .* got Waveform: give engine=Settle\(\)"
     ):
         output.sum().backward()
     with torch.no_grad():

@@ -112,20 +112,20 @@ def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
     if stage.ports:
         moved = _flow_and_conductance(buffers, stage, conductance, pace, inflow)
         filled = buffers.room(stage.nodes.size)
-        buffers.call(_filling, moved, filled)
+        buffers.call(write_filling, moved, filled)
         buffers.call(np.multiply, moved, target, moved)
         buffers.call(np.subtract, inflow, moved, inflow)
         buffers.call(np.multiply, inflow, filled, inflow)
     else:
         moved = np.array(conductance * pace)
         filled = np.empty_like(moved)
-        _filling(moved, filled)
+        write_filling(moved, filled)
         _inflow(buffers, stage, 0, pace * filled, inflow, folded=False)
         buffers.call(np.multiply, target, buffers.number(np.exp(-moved)), target)
     buffers.call(np.add, target, inflow, target)
 
 
-def _filling(moved: Array, out: Array) -> None:
+def write_filling(moved: Array, out: Array) -> None:
     """Write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`; u is below 0 where a port gives what it should take."""
     least = np.finfo(moved.dtype).tiny
     np.copyto(moved, least, where=np.abs(moved) < least)

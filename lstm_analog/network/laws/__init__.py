@@ -8,7 +8,7 @@ no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand besi
 from lstm_analog.network.laws import cells, dense, setters, shared
 from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, surplus, take
 from lstm_analog.network.laws.equations import bank_of
-from lstm_analog.network.laws.levers import Lever, kinks_at, lever_slopes, levers
+from lstm_analog.network.laws.levers import Lever, kinks_at, lever_flows, lever_slopes, lever_sums, lever_values, levers
 from lstm_analog.network.laws.noise import Noise, noise
 from lstm_analog.network.laws.records import Block, BlockForm, High, Idle, Kind, Order, diagonal, is_on
 
@@ -30,7 +30,10 @@ __all__ = [
     "idle",
     "is_on",
     "kinks_at",
+    "lever_flows",
     "lever_slopes",
+    "lever_sums",
+    "lever_values",
     "levers",
     "noise",
     "partials",

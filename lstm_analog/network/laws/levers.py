@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, singledispatch
 
 import numpy as np
 
@@ -46,6 +46,37 @@ def lever_slopes(part: Part, effort: Floats, high: High) -> dict[str, Floats]:
         for row in range(len(lever.slopes)):
             result[lever.name][..., row, :] = next(slopes)
     return result
+
+
+@singledispatch
+def lever_values(part: Part) -> dict[str, Floats]:
+    """Return the parameters of `part` by name, (..., m), or (..., m, n) where they are a matrix.
+
+    Raises `UnsupportedPartError` for a part that declares no law.
+    """
+    return parameters_of(part)
+
+
+@singledispatch
+def lever_sums(part: Part, effort: Floats, high: High, weights: Floats) -> dict[str, Floats]:
+    """Return the derivative by each parameter of `part` of the sum of `weights` times its flows, with the lines `high`.
+
+    `effort` (k, unknowns) are k moments; `weights` (sums, k, terminals, m) belong to the flows that `flow` returns for
+    them. The result is (sums, *own) of a parameter (*own): one sum over moments, terminals and elements for each of the
+    parameters that `lever_values` names.
+    """
+    slopes = lever_slopes(part, effort, high)
+    return {name: np.einsum("ktm,rktm->rm", value, weights) for name, value in slopes.items()}
+
+
+@singledispatch
+def lever_flows(part: Part, effort: Floats, high: High, changes: Mapping[str, Floats]) -> Floats:
+    """Return the flow that `changes` of the parameters of `part` add, to first order, (..., terminals, m).
+
+    They are given by name, at `effort` (..., unknowns) with the lines `high`, in the shapes of `lever_values`.
+    """
+    slopes = lever_slopes(part, effort, high)
+    return sum((slopes[name] * value for name, value in changes.items()), np.zeros(1))
 
 
 def kinks_at(part: Part, effort: Floats, high: High) -> Floats:

@@ -6,6 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, partials, rows, sets
+from lstm_analog.network.laws.levers import lever_values
 from lstm_analog.network.laws.records import Block, High, Kind, nothing
 from lstm_analog.network.parts import Junctions, Sources, Storages
 
@@ -53,3 +54,9 @@ def _(part: Sources | Junctions | Storages, high: High) -> tuple[Block, ...]:
 @partials.register
 def _(part: Sources | Junctions | Storages, effort: Floats, high: High) -> tuple[Floats, ...]:
     return ()
+
+
+@lever_values.register
+def _(part: Sources | Junctions | Storages) -> dict[str, Floats]:
+    values = {Sources: ("effort",), Junctions: (), Storages: ("capacitance",)}[type(part)]
+    return {name: getattr(part, name) for name in values}

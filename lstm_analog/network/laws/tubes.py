@@ -5,12 +5,25 @@ from functools import cache
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.expressions import Program, derivative, effort
+from lstm_analog.expressions import Program, derivative, effort, parameter
 from lstm_analog.network.laws.equations import equations
 from lstm_analog.network.parts import Crossbars, Ports, parameters_of, terminals_of
 from lstm_analog.network.parts.passages import TUBE
 from lstm_analog.network.parts.ports import opened
 from lstm_analog.network.shapes import Shape
+
+_LOSSES = ("transition", "end_flow")
+"""The two losses that tubes may have beside their conductance, by the names of their parameters."""
+
+
+def tube_levers(part: Crossbars, conductance: Floats, drop: Floats) -> dict[str, Floats]:
+    """Return d flow / d parameter of tubes of `part` of `conductance` G at the `drop` of effort, (..., m, n) each.
+
+    By the conductance, and by the loss that the tubes have.
+    """
+    loss = _loss(part)
+    slopes = _bound(part, _lever_program(loss), conductance, drop)
+    return dict(zip(("conductance", loss), slopes, strict=True))
 
 
 def tube_flow(part: Crossbars, conductance: Floats, drop: Floats) -> Floats:
@@ -30,13 +43,29 @@ def _programs(absent: str) -> tuple[Program, Program]:
     return Program([value]), Program([derivative(value, effort("a"))])
 
 
+@cache
+def _lever_program(loss: str) -> Program:
+    """Return the program of the derivatives of the flow into the end of a tube by its conductance and its `loss`."""
+    value = equations(TUBE, frozenset(_LOSSES).difference((loss,)), True).flows["b"]
+    return Program([derivative(value, parameter(name)) for name in ("conductance", loss)])
+
+
+def _loss(part: Crossbars) -> str:
+    """Return which of the two losses the tubes of `part` have."""
+    return _LOSSES[0] if np.isfinite(part.transition).any() else _LOSSES[1]
+
+
 def _evaluated(part: Crossbars, which: int, conductance: Floats, drop: Floats) -> Floats:
-    losses = {"transition": part.transition[..., None], "end_flow": part.end_flow[..., None]}
-    absent = "end_flow" if np.isfinite(part.transition).any() else "transition"
-    program = _programs(absent)[which].bound({"conductance": conductance} | losses)
-    (value,) = program({"a": drop, "b": np.zeros(1)}.__getitem__)
-    result: Floats = np.asarray(value)
-    return result
+    absent = _LOSSES[_loss(part) == _LOSSES[0]]
+    (value,) = _bound(part, _programs(absent)[which], conductance, drop)
+    return value
+
+
+def _bound(part: Crossbars, program: Program, conductance: Floats, drop: Floats) -> list[Floats]:
+    """Return what `program` makes of tubes of `part` of `conductance` at the `drop` of effort."""
+    losses = {name: getattr(part, name)[..., None] for name in _LOSSES}
+    values = program.bound({"conductance": conductance} | losses)({"a": drop, "b": np.zeros(1)}.__getitem__)
+    return [np.asarray(value) for value in values]
 
 
 def opened_conductance(part: Ports, effort: Floats) -> Floats:

@@ -1,0 +1,69 @@
+"""An instruction of `Settle` linearised at all points that it leads to."""
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.sensitivity.linearised import LinearStage, linear_stage
+from lstm_analog.engines.settle.buffers import Matrices
+from lstm_analog.engines.settle.kernels import calls
+from lstm_analog.engines.settle.program import Instruction
+from lstm_analog.engines.settle.stages import ComponentStage, Mode
+from lstm_analog.errors import SimulationError, UnsupportedError, explain
+
+_NEAR = 1e-6
+"""Difference from rest, in units of signal, from which on an interval counts as run over time."""
+
+
+def linear_stages(instruction: Instruction, before: Floats, after: Floats, sources: Indices) -> list[LinearStage]:
+    """Return the stages of `instruction` linearised at k points that led from efforts `before` to `after`.
+
+    These are (k, batch, unknowns). Of `sources`, those after count already before. Storages that do not settle are
+    reached with what settles as it was before they moved; what depends on them is then set once more.
+
+    Raises `UnsupportedError` if an interval was run over time, or has storages that do not settle and are not single.
+    """
+    points, size = len(after), after.shape[-1]
+    start, end, some = before.reshape(-1, size), after.reshape(-1, size), instruction.stages
+    start[:, sources] = end[:, sources]
+    if instruction.checked.size:
+        _check_rest(instruction, start, end)
+    slow = [place for place, stage in enumerate(some) if stage.mode is Mode.EXPONENTIAL]
+    early = some[: slow[0]] if slow else ()
+    now = _efforts_after(early, start) if slow else end
+    result = [linear_stage(stage, now, now, points) for stage in early]
+    for stage in some[len(early) :]:
+        if stage.mode is Mode.EXPONENTIAL:
+            start, now = now, now.copy()
+            now[:, stage.nodes] = end[:, stage.nodes]
+            result.append(linear_stage(stage, start, now, points))
+        else:
+            result.append(linear_stage(stage, end, end, points))
+    return result
+
+
+def _efforts_after(stages: tuple[ComponentStage, ...], before: Floats) -> Floats:
+    """Return the efforts (k batch, unknowns) after `stages` that started from those `before`.
+
+    Newton's method, which damps all together, may find for half of them what it does not find for all.
+    """
+    efforts, matrices = np.ascontiguousarray(before.T), Matrices()
+    try:
+        for stage in stages:
+            for call in calls(stage, efforts, matrices):
+                call()
+    except SimulationError:
+        if len(before) == 1:
+            raise
+        halves = np.array_split(before, 2)
+        return np.concatenate([_efforts_after(stages, half) for half in halves])
+    return np.ascontiguousarray(efforts.T)
+
+
+def _check_rest(instruction: Instruction, before: Floats, after: Floats) -> None:
+    """Raise `UnsupportedError` unless storages that the stages take to be at rest were so `after` the interval."""
+    phase = instruction.phase
+    nodes = phase.unsettled[instruction.checked]
+    away = np.abs(_efforts_after(instruction.stages, before) - after)[:, nodes] / phase.scales[instruction.checked]
+    if away.max(initial=0.0) > _NEAR:
+        must, do = "come to rest or be single storages", "compile the machine with a longer settling"
+        raise UnsupportedError(explain("an interval", must=must, got="one that was run over time", do=do))

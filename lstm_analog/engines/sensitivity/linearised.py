@@ -1,0 +1,250 @@
+"""A stage of `Settle` linearised at many points at once: what its nodes pass on to what it reads, in a reverse pass.
+
+A settled stage solves F(e, u, p) = 0 for its members e, from the efforts u that it reads and the parameters p. With the
+derivative l of a result by e, w = -F_e^-T l, the result changes by w F_u du + w F_p dp (the adjoint method: Cacuci
+1981). A single storage that does not settle goes from e0 to e = e0 + de0/dt T phi(aT), a its conductance over C and
+phi(v) = (1 - exp(-v))/v, while its inflow stands still. The integral over that time of w(t) = l exp(-a(T - t))/C times
+F_u or F_p, both affine in its own effort, is that of w alone, l phi(aT) T/C, times their value at one effort, the mean
+of its own weighted by w.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_analog.arrays import Flags, Floats, Indices, Span, numbered, span
+from lstm_analog.engines.phase.wiring import Load
+from lstm_analog.engines.settle.kernels import write_filling
+from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, places_beside
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.laws import Block, BlockForm, blocks, partials
+
+_SMALL = 1e-2
+"""Time constants below which a mean effort is taken from its series, of five terms: 1e-13."""
+_SERIES = (1 / 2, -1 / 3, 1 / 8, -1 / 30, 1 / 144)
+"""Of (phi(v) - exp(-v))/v."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PassedOn:
+    """How weights of the balances of some members act on other unknowns, at k points.
+
+    Attributes
+    ----------
+    rows : slice or index array, (n,)
+        The members, numbered as in `LinearStage.nodes`.
+    columns : slice or index array, (n,) or (c,)
+        The unknowns.
+    values : float array, (k or 1, n, 1, batch or 1), or (k or 1, n, c, batch or 1)
+        d flow into the n-th row / d effort of the n-th column, or of each of c columns.
+    dense : bool
+        Whether each row is coupled to each column.
+    distinct : bool
+        Whether no column comes twice.
+    """
+
+    rows: Span
+    columns: Span
+    values: Floats
+    dense: bool
+    distinct: bool
+
+    def add(self, point: int, weights: Floats, sums: Floats) -> None:
+        """Add what `weights` (members, r, batch) pass on at `point` to `sums` (unknowns, r, batch)."""
+        values, given = self.values[point if len(self.values) > 1 else 0], weights[self.rows]
+        if self.dense:
+            found = np.einsum("ncb,nrb->crb", values, given) if values.shape[-1] > 1 else _product(values, given)
+        else:
+            found = values * given
+        if self.distinct:
+            sums[self.columns] += found
+        else:
+            np.add.at(sums, numbered(self.columns), found)
+
+
+def _product(values: Floats, given: Floats) -> Floats:
+    """Return the sums over n of `values` (n, c, 1) times `given` (n, r, batch), (c, r, batch)."""
+    found: Floats = values[..., 0].T @ given.reshape(len(given), -1)
+    return found.reshape(-1, *given.shape[1:])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearStage:
+    """A stage linearised at k points of a batch.
+
+    Attributes
+    ----------
+    nodes : index array, (m s,)
+        The unknowns that it sets: the first members of its m components, then the second, and so on.
+    response : float array, (k or 1, s, s, m, 1, batch or 1)
+        -F_e^-T of each component, which makes weights of the balances from derivatives by the efforts.
+    kept : float array, (k or 1, m, 1, batch or 1), or None
+        d effort / d effort before, of storages that do not settle; None if nothing of it is left.
+    passing : tuple of PassedOn
+        How the weights act on what the stage reads.
+    effort : float array, (k batch, unknowns)
+        Where the derivatives by parameters are to be taken.
+    rates : float array, (k, m, 1, batch), or None
+        The mean of de/dt of storages that do not settle, weighted as their effort: their balance is flow less C de/dt.
+    """
+
+    nodes: Indices
+    response: Floats
+    kept: Floats | None
+    passing: tuple[PassedOn, ...]
+    effort: Floats
+    rates: Floats | None
+
+    def weigh(self, point: int, sums: Floats) -> Floats:
+        """Return the weights of the balances (m s, r, batch) at `point`, and pass them on in `sums`.
+
+        `sums` (unknowns, r, batch) are derivatives by the efforts: after the stage, and then before it.
+        """
+        given, response = sums[self.nodes], self.response[point if len(self.response) > 1 else 0]
+        width = len(response)
+        if width == 1:
+            weights: Floats = response[0, 0] * given
+        else:
+            by_row = given.reshape(width, -1, *given.shape[1:])
+            weights = (response * by_row).sum(axis=1).reshape(given.shape)
+        sums[self.nodes] = 0.0 if self.kept is None else self.kept[point if len(self.kept) > 1 else 0] * given
+        for each in self.passing:
+            each.add(point, weights, sums)
+        return weights
+
+
+def linear_stage(stage: ComponentStage, before: Floats, after: Floats, points: int) -> LinearStage:
+    """Return `stage` linearised where it led from the efforts `before` to `after`, (`points` x batch, unknowns).
+
+    Raises `UnsupportedError` for storages that do not settle and act on each other, and for a phase run over time.
+    """
+    _check(stage)
+    shape = (points, len(after) // points)
+    if stage.mode is Mode.EXPONENTIAL:
+        return _slow_stage(stage, before, after, shape)
+    own = _own(stage, after)
+    response = -np.swapaxes(np.linalg.inv(own), -1, -2)  # F_e^-T
+    return LinearStage(
+        nodes=stage.nodes,
+        response=_pointwise(np.moveaxis(response, 1, -1), shape)[..., None, :],
+        kept=None,
+        passing=tuple(_passing(stage, after, shape)),
+        effort=after,
+        rates=None,
+    )
+
+
+def _check(stage: ComponentStage) -> None:
+    tangled = stage.mode is Mode.EXPONENTIAL and stage.level.members.shape[1] > 1
+    if tangled or stage.mode is Mode.TRANSIENT:
+        got = "storages that act on each other" if tangled else "a phase that is run over time"
+        do = "compile it with a longer settling"
+        raise UnsupportedError(explain("what does not settle", must="be single storages", got=got, do=do))
+
+
+def _slow_stage(stage: ComponentStage, before: Floats, after: Floats, shape: tuple[int, int]) -> LinearStage:
+    """Return the linear stage of single storages that do not settle."""
+    nodes, pace = stage.nodes, stage.duration / stage.wiring.capacity[..., 0]
+    moved = -_own(stage, before)[..., 0, 0] * pace
+    filled = np.empty_like(moved)
+    write_filling(moved, filled)
+    share = _mean_share(moved, filled)
+    mean, change = after.copy(), after[:, nodes] - before[:, nodes]
+    mean[:, nodes] = before[:, nodes] + change * share / filled**2
+    return LinearStage(
+        nodes=nodes,
+        response=_pointwise((pace * filled)[:, None, None], shape)[..., None, :],
+        kept=_pointwise(np.exp(-moved), shape)[..., None, :],
+        passing=tuple(_passing(stage, mean, shape)),
+        effort=mean,
+        rates=_pointwise(change * np.exp(-moved) / (filled**2 * stage.duration), shape)[..., None, :],
+    )
+
+
+def _mean_share(moved: Floats, filled: Floats) -> Floats:
+    """Return (phi(v) - exp(-v))/v of v = `moved`, of which phi is `filled`."""
+    series = sum(term * moved**power for power, term in enumerate(_SERIES))
+    small = np.abs(moved) < _SMALL
+    plain = (filled - np.exp(-moved)) / np.where(small, 1.0, moved)
+    result: Floats = np.where(small, series, plain)
+    return result
+
+
+def _own(stage: ComponentStage, effort: Floats) -> Floats:
+    """Return d flow / d effort among the members of each component at `effort` (k, unknowns), (k or 1, m, w, w)."""
+    own, high = stage.wiring.own[None], stage.couplings.high
+    values = [(load, partials(load.part, effort, high)) for load in stage.wiring.loads if load.own]
+    if values:
+        own = np.repeat(own, len(effort), axis=0)
+    for load, found in values:
+        for each in load.own:
+            own[:, each.into, each.row, each.column] += found[each.block][..., each.elements]
+    return own
+
+
+def _pointwise(values: Floats, shape: tuple[int, int]) -> Floats:
+    """Return `values` (k batch or 1, *own) as (k or 1, *own, batch or 1), `shape` being (k, batch)."""
+    lead = shape if len(values) > 1 or shape == (1, 1) else (1, 1)
+    return np.ascontiguousarray(np.moveaxis(values.reshape(*lead, *values.shape[1:]), 1, -1))
+
+
+def _passing(stage: ComponentStage, effort: Floats, shape: tuple[int, int]) -> Iterator[PassedOn]:
+    """Yield how weights of the members of `stage` act on what it reads, linearised at `effort` (k batch, unknowns)."""
+    members = stage.level.members
+    for wire in stage.wiring.wires:
+        rows = wire.row * len(members) + numbered(wire.into)
+        yield _single(rows, numbered(wire.places), wire.values[None], shape)
+    for sheet in stage.wiring.sheets:
+        rows = sheet.row * len(members) + numbered(sheet.into)
+        yield _dense(rows, numbered(sheet.places), sheet.matrix[None], shape)
+    for load in stage.wiring.loads:
+        yield from _through(stage, load, effort, shape)
+
+
+def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int, int]) -> Iterator[PassedOn]:
+    """Yield how weights of the members of `stage` act through the nonlinear part `load` on what it reads."""
+    high, size = stage.couplings.high, effort.shape[1]
+    members, places = stage.level.members, places_beside(stage.level, size)
+    fed = np.zeros(size, dtype=bool)
+    for route in load.routes:
+        fed[members[route.into, route.row]] = True
+    number = np.where(fed, (places.field - OWN) * len(members) + places.place, -1)
+    for block, given in zip(blocks(load.part, high), partials(load.part, effort, high), strict=True):
+        value = given if given.ndim > (2 if block.form is BlockForm.DENSE else 1) else given[None]
+        if block.form is BlockForm.DENSE:
+            chosen = np.flatnonzero(number[block.rows] >= 0)
+            if chosen.size:
+                yield _dense(number[block.rows[chosen]], block.columns, value[:, chosen], shape)
+            continue
+        chosen = np.flatnonzero((number[block.rows] >= 0) & ~_within(block, places.field, places.place))
+        chosen = chosen[block.columns[chosen] > 0]
+        if chosen.size:
+            yield _single(number[block.rows[chosen]], block.columns[chosen], value[:, chosen], shape)
+
+
+def _within(block: Block, field: Indices, place: Indices) -> Flags:
+    """Return which entries of a diagonal `block` couple members of one component, by `field` and `place` of each."""
+    both = (field[block.rows] >= OWN) & (field[block.columns] >= OWN)
+    inside: Flags = both & (place[block.rows] == place[block.columns])
+    return inside
+
+
+def _single(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> PassedOn:
+    return PassedOn(
+        rows=span(rows),
+        columns=span(columns),
+        values=_pointwise(values, shape)[..., None, :],
+        dense=False,
+        distinct=np.unique(columns).size == columns.size,
+    )
+
+
+def _dense(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> PassedOn:
+    return PassedOn(
+        rows=span(rows),
+        columns=span(columns),
+        values=_pointwise(values, shape),
+        dense=True,
+        distinct=np.unique(columns).size == columns.size,
+    )

@@ -1,0 +1,126 @@
+"""Make the error budget of a machine: from the derivatives of what deviates by all parameters, and by running chips."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.doors import checked
+from lstm_analog.engines import EngineLike, Settle
+from lstm_analog.engines.choosing import chosen_engine
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.model.sequences import StateLike
+from lstm_analog.study.budget_draws import ChipSource, first_order, named_causes
+from lstm_analog.study.budget_result import ErrorBudget
+from lstm_analog.study.budget_samples import all_interactions, strength_row
+from lstm_analog.study.budget_shares import all_shares
+from lstm_analog.study.budget_subject import (
+    LargestDeviation,
+    RootMeanSquareDeviation,
+    Subject,
+    budget_subject,
+    root_mean_square,
+)
+from lstm_analog.study.keeping import Keep
+from lstm_analog.study.lot_study import check_count
+from lstm_analog.study.lots import AnyDesign, check_design
+from lstm_analog.study.run_slopes import run_sensitivities
+
+STRENGTHS = (0.1, 0.3, 1.0, 3.0)
+"""Multiples of the imperfections at which the prediction is compared with samples."""
+DRAWS = 1000
+"""Draws of all parameters that shares are means of. More: shares less by chance, off by about 1/sqrt(draws)."""
+CHIPS = 100
+"""Chips that are run at each strength. More: takes longer, and sees interactions better."""
+
+
+@checked
+def budget(
+    machine: AnyDesign,
+    imperfections: object,
+    x: ArrayLike,
+    *,
+    of: Subject = RootMeanSquareDeviation(),  # noqa: B008 - frozen
+    seed: int,
+    state: StateLike | None = None,
+    lengths: ArrayLike | None = None,
+    engine: EngineLike = None,
+    draws: int = DRAWS,
+    chips: int = CHIPS,
+    strengths: tuple[float, ...] = STRENGTHS,
+) -> ErrorBudget:
+    """Return the error budget of copies of `machine` with `imperfections`: how much each of them and each part makes.
+
+    A reverse pass gives the derivatives by all parameters of all parts; imperfections are drawn, not run, and what they
+    do to each parameter is multiplied by them. A few chips are run to tell how far that is true.
+
+    Parameters
+    ----------
+    machine : Machine
+        The machine without imperfections and without an axis of chips.
+    imperfections : record or tuple of records
+        As in `Machine.with_imperfection`; each kind once. They are to change parameters of parts.
+    x : (batch, time, inputs) or (time, inputs)
+        Input of every chip.
+    of : Metric, RootMeanSquareDeviation or LargestDeviation
+        What deviates: a number that is a smooth function of `Outputs` with a leading axis of chips; or all numbers of
+        an answer, by default y, or h without a head.
+    seed : int
+        Seed of the imperfections; chip k is drawn by `Streams(seed=seed, first=k)`.
+    state : State or pair of arrays, optional
+        Initial state of every chip, as in `Machine.run`.
+    lengths : (batch,), optional
+        Number of valid steps of each sequence.
+    engine : Settle, optional
+        The engine, `Settle()` unless given; no other has derivatives.
+    draws : int
+        Number of draws that shares are means of.
+    chips : int
+        Number of chips that are run at each strength, at most `draws`.
+    strengths : tuple of float
+        Multiples of the imperfections to run chips at.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidShapeError, InvalidValueError
+        If an argument is wrong, or the machine has an axis of chips.
+    UnsupportedError
+        If an imperfection changes no parameter, or changes in time or with parts; if the machine cannot be
+        differentiated, as a storage that neither settles nor is single; if there are too many numbers in an answer.
+    """
+    check_design(machine)
+    _check_numbers(draws, chips, strengths)
+    run = machine.run(x, state=state, lengths=lengths, engine=chosen_engine(engine, Settle()), keep=Keep.EVERYTHING)
+    subject, slopes = budget_subject(machine, run, of)
+    source = ChipSource(machine=machine, causes=named_causes(imperfections), seed=int(seed))
+    found = run_sensitivities(run, slopes)
+    totals = np.concatenate([first_order(lot.together, found) for lot in source.lots(draws)])
+    if isinstance(of, LargestDeviation):
+        place = int((totals**2).mean(axis=0).argmax())
+        subject = replace(subject, weights=np.eye(1, totals.shape[1], place)[0])
+    many = min(chips, draws)
+    sample = source.lot(0, many)
+    interactions, together = all_interactions(subject, source, sample)
+    return ErrorBudget(
+        of=_name(of),
+        predicted=root_mean_square(totals, subject.weights),
+        draws=draws,
+        chips=many,
+        shares=MappingProxyType(all_shares(subject, found, slopes, source, totals)),
+        ladder=tuple(strength_row(subject, sample, strength, totals[:many]) for strength in sorted(strengths)),
+        interactions=interactions,
+        together=together,
+    )
+
+
+def _check_numbers(draws: int, chips: int, strengths: tuple[float, ...]) -> None:
+    for name, count in (("draws", draws), ("chips", chips)):
+        check_count(name, count)
+    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
+        do = "give multiples of the imperfections, such as (0.1, 1.0)"
+        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))
+
+
+def _name(of: Subject) -> str:
+    return str(getattr(of, "__name__", type(of).__name__))

@@ -1,0 +1,144 @@
+"""Where the weights of a module stand in the banks of its machine, so that derivatives find their way back.
+
+Numbers are sent the way that weights go: one that counts each weight comes out where the weight is built. A second
+network, whose weights are all as large as the largest of their bank, tells what a bank makes of a weight.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.compiler import lower, signal_networks
+from lstm_analog.compiler.manifolds import dense_weights
+from lstm_analog.compiler.signals import OperationChain, SignalNetwork, SignalOperation, Sum
+from lstm_analog.engines.sensitivity import Sensitivities
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.machine import Machine
+from lstm_analog.model import LSTM
+from lstm_analog.model.formats.state_dict import stack_of
+from lstm_analog.model.formats.tensor import TensorMap
+from lstm_analog.network.parts import Crossbars, Part, Transconductors
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _PlacedSum:
+    """A weighted sum of a machine: its bank, the number of the pass, and its weights.
+
+    Attributes
+    ----------
+    number, label : int, str
+        The pass, and the label of the bank.
+    counted : int array, (m, n)
+        Which weight of the module stands in each place, counted from 1; 0 for none.
+    weights : float array, (m, n)
+        The weights.
+    """
+
+    number: int
+    label: str
+    counted: Indices
+    weights: Floats
+
+
+def weight_slopes(machine: Machine, tensors: TensorMap, found: tuple[Sensitivities, ...]) -> dict[str, Floats]:
+    """Return the derivatives of a result by the weights in `tensors`, of which `machine` is built, by their names.
+
+    `found` are those by the parameters of each pass, of one result. The scales of the compiler count as constant, and
+    rounding to values that can be bought, programming errors and all else between a weight and its device as a straight
+    line of slope 1. At zero, where a weight changes the bank that it stands in, the slope is the mean of the two sides.
+
+    Raises `UnsupportedError` if a weighted sum is no bank of `Transconductors` or `Crossbars`.
+    """
+    counts = _counted(tensors)
+    total = np.zeros(1 + sum(values.size for values in counts.values()))  # the first takes what is no weight
+    for each, gains in _placed(machine, tensors, counts):
+        part = machine.passes[each.number].network.part(each.label)
+        slopes = _by_weight(part, found[each.number].parameters[each.label], each.weights) * gains
+        np.add.at(total, each.counted, slopes)
+    return {name: total[values] for name, values in counts.items()}
+
+
+def _counted(tensors: TensorMap) -> dict[str, Indices]:
+    """Return a number for each weight in `tensors`, counted from 1; two biases that are added have the same."""
+    counts: dict[str, Indices] = {}
+    total = 1
+    for name, tensor in tensors.items():
+        twin = name.replace("bias_hh", "bias_ih")
+        if twin not in counts:
+            counts[twin] = total + np.arange(int(np.prod(tensor.shape))).reshape(tensor.shape)
+            total += counts[twin].size
+    return {name: counts[name.replace("bias_hh", "bias_ih")] for name in tensors}
+
+
+def _placed(machine: Machine, tensors: TensorMap, counts: dict[str, Indices]) -> Iterator[tuple[_PlacedSum, Floats]]:
+    """Yield the weighted sums of `machine`, and what the bank of each makes of a weight, (m, n).
+
+    That is d conductance / d weight, 0 for a weight that is not built.
+    """
+    numbers = {
+        name: replace(tensor, stored=np.where(name.startswith("bias_hh"), 0.0, counts[name]))
+        for name, tensor in tensors.items()
+    }
+    plain, counted = (signal_networks(LSTM(layers=stack_of(some).layers, name="torch")) for some in (tensors, numbers))
+    for number, (own, other) in enumerate(zip(plain, counted, strict=True)):
+        sums, ids = _sums(own), _sums(other)
+        full = _with_largest(own)
+        compiled = machine.passes[number]
+        probe = lower(machine.technology, full, compiled.timing, compiled.settling)
+        for total, named, large in zip(sums, ids, _sums(full), strict=True):
+            placed = np.rint(dense_weights(named)).astype(np.int64)
+            yield (
+                _PlacedSum(number=number, label=total.label, counted=placed, weights=dense_weights(total)),
+                _gains(probe.network.part(total.label), dense_weights(large)),
+            )
+
+
+def _sums(network: SignalNetwork) -> list[Sum]:
+    return [operation for operation in network.operations if isinstance(operation, Sum)]
+
+
+def _with_largest(network: SignalNetwork) -> SignalNetwork:
+    """Return `network` with all weights of each sum as large as its largest."""
+
+    def changed(operation: SignalOperation) -> SignalOperation:
+        if not isinstance(operation, Sum):
+            return operation
+        largest = float(np.abs(dense_weights(operation)).max(initial=0.0)) or 1.0
+        bias = None if operation.bias is None else np.full_like(operation.bias, largest)
+        return replace(operation, weights=np.full_like(operation.weights, largest), bias=bias)
+
+    def chained(chain: OperationChain) -> OperationChain:
+        return replace(chain, operations=tuple(map(changed, chain.operations)))
+
+    stages = tuple(replace(stage, chains=tuple(map(chained, stage.chains))) for stage in network.stages)
+    return replace(network, stages=stages)
+
+
+def _gains(part: Part, weights: Floats) -> Floats:
+    """Return d conductance / d weight of the bank `part`, which was built of `weights` (m, n) above zero."""
+    if isinstance(part, Transconductors):
+        return part.transconductance / weights
+    if isinstance(part, Crossbars):
+        return (part.positive - part.negative) / weights
+    must, do = "be a bank of Transconductors or Crossbars to have slopes", "choose another technology"
+    raise UnsupportedError(explain(f"the weighted sum {part.label}", must=must, got=type(part).__name__, do=do))
+
+
+def _by_weight(part: Part, slopes: Mapping[str, Floats], weights: Floats) -> Floats:
+    """Return the derivative by what each of `weights` (m, n) adds to the conductance of its device in the bank `part`.
+
+    `slopes` are those by the parameters of the bank. A dummy gives way for the device where the bank has dummies, so
+    that the sum of all on a manifold stays.
+    """
+    if not isinstance(part, Crossbars):
+        plain: Floats = slopes["transconductance"][0]
+        return plain
+    filled = bool(part.plus_load.any() or part.minus_load.any())
+    plus, minus = (
+        slopes[bank][0] - (slopes[load][0][:, None] if filled else 0.0)
+        for bank, load in (("positive", "plus_load"), ("negative", "minus_load"))
+    )
+    result: Floats = np.where(weights > 0.0, plus, np.where(weights < 0.0, -minus, 0.5 * (plus - minus)))
+    return result
