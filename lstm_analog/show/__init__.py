@@ -5,6 +5,7 @@ from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
 from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.saving import save
+from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.states import sequence
 from lstm_analog.show.waveforms import step_waveforms
@@ -15,6 +16,7 @@ __all__ = [
     "forecast",
     "metric_distribution",
     "save",
+    "schematic",
     "sequence",
     "settling_curve",
     "signal_noise",
