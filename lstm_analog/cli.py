@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    check_apart((options.model, options.config, options.input), (options.json,))
+    check_apart((options.model, options.config, options.input), (options.json, options.html))
     lstm, model = load_part(options.model, options.only, options.config)
     fed = _fed(options, lstm, model)
     run = _machine(lstm, options).run(fed.x, engine=options.engine, progress=_progress("running"))
@@ -152,6 +152,11 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json is not None:
         report.write(options.json)
         print(f"wrote {options.json}")
+    if options.html is not None:
+        from lstm_analog import show  # draws, with matplotlib
+
+        show.write_report(report, run, lstm, options.html, model=options.model, data=options.input)
+        print(f"wrote {options.html}")
     return 0 if report.holds else 1
 
 

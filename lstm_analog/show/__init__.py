@@ -1,9 +1,13 @@
 """Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
 
+from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
+from lstm_analog.show.error_map import error_map
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
 from lstm_analog.show.noise import signal_noise
+from lstm_analog.show.portrait import phase_portrait, return_map
+from lstm_analog.show.reports.page import write_report
 from lstm_analog.show.saving import save
 from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.settling import settling_curve
@@ -12,9 +16,13 @@ from lstm_analog.show.waveforms import step_waveforms
 from lstm_analog.show.yields import metric_distribution, yield_against_strength
 
 __all__ = [
+    "crossbar",
     "dataflow",
+    "error_map",
     "forecast",
     "metric_distribution",
+    "phase_portrait",
+    "return_map",
     "save",
     "schematic",
     "sequence",
@@ -22,5 +30,6 @@ __all__ = [
     "signal_noise",
     "step_waveforms",
     "weights",
+    "write_report",
     "yield_against_strength",
 ]

@@ -103,7 +103,8 @@ def hanging_room(placed: Placed, captions: Captions) -> float:
 def pitch(cell: NodeCell) -> float:
     """Return the distance of the elements before the node of `cell`: those with controls above them need more."""
     factors = [len(e.element.bank.factors) for e in cell.on(Side.BEFORE) if isinstance(e.element.bank, Pairs)]
-    return _STACK + 0.26 * max(factors, default=0)
+    rows = any(isinstance(e.element.bank, Crossbars) and len(e.signs) > 1 for e in cell.on(Side.BEFORE))
+    return _STACK + 0.26 * max(factors, default=0) + 0.5 * rows
 
 
 def _above(cell: NodeCell) -> float:

@@ -1,5 +1,6 @@
 """Say in plain words what a node of a unit carries: "forget x c", not the label of a group."""
 
+from lstm_analog.network.labels import SIGNAL
 from lstm_analog.network.parts import (
     DATUM,
     Cells,
@@ -31,7 +32,7 @@ class Words:
     def __init__(self, parts: UnitParts, cells: tuple[NodeCell, ...]) -> None:
         """Read the legend of the network."""
         network = parts.network
-        self._legend = {label: word for label, _, word in (entry.partition(" ") for entry in network.said("signal"))}
+        self._legend = {label: word for label, _, word in (entry.partition(" ") for entry in network.said(SIGNAL))}
         self._groups = [group.label for group in network.unknowns.groups for _ in range(group.size)]
         self._labels = {label for label in self._groups if "_" in label}
         self._owner = {node: cell for cell in cells for node in cell.nodes}
@@ -67,8 +68,10 @@ class Words:
         banks = [each.element for each in cell.placed]
         bridges = [e for e in banks if isinstance(e.bank, Ports)]
         if len(bridges) > 1:
-            gate, supply = self.of(bridges[0].ends["p"], deep), self.of(bridges[0].ends["a"], deep)
-            return f"tanh({gate})" if supply == "+1" else f"{gate} x {supply}"
+            port, ends = bridges[0].bank, bridges[0].ends
+            gate, supply = self.of(ends["p"], deep), self.of(ends["a"], deep)
+            falling = isinstance(port, Ports) and first(port.scale) < 0
+            return f"tanh({gate})" if supply == "+1" else f"{f'(1 - {gate})' if falling else gate} x {supply}"
         products = [e for e in banks if isinstance(e.bank, Pairs) and inputs_of(e)]
         if products:
             return " + ".join(self._product(e, deep) for e in products)
@@ -88,9 +91,18 @@ class Words:
         factors = []
         for number, factor in enumerate(bank.factors if isinstance(bank, Pairs) else (), start=1):
             word = self.of(ends[f"p{number}"] or ends[f"n{number}"], deep)
-            factors.append(word if factor.shape in (Shape.LINEAR, Shape.SIGMOID) else f"{factor.shape.value}({word})")
+            falling = (first(factor.scale) < 0) is (ends[f"p{number}"] != DATUM)
+            factors.append(_curve(factor.shape, word, falling=falling))
         sign = "-" if isinstance(bank, Pairs) and first(bank.current) < 0 else ""
         return sign + " x ".join(factors)
+
+
+def _curve(shape: Shape, word: str, *, falling: bool) -> str:
+    """Return the value of a curve of what is called `word`; a sigmoid is known by the name of its gate."""
+    if shape is Shape.SIGMOID:
+        return f"(1 - {word})" if falling else word
+    value = word if shape is Shape.LINEAR else f"{shape.value}({word})"
+    return f"-{value}" if falling else value
 
 
 def _negated(text: str) -> str:
