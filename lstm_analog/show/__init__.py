@@ -1,6 +1,7 @@
 """Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
 
 from lstm_analog.show.animations.animate import animate
+from lstm_analog.show.blocks import blocks
 from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.error_map import error_map
@@ -18,6 +19,7 @@ from lstm_analog.show.yields import metric_distribution, yield_against_strength
 
 __all__ = [
     "animate",
+    "blocks",
     "crossbar",
     "dataflow",
     "error_map",

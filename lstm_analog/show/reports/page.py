@@ -1,6 +1,5 @@
 """Write a report for a colleague: what was compiled, whether it is right, where it errs, of what parts it is."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,34 +10,19 @@ from lstm_analog.errors import LibraryMissingError, UnsupportedError
 from lstm_analog.files import whole_file
 from lstm_analog.model import LSTM
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.parts import Crossbars, Junctions, Transconductors
+from lstm_analog.show.counts import count_parts
 from lstm_analog.show.error_map import error_map
 from lstm_analog.show.portrait import return_map
 from lstm_analog.show.reading import digital
 from lstm_analog.show.reports.markup import code, heading, page, pairs, paragraph, picture, table, verdict
 from lstm_analog.show.reports.repeat import command_line, python_lines
 from lstm_analog.show.schematics.picture import schematic
-from lstm_analog.show.schematics.unit import ends_of
 from lstm_analog.show.schematics.values import amount
 from lstm_analog.show.states import sequence
 from lstm_analog.study import Report, Run, bill_of_materials, power
 
 _MOST_LAYERS = 4
 """Chains with pictures of their own; more would make the page large."""
-_KINDS = {
-    "Sources": "sources",
-    "Storages": "capacitors",
-    "Followers": "buffers",
-    "Conductors": "resistors",
-    "Switches": "switches",
-    "Pairs": "stacks of differential pairs",
-    "Ports": "controlled resistors",
-    "OpAmps": "op-amps",
-    "Cells": "transistor cells",
-    "Crossbars": "conductances of crossbars",
-    "Transconductors": "transconductances of weights",
-}
-"""Plain words for kinds of part of a circuit."""
 
 
 @checked
@@ -180,26 +164,14 @@ def _parts(run: Run) -> Iterator[str]:
         )
         yield pairs(bill.totals)
         return
-    counts = _counted(run)
-    yield table(("part", "count"), [(_KINDS.get(kind, kind), f"{count}") for kind, count in counts.items()], 1)
+    networks = [each.compiled.network for each in run.passes]
+    counts = count_parts((part for network in networks for part in network.parts), networks[0].domain)
+    yield table(("part", "count"), [(kind, f"{count}") for kind, count in counts.items()], 1)
     try:
         told = str(power(run))
     except UnsupportedError:
         told = "Not known: the parts of this technology are models without a supply."
     yield paragraph(f"Power: {told}")
-
-
-def _counted(run: Run) -> Counter[str]:
-    """Return how many parts there are of each kind, in all passes."""
-    counts: Counter[str] = Counter()
-    for part in (part for each in run.passes for part in each.compiled.network.parts):
-        if isinstance(part, Crossbars):
-            counts["Crossbars"] += int((part.positive > 0).sum() + (part.negative > 0).sum())
-        elif isinstance(part, Transconductors):
-            counts["Transconductors"] += int((part.transconductance != 0).sum())
-        elif not isinstance(part, Junctions):
-            counts[type(part).__name__] += next(iter(ends_of(part).values())).size
-    return counts
 
 
 def _repeat(report: Report, run: Run, model: Path | None, data: Path | None) -> Iterator[str]:
