@@ -264,9 +264,7 @@ def _print_machine(machine: Machine) -> None:
 
 def _lint(options: argparse.Namespace) -> int:
     found = check_dialect(options.deck, options.dialect)
-    for breach in found:
-        print(breach)
-    print(f"{len(found)} findings in {options.deck} for {options.dialect.name}")
+    print(*found, f"{len(found)} findings in {options.deck} for {options.dialect.name}", sep="\n")
     return 1 if found else 0
 
 

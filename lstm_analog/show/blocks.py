@@ -21,7 +21,7 @@ _KINDS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class DiagramBlock:
     """A block with a `title`, `lines` of text, and the `sources` of its inputs by words."""
 
     title: str
@@ -41,7 +41,7 @@ def blocks(compiled: Compiled, *, axes: Axes | None = None) -> Figure:
     network, layers = compiled.network, compiled.layout.layers
     rows = [_row(network, place) for place in layers]
     if compiled.layout.head is not None:
-        rows.append((_weights(network, "y_", "read-out"), Block(title="y", lines=(_outputs(compiled),))))
+        rows.append((_weights(network, "y_", "read-out"), DiagramBlock(title="y", lines=(_outputs(compiled),))))
     height = _ROW * len(rows)
     figure, drawn_in = panel(axes, (WIDTH, height + 0.5))
     drawn_in.set(xlim=(0.0, WIDTH), ylim=(-height + 0.2, 0.5))
@@ -55,14 +55,16 @@ def blocks(compiled: Compiled, *, axes: Axes | None = None) -> Figure:
     return figure
 
 
-def _row(network: Network, place: LayerLayout) -> tuple[Block, Block]:
+def _row(network: Network, place: LayerLayout) -> tuple[DiagramBlock, DiagramBlock]:
     prefix = f"{place.h.group.split('_')[0]}_"
     way = ", backward" if place.backward else ""
     units = network.unknowns[place.z[0].group].size
     others = [part for part in network.parts if part.label.startswith(prefix) and not _dense(part)]
     counts = count_parts(others, network.domain)
     lines = (f"{units:,} units, {sum(counts.values()):,} parts:", *_counted(counts))
-    return _weights(network, prefix, f"weights of layer {place.layer}{way}"), Block(title=f"units{way}", lines=lines)
+    return _weights(network, prefix, f"weights of layer {place.layer}{way}"), DiagramBlock(
+        title=f"units{way}", lines=lines
+    )
 
 
 def _dense(part: Part) -> bool:
@@ -75,7 +77,7 @@ def _counted(counts: Counter[str]) -> list[str]:
     return [*shown, *([f"{rest:,} others"] if rest else [])]
 
 
-def _weights(network: Network, prefix: str, title: str) -> Block:
+def _weights(network: Network, prefix: str, title: str) -> DiagramBlock:
     """Return the block of the dense banks whose labels begin with `prefix`."""
     words = dict(entry.split(" ", 1) for entry in network.said(SIGNAL))
     groups = [group.label for group in network.unknowns.groups for _ in range(group.size)]
@@ -86,7 +88,7 @@ def _weights(network: Network, prefix: str, title: str) -> Block:
             lines += [f"{part.label}: {sums:,} sums of {part.inputs.size:,} inputs", f"{devices(part):,} devices"]
             sources.update(words.get(groups[node - 1], groups[node - 1]) for node in part.inputs.tolist())
     told = tuple(f"{count:,} {word}" for word, count in sources.items())
-    return Block(title=title, lines=tuple(lines), sources=told)
+    return DiagramBlock(title=title, lines=tuple(lines), sources=told)
 
 
 def _outputs(compiled: Compiled) -> str:
@@ -95,7 +97,7 @@ def _outputs(compiled: Compiled) -> str:
     return f"{size:,} outputs of {'the final state' if head is not None and head.final else 'each step'}"
 
 
-def _draw_row(axes: Axes, y: float, weights: Block, units: Block, *, recurrent: bool) -> None:
+def _draw_row(axes: Axes, y: float, weights: DiagramBlock, units: DiagramBlock, *, recurrent: bool) -> None:
     left, right = 1.9, 1.9 + _BOX[0] + 0.8
     _draw_block(axes, left, y, weights, COLOURS[0])
     _draw_block(axes, right, y, units, COLOURS[2])
@@ -117,7 +119,7 @@ def _arrow(axes: Axes, ends: list[tuple[float, float]]) -> None:
     axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=style)
 
 
-def _draw_block(axes: Axes, x: float, y: float, block: Block, colour: str) -> None:
+def _draw_block(axes: Axes, x: float, y: float, block: DiagramBlock, colour: str) -> None:
     box = FancyBboxPatch((x, y - _BOX[1]), *_BOX, boxstyle="round,pad=0,rounding_size=0.08", facecolor="#f6f8f9",
                          edgecolor=colour, linewidth=1.4)  # fmt: skip
     axes.add_patch(box)

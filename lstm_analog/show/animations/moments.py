@@ -30,7 +30,7 @@ _CANDIDATES = ("cell", "new")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vessel:
+class StorageLevel:
     """A memory's storage called `name`, with its `level` in units of signal; `open` if its valve or switch is."""
 
     name: str
@@ -50,7 +50,7 @@ class Moment:
         What happens in the interval.
     gates : float array, (gates,)
         The gates, dimensionless.
-    vessels : tuple of Vessel
+    vessels : tuple of StorageLevel
         The storages of c and h, new values first.
     inside : float
         How far the step has gone, 0 to 1, as frames count.
@@ -60,7 +60,7 @@ class Moment:
     time: float
     words: str
     gates: Floats
-    vessels: tuple[Vessel, ...]
+    vessels: tuple[StorageLevel, ...]
     inside: float
 
     def told(self, names: Sequence[str]) -> str:
@@ -94,7 +94,9 @@ def _of_step(view: Window) -> Iterator[Moment]:
             words=_WORDS.get(compiled.cycle.step[interval].name.rstrip("0123456789"), "everything holds"),
             gates=np.array([np.interp(time, view.time, opened[:, gate]) for gate in range(opened.shape[1])]),
             vessels=tuple(
-                Vessel(name=name, level=float(np.interp(time, view.time, values)), open=bool(view.high[interval, line]))
+                StorageLevel(
+                    name=name, level=float(np.interp(time, view.time, values)), open=bool(view.high[interval, line])
+                )
                 for name, values, line in curves
             ),
             inside=(number + 1) / len(times),

@@ -16,7 +16,7 @@ from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK
 
 _WIDE, _HIGH, _DPI = 8.6, 4.8, 92.0
 _FLUID, _OPEN = "#7fb4dc", COLOURS[4]
-_Vessel = tuple[Rectangle, Rectangle, Text, Text]
+_DrawnVessel = tuple[Rectangle, Rectangle, Text, Text]
 """Fluid, valve, number, and the word at an open valve."""
 
 
@@ -102,7 +102,7 @@ def _gate_panel(figure: Figure, gates: Sequence[tuple[str, float]]) -> tuple[lis
     return bars, values
 
 
-def _vessel_panel(figure: Figure, names: Sequence[str], reach: float, plumbing: bool) -> list[_Vessel]:
+def _vessel_panel(figure: Figure, names: Sequence[str], reach: float, plumbing: bool) -> list[_DrawnVessel]:
     axes = figure.add_axes((0.53, 0.36, 0.45, 0.54))
     found = []
     for column, name in enumerate(names):

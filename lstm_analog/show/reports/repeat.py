@@ -37,7 +37,10 @@ def python_lines(report: Report, run: Run, model: Path | None, data: Path | None
 
 
 def command_line(report: Report, run: Run, model: Path | None, data: Path | None) -> str | None:
-    """Return the command that makes `report` and `run` again, None for what the command line has no words for."""
+    """Return the command that makes `report` and `run` again from the files `model` and `data`.
+
+    None if the command line has no words for it.
+    """
     technology = _preset(run)
     if technology is None or run.x.ndim != 2 or len(run.passes) > 1:
         return None

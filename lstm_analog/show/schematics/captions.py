@@ -1,4 +1,4 @@
-"""Words and labels of a drawing."""
+"""NodeWords and labels of a drawing."""
 
 from dataclasses import dataclass
 from textwrap import fill
@@ -7,7 +7,7 @@ from lstm_analog.network.domain import Domain
 from lstm_analog.show.schematics.cells import NodeCell
 from lstm_analog.show.schematics.unit import Element
 from lstm_analog.show.schematics.values import size_of
-from lstm_analog.show.schematics.words import Words
+from lstm_analog.show.schematics.words import NodeWords
 
 _WRAPPED, _WORDS = 16, 5
 """Letters in a line of words, and words in a flag."""
@@ -17,7 +17,7 @@ _WRAPPED, _WORDS = 16, 5
 class Captions:
     """What is written at cells, elements and flags: by `words`, sizes as in `domain`, labels without their `prefix`."""
 
-    words: Words
+    words: NodeWords
     domain: Domain
     prefix: str
 

@@ -165,5 +165,5 @@ def _passage(element: Element, home: dict[int, int], amplifiers: list[Element]) 
 
 
 def own_sources(parts: UnitParts) -> dict[int, Element]:
-    """Return the sources of a unit alone, by node: the start values of its memories."""
+    """Return those of the `parts` of a unit that are sources, by node: the start values of its memories."""
     return {e.ends["nodes"]: e for e in parts.elements if isinstance(e.bank, Sources)}

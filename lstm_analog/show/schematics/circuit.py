@@ -27,7 +27,7 @@ from lstm_analog.network.parts import (
     Transconductors,
 )
 from lstm_analog.show.schematics.cells import Placed, inputs_of
-from lstm_analog.show.schematics.pen import LINE, Frame, Pen, Point
+from lstm_analog.show.schematics.pen import LINE, Pen, Point, SymbolFrame
 from lstm_analog.show.schematics.symbols import Anchor, Symbols
 from lstm_analog.show.schematics.unit import Element
 from lstm_analog.show.schematics.values import row_count
@@ -44,8 +44,8 @@ _PIN, _APART = 0.3, 1.2
 _DEVICES = MappingProxyType(
     {"q": "bipolar transistors", "m": "MOS transistors", "r": "resistors", "c": "capacitors", "i": "current sources"}
 )
-"""Words for the cards of a cell, by their first letter."""
-_Place = Callable[[str, Frame], None]
+"""NodeWords for the cards of a cell, by their first letter."""
+_Place = Callable[[str, SymbolFrame], None]
 """Draws the symbol of that name along a frame."""
 
 
@@ -59,13 +59,13 @@ def circuit_symbols(network: Network, axes: Axes) -> Symbols:
     """
     elements, drawing = _schemdraw(axes)
 
-    def place(name: str, frame: Frame) -> None:
+    def place(name: str, frame: SymbolFrame) -> None:
         drawing.add(getattr(elements, name)().scale(_BODY).endpoints(frame.start, frame.end))
 
-    def across(pen: Pen, element: Element, frame: Frame) -> bool:
+    def across(pen: Pen, element: Element, frame: SymbolFrame) -> bool:
         return _across(element.bank, pen, network, frame, place)
 
-    def before(pen: Pen, placed: Placed, frame: Frame) -> list[Anchor]:
+    def before(pen: Pen, placed: Placed, frame: SymbolFrame) -> list[Anchor]:
         element = placed.element
         if isinstance(element.bank, Conductors | Switches):
             across(pen, element, frame)
@@ -103,20 +103,20 @@ def _schemdraw(axes: Axes) -> tuple[Any, Any]:
 
 
 @singledispatch
-def _across(bank: Part, pen: Pen, network: Network, frame: Frame, place: _Place) -> bool:
+def _across(bank: Part, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
     """Draw an element with two ends along `frame`; return whether its end is open."""
     place("ResistorIEC", frame)
     return True
 
 
 @_across.register
-def _(bank: Storages, pen: Pen, network: Network, frame: Frame, place: _Place) -> bool:
+def _(bank: Storages, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
     place("Capacitor", frame)
     return True
 
 
 @_across.register
-def _(bank: Switches, pen: Pen, network: Network, frame: Frame, place: _Place) -> bool:
+def _(bank: Switches, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
     place("Switch", frame)
     across = "left" if frame.upright else "center"
     pen.text(frame.at(0.0, 0.32), network.lines[bank.line], across=across)
@@ -124,20 +124,20 @@ def _(bank: Switches, pen: Pen, network: Network, frame: Frame, place: _Place) -
 
 
 @_across.register
-def _(bank: Pairs, pen: Pen, network: Network, frame: Frame, place: _Place) -> bool:
-    place("SourceI", Frame(start=frame.end, end=frame.start))
+def _(bank: Pairs, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
+    place("SourceI", SymbolFrame(start=frame.end, end=frame.start))
     return True
 
 
 @_across.register
-def _(bank: Ports, pen: Pen, network: Network, frame: Frame, place: _Place) -> bool:
+def _(bank: Ports, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
     place("ResistorVarIEC", frame)
     if bank.line != ALWAYS:
         pen.text(frame.at(-0.5, 0.12), network.lines[bank.line], across="left")
     return True
 
 
-def _amplifier(pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
+def _amplifier(pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     """Draw the wires of an op-amp, whose output is at the end of `frame`; return its inputs."""
     ends, (x, y) = element.ends, frame.at(0.55)
     left = x - 0.91
@@ -157,14 +157,14 @@ def _amplifier(pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
 
 
 @singledispatch
-def _before(bank: Part, pen: Pen, placed: Placed, frame: Frame, place: _Place) -> list[Anchor]:
+def _before(bank: Part, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw an element that drives a node along `frame`; return where its inputs are."""
     place("ResistorIEC", frame)
     return [Anchor(nodes=inputs_of(placed.element), point=frame.start)]
 
 
 @_before.register
-def _(bank: Followers, pen: Pen, placed: Placed, frame: Frame, place: _Place) -> list[Anchor]:
+def _(bank: Followers, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     (x, y), read = frame.at(0.0), inputs_of(placed.element)
     pen.polygon([(x - 0.3, y + 0.32), (x - 0.3, y - 0.32), (x + 0.3, y)], fill="white")
     pen.text((x - 0.12, y), "1")
@@ -177,10 +177,10 @@ def _(bank: Followers, pen: Pen, placed: Placed, frame: Frame, place: _Place) ->
 
 
 @_before.register
-def _(bank: Pairs, pen: Pen, placed: Placed, frame: Frame, place: _Place) -> list[Anchor]:
+def _(bank: Pairs, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw a controlled source into the node, and a control for each of its factors."""
     x, y = frame.at(0.15)
-    place("SourceControlledI", Frame(start=(x - 0.55, y), end=frame.end))
+    place("SourceControlledI", SymbolFrame(start=(x - 0.55, y), end=frame.end))
     pen.line([(x - 0.55, y), (x - 0.55, y - 0.12)])
     pen.line([(x - 0.65, y - 0.12), (x - 0.45, y - 0.12)], width=2.0)
     anchors = []
@@ -196,9 +196,9 @@ def _(bank: Pairs, pen: Pen, placed: Placed, frame: Frame, place: _Place) -> lis
 
 
 @_before.register
-def _(bank: Transconductors, pen: Pen, placed: Placed, frame: Frame, place: _Place) -> list[Anchor]:
+def _(bank: Transconductors, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     x, y = frame.at(0.15)
-    place("SourceControlledI", Frame(start=(x - 0.55, y), end=frame.end))
+    place("SourceControlledI", SymbolFrame(start=(x - 0.55, y), end=frame.end))
     pen.line([(x - 0.55, y), (x - 0.55, y - 0.12)])
     pen.line([(x - 0.65, y - 0.12), (x - 0.45, y - 0.12)], width=2.0)
     pen.line([(x, y + 0.2), (x, y + 0.38), (frame.start[0], y + 0.38)], dashed=True, width=0.9)
@@ -206,18 +206,18 @@ def _(bank: Transconductors, pen: Pen, placed: Placed, frame: Frame, place: _Pla
 
 
 @_before.register
-def _(bank: Crossbars, pen: Pen, placed: Placed, frame: Frame, place: _Place) -> list[Anchor]:
+def _(bank: Crossbars, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw the conductances of a row into the node as one resistor, with their number; into two nodes as two."""
     for side in placed.signs:
         y = frame.end[1] + (0.0 if len(placed.signs) == 1 else 0.3 if side == "positive" else -0.3)
-        place("ResistorIEC", Frame(start=(frame.start[0], y), end=(frame.end[0], y)))
+        place("ResistorIEC", SymbolFrame(start=(frame.start[0], y), end=(frame.end[0], y)))
         pen.text((frame.at(0.0)[0], y + 0.24), f"{row_count(bank, placed.element.number, side)} conductances")
         pen.line([(frame.end[0], y), frame.end])
     return [Anchor(nodes=tuple(bank.inputs.tolist()), point=frame.start)]
 
 
 @_before.register
-def _(bank: Cells, pen: Pen, placed: Placed, frame: Frame, place: _Place) -> list[Anchor]:
+def _(bank: Cells, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw a box with the inputs of a transistor cell, and say how many devices are in it."""
     (x, y), ends = frame.start, placed.element.ends
     pairs = _pairs([name for name in bank.circuit.terminals if name not in bank.circuit.outputs])
@@ -248,7 +248,7 @@ def _pairs(names: list[str]) -> list[list[str]]:
 
 
 def box_height(element: Element) -> float:
-    """Return the height that the box of a transistor cell takes above its output (units), 0 for other elements."""
+    """Return the height that a box for `element` takes above its output (units), 0 unless it is a transistor cell."""
     if not isinstance(element.bank, Cells):
         return 0.0
     inputs = [name for name in element.bank.circuit.terminals if name not in element.bank.circuit.outputs]
@@ -256,7 +256,7 @@ def box_height(element: Element) -> float:
 
 
 def box_outputs(element: Element) -> list[float]:
-    """Return how high above its node each pair of outputs of a transistor cell leaves its box (units)."""
+    """Return how high above its node each pair of outputs leaves the box (units) if `element` is a transistor cell."""
     if not isinstance(element.bank, Cells):
         return []
     return [_APART * number for number, _ in enumerate(_pairs([*element.bank.circuit.outputs]))]

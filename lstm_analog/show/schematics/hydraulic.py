@@ -22,7 +22,7 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.roles import tanks
 from lstm_analog.show.schematics import iso
 from lstm_analog.show.schematics.cells import Placed, inputs_of
-from lstm_analog.show.schematics.pen import Frame, Pen, Point
+from lstm_analog.show.schematics.pen import Pen, Point, SymbolFrame
 from lstm_analog.show.schematics.symbols import Anchor, Symbols
 from lstm_analog.show.schematics.unit import Element
 from lstm_analog.show.schematics.values import row_count
@@ -38,7 +38,7 @@ def hydraulic_symbols(network: Network) -> Symbols:
     held = {part.label for part in tanks(network)}
     opened = set() if network.filling is None else set(network.filling.open_tanks)
 
-    def across(pen: Pen, element: Element, frame: Frame) -> bool:
+    def across(pen: Pen, element: Element, frame: SymbolFrame) -> bool:
         bank = element.bank
         if isinstance(bank, Storages):
             vessel = iso.spring_tank if bank.label in held else iso.chamber
@@ -56,7 +56,7 @@ def hydraulic_symbols(network: Network) -> Symbols:
             pen.text(frame.at(-0.5, 0.12), _line(network, bank.line), across="left")
         return True
 
-    def before(pen: Pen, placed: Placed, frame: Frame) -> list[Anchor]:
+    def before(pen: Pen, placed: Placed, frame: SymbolFrame) -> list[Anchor]:
         element = placed.element
         if isinstance(element.bank, Switches | Inertances):
             across(pen, element, frame)
@@ -79,26 +79,26 @@ def _source(pen: Pen, top: Point) -> None:
 
 
 @singledispatch
-def _before(bank: Part, pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
+def _before(bank: Part, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     """Draw an element that has its own way to a node, with `pen` along `frame`."""
     iso.throttle(pen, frame)
     return [Anchor(nodes=(element.ends["a"],), point=frame.start)]
 
 
 @_before.register
-def _(bank: Followers, pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
+def _(bank: Followers, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     read = inputs_of(element)
     ends = iso.relay(pen, frame, len(read))
     return [Anchor(nodes=(node,), point=end, control=True) for node, end in zip(read, ends, strict=True)]
 
 
 @_before.register
-def _(bank: Crossbars, pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
+def _(bank: Crossbars, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     """Draw the two manifolds of a row, with the number of capillaries into each and the dummy to the datum."""
     x = frame.end[0]
     for side, sign, loads in (("positive", 1.0, bank.plus_load), ("negative", -1.0, bank.minus_load)):
         y = frame.end[1] + 0.3 * sign
-        iso.throttle(pen, Frame(start=(frame.start[0], y), end=(x - 0.25, y)))
+        iso.throttle(pen, SymbolFrame(start=(frame.start[0], y), end=(x - 0.25, y)))
         dummy = " + dummy" if loads.reshape(-1, loads.shape[-1])[0, element.number] > 0 else ""
         name = "+" if sign > 0 else "-"
         pen.text((x - 0.85, y + 0.34 * sign), f"{name}: {row_count(bank, element.number, side)} capillaries{dummy}")
@@ -108,22 +108,22 @@ def _(bank: Crossbars, pen: Pen, element: Element, frame: Frame) -> list[Anchor]
 
 
 @_before.register
-def _(bank: Spools, pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
+def _(bank: Spools, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     x, y = frame.at(0.0)
     pen.polygon([(x - 0.3, y - 0.14), (x + 0.1, y - 0.14), (x + 0.1, y + 0.14), (x - 0.3, y + 0.14)], fill="white")
-    iso.spring(pen, Frame(start=(x + 0.1, y), end=(x + 0.45, y)), 0.09)
+    iso.spring(pen, SymbolFrame(start=(x + 0.1, y), end=(x + 0.45, y)), 0.09)
     pen.line([frame.start, (x - 0.3, y)], dashed=True)
     pen.line([(x + 0.45, y), frame.end], dashed=True)
     return [Anchor(nodes=inputs_of(element), point=frame.start, control=True)]
 
 
 @_before.register
-def _(bank: Pairs, pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
+def _(bank: Pairs, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     """Draw a flow-control valve with its supply, and a pilot for each of its factors."""
     x, y = frame.at(0.15)
     iso.pressure_source(pen, (frame.start[0] + 0.2, y), (x - 0.32, y))
     pen.polygon([(x - 0.32, y - 0.3), (x + 0.32, y - 0.3), (x + 0.32, y + 0.3), (x - 0.32, y + 0.3)])
-    iso.throttle(pen, Frame(start=(x - 0.32, y), end=(x + 0.32, y)), adjustable=True)
+    iso.throttle(pen, SymbolFrame(start=(x - 0.32, y), end=(x + 0.32, y)), adjustable=True)
     pen.line([(x + 0.32, y), frame.end])
     anchors = []
     for number in range(1, 1 + len(bank.factors)):
@@ -135,6 +135,6 @@ def _(bank: Pairs, pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
 
 
 @_before.register
-def _(bank: Conductors, pen: Pen, element: Element, frame: Frame) -> list[Anchor]:
+def _(bank: Conductors, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     iso.throttle(pen, frame)
     return [Anchor(nodes=(element.ends["a"],), point=frame.start)]

@@ -6,13 +6,13 @@ pilot sets, with its supply.
 
 import numpy as np
 
-from lstm_analog.show.schematics.pen import Frame, Pen, Point
+from lstm_analog.show.schematics.pen import Pen, Point, SymbolFrame
 from lstm_analog.show.style import INK
 
 FLUID = "#cfe3f2"
 
 
-def throttle(pen: Pen, frame: Frame, *, sharp: bool = False, adjustable: bool = False) -> None:
+def throttle(pen: Pen, frame: SymbolFrame, *, sharp: bool = False, adjustable: bool = False) -> None:
     """Draw a restriction with `pen` along `frame`: a capillary, or an orifice if `sharp`; `adjustable`: a valve."""
     pen.line([frame.start, frame.end])
     s = np.linspace(-0.2, 0.2, 15)
@@ -23,7 +23,7 @@ def throttle(pen: Pen, frame: Frame, *, sharp: bool = False, adjustable: bool = 
         pen.arrow(frame.at(-0.26, -0.26), frame.at(0.26, 0.26))
 
 
-def solenoid_valve(pen: Pen, frame: Frame, line: str) -> None:
+def solenoid_valve(pen: Pen, frame: SymbolFrame, line: str) -> None:
     """Draw with `pen` a 2/2-way valve along `frame`, shut at rest by its spring; the clock `line` opens it."""
     e = 0.17
     pen.line([frame.start, frame.at(-e)])
@@ -37,12 +37,12 @@ def solenoid_valve(pen: Pen, frame: Frame, line: str) -> None:
     pen.arrow(frame.at(-e, 2 * e), frame.at(e, 2 * e))
     pen.polygon(frame.all((-0.1, 3 * e), (0.1, 3 * e), (0.1, 3 * e + 0.18), (-0.1, 3 * e + 0.18)), fill="white")
     pen.line(frame.all((-0.1, 3 * e), (0.1, 3 * e + 0.18)))
-    spring(pen, Frame(start=frame.at(0.0, -e), end=frame.at(0.0, -e - 0.26)), 0.08)
+    spring(pen, SymbolFrame(start=frame.at(0.0, -e), end=frame.at(0.0, -e - 0.26)), 0.08)
     across, up = ("left", "center") if frame.upright else ("center", "bottom")
     pen.text(frame.at(0.0, 3 * e + 0.22), line, across=across, up=up)
 
 
-def spring(pen: Pen, frame: Frame, wide: float) -> None:
+def spring(pen: Pen, frame: SymbolFrame, wide: float) -> None:
     """Draw a spring with `pen` along `frame`, `wide` to both sides."""
     s = np.linspace(-frame.length / 2, frame.length / 2, 7)
     t = wide * np.array([0.0, 1.0, -1.0, 1.0, -1.0, 1.0, 0.0])
@@ -63,7 +63,7 @@ def spring_tank(pen: Pen, top: Point) -> None:
     x, y = top
     _capsule(pen, (x, y - 0.55), 0.33)
     pen.line([(x - 0.18, y - 0.52), (x + 0.18, y - 0.52)])
-    spring(pen, Frame(start=(x, y - 0.52), end=(x, y - 0.84)), 0.1)
+    spring(pen, SymbolFrame(start=(x, y - 0.52), end=(x, y - 0.84)), 0.1)
     pen.line([(x, y), (x, y - 0.22)])
 
 
@@ -92,14 +92,14 @@ def reservoir(pen: Pen, top: Point) -> None:
 
 def pressure_source(pen: Pen, centre: Point, towards: Point) -> None:
     """Draw with `pen` a pressure source about `centre`, its triangle pointing `towards` a point."""
-    frame = Frame(start=centre, end=towards)
+    frame = SymbolFrame(start=centre, end=towards)
     offset = -frame.length / 2
     pen.circle(centre, 0.16)
     pen.polygon(frame.all((offset + 0.16, 0.0), (offset + 0.02, 0.09), (offset + 0.02, -0.09)), fill=INK)
     pen.line([frame.at(offset + 0.16), towards])
 
 
-def relay(pen: Pen, frame: Frame, pilots: int) -> list[Point]:
+def relay(pen: Pen, frame: SymbolFrame, pilots: int) -> list[Point]:
     """Draw with `pen` a relay along `frame`, its supply at the start; return the ends of its `pilots`."""
     x, y = frame.at(0.1)
     e = 0.2
@@ -123,6 +123,6 @@ def relief_valve(pen: Pen, top: Point) -> None:
     pen.line([(x, y), (x, y - 0.3)])
     pen.polygon([(x - e, y - 0.3), (x + e, y - 0.3), (x + e, y - 0.62), (x - e, y - 0.62)], fill="white")
     pen.arrow((x + 0.06, y - 0.3), (x + 0.06, y - 0.62))
-    spring(pen, Frame(start=(x + e, y - 0.46), end=(x + e + 0.2, y - 0.46)), 0.06)
+    spring(pen, SymbolFrame(start=(x + e, y - 0.46), end=(x + e + 0.2, y - 0.46)), 0.06)
     pen.line([(x, y - 0.62), (x, y - 0.75)])
     reservoir(pen, (x, y - 0.75))

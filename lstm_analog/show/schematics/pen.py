@@ -60,13 +60,13 @@ class Pen:
         weight: str = "normal",
         name: str | None = None,
     ) -> None:
-        """Write `words` at `place`, aligned `across` and `up` as matplotlib has it; `name` is the artist's gid."""
+        """Write `words` at `place` in a `colour` and a `weight`, aligned `across` and `up`; `name` is the artist's gid."""
         drawn = self.axes.text(*place, words, fontsize=size, color=colour, ha=across, va=up, weight=weight, zorder=5)
         drawn.set_gid(name)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
+class SymbolFrame:
     """A frame for a symbol: `start` and `end` of the line through it; (s, t) are along that line and to its left."""
 
     start: Point

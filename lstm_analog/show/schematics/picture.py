@@ -13,9 +13,9 @@ from lstm_analog.show.schematics.circuit import circuit_symbols
 from lstm_analog.show.schematics.hydraulic import hydraulic_symbols
 from lstm_analog.show.schematics.pen import WORD, Pen
 from lstm_analog.show.schematics.placing import strips
-from lstm_analog.show.schematics.sheet import Sheet
+from lstm_analog.show.schematics.sheet import SchematicSheet
 from lstm_analog.show.schematics.unit import unit_parts
-from lstm_analog.show.schematics.words import Words
+from lstm_analog.show.schematics.words import NodeWords
 from lstm_analog.show.style import panel, styled
 
 _INCH = 0.55
@@ -51,11 +51,11 @@ def schematic(compiled: Compiled, *, layer: int = 0, unit: int = 0, axes: Axes |
     plumbing = network.domain == HYDRAULIC
     symbols = hydraulic_symbols(network) if plumbing else circuit_symbols(network, drawn_in)
     prefix = f"{place.h.group.split('_')[0]}_"
-    sheet = Sheet(
+    sheet = SchematicSheet(
         pen=Pen(axes=drawn_in),
         cells=cells,
         symbols=symbols,
-        captions=Captions(words=Words(parts, cells), domain=network.domain, prefix=prefix),
+        captions=Captions(words=NodeWords(parts, cells), domain=network.domain, prefix=prefix),
         sources=own_sources(parts),
     )
     width, height = sheet.draw(strips(cells, parts, place, which))

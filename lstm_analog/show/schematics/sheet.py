@@ -7,14 +7,14 @@ from lstm_analog.network.parts import DATUM, Crossbars, OpAmps, Pairs, Ports
 from lstm_analog.show.schematics.captions import Captions
 from lstm_analog.show.schematics.cells import NodeCell, Placed, Side, inputs_of
 from lstm_analog.show.schematics.circuit import box_outputs
-from lstm_analog.show.schematics.pen import WORD, Frame, Pen, Point
+from lstm_analog.show.schematics.pen import WORD, Pen, Point, SymbolFrame
 from lstm_analog.show.schematics.placing import Strip
 from lstm_analog.show.schematics.sizes import (
     LONG,
     LONGEST,
     TITLE,
     WIDER,
-    Spot2D,
+    DrawnCell,
     arranged,
     hanging_room,
     length,
@@ -23,12 +23,12 @@ from lstm_analog.show.schematics.sizes import (
 )
 from lstm_analog.show.schematics.symbols import Anchor, Symbols
 from lstm_analog.show.schematics.unit import Element
-from lstm_analog.show.schematics.wiring import Wiring, output_pairs
+from lstm_analog.show.schematics.wiring import SchematicWiring, output_pairs
 from lstm_analog.show.style import FAINT
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sheet:
+class SchematicSheet:
     """Draws `cells` with `pen` in `symbols`, with `captions`; `sources` are those of the unit alone, by node."""
 
     pen: Pen
@@ -39,7 +39,7 @@ class Sheet:
 
     def draw(self, strips: tuple[Strip, ...]) -> tuple[float, float]:
         """Draw `strips` below each other from (0, 0); return the width and the height that they take."""
-        wiring = Wiring(pen=self.pen, cells=self.cells, captions=self.captions, sources=self.sources)
+        wiring = SchematicWiring(pen=self.pen, cells=self.cells, captions=self.captions, sources=self.sources)
         y, width = 0.0, 0.0
         for strip in strips:
             places, bottom, right = arranged(strip, self.cells, self.captions, y - TITLE)
@@ -49,7 +49,7 @@ class Sheet:
             y, width = bottom, max(width, right)
         return width, -y
 
-    def _stack(self, cell: NodeCell, places: dict[int, Spot2D]) -> list[Placed]:
+    def _stack(self, cell: NodeCell, places: dict[int, DrawnCell]) -> list[Placed]:
         """Return the elements before a node, those first whose wires come from the lowest of the `places`."""
         heights = {node: spot.y for k, spot in places.items() for node in self.cells[k].nodes}
 
@@ -58,7 +58,7 @@ class Sheet:
 
         return sorted(cell.on(Side.BEFORE), key=height)
 
-    def _cell(self, number: int, places: dict[int, Spot2D]) -> Iterator[Anchor]:
+    def _cell(self, number: int, places: dict[int, DrawnCell]) -> Iterator[Anchor]:
         """Draw the cell `number` at its place of `places`; yield where its inputs come in."""
         cell, pen, spot = self.cells[number], self.pen, places[number]
         stacked, above = self._stack(cell, places), cell.on(Side.ABOVE)
@@ -69,11 +69,11 @@ class Sheet:
             pen.text((spot.x + 0.08, top + 0.24), self.captions.title(cell), size=WORD, across="left", up="bottom")
         for k, placed in enumerate(stacked):
             y = spot.y + apart * k
-            yield from self._before(placed, Frame(start=(spot.x - length(placed), y), end=(spot.x, y)))
+            yield from self._before(placed, SymbolFrame(start=(spot.x - length(placed), y), end=(spot.x, y)))
         if len(stacked) > 1:
             pen.line([(spot.x, spot.y), (spot.x, top)])
         for placed in above:
-            frame = Frame(start=(spot.x, spot.y + LONG), end=(spot.x, spot.y))
+            frame = SymbolFrame(start=(spot.x, spot.y + LONG), end=(spot.x, spot.y))
             yield from self._port(placed, frame)
         x = spot.x + (0.0 if above else 0.35)
         for placed in cell.on(Side.BELOW):
@@ -88,7 +88,7 @@ class Sheet:
         for placed in stacked:
             self._box(placed, spot)
 
-    def _box(self, placed: Placed, spot: Spot2D) -> None:
+    def _box(self, placed: Placed, spot: DrawnCell) -> None:
         """Draw the outputs of the box of a transistor cell at `spot` beyond the first one."""
         outputs = zip(output_pairs(placed.element), box_outputs(placed.element), strict=True)
         for nodes, height in list(outputs)[1:]:
@@ -104,20 +104,20 @@ class Sheet:
     def _named(self, placed: Placed, point: Point, across: str = "left", up: str = "center") -> None:
         self.pen.text(point, self.captions.element(placed.element), across=across, up=up, name=placed.element.name)
 
-    def _before(self, placed: Placed, frame: Frame) -> Iterator[Anchor]:
+    def _before(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
         yield from self.symbols.before(self.pen, placed, frame)
         double = isinstance(placed.element.bank, Crossbars) and len(placed.signs) > 1
         drop = 0.82 if double else 0.55 if isinstance(placed.element.bank, OpAmps) else 0.42
         self._named(placed, (frame.at(0.1)[0], frame.at(0.0)[1] - drop), across="center", up="top")
 
-    def _port(self, placed: Placed, frame: Frame) -> Iterator[Anchor]:
+    def _port(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
         self.symbols.across(self.pen, placed.element, frame)
         self._named(placed, frame.at(0.0, 0.32))
         yield Anchor(nodes=(placed.element.ends["a"],), point=frame.start)
         yield from self._pilot(placed, frame.at(0.0))
 
     def _hung(self, placed: Placed, top: Point) -> Iterator[Anchor]:
-        frame, ends = Frame(start=top, end=(top[0], top[1] - LONG)), placed.element.ends
+        frame, ends = SymbolFrame(start=top, end=(top[0], top[1] - LONG)), placed.element.ends
         if self.symbols.across(self.pen, placed.element, frame):
             rail = ends.get("a", DATUM) if ends.get("b", DATUM) in self._inside() else ends.get("b", DATUM)
             if placed.foot is not None:
@@ -144,10 +144,10 @@ class Sheet:
         nodes = tuple(n for n in (placed.element.ends["p"], placed.element.ends["n"]) if n != DATUM)
         yield Anchor(nodes=nodes, point=(point[0] - 0.22, point[1]), control=True)
 
-    def _back(self, placed: Placed, spot: Spot2D) -> None:
+    def _back(self, placed: Placed, spot: DrawnCell) -> None:
         """Draw a conductance from the output of an op-amp back to its input."""
         left, y = spot.x - LONGEST, spot.y + 0.8
-        frame = Frame(start=(left + 0.25, y), end=(spot.x - 0.05, y))
+        frame = SymbolFrame(start=(left + 0.25, y), end=(spot.x - 0.05, y))
         self.pen.line([(left + 0.25, spot.y + 0.25), frame.start])
         self.pen.line([frame.end, (spot.x - 0.05, spot.y)])
         self.symbols.across(self.pen, placed.element, frame)

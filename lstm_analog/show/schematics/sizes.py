@@ -32,7 +32,7 @@ _LETTER, _NARROW = 0.105, 0.088
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spot2D:
+class DrawnCell:
     """Where a cell is drawn: its node at (x, y), `left` and `right` ends of its room; `column` and `lane`."""
 
     x: float
@@ -45,7 +45,7 @@ class Spot2D:
 
 def arranged(
     strip: Strip, cells: Sequence[NodeCell], captions: Captions, top: float
-) -> tuple[dict[int, Spot2D], float, float]:
+) -> tuple[dict[int, DrawnCell], float, float]:
     """Return the spots of the `cells` of `strip` under the height `top`, the lowest height, and the right end.
 
     `captions` take room, too.
@@ -67,7 +67,7 @@ def arranged(
         heights[lane] = top
         top -= max((_below(cells[k]) for k in here), default=0.0)
     spots = {
-        k: Spot2D(x=nodes[c], y=heights[r], left=lefts[c], right=rights[c], column=c, lane=r)
+        k: DrawnCell(x=nodes[c], y=heights[r], left=lefts[c], right=rights[c], column=c, lane=r)
         for k, (c, r) in strip.places.items()
     }
     return spots, top, x

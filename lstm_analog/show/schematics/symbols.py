@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lstm_analog.show.schematics.cells import Placed
-from lstm_analog.show.schematics.pen import Frame, Pen, Point
+from lstm_analog.show.schematics.pen import Pen, Point, SymbolFrame
 from lstm_analog.show.schematics.unit import Element
 
 
@@ -23,9 +23,9 @@ class Symbols:
 
     Attributes
     ----------
-    across : (Pen, Element, Frame) -> bool
+    across : (Pen, Element, SymbolFrame) -> bool
         Draws an element along a frame; tells whether its end is open, so that a foot belongs there.
-    before : (Pen, Placed, Frame) -> list of Anchor
+    before : (Pen, Placed, SymbolFrame) -> list of Anchor
         Draws an element that feeds the node at the end of a frame; returns where its inputs are.
     ground : (Pen, Point) -> None
         Draws the datum.
@@ -37,8 +37,8 @@ class Symbols:
         Lines that explain the drawing.
     """
 
-    across: Callable[[Pen, Element, Frame], bool]
-    before: Callable[[Pen, Placed, Frame], list[Anchor]]
+    across: Callable[[Pen, Element, SymbolFrame], bool]
+    before: Callable[[Pen, Placed, SymbolFrame], list[Anchor]]
     ground: Callable[[Pen, Point], None]
     source: Callable[[Pen, Point], None]
     finish: Callable[[], None]

@@ -8,7 +8,7 @@ from lstm_analog.show.schematics.captions import Captions
 from lstm_analog.show.schematics.cells import NodeCell
 from lstm_analog.show.schematics.circuit import box_outputs
 from lstm_analog.show.schematics.pen import WORD, Pen, Point
-from lstm_analog.show.schematics.sizes import WIRE, Spot2D
+from lstm_analog.show.schematics.sizes import WIRE, DrawnCell
 from lstm_analog.show.schematics.symbols import Anchor
 from lstm_analog.show.schematics.unit import Element
 from lstm_analog.show.style import COLOURS
@@ -17,7 +17,7 @@ _CONTROL, _SUPPLY = COLOURS[0], "#404040"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Wiring:
+class SchematicWiring:
     """Draws wires with `pen` between `cells`, flags by `captions`.
 
     `sources` are those of the unit alone, by node; `lanes` counts the wires beside each column so far.
@@ -29,7 +29,7 @@ class Wiring:
     sources: dict[int, Element]
     lanes: dict[str, int] = field(default_factory=dict)
 
-    def draw(self, anchors: list[tuple[int, Anchor]], places: dict[int, Spot2D]) -> None:
+    def draw(self, anchors: list[tuple[int, Anchor]], places: dict[int, DrawnCell]) -> None:
         """Draw a wire to each of the `anchors` where the way between `places` is free, else a flag with its words."""
         owner = {node: number for number in places for node in self.cells[number].nodes}
         for number, group in _grouped(anchors):
@@ -54,7 +54,7 @@ class Wiring:
             self.pen.line([(x, y), (x, point[1]), point], dashed=control, width=0.9)
         return x, y
 
-    def _leaves(self, anchor: Anchor, start: Spot2D) -> float:
+    def _leaves(self, anchor: Anchor, start: DrawnCell) -> float:
         """Return the height at which the wire to `anchor` leaves its cell at `start`; a box has several outputs."""
         cell = next(cell for cell in self.cells if anchor.nodes[0] in cell.nodes)
         for placed in cell.placed:
@@ -63,14 +63,14 @@ class Wiring:
                     return start.y + height
         return start.y
 
-    def _channel(self, start: Spot2D, here: Spot2D, way: str, bend: Point, height: float) -> list[Point]:
+    def _channel(self, start: DrawnCell, here: DrawnCell, way: str, bend: Point, height: float) -> list[Point]:
         """Return the bends of a wire that leaves at a `height`: it turns beside the column where it ends, or starts."""
         key = f"{here.y if way == 'late' else start.y}:{here.column if way == 'late' else start.column}"
         taken = self.lanes[key] = self.lanes.get(key, 0) + 1
         x = (here.left if way == "late" else start.right) + WIRE * taken
         return [(start.right, height), (x, height), (x, bend[1]), bend]
 
-    def _flag(self, point: Point, anchor: Anchor, here: Spot2D) -> None:
+    def _flag(self, point: Point, anchor: Anchor, here: DrawnCell) -> None:
         above = point[0] >= here.x
         place = (point[0], point[1] + 0.05) if above else (point[0] - 0.06, point[1])
         self.pen.text(
@@ -104,7 +104,7 @@ def _grouped(anchors: list[tuple[int, Anchor]]) -> Iterator[tuple[int, list[Anch
         yield number, group
 
 
-def _way(start: Spot2D, here: Spot2D, places: dict[int, Spot2D]) -> str | None:
+def _way(start: DrawnCell, here: DrawnCell, places: dict[int, DrawnCell]) -> str | None:
     """Return where a wire from `start` to `here` turns, late or early; None if neither way is free."""
     between = range(start.column + 1, here.column)
     if start.column >= here.column:

@@ -19,14 +19,14 @@ from lstm_analog.show.schematics.unit import Element, UnitParts
 from lstm_analog.show.schematics.values import first
 
 _PLAIN = {"cell": "candidate", "new recurrent": "candidate from h"}
-"""Words for signals whose name in the legend has another meaning, too."""
+"""NodeWords for signals whose name in the legend has another meaning, too."""
 _NEW = ("_new", "_new_p", "_new_n", "_fresh", "_new_line")
 """Suffixes of the labels of groups that hold what this step has computed."""
 _DEEP = 12
 """Nodes gone through before a node is called by its label."""
 
 
-class Words:
+class NodeWords:
     """What the nodes of `parts` carry, those of a unit by its `cells`."""
 
     def __init__(self, parts: UnitParts, cells: tuple[NodeCell, ...]) -> None:
