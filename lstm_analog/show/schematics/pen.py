@@ -60,7 +60,7 @@ class Pen:
         weight: str = "normal",
         name: str | None = None,
     ) -> None:
-        """Write `words` at `place` in a `colour` and a `weight`, aligned `across` and `up`; `name` is the artist's gid."""
+        """Write `words` at `place`, in `colour` and `weight`, aligned `across` and `up`; `name` is the artist's gid."""
         drawn = self.axes.text(*place, words, fontsize=size, color=colour, ha=across, va=up, weight=weight, zorder=5)
         drawn.set_gid(name)
 
