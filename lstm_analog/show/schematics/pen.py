@@ -59,10 +59,16 @@ class Pen:
         up: str = "center",
         weight: str = "normal",
         name: str | None = None,
+        cover: bool = False,
     ) -> None:
-        """Write `words` at `place`, in `colour` and `weight`, aligned `across` and `up`; `name` is the artist's gid."""
+        """Write `words` at `place`, in `colour` and `weight`, aligned `across` and `up`; `name` is the artist's gid.
+
+        With `cover`, they hide the wires behind them.
+        """
         drawn = self.axes.text(*place, words, fontsize=size, color=colour, ha=across, va=up, weight=weight, zorder=5)
         drawn.set_gid(name)
+        if cover:
+            drawn.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,17 +125,23 @@ class _Placer:
             self._place(each, grid)
             before += [each] if each in grid else []
         column = 1 + max((grid[each][0] for each in before), default=-1)
-        taken = {lane for place, lane in grid.values()}
-        fresh = 1 + max(taken, default=-1)
-        lane = grid[before[_main(before)]][1] if before else fresh
+        lane = _lane(before, grid)
         while (column, lane) in grid.values():
             lane += 1
         grid[cell] = column, lane
 
 
-def _main(before: list[int]) -> int:
-    """Return which of the cells `before` a cell stands in line with: the last one of two, which controls it."""
-    return 0 if len(before) != 2 else 1
+def _lane(before: list[int], grid: _Grid) -> int:
+    """Return the lane of a cell after those `before` it, or the next free one if there are none.
+
+    It is that of the second of two, which controls the first, if a wire from there meets no other cell; else that of
+    the first one.
+    """
+    if not before:
+        return 1 + max((lane for _, lane in grid.values()), default=-1)
+    column, lane = grid[before[-1]]
+    free = not any(place > column for place, row in grid.values() if row == lane)
+    return lane if len(before) == 2 and free else grid[before[0]][1]
 
 
 def _side_by_side(grids: list[_Grid]) -> _Grid:

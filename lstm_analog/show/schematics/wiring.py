@@ -80,6 +80,7 @@ class SchematicWiring:
             colour=_CONTROL if anchor.control else _SUPPLY,
             across="center" if above else "right",
             up="bottom" if above else "center",
+            cover=True,
             name=" ".join(self.sources[node].name for node in anchor.nodes if node in self.sources) or None,
         )
 

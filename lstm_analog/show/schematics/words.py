@@ -18,7 +18,7 @@ from lstm_analog.show.schematics.cells import NodeCell, inputs_of
 from lstm_analog.show.schematics.unit import Element, UnitParts
 from lstm_analog.show.schematics.values import first
 
-_PLAIN = {"cell": "candidate", "new recurrent": "candidate from h"}
+_PLAIN = {"cell": "candidate", "new": "candidate", "new recurrent": "candidate from h"}
 """NodeWords for signals whose name in the legend has another meaning, too."""
 _NEW = ("_new", "_new_p", "_new_n", "_fresh", "_new_line")
 """Suffixes of the labels of groups that hold what this step has computed."""
@@ -71,7 +71,7 @@ class NodeWords:
             port, ends = bridges[0].bank, bridges[0].ends
             gate, supply = self.of(ends["p"], deep), self.of(ends["a"], deep)
             falling = isinstance(port, Ports) and first(port.scale) < 0
-            return f"tanh({gate})" if supply == "+1" else f"{f'(1 - {gate})' if falling else gate} x {supply}"
+            return f"tanh({gate})" if supply == "+1" else f"{f'(1-{gate})' if falling else gate} x {supply}"
         products = [e for e in banks if isinstance(e.bank, Pairs) and inputs_of(e)]
         if products:
             return " + ".join(self._product(e, deep) for e in products)
@@ -100,7 +100,7 @@ class NodeWords:
 def _curve(shape: Shape, word: str, *, falling: bool) -> str:
     """Return the value of a curve of what is called `word`; a sigmoid is known by the name of its gate."""
     if shape is Shape.SIGMOID:
-        return f"(1 - {word})" if falling else word
+        return f"(1-{word})" if falling else word
     value = word if shape is Shape.LINEAR else f"{shape.value}({word})"
     return f"-{value}" if falling else value
 
