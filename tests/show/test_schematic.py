@@ -1,18 +1,24 @@
 """A drawing of a unit has every element of the unit in the network, once by name, and its sizes."""
 
+import runpy
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import lstm_analog as la
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler.hydraulic import Detail
-from lstm_analog.errors import InvalidValueError, LibraryMissingError
+from lstm_analog.errors import InvalidValueError, LibraryMissingError, UnsupportedPartError
+from lstm_analog.expressions import effort
 from lstm_analog.model.random import Form
-from lstm_analog.network.parts import Cells, Crossbars, Junctions, Sources, Transconductors
+from lstm_analog.network.bank import node_array
+from lstm_analog.network.parts import Junctions, Sources, law
 from lstm_analog.network.parts import terminals_of as declared
+from lstm_analog.network.parts.base import Law
 from lstm_analog.show import schematic
 from lstm_analog.show.schematics.unit import ends_of
 
@@ -25,7 +31,21 @@ TECHNOLOGIES = {
     "OPAMP_BENCH": la.electrical.OPAMP_BENCH,
     "BICMOS": la.electrical.BICMOS,
 }
-DENSE = (Cells, Crossbars, Transconductors)
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bridge:
+    """A part of a kind that schematics do not know."""
+
+    label: str
+    a: Indices = node_array()
+    b: Indices = node_array()
+
+
+@law.register
+def _(part: Bridge) -> Law:
+    return Law(terminals=("a", "b"), through={("a", "b"): effort("a") - effort("b")}, units={})
 
 
 def compiled(technology, *, form=Form.LSTM, units=3, layers=1, timing=la.CLOCKED):
@@ -136,3 +156,20 @@ def test_a_circuit_without_schemdraw_is_refused(monkeypatch):
     message = r"^a circuit must be drawn by schemdraw, got no schemdraw: pip install 'lstm_analog\[draw\]'$"
     with pytest.raises(LibraryMissingError, match=message):
         schematic(compiled(la.electrical.BEHAVIOURAL))
+
+
+def test_a_part_of_your_own_is_a_box_with_the_name_of_its_kind():
+    own = runpy.run_path(str(ROOT / "notebooks" / "own_part.py"))
+    made = own["machine"].compiled
+    (bank,) = (part for part in made.network.parts if isinstance(part, own["Measured"]))
+    texts = {text.get_gid(): text.get_text() for text in schematic(made).axes[0].texts if text.get_gid()}
+    assert texts[f"{bank.label}[0]"].endswith("\nMeasured")
+
+
+def test_a_part_of_your_own_between_two_nodes_is_refused():
+    made = compiled(la.electrical.BEHAVIOURAL)
+    nodes = made.network.unknowns["l0_zi"], made.network.unknowns["l0_zf"]
+    network = replace(made.network, parts=(*made.network.parts, Bridge(label="bridge", a=nodes[0], b=nodes[1])))
+    message = "part bridge must have one end, or be of a kind that schematics know, got Bridge: draw blocks, which"
+    with pytest.raises(UnsupportedPartError, match=message):
+        schematic(replace(made, network=network))

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import singledispatch
 
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.parts import (
     DATUM,
     Cells,
@@ -12,11 +14,10 @@ from lstm_analog.network.parts import (
     Inertances,
     OpAmps,
     Pairs,
+    Part,
     Ports,
     Sources,
     Spools,
-    Stops,
-    Storages,
     Switches,
     Transconductors,
 )
@@ -24,6 +25,8 @@ from lstm_analog.network.roles import internal_states
 from lstm_analog.show.schematics.unit import Element, UnitParts
 
 Passage = Conductors | Switches | Inertances
+_Homes = dict[int, int]
+"""For each node of a unit the first one of its cell."""
 
 
 class Side(Enum):
@@ -77,7 +80,7 @@ def node_cells(parts: UnitParts) -> tuple[NodeCell, ...]:
     for element in parts.elements:
         if isinstance(element.bank, Sources):
             continue
-        for node, side in _sides(element, home, amplifiers):
+        for node, side in _sides(element.bank, element, home, amplifiers):
             far = [feet[end] for end in element.ends.values() if end in feet] if side is Side.BELOW else []
             foot = far[0] if far else None
             signs = _signs(element, node, home)
@@ -97,22 +100,47 @@ def _signs(element: Element, node: int, home: dict[int, int]) -> tuple[str, ...]
 
 def inputs_of(element: Element) -> tuple[int, ...]:
     """Return the unknowns that an `element` reads or takes flow from, values before controls; the datum left out."""
-    bank, ends = element.bank, element.ends
-    if isinstance(bank, Ports):
-        names = ["a", "p", "n"]
-    elif isinstance(bank, Spools):
-        names = ["p", "n"]
-    elif isinstance(bank, OpAmps):
-        names = ["plus", "minus"]
-    elif isinstance(bank, Followers | Pairs):
-        names = [name for name in ends if name not in ("nodes", "out")]
-    elif isinstance(bank, Conductors | Switches | Inertances):
-        names = ["a"]
-    elif isinstance(bank, Cells):
-        names = [name for name in ends if name not in bank.circuit.outputs]
-    else:
-        names = []
-    return tuple(dict.fromkeys(ends[name] for name in names if ends[name] != DATUM))
+    ends = element.ends
+    return tuple(dict.fromkeys(ends[name] for name in _inputs(element.bank, tuple(ends)) if ends[name] != DATUM))
+
+
+@singledispatch
+def _inputs(bank: Part, ends: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the `ends` of an element that are its inputs."""
+    return ()
+
+
+@_inputs.register
+def _(bank: Ports, ends: tuple[str, ...]) -> tuple[str, ...]:
+    return ("a", "p", "n")
+
+
+@_inputs.register
+def _(bank: Spools, ends: tuple[str, ...]) -> tuple[str, ...]:
+    return ("p", "n")
+
+
+@_inputs.register
+def _(bank: OpAmps, ends: tuple[str, ...]) -> tuple[str, ...]:
+    return ("plus", "minus")
+
+
+@_inputs.register(Followers)
+@_inputs.register(Pairs)
+def _(bank: Followers | Pairs, ends: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in ends if name not in ("nodes", "out"))
+
+
+@_inputs.register(Conductors)
+@_inputs.register(Switches)
+@_inputs.register(Inertances)
+def _(bank: Passage, ends: tuple[str, ...]) -> tuple[str, ...]:
+    return ("a",)
+
+
+@_inputs.register
+def _(bank: Cells, ends: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in ends if name not in bank.circuit.outputs)
 
 
 def _homes(parts: UnitParts) -> dict[int, int]:
@@ -132,25 +160,52 @@ def _homes(parts: UnitParts) -> dict[int, int]:
     return home
 
 
-def _sides(element: Element, home: dict[int, int], amplifiers: list[Element]) -> list[tuple[int, Side]]:
-    """Return the nodes at which an `element` stands, and on which side."""
-    bank, ends = element.bank, element.ends
-    if isinstance(bank, Storages | Stops):
-        return [(ends["nodes"], Side.BELOW)]
-    if isinstance(bank, Crossbars):
-        return [(node, Side.BEFORE) for node in dict.fromkeys(home[ends[name]] for name in ("plus", "minus"))]
-    if isinstance(bank, Ports):
-        return [(ends["b"], Side.ABOVE) if ends["b"] in home else (ends["a"], Side.BELOW)]
-    if isinstance(bank, Conductors | Switches | Inertances):
-        return [_passage(element, home, amplifiers)]
-    if isinstance(bank, Pairs):
-        return [(ends["out"], Side.BEFORE if inputs_of(element) else Side.BELOW)]
-    if isinstance(bank, Cells):
-        return [(next(ends[name] for name in bank.circuit.outputs if ends[name] in home), Side.BEFORE)]
-    if isinstance(bank, Transconductors):
-        return [(ends["rows"], Side.BEFORE)]
-    name = next(name for name in ("out", "position", "nodes") if name in ends)
-    return [(ends[name], Side.BEFORE)]
+@singledispatch
+def _sides(bank: Part, element: Element, home: _Homes, amplifiers: list[Element]) -> list[tuple[int, Side]]:
+    """Return the nodes at which an `element` stands, and on which side: a kind of your own below its only end."""
+    if len(element.ends) > 1:
+        must, do = "have one end, or be of a kind that schematics know", "draw blocks, which counts it"
+        raise UnsupportedPartError(explain(f"part {bank.label}", must=must, got=type(bank).__name__, do=do))
+    return [(node, Side.BELOW) for node in element.ends.values()]
+
+
+@_sides.register
+def _(bank: Crossbars, element: Element, home: _Homes, amplifiers: list[Element]) -> list[tuple[int, Side]]:
+    nodes = dict.fromkeys(home[element.ends[name]] for name in ("plus", "minus"))
+    return [(node, Side.BEFORE) for node in nodes]
+
+
+@_sides.register
+def _(bank: Ports, element: Element, home: _Homes, amplifiers: list[Element]) -> list[tuple[int, Side]]:
+    a, b = element.ends["a"], element.ends["b"]
+    return [(b, Side.ABOVE) if b in home else (a, Side.BELOW)]
+
+
+@_sides.register(Conductors)
+@_sides.register(Switches)
+@_sides.register(Inertances)
+def _(bank: Passage, element: Element, home: _Homes, amplifiers: list[Element]) -> list[tuple[int, Side]]:
+    return [_passage(element, home, amplifiers)]
+
+
+@_sides.register
+def _(bank: Pairs, element: Element, home: _Homes, amplifiers: list[Element]) -> list[tuple[int, Side]]:
+    return [(element.ends["out"], Side.BEFORE if inputs_of(element) else Side.BELOW)]
+
+
+@_sides.register
+def _(bank: Cells, element: Element, home: _Homes, amplifiers: list[Element]) -> list[tuple[int, Side]]:
+    outputs = (element.ends[name] for name in bank.circuit.outputs)
+    return [(next(node for node in outputs if node in home), Side.BEFORE)]
+
+
+@_sides.register(Transconductors)
+@_sides.register(Followers)
+@_sides.register(OpAmps)
+@_sides.register(Spools)
+def _(bank: Part, element: Element, home: _Homes, amplifiers: list[Element]) -> list[tuple[int, Side]]:
+    name = next(name for name in ("rows", "out", "position", "nodes") if name in element.ends)
+    return [(element.ends[name], Side.BEFORE)]
 
 
 def _passage(element: Element, home: dict[int, int], amplifiers: list[Element]) -> tuple[int, Side]:

@@ -50,8 +50,10 @@ def hydraulic_symbols(network: Network) -> Symbols:
         if isinstance(bank, Switches | Inertances):
             iso.solenoid_valve(pen, frame, _line(network, bank.line))
             return True
-        lifted = isinstance(bank, Ports)
-        iso.throttle(pen, frame, adjustable=lifted)
+        if not isinstance(bank, Ports | Conductors):
+            iso.box(pen, frame)
+            return True
+        iso.throttle(pen, frame, adjustable=isinstance(bank, Ports))
         if isinstance(bank, Ports) and bank.line != ALWAYS:
             pen.text(frame.at(-0.5, 0.12), _line(network, bank.line), across="left")
         return True

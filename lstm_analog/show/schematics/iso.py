@@ -23,6 +23,12 @@ def throttle(pen: Pen, frame: SymbolFrame, *, sharp: bool = False, adjustable: b
         pen.arrow(frame.at(-0.26, -0.26), frame.at(0.26, 0.26))
 
 
+def box(pen: Pen, frame: SymbolFrame) -> None:
+    """Draw with `pen` along `frame` a plain box, which stands for a part without a symbol."""
+    pen.line([frame.start, frame.end])
+    pen.polygon(frame.all((-0.3, -0.18), (0.3, -0.18), (0.3, 0.18), (-0.3, 0.18)), fill="white")
+
+
 def solenoid_valve(pen: Pen, frame: SymbolFrame, line: str) -> None:
     """Draw with `pen` a 2/2-way valve along `frame`, shut at rest by its spring; the clock `line` opens it."""
     e = 0.17

@@ -35,11 +35,11 @@ def first(values: Floats) -> float:
 
 @singledispatch
 def size_of(bank: object, number: int, domain: Domain) -> str:
-    """Return the main size of element `number` of `bank` in a `domain`, or nothing if the kind has none.
+    """Return the main size of element `number` of `bank` in a `domain`, or the name of a kind that is not known here.
 
     A bank of one element has that element only; of dense banks, `number` is the row.
     """
-    return ""
+    return type(bank).__name__
 
 
 def _conductance(value: float, domain: Domain) -> str:
