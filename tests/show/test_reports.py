@@ -62,7 +62,8 @@ def test_the_page_has_verdict_errors_parts_and_how_to_repeat_it(made, page):
     bill = la.study.bill_of_materials(run.compiled, la.hydraulic.OIL, None)
     assert all(f"{item.part} {item.size} {item.where} {item.count}" in text for item in bill.items)
     assert dict(bill.totals)["step time"] in text
-    assert str(run.setup.scaling) in text
+    ranges, reach = run.setup.scaling.ranges, run.setup.scaling.reach
+    assert f"z {ranges.z:.3g} of {reach.z:.3g}, c {ranges.c:.3g} of {reach.c:.3g}" in text
     assert report.network_digest in text
     assert len(page) < 1_500_000
 

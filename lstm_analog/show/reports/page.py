@@ -1,12 +1,13 @@
 """Write a report for a colleague: what was compiled, whether it is right, where it errs, of what parts it is."""
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 
 from lstm_analog.compiler import Compiled
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked
-from lstm_analog.errors import LibraryMissingError, UnsupportedError
+from lstm_analog.errors import InvalidValueError, LibraryMissingError, UnsupportedError
 from lstm_analog.files import whole_file
 from lstm_analog.model import LSTM
 from lstm_analog.network.domain import HYDRAULIC
@@ -124,7 +125,14 @@ def _units(compiled: Compiled) -> str:
 
 def _ranges(run: Run) -> str:
     scaling = None if run.setup is None else run.setup.scaling
-    return "not measured: compiled without inputs" if scaling is None else str(scaling)
+    if scaling is None:
+        return "not measured: compiled without inputs"
+    sizes = zip(vars(scaling.ranges).items(), vars(scaling.reach).values(), strict=True)
+    told = [
+        f"{name} {size:.3g} of {most:.3g}" if isfinite(most) else f"{name} {size:.3g}" for (name, size), most in sizes
+    ]
+    clipped = f"; cut off: {', '.join(scaling.clips)}" if scaling.clips else ""
+    return f"{', '.join(told)}{clipped}; {scaling.fit.value}"
 
 
 def _errors(report: Report) -> Iterator[str]:
@@ -157,20 +165,19 @@ def _pictures(report: Report, run: Run, lstm: LSTM) -> Iterator[str]:
 def _parts(run: Run) -> Iterator[str]:
     yield heading("Parts and power")
     made = None if run.setup is None else run.setup.technology
-    if isinstance(made, Hydraulic) and len(run.passes) == 1:
-        bill = bill_of_materials(run.passes[0].compiled, made, None)
-        yield table(
-            ("part", "size", "where", "count"), [(i.part, i.size, i.where, f"{i.count}") for i in bill.items], 3
-        )
-        yield pairs(bill.totals)
+    if isinstance(made, Hydraulic):
+        for bill in (bill_of_materials(each.compiled, made, None) for each in run.passes):
+            items = [(item.part, item.size, item.where, f"{item.count}") for item in bill.items]
+            yield table(("part", "size", "bank", "count"), items, 3)
+            yield pairs(bill.totals)
         return
     networks = [each.compiled.network for each in run.passes]
     counts = count_parts((part for network in networks for part in network.parts), networks[0].domain)
     yield table(("part", "count"), [(kind, f"{count}") for kind, count in counts.items()], 1)
     try:
         told = str(power(run))
-    except UnsupportedError:
-        told = "Not known: the parts of this technology are models without a supply."
+    except (UnsupportedError, InvalidValueError) as error:
+        told = f"not known: {error}"
     yield paragraph(f"Power: {told}")
 
 

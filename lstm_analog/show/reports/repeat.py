@@ -8,6 +8,8 @@ from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.study import Report, Run
 
 _BLANK_MODEL, _BLANK_INPUT = "model.pt", "input.csv"
+_ONE_SEQUENCE = 2
+"""Number of axes of one sequence (time, inputs)."""
 
 
 def python_lines(report: Report, run: Run, model: Path | None, data: Path | None) -> str:
@@ -19,6 +21,8 @@ def python_lines(report: Report, run: Run, model: Path | None, data: Path | None
     shape, clock = run.x.shape, f"timing=la.{compiled.timing.name}, settling={compiled.settling!r}"
     if data is None and report.seed is not None:
         x = f"np.random.default_rng({report.seed}).uniform(-1.0, 1.0, {shape})"
+    elif run.x.ndim > _ONE_SEQUENCE:
+        x = f"np.load({str(data or 'x.npy')!r})  # of shape {shape}"
     else:
         x = f"read_table({str(data or _BLANK_INPUT)!r})  # of shape {shape}"
     return "\n".join(
@@ -42,7 +46,7 @@ def command_line(report: Report, run: Run, model: Path | None, data: Path | None
     None if the command line has no words for it.
     """
     technology = _preset(run)
-    if technology is None or run.x.ndim != 2 or len(run.passes) > 1:
+    if technology is None or run.x.ndim != _ONE_SEQUENCE or len(run.passes) > 1:
         return None
     compiled = run.passes[0].compiled
     words = ["lstm-analog", "compare", str(model or _BLANK_MODEL)]
