@@ -16,11 +16,15 @@ from lstm_analog.errors import InvalidValueError, LibraryMissingError, Unsupport
 from lstm_analog.expressions import effort
 from lstm_analog.model.random import Form
 from lstm_analog.network.bank import node_array
-from lstm_analog.network.parts import Junctions, Sources, law
+from lstm_analog.network.parts import DATUM, Crossbars, Junctions, OpAmps, Sources, Transconductors, law
 from lstm_analog.network.parts import terminals_of as declared
 from lstm_analog.network.parts.base import Law
 from lstm_analog.show import schematic
-from lstm_analog.show.schematics.unit import ends_of
+from lstm_analog.show.schematics.cells import Side, inputs_of, node_cells
+from lstm_analog.show.schematics.circuit import circuit_symbols
+from lstm_analog.show.schematics.hydraulic import hydraulic_symbols
+from lstm_analog.show.schematics.pen import Pen, SymbolFrame
+from lstm_analog.show.schematics.unit import ends_of, unit_parts
 
 TECHNOLOGIES = {
     "OIL": la.hydraulic.OIL,
@@ -173,3 +177,21 @@ def test_a_part_of_your_own_between_two_nodes_is_refused():
     message = "part bridge must have one end, or be of a kind that schematics know, got Bridge: draw blocks, which"
     with pytest.raises(UnsupportedPartError, match=message):
         schematic(replace(made, network=network))
+
+
+@pytest.mark.parametrize("name", TECHNOLOGIES)
+def test_what_stands_before_a_node_has_a_wire_or_a_flag_for_each_input(name):
+    made = compiled(TECHNOLOGIES[name])
+    axes = Figure().add_subplot()
+    plumbing = made.network.domain.name == "hydraulic"
+    symbols = hydraulic_symbols(made.network) if plumbing else circuit_symbols(made.network, axes)
+    frame, pen = SymbolFrame(start=(0.0, 0.0), end=(1.6, 0.0)), Pen(axes=axes)
+    cells = node_cells(unit_parts(made, made.layout.layers[0], 1))
+    before = [placed for cell in cells for placed in cell.on(Side.BEFORE)]
+    assert before
+    for placed in before:
+        element, drawn = placed.element, symbols.before(pen, placed, frame)
+        dense = isinstance(element.bank, Crossbars | Transconductors)
+        expected = set(element.bank.inputs.tolist()) if dense else set(inputs_of(element))
+        own_output = {element.ends["out"]} if isinstance(element.bank, OpAmps) else set()
+        assert {node for anchor in drawn for node in anchor.nodes} - {DATUM} == expected - own_output
