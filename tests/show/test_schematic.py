@@ -195,3 +195,11 @@ def test_what_stands_before_a_node_has_a_wire_or_a_flag_for_each_input(name):
         expected = set(element.bank.inputs.tolist()) if dense else set(inputs_of(element))
         own_output = {element.ends["out"]} if isinstance(element.bank, OpAmps) else set()
         assert {node for anchor in drawn for node in anchor.nodes} - {DATUM} == expected - own_output
+
+
+def test_a_kind_that_the_domain_has_no_symbol_for_is_refused():
+    rows = compiled(la.electrical.BEHAVIOURAL).network.part("l0_rows")
+    made = compiled(la.hydraulic.OIL)
+    strange = replace(rows, label="strange", rows=made.network.part("l0_rows").plus)
+    with pytest.raises(UnsupportedPartError, match="part strange must have a symbol for plumbing, got Transconductors"):
+        schematic(replace(made, network=replace(made.network, parts=(*made.network.parts, strange))))

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from lstm_analog.errors import LibraryMissingError, explain
+from lstm_analog.errors import LibraryMissingError, UnsupportedPartError, explain
 from lstm_analog.network.cells import flat
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
@@ -159,8 +159,8 @@ def _amplifier(pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
 @singledispatch
 def _before(bank: Part, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw an element that drives a node along `frame`; return where its inputs are."""
-    place("ResistorIEC", frame)
-    return [Anchor(nodes=inputs_of(placed.element), point=frame.start)]
+    must, do = "have a symbol for circuits", "draw blocks, which counts it"
+    raise UnsupportedPartError(explain(f"part {bank.label}", must=must, got=type(bank).__name__, do=do))
 
 
 @_before.register

@@ -2,6 +2,7 @@
 
 from functools import singledispatch
 
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
@@ -60,7 +61,7 @@ def hydraulic_symbols(network: Network) -> Symbols:
 
     def before(pen: Pen, placed: Placed, frame: SymbolFrame) -> list[Anchor]:
         element = placed.element
-        if isinstance(element.bank, Switches | Inertances):
+        if isinstance(element.bank, Switches | Inertances | Conductors):
             across(pen, element, frame)
             return [Anchor(nodes=(element.ends["a"],), point=frame.start)]
         return _before(element.bank, pen, element, frame)
@@ -83,8 +84,8 @@ def _source(pen: Pen, top: Point) -> None:
 @singledispatch
 def _before(bank: Part, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
     """Draw an element that has its own way to a node, with `pen` along `frame`."""
-    iso.throttle(pen, frame)
-    return [Anchor(nodes=(element.ends["a"],), point=frame.start)]
+    must, do = "have a symbol for plumbing", "draw blocks, which counts it"
+    raise UnsupportedPartError(explain(f"part {bank.label}", must=must, got=type(bank).__name__, do=do))
 
 
 @_before.register
@@ -134,9 +135,3 @@ def _(bank: Pairs, pen: Pen, element: Element, frame: SymbolFrame) -> list[Ancho
         pen.line([(at, y + 0.3), (at, height), (frame.start[0], height)], dashed=True, width=0.9)
         anchors.append(Anchor(nodes=nodes, point=(frame.start[0], height), control=True))
     return anchors
-
-
-@_before.register
-def _(bank: Conductors, pen: Pen, element: Element, frame: SymbolFrame) -> list[Anchor]:
-    iso.throttle(pen, frame)
-    return [Anchor(nodes=(element.ends["a"],), point=frame.start)]
