@@ -124,6 +124,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     _add_inputs(parser)
     parser.add_argument("--json", type=Path, metavar="REPORT", help="also write the report as JSON")
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write it as a page with pictures and parts")
     _add_machine(parser)
     _add_engine(parser)
 

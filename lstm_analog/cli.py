@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    check_apart((options.model, options.config, options.input), (options.json,))
+    check_apart((options.model, options.config, options.input), (options.json, options.html))
     lstm, model = load_part(options.model, options.only, options.config)
     fed = _fed(options, lstm, model)
     run = _machine(lstm, options).run(fed.x, engine=options.engine, progress=_progress("running"))
@@ -152,6 +152,11 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json is not None:
         report.write(options.json)
         print(f"wrote {options.json}")
+    if options.html is not None:
+        from lstm_analog import show  # draws, with matplotlib
+
+        show.write_report(report, run, lstm, options.html, model=options.model, data=options.input)
+        print(f"wrote {options.html}")
     return 0 if report.holds else 1
 
 
@@ -259,9 +264,7 @@ def _print_machine(machine: Machine) -> None:
 
 def _lint(options: argparse.Namespace) -> int:
     found = check_dialect(options.deck, options.dialect)
-    for breach in found:
-        print(breach)
-    print(f"{len(found)} findings in {options.deck} for {options.dialect.name}")
+    print(*found, f"{len(found)} findings in {options.deck} for {options.dialect.name}", sep="\n")
     return 1 if found else 0
 
 

@@ -197,7 +197,7 @@ def counted_rates(
 
 @checked
 def rectifier(part: Diodes | CheckValves, domain: Domain, load: float) -> Network:
-    """Return a source `drive` that feeds a `load` (conductance unit) through `part`, from node 1 to node 2, in a `domain`.
+    """Return a source `drive` that feeds a `load` (conductance unit) of a `domain` through `part`, from node 1 to 2.
 
     A diode passes what is above its knee, a check valve what is above its cracking pressure: a rectifier, whose ideal
     is max(x, 0). Node 2 is the group `out`.

@@ -1,11 +1,18 @@
 """Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
 
+from lstm_analog.show.animations.animate import animate
+from lstm_analog.show.blocks import blocks
 from lstm_analog.show.budgets import error_budget
+from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
+from lstm_analog.show.error_map import error_map
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
 from lstm_analog.show.noise import signal_noise
+from lstm_analog.show.portrait import phase_portrait, return_map
+from lstm_analog.show.reports.page import write_report
 from lstm_analog.show.saving import save
+from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.sizing import sizing
 from lstm_analog.show.states import sequence
@@ -14,11 +21,18 @@ from lstm_analog.show.what_if import what_if
 from lstm_analog.show.yields import metric_distribution, yield_against_strength
 
 __all__ = [
+    "animate",
+    "blocks",
+    "crossbar",
     "dataflow",
     "error_budget",
+    "error_map",
     "forecast",
     "metric_distribution",
+    "phase_portrait",
+    "return_map",
     "save",
+    "schematic",
     "sequence",
     "settling_curve",
     "signal_noise",
@@ -26,5 +40,6 @@ __all__ = [
     "step_waveforms",
     "weights",
     "what_if",
+    "write_report",
     "yield_against_strength",
 ]

@@ -22,8 +22,9 @@ _STATE, _DIFFERENCE = 2.0, 1.6
 def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | None = None, sequence: int = 0) -> Figure:
     """Return a picture of h and c of `layer` after each step of `run` and of `lstm`, and the largest difference.
 
-    `units` are those to draw, the first six unless given; `sequence` chooses from a batch; `layer` may count from the
-    end. Lines are analog, circles digital. A difference of zero falls below the logarithmic axis.
+    A layer without c, as in a GRU, has h only. `units` are those to draw, the first six unless given; `sequence`
+    chooses from a batch; `layer` may count from the end. Lines are analog, circles digital. A difference of zero falls
+    below the logarithmic axis.
 
     Raises
     ------
@@ -34,9 +35,10 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
     chosen = chosen_units(units, run.layers[number].h.shape[-1])
     which = pick("sequence", sequence, sequences(run))
     numeric = digital(run, lstm)[number]
-    figure, (for_h, for_c, for_both) = panels([_STATE, _STATE, _DIFFERENCE])
+    names = ["h", "c"] if numeric.c.size else ["h"]
+    figure, (*states, for_both) = panels([*[_STATE] * len(names), _DIFFERENCE])
     differences = []
-    for axes, name in ((for_h, "h"), (for_c, "c")):
+    for axes, name in zip(states, names, strict=True):
         ours, theirs = (one(run, getattr(trace, name), which)[:, chosen] for trace in (run.layers[number], numeric))
         _draw_states(axes, ours, theirs, chosen)
         axes.set_ylabel(f"{name} (dimensionless)")

@@ -84,6 +84,15 @@ def panels(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
+def panel(axes: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Return a figure and the `axes` to draw into: those given, or the only ones of a new figure of `size` (inch)."""
+    if axes is None:
+        figure = Figure(figsize=size, layout="constrained")
+        return figure, figure.add_subplot()
+    around = axes.figure
+    return (around if isinstance(around, Figure) else around.figure), axes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """How to show numbers of an SI unit: divided by `factor`, in `unit` with its prefix."""

@@ -97,9 +97,10 @@ def test_settings_come_back_after_a_refusal(machine_run):
 
 
 def test_show_leaves_pyplot_alone():
-    code = "import sys, lstm_analog.show; print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+    code = "import sys, lstm_analog.show\n"
+    code += "print(*(name in sys.modules for name in ('matplotlib', 'matplotlib.pyplot', 'schemdraw')))"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert result.stdout.split() == ["True", "False"]
+    assert result.stdout.split() == ["True", "False", "False"]
 
 
 def test_only_show_loads_matplotlib():

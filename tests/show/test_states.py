@@ -6,6 +6,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import InvalidValueError
+from lstm_analog.model.random import Form
 from lstm_analog.show import sequence
 
 
@@ -95,3 +96,11 @@ def test_another_lstm_is_refused(machine_run):
     other = la.random_lstm(np.random.default_rng(8), 2, 2, scale=2.0)
     with pytest.raises(InvalidValueError, match=r": give the LSTM it was compiled from$"):
         sequence(run, other)
+
+
+def test_a_gru_has_h_only():
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 2, form=Form.GRU)
+    run = la.compile(lstm, la.electrical.BEHAVIOURAL).run(np.zeros((3, 1)), engine="settle")
+    states, difference = sequence(run, lstm).axes
+    assert states.get_ylabel() == "h (dimensionless)"
+    assert [line.get_label() for line in difference.get_lines()] == ["|Δh|"]

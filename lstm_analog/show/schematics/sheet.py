@@ -1,0 +1,154 @@
+"""Draw the placed cells of a unit, strip by strip."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lstm_analog.network.parts import DATUM, Crossbars, OpAmps, Pairs, Ports
+from lstm_analog.show.schematics.captions import Captions
+from lstm_analog.show.schematics.cells import NodeCell, Placed, Side, inputs_of
+from lstm_analog.show.schematics.circuit import box_outputs
+from lstm_analog.show.schematics.pen import WORD, Pen, Point, SymbolFrame
+from lstm_analog.show.schematics.placing import Strip
+from lstm_analog.show.schematics.sizes import (
+    LONG,
+    LONGEST,
+    TITLE,
+    WIDER,
+    DrawnCell,
+    arranged,
+    hanging_room,
+    length,
+    pitch,
+    wide,
+)
+from lstm_analog.show.schematics.symbols import Anchor, Symbols
+from lstm_analog.show.schematics.unit import Element
+from lstm_analog.show.schematics.wiring import SchematicWiring, output_pairs
+from lstm_analog.show.style import FAINT
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SchematicSheet:
+    """Draws `cells` with `pen` in `symbols`, with `captions`; `sources` are those of the unit alone, by node."""
+
+    pen: Pen
+    cells: tuple[NodeCell, ...]
+    symbols: Symbols
+    captions: Captions
+    sources: dict[int, Element]
+
+    def draw(self, strips: tuple[Strip, ...]) -> tuple[float, float]:
+        """Draw `strips` below each other from (0, 0); return the width and the height that they take."""
+        wiring = SchematicWiring(pen=self.pen, cells=self.cells, captions=self.captions, sources=self.sources)
+        y, width = 0.0, 0.0
+        for strip in strips:
+            places, bottom, right = arranged(strip, self.cells, self.captions, y - TITLE)
+            self.pen.text((0.0, y - 0.1), strip.title, size=WORD + 2.5, across="left", weight="bold")
+            anchors = [(number, anchor) for number in places for anchor in self._cell(number, places)]
+            wiring.draw(anchors, places)
+            y, width = bottom, max(width, right)
+        return width, -y
+
+    def _stack(self, cell: NodeCell, places: dict[int, DrawnCell]) -> list[Placed]:
+        """Return the elements before a node, those first whose wires come from the lowest of the `places`."""
+        heights = {node: spot.y for k, spot in places.items() for node in self.cells[k].nodes}
+
+        def height(placed: Placed) -> float:
+            return max((heights[node] for node in inputs_of(placed.element) if node in heights), default=-1e9)
+
+        return sorted(cell.on(Side.BEFORE), key=height)
+
+    def _cell(self, number: int, places: dict[int, DrawnCell]) -> Iterator[Anchor]:
+        """Draw the cell `number` at its place of `places`; yield where its inputs come in."""
+        cell, pen, spot = self.cells[number], self.pen, places[number]
+        stacked, above = self._stack(cell, places), cell.on(Side.ABOVE)
+        apart = pitch(cell)
+        top = spot.y + apart * max(len(stacked) - 1, 0)
+        pen.text((spot.x + 0.08, top + 0.04), self.captions.nodes(cell.nodes), colour=FAINT, across="left", up="bottom")
+        if not above:
+            pen.text((spot.x + 0.08, top + 0.24), self.captions.title(cell), size=WORD, across="left", up="bottom")
+        for k, placed in enumerate(stacked):
+            y = spot.y + apart * k
+            yield from self._before(placed, SymbolFrame(start=(spot.x - length(placed), y), end=(spot.x, y)))
+        if len(stacked) > 1:
+            pen.line([(spot.x, spot.y), (spot.x, top)])
+        for placed in above:
+            frame = SymbolFrame(start=(spot.x, spot.y + LONG), end=(spot.x, spot.y))
+            yield from self._port(placed, frame)
+        x = spot.x + (0.0 if above else 0.35)
+        for placed in cell.on(Side.BELOW):
+            x += WIDER * wide(placed)
+            yield from self._hung(placed, (x, spot.y))
+            x += hanging_room(placed, self.captions) - WIDER * wide(placed)
+        if above:
+            pen.text((spot.right, spot.y - 0.04), self.captions.title(cell), size=WORD, across="right", up="top")
+        for placed in cell.on(Side.BACK):
+            self._back(placed, spot)
+        pen.line([(spot.x, spot.y), (spot.right, spot.y)])
+        for placed in stacked:
+            self._box(placed, spot)
+
+    def _box(self, placed: Placed, spot: DrawnCell) -> None:
+        """Draw the outputs of the box of a transistor cell at `spot` beyond the first one."""
+        outputs = zip(output_pairs(placed.element), box_outputs(placed.element), strict=True)
+        for nodes, height in list(outputs)[1:]:
+            y = spot.y + height
+            self.pen.line([(spot.x, y), (spot.right, y)])
+            self.pen.text(
+                (spot.x + 0.08, y + 0.04), self.captions.nodes(nodes), colour=FAINT, across="left", up="bottom"
+            )
+            self.pen.text(
+                (spot.x + 0.08, y + 0.24), self.captions.words.title(nodes[0]), size=WORD, across="left", up="bottom"
+            )
+
+    def _named(self, placed: Placed, point: Point, across: str = "left", up: str = "center") -> None:
+        self.pen.text(point, self.captions.element(placed.element), across=across, up=up, name=placed.element.name)
+
+    def _before(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
+        yield from self.symbols.before(self.pen, placed, frame)
+        double = isinstance(placed.element.bank, Crossbars) and len(placed.signs) > 1
+        drop = 0.82 if double else 0.55 if isinstance(placed.element.bank, OpAmps) else 0.42
+        self._named(placed, (frame.at(0.1)[0], frame.at(0.0)[1] - drop), across="center", up="top")
+
+    def _port(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
+        self.symbols.across(self.pen, placed.element, frame)
+        self._named(placed, frame.at(0.0, 0.32))
+        yield Anchor(nodes=(placed.element.ends["a"],), point=frame.start)
+        yield from self._pilot(placed, frame.at(0.0))
+
+    def _hung(self, placed: Placed, top: Point) -> Iterator[Anchor]:
+        frame, ends = SymbolFrame(start=top, end=(top[0], top[1] - LONG)), placed.element.ends
+        if self.symbols.across(self.pen, placed.element, frame):
+            rail = ends.get("a", DATUM) if ends.get("b", DATUM) in self._inside() else ends.get("b", DATUM)
+            if placed.foot is not None:
+                self.symbols.source(self.pen, frame.end)
+                at = (frame.end[0] + 0.28, frame.end[1] - 0.35)
+                self.pen.text(at, self.captions.short(placed.foot.bank.label), across="left", name=placed.foot.name)
+            elif rail == DATUM:
+                self.symbols.ground(self.pen, frame.end)
+            else:
+                self.pen.text((frame.end[0], frame.end[1] - 0.06), self.captions.flag((rail,)), size=WORD, up="top")
+        self._named(placed, frame.at(0.42, 0.12) if wide(placed) else frame.at(0.05, self._aside(placed)))
+        if isinstance(placed.element.bank, Ports):
+            yield from self._pilot(placed, frame.at(0.0))
+
+    def _aside(self, placed: Placed) -> float:
+        """Return how far beside an element its label stands."""
+        return 0.42 if isinstance(placed.element.bank, Pairs) else 0.3
+
+    def _inside(self) -> set[int]:
+        return {node for cell in self.cells for node in cell.nodes}
+
+    def _pilot(self, placed: Placed, point: Point) -> Iterator[Anchor]:
+        """Yield the control of a valve; both valves of a bridge have theirs at the same side."""
+        nodes = tuple(n for n in (placed.element.ends["p"], placed.element.ends["n"]) if n != DATUM)
+        yield Anchor(nodes=nodes, point=(point[0] - 0.22, point[1]), control=True)
+
+    def _back(self, placed: Placed, spot: DrawnCell) -> None:
+        """Draw a conductance from the output of an op-amp back to its input."""
+        left, y = spot.x - LONGEST, spot.y + 0.8
+        frame = SymbolFrame(start=(left + 0.25, y), end=(spot.x - 0.05, y))
+        self.pen.line([(left + 0.25, spot.y + 0.25), frame.start])
+        self.pen.line([frame.end, (spot.x - 0.05, spot.y)])
+        self.symbols.across(self.pen, placed.element, frame)
+        self._named(placed, (frame.at(0.0)[0], y + 0.17), across="center", up="bottom")

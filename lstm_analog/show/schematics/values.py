@@ -1,0 +1,133 @@
+"""Say the size of an element in SI units, as short as a drawing needs it."""
+
+from functools import singledispatch
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.network.domain import ELECTRICAL, Domain
+from lstm_analog.network.parts import (
+    Cells,
+    Conductors,
+    Crossbars,
+    Followers,
+    Inertances,
+    OpAmps,
+    Pairs,
+    Ports,
+    Sources,
+    Spools,
+    Stops,
+    Storages,
+    Switches,
+    Transconductors,
+)
+from lstm_analog.show.style import si
+
+_LARGE = 1e4
+"""What stands before the largest prefix at most."""
+
+
+def first(values: Floats) -> float:
+    """Return the first of `values` (..., m): that of the first chip, if there are several."""
+    return float(np.ravel(values)[0])
+
+
+@singledispatch
+def size_of(bank: object, number: int, domain: Domain) -> str:
+    """Return the main size of element `number` of `bank` in a `domain`, or the name of a kind that is not known here.
+
+    A bank of one element has that element only; of dense banks, `number` is the row.
+    """
+    return type(bank).__name__
+
+
+def _conductance(value: float, domain: Domain) -> str:
+    """Return a resistance in a circuit, a conductance in plumbing, whose unit the drawing says once."""
+    return amount(1.0 / value, "Ω") if domain == ELECTRICAL else f"{value:.2g}"
+
+
+def amount(value: float, unit: str) -> str:
+    """Return `value` with its `unit` and a prefix, three digits.
+
+    >>> amount(1e-10, "F")
+    '100 pF'
+    """
+    scale = si(abs(value) or 1.0, unit)
+    if abs(value) >= _LARGE * scale.factor:
+        return f"{value:.2g} {unit}"
+    return f"{value / scale.factor:.3g} {scale.unit}"
+
+
+@size_of.register(Conductors)
+@size_of.register(Ports)
+def _(bank: Conductors | Ports, number: int, domain: Domain) -> str:
+    return _conductance(first(bank.conductance), domain)
+
+
+@size_of.register(Switches)
+@size_of.register(Inertances)
+def _(bank: Switches | Inertances, number: int, domain: Domain) -> str:
+    return _conductance(first(bank.closed), domain)
+
+
+@size_of.register
+def _(bank: Storages, number: int, domain: Domain) -> str:
+    value = first(bank.capacitance)
+    return amount(value, "F") if domain == ELECTRICAL else f"{value:.2g}"
+
+
+@size_of.register
+def _(bank: Pairs, number: int, domain: Domain) -> str:
+    value = first(bank.current)
+    return amount(value, "A") if domain == ELECTRICAL else f"{value:.2g}"
+
+
+@size_of.register
+def _(bank: Sources, number: int, domain: Domain) -> str:
+    return amount(first(bank.effort), domain.effort_unit)
+
+
+@size_of.register
+def _(bank: OpAmps, number: int, domain: Domain) -> str:
+    return amount(first(bank.transconductance) / (2.0 * np.pi * first(bank.capacitance)), "Hz")
+
+
+@size_of.register
+def _(bank: Followers, number: int, domain: Domain) -> str:
+    gains = [first(term.gain) for term in bank.terms]
+    return "" if set(gains) == {1.0} else "gain " + ", ".join(f"{gain:.3g}" for gain in gains)
+
+
+@size_of.register
+def _(bank: Spools, number: int, domain: Domain) -> str:
+    return f"{first(bank.frequency):.3g} rad/s"
+
+
+@size_of.register
+def _(bank: Stops, number: int, domain: Domain) -> str:
+    return f"{amount(first(bank.low), domain.effort_unit)} to {amount(first(bank.high), domain.effort_unit)}"
+
+
+@size_of.register
+def _(bank: Cells, number: int, domain: Domain) -> str:
+    return bank.device
+
+
+@size_of.register
+def _(bank: Transconductors, number: int, domain: Domain) -> str:
+    row = bank.transconductance.reshape(-1, *bank.transconductance.shape[-2:])[0, number]
+    return f"{np.count_nonzero(row)} transconductances\nto {amount(float(np.abs(row).max()), 'S')}"
+
+
+@size_of.register
+def _(bank: Crossbars, number: int, domain: Domain) -> str:
+    rows = np.stack((bank.positive, bank.negative), axis=-1)
+    largest = float(rows.reshape(-1, *rows.shape[-3:])[0, number].max())
+    return f"to {amount(largest, 'S') if domain == ELECTRICAL else f'{largest:.2g}'}"
+
+
+def row_count(bank: Crossbars, number: int, side: str) -> int:
+    """Return how many conductances row `number` of `bank` has on a `side`, positive or negative, dummies left out."""
+    matrix: Floats = getattr(bank, side)
+    return int(np.count_nonzero(matrix.reshape(-1, *matrix.shape[-2:])[0, number]))
