@@ -9,6 +9,7 @@
 # make messages  every refusal that the readers' tests provoke, its advice executed (benchmarks/messages.md, ten minutes)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
+# make page    the engine of the living page against Integrate, a table (ten minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
@@ -22,7 +23,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise clean ngspice wasm
+.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise page clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -31,9 +32,9 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/lstm-analog demo
 
 # The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
-test oldest newest fuzz doors torch bench noise: export OMP_NUM_THREADS = 1
-test oldest newest bench noise: export OPENBLAS_NUM_THREADS = 1
-test oldest newest bench noise: export MKL_NUM_THREADS = 1
+test oldest newest fuzz doors torch bench noise page: export OMP_NUM_THREADS = 1
+test oldest newest bench noise page: export OPENBLAS_NUM_THREADS = 1
+test oldest newest bench noise page: export MKL_NUM_THREADS = 1
 test oldest newest bench: export MPLBACKEND = Agg
 
 test: lint ngspice wasm
@@ -76,6 +77,9 @@ bench: $(VENV)/torch.stamp ngspice
 
 noise: $(VENV)/test.stamp ngspice
 	$(BIN)/python benchmarks/noise_in_time.py
+
+page: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/living_page.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
