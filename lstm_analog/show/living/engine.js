@@ -235,6 +235,14 @@ class Network {
     }
   }
 
+  /** Return what each element of the banks called `label` passes at `x`, with the clock lines `high`. */
+  passes(label, x, high = new Set()) {
+    return this.banks.filter((bank) => bank.label === label).flatMap((bank) => {
+      bank.law.values(x, bank.place, bank.number, bank.clock === undefined || high.has(bank.clock) ? 1 : 0, bank.values);
+      return [...bank.values];
+    });
+  }
+
   /** Write f(x) to `out`, with the clock lines `high`. */
   rates(x, high, out) {
     out.fill(0);
@@ -265,17 +273,19 @@ class Network {
   }
 }
 
-/** A run of a `network` over its schedule; `next` takes one step. `points` samples of each interval go to `trace`. */
+/** A run of a `network` over its schedule; `next` takes one step. `points` samples of each interval go to `trace`.
+ *  It goes from interval `first` up to number `intervals`, from the efforts `start`. */
 class Simulation {
-  constructor(network, { tolerance = 1e-8, points = 1, intervals = network.intervals.length, start = network.start } = {}) {
+  constructor(network, { tolerance = 1e-8, points = 1, first = 0, intervals = network.intervals.length, start = network.start } = {}) {
     Object.assign(this, { network, tolerance, points, intervals });
     this.x = Float64Array.from(start);
     this.time = 0;      // s since the start
-    this.interval = 0;  // the present one
+    this.interval = first; // the present one
     this.spent = 0;     // s of it
     this.length = 0;    // s of the next step
     this.steps = 0;
     this.trace = [];    // { time, interval, x }, after `begin` and at the samples
+    this.ends = [];     // x at the end of each interval
     const size = network.free.length;
     const vectors = (count) => Array.from({ length: count }, () => new Float64Array(size));
     this.u = vectors(6);
@@ -387,7 +397,10 @@ class Simulation {
     this.sampleUpTo(step, spent, duration, begun);
     this.spent = spent;
     this.time = begun + spent;
-    if (last) this.keep(old);
+    if (last) {
+      this.keep(old);
+      this.ends.push(this.trace.at(-1).x);
+    }
   }
 
   /** Keep the samples that lie in the step that ends `spent` seconds after the interval began, by its interpolant. */
