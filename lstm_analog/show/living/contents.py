@@ -13,7 +13,7 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.engines import start_efforts
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
-from lstm_analog.export import Driven, write_json
+from lstm_analog.export import NGSPICE, Driven, suited, write_json, write_spice
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.activations import SIGMOID, TANH
 from lstm_analog.model.weights import Cell, GRUCell
@@ -65,6 +65,9 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
     bound = settling(run)
     told: dict[str, object] = {
         "title": title,
+        "name": lstm.name,
+        "netlist": _netlist(circuit),
+        "python": _python(run, lstm),
         "ours": "plumbing" if plumbing is ours else "circuit",
         "machines": {name: _told(each) for name, each in machines.items()},
         "pairs": {name: _file(each, _still(each), None) for name, each in pairs.items()},
@@ -146,6 +149,32 @@ def _file(network: Network, fed: Schedule, technology: object) -> str:
         path = Path(folder) / "network.json"
         write_json(path, network, driven=driven, tubes=tubes_in(technology, network))
         return path.read_text(encoding="ascii")
+
+
+def _netlist(circuit: Machine) -> str:
+    """Return the netlist of `circuit` for ngspice, driven by its sequence."""
+    network = circuit.compiled.network
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lstm.cir"
+        write_spice(path, network, circuit.fed, NGSPICE, suited(network))
+        return path.read_text(encoding="ascii")
+
+
+def _python(run: Run, lstm: LSTM) -> str:
+    """Return the lines that make the page of `run` again, from the files of its model and its data."""
+    words = dict(run.passes[0].compiled.network.provenance)
+    technology = words.get("technology", "behavioural").lower()
+    detail = words.get("detail", "ideal")
+    lines = ["import lstm_analog as la", "import numpy as np", ""]
+    lines += [f'lstm = la.load("{lstm.name}.safetensors")  # or the file that it came from']
+    lines += [f"x = np.array({np.array2string(one_sequence(run), separator=', ', threshold=60, precision=6)})"]
+    chosen = repr(technology)
+    if detail != "ideal":
+        chosen = f"replace(la.hydraulic.{technology.upper()}, detail=la.hydraulic.Detail.{detail.upper()})"
+        lines.insert(0, "from dataclasses import replace\n")
+    lines += [f"machine = la.compile(lstm, {chosen}, settling={run.passes[0].compiled.settling:g})"]
+    lines += ['la.show.page(machine.run(x), lstm, "page.html")', ""]
+    return "\n".join(lines)
 
 
 def _told(machine: Machine) -> dict[str, object]:

@@ -68,7 +68,8 @@ function table(caption, heads, rows) {
 
 /** Axes from `x` to `y`, both [least, most]; `log` has powers of ten upwards. Lines and dots are kept by name. */
 class Plot {
-  constructor({ x, y, log = false, across, up, label, height = 300, ticks = null, width = 440 }) {
+  constructor({ x, y, log = false, across, up, label, height = 300, ticks = null, wide = false }) {
+    const width = wide && document.documentElement.clientWidth > 640 ? 620 : 440; // so that text has the same size in all plots
     Object.assign(this, { x, y, log, width, height, left: 58, right: 12, top: 14, bottom: 44, marks: new Map() });
     this.grid = svg("g", { class: "grid" });
     this.ink = svg("g", {});
@@ -134,6 +135,9 @@ class Plot {
     return this.mark("cursor", "line", { x1: this.px(x), x2: this.px(x), y1: this.top, y2: this.height - this.bottom, class: "cursor" });
   }
 }
+
+/** Tell `element` where to stop growing, so that its text keeps its size. */
+const atMost = (element, width) => { element.style.maxWidth = `${width}px`; return element; };
 
 const tidy = (number) => String(Number(number.toPrecision(4))).replace("-", "\u2212");
 

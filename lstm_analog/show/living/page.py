@@ -15,7 +15,10 @@ from lstm_analog.show.living.contents import contents
 from lstm_analog.show.living.sources import source
 from lstm_analog.study import Run
 
-_PROGRAM = ("engine", "digital", "machine", "draw", "app", "pair", "tank")
+_PROGRAM = (
+    *("engine", "digital", "machine", "draw", "app"),
+    *("pair", "tank", "step", "network", "beside", "broken", "away"),
+)
 """The files of the program, in the order in which they use each other; screens come last, as they are shown."""
 
 

@@ -57,7 +57,7 @@ SCREENS.push({ id: "tank", title: "One memory", build(page) {
   let run = null, begun = 0, playing = false, ready = false;
   const shown = Object.fromEntries(["c", "c-digital", "c-difference", "h", "h-digital", "h-difference", "steps"].map((name) => [name, reading(`tank-${name}`)]));
   const numbers = html("dl", { class: "numbers" }, card("memory c, the tank", shown.c), card("digital c", shown["c-digital"]), card("difference", shown["c-difference"]),
-    card("output h, the tank", shown.h), card("digital h", shown["h-digital"]), card("difference", shown["h-difference"]), card("steps", shown.steps));
+    card("output h, the tank", shown.h), card("digital h", shown["h-digital"]), card("difference", shown["h-difference"]));
   const sliders = Object.fromEntries([["forget", "forget"], ["input", "input"], ["value", "new value"], ["output", "output"]].map(([name, label]) => {
     const gate = name !== "value";
     const made = slider(label, gate ? { min: 0, max: 100, step: 1, value: 100 * memory.set[name] } : { min: -0.95, max: 0.95, step: 0.05, value: memory.set.value },
@@ -127,10 +127,13 @@ SCREENS.push({ id: "tank", title: "One memory", build(page) {
   put("forget", memory.set.forget);
   tell();
   return { content: [said, html("div", { class: "columns" }, html("div", {}, picture.element),
-    html("div", {}, html("div", { class: "bar" }, next, play, again), ...Object.values(sliders).map(({ element }) => element),
+    html("div", {}, html("div", { class: "bar" }, next, play, again, html("span", { class: "aside" }, "steps made: ", shown.steps)), ...Object.values(sliders).map(({ element }) => element),
       html("div", { class: "bar" }, shutForget, shutOutput), numbers))],
   enter() { if (run) page.work.paint(paint); } };
 } });
+
+/** Return a level for the upper edge of a tank that holds all of `values`. */
+const edgeFor = (values) => [0.1, 0.2, 0.5, 1, 2, 5].find((edge) => edge >= 1.1 * Math.max(...values.map(Math.abs))) ?? 10;
 
 /** Return a tank around the middle `x`: its level against the datum, and its words. */
 function tank(x, top, height, wide, name) {
@@ -140,8 +143,8 @@ function tank(x, top, height, wide, name) {
   return { element: svg("g", {}, svg("rect", { x: x - wide / 2, y: top, width: wide, height, class: "inside" }), water,
     svg("path", { d: `M${x - wide / 2} ${top} V${top + height} H${x + wide / 2} V${top}`, class: "glass" }),
     svg("line", { x1: x - wide / 2 - 10, x2: x + wide / 2 + 10, y1: middle, y2: middle, class: "datum" }),
-    svg("text", { x, y: top - 10, "text-anchor": "middle" }, name), level), put(value) {
-    const y = Math.max(top, Math.min(top + height, middle - height / 2 * value / FULL_SCALE));
+    svg("text", { x, y: top - 10, "text-anchor": "middle" }, name), level), put(value, edge = FULL_SCALE) {
+    const y = Math.max(top, Math.min(top + height, middle - height / 2 * value / edge));
     set(water, { y, height: top + height - y });
     level.textContent = decimals(value, 3);
   } };
