@@ -73,6 +73,8 @@ class Tab:
 
     def open(self, path: Path, screen: str = "") -> None:
         """Load the file at `path` and wait until it is ready."""
+        self.send("Page.navigate", url="about:blank")  # or a file that differs behind # alone is not loaded anew
+        self.until("location.href === 'about:blank'")
         self.send("Page.navigate", url=f"{path.resolve().as_uri()}{screen}")
         self.until("document.readyState === 'complete' && document.documentElement.dataset.ready !== undefined")
 

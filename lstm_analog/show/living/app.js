@@ -2,7 +2,7 @@
 // The page: its screens by the part of the address behind #, and work that is done in slices, a few milliseconds a frame.
 
 const SCREENS = [];
-const SLICE = 6; // ms of computing in a frame, so that drawing and all else stay below 12
+const SLICE = 5; // ms of computing in a frame, so that drawing and all else stay below 12
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** Runs tasks and painters frame by frame. A task is a function that does a little and returns whether more is left. */

@@ -59,21 +59,24 @@ SCREENS.push({ id: "beside", title: "Circuit beside plumbing", build(page) {
     entry.waiting.push(tell);
   }
   tell();
-  return { content: [lead, html("div", { class: "bar" }, chosen.element, progress), html("div", { class: "panel slim" }, scrub.element), linked, html("div", { class: "panel scroll" }, correspondences(sides))] };
+  return { content: [lead, html("div", { class: "bar grow" }, chosen.element, scrub.element, progress), linked, html("div", { class: "panel scroll" }, correspondences(sides))] };
 } });
+
+/** Return the plates of a capacitor under a bar at `x`, or the stand of a tank. */
+const capacitor = (name, x) => [svg("path", { class: "rail", d: name === "plumbing" ? `M${x - 30} 151 H${x + 30}` : `M${x} 150 V158 M${x - 18} 158 H${x + 18} M${x - 18} 164 H${x + 18} M${x} 164 V172 M${x - 10} 172 H${x + 10}` })];
 
 /** Return bars for the `signals`: the water in a tank or gauge, or the voltage of a capacitor or node. */
 function sidePicture(name, signals) {
   const edges = signals.map(({ value }) => (value ? 2 : 6)), wide = 560 / signals.length;
   const bars = signals.map(({ key, label, value }, k) => {
-    const x = wide * (k + 0.5), water = svg("rect", { x: x - 22, width: 44, class: "water" }), text = svg("text", { x, y: 176, "text-anchor": "middle", class: "strong" });
-    const store = value ? [svg("line", { x1: x - 22, x2: x + 22, y1: name === "plumbing" ? 150 : 156, y2: name === "plumbing" ? 150 : 156, class: "rail" })] : [];
+    const x = wide * (k + 0.5), water = svg("rect", { x: x - 22, width: 44, class: "water" }), text = svg("text", { x, y: 192, "text-anchor": "middle", class: "strong" });
+    const store = value ? capacitor(name, x) : [];
     const frame = name === "plumbing" ? svg("path", { d: `M${x - 22} 26 V150 H${x + 22} V26`, class: "glass" }) : svg("rect", { x: x - 22, y: 26, width: 44, height: 124, rx: 6, class: "glass" });
-    return { water, text, x, group: svg("g", { "data-key": key, class: "signal" }, svg("rect", { x: x - wide / 2 + 2, y: 2, width: wide - 4, height: 182, rx: 8, class: "ground" }),
+    return { water, text, x, group: svg("g", { "data-key": key, class: "signal" }, svg("rect", { x: x - wide / 2 + 2, y: 2, width: wide - 4, height: 196, rx: 8, class: "ground" }),
       svg("text", { x, y: 18, "text-anchor": "middle", class: "little" }, label.replace("z of ", "z ").replace("memory ", "").replace("output h", "h")), water, frame, ...store,
       svg("line", { x1: x - 28, x2: x + 28, y1: 88, y2: 88, class: "datum" }), text) };
   });
-  const element = svg("svg", { viewBox: "0 0 560 188", class: "picture beside", role: "img", "aria-label": `The state of the ${name}` }, ...bars.map(({ group }) => group));
+  const element = svg("svg", { viewBox: "0 0 560 200", class: "picture beside", role: "img", "aria-label": `The state of the ${name}` }, ...bars.map(({ group }) => group));
   return { element, draw(values) {
     values.forEach((value, k) => {
       const y = 88 - 62 * Math.max(-1, Math.min(1, value / edges[k]));

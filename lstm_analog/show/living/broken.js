@@ -17,7 +17,7 @@ const ROOM = 300.15; // K
 const PER_KELVIN = 1.04; // a tube of VG32 oil conducts that much more for each kelvin near 40 degrees (docs/hydraulics.md)
 const FAULTS = {
   leak: { label: "leak", min: -7, max: -1, step: 0.25, value: -7, format: (value) => (value <= -7 ? "none" : `${small(10 ** value)}`),
-    plumbing: "of what an open clock valve passes, a shut one still passes", circuit: "of what a closed switch conducts, an open one still conducts",
+    plumbing: "what a shut clock valve still passes, as a share of an open one", circuit: "what an open switch of the clock still conducts, as a share of a closed one",
     apply(network, value) {
       if (value <= -7) return;
       for (const bank of network.banks) {
@@ -27,14 +27,14 @@ const FAULTS = {
       }
     } },
   warmth: { label: "warmth", min: 0, max: 20, step: 0.5, value: 0, format: (value) => `${decimals(value, 1)} K`,
-    plumbing: "warmer are the tubes from the inputs than all others: the oil in them is thinner", circuit: "warmer are the transistor pairs than where they were made for",
+    plumbing: "how much warmer the tubes from the inputs are than all others; the oil in them is thinner", circuit: "how much warmer the transistor pairs are than they were made for",
     apply(network, value, machine) {
       const inputs = new Set(machine.inputs.map(({ label }) => label));
       if (network.unit === "Pa") network.change("conductance", (element, bank) => bank.elements[0].kind === "Crossbars" && inputs.has(element.source.replace(/_\d+$/, "")), (g) => g * PER_KELVIN ** value);
       else for (const scale of ["scale1", "scale2"]) network.change(scale, (_, bank) => bank.elements[0].kind === "Pairs", (s) => s * ROOM / (ROOM + value));
     } },
   spread: { label: "spread", min: 0, max: 10, step: 0.25, value: 0, format: (value) => `${decimals(value, 2)} %`,
-    plumbing: "is how far tubes of the weights scatter in what they conduct", circuit: "is how far the weights scatter",
+    plumbing: "how far the tubes of the weights scatter in what they let through (standard deviation)", circuit: "how far the weights scatter (standard deviation)",
     apply(network, value, machine, seed) {
       const draw = normals(seed);
       for (const name of ["conductance", "value"]) network.change(name, (_, bank) => ["Crossbars", "Transconductors"].includes(bank.elements[0].kind), (g) => g * Math.exp(0.01 * value * draw()));
@@ -45,8 +45,8 @@ SCREENS.push({ id: "broken", title: "Break it", build(page) {
   const machine = page.ours, steps = page.contents.x.length, given = page.contents.x;
   const asked = Object.fromEntries(Object.entries(FAULTS).map(([name, { value }]) => [name, value]));
   let seed = 1, task = null, run = null, before = null;
-  const errors = new Plot({ x: [0, Math.max(1, steps - 1)], y: [1e-9, 1], log: true, across: "step", up: "largest error of c and h", height: 260, wide: true, label: "The largest error of all units after each step, as designed and broken" });
-  const states = new Plot({ x: [0, Math.max(1, steps - 1)], y: [-1, 1], across: "step", up: "h of the worst unit", height: 200, wide: true, label: "The output of the worst unit after each step" });
+  const errors = new Plot({ x: [1, Math.max(2, steps)], y: [1e-9, 1], log: true, across: "step", up: "largest error of c and h", height: 260, wide: true, label: "The largest error of all units after each step, as designed and broken" });
+  const states = new Plot({ x: [1, Math.max(2, steps)], y: [-1, 1], across: "step", up: "h of the worst unit", height: 200, wide: true, label: "The output of the worst unit after each step" });
   const shown = { error: reading("broken-error"), before: reading("broken-before"), worst: html("output", { "data-name": "broken-worst", class: "number" }) };
   const progress = html("span", { role: "status", class: "aside" });
   const sliders = Object.entries(FAULTS).map(([name, fault]) => {
@@ -75,7 +75,7 @@ SCREENS.push({ id: "broken", title: "Break it", build(page) {
 
   function tell() {
     if (!before) return;
-    const now = run && !task ? run : before, pairs = (values) => values.map((value, k) => [k, value]);
+    const now = run && !task ? run : before, pairs = (values) => values.map((value, k) => [k + 1, value]);
     progress.textContent = "";
     const found = worst(machine, now, page.contents.digital, steps), sound = worst(machine, before, page.contents.digital, steps);
     errors.line("before", pairs(perStep(before)), "ghost");
@@ -88,8 +88,8 @@ SCREENS.push({ id: "broken", title: "Break it", build(page) {
     states.line("before", pairs(old), "ghost");
     states.line("now", pairs(ours), "machine-line of-h");
     states.dots("digital", pairs(numeric), "digital-dot", 4.5);
-    shown.error.textContent = found.error.toExponential(2);
-    shown.before.textContent = sound.error.toExponential(2);
+    shown.error.textContent = small(found.error);
+    shown.before.textContent = small(sound.error);
     shown.worst.textContent = `${machine.sizes.length > 1 ? `layer ${found.layer + 1}, ` : ""}unit ${found.unit + 1}, ${found.name === "c" ? "memory c" : "output h"}`;
   }
 

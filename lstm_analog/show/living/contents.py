@@ -27,6 +27,8 @@ from lstm_analog.study.settling import settling
 
 MOST_STEPS = 200
 """The largest number of steps of a sequence; more: the page takes minutes to compute them."""
+_FEW = 60
+"""Numbers of a sequence up to which they stand in the Python lines; more are read from a file there."""
 _VALVES = {
     Cell: (("forget", "c_keep"), ("input", "c_add"), ("output", "h_add")),
     GRUCell: (("update of the old", "h_keep"), ("update by the new", "h_add")),
@@ -162,19 +164,17 @@ def _netlist(circuit: Machine) -> str:
 
 def _python(run: Run, lstm: LSTM) -> str:
     """Return the lines that make the page of `run` again, from the files of its model and its data."""
-    words = dict(run.passes[0].compiled.network.provenance)
-    technology = words.get("technology", "behavioural").lower()
-    detail = words.get("detail", "ideal")
-    lines = ["import lstm_analog as la", "import numpy as np", ""]
-    lines += [f'lstm = la.load("{lstm.name}.safetensors")  # or the file that it came from']
-    lines += [f"x = np.array({np.array2string(one_sequence(run), separator=', ', threshold=60, precision=6)})"]
-    chosen = repr(technology)
+    compiled, x = run.passes[0].compiled, one_sequence(run)
+    words = dict(compiled.network.provenance)
+    technology, detail = words.get("technology", BEHAVIOURAL.name), words.get("detail", "ideal")
+    preset, lines = repr(technology.lower()), ["import lstm_analog as la", "import numpy as np", ""]
     if detail != "ideal":
-        chosen = f"replace(la.hydraulic.{technology.upper()}, detail=la.hydraulic.Detail.{detail.upper()})"
-        lines.insert(0, "from dataclasses import replace\n")
-    lines += [f"machine = la.compile(lstm, {chosen}, settling={run.passes[0].compiled.settling:g})"]
-    lines += ['la.show.page(machine.run(x), lstm, "page.html")', ""]
-    return "\n".join(lines)
+        preset = f"replace(la.hydraulic.{technology}, detail=la.hydraulic.Detail.{detail.upper()})"
+        lines = ["from dataclasses import replace", "", *lines]
+    numbers = f"np.array({x.tolist()})" if x.size <= _FEW else 'np.loadtxt("x.csv", delimiter=",", ndmin=2)'
+    lines += [f'lstm = la.load("{lstm.name}.safetensors")  # the file of the model', f"x = {numbers}"]
+    lines += [f"machine = la.compile(lstm, {preset}, settling={compiled.settling:g})"]
+    return "\n".join([*lines, 'la.show.page(machine.run(x), lstm, "page.html")', ""])
 
 
 def _told(machine: Machine) -> dict[str, object]:

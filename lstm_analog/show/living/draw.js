@@ -17,8 +17,12 @@ const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS
 const set = (element, attributes) => { for (const name in attributes) element.setAttribute(name, attributes[name]); };
 
 const decimals = (value, places = 6) => (Math.abs(value) < 0.5 * 10 ** -places ? 0 : value).toFixed(places).replace("-", "\u2212");
-const small = (value) => (value === 0 ? "0" : Math.abs(value) >= 1e-3 ? decimals(value, 4)
-  : `${(value / 10 ** Math.floor(Math.log10(Math.abs(value)))).toFixed(1)}\u00d710${superscript(Math.floor(Math.log10(Math.abs(value))))}`).replace("-", "\u2212");
+/** Return a number that may be very small: with four decimals, or with two digits behind the first and a power of ten. */
+function small(value) {
+  if (value === 0 || Math.abs(value) >= 0.01) return decimals(value, 4);
+  const [digits, power] = value.toExponential(2).split("e");
+  return `${digits}\u00d710${superscript(Number(power))}`.replace(/^-/, "\u2212");
+}
 const superscript = (power) => [...String(power)].map((sign) => "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"["-0123456789".indexOf(sign)]).join("");
 /** Return a physical value with a prefix and its unit, e.g. 3.21 kPa. */
 function physical(value, unit) {
@@ -60,7 +64,7 @@ function toggle(label, changed, attributes = {}) {
 /** A table with a header row; `rows` of cells, the first of each row its header. */
 function table(caption, heads, rows) {
   const cell = (tag, content, attributes = {}) => html(tag, attributes, content);
-  return html("table", {}, html("caption", {}, caption),
+  return html("table", { class: "words" }, html("caption", {}, caption),
     html("thead", {}, html("tr", {}, ...heads.map((head) => cell("th", head, { scope: "col" })))),
     html("tbody", {}, ...rows.map(([first, ...rest]) =>
       html("tr", {}, cell("th", first, { scope: "row" }), ...rest.map((one) => cell("td", one))))));

@@ -11,7 +11,7 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
   let x = given.map((row) => [...row]), channel = 0, layer = 0, unit = 0, step = 0, task = null, run = null;
   let before = null, traces = page.contents.digital;
   const shut = new Map(); // of "layer/unit", the names of the valves that are shut
-  const steps = given.length, ends = [0, Math.max(1, steps - 1)];
+  const steps = given.length, ends = [1, Math.max(2, steps)];
   const input = new Plot({ x: ends, y: [-1.15 * reach, 1.15 * reach], height: 165, wide: true, across: "step", up: "input", label: "The input at each step: draw it" });
   const states = Object.fromEntries(["h", "c"].filter((name) => machine.layers[0][name]).map((name) => [name, new Plot({ x: ends, y: [-1, 1], height: 190, wide: true, across: "step", up: name === "h" ? "output h" : "memory c", label: `${name} of one unit after each step` })]));
   const levels = levelPicture(machine, (l, u) => choose(l, u));
@@ -63,9 +63,9 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
   function tell() {
     const done = run ? Math.max(0, Math.floor((run.ends.length - machine.once) / machine.cycle.length)) : 0;
     progress.textContent = done < steps ? `computing step ${done + 1} of ${steps}` : `all ${steps} steps computed`;
-    input.line("line", x.map((row, k) => [k, row[channel]]), "machine-line");
-    input.dots("dots", x.map((row, k) => [k, row[channel]]), "machine-dot", 5);
-    input.cursor(step);
+    input.line("line", x.map((row, k) => [k + 1, row[channel]]), "machine-line");
+    input.dots("dots", x.map((row, k) => [k + 1, row[channel]]), "machine-dot", 5);
+    input.cursor(step + 1);
     for (const name in states) curves(name);
     const at = run?.ends[machine.interval(step, "readout")], old = before?.ends[machine.interval(step, "readout")];
     if (at) levels.draw(at, old, layer, unit, shut);
@@ -74,7 +74,7 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
   }
 
   function curves(name) {
-    const plot = states[name], pairs = (values) => values.map((value, k) => [k, value]);
+    const plot = states[name], pairs = (values) => values.map((value, k) => [k + 1, value]);
     const now = run ? machine.states(run, layer, name, unit) : [], old = before ? machine.states(before, layer, name, unit) : [];
     const numeric = traces[layer][name].map((row) => row[unit]);
     const most = Math.max(0.3, ...[...now, ...old, ...numeric].map(Math.abs)) * 1.15;
@@ -83,19 +83,19 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
     plot.line("before", pairs(old), "ghost");
     plot.line("now", pairs(now), `machine-line of-${name}`);
     plot.dots("digital", pairs(numeric), "digital-dot", 4.5);
-    plot.cursor(step);
+    plot.cursor(step + 1);
     shown[name].textContent = now[step] === undefined ? "\u2026" : decimals(now[step]);
     shown[`${name}-digital`].textContent = decimals(numeric[step]);
     shown[`${name}-before`].textContent = old[step] === undefined ? "\u2026" : decimals(old[step]);
   }
 
   dragged(input.element, (event) => {
-    const k = Math.max(0, Math.min(steps - 1, Math.round(input.valueAt(event))));
+    const k = Math.max(0, Math.min(steps - 1, Math.round(input.valueAt(event)) - 1));
     x[k][channel] = Math.max(-1.1 * reach, Math.min(1.1 * reach, input.heightAt(event)));
     begin();
   });
   for (const plot of Object.values(states)) dragged(plot.element, (event) => {
-    step = Math.max(0, Math.min(steps - 1, Math.round(plot.valueAt(event))));
+    step = Math.max(0, Math.min(steps - 1, Math.round(plot.valueAt(event)) - 1));
     scrub.put(step + 1);
     tell();
   });
