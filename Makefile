@@ -23,7 +23,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise page clean ngspice wasm
+.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise page clean ngspice chromium wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -37,7 +37,7 @@ test oldest newest bench noise page: export OPENBLAS_NUM_THREADS = 1
 test oldest newest bench noise page: export MKL_NUM_THREADS = 1
 test oldest newest bench: export MPLBACKEND = Agg
 
-test: lint ngspice wasm
+test: lint ngspice chromium wasm
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
 
 lint: $(VENV)/test.stamp
@@ -46,11 +46,11 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-logo
 
-oldest: ngspice
+oldest: ngspice chromium
 	$(MAKE) --no-print-directory VENV=$(VENV)-oldest $(VENV)-oldest/oldest.stamp
 	$(VENV)-oldest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
-newest: ngspice
+newest: ngspice chromium
 	$(MAKE) --no-print-directory VENV=$(VENV)-newest $(VENV)-newest/newest.stamp
 	$(VENV)-newest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
@@ -61,7 +61,7 @@ doors: $(VENV)/test.stamp ngspice
 	$(BIN)/python benchmarks/table_doors.py
 	$(BIN)/python benchmarks/kill_runs.py
 
-mutations: lint ngspice wasm
+mutations: lint ngspice chromium wasm
 	$(BIN)/python benchmarks/mutate.py
 
 messages: $(VENV)/torch.stamp
@@ -133,4 +133,16 @@ ngspice:
 	else \
 	    echo "ngspice must be on the PATH for the tests, got none: install it with your package manager" \
 	        "(apt-get install ngspice, brew install ngspice), then run make test again" >&2; exit 1; \
+	fi
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" -eq 0 ]; then as_root=; else as_root='sudo -n'; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+	    echo "chromium is missing: installing it with apt-get"; \
+	    $$as_root apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+	    echo "chromium must be on the PATH for the tests of the living page, got none: install it with your package manager" \
+	        "(apt-get install chromium), then run make test again" >&2; exit 1; \
 	fi

@@ -1,9 +1,10 @@
 """The engine of the living page against Integrate: all technologies but transistor cells, clocks, cells and layers.
 
-`python benchmarks/living_page.py` (`make page`) writes the graph file of each machine, runs it in node by the engine of
+`python benchmarks/living_page.py [words]` (`make page`) writes the graph file of each machine, runs it in node by the engine of
 the page and by `Integrate`, and prints a table: the unknowns, the worst difference of all nodes at the end
 of every interval and at the samples in between, in units of signal, and the engine's steps and time for a step of the
-sequence. Phases last 6 time constants, so that all that settles is still seen to move.
+sequence. Phases last 6 time constants, so that all that settles is still seen to move. With `words`, only rows whose
+technology, clock or model holds one of them.
 """
 
 import sys
@@ -74,6 +75,8 @@ def main() -> None:
     worst = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for told, machine in machines():
+            if sys.argv[1:] and not any(word in told for word in sys.argv[1:]):
+                continue
             cells, difference = row(machine, Path(folder), 1e-8)
             print(f"| {told} | {cells} |", flush=True)
             worst = max(worst, difference)

@@ -1,8 +1,12 @@
-"""Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
+"""Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file.
+
+`page` draws nothing itself: it writes a page of HTML that computes the machine as it is read.
+"""
 
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
+from lstm_analog.show.living import page
 from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.saving import save
 from lstm_analog.show.settling import settling_curve
@@ -14,6 +18,7 @@ __all__ = [
     "dataflow",
     "forecast",
     "metric_distribution",
+    "page",
     "save",
     "sequence",
     "settling_curve",

@@ -18,6 +18,9 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE = 60.0
 """The longest wait for an answer or a condition (s); larger: a broken page takes longer to be noticed."""
 
+_PLAIN = str.maketrans("\u2212\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "--0123456789")
+"""Minus signs and superscripts, as the page writes numbers."""
+
 
 def chromium() -> str:
     """Return the path of the browser; `RuntimeError` says how to install it."""
@@ -42,7 +45,9 @@ class Tab:
     def send(self, method: str, **params: object) -> dict:
         """Return what the browser answers to `method`."""
         number = next(self.numbers)
-        message = {"id": number, "method": method, "params": params} | ({"sessionId": self.session} if self.session else {})
+        message = {"id": number, "method": method, "params": params} | (
+            {"sessionId": self.session} if self.session else {}
+        )
         os.write(self.told, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._heard()
@@ -67,8 +72,13 @@ class Tab:
 
     def view(self, width: int, height: int, *, dark: bool = False, still: bool = False) -> None:
         """Show pages in a window of that size, with the colours and the motion that the user prefers."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        features = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce" if still else ""}
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        features = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce" if still else "",
+        }
         self.send("Emulation.setEmulatedMedia", features=[{"name": k, "value": v} for k, v in features.items()])
 
     def open(self, path: Path, screen: str = "") -> None:
@@ -81,7 +91,8 @@ class Tab:
     def go(self, screen: str) -> None:
         """Show the `screen`, #pair say."""
         self.value(f"location.hash = {json.dumps(screen)}")
-        self.until(f"document.querySelector({json.dumps('#screen-' + screen[1:])}) && !document.querySelector({json.dumps('#screen-' + screen[1:])}).hidden")
+        section = f"document.querySelector({json.dumps('#screen-' + screen[1:])})"
+        self.until(f"{section} && !{section}.hidden")
 
     def value(self, expression: str) -> object:
         """Return the value of a JavaScript `expression`."""
@@ -101,13 +112,18 @@ class Tab:
     def number(self, name: str) -> float:
         """Return the number that the page shows under `name`."""
         shown = str(self.value(f"document.querySelector('section:not([hidden]) [data-name=\"{name}\"]').textContent"))
-        return float(shown.replace("\u2212", "-"))
+        return float(shown.translate(_PLAIN).replace("\u00d710", "e"))
+
+    def rest(self) -> None:
+        """Wait until the page has computed all that it was asked for."""
+        self.until("(document.documentElement.dataset.busy ?? '0') === '0'")
 
     def centre(self, selector: str, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
         """Return a place in the element that `selector` finds, in shares of its width and height."""
         box = self.value(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-            " const b = e.getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+            " return [b.left, b.top, b.width, b.height]; })()"
         )
         return box[0] + across * box[2], box[1] + down * box[3]
 
@@ -141,12 +157,20 @@ def browser() -> Iterator[Tab]:
     """Start the browser for a context and end it, with all that it started, afterwards."""
     (their_in, told), (heard, their_out) = os.pipe(), os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
-        words += ["--no-first-run", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking"]
+        words = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+        ]
+        words += ["--no-first-run", "--disable-dev-shm-usage", "--hide-scrollbars"]
         path = chromium()
         pipes = [(os.POSIX_SPAWN_DUP2, their_in, 3), (os.POSIX_SPAWN_DUP2, their_out, 4)]
         pipes += [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
-        number = os.posix_spawn(path, [path, *words, "about:blank"], os.environ, file_actions=pipes, setsid=False, setpgroup=0)
+        number = os.posix_spawn(
+            path, [path, *words, "about:blank"], os.environ, file_actions=pipes, setsid=False, setpgroup=0
+        )
         for end in (their_in, their_out):
             os.close(end)
         try:

@@ -25,14 +25,16 @@ class Work {
     this.asked = false;
     const moving = this.painter?.(now) ?? false;
     while (this.tasks.length && performance.now() - begun < SLICE) {
-      const task = this.tasks[0];
+      const task = this.tasks.find(({ patient }) => !patient) ?? this.tasks[0];
       if (!task() || task.stopped) this.tasks.splice(this.tasks.indexOf(task), 1);
     }
     this.longest = Math.max(this.longest, performance.now() - begun);
     document.documentElement.dataset.longest = this.longest.toFixed(1);
-    document.documentElement.dataset.busy = this.tasks.length;
+    this.count();
     if (moving || this.tasks.length) this.ask();
   }
+
+  count() { document.documentElement.dataset.busy = this.tasks.length; }
 
   /** Run `simulation` to its end in slices, then call `done`; `told` is called as it goes. Returns what `stop` takes. */
   run(simulation, done, told = () => {}) {
@@ -47,6 +49,7 @@ class Work {
 
   add(task) {
     this.tasks.push(task);
+    this.count();
     this.ask();
     return task;
   }

@@ -10,7 +10,6 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler import CLOCKED, Compiled, LayerLayout, Spot, fed_by, lower, schedule, signal_network
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.engines import start_efforts
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
 from lstm_analog.export import NGSPICE, Driven, suited, write_json, write_spice
@@ -21,6 +20,7 @@ from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.show.living.demonstrations import PLUMBING, one_memory, transistor_pair, valve_pair
+from lstm_analog.show.reading import digital
 from lstm_analog.study import Run
 from lstm_analog.study.epanet import tubes_in
 from lstm_analog.study.settling import settling
@@ -39,8 +39,8 @@ _PARTS = (("_top", "conductance"), ("", "current"), ("_mult", "current"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Machine:
-    """A network with its layout, in a `technology`, and the sequence that drives it."""
+class DrivenMachine:
+    """A network with its layout, built in a `technology`, and the schedule `fed` that drives it over a sequence."""
 
     compiled: Compiled
     technology: object
@@ -57,11 +57,11 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
     InvalidShapeError
         If there are several sequences, or too many steps.
     """
-    check(run, lstm)
-    ours = _of_run(run)
-    other = _of_lstm(lstm, run, BEHAVIOURAL if ours.compiled.network.domain is HYDRAULIC else PLUMBING)
-    plumbing, circuit = (ours, other) if ours.compiled.network.domain is HYDRAULIC else (other, ours)
-    memory = Machine(compiled=one_memory(), technology=PLUMBING, fed=_fed(one_memory(), np.zeros((1, 4)), 1))
+    ours = _of_run(run, check(run, lstm))
+    wet = ours.compiled.network.domain is HYDRAULIC
+    other = _of_lstm(lstm, run, BEHAVIOURAL if wet else PLUMBING)
+    plumbing, circuit = (ours, other) if wet else (other, ours)
+    memory = DrivenMachine(compiled=one_memory(), technology=PLUMBING, fed=_fed(one_memory(), np.zeros((1, 4)), 1))
     machines = {"plumbing": plumbing, "circuit": circuit, "memory": memory}
     pairs = {"valves": valve_pair(), "transistors": transistor_pair()}
     bound = settling(run)
@@ -70,34 +70,43 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
         "name": lstm.name,
         "netlist": _netlist(circuit),
         "python": _python(run, lstm),
-        "ours": "plumbing" if plumbing is ours else "circuit",
+        "ours": "plumbing" if wet else "circuit",
         "machines": {name: _told(each) for name, each in machines.items()},
         "pairs": {name: _file(each, _still(each), None) for name, each in pairs.items()},
         "settling": {"poles": bound.poles, "ratio": bound.ratio, "interval": bound.interval},
         "lstm": [_cell(layer.cells[0]) for layer in lstm.layers],
         "x": one_sequence(run).tolist(),
+        "start": [{"h": h.tolist(), "c": c.tolist()} for h, c in zip(_state(run).h, _state(run).c, strict=True)],
         "digital": _digital(run, lstm),
     }
     return told, (*(each.compiled.network for each in machines.values()), *pairs.values())
 
 
-def check(run: Run, lstm: LSTM) -> None:
-    """Raise `UnsupportedError` or `InvalidShapeError` for what the page cannot show."""
+def check(run: Run, lstm: LSTM) -> object:
+    """Return the technology of `run`, a run of a machine of `lstm`, if the page can show it.
+
+    Raises `UnsupportedError` or `InvalidShapeError` if it cannot.
+    """
     do = "draw it by the other functions of show"
     for layer in lstm.layers:
         for cell in layer.cells:
             if layer.bidirectional or layer.backward is not None or not _plain(cell):
                 must = "be of forward LSTM or GRU cells with sigmoid and tanh, without peepholes or projection"
                 raise UnsupportedError(explain("a living page's LSTM", must=must, got=type(cell).__name__, do=do))
-    if run.setup is None or isinstance(run.setup.technology, Bicmos) or len(run.passes) > 1 or run.passes[0].chips:
-        must = "be one machine of known technology, without transistor cells, in one pass"
-        raise UnsupportedError(explain("a living page's machine", must=must, got="another", do=do))
+    if run.setup is None:
+        raise UnsupportedError(explain("a living page's run", must="be of a machine", got="one without setup", do=do))
+    several = {"passes": len(run.passes) > 1, "chips": run.passes[0].chips, "lengths": run.lengths is not None}
+    several["transistor cells"] = isinstance(run.setup.technology, Bicmos)
+    for got in (name for name, there in several.items() if there):
+        must = "have one pass and one chip, one sequence of full length, and no transistor cells"
+        raise UnsupportedError(explain("a living page's run", must=must, got=got, do=do))
     if run.passes[0].compiled.timing is not CLOCKED:
         got = run.passes[0].compiled.timing.value
         raise UnsupportedError(explain("a living page's clock", must="be CLOCKED", got=got, do="compile it so"))
-    if run.x.ndim == 3 and len(run.x) > 1 or run.x.shape[-2] > MOST_STEPS:
+    if (run.x.ndim == 3 and len(run.x) > 1) or run.x.shape[-2] > MOST_STEPS:
         must = f"be one sequence of at most {MOST_STEPS} steps"
         raise InvalidShapeError(explain("a living page's x", must=must, got=run.x.shape, do="run a part of it"))
+    return run.setup.technology
 
 
 def _plain(cell: object) -> bool:
@@ -114,17 +123,15 @@ def one_sequence(run: Run) -> Floats:
     return sequence
 
 
-def _of_run(run: Run) -> Machine:
-    assert_known = run.setup
-    technology = None if assert_known is None else assert_known.technology
-    compiled = run.passes[0].compiled
-    return Machine(compiled=compiled, technology=technology, fed=run.passes[0].trajectory.schedule.sequence(0))
+def _of_run(run: Run, technology: object) -> DrivenMachine:
+    (passed,) = run.passes
+    return DrivenMachine(compiled=passed.compiled, technology=technology, fed=passed.trajectory.schedule.sequence(0))
 
 
-def _of_lstm(lstm: LSTM, run: Run, technology: object) -> Machine:
+def _of_lstm(lstm: LSTM, run: Run, technology: object) -> DrivenMachine:
     compiled = lower(technology, signal_network(lstm), CLOCKED, run.passes[0].compiled.settling)
     fed = schedule(compiled, one_sequence(run), _state(run))
-    return Machine(compiled=compiled, technology=technology, fed=fed)
+    return DrivenMachine(compiled=compiled, technology=technology, fed=fed)
 
 
 def _state(run: Run) -> State:
@@ -153,7 +160,7 @@ def _file(network: Network, fed: Schedule, technology: object) -> str:
         return path.read_text(encoding="ascii")
 
 
-def _netlist(circuit: Machine) -> str:
+def _netlist(circuit: DrivenMachine) -> str:
     """Return the netlist of `circuit` for ngspice, driven by its sequence."""
     network = circuit.compiled.network
     with tempfile.TemporaryDirectory() as folder:
@@ -177,7 +184,7 @@ def _python(run: Run, lstm: LSTM) -> str:
     return "\n".join([*lines, 'la.show.page(machine.run(x), lstm, "page.html")', ""])
 
 
-def _told(machine: Machine) -> dict[str, object]:
+def _told(machine: DrivenMachine) -> dict[str, object]:
     compiled = machine.compiled
     unknowns = compiled.network.unknowns
     words = dict(compiled.network.provenance)
@@ -218,9 +225,7 @@ def _layer(network: Network, place: LayerLayout) -> dict[str, object]:
         "c": None if place.c is None else _spot(place.c),
         "gates": [{"name": g.name.lower(), **_spot(z)} for g, z in zip(place.gates, place.z, strict=True)],
         "valves": valves,
-        "masters": {
-            name: f"{chain}_{name}_new" for name in ("c", "h") if f"{chain}_{name}_new" in labels
-        },
+        "masters": {name: f"{chain}_{name}_new" for name in ("c", "h") if f"{chain}_{name}_new" in labels},
     }
 
 
@@ -232,7 +237,7 @@ def _cell(cell: object) -> dict[str, object]:
     """Return the weights of `cell` for the equations of the digital LSTM in the page."""
     names = ("input", "recurrent", "bias", "recurrent_bias")
     arrays = {name: getattr(cell, name, None) for name in names}
-    plain: dict[str, object] = {name: None if array is None else array.tolist() for name, array in arrays.items()}
+    plain: dict[str, object] = {key: None if array is None else array.tolist() for key, array in arrays.items()}
     if isinstance(cell, GRUCell):
         return {"kind": "GRU", "reset_after": cell.reset_after, **plain}
     return {"kind": "LSTM", **plain}
@@ -240,5 +245,6 @@ def _cell(cell: object) -> dict[str, object]:
 
 def _digital(run: Run, lstm: LSTM) -> list[dict[str, object]]:
     """Return h and c of each layer after each step, computed by Python."""
-    layers = lstm.trace(one_sequence(run), _state(run)).layers
-    return [{"h": trace.h.tolist(), "c": trace.c.tolist()} for trace in layers]
+    steps = run.x.shape[-2]
+    traces = digital(run, lstm)
+    return [{name: getattr(one, name).reshape(steps, -1).tolist() for name in ("h", "c")} for one in traces]

@@ -53,7 +53,7 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
       const [l, u] = key.split("/").map(Number);
       for (const valve of machine.layers[l].valves) if (names.has(valve.name)) machine.shut(network, valve, u);
     }
-    traces = digital(page.contents.lstm, x);
+    traces = digital(page.contents.lstm, x, page.contents.start);
     run = new Simulation(network, { tolerance: 1e-8 });
     let told = 0;
     task = page.work.run(run, () => { task = null; tell(); }, () => { if (run.ends.length > told) { told = run.ends.length; tell(); } });

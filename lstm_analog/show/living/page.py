@@ -38,7 +38,7 @@ def page(run: Run, lstm: LSTM, path: str | Path, *, title: str = "") -> None:
     InvalidShapeError
         If the run is of several sequences or of more than `MOST_STEPS` steps.
     InvalidValueError
-        If the run has not kept everything in its last step.
+        If the run is of another LSTM, or has not kept everything in its last step.
     FileAccessError
         If the file cannot be written; nothing is left behind.
     """

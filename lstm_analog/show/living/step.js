@@ -161,6 +161,7 @@ function settlingPlot(page, machine) {
       task = null;
       done();
     });
+    task.patient = true; // what the reader asks for elsewhere comes first
     return undefined;
   }
 
