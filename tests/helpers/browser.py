@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -101,10 +101,10 @@ class Tab:
             raise RuntimeError(json.dumps(told["exceptionDetails"])[:1000])
         return told["result"].get("value")
 
-    def until(self, condition: str) -> None:
-        """Wait until the JavaScript `condition` holds."""
+    def until(self, condition: str, and_also: Callable[[], bool] = lambda: True) -> None:
+        """Wait until the JavaScript `condition` holds, `and_also` what a function tells."""
         end = time.monotonic() + _PATIENCE
-        while not self.value(condition):
+        while not (self.value(condition) and and_also()):
             if self.failures or time.monotonic() > end:
                 raise TimeoutError(f"{condition} does not come true; {self.failures}")
             time.sleep(0.02)

@@ -230,6 +230,11 @@ def test_the_network_in_the_page_is_the_exported_file(tab: Tab, lstm: LSTM, tmp_
     tab.go("#away")
     la.compile(lstm, PLUMBING, settling=10.0).write.json(tmp_path / "network.json", X)
     assert tab.value("page.contents.machines.plumbing.file") == (tmp_path / "network.json").read_text()
+    tab.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    tab.press("#screen-away table button")
+    kept = tmp_path / "random_plumbing.json"
+    tab.until("true", and_also=kept.is_file)
+    assert kept.read_text() == (tmp_path / "network.json").read_text()
     assert ".tran" in str(tab.value("page.contents.netlist"))
     compile(str(tab.value("page.contents.python")), "page", "exec")
 

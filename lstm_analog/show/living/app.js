@@ -2,7 +2,8 @@
 // The page: its screens by the part of the address behind #, and work that is done in slices, a few milliseconds a frame.
 
 const SCREENS = [];
-const SLICE = 5; // ms of computing in a frame, so that drawing and all else stay below 12
+const SLICE = { moving: 5, still: 9 }; // ms of computing in a frame, so that with drawing it stays below 12
+const MOST_KEPT = 4e6; // numbers in the trace of a run; more: smoother levels, more memory
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** Runs tasks and painters frame by frame. A task is a function that does a little and returns whether more is left. */
@@ -24,7 +25,7 @@ class Work {
     const begun = performance.now();
     this.asked = false;
     const moving = this.painter?.(now) ?? false;
-    while (this.tasks.length && performance.now() - begun < SLICE) {
+    while (this.tasks.length && performance.now() - begun < SLICE[moving ? "moving" : "still"]) {
       const task = this.tasks.find(({ patient }) => !patient) ?? this.tasks[0];
       if (!task() || task.stopped) this.tasks.splice(this.tasks.indexOf(task), 1);
     }
@@ -78,11 +79,18 @@ class Page {
 
   get ours() { return this.machine(this.contents.ours); }
 
+  /** Return how many samples of an interval a run of `machine` over `steps` may keep, at most `most`. */
+  samples(machine, steps, most) {
+    const kept = MOST_KEPT / (steps * machine.cycle.length * machine.network.names.length);
+    return Math.max(3, Math.min(most, Math.floor(kept)));
+  }
+
   /** Return the run of the machine `name` over the page's own sequence, begun if it has not been, as { run, done }. */
   ownRun(name) {
     this.runs ??= new Map();
     if (!this.runs.has(name)) {
-      const machine = this.machine(name), run = new Simulation(machine.network, { tolerance: 1e-8, points: 40 });
+      const machine = this.machine(name);
+      const run = new Simulation(machine.network, { tolerance: 1e-8, points: this.samples(machine, machine.steps, 40) });
       const entry = { run, done: false, waiting: [] };
       this.work.run(run, () => { entry.done = true; entry.waiting.forEach((call) => call()); }, () => entry.told?.());
       this.runs.set(name, entry);

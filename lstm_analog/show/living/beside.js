@@ -11,7 +11,7 @@ SCREENS.push({ id: "beside", title: "Circuit beside plumbing", build(page) {
     ...sides.plumbing.layers[0].gates.map((gate, k) => ({ key: `z${k}`, label: `z of ${gate.name === "cell" ? "new value" : gate.name}`, of: (machine) => machine.layers[layer].gates[k] }))];
   const pictures = Object.fromEntries(Object.keys(sides).map((name) => [name, sidePicture(name, signals)]));
   const lead = html("p", { class: "lead" }, "One LSTM, built twice. Where plumbing has a pressure the circuit has a voltage, and after each step both say the same number. Point at a row or at a part: its counterpart lights up.");
-  const progress = html("span", { role: "status", class: "aside" });
+  const progress = html("span", { class: "aside" });
   const cells = signals.map(({ key, label }) => {
     const row = { plumbing: reading(`beside-${key}-plumbing`), circuit: reading(`beside-${key}-circuit`), pressure: html("span"), voltage: html("span"), digital: reading(`beside-${key}-digital`), difference: html("span") };
     row.element = html("tr", { "data-key": key, tabindex: 0 }, html("th", { scope: "row" }, label), ...["pressure", "plumbing", "voltage", "circuit", "digital", "difference"].map((name) => html("td", {}, row[name])));

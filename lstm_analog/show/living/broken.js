@@ -46,9 +46,9 @@ SCREENS.push({ id: "broken", title: "Break it", build(page) {
   const asked = Object.fromEntries(Object.entries(FAULTS).map(([name, { value }]) => [name, value]));
   let seed = 1, task = null, run = null, before = null;
   const errors = new Plot({ x: [1, Math.max(2, steps)], y: [1e-9, 1], log: true, across: "step", up: "largest error of c and h", height: 260, wide: true, label: "The largest error of all units after each step, as designed and broken" });
-  const states = new Plot({ x: [1, Math.max(2, steps)], y: [-1, 1], across: "step", up: "h of the worst unit", height: 200, wide: true, label: "The output of the worst unit after each step" });
+  const states = new Plot({ x: [1, Math.max(2, steps)], y: [-1, 1], across: "step", up: "the worst signal", height: 200, wide: true, label: "The worst signal after each step" });
   const shown = { error: reading("broken-error"), before: reading("broken-before"), worst: html("output", { "data-name": "broken-worst", class: "number" }) };
-  const progress = html("span", { role: "status", class: "aside" });
+  const progress = html("span", { class: "aside" });
   const sliders = Object.entries(FAULTS).map(([name, fault]) => {
     const made = slider(fault.label, fault, (value) => { asked[name] = value; begin(); }, fault.format);
     made.input.dataset.name = `broken-${name}`;
@@ -80,14 +80,14 @@ SCREENS.push({ id: "broken", title: "Break it", build(page) {
     const found = worst(machine, now, page.contents.digital, steps), sound = worst(machine, before, page.contents.digital, steps);
     errors.line("before", pairs(perStep(before)), "ghost");
     errors.line("now", pairs(perStep(now)), "machine-line");
-    errors.dots("dots", pairs(perStep(now)), "machine-dot", 4);
-    const ours = machine.states(now, found.layer, "h", found.unit), old = machine.states(before, found.layer, "h", found.unit);
-    const numeric = page.contents.digital[found.layer].h.map((row) => row[found.unit]), most = 1.15 * Math.max(0.3, ...[...ours, ...numeric].map(Math.abs));
+    errors.dots("dots", pairs(perStep(now)), "machine-dot", steps > 40 ? 2 : 4);
+    const ours = machine.states(now, found.layer, found.name, found.unit), old = machine.states(before, found.layer, found.name, found.unit);
+    const numeric = page.contents.digital[found.layer][found.name].map((row) => row[found.unit]), most = 1.15 * Math.max(0.3, ...[...ours, ...old, ...numeric].map(Math.abs));
     states.y = [-most, most];
     states.ruled(null);
     states.line("before", pairs(old), "ghost");
-    states.line("now", pairs(ours), "machine-line of-h");
-    states.dots("digital", pairs(numeric), "digital-dot", 4.5);
+    states.line("now", pairs(ours), `machine-line of-${found.name}`);
+    states.dots("digital", pairs(numeric), "digital-dot", steps > 40 ? 2.2 : 4.5);
     shown.error.textContent = small(found.error);
     shown.before.textContent = small(sound.error);
     shown.worst.textContent = `${machine.sizes.length > 1 ? `layer ${found.layer + 1}, ` : ""}unit ${found.unit + 1}, ${found.name === "c" ? "memory c" : "output h"}`;

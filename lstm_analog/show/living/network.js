@@ -5,25 +5,29 @@ const INPUTS = { "as given": (given) => given, "all zero": (given) => given.map(
   "one pulse": (given) => given.map((row, k) => row.map(() => (k === 1 || given.length === 1 ? 1 : 0))),
   "a wave": (given) => given.map((row, k) => row.map((_, j) => Math.sin(0.9 * k + j))) };
 const MOST_DRAWN = 64; // units in the picture of levels
+const PACE = 1500; // ms for a step while it plays
 
 SCREENS.push({ id: "network", title: "Your network", build(page) {
   const machine = page.ours, given = page.contents.x, reach = Math.max(1, ...given.flat().map(Math.abs));
   let x = given.map((row) => [...row]), channel = 0, layer = 0, unit = 0, step = 0, task = null, run = null;
-  let before = null, traces = page.contents.digital;
+  let before = null, traces = page.contents.digital, last = null, played = 0;
   const shut = new Map(); // of "layer/unit", the names of the valves that are shut
   const steps = given.length, ends = [1, Math.max(2, steps)];
   const input = new Plot({ x: ends, y: [-1.15 * reach, 1.15 * reach], height: 165, wide: true, across: "step", up: "input", label: "The input at each step: draw it" });
   const states = Object.fromEntries(["h", "c"].filter((name) => machine.layers[0][name]).map((name) => [name, new Plot({ x: ends, y: [-1, 1], height: 190, wide: true, across: "step", up: name === "h" ? "output h" : "memory c", label: `${name} of one unit after each step` })]));
   const levels = levelPicture(machine, (l, u) => choose(l, u));
-  const progress = html("span", { role: "status", class: "aside" });
+  const progress = html("span", { class: "aside" });
   const shown = Object.fromEntries(["h", "h-digital", "h-before", "c", "c-digital", "c-before", "worst"].map((name) => [name, reading(`network-${name}`)]));
   const numbers = html("dl", { class: "numbers" }, ...Object.keys(states).flatMap((name) => [card(`${name} of the machine`, shown[name]), card(`digital ${name}`, shown[`${name}-digital`]), card(`${name} before`, shown[`${name}-before`])]),
     card("largest difference from digital", shown.worst));
   const chosen = unitChoice(machine, (l, u) => choose(l, u));
   const scrub = slider("step", { min: 1, max: steps, step: 1, value: 1 }, (value) => { step = value - 1; tell(); }, (value) => `${value} of ${steps}`);
   scrub.input.dataset.name = "network-step";
+  const here = slider("input there", { min: -1.1 * reach, max: 1.1 * reach, step: reach / 50, value: x[0][0] }, (value) => { x[step][channel] = value; begin(); });
+  here.input.dataset.name = "network-input";
   const valves = html("div", { class: "bar", role: "group", "aria-label": "valves of this unit" });
   const open = html("button", { type: "button", "data-name": "network-open", onclick: () => { shut.clear(); choose(layer, unit); begin(); } }, "open all");
+  const playing = toggle("play", (on) => { last = null; if (on) page.work.paint(paint); }, { "data-name": "network-play" });
   const presets = html("div", { class: "bar", role: "group", "aria-label": "input" }, ...Object.entries(INPUTS).map(([name, make]) =>
     html("button", { type: "button", "data-input": name, onclick: () => { x = make(given).map((row) => [...row]); begin(); } }, name)));
   if (given[0].length > 1) presets.append(html("label", {}, "draw input ", html("select", { onchange: (event) => { channel = Number(event.target.value); tell(); } },
@@ -45,6 +49,26 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
     tell();
   }
 
+  /** Show the levels on their way through the present step, and go on to the next: as long as it plays. */
+  function paint(now) {
+    if (playing.getAttribute("aria-pressed") !== "true" || !run) return false;
+    played = last === null ? 0 : Math.min(1, played + (now - last) / PACE);
+    last = now;
+    const from = machine.interval(step, machine.cycle[0]), to = from + machine.cycle.length;
+    const way = run.trace.filter(({ interval }) => interval >= from && interval < to);
+    if (run.ends.length >= to) {
+      const moment = way[0].time + played * (way.at(-1).time - way[0].time);
+      levels.draw(way.findLast(({ time }) => time <= moment).x, null, layer, unit, shut);
+      if (played >= 1) {
+        played = 0;
+        step = (step + 1) % steps;
+        scrub.put(step + 1);
+        tell();
+      }
+    }
+    return true;
+  }
+
   /** Compute the network anew, as it is set now. */
   function begin() {
     page.work.stop(task);
@@ -54,7 +78,7 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
       for (const valve of machine.layers[l].valves) if (names.has(valve.name)) machine.shut(network, valve, u);
     }
     traces = digital(page.contents.lstm, x, page.contents.start);
-    run = new Simulation(network, { tolerance: 1e-8 });
+    run = new Simulation(network, { tolerance: 1e-8, points: page.samples(machine, steps, 30) });
     let told = 0;
     task = page.work.run(run, () => { task = null; tell(); }, () => { if (run.ends.length > told) { told = run.ends.length; tell(); } });
     tell();
@@ -64,11 +88,12 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
     const done = run ? Math.max(0, Math.floor((run.ends.length - machine.once) / machine.cycle.length)) : 0;
     progress.textContent = done < steps ? `computing step ${done + 1} of ${steps}` : `all ${steps} steps computed`;
     input.line("line", x.map((row, k) => [k + 1, row[channel]]), "machine-line");
-    input.dots("dots", x.map((row, k) => [k + 1, row[channel]]), "machine-dot", 5);
+    input.dots("dots", x.map((row, k) => [k + 1, row[channel]]), "machine-dot", steps > 40 ? 2 : 5);
     input.cursor(step + 1);
+    here.put(x[step][channel]);
     for (const name in states) curves(name);
     const at = run?.ends[machine.interval(step, "readout")], old = before?.ends[machine.interval(step, "readout")];
-    if (at) levels.draw(at, old, layer, unit, shut);
+    if (at && !(played > 0)) levels.draw(at, old, layer, unit, shut);
     if (run && !task) shown.worst.textContent = small(worst(machine, run, traces, steps).error);
     else shown.worst.textContent = "\u2026";
   }
@@ -82,7 +107,7 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
     plot.ruled(null);
     plot.line("before", pairs(old), "ghost");
     plot.line("now", pairs(now), `machine-line of-${name}`);
-    plot.dots("digital", pairs(numeric), "digital-dot", 4.5);
+    plot.dots("digital", pairs(numeric), "digital-dot", steps > 40 ? 2.2 : 4.5);
     plot.cursor(step + 1);
     shown[name].textContent = now[step] === undefined ? "\u2026" : decimals(now[step]);
     shown[`${name}-digital`].textContent = decimals(numeric[step]);
@@ -104,8 +129,9 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
   if (own.done) ready(); else { run = own.run; own.told = () => { if (run === own.run && own.run.ends.length % machine.cycle.length === 0) tell(); }; own.waiting.push(ready); }
   choose(0, 0);
   return { content: [html("p", { class: "lead" }, "Draw another input, shut any valve: the network is computed anew, beside the digital numbers for the same input and what it did before."),
-    html("div", { class: "columns" }, html("div", {}, presets, input.element, html("div", { class: "bar" }, chosen.element, progress), valves, levels.element, scrub.element),
-      html("div", {}, ...Object.values(states).map(({ element }) => element), legend(["machine", "this network"], ["circle", "digital, all valves as trained"], ["ghost", "before"]), numbers))] };
+    html("div", { class: "columns" }, html("div", {}, presets, input.element, html("div", { class: "bar" }, chosen.element, playing, progress), valves, levels.element, scrub.element, here.element),
+      html("div", {}, ...Object.values(states).map(({ element }) => element), legend(["machine", "this network"], ["circle", "digital, all valves as trained"], ["ghost", "before"]), numbers))],
+  enter() { last = null; if (playing.getAttribute("aria-pressed") === "true") page.work.paint(paint); } };
 } });
 
 /** Return a picture of the levels of all units, a memory and an output each, with those of before as lines. */

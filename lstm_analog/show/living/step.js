@@ -37,7 +37,8 @@ function unitChoice(machine, changed) {
   const options = machine.sizes.flatMap((size, layer) => Array.from({ length: size }, (_, unit) =>
     html("option", { value: `${layer}/${unit}` }, machine.sizes.length > 1 ? `layer ${layer + 1}, unit ${unit + 1}` : `unit ${unit + 1}`)));
   const select = html("select", { "data-name": "unit", onchange: () => changed(...select.value.split("/").map(Number)) }, ...options);
-  return { element: html("label", {}, "of ", select), select };
+  select.setAttribute("aria-label", "unit");
+  return { element: select, select };
 }
 
 SCREENS.push({ id: "step", title: "One step", build(page) {
@@ -53,7 +54,7 @@ SCREENS.push({ id: "step", title: "One step", build(page) {
   const plot = new Plot({ x: [0, 1], y: [-1, 1], across: "time in the step, in time constants", up: "level (units of signal)", height: 230, wide: true, label: "The levels of one unit during a step, with the digital c and h" });
   const shown = Object.fromEntries(["c", "c-digital", "c-difference", "h", "h-digital", "h-difference"].map((name) => [name, reading(`step-${name}`)]));
   const numbers = html("dl", { class: "numbers" }, ...["c", "h"].filter(has).flatMap((name) =>
-    [card(`${name} of the machine, read`, shown[name]), card(`digital ${name}`, shown[`${name}-digital`]), card("difference", shown[`${name}-difference`])]));
+    [card(`${name} of the machine`, shown[name]), card(`digital ${name}`, shown[`${name}-digital`]), card("difference", shown[`${name}-difference`])]));
   const clock = html("span", { class: "clock" }), lamp = html("i", { class: "lamp" });
   const scrub = slider("moment", { min: 0, max: 1, step: 1, value: 0 }, (value) => { place = value; moment(); }, () => "");
   scrub.input.dataset.name = "step-scrub";
@@ -90,9 +91,10 @@ SCREENS.push({ id: "step", title: "One step", build(page) {
     const begun = points[0].time, tau = machine.timeConstant, labels = nodes();
     const values = labels.map((label) => points.map(({ x }) => machine.level(label, unit, x)));
     edge = edgeFor(values.flat());
-    const all = values.flat(), low = Math.min(-0.2, ...all), high = Math.max(0.2, ...all);
+    const all = [...values.flat(), ...["c", "h"].filter(has).map((name) => traces[layer][name][step][unit])];
+    const middle = (Math.min(...all) + Math.max(...all)) / 2, half = Math.max(0.02, (Math.max(...all) - Math.min(...all)) / 2);
     plot.x = [0, (points.at(-1).time - begun) / tau];
-    plot.y = [low - 0.08 * (high - low), high + 0.08 * (high - low)];
+    plot.y = [middle - 1.2 * half, middle + 1.2 * half];
     plot.ruled(null);
     values.forEach((levels, k) => plot.line(`line${k}`, levels.map((value, p) => [(points[p].time - begun) / tau, value]), `machine-line of-${kinds[k][0]} ${kinds[k][1]}`));
     ["c", "h"].filter(has).forEach((name) => plot.line(`digital-${name}`, [[0, traces[layer][name][step][unit]], [plot.x[1], traces[layer][name][step][unit]]], "digital-line"));
