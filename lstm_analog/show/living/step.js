@@ -140,7 +140,7 @@ function settlingPlot(page, machine) {
   const steps = Math.min(SWEPT, machine.steps), x = page.contents.x.slice(0, steps);
   const plot = new Plot({ x: [0, 25], y: [1e-11, 1], log: true, across: "length of a phase, in time constants", up: "largest error of c and h", height: 285, ticks: [0, 5, 10, 15, 20, 25],
     label: "The error of the machine against the length of its phases, with the law for it" });
-  plot.line("law", Array.from({ length: 93 }, (_, k) => [2 + k / 4, unsettled(2 + k / 4, poles)]), "law-line");
+  if (poles !== null) plot.line("law", Array.from({ length: 93 }, (_, k) => [2 + k / 4, unsettled(2 + k / 4, poles)]), "law-line");
   const shown = { error: reading("step-error"), law: reading("step-law") };
   let asked = Math.min(8, Math.round(ratio)), task = null, begun = false;
   const control = slider("phase", { min: 2, max: 24, step: 1, value: asked }, (value) => { asked = value; measure(asked, tell); tell(); }, (value) => `${value} \u03c4`);
@@ -151,7 +151,7 @@ function settlingPlot(page, machine) {
     plot.dots("found", [...found], "machine-dot", 4);
     if (error !== undefined) plot.dots("now", [[asked, error]], "now-dot", 7);
     shown.error.textContent = error === undefined ? "\u2026" : small(error);
-    shown.law.textContent = small(unsettled(asked, poles));
+    shown.law.textContent = poles === null ? "none" : small(unsettled(asked, poles));
   }
 
   function measure(length, done) {
@@ -172,9 +172,11 @@ function settlingPlot(page, machine) {
     tell();
     if (next !== undefined) measure(next, sweep);
   }
+  const line = poles === null ? "There is no law for this network, in which nothing is quite held;"
+    : `The dashed line is the law for ${poles} equal stores in a row, for a change of one whole unit;`;
   return { content: [html("h3", {}, "Make the phase shorter"),
-    html("p", { class: "lead" }, `What is not yet at rest when the clock falls is an error. Each time constant \u03c4 more leaves less than half of it. The dashed line is the law for ${poles} equal stores in a row, `
-      + `for a change of one whole unit; dots are this network over its first ${steps === 1 ? "step" : `${steps} steps`}. Where dots end on a level, something else is left: the finite gain of op-amps, say.`),
+    html("p", { class: "lead" }, `What is not yet at rest when the clock falls is an error. Each time constant \u03c4 more leaves less than half of it. ${line} `
+      + `dots are this network over its first ${steps === 1 ? "step" : `${steps} steps`}. Where dots end on a level, something else is left: the finite gain of op-amps, say.`),
     control.element, plot.element, legend(["dot", "this network"], ["law", "the law"]),
     html("dl", { class: "numbers two" }, card("largest error of c and h", shown.error), card("the law, for a change of 1", shown.law))],
   enter() { if (!begun) { begun = true; measure(asked, sweep); tell(); } } };
