@@ -1,10 +1,10 @@
 """What the living page costs: its size, the time until it can be used, script in a frame; and pictures of its screens.
 
-`python benchmarks/page_figures.py [folder]` writes the pages of random LSTMs of 3, 4, 8 and 15 units as plumbing in full
-detail, 8 steps, opens them in Chromium and prints a table. A frame's script is timed in the page, and by the thread's
-own clock, which other jobs of the machine do not disturb: while it plays one step and the network, whose runs are
-complete, and while a run is computed. With a `folder`, pictures of every screen of the page of 4 units go there: at
-1280 x 800 and 390 x 844, light and dark.
+`python benchmarks/page_figures.py [folder]` writes the pages of random LSTMs of 3, 4, 8 and 15 units as plumbing in
+full detail, 8 steps, opens them in Chromium and prints a table. A frame's script is timed by the thread's own clock,
+which other jobs of the machine do not disturb, as a mean, and by the clock on the wall: while a run is computed, while
+a step is played and other runs are computed behind it, and while the network is played. With a `folder`, pictures of
+every screen of the page of 4 units go there: at 1280 x 800 and 390 x 844, light and dark.
 """
 
 import sys
@@ -27,8 +27,15 @@ ACTS = {
     "playing a step": ("#step", "document.querySelector('[data-name=step-play]').click()"),
     "playing the network": ("#network", "document.querySelector('[data-name=network-play]').click()"),
 }
-WATCH = """(() => { const frame = page.work.frame; globalThis.spans = [];
-  page.work.frame = function (now) { const begun = performance.now(); frame.call(this, now); spans.push(performance.now() - begun); }; })()"""
+WATCH = """(() => {
+  const frame = page.work.frame;
+  globalThis.spans = [];
+  page.work.frame = function (now) {
+    const begun = performance.now();
+    frame.call(this, now);
+    spans.push(performance.now() - begun);
+  };
+})()"""
 SECONDS = 4.0
 
 
@@ -58,7 +65,10 @@ def cells(tab: Tab, path: Path) -> list[str]:
         tab.value("spans.length = 0")
         before = script_time(tab)
         tab.value(act)
-        tab.rest() if "wave" in act else time.sleep(SECONDS)
+        if "wave" in act:
+            tab.rest()
+        else:
+            time.sleep(SECONDS)
         spans = np.sort(tab.value("spans"))
         mean = 1e3 * (script_time(tab) - before) / spans.size
         found.append(f"{mean:.1f} / {spans[int(0.95 * (spans.size - 1))]:.1f} / {spans[-1]:.1f}")

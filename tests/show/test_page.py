@@ -10,7 +10,7 @@ from browser import Tab, browser
 
 import lstm_analog as la
 from lstm_analog.compiler.compiled import Compiled, decode, schedule
-from lstm_analog.engines import Integrate, start_efforts
+from lstm_analog.engines import Waveform, start_efforts
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.model.random import Form
 from lstm_analog.network.graph import Network
@@ -24,7 +24,7 @@ CLOSE = 1e-6
 """Of a number with six decimals on the page to Python's, of which half is rounding."""
 HOSTILE = "<img src=x onerror='document.title=1'> & \"quoted\" </script><script>document.title=1</script>"
 X = np.array([[0.3], [-0.8], [0.5]])
-FINE = Integrate(rtol=1e-9, atol=1e-11)
+FINE = Waveform(rtol=1e-8, atol=1e-10)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def slide(tab: Tab, name: str, value: float) -> None:
 
 
 def after(compiled: Compiled, network: Network, x: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return h and c of the first layer after each step of `x`, computed by `Integrate`."""
+    """Return h and c of the first layer after each step of `x`, computed by `Waveform`."""
     fed = schedule(compiled, x, State(h=(np.zeros(units),), c=(np.zeros(units),)))
     trajectory, place = FINE.run(network, fed), compiled.layout.layers[0]
     ends = compiled.cycle.ends(place.h.interval, len(x))
