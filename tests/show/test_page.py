@@ -9,6 +9,7 @@ import pytest
 from browser import Tab, browser
 
 import lstm_analog as la
+from lstm_analog.cli import main
 from lstm_analog.compiler.compiled import Compiled, decode, schedule
 from lstm_analog.engines import Waveform, start_efforts
 from lstm_analog.model import LSTM, State, random_lstm
@@ -279,3 +280,15 @@ def test_several_sequences_and_too_many_steps_are_refused(lstm: LSTM, tmp_path: 
     for x in (np.zeros((2, 2, 1)), np.zeros((MOST_STEPS + 1, 1))):
         with pytest.raises(la.errors.InvalidShapeError, match="x must be one sequence of at most"):
             page(machine.run(x, engine=la.engines.Settle()), lstm, tmp_path / "page.html")
+
+
+def test_the_command_line_writes_a_page(lstm: LSTM, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    la.save(lstm, tmp_path / "model.safetensors")
+    written = tmp_path / "out.html"
+    assert main(["view", str(tmp_path / "model.safetensors"), "--page", str(written), "--steps", "2"]) == 0
+    assert "open it in a browser" in capsys.readouterr().out
+    text = written.read_text()
+    assert text.count("<script") == 2
+    assert f"<h1>{lstm.name}</h1>" in text
+    assert lstm.digest[:12] in text
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")

@@ -160,9 +160,9 @@ function powers(low, high) {
   return found;
 }
 
-/** Call `changed` with a pointer event wherever `element` is pressed or dragged. */
-function dragged(element, changed) {
-  element.style.touchAction = "none";
+/** Call `changed` with a pointer event wherever `element` is pressed or dragged; a finger may do `touch` besides. */
+function dragged(element, changed, touch = "pan-y") {
+  element.style.touchAction = touch;
   element.addEventListener("pointerdown", (event) => {
     element.setPointerCapture(event.pointerId);
     changed(event, true);

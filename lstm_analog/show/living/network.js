@@ -118,7 +118,7 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
     const k = Math.max(0, Math.min(steps - 1, Math.round(input.valueAt(event)) - 1));
     x[k][channel] = Math.max(-1.1 * reach, Math.min(1.1 * reach, input.heightAt(event)));
     begin();
-  });
+  }, "none");
   for (const plot of Object.values(states)) dragged(plot.element, (event) => {
     step = Math.max(0, Math.min(steps - 1, Math.round(plot.valueAt(event)) - 1));
     scrub.put(step + 1);

@@ -7,12 +7,14 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from lstm_analog import __version__
 from lstm_analog.doors import checked
 from lstm_analog.export.javascript import laws_in_javascript
 from lstm_analog.files import whole_file
 from lstm_analog.model import LSTM
 from lstm_analog.show.living.contents import contents
 from lstm_analog.show.living.sources import source
+from lstm_analog.show.reading import origin
 from lstm_analog.study import Run
 
 _PROGRAM = (
@@ -46,6 +48,7 @@ def page(run: Run, lstm: LSTM, path: str | Path, *, title: str = "") -> None:
     packed = gzip.compress(json.dumps(told, allow_nan=False, separators=(",", ":")).encode(), mtime=0)
     parts = {
         "title": escape(title or lstm.name),
+        "about": escape(_about(run, lstm)),
         "style": source("page.css"),
         "contents": base64.b64encode(packed).decode("ascii"),
         "program": "\n".join(source(f"{name}.js") for name in _PROGRAM),
@@ -53,3 +56,12 @@ def page(run: Run, lstm: LSTM, path: str | Path, *, title: str = "") -> None:
     }
     with whole_file(path) as stream:
         stream.write(Template(source("page.html")).substitute(parts).encode())
+
+
+def _about(run: Run, lstm: LSTM) -> str:
+    """Return a sentence that says which machine of which model the page shows."""
+    units = " and ".join(map(str, lstm.sizes))
+    return (
+        f"Model {lstm.name}, digest {lstm.digest[:12]}: {lstm.input_size} inputs, {units} units. "
+        f"Machine: {origin(run)}. Made by lstm_analog {__version__}."
+    )

@@ -109,7 +109,8 @@ SCREENS.push({ id: "pair", title: "One valve pair", build(page) {
 
   const move = (value) => { z = Math.max(-MOST_Z, Math.min(MOST_Z, Math.round(100 * value) / 100)); control.put(z); update(); };
   dragged(plot.element, (event) => move(plot.valueAt(event)));
-  for (const picture of Object.values(pictures)) dragged(picture.element, (event) => move(picture.valueAt(event)));
+  dragged(pictures.valves.element, (event) => move(pictures.valves.valueAt(event)), "none");
+  dragged(pictures.transistors.element, (event) => move(pictures.transistors.valueAt(event)));
   const keys = legend(["dot", "measured in the network"], ["digital", "digital sigmoid"]);
   switched();
   return { content: [sentence, choice, html("div", { class: "columns" },
