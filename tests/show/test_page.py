@@ -134,6 +134,27 @@ def test_a_memory_makes_its_steps_and_keeps_c_when_its_output_is_shut(tab: Tab) 
     assert tab.number("tank-c") == pytest.approx(tab.number("tank-c-digital"), abs=1e-4)
 
 
+def test_a_memory_and_a_network_are_seen_to_move(tab: Tab) -> None:
+    tab.view(1280, 800, still=False)
+    for screen, button, moving in (
+        (
+            "#tank",
+            "tank-next",
+            "[...document.querySelectorAll('#screen-tank .water')].map(e => e.getAttribute('y')).join()",
+        ),
+        ("#network", "network-play", "document.querySelector('#screen-network .units .water').getAttribute('y')"),
+    ):
+        tab.go(screen)
+        tab.rest()
+        before = tab.value(moving)
+        tab.press(f"[data-name={button}]")
+        tab.until(f"{moving} !== '{before}'")
+        halfway = tab.value(moving)
+        tab.until(f"{moving} !== '{halfway}'")
+    tab.press("[data-name=network-play]")
+    tab.view(1280, 800, still=True)
+
+
 def test_a_step_is_scrubbed(tab: Tab, run: Run) -> None:
     tab.go("#step")
     tab.rest()

@@ -19,7 +19,8 @@ const set = (element, attributes) => { for (const name in attributes) element.se
 const decimals = (value, places = 6) => (Math.abs(value) < 0.5 * 10 ** -places ? 0 : value).toFixed(places).replace("-", "\u2212");
 /** Return a number that may be very small: with four decimals, or with two digits behind the first and a power of ten. */
 function small(value) {
-  if (value === 0 || Math.abs(value) >= 0.01) return decimals(value, 4);
+  if (value === 0) return "0";
+  if (Math.abs(value) >= 0.01) return decimals(value, 4);
   const [digits, power] = value.toExponential(2).split("e");
   return `${digits}\u00d710${superscript(Number(power))}`.replace(/^-/, "\u2212");
 }

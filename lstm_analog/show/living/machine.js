@@ -31,6 +31,14 @@ class Machine {
   /** Return the number of the interval called `name` in a `step`. */
   interval(step, name) { return this.once + step * this.cycle.length + this.cycle.indexOf(name); }
 
+  /** Return the samples of `run` in its intervals `from` up to `to`, of the pauses between phases only the last. They lie
+   *  denser where more moves, so that playing one after the other is slow there. */
+  way(run, from, to) {
+    const settles = (number) => this.settles.includes(this.network.intervals[this.once + (number - this.once) % this.cycle.length].name);
+    return run.trace.filter(({ interval }, k) => interval >= from && interval < to
+      && (settles(interval) || run.trace[k + 1]?.interval !== interval));
+  }
+
   /** Return h or c, by its `name`, of `unit` in `layer` after each step that `run` has made. */
   states(run, layer, name, unit) {
     const spot = this.layers[layer][name], made = [];

@@ -55,10 +55,9 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
     played = last === null ? 0 : Math.min(1, played + (now - last) / PACE);
     last = now;
     const from = machine.interval(step, machine.cycle[0]), to = from + machine.cycle.length;
-    const way = run.trace.filter(({ interval }) => interval >= from && interval < to);
     if (run.ends.length >= to) {
-      const moment = way[0].time + played * (way.at(-1).time - way[0].time);
-      levels.draw(way.findLast(({ time }) => time <= moment).x, null, layer, unit, shut);
+      const way = machine.way(run, from, to);
+      levels.draw(way[Math.floor(played * (way.length - 1))].x, null, layer, unit, shut);
       if (played >= 1) {
         played = 0;
         step = (step + 1) % steps;

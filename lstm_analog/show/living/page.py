@@ -60,8 +60,6 @@ def page(run: Run, lstm: LSTM, path: str | Path, *, title: str = "") -> None:
 
 def _about(run: Run, lstm: LSTM) -> str:
     """Return a sentence that says which machine of which model the page shows."""
-    units = " and ".join(map(str, lstm.sizes))
-    return (
-        f"Model {lstm.name}, digest {lstm.digest[:12]}: {lstm.input_size} inputs, {units} units. "
-        f"Machine: {origin(run)}. Made by lstm_analog {__version__}."
-    )
+    units = ", ".join(map(str, lstm.sizes))
+    size = f"inputs: {lstm.input_size}, units: {units}, digest {lstm.digest[:12]}"
+    return f"This machine: {origin(run)}; {size}. Made by lstm_analog {__version__}."

@@ -165,7 +165,7 @@ function transistorPicture() {
   const device = (x, side) => svg("g", { class: "device" }, svg("circle", { cx: x, cy: 205, r: 34 }),
     svg("line", { x1: x + (side < 0 ? -16 : 16), x2: x + (side < 0 ? -16 : 16), y1: 186, y2: 224, class: "base" }));
   const leftShare = svg("text", { x: 132, y: 158, "text-anchor": "end", class: "strong" }), rightShare = svg("text", { x: 348, y: 158, class: "strong" });
-  const voltage = svg("text", { x: 66, y: 352, "text-anchor": "middle" }), bases = svg("text", { x: 240, y: 378, "text-anchor": "middle" });
+  const voltage = svg("text", { x: 36, y: 352 }), bases = svg("text", { x: 240, y: 378, "text-anchor": "middle" });
   const lamp = svg("rect", { x: 40, width: 20, class: "volts" });
   const element = svg("svg", { viewBox: "30 30 420 358", class: "picture", hidden: true, role: "img", "aria-label": "Two transistors that share one current, each with a load above" },
     svg("line", { x1: 110, x2: 370, y1: 60, y2: 60, class: "rail" }), svg("text", { x: 240, y: 48, "text-anchor": "middle" }, "supply"),

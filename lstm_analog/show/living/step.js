@@ -83,7 +83,7 @@ SCREENS.push({ id: "step", title: "One step", build(page) {
     which.textContent = `step ${step + 1} of ${machine.steps}`;
     back.disabled = step === 0;
     on.disabled = step === machine.steps - 1;
-    points = run.ends.length >= to ? run.trace.filter(({ interval }) => interval >= from && interval < to) : [];
+    points = run.ends.length >= to ? machine.way(run, from, to) : [];
     if (!points.length) { clock.textContent = "computing \u2026"; return; }
     place = Math.min(place, points.length - 1);
     set(scrub.input, { max: points.length - 1 });

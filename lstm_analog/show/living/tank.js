@@ -5,7 +5,7 @@ const GATES = [["forget", 1], ["input", 0], ["output", 3]]; // with the place of
 const FULL_SCALE = 2; // the level at the upper edge of a tank, in units of signal
 const WIDEST = 24; // px, the arrow of the largest flow
 const LARGEST_FLOW = 2e-5; // m3/s
-const PLAY = 2400; // ms for a step
+const PLAY = 3200; // ms for a step
 
 /** Return the pre-activation of a valve that is open by `share`; a valve that is quite shut is shut in the network. */
 const opening = (share) => Math.max(-7, Math.min(7, Math.log(share / (1 - share))));
@@ -54,7 +54,7 @@ class Memory {
 
 SCREENS.push({ id: "tank", title: "One memory", build(page) {
   const memory = new Memory(page.machine("memory")), picture = memoryPicture(memory);
-  let run = null, begun = 0, playing = false, ready = false;
+  let run = null, way = [], begun = 0, playing = false, ready = false;
   const shown = Object.fromEntries(["c", "c-digital", "c-difference", "h", "h-digital", "h-difference", "steps"].map((name) => [name, reading(`tank-${name}`)]));
   const numbers = html("dl", { class: "numbers" }, card("memory c, the tank", shown.c), card("digital c", shown["c-digital"]), card("difference", shown["c-difference"]),
     card("output h, the tank", shown.h), card("digital h", shown["h-digital"]), card("difference", shown["h-difference"]));
@@ -104,15 +104,19 @@ SCREENS.push({ id: "tank", title: "One memory", build(page) {
     run = memory.step();
     ready = false;
     begun = performance.now();
-    page.work.run(run, () => { ready = true; begun = performance.now(); });
+    page.work.run(run, () => {
+      way = memory.machine.way(run, memory.machine.once, Infinity);
+      ready = true;
+      begun = performance.now();
+    });
     page.work.paint(paint);
   }
 
   function paint(now) {
     if (!run) return false;
     if (!ready) return true;
-    const total = run.time, share = still.matches ? 1 : Math.min(1, (now - begun) / PLAY);
-    const at = run.trace.findLast(({ time }) => time <= share * total) ?? run.trace[0];
+    const share = still.matches ? 1 : Math.max(0, Math.min(1, (now - begun) / PLAY)); // a frame may be older than its work
+    const at = way[Math.floor(share * (way.length - 1))];
     picture.draw(at.x, run.network, run.network.intervals[at.interval], memory);
     if (share < 1) return true;
     memory.taken(run);
