@@ -36,6 +36,7 @@ class Tab:
     def __init__(self, told: int, heard: int) -> None:
         self.told, self.heard, self.numbers = told, heard, itertools.count(1)
         self.waiting, self.session, self.failures = b"", "", []
+        self.traced: list[dict] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network"):
@@ -66,6 +67,8 @@ class Tab:
         message = json.loads(first)
         if message.get("method") == "Runtime.exceptionThrown":
             self.failures.append(json.dumps(message["params"])[:1500])
+        if message.get("method") in ("Tracing.dataCollected", "Tracing.tracingComplete"):
+            self.traced += message["params"].get("value", [{"name": "complete"}])
         if message.get("method") == "Network.requestWillBeSent":
             self.requested.append(message["params"]["request"]["url"])
         return message
@@ -145,6 +148,18 @@ class Tab:
         """Press a key, ArrowRight (39) say, in the element that has the focus."""
         for kind in ("rawKeyDown", "keyUp"):
             self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+
+    def frames(self, act: Callable[[], object]) -> list[float]:
+        """Return how long the script of each frame took during `act`, in milliseconds of its thread's own clock."""
+        self.traced.clear()
+        watched = {"includedCategories": ["devtools.timeline"], "excludedCategories": ["*"]}
+        self.send("Tracing.start", traceConfig=watched, transferMode="ReportEvents")
+        act()
+        self.send("Tracing.end")
+        while not any(event["name"] == "complete" for event in self.traced):
+            self._heard()
+        whole = (one for one in self.traced if one["name"] == "FireAnimationFrame" and "tdur" in one)
+        return [1e-3 * event["tdur"] for event in whole]
 
     def picture(self, path: Path, *, whole: bool = False) -> None:
         """Write a PNG of what is seen, or of the `whole` page, to `path`."""

@@ -140,7 +140,7 @@ function valvePicture() {
     svg("path", { d: "M182 76 V326 M218 76 V182 M218 220 V326 M218 182 H352 M218 220 H352", class: "wall" }), svg("rect", { x: 182, y: 76, width: 36, height: 250, class: "wet" }), svg("rect", { x: 218, y: 182, width: 134, height: 38, class: "wet" }),
     inflow, upper.element, lower.element, rod,
     svg("rect", { x: 352, y: 72, width: 36, height: 252, class: "glass" }), water, ...ticks,
-    svg("text", { x: 370, y: 62, "text-anchor": "middle" }, "gauge"), upperShare, lowerShare, level,
+    svg("text", { x: 370, y: 62, "text-anchor": "middle" }, "gauge"), ...["10 kPa", "0 kPa"].map((words, k) => svg("text", { x: 346, y: 85 + 240 * k, "text-anchor": "end", class: "little" }, words)), upperShare, lowerShare, level,
     svg("rect", { x: 100, y: 326, width: 200, height: 40, rx: 6, class: "vessel" }), svg("text", { x: 200, y: 351, "text-anchor": "middle" }, "drain, 0 kPa"));
   return { element, valueAt(event) {
     const box = element.getBoundingClientRect();
