@@ -58,6 +58,7 @@ def opened(written: Path) -> Iterator[Tab]:
 def tab(opened: Tab) -> Iterator[Tab]:
     yield opened
     assert opened.failures == []
+    assert opened.value("document.getElementById('failure').textContent") == ""
 
 
 def at_rest(network: Network, z: float) -> np.ndarray:
@@ -280,6 +281,13 @@ def test_controls_have_names_and_a_phone_needs_no_scrolling_sideways(tab: Tab) -
     ground = tab.value("getComputedStyle(document.body).backgroundColor")
     assert max(int(part) for part in str(ground).strip("rgb()").split(",")) < 60
     tab.view(1280, 800, still=True)
+
+
+def test_what_goes_wrong_is_told_and_the_rest_goes_on(tab: Tab) -> None:
+    tab.value("page.work.add(() => { throw new Error('<b>as asked</b>'); }), page.work.add(() => false)")
+    tab.rest()
+    assert tab.value("document.getElementById('failure').innerText") == "Something went wrong: <b>as asked</b>"
+    tab.value("document.getElementById('failure').textContent = ''")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,23 @@ const SLICE = { moving: 5, still: 9 }; // ms of computing in a frame, so that wi
 const MOST_KEPT = 4e6; // numbers in the trace of a run; more: smoother levels, more memory
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** Tell the reader that something went wrong, and what. */
+function failed(words) {
+  const place = document.getElementById("failure");
+  place.textContent = `Something went wrong: ${words}`;
+  place.hidden = false;
+}
+
+/** Return whether `task` has more to do; if it fails the reader is told, and it has not. */
+function attempted(task) {
+  try {
+    return task();
+  } catch (error) {
+    failed(error.message);
+    return false;
+  }
+}
+
 /** Runs tasks and painters frame by frame. A task is a function that does a little and returns whether more is left. */
 class Work {
   constructor() {
@@ -27,7 +44,7 @@ class Work {
     const moving = this.painter?.(now) ?? false;
     while (this.tasks.length && performance.now() - begun < SLICE[moving ? "moving" : "still"]) {
       const task = this.tasks.find(({ patient }) => !patient) ?? this.tasks[0];
-      if (!task() || task.stopped) this.tasks.splice(this.tasks.indexOf(task), 1);
+      if (!attempted(task) || task.stopped) this.tasks.splice(this.tasks.indexOf(task), 1);
     }
     this.longest = Math.max(this.longest, performance.now() - begun);
     document.documentElement.dataset.longest = this.longest.toFixed(1);
@@ -128,18 +145,14 @@ async function unpacked(id) {
 }
 
 async function begin(laws) {
-  const main = document.querySelector("main");
-  try {
-    const contents = await unpacked("contents");
-    const page = new Page(contents, laws);
-    document.querySelector("h1").textContent = contents.title;
-    document.querySelector("nav").append(...SCREENS.map(({ id, title }) => html("a", { href: `#${id}` }, title)));
-    addEventListener("hashchange", () => { page.show(); page.shown.section.focus({ preventScroll: true }); scrollTo(0, 0); });
-    page.show();
-    globalThis.page = page;
-    document.documentElement.dataset.ready = performance.now().toFixed(0);
-  } catch (error) {
-    main.append(html("p", { role: "alert", class: "failure" }, `This page could not start: ${error.message}`));
-    throw error;
-  }
+  addEventListener("error", ({ message }) => failed(message));
+  addEventListener("unhandledrejection", ({ reason }) => failed(reason.message));
+  const contents = await unpacked("contents");
+  const page = new Page(contents, laws);
+  document.querySelector("h1").textContent = contents.title;
+  document.querySelector("nav").append(...SCREENS.map(({ id, title }) => html("a", { href: `#${id}` }, title)));
+  addEventListener("hashchange", () => { page.show(); page.shown.section.focus({ preventScroll: true }); scrollTo(0, 0); });
+  page.show();
+  globalThis.page = page;
+  document.documentElement.dataset.ready = performance.now().toFixed(0);
 }
