@@ -2,9 +2,9 @@
 
 `python benchmarks/living_page.py [words]` (`make page`) writes the graph file of each machine, runs it in node by the
 engine of the page and by `Integrate`, and prints a table: the unknowns, the worst difference of all nodes at the end of
-every interval and at the samples in between, in units of signal, and the engine's steps and time for a step of the
-sequence. Phases last 6 time constants, so that all that settles is still seen to move. With `words`, only rows whose
-technology, clock or model holds one of them.
+every interval and at the samples in between, in units of signal, the engine's steps for a step of the sequence, and its
+processor time. Phases last 6 time constants, so that all that settles is still seen to move. With `words`, only rows
+whose technology, clock or model holds one of them.
 """
 
 import sys
