@@ -1,5 +1,9 @@
 """The living page in a browser: dragged, shut, scrubbed; its numbers are those that Python computes."""
 
+import base64
+import gzip
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +13,7 @@ import pytest
 from browser import Tab, browser
 
 import lstm_analog as la
+from lstm_analog import imperfections as imp
 from lstm_analog.cli import main
 from lstm_analog.compiler.compiled import Compiled, decode, schedule
 from lstm_analog.engines import Waveform, start_efforts
@@ -17,7 +22,7 @@ from lstm_analog.model.random import Form
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.show.living import page
-from lstm_analog.show.living.contents import MOST_STEPS
+from lstm_analog.show.living.contents import MOST_STEPS, contents
 from lstm_analog.show.living.demonstrations import PLUMBING, one_memory, transistor_pair, valve_pair
 from lstm_analog.study import Run
 
@@ -249,6 +254,25 @@ def test_broken_parts_cost_and_are_mended(tab: Tab) -> None:
         assert tab.number("broken-error") == pytest.approx(sound)
 
 
+def test_the_lines_in_the_page_make_it_again(
+    tab: Tab, lstm: LSTM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab.go("#away")
+    lines = str(tab.value("page.contents.python"))
+    la.save(lstm, tmp_path / "random.safetensors")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(lines, "page", "exec"), {})
+    packed = [re.search('id="contents">(.*?)<', path.read_text()) for path in tmp_path.glob("*.html")]
+    (again,) = (json.loads(gzip.decompress(base64.b64decode(found[1]))) for found in packed if found)
+    assert again["machines"] == json.loads(str(tab.value("JSON.stringify(page.contents.machines)")))
+
+
+def test_what_the_lines_leave_out_is_said_in_them(lstm: LSTM) -> None:
+    leaking = la.compile(lstm, PLUMBING).with_imperfection(imp.SeatLeak(share=1e-6), imp.Streams(seed=1))
+    told, _ = contents(leaking.run(X), lstm, "")
+    assert "# then, not done here: imperfection: SeatLeak(share=1e-06)" in str(told["python"])
+
+
 def test_the_network_in_the_page_is_the_exported_file(tab: Tab, lstm: LSTM, tmp_path: Path) -> None:
     tab.go("#away")
     la.compile(lstm, PLUMBING, settling=10.0).write.json(tmp_path / "network.json", X)
@@ -259,7 +283,6 @@ def test_the_network_in_the_page_is_the_exported_file(tab: Tab, lstm: LSTM, tmp_
     tab.until("true", and_also=kept.is_file)
     assert kept.read_text() == (tmp_path / "network.json").read_text()
     assert ".tran" in str(tab.value("page.contents.netlist"))
-    compile(str(tab.value("page.contents.python")), "page", "exec")
 
 
 def test_a_hostile_title_is_only_text_and_nothing_is_loaded(tab: Tab, written: Path) -> None:

@@ -181,7 +181,10 @@ def _netlist(circuit: DrivenMachine) -> str:
 
 
 def _python(run: Run, lstm: LSTM) -> str:
-    """Return the lines that make the page of `run` again, from the files of its model and its data."""
+    """Return the lines that make the page of `run` again, from the files of its model and its data.
+
+    A comment names what else was done to the machine, or that its state was not zero at the start.
+    """
     compiled, x = run.passes[0].compiled, one_sequence(run)
     words = dict(compiled.network.provenance)
     technology, detail = words.get("technology", BEHAVIOURAL.name), words.get("detail", "ideal")
@@ -192,6 +195,9 @@ def _python(run: Run, lstm: LSTM) -> str:
     numbers = f"np.array({x.tolist()})" if x.size <= _FEW else 'np.loadtxt("x.csv", delimiter=",", ndmin=2)'
     lines += [f'lstm = la.load("{lstm.name}.safetensors")  # the file of the model', f"x = {numbers}"]
     lines += [f"machine = la.compile(lstm, {preset}, settling={compiled.settling:g})"]
+    done = [f"{key}: {text}" for key, text in compiled.network.provenance if key in ("scaling", "imperfection")]
+    done += ["a state at the start"] if any(array.any() for array in (*run.state.h, *run.state.c)) else []
+    lines += [f"# then, not done here: {text}" for text in done]
     return "\n".join([*lines, 'la.show.page(machine.run(x), lstm, "page.html")', ""])
 
 
