@@ -12,6 +12,7 @@
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make budget  derivatives against differences, error budgets, gradients of AnalogLSTM (four minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
+# make page    the engine of the living page against Integrate, a table (twenty minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
@@ -26,10 +27,10 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget noise nerve sizing
+STUDIES := budget noise nerve page sizing
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice wasm
+.PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -43,7 +44,7 @@ test oldest newest bench $(STUDIES): export OPENBLAS_NUM_THREADS = 1
 test oldest newest bench $(STUDIES): export MKL_NUM_THREADS = 1
 test oldest newest bench $(STUDIES): export MPLBACKEND = Agg
 
-test: lint docs ngspice wasm
+test: lint docs ngspice chromium wasm
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
 
 lint: $(VENV)/test.stamp
@@ -55,11 +56,11 @@ lint: $(VENV)/test.stamp
 docs: $(VENV)/test.stamp
 	$(BIN)/python docs/make_site.py
 
-oldest: ngspice
+oldest: ngspice chromium
 	$(MAKE) --no-print-directory VENV=$(VENV)-oldest $(VENV)-oldest/oldest.stamp
 	$(VENV)-oldest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
-newest: ngspice
+newest: ngspice chromium
 	$(MAKE) --no-print-directory VENV=$(VENV)-newest $(VENV)-newest/newest.stamp
 	$(VENV)-newest/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
@@ -70,7 +71,7 @@ doors: $(VENV)/test.stamp ngspice
 	$(BIN)/python benchmarks/table_doors.py
 	$(BIN)/python benchmarks/kill_runs.py
 
-mutations: lint ngspice wasm
+mutations: lint ngspice chromium wasm
 	$(BIN)/python benchmarks/mutate.py
 
 messages: $(VENV)/torch.stamp
@@ -89,6 +90,7 @@ $(STUDIES): $(VENV)/torch.stamp ngspice
 budget: SCRIPT = error_budget
 noise: SCRIPT = noise_in_time
 nerve: SCRIPT = nerve
+page: SCRIPT = living_page
 sizing: SCRIPT = sizing
 
 clean:
@@ -143,4 +145,16 @@ ngspice:
 	else \
 	    echo "ngspice must be on the PATH for the tests, got none: install it with your package manager" \
 	        "(apt-get install ngspice, brew install ngspice), then run make test again" >&2; exit 1; \
+	fi
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" -eq 0 ]; then as_root=; else as_root='sudo -n'; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+	    echo "chromium is missing: installing it with apt-get"; \
+	    $$as_root apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+	    echo "chromium must be on the PATH for the tests of the living page, got none: install it with your package manager" \
+	        "(apt-get install chromium), then run make test again" >&2; exit 1; \
 	fi

@@ -27,6 +27,7 @@ _EXAMPLES = {
     "info": "lstm-analog info model.onnx",
     "verify": "lstm-analog verify lstm.cir lstm.certificate.json --model model.pt",
     "yield": "lstm-analog yield model.pt --input x.csv --imperfection 'DeviceSpread(share=0.01)' --spec '<=0.05'",
+    "view": "lstm-analog view model.pt x.csv --page lstm.html",
     "lint": "lstm-analog lint deck.cir --dialect xyce",
     "demo": "lstm-analog demo --out build/demo",
 }
@@ -86,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
         ("info", _add_info),
         ("verify", _add_verify),
         ("yield", _add_yield),
+        ("view", _add_view),
         ("lint", _add_lint),
         ("demo", _add_demo),
     ):
@@ -173,6 +175,16 @@ def _spec(word: str) -> Spec:
         raise InvalidValueError(explain("the bound", must="be <= or >= and a number", got=got, do=do)) from error
 
 
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    """Write a page of HTML in which a model runs as plumbing and as a circuit, to look at and to try out."""
+    _add_model(parser)
+    parser.add_argument("input", type=Path, nargs="?", metavar="data", help="one sequence, a row a step (csv or npy)")
+    parser.add_argument("--page", type=Path, default=Path("lstm.html"), help="where it goes (default lstm.html)")
+    parser.add_argument("--title", default="", help="its heading (default the name of the model)")
+    _add_random(parser)
+    _add_machine(parser, technology="oil")
+
+
 def _add_lint(parser: argparse.ArgumentParser) -> None:
     """Check any netlist against the rules of a SPICE dialect; exit code 1 if it breaks some."""
     parser.add_argument("deck", type=Path, help="a netlist")
@@ -201,14 +213,18 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", type=Path, help="one sequence, a row a step (csv or npy); else random numbers")
-    parser.add_argument("--steps", type=int, default=10, help="steps of random input (default 10)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random input (default 0)")
+    _add_random(parser)
     parser.add_argument("--tolerance", type=float, help="largest error of h; else what the settling law allows")
 
 
-def _add_machine(parser: argparse.ArgumentParser) -> None:
+def _add_random(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steps", type=int, default=10, help="steps of random input (default 10)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random input (default 0)")
+
+
+def _add_machine(parser: argparse.ArgumentParser, *, technology: str = "behavioural") -> None:
     timings = {timing.value: timing for timing in Timing}
-    _add_choice(parser, "technology", TECHNOLOGIES, default="behavioural")
+    _add_choice(parser, "technology", TECHNOLOGIES, default=technology)
     _add_choice(parser, "timing", timings, default="clocked")
     parser.add_argument("--settling", type=float, default=20.0, help="phase length in time constants (default 20)")
 

@@ -22,6 +22,7 @@ from lstm_analog.export import check_dialect
 from lstm_analog.files import check_apart, read_file, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.machine.digital_yield import digital_yield
+from lstm_analog.machine.listing import machine_lines, model_lines
 from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, Embedding, Model
 from lstm_analog.model.formats.loading import load_part
@@ -230,36 +231,23 @@ def _check_range(what: str, value: int, least: int, most: int) -> None:
 
 def _info(options: argparse.Namespace) -> int:
     if is_record(read_file(options.file)):
-        _print_machine(load_machine(options.file))
+        told = [*machine_lines(load_machine(options.file))]
     else:
         lstm, model = load_part(options.file, options.only, options.config)
-        _print_model(lstm)
-        for line in () if model is None else _around(model):
-            print(line)
+        told = [*model_lines(lstm), *(() if model is None else _around(model))]
+    print(*told, sep="\n")
     return 0
 
 
-def _print_model(lstm: LSTM) -> None:
-    print(f"model {lstm.name}: {lstm.input_size} inputs, layers of {', '.join(map(str, lstm.sizes))} units")
-    for chain in lstm.chains:
-        cell, gates = chain.cell, " ".join(gate.letter for gate in chain.cell.gates)
-        way = "backward" if chain.backward else "forward"
-        print(f"{chain.label} {type(cell).__name__}, gates {gates}, {cell.output_size} outputs h, {way}")
-    if lstm.head is not None:
-        print(f"y {lstm.head.output_size} outputs of {'the final state' if lstm.head.final else 'every step'}")
-    print(f"digest {lstm.digest}")
+def _view(options: argparse.Namespace) -> int:
+    from lstm_analog import show  # draws, with matplotlib
 
-
-def _print_machine(machine: Machine) -> None:
-    print(f"machine: {machine.input_size} inputs, layers of {', '.join(map(str, machine.sizes))} units")
-    for compiled in machine.passes:
-        network = compiled.network
-        for key, value in network.provenance:
-            print(f"{key} {value}")
-        print(f"{network.unknowns.size - 1} unknowns in {len(network.unknowns.groups)} groups")
-        print(f"{len(network.parts)} banks of parts")
-        print(f"time constant {compiled.time_constant:.3g} s, phases of {compiled.settling:g} time constants")
-        print(f"one step takes {compiled.cycle.step_time:.3g} s")
+    check_apart((options.model, options.config, options.input), (options.page,))
+    lstm, model = load_part(options.model, options.only, options.config)
+    run = _machine(lstm, options).run(_fed(options, lstm, model).x, progress=_progress("running"))
+    show.page(run, lstm, options.page, title=options.title)
+    print(f"wrote {options.page}: open it in a browser")
+    return 0
 
 
 def _lint(options: argparse.Namespace) -> int:
@@ -293,6 +281,7 @@ _COMMANDS = MappingProxyType(
         "info": _info,
         "verify": _verify,
         "yield": _yield,
+        "view": _view,
         "lint": _lint,
         "demo": _demo,
     }

@@ -42,11 +42,18 @@ Bounds = frozenset[str]
 
 @dataclass(frozen=True, kw_only=True)
 class GraphLaw:
-    """A law as text: its `name`, its `formula` by `GRAMMAR`, and the `units` of the parameters in it."""
+    """A law in a graph file: its `name`, and what it `gives`, the `value`, with the `units` of the parameters in it."""
 
     name: str
-    formula: str
+    gives: str
+    value: Expression
     units: Units
+
+    @property
+    def formula(self) -> str:
+        """The law as text, by `GRAMMAR`."""
+        lets, (text,) = written([self.value], GRAPH)
+        return "; ".join([*(f"{key} = {body}" for key, body in lets.items()), f"{self.gives} = {text}"])
 
     def stated(self, domain: Domain) -> dict[str, object]:
         """Return the law as it stands in graph files: `formula`, and `units` by parameter, those of `domain`."""
@@ -68,7 +75,7 @@ def formula(
     efforts: Mapping[str, str] = _NONE,
     parameters: Mapping[str, str] = NAMES,
 ) -> GraphLaw:
-    """Return the formula of one `value` of a declared `law`, called `name`; `gives` is the name of its result.
+    """Return one `value` of a declared `law` as a law called `name`; `gives` is the name of its result.
 
     The optional parameters `given` appear in it, the others are neutral. `efforts` and `parameters` are the names in
     the file by those in the law, where the two differ.
@@ -78,10 +85,13 @@ def formula(
     used = {one.name for one in symbols(value) if one.op is Op.PARAMETER}
     renamed = {effort(key): effort(other) for key, other in efforts.items()}
     renamed |= {parameter(key): parameter(other) for key, other in parameters.items()}
-    lets, (text,) = written([substituted(value, renamed)], GRAPH)
-    said = [*(f"{key} = {body}" for key, body in lets.items()), f"{gives} = {text}"]
     units = tuple((parameters.get(key, key), unit) for key, unit in law.units.items() if key in used)
-    return GraphLaw(name=name, formula="; ".join(said), units=units)
+    return GraphLaw(name=name, gives=gives, value=substituted(value, renamed), units=units)
 
 
-TRANSCONDUCTOR = GraphLaw(name="transconductor", formula="into = value*a", units=(("value", "conductance"),))
+TRANSCONDUCTOR = GraphLaw(
+    name="transconductor",
+    gives="into",
+    value=parameter("value") * effort("a"),
+    units=(("value", "conductance"),),
+)

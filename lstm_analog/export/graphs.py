@@ -10,6 +10,7 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import EpanetTubes
 from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, GraphEdges, Setting
+from lstm_analog.export.graph_laws import GraphLaw
 from lstm_analog.export.graph_parts import settings, wires
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network, line_of
@@ -89,12 +90,17 @@ def law_table(network: Network) -> dict[str, dict[str, object]]:
     `graph_laws.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another: the
     law of a state gives its rate regardless of other flows.
     """
+    return {law.name: law.stated(network.domain) for law in laws_in(network)}
+
+
+def laws_in(network: Network) -> tuple[GraphLaw, ...]:
+    """Return the laws in the graph of `network`, sorted by name; raises as `law_table` does."""
     _check_states(network)
     elements: chain[GraphEdges | Setting] = chain.from_iterable(
         (*wires(part), *settings(part)) for part in network.parts
     )
     found = {element.law.name: element.law for element in elements if element.law is not None}
-    return {name: found[name].stated(network.domain) for name in sorted(found)}
+    return tuple(found[name] for name in sorted(found))
 
 
 def _check_states(network: Network) -> None:

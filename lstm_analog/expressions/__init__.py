@@ -4,7 +4,7 @@ They are independent of parts and networks. `nodes` defines them and simplifies 
 `calculus` substitutes and differentiates, `programs` evaluates by numpy, `languages` prints.
 """
 
-from lstm_analog.expressions.calculus import derivative, kinks, substituted, symbols
+from lstm_analog.expressions.calculus import derivative, kinks, shared, substituted, symbols
 from lstm_analog.expressions.functions import beyond, clip, sigmoid, softplus, softplus_ratio
 from lstm_analog.expressions.nodes import (
     LINE,
@@ -54,6 +54,7 @@ __all__ = [
     "multiply",
     "number",
     "parameter",
+    "shared",
     "sigmoid",
     "sign",
     "softplus",

@@ -1,6 +1,6 @@
 """Substitute in expressions, differentiate them, and find their symbols and kinks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from lstm_analog.expressions.functions import FUNCTIONS
@@ -70,6 +70,47 @@ def without_names(node: Expression) -> Expression:
         if one not in memo:
             args = tuple(map(visit, one.args))
             memo[one] = args[0] if one.op is Op.LET else _rebuilt(one, args)
+        return memo[one]
+
+    return visit(node)
+
+
+def shared(outputs: Sequence[Expression]) -> tuple[Expression, ...]:
+    """Return `outputs` written out, with a `let` around each operation that occurs in them more than once.
+
+    Named functions are replaced by their definitions and other names by what they stand for, so that a text of them,
+    in a language with variables, computes everything once.
+    """
+    plain = [_defined(without_names(one)) for one in outputs]
+    uses: dict[Expression, int] = {}
+
+    def count(one: Expression) -> None:
+        uses[one] = uses.get(one, 0) + 1
+        if uses[one] == 1:
+            for arg in one.args:
+                count(arg)
+
+    memo: dict[Expression, Expression] = {}
+
+    def name(one: Expression) -> Expression:
+        if one not in memo:
+            body = Expression(one.op, tuple(map(name, one.args)), one.name, one.value)
+            memo[one] = let(f"t{len(memo)}", body) if one.args and uses[one] > 1 else body
+        return memo[one]
+
+    for one in plain:
+        count(one)
+    return tuple(map(name, plain))
+
+
+def _defined(node: Expression) -> Expression:
+    """Return `node` with the definitions of named functions in their place."""
+    memo: dict[Expression, Expression] = {}
+
+    def visit(one: Expression) -> Expression:
+        if one not in memo:
+            args = tuple(map(visit, one.args))
+            memo[one] = visit(FUNCTIONS[one.name].body(*args)) if one.op is Op.CALL else _rebuilt(one, args)
         return memo[one]
 
     return visit(node)

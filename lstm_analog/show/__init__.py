@@ -1,4 +1,7 @@
-"""Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
+"""Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file.
+
+`page` draws nothing itself: it writes a page of HTML that computes the machine as it is read.
+"""
 
 from lstm_analog.show.animations.animate import animate
 from lstm_analog.show.blocks import blocks
@@ -8,6 +11,7 @@ from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.error_map import error_map
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
+from lstm_analog.show.living import page
 from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.portrait import phase_portrait, return_map
 from lstm_analog.show.reports.page import write_report
@@ -29,6 +33,7 @@ __all__ = [
     "error_map",
     "forecast",
     "metric_distribution",
+    "page",
     "phase_portrait",
     "return_map",
     "save",

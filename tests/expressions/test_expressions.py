@@ -22,6 +22,7 @@ from lstm_analog.expressions import (
     minimum,
     number,
     parameter,
+    shared,
     sigmoid,
     sign,
     softplus,
@@ -32,6 +33,7 @@ from lstm_analog.expressions import (
     tanh,
     where,
 )
+from lstm_analog.expressions.languages import JAVASCRIPT, written
 
 X, Y, A, B = effort("x"), effort("y"), parameter("a"), parameter("b")
 
@@ -173,3 +175,19 @@ def test_calls_write_what_a_program_returns(fetched):
             call()
         for got, expected in zip(outs, program(arrays.__getitem__), strict=True):
             np.testing.assert_array_equal(got, np.broadcast_to(expected, got.shape))
+
+
+def test_what_occurs_more_than_once_is_named_once():
+    both = softplus(X * A)
+    outputs = [both * exp(X), both + exp(X), derivative(both, X), let("u", exp(X) * Y)]
+    made = shared(outputs)
+    lets, texts = written(made, JAVASCRIPT)
+    whole = " ".join([*lets.values(), *texts])
+    assert whole.count("Math.exp(x)") == 1
+    assert whole.count("Math.log1p") == 1
+    for before, after in zip(outputs, made, strict=True):
+        assert value(after, x=0.3, y=-0.7, a=1.9) == pytest.approx(value(before, x=0.3, y=-0.7, a=1.9), rel=1e-14)
+
+
+def test_what_occurs_once_is_not_named():
+    assert shared([X * A + Y]) == (X * A + Y,)
