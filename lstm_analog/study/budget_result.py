@@ -88,7 +88,7 @@ class ErrorBudget(Summarised):
     together: float
 
     def share(self, kind: str, name: str) -> float:
-        """Return the share of `name`, as "layer 0 gate g", among those of a `kind`, as "gate".
+        """Return the share of `name`, as "layer 0 cell gate", among those of a `kind`, as "gate".
 
         Raises `InvalidValueError` for names that there are not.
         """

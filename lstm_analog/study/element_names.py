@@ -68,10 +68,10 @@ def _rows(compiled: Compiled, place: LayerLayout, group: str, number: int) -> It
     units, size = compiled.network.unknowns[place.z[0].group].size, compiled.network.unknowns[group].size
     for gate, spot in enumerate(place.z):
         if re.fullmatch(rf"{re.sub('_(pos|neg)$', '', spot.group)}(_pos|_neg)?", group):
-            yield f"{_chain(place)} gate {place.gates[gate].letter}", number
+            yield f"{_chain(place)} {place.gates[gate].name.lower()} gate", number
             return
     if re.match(rf"{label.group()}_rows", group) and size == units * len(place.gates):
-        yield f"{_chain(place)} gate {place.gates[number // units].letter}", number % units
+        yield f"{_chain(place)} {place.gates[number // units].name.lower()} gate", number % units
     elif size == units:
         yield ELSEWHERE, number
 

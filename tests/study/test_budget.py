@@ -69,7 +69,7 @@ def test_a_number_that_depends_on_few_weights_has_its_shares_there():
     found = made(of=first_hidden, draws=300)
     assert found.share("unit", "layer 0 unit 0") == pytest.approx(1.0, abs=1e-9)
     assert found.share("step", "0") == pytest.approx(1.0, abs=1e-9)
-    assert "layer 0 gate f" not in found.shares["gate"] or abs(found.share("gate", "layer 0 gate f")) < 1e-12
+    assert "layer 0 forget gate" not in found.shares["gate"] or abs(found.share("gate", "layer 0 forget gate")) < 1e-12
     assert all(
         "l0_zi_0" in name or "l0_zg_0" in name or "l0_zo_0" in name for name in list(found.shares["parameter"])[:6]
     )
