@@ -28,6 +28,8 @@ ELSEWHERE = ("torch", "dask", "mpi4py")
 COMMANDS = {"make", "pip", "mkdir", "vacask", "cd", "dask", "mpiexec", "lstm-analog"}
 """What a block of commands may call; those of this package are run."""
 SMALLER = {
+    "each[-100:]": "each[-10:]",
+    "forecaster(15)": "forecaster(4)",
     "chips=1_000_000": "chips=200",
     "chips=1000": "chips=50",
     "ProcessPoolExecutor, 8": "ProcessPoolExecutor, 1",

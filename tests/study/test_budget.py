@@ -150,7 +150,7 @@ def test_a_metric_deviates_from_its_own_value():
 
 def test_several_passes_have_budgets():
     found = made(machine=compiled(lstm=DEEP), chips=4, strengths=(0.1,))
-    assert {name.partition(" gate")[0] for name in found.shares["gate"]} >= {"layer 0", "layer 0 backward", "layer 1"}
+    assert set(found.shares["gate"]) >= {"layer 0 cell gate", "layer 0 backward cell gate", "layer 1 cell gate"}
     assert found.ladder[0].ratio == pytest.approx(1.0, abs=1e-2)
 
 
@@ -226,7 +226,7 @@ def test_arguments_are_checked():
     found = made(draws=2, chips=1, strengths=(1.0,))
     with pytest.raises(InvalidValueError, match="kind must be one of imperfection, part"):
         found.share("row", "1")
-    with pytest.raises(InvalidValueError, match="gate of the budget must be one of layer 0 gate"):
+    with pytest.raises(InvalidValueError, match="gate of the budget must be one of layer 0 "):
         found.share("gate", "q")
 
 
