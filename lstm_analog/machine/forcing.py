@@ -39,6 +39,8 @@ def forced(
     size = compiled.network.unknowns[spot.group].size
     asked = range(size) if unit is None else (unit,) if isinstance(unit, int) else unit
     units = [check_place("unit", each, size) for each in asked]
+    if not units:
+        raise InvalidValueError(explain("unit", must="be one at least", got="none", do="leave it out for all of them"))
     network = apply(_clamps(compiled, spot, before, units), compiled.network, _STREAMS)
     return (*passes[:number], replace(compiled, network=network), *passes[number + 1 :])
 

@@ -13,7 +13,7 @@ from lstm_analog.model.sequences import Outputs
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import AnyDesign, beside
 from lstm_analog.study.metric_slopes import answer_slopes, metric_slopes
-from lstm_analog.study.metrics import Answer, Metric, measured, y_or_h
+from lstm_analog.study.metrics import Answer, Metric, check_answer, measured, y_or_h
 from lstm_analog.study.run import Run
 from lstm_analog.study.run_slopes import OutputSlopes
 
@@ -31,6 +31,10 @@ class RootMeanSquareDeviation:
 
     answer: Answer = y_or_h
 
+    def __post_init__(self) -> None:
+        """Check that the answer is a function."""
+        check_answer(self.answer)
+
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +45,10 @@ class LargestDeviation:
     """
 
     answer: Answer = y_or_h
+
+    def __post_init__(self) -> None:
+        """Check that the answer is a function."""
+        check_answer(self.answer)
 
 
 Subject = Metric | RootMeanSquareDeviation | LargestDeviation

@@ -58,7 +58,7 @@ class LargestError:
     def __post_init__(self) -> None:
         """Freeze what is expected; raises `InvalidTypeError` for an answer that is no function."""
         object.__setattr__(self, "expected", floats(self.expected, "expected"))
-        _check_answer(self.answer)
+        check_answer(self.answer)
 
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the largest error of each chip in `outputs`, (chips,)."""
@@ -77,7 +77,7 @@ class RootMeanSquareError:
     def __post_init__(self) -> None:
         """Freeze what is expected; raises `InvalidTypeError` for an answer that is no function."""
         object.__setattr__(self, "expected", floats(self.expected, "expected"))
-        _check_answer(self.answer)
+        check_answer(self.answer)
 
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the error of each chip in `outputs`, (chips,)."""
@@ -106,7 +106,7 @@ class LabelAccuracy:
     def __post_init__(self) -> None:
         """Freeze the labels; raises `InvalidTypeError` for an answer that is no function."""
         object.__setattr__(self, "labels", indices(self.labels, "labels"))
-        _check_answer(self.answer)
+        check_answer(self.answer)
         if not self.labels.size:
             raise InvalidShapeError(explain("labels", must="be at least one", got="none", do="give one a sequence"))
 
@@ -171,7 +171,8 @@ def measured(metric: Metric, outputs: Outputs, chips: int) -> Floats:
     return values.astype(np.float64)
 
 
-def _check_answer(answer: object) -> None:
+def check_answer(answer: object) -> None:
+    """Raise `InvalidTypeError` unless an `answer` is a function."""
     if not callable(answer):
         do = "give e.g. ModelAnswer(model=..., fed=...)"
         raise InvalidTypeError(explain("answer", must="be a function of outputs", got=ascii(answer)[:80], do=do))

@@ -126,6 +126,7 @@ def test_all_units_or_one_of_several_chips():
         (lambda m: m.shut("forgot"), InvalidValueError, "did you mean 'forget'"),
         (lambda m: m.shut("forget", unit=3), InvalidValueError, "unit must be 0 to 2"),
         (lambda m: m.shut("forget", unit=True), InvalidTypeError, "unit must be"),
+        (lambda m: m.shut("forget", unit=()), InvalidValueError, "unit must be one at least"),
         (lambda m: m.shut("forget", layer=1), InvalidValueError, "the place must be layer 0, got layer 1"),
         (lambda m: m.shut("forget", backward=True), InvalidValueError, "got layer 0 backward"),
         (lambda m: m.force("forget", 1.5), InvalidValueError, "value of forget must be 1.13e-07 to 1"),

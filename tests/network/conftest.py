@@ -6,8 +6,10 @@ from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     ALWAYS,
     KINDS,
+    CheckValves,
     Conductors,
     Crossbars,
+    Diodes,
     Factor,
     Followers,
     Inertances,
@@ -21,6 +23,7 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
     Term,
+    ThresholdSwitches,
     Transconductors,
 )
 from lstm_analog.network.shapes import Shape
@@ -116,6 +119,20 @@ class Sampler:
         ends = {"low": -0.2 * self.positive(), "high": 0.2 * self.positive()}
         return Stops(label="stops", nodes=nodes, conductance=self.positive(), band=0.2 * self.positive(), **ends)
 
+    def threshold_switches(self):
+        a, b, p, state = self.nodes(4)
+        ends = {"lower": -0.2 * self.positive(), "upper": 0.2 * self.positive()}
+        values = {"closed": self.positive(), "opened": 0.1 * self.positive()}
+        return ThresholdSwitches(label="thresholds", a=a, b=b, p=p, n=b, state=state, **ends, **values)
+
+    def rectifiers(self):
+        a, b = self.nodes(2)
+        valves = {"conductance": self.positive(), "cracking": 0.1 * self.positive(), "leak": 0.01 * self.positive()}
+        return (
+            Diodes(label="diodes", a=a, b=b, saturation=0.1 * self.positive(), slope=self.positive()),
+            CheckValves(label="check_valves", a=a, b=b, **valves),
+        )
+
     def setters(self):
         (nodes,) = self.nodes(1)
         return (
@@ -142,6 +159,8 @@ class Sampler:
             self.inertances(),
             self.spools(),
             self.stops(),
+            self.threshold_switches(),
+            *self.rectifiers(),
             *(self.pairs(stack, line=0) for stack in stacks),
             *(self.ports(shape, line=0) for shape in Shape),
         )

@@ -7,7 +7,7 @@ import lstm_analog as la
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError
 from lstm_analog.network.analogy import as_circuit, electrical_analogue, natural_units, scaled
 from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.parts import KINDS, Cells, Followers, OpAmps, Term, Transconductors
+from lstm_analog.network.parts import KINDS, Cells, Followers, OpAmps, Term, ThresholdSwitches, Transconductors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ def plumbing(detail, timing=la.CLOCKED):
 
 def test_kinds_without_an_analogue_are_electrical_already():
     missing = {kind for kind in KINDS if scaled.dispatch(kind) is scaled.dispatch(Diode)}
-    assert missing == {Cells, OpAmps, Transconductors}
+    assert missing == {Cells, OpAmps, ThresholdSwitches, Transconductors}
     with pytest.raises(UnsupportedPartError, match=r"^part Diode must have an electrical analogue, got none"):
         scaled(Diode(), 1.0, 1.0)
 

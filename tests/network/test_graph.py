@@ -89,6 +89,7 @@ def test_a_good_network_verifies_to_itself(rc):
         Kind.BALANCED: [],
         Kind.STORED: [2, 3],
         Kind.INSIDE: [],
+        Kind.SWITCHED: [],
     }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.expressions import effort, parameter
+from lstm_analog.expressions import absolute, effort, parameter
 from lstm_analog.network.bank import node_array, positive_array, value_array
 from lstm_analog.network.parts.base import THERMAL, CardNames, Guard, Law, check_bank, law
 
@@ -52,7 +52,7 @@ _THRESHOLD = Law(
         values={"upper": "von", "lower": "voff", "closed": "ron", "opened": "roff"},
         inverse=frozenset({"closed", "opened"}),
     ),
-    noise={("a", "b"): THERMAL * _POSITION},
+    noise={("a", "b"): THERMAL * absolute(_POSITION)},
 )
 
 
