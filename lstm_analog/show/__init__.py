@@ -4,6 +4,7 @@ from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
 from lstm_analog.show.noise import signal_noise
+from lstm_analog.show.representation import preferred_inputs, representation
 from lstm_analog.show.saving import save
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.sizing import sizing
@@ -16,6 +17,8 @@ __all__ = [
     "dataflow",
     "forecast",
     "metric_distribution",
+    "preferred_inputs",
+    "representation",
     "save",
     "sequence",
     "settling_curve",
