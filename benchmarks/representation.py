@@ -1,9 +1,9 @@
 """What each layer of the digits classifier tells of the digits: `make representation`.
 
-Or `python benchmarks/representation.py [which ...]`. `layers` prints the table by layer of the digital LSTM, of one with
-random weights, of machines of ideal parts and of chips with errors of devices; `damage` that of chips with errors in
-one layer alone, against the size of the errors; `lesions` the units whose loss costs most; `many` times a thousand
-chips; `units` finds the inputs that drive units most, and whether the machine agrees. Pictures are drawn if
+Or `python benchmarks/representation.py [which ...]`. `layers` prints the table by layer of the digital LSTM, of one
+with random weights, of machines of ideal parts and of chips with errors of devices; `damage` that of chips with errors
+in one layer alone, against the size of the errors; `lesions` the units whose loss costs most; `many` times a
+thousand chips; `units` finds the inputs that drive units most, and whether the machine agrees. Pictures are drawn if
 `LAYERS_PICTURES` names a folder; `brief` takes two chips and 60 images.
 """
 
