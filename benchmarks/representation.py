@@ -10,6 +10,7 @@ thousand chips; `units` finds the inputs that drive units most, and whether the 
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import lstm_analog as la
 from lstm_analog.engines import Settle
 from lstm_analog.imperfections import DeviceSpread, ProgrammingError, Streams
 from lstm_analog.model.digits import classifier, unseen
-from lstm_analog.study import DigitalRun, Reading, preferred_inputs, representation
+from lstm_analog.study import DigitalRun, LayerReading, preferred_inputs, representation
 from lstm_analog.study.representation import spread_of
 
 SEED, CHIPS = 1, 100
@@ -63,11 +64,11 @@ def layers(count, x, labels):
         subjects[f"{name}, 5 % of Gmax"] = chips(machine, x, ERROR, count)
     subjects["behavioural, 5 % each"] = chips(compiled()["behavioural"], x, DeviceSpread(share=0.05), count)
     rows, drawn = [], {}
-    for reading in Reading:
+    for reading in LayerReading:
         for name, subject in subjects.items():
             found = representation(subject, labels, reading=reading, reference=digital)
             rows += told(reading.value, name, found)
-            if reading is Reading.FINAL and not name.startswith(("random", "oil")):
+            if reading is LayerReading.FINAL and not name.startswith(("random", "oil")):
                 drawn[name] = found
     print(table(FOUND, rows))
     draw("layers.png", la.show.representation(drawn))
@@ -146,40 +147,25 @@ def many(count, x, labels):
 
 def units(count, x, labels):
     """Print what climbing found for each layer, and how far the machine's answer to it is from the digital one."""
-    machine, rows = compiled()["behavioural"], []
-    digital = DigitalRun(lstm=classifier(), x=x)
+    lstm, machine, rows = classifier(), compiled()["behavioural"], []
+    finals = lstm.trace(x).outputs.state.h
     for layer in (0, 1):
-        found = preferred_inputs(classifier(), layer=layer, steps=8, seed=SEED, iterations=2 * count)
-        best = found.h.max(axis=1)
-        answer = np.concatenate(
-            [each.last[0] for each in run(machine, found.x).layers[2 * layer : 2 * layer + 2]], axis=-1
-        )
-        traces = classifier().trace(x).outputs.state.h[2 * layer : 2 * layer + 2]
-        met = np.concatenate(traces, axis=-1).max(axis=0)
-        agree = np.mean(found.h > best[:, None] - 0.01)
-        ends = np.mean((found.x == 0) | (found.x == 1))
-        rows.append(
-            [
-                layer,
-                f"{best.mean():.3f}",
-                f"{met.mean():.3f}",
-                f"{agree:.0%}",
-                f"{ends:.0%}",
-                f"{np.abs(np.diag(answer) - best).max():.1e}",
-            ]
-        )
-        some = preferred_inputs(
-            classifier(), layer=layer, steps=8, seed=SEED, iterations=2 * count, units=tuple(range(8))
-        )
-        draw(f"units_{layer}.png", la.show.preferred_inputs(some, run=digital))
-    heads = (
-        "layer",
-        "mean h climbed to",
-        "mean of the best of 359 images",
-        "starts within 0.01 of the best",
-        "pixels at 0 or 1",
-    )
-    print(table([*heads, "machine off"], rows))
+        mine = slice(2 * layer, 2 * layer + 2)
+        met = np.concatenate(finals[mine], axis=-1).max(axis=0)
+        for name, begun in (("random", None), ("strongest images", x)):
+            found = preferred_inputs(lstm, layer=layer, steps=8, met=begun, seed=SEED, iterations=2 * count)
+            best = found.h.max(axis=1)
+            answer = np.concatenate([each.last[0] for each in run(machine, found.x).layers[mine]], axis=-1)
+            agree = np.mean(found.h > best[:, None] - 0.01)
+            ends = np.mean((found.x == 0) | (found.x == 1))
+            off = np.abs(np.diag(answer) - best).max()
+            below = int(np.sum(best < met))
+            rows.append([layer, name, best.mean(), met.mean(), below, f"{agree:.0%}", f"{ends:.0%}", f"{off:.1e}"])
+            some = replace(found, units=found.units[:8], x=found.x[:8], h=found.h[:8])
+            picture = la.show.preferred_inputs(some, run=DigitalRun(lstm=lstm, x=x))
+            draw(f"units_{layer}_{name.split()[-1]}.png", picture)
+    heads = "layer", "starts", "mean h climbed to", "mean h of the best image", "units below their best image"
+    print(table([*heads, "starts within 0.01 of the best", "pixels at 0 or 1", "machine off"], rows))
 
 
 TABLES = {"layers": layers, "damage": damage, "lesions": lesions, "many": many, "units": units}

@@ -10,7 +10,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.show.style import COLOURS, DASHES, WIDTH, styled
-from lstm_analog.study import DigitalRun, PreferredInputs, Reading, Representation, Run
+from lstm_analog.study import DigitalRun, LayerReading, PreferredInputs, Representation, Run
 from lstm_analog.study.layer_outputs import layer_outputs
 
 _HEIGHT = 3.0
@@ -64,8 +64,17 @@ def _draw(axes: Axes, values: Floats, number: int, first: float, label: str | No
     spread = values.std(axis=0, ddof=1) if len(values) > 1 else None
     place = first + np.arange(values.shape[1])
     kind = number % len(COLOURS)
-    style = {"color": COLOURS[kind], "linestyle": DASHES[kind], "marker": "o" if values.shape[1] > 1 else "x"}
-    axes.errorbar(place, values.mean(axis=0), yerr=spread, capsize=2.0, markersize=4.0, label=label, **style)
+    axes.errorbar(
+        place,
+        values.mean(axis=0),
+        yerr=spread,
+        capsize=2.0,
+        markersize=4.0,
+        label=label,
+        color=COLOURS[kind],
+        linestyle=DASHES[kind],
+        marker="o" if values.shape[1] > 1 else "x",
+    )
 
 
 @checked
@@ -97,7 +106,7 @@ def preferred_inputs(found: PreferredInputs, *, run: Run | DigitalRun | None = N
 
 def _strongest(found: PreferredInputs, run: Run | DigitalRun) -> Floats:
     """Return the mean of the sequences of `run` with the most h of each unit, (units, steps, inputs)."""
-    h = layer_outputs(run, Reading.FINAL).values[1 + found.layer][0][:, found.units]
+    h = layer_outputs(run, LayerReading.FINAL).values[1 + found.layer][0][:, found.units]
     x = run.x if run.x.ndim == 3 else run.x[0]
     mean: Floats = x[np.argsort(-h, axis=0)[:_STRONGEST]].mean(axis=0)
     return mean

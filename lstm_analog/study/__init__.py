@@ -15,7 +15,7 @@ from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.figures import CellFigures, CircuitFigures, PlumbingFigures, SourcedValue, figures_of
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.knobs import Build, Knob, narrowed, usual_knobs
-from lstm_analog.study.layer_outputs import DigitalRun, Reading
+from lstm_analog.study.layer_outputs import DigitalRun, LayerReading
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.measured import Measured, measured
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
@@ -69,6 +69,7 @@ __all__ = [
     "LabelAccuracy",
     "LargestError",
     "LayerErrors",
+    "LayerReading",
     "Lesson",
     "MachineNoise",
     "Measured",
@@ -84,7 +85,6 @@ __all__ = [
     "PreferredInputs",
     "Processor",
     "Reached",
-    "Reading",
     "Report",
     "Representation",
     "RootMeanSquareError",

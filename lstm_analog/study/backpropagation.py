@@ -3,6 +3,8 @@
 Layers are stacks of LSTM cells with sigmoid and tanh, of one direction or of both.
 """
 
+from typing import cast
+
 import numpy as np
 
 from lstm_analog.arrays import Floats
@@ -26,13 +28,15 @@ def check_backpropagates(lstm: LSTM) -> None:
 def input_slopes(lstm: LSTM, trace: Trace, last: Floats) -> Floats:
     """Return the slopes (batch, time, inputs) by the inputs of the sum of `last` (batch, outputs) times the final h.
 
-    The final h is that of the top layer of `lstm`, forward before backward; `trace` is what `lstm` computed.
+    The final h is that of the top layer of `lstm`, forward before backward; `trace` is what `lstm` computed. Its cells
+    must pass `check_backpropagates`.
     """
     traces = list(trace.layers)
     by_step = np.zeros(trace.outputs.h.shape)
     for layer in reversed(lstm.layers):
         mine, traces = traces[-len(layer.cells) :], traces[: -len(layer.cells)]
-        parts = zip(layer.cells, mine, _split(by_step, mine), _split(last, mine), strict=True)
+        cells = cast(tuple[Cell, ...], layer.cells)  # as `check_backpropagates` found them
+        parts = zip(cells, mine, _split(by_step, mine), _split(last, mine), strict=True)
         ways = [chain.backward for chain in lstm.chains[len(traces) : len(traces) + len(mine)]]
         by_step = np.sum([_of_chain(*part, way) for part, way in zip(parts, ways, strict=True)], axis=0)
         last = np.zeros((len(by_step), by_step.shape[-1]))

@@ -13,7 +13,7 @@ from lstm_analog.model.sequences import given_lengths, sequences
 from lstm_analog.study.run import Run
 
 
-class Reading(Enum):
+class LayerReading(Enum):
     """What is read of a layer.
 
     FINAL: h of each direction after its last step, what the layer has kept of a sequence.
@@ -59,7 +59,7 @@ class LayerOutputs:
     scores: Floats | None
 
 
-def layer_outputs(subject: Run | DigitalRun, reading: Reading) -> LayerOutputs:
+def layer_outputs(subject: Run | DigitalRun, reading: LayerReading) -> LayerOutputs:
     """Return the outputs of the layers of `subject` by a `reading`.
 
     Raises `InvalidShapeError` for a run without a batch axis, `InvalidValueError` if the run has not kept h.
@@ -82,16 +82,16 @@ def _has_chips(subject: Run | DigitalRun) -> bool:
     return isinstance(subject, Run) and bool(subject.passes[-1].chips)
 
 
-def _of_run(run: Run, reading: Reading) -> tuple[list[tuple[int, Floats]], Floats | None]:
+def _of_run(run: Run, reading: LayerReading) -> tuple[list[tuple[int, Floats]], Floats | None]:
     """Return the number of the layer and the outputs (..., sequences, n) of each chain of `run`, and its y."""
-    final = reading is Reading.FINAL
+    final = reading is LayerReading.FINAL
     chains = [(each.place.layer, each.last[0] if final else _flat(each.h)) for each in run.layers]
     return chains, run.y
 
 
-def _of_digital(run: DigitalRun, reading: Reading) -> tuple[list[tuple[int, Floats]], Floats | None]:
+def _of_digital(run: DigitalRun, reading: LayerReading) -> tuple[list[tuple[int, Floats]], Floats | None]:
     trace = run.lstm.trace(run.x, lengths=run.lengths)
-    final = reading is Reading.FINAL
+    final = reading is LayerReading.FINAL
     finals = trace.outputs.state.h
     found = zip(run.lstm.chains, trace.layers, finals, strict=True)
     return [(chain.layer, last if final else _flat(each.h)) for chain, each, last in found], trace.outputs.y

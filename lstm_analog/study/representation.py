@@ -20,14 +20,13 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, Indices, indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
-from lstm_analog.study.layer_outputs import DigitalRun, LayerOutputs, Reading, layer_outputs
+from lstm_analog.study.layer_outputs import DigitalRun, LayerOutputs, LayerReading, layer_outputs
 from lstm_analog.study.run import Run
 from lstm_analog.summaries import Rows, Summarised
 
 RIDGE = 1e-2
 """Penalty of the probes, as a share of the mean eigenvalue of F'F. Larger: blind to directions of little variance;
-smaller: overfits layers of more units than sequences. On the digits 1e-3 to 1e-1 move no layer by more than 1 % or so
-(benchmarks/README.md)."""
+smaller: overfits layers of more units than sequences. On the digits 1e-3 to 1e-1 move a share by 1.1 points at most."""
 _ALIKE = 1e-9
 """Differences up to this are rounding, and no spread over chips is written."""
 _TINY = float(np.finfo(np.float64).tiny)
@@ -96,7 +95,7 @@ def representation(
     labels: ArrayLike,
     *,
     reference: Run | DigitalRun | None = None,
-    reading: Reading = Reading.FINAL,
+    reading: LayerReading = LayerReading.FINAL,
 ) -> Representation:
     """Return what each layer of `run` tells of `labels` (batch,), whole numbers, and how far it is from a `reference`.
 

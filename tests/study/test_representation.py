@@ -9,7 +9,7 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, Unsupported
 from lstm_analog.imperfections import ProgrammingError, Streams
 from lstm_analog.model import Form
 from lstm_analog.model.digits import classifier, unseen
-from lstm_analog.study import DigitalRun, Reading, preferred_inputs, representation
+from lstm_analog.study import DigitalRun, LayerReading, preferred_inputs, representation
 from lstm_analog.study.backpropagation import input_slopes
 from lstm_analog.study.representation import RIDGE, _centred, _departure, _probed, _similarity
 
@@ -67,12 +67,12 @@ def test_cka_does_not_see_rotation_scale_and_shift_but_other_maps():
 
 def test_ideal_parts_are_the_digital_lstm(machine):
     digital = DigitalRun(lstm=classifier(), x=X)
-    for reading in Reading:
+    for reading in LayerReading:
         theirs = representation(digital, LABELS, reading=reading)
         ours = representation(run(machine), LABELS, reference=digital, reading=reading)
         assert ours.names == ("inputs", "layer 0", "layer 1")
         assert ours.departure.max() < 1e-9
-        assert ours.units == theirs.units == ((64, 32, 32) if reading is Reading.FINAL else (64, 256, 256))
+        assert ours.units == theirs.units == ((64, 32, 32) if reading is LayerReading.FINAL else (64, 256, 256))
         for name in ("separability", "dimension", "similarity", "accuracy"):
             np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-6)
     assert theirs.separability[0, 2] > theirs.separability[0, 0]
@@ -157,6 +157,14 @@ def test_climbing_is_repeatable_and_no_worse_than_what_is_met():
     assert found.x.max() <= 1.0
 
 
+def test_climbing_from_what_is_met_ends_no_lower():
+    lstm = classifier()
+    met = np.concatenate(lstm.trace(X).outputs.state.h[2:], axis=-1).max(axis=0)
+    found = preferred_inputs(lstm, layer=1, steps=8, met=X, starts=3, iterations=5)
+    assert (found.h[:, 0] >= met).all()
+    assert (found.h.max(axis=1) > met + 1e-3).mean() > 0.9
+
+
 def test_what_cannot_be_climbed_is_refused_by_name():
     lstm = la.random_lstm(np.random.default_rng(1), 2, 3)
     for match, values in (
@@ -167,6 +175,10 @@ def test_what_cannot_be_climbed_is_refused_by_name():
     ):
         with pytest.raises(InvalidValueError, match=match):
             preferred_inputs(lstm, **{"layer": 0, "steps": 2} | values)
+    with pytest.raises(InvalidValueError, match="met must be within low and high, 0 to 1, got 0 to 2"):
+        preferred_inputs(lstm, layer=0, steps=2, starts=1, met=np.array([[[0.0, 2.0], [1.0, 1.0]]]))
+    with pytest.raises(InvalidShapeError, match=r"met must have shape \(8, 2, 2\) or more"):
+        preferred_inputs(lstm, layer=0, steps=2, met=np.zeros((7, 2, 2)))
     gru = la.random_lstm(np.random.default_rng(1), 2, 3, form=Form.GRU)
     with pytest.raises(UnsupportedError, match="cells of l0 must be plain LSTM cells"):
         preferred_inputs(gru, layer=0, steps=2)
