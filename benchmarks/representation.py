@@ -1,10 +1,10 @@
 """What each layer of the digits classifier tells of the digits: `make representation`.
 
 Or `python benchmarks/representation.py [which ...]`. `layers` prints the table by layer of the digital LSTM, of one
-with random weights, of machines of ideal parts and of chips with errors of devices; `damage` that of chips with errors
-in one layer alone, against the size of the errors; `lesions` the units whose loss costs most; `many` times a
-thousand chips; `units` finds the inputs that drive units most, and whether the machine agrees. Pictures are drawn if
-`LAYERS_PICTURES` names a folder; `brief` takes two chips and 60 images.
+with random weights, of machines of ideal parts and of chips with errors of devices; `untrained` that of ten LSTMs with
+random weights; `damage` that of chips with errors in one layer alone, against the size of the errors; `lesions` the
+units whose loss costs most; `many` times a thousand chips; `units` finds the inputs that drive units most, and whether
+the machine agrees. Pictures are drawn if `LAYERS_PICTURES` names a folder; `brief` takes two chips and 60 images.
 """
 
 import os
@@ -43,10 +43,8 @@ def compiled():
     return {name: la.compile(classifier(), each, settling=16.0) for name, each in technologies.items()}
 
 
-def untrained():
-    like = classifier()
-    rng = np.random.default_rng(SEED)
-    return la.random_lstm(rng, 8, 16, layers=2, bidirectional=True, outputs=0, name=f"{like.name}_untrained")
+def untrained(seed=SEED):
+    return la.random_lstm(np.random.default_rng(seed), 8, 16, layers=2, bidirectional=True, name="untrained")
 
 
 def draw(name, figure):
@@ -89,6 +87,21 @@ def told(reading, name, found):
         yield reading, name, layer, units, spread_of(100 * separable), spread_of(dimension), near, spread_of(100 * off)
     if found.accuracy is not None:
         yield reading, name, "head", "-", spread_of(100 * found.accuracy), "-", "-", "-"
+
+
+def untrained_layers(count, x, labels):
+    """Print what layers of random weights tell, over a tenth of `count` draws, at least two."""
+    rows = []
+    for reading in LayerReading:
+        draws = [DigitalRun(lstm=untrained(seed), x=x) for seed in range(max(count // 10, 2))]
+        found = [representation(draw, labels, reading=reading) for draw in draws]
+        separable = 100 * np.concatenate([each.separability for each in found])
+        dimension = np.concatenate([each.dimension for each in found])
+        for place, name in enumerate(found[0].names):
+            rows.append(
+                [reading.value, len(draws), name, spread_of(separable[:, place]), spread_of(dimension[:, place])]
+            )
+    print(table(["read", "draws", "layer", "separable, %", "dimension"], rows))
 
 
 def damage(count, x, labels):
@@ -168,7 +181,14 @@ def units(count, x, labels):
     print(table([*heads, "starts within 0.01 of the best", "pixels at 0 or 1", "machine off"], rows))
 
 
-TABLES = {"layers": layers, "damage": damage, "lesions": lesions, "many": many, "units": units}
+TABLES = {
+    "layers": layers,
+    "untrained": untrained_layers,
+    "damage": damage,
+    "lesions": lesions,
+    "many": many,
+    "units": units,
+}
 
 
 def main(*words):
