@@ -108,7 +108,7 @@ def representation(
     InvalidShapeError
         If a run has no batch, there is not a label for each sequence, or the reference has other layers or chips.
     InvalidValueError
-        If there are fewer than two labels, or a run has not kept h (run it with `keep=Keep.SIGNALS`).
+        If there are fewer than two labels, or a run has not kept h of every step that is read.
     """
     read = layer_outputs(run, reading)
     told = _labels(labels, read.values[0].shape[1])

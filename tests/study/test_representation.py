@@ -78,6 +78,28 @@ def test_ideal_parts_are_the_digital_lstm(machine):
     assert theirs.separability[0, 2] > theirs.separability[0, 0]
 
 
+@pytest.mark.parametrize("lengths", [None, np.array([2, 3, 4, 5] * 3)], ids=["whole", "ragged"])
+@pytest.mark.parametrize("reading", LayerReading)
+def test_a_stack_of_one_pass_is_read_as_the_digital_one_is(reading, lengths):
+    lstm = la.random_lstm(np.random.default_rng(0), 3, 4, layers=2, scale=2.0, outputs=2)
+    x, labels = RNG.uniform(size=(12, 5, 3)), np.arange(12) % 2
+    made = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=30.0)
+    ours = made.run(x, engine=Settle(), keep=la.Keep.SIGNALS, lengths=lengths)
+    found = representation(ours, labels, reference=DigitalRun(lstm=lstm, x=x, lengths=lengths), reading=reading)
+    assert found.departure.max() < 1e-9
+    assert found.accuracy is None
+
+
+def test_steps_that_were_not_kept_are_asked_for():
+    lstm = la.random_lstm(np.random.default_rng(0), 3, 4, layers=2)
+    kept = la.compile(lstm, la.electrical.BEHAVIOURAL).run(
+        RNG.uniform(size=(4, 5, 3)), engine=Settle(), keep=la.Keep.OUTPUTS
+    )
+    assert representation(kept, [0, 1, 0, 1]).names == ("inputs", "layer 0", "layer 1")
+    with pytest.raises(InvalidValueError, match="the run must keep l0_h"):
+        representation(kept, [0, 1, 0, 1], reading=LayerReading.SEQUENCE)
+
+
 def test_chips_side_by_side_are_each_as_alone(machine):
     whole, ideal = hurt(machine, 0.05), run(machine)
     found = representation(whole, LABELS, reference=ideal)
