@@ -13,6 +13,7 @@
 # make budget  derivatives against differences, error budgets, gradients of AnalogLSTM (four minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
 # make page    the engine of the living page against Integrate, a table (twenty minutes)
+# make representation  what each layer of the digits classifier tells, and how damage spreads (six minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
@@ -27,7 +28,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget noise nerve page sizing
+STUDIES := budget nerve noise page representation sizing
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -91,6 +92,7 @@ budget: SCRIPT = error_budget
 noise: SCRIPT = noise_in_time
 nerve: SCRIPT = nerve
 page: SCRIPT = living_page
+representation: SCRIPT = representation
 sizing: SCRIPT = sizing
 
 clean:

@@ -13,6 +13,7 @@ from lstm_analog.imperfections.devices import (
     StuckDevices,
     VerifiedProgramming,
 )
+from lstm_analog.imperfections.in_banks import InBanks
 from lstm_analog.imperfections.in_time import AtStep, FedBank, StepPlan, convert, disturb, fluctuate
 from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
 from lstm_analog.imperfections.naming import imperfection_of
@@ -83,6 +84,7 @@ __all__ = [
     "Flicker",
     "HoldLeak",
     "HotTubes",
+    "InBanks",
     "InputConverter",
     "JunctionArea",
     "MeasuredDevices",

@@ -122,7 +122,7 @@ def _by_place(imperfection: object) -> tuple[int, str]:
 
 def _apply_one(imperfection: object, network: Network, streams: Streams) -> Network:
     _check_streams(streams, network)
-    drawn = _not_yet_drawn(type(imperfection).__name__, network, streams)
+    drawn = _not_yet_drawn(_text(imperfection), network, streams)
     changed = alter(imperfection, network, drawn)
     if changed is network or changed.equals(network, rtol=0.0):
         return network
@@ -130,15 +130,15 @@ def _apply_one(imperfection: object, network: Network, streams: Streams) -> Netw
     return replace(changed, provenance=(*changed.provenance, entry))
 
 
-def _not_yet_drawn(kind: str, network: Network, streams: Streams) -> Streams:
+def _not_yet_drawn(new: str, network: Network, streams: Streams) -> Streams:
     """Return `streams` at the first repeat, from their own on, not yet used by an imperfection that shares its cause.
 
-    `kind` is the name of the class of the new imperfection.
+    `new` is the new imperfection as text.
     """
     taken = set()
     for text in network.said(IMPERFECTION):
         drawn = _streams_of(text)
-        if cause_of(text.partition("(")[0]) == cause_of(kind) and drawn.seed == streams.seed:
+        if cause_of(text) == cause_of(new) and drawn.seed == streams.seed:
             taken.add(drawn.repeat)
     repeat = next(number for number in count(streams.repeat) if number not in taken)
     return replace(streams, repeat=repeat)

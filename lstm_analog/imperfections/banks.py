@@ -36,6 +36,11 @@ def device_banks(network: Network) -> tuple[DeviceBank, ...]:
     return tuple(bank for part in network.parts for bank in _banks(part))
 
 
+def device_parts(network: Network) -> tuple[str, ...]:
+    """Return the labels of the parts of `network` that have programmed devices."""
+    return tuple(part.label for part in network.parts if isinstance(part, Transconductors | Crossbars))
+
+
 def _banks(part: object) -> Iterator[DeviceBank]:
     if isinstance(part, Transconductors):
         size = np.abs(part.transconductance)

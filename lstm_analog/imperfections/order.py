@@ -13,6 +13,7 @@ from lstm_analog.imperfections.devices import (
     StuckDevices,
     VerifiedProgramming,
 )
+from lstm_analog.imperfections.in_banks import InBanks
 from lstm_analog.imperfections.in_time import AtStep
 from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
 from lstm_analog.imperfections.opamps import (
@@ -54,10 +55,11 @@ _IN_TIME = (
     AtStep,
 )
 
-ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_AGED, *_JOINED, *_USED, *_IN_TIME)
+ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_AGED, *_JOINED, *_USED, *_IN_TIME, InBanks)
 """All kinds of imperfection: choice of parts and values, manufacture, failures, ageing, assembly, operation (liquid,
 temperature, air, speed of relays), and what changes in a run. So a programming error is added to a quantised
-conductance, wire resistance acts on the devices that work, and tubes as manufactured are warmed."""
+conductance, wire resistance acts on the devices that work, and tubes as manufactured are warmed. One of some banks has
+the place of the imperfection that it is made of."""
 
 _SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
 """Kinds that draw the random numbers of another for the weights; other resistors have numbers of their own."""
@@ -65,13 +67,14 @@ _SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
 
 def place_of(imperfection: object) -> int:
     """Return the index of an `imperfection` in `ORDER`; kinds that users define come last."""
-    kind = type(imperfection)
+    kind = type(imperfection.imperfection if isinstance(imperfection, InBanks) else imperfection)
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
 
-def cause_of(kind: str) -> str:
-    """Return the name under which an imperfection draws random numbers.
+def cause_of(text: str) -> str:
+    """Return the name under which the imperfection that `text` constructs draws random numbers.
 
-    It is the name of its `kind`, except for kinds that share the numbers of another.
+    It is the name of its kind, except for kinds that share the numbers of another.
     """
+    kind = text.removeprefix(f"{InBanks.__name__}(imperfection=").partition("(")[0]
     return _SHARED.get(kind, kind)

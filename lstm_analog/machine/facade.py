@@ -224,16 +224,16 @@ class Machine(Summarised):
 
         return bill_of_materials(self.compiled, self.technology, run)
 
-    def with_imperfection(self, imperfection: object, streams: "Streams") -> "Machine":
+    def with_imperfection(self, imperfection: object, streams: "Streams", *, layer: int | None = None) -> "Machine":
         """Return the same machine with real parts: `imperfection`, or several, drawn from `streams`, in its networks.
 
-        Several are applied in their physical order (`imperfections.ORDER`), not in the order of the tuple or list. The
+        Several are applied in their physical order (`imperfections.ORDER`), not in the order of the tuple or list. With
+        `layer`, counted from 0, only the weights of that layer have them; the head is the one after the last. The
         provenance of the networks names them. Raises as `imperfections.apply` does.
         """
-        from lstm_analog.imperfections import apply
+        from lstm_analog.machine.damaging import imperfect
 
-        passes = (replace(each, network=apply(imperfection, each.network, streams)) for each in self.passes)
-        return replace(self, passes=tuple(passes))
+        return replace(self, passes=imperfect(self.passes, imperfection, streams, layer, len(self.sizes)))
 
     def force(
         self,

@@ -15,6 +15,7 @@ from lstm_analog.show.living import page
 from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.portrait import phase_portrait, return_map
 from lstm_analog.show.reports.page import write_report
+from lstm_analog.show.representation import preferred_inputs, representation
 from lstm_analog.show.saving import save
 from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.settling import settling_curve
@@ -35,6 +36,8 @@ __all__ = [
     "metric_distribution",
     "page",
     "phase_portrait",
+    "preferred_inputs",
+    "representation",
     "return_map",
     "save",
     "schematic",

@@ -18,6 +18,7 @@ from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.figures import CellFigures, CircuitFigures, PlumbingFigures, SourcedValue, figures_of
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.knobs import Build, Knob, narrowed, usual_knobs
+from lstm_analog.study.layer_outputs import DigitalRun, LayerReading
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.measured import Measured, measured
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
@@ -25,8 +26,10 @@ from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, Signa
 from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
+from lstm_analog.study.preferred import PreferredInputs, preferred_inputs
 from lstm_analog.study.ranges import Beyond, beyond_fed
 from lstm_analog.study.report import Report, Verdict
+from lstm_analog.study.representation import Representation, representation
 from lstm_analog.study.run import Run
 from lstm_analog.study.running_cost import RunningCost, running_cost
 from lstm_analog.study.settling import Settling, settling, settling_error
@@ -58,6 +61,7 @@ __all__ = [
     "Correction",
     "DesignCheck",
     "DigitalCost",
+    "DigitalRun",
     "EpanetReport",
     "ErrorBudget",
     "Errors",
@@ -71,6 +75,7 @@ __all__ = [
     "LargestDeviation",
     "LargestError",
     "LayerErrors",
+    "LayerReading",
     "Lesson",
     "MachineNoise",
     "Measured",
@@ -83,9 +88,11 @@ __all__ = [
     "PartCount",
     "PlumbingFigures",
     "Power",
+    "PreferredInputs",
     "Processor",
     "Reached",
     "Report",
+    "Representation",
     "RootMeanSquareDeviation",
     "RootMeanSquareError",
     "Rule",
@@ -132,6 +139,8 @@ __all__ = [
     "network_digest",
     "noise_of",
     "power",
+    "preferred_inputs",
+    "representation",
     "running_cost",
     "settling",
     "settling_error",

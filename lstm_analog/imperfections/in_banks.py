@@ -1,0 +1,49 @@
+"""An imperfection of some banks only, such as the devices of one layer; all other parts stay as they are."""
+
+from dataclasses import dataclass, is_dataclass, replace
+
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, UnsupportedError, explain
+from lstm_analog.imperfections.base import Streams, alter
+from lstm_analog.network.graph import Network
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class InBanks:
+    """An `imperfection` that only the parts with the labels `banks` have.
+
+    What is drawn to them is what `imperfection` alone draws to them from the same streams, so that damage to each layer
+    is a part of the damage to all. `Machine.with_imperfection` makes it of a layer.
+    """
+
+    imperfection: object
+    banks: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the imperfection is a record that is not itself of some banks, and that there are banks."""
+        inner = self.imperfection
+        if not is_dataclass(inner) or isinstance(inner, type | InBanks):
+            do = "give e.g. ProgrammingError(sigma=0.05)"
+            raise InvalidTypeError(explain("imperfection", must="be a record", got=ascii(inner)[:80], do=do))
+        if not self.banks:
+            raise InvalidValueError(
+                explain("banks", must="be labels of parts", got="none", do="give e.g. ('l0_rows',)")
+            )
+
+
+@alter.register
+def _(imperfection: InBanks, network: Network, streams: Streams) -> Network:
+    labels = [part.label for part in network.parts]
+    missing = [bank for bank in imperfection.banks if bank not in labels]
+    if missing:
+        do = f"choose among {', '.join(labels)[:200]}"
+        raise NetworkError(explain("banks", must="be parts of the network", got=", ".join(missing)[:80], do=do))
+    inner = imperfection.imperfection
+    changed = alter(inner, network, streams)
+    alike = [part.label for part in changed.parts] == labels and changed.unknowns == network.unknowns
+    if not alike or changed.provenance != network.provenance:
+        must, do = "change only the values of parts", "apply it to the whole network"
+        raise UnsupportedError(explain("an imperfection of some banks", must=must, got=type(inner).__name__, do=do))
+    pairs = zip(network.parts, changed.parts, strict=True)
+    return replace(changed, parts=tuple(new if new.label in imperfection.banks else old for old, new in pairs))

@@ -1,0 +1,102 @@
+"""What each layer of a machine, or of the digital LSTM, made of some inputs: a row of numbers for each sequence."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.model import LSTM
+from lstm_analog.model.sequences import given_lengths, sequences
+from lstm_analog.study.run import Run
+
+
+class LayerReading(Enum):
+    """What is read of a layer.
+
+    FINAL: h of each direction after its last step, what the layer has kept of a sequence.
+    SEQUENCE: h after every step, side by side, all that the next layer is given.
+    """
+
+    FINAL = "final"
+    SEQUENCE = "sequence"
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DigitalRun:
+    """The digital `lstm` over `x` (batch, time, inputs), each sequence up to its `lengths` (batch,), None for all."""
+
+    lstm: LSTM
+    x: Floats
+    lengths: Indices | None = None
+
+    def __post_init__(self) -> None:
+        """Check that inputs and lengths fit the LSTM."""
+        x = sequences(self.x, self.lstm.input_size)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "lengths", given_lengths(self.lengths, x.shape))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerOutputs:
+    """The outputs of the inputs, of each layer and of the head, with a leading axis of chips, 1 without chips.
+
+    Attributes
+    ----------
+    names : tuple of str
+        "inputs", "layer 0", ...
+    values : tuple of float array, (chips, sequences, n)
+        Of each of them; inputs are whole sequences, their steps side by side.
+    scores : float array, (chips, sequences, classes), or None
+        The outputs of the head where it has one for each sequence.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[Floats, ...]
+    scores: Floats | None
+
+
+def layer_outputs(subject: Run | DigitalRun, reading: LayerReading) -> LayerOutputs:
+    """Return the outputs of the layers of `subject` by a `reading`.
+
+    Raises `InvalidShapeError` for a run without a batch axis, `InvalidValueError` if the run has not kept h.
+    """
+    if subject.x.ndim < 3:
+        must, do = "have a batch of sequences", "give x (batch, time, inputs)"
+        raise InvalidShapeError(explain("the run", must=must, got=f"x of shape {subject.x.shape}", do=do))
+    layers, y = _of_run(subject, reading) if isinstance(subject, Run) else _of_digital(subject, reading)
+    layered = {number: [h for at, h in layers if at == number] for number, _ in layers}
+    values = [_flat(subject.x), *(np.concatenate(parts, axis=-1) for parts in layered.values())]
+    scores = None if y is None or y.ndim + (not _has_chips(subject)) != 3 else y
+    return LayerOutputs(
+        names=("inputs", *(f"layer {number}" for number in layered)),
+        values=tuple(each if each.ndim == 3 else each[None] for each in values),
+        scores=scores if scores is None or scores.ndim == 3 else scores[None],
+    )
+
+
+def _has_chips(subject: Run | DigitalRun) -> bool:
+    return isinstance(subject, Run) and bool(subject.passes[-1].chips)
+
+
+def _of_run(run: Run, reading: LayerReading) -> tuple[list[tuple[int, Floats]], Floats | None]:
+    """Return the number of the layer and the outputs (..., sequences, n) of each chain of `run`, and its y."""
+    final = reading is LayerReading.FINAL
+    chains = [(each.place.layer, each.last[0] if final else _flat(each.h)) for each in run.layers]
+    return chains, run.y
+
+
+def _of_digital(run: DigitalRun, reading: LayerReading) -> tuple[list[tuple[int, Floats]], Floats | None]:
+    trace = run.lstm.trace(run.x, lengths=run.lengths)
+    final = reading is LayerReading.FINAL
+    finals = trace.outputs.state.h
+    found = zip(run.lstm.chains, trace.layers, finals, strict=True)
+    return [(chain.layer, last if final else _flat(each.h)) for chain, each, last in found], trace.outputs.y
+
+
+def _flat(signal: Floats) -> Floats:
+    """Return `signal` (..., sequences, time, n) with its steps side by side, (..., sequences, time n)."""
+    return signal.reshape(*signal.shape[:-2], -1)

@@ -1,0 +1,199 @@
+"""What each layer of a machine tells of the labels of its inputs, in how many dimensions, and how alike layers are.
+
+Outputs F (sequences, n) of a layer are taken about their mean; s are the eigenvalues of F'F.
+
+    separability    the share of sequences whose label a ridge regression on all others tells (Allen 1974): with the
+                    hat matrix H, the residual without sequence k is (y_k - (H y)_k) / (1 - H_kk)
+    dimension       (sum s)^2 / sum s^2, the participation ratio (Gao 2017): n for n equal variances, 1 for one alone
+    similarity      |G'F|^2 / (|F'F| |G'G|), linear CKA (Kornblith 2019): 1 for outputs that differ by a rotation, a
+                    scale or a shift, which it does not see; it does see other linear maps
+    departure       |F - G| / |G|, the difference from the same layer of a reference, as it stands
+
+None has a random number in it: each sequence is left out once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, Indices, indices
+from lstm_analog.doors import checked, checked_record
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.study.layer_outputs import DigitalRun, LayerOutputs, LayerReading, layer_outputs
+from lstm_analog.study.run import Run
+from lstm_analog.summaries import Rows, Summarised
+
+RIDGE = 1e-2
+"""Penalty of the probes, as a share of the mean eigenvalue of F'F. Larger: blind to directions of little variance;
+smaller: overfits layers of more units than sequences. On the digits 1e-3 to 1e-1 move a share by 1.1 points at most."""
+_ALIKE = 1e-9
+"""Differences up to this are rounding, and no spread over chips is written."""
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Representation(Summarised):
+    """What `representation` found, with a leading axis of chips, 1 for one machine.
+
+    Attributes
+    ----------
+    names : tuple of str, (layers,)
+        "inputs", "layer 0", ...
+    units : tuple of int, (layers,)
+        Numbers of outputs that were read.
+    separability, dimension : float array, (chips, layers)
+        Share of labels that a linear probe tells; effective dimension.
+    similarity : float array, (chips, layers, layers)
+        Linear CKA of each two layers of a chip.
+    likeness, departure : float array, (chips, layers), or None
+        Linear CKA of a layer with that of the reference, and their difference as a share; None without a reference.
+    accuracy : float array, (chips,), or None
+        Share of labels that the head tells; None without one output of the head for each sequence.
+    """
+
+    names: tuple[str, ...]
+    units: tuple[int, ...]
+    separability: Floats
+    dimension: Floats
+    similarity: Floats
+    likeness: Floats | None
+    departure: Floats | None
+    accuracy: Floats | None
+
+    def summary(self) -> Rows:
+        """Return a row for each layer and one for the label; mean over chips, +- their standard deviation."""
+        rows = [(name, self._told(place)) for place, name in enumerate(self.names)]
+        if self.accuracy is not None:
+            rows.append(("label", f"{spread_of(100.0 * self.accuracy)} % right"))
+        return tuple(rows)
+
+    def _told(self, place: int) -> str:
+        words = [
+            f"{self.units[place]} numbers",
+            f"{spread_of(100.0 * self.separability[:, place])} % separable",
+            f"dimension {spread_of(self.dimension[:, place])}",
+        ]
+        words += [] if self.departure is None else [f"{spread_of(100.0 * self.departure[:, place])} % off"]
+        return ", ".join(words)
+
+
+def spread_of(values: Floats) -> str:
+    """Return the mean of `values` (chips,), with their standard deviation if they differ.
+
+    >>> spread_of(np.array([1.0, 2.0])), spread_of(np.array([2.0]))
+    ('1.5 +- 0.71', '2.0')
+    """
+    mean = f"{values.mean():.1f}"
+    return mean if np.ptp(values) < _ALIKE else f"{mean} +- {values.std(ddof=1):.2g}"
+
+
+@checked
+def representation(
+    run: Run | DigitalRun,
+    labels: ArrayLike,
+    *,
+    reference: Run | DigitalRun | None = None,
+    reading: LayerReading = LayerReading.FINAL,
+) -> Representation:
+    """Return what each layer of `run` tells of `labels` (batch,), whole numbers, and how far it is from a `reference`.
+
+    The reference is a run over the same inputs, of one machine or of as many chips. `reading` says what is read of a
+    layer; inputs are read whole. A layer that tells more of the labels in more numbers has not become better for it:
+    compare `units`, too.
+
+    Raises
+    ------
+    InvalidShapeError
+        If a run has no batch, there is not a label for each sequence, or the reference has other layers or chips.
+    InvalidValueError
+        If there are fewer than two labels, or a run has not kept h of every step that is read.
+    """
+    read = layer_outputs(run, reading)
+    told = _labels(labels, read.values[0].shape[1])
+    centred = tuple(map(_centred, read.values))
+    chips = max(map(len, centred))
+    found = [_probed(each, told) for each in centred]
+    likeness = departure = None
+    if reference is not None:
+        theirs = _fitting(layer_outputs(reference, reading), read)
+        pairs = list(zip(read.values, theirs, strict=True))
+        likeness = _beside(chips, [_similarity(_centred(f), _centred(g)) for f, g in pairs])
+        departure = _beside(chips, [_departure(f, g) for f, g in pairs])
+    return Representation(
+        names=read.names,
+        units=tuple(each.shape[-1] for each in read.values),
+        separability=_beside(chips, [share for share, _ in found]),
+        dimension=_beside(chips, [size for _, size in found]),
+        similarity=np.stack([_beside(chips, [_similarity(f, g) for g in centred]) for f in centred], axis=1),
+        likeness=likeness,
+        departure=departure,
+        accuracy=None if read.scores is None else np.mean(read.scores.argmax(axis=-1) == told, axis=-1),
+    )
+
+
+def _beside(chips: int, layers: list[Floats]) -> Floats:
+    """Return the numbers of `layers`, each (chips,) or (1,), as (chips, layers)."""
+    return np.stack([np.broadcast_to(each, chips) for each in layers], axis=-1)
+
+
+def _labels(labels: ArrayLike, sequences: int) -> Indices:
+    told = indices(labels, "labels")
+    if told.shape != (sequences,):
+        must, do = f"have shape ({sequences},)", "give one for each sequence"
+        raise InvalidShapeError(explain("labels", must=must, got=told.shape, do=do))
+    if np.unique(told).size < 2:
+        do = "give sequences of several classes"
+        raise InvalidValueError(explain("labels", must="be of two classes or more", got=np.unique(told).size, do=do))
+    return told
+
+
+def _fitting(theirs: LayerOutputs, ours: LayerOutputs) -> tuple[Floats, ...]:
+    """Return the values of a reference if they fit `ours`: the same shapes, one chip or as many."""
+    shapes = [[each.shape[1:] for each in side.values] for side in (theirs, ours)]
+    counts = [max(map(len, side.values)) for side in (theirs, ours)]
+    if shapes[0] != shapes[1] or counts[0] not in (1, counts[1]):
+        got, do = f"{counts[0]} of {shapes[0]}", "run both over the same inputs"
+        must = f"have one chip or {counts[1]}, of layers {shapes[1]}"
+        raise InvalidShapeError(explain("the reference", must=must, got=got, do=do))
+    return theirs.values
+
+
+def _centred(values: Floats) -> Floats:
+    result: Floats = values - values.mean(axis=1, keepdims=True)
+    return result
+
+
+def _norm(values: Floats) -> Floats:
+    """Return the Frobenius norm (chips,) of `values` (chips, m, n)."""
+    norm: Floats = np.linalg.norm(values, axis=(-2, -1))
+    return norm
+
+
+def _transposed(values: Floats) -> Floats:
+    return np.swapaxes(values, -2, -1)
+
+
+def _similarity(f: Floats, g: Floats) -> Floats:
+    """Return the linear CKA (chips,) of `f` (chips, sequences, n) and `g` (chips, sequences, m), both centred."""
+    own = _norm(_transposed(f) @ f) * _norm(_transposed(g) @ g)
+    return _norm(_transposed(f) @ g) ** 2 / np.maximum(own, _TINY)
+
+
+def _departure(found: Floats, expected: Floats) -> Floats:
+    return _norm(found - expected) / np.maximum(_norm(_centred(expected)), _TINY)
+
+
+def _probed(centred: Floats, labels: Indices) -> tuple[Floats, Floats]:
+    """Return separability and dimension, each (chips,), of a layer with outputs `centred` (chips, sequences, n)."""
+    variances, axes = np.linalg.eigh(_transposed(centred) @ centred)
+    penalty = np.maximum(RIDGE * variances.mean(axis=-1, keepdims=True), _TINY)
+    along, weights = centred @ axes, 1.0 / (np.maximum(variances, 0.0) + penalty)
+    wanted = (labels[:, None] == np.unique(labels)).astype(np.float64)
+    fitted = along @ (weights[..., None] * (_transposed(along) @ wanted)) + wanted.mean(axis=0)
+    leverage = (along**2 @ weights[..., None]) + 1.0 / labels.size
+    left_out = wanted - (wanted - fitted) / (1.0 - leverage)
+    right = np.unique(labels)[left_out.argmax(axis=-1)] == labels
+    dimension = variances.sum(axis=-1) ** 2 / np.maximum((variances**2).sum(axis=-1), _TINY)
+    return right.mean(axis=-1), dimension
