@@ -1,0 +1,30 @@
+"""Analogies of machine learning as machines: networks of parts that engines run and that are held against the numbers.
+
+`descent`, `adaptive_descent`: gradient descent with momentum as coils and U-tubes, RMSProp and Adam as filters.
+"""
+
+from lstm_analog.analogies.adaptive import FILTERS, Filters, adaptive_descent
+from lstm_analog.analogies.descent import COILS, UTUBES, Coils, Descent, UTubes, descent
+from lstm_analog.analogies.losses import Logistic, Loss, OnlineSquares, Quadratic
+from lstm_analog.analogies.optimisers import adaptive_steps, critical_momentum, damped_motion, heavy_ball, nesterov
+
+__all__ = [
+    "COILS",
+    "FILTERS",
+    "UTUBES",
+    "Coils",
+    "Descent",
+    "Filters",
+    "Logistic",
+    "Loss",
+    "OnlineSquares",
+    "Quadratic",
+    "UTubes",
+    "adaptive_descent",
+    "adaptive_steps",
+    "critical_momentum",
+    "damped_motion",
+    "descent",
+    "heavy_ball",
+    "nesterov",
+]
