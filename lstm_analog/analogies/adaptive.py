@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.analogies.descent import Descent
+from lstm_analog.analogies.descent import Descent, check_asked, timed
 from lstm_analog.analogies.losses import Loss
-from lstm_analog.analogies.slopes import LINES, Circuit, add_slope, schedule_of
+from lstm_analog.analogies.slopes import LINES, Circuit, add_slope
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.parts import Conductors, Storages
 from lstm_analog.network.quantities import check_fields
 
@@ -82,12 +81,7 @@ def adaptive_descent(
     Raises `InvalidValueError` or `InvalidShapeError` for numbers not above zero or of another shape than the loss.
     """
     times = {"first": 1.0 if first is None else first, "second": second, "epsilon": epsilon, "duration": duration}
-    for what, value in (times | {"pieces": pieces}).items():
-        if not 0 < value < np.inf:
-            raise InvalidValueError(explain(what, must="be positive", got=value, do="give a number above zero"))
-    if start.shape != loss.curvature.shape:
-        must, got = f"have shape {loss.curvature.shape}", start.shape
-        raise InvalidShapeError(explain("start", must=must, got=got, do="give a weight for each"))
+    check_asked(loss, start, times | {"pieces": pieces})
     circuit, size, unit = Circuit(sizes.volt, sizes.load), start.size, sizes.unit
     capacitance = np.full(size, sizes.load * unit)
     nodes = circuit.weights(start, capacitance, 1e3 * sizes.load, 1e-9 * sizes.load)
@@ -98,10 +92,8 @@ def adaptive_descent(
     factors = (circuit.factor(mean), circuit.factor(root))
     circuit.multiply("moves", nodes, -capacitance * sizes.volt / unit, factors, line=1)
     origin = (("descent", f"{sizes.name}, {'RMSProp' if first is None else 'Adam'}, {size} weights"),)
-    schedule = schedule_of(loss, unit=unit, volt=sizes.volt, duration=duration, pieces=pieces)
-    time = duration / pieces * np.arange(1 + pieces)
     network = circuit.network(LINES, origin)
-    return Descent(network=network, schedule=schedule, time=time, one=sizes.volt, unit=unit)
+    return timed(network, loss, one=sizes.volt, unit=unit, duration=duration, pieces=pieces)
 
 
 def _filter(circuit: Circuit, label: str, size: int, capacitance: Floats) -> Indices:

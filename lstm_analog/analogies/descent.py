@@ -5,25 +5,26 @@ A weight w moves as w'' + a w' + grad f(w) = 0, from rest, and SGD with momentum
 to w - (df/dw)/k, k being the curvature. So L C = u^2/k and R = a L/u, u being the seconds that a unit of time takes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from math import pi
 
 import numpy as np
 
-from lstm_analog.analogies.losses import Loss, Quadratic
-from lstm_analog.analogies.slopes import LINES, WEIGHTS, Circuit, add_slope, schedule_of
+from lstm_analog.analogies.losses import Loss, OnlineSquares, Quadratic
+from lstm_analog.analogies.slopes import LINES, WEIGHTS, Circuit, add_slope
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.hardware import GRAVITY
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
 from lstm_analog.network.domain import HYDRAULIC, Domain
 from lstm_analog.network.fluids import GLYCEROL_60, Filling, Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Storages, Switches
-from lstm_analog.network.quantities import check_fields
-from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.quantities import check_fields, check_number
+from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
 
 _FAST = 1e-3
@@ -141,16 +142,46 @@ def descent(
     UnsupportedError
         If no machine of these sizes is known for that loss.
     """
-    for what, value in (("friction", friction), ("duration", duration), ("pieces", pieces)):
-        if not 0 < value < np.inf:
-            raise InvalidValueError(explain(what, must="be positive", got=value, do="give a number above zero"))
+    check_asked(loss, start, {"friction": friction, "duration": duration, "pieces": pieces})
+    network, one, unit = _built(sizes, loss, start, friction)
+    return timed(network, loss, one=one, unit=unit, duration=duration, pieces=pieces)
+
+
+def check_asked(loss: Loss, start: Floats, numbers: Mapping[str, float]) -> None:
+    """Raise unless all `numbers` are above zero, by name, and `start` (n,) has a weight for each of the `loss`.
+
+    Errors are `InvalidValueError` and `InvalidShapeError`.
+    """
+    for what, value in numbers.items():
+        check_number(what, value)
     if start.shape != loss.curvature.shape:
         must, got = f"have shape {loss.curvature.shape}", start.shape
         raise InvalidShapeError(explain("start", must=must, got=got, do="give a weight for each"))
-    network, one, unit = _built(sizes, loss, start, friction)
-    schedule = schedule_of(loss, unit=unit, volt=one, duration=duration, pieces=pieces)
-    time = duration / pieces * np.arange(1 + pieces)
+
+
+def timed(network: Network, loss: Loss, *, one: float, unit: float, duration: float, pieces: int) -> Descent:
+    """Return the `network` that descends `loss` with a schedule that sets it and lets it run over `duration`.
+
+    It is read after each of `pieces`; a loss that sees samples is given one in each. `one` and `unit` as in `Descent`.
+    """
+    high = np.arange(1 + pieces)[:, None] > 0
+    schedule = Schedule(
+        names=("set", *("run" for _ in range(pieces))),
+        high=np.column_stack((~high, high)),
+        durations=np.append(unit, np.full(pieces, unit * duration / pieces)),
+        imposed=_imposed(loss, one, pieces),
+    )
+    time: Floats = np.linspace(0.0, duration, 1 + pieces)
     return Descent(network=network, schedule=schedule, time=time, one=one, unit=unit)
+
+
+def _imposed(loss: Loss, one: float, pieces: int) -> tuple[Imposed, ...]:
+    """Return the samples that `loss` sees in each piece, none while the weights are set."""
+    if not isinstance(loss, OnlineSquares):
+        return ()
+    turn = np.arange(pieces) % len(loss.targets)
+    seen = {"features": loss.features[turn], "target": loss.targets[turn, None]}
+    return tuple(Imposed(label=name, efforts=one * np.pad(rows, ((1, 0), (0, 0)))) for name, rows in seen.items())
 
 
 @singledispatch

@@ -53,7 +53,7 @@ class Quadratic:
     @property
     def minimum(self) -> Floats:
         """The weights (n,) of least loss."""
-        return np.linalg.solve(self.hessian, self.pull)
+        return floats(np.linalg.solve(self.hessian, self.pull), "minimum")
 
     def gradient(self, weights: Floats, step: int = 0) -> Floats:
         """Return the gradient (n,) at the `weights` (n,), the same at every `step`."""

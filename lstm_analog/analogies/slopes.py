@@ -9,9 +9,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import ELECTRICAL, Domain
-from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Junctions, Pairs, Storages, Switches
-from lstm_analog.network.parts import Transconductors
-from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Junctions, Pairs, Storages, Switches, Transconductors
 from lstm_analog.network.shapes import Shape
 
 LINES = ("set", "run")
@@ -82,7 +80,7 @@ def add_slope(loss: object, circuit: Circuit, weights: Indices, out: Indices, ow
     `gain` is (n,). Raises `UnsupportedError` for a `loss` of which no circuit is known.
     """
     must, got = "be Quadratic, Logistic or OnlineSquares", type(loss).__name__
-    raise UnsupportedError(explain("loss", must=must, got=got, do="register its circuit for analogies.slopes.add_slope"))
+    raise UnsupportedError(explain("loss", must=must, got=got, do="register its circuit for add_slope"))
 
 
 @add_slope.register
@@ -112,29 +110,3 @@ def _(loss: OnlineSquares, circuit: Circuit, weights: Indices, out: Indices, own
     circuit.multiply("products", answers, current, (circuit.factor(weights), seen))
     circuit.multiply("errors", out, -gain * current, (circuit.factor(targets, answers), seen))
     circuit.add("own", out, weights, own * np.eye(out.size))
-
-
-def schedule_of(loss: object, *, unit: float, volt: float, duration: float, pieces: int) -> Schedule:
-    """Return the schedule that sets the weights and lets them move over `duration`, cut into equal `pieces`.
-
-    One unit of time is `unit` (s). A `loss` that sees samples is given one a piece, in `volt` a unit.
-    """
-    high = np.arange(1 + pieces)[:, None] > 0
-    durations = np.append(unit, np.full(pieces, unit * duration / pieces))
-    return Schedule(
-        names=("set", *("run" for _ in range(pieces))),
-        high=np.column_stack((~high, high)),
-        durations=durations,
-        imposed=_imposed(loss, volt, pieces),
-    )
-
-
-def _imposed(loss: object, volt: float, pieces: int) -> tuple[Imposed, ...]:
-    """Return the samples that `loss` sees in each piece, none while the weights are set."""
-    if not isinstance(loss, OnlineSquares):
-        return ()
-    turn = np.arange(pieces) % len(loss.targets)
-    seen = {"features": loss.features[turn], "target": loss.targets[turn, None]}
-    return tuple(Imposed(label=name, efforts=volt * np.pad(rows, ((1, 0), (0, 0)))) for name, rows in seen.items())
-
-
