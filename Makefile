@@ -11,6 +11,7 @@
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
+# make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
 
@@ -23,7 +24,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise sizing clean ngspice wasm
+.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise sizing descent clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -32,9 +33,9 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/lstm-analog demo
 
 # The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
-test oldest newest fuzz doors torch bench noise sizing: export OMP_NUM_THREADS = 1
-test oldest newest bench noise sizing: export OPENBLAS_NUM_THREADS = 1
-test oldest newest bench noise sizing: export MKL_NUM_THREADS = 1
+test oldest newest fuzz doors torch bench noise sizing descent: export OMP_NUM_THREADS = 1
+test oldest newest bench noise sizing descent: export OPENBLAS_NUM_THREADS = 1
+test oldest newest bench noise sizing descent: export MKL_NUM_THREADS = 1
 test oldest newest bench sizing: export MPLBACKEND = Agg
 
 test: lint ngspice wasm
@@ -80,6 +81,9 @@ noise: $(VENV)/test.stamp ngspice
 
 sizing: $(VENV)/test.stamp ngspice
 	$(BIN)/python benchmarks/sizing.py
+
+descent: $(VENV)/test.stamp ngspice
+	$(BIN)/python benchmarks/descent.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -42,7 +42,7 @@ APART = Quadratic(hessian=np.diag([1.0, 7.0, 20.0]), pull=np.array([1.0, -2.0, 0
 START, PAIR = np.array([1.0, -1.0, 0.5]), np.array([-1.0, 1.0])
 FRICTION, DURATION, PIECES = 1.5, 6.0, 12
 FIRST, SECOND, EPSILON = 0.1, 1.0, 0.1
-WARM_UP, STEP, HEAD_FRICTION = 12, 0.05, 0.5
+WARM_UP, STEP, HEAD_FRICTION = 12, 0.05, {4: 0.5, 15: 1.0}
 
 
 def two_classes() -> Logistic:
@@ -208,33 +208,35 @@ def learner(passes: int, units: int = 4) -> tuple[Descent, np.ndarray, OnlineSqu
     """Return the circuit that learns the head in so many `passes`, the same training in numpy (k, n), and the loss."""
     loss, _ = head_samples(units)
     start, steps = np.zeros(units + 1), passes * len(loss.targets)
-    machine = descent(loss, start, friction=HEAD_FRICTION, duration=STEP * steps, pieces=steps)
-    numeric = heavy_ball(loss, start, rate=STEP**2, momentum=1.0 - HEAD_FRICTION * STEP, steps=steps)
+    machine = descent(loss, start, friction=HEAD_FRICTION[units], duration=STEP * steps, pieces=steps)
+    numeric = heavy_ball(loss, start, rate=STEP**2, momentum=1.0 - HEAD_FRICTION[units] * STEP, steps=steps)
     return machine, numeric, loss
 
 
 def heads(passes: int) -> Iterator[tuple[str, ...]]:
-    """Yield passes, engine, loss of the head that learned, of numpy's, their ratio, RMSE of both, and the time."""
-    quick = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-13, steps=10)
-    for count, name, engine in (
-        (1, "rumoca", Rumoca(points=1)),
-        (3, "scipy", Integrate()),
-        (3, "ngspice", Ngspice(accuracy=quick)),
-        (passes, "ngspice", Ngspice(accuracy=quick)),
-        (passes, "Waveform", Waveform()),
+    """Yield units, passes, engine, loss of the head that learned and of numpy's, how far apart, both RMSE, the time."""
+    ngspice = Ngspice(accuracy=replace(FINE, steps=10))
+    for units, count, name, engine in (
+        (4, 3, "scipy", Integrate()),
+        (4, 3, "rumoca", Rumoca()),
+        (4, passes, "Waveform", Waveform()),
+        (4, passes, "ngspice", ngspice),
+        (4, passes, "rumoca", Rumoca()),
+        (15, passes, "Waveform", Waveform()),
     ):
-        machine, numeric, loss = learner(count)
+        machine, numeric, loss = learner(count, units)
         scale, begun = airline.forecaster(4).scale, time.perf_counter()
         weights = machine.weights(engine.run(machine.network, machine.schedule))[-1]
         spent = time.perf_counter() - begun
         mine, theirs = loss.mean(weights), loss.mean(numeric[-1])
         rmse = (f"{scale * value**0.5:.2f}" for value in (mine, theirs))
-        yield str(count), name, f"{mine:.6f}", f"{theirs:.6f}", f"{mine / theirs - 1.0:+.1e}", *rmse, f"{spent:.1f}"
+        relative = f"{mine / theirs - 1.0:+.1e}"
+        yield str(units), str(count), name, f"{mine:.6f}", f"{theirs:.6f}", relative, *rmse, f"{spent:.1f}"
 
 
-def least_squares() -> tuple[float, float]:
+def least_squares(units: int) -> tuple[float, float]:
     """Return the RMSE of the best head and of the one that is shipped, in thousand passengers, over the same months."""
-    loss, forecaster = head_samples()
+    loss, forecaster = head_samples(units)
     best = np.linalg.lstsq(loss.features, loss.targets)[0]
     shipped = np.append(forecaster.head_weight[0], forecaster.head_bias)
     return tuple(forecaster.scale * loss.mean(weights) ** 0.5 for weights in (best, shipped))
@@ -250,10 +252,12 @@ def main(passes: int) -> None:
     print(table(("lag", "error"), lags()))
     print("\nthe best momentum\n")
     print(table(("of", "law", "closed form", "measured"), best_momentum()))
-    print("\nthe head of airline_4, learned from the series\n")
-    heading = ("passes", "engine", "loss", "numpy's loss", "relative", "RMSE", "numpy's RMSE", "s")
+    print("\nthe heads of the airline forecasters, learned from the series\n")
+    heading = ("units", "passes", "engine", "loss", "numpy's loss", "relative", "RMSE", "numpy's RMSE", "s")
     print(table(heading, heads(passes)))
-    print("\nRMSE of the least squares head {:.2f}, of the shipped one {:.2f}".format(*least_squares()))
+    for units in airline.UNITS:
+        best, shipped = least_squares(units)
+        print(f"\n{units} units: RMSE of the least squares head {best:.2f}, of the shipped one {shipped:.2f}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 from lstm_analog.analogies.adaptive import FILTERS, Filters, adaptive_descent
 from lstm_analog.analogies.descent import COILS, UTUBES, Coils, Descent, UTubes, descent
-from lstm_analog.analogies.losses import Logistic, Loss, OnlineSquares, Quadratic
+from lstm_analog.analogies.losses import DescentLoss, Logistic, OnlineSquares, Quadratic
 from lstm_analog.analogies.optimisers import adaptive_steps, critical_momentum, damped_motion, heavy_ball, nesterov
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "UTUBES",
     "Coils",
     "Descent",
+    "DescentLoss",
     "Filters",
     "Logistic",
-    "Loss",
     "OnlineSquares",
     "Quadratic",
     "UTubes",

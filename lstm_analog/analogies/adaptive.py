@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.analogies.descent import Descent, check_asked, timed
-from lstm_analog.analogies.losses import Loss
-from lstm_analog.analogies.slopes import LINES, Circuit, add_slope
+from lstm_analog.analogies.descent import Descent, timed
+from lstm_analog.analogies.losses import DescentLoss, checked_start
+from lstm_analog.analogies.slopes import LINES, SlopeCircuit, add_slope
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.network.parts import Conductors, Storages
-from lstm_analog.network.quantities import check_fields
+from lstm_analog.network.quantities import check_count, check_fields
 
 
 @checked_record
@@ -51,7 +51,7 @@ FILTERS = Filters(
 
 @checked
 def adaptive_descent(
-    loss: Loss,
+    loss: DescentLoss,
     start: Floats,
     *,
     first: float | None,
@@ -65,7 +65,7 @@ def adaptive_descent(
 
     Parameters
     ----------
-    loss : Loss
+    loss : DescentLoss
         Quadratic, Logistic or OnlineSquares.
     start : float array, (n,)
         Where it starts.
@@ -81,10 +81,11 @@ def adaptive_descent(
     Raises `InvalidValueError` or `InvalidShapeError` for numbers not above zero or of another shape than the loss.
     """
     times = {"first": 1.0 if first is None else first, "second": second, "epsilon": epsilon, "duration": duration}
-    check_asked(loss, start, times | {"pieces": pieces})
-    circuit, size, unit = Circuit(sizes.volt, sizes.load), start.size, sizes.unit
+    check_count("pieces", pieces)
+    begin = checked_start(loss, start, times)
+    circuit, size, unit = SlopeCircuit(sizes.volt, sizes.load), begin.size, sizes.unit
     capacitance = np.full(size, sizes.load * unit)
-    nodes = circuit.weights(start, capacitance, 1e3 * sizes.load, 1e-9 * sizes.load)
+    nodes = circuit.weights(begin, capacitance, 1e3 * sizes.load, 1e-9 * sizes.load)
     slope = circuit.junctions("slope", size)
     add_slope(loss, circuit, nodes, slope, 0.0, np.ones(size))
     mean = slope if first is None else _mean(circuit, slope, capacitance * first)
@@ -96,7 +97,7 @@ def adaptive_descent(
     return timed(network, loss, one=sizes.volt, unit=unit, duration=duration, pieces=pieces)
 
 
-def _filter(circuit: Circuit, label: str, size: int, capacitance: Floats) -> Indices:
+def _filter(circuit: SlopeCircuit, label: str, size: int, capacitance: Floats) -> Indices:
     """Return storages (`size`,) of `capacitance` (F) that leak through the load of `circuit`."""
     nodes, load = circuit.nodes(label, size), np.array(circuit.load)
     circuit.parts += [
@@ -106,14 +107,14 @@ def _filter(circuit: Circuit, label: str, size: int, capacitance: Floats) -> Ind
     return nodes
 
 
-def _mean(circuit: Circuit, slope: Indices, capacitance: Floats) -> Indices:
+def _mean(circuit: SlopeCircuit, slope: Indices, capacitance: Floats) -> Indices:
     nodes = _filter(circuit, "mean", slope.size, capacitance)
     circuit.add("averaging", nodes, slope, np.eye(slope.size))
     return nodes
 
 
 def _inverse_root(
-    circuit: Circuit, slope: Indices, capacitance: Floats, second: float, epsilon: float, lag: float
+    circuit: SlopeCircuit, slope: Indices, capacitance: Floats, second: float, epsilon: float, lag: float
 ) -> Indices:
     """Return the nodes (n,) of 1/sqrt(v + epsilon^2), v being the average of the `slope` squared over `second`."""
     current = np.full(slope.size, circuit.load * circuit.volt)

@@ -5,25 +5,24 @@ A weight w moves as w'' + a w' + grad f(w) = 0, from rest, and SGD with momentum
 to w - (df/dw)/k, k being the curvature. So L C = u^2/k and R = a L/u, u being the seconds that a unit of time takes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from math import pi
 
 import numpy as np
 
-from lstm_analog.analogies.losses import Loss, OnlineSquares, Quadratic
-from lstm_analog.analogies.slopes import LINES, WEIGHTS, Circuit, add_slope
+from lstm_analog.analogies.losses import DescentLoss, OnlineSquares, Quadratic, checked_start
+from lstm_analog.analogies.slopes import LINES, WEIGHTS, SlopeCircuit, add_slope
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.hardware import GRAVITY
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import HYDRAULIC, Domain
 from lstm_analog.network.fluids import GLYCEROL_60, Filling, Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Storages, Switches
-from lstm_analog.network.quantities import check_fields, check_number
+from lstm_analog.network.quantities import check_count, check_fields
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
 
@@ -118,13 +117,13 @@ class Descent:
 
 @checked
 def descent(
-    loss: Loss, start: Floats, *, friction: float, duration: float, pieces: int, sizes: Coils | UTubes = COILS
+    loss: DescentLoss, start: Floats, *, friction: float, duration: float, pieces: int, sizes: Coils | UTubes = COILS
 ) -> Descent:
     """Return the machine of `sizes` that rolls down `loss` with `friction` a from rest at the weights `start` (n,).
 
     Parameters
     ----------
-    loss : Loss
+    loss : DescentLoss
         Quadratic, Logistic or OnlineSquares; U-tubes take a Quadratic without coupling, one column a weight.
     start : float array, (n,)
         Where it starts.
@@ -142,24 +141,13 @@ def descent(
     UnsupportedError
         If no machine of these sizes is known for that loss.
     """
-    check_asked(loss, start, {"friction": friction, "duration": duration, "pieces": pieces})
-    network, one, unit = _built(sizes, loss, start, friction)
+    check_count("pieces", pieces)
+    begin = checked_start(loss, start, {"friction": friction, "duration": duration})
+    network, one, unit = _built(sizes, loss, begin, friction)
     return timed(network, loss, one=one, unit=unit, duration=duration, pieces=pieces)
 
 
-def check_asked(loss: Loss, start: Floats, numbers: Mapping[str, float]) -> None:
-    """Raise unless all `numbers` are above zero, by name, and `start` (n,) has a weight for each of the `loss`.
-
-    Errors are `InvalidValueError` and `InvalidShapeError`.
-    """
-    for what, value in numbers.items():
-        check_number(what, value)
-    if start.shape != loss.curvature.shape:
-        must, got = f"have shape {loss.curvature.shape}", start.shape
-        raise InvalidShapeError(explain("start", must=must, got=got, do="give a weight for each"))
-
-
-def timed(network: Network, loss: Loss, *, one: float, unit: float, duration: float, pieces: int) -> Descent:
+def timed(network: Network, loss: DescentLoss, *, one: float, unit: float, duration: float, pieces: int) -> Descent:
     """Return the `network` that descends `loss` with a schedule that sets it and lets it run over `duration`.
 
     It is read after each of `pieces`; a loss that sees samples is given one in each. `one` and `unit` as in `Descent`.
@@ -175,7 +163,7 @@ def timed(network: Network, loss: Loss, *, one: float, unit: float, duration: fl
     return Descent(network=network, schedule=schedule, time=time, one=one, unit=unit)
 
 
-def _imposed(loss: Loss, one: float, pieces: int) -> tuple[Imposed, ...]:
+def _imposed(loss: DescentLoss, one: float, pieces: int) -> tuple[Imposed, ...]:
     """Return the samples that `loss` sees in each piece, none while the weights are set."""
     if not isinstance(loss, OnlineSquares):
         return ()
@@ -185,18 +173,18 @@ def _imposed(loss: Loss, one: float, pieces: int) -> tuple[Imposed, ...]:
 
 
 @singledispatch
-def _built(sizes: object, loss: Loss, start: Floats, friction: float) -> tuple[Network, float, float]:
+def _built(sizes: object, loss: DescentLoss, start: Floats, friction: float) -> tuple[Network, float, float]:
     """Return the network of `sizes`, the effort of a unit of weight, and the seconds of a unit of time."""
     do = "take COILS or UTUBES, or replace some of their sizes"
     raise UnsupportedError(explain("sizes", must="be Coils or UTubes", got=type(sizes).__name__, do=do))
 
 
 @_built.register
-def _(sizes: Coils, loss: Loss, start: Floats, friction: float) -> tuple[Network, float, float]:
+def _(sizes: Coils, loss: DescentLoss, start: Floats, friction: float) -> tuple[Network, float, float]:
     curvature, unit, size = loss.curvature, sizes.unit, start.size
     conductance = 2.0 * unit / (friction * sizes.inductance)  # half the friction in the coil, half in what drives it
     capacitance = unit**2 / (sizes.inductance * curvature)
-    circuit = Circuit(sizes.volt, conductance)
+    circuit = SlopeCircuit(sizes.volt, conductance)
     nodes = circuit.weights(start, capacitance, float(capacitance.max()) / (_FAST * unit), _leak(capacitance, unit))
     rest, state = circuit.junctions("rest", size), circuit.nodes("coil", size)
     add_slope(loss, circuit, nodes, rest, 1.0, -1.0 / curvature)
@@ -216,7 +204,7 @@ def _(sizes: Coils, loss: Loss, start: Floats, friction: float) -> tuple[Network
 
 
 @_built.register
-def _(sizes: UTubes, loss: Loss, start: Floats, friction: float) -> tuple[Network, float, float]:
+def _(sizes: UTubes, loss: DescentLoss, start: Floats, friction: float) -> tuple[Network, float, float]:
     if not isinstance(loss, Quadratic) or np.diag(loss.curvature).tolist() != loss.hessian.tolist():
         must, got = "be Quadratic with a diagonal Hessian in U-tubes", f"another {type(loss).__name__}"
         raise UnsupportedError(explain("loss", must=must, got=got, do="turn it to its principal axes, or take COILS"))
@@ -267,5 +255,5 @@ def _leak(capacitance: Floats, unit: float) -> float:
     return _LEAK * float(capacitance.min()) / unit
 
 
-def _origin(sizes: Coils | UTubes, loss: Loss) -> tuple[tuple[str, str], ...]:
+def _origin(sizes: Coils | UTubes, loss: DescentLoss) -> tuple[tuple[str, str], ...]:
     return (("descent", f"{sizes.name}, {type(loss).__name__}, {loss.curvature.size} weights"),)

@@ -3,6 +3,7 @@
 Weights w and gradients are (n,), the curvature (n,) is the diagonal of the Hessian, or a bound of it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,9 +13,10 @@ from lstm_analog.arrays import Floats, floats, floats_of_shape
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
+from lstm_analog.network.quantities import check_number
 
 
-class Loss(Protocol):
+class DescentLoss(Protocol):
     """A loss with its gradient; it may see another sample at each step of an optimiser."""
 
     @property
@@ -124,6 +126,21 @@ class OnlineSquares:
     def mean(self, weights: Floats) -> float:
         """Return the mean of (y - x w)^2 over all samples at the `weights` (n,)."""
         return float(np.mean((self.targets - self.features @ weights) ** 2))
+
+
+def checked_start(loss: DescentLoss, start: Floats, numbers: Mapping[str, float]) -> Floats:
+    """Return `start` (n,), frozen, if it fits the `loss` and all `numbers`, by name, are above zero.
+
+    Else raises `InvalidValueError`, `InvalidShapeError` or `InvalidTypeError`.
+    """
+    for what, value in numbers.items():
+        check_number(what, value)
+    begin, shape = floats(start, "start"), loss.curvature.shape
+    if begin.shape != shape:
+        raise InvalidShapeError(
+            explain("start", must=f"have shape {shape}", got=begin.shape, do="give each weight one")
+        )
+    return begin
 
 
 def _put_samples(record: Logistic | OnlineSquares, answers: str) -> None:

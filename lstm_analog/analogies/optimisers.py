@@ -8,20 +8,23 @@ from math import sqrt
 
 import numpy as np
 
-from lstm_analog.analogies.losses import Loss, Quadratic
-from lstm_analog.arrays import Floats
+from lstm_analog.analogies.losses import DescentLoss, Quadratic, checked_start
+from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.quantities import check_count
 
 
 @checked
-def heavy_ball(loss: Loss, start: Floats, *, rate: float, momentum: float, steps: int) -> Floats:
+def heavy_ball(loss: DescentLoss, start: Floats, *, rate: float, momentum: float, steps: int) -> Floats:
     """Return the path of SGD with momentum from `start`: v <- momentum v - rate grad(w), w <- w + v (Polyak 1964).
 
     It is semi-implicit Euler for the heavy ball, with steps of sqrt(`rate`) in time, so it is off by their first power
-    (Hairer, Lubich and Wanner 2006). `loss` is any with a gradient, `steps` their number.
+    (Hairer, Lubich and Wanner 2006). `loss` is any with a gradient, `momentum` the share of the speed that a step keeps,
+    `steps` their number.
     """
-    path, speed = _path(start, steps), np.zeros_like(start)
+    path = _path(loss, start, rate, steps)
+    speed = np.zeros_like(path[0])
     for k in range(steps):
         speed = momentum * speed - rate * loss.gradient(path[k], k)
         path[k + 1] = path[k] + speed
@@ -29,12 +32,13 @@ def heavy_ball(loss: Loss, start: Floats, *, rate: float, momentum: float, steps
 
 
 @checked
-def nesterov(loss: Loss, start: Floats, *, rate: float, momentum: float, steps: int) -> Floats:
+def nesterov(loss: DescentLoss, start: Floats, *, rate: float, momentum: float, steps: int) -> Floats:
     """Return the path of Nesterov's method from `start`: as `heavy_ball`, the gradient taken at w + momentum v.
 
     `loss` is any with a gradient; `rate`, `momentum` and `steps` as there. Nesterov 1983, with constant momentum.
     """
-    path, speed = _path(start, steps), np.zeros_like(start)
+    path = _path(loss, start, rate, steps)
+    speed = np.zeros_like(path[0])
     for k in range(steps):
         speed = momentum * speed - rate * loss.gradient(path[k] + momentum * speed, k)
         path[k + 1] = path[k] + speed
@@ -43,7 +47,7 @@ def nesterov(loss: Loss, start: Floats, *, rate: float, momentum: float, steps: 
 
 @checked
 def adaptive_steps(
-    loss: Loss, start: Floats, *, rate: float, first: float | None, second: float, epsilon: float, steps: int
+    loss: DescentLoss, start: Floats, *, rate: float, first: float | None, second: float, epsilon: float, steps: int
 ) -> Floats:
     """Return the path of Adam from `start` (Kingma and Ba 2015), or of RMSProp if `first` is None.
 
@@ -51,7 +55,8 @@ def adaptive_steps(
     1 - rate/first. Both averages begin at the first gradient, in place of Adam's correction of their bias, and
     `epsilon` stands below the root, g/sqrt(v + epsilon^2). `loss` is any with a gradient, `steps` their number.
     """
-    path, mean = _path(start, steps), loss.gradient(start, 0)
+    path = _path(loss, start, rate, steps)
+    mean = loss.gradient(path[0], 0)
     square, share = mean**2, 1.0 if first is None else rate / first
     for k in range(steps):
         slope = loss.gradient(path[k], k)
@@ -67,14 +72,17 @@ def damped_motion(loss: Quadratic, start: Floats, *, friction: float, time: Floa
 
     `loss` gives the principal axes, each of which is an oscillator of its own; `time` is (k,).
     """
-    curvature, axes = np.linalg.eigh(loss.hessian)
-    split = np.sqrt(friction**2 / 4.0 - curvature + 0j) * time[:, None]
-    sinc = np.where(split == 0, 1.0, np.sinh(split) / np.where(split == 0, 1.0, split))
-    decay = np.exp(-0.5 * friction * time)[:, None] * (np.cosh(split) + 0.5 * friction * time[:, None] * sinc)
-    found: Floats = loss.minimum + (decay.real * (axes.T @ (start - loss.minimum))) @ axes.T
+    begin = checked_start(loss, start, {"friction": friction})
+    half, (curvature, axes) = 0.5 * friction * floats(time, "time")[:, None], np.linalg.eigh(loss.hessian)
+    split = np.sqrt(1.0 - 4.0 * curvature / friction**2 + 0j) * half
+    twice = np.where(split == 0, 1.0, 2.0 * split)
+    mean = np.where(split == 0, 1.0, -np.expm1(-2.0 * split) / twice)
+    decay = np.exp(split - half) * (0.5 + 0.5 * np.exp(-2.0 * split) + half * mean)
+    found: Floats = loss.minimum + (decay.real * (axes.T @ (begin - loss.minimum))) @ axes.T
     return found
 
 
+@checked
 def critical_momentum(curvature: float, rate: float) -> float:
     """Return (1 - sqrt(rate x curvature))^2, the momentum of fastest decay along one axis (Polyak 1964).
 
@@ -90,7 +98,8 @@ def critical_momentum(curvature: float, rate: float) -> float:
     return (1.0 - sqrt(rate * curvature)) ** 2
 
 
-def _path(start: Floats, steps: int) -> Floats:
-    path = np.empty((steps + 1, start.size))
-    path[0] = start
-    return path
+def _path(loss: DescentLoss, start: Floats, rate: float, steps: int) -> Floats:
+    """Return an array for the path (steps + 1, n) that begins at `start`; all is checked."""
+    check_count("steps", steps)
+    begin = checked_start(loss, start, {"rate": rate})
+    return np.tile(begin, (steps + 1, 1))

@@ -18,7 +18,7 @@ WEIGHTS = "w"
 """Label of the group of nodes that hold the weights."""
 
 
-class Circuit(NetworkBuilder):
+class SlopeCircuit(NetworkBuilder):
     """A circuit under construction, one unit of each signal being `volt`; `load` (S) is that of every junction."""
 
     def __init__(self, volt: float, load: float) -> None:
@@ -74,7 +74,7 @@ class Circuit(NetworkBuilder):
 
 
 @singledispatch
-def add_slope(loss: object, circuit: Circuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
+def add_slope(loss: object, circuit: SlopeCircuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
     """Bring `own` w + `gain` grad f(w) to the junctions `out` (n,) of `circuit`, w being the signals at `weights` (n,).
 
     `gain` is (n,). Raises `UnsupportedError` for a `loss` of which no circuit is known.
@@ -84,13 +84,13 @@ def add_slope(loss: object, circuit: Circuit, weights: Indices, out: Indices, ow
 
 
 @add_slope.register
-def _(loss: Quadratic, circuit: Circuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
+def _(loss: Quadratic, circuit: SlopeCircuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
     matrix = own * np.eye(out.size) + gain[:, None] * loss.hessian
     circuit.add("hessian", out, np.append(weights, circuit.one), np.column_stack((matrix, -gain * loss.pull)))
 
 
 @add_slope.register
-def _(loss: Logistic, circuit: Circuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
+def _(loss: Logistic, circuit: SlopeCircuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
     samples = len(loss.labels)
     logits, chances = circuit.junctions("logits", samples), circuit.junctions("chances", samples)
     circuit.add("features", logits, weights, loss.features)
@@ -102,7 +102,7 @@ def _(loss: Logistic, circuit: Circuit, weights: Indices, out: Indices, own: flo
 
 
 @add_slope.register
-def _(loss: OnlineSquares, circuit: Circuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
+def _(loss: OnlineSquares, circuit: SlopeCircuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
     features, target = circuit.sources("features", np.zeros(out.size)), circuit.sources("target", np.zeros(1))
     (answer,) = circuit.junctions("answer", 1)
     answers, targets = np.full(out.size, answer), np.full(out.size, target[0])

@@ -1,6 +1,7 @@
 """Draw pictures of runs, by matplotlib. Each function returns a figure; `save` writes it to a file."""
 
 from lstm_analog.show.dataflow import dataflow
+from lstm_analog.show.descent import descent
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
 from lstm_analog.show.noise import signal_noise
@@ -14,6 +15,7 @@ from lstm_analog.show.yields import metric_distribution, yield_against_strength
 
 __all__ = [
     "dataflow",
+    "descent",
     "forecast",
     "metric_distribution",
     "save",
