@@ -20,7 +20,7 @@ def heavy_ball(loss: DescentLoss, start: Floats, *, rate: float, momentum: float
     """Return the path of SGD with momentum from `start`: v <- momentum v - rate grad(w), w <- w + v (Polyak 1964).
 
     It is semi-implicit Euler for the heavy ball, with steps of sqrt(`rate`) in time, so it is off by their first power
-    (Hairer, Lubich and Wanner 2006). `loss` is any with a gradient, `momentum` the share of the speed that a step keeps,
+    (Hairer, Lubich and Wanner 2006). `loss` is any with a gradient, `momentum` the share of speed that a step keeps,
     `steps` their number.
     """
     path = _path(loss, start, rate, steps)
