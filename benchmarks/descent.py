@@ -38,7 +38,7 @@ FINE = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-13, steps=2000)
 ENGINES = {"scipy": Integrate(), "Waveform": Waveform(), "ngspice": Ngspice(accuracy=FINE), "rumoca": Rumoca()}
 AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
 COUPLED = Quadratic(hessian=AXES @ np.diag([1.0, 7.0, 40.0]) @ AXES.T, pull=np.array([1.0, -2.0, 0.5]))
-APART = Quadratic(hessian=np.diag([1.0, 7.0, 20.0]), pull=np.array([1.0, -2.0, 0.5]))
+APART = Quadratic(hessian=np.diag([1.0, 7.0, 20.0]), pull=np.array([2.0, -2.0, 0.5]))
 START, PAIR = np.array([1.0, -1.0, 0.5]), np.array([-1.0, 1.0])
 FRICTION, DURATION, PIECES = 1.5, 6.0, 12
 FIRST, SECOND, EPSILON = 0.1, 1.0, 0.1
