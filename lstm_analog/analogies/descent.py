@@ -164,12 +164,12 @@ def timed(network: Network, loss: DescentLoss, *, one: float, unit: float, durat
 
 
 def _imposed(loss: DescentLoss, one: float, pieces: int) -> tuple[Imposed, ...]:
-    """Return the samples that `loss` sees in each piece, none while the weights are set."""
+    """Return the samples that `loss` sees in each piece, the first one also while the weights are set."""
     if not isinstance(loss, OnlineSquares):
         return ()
-    turn = np.arange(pieces) % len(loss.targets)
+    turn = np.append(0, np.arange(pieces) % len(loss.targets))
     seen = {"features": loss.features[turn], "target": loss.targets[turn, None]}
-    return tuple(Imposed(label=name, efforts=one * np.pad(rows, ((1, 0), (0, 0)))) for name, rows in seen.items())
+    return tuple(Imposed(label=name, efforts=one * rows) for name, rows in seen.items())
 
 
 @singledispatch
