@@ -14,6 +14,7 @@
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
 # make page    the engine of the living page against Integrate, a table (twenty minutes)
 # make representation  what each layer of the digits classifier tells, and how damage spreads (six minutes)
+# make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
@@ -28,7 +29,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget nerve noise page representation sizing
+STUDIES := budget descent nerve noise page representation sizing
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -93,6 +94,7 @@ noise: SCRIPT = noise_in_time
 nerve: SCRIPT = nerve
 page: SCRIPT = living_page
 representation: SCRIPT = representation
+descent: SCRIPT = descent
 sizing: SCRIPT = sizing
 
 clean:

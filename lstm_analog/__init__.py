@@ -11,8 +11,8 @@ The names below are imported when first used, so that `import lstm_analog` stays
 * `compare`, `Report`: the error against the digital outputs;
 * `verify`, `load_certificate`, `Certificate`, `Verification`: check a netlist against `Machine.certify`;
 * `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `read_spice`: SPICE netlists, in any dialect;
-* `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`, `study`,
-  `torch`: modules.
+* `analogies`, `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`,
+  `study`, `torch`: modules.
 """
 
 from importlib import import_module
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from lstm_analog import analogies as analogies
     from lstm_analog import engines as engines
     from lstm_analog import errors as errors
     from lstm_analog import export as export
@@ -111,6 +112,7 @@ else:
     )
     _MODULES = MappingProxyType(
         {
+            "analogies": "lstm_analog.analogies",
             "electrical": "lstm_analog.compiler.electrical",
             "engines": "lstm_analog.engines",
             "errors": "lstm_analog.errors",

@@ -8,6 +8,7 @@ from lstm_analog.show.blocks import blocks
 from lstm_analog.show.budgets import error_budget
 from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
+from lstm_analog.show.descent import descent
 from lstm_analog.show.error_map import error_map
 from lstm_analog.show.forecasting import forecast
 from lstm_analog.show.heatmap import weights
@@ -30,6 +31,7 @@ __all__ = [
     "blocks",
     "crossbar",
     "dataflow",
+    "descent",
     "error_budget",
     "error_map",
     "forecast",

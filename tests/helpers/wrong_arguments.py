@@ -31,7 +31,7 @@ from lstm_analog.network import parts
 from lstm_analog.study import LargestError, Spec
 from lstm_analog.study.interface import interface
 
-MODULES = ("electrical", "hydraulic", "engines", "export", "imperfections", "model", "study", "show")
+MODULES = ("analogies", "electrical", "hydraulic", "engines", "export", "imperfections", "model", "study", "show")
 WRONG: tuple[Any, ...] = (
     *(None, True, "3", "h", "", b"x", -1, 0, 2.5, 1e400, float("nan"), 2**70, 1j),
     *([], (), {}, [1, [2]], "\0", object(), int, np.float16([1.0]), np.array("a"), np.ma.masked_all((2, 3))),
