@@ -11,6 +11,7 @@ from lstm_analog.errors import InvalidValueError, LibraryMissingError, Unsupport
 from lstm_analog.files import whole_file
 from lstm_analog.model import LSTM
 from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.show.budgets import error_budget
 from lstm_analog.show.counts import count_parts
 from lstm_analog.show.error_map import error_map
 from lstm_analog.show.portrait import return_map
@@ -20,7 +21,7 @@ from lstm_analog.show.reports.repeat import command_line, python_lines
 from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.schematics.values import amount
 from lstm_analog.show.states import sequence
-from lstm_analog.study import Report, Run, bill_of_materials, power
+from lstm_analog.study import ErrorBudget, Report, Run, bill_of_materials, running_cost
 
 _MOST_LAYERS = 4
 """Chains with pictures of their own; more would make the page large."""
@@ -35,13 +36,15 @@ def write_report(
     *,
     model: Path | None = None,
     data: Path | None = None,
+    budget: ErrorBudget | None = None,
 ) -> None:
     """Write the `report` that `compare` made of `run` and `lstm` to `path`, as one HTML page with its pictures.
 
     The page loads nothing and runs no script, can be printed and has a dark form. It says what was compiled, the
     verdict, ranges and errors by signal and step, the bill of parts, the power where it is known, and how to run it
-    again; for that, `model` and `data` are the files of the LSTM and of the inputs, if there are any. A circuit is
-    drawn if schemdraw is installed, else the page says what to install.
+    again; for that, `model` and `data` are the files of the LSTM and of the inputs, if there are any. A `budget` of the
+    same machine is drawn, too: what makes chips deviate. A circuit is drawn if schemdraw is installed, else the page
+    says what to install.
 
     Raises
     ------
@@ -57,6 +60,7 @@ def write_report(
             *_compiled(report, run),
             *_errors(report),
             *_pictures(report, run, lstm),
+            *_budget(budget),
             *_parts(run),
             *_repeat(report, run, model, data),
         ]
@@ -162,6 +166,12 @@ def _pictures(report: Report, run: Run, lstm: LSTM) -> Iterator[str]:
     yield picture(drawn, "All parts of unit 0 of the first layer, read off the network")
 
 
+def _budget(budget: ErrorBudget | None) -> Iterator[str]:
+    if budget is not None:
+        yield heading("Why chips would deviate")
+        yield picture(error_budget(budget), "Shares of imperfections, parts, gates, units and steps in the deviation")
+
+
 def _parts(run: Run) -> Iterator[str]:
     yield heading("Parts and power")
     made = None if run.setup is None else run.setup.technology
@@ -175,10 +185,13 @@ def _parts(run: Run) -> Iterator[str]:
     counts = count_parts((part for network in networks for part in network.parts), networks[0].domain)
     yield table(("part", "count"), [(kind, f"{count}") for kind, count in counts.items()], 1)
     try:
-        told = str(power(run))
+        cost = running_cost(run)
     except (UnsupportedError, InvalidValueError) as error:
-        told = f"not known: {error}"
-    yield paragraph(f"Power: {told}")
+        yield paragraph(f"Power: not known: {error}")
+        return
+    draws = [(each.what, amount(each.power, "W")) for each in cost.consumers]
+    yield table(("what draws power", "power"), [*draws, ("all", amount(cost.power, "W"))], 1)
+    yield paragraph(f"A step takes {amount(cost.step_time, 's')} and {amount(cost.energy, 'J')}.")
 
 
 def _repeat(report: Report, run: Run, model: Path | None, data: Path | None) -> Iterator[str]:
