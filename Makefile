@@ -10,6 +10,7 @@
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
+# make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
@@ -23,7 +24,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise sizing clean ngspice wasm
+.PHONY: help demo test lint oldest newest fuzz doors mutations messages torch bench noise chance sizing clean ngspice wasm
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -32,9 +33,9 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/lstm-analog demo
 
 # The systems solved here are small: threads inside the linear algebra only get in the way of parallel tests.
-test oldest newest fuzz doors torch bench noise sizing: export OMP_NUM_THREADS = 1
-test oldest newest bench noise sizing: export OPENBLAS_NUM_THREADS = 1
-test oldest newest bench noise sizing: export MKL_NUM_THREADS = 1
+test oldest newest fuzz doors torch bench noise chance sizing: export OMP_NUM_THREADS = 1
+test oldest newest bench noise chance sizing: export OPENBLAS_NUM_THREADS = 1
+test oldest newest bench noise chance sizing: export MKL_NUM_THREADS = 1
 test oldest newest bench sizing: export MPLBACKEND = Agg
 
 test: lint ngspice wasm
@@ -77,6 +78,9 @@ bench: $(VENV)/torch.stamp ngspice
 
 noise: $(VENV)/test.stamp ngspice
 	$(BIN)/python benchmarks/noise_in_time.py
+
+chance: $(VENV)/test.stamp ngspice
+	$(BIN)/python benchmarks/chance.py
 
 sizing: $(VENV)/test.stamp ngspice
 	$(BIN)/python benchmarks/sizing.py

@@ -13,6 +13,7 @@ HOLDS = {
     "arguments": "what each command takes",
     "demo": "the airline forecaster, start to end",
     "torch": "PyTorch modules in and out; the only place that needs torch",
+    "analogies": "machine learning as other machines: chance",
     "machine": "Machine: compile, run, write, check, save; what a user holds",
     "show": "pictures; the only matplotlib",
     "study": "Run, compare, check, certify, calibrate, bill of materials: how far from the LSTM, and why",

@@ -42,7 +42,7 @@ def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: T
 def behavioural_circuit(
     technology: Behavioural, signals: SignalNetwork, timing: Timing, settling: float, tau: float
 ) -> Compiled:
-    """Return what `lower_behavioural` does, with phases of `settling` times `tau` (s)."""
+    """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` times `tau` (s)."""
     stages = signals.stages
     clock = cycle(timing, stages=len(stages), time_constant=tau, settling=settling, gap=technology.gap)
     single = single_storages(signals, timing)

@@ -1,7 +1,7 @@
 """Lower a signal network to a circuit whose curves are populations of ion channels.
 
-The circuit is the behavioural one. Each curve of its pairs becomes the voltage of a half-bridge: a conductance G e^{u/2}
-from the supply, one of G e^{-u/2} to the datum, and a capacitor C at the middle, whose voltage p obeys
+The circuit is the behavioural one. Each curve of its pairs becomes the voltage of a half-bridge: a conductance of
+G e^{u/2} from the supply, one of G e^{-u/2} to the datum, and a capacitor C at the middle, whose voltage p obeys
 
     C dp/dt = G e^{u/2} (1 - p) - G e^{-u/2} p
 
@@ -26,18 +26,20 @@ from lstm_analog.network.bank import count
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Pairs, Part, Ports, Sources, Storages
 from lstm_analog.network.shapes import Shape
-from lstm_analog.network.varying import CHANCE
+from lstm_analog.network.varying import CHANCE, CHANNELS
 
 _SUPPLY = "channel_supply"
+_MOST = 20.0
+"""Largest exponent of a rate: a share is then 4e-18 from its end. Larger: first guesses of rumoca overflow."""
 _STEEP = {Shape.SIGMOID: 1.0, Shape.TANH: 2.0}
 """u of the channels for a control of one: tanh(u) = 2 sigmoid(2 u) - 1."""
 
 
 @lower.register
 def lower_channels(technology: Channels, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
-    """Return `signals` as a circuit of channels of `technology`, with phases of `settling` of its time constants.
+    """Return `signals` as a circuit of channels of `technology`, clocked by `timing`.
 
-    Raises `UnsupportedError` for a gated leak, and for curves that are neither sigmoid, tanh nor linear.
+    Phases last `settling` times the slowest time constant. Raises `UnsupportedError` for a gated leak, and for curves that are neither sigmoid, tanh nor linear.
     """
     if timing is not CLOCKED:
         got, do = timing.name, "use BEHAVIOURAL for a gated leak"
@@ -50,7 +52,7 @@ def lower_channels(technology: Channels, signals: SignalNetwork, timing: Timing,
 
 @dataclass(frozen=True, kw_only=True)
 class _Population:
-    """The channels of one tier of a bank of pairs: `size` units; `label` names their group, that of their pairs' tier."""
+    """The channels of `size` units in place of `factor`, a tier of a bank of pairs; `label` names their group."""
 
     label: str
     size: int
@@ -73,7 +75,7 @@ def _with_channels(network: Network, technology: Channels) -> Network:
     added = (part for each in found for part in _half_bridge(each, unknowns, technology))
     supply = Sources(label=_SUPPLY, nodes=unknowns[_SUPPLY], effort=np.full(1, volts))
     gates = f"{technology.channels} channels a curve, at their mean unless ChannelNoise draws them"
-    chance = (("channels", gates), *((CHANCE, each.chance) for each in found))
+    chance = ((CHANNELS, gates), *((CHANCE, each.chance) for each in found))
     named = (("technology", technology.name), *(entry for entry in network.provenance if entry[0] != "technology"))
     return replace(network, unknowns=unknowns, parts=(*kept, supply, *added), provenance=(*named, *chance))
 
@@ -135,4 +137,5 @@ def _ports(label: str, each: _Population, conductance: float, share: float, a: I
         conductance=np.array(conductance),
         scale=scale,
         offset=steep * factor.offset + 0.0,
+        limit=np.array(_MOST),
     )

@@ -147,9 +147,7 @@ CHANNELS = Channels(
     provenance="assumed: channels of 10 us, as fast as sodium channels at body temperature; 0.1 fF of membrane each, 1 "
     "uF/cm2 at 100 channels a um2 (Hille 2001); around them BEHAVIOURAL at a fiftieth of that time, so that a gate is "
     "read and not averaged, and 1 V a unit, ten times what a membrane has",
-    circuit=replace(
-        BEHAVIOURAL, row_resistance=2e3, load_resistance=1e3, switch_resistance=1e3, copy_resistance=2e3
-    ),
+    circuit=replace(BEHAVIOURAL, row_resistance=2e3, load_resistance=1e3, switch_resistance=1e3, copy_resistance=2e3),
     channels=10_000,
     rate=5e4,
     capacitance=1e-16,

@@ -9,10 +9,10 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.banks import tiled
 from lstm_analog.imperfections.base import Streams, alter, check_strength
-from lstm_analog.imperfections.in_time import StepPlan, acted_on, disturb
+from lstm_analog.imperfections.in_time import OUTSIDE, StepPlan, acted_on, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
-from lstm_analog.network.varying import CHANCE
+from lstm_analog.network.varying import CHANCE, CHANNELS
 
 
 @checked_record
@@ -36,27 +36,27 @@ class ChannelNoise:
 
 @alter.register
 def _(imperfection: ChannelNoise, network: Network, streams: Streams) -> Network:
-    if not network.said(CHANCE):
+    if not network.said(CHANNELS):
         must, do = "have channels", "compile in electrical.CHANNELS"
         raise NetworkError(explain("the network", must=must, got="none", do=do))
+    if ChannelNoise.__name__ in network.said(OUTSIDE):
+        must, do = "be drawn once", "change the channels of the technology, or the amplitude"
+        raise NetworkError(explain("channel noise", must=must, got="twice", do=do))
     return acted_on(tiled(network, streams), imperfection) if imperfection.amplitude else network
 
 
 @disturb.register
 def _(imperfection: ChannelNoise, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams) -> Schedule:
-    repeats = np.diff(steps.first, append=len(schedule.names))
-    labels = [label for label in network.said(CHANCE) if label not in {entry.label for entry in schedule.imposed}]
-    lead = (*schedule.batch, repeats.size)
+    labels, repeats = network.said(CHANCE), np.diff(steps.first, append=len(schedule.names))
+    lead, chips = (*schedule.batch, repeats.size), (streams.chips or 0) * bool(labels)
     imposed = tuple(
         Imposed(label=label, efforts=np.repeat(_draws(imperfection, network, label, lead, streams), repeats, axis=-2))
         for label in labels
     )
-    return replace(schedule, imposed=(*schedule.imposed, *imposed), chips=schedule.chips or streams.chips or 0)
+    return replace(schedule, imposed=(*schedule.imposed, *imposed), chips=schedule.chips or chips)
 
 
-def _draws(
-    imperfection: ChannelNoise, network: Network, label: str, lead: tuple[int, ...], streams: Streams
-) -> Floats:
+def _draws(imperfection: ChannelNoise, network: Network, label: str, lead: tuple[int, ...], streams: Streams) -> Floats:
     """Return the efforts (chips, *lead, sources) of the bank `label` of sources that stand for chance."""
     nodes = network.unknowns[label]
     drawn = streams.normal(f"channel noise {label}", (*lead, nodes.size))

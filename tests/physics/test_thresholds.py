@@ -156,7 +156,7 @@ def test_engines_that_do_not_follow_it_refuse_by_name(cells, plan, engine):
 
 
 def test_a_run_that_begins_firing_is_refused_by_name(cells):
-    with pytest.raises(SimulationError, match="must rest where the run begins.* as without input"):
+    with pytest.raises(SimulationError, match=r"must rest where the run begins.* as without input"):
         Integrate().run(cells, schedule([1e-3], [1.5]))
 
 
