@@ -119,7 +119,7 @@ def differential_pair(count: int, *, tail: float, load: float) -> Network:
 
 
 def comparator(count: int) -> Network:
-    """Return comparators for `count` controls of 1 V a unit: 1 V where control and `noise` together exceed 0, else 0."""
+    """Return comparators for `count` controls of 1 V a unit: 1 V where control and `noise` add up above 0."""
     unknowns = _unknowns({"control": (count, 1.0), "noise": (count, 1.0), "out": (count, 1.0)})
     terms = tuple(Term(inputs=unknowns[label], gain=np.array(_STEEPNESS)) for label in ("control", "noise"))
     noise = Sources(label="noise", nodes=unknowns["noise"], effort=np.array(0.0))

@@ -39,7 +39,8 @@ _STEEP = {Shape.SIGMOID: 1.0, Shape.TANH: 2.0}
 def lower_channels(technology: Channels, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
     """Return `signals` as a circuit of channels of `technology`, clocked by `timing`.
 
-    Phases last `settling` times the slowest time constant. Raises `UnsupportedError` for a gated leak, and for curves that are neither sigmoid, tanh nor linear.
+    Phases last `settling` times the slowest time constant. Raises `UnsupportedError` for a gated leak, and for curves
+    that are neither sigmoid, tanh nor linear.
     """
     if timing is not CLOCKED:
         got, do = timing.name, "use BEHAVIOURAL for a gated leak"
