@@ -12,6 +12,7 @@ from lstm_analog.engines import Integrate, Ngspice, Settle, Waveform
 from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.imperfections import ChannelNoise, Streams
 from lstm_analog.model.activations import HARD_SIGMOID, sigmoid
+from lstm_analog.model.random import Form
 from lstm_analog.network.parts import Ports, Storages
 from lstm_analog.study import running_cost
 
@@ -78,6 +79,29 @@ def test_errors_fall_with_the_root_of_the_channels_and_as_exact_draws_do(lstm, n
     exact = answers(lstm, batch, binomial(number, np.random.default_rng(0))).std(axis=0)
     np.testing.assert_allclose(found, predicted, rtol=0.1)
     np.testing.assert_allclose(exact, predicted, rtol=0.1)
+
+
+def of_form(kind):
+    rng = np.random.default_rng(4)
+    if kind == "head alone in a pass":
+        made = la.random_lstm(rng, 2, 2, scale=2.0, bidirectional=True, outputs=2)
+        return replace(made, head=replace(made.head, final=True))
+    return la.random_lstm(rng, 2, 2, scale=2.0, form=Form[kind])
+
+
+@pytest.mark.parametrize("kind", ["head alone in a pass", "GRU", "COUPLED"])
+def test_other_forms_have_channels_too(kind):
+    """A head alone in a pass has no curve; its chips go with those of the others."""
+    form = of_form(kind)
+    made = la.compile(form, CHANNELS, settling=24.0)
+    expected = form(X).h if form.head is None else form(X).y
+    mean = made.run(X, engine=Settle())
+    np.testing.assert_allclose(mean.h if form.head is None else mean.y, expected, atol=1e-8)
+    noisy = drawn(made, streams=Streams(seed=1, chips=2)).run(X, engine=Settle())
+    found = noisy.h if form.head is None else noisy.y
+    assert found.shape == (2, *expected.shape)
+    assert np.abs(found - expected).max(axis=tuple(range(1, found.ndim))).min() > 1e-4
+    assert np.abs(found - expected).max() < 0.2
 
 
 def test_amplitude_scales_the_draw_and_zero_is_the_machine(machine):
