@@ -48,11 +48,12 @@ def _unrolled(chain: Chain, x: Floats, shares: OpenShares) -> Floats:
     """Return h (batch, time, H) of one `chain` for `x` (batch, time, D), in the order of `x`."""
     cell = _plain(chain.cell)
     way = slice(None, None, -1 if chain.backward else 1)
-    rows = input_rows(cell, x[:, way])
     h = c = np.zeros((x.shape[0], cell.hidden_size))
+    recurrent = cell.recurrent.reshape(-1, cell.hidden_size).T
     steps = []
-    for row in np.moveaxis(rows, 1, 0):
-        z = row + np.einsum("ghk,bk->bgh", cell.recurrent, h)
+    for now in np.moveaxis(x[:, way], 1, 0):  # step by step: of all steps together they may fill the memory
+        rows = input_rows(cell, now)
+        z = rows + (h @ recurrent).reshape(rows.shape)
         z[:, Gate.CELL] *= 2.0
         gates = shares(sigmoid(z))
         c = gates[:, Gate.FORGET] * c + gates[:, Gate.INPUT] * (2.0 * gates[:, Gate.CELL] - 1.0)
