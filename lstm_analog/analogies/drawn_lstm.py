@@ -64,8 +64,7 @@ def _unrolled(chain: Chain, x: Floats, shares: OpenShares) -> Floats:
 
 def _plain(cell: object) -> Cell:
     if isinstance(cell, Cell) and not cell.coupled and cell.peephole is None and cell.projection is None:
-        curves = (*cell.activations, cell.hidden)
-        if all(curve in (SIGMOID, TANH) for curve in curves):
+        if (*cell.activations, cell.hidden) == (SIGMOID, SIGMOID, TANH, SIGMOID, TANH):
             return cell
     must, do = "be plain LSTM cells with sigmoid and tanh to be drawn", "run electrical.CHANNELS"
     raise UnsupportedError(explain("cells", must=must, got=type(cell).__name__, do=do))
