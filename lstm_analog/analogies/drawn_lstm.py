@@ -22,6 +22,9 @@ _NUDGE = 1e-4
 """Change of a curve by which slopes are found, in its own deviations for N = 1. Larger: curvature counts; smaller:
 rounding does."""
 
+_CURVES = (SIGMOID, SIGMOID, TANH, SIGMOID, TANH)
+"""The curves of i, f, g, o and of c."""
+
 
 def binomial(number: int, generator: np.random.Generator) -> OpenShares:
     """Return the function that draws the open share of `number` channels by the binomial law, from `generator`."""
@@ -63,9 +66,9 @@ def _unrolled(chain: Chain, x: Floats, shares: OpenShares) -> Floats:
 
 
 def _plain(cell: object) -> Cell:
-    if isinstance(cell, Cell) and not cell.coupled and cell.peephole is None and cell.projection is None:
-        if (*cell.activations, cell.hidden) == (SIGMOID, SIGMOID, TANH, SIGMOID, TANH):
-            return cell
+    several = isinstance(cell, Cell) and (cell.peephole is not None or cell.projection is not None)
+    if isinstance(cell, Cell) and not several and (*cell.activations, cell.hidden) == _CURVES:
+        return cell
     must, do = "be plain LSTM cells with sigmoid and tanh to be drawn", "run electrical.CHANNELS"
     raise UnsupportedError(explain("cells", must=must, got=type(cell).__name__, do=do))
 
