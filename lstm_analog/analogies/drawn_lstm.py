@@ -66,8 +66,8 @@ def _unrolled(chain: Chain, x: Floats, shares: OpenShares) -> Floats:
 
 
 def _plain(cell: object) -> Cell:
-    several = isinstance(cell, Cell) and (cell.peephole is not None or cell.projection is not None)
-    if isinstance(cell, Cell) and not several and (*cell.activations, cell.hidden) == _CURVES:
+    extended = isinstance(cell, Cell) and (cell.peephole is not None or cell.projection is not None)
+    if isinstance(cell, Cell) and not extended and (*cell.activations, cell.hidden) == _CURVES:
         return cell
     must, do = "be plain LSTM cells with sigmoid and tanh to be drawn", "run electrical.CHANNELS"
     raise UnsupportedError(explain("cells", must=must, got=type(cell).__name__, do=do))
