@@ -15,6 +15,7 @@
 # make page    the engine of the living page against Integrate, a table (twenty minutes)
 # make representation  what each layer of the digits classifier tells, and how damage spreads (six minutes)
 # make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
+# make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
@@ -29,7 +30,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget descent nerve noise page representation sizing
+STUDIES := budget chance descent nerve noise page representation sizing
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -95,6 +96,7 @@ nerve: SCRIPT = nerve
 page: SCRIPT = living_page
 representation: SCRIPT = representation
 descent: SCRIPT = descent
+chance: SCRIPT = chance
 sizing: SCRIPT = sizing
 
 clean:

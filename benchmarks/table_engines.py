@@ -23,7 +23,7 @@ import lstm_analog as la
 from lstm_analog.compiler import CLOCKED, GATED_LEAK, Timing
 from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.errors import LstmAnalogError
-from lstm_analog.imperfections import DeviceSpread, JunctionArea, OrificePorts, Streams
+from lstm_analog.imperfections import ChannelNoise, DeviceSpread, JunctionArea, OrificePorts, Streams
 from lstm_analog.study.comparison import ENGINE_TOLERANCE
 
 CHIPS, LIMIT = 3, 240
@@ -36,13 +36,14 @@ ENGINES = {
     "Rumoca": la.engines.Rumoca(),
 }
 LIQUIDS = (la.hydraulic.OIL, la.hydraulic.WATER, la.hydraulic.GLYCEROL)
-ELECTRICAL = ("BEHAVIOURAL", "OPAMP_IDEAL", "OPAMP", "OPAMP_BENCH", "BICMOS")
+ELECTRICAL = ("BEHAVIOURAL", "OPAMP_IDEAL", "OPAMP", "OPAMP_BENCH", "BICMOS", "CHANNELS")
 PRESETS = {name: (getattr(la.electrical, name), None) for name in ELECTRICAL}
 PRESETS |= {f"{p.name}, {d.value}": (replace(p, detail=d), None) for p, d in product(LIQUIDS, Detail)}
 PRESETS |= {
     f"OIL, ports sharp from {pascal:g} Pa": (la.hydraulic.OIL, OrificePorts(transition=pascal))
     for pascal in (1.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 }
+PRESETS |= {"CHANNELS, drawn": (la.electrical.CHANNELS, ChannelNoise())}
 BOUND = {"Waveform": 1e-6, "Integrate": 1e-12, "Settle": 2e-5, "Ngspice": ENGINE_TOLERANCE, "Rumoca": 1e-6}
 """Largest figures: what each engine promises; of Settle what 20 time constants leave of several poles in a stage."""
 

@@ -15,7 +15,7 @@ HOLDS = {
     "torch": "PyTorch modules in and out; the only place that needs torch",
     "machine": "Machine: compile, run, write, check, save; what a user holds",
     "show": "pictures; the only matplotlib",
-    "analogies": "machine learning as other machines: descent as coils and U-tubes, nerve cells",
+    "analogies": "machine learning as other machines: descent, nerve cells, chance",
     "study": "Run, compare, check, certify, calibrate, bill of materials: how far from the LSTM, and why",
     "engines": "Network + Schedule -> Trajectory: Waveform, Settle, Integrate, Ngspice, Rumoca",
     "export": "Network <-> text: SPICE, Verilog-A, Modelica, EPANET, JSON, GraphML",

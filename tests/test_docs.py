@@ -183,6 +183,14 @@ def test_the_search_tells_what_is_cited_from_what_is_not(look, bad, good):
     assert not look(good)
 
 
+@pytest.mark.parametrize("page", ["chance.md"])
+def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks
+    exec("\n".join(blocks), {})
+
+
 def test_what_is_gone_is_missed():
     assert not exists(GONE, ROOT)
     assert not exists("docs/nothing" + ".md", ROOT)

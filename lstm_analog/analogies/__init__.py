@@ -2,6 +2,8 @@
 
 `descent`, `adaptive_descent`: gradient descent with momentum as coils and U-tubes, RMSProp and Adam as filters.
 `cells_of`, `counted_rates`, `rectifier`: nerve cells and siphon tanks that fire, diodes and check valves.
+Module `chance`: an ion channel, a comparator with noise, two transistors and two valves have one curve. Module
+`drawn_lstm`: an LSTM whose gates are drawn.
 """
 
 from lstm_analog.analogies.adaptive import FILTERS, Filters, adaptive_descent
@@ -36,3 +38,4 @@ __all__ = [
     "nesterov",
     "rectifier",
 ]
+"""Analogies of machine learning as machines: networks of parts that engines run and that are held against numbers."""

@@ -1,6 +1,6 @@
 """The compiler: LSTM -> signal network (no technology) -> physical network."""
 
-from lstm_analog.compiler import behavioural, bicmos_lower, electrical, hydraulic, opamp, plumbing
+from lstm_analog.compiler import behavioural, bicmos_lower, channels, electrical, hydraulic, opamp, plumbing
 from lstm_analog.compiler.compiled import (
     Compiled,
     Drive,
@@ -38,6 +38,7 @@ __all__ = [
     "behavioural",
     "bicmos_lower",
     "bounded",
+    "channels",
     "decode",
     "electrical",
     "fed_by",

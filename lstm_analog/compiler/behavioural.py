@@ -36,7 +36,14 @@ _OTHERS = {
 @lower.register
 def lower_behavioural(technology: Behavioural, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
     """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` time constants."""
-    tau, stages = technology.time_constant, signals.stages
+    return behavioural_circuit(technology, signals, timing, settling, technology.time_constant)
+
+
+def behavioural_circuit(
+    technology: Behavioural, signals: SignalNetwork, timing: Timing, settling: float, tau: float
+) -> Compiled:
+    """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` times `tau` (s)."""
+    stages = signals.stages
     clock = cycle(timing, stages=len(stages), time_constant=tau, settling=settling, gap=technology.gap)
     single = single_storages(signals, timing)
     unknowns = Unknowns(groups=tuple(_groups(technology, signals, timing, single)))

@@ -13,12 +13,14 @@ from lstm_analog.network.data_sheets import OpAmpData
 __all__ = [
     "BEHAVIOURAL",
     "BICMOS",
+    "CHANNELS",
     "OPAMP",
     "OPAMP_BENCH",
     "OPAMP_IDEAL",
     "Behavioural",
     "Bias",
     "Bicmos",
+    "Channels",
     "Conditions",
     "OpAmpCircuit",
 ]
@@ -86,6 +88,69 @@ BEHAVIOURAL = Behavioural(
     capacitance=100e-12,
     off_conductance=1e-19,
     gap=0.1,
+)
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class Channels:
+    """Sizes of a circuit whose curves are populations of ion channels, which open and shut at random.
+
+    A channel of control u opens at the rate r e^{u/2} and shuts at r e^{-u/2}. The mean share of open ones is the
+    voltage in the middle of two conductances, over a capacitor (docs/chance.md#the-master-equation).
+
+    Attributes
+    ----------
+    name, provenance : str
+        Its name, and where the sizes come from.
+    circuit : Behavioural
+        All that is no channel: weights, products, memories.
+    channels : int
+        N, the number of channels of one curve of one unit.
+    rate : float
+        r, at which a channel opens, and shuts, where the control is zero (1/s).
+    capacitance : float
+        Of the membrane of one channel (F).
+    """
+
+    name: str
+    provenance: str
+    circuit: Behavioural
+    channels: int
+    rate: float
+    capacitance: float
+
+    def __post_init__(self) -> None:
+        """Check that there are channels, and that rate and capacitance are positive."""
+        if not (self.channels >= 1 and float(self.channels).is_integer()):
+            must, do = "be a whole number >= 1", "give the channels of a gate"
+            raise InvalidValueError(explain(f"{self.name} channels", must=must, got=self.channels, do=do))
+        for name in ("rate", "capacitance"):
+            value = getattr(self, name)
+            if not 0.0 < value < np.inf:
+                do = "give SI units above zero"
+                raise InvalidValueError(explain(f"{self.name} {name}", must="be positive", got=value, do=do))
+
+    @property
+    def channel_time(self) -> float:
+        """The time constant of channels whose control is zero, the slowest (s)."""
+        return 0.5 / self.rate
+
+    @property
+    def time_constant(self) -> float:
+        """The slowest pole of the machine (s)."""
+        return max(self.circuit.time_constant, self.channel_time)
+
+
+CHANNELS = Channels(
+    name="CHANNELS",
+    provenance="assumed: channels of 10 us, as fast as sodium channels at body temperature; 0.1 fF of membrane each, 1 "
+    "uF/cm2 at 100 channels a um2 (Hille 2001); around them BEHAVIOURAL at a fiftieth of that time, so that a gate is "
+    "read and not averaged, and 1 V a unit, ten times what a membrane has",
+    circuit=replace(BEHAVIOURAL, row_resistance=2e3, load_resistance=1e3, switch_resistance=1e3, copy_resistance=2e3),
+    channels=10_000,
+    rate=5e4,
+    capacitance=1e-16,
 )
 
 OPAMP_IDEAL = OpAmpCircuit(

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.compiled import Compiled, Drive, HeadLayout, InputLayout, LayerLayout, Layout, Spot
-from lstm_analog.compiler.electrical import Behavioural
+from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
@@ -32,6 +32,7 @@ PIECES = MappingProxyType(
             Bias,
             Bicmos,
             Calibration,
+            Channels,
             Compiled,
             Conditions,
             CoupledGate,

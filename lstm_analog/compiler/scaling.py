@@ -12,7 +12,7 @@ from numbers import Real
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.electrical import Behavioural
+from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
@@ -203,7 +203,7 @@ def factor(range_: float, limit: float, fit: Fit) -> float:
 
 
 @reach.register
-def _(technology: Behavioural) -> Ranges:
+def _(technology: Behavioural | Channels) -> Ranges:
     return Ranges(x=np.inf, z=np.inf, c=np.inf, rows=np.inf)
 
 

@@ -3,6 +3,7 @@
 from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, reapply, recorded
 from lstm_analog.imperfections.base import Streams, alter
+from lstm_analog.imperfections.chance import ChannelNoise
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
 from lstm_analog.imperfections.converters import InputConverter, OutputConverter
@@ -72,6 +73,7 @@ __all__ = [
     "Applied",
     "AtStep",
     "BoreTolerance",
+    "ChannelNoise",
     "Clamp",
     "ClockFeedthrough",
     "ClockJitter",

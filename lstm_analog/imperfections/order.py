@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
+from lstm_analog.imperfections.chance import ChannelNoise
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
 from lstm_analog.imperfections.converters import InputConverter, OutputConverter
@@ -50,7 +51,7 @@ _JOINED = (WireResistance, Tiles, ClockFeedthrough, EndLoss)
 _AGED = (Drift, PhaseChangeDrift)
 _USED = (ViscosityChange, OperatingTemperature, EntrainedAir, HotTubes, RelayLag, PairTemperature)
 _IN_TIME = (
-    *(ReadNoise, PhaseChangeReadNoise, Flicker),
+    *(ReadNoise, PhaseChangeReadNoise, Flicker, ChannelNoise),
     *(ClockJitter, SupplyRipple, InputConverter, OutputConverter),
     AtStep,
 )

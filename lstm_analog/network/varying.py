@@ -19,6 +19,11 @@ from lstm_analog.network.graph import Network
 IN_TIME = "in_time"
 """The key under which the provenance of a network names each cause that changes its parameters from step to step."""
 
+CHANNELS = "channels"
+"""The key under which the provenance says that curves are channels, and how many; a network may have no curve."""
+CHANCE = "chance"
+"""The key under which the provenance names each bank of sources that stand for chance: zero, the mean, unless drawn."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VaryingParameters:

@@ -32,6 +32,7 @@ from lstm_analog.network.roles import tanks
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.varying import CHANCE
 from lstm_analog.study.consumption import Consumer, Consumption, PartCount
 from lstm_analog.study.figures import CellFigures, CircuitFigures, SourcedValue
 from lstm_analog.study.flows import Moments, mean_heat, moments_of, outflow
@@ -181,8 +182,13 @@ def _multipliers(pairs: Iterable[Pairs]) -> list[Pairs]:
 
 
 def _signalling(network: Network) -> list[Pairs]:
-    """Return the pairs of `network` without the input currents of op-amps, which are pairs that follow no signal."""
-    return [bank for bank in _kind(network, Pairs) if any(tier.scale.any() for tier in bank.factors)]
+    """Return the pairs of `network` without those that nobody builds.
+
+    The input currents of op-amps are pairs that follow no signal; the flicker of channels is one that follows chance.
+    """
+    chance = [node for label in network.said(CHANCE) for node in network.unknowns[label][:1]]
+    built = (bank for bank in _kind(network, Pairs) if not np.isin(bank.factors[0].p[:1], chance).any())
+    return [bank for bank in built if any(tier.scale.any() for tier in bank.factors)]
 
 
 def _number(banks: Iterable[Part]) -> int:

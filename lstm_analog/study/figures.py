@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from lstm_analog.compiler.bicmos import Bicmos
-from lstm_analog.compiler.electrical import Behavioural
+from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hardware import BENCH
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
@@ -227,7 +227,7 @@ def figures_of(technology: object) -> Figures:
 
 
 @figures_of.register
-def _(technology: Behavioural) -> CircuitFigures:
+def _(technology: Behavioural | Channels) -> CircuitFigures:
     return IDEALISED
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
-from lstm_analog.compiler.electrical import Behavioural
+from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.doors import checked, checked_record
@@ -210,7 +210,7 @@ def usual_knobs(technology: object) -> tuple[Knob, ...]:
 
 
 @usual_knobs.register
-def _(technology: Behavioural) -> tuple[Knob, ...]:
+def _(technology: Behavioural | Channels) -> tuple[Knob, ...]:
     return PHASE_LENGTH, PROGRAMMING
 
 

@@ -1,0 +1,219 @@
+"""One curve, sigmoid(u), by four machines of chance or of opposed conductances, as networks, and chance itself, drawn.
+
+* `channels`: ion channels that open at the rate r e^{u/2} and shut at r e^{-u/2}; the mean obeys the master equation
+  dp/dt = r e^{u/2} (1 - p) - r e^{-u/2} p, which is that of two conductances and a capacitor (`opening`).
+* `comparator`: the sign of u plus noise of a logistic law; the share of ones is its distribution function.
+* `differential_pair`: two transistors that share a current by the Boltzmann factors of their controls.
+* `valve_pair`: two opposed valves of equal-percentage trim, which divide a pressure.
+
+Each network has sources `control` and nodes `out`, one each for each control; an `out` over its scale is the share.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.engines import Engine
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.model.activations import sigmoid
+from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC, Domain
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Factor,
+    Followers,
+    Junctions,
+    Pairs,
+    Part,
+    Ports,
+    Sources,
+    Storages,
+    Term,
+)
+from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.shapes import Shape
+
+_Sizes: TypeAlias = dict[str, tuple[int, float]]
+THERMAL_VOLTAGE = 0.025852
+"""k T/q at 300 K (V), CODATA 2018."""
+_STEEPNESS = 1e9
+"""Gain of a comparator. Larger: decisions of smaller controls are exact; beyond 1e12 simulators lose digits."""
+
+
+def opening(u: ArrayLike, time: ArrayLike, *, rate: float, start: ArrayLike) -> Floats:
+    """Return the probability that a channel is open, the solution of its master equation.
+
+    It was `start` at time 0; `time` is in s, `rate` r in 1/s, the control `u` is dimensionless and constant; they
+    broadcast. It relaxes with the time constant 1/(2 r cosh(u/2)).
+    """
+    control = np.asarray(u, dtype=float)
+    final = sigmoid(control)
+    left = np.exp(-2.0 * rate * np.cosh(0.5 * control) * np.asarray(time))
+    p: Floats = final + (np.asarray(start) - final) * left
+    return p
+
+
+def channels(count: int, *, number: float, rate: float, capacitance: float) -> Network:
+    """Return half-bridges for `count` controls: each the mean of `number` channels, at 1 V if all are open.
+
+    `rate` is that of a channel at control 0 (1/s), `capacitance` that of its membrane (F). Controls are 1 V a unit.
+    """
+    total = number * capacitance
+    return _half_bridges(ELECTRICAL, count, supply=1.0, unit=1.0, conductance=rate * total, capacity=total)
+
+
+def valve_pair(count: int, *, conductance: float, capacity: float) -> Network:
+    """Return pairs of opposed valves for `count` controls of 1 kPa a unit, between 100 kPa and the return.
+
+    `conductance` is that of a valve in the middle of its stroke (m3/(s Pa)), `capacity` that of the chamber between
+    them (m3/Pa).
+    """
+    return _half_bridges(HYDRAULIC, count, supply=1e5, unit=1e3, conductance=conductance, capacity=capacity)
+
+
+def _half_bridges(
+    domain: Domain, count: int, *, supply: float, unit: float, conductance: float, capacity: float
+) -> Network:
+    """Return half-bridges under `supply`, controls of `unit` (effort units), with a storage of `capacity` each."""
+    unknowns = _unknowns({"control": (count, unit), "supply": (1, supply), "out": (count, supply)})
+    control, middle = unknowns["control"], unknowns["out"]
+    top, datum = np.full_like(middle, unknowns["supply"][0]), np.full_like(middle, DATUM)
+    ends = (("opening", 0.5, top, middle), ("shutting", -0.5, middle, datum))
+    ports = (
+        Ports(
+            label=label,
+            line=ALWAYS,
+            shape=Shape.EXP,
+            a=a,
+            b=b,
+            p=control,
+            n=datum,
+            conductance=np.array(conductance),
+            scale=np.array(share / unit),
+            offset=np.array(0.0),
+        )
+        for label, share, a, b in ends
+    )
+    rail = Sources(label="supply", nodes=unknowns["supply"], effort=np.array(supply))
+    store = Storages(label="membrane", nodes=middle, capacitance=np.array(capacity))
+    return _network(domain, unknowns, (rail, *ports, store))
+
+
+def differential_pair(count: int, *, tail: float, load: float) -> Network:
+    """Return pairs for `count` controls of one thermal voltage a unit, each with its `tail` (A) on a `load` (ohm)."""
+    unknowns = _unknowns({"control": (count, THERMAL_VOLTAGE), "out": (count, tail * load)})
+    control, out = unknowns["control"], unknowns["out"]
+    datum, scale = np.full_like(out, DATUM), np.array(1.0 / THERMAL_VOLTAGE)
+    factor = Factor(shape=Shape.SIGMOID, p=control, n=datum, scale=scale, offset=np.array(0.0))
+    parts = (
+        Pairs(label="pair", line=ALWAYS, out=out, current=np.array(tail), factors=(factor,)),
+        Conductors(label="load", a=out, b=datum, conductance=np.array(1.0 / load)),
+        Junctions(label="node", nodes=out),
+    )
+    return _network(ELECTRICAL, unknowns, parts)
+
+
+def comparator(count: int) -> Network:
+    """Return comparators for `count` controls of 1 V a unit: 1 V where control and `noise` add up above 0."""
+    unknowns = _unknowns({"control": (count, 1.0), "noise": (count, 1.0), "out": (count, 1.0)})
+    terms = tuple(Term(inputs=unknowns[label], gain=np.array(_STEEPNESS)) for label in ("control", "noise"))
+    noise = Sources(label="noise", nodes=unknowns["noise"], effort=np.array(0.0))
+    decided = Followers(
+        label="decision",
+        nodes=unknowns["out"],
+        terms=terms,
+        offset=np.array(0.5),
+        low=np.array(0.0),
+        high=np.array(1.0),
+    )
+    return _network(ELECTRICAL, unknowns, (noise, decided))
+
+
+def _unknowns(sizes: _Sizes) -> Unknowns:
+    return Unknowns(groups=tuple(Group(label=label, size=size, scale=scale) for label, (size, scale) in sizes.items()))
+
+
+def _network(domain: Domain, unknowns: Unknowns, parts: tuple[Part, ...]) -> Network:
+    control = Sources(label="control", nodes=unknowns["control"], effort=np.array(0.0))
+    return Network(domain=domain, unknowns=unknowns, parts=(control, *parts), lines=(), provenance=()).verify()
+
+
+def shares(network: Network, u: ArrayLike, engine: Engine, *, interval: float, noise: ArrayLike = 0.0) -> Floats:
+    """Return the shares (intervals, count) that the machine `network` gives by `engine` after each `interval` (s).
+
+    `u` (intervals, count) or (count,) are the controls, `noise` of that shape is that of a `comparator`.
+    """
+    controls = np.atleast_2d(floats(u, "controls"))
+    scales, unknowns = network.unknowns.scales(), network.unknowns
+    imposed = [Imposed(label="control", efforts=controls * scales[unknowns["control"]])]
+    if any(group.label == "noise" for group in unknowns.groups):
+        imposed.append(Imposed(label="noise", efforts=np.broadcast_to(noise, controls.shape) + 0.0))
+    count = controls.shape[0]
+    schedule = Schedule(
+        names=("hold",) * count,
+        high=np.zeros((count, 0), dtype=bool),
+        durations=np.full(count, interval),
+        imposed=tuple(imposed),
+    )
+    trajectory = engine.run(network, schedule)
+    return trajectory.at_ends("out", np.arange(count)) / scales[unknowns["out"]]
+
+
+def logistic_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Floats:
+    """Return numbers of `shape` of the logistic law, whose distribution function is the sigmoid, by `generator`."""
+    return generator.logistic(size=shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Jumps:
+    """Shares of channels that are open, (runs,): at the `end`, the `mean` over time, and as `read` through an R-C."""
+
+    end: Floats
+    mean: Floats
+    read: Floats
+
+
+def jump(
+    u: float,
+    duration: float,
+    *,
+    number: int,
+    rate: float,
+    start: float,
+    reading: float,
+    runs: int,
+    generator: np.random.Generator,
+) -> Jumps:
+    """Return the open shares of `number` channels over `duration` (s), simulated jump by jump, which is exact.
+
+    Each wait is exponential, each jump one channel (Gillespie 1977). The control `u` is constant, `rate` is that of a
+    channel at control 0 (1/s), `reading` the time constant of the R-C that follows the share (s). At first each channel
+    is open with probability `start`. There are so many independent `runs`, drawn from `generator`.
+
+    Raises `InvalidValueError` unless all sizes are positive.
+    """
+    _check_sizes(number=number, runs=runs, rate=rate, duration=duration, reading=reading)
+    opened = generator.binomial(number, start, runs).astype(float)
+    left, spent, read = np.full(runs, duration), np.zeros(runs), opened.copy()
+    while (left > 0.0).any():
+        opens, shuts = rate * np.exp(0.5 * u) * (number - opened), rate * np.exp(-0.5 * u) * opened
+        wait = generator.exponential(size=runs) / (opens + shuts)
+        stay = np.minimum(wait, left)
+        spent += opened * stay
+        read += (opened - read) * -np.expm1(-stay / reading)
+        rises = generator.uniform(size=runs) * (opens + shuts) < opens
+        opened += np.where(wait < left, np.where(rises, 1.0, -1.0), 0.0)
+        left = left - stay
+    return Jumps(end=opened / number, mean=spent / (number * duration), read=read / number)
+
+
+def _check_sizes(**sizes: float) -> None:
+    for name, value in sizes.items():
+        if not 0.0 < value < np.inf:
+            do = "give SI units above zero"
+            raise InvalidValueError(explain(f"{name} of a population", must="be positive", got=value, do=do))
