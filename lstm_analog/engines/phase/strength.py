@@ -65,7 +65,9 @@ def unmoved_within(couplings: Couplings, duration: float, drop: float) -> Flags:
     for curved in couplings.curved:
         unbounded[curved.fed] = True
     least = couplings.capacity.reshape(-1, size).min(axis=0)
-    unmoved: Flags = couplings.dynamic & ~unbounded[:-1] & (pull * duration <= drop * least)
+    with np.errstate(over="ignore"):  # for good, nothing that pulls is too weak
+        weak = pull * duration <= drop * least
+    unmoved: Flags = couplings.dynamic & ~unbounded[:-1] & weak
     return unmoved
 
 

@@ -144,6 +144,14 @@ def test_a_bank_of_sources_may_lie_in_two_groups(circuit, engine):
 
 
 @pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=["Settle", "Waveform"])
+@pytest.mark.filterwarnings("error")
+def test_large_conductances_are_no_reason_to_warn(circuit, engine):
+    network = circuit({"drive": 1, "c": 1}, source(), stored([2]), tied([1], [2], 1e12))
+    found = engine.run(network, schedule([0.0, 1.0], [1.0, 1.0]))["c"]
+    np.testing.assert_allclose(found[:, 0], [0.0, 0.0, 1.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=["Settle", "Waveform"])
 def test_a_bank_may_be_empty(circuit, engine):
     nothing = Sources(label="none", nodes=[], effort=[]), tied([], [], [], "ties")
     network = circuit({"drive": 1, "c": 1}, source(), stored([2]), tied([1], [2]), *nothing)
