@@ -48,8 +48,22 @@ def given(folder: Path) -> dict[str, object]:
     shutil.copy(MODELS / "golden" / "frameworks" / "lstm_f64.pt", folder / "model.pt")
     shutil.copy(MODELS / "others" / "keras_sentiment.h5", folder / "sentiment.keras")
     np.savetxt(folder / "x.csv", x, delimiter=",")
+    record(lstm, x, folder)
     tokens = np.load(MODELS / "others" / "keras.npz")["keras_sentiment.x"][:3]
     return {"__name__": "page", "lstm": lstm, "x": x, "unseen": unseen, "tokens": tokens}
+
+
+def record(lstm: la.LSTM, x: np.ndarray, folder: Path) -> None:
+    """Put two traces of a board of `lstm`, through probes of 1 : 10 and with its clock line, into `folder`."""
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0)
+    error, streams = la.imperfections.ProgrammingError(sigma=0.003), la.imperfections.Streams(seed=9)
+    run = machine.with_imperfection(error, streams).run(x, engine=la.engines.Waveform(points=30)).trajectory
+    interval = np.searchsorted(run.schedule.ends, run.time).clip(0, run.schedule.ends.size - 1)
+    clock = run.schedule.high[interval, run.network.lines.index("copy")]
+    table = np.column_stack((run.time, run["l0_h"] / 10.0, 3.3 * clock))
+    for number in (1, 2):
+        path = folder / f"round{number}.csv"
+        np.savetxt(path, table, delimiter=",", header="TIME,CH1,CH2,CH3,CH4", comments="")
 
 
 def elsewhere(code: str) -> bool:

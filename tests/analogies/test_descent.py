@@ -1,8 +1,6 @@
 """Descent as a machine: networks against closed forms, engines against each other, the law of the error, refusals."""
 
-import doctest
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +26,6 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, Unsupported
 from lstm_analog.export import Accuracy
 from lstm_analog.model import airline
 
-ROOT = Path(__file__).resolve().parents[2]
 COUPLED = Quadratic(hessian=np.array([[2.0, 1.0], [1.0, 5.0]]), pull=np.array([1.0, -2.0]))
 APART = Quadratic(hessian=np.diag([1.0, 7.0]), pull=np.array([2.0, -2.0]))
 CLASSES = Logistic(
@@ -215,9 +212,3 @@ def test_a_loss_without_a_circuit_is_refused_by_name():
 
     with pytest.raises(UnsupportedError, match="loss must be Quadratic, Logistic or OnlineSquares, got Own"):
         descent(Own(), START, friction=1.0, duration=1.0, pieces=1)
-
-
-def test_the_examples_of_the_page_run():
-    found = doctest.testfile(str(ROOT / "docs" / "descent.md"), module_relative=False)
-    assert found.attempted > 5
-    assert not found.failed

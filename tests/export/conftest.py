@@ -13,8 +13,10 @@ from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     ALWAYS,
+    CheckValves,
     Conductors,
     Crossbars,
+    Diodes,
     Factor,
     Followers,
     Inertances,
@@ -144,6 +146,8 @@ def everything():
                 frequency=[9.0],
                 damping=[0.3],
             ),
+            Diodes(label="diode", a=node["row"][:1], b=[0], saturation=[1e-3], slope=[0.2]),
+            CheckValves(label="check", a=node["row"][1:], b=[0], conductance=[0.4], cracking=[0.1], leak=[1e-3]),
             Stops(label="ends", nodes=node["cap"], low=[-np.inf], high=[0.1], conductance=[5.0], band=[0.05]),
             opamps("u", data, plus=node["drive"][:1], minus=node["out"], out=node["out"], state=node["state"]),
         ),

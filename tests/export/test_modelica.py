@@ -232,6 +232,9 @@ WRITTEN = {
     "Inertances": "label line a b state inertance closed opened closing",
     "Spools": "label p n position speed capacitance frequency damping",
     "Stops": "label nodes low high conductance band",
+    "ThresholdSwitches": "label a b p n state upper lower closed opened",
+    "Diodes": "label a b saturation slope",
+    "CheckValves": "label a b conductance cracking leak",
 }
 
 
