@@ -54,6 +54,7 @@ JUDGED = {
     "integrate.py:_STIFF": (SPEED, "yes: the method near the threshold"),
     "integrate.py:_STABLE": (ACCURACY, "care: doubled it passes the limit of stability, 6"),
     "integrate.py:_SMALL": (SPEED, "yes: the method near the threshold"),
+    "integrate.py:_INSTANT": (LIMIT, "yes: what is refused as chatter"),
     "integrate.py:_EXTREME": (ROBUST, "yes: the range to 1e18 is wide"),
     "integrate.py:_LEAST": (LIMIT, "no: the number is scipy's"),
     "operating.py:_GROWTH": ("robustness and speed", "yes: the number of steps to the operating point"),

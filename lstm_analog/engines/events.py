@@ -94,11 +94,19 @@ def switched(equations: System, thresholds: Thresholds, effort: Floats, time: fl
 
     Returns whether anything was. Raises `SimulationError` if switches set each other off without end.
     """
-    for turn in range(_ROUNDS):
+    turn = 0
+    while True:
+        check_chatter(turn)
         equations.complete(effort)
         beyond = thresholds.surplus(effort) > 0.0
         if not beyond.any():
             return turn > 0
         thresholds.switch(effort, beyond, time)
-    must, do = "come to rest at one moment", "tie what controls them to a storage"
-    raise SimulationError(explain("switches that set each other off", must=must, got=f"{_ROUNDS} rounds", do=do))
+        turn += 1
+
+
+def check_chatter(turns: int) -> None:
+    """Raise `SimulationError` if switches have passed thresholds so many `turns` at one moment that they never rest."""
+    if turns >= _ROUNDS:
+        must, do = "come to rest at one moment", "tie what controls them to a storage"
+        raise SimulationError(explain("switches that set each other off", must=must, got=f"{turns} rounds", do=do))

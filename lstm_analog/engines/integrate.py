@@ -15,7 +15,7 @@ import scipy
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, moments
-from lstm_analog.engines.events import TOGETHER, Thresholds, passing, switched
+from lstm_analog.engines.events import TOGETHER, Thresholds, check_chatter, passing, switched
 from lstm_analog.engines.operating import start
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
@@ -36,6 +36,8 @@ keeps the tolerance for as many evaluations (measured on an RC ladder).
 """
 _SMALL = 150
 """States up to which LSODA's dense factorisation beats BDF with a sparse one; trades speed only."""
+_INSTANT = 1e-12
+"""Share of an interval within which switches that pass their thresholds one after the other do so at one moment."""
 _EXTREME = 1e9
 """Fastest rate x interval from which BDF is taken instead of LSODA, which rounding stops: at 1e18 it does not end."""
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
@@ -128,7 +130,7 @@ class Integrate:
         """
         duration, name = float(schedule.durations[number]), schedule.names[number]
         before = float(schedule.ends[number]) - duration
-        kept, effort, pieces, now = moments(duration, self.points), start.copy(), [], -np.inf
+        kept, effort, pieces, now, stalled = moments(duration, self.points), start.copy(), [], -np.inf, 0
         while now < duration:
             switched(equations, thresholds, effort, before + max(now, 0.0))
             solution = self._piece(equations, thresholds, effort, (max(now, 0.0), duration), kept[kept > now], name)
@@ -141,6 +143,8 @@ class Integrate:
             pieces.append(path)
             if not solution.t_events or not solution.t_events[0].size:
                 break
+            stalled = stalled + 1 if solution.t_events[0][0] <= max(now, 0.0) + _INSTANT * duration else 0
+            check_chatter(stalled)
             now = float(solution.t_events[0][0])
             effort[:, equations.dynamic] = solution.y_events[0][0].reshape(len(effort), -1)
             equations.complete(effort)

@@ -24,7 +24,7 @@ from lstm_analog.export.interfaces import Interface
 from lstm_analog.export.verilog_a import write_verilog_a
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import Conductors, Followers, Sources, Storages, Term, ThresholdSwitches
+from lstm_analog.network.parts import Conductors, Followers, Junctions, Sources, Storages, Term, ThresholdSwitches
 from lstm_analog.network.schedule import Imposed, Schedule
 
 CELLS = 3
@@ -180,6 +180,21 @@ def test_switches_that_set_each_other_off_at_one_moment_are_refused_by_name():
     made = network({"drive": 1, "f": 1, "s": 1}, (Sources(label="drive", nodes=[1], effort=0.0), invert, loop))
     with pytest.raises(SimulationError, match="switches that set each other off must come to rest"):
         Integrate().run(made, schedule([1.0], [0.0]))
+
+
+def test_a_switch_that_takes_away_what_closes_it_is_refused_by_name():
+    """Its junction falls at once when it closes, and is back at once when it opens: it chatters at one moment."""
+    parts = (
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=[1, 2], b=[2, 3], conductance=[1.0, 1.0]),
+        Storages(label="c", nodes=[2], capacitance=1.0),
+        Junctions(label="j", nodes=[3]),
+        Conductors(label="load", a=[3], b=[0], conductance=1.0),
+        fires(np.array([3]), np.array([4]), closed=1e3),
+    )
+    made = network({"drive": 1, "c": 1, "j": 1, "s": 1}, parts)
+    with pytest.raises(SimulationError, match="switches that set each other off must come to rest"):
+        Integrate().run(made, schedule([1.0, 5.0], [0.0, 2.0]))
 
 
 def test_a_switch_without_hysteresis_is_refused_by_name():
