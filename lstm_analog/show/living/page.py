@@ -18,8 +18,8 @@ from lstm_analog.show.reading import origin
 from lstm_analog.study import Run
 
 _PROGRAM = (
-    *("engine", "digital", "machine", "draw", "app"),
-    *("pair", "tank", "step", "network", "beside", "broken", "away"),
+    *("engine", "digital", "machine", "random", "draw", "app"),
+    *("pair", "channels", "tank", "step", "network", "beside", "broken", "nerve", "rectifier", "descent", "away"),
 )
 """The files of the program, in the order in which they use each other; screens come last, as they are shown."""
 
