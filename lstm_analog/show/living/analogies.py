@@ -84,7 +84,7 @@ def diode() -> Network:
 
 def check_valve() -> Network:
     """Return a check valve that cracks at 30 kPa and feeds a tube of a hundredth of its conductance."""
-    conductance, cracking, leak = np.array([1e-9]), np.array([3e4]), np.array([1e-16])
+    conductance, cracking, leak = np.array([1e-9]), np.array([3e4]), np.array([1e-18])
     ends = {"a": np.array([1]), "b": np.array([2])}
     part = CheckValves(label="rectifier", **ends, conductance=conductance, cracking=cracking, leak=leak)
     return rectifier(part, HYDRAULIC, 1e-11)

@@ -10,7 +10,7 @@ const BALLS = {
 const REACH = [[-1.6, 1.6], [-1.2, 1.2]]; // of the two weights in the picture of the loss
 const ROLL = 7000; // ms for the whole way while it plays
 const DOTS = 60; // steps over time that are drawn; more would run together
-const AWAY = 100; // a weight beyond which the optimiser has run away
+const AWAY = 10; // a weight beyond which the optimiser has run away
 
 /** Return the optimiser's own `steps` from `start`: v <- momentum v - rate gradient, w <- w + v (Polyak 1964). */
 function heavyBall({ curvature, minimum }, start, rate, momentum, steps) {
@@ -60,7 +60,7 @@ SCREENS.push({ id: "descent", title: "Descent", build(page) {
   const time = new Plot({ x: [0, loss.duration], y: [-1.6, 1.6], across: "time (units)", up: "weights", height: 180, wide: true, label: "Both weights over time, of the machine and of the optimiser" });
   const decay = new Plot({ x: [0, 4], y: [0, 1.1], ticks: [0, 1, 2, 3, 4], across: "friction", up: "decay rate", height: 160, wide: true, label: "How fast what is left of the way dies, against friction; critical damping is the top" });
   const shown = Object.fromEntries(["momentum", "difference", "steps", "w1", "w1-steps"].map((name) => [name, reading(`descent-${name}`)]));
-  const damping = html("output", { "data-name": "descent-damping", class: "number" }), said = html("p", { class: "lead" }), length = html("span", { class: "aside" }), progress = html("p", { class: "hint below", "aria-live": "polite" });
+  const damping = html("output", { "data-name": "descent-damping", class: "number" }), said = html("p", { class: "lead" }), length = html("span", { class: "aside" }), from = html("output", { class: "aside", "data-name": "descent-from" }), progress = html("p", { class: "hint below", "aria-live": "polite" });
   const choice = choiceOf("of what the ball is", Object.entries(BALLS).map(([name, { button }]) => [name, button]), (name) => { kind = name; begin(); });
   const control = slider("friction", { min: 0.1, max: 4, step: 0.05, value: friction }, (value) => { friction = value; begin(); });
   const rates = slider("learning rate", { min: -3, max: -0.5, step: 0.05, value: Math.log10(rate) }, (value) => { rate = 10 ** value; begin(); }, (power) => String(Number((10 ** power).toPrecision(3))));
@@ -91,6 +91,7 @@ SCREENS.push({ id: "descent", title: "Descent", build(page) {
     function keep() { if (run.interval >= ball.network.once) fresh.push([Math.max(0, run.time - run.network.intervals[0].duration) / ball.unit, Float64Array.from(run.x)]); }
     for (const name in pictures) pictures[name].element.toggleAttribute("hidden", name !== kind);
     said.textContent = ball.sentence;
+    from.textContent = `from ${start.map((one) => decimals(one, 2)).join(", ")}`;
     share = 1;
     tell();
   }
@@ -151,7 +152,7 @@ SCREENS.push({ id: "descent", title: "Descent", build(page) {
   dragged(decay.element, (event) => { friction = Math.max(0.1, Math.min(4, Math.round(20 * decay.valueAt(event)) / 20)); control.put(friction); begin(); });
   begin();
   return { content: [said, choice.element, html("div", { class: "columns" },
-    html("div", {}, map.element, legend(["machine", "the machine's way"], ["circle", "the optimiser's steps"]), control.element, rates.element, html("div", { class: "bar" }, best, again, playing), progress),
+    html("div", {}, map.element, legend(["machine", "the machine's way"], ["circle", "the optimiser's steps"]), control.element, rates.element, html("div", { class: "bar" }, best, again, playing, from), progress),
     html("div", {}, ...Object.values(pictures).map(({ element }) => element), time.element, legend(["of-c", "weight 1"], ["of-h", "weight 2"], ["circle", "optimiser"], ["digital", "decay rate in closed form"]), decay.element, numbers))],
   enter() { last = null; if (playing.getAttribute("aria-pressed") === "true") page.work.paint(paint); } };
 } });

@@ -7,7 +7,7 @@ const RECTIFIERS = {
     sentence: "A diode passes current one way. Below its knee next to nothing comes through, above it all of the rise does: a rectifier whose corner is soft, as a softplus has it, and which lies some tenths of a volt to the right.",
     hint: "the voltage for which the current grows e times; 26 mV of heat in the best diode" },
   valve: { button: "a check valve", one: 1e5, unit: "Pa", parameter: "leak", label: "leak", min: -7, max: -1, step: 0.1, value: -7,
-    format: (power) => (power <= -7 ? "none" : `${decimals(100 * 10 ** power, 2)} %`), set: (power, { conductance }) => (power <= -7 ? 1e-7 : 10 ** power) * conductance / 100,
+    format: (power) => (power <= -7 ? "none" : `${decimals(100 * 10 ** power, 2)} %`), set: (power, load) => 10 ** power * load,
     sentence: "A ball on a spring lets liquid pass one way. Its corner is sharp, and lies to the right by the pressure that lifts the ball. A leak at the seat lets a little through backwards as well: a leaky ReLU.",
     hint: "what the shut seat lets through, as a share of what the load does" },
 };
@@ -18,13 +18,14 @@ class Rectifier {
     Object.assign(this, words);
     this.network = new Network(JSON.parse(file), laws);
     this.second = words.value;
+    this.load = this.network.banks.find(({ label }) => label === "load").elements[0].conductance;
     [this.into, this.out] = ["drive_0", "out_0"].map((name) => this.network.at.get(name));
   }
 
   /** Return what comes out, in units, for `x` in. */
   at(x) {
     const network = this.network.fork();
-    network.change(this.parameter, () => true, (_, element) => this.set(this.second, element));
+    network.change(this.parameter, () => true, () => this.set(this.second, this.load));
     network.sources.find(([node]) => node === this.into)[1] = x * this.one;
     return new Simulation(network).x[this.out] / this.one;
   }
