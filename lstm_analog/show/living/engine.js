@@ -18,7 +18,6 @@ const BETWEEN = [[10.12623508344586, -7.487995877610167, -34.80091861555747, -7.
 const HELD = 1e200; // 1/step that keeps what is stored where it is, while the rest is set to its balance
 const FINEST = 1e-14; // the shortest step, in lengths of its interval
 const CLOSE = 1e-10; // how near a located surplus comes to zero, as a share of what it moves in the step; larger: less exact
-const TOGETHER = 1e-9; // difference up to which thresholds count as passed at one moment, as in engines/events.py
 const ROUNDS = 64; // how often switches may set each other off at one moment
 
 /** LU factors of a sparse matrix with pivots on its diagonal; `entries` are [row, column] pairs, with repetitions. */
@@ -259,12 +258,12 @@ class Network {
     return most;
   }
 
-  /** Switch in `x` all states whose surplus is above `least`; return their nodes. */
-  flip(x, least) {
+  /** Switch in `x` all states whose surplus is above zero; return their nodes. */
+  flip(x) {
     const found = [];
     for (const { law, place, number, values, head } of this.guards) {
       law.values(x, place, number, 1, values);
-      head.forEach((node, k) => { if (values[k] > least) found.push(node); });
+      head.forEach((node, k) => { if (values[k] > 0) found.push(node); });
     }
     for (const node of found) x[node] = 1 - x[node];
     return found;
@@ -314,7 +313,6 @@ class Simulation {
     this.trace = [];    // { time, interval, x }, after `begin` and at the samples
     this.ends = [];     // x at the end of each interval
     this.switchings = []; // { time, node, on } of each state that switched by itself
-    this.stalled = 0;   // how many of them without time passing
     const size = network.free.length;
     const vectors = (count) => Array.from({ length: count }, () => new Float64Array(size));
     this.u = vectors(6);
@@ -330,7 +328,7 @@ class Simulation {
     const { network } = this, { duration, high } = network.intervals[this.interval];
     network.impose(this.x, this.interval);
     this.settle(high);
-    if (network.surplus(this.x) > 0) this.pass(high, 0);
+    this.pass(high);
     this.spent = 0;
     this.sample = 0;
     this.length = 1e-3 * duration;
@@ -339,13 +337,13 @@ class Simulation {
 
   keep(x) { this.trace.push({ time: this.time, interval: this.interval, x: Float64Array.from(x) }); }
 
-  /** Switch the states whose surplus is above `least`, then those that are set off by it, until none is. */
-  pass(high, least) {
+  /** Switch the states that have passed their thresholds, then those that are set off by it, until none is. */
+  pass(high) {
     const { network, x, time } = this;
     for (let round = 0; round < ROUNDS; round++) {
-      for (const node of network.flip(x, round ? 0 : least)) this.switchings.push({ time, node, on: x[node] > 0.5 });
-      this.settle(high);
       if (!(network.surplus(x) > 0)) return;
+      for (const node of network.flip(x)) this.switchings.push({ time, node, on: x[node] > 0.5 });
+      this.settle(high);
     }
     throw new Error(`switches set each other off without end in ${network.intervals[this.interval].name}`);
   }
@@ -390,7 +388,7 @@ class Simulation {
         const taken = this.locate(step), passed = this.network.surplus(this.trial);
         this.accept(taken, taken >= left * (1 - 1e-12), duration);
         this.length = passed < 0 ? step * factor : Math.min(step, 1e-3 * duration);
-        if (passed >= 0) this.switch(taken > FINEST * duration, passed);
+        if (passed >= 0) this.pass(this.network.intervals[this.interval].high);
         return;
       }
       step *= Number.isFinite(error) ? factor : 0.1;
@@ -417,14 +415,6 @@ class Simulation {
       else { low = at; under = now; if (side < 0) over *= 0.5; side = -1; }
     }
     return at;
-  }
-
-  /** Switch what has passed its threshold by `passed` effort units; `moved`: time has passed since the last switching. */
-  switch(moved, passed) {
-    const { name, high } = this.network.intervals[this.interval];
-    this.stalled = moved ? 0 : this.stalled + 1;
-    if (this.stalled >= ROUNDS) throw new Error(`switches set each other off without end in ${name}`);
-    this.pass(high, passed - TOGETHER);
   }
 
   /** Try one `step`; return its error over the tolerance. The result is in `trial`, the stages in `u`. */
