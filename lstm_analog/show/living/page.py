@@ -28,9 +28,10 @@ _PROGRAM = (
 def page(run: Run, lstm: LSTM, path: str | Path, *, title: str = "") -> None:
     """Write the living page of `run` to `path`: one HTML file that needs no server and loads nothing from elsewhere.
 
-    It shows one pair of valves, one memory, one step, and the network of `run` beside the digital `lstm`, and lets its
-    reader move, shut and break parts. An engine in the page integrates the network file of the machine, and of the same
-    LSTM in the other domain. Its heading is `title`, the name of `lstm` unless given.
+    It shows one sigmoid, one memory, one step, and the network of `run` beside the digital `lstm`, and lets its reader
+    move, shut and break parts; then, the same in every page, the nerve cell, the rectifier and the descent of
+    `analogies`. An engine in the page integrates the network file of the machine, and of the same LSTM in the other
+    domain. Its heading is `title`, the name of `lstm` unless given.
 
     Raises
     ------
