@@ -21,6 +21,7 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.show.living.analogies import analogies
 from lstm_analog.show.living.demonstrations import PLUMBING, channel_crowd, one_memory, transistor_pair, valve_pair
 from lstm_analog.show.living.graph_text import graph_text, still
+from lstm_analog.show.living.layers import layers
 from lstm_analog.show.reading import digital
 from lstm_analog.study import Run
 from lstm_analog.study.settling import settling
@@ -78,7 +79,7 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
         "x": one_sequence(run).tolist(),
         "start": [{"h": h.tolist(), "c": c.tolist()} for h, c in zip(_state(run).h, _state(run).c, strict=True)],
         "digital": _digital(run, lstm),
-        "analogies": analogous,
+        "analogies": analogous | {"layers": layers()},
     }
     return told, (*(each.compiled.network for each in machines.values()), *pairs.values(), *others)
 

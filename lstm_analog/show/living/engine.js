@@ -300,10 +300,11 @@ class Network {
 }
 
 /** A run of a `network` over its schedule; `next` takes one step. `points` samples of each interval go to `trace`.
- *  It goes from interval `first` up to number `intervals`, from the efforts `start`. */
+ *  It goes from interval `first` up to number `intervals`, from the efforts `start`; the first step of each interval is tried
+ *  with `opening` of its length. */
 class Simulation {
-  constructor(network, { tolerance = 1e-8, points = 1, first = 0, intervals = network.intervals.length, start = network.start } = {}) {
-    Object.assign(this, { network, tolerance, points, intervals });
+  constructor(network, { tolerance = 1e-8, points = 1, first = 0, intervals = network.intervals.length, start = network.start, opening = 1e-3 } = {}) {
+    Object.assign(this, { network, tolerance, points, intervals, opening });
     this.x = Float64Array.from(start);
     this.time = 0;      // s since the start
     this.interval = first; // the present one
@@ -331,7 +332,7 @@ class Simulation {
     this.pass(high);
     this.spent = 0;
     this.sample = 0;
-    this.length = 1e-3 * duration;
+    this.length = this.opening * duration;
     this.keep(this.x);
   }
 
@@ -387,7 +388,7 @@ class Simulation {
       if (error <= 1) {
         const taken = this.locate(step), passed = this.network.surplus(this.trial);
         this.accept(taken, taken >= left * (1 - 1e-12), duration);
-        this.length = passed < 0 ? step * factor : Math.min(step, 1e-3 * duration);
+        this.length = passed < 0 ? step * factor : Math.min(step, this.opening * duration);
         if (passed >= 0) this.pass(this.network.intervals[this.interval].high);
         return;
       }

@@ -6,7 +6,8 @@ const CELL_WORDS = {
   siphon: { button: "a siphon tank", unit: "Pa", factor: 1e-3, shown: "kPa", second: [1 / 60, "min"], often: [60, "a minute"], flow: [1e6, "mL/s", "the tank"], what: "pressure" },
 };
 const LONGEST = 9; // windows that a cell is given to fire twice
-const LOTS = 16; // windows over which spikes are counted where there is noise; more: smaller scatter, slower
+const LOTS = 12; // windows over which spikes are counted where there is noise; more: smaller scatter, slower
+const SEEN = 5; // pieces of noise for a point that is drawn
 const ROUND = 9000; // ms for a window while it plays
 const GLOW = 0.015; // how long a spike is seen to last while it plays, in windows; it is too short for a frame
 const SOUND_TOLERANCE = 1e-10; // of the engine, in volts or pascals: thresholds are far below one of them
@@ -38,7 +39,7 @@ class Cell {
   noisy(drive, noise, draw, start) {
     const count = Math.round(this.window / this.walk), spread = this.noises[noise].drive;
     const network = this.fed(Array.from({ length: count }, () => drive + spread * draw()), new Array(count).fill(this.walk), true);
-    return new Simulation(network, { tolerance: 1e-8, start });
+    return new Simulation(network, { tolerance: 1e-8, start, opening: 0.5 });
   }
 
   spikes(run) { return run.switchings.filter(({ on }) => on).map(({ time }) => time); }
@@ -146,11 +147,12 @@ SCREENS.push({ id: "nerve", title: "Nerve cell", build(page) {
   /** Count spikes with noise over several windows, of which the first is shown. */
   function walked(cell) {
     const draw = normals(seed), fresh = [], asked = key(drive);
-    let lot = 0, count = 0, seen = [], run = cell.noisy(drive, noise, draw, cell.network.start);
+    let lot = 0, count = 0, seen = "", run = cell.noisy(drive, noise, draw, cell.network.start);
     const one = page.work.add(() => {
       if (one.stopped) return false;
-      if (lot === 0 && (run.interval !== seen[0] || run.switchings.length !== seen[1])) fresh.push(cell.at(run));
-      seen = [run.interval, run.switchings.length];
+      const now = `${Math.floor(run.interval / SEEN)} ${run.switchings.length}`;
+      if (lot === 0 && now !== seen) fresh.push(cell.at(run));
+      seen = now;
       if (run.next()) return true;
       count += cell.spikes(run).length;
       lot++;
