@@ -239,7 +239,7 @@ function membranePicture() {
   const element = svg("svg", { viewBox: "0 10 460 296", class: "picture cell", role: "img", "aria-label": "A membrane as a capacitor that a current fills, with a leak, and a switch that empties it at a threshold" },
     svg("path", { d: "M84 40 H372 V144 M372 196 V264 M218 40 V60 M218 250 V264", class: "rail" }), svg("path", { d: "M60 264 H372 M110 264 V276 M94 276 H126 M100 282 H120 M106 288 H114", class: "rail" }), svg("path", { d: "M60 58 V264", class: "rail" }),
     svg("circle", { cx: 60, cy: 40, r: 24, class: "source" }), svg("path", { d: "M60 54 V28 M54 34 L60 27 L66 34", class: "thin" }), inflow, arrow,
-    lost, flash, svg("circle", { cx: 372, cy: 144, r: 4, class: "dot-ink" }), svg("circle", { cx: 372, cy: 196, r: 4, class: "dot-ink" }), blade, svg("text", { x: 394, y: 175 }, "fires"),
+    lost, flash, svg("circle", { cx: 372, cy: 144, r: 4, class: "dot-ink" }), svg("circle", { cx: 372, cy: 196, r: 4, class: "dot-ink" }), blade, svg("text", { x: 420, y: 175 }, "fires"),
     svg("rect", { x: 196, y: top, width: 44, height: high, class: "inside" }), water, svg("rect", { x: 196, y: top, width: 44, height: high, rx: 4, class: "glass" }),
     svg("line", { x1: 192, x2: 244, y1: y(1), y2: y(1), class: "datum" }), svg("text", { x: 188, y: y(1) + 5, "text-anchor": "end", class: "little" }, "threshold"),
     svg("line", { x1: 192, x2: 244, y1: zero, y2: zero, class: "tick-ink" }), svg("text", { x: 188, y: zero + 5, "text-anchor": "end", class: "little" }, "rest"), text);
@@ -262,8 +262,8 @@ function siphonPicture() {
   const crest = y(1), tube = `M222 254 V${crest} Q222 ${crest - 12} 240 ${crest - 12} H282 Q300 ${crest - 12} 300 ${crest} V286`;
   const wet = svg("path", { d: tube, class: "flow", "stroke-width": 12 }), mouth = svg("g", {}, drip, svg("text", { x: 86, y: 248, "text-anchor": "end", class: "little" }, "leak"));
   const element = svg("svg", { viewBox: "0 10 460 296", class: "picture cell", hidden: true, role: "img", "aria-label": "A tank that a tap fills, with a leak, and a siphon that empties it when the level reaches its crest" },
-    svg("path", { d: "M110 34 H185 V44", class: "pipe thin-pipe" }), svg("text", { x: 104, y: 39, "text-anchor": "end" }, "tap"), inflow,
-    svg("rect", { x: 120, y: top, width: 130, height: high, class: "inside" }), water, svg("path", { d: `M120 ${top} V${top + high} H250 V${top}`, class: "glass" }), mouth,
+    svg("path", { d: "M110 34 H185 V44", class: "pipe thin-pipe" }), svg("text", { x: 104, y: 39, "text-anchor": "end" }, "tap"),
+    svg("rect", { x: 120, y: top, width: 130, height: high, class: "inside" }), inflow, water, svg("path", { d: `M120 ${top} V${top + high} H250 V${top}`, class: "glass" }), mouth,
     svg("path", { d: tube, class: "pipe siphon" }), wet,
     svg("line", { x1: 112, x2: 256, y1: crest, y2: crest, class: "datum" }), svg("text", { x: 112, y: crest - 6, "text-anchor": "end", class: "little" }, "crest"),
     svg("text", { x: 316, y: 180 }, "siphon"), text);
