@@ -40,9 +40,10 @@ def layers() -> dict[str, object]:
 
 
 def shown_images(answers: list[Floats], labels: Indices) -> Indices:
-    """Return the numbers of ten images, one of each digit, by the `answers` (images, 10) of the probes of each layer.
+    """Return the numbers of ten images, one of each digit in `labels` (images,).
 
-    Of each digit the first that the last layer tells and the pixels do not, or the first if there is none.
+    Of each digit the first that the last layer tells and the pixels do not, by the `answers` (images, 10) of the probes
+    of each layer, or the first if there is none.
     """
     first, *_, last = (each.argmax(axis=-1) == labels for each in answers)
     hard = last & ~first
