@@ -5,6 +5,7 @@ D, H and P are the numbers of inputs, units and outputs of a cell; P = H unless 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
@@ -152,6 +153,7 @@ class GRUCell(Recurrence):
     reset_after: bool = True
     gate: Activation = SIGMOID
     candidate: Activation = TANH
+    gates: ClassVar[GateOrder] = GRUGate
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
@@ -164,11 +166,6 @@ class GRUCell(Recurrence):
             if not self.reset_after:
                 must, do = "be None where the reset comes first", "add it to the bias of n"
                 raise InvalidValueError(explain("GRU recurrent_bias", must=must, got="an array", do=do))
-
-    @property
-    def gates(self) -> GateOrder:
-        """The order of the gate axis."""
-        return GRUGate
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -200,6 +197,7 @@ class MGUCell(Recurrence):
     bias: Floats | None = None
     gate: Activation = SIGMOID
     candidate: Activation = TANH
+    gates: ClassVar[GateOrder] = MGUGate
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
@@ -207,11 +205,6 @@ class MGUCell(Recurrence):
         _check_activations(self, "MGU", ("gate", "candidate"))
         _check_sibling(self, "MGU")
         _ = self.gate.complement
-
-    @property
-    def gates(self) -> GateOrder:
-        """The order of the gate axis."""
-        return MGUGate
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -240,17 +233,13 @@ class RNNCell(Recurrence):
     recurrent: Floats
     bias: Floats | None = None
     hidden: Activation = TANH
+    gates: ClassVar[GateOrder] = RNNGate
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activation."""
         _freeze(self, "RNN", ("input", "recurrent", "bias"))
         _check_activations(self, "RNN", ("hidden",))
         _check_sibling(self, "RNN")
-
-    @property
-    def gates(self) -> GateOrder:
-        """The order of the gate axis, which has one row."""
-        return RNNGate
 
     @property
     def activations(self) -> tuple[Activation, ...]:
