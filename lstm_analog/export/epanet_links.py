@@ -64,14 +64,8 @@ class _Paths:
 def links(network: Network, effort: Floats, high: High) -> tuple[EpanetLinks, EpanetLinks]:
     """Return all pipes and all valves of `network` that conduct at `effort` (unknowns,) with the lines `high`.
 
-    Raises
-    ------
-    UnsupportedPartError
-        If a part has no counterpart in EPANET.
-    UnsupportedError
-        If tubes obey the law of orifices.
-    InvalidShapeError
-        If a part has chip axes.
+    Raises `UnsupportedPartError` if a part has no counterpart in EPANET, `UnsupportedError` if tubes obey the law of
+    orifices, `InvalidShapeError` if a part has chip axes.
     """
     unit = network.unknowns.scales()
     pipes: list[EpanetLinks] = []

@@ -28,12 +28,8 @@ from lstm_analog.network.varying import IN_TIME
 def run_schedule(schedule: Schedule, network: Network, steps: StepPlan) -> Schedule:
     """Return the `schedule` of `network`, cut into `steps`, with all that the network says acts on it in time.
 
-    Raises
-    ------
-    FileFormatError
-        If it names a cause that this package does not have.
-    NetworkError, UnsupportedError
-        If a cause has nothing to act on, or cannot act on chips side by side.
+    Raises `FileFormatError` if it names a cause that this package does not have, `NetworkError` or `UnsupportedError`
+    if a cause has nothing to act on, or cannot act on chips side by side.
     """
     for each in _causes(network.said(IMPERFECTION), disturb.registry):
         schedule = disturb(each.imperfection, schedule, network, steps, each.streams)

@@ -53,10 +53,7 @@ def stack_of_arrays(tensors: TensorMap, only: Only) -> Stack:
 def flax_stack(tensors: TensorMap, only: Only) -> Stack:
     """Return the layers and head in the `tensors` of a flax tree; `only` is as in `load`.
 
-    Raises
-    ------
-    FileFormatError, UnsupportedError
-        For missing, extra or unsupported arrays, with their names.
+    Raises `FileFormatError` or `UnsupportedError` for missing, extra or unsupported arrays, with their names.
     """
     cells, rest = _cells(tensors)
     made = dict(_linears(rest))

@@ -63,12 +63,8 @@ def refused(config: LayerConfig, must: str, got: object, do: str = "build it wit
 def cell_of(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
     """Make the cell of `config` from the first arrays of `rest`, which are removed; `old` is as in `LayerFile`.
 
-    Raises
-    ------
-    FileFormatError
-        If an array is missing or has another shape.
-    UnsupportedError
-        For an unsupported activation.
+    Raises `FileFormatError` if an array is missing or has another shape, `UnsupportedError` for an unsupported
+    activation.
     """
     kind = config.kind.removesuffix("Cell")
     gates = GATES[kind]

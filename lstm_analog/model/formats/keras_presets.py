@@ -48,10 +48,8 @@ def recurrent_layer(name: str, arrays: tuple[Tensor, ...]) -> LayerFile:
 def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]:
     """Return the recurrent layers `only` among the `layers` of a file without a configuration.
 
-    Raises
-    ------
-    FileFormatError
-        If a name is not that of a recurrent layer, or the arrays do not determine a layer. The message says what works.
+    Raises `FileFormatError` if a name is not that of a recurrent layer, or the arrays do not determine a layer. The
+    message says what works.
     """
     names = () if only is None else (only,) if isinstance(only, str) else tuple(only)
     working = [name for name, file in layers.items() if _works(file)]

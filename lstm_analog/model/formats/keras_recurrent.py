@@ -52,12 +52,8 @@ class KerasStack:
 def recurrent_part(files: Sequence[LayerFile]) -> KerasStack:
     """Return the stack of the layers `files`, recurrent ones and linear ones between them.
 
-    Raises
-    ------
-    FileFormatError
-        If an array is missing or does not fit.
-    UnsupportedError
-        For an unsupported layer or option, with its name.
+    Raises `FileFormatError` if an array is missing or does not fit, `UnsupportedError` for an unsupported layer or
+    option, with its name.
     """
     part = KerasStack(layers=(), read=None, reverse=False, final=False, held=False)
     for file in files:

@@ -27,12 +27,8 @@ _SEQUENCE = 2
 def steps_of(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Return the numeric steps of the layer in `file` for signals of `shape`.
 
-    Raises
-    ------
-    FileFormatError
-        If an array is missing, extra or of another shape.
-    UnsupportedError
-        For an unsupported layer or option.
+    Raises `FileFormatError` if an array is missing, extra or of another shape, `UnsupportedError` for an unsupported
+    layer or option.
     """
     kind = file.config.kind
     if kind not in _MAKERS:

@@ -64,12 +64,8 @@ def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Laye
 
     `opened` returns the name of the graph's input from which a value is computed, "" if there is none.
 
-    Raises
-    ------
-    FileFormatError
-        If shapes do not fit each other.
-    UnsupportedError
-        For weights that are not in the file, and for unsupported options, with their names.
+    Raises `FileFormatError` if shapes do not fit each other, `UnsupportedError` for weights that are not in the file,
+    and for unsupported options, with their names.
     """
     strange = sorted(set(node.attributes) - KNOWN)
     if strange:

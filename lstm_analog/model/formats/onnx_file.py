@@ -34,14 +34,9 @@ def read_onnx(content: bytes, path: Path, only: Only, weights: Mapping[str, Arra
 class OnnxFile:
     """The ONNX file `content`, read from `path`, with the values `weights` of inputs of its graph, by their names.
 
-    Raises
-    ------
-    FileFormatError, UnsupportedError
-        If it is damaged, or has unsupported nodes, which are named.
-    InvalidValueError
-        If a name in `weights` is no input of the graph.
-    LibraryMissingError
-        If the `onnx` package is missing.
+    Raises `FileFormatError` or `UnsupportedError` if it is damaged, or has unsupported nodes, which are named,
+    `InvalidValueError` if a name in `weights` is no input of the graph, `LibraryMissingError` if the `onnx` package is
+    missing.
     """
 
     def __init__(self, content: bytes, path: Path, weights: Mapping[str, ArrayLike]) -> None:

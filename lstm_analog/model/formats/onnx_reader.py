@@ -62,10 +62,8 @@ class Reader:
     def parts(self, output: str | None) -> Parts:
         """Return the parts of the model of the graph's `output`, or of its only output if None.
 
-        Raises
-        ------
-        FileFormatError, UnsupportedError, InvalidValueError
-            If there is none or are several, or it is computed in an unsupported way; with the name of the node.
+        Raises `FileFormatError`, `UnsupportedError` or `InvalidValueError` if there is none or are several, or it is
+        computed in an unsupported way; with the name of the node.
         """
         found = self.recurrences.found
         for error in self.recurrences.unreadable.values():

@@ -37,12 +37,8 @@ class Stack:
 def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names in `only`, checked against the recurrent `modules` and the `others` of a file.
 
-    Raises
-    ------
-    InvalidTypeError
-        If it is no name or sequence of names.
-    InvalidValueError
-        If a name is not in the file, or none is that of a recurrent module.
+    Raises `InvalidTypeError` if it is no name or sequence of names, `InvalidValueError` if a name is not in the file,
+    or none is that of a recurrent module.
     """
     given: object = (only,) if isinstance(only, str) else only
     if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
