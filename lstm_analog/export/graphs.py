@@ -90,7 +90,11 @@ def law_table(network: Network) -> dict[str, dict[str, object]]:
     `graph_laws.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another: the
     law of a state gives its rate regardless of other flows.
     """
-    return {law.name: law.stated(network.domain) for law in laws_in(network)}
+    units = network.domain.units
+    return {
+        law.name: {"formula": law.formula, "units": {name: units[key] for name, key in law.units}}
+        for law in laws_in(network)
+    }
 
 
 def laws_in(network: Network) -> tuple[GraphLaw, ...]:

@@ -8,7 +8,7 @@ converter at the output (`convert`) what is read.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, singledispatch
+from functools import singledispatch
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from lstm_analog.imperfections.banks import DeviceBank, device_banks, tiled, wit
 from lstm_analog.imperfections.base import Streams, check_positive, check_range
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.varying import IN_TIME, VaryingParameters
+from lstm_analog.network.varying import IN_TIME
 
 _MOST_STEPS = 1e9
 OUTSIDE = "outside"
@@ -145,11 +145,3 @@ def _erring(bank: DeviceBank, errors: Sequence[Floats]) -> Floats:
     for error in others:
         total += error
     return np.maximum(total, 0.0, out=total)
-
-
-def with_networks(
-    schedule: Schedule, network: Network, steps: StepPlan, causes: Sequence[tuple[object, Streams]]
-) -> Schedule:
-    """Return `schedule`, cut into `steps`, with the networks that `causes` make of `network`, one a step."""
-    draw = partial(step_networks, network, tuple(causes), steps.duration)
-    return replace(schedule, varying=VaryingParameters(first=steps.first, draw=draw))

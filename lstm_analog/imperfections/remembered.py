@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,11 +18,10 @@ from lstm_analog.imperfections.in_time import (
     disturb,
     fluctuate,
     step_networks,
-    with_networks,
 )
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.varying import IN_TIME
+from lstm_analog.network.varying import IN_TIME, VaryingParameters
 
 
 @checked
@@ -34,7 +34,10 @@ def run_schedule(schedule: Schedule, network: Network, steps: StepPlan) -> Sched
     for each in _causes(network.said(IMPERFECTION), disturb.registry):
         schedule = disturb(each.imperfection, schedule, network, steps, each.streams)
     causes = changing(network)
-    return with_networks(schedule, network, steps, causes) if causes else schedule
+    if not causes:
+        return schedule
+    draw = partial(step_networks, network, causes, steps.duration)
+    return replace(schedule, varying=VaryingParameters(first=steps.first, draw=draw))
 
 
 @checked

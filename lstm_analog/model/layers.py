@@ -133,16 +133,6 @@ class Chain:
         return f"l{self.layer}{'r' if self.backward else ''}"
 
 
-def chains_of(layers: tuple[Layer, ...]) -> tuple[Chain, ...]:
-    """Return the chains of `layers`, bottom first, forward before backward: the order of PyTorch's states."""
-    return tuple(
-        Chain(layer=number, backward=backward, cell=cell)
-        for number, layer in enumerate(layers)
-        for backward, cell in ((False, layer.forward), (True, layer.backward))
-        if cell is not None
-    )
-
-
 def chain_form(chain: Chain) -> str:
     """Return a text with the kind of cell, gates, units, outputs and direction of `chain`."""
     cell, way = chain.cell, "backward" if chain.backward else "forward"

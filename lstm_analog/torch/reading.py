@@ -63,7 +63,7 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
         stack = _named(module, only, advice_for)
         return LSTM(layers=stack.layers, head=stack.head, name=name)
     tensors = tensors_of(module)
-    _check_kinds(module, _leaves(module), advice_for)
+    _check_kinds(module, [each for each in module.modules() if not list(each.children())], advice_for)
     check_hooks(module)
     stack = stack_of(tensors, None, rectified(module))
     lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
@@ -239,7 +239,3 @@ def _forward(module: nn.Module, x: Any, kind: Any) -> Any:
     with torch.no_grad():
         answer = twin(x.to(kind))
     return answer[0] if isinstance(answer, tuple) else answer
-
-
-def _leaves(module: nn.Module) -> list[Any]:
-    return [each for each in module.modules() if not list(each.children())]

@@ -22,15 +22,6 @@ _Record = TypeVar("_Record", Array, Graph)
 _WHOLE_NUMBERS = frozenset(["UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "UINT32", "UINT64", "BOOL"])
 
 
-def read_onnx(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike]) -> Stack:
-    """Return the layers and head in the ONNX file `content`, read from `path`; `only` names its nodes in order.
-
-    `weights` are the values of inputs of its graph, by their names. Raises as `OnnxFile` does.
-    """
-    file = OnnxFile(content, path, weights)
-    return file.stack() if only is None else file.reader().stack(only)
-
-
 class OnnxFile:
     """The ONNX file `content`, read from `path`, with the values `weights` of inputs of its graph, by their names.
 
@@ -68,8 +59,13 @@ class OnnxFile:
                 return reader
             sizes = sizes | reader.opens.wanted
 
-    def stack(self) -> Stack:
-        """Return the graph as a stack with a linear head or none; raise for other steps, with their names."""
+    def stack(self, only: Only) -> Stack:
+        """Return the graph, or the nodes that `only` names in order, as a stack with a linear head or none.
+
+        Raises `UnsupportedError` for other steps, with their names.
+        """
+        if only is not None:
+            return self.reader().stack(only)
         reader, parts = self._parts(None, whole=False)
         way = "load_model(path), which keeps the rest as numbers, or "
         return reader.linear(parts, way)
