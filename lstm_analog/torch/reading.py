@@ -24,7 +24,7 @@ from lstm_analog.torch.tensors import array_of, tensors_of
 HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
 """Modules that a machine computes, or that do nothing after training; subclasses are not included."""
 
-PROBES = ((2, 5, 1.0), (3, 23, 40.0))
+BATCHES = ((2, 5, 1.0), (3, 23, 40.0))
 """Batch, time and largest number of the inputs with which a module is tested: short and small, long and large."""
 
 SAME = MappingProxyType({torch.float64: 1e-9, torch.float32: 1e-4})
@@ -149,7 +149,7 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
     said: list[str] = []
     for turned in (False, True):
         left = readings
-        for batch, steps, size in PROBES:
+        for batch, steps, size in BATCHES:
             x = size * np.sin(np.arange(float(batch * steps * lstm.input_size))).reshape(batch, steps, -1)
             left = _agreeing(module, left, x, turned, said)
         if left and not _rearranges(module, (*((41, 2) if turned else (2, 41)), lstm.input_size)):
@@ -223,19 +223,19 @@ def _answer(module: nn.Module, x: Floats, turned: bool) -> tuple[Floats, float]:
     """
     fed = torch.as_tensor(x.swapaxes(0, 1) if turned else x)
     try:
-        answer = _forward(module, fed, torch.float64)
+        answer = outputs_of(module, fed, torch.float64)
     except Exception:  # it is the user's code
         if all(each.dtype == torch.float64 for each in module.parameters()):
             raise
-        answer = _forward(module, fed, torch.float32)  # it may begin at torch.zeros(...), or take x.float()
+        answer = outputs_of(module, fed, torch.float32)  # it may begin at torch.zeros(...), or take x.float()
+    answer = answer[0] if isinstance(answer, tuple) else answer
     array = array_of(answer)
     same = SAME.get(answer.dtype, SAME[torch.float32])
     return array.swapaxes(0, 1) if turned and array.shape[:2] == x.shape[1::-1] else array, same
 
 
-def _forward(module: nn.Module, x: Any, kind: Any) -> Any:
-    """Return the output of a copy of `module` for `x`, both in the dtype `kind`."""
+def outputs_of(module: nn.Module, x: Any, kind: Any) -> Any:
+    """Return what a copy of `module` in evaluation mode answers to `x`, floats in the dtype `kind`."""
     twin = deepcopy(module).to(device="cpu", dtype=kind).eval()
     with torch.no_grad():
-        answer = twin(x.to(kind))
-    return answer[0] if isinstance(answer, tuple) else answer
+        return twin(x.to(kind) if x.is_floating_point() else x)

@@ -179,26 +179,14 @@ def _node(entry: Any, number: int, tensors: OnnxTensors) -> Node:
 
 def _attribute(entry: Any, tensors: OnnxTensors) -> object:
     """Return the value of an attribute: number, text, list of these, array or graph; None for other kinds."""
-    from onnx import AttributeProto
+    from onnx import AttributeProto, helper
 
     if entry.ref_attr_name:
         return Reference(name=str(entry.ref_attr_name))
-    match entry.type:
-        case AttributeProto.FLOAT:
-            return entry.f
-        case AttributeProto.INT:
-            return entry.i
-        case AttributeProto.STRING:
-            return entry.s
-        case AttributeProto.FLOATS:
-            return list(entry.floats)
-        case AttributeProto.INTS:
-            return list(entry.ints)
-        case AttributeProto.STRINGS:
-            return list(entry.strings)
-        case AttributeProto.TENSOR:
-            return tensors.array(entry.t)
-        case AttributeProto.GRAPH:
-            return _graph(entry.g, tensors)
-        case _:
-            return None
+    if entry.type == AttributeProto.TENSOR:
+        return tensors.array(entry.t)
+    if entry.type == AttributeProto.GRAPH:
+        return _graph(entry.g, tensors)
+    known = ("FLOAT", "INT", "STRING", "FLOATS", "INTS", "STRINGS")
+    plain = entry.type in map(AttributeProto.AttributeType.Value, known)
+    return helper.get_attribute_value(entry) if plain else None
