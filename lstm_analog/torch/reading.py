@@ -24,7 +24,7 @@ from lstm_analog.torch.tensors import array_of, tensors_of
 HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
 """Modules that a machine computes, or that do nothing after training; subclasses are not included."""
 
-BATCHES = ((2, 5, 1.0), (3, 23, 40.0))
+PROBES = ((2, 5, 1.0), (3, 23, 40.0))
 """Batch, time and largest number of the inputs with which a module is tested: short and small, long and large."""
 
 SAME = MappingProxyType({torch.float64: 1e-9, torch.float32: 1e-4})
@@ -149,7 +149,7 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
     said: list[str] = []
     for turned in (False, True):
         left = readings
-        for batch, steps, size in BATCHES:
+        for batch, steps, size in PROBES:
             x = size * np.sin(np.arange(float(batch * steps * lstm.input_size))).reshape(batch, steps, -1)
             left = _agreeing(module, left, x, turned, said)
         if left and not _rearranges(module, (*((41, 2) if turned else (2, 41)), lstm.input_size)):

@@ -25,7 +25,8 @@ from lstm_analog.model.formats.chains import (
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.steps import Embedding
 from lstm_analog.torch.labelled import INSTEAD, Labelled, LabelledRun
-from lstm_analog.torch.reading import BATCHES, SAME, advice_for, check_hooks, check_module, outputs_of, trace_of
+from lstm_analog.torch.reading import PROBES as TRIED
+from lstm_analog.torch.reading import SAME, advice_for, check_hooks, check_module, outputs_of, trace_of
 from lstm_analog.torch.steps import labels_of
 from lstm_analog.torch.tensors import array_of
 
@@ -160,7 +161,7 @@ def _read(trace: LabelledRun, key: int | str | None, value: Any) -> ChainAnswer 
 
 def _check_answers(module: nn.Module, model: Model, x: Array, vectors: bool, traced: _Traced) -> None:
     """Raise if the outputs of `module` and `model` differ for `x` or for a made-up batch of the same kind."""
-    for given in (x, *(_made_up(model, x, vectors, *sizes) for sizes in BATCHES)):
+    for given in (x, *(_made_up(model, x, vectors, *sizes) for sizes in TRIED)):
         theirs, same = _answer(module, given, traced.key)
         fed = given.swapaxes(0, 1) if traced.time_first and given.ndim - vectors == 2 else given
         ours = model(fed if vectors or isinstance(next(iter(model.before), None), Embedding) else fed[..., None])
