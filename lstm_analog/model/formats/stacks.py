@@ -88,9 +88,17 @@ def _standing(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], St
 
 
 def _stands(names: str | tuple[str, ...], take: Callable[[str | tuple[str, ...]], Stack]) -> bool:
-    try:
+    def tried() -> LSTM:
         stack = take(names)
-        LSTM(layers=stack.layers, head=stack.head, name="trial")
+        return LSTM(layers=stack.layers, head=stack.head, name="trial")
+
+    return works(tried)
+
+
+def works(make: Callable[[], object]) -> bool:
+    """Return whether `make` runs without an error of this package, for advice that has been tried."""
+    try:
+        make()
     except LstmAnalogError:
         return False
     return True
