@@ -74,7 +74,7 @@ def graph(
     result: nx.MultiDiGraph[str] = nx.MultiDiGraph(
         domain=domain.name, effort_unit=domain.effort_unit, flow_unit=domain.flow_unit
     )
-    result.graph |= _liquid(tubes)
+    result.graph |= {} if tubes is None else {"density": tubes.density, "viscosity": tubes.viscosity}
     if around is None:
         result.add_nodes_from(names)
     for part, wire, kept in edges:
@@ -189,10 +189,6 @@ def _columns(
     columns = {name: column[kept].tolist() for name, column in (entry.values | sizes).items()}
     columns |= {name: [names[node] for node in nodes[kept]] for name, nodes in entry.terminals.items()}
     return [shared | {name: column[k] for name, column in columns.items()} for k in range(kept.size)]
-
-
-def _liquid(tubes: EpanetTubes | None) -> dict[str, float]:
-    return {} if tubes is None else {"density": tubes.density, "viscosity": tubes.viscosity}
 
 
 def _sizes(network: Network, part: Part, conductance: Floats, tubes: EpanetTubes | None) -> dict[str, Floats]:

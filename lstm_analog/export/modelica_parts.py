@@ -83,10 +83,6 @@ def components(part: Part) -> tuple[Components, ...]:
     return (_declared(part),)
 
 
-def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(f"e{number}" for number in range(count))
-
-
 @components.register
 def _(part: Sources) -> tuple[Components, ...]:
     return (Components(model=models.SOURCE, sets=(("pin", part.nodes),), values={"effort": part.effort}),)
@@ -111,7 +107,7 @@ def _declared(part: Part) -> Components:
     name = "_".join((kind, *_form(part), *sorted(own.neutral.keys() - absent)))
     return Components(
         model=models.declared(name, title, own, absent),
-        suffixes=() if setting else _numbered(nodes[own.terminals[0]].size),
+        suffixes=() if setting else tuple(f"e{number}" for number in range(nodes[own.terminals[0]].size)),
         sets=tuple((models.spelt(end), nodes[end]) for end in setting),
         pins={models.spelt(end): nodes[end] for end in own.terminals if end not in setting},
         values={models.spelt(key): value for key, value in parameters.items() if key not in absent},

@@ -11,14 +11,7 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, parsed
 from lstm_analog.imperfections.base import Streams, alter
-from lstm_analog.imperfections.in_time import (
-    AtStep,
-    StepPlan,
-    convert,
-    disturb,
-    fluctuate,
-    step_networks,
-)
+from lstm_analog.imperfections.in_time import AtStep, StepPlan, convert, disturb, fluctuate, step_networks
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import IN_TIME, VaryingParameters

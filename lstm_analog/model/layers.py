@@ -32,11 +32,8 @@ class Layer(Summarised):
         cells: tuple[object, ...] = self.cells
         for cell in cells:
             if not isinstance(cell, RecurrentCell):
-                got, do = (
-                    type(cell).__name__,
-                    f"give one of {', '.join(kind.__name__ for kind in get_args(RecurrentCell))}",
-                )
-                raise InvalidTypeError(explain("layer", must="hold cells", got=got, do=do))
+                do = f"give one of {', '.join(kind.__name__ for kind in get_args(RecurrentCell))}"
+                raise InvalidTypeError(explain("layer", must="hold cells", got=type(cell).__name__, do=do))
         sizes = [cell.input_size for cell in self.cells]
         if len(set(sizes)) > 1:
             must, do = "be the same forward and backward", "give both directions the same inputs"

@@ -157,9 +157,7 @@ class GRUCell(Recurrence):
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
-        _freeze(self, "GRU", ("input", "recurrent", "bias", "recurrent_bias"))
-        _check_activations(self, "GRU", ("gate", "candidate"))
-        _check_sibling(self, "GRU")
+        _check_sibling(self, "GRU", ("input", "recurrent", "bias", "recurrent_bias"), ("gate", "candidate"))
         _ = self.gate.complement
         if self.recurrent_bias is not None:
             check_shape(self.recurrent_bias, "GRU recurrent_bias", (self.hidden_size,))
@@ -201,9 +199,7 @@ class MGUCell(Recurrence):
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
-        _freeze(self, "MGU", ("input", "recurrent", "bias"))
-        _check_activations(self, "MGU", ("gate", "candidate"))
-        _check_sibling(self, "MGU")
+        _check_sibling(self, "MGU", ("input", "recurrent", "bias"), ("gate", "candidate"))
         _ = self.gate.complement
 
     @property
@@ -237,9 +233,7 @@ class RNNCell(Recurrence):
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activation."""
-        _freeze(self, "RNN", ("input", "recurrent", "bias"))
-        _check_activations(self, "RNN", ("hidden",))
-        _check_sibling(self, "RNN")
+        _check_sibling(self, "RNN", ("input", "recurrent", "bias"), ("hidden",))
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -266,7 +260,11 @@ def _check_activations(cell: RecurrentCell, what: str, names: tuple[str, ...]) -
             raise InvalidTypeError(explain(f"{what} {name}", must="be an Activation", got=ascii(value)[:80], do=do))
 
 
-def _check_sibling(cell: GRUCell | MGUCell | RNNCell, what: str) -> None:
+def _check_sibling(
+    cell: GRUCell | MGUCell | RNNCell, what: str, arrays: tuple[str, ...], activations: tuple[str, ...]
+) -> None:
+    _freeze(cell, what, arrays)
+    _check_activations(cell, what, activations)
     gates = len(cell.gates)
     check_shape(cell.input, f"{what} input", (gates, "H", "D"))
     check_shape(cell.recurrent, f"{what} recurrent", (gates, cell.hidden_size, cell.hidden_size))
