@@ -56,32 +56,22 @@ def crossbars_of(label: str, pins: tuple[Indices, ...], resistance: Floats, opti
     Raises `FileFormatError` if a card leads from no input to no manifold.
     """
     inputs, plus, minus = (np.array(options[name].split(","), dtype=np.int64) for name in ("inputs", "plus", "minus"))
-    sides = {}
+    sides: dict[str, Floats] = {}
     placed = np.zeros(resistance.size, dtype=bool)
-    for name, manifold in (("plus", plus), ("minus", minus)):
+    for bank, dummies, manifold in (("positive", "plus_load", plus), ("negative", "minus_load", minus)):
         weights, load = np.zeros((manifold.size, inputs.size)), np.zeros(manifold.size)
         tube = np.isin(pins[1], manifold) & np.isin(pins[0], inputs)
         dummy = np.isin(pins[0], manifold) & (pins[1] == DATUM)
         rows = _place(manifold, pins[1][tube])
         weights[rows, _place(inputs, pins[0][tube], _turns(rows, pins[0][tube]))] = 1.0 / resistance[tube]
         load[_place(manifold, pins[0][dummy])] = 1.0 / resistance[dummy]
-        sides[name] = (weights, load)
+        sides |= {bank: weights, dummies: load}
         placed |= tube | dummy
     if not placed.all():
         do = "restore the card"
         must, got = "lead from an input to a manifold, or from one to the datum", f"{(~placed).sum()} others"
         raise FileFormatError(explain(f"cards of part {label}", must=must, got=got, do=do))
-    (positive, plus_load), (negative, minus_load) = sides["plus"], sides["minus"]
-    return Crossbars(
-        label=label,
-        inputs=inputs,
-        plus=plus,
-        minus=minus,
-        positive=positive,
-        negative=negative,
-        plus_load=plus_load,
-        minus_load=minus_load,
-    )
+    return Crossbars(label=label, inputs=inputs, plus=plus, minus=minus, **sides)
 
 
 def _place(among: Indices, nodes: Indices, turns: Indices | int = 0) -> Indices:
