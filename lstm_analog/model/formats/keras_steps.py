@@ -27,7 +27,7 @@ from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, ModelStep
 KerasShape = tuple[int | None, ...]
 """Sizes of the axes of a sequence (time, features) or of a vector (features,), without the batch; None is any."""
 
-Maker = Callable[[LayerFile, KerasShape], tuple[ModelStep, ...]]
+_Maker = Callable[[LayerFile, KerasShape], tuple[ModelStep, ...]]
 """Function from a layer of a file and the shape of its inputs to its steps."""
 
 _SEQUENCE = 2
@@ -251,7 +251,7 @@ def _numbers(config: LayerConfig, option: str) -> Floats:
 
 
 _NORMED = ("axis", "epsilon", "center", "scale")
-_MAKERS: Mapping[str, tuple[Maker, tuple[str, ...]]] = MappingProxyType(
+_MAKERS: Mapping[str, tuple[_Maker, tuple[str, ...]]] = MappingProxyType(
     {
         "Embedding": (_embedding, ("output_dim", "mask_zero")),
         "Masking": (_masking, ("mask_value",)),
