@@ -79,7 +79,7 @@ def kept_bytes(
 
 def save_of(engine: Engine) -> Save | None:
     """Return the `save` of `engine`, None if it has none."""
-    told: object = getattr(engine, "save") if has_save(engine) else None  # noqa: B009 - an engine need not have it
+    told: object = getattr(engine, "save", None)  # an engine need not have it
     return told if isinstance(told, Save) else None
 
 

@@ -99,14 +99,10 @@ def _pass(compiled: Compiled) -> PassTime:
         ends[interval.name] = now
     labels = [f"layer {number}" for number in dict.fromkeys(place.layer for place in compiled.layout.layers)]
     labels += [] if compiled.layout.head is None else ["head"]
-    stages = tuple(
-        StageTime(label=label, start=_first(starts, n), ready=ends[compute_line(n)]) for n, label in enumerate(labels)
+    stages = tuple(  # the first interval of a stage is `settle<n>` if it leaks, else `compute<n>`
+        StageTime(label=label, start=starts.get(f"settle{n}", starts[compute_line(n)]), ready=ends[compute_line(n)])
+        for n, label in enumerate(labels)
     )
     return PassTime(
         stages=stages, reset=compiled.cycle.reset.duration, copying=starts[COPY], copied=ends[COPY], step=now
     )
-
-
-def _first(starts: dict[str, float], stage: int) -> float:
-    """Return the time at which the first interval of a stage begins, `settle<n>` if it leaks, else `compute<n>`."""
-    return starts.get(f"settle{stage}", starts[compute_line(stage)])

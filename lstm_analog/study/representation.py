@@ -165,33 +165,26 @@ def _centred(values: Floats) -> Floats:
     return result
 
 
-def _norm(values: Floats) -> Floats:
-    """Return the Frobenius norm (chips,) of `values` (chips, m, n)."""
-    norm: Floats = np.linalg.norm(values, axis=(-2, -1))
-    return norm
-
-
-def _transposed(values: Floats) -> Floats:
-    return np.swapaxes(values, -2, -1)
-
-
 def _similarity(f: Floats, g: Floats) -> Floats:
     """Return the linear CKA (chips,) of `f` (chips, sequences, n) and `g` (chips, sequences, m), both centred."""
-    own = _norm(_transposed(f) @ f) * _norm(_transposed(g) @ g)
-    return _norm(_transposed(f) @ g) ** 2 / np.maximum(own, _TINY)
+    cross, *own = (np.linalg.matrix_norm(a.mT @ b) for a, b in ((f, g), (f, f), (g, g)))
+    result: Floats = cross**2 / np.maximum(own[0] * own[1], _TINY)
+    return result
 
 
 def _departure(found: Floats, expected: Floats) -> Floats:
-    return _norm(found - expected) / np.maximum(_norm(_centred(expected)), _TINY)
+    off, size = (np.linalg.matrix_norm(each) for each in (found - expected, _centred(expected)))
+    result: Floats = off / np.maximum(size, _TINY)
+    return result
 
 
 def _probed(centred: Floats, labels: Indices) -> tuple[Floats, Floats]:
     """Return separability and dimension, each (chips,), of a layer with outputs `centred` (chips, sequences, n)."""
-    variances, axes = np.linalg.eigh(_transposed(centred) @ centred)
+    variances, axes = np.linalg.eigh(centred.mT @ centred)
     penalty = np.maximum(RIDGE * variances.mean(axis=-1, keepdims=True), _TINY)
     along, weights = centred @ axes, 1.0 / (np.maximum(variances, 0.0) + penalty)
     wanted = (labels[:, None] == np.unique(labels)).astype(np.float64)
-    fitted = along @ (weights[..., None] * (_transposed(along) @ wanted)) + wanted.mean(axis=0)
+    fitted = along @ (weights[..., None] * (along.mT @ wanted)) + wanted.mean(axis=0)
     leverage = (along**2 @ weights[..., None]) + 1.0 / labels.size
     left_out = wanted - (wanted - fitted) / (1.0 - leverage)
     right = np.unique(labels)[left_out.argmax(axis=-1)] == labels

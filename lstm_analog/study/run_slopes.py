@@ -101,14 +101,10 @@ def _below(run: Run, number: int, fed: Floats, added: Floats | None) -> OutputSl
         return OutputSlopes()
     before, final = run.passes[number - 1], run.passes[number].compiled.layout.final
     if final and before.layers:
-        places, sizes = (
-            before.compiled.layout.layers[before.compiled.layout.top],
-            [each.h.shape[-1] for each in before.top],
-        )
         h = np.zeros((*fed.shape[:-2], before.x.shape[-2], fed.shape[-1]))
-        ends = np.cumsum([0, *sizes])
-        for place, start, end in zip(places, ends[:-1], ends[1:], strict=True):
-            _put_last(h[..., start:end], fed[..., 0, start:end], before.lengths, backward=place.backward)
+        ends = np.cumsum([0, *(each.h.shape[-1] for each in before.top)])
+        for chain, start, end in zip(before.top, ends[:-1], ends[1:], strict=True):
+            _put_last(h[..., start:end], fed[..., 0, start:end], before.lengths, backward=chain.place.backward)
     else:
         h = fed
     return OutputSlopes(h=h if added is None else h + added)

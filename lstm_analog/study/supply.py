@@ -55,7 +55,8 @@ def supply(plant: Plant) -> Supply:
     """Return the flows of relays and pump of `plant`."""
     kinds = plant.compiled.network.kinds()
     sources = np.unique(np.concatenate(([DATUM], kinds[Kind.IMPOSED], kinds[Kind.FOLLOWED]))).astype(np.int64)
-    deliveries, mean, peak = _designed(plant, sources) if plant.snapshots is None else _measured(plant, sources)
+    seen = plant.snapshots
+    deliveries, mean, peak = _designed(plant, sources) if seen is None else _measured(plant, seen, sources)
     relays = sum(part.nodes.size for part in plant.compiled.network.parts if isinstance(part, Followers))
     bleed = relays * plant.technology.hardware.relay_bleed
     return Supply(
@@ -90,11 +91,9 @@ def _designed(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
     return deliveries, mean, mean + float(charging[:, sources].sum(axis=1).max(initial=0.0))
 
 
-def _measured(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
-    """Return deliveries, mean and peak flow over the snapshots."""
-    snapshots, network = plant.snapshots, plant.compiled.network
-    if snapshots is None:
-        return _designed(plant, sources)
+def _measured(plant: Plant, snapshots: Snapshots, sources: Indices) -> tuple[Floats, float, float]:
+    """Return deliveries, mean and peak flow over the `snapshots`."""
+    network = plant.compiled.network
     deliveries, volume, peak = np.zeros(network.unknowns.size), 0.0, 0.0
     for high, some in _blocks(snapshots):
         efforts = snapshots.efforts[some]
