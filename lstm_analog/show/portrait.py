@@ -28,12 +28,8 @@ def phase_portrait(
     Lines and dots are analog, circles digital; the larger dot is the last step. `sequence` chooses from a batch;
     `layer` counts directions of layers, and all may count from the end. The picture goes into `axes`, if given.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run is of another LSTM, or if there is no such layer, unit or sequence.
-    UnsupportedError
-        If the layer has no c, as in a GRU: `return_map` draws its h.
+    Raises `InvalidValueError` if the run is of another LSTM, or if there is no such layer, unit or sequence;
+    `UnsupportedError` if the layer has no c, as in a GRU: `return_map` draws its h.
     """
     number = pick("layer", layer, len(run.layers))
     if _places(run)[number].c is None:

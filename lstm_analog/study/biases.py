@@ -82,12 +82,8 @@ def gains_of(column: BiasColumn) -> SumGains:
 def bias_columns(passes: tuple[Compiled, ...], sums: tuple[str, ...] | None) -> tuple[BiasColumn, ...]:
     """Return the biases of `passes` in the weighted sums of the labels `sums`, of all if None.
 
-    Raises
-    ------
-    UnsupportedError
-        If there are no biases: the LSTM has none, or the technology has no column of them.
-    InvalidValueError
-        If a label is that of no weighted sum with a bias.
+    Raises `UnsupportedError` if there are no biases: the LSTM has none, or the technology has no column of them;
+    `InvalidValueError` if a label is that of no weighted sum with a bias.
     """
     found = [each for number, compiled in enumerate(passes) for each in _columns(number, compiled)]
     if not found:

@@ -152,14 +152,8 @@ def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = 
 
     Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`.
 
-    Raises
-    ------
-    UnsupportedError
-        If the machine is not hydraulic.
-    InvalidTypeError
-        If `run` is no run.
-    InvalidValueError
-        If the run is of another machine, or did not keep everything.
+    Raises `UnsupportedError` if the machine is not hydraulic; `InvalidTypeError` if `run` is no run;
+    `InvalidValueError` if the run is of another machine, or did not keep everything.
     """
     check_run(compiled, run)
     judged = plant(compiled, technology, run)

@@ -110,14 +110,8 @@ def design_check(
     The inputs of a run are compared with the range that the technology allows, and so are the ranges of `scaling`, if
     given. A chip of transistor cells has its own rules for these.
 
-    Raises
-    ------
-    UnsupportedError
-        If the machine is neither hydraulic nor of op-amps or transistor cells.
-    InvalidTypeError
-        If `run` is no run.
-    InvalidValueError
-        If the run is of another machine, or did not keep everything.
+    Raises `UnsupportedError` if the machine is neither hydraulic nor of op-amps or transistor cells; `InvalidTypeError`
+    if `run` is no run; `InvalidValueError` if the run is of another machine, or did not keep everything.
     """
     check_run(compiled, run)
     found = _judged(compiled, technology, run, scaling)

@@ -61,7 +61,7 @@ def _place(compiled: Compiled, name: str) -> tuple[str, str]:
 
 
 def _in_chain(compiled: Compiled, place: LayerLayout, group: str, number: int) -> tuple[str, int] | None:
-    """Return the gate and the unit of entry `number` of a `group` of unknowns; None if it is not of the chain at `place`."""
+    """Return gate and unit of entry `number` of a `group` of unknowns; None if it is not of the chain at `place`."""
     label = re.match(r"l\d+r?", place.h.group)
     if label is None or not group.startswith(f"{label.group()}_"):
         return None

@@ -55,11 +55,8 @@ def steady_states(
     Efforts have the shape (intervals, unknowns); in an interval that does not settle, by `settles`, they stay. `setup`
     says how files are made and solved.
 
-    Raises
-    ------
-    UnsupportedError
-        If a clock line is high in an interval that does not settle, chambers act on their own relays, or a tank would
-        pass its stops.
+    Raises `UnsupportedError` if a clock line is high in an interval that does not settle, chambers act on their own
+    relays, or a tank would pass its stops.
     """
     network = without_mass(network)
     effort, ends = np.zeros(network.unknowns.size), []

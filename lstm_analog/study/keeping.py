@@ -39,12 +39,8 @@ def saves(
     That is the choice of `keep`, or else the engine's own `save`. If neither is given it is everything; or, with a
     `KeptWarning`, the signals if everything would take more than `most_bytes` bytes.
 
-    Raises
-    ------
-    InvalidTypeError
-        If `keep` is no Keep.
-    InvalidValueError
-        If both are given, a label or an interval is in no pass, or the choice takes more than `most_bytes` bytes.
+    Raises `InvalidTypeError` if `keep` is no Keep; `InvalidValueError` if both are given, a label or an interval is in
+    no pass, or the choice takes more than `most_bytes` bytes.
     """
     _check_bound(most_bytes)
     if keep is not None:

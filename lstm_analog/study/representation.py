@@ -103,12 +103,9 @@ def representation(
     layer; inputs are read whole. A layer that tells more of the labels in more numbers has not become better for it:
     compare `units`, too.
 
-    Raises
-    ------
-    InvalidShapeError
-        If a run has no batch, there is not a label for each sequence, or the reference has other layers or chips.
-    InvalidValueError
-        If there are fewer than two labels, or a run has not kept h of every step that is read.
+    Raises `InvalidShapeError` if a run has no batch, there is not a label for each sequence, or the reference has other
+    layers or chips; `InvalidValueError` if there are fewer than two labels, or a run has not kept h of every step that
+    is read.
     """
     read = layer_outputs(run, reading)
     told = _labels(labels, read.values[0].shape[1])

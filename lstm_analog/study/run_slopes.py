@@ -58,12 +58,8 @@ def run_sensitivities(
 
     With `changes` of the parameters of each pass, `Sensitivities.by_interval` tells when they act.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run has not kept everything.
-    UnsupportedError
-        If another engine ran it, and as `engines.sensitivity.sensitivities`.
+    Raises `InvalidValueError` if the run has not kept everything; `UnsupportedError` if another engine ran it, and as
+    `engines.sensitivity.sensitivities`.
     """
     engine = None if run.setup is None else run.setup.engine
     if not isinstance(engine, Settle):

@@ -113,12 +113,8 @@ def settling(run: Run) -> Settling:
     The equations are linearised at the efforts of the first sequence in its last step. Those of transistor cells are
     not known; they have the compiler's time constant and two poles, the masters of c and h.
 
-    Raises
-    ------
-    UnsupportedError
-        If no interval that settles is followed by one that holds a value.
-    InvalidValueError
-        If the run has not kept all unknowns in its last step.
+    Raises `UnsupportedError` if no interval that settles is followed by one that holds a value, `InvalidValueError` if
+    the run has not kept all unknowns in its last step.
     """
     recurrent = [each for each in run.passes if each.layers]  # a head alone has one pole and holds nothing
     return max(map(_pass, recurrent), key=lambda result: result.error)

@@ -53,13 +53,9 @@ def verify(
     for transistor-level cells `Ngspice()`. A tolerance above `SETTLED` is compared with the one that `compare` accepts
     for the machine of the LSTM, run by the same engine.
 
-    Raises
-    ------
-    CertificateError
-        If the certificate is of other netlists or of another LSTM, has inputs that `lstm` does not take, or a
-        technology or settling with which it cannot be compiled.
-    FileAccessError
-        If the netlist cannot be read.
+    Raises `CertificateError` if the certificate is of other netlists or of another LSTM, has inputs that `lstm` does
+    not take, or a technology or settling with which it cannot be compiled; `FileAccessError` if the netlist cannot be
+    read.
     """
     content = read_bytes(path)
     digest = sha256(content).hexdigest()

@@ -42,13 +42,9 @@ def animate(
     `sequence` chooses from a batch, `layer` counts directions of layers. The run needs points within the intervals:
     `Waveform(points=20)`.
 
-    Raises
-    ------
-    InvalidValueError
-        If the path ends otherwise, the run is of another LSTM, there is no such step, layer, unit or sequence, or the
-        run has too few points.
-    FileAccessError
-        If `path` cannot be written; nothing is left behind.
+    Raises `InvalidValueError` if the path ends otherwise, the run is of another LSTM, there is no such step, layer,
+    unit or sequence, or the run has too few points; `FileAccessError` if `path` cannot be written; nothing is left
+    behind.
     """
     ending = Path(path).suffix.lower()
     if ending not in (".html", ".gif"):

@@ -50,12 +50,8 @@ class DrivenMachine:
 def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple[Network, ...]]:
     """Return all that the page of `run` shows, as plain data, and the networks in it; `title` is its heading.
 
-    Raises
-    ------
-    UnsupportedError
-        If `lstm` or the machine of `run` is of a form that the page does not know.
-    InvalidShapeError
-        If there are several sequences, or too many steps.
+    Raises `UnsupportedError` if `lstm` or the machine of `run` is of a form that the page does not know;
+    `InvalidShapeError` if there are several sequences, or too many steps.
     """
     ours = _of_run(run, check(run, lstm))
     wet = ours.compiled.network.domain is HYDRAULIC

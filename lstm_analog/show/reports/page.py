@@ -46,12 +46,8 @@ def write_report(
     same machine is drawn, too: what makes chips deviate. A circuit is drawn if schemdraw is installed, else the page
     says what to install.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run is of another LSTM.
-    FileAccessError
-        If `path` cannot be written; nothing is left behind.
+    Raises `InvalidValueError` if the run is of another LSTM, `FileAccessError` if `path` cannot be written; nothing is
+    left behind.
     """
     digital(run, lstm)
     with whole_file(path) as stream:

@@ -52,10 +52,7 @@ _Place = Callable[[str, SymbolFrame], None]
 def circuit_symbols(network: Network, axes: Axes) -> Symbols:
     """Return the symbols for the circuit of `network`, which are drawn into `axes`.
 
-    Raises
-    ------
-    LibraryMissingError
-        If schemdraw is not installed.
+    Raises `LibraryMissingError` if schemdraw is not installed.
     """
     elements, drawing = _schemdraw(axes)
 
