@@ -100,14 +100,13 @@ def epanet_check(
         engine="EPANET 2.2, steady states",
     )
     run = PassRun(compiled=compiled, x=inputs, state=start, lengths=None, trajectory=trajectory)
-    digital = lstm.trace(inputs, start).layers
     return EpanetReport(
         model=lstm.name,
         technology=technology.name,
         fluid=liquid.name,
         steps=inputs.shape[-2],
         solves=len(readings),
-        layers=tuple(static_errors(ours, theirs) for ours, theirs in zip(run.layers, digital, strict=True)),
+        layers=tuple(map(static_errors, run.layers, lstm.trace(inputs, start).layers)),
         gauges=gauged(compiled.network, readings, liquid, technology.pressure_unit),
         tolerance=TOLERANCE,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.doors import checked
-from lstm_analog.engines import EngineLike, Progress, Settle
+from lstm_analog.engines import Engine, EngineLike, Progress, Settle
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.sequences import StateLike
@@ -114,21 +114,9 @@ def yield_of(
     )
     check_count("chips", chips)
     _check_interval(level, until)
-    check_design(machine)
-    simulated = chosen_engine(engine, Settle())
-    run = machine.run(x, state=state, lengths=lengths, engine=simulated, keep=Keep.OUTPUTS)
-    trial = Trial(
-        machine=machine,
-        imperfections=imperfections,
-        seed=int(seed),
-        x=run.x,
-        state=run.state,
-        lengths=run.lengths,
-        engine=simulated,
-        metric=metric,
+    trial, nominal = _trial(
+        machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
     )
-    trial.chips(0, None)  # raises, before any chip runs, if an imperfection is invalid or the machine lacks its parts
-    nominal = float(measured(metric, beside(run.outputs), 1)[0])
     with closing(lots_of(trial, int(chips), how)) as lots:
         taken = list(_until(_telling(lots, progress, chips), spec, level, until))
     values = np.concatenate([lot.values for lot in taken])
@@ -136,6 +124,35 @@ def yield_of(
         Failure(chip=lot.first + n, reason=reason) for lot in taken for n, reason in enumerate(lot.reasons) if reason
     )
     return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
+
+
+def _trial(
+    machine: AnyDesign,
+    imperfections: object,
+    seed: int,
+    fed: tuple[ArrayLike, StateLike | None, ArrayLike | None],
+    engine: Engine,
+    metric: Metric,
+) -> tuple[Trial[AnyDesign], float]:
+    """Return the trial of all chips, and the metric of the `machine` without imperfections, whose run checks `fed`.
+
+    `fed` are x, state and lengths.
+    """
+    check_design(machine)
+    x, state, lengths = fed
+    run = machine.run(x, state=state, lengths=lengths, engine=engine, keep=Keep.OUTPUTS)
+    trial = Trial(
+        machine=machine,
+        imperfections=imperfections,
+        seed=seed,
+        x=run.x,
+        state=run.state,
+        lengths=run.lengths,
+        engine=engine,
+        metric=metric,
+    )
+    trial.chips(0, None)  # raises, before any chip runs, if an imperfection is invalid or the machine lacks its parts
+    return trial, float(measured(metric, beside(run.outputs), 1)[0])
 
 
 def _until(lots: Iterator[Lot], spec: Spec, level: float, until: float | None) -> Iterator[Lot]:
