@@ -55,7 +55,7 @@ def animate(
     which, column = pick("sequence", sequence, sequences(run)), pick("unit", unit, run.layers[number].h.shape[-1])
     numeric = digital(run, lstm)[number]
     found = list(moments(run, shown, layer=number, unit=column, sequence=which))
-    place = [place for each in run.passes for place in each.compiled.layout.layers][number]
+    place = run.layers[number].place
     names = ("h",) if place.c is None else ("c", "h")
     states = {name: one(run, getattr(numeric, name), which)[:, column] for name in names}
     lows = [float(activation(np.array(-_FAR))) for activation in place.activations]

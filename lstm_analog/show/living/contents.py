@@ -1,6 +1,7 @@
 """What the living page holds besides its program: networks in graph files, where to read them, the digital LSTM."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
     wet = ours.compiled.network.domain is HYDRAULIC
     other = _of_lstm(lstm, run, BEHAVIOURAL if wet else PLUMBING)
     plumbing, circuit = (ours, other) if wet else (other, ours)
-    memory = DrivenMachine(compiled=one_memory(), technology=PLUMBING, fed=_fed(one_memory(), np.zeros((1, 4)), 1))
+    cell, rest = one_memory(), State(h=(np.zeros(1),), c=(np.zeros(1),))
+    memory = DrivenMachine(compiled=cell, technology=PLUMBING, fed=schedule(cell, np.zeros((1, 4)), rest))
     machines = {"plumbing": plumbing, "circuit": circuit, "memory": memory}
     pairs = {"valves": valve_pair(), "transistors": transistor_pair()}
     told: dict[str, object] = {
@@ -148,10 +150,6 @@ def _state(run: Run) -> State:
     )
 
 
-def _fed(compiled: Compiled, x: Floats, units: int) -> Schedule:
-    return schedule(compiled, x, State(h=(np.zeros(units),), c=(np.zeros(units),)))
-
-
 def _still(network: Network) -> Schedule:
     """Return the schedule of a `network` without clock: one interval of a second."""
     high = np.zeros((1, len(network.lines)), dtype=bool)
@@ -161,18 +159,20 @@ def _still(network: Network) -> Schedule:
 def _file(network: Network, fed: Schedule, technology: object) -> str:
     """Return the text of the graph file of `network`, as `write_json` writes it."""
     driven = Driven(schedule=fed, once=min(1, len(fed.names) - 1), start=start_efforts(network, fed))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.json"
-        write_json(path, network, driven=driven, tubes=tubes_in(technology, network))
-        return path.read_text(encoding="ascii")
+    return _written(lambda path: write_json(path, network, driven=driven, tubes=tubes_in(technology, network)))
 
 
 def _netlist(circuit: DrivenMachine) -> str:
     """Return the netlist of `circuit` for ngspice, driven by its sequence."""
     network = circuit.compiled.network
+    return _written(lambda path: write_spice(path, network, circuit.fed, NGSPICE, suited(network)))
+
+
+def _written(write: Callable[[Path], None]) -> str:
+    """Return the text of the file that `write` writes to a path."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "lstm.cir"
-        write_spice(path, network, circuit.fed, NGSPICE, suited(network))
+        path = Path(folder) / "lstm"
+        write(path)
         return path.read_text(encoding="ascii")
 
 
