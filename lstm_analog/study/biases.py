@@ -24,22 +24,10 @@ _SUMMING = "_plus"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BiasColumn:
-    """Biases that stand in one column of a bank of weights.
+    """Biases that stand in one `column` of the bank `label` of weights, in the network of pass `number`.
 
-    Attributes
-    ----------
-    number : int
-        The pass whose network has the bank.
-    label : str
-        The label of the bank.
-    column : int
-        The column of the biases.
-    rows : index array, (k,)
-        Their rows in the bank.
-    names : tuple of str, (k,)
-        The names of the rows, as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
-    largest : float
-        Gmax, the largest conductance of the bank as compiled (conductance unit of the domain).
+    `rows` (k,) are theirs in the bank, with `names` (k,), as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
+    `largest` is Gmax, the largest conductance of the bank as compiled (conductance unit of the domain).
     """
 
     number: int
@@ -54,12 +42,7 @@ class BiasColumn:
 class SumGains:
     """Gains of weighted sums in a bank, 1 unless turned: what follows a row multiplies all of its devices.
 
-    Attributes
-    ----------
-    number, label, rows, names
-        As of a `BiasColumn`.
-    largest : float
-        The gain that trims are shares of, 1.
+    `number`, `label`, `rows` and `names` are as in `BiasColumn`; trims are shares of `largest`, 1.
     """
 
     number: int

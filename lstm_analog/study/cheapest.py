@@ -26,14 +26,8 @@ def search(costs: Floats, screen: Excess, judge: Excess, ideal: float) -> Positi
     this expectation the cheapest good point is judged first. Then, of all cheaper points not ruled out yet, the one
     with the least expected excess, until none is left.
 
-    Parameters
-    ----------
-    costs : float array
-        The cost of each point of the lattice.
-    screen, judge : Excess
-        The excess of a point: found quickly, and as it counts.
-    ideal : float
-        The excess without any error, below 0.
+    `costs` are those of all points of the lattice. `screen` and `judge` return the excess of a point, found quickly,
+    and as it counts; `ideal` is the excess without any error, below 0.
     """
     left = np.ones(costs.shape, dtype=bool)
     expected = _expected(costs.shape, screen, ideal, left)

@@ -44,14 +44,9 @@ class DigitalRun:
 class LayerOutputs:
     """The outputs of the inputs, of each layer and of the head, with a leading axis of chips, 1 without chips.
 
-    Attributes
-    ----------
-    names : tuple of str
-        "inputs", "layer 0", ...
-    values : tuple of float array, (chips, sequences, n)
-        Of each of them; inputs are whole sequences, their steps side by side.
-    scores : float array, (chips, sequences, classes), or None
-        The outputs of the head where it has one for each sequence.
+    `values` (chips, sequences, n) each are those of "inputs", "layer 0" and so on, the `names`; inputs are whole
+    sequences, their steps side by side. `scores` (chips, sequences, classes) are the outputs of the head, None unless
+    it has one for each sequence.
     """
 
     names: tuple[str, ...]

@@ -115,14 +115,7 @@ class Trial(Generic[AnyDesign]):
 class Lot:
     """The results of the chips of a lot, from number `first` on.
 
-    Attributes
-    ----------
-    first : int
-        Number of its first chip.
-    values : float array, (count,)
-        The metric of each chip; NaN for a failure.
-    reasons : tuple of str, (count,)
-        The reason of each failure; empty for other chips.
+    `values` (count,) are their metrics, NaN for a failure; `reasons` (count,) are those of failures, else empty.
     """
 
     first: int

@@ -21,16 +21,9 @@ from lstm_analog.study.run import Run
 class Snapshots:
     """The pressures of a run at all its points, its sequences one after the other.
 
-    Attributes
-    ----------
-    efforts : float array, (snapshots, unknowns)
-        Pressures above the datum (Pa). At a clock edge there are two: for the interval that ends and for the next.
-    high : bool array, (snapshots, lines)
-        Which clock lines are high.
-    ending : bool array, (snapshots,)
-        Whether the interval ends here.
-    duration : float array, (snapshots,)
-        The time since the snapshot before (s), zero at the beginning of an interval.
+    `efforts` (snapshots, unknowns) are above the datum (Pa); at a clock edge there are two, for the interval that ends
+    and for the next. `high` (snapshots, lines) says which clock lines are high, `ending` (snapshots,) whether the
+    interval ends here. `duration` (snapshots,) is the time since the one before (s), zero where an interval begins.
     """
 
     efforts: Floats

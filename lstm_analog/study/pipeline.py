@@ -26,18 +26,9 @@ class StageTime:
 
 @dataclass(frozen=True, kw_only=True)
 class PassTime:
-    """The clock of one pass.
+    """The clock of one pass: the times of its `stages`, in order, and the length of the `reset` before them (s).
 
-    Attributes
-    ----------
-    stages : tuple of StageTime
-        The times of the stages, in order.
-    reset : float
-        Length of the reset before the first step (s).
-    copying, copied : float
-        Times at which the slaves begin and end to copy, in seconds since the start of the step.
-    step : float
-        Length of a step (s).
+    A `step` takes so long (s); in it slaves copy from `copying` to `copied`, in seconds since its start.
     """
 
     stages: tuple[StageTime, ...]

@@ -34,16 +34,9 @@ class OutputSlopes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunSensitivities:
-    """The derivatives of r results of a run.
+    """The derivatives of r results of a run: by the parameters of the network of each of `passes`, by x and by `state`.
 
-    Attributes
-    ----------
-    passes : tuple of Sensitivities
-        By the parameters of the network of each pass.
-    x : float array, (r, batch, time, inputs) or (r, time, inputs)
-        By the input.
-    state : State
-        By the initial state, arrays (r, batch, units) or (r, units) a chain.
+    `x` is (r, batch, time, inputs) or (r, time, inputs), `state` of arrays (r, batch, units) or (r, units) a chain.
     """
 
     passes: tuple[Sensitivities, ...]

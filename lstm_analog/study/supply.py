@@ -19,19 +19,11 @@ _BLOCK = 512
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Supply:
-    """The flow and power that the pump has to deliver.
+    """The flow and power that the pump has to deliver at `pressure` above the atmosphere (Pa).
 
-    Attributes
-    ----------
-    deliveries : float array, (unknowns,)
-        The largest flow out of each source, relay and the datum (m3/s).
-    bleed : float
-        Consumption of the relays at rest (m3/s).
-    mean, peak : float
-        Flow of the pump, bleed included (m3/s). Without a run all tubes are at the design pressure, and the mean
-        leaves out the tank lines, which carry flow only at the start of a phase.
-    pressure : float
-        Pressure of the supply above the atmosphere (Pa).
+    `deliveries` (unknowns,) are the largest flows out of each source, relay and the datum, `bleed` is what relays take
+    at rest, `mean` and `peak` are flows of the pump, bleed included; all in m3/s. Without a run all tubes are at the
+    design pressure, and the mean leaves out the tank lines, which carry flow only at the start of a phase.
     """
 
     deliveries: Floats

@@ -88,16 +88,9 @@ class Trimmer(Generic[AnyDesign]):
         round with its least error. A device is taken to be exactly where it is turned to, and answers to be measured
         without noise.
 
-        Raises
-        ------
-        InvalidTypeError
-            If `chips` are no machine.
-        InvalidShapeError
-            If they are no copies of the machine.
-        NetworkError, UnsupportedError
-            If an imperfection has replaced the devices, or changes the chips from step to step.
-        SimulationError
-            If a chip cannot be solved.
+        Raises `InvalidTypeError` if `chips` are no machine, `InvalidShapeError` if they are no copies of the machine,
+        `NetworkError` or `UnsupportedError` if an imperfection has replaced the devices, or changes the chips from step
+        to step, `SimulationError` if a chip cannot be solved.
         """
         self._check(chips)
         own = np.atleast_2d(read_biases(chips.passes, self.columns))
