@@ -50,7 +50,7 @@ def curves() -> Iterator[list[str]]:
             for engine in (Integrate(rtol=1e-9, atol=1e-12), Ngspice())
         ]
         yield [name, *(apart(each, sigmoid(U)) for each in found), "rounding and what 40 time constants leave"]
-    network, noise = chance.comparator(U.size), chance.logistic_noise((DECISIONS, U.size), np.random.default_rng(0))
+    network, noise = chance.comparator(U.size), np.random.default_rng(0).logistic(size=(DECISIONS, U.size))
     found = chance.shares(network, np.broadcast_to(U, noise.shape), Settle(), interval=1e-6, noise=noise)
     few = chance.shares(
         network, np.broadcast_to(U, noise.shape)[:CHECKED], Ngspice(), interval=1e-6, noise=noise[:CHECKED]

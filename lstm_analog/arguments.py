@@ -20,18 +20,6 @@ from lstm_analog.study.yield_result import Spec
 
 _Known = TypeVar("_Known")
 
-_EXAMPLES = {
-    "compile": "lstm-analog compile model.pt machine.npz --spice lstm.cir --input x.csv --settling 24",
-    "run": "lstm-analog run machine.npz input.csv output.csv --engine ngspice",
-    "compare": "lstm-analog compare model.safetensors --steps 20 --settling 24 --json report.json",
-    "info": "lstm-analog info model.onnx",
-    "verify": "lstm-analog verify lstm.cir lstm.certificate.json --model model.pt",
-    "yield": "lstm-analog yield model.pt --input x.csv --imperfection 'DeviceSpread(share=0.01)' --spec '<=0.05'",
-    "view": "lstm-analog view model.pt x.csv --page lstm.html",
-    "lint": "lstm-analog lint deck.cir --dialect xyce",
-    "demo": "lstm-analog demo --out build/demo",
-}
-
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Return the options in the `words` of a command line; `command` is the name of the command.
@@ -41,7 +29,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """
     known = parser()
     if words and not words[0].startswith("-"):
-        words = [named("command", words[0], {name: name for name in _EXAMPLES}), *words[1:]]
+        words = [named("command", words[0], {name: name for name in _COMMANDS}), *words[1:]]
     options, rest = known.parse_known_args(words)
     if rest:
         raise _unknown(rest[0], options.command, options.options)
@@ -80,19 +68,11 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--version", action="version", version=f"lstm-analog {__version__}")
     commands = result.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
-    for name, adder in (
-        ("compile", _add_compile),
-        ("run", _add_run),
-        ("compare", _add_compare),
-        ("info", _add_info),
-        ("verify", _add_verify),
-        ("yield", _add_yield),
-        ("view", _add_view),
-        ("lint", _add_lint),
-        ("demo", _add_demo),
-    ):
+    for name, (adder, example) in _COMMANDS.items():
         summary = (adder.__doc__ or "").strip()
-        command = commands.add_parser(name, help=summary, description=summary, epilog=f"example: {_EXAMPLES[name]}")
+        command = commands.add_parser(
+            name, help=summary, description=summary, epilog=f"example: lstm-analog {name} {example}"
+        )
         adder(command)
         command.set_defaults(options=re.findall("--[a-z]+", command.format_usage()))
     return result
@@ -244,3 +224,17 @@ def _add_choice(
 ) -> None:
     names, told = "{" + ",".join(known) + "}", f"{what}default {default}"
     parser.add_argument(f"--{name}", type=_choice(name, known), default=default, metavar=names, help=told)
+
+
+_COMMANDS = {
+    "compile": (_add_compile, "model.pt machine.npz --spice lstm.cir --input x.csv --settling 24"),
+    "run": (_add_run, "machine.npz input.csv output.csv --engine ngspice"),
+    "compare": (_add_compare, "model.safetensors --steps 20 --settling 24 --json report.json"),
+    "info": (_add_info, "model.onnx"),
+    "verify": (_add_verify, "lstm.cir lstm.certificate.json --model model.pt"),
+    "yield": (_add_yield, "model.pt --input x.csv --imperfection 'DeviceSpread(share=0.01)' --spec '<=0.05'"),
+    "view": (_add_view, "model.pt x.csv --page lstm.html"),
+    "lint": (_add_lint, "deck.cir --dialect xyce"),
+    "demo": (_add_demo, "--out build/demo"),
+}
+"""The function that adds the arguments of each command, and an example of them."""

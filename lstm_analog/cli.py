@@ -9,6 +9,8 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,7 +23,6 @@ from lstm_analog.errors import CertificateError, InvalidShapeError, InvalidValue
 from lstm_analog.export import check_dialect
 from lstm_analog.files import check_apart, read_file, whole_files
 from lstm_analog.machine import Machine, compile, load_machine
-from lstm_analog.machine.digital_yield import digital_yield
 from lstm_analog.machine.listing import machine_lines, model_lines
 from lstm_analog.machine.telling import progress_bar
 from lstm_analog.model import LSTM, Embedding, Model
@@ -30,10 +31,13 @@ from lstm_analog.model.masks import Fed
 from lstm_analog.records import is_record
 from lstm_analog.study import ModelFile, beyond_fed, compare, load_certificate, model_of, verify, write_netlists
 from lstm_analog.study.keeping import Keep
+from lstm_analog.study.lot_workers import end_with_parent
+from lstm_analog.study.metrics import Answer, ModelAnswer, y_or_h
+from lstm_analog.study.yields import yield_of
 from lstm_analog.tables import read_table, write_table
 
 _MOST_STEPS = 1_000_000
-_LARGEST_SEED = 2**63 - 1
+_LAST_SEED = 2**63 - 1
 _SEQUENCE = 2
 """Number of axes of one sequence (time, inputs)."""
 
@@ -122,7 +126,7 @@ def _run(options: argparse.Namespace) -> int:
     check_apart((options.machine, options.input, options.model, options.config), (options.output,))
     machine, x = load_machine(options.machine), read_table(options.input)
     model = None if options.model is None else _model_around(machine, options)
-    fed = Fed(x=x, lengths=None, mask=None) if model is None else _encoded(model, x)
+    fed = _given(x, model)
     run = machine.run(fed.x, engine=options.engine, keep=Keep.OUTPUTS, progress=_progress("running"))
     for found in beyond_fed(run):
         print(f"lstm-analog: {found}", file=sys.stderr)
@@ -164,10 +168,22 @@ def _compare(options: argparse.Namespace) -> int:
 def _yield(options: argparse.Namespace) -> int:
     check_apart((options.model, options.config, options.input), (options.picture,))
     lstm, model = load_part(options.model, options.only, options.config)
-    names = ("spec", "chips", "seed", "engine", "until", "workers", "folder")
-    asked = {name: getattr(options, name) for name in names} | {"progress": _progress("making chips", "chip")}
-    around, causes = (model, _stored(options.input, model)), tuple(options.imperfection)
-    found = digital_yield(_machine(lstm, options), lstm, around, causes, options.metric, **asked)
+    fed, workers = _given(read_table(options.input), model), options.workers
+    answer: Answer = y_or_h if model is None else ModelAnswer(model=model, fed=fed)
+    found = yield_of(
+        _machine(lstm, options),
+        tuple(options.imperfection),
+        fed.x,
+        metric=options.metric(expected=answer(lstm(fed.x)), answer=answer),
+        spec=options.spec,
+        chips=options.chips,
+        seed=options.seed,
+        engine=options.engine,
+        until=options.until,
+        executor=partial(ProcessPoolExecutor, workers, initializer=end_with_parent) if workers > 1 else None,
+        folder=options.folder,
+        progress=_progress("making chips", "chip"),
+    )
     print(*(f"{name}: {text}" for name, text in found.summary()), sep="\n")
     if options.picture is not None:
         from lstm_analog import show  # draws, with matplotlib
@@ -179,22 +195,23 @@ def _yield(options: argparse.Namespace) -> int:
 
 def _fed(options: argparse.Namespace, lstm: LSTM, model: Model | None) -> Fed:
     """Return the input of `lstm`, (time, inputs), by `options`: from a file, encoded by a whole `model`, or random."""
-    _check_range("--steps", options.steps, 1, _MOST_STEPS)
-    _check_range("--seed", options.seed, 0, _LARGEST_SEED)
+    for what, value, least, most in (
+        ("--steps", options.steps, 1, _MOST_STEPS),
+        ("--seed", options.seed, 0, _LAST_SEED),
+    ):
+        if not least <= value <= most:
+            must = f"be {least} to {most}"
+            raise InvalidValueError(explain(what, must=must, got=value, do="give a whole number there"))
     if options.input is not None:
-        return _stored(options.input, model)
+        return _given(read_table(options.input), model)
     x = np.random.default_rng(options.seed).uniform(-1.0, 1.0, (options.steps, lstm.input_size))
-    return Fed(x=x, lengths=None, mask=None)
+    return _given(x, None)
 
 
-def _stored(path: Path, model: Model | None) -> Fed:
-    """Return the input of the machine for the table at `path`, encoded by a whole `model` if there is one."""
-    table = read_table(path)
-    return Fed(x=table, lengths=None, mask=None) if model is None else _encoded(model, table)
-
-
-def _encoded(model: Model, table: Floats) -> Fed:
-    """Return the input of the recurrent part of `model` for a `table` of one sequence, one row per step."""
+def _given(table: Floats, model: Model | None) -> Fed:
+    """Return the input of the recurrent part for a `table` of one sequence, encoded if there is a whole `model`."""
+    if model is None:
+        return Fed(x=table, lengths=None, mask=None)
     words = bool(model.before) and isinstance(model.before[0], Embedding)
     if words and table.shape[1:] != (1,):
         must, do = "be one column, the number of a word a row", "write one whole number a row"
@@ -222,11 +239,6 @@ def _model_around(machine: Machine, options: argparse.Namespace) -> Model:
 
 def _around(model: Model) -> list[str]:
     return [f"{name}: {text}" for name, text in model.summary() if name.startswith("steps")]
-
-
-def _check_range(what: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise InvalidValueError(explain(what, must=f"be {least} to {most}", got=value, do="give a whole number there"))
 
 
 def _info(options: argparse.Namespace) -> int:

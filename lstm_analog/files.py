@@ -30,11 +30,8 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 
     If `path` is a link, its target is replaced. A replaced file keeps its mode.
 
-    Raises
-    ------
-    FileAccessError
-        If the folder is missing or not writable, the disk is full, or `path` is or leads to a device or pipe, which the
-        file would replace; the temporary file is removed.
+    Raises `FileAccessError` if the folder is missing or not writable, the disk is full, or `path` is or leads to a
+    device or pipe, which the file would replace; the temporary file is removed.
     """
     with ending_in_order(), _whole_file(_resolved(Path(path))) as stream:
         yield stream
@@ -66,10 +63,8 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
 def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
     """Make a temporary folder in each of `folders`; its files are moved to the folder at the end of the context.
 
-    Raises
-    ------
-    FileAccessError
-        As in `whole_file`, naming the final path; the temporary folders are removed, and no file is replaced.
+    Raises `FileAccessError` as in `whole_file`, naming the final path; the temporary folders are removed, and no file
+    is replaced.
     """
     with ending_in_order(), ExitStack() as ending:
         stages = {_stage(Path(folder), ending): Path(folder) for folder in folders}

@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from codecs import getwriter
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -172,3 +173,12 @@ def write_table(path: Path, names: list[str], table: Floats) -> None:
             np.save(stream, table, allow_pickle=False)
         else:
             np.savetxt(stream, table, delimiter=",", header=",".join(names), fmt="%.17g")
+
+
+def write_rows(path: str | Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write `rows`, the header first, to `path` as csv, one after the other, and completely or not at all.
+
+    Raises `FileAccessError` if it cannot be written.
+    """
+    with whole_file(path) as stream:
+        csv.writer(getwriter("utf-8")(stream), lineterminator="\n").writerows(rows)

@@ -1,12 +1,12 @@
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 import lstm_analog as la
 from lstm_analog.compiler.electrical import Behavioural
@@ -254,13 +254,6 @@ def test_what_is_computed_does_not_depend_on_the_sizes(size):
 # Planted faults: each must be noticed by holding the run against the LSTM.
 
 
-def edited(built: la.Machine, label: str, edit: Callable[[Part], Part]) -> la.Machine:
-    network = built.network
-    parts = tuple(edit(part) if part.label == label else part for part in network.parts)
-    assert any(part is not old for part, old in zip(parts, network.parts, strict=True))
-    return replace(built, passes=(replace(built.compiled, network=replace(network, parts=parts)),))
-
-
 def without_row(part: Part, row: int) -> Part:
     return replace(part, transconductance=np.where(np.arange(12)[:, None] == row, 0.0, part.transconductance))
 
@@ -306,7 +299,8 @@ FAULTS = {
 def test_a_planted_fault_is_noticed(small, fault):
     model, inputs = lstm(), x(4, 2)
     assert h_error(small.run(inputs), model) < SETTLED
-    wrong = edited(small, *FAULTS[fault]).run(inputs)
+    label, edit = FAULTS[fault]
+    wrong = with_banks(small, edit(small.network.part(label))).run(inputs)
     assert h_error(wrong, model) > 1e-3
     assert la.compare(wrong, model).verdict is not la.study.Verdict.WITHIN
 

@@ -38,4 +38,3 @@ __all__ = [
     "nesterov",
     "rectifier",
 ]
-"""Analogies of machine learning as machines: networks of parts that engines run and that are held against numbers."""

@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.engines import Engine
-from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.activations import sigmoid
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC, Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -35,6 +34,7 @@ from lstm_analog.network.parts import (
     Storages,
     Term,
 )
+from lstm_analog.network.quantities import check_number
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
 
@@ -146,7 +146,8 @@ def _network(domain: Domain, unknowns: Unknowns, parts: tuple[Part, ...]) -> Net
 def shares(network: Network, u: ArrayLike, engine: Engine, *, interval: float, noise: ArrayLike = 0.0) -> Floats:
     """Return the shares (intervals, count) that the machine `network` gives by `engine` after each `interval` (s).
 
-    `u` (intervals, count) or (count,) are the controls, `noise` of that shape is that of a `comparator`.
+    `u` (intervals, count) or (count,) are the controls, `noise` of that shape is that of a `comparator`,
+    for a share that is the sigmoid of a logistic law, as `Generator.logistic` of numpy draws it.
     """
     controls = np.atleast_2d(floats(u, "controls"))
     scales, unknowns = network.unknowns.scales(), network.unknowns
@@ -162,11 +163,6 @@ def shares(network: Network, u: ArrayLike, engine: Engine, *, interval: float, n
     )
     trajectory = engine.run(network, schedule)
     return trajectory.at_ends("out", np.arange(count)) / scales[unknowns["out"]]
-
-
-def logistic_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Floats:
-    """Return numbers of `shape` of the logistic law, whose distribution function is the sigmoid, by `generator`."""
-    return generator.logistic(size=shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -197,7 +193,9 @@ def jump(
 
     Raises `InvalidValueError` unless all sizes are positive.
     """
-    _check_sizes(number=number, runs=runs, rate=rate, duration=duration, reading=reading)
+    sizes = {"number": number, "runs": runs, "rate": rate, "duration": duration, "reading": reading}
+    for name, value in sizes.items():
+        check_number(f"{name} of a population", value)
     opened = generator.binomial(number, start, runs).astype(float)
     left, spent, read = np.full(runs, duration), np.zeros(runs), opened.copy()
     while (left > 0.0).any():
@@ -210,10 +208,3 @@ def jump(
         opened += np.where(wait < left, np.where(rises, 1.0, -1.0), 0.0)
         left = left - stay
     return Jumps(end=opened / number, mean=spent / (number * duration), read=read / number)
-
-
-def _check_sizes(**sizes: float) -> None:
-    for name, value in sizes.items():
-        if not 0.0 < value < np.inf:
-            do = "give SI units above zero"
-            raise InvalidValueError(explain(f"{name} of a population", must="be positive", got=value, do=do))

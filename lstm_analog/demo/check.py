@@ -1,4 +1,4 @@
-"""Compare the default engine with the reference engine on the last year of a series."""
+"""Compare forecasts, and the default engine with the reference engine on the last year of a series."""
 
 import numpy as np
 
@@ -18,3 +18,8 @@ def agreement(machine: Machine, x: Floats, engine: Integrate) -> str:
     before, year = machine.run(x[:-YEAR]).outputs.state, x[-YEAR:]
     apart = np.abs(machine.run(year, state=before).h - machine.run(year, state=before, engine=engine).h).max()
     return f"  default engine and Integrate:    {apart:.2g} of full scale apart, in h over the last {YEAR} months"
+
+
+def rms(values: Floats) -> float:
+    """Return the root mean square of `values` (...)."""
+    return float(np.sqrt(np.mean(values**2)))

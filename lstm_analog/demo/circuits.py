@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.demo.check import agreement
+from lstm_analog.demo.check import agreement, rms
 from lstm_analog.engines import Integrate, Progress, Waveform
 from lstm_analog.files import whole_file
 from lstm_analog.machine import Machine, compile
@@ -18,6 +18,7 @@ from lstm_analog.model import Forecaster, airline
 from lstm_analog.show import forecast, save, sequence, step_waveforms
 from lstm_analog.study import Report, compare
 from lstm_analog.study.run import Run
+from lstm_analog.tables import write_rows
 
 WARM_UP = 12
 """Months after which the LSTM has forgotten its initial state; earlier errors against the data do not count."""
@@ -75,8 +76,7 @@ def _write(folder: Path, result: Study) -> None:
     result.report.write(folder / f"{name}_report.json")
     with whole_file(folder / f"{name}_report.txt") as stream:
         stream.write(f"{result.report}\nThe linear head is digital; the errors above are of the LSTM alone.\n".encode())
-    with whole_file(folder / f"{name}_forecast.csv") as stream:
-        stream.write(_table(result).encode())
+    write_rows(folder / f"{name}_forecast.csv", _rows(result))
     save(forecast(result.forecaster, result.months, result.values, result.run), folder / f"{name}_forecast.png")
     signals = sequence(result.run, result.forecaster.lstm)
     signals.axes[2].set_xlabel("step (month)")
@@ -86,15 +86,12 @@ def _write(folder: Path, result: Study) -> None:
     save(step_waveforms(last, -1, lstm=lstm), folder / f"{name}_step.png")
 
 
-def _table(result: Study) -> str:
-    rows = ["month,thousands_of_passengers,digital_forecast,analog_forecast"]
-    actual = result.values.tolist()
-    # a month's forecast is for the next month; the last one has no next month in the data
-    for month, value, digital, analog in zip(
-        result.months[1:], actual[1:], result.digital[:-1], result.analog[:-1], strict=True
-    ):
-        rows.append(f"{month},{value:g},{float(digital)!r},{float(analog)!r}")
-    return "\n".join([*rows, ""])
+def _rows(result: Study) -> Iterator[tuple[object, ...]]:
+    """Yield the header and a row for each month but the first, whose forecast is of the month before."""
+    yield "month", "thousands_of_passengers", "digital_forecast", "analog_forecast"
+    actual, digital, analog = (each.tolist() for each in (result.values, result.digital, result.analog))
+    for month, value, ours, theirs in zip(result.months[1:], actual[1:], digital[:-1], analog[:-1], strict=True):
+        yield month, f"{value:g}", ours, theirs
 
 
 def _lines(result: Study) -> Iterator[str]:
@@ -102,17 +99,12 @@ def _lines(result: Study) -> Iterator[str]:
     seen = slice(WARM_UP, airline.TEST_START)
     error = result.digital[:-1] - result.values[1:]
     wrong = np.concatenate(([np.nan], error))
-    apart = _rms(result.analog - result.digital)
     compiled = result.machine.compiled
     name, tau = result.forecaster.lstm.name, compiled.settling
     yield ""
     yield f"{name}: {result.machine.sizes[0]} units, one step takes {compiled.cycle.step_time * 1e6:.1f} us"
-    yield f"  digital against the data, RMSE:  {_rms(wrong[seen]):.1f} thousand (1950-1957, trained on)"
-    yield f"                                   {_rms(wrong[test]):.1f} thousand (1958-1960, never seen)"
-    yield f"  analog against digital, RMSE:    {apart:.2g} thousand passengers"
+    yield f"  digital against the data, RMSE:  {rms(wrong[seen]):.1f} thousand (1950-1957, trained on)"
+    yield f"                                   {rms(wrong[test]):.1f} thousand (1958-1960, never seen)"
+    yield f"  analog against digital, RMSE:    {rms(result.analog - result.digital):.2g} thousand passengers"
     yield f"  largest error of h:              {result.report.worst_h:.2g} at T/tau = {tau:g}"
     yield f"  verdict:                         {result.report.verdict.value}"
-
-
-def _rms(values: Floats) -> float:
-    return float(np.sqrt(np.mean(values**2)))

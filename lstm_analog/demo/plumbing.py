@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from lstm_analog.compiler.hydraulic import OIL
-from lstm_analog.demo.check import agreement
+from lstm_analog.demo.check import agreement, rms
 from lstm_analog.engines import Integrate, Progress, Waveform
 from lstm_analog.files import whole_file
 from lstm_analog.imperfections import BoreTolerance, Deadband, Rangeability, RelayGain, SeatLeak, Streams
@@ -46,8 +44,7 @@ def plumbing_lines(folder: Path, progress: Progress | None) -> Iterator[str]:
 
 
 def _apart(forecaster: Forecaster, run: Run) -> float:
-    difference = forecaster.decode(run.h) - forecaster.decode(forecaster.lstm(run.x).h)
-    return float(np.sqrt(np.mean(difference**2)))
+    return rms(forecaster.decode(run.h) - forecaster.decode(forecaster.lstm(run.x).h))
 
 
 def _sensitivities(machine: Machine, forecaster: Forecaster, run: Run) -> Iterator[tuple[str, float]]:

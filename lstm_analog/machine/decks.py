@@ -24,30 +24,26 @@ def write_deck(
     """Write `compiled` to `path` in `dialect` as a circuit in volts, driven by `schedule`.
 
     The arguments are those of `Machine.write.spice`: `accuracy` is `suited` unless given, `as_subckt` writes a
-    subcircuit with a testbench, `measured` adds measurements of the outputs.
+    subcircuit with a testbench, `measured` adds measurements of the outputs. Raises `UnsupportedError` if both are
+    asked for: a testbench cannot measure the nodes of a subcircuit.
     """
+    if as_subckt and measured:
+        do = "write the deck without as_subckt, or measure its pins in your testbench"
+        raise UnsupportedError(explain("measurements", must="be of a deck", got="a subcircuit", do=do))
     fed = as_circuit(compiled.network, schedule)
     chosen = accuracy or suited(fed.network)
-    probes = outputs_measured(compiled, fed.schedule, inside=as_subckt) if measured else ()
     if as_subckt:
         write_subcircuit(path, fed.network, fed.schedule, dialect, chosen, interface(compiled))
     else:
+        probes = tuple(_outputs(compiled, fed.schedule)) if measured else ()
         write_spice(path, fed.network, fed.schedule, dialect, chosen, probes)
 
 
-def outputs_measured(compiled: Compiled, schedule: Schedule, *, inside: bool) -> tuple[Probe, ...]:
-    """Return probes of every node of every h of `compiled` after each step under `schedule`: `<node>_step<number>`.
+def _outputs(compiled: Compiled, schedule: Schedule) -> Iterator[Probe]:
+    """Yield a probe of every node of every h of `compiled` after each step under `schedule`: `<node>_step<number>`.
 
-    Raises `UnsupportedError` if they would be `inside` a subcircuit, whose nodes a testbench cannot measure.
+    Their times are a billionth earlier, because ngspice cannot measure at the very end of its run.
     """
-    if inside:
-        do = "write the deck without as_subckt, or measure its pins in your testbench"
-        raise UnsupportedError(explain("measurements", must="be of a deck", got="a subcircuit", do=do))
-    return tuple(_probes(compiled, schedule))
-
-
-def _probes(compiled: Compiled, schedule: Schedule) -> Iterator[Probe]:
-    """Yield the probes, at times a billionth earlier, because ngspice cannot measure at the very end of its run."""
     unknowns, cycle = compiled.network.unknowns, compiled.cycle
     steps = (len(schedule.names) - 1) // len(cycle.step)
     for spot in (place.h for place in compiled.layout.layers):

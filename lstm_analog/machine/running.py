@@ -12,22 +12,24 @@ from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 from lstm_analog.study.keeping import Keep, has_save, saves
-from lstm_analog.study.run import PassEngine, Run, Setup, run_through
+from lstm_analog.study.run import Run, Setup, run_through
 from lstm_analog.study.stops import warn_of_stops
 
 
-def solver(
+def run_passes(
     passes: tuple[Compiled, ...],
     fed: tuple[Floats, State, Indices | None],
+    built: tuple[object, Scaling | None],
     engine: Engine,
     keep: Keep | None,
     most_bytes: float,
     progress: Progress | None,
-) -> PassEngine:
-    """Return a function that runs each of `passes` in turn by `engine`; `fed` are x, state and lengths.
+) -> Run:
+    """Return the run of `passes` by `engine`, one after the other; `fed` are x, state and lengths.
 
-    `keep` and `most_bytes` determine what is kept of each, as `saves` describes; if an engine has no `save`, the rest
-    is dropped after its run. `progress` is called with the intervals of all passes.
+    `built` are the technology and the scaling of the machine; `keep`, `most_bytes` and `progress`, which counts the
+    intervals of all passes, are as in `Machine.run`. Of an engine without `save`, what is not kept is dropped after
+    each run. Warns with a `StopsWarning` of tanks that reach their stops.
     """
     x, _, lengths = fed
     kept = saves(passes, x.shape[-3:], ragged=lengths is not None, engine=engine, keep=keep, most_bytes=most_bytes)
@@ -41,24 +43,7 @@ def solver(
         trajectory = chosen.run(compiled.network, fed, tell)
         return cut(trajectory, save) if trajectory.saved == EVERYTHING else trajectory
 
-    return solve
-
-
-def run_passes(
-    passes: tuple[Compiled, ...],
-    fed: tuple[Floats, State, Indices | None],
-    built: tuple[object, Scaling | None],
-    engine: Engine,
-    keep: Keep | None,
-    most_bytes: float,
-    progress: Progress | None,
-) -> Run:
-    """Return the run of `passes` by `engine`; `fed` are x, state and lengths.
-
-    `built` are the technology and the scaling of the machine; `keep`, `most_bytes` and `progress` are as in
-    `Machine.run`. Warns with a `StopsWarning` of tanks that reach their stops.
-    """
-    run = run_through(passes, *fed, solver(passes, fed, engine, keep, most_bytes, progress))
+    run = run_through(passes, *fed, solve)
     warn_of_stops(run)
     technology, scaling = built
     return replace(run, setup=Setup(technology=technology, scaling=scaling, engine=engine))

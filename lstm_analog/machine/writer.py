@@ -1,5 +1,6 @@
 """Write the files of a machine, with one method for each kind of file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,12 +9,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.doors import checked_record
-from lstm_analog.export import NGSPICE, Accuracy, Dialect, write_graphml, write_json, write_verilog_a
+from lstm_analog.engines import start_efforts
+from lstm_analog.export import (
+    NGSPICE,
+    Accuracy,
+    Dialect,
+    Driven,
+    model_name,
+    write_graphml,
+    write_json,
+    write_modelica,
+    write_verilog_a,
+)
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.network.analogy import in_volts
+from lstm_analog.network.laws import Kind
 
 if TYPE_CHECKING:
-    from lstm_analog.machine.driving import WriteGraph
     from lstm_analog.machine.facade import Machine
 
 
@@ -72,9 +84,9 @@ class Writer:
 
         The Modelica model is named after the file. Raises `InvalidShapeError` for more than one sequence.
         """
-        from lstm_analog.machine.driving import write_driven_modelica
-
-        write_driven_modelica(path, self.machine.network, self.machine.schedule(x, state))
+        fed = self.machine.schedule(x, state)
+        start = start_efforts(self.machine.network, fed)
+        write_modelica(path, self.machine.network, fed, name=model_name(path), start=start)
 
     def json(self, path: str | Path, x: ArrayLike | None = None, *, state: StateLike | None = None) -> None:
         """Write the machine to `path` as JSON, a graph that networkx reads, and `export.read_json` without any loss.
@@ -106,14 +118,18 @@ class Writer:
 
         write_settled(path, self.machine.network, self.machine.technology, self.machine.schedule(x, state), interval)
 
-    def _graph(self, write: "WriteGraph", path: str | Path, x: ArrayLike | None, state: StateLike | None) -> None:
-        from lstm_analog.machine.driving import driven
+    def _graph(
+        self, write: Callable[..., None], path: str | Path, x: ArrayLike | None, state: StateLike | None
+    ) -> None:
+        """Write the machine by `write`, one of `export.write_json` and `export.write_graphml`, as these say.
+
+        The reset is the one interval that does not repeat. There is no start of transistor cells, whose operating point
+        only a SPICE simulator finds.
+        """
         from lstm_analog.study.epanet import tubes_in
 
+        network = self.machine.network
         fed = self.machine.schedule(np.zeros((1, self.machine.input_size)) if x is None else x, state)
-        write(
-            path,
-            self.machine.network,
-            driven=driven(self.machine.network, fed),
-            tubes=tubes_in(self.machine.technology, self.machine.network),
-        )
+        start = None if network.kinds()[Kind.INSIDE].size else start_efforts(network, fed.sequence(0))
+        driven = Driven(schedule=fed, once=1, start=start)
+        write(path, network, driven=driven, tubes=tubes_in(self.machine.technology, network))

@@ -30,14 +30,8 @@ def crossbar(network: Network, label: str, *, chip: int = 0, axes: Axes | None =
     cell without a device is white. Sums of one gate stand together. `chip` chooses from several chips, the picture
     goes into `axes` if given. `show.weights` draws the numbers that were trained.
 
-    Raises
-    ------
-    NetworkError
-        If there is no such bank.
-    UnsupportedPartError
-        If the bank is no crossbar: transconductances have signs and no second column.
-    InvalidValueError
-        If there is no such chip.
+    Raises `NetworkError` if there is no such bank, `UnsupportedPartError` if the bank is no crossbar: transconductances
+    have signs and no second column, `InvalidValueError` if there is no such chip.
     """
     bank = network.part(label)
     if not isinstance(bank, Crossbars):

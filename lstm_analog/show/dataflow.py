@@ -27,10 +27,8 @@ def dataflow(run: Run, *, number: int = 0, sequence: int = 0, first: int = 1, st
     the picture; orange: all slaves copy. Otherwise all values are held. Step 0 shows little, because its inputs reach
     all masters during the reset before it. The run needs points within the intervals: `Integrate(points=60)`.
 
-    Raises
-    ------
-    InvalidValueError
-        If there is no such pass, sequence or step, the run has not kept everything, or has too few points.
+    Raises `InvalidValueError` if there is no such pass, sequence or step, the run has not kept everything, or has too
+    few points.
     """
     part = run.passes[pick("pass", number, len(run.passes))]
     check_whole(part.trajectory)

@@ -26,10 +26,7 @@ def error_map(report: Report, *, layer: int = -1, axes: Axes | None = None) -> F
     The largest is over sequences and units of `layer`, which counts directions of layers. Light is large, on a
     logarithmic scale; the picture goes into `axes` if given.
 
-    Raises
-    ------
-    InvalidValueError
-        If there is no such layer.
+    Raises `InvalidValueError` if there is no such layer.
     """
     chain = report.layers[pick("layer", layer, len(report.layers))]
     names = list(chain.signals)

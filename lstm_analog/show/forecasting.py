@@ -57,10 +57,8 @@ def forecast(
     `run` is over `forecaster.encode(values)`; the lower panel has the difference of the two forecasts. `test_start` is
     the index of the first month that was not trained on, from which the panels are shaded; by default the airline's.
 
-    Raises
-    ------
-    InvalidShapeError, InvalidValueError
-        If the run is not over `values`, they do not fit `months`, or `test_start` lies outside.
+    Raises `InvalidShapeError` or `InvalidValueError` if the run is not over `values`, they do not fit `months`, or
+    `test_start` lies outside.
     """
     data = floats(values, "values")
     _check(forecaster, months, data, run, test_start)

@@ -28,10 +28,7 @@ def signal_noise(
     `found` is what `study.noise_of` returned. `units` are those to draw, the first six unless given; `sequence` chooses
     from a batch; `layer` may count from the end. Bars are shares of the variance, of all units and sequences together.
 
-    Raises
-    ------
-    InvalidValueError
-        If there is no such layer, unit or sequence, or if `units` are not 1 to 6.
+    Raises `InvalidValueError` if there is no such layer, unit or sequence, or if `units` are not 1 to 6.
     """
     number = pick("layer", layer, len(found.layers))
     chain, which = found.layers[number], pick("sequence", sequence, sequences(found.run))

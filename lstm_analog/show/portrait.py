@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import LayerLayout
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model import LSTM
@@ -28,15 +27,11 @@ def phase_portrait(
     Lines and dots are analog, circles digital; the larger dot is the last step. `sequence` chooses from a batch;
     `layer` counts directions of layers, and all may count from the end. The picture goes into `axes`, if given.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run is of another LSTM, or if there is no such layer, unit or sequence.
-    UnsupportedError
-        If the layer has no c, as in a GRU: `return_map` draws its h.
+    Raises `InvalidValueError` if the run is of another LSTM, or if there is no such layer, unit or sequence;
+    `UnsupportedError` if the layer has no c, as in a GRU: `return_map` draws its h.
     """
     number = pick("layer", layer, len(run.layers))
-    if _places(run)[number].c is None:
+    if run.layers[number].place.c is None:
         do = "draw its h with return_map"
         raise UnsupportedError(explain("the layer", must="have cells c", got="none", do=do))
     pairs = _states(run, lstm, number, unit, sequence, ("c", "h"))
@@ -59,7 +54,7 @@ def return_map(
     `lstm`, `sequence` and `axes` and the errors are those of `phase_portrait`.
     """
     number = pick("layer", layer, len(run.layers))
-    name = "h" if _places(run)[number].c is None else "c"
+    name = "h" if run.layers[number].place.c is None else "c"
     ours, theirs = _states(run, lstm, number, unit, sequence, (name,))
     figure, drawn_in = panel(axes, _SIZE)
     _draw(drawn_in, *(np.column_stack((each[:-1], each[1:])) for each in (ours, theirs)))
@@ -69,10 +64,6 @@ def return_map(
     drawn_in.set_ylabel(f"{name} after the next step (dimensionless)")
     drawn_in.set_title(f"What unit {unit} of layer {number} makes of its memory\n{origin(run)}")
     return figure
-
-
-def _places(run: Run) -> list[LayerLayout]:
-    return [place for each in run.passes for place in each.compiled.layout.layers]
 
 
 def _states(

@@ -121,11 +121,8 @@ def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Wind
 
     `layer` counts chains; a layer of two directions has two, the forward one first.
 
-    Raises
-    ------
-    InvalidValueError
-        If there is no such step, layer, unit or sequence, the run has not kept everything, or the trajectory has too
-        few points for waveforms.
+    Raises `InvalidValueError` if there is no such step, layer, unit or sequence, the run has not kept everything, or
+    the trajectory has too few points for waveforms.
     """
     layer = pick("layer", layer, len(run.layers))
     part, layout = [(each, place) for each in run.passes for place in each.compiled.layout.layers][layer]

@@ -19,12 +19,8 @@ _UNDATED = MappingProxyType({".png": "Software", ".svg": "Date", ".pdf": "Creati
 def save(figure: Figure, path: str | Path, *, dpi: float = 110.0) -> None:
     """Write `figure` to `path` by its ending: .png with `dpi` dots per inch, .svg or .pdf; whole or not at all.
 
-    Raises
-    ------
-    InvalidValueError
-        If the ending is another, or `dpi` is not above zero.
-    FileAccessError
-        If `path` cannot be written; nothing is left behind.
+    Raises `InvalidValueError` if the ending is another, or `dpi` is not above zero; `FileAccessError` if `path` cannot
+    be written; nothing is left behind.
     """
     ending = Path(path).suffix.lower()
     if ending not in _UNDATED:

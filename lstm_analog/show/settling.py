@@ -25,10 +25,8 @@ def settling_curve(ratios: ArrayLike, errors: ArrayLike, poles: int) -> Figure:
     The law is `study.settling_error`. Its slope is given; a factor is fitted to the points from 14 to 22 time
     constants, if there are any.
 
-    Raises
-    ------
-    InvalidShapeError, InvalidValueError
-        If the arrays are not two vectors of one length, ratios are not positive, errors negative, or poles below one.
+    Raises `InvalidShapeError` or `InvalidValueError` if the arrays are not two vectors of one length, ratios are not
+    positive, errors negative, or poles below one.
     """
     n, measured = _checked(ratios, errors)
     fine = np.linspace(float(n.min()), float(n.max()), _FINE)

@@ -26,10 +26,8 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
     chooses from a batch; `layer` may count from the end. Lines are analog, circles digital. A difference of zero falls
     below the logarithmic axis.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run is of another LSTM, if there is no such layer, unit or sequence, or if `units` are not 1 to 6.
+    Raises `InvalidValueError` if the run is of another LSTM, if there is no such layer, unit or sequence, or if `units`
+    are not 1 to 6.
     """
     number = pick("layer", layer, len(run.layers))
     chosen = chosen_units(units, run.layers[number].h.shape[-1])

@@ -35,11 +35,8 @@ def step_waveforms(
     sampling. `sequence` chooses from a batch; `layer` counts directions of layers. All count from zero, or from the
     end, as -1. The run needs points within the intervals: `Integrate(points=60)`.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run is of another LSTM than `lstm`, if there is no such step, layer, unit or sequence, or if the
-        trajectory has too few points.
+    Raises `InvalidValueError` if the run is of another LSTM than `lstm`, if there is no such step, layer, unit or
+    sequence, or if the trajectory has too few points.
     """
     view = window(run, step, layer=layer, unit=unit, sequence=sequence)
     numeric = None if lstm is None else digital(run, lstm)[view.layer]

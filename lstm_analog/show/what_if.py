@@ -36,12 +36,8 @@ def what_if(
     `units` are those to draw, unless given the six at most whose states the change moves most; `sequence` chooses from
     a batch; `layer` may count from the end.
 
-    Raises
-    ------
-    InvalidShapeError
-        If the runs have not as many steps, sequences and units.
-    InvalidValueError
-        If there is no such layer, unit or sequence.
+    Raises `InvalidShapeError` if the runs have not as many steps, sequences and units; `InvalidValueError` if there is
+    no such layer, unit or sequence.
     """
     number = pick("layer", layer, len(before.layers))
     shapes = [[trace.h.shape for trace in run.layers] for run in (before, after)]

@@ -42,7 +42,8 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     """
     if run.setup is None:
         return None
-    rerun, texts = _Rerun(run=run, setup=run.setup, lstm=lstm), _texts(run)
+    rerun = _Rerun(run=run, setup=run.setup, lstm=lstm)
+    texts = tuple(dict.fromkeys(text for each in run.passes for text in each.compiled.network.said(IMPERFECTION)))
     designed, found = rerun.designed(run.setup.technology), rerun.own
     named = _with_records(run, designed) if texts else designed
     changed = tuple(dict.fromkeys(_changed(run, named)))
@@ -90,10 +91,6 @@ class _Rerun:
         run, engine = self.run, self.setup.engine
         again = run_through(passes, run.x, run.state, run.lengths, lambda made, fed: engine.run(made.network, fed))
         return _collected(again.layers, again.y, self.lstm)
-
-
-def _texts(run: Run) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for each in run.passes for text in each.compiled.network.said(IMPERFECTION)))
 
 
 def _with_records(run: Run, designed: Passes) -> Passes:

@@ -6,6 +6,7 @@ it is one signed value, in a crossbar the difference of the devices in the posit
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -23,22 +24,10 @@ _SUMMING = "_plus"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BiasColumn:
-    """Biases that stand in one column of a bank of weights.
+    """Biases that stand in one `column` of the bank `label` of weights, in the network of pass `number`.
 
-    Attributes
-    ----------
-    number : int
-        The pass whose network has the bank.
-    label : str
-        The label of the bank.
-    column : int
-        The column of the biases.
-    rows : index array, (k,)
-        Their rows in the bank.
-    names : tuple of str, (k,)
-        The names of the rows, as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
-    largest : float
-        Gmax, the largest conductance of the bank as compiled (conductance unit of the domain).
+    `rows` (k,) are theirs in the bank, with `names` (k,), as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
+    `largest` is Gmax, the largest conductance of the bank as compiled (conductance unit of the domain).
     """
 
     number: int
@@ -53,12 +42,7 @@ class BiasColumn:
 class SumGains:
     """Gains of weighted sums in a bank, 1 unless turned: what follows a row multiplies all of its devices.
 
-    Attributes
-    ----------
-    number, label, rows, names
-        As of a `BiasColumn`.
-    largest : float
-        The gain that trims are shares of, 1.
+    `number`, `label`, `rows` and `names` are as in `BiasColumn`; trims are shares of `largest`, 1.
     """
 
     number: int
@@ -81,12 +65,8 @@ def gains_of(column: BiasColumn) -> SumGains:
 def bias_columns(passes: tuple[Compiled, ...], sums: tuple[str, ...] | None) -> tuple[BiasColumn, ...]:
     """Return the biases of `passes` in the weighted sums of the labels `sums`, of all if None.
 
-    Raises
-    ------
-    UnsupportedError
-        If there are no biases: the LSTM has none, or the technology has no column of them.
-    InvalidValueError
-        If a label is that of no weighted sum with a bias.
+    Raises `UnsupportedError` if there are no biases: the LSTM has none, or the technology has no column of them;
+    `InvalidValueError` if a label is that of no weighted sum with a bias.
     """
     found = [each for number, compiled in enumerate(passes) for each in _columns(number, compiled)]
     if not found:
@@ -124,11 +104,10 @@ def add_to_biases(passes: tuple[Compiled, ...], columns: tuple[Adjustable, ...],
     result, ends = list(passes), np.cumsum([each.rows.size for each in columns])[:-1]
     for column, each in zip(columns, np.split(trims, ends, axis=-1), strict=True):
         compiled = result[column.number]
-        if isinstance(column, BiasColumn):
-            network = _turned(compiled.network, column, each * column.largest)
-        else:
-            network = _amplified(compiled.network, column, each)
-        result[column.number] = replace(compiled, network=network)
+        part = _bank(compiled.network, column)
+        changed = _turned(part, column, each) if isinstance(column, BiasColumn) else _amplified(part, column, each)
+        parts = tuple(changed if other is part else other for other in compiled.network.parts)
+        result[column.number] = replace(compiled, network=replace(compiled.network, parts=parts))
     return tuple(result)
 
 
@@ -198,49 +177,30 @@ def _signed(part: _Bank, column: BiasColumn) -> Floats:
     return part.positive[..., column.rows, column.column] - part.negative[..., column.rows, column.column]
 
 
-def _turned(network: Network, column: BiasColumn, trims: Floats) -> Network:
-    """Return `network` with `trims` (..., k), in the conductance unit, added to the biases of `column`."""
-    part = _bank(network, column)
-    signed = _signed(part, column) + trims
-    changed: Part
+def _turned(part: _Bank, column: BiasColumn, trims: Floats) -> Part:
+    """Return `part` with `trims` (..., k), in shares of Gmax, added to the biases of `column`."""
+    at = (..., column.rows, column.column)
+    signed = _signed(part, column) + trims * column.largest
     if isinstance(part, Transconductors):
-        changed = replace(part, transconductance=_put(part.transconductance, column, signed))
-    else:
-        at = (..., column.rows, column.column)
-        both = np.minimum(part.positive[at], part.negative[at])  # what both sides conduct, as devices that are off
-        changed = replace(
-            part,
-            positive=_put(part.positive, column, both + np.maximum(signed, 0.0)),
-            negative=_put(part.negative, column, both + np.maximum(-signed, 0.0)),
-        )
-    return replace(network, parts=tuple(changed if each is part else each for each in network.parts))
+        return replace(part, transconductance=_put(part.transconductance, at, signed))
+    both = np.minimum(part.positive[at], part.negative[at])  # what both sides conduct, as devices that are off
+    positive, negative = both + np.maximum(signed, 0.0), both + np.maximum(-signed, 0.0)
+    return replace(part, positive=_put(part.positive, at, positive), negative=_put(part.negative, at, negative))
 
 
-def _amplified(network: Network, gains: SumGains, trims: Floats) -> Network:
-    """Return `network` with the devices of the rows of `gains` multiplied by 1 + `trims` (..., k), never below zero."""
-    part, factor = _bank(network, gains), np.maximum(1.0 + trims, 0.0)
-    changed: Part
+def _amplified(part: _Bank, gains: SumGains, trims: Floats) -> Part:
+    """Return `part` with the devices of the rows of `gains` multiplied by 1 + `trims` (..., k), never below zero."""
+    at, factor = (..., gains.rows, slice(None)), np.maximum(1.0 + trims, 0.0)[..., None]
     if isinstance(part, Transconductors):
-        changed = replace(part, transconductance=_scaled(part.transconductance, gains.rows, factor))
-    else:
-        positive, negative = (_scaled(bank, gains.rows, factor) for bank in (part.positive, part.negative))
-        changed = replace(part, positive=positive, negative=negative)
-    return replace(network, parts=tuple(changed if each is part else each for each in network.parts))
+        return replace(part, transconductance=_put(part.transconductance, at, part.transconductance[at] * factor))
+    positive, negative = (_put(bank, at, bank[at] * factor) for bank in (part.positive, part.negative))
+    return replace(part, positive=positive, negative=negative)
 
 
-def _scaled(matrix: Floats, rows: Indices, factor: Floats) -> Floats:
-    """Return `matrix` (..., m, n) with its `rows` multiplied by `factor` (..., k), read-only."""
-    lead = np.broadcast_shapes(matrix.shape[:-2], factor.shape[:-1])
-    result = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).copy()
-    result[..., rows, :] *= factor[..., None]
-    result.flags.writeable = False
-    return result
-
-
-def _put(matrix: Floats, column: BiasColumn, values: Floats) -> Floats:
-    """Return `matrix` (..., m, n) with `values` (..., k) in the rows of `column`, read-only."""
-    lead = np.broadcast_shapes(matrix.shape[:-2], values.shape[:-1])
-    result = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).copy()
-    result[..., column.rows, column.column] = values
+def _put(matrix: Floats, at: tuple[Any, ...], values: Floats) -> Floats:
+    """Return `matrix` (..., m, n) with `values` in place of `matrix[at]`, of which they are made; read-only."""
+    own = matrix[at].ndim - (matrix.ndim - 2)  # axes of `values` after those of chips
+    result = np.broadcast_to(matrix, (*values.shape[: values.ndim - own], *matrix.shape[-2:])).copy()
+    result[at] = values
     result.flags.writeable = False
     return result

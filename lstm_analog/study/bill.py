@@ -1,9 +1,7 @@
 """The bill of materials of a hydraulic machine: parts by size, and the flow and power that it needs."""
 
-import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from io import StringIO
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import numpy as np
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS, GRAVITY, SpringPiston
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.files import whole_file
 from lstm_analog.network.parts import (
     Followers,
     Inertances,
@@ -32,6 +29,7 @@ from lstm_analog.study.cutting import Cuts, cuts
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.supply import Supply, supply
+from lstm_analog.tables import write_rows
 
 
 @checked_record
@@ -112,7 +110,7 @@ class Bill:
         return {
             "technology": self.technology,
             "basis": self.basis,
-            "items": [{"part": i.part, "size": i.size, "count": i.count, "where": i.where} for i in self.items],
+            "items": [asdict(item) for item in self.items],
             "tubes": self.tubes,
             "tube_length": self.tube_length,
             "step_time": self.step_time,
@@ -128,13 +126,9 @@ class Bill:
 
         Raises `FileAccessError` if it cannot be written.
         """
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("part", "size", "count", "where"))
-        writer.writerows((item.part, item.size, item.count, item.where) for item in self.items)
-        writer.writerows((name, value, "", "total") for name, value in self.totals)
-        with whole_file(path) as stream:
-            stream.write(text.getvalue().encode())
+        parts = ((item.part, item.size, item.count, item.where) for item in self.items)
+        totals = ((name, value, "", "total") for name, value in self.totals)
+        write_rows(path, chain([("part", "size", "count", "where")], parts, totals))
 
     def write_cut_list(self, path: str | Path) -> None:
         """Write every tube as CSV to the file `path`, whole or not at all: its ends, bore and length in full precision.
@@ -143,11 +137,7 @@ class Bill:
         parallel". The conductance of each is pi d^4/(128 mu L), where mu is the viscosity for which it is made. Raises
         `FileAccessError` if the file cannot be written.
         """
-        with whole_file(path) as stream:
-            for row in chain([CUT_LIST], *map(_cut_rows, self.cuts)):
-                line = StringIO()
-                csv.writer(line, lineterminator="\n").writerow(row)
-                stream.write(line.getvalue().encode())
+        write_rows(path, chain([CUT_LIST], chain.from_iterable(map(_cut_rows, self.cuts))))
 
 
 def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
@@ -162,14 +152,8 @@ def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = 
 
     Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`.
 
-    Raises
-    ------
-    UnsupportedError
-        If the machine is not hydraulic.
-    InvalidTypeError
-        If `run` is no run.
-    InvalidValueError
-        If the run is of another machine, or did not keep everything.
+    Raises `UnsupportedError` if the machine is not hydraulic; `InvalidTypeError` if `run` is no run;
+    `InvalidValueError` if the run is of another machine, or did not keep everything.
     """
     check_run(compiled, run)
     judged = plant(compiled, technology, run)

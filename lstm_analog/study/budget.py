@@ -103,7 +103,7 @@ def budget(
     sample = source.lot(0, many)
     interactions, together = all_interactions(subject, source, sample)
     return ErrorBudget(
-        of=_name(of),
+        of=str(getattr(of, "__name__", type(of).__name__)),
         predicted=root_mean_square(totals, subject.weights),
         draws=draws,
         chips=many,
@@ -120,7 +120,3 @@ def _check_numbers(draws: int, chips: int, strengths: tuple[float, ...]) -> None
     if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
         do = "give multiples of the imperfections, such as (0.1, 1.0)"
         raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))
-
-
-def _name(of: Subject) -> str:
-    return str(getattr(of, "__name__", type(of).__name__))

@@ -1,17 +1,15 @@
 """The error budget of a machine: where the deviations of its chips come from, and how far that is of first order."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.files import whole_file
 from lstm_analog.summaries import Rows, Summarised
+from lstm_analog.tables import write_rows
 
 CLOSE = 0.1
 """Difference of the predicted from the sampled deviation, as a share of it, up to which first order holds."""
@@ -139,13 +137,8 @@ class ErrorBudget(Summarised):
 
     def write_csv(self, path: str | Path) -> None:
         """Write the shares to a table at `path`: kind, name, share; raise `FileAccessError` if it cannot be written."""
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("kind", "name", "share"))
-        for kind, found in self.shares.items():
-            writer.writerows((kind, name, repr(share)) for name, share in found.items())
-        with whole_file(path) as file:
-            file.write(text.getvalue().encode())
+        shares = ((kind, name, repr(each)) for kind, found in self.shares.items() for name, each in found.items())
+        write_rows(path, (("kind", "name", "share"), *shares))
 
 
 def _told(found: Mapping[str, float]) -> str:

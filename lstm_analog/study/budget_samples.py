@@ -12,6 +12,7 @@ from lstm_analog.study.budget_result import Interaction, StrengthRow
 from lstm_analog.study.budget_subject import BudgetSubject, root_mean_square
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.parameter_changes import with_changes
+from lstm_analog.study.trims import with_passes
 
 
 def strength_row(subject: BudgetSubject[AnyDesign], sample: ChipLot, strength: float, totals: Floats) -> StrengthRow:
@@ -21,9 +22,8 @@ def strength_row(subject: BudgetSubject[AnyDesign], sample: ChipLot, strength: f
     """
     predicted = strength * root_mean_square(totals, subject.weights)
     try:
-        sampled = root_mean_square(
-            subject.deviations(altered_chips(subject.machine, sample.together, strength)), subject.weights
-        )
+        deviations = subject.deviations(altered_chips(subject.machine, sample.together, strength))
+        sampled = root_mean_square(deviations, subject.weights)
     except (InvalidValueError, SimulationError):  # a parameter left its range, or a chip cannot be run
         sampled = float("nan")
     return StrengthRow(strength=strength, predicted=predicted, sampled=sampled)
@@ -35,7 +35,7 @@ def altered_chips(machine: AnyDesign, changes: PassChanges, strength: float = 1.
         replace(compiled, network=with_changes(compiled.network, one, strength))
         for compiled, one in zip(machine.passes, changes, strict=True)
     )
-    return replace(machine, passes=passes)  # type: ignore[type-var]
+    return with_passes(machine, passes)
 
 
 def all_interactions(

@@ -1,5 +1,6 @@
 """What an error budget is of: a number or many, read from the outputs of chips, and their derivatives by these."""
 
+from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
@@ -21,34 +22,33 @@ _MOST_ANSWERS = 4096
 """Numbers of an answer up to which each has a derivative by every parameter; larger: memory, numbers x parameters."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Deviation(ABC):  # noqa: B024 - what it is of has a default
+    """The deviation of the `answer` of a chip from that of the machine as compiled: y, or h without a head."""
+
+    answer: Answer = y_or_h
+
+    def __post_init__(self) -> None:
+        """Check that the answer is a function."""
+        check_answer(self.answer)
+
+
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RootMeanSquareDeviation:
+class RootMeanSquareDeviation(_Deviation):
     """The root mean square deviation of the `answer` of a chip from that of the machine as compiled.
 
     `answer` is y, or h without a head, unless given.
     """
 
-    answer: Answer = y_or_h
-
-    def __post_init__(self) -> None:
-        """Check that the answer is a function."""
-        check_answer(self.answer)
-
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LargestDeviation:
+class LargestDeviation(_Deviation):
     """The deviation of that number of the `answer` which deviates most over the chips, root mean square.
 
     `answer` is y, or h without a head, unless given.
     """
-
-    answer: Answer = y_or_h
-
-    def __post_init__(self) -> None:
-        """Check that the answer is a function."""
-        check_answer(self.answer)
 
 
 Subject = Metric | RootMeanSquareDeviation | LargestDeviation
@@ -78,10 +78,9 @@ class BudgetSubject(Generic[AnyDesign]):
 def budget_subject(machine: AnyDesign, run: Run, of: Subject) -> tuple[BudgetSubject[AnyDesign], OutputSlopes]:
     """Return what is budgeted, deviations `of` a `machine`, and the derivatives of its numbers by outputs of `run`."""
     outputs = run.outputs
-    if not isinstance(of, RootMeanSquareDeviation | LargestDeviation):
-        metric = of
-        read = _metric_reader(metric)
-        nominal, slopes = read(beside(outputs))[0], metric_slopes(metric, outputs)
+    if not isinstance(of, _Deviation):
+        read = _metric_reader(of)
+        nominal, slopes = read(beside(outputs))[0], metric_slopes(of, outputs)
     else:
         read = _answer_reader(of.answer)
         nominal = read(beside(outputs))[0]

@@ -134,14 +134,12 @@ def _residual(technology: Bicmos, engine: Engine, settling: float, lessons: tupl
 
     `engine` runs them in `technology`, with compute phases of `settling` time constants.
     """
-    return _UNSEEN * max(_off(technology, engine, settling, lesson) for lesson in lessons)
-
-
-def _off(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> float:
-    lstm, x = lesson.lstm, lesson.x
-    run, digital = _run(technology, engine, settling, lesson), lstm.trace(x).layers[0]
-    (behind,) = lagging(lstm, x, run.state, None, _STEP)
-    return _STEP * float(np.abs(run.h - digital.h).max() / np.abs(behind - digital.h).max())
+    found = []
+    for lesson in lessons:
+        run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
+        (behind,) = lagging(lesson.lstm, lesson.x, run.state, None, _STEP)
+        found.append(_STEP * float(np.abs(run.h - digital.h).max() / np.abs(behind - digital.h).max()))
+    return _UNSEEN * max(found)
 
 
 def _moved(calibration: Calibration, step: Floats) -> Calibration:

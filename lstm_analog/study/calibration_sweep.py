@@ -16,7 +16,7 @@ import scipy
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos
-from lstm_analog.compiler.compiled import Compiled, Spot, lower, schedule
+from lstm_analog.compiler.compiled import Compiled, Spot, decode, lower, schedule
 from lstm_analog.compiler.passes import signal_network
 from lstm_analog.compiler.timing import CLOCKED, READ_OUT
 from lstm_analog.engines import Engine
@@ -145,20 +145,16 @@ def fit(swept: CalibrationSweep) -> Gains:
 def end_to_end(batched: Schedule) -> Schedule:
     """Return the schedule that runs the sequences of a `batched` one after the other, without a batch axis."""
     count = prod(batched.lead)
-    shape = (*batched.lead, len(batched.names))
+
+    def all_of(efforts: Floats) -> Floats:
+        size = efforts.shape[-1]
+        return np.broadcast_to(efforts, (*batched.lead, len(batched.names), size)).reshape(-1, size)
+
     return Schedule(
         names=batched.names * count,
         high=np.tile(batched.high, (count, 1)),
         durations=np.tile(batched.durations, count),
-        imposed=tuple(
-            Imposed(
-                label=entry.label,
-                efforts=np.broadcast_to(entry.efforts, (*shape, entry.efforts.shape[-1])).reshape(
-                    -1, entry.efforts.shape[-1]
-                ),
-            )
-            for entry in batched.imposed
-        ),
+        imposed=tuple(Imposed(label=each.label, efforts=all_of(each.efforts)) for each in batched.imposed),
     )
 
 
@@ -179,8 +175,4 @@ def _nested(gates: dict[Gate, Floats], cell: Floats) -> tuple[Floats, Floats]:
 def _read(compiled: Compiled, trajectory: Trajectory, spot: Spot, interval: str) -> Floats:
     """Return the signal at `spot` at the end of each `interval` of that name, in units, (p,)."""
     ends = np.flatnonzero([name == interval for name in trajectory.schedule.names])
-    minus = spot.against
-    volts = trajectory.at_ends(spot.group, ends) - (0.0 if minus is None else trajectory.at_ends(minus, ends))
-    unknowns = compiled.network.unknowns
-    units: Floats = volts[:, 0] / unknowns.scales()[unknowns[spot.group]][0]
-    return units
+    return decode(compiled, trajectory, spot, ends)[:, 0]

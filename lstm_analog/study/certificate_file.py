@@ -4,11 +4,11 @@ The file holds the certificate and the SHA-256 of its content, so that a change 
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from lstm_analog.compiler import Timing
 from lstm_analog.compiler.saved import PIECES
@@ -17,8 +17,8 @@ from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.model import State
 from lstm_analog.records import record_of, tree_of
-from lstm_analog.study.certificate import Bank, Certificate, Export, ModelFile, ShownSignal
-from lstm_analog.study.report import Versions, plain
+from lstm_analog.study.certificate import Certificate
+from lstm_analog.study.report import plain
 
 _Kind = TypeVar("_Kind")
 _LARGEST = 1 << 28
@@ -50,7 +50,7 @@ def load_certificate(path: str | Path) -> Certificate:
         said = _fields("file", json.loads(content), ("certificate", "digest"))
         if said["digest"] != _digest(said["certificate"]):
             raise _refusal("its digest", "be that of its content", "another: it was changed")
-        return _certificate(said["certificate"])
+        return _record(Certificate, said["certificate"])
     except (LstmAnalogError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
         do = "take the file that was written beside the export"
         what, got = f"file {str(path)!r}", ascii(str(error))[:300]
@@ -65,60 +65,11 @@ def _digest(content: Any) -> str:
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _certificate(content: Any) -> Certificate:
-    return _record(
-        Certificate,
-        content,
-        source=lambda source: (
-            None if source is None else _record(ModelFile, source, only=lambda names: tuple(map(_text, _list(names))))
-        ),
-        technology=lambda tree: record_of(tree, PIECES),
-        timing=Timing,
-        settling=_number,
-        as_compiled=_flag,
-        x=_same,
-        start=_state,
-        seed=lambda seed: None if seed is None else _whole(seed),
-        tolerance=_number,
-        error=_number,
-        errors=lambda errors: {label: _number(error) for label, error in _exactly(dict)(errors).items()},
-        versions=lambda versions: _record(Versions, versions),
-        exports=lambda exports: tuple(map(_export, _list(exports))),
-    )
-
-
-def _state(content: Any) -> State:
-    said = _fields("start", content, ("h", "c"))
-    return State(h=tuple(_list(said["h"])), c=tuple(_list(said["c"])))
-
-
-def _export(content: Any) -> Export:
-    return _record(
-        Export,
-        content,
-        imperfections=lambda texts: tuple(map(_text, _list(texts))),
-        banks=lambda banks: tuple(_record(Bank, bank) for bank in _list(banks)),
-        signals=lambda signals: tuple(map(_signal, _list(signals))),
-    )
-
-
-def _signal(content: Any) -> ShownSignal:
-    return _record(
-        ShownSignal,
-        content,
-        against=lambda name: None if name is None else _text(name),
-        gain=_same,
-        unit=_number,
-        ends=lambda ends: tuple(map(_whole, _list(ends))),
-        values=_same,
-    )
-
-
-def _record(kind: type[_Kind], content: Any, **readers: Callable[[Any], Any]) -> _Kind:
-    """Return a record of `kind` from its plain `content`; fields without one of the `readers` are text."""
-    names = tuple(entry.name for entry in fields(kind))  # type: ignore[arg-type]
-    said = _fields(kind.__name__, content, names)
-    return kind(**{name: readers.get(name, _text)(said[name]) for name in names})
+def _record(kind: type[_Kind], content: Any, called: str = "") -> _Kind:
+    """Return the record of `kind` with its plain `content`, read by its annotations; `called` so in messages."""
+    names, hints = tuple(entry.name for entry in fields(kind)), get_type_hints(kind)  # type: ignore[arg-type]
+    said = _fields(called or kind.__name__, content, names)
+    return kind(**{name: _value(hints[name], said[name], name) for name in names})
 
 
 def _fields(what: str, content: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -129,23 +80,30 @@ def _fields(what: str, content: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return content
 
 
-def _same(value: Any) -> object:
+def _value(hint: Any, value: Any, name: str) -> Any:
+    """Return the `value` of a field `name` as its annotation `hint` says: no truth value or text for a number.
+
+    Arrays are left to the record, which checks them; what may be any object is a technology.
+    """
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind is object:
+        return record_of(value, PIECES)
+    if kind is UnionType:
+        return None if value is None else _value(inner[0], value, name)
+    if kind is tuple:
+        return tuple(_value(inner[0], item, name) for item in _exactly(value, list))
+    if kind is dict:
+        return {label: _value(inner[1], item, name) for label, item in _exactly(value, dict).items()}
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _record(kind, value, name if kind is State else "")
+    if kind is Timing:
+        return Timing(value)
+    if kind is float:
+        return float(_exactly(value, float, int))
+    return _exactly(value, kind) if kind in (str, int, bool) else value
+
+
+def _exactly(value: Any, *kinds: type) -> Any:
+    if type(value) not in kinds:
+        raise _refusal("a field", f"be of type {kinds[0].__name__}", type(value).__name__)
     return value
-
-
-def _exactly(*kinds: type) -> Callable[[Any], Any]:
-    """Return a reader that accepts only values of `kinds`: no truth value for a number, no number for a text."""
-
-    def read(value: Any) -> Any:
-        if type(value) not in kinds:
-            raise _refusal("a field", f"be of type {kinds[0].__name__}", type(value).__name__)
-        return value
-
-    return read
-
-
-_list, _text, _whole, _flag = _exactly(list), _exactly(str), _exactly(int), _exactly(bool)
-
-
-def _number(value: Any) -> float:
-    return float(_exactly(float, int)(value))

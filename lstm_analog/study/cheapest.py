@@ -4,7 +4,7 @@ Along each axis of the lattice points become finer: a point is taken not to be w
 axes and nowhere finer. So a point that fails rules out all coarser ones.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from typing import TypeAlias
 
@@ -18,17 +18,6 @@ Excess: TypeAlias = Callable[[Position], float]
 """Function from a point to how far it is beyond the limit; at most 0 if it is good enough."""
 
 
-def rungs(shape: Position) -> Iterator[tuple[int, Position]]:
-    """Yield each axis and each point of a lattice of `shape` that is coarser than the finest in that axis alone.
-
-    Axis by axis, the finer points first.
-    """
-    finest = tuple(size - 1 for size in shape)
-    for axis, size in enumerate(shape):
-        for place in reversed(range(size - 1)):
-            yield axis, (*finest[:axis], place, *finest[axis + 1 :])
-
-
 def search(costs: Floats, screen: Excess, judge: Excess, ideal: float) -> Position | None:
     """Return the point of least cost that `judge` finds good enough, or None if there is none.
 
@@ -37,14 +26,8 @@ def search(costs: Floats, screen: Excess, judge: Excess, ideal: float) -> Positi
     this expectation the cheapest good point is judged first. Then, of all cheaper points not ruled out yet, the one
     with the least expected excess, until none is left.
 
-    Parameters
-    ----------
-    costs : float array
-        The cost of each point of the lattice.
-    screen, judge : Excess
-        The excess of a point: found quickly, and as it counts.
-    ideal : float
-        The excess without any error, below 0.
+    `costs` are those of all points of the lattice. `screen` and `judge` return the excess of a point, found quickly,
+    and as it counts; `ideal` is the excess without any error, below 0.
     """
     left = np.ones(costs.shape, dtype=bool)
     expected = _expected(costs.shape, screen, ideal, left)
@@ -63,23 +46,22 @@ def search(costs: Floats, screen: Excess, judge: Excess, ideal: float) -> Positi
 def _expected(shape: Position, screen: Excess, ideal: float, left: Flags) -> Floats:
     """Return the expected excess of each point of a lattice of `shape`; points ruled out are no longer `left`.
 
-    `ideal` and `screen` are as in `search`.
+    `ideal` and `screen` are as in `search`. Axis by axis, the finer points first, all other axes at their finest.
     """
     finest = tuple(size - 1 for size in shape)
     least = screen(finest)
     left[...] = least <= 0.0
     base = max(least - ideal, 0.0) ** 2
     total = np.full(shape, base)
-    for axis, place in rungs(shape):
-        if left[place]:
-            excess = screen(place)
-            along = [1] * len(shape)
-            along[axis] = shape[axis]
-            more = np.zeros(shape[axis])
-            more[place[axis]] = max(max(excess - ideal, 0.0) ** 2 - base, 0.0)
-            total = total + more.reshape(along)
-            if excess > 0.0:
-                left[coarser(place)] = False
+    for axis, size in enumerate(shape):
+        for number in reversed(range(size - 1)):
+            place = (*finest[:axis], number, *finest[axis + 1 :])
+            if left[place]:
+                excess = screen(place)
+                along = (slice(None),) * axis + (number,)
+                total[along] += max(max(excess - ideal, 0.0) ** 2 - base, 0.0)
+                if excess > 0.0:
+                    left[coarser(place)] = False
     result: Floats = ideal + np.sqrt(total)
     return result
 

@@ -66,8 +66,7 @@ def cell_cost(run: Run, one: PassRun, figures: CellFigures) -> Consumption:
     )
     rate = 1.0 / drawn.step_time
     clocked = figures.gates.value * drawn.units * figures.gate.value * figures.swing.value**2 * rate
-    weights = sum(int(np.count_nonzero(part.positive)) for part in _kind(network, Crossbars))
-    weights += sum(int(np.count_nonzero(part.negative)) for part in _kind(network, Crossbars))
+    weights = sum(_nonzero(part.positive, part.negative) for part in _kind(network, Crossbars))
     return Consumption(
         consumers=(*sources, Consumer(what="gates of switches", power=clocked, source=figures.gate.source)),
         parts=(
@@ -123,9 +122,8 @@ def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consu
     if tail:
         yield Consumer(what="tails of pairs and multipliers", power=both * tail, source=figures.supply.source)
     scales = network.unknowns.scales()
-    full = sum(
-        float((np.abs(bank.transconductance) @ scales[bank.inputs]).sum()) for bank in _kind(network, Transconductors)
-    )
+    banks = _kind(network, Transconductors)
+    full = sum(float((np.abs(bank.transconductance) @ scales[bank.inputs]).sum()) for bank in banks)
     if full:
         yield Consumer(what="tails of transconductors", power=both * full, source=figures.supply.source)
 
@@ -152,14 +150,12 @@ def _parts(network: Network, figures: CircuitFigures) -> Iterator[PartCount]:
     pairs = _signalling(network)
     multipliers = _multipliers(pairs)
     crossbars, banks = _kind(network, Crossbars), _kind(network, Transconductors)
-    devices = sum(int(np.count_nonzero(side)) for part in crossbars for side in (part.positive, part.negative))
-    loads = sum(int(np.count_nonzero(side)) for part in crossbars for side in (part.plus_load, part.minus_load))
+    devices = sum(_nonzero(part.positive, part.negative) for part in crossbars)
+    loads = sum(_nonzero(part.plus_load, part.minus_load) for part in crossbars)
     capacitors = _kind(network, Storages)
     total = sum(float(bank.capacitance.sum()) for bank in capacitors)
     yield _counted("conductances of weights", devices, figures.device_area)
-    yield _counted(
-        "transconductors", sum(int(np.count_nonzero(bank.transconductance)) for bank in banks), figures.device_area
-    )
+    yield _counted("transconductors", sum(_nonzero(bank.transconductance) for bank in banks), figures.device_area)
     yield _counted("op-amps", _number(_kind(network, OpAmps)), figures.amplifier_area)
     yield _counted("buffers", _number(_kind(network, Followers)), figures.buffer_area)
     yield _counted("multipliers", _number(multipliers), figures.multiplier_area)
@@ -189,6 +185,10 @@ def _signalling(network: Network) -> list[Pairs]:
     chance = [node for label in network.said(CHANCE) for node in network.unknowns[label][:1]]
     built = (bank for bank in _kind(network, Pairs) if not np.isin(bank.factors[0].p[:1], chance).any())
     return [bank for bank in built if any(tier.scale.any() for tier in bank.factors)]
+
+
+def _nonzero(*sides: Floats) -> int:
+    return sum(int(np.count_nonzero(side)) for side in sides)
 
 
 def _number(banks: Iterable[Part]) -> int:

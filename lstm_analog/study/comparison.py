@@ -176,16 +176,12 @@ def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:
         )
 
 
-def _check_shapes(analog: tuple[ChainRun, ...], digital: tuple[LayerTrace, ...]) -> None:
-    expected, got = ([layer.z.shape for layer in layers] for layers in (digital, analog))
+def _layers(run: Run, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
+    """Return the errors of all signals of each chain."""
+    expected, got = ([layer.z.shape for layer in layers] for layers in (trace.layers, run.layers))
     if expected != got:
         do = "rerun the machine"
         raise InvalidShapeError(explain("z of the layers of the run", must=f"have shapes {expected}", got=got, do=do))
-
-
-def _layers(run: Run, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
-    """Return the errors of all signals of each chain."""
-    _check_shapes(run.layers, trace.layers)
     return tuple(
         _errors_of(chain.label, {"z", "c", "h"}, analog, digital)
         for chain, analog, digital in zip(lstm.chains, run.layers, trace.layers, strict=True)
@@ -201,11 +197,13 @@ def _measured_layers(bench: Measured, lstm: LSTM, trace: Trace) -> tuple[LayerEr
 
 def _errors_of(label: str, names: Set[str], analog: ChainRun, digital: LayerTrace) -> LayerErrors:
     """Return the errors of the signals `names`, among z, c and h; the gates follow from z."""
-    pairs = {"z": (analog.z, digital.z)} if "z" in names else {}
-    pairs |= {gate.letter: (_of(analog, gate), _of(digital, gate)) for gate in digital.order if "z" in names}
+    pairs = {}
+    if "z" in names:
+        pairs["z"] = analog.z, digital.z
+        pairs |= {each.letter: (analog.gates[..., [each], :], digital.gates[..., [each], :]) for each in digital.order}
     pairs |= {"c": (_alone(analog.c), _alone(digital.c))} if "c" in names else {}
     pairs |= {"h": (_alone(analog.h), _alone(digital.h))} if "h" in names else {}
-    signals = {name: errors(_with_batch(a), _with_batch(d)) for name, (a, d) in pairs.items() if d.size}
+    signals = {name: errors(ours, theirs) for name, (ours, theirs) in pairs.items() if theirs.size}
     return LayerErrors(chain=label, signals=MappingProxyType(signals))
 
 
@@ -214,18 +212,9 @@ def _head(analog: Floats | None, head: Head | None, digital: Floats | None) -> H
     if head is None or analog is None or digital is None:
         return None
     if head.final:
-        analog, digital = analog[..., None, :], digital[..., None, :]
-    found = errors(_with_batch(_alone(analog)), _with_batch(_alone(digital)))
-    return HeadErrors(y=found, gain=head.gain)
-
-
-def _of(layer: ChainRun | LayerTrace, gate: int) -> Floats:
-    return layer.gates[..., gate : gate + 1, :]
+        analog, digital = _alone(analog), _alone(digital)
+    return HeadErrors(y=errors(_alone(analog), _alone(digital)), gain=head.gain)
 
 
 def _alone(signal: Floats) -> Floats:
     return signal[..., None, :]
-
-
-def _with_batch(signal: Floats) -> Floats:
-    return signal.reshape(-1, *signal.shape[-3:])

@@ -1,7 +1,7 @@
 """What consumes power in a machine, and its parts by kind, with the sources of the constants."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_analog.doors import checked_record
 
@@ -43,11 +43,8 @@ def merged(several: Iterable[Consumption]) -> Consumption:
         heat += each.heat
         for one in each.consumers:
             power = one.power + (consumers[one.what].power if one.what in consumers else 0.0)
-            consumers[one.what] = Consumer(what=one.what, power=power, source=one.source)
+            consumers[one.what] = replace(one, power=power)
         for kind in each.parts:
-            old = parts.get(kind.what)
-            number, room = (old.number, old.room) if old is not None else (0, 0.0)
-            parts[kind.what] = PartCount(
-                what=kind.what, number=kind.number + number, room=kind.room + room, source=kind.source
-            )
+            old = parts.get(kind.what, PartCount(what=kind.what, number=0, room=0.0, source=kind.source))
+            parts[kind.what] = replace(kind, number=kind.number + old.number, room=kind.room + old.room)
     return Consumption(consumers=tuple(consumers.values()), parts=tuple(parts.values()), heat=heat)

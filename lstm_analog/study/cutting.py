@@ -47,22 +47,10 @@ def cut(conductance: Floats, length: float, fluid: Fluid) -> tuple[Floats, Float
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cuts:
-    """The tubes of a bank with their sizes, each from one node to another; of several chips, the widest.
+    """The tubes of the bank `label` with their sizes, each from one node to another; of several chips, the widest.
 
-    Attributes
-    ----------
-    label : str
-        The label of the bank.
-    use : Use
-        The use of the tubes.
-    fluid : Fluid
-        The liquid in them.
-    starts, ends : tuple of str, (k,)
-        The nodes at both ends, with their names in the graph.
-    bores, lengths : float array, (k,)
-        Bore and length of each tube (m).
-    count : int
-        The number of equal tubes between the same two ends.
+    `starts` and `ends` (k,) are the names of the nodes in the graph, `bores` and `lengths` (k,) in m. There are `count`
+    equal tubes of this `use`, filled with `fluid`, between the same two ends.
     """
 
     label: str

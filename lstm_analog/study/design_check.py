@@ -110,14 +110,8 @@ def design_check(
     The inputs of a run are compared with the range that the technology allows, and so are the ranges of `scaling`, if
     given. A chip of transistor cells has its own rules for these.
 
-    Raises
-    ------
-    UnsupportedError
-        If the machine is neither hydraulic nor of op-amps or transistor cells.
-    InvalidTypeError
-        If `run` is no run.
-    InvalidValueError
-        If the run is of another machine, or did not keep everything.
+    Raises `UnsupportedError` if the machine is neither hydraulic nor of op-amps or transistor cells; `InvalidTypeError`
+    if `run` is no run; `InvalidValueError` if the run is of another machine, or did not keep everything.
     """
     check_run(compiled, run)
     found = _judged(compiled, technology, run, scaling)
@@ -143,27 +137,20 @@ def _room(scaling: Scaling) -> Iterator[Finding]:
 
 
 def _judged(compiled: Compiled, technology: object, run: Run | None, scaling: Scaling | None) -> DesignCheck:
+    found: Iterator[Finding]
+    ran = "" if run is None else f"a run of {run.x.shape[-2]} steps"
     if isinstance(technology, Bicmos):
-        return _chip_check(compiled, technology, run, scaling)
-    if isinstance(technology, OpAmpCircuit):
-        return _opamp_check(compiled, technology, run)
-    judged = plant(compiled, technology, run)
-    basis = f"{DESIGN_UNITS:g} pressure units" if run is None else f"the pressures of a run of {run.x.shape[-2]} steps"
-    name, basis = judged.technology.name, f"{basis}, {judged.liquid}"
-    return DesignCheck(technology=name, basis=basis, findings=tuple(_findings(judged)))
-
-
-def _chip_check(compiled: Compiled, technology: Bicmos, run: Run | None, scaling: Scaling | None) -> DesignCheck:
-    largest = None if scaling is None else scaling.ranges.c
-    basis = "its weights and " + ("the linear range of c" if largest is None else "the c that its inputs lead to")
-    basis = basis if run is None else f"a run of {run.x.shape[-2]} steps"
-    found = tuple(chip_findings(compiled, technology, run, largest))
-    return DesignCheck(technology=technology.name, basis=basis, findings=found)
-
-
-def _opamp_check(compiled: Compiled, technology: OpAmpCircuit, run: Run | None) -> DesignCheck:
-    basis = "inputs and states of 1" if run is None else f"the voltages of a run of {run.x.shape[-2]} steps"
-    return DesignCheck(technology=technology.name, basis=basis, findings=tuple(opamp_findings(compiled, run)))
+        largest = None if scaling is None else scaling.ranges.c
+        basis = "its weights and " + ("the linear range of c" if largest is None else "the c that its inputs lead to")
+        name, basis, found = technology.name, ran or basis, chip_findings(compiled, technology, run, largest)
+    elif isinstance(technology, OpAmpCircuit):
+        basis = f"the voltages of {ran}" if ran else "inputs and states of 1"
+        name, found = technology.name, opamp_findings(compiled, run)
+    else:
+        judged = plant(compiled, technology, run)
+        basis = f"the pressures of {ran}" if ran else f"{DESIGN_UNITS:g} pressure units"
+        name, basis, found = judged.technology.name, f"{basis}, {judged.liquid}", _findings(judged)
+    return DesignCheck(technology=name, basis=basis, findings=tuple(found))
 
 
 def _findings(judged: Plant) -> Iterator[Finding]:

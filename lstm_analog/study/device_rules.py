@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
 from lstm_analog.compiler.hardware import GRAVITY, OpenTube, SpringPiston, decay_time
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.network.fluids import ATMOSPHERE
 from lstm_analog.network.parts import DATUM, Followers, Ports, Sources, Spools
-from lstm_analog.network.roles import Valve, internal_states, tanks, valves
+from lstm_analog.network.roles import internal_states, tanks, valves
 from lstm_analog.network.shapes import Shape, curve
 from lstm_analog.study.comparison import SETTLED
-from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge, place_of
 from lstm_analog.study.operation import Plant
 from lstm_analog.study.settling import settling_error
 from lstm_analog.study.supply import Supply
@@ -39,10 +38,7 @@ def port_findings(plant: Plant, part: Ports) -> Iterator[Finding]:
         needed = np.abs(np.log(np.maximum(curve(part.shape, high), tiny) / np.maximum(curve(part.shape, low), tiny)))
     needed = needed.reshape(-1, part.a.size).max(axis=0)
     limit = min(float(np.log(hardware.rangeability)), 2.0 * float(part.limit.min()))
-
-    def place(number: int) -> str:
-        return f"{plant.names[part.a[number]]} to {plant.names[part.b[number]]}"
-
+    place = place_of(plant.names, part.a, part.b)
     # without a run the need is what the weights allow, which trained signals seldom reach
     worst = Severity.NOTE if plant.snapshots is None else Severity.WARNING
     yield judge(Rule.TRIM, needed, limit, part=part.label, place=place, worst=worst, assumed=True)
@@ -57,11 +53,7 @@ def tank_findings(plant: Plant) -> Iterator[Finding]:
     technology, network = plant.technology, plant.compiled.network
     low, high = (stop / technology.pressure_unit for stop in technology.reach())
     for part in tanks(network):
-        nodes = part.nodes
-
-        def place(number: int, nodes: Indices = nodes) -> str:
-            return plant.names[int(nodes[number])]
-
+        nodes, place = part.nodes, place_of(plant.names, part.nodes)
         tops, bottoms = (value / technology.pressure_unit for value in (plant.highest(nodes), plant.lowest(nodes)))
         yield judge(Rule.STOPS_HIGH, tops, high, part=part.label, place=place, assumed=True)
         yield judge(Rule.STOPS_LOW, -bottoms, -low, part=part.label, place=place, assumed=True)
@@ -87,11 +79,7 @@ def spool_findings(plant: Plant, part: Spools) -> Iterator[Finding]:
     """Yield the findings on the spools of `part` of `plant`: time constant and damping."""
     times = np.vectorize(decay_time)(part.frequency, part.damping).reshape(-1, part.p.size).max(axis=0)
     damping = part.damping.reshape(-1, part.p.size).min(axis=0)
-
-    def place(number: int) -> str:
-        return plant.names[int(part.position[number])]
-
-    lag = times / plant.compiled.time_constant
+    lag, place = times / plant.compiled.time_constant, place_of(plant.names, part.position)
     yield judge(Rule.SPOOL_TIME, lag, SLUGGISH, part=part.label, place=place, assumed=True)
     yield judge(Rule.SPOOL_DAMPING, damping, RINGING, part=part.label, place=place, bound=Bound.AT_LEAST, assumed=True)
 
@@ -116,11 +104,7 @@ def relay_findings(plant: Plant, delivered: Supply) -> Iterator[Finding]:
     technology, hardware = plant.technology, plant.technology.hardware
     for part in plant.compiled.network.parts:
         if isinstance(part, Followers | Sources):
-            nodes = part.nodes
-
-            def place(number: int, nodes: Indices = nodes) -> str:
-                return plant.names[int(nodes[number])]
-
+            nodes, place = part.nodes, place_of(plant.names, part.nodes)
             below = hardware.supply - technology.datum - plant.highest(nodes)
             above = technology.datum + plant.lowest(nodes)
             for rule, room in ((Rule.RELAY_HIGH, below), (Rule.RELAY_LOW, above)):
@@ -139,9 +123,7 @@ def fluid_findings(plant: Plant) -> Iterator[Finding]:
     nodes = np.setdiff1d(np.arange(DATUM, network.unknowns.size), internal_states(network))
     absolute = ATMOSPHERE + technology.datum + plant.lowest(nodes)
     vapour = technology.fluid.vapour_pressure
-    yield judge(
-        Rule.CAVITATION, absolute, vapour, place=lambda number: plant.names[nodes[number]], bound=Bound.AT_LEAST
-    )
+    yield judge(Rule.CAVITATION, absolute, vapour, place=place_of(plant.names, nodes), bound=Bound.AT_LEAST)
     unit = technology.pressure_unit
     head = technology.fluid.density * GRAVITY * hardware.level_error
     yield _single(Rule.ELEVATION, head / unit, TOLERATED, True)
@@ -155,10 +137,7 @@ def clock_findings(plant: Plant) -> Iterator[Finding]:
     yield _single(Rule.SETTLING, settling_error(compiled.settling, CHAIN), SETTLED, False)
     for part in valves(compiled.network):
         leak = (part.opened / part.closed).reshape(-1, part.a.size).max(axis=0)
-
-        def place(number: int, part: Valve = part) -> str:
-            return f"{plant.names[part.a[number]]} to {plant.names[part.b[number]]}"
-
+        place = place_of(plant.names, part.a, part.b)
         # the best phase is ln(1/leak) time constants: docs/hydraulics.md#seat-leaks
         phase, best = np.full(leak.size, compiled.settling), float(np.log(1.0 / leak.max()))
         yield judge(Rule.LEAK, phase, best, part=part.label, place=place, assumed=True)

@@ -1,7 +1,6 @@
 """Where the elements of the parts of a machine stand: which signal each feeds, of which gate and which unit."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Indices
@@ -55,25 +54,24 @@ def _place(compiled: Compiled, name: str) -> tuple[str, str]:
     """Return the gate and the unit of the unknown of that `name`."""
     group, _, number = name.rpartition("_")
     for place in compiled.layout.layers:
-        for gate, row in _rows(compiled, place, group, int(number) if number.isdecimal() else -1):
-            return gate, f"{_chain(place)} unit {row}"
+        found = _in_chain(compiled, place, group, int(number)) if number.isdecimal() else None
+        if found is not None:
+            return found[0], f"{_chain(place)} unit {found[1]}"
     return ELSEWHERE, ELSEWHERE
 
 
-def _rows(compiled: Compiled, place: LayerLayout, group: str, number: int) -> Iterator[tuple[str, int]]:
-    """Yield the gate and the unit of entry `number` of a `group` of unknowns, if it is of the chain at `place`."""
+def _in_chain(compiled: Compiled, place: LayerLayout, group: str, number: int) -> tuple[str, int] | None:
+    """Return gate and unit of entry `number` of a `group` of unknowns; None if it is not of the chain at `place`."""
     label = re.match(r"l\d+r?", place.h.group)
-    if number < 0 or label is None or not re.match(rf"{label.group()}_", group):
-        return
+    if label is None or not group.startswith(f"{label.group()}_"):
+        return None
     units, size = compiled.network.unknowns[place.z[0].group].size, compiled.network.unknowns[group].size
     for gate, spot in enumerate(place.z):
         if re.fullmatch(rf"{re.sub('_(pos|neg)$', '', spot.group)}(_pos|_neg)?", group):
-            yield f"{_chain(place)} {place.gates[gate].name.lower()} gate", number
-            return
-    if re.match(rf"{label.group()}_rows", group) and size == units * len(place.gates):
-        yield f"{_chain(place)} {place.gates[number // units].name.lower()} gate", number % units
-    elif size == units:
-        yield ELSEWHERE, number
+            return f"{_chain(place)} {place.gates[gate].name.lower()} gate", number
+    if group.startswith(f"{label.group()}_rows") and size == units * len(place.gates):
+        return f"{_chain(place)} {place.gates[number // units].name.lower()} gate", number % units
+    return (ELSEWHERE, number) if size == units else None
 
 
 def _chain(place: LayerLayout) -> str:

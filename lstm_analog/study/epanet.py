@@ -12,29 +12,24 @@ and simulation use the same wrong viscosity, and then only the Reynolds number s
 double precision; errors of 1e-13 are usual.
 """
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields
+from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked
+from lstm_analog.engines.guest import own_folder
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import EpanetTubes
-from lstm_analog.model import LSTM, LayerTrace, State
+from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.cutting import cut
-from lstm_analog.study.epanet_report import EpanetReport, StaticErrors, gauged
+from lstm_analog.study.epanet_report import EpanetReport, gauged, static_errors
 from lstm_analog.study.epanet_run import Simulator, run_epanet
 from lstm_analog.study.epanet_walk import EpanetSetup, steady_states
 from lstm_analog.study.operation import as_used
@@ -87,12 +82,14 @@ def epanet_check(
         See `run_epanet`.
     """
     _check_origin(compiled, lstm, technology)
-    _check_whole(compiled, lstm)
-    inputs = _one_sequence(x, lstm)
+    inputs = sequences(x, lstm.input_size)
+    if inputs.shape[:-2] not in ((), (1,)):
+        got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
+        raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
     technology = as_used(technology, compiled.network)
     start, liquid = starting_state(state, lstm.state_sizes, inputs.shape[:-2]), fluid or technology.fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
-    with _folder(folder) as place:
+    with own_folder() if folder is None else nullcontext(Path(folder)) as place:
         setup = EpanetSetup(tubes=tubes_of(technology, liquid), folder=place, simulator=simulator)
         efforts, readings = steady_states(compiled.network, plan, [entry.settles for entry in intervals], setup)
     trajectory = Trajectory(
@@ -103,14 +100,13 @@ def epanet_check(
         engine="EPANET 2.2, steady states",
     )
     run = PassRun(compiled=compiled, x=inputs, state=start, lengths=None, trajectory=trajectory)
-    digital = lstm.trace(inputs, start).layers
     return EpanetReport(
         model=lstm.name,
         technology=technology.name,
         fluid=liquid.name,
         steps=inputs.shape[-2],
         solves=len(readings),
-        layers=tuple(_errors(a, d) for a, d in zip(run.layers, digital, strict=True)),
+        layers=tuple(map(static_errors, run.layers, lstm.trace(inputs, start).layers)),
         gauges=gauged(compiled.network, readings, liquid, technology.pressure_unit),
         tolerance=TOLERANCE,
     )
@@ -137,27 +133,6 @@ def tubes_in(technology: object, network: Network) -> EpanetTubes | None:
     return tubes_of(used, used.fluid)
 
 
-def _one_sequence(x: ArrayLike, lstm: LSTM) -> Floats:
-    inputs = sequences(x, lstm.input_size)
-    if inputs.shape[:-2] not in ((), (1,)):
-        got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
-        raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
-    return inputs
-
-
-def _check_whole(compiled: Compiled, lstm: LSTM) -> None:
-    if len(compiled.layout.layers) < len(lstm.chains):
-        got, do = f"{len(compiled.layout.layers)} of {len(lstm.chains)} chains", "check an LSTM that needs one pass"
-        raise UnsupportedError(explain("machine for EPANET", must="go through time once", got=got, do=do))
-
-
-def _errors(analog: ChainRun, digital: LayerTrace) -> StaticErrors:
-    names = [entry.name for entry in fields(StaticErrors)]
-    return StaticErrors(
-        **{name: float(np.abs(getattr(analog, name) - getattr(digital, name)).max(initial=0.0)) for name in names}
-    )
-
-
 def _check_origin(compiled: Compiled, lstm: LSTM, technology: object) -> None:
     if not isinstance(technology, Hydraulic):
         got, do = type(technology).__name__, "give the one that the machine was compiled in"
@@ -168,12 +143,6 @@ def _check_origin(compiled: Compiled, lstm: LSTM, technology: object) -> None:
         if got != expected:
             must, do = f"be {expected[:12]}", "check it against what it was compiled from"
             raise InvalidValueError(explain(f"{what} of the machine", must=must, got=got[:12], do=do))
-
-
-@contextmanager
-def _folder(folder: str | Path | None) -> Iterator[Path]:
-    if folder is not None:
-        yield Path(folder)
-        return
-    with tempfile.TemporaryDirectory(prefix="lstm_analog-") as made:
-        yield Path(made)
+    if len(compiled.layout.layers) < len(lstm.chains):
+        got, do = f"{len(compiled.layout.layers)} of {len(lstm.chains)} chains", "check an LSTM that needs one pass"
+        raise UnsupportedError(explain("machine for EPANET", must="go through time once", got=got, do=do))

@@ -9,9 +9,11 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.export.epanet import LAMINAR
 from lstm_analog.export.epanet_links import EpanetLinks
+from lstm_analog.model import LayerTrace
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Switches
+from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.epanet_walk import PipeReading
 
 SEEN = 1e-3
@@ -137,6 +139,15 @@ class EpanetReport:
         """Return the report as dicts, lists, strings and numbers."""
         plain = asdict(self) | {"layers": [asdict(layer) for layer in self.layers]}
         return {"holds": self.holds, "findings": [*self.findings], "worst": self.worst, "checks": CHECKED, **plain}
+
+
+def static_errors(analog: ChainRun, digital: LayerTrace) -> StaticErrors:
+    """Return the errors of a chain of a machine, `analog`, against the `digital` one."""
+    z, c, h = (
+        float(np.abs(ours - theirs).max(initial=0.0))
+        for ours, theirs in ((analog.z, digital.z), (analog.c, digital.c), (analog.h, digital.h))
+    )
+    return StaticErrors(z=z, c=c, h=h)
 
 
 def gauged(network: Network, readings: list[PipeReading], fluid: Fluid, unit: float) -> Gauges:

@@ -33,12 +33,8 @@ Simulator = Callable[[Path, Sequence[str], Sequence[str]], EpanetResult]
 def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> EpanetResult:
     """Return heads and flows by EPANET from the input file at `path`, of the `nodes` and `links` of these names.
 
-    Raises
-    ------
-    SimulatorMissingError
-        If wntr is not installed.
-    SimulationError
-        If EPANET refuses the file or does not converge; the message contains its own.
+    Raises `SimulatorMissingError` if wntr is not installed, `SimulationError` if EPANET refuses the file or does not
+    converge; the message contains its own.
     """
     toolkit, exceptions = _wntr("toolkit"), _wntr("exceptions")
     with own_folder() as folder:

@@ -28,18 +28,9 @@ def write_settled(path: str | Path, network: Network, technology: object, fed: S
     solenoids become reservoirs at the pressures that `Settle` finds; EPANET computes those of all other chambers, which
     must be the same.
 
-    Raises
-    ------
-    UnsupportedError
-        If the network is not hydraulic, or as `export.statics` does.
-    UnsupportedPartError
-        As `export.statics` does.
-    InvalidValueError
-        If no interval has that name.
-    InvalidShapeError
-        If there is more than one sequence, or a part has a chip axis.
-    FileAccessError
-        If the file cannot be written; nothing is left behind then.
+    Raises `UnsupportedError` if the network is not hydraulic, this or `UnsupportedPartError` as `export.statics` does,
+    `InvalidValueError` if no interval has that name, `InvalidShapeError` if there is more than one sequence or a part
+    has a chip axis, `FileAccessError` if the file cannot be written; nothing is left behind then.
     """
     if not isinstance(technology, Hydraulic):
         got, do = network.domain.name, "compile in a hydraulic technology"

@@ -55,11 +55,8 @@ def steady_states(
     Efforts have the shape (intervals, unknowns); in an interval that does not settle, by `settles`, they stay. `setup`
     says how files are made and solved.
 
-    Raises
-    ------
-    UnsupportedError
-        If a clock line is high in an interval that does not settle, chambers act on their own relays, or a tank would
-        pass its stops.
+    Raises `UnsupportedError` if a clock line is high in an interval that does not settle, chambers act on their own
+    relays, or a tank would pass its stops.
     """
     network = without_mass(network)
     effort, ends = np.zeros(network.unknowns.size), []
@@ -89,11 +86,8 @@ def _check_stops(network: Network, effort: Floats) -> None:
             if beyond.size:
                 tank = int(beyond[0])
                 what = f"tank {network.unknowns.names()[part.nodes[tank]]} for EPANET"
-                must, do = (
-                    f"stay between its stops, {part.low[tank]:.6g} and {part.high[tank]:.6g} Pa",
-                    "see its check()",
-                )
-                raise UnsupportedError(explain(what, must=must, got=f"{level[tank]:.6g} Pa", do=do))
+                must = f"stay between its stops, {part.low[tank]:.6g} and {part.high[tank]:.6g} Pa"
+                raise UnsupportedError(explain(what, must=must, got=f"{level[tank]:.6g} Pa", do="see its check()"))
 
 
 def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
@@ -102,7 +96,8 @@ def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
     fed = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
     stored = network.kinds()[Kind.STORED]
     settled, held = stored[np.isin(stored, fed)], stored[~np.isin(stored, fed)]
-    parts: list[Part] = [part for part in network.parts if not _drops_out(part, high)]
+    parts: list[Part] = [part for part in network.parts if not isinstance(part, Storages)]
+    parts = [part for part in parts if not isinstance(part, Switches) or is_on(part.line, high)]
     parts.append(Junctions(label="settled", nodes=settled))
     parts.append(Sources(label="held", nodes=held, effort=np.array(0.0)))
     relays = network.kinds()[Kind.FOLLOWED]
@@ -112,10 +107,6 @@ def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
         _check_order(network, stage)
         steps.append(_WalkStep(stage=stage, relays=stage.nodes[relay], chambers=stage.nodes[~relay]))
     return steps
-
-
-def _drops_out(part: Part, high: High) -> bool:
-    return isinstance(part, Storages) or (isinstance(part, Switches) and not is_on(part.line, high))
 
 
 def _check_order(network: Network, stage: AlgebraicStage) -> None:

@@ -1,12 +1,12 @@
 """The findings of a design check, with figures, limits, places and advice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 
 
@@ -183,6 +183,11 @@ class Finding:
             "assumed": self.assumed,
             "advice": self.advice,
         }
+
+
+def place_of(names: Sequence[str], *ends: Indices) -> Callable[[int], str]:
+    """Return the function from the number of an element to its place: the `names` of the unknowns at its `ends`."""
+    return lambda number: " to ".join(names[int(nodes[number])] for nodes in ends)
 
 
 def judge(

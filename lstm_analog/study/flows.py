@@ -19,17 +19,11 @@ _PASSIVE = Conductors | Crossbars | Inertances | Ports | Switches
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moments:
-    """Moments of a run at which the same clock lines are `high`.
+    """Moments of a run at which the same clock lines are `high`, with `efforts` (n, unknowns), in the effort unit.
 
-    Attributes
-    ----------
-    high : tuple of bool
-        Which clock lines are high.
-    efforts : float array, (n, unknowns)
-        The efforts (effort unit), sequences one after the other.
-    weights : float array, (n,)
-        The time that each moment stands for (s): by the trapezoidal rule, except that the first stretch of an interval
-        has the efforts at its end, as those at its beginning are still of the interval before.
+    Sequences come one after the other. `weights` (n,) are the times (s) that the moments stand for: by the trapezoidal
+    rule, except that the first stretch of an interval has the efforts at its end, as those at its beginning are still
+    of the interval before.
     """
 
     high: High

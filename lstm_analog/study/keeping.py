@@ -39,12 +39,8 @@ def saves(
     That is the choice of `keep`, or else the engine's own `save`. If neither is given it is everything; or, with a
     `KeptWarning`, the signals if everything would take more than `most_bytes` bytes.
 
-    Raises
-    ------
-    InvalidTypeError
-        If `keep` is no Keep.
-    InvalidValueError
-        If both are given, a label or an interval is in no pass, or the choice takes more than `most_bytes` bytes.
+    Raises `InvalidTypeError` if `keep` is no Keep; `InvalidValueError` if both are given, a label or an interval is in
+    no pass, or the choice takes more than `most_bytes` bytes.
     """
     _check_bound(most_bytes)
     if keep is not None:
@@ -79,7 +75,7 @@ def kept_bytes(
 
 def save_of(engine: Engine) -> Save | None:
     """Return the `save` of `engine`, None if it has none."""
-    told: object = getattr(engine, "save") if has_save(engine) else None  # noqa: B009 - an engine need not have it
+    told: object = getattr(engine, "save", None)  # an engine need not have it
     return told if isinstance(told, Save) else None
 
 

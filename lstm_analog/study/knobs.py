@@ -77,8 +77,12 @@ _GRADED = "a grade of half the error is assumed to cost 1.4 times as much"
 _SOLD = "powers of ten and 1, 2, 5 or 1, 3 of them"
 
 
-def _graded(name: str, unit: str, values: Floats, turn: Turn, source: str) -> Knob:
-    """Return the knob of a grade: its `values` (n,) are errors of parts, and prices go with 1/sqrt(error)."""
+def _graded(name: str, unit: str, values: Floats, imperfection: Callable[..., object], size: str, source: str) -> Knob:
+    """Return the knob of a grade: `values` (n,) of the field `size` of an `imperfection`, prices by 1/sqrt(value)."""
+
+    def turn(build: Build, value: float) -> Build:
+        return build.with_grade(imperfection(**{size: value}))
+
     prices = np.sqrt(values[0] / values)
     return Knob(name=name, unit=unit, values=values, turn=turn, prices=prices, source=f"{source}; {_GRADED}")
 
@@ -92,24 +96,8 @@ def _set_settling(build: Build, value: float) -> Build:
     return replace(build, settling=value)
 
 
-def _set_programming(build: Build, value: float) -> Build:
-    return build.with_grade(ProgrammingError(sigma=value))
-
-
-def _set_spread(build: Build, value: float) -> Build:
-    return build.with_grade(DeviceSpread(share=value))
-
-
 def _set_levels(build: Build, value: float) -> Build:
     return build.with_grade(Quantisation(levels=value))
-
-
-def _set_offset(build: Build, value: float) -> Build:
-    return build.with_grade(AmplifierOffset(volts=value))
-
-
-def _set_bore(build: Build, value: float) -> Build:
-    return build.with_grade(BoreTolerance(sigma=value))
 
 
 def _opamps(build: Build) -> OpAmpCircuit:
@@ -148,7 +136,8 @@ PROGRAMMING = _graded(
     "programming error",
     "of Gmax",
     np.array([0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005, 0.0003, 0.0002, 0.0001]),
-    _set_programming,
+    ProgrammingError,
+    "sigma",
     "3 % of Gmax is usual for resistive memory (`imperfections.ProgrammingError`); finer: by more pulses",
 )
 """How exactly conductances are written."""
@@ -156,7 +145,8 @@ RESISTORS = _graded(
     "resistor tolerance",
     "1",
     np.array([0.05, 0.02, 0.01, 0.005, 0.001, 0.0005, 0.0002, 0.0001]),
-    _set_spread,
+    DeviceSpread,
+    "share",
     "tolerances that resistors are sold in, 5 to 0.01 %, taken as standard deviations",
 )
 """The grade of resistors."""
@@ -173,7 +163,8 @@ OFFSET = _graded(
     "offset grade",
     "V",
     np.array([3e-3, 1e-3, 300e-6, 100e-6, 30e-6, 10e-6, 3e-6]),
-    _set_offset,
+    AmplifierOffset,
+    "volts",
     f"from a general op-amp to one that is trimmed or chopped; {_SOLD}",
 )
 """The grade of op-amps by their offset."""
@@ -196,7 +187,8 @@ BORE = _graded(
     "bore tolerance",
     "1",
     np.array([0.02, 0.01, 0.005, 0.0025, 0.001, 0.0005, 0.00025]),
-    _set_bore,
+    BoreTolerance,
+    "sigma",
     "assumed: from drawn tube to tubes that are measured and selected",
 )
 """The grade of tubes by the scatter of their bores."""

@@ -44,14 +44,9 @@ class DigitalRun:
 class LayerOutputs:
     """The outputs of the inputs, of each layer and of the head, with a leading axis of chips, 1 without chips.
 
-    Attributes
-    ----------
-    names : tuple of str
-        "inputs", "layer 0", ...
-    values : tuple of float array, (chips, sequences, n)
-        Of each of them; inputs are whole sequences, their steps side by side.
-    scores : float array, (chips, sequences, classes), or None
-        The outputs of the head where it has one for each sequence.
+    `values` (chips, sequences, n) each are those of "inputs", "layer 0" and so on, the `names`; inputs are whole
+    sequences, their steps side by side. `scores` (chips, sequences, classes) are the outputs of the head, None unless
+    it has one for each sequence.
     """
 
     names: tuple[str, ...]
@@ -67,34 +62,23 @@ def layer_outputs(subject: Run | DigitalRun, reading: LayerReading) -> LayerOutp
     if subject.x.ndim < 3:
         must, do = "have a batch of sequences", "give x (batch, time, inputs)"
         raise InvalidShapeError(explain("the run", must=must, got=f"x of shape {subject.x.shape}", do=do))
-    layers, y = _of_run(subject, reading) if isinstance(subject, Run) else _of_digital(subject, reading)
+    final = reading is LayerReading.FINAL
+    if isinstance(subject, Run):
+        layers = [(each.place.layer, each.last[0] if final else _flat(each.h)) for each in subject.layers]
+        y, axes = subject.y, 3 if subject.passes[-1].chips else 2
+    else:
+        trace = subject.lstm.trace(subject.x, lengths=subject.lengths)
+        chains = zip(subject.lstm.chains, trace.layers, trace.outputs.state.h, strict=True)
+        layers = [(chain.layer, last if final else _flat(each.h)) for chain, each, last in chains]
+        y, axes = trace.outputs.y, 2
     layered = {number: [h for at, h in layers if at == number] for number, _ in layers}
     values = [_flat(subject.x), *(np.concatenate(parts, axis=-1) for parts in layered.values())]
-    scores = None if y is None or y.ndim + (not _has_chips(subject)) != 3 else y
+    scores = None if y is None or y.ndim != axes else y
     return LayerOutputs(
         names=("inputs", *(f"layer {number}" for number in layered)),
         values=tuple(each if each.ndim == 3 else each[None] for each in values),
         scores=scores if scores is None or scores.ndim == 3 else scores[None],
     )
-
-
-def _has_chips(subject: Run | DigitalRun) -> bool:
-    return isinstance(subject, Run) and bool(subject.passes[-1].chips)
-
-
-def _of_run(run: Run, reading: LayerReading) -> tuple[list[tuple[int, Floats]], Floats | None]:
-    """Return the number of the layer and the outputs (..., sequences, n) of each chain of `run`, and its y."""
-    final = reading is LayerReading.FINAL
-    chains = [(each.place.layer, each.last[0] if final else _flat(each.h)) for each in run.layers]
-    return chains, run.y
-
-
-def _of_digital(run: DigitalRun, reading: LayerReading) -> tuple[list[tuple[int, Floats]], Floats | None]:
-    trace = run.lstm.trace(run.x, lengths=run.lengths)
-    final = reading is LayerReading.FINAL
-    finals = trace.outputs.state.h
-    found = zip(run.lstm.chains, trace.layers, finals, strict=True)
-    return [(chain.layer, last if final else _flat(each.h)) for chain, each, last in found], trace.outputs.y
 
 
 def _flat(signal: Floats) -> Floats:

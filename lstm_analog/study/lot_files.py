@@ -34,12 +34,8 @@ def stored_lots(folder: Path, digest: str, spans: Iterable[tuple[int, int]]) -> 
 
     `spans` are the first chip and the number of chips of each lot to return; other files are left alone.
 
-    Raises
-    ------
-    FileAccessError
-        If the folder cannot be made or read.
-    FileFormatError
-        If a file in it is damaged, or of another study.
+    Raises `FileAccessError` if the folder cannot be made or read; `FileFormatError` if a file in it is damaged, or of
+    another study.
     """
     found = {}
     for path in _files(folder):

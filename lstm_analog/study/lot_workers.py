@@ -66,14 +66,9 @@ def run_lots(
     At most `ahead` lots are submitted at a time. If workers die and `executor` is a function, it is called for a new
     executor, which runs the remaining lots.
 
-    Raises
-    ------
-    SimulationError
-        If no lot is done in `timeout` seconds, workers die and cannot be replaced, or an executor fails otherwise.
-    UnsupportedError
-        If the `trial` cannot be sent to a worker.
-    InvalidTypeError
-        If `executor` returns no executor.
+    Raises `SimulationError` if no lot is done in `timeout` seconds, workers die and cannot be replaced, or an executor
+    fails otherwise; `UnsupportedError` if the `trial` cannot be sent to a worker; `InvalidTypeError` if `executor`
+    returns no executor.
     """
     left, breaks = dict.fromkeys(spans), 0
     while left:

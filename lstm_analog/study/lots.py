@@ -98,9 +98,7 @@ class Trial(Generic[AnyDesign]):
         if not (is_dataclass(metric) or isinstance(metric, FunctionType)):
             must, do = "be a function or a record where a folder keeps lots", "write a function of the outputs"
             raise UnsupportedError(explain("the metric", must=must, got=type(metric).__name__, do=do))
-        source = (
-            source_of(type(metric)) if is_dataclass(metric) else ""
-        )  # the source of a function is hashed with this record
+        source = source_of(type(metric)) if is_dataclass(metric) else ""  # that of a function is hashed with the record
         return digest_of(self, source, lot_size, __version__)
 
     def chips(self, first: int, count: int | None) -> AnyDesign:
@@ -110,22 +108,14 @@ class Trial(Generic[AnyDesign]):
     def measure(self, machine: Design) -> Floats:
         """Return the metric of each chip of `machine`, (chips,), or (1,) without an axis of chips."""
         run = machine.run(self.x, state=self.state, lengths=self.lengths, engine=self.engine, keep=Keep.OUTPUTS)
-        outputs = run.outputs if machine.chips else beside(run.outputs)
-        return measured(self.metric, outputs, max(machine.chips, 1))
+        return measured(self.metric, of_chips(machine, run), max(machine.chips, 1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lot:
     """The results of the chips of a lot, from number `first` on.
 
-    Attributes
-    ----------
-    first : int
-        Number of its first chip.
-    values : float array, (count,)
-        The metric of each chip; NaN for a failure.
-    reasons : tuple of str, (count,)
-        The reason of each failure; empty for other chips.
+    `values` (count,) are their metrics, NaN for a failure; `reasons` (count,) are those of failures, else empty.
     """
 
     first: int
@@ -149,15 +139,18 @@ def _solved(trial: Trial[AnyDesign], first: int, count: int) -> tuple[Floats, tu
     if count == 1 or not isinstance(trial.engine, _ONE_AT_A_TIME):
         try:
             values = trial.measure(trial.chips(first, count if count > 1 else None))
-            return np.broadcast_to(values, (count,)), (
-                "",
-            ) * count  # imperfections that change nothing add no axis of chips
+            return np.broadcast_to(values, (count,)), ("",) * count  # without an axis if nothing is changed
         except (SimulationError, UnsupportedError) as reason:
             if count == 1:
                 return np.array([np.nan]), (str(reason),)
     half = (count + 1) // 2
     (left, told), (right, more) = _solved(trial, first, half), _solved(trial, first + half, count - half)
     return np.concatenate((left, right)), (*told, *more)
+
+
+def of_chips(machine: Design, run: Run) -> Outputs:
+    """Return the outputs of a `run` of `machine` with a leading axis of chips, of one if it has none."""
+    return run.outputs if machine.chips else beside(run.outputs)
 
 
 def beside(outputs: Outputs) -> Outputs:

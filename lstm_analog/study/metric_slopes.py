@@ -29,12 +29,8 @@ def metric_slopes(metric: Metric, outputs: Outputs) -> OutputSlopes:
 
     By central differences, except for the records of this package.
 
-    Raises
-    ------
-    InvalidValueError
-        If the metric has a kink there: the RMSE of answers that equal those expected.
-    UnsupportedError
-        For an accuracy, which has steps and no slope.
+    Raises `InvalidValueError` if the metric has a kink there: the RMSE of answers that equal those expected;
+    `UnsupportedError` for an accuracy, which has steps and no slope.
     """
     return _by_differences(lambda some: measured(metric, some, len(some.h))[:, None], outputs, np.ones((1, 1)))
 

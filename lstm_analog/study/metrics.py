@@ -149,12 +149,8 @@ def classes(scores: Floats, threshold: float | None) -> Indices:
 def measured(metric: Metric, outputs: Outputs, chips: int) -> Floats:
     """Return the numbers (chips,) of `metric` for `outputs` of `chips` chips; they need not be finite.
 
-    Raises
-    ------
-    InvalidShapeError, InvalidTypeError
-        If it returns no number for each chip.
-    InvalidValueError
-        If it raises an error that is none of this package.
+    Raises `InvalidShapeError` or `InvalidTypeError` if it returns no number for each chip, `InvalidValueError` if it
+    raises an error that is none of this package.
     """
     what, do = "the metric", "return one number a chip: reduce all axes but the first"
     try:

@@ -1,6 +1,6 @@
 """Noise of a machine in time: how much is on h and c after each step, which part made it, and sample paths."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -219,41 +219,31 @@ def noise_of(
     ways = {spot: place.backward for place in layout.layers for spot in (place.h, place.c) if spot is not None}
     if layout.head is not None:
         ways[layout.head.y] = layout.backward
-    found = _signals(run, linear, tuple(ways))
-    in_order = {spot: _in_order(each, run.lengths, backward=ways[spot]) for spot, each in found.items()}
-    chains = (
-        ChainNoise(h=in_order[place.h], c=None if place.c is None else in_order[place.c]) for place in layout.layers
-    )
-    y = None if layout.head is None else in_order[layout.head.y]
+    found = _signals(run, linear, ways)
+    chains = (ChainNoise(h=found[place.h], c=None if place.c is None else found[place.c]) for place in layout.layers)
+    y = None if layout.head is None else found[layout.head.y]
     return MachineNoise(run=run, linear=linear, layers=tuple(chains), y=y)
 
 
-def _signals(run: Run, linear: LinearNoise, spots: tuple[Spot, ...]) -> dict[Spot, SignalNoise]:
-    """Return the noise at each of `spots` after each step, as the steps went."""
+def _signals(run: Run, linear: LinearNoise, ways: dict[Spot, bool]) -> dict[Spot, SignalNoise]:
+    """Return the noise at each spot after each step, in the order of time; `ways` say whether its chain goes back."""
     compiled, steps = run.compiled, run.passes[0].x.shape[-2]
     unknowns = compiled.network.unknowns
-    nodes = np.unique(np.concatenate([unknowns[label] for spot in spots for label in spot.groups]))
-    asked = {spot: frozenset(compiled.cycle.ends(spot.interval, steps).tolist()) for spot in spots}
-    weights = {spot: weights_of(compiled, spot, nodes) for spot in spots}
-    taken = {spot: list[tuple[Floats, Floats]]() for spot in spots}
+    nodes = np.unique(np.concatenate([unknowns[label] for spot in ways for label in spot.groups]))
+    asked = {spot: frozenset(compiled.cycle.ends(spot.interval, steps).tolist()) for spot in ways}
+    weights = {spot: weights_of(compiled, spot, nodes) for spot in ways}
+    taken = {spot: list[tuple[Floats, Floats]]() for spot in ways}
     for number, noise in enumerate(linear.nodes(nodes)):
-        for spot in (spot for spot in spots if number in asked[spot]):
+        for spot in (spot for spot in ways if number in asked[spot]):
             taken[spot].append((_diagonal(noise.covariance, weights[spot]), _diagonal(noise.white, weights[spot])))
-    return {spot: _signal(compiled, spot, found) for spot, found in taken.items()}
-
-
-def _signal(compiled: Compiled, spot: Spot, found: list[tuple[Floats, Floats]]) -> SignalNoise:
-    variance, white = (np.stack(values, axis=-2) for values in zip(*found, strict=True))
-    unknowns = compiled.network.unknowns
-    unit = unknowns.scales()[unknowns[spot.group]]
-    return SignalNoise(
-        sigma=np.sqrt(np.maximum(variance, 0.0)), white=white, unit=unit / np.array(spot.gain) if spot.gain else unit
-    )
-
-
-def _in_order(signal: SignalNoise, lengths: Indices | None, *, backward: bool) -> SignalNoise:
-    sigma, white = (in_time(values, lengths, backward=backward) for values in (signal.sigma, signal.white))
-    return replace(signal, sigma=sigma, white=white)
+    result = {}
+    for spot, found in taken.items():
+        each = (np.stack(values, axis=-2) for values in zip(*found, strict=True))
+        variance, white = (in_time(values, run.lengths, backward=ways[spot]) for values in each)
+        scale = unknowns.scales()[unknowns[spot.group]]
+        unit = scale / np.array(spot.gain) if spot.gain else scale
+        result[spot] = SignalNoise(sigma=np.sqrt(np.maximum(variance, 0.0)), white=white, unit=unit)
+    return result
 
 
 def _diagonal(covariance: Floats, weights: Floats) -> Floats:

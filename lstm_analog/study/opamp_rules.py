@@ -1,6 +1,6 @@
 """Design rules of op-amps: rails, settling, stability, slew rate, currents and droop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from lstm_analog.compiler.opamp import HEADROOM
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors, Crossbars, OpAmps, Storages, Switches
 from lstm_analog.study.comparison import SETTLED
-from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge, place_of
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import settling_error
 
@@ -33,11 +33,6 @@ def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
         elif isinstance(part, Crossbars):
             yield from _rows(network, part, run)
     yield _droop(compiled, total)
-
-
-def _place(network: Network, nodes: Indices) -> Callable[[int], str]:
-    names = network.unknowns.names()
-    return lambda number: names[int(nodes[number])]
 
 
 def _conductance(network: Network) -> Floats:
@@ -83,7 +78,7 @@ def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> It
     tau that of the capacitance at the inverting input against the `total` conductance there. It crosses 1 where
     (w tau)^2 (1 + (w tau)^2) = (w0 tau)^2.
     """
-    network, place = compiled.network, _place(compiled.network, part.out)
+    network, place = compiled.network, place_of(compiled.network.unknowns.names(), part.out)
     bandwidth = part.transconductance / part.capacitance * share
     phase = min(interval.duration for interval in compiled.cycle.step if interval.settles)
     left = np.array([settling_error(float(phase * rate), POLES) for rate in bandwidth.flat])
@@ -96,7 +91,7 @@ def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> It
 
 def _swing(compiled: Compiled, part: OpAmps, run: Run | None) -> Iterator[Finding]:
     """Yield the findings on the range, slewing and current of outputs; without a run only the worst slewing."""
-    place = _place(compiled.network, part.out)
+    place = place_of(compiled.network.unknowns.names(), part.out)
     phase = min(interval.duration for interval in compiled.cycle.step if interval.settles)
     slew = part.current_limit / part.capacitance
     if run is None:
@@ -120,12 +115,13 @@ def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Findin
     amplifiers = [bank for bank in network.parts if isinstance(bank, OpAmps)]
     most = min(float(bank.output_limit.min()) for bank in amplifiers)
     if np.isfinite(most):
-        yield judge(Rule.LINE, 1e3 * current, 1e3 * most, part=part.label, place=_place(network, part.inputs))
+        place = place_of(network.unknowns.names(), part.inputs)
+        yield judge(Rule.LINE, 1e3 * current, 1e3 * most, part=part.label, place=place)
     second = next((bank for bank in amplifiers if np.array_equal(bank.minus, part.minus)), None)
     if run is None and second is not None:
         share = _share(network, second, _conductance(network))
         reach = np.abs(part.positive - part.negative) @ volts / (share * _conductance(network)[..., second.minus])
-        place = _place(network, second.out)
+        place = place_of(network.unknowns.names(), second.out)
         yield judge(Rule.RAIL, reach / second.swing, HEADROOM, part=part.label, place=place, worst=Severity.NOTE)
 
 
@@ -136,4 +132,4 @@ def _droop(compiled: Compiled, total: Floats) -> Finding:
     held = [part for part in network.parts if isinstance(part, Storages) and np.isin(part.nodes, behind).all()]
     nodes = np.concatenate([part.nodes for part in held])
     lost = compiled.cycle.step_time * total[..., nodes] / _capacitance(network)[..., nodes]
-    return judge(Rule.DROOP, lost, SETTLED, part="holds", place=_place(network, nodes))
+    return judge(Rule.DROOP, lost, SETTLED, part="holds", place=place_of(network.unknowns.names(), nodes))

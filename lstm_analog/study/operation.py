@@ -21,16 +21,9 @@ from lstm_analog.study.run import Run
 class Snapshots:
     """The pressures of a run at all its points, its sequences one after the other.
 
-    Attributes
-    ----------
-    efforts : float array, (snapshots, unknowns)
-        Pressures above the datum (Pa). At a clock edge there are two: for the interval that ends and for the next.
-    high : bool array, (snapshots, lines)
-        Which clock lines are high.
-    ending : bool array, (snapshots,)
-        Whether the interval ends here.
-    duration : float array, (snapshots,)
-        The time since the snapshot before (s), zero at the beginning of an interval.
+    `efforts` (snapshots, unknowns) are above the datum (Pa); at a clock edge there are two, for the interval that ends
+    and for the next. `high` (snapshots, lines) says which clock lines are high, `ending` (snapshots,) whether the
+    interval ends here. `duration` (snapshots,) is the time since the one before (s), zero where an interval begins.
     """
 
     efforts: Floats
@@ -132,29 +125,24 @@ class Plant:
 def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
     """Return `compiled`, built in `technology`, for a check at the pressures of `run`, or by design if it is None.
 
+    It has the liquid of its network, bores as built, and its settling by the time constant that follows from these.
     The run must be one that `check_run` accepts. Raises `UnsupportedError` if the technology is not hydraulic,
     `InvalidShapeError` for a run of several chips.
     """
     if not isinstance(technology, Hydraulic) or compiled.network.domain != HYDRAULIC:
         got, do = compiled.network.domain.name, "compile in a hydraulic technology"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
-    if run is None:
-        return _operated(compiled, technology, None)
-    check_one_chip(compiled.network)
-    return _operated(compiled, technology, _snapshots(run))
+    if run is not None:
+        check_one_chip(compiled.network)
+    real = as_used(technology, compiled.network)
+    slower = real.time_constant / technology.time_constant
+    timed = replace(compiled, time_constant=compiled.time_constant * slower, settling=compiled.settling / slower)
+    return Plant(compiled=timed, technology=real, snapshots=None if run is None else _snapshots(run))
 
 
 def as_used(technology: Hydraulic, network: Network) -> Hydraulic:
     """Return `technology`, with its bores and tanks as built, filled with the liquid of `network`."""
     return technology if network.filling is None else technology.filled(network.filling.fluid)
-
-
-def _operated(compiled: Compiled, technology: Hydraulic, snapshots: Snapshots | None) -> Plant:
-    """Return the plant with the liquid of its network, bores as built, and its settling by the new time constant."""
-    real = as_used(technology, compiled.network)
-    slower = real.time_constant / technology.time_constant
-    timed = replace(compiled, time_constant=compiled.time_constant * slower, settling=compiled.settling / slower)
-    return Plant(compiled=timed, technology=real, snapshots=snapshots)
 
 
 def _snapshots(run: Run) -> Snapshots:

@@ -81,13 +81,10 @@ def _changed(bank: Any, changes: Mapping[str, Floats]) -> Any:
     """Return the `bank` with `changes` added to its parameters, those of its k-th entry by names that end in k."""
     own = {field.name for field in fields(bank)}
     made = {name: getattr(bank, name) + value for name, value in changes.items() if name in own}
+    others = {name: value for name, value in changes.items() if name not in own}
     for name, inner in entries(bank):
         made[name] = tuple(
-            _changed(one, {key.removesuffix(str(number)): changes[key] for key in changes if _of(key, number, own)})
-            for number, one in enumerate(inner, start=1)
+            _changed(one, {key.removesuffix(str(k)): value for key, value in others.items() if key.endswith(str(k))})
+            for k, one in enumerate(inner, start=1)
         )
     return replace(bank, **made)
-
-
-def _of(name: str, number: int, own: set[str]) -> bool:
-    return name not in own and name.endswith(str(number))

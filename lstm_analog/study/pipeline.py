@@ -26,18 +26,9 @@ class StageTime:
 
 @dataclass(frozen=True, kw_only=True)
 class PassTime:
-    """The clock of one pass.
+    """The clock of one pass: the times of its `stages`, in order, and the length of the `reset` before them (s).
 
-    Attributes
-    ----------
-    stages : tuple of StageTime
-        The times of the stages, in order.
-    reset : float
-        Length of the reset before the first step (s).
-    copying, copied : float
-        Times at which the slaves begin and end to copy, in seconds since the start of the step.
-    step : float
-        Length of a step (s).
+    A `step` takes so long (s); in it slaves copy from `copying` to `copied`, in seconds since its start.
     """
 
     stages: tuple[StageTime, ...]
@@ -99,14 +90,10 @@ def _pass(compiled: Compiled) -> PassTime:
         ends[interval.name] = now
     labels = [f"layer {number}" for number in dict.fromkeys(place.layer for place in compiled.layout.layers)]
     labels += [] if compiled.layout.head is None else ["head"]
-    stages = tuple(
-        StageTime(label=label, start=_first(starts, n), ready=ends[compute_line(n)]) for n, label in enumerate(labels)
+    stages = tuple(  # the first interval of a stage is `settle<n>` if it leaks, else `compute<n>`
+        StageTime(label=label, start=starts.get(f"settle{n}", starts[compute_line(n)]), ready=ends[compute_line(n)])
+        for n, label in enumerate(labels)
     )
     return PassTime(
         stages=stages, reset=compiled.cycle.reset.duration, copying=starts[COPY], copied=ends[COPY], step=now
     )
-
-
-def _first(starts: dict[str, float], stage: int) -> float:
-    """Return the time at which the first interval of a stage begins, `settle<n>` if it leaks, else `compute<n>`."""
-    return starts.get(f"settle{stage}", starts[compute_line(stage)])

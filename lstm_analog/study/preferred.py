@@ -59,12 +59,8 @@ def preferred_inputs(
     `met` (n, steps, inputs) are given those of them that drive the unit most, so that none ends below what was met.
     What is found is a local maximum, and no statement about inputs that are met: `x` may look like none of them.
 
-    Raises
-    ------
-    InvalidValueError, InvalidShapeError
-        For a layer, a unit, a range or a count that there is not, or sequences `met` that do not fit.
-    UnsupportedError
-        For cells other than plain LSTM cells.
+    Raises `InvalidValueError` or `InvalidShapeError` for a layer, a unit, a range or a count that there is not, or
+    sequences `met` that do not fit; `UnsupportedError` for cells other than plain LSTM cells.
     """
     size = _checked_size(lstm, layer, low, high, (steps, starts, iterations))
     chosen = tuple(range(size)) if units is None else units

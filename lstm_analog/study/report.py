@@ -181,10 +181,7 @@ class Report(Summarised):
     def write(self, path: str | Path) -> None:
         """Write the report as JSON to the file `path`, whole or not at all.
 
-        Raises
-        ------
-        FileAccessError
-            If it cannot be written.
+        Raises `FileAccessError` if it cannot be written.
         """
         with whole_file(path) as stream:
             stream.write(f"{self.to_json()}\n".encode())

@@ -103,12 +103,9 @@ def representation(
     layer; inputs are read whole. A layer that tells more of the labels in more numbers has not become better for it:
     compare `units`, too.
 
-    Raises
-    ------
-    InvalidShapeError
-        If a run has no batch, there is not a label for each sequence, or the reference has other layers or chips.
-    InvalidValueError
-        If there are fewer than two labels, or a run has not kept h of every step that is read.
+    Raises `InvalidShapeError` if a run has no batch, there is not a label for each sequence, or the reference has other
+    layers or chips; `InvalidValueError` if there are fewer than two labels, or a run has not kept h of every step that
+    is read.
     """
     read = layer_outputs(run, reading)
     told = _labels(labels, read.values[0].shape[1])
@@ -165,24 +162,17 @@ def _centred(values: Floats) -> Floats:
     return result
 
 
-def _norm(values: Floats) -> Floats:
-    """Return the Frobenius norm (chips,) of `values` (chips, m, n)."""
-    norm: Floats = np.linalg.norm(values, axis=(-2, -1))
-    return norm
-
-
-def _transposed(values: Floats) -> Floats:
-    return np.swapaxes(values, -2, -1)
-
-
 def _similarity(f: Floats, g: Floats) -> Floats:
     """Return the linear CKA (chips,) of `f` (chips, sequences, n) and `g` (chips, sequences, m), both centred."""
-    own = _norm(_transposed(f) @ f) * _norm(_transposed(g) @ g)
-    return _norm(_transposed(f) @ g) ** 2 / np.maximum(own, _TINY)
+    cross, *own = (np.linalg.matrix_norm(a.mT @ b) for a, b in ((f, g), (f, f), (g, g)))
+    result: Floats = cross**2 / np.maximum(own[0] * own[1], _TINY)
+    return result
 
 
 def _departure(found: Floats, expected: Floats) -> Floats:
-    return _norm(found - expected) / np.maximum(_norm(_centred(expected)), _TINY)
+    off, size = (np.linalg.matrix_norm(each) for each in (found - expected, _centred(expected)))
+    result: Floats = off / np.maximum(size, _TINY)
+    return result
 
 
 def probe_answers(values: Floats, labels: Indices) -> tuple[Floats, Floats]:
@@ -192,11 +182,11 @@ def probe_answers(values: Floats, labels: Indices) -> tuple[Floats, Floats]:
     for others; classes are the sorted `labels` (sequences,). The variances, (chips, n), are along the principal axes.
     """
     centred = _centred(values)
-    variances, axes = np.linalg.eigh(_transposed(centred) @ centred)
+    variances, axes = np.linalg.eigh(centred.mT @ centred)
     penalty = np.maximum(RIDGE * variances.mean(axis=-1, keepdims=True), _TINY)
     along, weights = centred @ axes, 1.0 / (np.maximum(variances, 0.0) + penalty)
     wanted = (labels[:, None] == np.unique(labels)).astype(np.float64)
-    fitted = along @ (weights[..., None] * (_transposed(along) @ wanted)) + wanted.mean(axis=0)
+    fitted = along @ (weights[..., None] * (along.mT @ wanted)) + wanted.mean(axis=0)
     leverage = (along**2 @ weights[..., None]) + 1.0 / labels.size
     return wanted - (wanted - fitted) / (1.0 - leverage), variances
 

@@ -256,14 +256,8 @@ def run_through(
 def check_run(compiled: Compiled, run: object) -> None:
     """Raise an error unless `run` is None or a complete run of a machine like `compiled`.
 
-    Raises
-    ------
-    InvalidTypeError
-        If it is no `Run`.
-    InvalidValueError
-        If its network has other unknowns, or it kept only some of the unknowns or intervals.
-    UnsupportedError
-        If it has several passes.
+    Raises `InvalidTypeError` if it is no `Run`; `InvalidValueError` if its network has other unknowns, or it kept only
+    some of the unknowns or intervals; `UnsupportedError` if it has several passes.
     """
     if run is None:
         return

@@ -34,16 +34,9 @@ class OutputSlopes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunSensitivities:
-    """The derivatives of r results of a run.
+    """The derivatives of r results of a run: by the parameters of the network of each of `passes`, by x and by `state`.
 
-    Attributes
-    ----------
-    passes : tuple of Sensitivities
-        By the parameters of the network of each pass.
-    x : float array, (r, batch, time, inputs) or (r, time, inputs)
-        By the input.
-    state : State
-        By the initial state, arrays (r, batch, units) or (r, units) a chain.
+    `x` is (r, batch, time, inputs) or (r, time, inputs), `state` of arrays (r, batch, units) or (r, units) a chain.
     """
 
     passes: tuple[Sensitivities, ...]
@@ -58,12 +51,8 @@ def run_sensitivities(
 
     With `changes` of the parameters of each pass, `Sensitivities.by_interval` tells when they act.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run has not kept everything.
-    UnsupportedError
-        If another engine ran it, and as `engines.sensitivity.sensitivities`.
+    Raises `InvalidValueError` if the run has not kept everything; `UnsupportedError` if another engine ran it, and as
+    `engines.sensitivity.sensitivities`.
     """
     engine = None if run.setup is None else run.setup.engine
     if not isinstance(engine, Settle):
@@ -101,14 +90,10 @@ def _below(run: Run, number: int, fed: Floats, added: Floats | None) -> OutputSl
         return OutputSlopes()
     before, final = run.passes[number - 1], run.passes[number].compiled.layout.final
     if final and before.layers:
-        places, sizes = (
-            before.compiled.layout.layers[before.compiled.layout.top],
-            [each.h.shape[-1] for each in before.top],
-        )
         h = np.zeros((*fed.shape[:-2], before.x.shape[-2], fed.shape[-1]))
-        ends = np.cumsum([0, *sizes])
-        for place, start, end in zip(places, ends[:-1], ends[1:], strict=True):
-            _put_last(h[..., start:end], fed[..., 0, start:end], before.lengths, backward=place.backward)
+        ends = np.cumsum([0, *(each.h.shape[-1] for each in before.top)])
+        for chain, start, end in zip(before.top, ends[:-1], ends[1:], strict=True):
+            _put_last(h[..., start:end], fed[..., 0, start:end], before.lengths, backward=chain.place.backward)
     else:
         h = fed
     return OutputSlopes(h=h if added is None else h + added)

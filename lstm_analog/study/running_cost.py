@@ -1,13 +1,10 @@
 """What a machine takes to run: power and energy a step, step time, parts by kind, and the room they need."""
 
-import csv
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidTypeError, UnsupportedError, explain
-from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.parts import Cells
 from lstm_analog.network.varying import check_steady
@@ -19,6 +16,7 @@ from lstm_analog.study.pipeline import pipeline
 from lstm_analog.study.plumbing_cost import plumbing_cost
 from lstm_analog.study.run import PassRun, Run
 from lstm_analog.summaries import Rows, Summarised
+from lstm_analog.tables import write_rows
 
 RUNNING_COST = ("what", "number", "value", "unit", "source")
 """The columns of a running cost as CSV."""
@@ -91,28 +89,23 @@ class RunningCost(Summarised):
     def __str__(self) -> str:
         """Return the totals, then a line for each consumer and each kind of part with the source of its constant."""
         lines = [f"{self.technology}: {self.power:.3g} W, {self.energy:.3g} J a step of {self.step_time:.4g} s"]
-        unit = self.unit
         lines += [f"{each.power:10.3g} W   {each.what} ({each.source})" for each in self.consumers]
         lines += [
             f"{each.number:10}     {each.what}, {each.room:.3g} {self.unit} ({each.source})" for each in self.parts
         ]
-        return "\n".join([*lines, f"{self.room:10.3g} {unit}  of parts, without what lies between them"])
+        return "\n".join([*lines, f"{self.room:10.3g} {self.unit}  of parts, without what lies between them"])
 
     def write(self, path: str | Path) -> None:
         """Write consumers, parts and totals as CSV to the file `path`, whole or not at all.
 
         Raises `FileAccessError` if it cannot be written.
         """
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(RUNNING_COST)
-        writer.writerows((each.what, "", each.power, "W", each.source) for each in self.consumers)
-        writer.writerows((each.what, each.number, each.room, self.unit, each.source) for each in self.parts)
+        rows: list[tuple[object, ...]] = [RUNNING_COST]
+        rows += [(each.what, "", each.power, "W", each.source) for each in self.consumers]
+        rows += [(each.what, each.number, each.room, self.unit, each.source) for each in self.parts]
         totals = (("power", self.power, "W"), ("energy a step", self.energy, "J"), ("step time", self.step_time, "s"))
-        writer.writerows((name, "", value, unit, "total") for name, value, unit in totals)
-        writer.writerow(("parts", self.number, self.room, self.unit, "total"))
-        with whole_file(path) as stream:
-            stream.write(text.getvalue().encode())
+        rows += [(name, "", value, unit, "total") for name, value, unit in totals]
+        write_rows(path, (*rows, ("parts", self.number, self.room, self.unit, "total")))
 
 
 @checked

@@ -5,7 +5,8 @@ is the same for all chips to first order: the difference of the outputs by `Wave
 without imperfections is added to the outputs of every chip. What passes is sampled by `Waveform` on other chips.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -59,7 +60,7 @@ class ClockedMetric:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sampling(Generic[AnyDesign]):
-    """What is the same for all choices of a sizing, and what was found so far of each.
+    """What is the same for all choices of a sizing; a choice is a `place` on the lattice of the values of all knobs.
 
     Attributes
     ----------
@@ -73,10 +74,6 @@ class Sampling(Generic[AnyDesign]):
         As in `yield_of`. Chips are screened with the seed, and sampled with the next one.
     engine : Engine
         The engine that samples.
-    machines, ways, running : dict
-        The machine of each technology and settling, how it is screened (None: not at all), and its running cost.
-    screened, sampled : dict
-        The excess by the screening at each place of the lattice of all choices, and the yield by the sampling.
     """
 
     make: MachineMaker[AnyDesign]
@@ -88,11 +85,6 @@ class Sampling(Generic[AnyDesign]):
     chips: int
     seed: int
     engine: Engine
-    machines: dict[object, AnyDesign] = field(default_factory=dict)
-    ways: dict[object, tuple[Metric, Engine] | None] = field(default_factory=dict)
-    running: dict[object, RunningCost] = field(default_factory=dict)
-    screened: dict[Position, float] = field(default_factory=dict)
-    sampled: dict[Position, Yield[AnyDesign]] = field(default_factory=dict)
 
     @property
     def finest(self) -> Position:
@@ -106,30 +98,6 @@ class Sampling(Generic[AnyDesign]):
             build = knob.turn(build, float(knob.values[number]))
         return build
 
-    def machine(self, build: Build) -> AnyDesign:
-        """Return the machine of a `build` without its imperfections."""
-        key = (build.technology, build.settling)
-        if key not in self.machines:
-            self.machines[key] = self.make(build.technology, settling=build.settling)
-        return self.machines[key]
-
-    def offer(self, place: Position) -> Offer:
-        """Return what the choice at a `place` takes."""
-        build = self.build(place)
-        key = (build.technology, build.settling)
-        if key not in self.running:
-            self.running[key] = running_cost(self._costed(self.machine(build)))
-        price = float(np.prod([knob.prices[number] for knob, number in zip(self.knobs, place, strict=True)]))
-        return Offer(values=self.values(place), build=build, running=self.running[key], price=price)
-
-    def _costed(self, machine: AnyDesign) -> Run:
-        """Return a short run of `machine`, by the engine that samples where `Settle` finds no rest."""
-        x = self.x[..., :_COSTED, :]
-        try:
-            return machine.run(x, engine=Settle(), keep=Keep.EVERYTHING)
-        except SimulationError:
-            return machine.run(x, engine=self.engine, keep=Keep.EVERYTHING)
-
     def values(self, place: Position) -> tuple[KnobValue, ...]:
         """Return what each knob is set to at a `place`."""
         return tuple(
@@ -137,38 +105,19 @@ class Sampling(Generic[AnyDesign]):
             for knob, number in zip(self.knobs, place, strict=True)
         )
 
-    def ideal(self) -> float:
-        """Return the excess of the finest choice without imperfections; infinite if it cannot be run."""
+    def running(self, machine: AnyDesign) -> RunningCost:
+        """Return what `machine` takes in a short run, by the engine that samples where `Settle` finds no rest."""
+        x = self.x[..., :_COSTED, :]
         try:
-            run = self.machine(self.build(self.finest)).run(self.x, engine=self.engine, keep=Keep.OUTPUTS)
+            return running_cost(machine.run(x, engine=Settle(), keep=Keep.EVERYTHING))
         except SimulationError:
-            return np.inf
-        return float(self.target.spec.excess(measured(self.metric, beside(run.outputs), 1))[0])
+            return running_cost(machine.run(x, engine=self.engine, keep=Keep.EVERYTHING))
 
-    def judge(self, place: Position) -> float:
-        """Return the excess at a `place`: by `Settle`, and if that meets the target by the engine on other chips."""
-        screened = self.screen(place)
-        return self.excess(self.sample(place)) if screened <= 0.0 else screened
-
-    def screen(self, place: Position) -> float:
-        """Return the excess at a `place` by `Settle`, with what the clock leaves; infinite if it cannot be run."""
-        if place not in self.screened:
-            build = self.build(place)
-            way = self.screening(build)
-            self.screened[place] = np.inf if way is None else self.excess(self.yield_of(build, *way, self.seed))
-        return self.screened[place]
-
-    def screening(self, build: Build) -> tuple[Metric, Engine] | None:
-        """Return the metric and the engine that screen the chips of a `build`; None if the machine cannot be run.
+    def screening(self, machine: AnyDesign) -> tuple[Metric, Engine] | None:
+        """Return the metric and the engine that screen the chips of `machine`; None if it cannot be run.
 
         That is `Settle` with what the clock leaves, or the engine that samples where `Settle` finds no rest.
         """
-        key = (build.technology, build.settling)
-        if key not in self.ways:
-            self.ways[key] = self._screening(self.machine(build))
-        return self.ways[key]
-
-    def _screening(self, machine: AnyDesign) -> tuple[Metric, Engine] | None:
         try:
             timed = machine.run(self.x, engine=self.engine, keep=Keep.OUTPUTS)
         except SimulationError:
@@ -179,6 +128,66 @@ class Sampling(Generic[AnyDesign]):
             return self.metric, self.engine
         return _clocked(self.metric, timed, rest), Settle()
 
+    def excess(self, found: Yield[AnyDesign]) -> float:
+        """Return the excess of a yield `found` beyond the limit of the target."""
+        return self.target.excess(self.target.spec.excess(found.values))
+
+
+class SizingBuilder(Generic[AnyDesign]):
+    """Builds, screens and samples the choices of a `sampling` when they are asked for, and keeps what it found.
+
+    `screened` has the excess by the screening, in the order in which choices were judged, and `sampled` the yield by
+    the sampling, by place. A machine is made once for each technology and settling.
+    """
+
+    def __init__(self, sampling: Sampling[AnyDesign]) -> None:
+        """Start without any choice."""
+        self.sampling = sampling
+        self.screened = dict[Position, float]()
+        self.sampled = dict[Position, Yield[AnyDesign]]()
+        self._made = cache(lambda technology, settling: sampling.make(technology, settling=settling))
+        self._running = cache(lambda *made_of: sampling.running(self._made(*made_of)))
+        self._screening = cache(lambda *made_of: sampling.screening(self._made(*made_of)))
+
+    def machine(self, place: Position) -> AnyDesign:
+        """Return the machine at a `place` without its imperfections."""
+        return self._made(*self._made_of(place))
+
+    def _made_of(self, place: Position) -> tuple[object, float]:
+        build = self.sampling.build(place)
+        return build.technology, build.settling
+
+    def offer(self, place: Position) -> Offer:
+        """Return what the choice at a `place` takes."""
+        asked, running = self.sampling, self._running(*self._made_of(place))
+        price = float(np.prod([knob.prices[number] for knob, number in zip(asked.knobs, place, strict=True)]))
+        return Offer(values=asked.values(place), build=asked.build(place), running=running, price=price)
+
+    def ideal(self) -> float:
+        """Return the excess of the finest choice without imperfections; infinite if it cannot be run."""
+        asked = self.sampling
+        try:
+            run = self.machine(asked.finest).run(asked.x, engine=asked.engine, keep=Keep.OUTPUTS)
+        except SimulationError:
+            return np.inf
+        return float(asked.target.spec.excess(measured(asked.metric, beside(run.outputs), 1))[0])
+
+    def can_run(self, place: Position) -> bool:
+        """Return whether the machine at a `place` can be run."""
+        return self._screening(*self._made_of(place)) is not None
+
+    def judge(self, place: Position) -> float:
+        """Return the excess at a `place`: by `Settle`, and if that meets the target by the engine on other chips."""
+        screened = self.screen(place)
+        return self.sampling.excess(self.sample(place)) if screened <= 0.0 else screened
+
+    def screen(self, place: Position) -> float:
+        """Return the excess at a `place` by `Settle`, with what the clock leaves; infinite if it cannot be run."""
+        if place not in self.screened:
+            way, seed = self._screening(*self._made_of(place)), self.sampling.seed
+            self.screened[place] = np.inf if way is None else self.sampling.excess(self._yield(place, *way, seed))
+        return self.screened[place]
+
     def sample(self, place: Position) -> Yield[AnyDesign]:
         """Return the yield at a `place` by the engine, on chips that the screening did not see."""
         if place not in self.sampled:
@@ -187,25 +196,21 @@ class Sampling(Generic[AnyDesign]):
 
     def sample_more(self, place: Position, times: int) -> Yield[AnyDesign]:
         """Return the yield at a `place` as `sample` does, of so many `times` the number of chips."""
-        return self.yield_of(self.build(place), self.metric, self.engine, self.seed + 1, times)
+        return self._yield(place, self.sampling.metric, self.sampling.engine, self.sampling.seed + 1, times)
 
-    def yield_of(self, build: Build, metric: Metric, engine: Engine, seed: int, times: int = 1) -> Yield[AnyDesign]:
-        """Return the yield of the chips of a `build` by `metric`, `engine` and `seed`, `times` the usual number."""
+    def _yield(self, place: Position, metric: Metric, engine: Engine, seed: int, times: int = 1) -> Yield[AnyDesign]:
+        asked = self.sampling
         return yield_of(
-            self.machine(build),
-            build.imperfections,
-            self.x,
+            self.machine(place),
+            asked.build(place).imperfections,
+            asked.x,
             metric=metric,
-            spec=self.target.spec,
-            chips=times * self.chips,
+            spec=asked.target.spec,
+            chips=times * asked.chips,
             seed=seed,
             engine=engine,
-            level=self.target.level,
+            level=asked.target.level,
         )
-
-    def excess(self, found: Yield[AnyDesign]) -> float:
-        """Return the excess of a yield `found` beyond the limit of the target."""
-        return self.target.excess(self.target.spec.excess(found.values))
 
 
 def _clocked(metric: Metric, timed: Run, rest: Run) -> Metric:

@@ -65,14 +65,6 @@ class Settling:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Matrix:
-    """The network in an `interval`: d rates / d storages, (n, n) per second, in signal units."""
-
-    interval: Interval
-    coupling: "scipy.sparse.coo_array"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class _Phase:
     """The couplings of storages in an `interval`: `edges`, and the `component` (n,) of storages coupled in a loop.
 
@@ -88,15 +80,14 @@ class _Phase:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _RateEdges:
-    """Couplings of storages: `tails` (m,) act on `heads` (m,), with the `rates` (m,) per second."""
+    """Couplings of storages: `tails` (m,) act on `heads` (m,)."""
 
     tails: Indices
     heads: Indices
-    rates: Floats
 
     def within(self, mask: Flags) -> "_RateEdges":
         kept = mask[self.tails] & mask[self.heads]
-        return _RateEdges(tails=self.tails[kept], heads=self.heads[kept], rates=self.rates[kept])
+        return _RateEdges(tails=self.tails[kept], heads=self.heads[kept])
 
 
 @checked
@@ -122,12 +113,8 @@ def settling(run: Run) -> Settling:
     The equations are linearised at the efforts of the first sequence in its last step. Those of transistor cells are
     not known; they have the compiler's time constant and two poles, the masters of c and h.
 
-    Raises
-    ------
-    UnsupportedError
-        If no interval that settles is followed by one that holds a value.
-    InvalidValueError
-        If the run has not kept all unknowns in its last step.
+    Raises `UnsupportedError` if no interval that settles is followed by one that holds a value, `InvalidValueError` if
+    the run has not kept all unknowns in its last step.
     """
     recurrent = [each for each in run.passes if each.layers]  # a head alone has one pole and holds nothing
     return max(map(_pass, recurrent), key=lambda result: result.error)
@@ -136,7 +123,7 @@ def settling(run: Run) -> Settling:
 def _pass(run: PassRun) -> Settling:
     if any(isinstance(part, Cells) for part in run.trajectory.network.parts):
         return _designed(run)
-    phases = _phases(_matrices(run))
+    phases = _phases(run.compiled.cycle.step, _matrices(run))
     fastest = np.max([phase.rates for phase in phases], axis=0)
     following = phases[1:] + phases[:1]
     pairs = [(now, after) for now, after in zip(phases, following, strict=True) if now.interval.settles]
@@ -153,7 +140,8 @@ def _designed(run: PassRun) -> Settling:
     return Settling(interval=interval, time_constant=compiled.time_constant, ratio=settled, poles=2)
 
 
-def _matrices(run: PassRun) -> list[_Matrix]:
+def _matrices(run: PassRun) -> list["scipy.sparse.coo_array"]:
+    """Return d rates / d storages in each interval of a step, (n, n) per second, in signal units."""
     cycle, systems = run.compiled.cycle, dict[High, System]()
     steps = run.x.shape[-2]
     result = []
@@ -161,11 +149,11 @@ def _matrices(run: PassRun) -> list[_Matrix]:
         number = int(cycle.ends(interval.name, steps)[-1])
         high = run.trajectory.schedule.phase(number)
         equations = systems.setdefault(high, systems.get(high) or system(run.trajectory.network, high))
-        result.append(_matrix(run, interval, number, equations))
+        result.append(_matrix(run, number, equations))
     return result
 
 
-def _matrix(run: PassRun, interval: Interval, number: int, equations: System) -> _Matrix:
+def _matrix(run: PassRun, number: int, equations: System) -> "scipy.sparse.coo_array":
     trajectory = run.trajectory
     every, end = np.arange(trajectory.network.unknowns.size), trajectory.schedule.ends[[number]]
     if not trajectory.holds(every, end):
@@ -174,29 +162,28 @@ def _matrix(run: PassRun, interval: Interval, number: int, equations: System) ->
     effort = moment[(0,) * (moment.ndim - 2)].copy()
     equations.complete(effort)
     unit = scipy.sparse.diags_array(trajectory.network.unknowns.scales()[equations.dynamic])
-    coupling = scipy.sparse.coo_array(
-        scipy.sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit
-    )
-    return _Matrix(interval=interval, coupling=coupling)
+    return scipy.sparse.coo_array(scipy.sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit)
 
 
-def _phases(matrices: list[_Matrix]) -> list[_Phase]:
+def _phases(intervals: tuple[Interval, ...], matrices: list["scipy.sparse.coo_array"]) -> list[_Phase]:
     """Return the phases of a step; couplings to a storage are relative to its fastest rate in any phase.
 
     That is its own rate, or its largest coupling if it has none, like a tank filled by inertia, or a spool's position.
     """
-    own = np.max([np.abs(entry.coupling.diagonal()) for entry in matrices], axis=0)
-    largest = np.max([abs(entry.coupling).max(axis=1).toarray().ravel() for entry in matrices], axis=0)
+    own = np.max([np.abs(coupling.diagonal()) for coupling in matrices], axis=0)
+    largest = np.max([abs(coupling).max(axis=1).toarray().ravel() for coupling in matrices], axis=0)
     reference = np.where(own > HELD * largest, own, largest)
-    return [_phase(entry, reference) for entry in matrices]
+    return [_phase(*each, reference) for each in zip(intervals, matrices, strict=True)]
 
 
-def _phase(entry: _Matrix, reference: Floats) -> _Phase:
-    edges = _edges(entry.coupling, reference)
-    component, poles = _poles(entry.coupling, edges)
+def _phase(interval: Interval, coupling: "scipy.sparse.coo_array", reference: Floats) -> _Phase:
+    heads, tails = coupling.coords
+    kept = (heads != tails) & (np.abs(coupling.data) > NEGLIGIBLE * reference[heads])
+    edges = _RateEdges(tails=tails[kept], heads=heads[kept])
+    component, poles = _poles(coupling, edges)
     slowest = np.full(int(component.max(initial=-1)) + 1, np.inf)
     np.minimum.at(slowest, poles.components, poles.rates)
-    return _Phase(interval=entry.interval, edges=edges, component=component, poles=poles, rates=slowest[component])
+    return _Phase(interval=interval, edges=edges, component=component, poles=poles, rates=slowest[component])
 
 
 def _settle(now: _Phase, after: _Phase, fastest: Floats) -> Settling | None:
@@ -227,13 +214,6 @@ def _released(now: _Phase, after: _Phase, fastest: Floats) -> Flags:
     edges, result = after.edges, np.zeros(moving.size, dtype=bool)
     result[edges.tails[moving[edges.heads]]] = True
     return result
-
-
-def _edges(coupling: "scipy.sparse.coo_array", reference: Floats) -> _RateEdges:
-    heads, tails = coupling.coords
-    values = coupling.data
-    kept = (heads != tails) & (np.abs(values) > NEGLIGIBLE * reference[heads])
-    return _RateEdges(tails=tails[kept], heads=heads[kept], rates=values[kept])
 
 
 def _upstream(edges: _RateEdges, targets: Flags) -> Flags:

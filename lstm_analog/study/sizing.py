@@ -16,7 +16,7 @@ from lstm_analog.study.knobs import Build, Knob, usual_knobs
 from lstm_analog.study.lot_study import check_count
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.metrics import Metric
-from lstm_analog.study.sampling import MachineMaker, Sampling
+from lstm_analog.study.sampling import MachineMaker, Sampling, SizingBuilder
 from lstm_analog.study.sizing_result import Choice, Gains, Offer, Reached, Sizing, Target, Tried
 from lstm_analog.study.yield_result import Yield
 
@@ -101,23 +101,24 @@ def size(
         seed=int(seed),
         engine=chosen_engine(engine, Waveform()),
     )
-    return _sized(sampling, _costs(sampling, cost))
+    builder = SizingBuilder(sampling)
+    return _sized(builder, _costs(builder, cost))
 
 
-def _sized(sampling: Sampling[AnyDesign], costs: Floats) -> Sizing[AnyDesign]:
+def _sized(builder: SizingBuilder[AnyDesign], costs: Floats) -> Sizing[AnyDesign]:
     """Return the sizing by the `costs` of all choices."""
-    place = search(costs, sampling.screen, sampling.judge, sampling.ideal())
+    place = search(costs, builder.screen, builder.judge, builder.ideal())
     if place is None:
-        raise _refusal(sampling)
-    chosen, cheaper = _choice(sampling, place, costs, sampling.sample(place)), _resolved(sampling, place, costs)
+        raise _refusal(builder)
+    chosen, cheaper = _choice(builder, place, costs, builder.sample(place)), _resolved(builder, place, costs)
     while cheaper is not None and cheaper[1].reached is Reached.MET:
-        (place, chosen), cheaper = cheaper, _resolved(sampling, cheaper[0], costs)
+        (place, chosen), cheaper = cheaper, _resolved(builder, cheaper[0], costs)
     return Sizing(
-        target=sampling.target,
+        target=builder.sampling.target,
         chosen=chosen,
         cheaper=None if cheaper is None else cheaper[1],
-        gains=_gains(sampling, place),
-        tried=_tried(sampling, costs),
+        gains=_gains(builder, place),
+        tried=_tried(builder, costs),
         choices=costs.size,
     )
 
@@ -130,11 +131,11 @@ def _checked_knobs(knobs: tuple[Knob, ...]) -> tuple[Knob, ...]:
     return knobs
 
 
-def _costs(sampling: Sampling[AnyDesign], cost: Cost) -> Floats:
+def _costs(builder: SizingBuilder[AnyDesign], cost: Cost) -> Floats:
     """Return the cost of every choice, an array with an axis for each knob."""
-    costs = np.empty([knob.values.size for knob in sampling.knobs])
+    costs = np.empty([knob.values.size for knob in builder.sampling.knobs])
     for place in np.ndindex(costs.shape):
-        told: object = cost(sampling.offer(place))
+        told: object = cost(builder.offer(place))
         if isinstance(told, bool) or not isinstance(told, int | float | np.floating):
             do = "return a number for each offer"
             raise InvalidTypeError(explain("cost", must="be a number", got=ascii(told)[:80], do=do))
@@ -145,22 +146,23 @@ def _costs(sampling: Sampling[AnyDesign], cost: Cost) -> Floats:
     return costs
 
 
-def _refusal(sampling: Sampling[AnyDesign]) -> InvalidValueError:
+def _refusal(builder: SizingBuilder[AnyDesign]) -> InvalidValueError:
     """Return the error that the finest values of all knobs miss the target."""
-    beyond, values = sampling.judge(sampling.finest), ", ".join(map(str, sampling.values(sampling.finest)))
+    finest = builder.sampling.finest
+    beyond, values = builder.judge(finest), ", ".join(map(str, builder.sampling.values(finest)))
     do = "give finer values, other knobs, a wider spec, or more chips"
-    must = f"be reached by the finest values ({sampling.target})"
+    must = f"be reached by the finest values ({builder.sampling.target})"
     return InvalidValueError(explain("the target", must=must, got=f"{beyond:.3g} beyond the limit by {values}", do=do))
 
 
 def _choice(
-    sampling: Sampling[AnyDesign], place: Position, costs: Floats, found: Yield[AnyDesign]
+    builder: SizingBuilder[AnyDesign], place: Position, costs: Floats, found: Yield[AnyDesign]
 ) -> Choice[AnyDesign]:
-    return Choice(offer=sampling.offer(place), cost=float(costs[place]), found=found, target=sampling.target)
+    return Choice(offer=builder.offer(place), cost=float(costs[place]), found=found, target=builder.sampling.target)
 
 
 def _resolved(
-    sampling: Sampling[AnyDesign], place: Position, costs: Floats
+    builder: SizingBuilder[AnyDesign], place: Position, costs: Floats
 ) -> tuple[Position, Choice[AnyDesign]] | None:
     """Return the next cheaper choice than that at a `place`, sampled until it is decided whether it meets the target.
 
@@ -168,32 +170,32 @@ def _resolved(
     if there is no cheaper choice.
     """
     cheaper = next_cheaper(costs, place)
-    while cheaper is not None and sampling.screening(sampling.build(cheaper)) is None:
+    while cheaper is not None and not builder.can_run(cheaper):
         cheaper = next_cheaper(costs, cheaper)
     if cheaper is None:
         return None
-    choice, times = _choice(sampling, cheaper, costs, sampling.sample(cheaper)), 2
+    choice, times = _choice(builder, cheaper, costs, builder.sample(cheaper)), 2
     while choice.reached is Reached.UNDECIDED and times <= _MOST:
-        choice, times = _choice(sampling, cheaper, costs, sampling.sample_more(cheaper, times)), 2 * times
+        choice, times = _choice(builder, cheaper, costs, builder.sample_more(cheaper, times)), 2 * times
     return cheaper, choice
 
 
-def _gains(sampling: Sampling[AnyDesign], place: Position) -> Gains:
+def _gains(builder: SizingBuilder[AnyDesign], place: Position) -> Gains:
     """Return for each knob how far the screened excess at a `place` falls with it alone at its finest value."""
-    here, gains = sampling.screen(place), []
-    for axis, knob in enumerate(sampling.knobs):
+    here, gains = builder.screen(place), []
+    for axis, knob in enumerate(builder.sampling.knobs):
         finer = (*place[:axis], knob.values.size - 1, *place[axis + 1 :])
-        gains.append((knob.name, max(here - sampling.screen(finer), 0.0)))
+        gains.append((knob.name, max(here - builder.screen(finer), 0.0)))
     return tuple(sorted(gains, key=lambda gain: -gain[1]))
 
 
-def _tried(sampling: Sampling[AnyDesign], costs: Floats) -> tuple[Tried, ...]:
+def _tried(builder: SizingBuilder[AnyDesign], costs: Floats) -> tuple[Tried, ...]:
     """Return all choices that were judged, by the sampling where there is one."""
     return tuple(
         Tried(
-            values=sampling.values(place),
+            values=builder.sampling.values(place),
             cost=float(costs[place]),
-            excess=sampling.excess(sampling.sampled[place]) if place in sampling.sampled else screened,
+            excess=builder.sampling.excess(builder.sampled[place]) if place in builder.sampled else screened,
         )
-        for place, screened in sampling.screened.items()
+        for place, screened in builder.screened.items()
     )

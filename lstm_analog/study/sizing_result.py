@@ -1,21 +1,19 @@
 """The records of a sizing: the target, the choices that were judged, the one to take, and how sure that is."""
 
-import csv
 from dataclasses import dataclass
 from enum import Enum
-from io import StringIO
 from pathlib import Path
 from typing import Generic, TypeAlias
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.files import whole_file
 from lstm_analog.study.knobs import Build
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.running_cost import RunningCost
 from lstm_analog.study.yield_result import LEVEL, Spec, Yield, check_level, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
+from lstm_analog.tables import write_rows
 
 
 @checked_record
@@ -206,10 +204,6 @@ class Sizing(Summarised, Generic[AnyDesign]):
 
         Raises `FileAccessError` if it cannot be written.
         """
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         names = [f"{each.name} ({each.unit})" for each in self.chosen.offer.values]
-        writer.writerow((*names, "cost", "excess"))
-        writer.writerows((*(each.value for each in one.values), one.cost, one.excess) for one in self.tried)
-        with whole_file(path) as stream:
-            stream.write(text.getvalue().encode())
+        rows = ((*(each.value for each in one.values), one.cost, one.excess) for one in self.tried)
+        write_rows(path, ((*names, "cost", "excess"), *rows))

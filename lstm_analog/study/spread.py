@@ -80,8 +80,8 @@ class HeadErrors:
 
 
 def errors(analog: Floats, digital: Floats) -> Errors:
-    """Return the errors of `analog` against `digital`, both of shape (batch, time, gates, units)."""
-    size = np.abs(analog - digital)
+    """Return the errors of `analog` against `digital`, of shape (batch, time, gates, units) or (time, gates, units)."""
+    size = np.abs(analog - digital).reshape(-1, *digital.shape[-3:])
     by_place = size.max(axis=2)
     batch, step, unit = (int(n) for n in np.unravel_index(by_place.argmax(), by_place.shape))
     return Errors(

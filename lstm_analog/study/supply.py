@@ -19,19 +19,11 @@ _BLOCK = 512
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Supply:
-    """The flow and power that the pump has to deliver.
+    """The flow and power that the pump has to deliver at `pressure` above the atmosphere (Pa).
 
-    Attributes
-    ----------
-    deliveries : float array, (unknowns,)
-        The largest flow out of each source, relay and the datum (m3/s).
-    bleed : float
-        Consumption of the relays at rest (m3/s).
-    mean, peak : float
-        Flow of the pump, bleed included (m3/s). Without a run all tubes are at the design pressure, and the mean
-        leaves out the tank lines, which carry flow only at the start of a phase.
-    pressure : float
-        Pressure of the supply above the atmosphere (Pa).
+    `deliveries` (unknowns,) are the largest flows out of each source, relay and the datum, `bleed` is what relays take
+    at rest, `mean` and `peak` are flows of the pump, bleed included; all in m3/s. Without a run all tubes are at the
+    design pressure, and the mean leaves out the tank lines, which carry flow only at the start of a phase.
     """
 
     deliveries: Floats
@@ -55,7 +47,8 @@ def supply(plant: Plant) -> Supply:
     """Return the flows of relays and pump of `plant`."""
     kinds = plant.compiled.network.kinds()
     sources = np.unique(np.concatenate(([DATUM], kinds[Kind.IMPOSED], kinds[Kind.FOLLOWED]))).astype(np.int64)
-    deliveries, mean, peak = _designed(plant, sources) if plant.snapshots is None else _measured(plant, sources)
+    seen = plant.snapshots
+    deliveries, mean, peak = _designed(plant, sources) if seen is None else _measured(plant, seen, sources)
     relays = sum(part.nodes.size for part in plant.compiled.network.parts if isinstance(part, Followers))
     bleed = relays * plant.technology.hardware.relay_bleed
     return Supply(
@@ -90,11 +83,9 @@ def _designed(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
     return deliveries, mean, mean + float(charging[:, sources].sum(axis=1).max(initial=0.0))
 
 
-def _measured(plant: Plant, sources: Indices) -> tuple[Floats, float, float]:
-    """Return deliveries, mean and peak flow over the snapshots."""
-    snapshots, network = plant.snapshots, plant.compiled.network
-    if snapshots is None:
-        return _designed(plant, sources)
+def _measured(plant: Plant, snapshots: Snapshots, sources: Indices) -> tuple[Floats, float, float]:
+    """Return deliveries, mean and peak flow over the `snapshots`."""
+    network = plant.compiled.network
     deliveries, volume, peak = np.zeros(network.unknowns.size), 0.0, 0.0
     for high, some in _blocks(snapshots):
         efforts = snapshots.efforts[some]

@@ -21,7 +21,7 @@ from lstm_analog.model.weights import check_shape
 from lstm_analog.network.varying import check_steady
 from lstm_analog.study.biases import Adjustable, read_biases
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lots import AnyDesign, Design, beside
+from lstm_analog.study.lots import AnyDesign, Design, beside, of_chips
 from lstm_analog.study.measured import Measured
 from lstm_analog.study.metrics import Answer
 from lstm_analog.study.run import Run
@@ -88,16 +88,9 @@ class Trimmer(Generic[AnyDesign]):
         round with its least error. A device is taken to be exactly where it is turned to, and answers to be measured
         without noise.
 
-        Raises
-        ------
-        InvalidTypeError
-            If `chips` are no machine.
-        InvalidShapeError
-            If they are no copies of the machine.
-        NetworkError, UnsupportedError
-            If an imperfection has replaced the devices, or changes the chips from step to step.
-        SimulationError
-            If a chip cannot be solved.
+        Raises `InvalidTypeError` if `chips` are no machine, `InvalidShapeError` if they are no copies of the machine,
+        `NetworkError` or `UnsupportedError` if an imperfection has replaced the devices, or changes the chips from step
+        to step, `SimulationError` if a chip cannot be solved.
         """
         self._check(chips)
         own = np.atleast_2d(read_biases(chips.passes, self.columns))
@@ -238,9 +231,7 @@ def answers_of(machine: Design, x: Floats, answer: Answer, engine: Engine) -> Fl
     A machine without an axis of chips is one. Raises `InvalidShapeError` if the answer does not begin with chips.
     """
     run = machine.run(x, engine=engine, keep=Keep.OUTPUTS)
-    outputs = run.outputs if machine.chips else beside(run.outputs)
-    given = floats(answer(outputs), "answer")
-    count = max(machine.chips, 1)
+    given, count = floats(answer(of_chips(machine, run)), "answer"), max(machine.chips, 1)
     if given.shape[:1] != (count,):
         must, do = f"begin with an axis of {count} chips", "return y or h of the outputs, or what follows from them"
         raise InvalidShapeError(explain("answer", must=must, got=f"shape {given.shape}", do=do))

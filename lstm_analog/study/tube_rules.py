@@ -7,7 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.hardware import SHARE_LOST, end_loss
 from lstm_analog.network.parts import Crossbars, Inertances, Switches
-from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge, place_of
 from lstm_analog.study.operation import Plant
 from lstm_analog.study.settling import settling_error
 from lstm_analog.study.tubes import TubeBank, Use
@@ -28,7 +28,7 @@ CHAIN = 4
 
 def tube_findings(plant: Plant, bank: TubeBank) -> Iterator[Finding]:
     """Yield the findings on the tubes of one `bank` of `plant`."""
-    place = _place(plant, bank)
+    place = place_of(plant.names, bank.a, bank.b)
     fluid, bores = bank.fluid, bank.bore
     reynolds = 4.0 * fluid.density * bank.flow / (np.pi * fluid.viscosity * bores)
     lost = end_loss(bank.flow, bank.length, fluid)
@@ -58,10 +58,6 @@ def _lag(plant: Plant, bank: TubeBank) -> Floats:
         own: Floats = (part.inertance * part.closed).reshape(-1, part.a.size).max(axis=0)
         return own
     return bank.fluid.density * bank.bore**2 / (24.0 * bank.fluid.viscosity)
-
-
-def _place(plant: Plant, bank: TubeBank) -> Callable[[int], str]:
-    return lambda number: f"{plant.names[bank.a[number]]} to {plant.names[bank.b[number]]}"
 
 
 def _tank_line(plant: Plant, bank: TubeBank, place: Callable[[int], str]) -> Iterator[Finding]:
@@ -99,10 +95,7 @@ def manifold_findings(plant: Plant, part: Crossbars) -> Iterator[Finding]:
     loads = np.concatenate((part.plus_load, part.minus_load), axis=-1)
     total = (weights.sum(axis=-1) + loads).reshape(-1, nodes.size).min(axis=0)
     widest = np.maximum(weights.max(axis=-1, initial=0.0), loads).reshape(-1, nodes.size).max(axis=0)
-
-    def place(number: int) -> str:
-        return plant.names[int(nodes[number])]
-
+    place = place_of(plant.names, nodes)
     # d^2 = sqrt(128 mu L G/pi), for one tube or summed over those of a manifold
     square = np.sqrt(128.0 * fluid.viscosity * technology.capillary_length / np.pi)
     lag = technology.pilot / total

@@ -41,24 +41,10 @@ class Use(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TubeBank:
-    """The tubes of a bank, each from one node to another.
+    """The tubes of the bank `label`, of one `use`, filled with `fluid`, each from the unknown `a` (k,) to `b` (k,).
 
-    Attributes
-    ----------
-    label : str
-        The label of the bank.
-    use : Use
-        Their use.
-    fluid : Fluid
-        The liquid in them.
-    a, b : int array, (k,)
-        The unknowns at both ends.
-    conductance, flow : float array, (k,)
-        Conductance of one tube at rest (m3/(s Pa)), and its largest flow (m3/s). Of several chips, the widest.
-    length : float
-        Length of each tube (m).
-    count : int
-        Number of parallel tubes between the same two ends.
+    `conductance` (k,) is that of one tube at rest (m3/(s Pa)), `flow` (k,) its largest flow (m3/s); of several chips,
+    the widest. Tubes have this `length` (m), and `count` are parallel between the same two ends.
     """
 
     label: str

@@ -53,13 +53,9 @@ def verify(
     for transistor-level cells `Ngspice()`. A tolerance above `SETTLED` is compared with the one that `compare` accepts
     for the machine of the LSTM, run by the same engine.
 
-    Raises
-    ------
-    CertificateError
-        If the certificate is of other netlists or of another LSTM, has inputs that `lstm` does not take, or a
-        technology or settling with which it cannot be compiled.
-    FileAccessError
-        If the netlist cannot be read.
+    Raises `CertificateError` if the certificate is of other netlists or of another LSTM, has inputs that `lstm` does
+    not take, or a technology or settling with which it cannot be compiled; `FileAccessError` if the netlist cannot be
+    read.
     """
     content = read_bytes(path)
     digest = sha256(content).hexdigest()
@@ -75,7 +71,8 @@ def verify(
         values = Outcome(check=Check.VALUES, holds=False, got=str(reason))
         return Verification(file=Path(path).name, export=export.file, outcomes=(file, values, *unread))
     _check_origin(deck, certificate, export)
-    simulator = chosen_engine(engine, _usual(deck))
+    cells = any(isinstance(part, Cells) for part in deck.network.parts)
+    simulator = chosen_engine(engine, Ngspice() if cells else Integrate())
     with np.errstate(over="ignore", invalid="ignore"):  # a forged number beyond all bounds fails, and no warning
         outcomes = (
             file,
@@ -196,10 +193,6 @@ def _numbers(one: ShownSignal, other: ShownSignal) -> Iterator[tuple[Floats, Flo
 def _apart(now: Floats, then: Floats) -> float:
     """Return the largest difference of `now` and `then`, relative to the larger of 1 and the value."""
     return float((np.abs(now - then) / np.maximum(np.abs(then), 1.0)).max())
-
-
-def _usual(deck: Deck) -> Engine:
-    return Ngspice() if any(isinstance(part, Cells) for part in deck.network.parts) else Integrate()
 
 
 def _rerun(deck: Deck, export: Export, certificate: Certificate, engine: Engine) -> Outcome:

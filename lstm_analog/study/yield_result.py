@@ -75,10 +75,7 @@ def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldI
     >>> wilson_interval(0, 10)
     YieldInterval(low=0.0, high=0.2775327998628892)
 
-    Raises
-    ------
-    InvalidValueError
-        If `count` is below one, `passing` is not 0 to `count`, or `level` not between 0 and 1.
+    Raises `InvalidValueError` if `count` is below one, `passing` is not 0 to `count`, or `level` not between 0 and 1.
     """
     if count < 1 or not 0 <= passing <= count:
         got, do = f"{passing} of {count}", "count chips"

@@ -114,11 +114,15 @@ def yield_of(
     )
     check_count("chips", chips)
     _check_interval(level, until)
-    trial, nominal = _trial(machine, imperfections, seed, (x, state, lengths), chosen_engine(engine, Settle()), metric)
+    trial, nominal = _trial(
+        machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
+    )
     with closing(lots_of(trial, int(chips), how)) as lots:
         taken = list(_until(_telling(lots, progress, chips), spec, level, until))
     values = np.concatenate([lot.values for lot in taken])
-    failures = tuple(failure for lot in taken for failure in _failures(lot))
+    failures = tuple(
+        Failure(chip=lot.first + n, reason=reason) for lot in taken for n, reason in enumerate(lot.reasons) if reason
+    )
     return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
 
 
@@ -140,7 +144,7 @@ def _trial(
     trial = Trial(
         machine=machine,
         imperfections=imperfections,
-        seed=int(seed),
+        seed=seed,
         x=run.x,
         state=run.state,
         lengths=run.lengths,
@@ -170,10 +174,6 @@ def _telling(lots: Iterator[Lot], progress: Progress | None, chips: int) -> Iter
         if progress is not None:
             progress(lot.first + lot.values.size, chips)
         yield lot
-
-
-def _failures(lot: Lot) -> Iterator[Failure]:
-    yield from (Failure(chip=lot.first + place, reason=reason) for place, reason in enumerate(lot.reasons) if reason)
 
 
 def _check_interval(level: float, until: float | None) -> None:

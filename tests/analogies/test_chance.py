@@ -11,7 +11,6 @@ from lstm_analog.analogies.chance import (
     comparator,
     differential_pair,
     jump,
-    logistic_noise,
     opening,
     shares,
     valve_pair,
@@ -42,7 +41,7 @@ def test_the_curve_is_the_sigmoid(name, engine):
 
 
 def test_decisions_follow_the_sigmoid_and_are_the_same_on_ngspice():
-    noise = logistic_noise((4000, U.size), np.random.default_rng(0))
+    noise = np.random.default_rng(0).logistic(size=(4000, U.size))
     controls = np.broadcast_to(U, noise.shape)
     found = shares(comparator(U.size), controls, Settle(), interval=1e-6, noise=noise)
     assert set(np.unique(found)) == {0.0, 1.0}

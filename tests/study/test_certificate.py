@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -370,9 +371,7 @@ def test_what_a_slow_clock_explains_may_be_certified_and_no_smaller_error_claime
 def test_a_defect_is_not_certified_within_a_tolerance_that_holds_it(made, tmp_path):
     machine = la.compile(made.lstm, la.electrical.BEHAVIOURAL)
     rows = machine.network.part("l0_rows")
-    wrong = replace(rows, transconductance=1.0005 * rows.transconductance)
-    parts = tuple(wrong if part is rows else part for part in machine.network.parts)
-    faulty = replace(machine, passes=(replace(machine.compiled, network=replace(machine.network, parts=parts)),))
+    faulty = with_banks(machine, replace(rows, transconductance=1.0005 * rows.transconductance))
     with pytest.raises(
         CertificateError, match=r"0.001 at most, got .* a defect: find what differs; nothing was written"
     ):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.timing import GATED_LEAK
@@ -96,15 +97,11 @@ def test_a_changed_weight_is_a_defect() -> None:
         assert isinstance(rows, Transconductors)
         weights = rows.transconductance.copy()
         weights[0, 0] *= 1.05
-        parts = tuple(
-            replace(part, transconductance=weights) if part is rows else part for part in machine.network.parts
-        )
-        network = replace(machine.network, parts=parts)
-        faulty = replace(machine, passes=(replace(machine.compiled, network=network),)).run(X, engine=FAST)
-        report = compare(altered(faulty, compiled=machine.compiled), LSTM)
+        faulty = with_banks(machine, replace(rows, transconductance=weights))
+        report = compare(altered(faulty.run(X, engine=FAST), compiled=machine.compiled), LSTM)
         assert report.verdict is Verdict.DEFECT
         assert not report.holds
-        assert report.network_digest == network_digest(network) != network_digest(machine.network)
+        assert report.network_digest == network_digest(faulty.network) != network_digest(machine.network)
 
 
 def test_wrong_readings_are_defects(settled: Run) -> None:

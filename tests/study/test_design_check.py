@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP
@@ -244,8 +245,7 @@ def test_tiny_weight_is_found_with_its_place() -> None:
     positive = bank.positive.copy()
     row, column = np.argwhere(positive > 0)[0]
     positive[row, column] = 2e-11 * 1e-9
-    parts = tuple(replace(p, positive=positive) if p is bank else p for p in built.network.parts)
-    small = replace(built, passes=(replace(built.compiled, network=replace(built.network, parts=parts)),))
+    small = with_banks(built, replace(bank, positive=positive))
     (finding,) = (f for f in small.check().warnings if f.rule is Rule.BORE_SMALL)
     names = built.network.unknowns.names()
     assert finding.where == f"{names[bank.inputs[column]]} to {names[bank.plus[row]]}"

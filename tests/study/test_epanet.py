@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 from lstm_analog.compiler.hydraulic import OIL, WATER, Detail, Hydraulic
 from lstm_analog.compiler.timing import GATED_LEAK
@@ -17,7 +18,7 @@ from lstm_analog.errors import (
     UnsupportedError,
 )
 from lstm_analog.export.epanet_links import EpanetLinks
-from lstm_analog.machine import Machine, compile
+from lstm_analog.machine import compile
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.network.parts import Ports
 from lstm_analog.study import EpanetReport, epanet_check, epanet_run
@@ -41,12 +42,6 @@ def inputs(steps: int = 3) -> np.ndarray:
 
 def check(lstm: LSTM, technology: Hydraulic = OIL, **options: object) -> EpanetReport:
     return epanet_check(compile(lstm, technology).compiled, lstm, inputs(), technology, **options)
-
-
-def with_network(machine: Machine, change: Callable) -> Machine:
-    """Return `machine` with `change` applied to each part of its network."""
-    network = replace(machine.network, parts=tuple(change(part) for part in machine.network.parts))
-    return replace(machine, passes=(replace(machine.compiled, network=network),))
 
 
 def edited(path: Path, ends: str, change: Callable[[float], float]) -> int:
@@ -174,7 +169,9 @@ def test_a_port_that_opens_the_wrong_way_is_found() -> None:
         return replace(part, scale=-part.scale) if isinstance(part, Ports) and part.label == "l0_c_keep_top" else part
 
     lstm = model()
-    report = epanet_check(with_network(compile(lstm, OIL), flip).compiled, lstm, inputs(), OIL)
+    machine = compile(lstm, OIL)
+    other = with_banks(machine, *map(flip, machine.network.parts))
+    report = epanet_check(other.compiled, lstm, inputs(), OIL)
     assert report.worst > 1e-2
 
 
@@ -183,7 +180,9 @@ def test_trim_that_stops_shows_in_c_but_not_in_z() -> None:
         return replace(part, limit=np.array(0.05)) if isinstance(part, Ports) else part
 
     lstm = model(3.0)
-    report = epanet_check(with_network(compile(lstm, OIL), stop).compiled, lstm, inputs(1), OIL)
+    machine = compile(lstm, OIL)
+    other = with_banks(machine, *map(stop, machine.network.parts))
+    report = epanet_check(other.compiled, lstm, inputs(1), OIL)
     assert report.layers[0].z <= 1e-11
     assert report.layers[0].c > 1e-2
 

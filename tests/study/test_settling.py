@@ -3,12 +3,13 @@ from math import exp, factorial
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 from lstm_analog.engines import Integrate
 from lstm_analog.errors import InvalidValueError, UnsupportedError
-from lstm_analog.machine import Machine, compile
+from lstm_analog.machine import compile
 from lstm_analog.model import LSTM, random_lstm
 from lstm_analog.network.parts import Conductors, Storages, Switches
 from lstm_analog.study import settling, settling_error
@@ -90,19 +91,11 @@ def test_slow_clock_is_not_taken_for_a_held_value() -> None:
     assert (result.poles, result.ratio) == (3, pytest.approx(1e-4, rel=1e-9))
 
 
-def changed(machine: Machine, *parts: object) -> Machine:
-    """Return the machine with the given parts in place of those of the same label, or in addition."""
-    labels = {part.label for part in parts}
-    kept = tuple(part for part in machine.network.parts if part.label not in labels)
-    network = replace(machine.network, parts=(*kept, *parts)).verify()
-    return replace(machine, passes=(replace(machine.compiled, network=network),))
-
-
 def test_an_unscaled_capacitor_shows_in_the_network_not_in_the_technology() -> None:
     machine = compile(model(), BEHAVIOURAL, settling=10.0)
     master = machine.network.part("l0_c_master")
     assert isinstance(master, Storages)
-    slow = changed(machine, replace(master, capacitance=master.capacitance * np.array([1.0, 2.0, 1.0])))
+    slow = with_banks(machine, replace(master, capacitance=master.capacitance * np.array([1.0, 2.0, 1.0])))
     result = settling(slow.run(inputs(1), engine=ROUGH))
     assert (slow.compiled.settling, result.ratio) == (10.0, pytest.approx(5.0, rel=1e-9))
     assert result.poles == 1
@@ -114,8 +107,8 @@ def test_storages_that_act_on_each_other_have_the_poles_of_their_coupling() -> N
     rows = np.concatenate([machine.network.unknowns[f"l0_z{letter}"] for letter in "gifo"])
     joint = Conductors(label="joint", a=rows[:1], b=rows[1:2], conductance=np.array(1e-3))
     loads = [Conductors(label="loads", a=r, b=np.zeros_like(r), conductance=np.array(1e-3)) for r in (rows, rows[2:])]
-    assert settling(changed(machine, loads[0]).run(inputs(1), engine=ROUGH)).poles == 2
-    assert settling(changed(machine, loads[1], joint).run(inputs(1), engine=ROUGH)).poles == 3
+    assert settling(with_banks(machine, loads[0]).run(inputs(1), engine=ROUGH)).poles == 2
+    assert settling(with_banks(machine, loads[1], joint).run(inputs(1), engine=ROUGH)).poles == 3
 
 
 def test_what_joined_storages_keep_is_no_pole() -> None:
@@ -124,14 +117,14 @@ def test_what_joined_storages_keep_is_no_pole() -> None:
     slaves, line = machine.network.unknowns["l0_h"], machine.network.lines.index("compute0")
     closed, opened = np.array(1e-4), np.array(1e-18)
     share = Switches(label="share", line=line, a=slaves[:1], b=slaves[1:2], closed=closed, opened=opened)
-    result = settling(changed(machine, share).run(inputs(1), engine=ROUGH))
+    result = settling(with_banks(machine, share).run(inputs(1), engine=ROUGH))
     assert result.time_constant == pytest.approx(1e-6, rel=1e-9)
 
 
 def test_nothing_held_is_refused() -> None:
     machine = compile(model(), BEHAVIOURAL, settling=10.0)
     switches = [part for part in machine.network.parts if isinstance(part, Switches)]
-    shorted = changed(machine, *(replace(part, opened=part.closed) for part in switches))
+    shorted = with_banks(machine, *(replace(part, opened=part.closed) for part in switches))
     message = r"^a storage of the network must be held after an interval that settles, got none: check the clock lines"
     with pytest.raises(UnsupportedError, match=message):
         settling(shorted.run(inputs(1), engine=ROUGH))

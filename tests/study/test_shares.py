@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 import lstm_analog as la
 from lstm_analog.compiler import Compiled, Timing, lower
@@ -25,19 +26,12 @@ STREAMS = Streams(seed=3)
 NGSPICE = Ngspice()
 
 
-def changed(machine: la.Machine, label: str, **changes: object) -> la.Machine:
-    """Return `machine` with the bank `label` changed after it was compiled: a fault that no record names."""
-    network = machine.network
-    parts = tuple(replace(part, **changes) if part.label == label else part for part in network.parts)
-    return replace(machine, passes=(replace(machine.compiled, network=replace(network, parts=parts)),))
-
-
 def turned(machine: la.Machine, factor: float, place: int = 0) -> la.Machine:
     """Return `machine` with one conductance of its first weights off by a `factor`."""
     rows = next(part for part in machine.network.parts if isinstance(part, Crossbars))
     positive = rows.positive.copy()
     positive.flat[place] *= factor
-    return changed(machine, rows.label, positive=positive)
+    return with_banks(machine, replace(rows, positive=positive))
 
 
 def named(technology: la.hydraulic.Hydraulic) -> str:
@@ -128,10 +122,10 @@ def test_faults_of_boards_are_defects(technology: OpAmpCircuit) -> None:
     assert isinstance(amplifiers, OpAmps)
     faults = [
         turned(machine, 1.05),
-        changed(machine, back.label, conductance=back.conductance * np.array([1.0, 1.05, 1.0, 1.0])),
-        changed(machine, rows.label, plus=rows.minus, minus=rows.plus),
-        changed(machine, rows.label, positive=rows.positive[[2, 1, 0, 3]], negative=rows.negative[[2, 1, 0, 3]]),
-        changed(machine, amplifiers.label, offset=amplifiers.offset + 20e-3),
+        with_banks(machine, replace(back, conductance=back.conductance * np.array([1.0, 1.05, 1.0, 1.0]))),
+        with_banks(machine, replace(rows, plus=rows.minus, minus=rows.plus)),
+        with_banks(machine, replace(rows, positive=rows.positive[[2, 1, 0, 3]], negative=rows.negative[[2, 1, 0, 3]])),
+        with_banks(machine, replace(amplifiers, offset=amplifiers.offset + 20e-3)),
     ]
     for fault in faults[:: 1 if technology is OPAMP_IDEAL else 2]:
         assert compared(fault).verdict is Verdict.DEFECT
@@ -261,8 +255,8 @@ def test_faults_of_plumbing_are_defects(technology: la.hydraulic.Hydraulic) -> N
     swapped = {name: getattr(rows, name)[[2, 1, 0, 3]] for name in ("positive", "negative", "plus_load", "minus_load")}
     for fault in (
         turned(machine, 1.05, int(rows.positive.argmax())),
-        changed(machine, rows.label, plus=rows.minus, minus=rows.plus),
-        changed(machine, rows.label, **swapped),
+        with_banks(machine, replace(rows, plus=rows.minus, minus=rows.plus)),
+        with_banks(machine, replace(rows, **swapped)),
     ):
         report = la.compare(fault.run(X, engine=Settle()), LSTM)
         assert (report.verdict, report.shares and report.shares.changed) == (Verdict.DEFECT, ("l0_rows",))

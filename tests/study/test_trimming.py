@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 import lstm_analog as la
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
@@ -236,11 +237,7 @@ def test_a_machine_of_transistor_cells_is_refused():
 
 
 def test_chips_without_the_bank_are_refused(how):
-    (compiled_once,) = how.machine.passes
-    other = Sources(label="l0_rows", nodes=np.array([1]), effort=np.zeros(1))
-    parts = tuple(other if part.label == "l0_rows" else part for part in compiled_once.network.parts)
-    network = replace(compiled_once.network, parts=parts)
-    chips = replace(how.machine, passes=(replace(compiled_once, network=network),))
+    chips = with_banks(how.machine, Sources(label="l0_rows", nodes=np.array([1]), effort=np.zeros(1)))
     with pytest.raises(UnsupportedError, match="part l0_rows must be of Transconductors or Crossbars, got Sources"):
         how.trim(chips)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from faulty_machines import with_banks
 
 import lstm_analog as la
 from lstm_analog.engines import Integrate, Ngspice
@@ -248,13 +249,10 @@ def test_parts_that_nothing_says_are_not_what_the_model_says(tmp_path):
 def test_a_swap_of_two_gates_in_the_compiler_is_seen(tmp_path, monkeypatch):
     """Mutant: the network is another than the model's; a certificate made so does not pass for what the model is."""
     lstm, certificate = export(tmp_path, x=X[:1])
-    made = la.compile(lstm, la.electrical.BEHAVIOURAL).passes
-    network = made[0].network
-    rows = network.part("l0_rows")
-    swapped = {"l0_rows": replace(rows, transconductance=rows.transconductance[[1, 0, 2, 3]])}
-    parts = tuple(swapped.get(part.label, part) for part in network.parts)
-    wrong = (replace(made[0], network=replace(network, parts=parts)),)
-    monkeypatch.setattr("lstm_analog.study.verification.compiled_passes", lambda *_: wrong)
+    made = la.compile(lstm, la.electrical.BEHAVIOURAL)
+    rows = made.network.part("l0_rows")
+    wrong = with_banks(made, replace(rows, transconductance=rows.transconductance[[1, 0, 2, 3]]))
+    monkeypatch.setattr("lstm_analog.study.verification.compiled_passes", lambda *_: wrong.passes)
     found = la.verify(tmp_path / "m.cir", certificate, lstm=lstm, engine=Idle())
     assert found[Check.MODEL].holds is False
     assert "l0_rows.transconductance[0, 0] is " in found[Check.MODEL].got

@@ -42,13 +42,9 @@ def animate(
     `sequence` chooses from a batch, `layer` counts directions of layers. The run needs points within the intervals:
     `Waveform(points=20)`.
 
-    Raises
-    ------
-    InvalidValueError
-        If the path ends otherwise, the run is of another LSTM, there is no such step, layer, unit or sequence, or the
-        run has too few points.
-    FileAccessError
-        If `path` cannot be written; nothing is left behind.
+    Raises `InvalidValueError` if the path ends otherwise, the run is of another LSTM, there is no such step, layer,
+    unit or sequence, or the run has too few points; `FileAccessError` if `path` cannot be written; nothing is left
+    behind.
     """
     ending = Path(path).suffix.lower()
     if ending not in (".html", ".gif"):
@@ -59,7 +55,7 @@ def animate(
     which, column = pick("sequence", sequence, sequences(run)), pick("unit", unit, run.layers[number].h.shape[-1])
     numeric = digital(run, lstm)[number]
     found = list(moments(run, shown, layer=number, unit=column, sequence=which))
-    place = [place for each in run.passes for place in each.compiled.layout.layers][number]
+    place = run.layers[number].place
     names = ("h",) if place.c is None else ("c", "h")
     states = {name: one(run, getattr(numeric, name), which)[:, column] for name in names}
     lows = [float(activation(np.array(-_FAR))) for activation in place.activations]

@@ -40,20 +40,10 @@ class StorageLevel:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moment:
-    """What a unit does at a time.
+    """What a unit does at `time` (s) since the start of `step`; `words` say what happens in the interval.
 
-    Attributes
-    ----------
-    step, time : int, float
-        The step, and the time since its start (s).
-    words : str
-        What happens in the interval.
-    gates : float array, (gates,)
-        The gates, dimensionless.
-    vessels : tuple of StorageLevel
-        The storages of c and h, new values first.
-    inside : float
-        How far the step has gone, 0 to 1, as frames count.
+    `gates` (gates,) are dimensionless, `vessels` the storages of c and h, new values first. `inside` is how far the
+    step has gone, 0 to 1, as frames count.
     """
 
     step: int

@@ -1,6 +1,7 @@
 """What the living page holds besides its program: networks in graph files, where to read them, the digital LSTM."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,18 +52,15 @@ class DrivenMachine:
 def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple[Network, ...]]:
     """Return all that the page of `run` shows, as plain data, and the networks in it; `title` is its heading.
 
-    Raises
-    ------
-    UnsupportedError
-        If `lstm` or the machine of `run` is of a form that the page does not know.
-    InvalidShapeError
-        If there are several sequences, or too many steps.
+    Raises `UnsupportedError` if `lstm` or the machine of `run` is of a form that the page does not know;
+    `InvalidShapeError` if there are several sequences, or too many steps.
     """
     ours = _of_run(run, check(run, lstm))
     wet = ours.compiled.network.domain is HYDRAULIC
     other = _of_lstm(lstm, run, BEHAVIOURAL if wet else PLUMBING)
     plumbing, circuit = (ours, other) if wet else (other, ours)
-    memory = DrivenMachine(compiled=one_memory(), technology=PLUMBING, fed=_fed(one_memory(), np.zeros((1, 4)), 1))
+    cell, rest = one_memory(), State(h=(np.zeros(1),), c=(np.zeros(1),))
+    memory = DrivenMachine(compiled=cell, technology=PLUMBING, fed=schedule(cell, np.zeros((1, 4)), rest))
     machines = {"plumbing": plumbing, "circuit": circuit, "memory": memory}
     pairs = {"valves": valve_pair(), "transistors": transistor_pair(), "channels": channel_crowd()}
     analogous, others = analogies()
@@ -155,16 +153,19 @@ def _state(run: Run) -> State:
     )
 
 
-def _fed(compiled: Compiled, x: Floats, units: int) -> Schedule:
-    return schedule(compiled, x, State(h=(np.zeros(units),), c=(np.zeros(units),)))
 
 
 def _netlist(circuit: DrivenMachine) -> str:
     """Return the netlist of `circuit` for ngspice, driven by its sequence."""
     network = circuit.compiled.network
+    return _written(lambda path: write_spice(path, network, circuit.fed, NGSPICE, suited(network)))
+
+
+def _written(write: Callable[[Path], None]) -> str:
+    """Return the text of the file that `write` writes to a path."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "lstm.cir"
-        write_spice(path, network, circuit.fed, NGSPICE, suited(network))
+        path = Path(folder) / "lstm"
+        write(path)
         return path.read_text(encoding="ascii")
 
 

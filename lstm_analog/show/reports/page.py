@@ -46,12 +46,8 @@ def write_report(
     same machine is drawn, too: what makes chips deviate. A circuit is drawn if schemdraw is installed, else the page
     says what to install.
 
-    Raises
-    ------
-    InvalidValueError
-        If the run is of another LSTM.
-    FileAccessError
-        If `path` cannot be written; nothing is left behind.
+    Raises `InvalidValueError` if the run is of another LSTM, `FileAccessError` if `path` cannot be written; nothing is
+    left behind.
     """
     digital(run, lstm)
     with whole_file(path) as stream:
@@ -69,7 +65,8 @@ def write_report(
 
 def _head(report: Report, run: Run) -> Iterator[str]:
     steps = run.x.shape[-2]
-    yield heading(f"{report.model} as {_called(run)}", 1)
+    called = "plumbing" if run.passes[0].compiled.network.domain == HYDRAULIC else "a circuit"
+    yield heading(f"{report.model} as {called}", 1)
     batch = f"{run.x.shape[0]} sequences of " if run.x.ndim > 2 else ""
     yield paragraph(f"{report.technology}, {report.timing.replace('_', ' ')}, over {batch}{steps} steps", soft=True)
     word = "It computes the LSTM." if report.holds else "It does not hold."
@@ -88,10 +85,6 @@ def _head(report: Report, run: Run) -> Iterator[str]:
         yield heading("Error by cause", 3) + table(("cause", "error of h"), causes, 1)
 
 
-def _called(run: Run) -> str:
-    return "plumbing" if run.passes[0].compiled.network.domain == HYDRAULIC else "a circuit"
-
-
 def _compiled(report: Report, run: Run) -> Iterator[str]:
     yield heading("What was compiled")
     first = run.passes[0].compiled
@@ -99,6 +92,7 @@ def _compiled(report: Report, run: Run) -> Iterator[str]:
     sizes = ", ".join(f"{each.h.shape[-1]} units ({errors.chain})" for each, errors in layers)
     time = amount(sum(each.compiled.cycle.step_time for each in run.passes), "s")
     settled = report.settling
+    beyond = "; ".join(f"{each}{'' if each.harmful else ', yet harmless'}" for each in report.beyond)
     yield pairs(
         [
             ("inputs", f"{run.x.shape[-1]}"),
@@ -109,13 +103,9 @@ def _compiled(report: Report, run: Run) -> Iterator[str]:
             ("network", ", ".join(f"{each.compiled.network.unknowns.size - 1} unknowns" for each in run.passes)),
             ("one unit of signal", _units(first)),
             ("ranges", _ranges(run)),
-            ("signals beyond them", _beyond(report) or "none"),
+            ("signals beyond them", beyond or "none"),
         ]
     )
-
-
-def _beyond(report: Report) -> str:
-    return "; ".join(f"{each}{'' if each.harmful else ', yet harmless'}" for each in report.beyond)
 
 
 def _units(compiled: Compiled) -> str:

@@ -1,4 +1,4 @@
-"""NodeWords and labels of a drawing."""
+"""Words and labels of a drawing."""
 
 from dataclasses import dataclass
 from textwrap import fill

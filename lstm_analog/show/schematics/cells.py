@@ -1,8 +1,10 @@
 """Group the elements of a unit by the node that they set: each group is drawn as one cell of a schematic."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import singledispatch
+from types import MappingProxyType
 
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.parts import (
@@ -25,6 +27,15 @@ from lstm_analog.network.roles import internal_states
 from lstm_analog.show.schematics.unit import Element, UnitParts
 
 Passage = Conductors | Switches | Inertances
+_INPUTS: Mapping[type[Part], tuple[str, ...]] = MappingProxyType(
+    {
+        Ports: ("a", "p", "n"),
+        Spools: ("p", "n"),
+        OpAmps: ("plus", "minus"),
+        **dict.fromkeys((Conductors, Switches, Inertances), ("a",)),
+    }
+)
+"""The ends of elements that are their inputs, by the kind of part."""
 _Homes = dict[int, int]
 """For each node of a unit the first one of its cell."""
 
@@ -100,47 +111,12 @@ def _signs(element: Element, node: int, home: dict[int, int]) -> tuple[str, ...]
 
 def inputs_of(element: Element) -> tuple[int, ...]:
     """Return the unknowns that an `element` reads or takes flow from, values before controls; the datum left out."""
-    ends = element.ends
-    return tuple(dict.fromkeys(ends[name] for name in _inputs(element.bank, tuple(ends)) if ends[name] != DATUM))
-
-
-@singledispatch
-def _inputs(bank: Part, ends: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of the `ends` of an element that are its inputs."""
-    return ()
-
-
-@_inputs.register
-def _(bank: Ports, ends: tuple[str, ...]) -> tuple[str, ...]:
-    return ("a", "p", "n")
-
-
-@_inputs.register
-def _(bank: Spools, ends: tuple[str, ...]) -> tuple[str, ...]:
-    return ("p", "n")
-
-
-@_inputs.register
-def _(bank: OpAmps, ends: tuple[str, ...]) -> tuple[str, ...]:
-    return ("plus", "minus")
-
-
-@_inputs.register(Followers)
-@_inputs.register(Pairs)
-def _(bank: Followers | Pairs, ends: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in ends if name not in ("nodes", "out"))
-
-
-@_inputs.register(Conductors)
-@_inputs.register(Switches)
-@_inputs.register(Inertances)
-def _(bank: Passage, ends: tuple[str, ...]) -> tuple[str, ...]:
-    return ("a",)
-
-
-@_inputs.register
-def _(bank: Cells, ends: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in ends if name not in bank.circuit.outputs)
+    bank, ends = element.bank, element.ends
+    names = next((inputs for kind, inputs in _INPUTS.items() if isinstance(bank, kind)), ())
+    if isinstance(bank, Followers | Pairs | Cells):
+        outputs = bank.circuit.outputs if isinstance(bank, Cells) else ("nodes", "out")
+        names = tuple(name for name in ends if name not in outputs)
+    return tuple(dict.fromkeys(ends[name] for name in names if ends[name] != DATUM))
 
 
 def _homes(parts: UnitParts) -> dict[int, int]:

@@ -44,7 +44,9 @@ _PIN, _APART = 0.3, 1.2
 _DEVICES = MappingProxyType(
     {"q": "bipolar transistors", "m": "MOS transistors", "r": "resistors", "c": "capacitors", "i": "current sources"}
 )
-"""NodeWords for the cards of a cell, by their first letter."""
+"""Words for the cards of a cell, by their first letter."""
+_ACROSS = MappingProxyType({Storages: "Capacitor", Switches: "Switch", Pairs: "SourceI", Ports: "ResistorVarIEC"})
+"""Symbols of schemdraw with two ends, by the kind of part; a resistor for all others."""
 _Place = Callable[[str, SymbolFrame], None]
 """Draws the symbol of that name along a frame."""
 
@@ -52,10 +54,7 @@ _Place = Callable[[str, SymbolFrame], None]
 def circuit_symbols(network: Network, axes: Axes) -> Symbols:
     """Return the symbols for the circuit of `network`, which are drawn into `axes`.
 
-    Raises
-    ------
-    LibraryMissingError
-        If schemdraw is not installed.
+    Raises `LibraryMissingError` if schemdraw is not installed.
     """
     elements, drawing = _schemdraw(axes)
 
@@ -102,37 +101,13 @@ def _schemdraw(axes: Axes) -> tuple[Any, Any]:
     return elements, drawing
 
 
-@singledispatch
 def _across(bank: Part, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
-    """Draw an element with two ends along `frame`; return whether its end is open."""
-    place("ResistorIEC", frame)
-    return True
-
-
-@_across.register
-def _(bank: Storages, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
-    place("Capacitor", frame)
-    return True
-
-
-@_across.register
-def _(bank: Switches, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
-    place("Switch", frame)
-    across = "left" if frame.upright else "center"
-    pen.text(frame.at(0.0, 0.32), network.lines[bank.line], across=across)
-    return True
-
-
-@_across.register
-def _(bank: Pairs, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
-    place("SourceI", SymbolFrame(start=frame.end, end=frame.start))
-    return True
-
-
-@_across.register
-def _(bank: Ports, pen: Pen, network: Network, frame: SymbolFrame, place: _Place) -> bool:
-    place("ResistorVarIEC", frame)
-    if bank.line != ALWAYS:
+    """Draw an element with two ends along `frame`; return whether its end is open, as it is for all."""
+    name = next((symbol for kind, symbol in _ACROSS.items() if isinstance(bank, kind)), "ResistorIEC")
+    place(name, SymbolFrame(start=frame.end, end=frame.start) if isinstance(bank, Pairs) else frame)
+    if isinstance(bank, Switches):
+        pen.text(frame.at(0.0, 0.32), network.lines[bank.line], across="left" if frame.upright else "center")
+    elif isinstance(bank, Ports) and bank.line != ALWAYS:
         pen.text(frame.at(-0.5, 0.12), network.lines[bank.line], across="left")
     return True
 
@@ -179,10 +154,7 @@ def _(bank: Followers, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Pla
 @_before.register
 def _(bank: Pairs, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw a controlled source into the node, and a control for each of its factors."""
-    x, y = frame.at(0.15)
-    place("SourceControlledI", SymbolFrame(start=(x - 0.55, y), end=frame.end))
-    pen.line([(x - 0.55, y), (x - 0.55, y - 0.12)])
-    pen.line([(x - 0.65, y - 0.12), (x - 0.45, y - 0.12)], width=2.0)
+    x, y = _controlled(pen, frame, place)
     anchors = []
     for number, factor in enumerate(bank.factors, start=1):
         nodes = tuple(
@@ -197,12 +169,18 @@ def _(bank: Pairs, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) 
 
 @_before.register
 def _(bank: Transconductors, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
+    x, y = _controlled(pen, frame, place)
+    pen.line([(x, y + 0.2), (x, y + 0.38), (frame.start[0], y + 0.38)], dashed=True, width=0.9)
+    return [Anchor(nodes=tuple(bank.inputs.tolist()), point=(frame.start[0], y + 0.38), control=True)]
+
+
+def _controlled(pen: Pen, frame: SymbolFrame, place: _Place) -> Point:
+    """Draw a controlled source from the datum to the end of `frame`; return its middle."""
     x, y = frame.at(0.15)
     place("SourceControlledI", SymbolFrame(start=(x - 0.55, y), end=frame.end))
     pen.line([(x - 0.55, y), (x - 0.55, y - 0.12)])
     pen.line([(x - 0.65, y - 0.12), (x - 0.45, y - 0.12)], width=2.0)
-    pen.line([(x, y + 0.2), (x, y + 0.38), (frame.start[0], y + 0.38)], dashed=True, width=0.9)
-    return [Anchor(nodes=tuple(bank.inputs.tolist()), point=(frame.start[0], y + 0.38), control=True)]
+    return x, y
 
 
 @_before.register

@@ -12,11 +12,11 @@ from lstm_analog.show.style import INK
 FLUID = "#cfe3f2"
 
 
-def throttle(pen: Pen, frame: SymbolFrame, *, sharp: bool = False, adjustable: bool = False) -> None:
-    """Draw a restriction with `pen` along `frame`: a capillary, or an orifice if `sharp`; `adjustable`: a valve."""
+def throttle(pen: Pen, frame: SymbolFrame, *, adjustable: bool = False) -> None:
+    """Draw a restriction with `pen` along `frame`: a capillary, or if `adjustable` a valve."""
     pen.line([frame.start, frame.end])
     s = np.linspace(-0.2, 0.2, 15)
-    t = 0.06 + (0.75 * np.abs(s) if sharp else 3.2 * s**2)
+    t = 0.06 + 3.2 * s**2
     for side in (1.0, -1.0):
         pen.line(frame.all(*zip(s.tolist(), (side * t).tolist(), strict=True)))
     if adjustable:

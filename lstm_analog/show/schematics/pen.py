@@ -23,11 +23,11 @@ class Pen:
 
     axes: Axes
 
-    def line(self, points: Sequence[Point], *, colour: str = INK, dashed: bool = False, width: float = LINE) -> None:
-        """Draw a line through `points`, `dashed` or not, in a `colour` and with a `width` (points)."""
+    def line(self, points: Sequence[Point], *, dashed: bool = False, width: float = LINE) -> None:
+        """Draw a line through `points`, `dashed` or not, with a `width` (points)."""
         x, y = zip(*points, strict=True)
         style = DASHED if dashed else "-"
-        self.axes.plot(x, y, color=colour, linestyle=style, linewidth=width, solid_capstyle="round", zorder=2)
+        self.axes.plot(x, y, color=INK, linestyle=style, linewidth=width, solid_capstyle="round", zorder=2)
 
     def polygon(self, points: Sequence[Point], *, fill: str = "none", colour: str = INK) -> None:
         """Draw the closed polygon through `points`, its edge in `colour`, its inside in `fill`."""
@@ -35,13 +35,13 @@ class Pen:
             Polygon(np.array(points), closed=True, facecolor=fill, edgecolor=colour, linewidth=LINE, zorder=3)
         )
 
-    def circle(self, centre: Point, radius: float, *, fill: str = "white", colour: str = INK) -> None:
-        """Draw a circle of `radius` about `centre`, its edge in `colour`, its inside in `fill`."""
-        self.axes.add_patch(Circle(centre, radius, facecolor=fill, edgecolor=colour, linewidth=LINE, zorder=3))
+    def circle(self, centre: Point, radius: float, *, fill: str = "white") -> None:
+        """Draw a circle of `radius` about `centre`, its inside in `fill`."""
+        self.axes.add_patch(Circle(centre, radius, facecolor=fill, edgecolor=INK, linewidth=LINE, zorder=3))
 
-    def dot(self, centre: Point, colour: str = INK) -> None:
-        """Draw the dot that joins wires at `centre` in a `colour`."""
-        self.circle(centre, 0.04, fill=colour, colour=colour)
+    def dot(self, centre: Point) -> None:
+        """Draw the dot that joins wires at `centre`."""
+        self.circle(centre, 0.04, fill=INK)
 
     def arrow(self, start: Point, end: Point) -> None:
         """Draw an arrow from `start` to `end`."""

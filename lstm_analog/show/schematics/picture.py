@@ -34,12 +34,8 @@ def schematic(compiled: Compiled, *, layer: int = 0, unit: int = 0, axes: Axes |
     network, its size and, in grey, the nodes at which it ends. What no wire can reach has a flag with the name of the
     signal. The drawing is as wide as the unit needs, or goes into `axes`; `layer` counts directions of layers.
 
-    Raises
-    ------
-    InvalidValueError
-        If there is no such layer or unit.
-    LibraryMissingError
-        If a circuit is to be drawn and schemdraw is not installed.
+    Raises `InvalidValueError` if there is no such layer or unit, `LibraryMissingError` if a circuit is to be drawn and
+    schemdraw is not installed.
     """
     number = pick("layer", layer, len(compiled.layout.layers))
     place = compiled.layout.layers[number]

@@ -119,7 +119,8 @@ class SchematicSheet:
     def _hung(self, placed: Placed, top: Point) -> Iterator[Anchor]:
         frame, ends = SymbolFrame(start=top, end=(top[0], top[1] - LONG)), placed.element.ends
         if self.symbols.across(self.pen, placed.element, frame):
-            rail = ends.get("a", DATUM) if ends.get("b", DATUM) in self._inside() else ends.get("b", DATUM)
+            inside = {node for cell in self.cells for node in cell.nodes}
+            rail = ends.get("a", DATUM) if ends.get("b", DATUM) in inside else ends.get("b", DATUM)
             if placed.foot is not None:
                 self.symbols.source(self.pen, frame.end)
                 at = (frame.end[0] + 0.28, frame.end[1] - 0.35)
@@ -128,16 +129,10 @@ class SchematicSheet:
                 self.symbols.ground(self.pen, frame.end)
             else:
                 self.pen.text((frame.end[0], frame.end[1] - 0.06), self.captions.flag((rail,)), size=WORD, up="top")
-        self._named(placed, frame.at(0.42, 0.12) if wide(placed) else frame.at(0.05, self._aside(placed)))
+        aside = 0.42 if isinstance(placed.element.bank, Pairs) else 0.3
+        self._named(placed, frame.at(0.42, 0.12) if wide(placed) else frame.at(0.05, aside))
         if isinstance(placed.element.bank, Ports):
             yield from self._pilot(placed, frame.at(0.0))
-
-    def _aside(self, placed: Placed) -> float:
-        """Return how far beside an element its label stands."""
-        return 0.42 if isinstance(placed.element.bank, Pairs) else 0.3
-
-    def _inside(self) -> set[int]:
-        return {node for cell in self.cells for node in cell.nodes}
 
     def _pilot(self, placed: Placed, point: Point) -> Iterator[Anchor]:
         """Yield the control of a valve; both valves of a bridge have theirs at the same side."""

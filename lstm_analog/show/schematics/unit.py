@@ -17,16 +17,10 @@ from lstm_analog.network.parts import DATUM, Cells, Crossbars, Junctions, Part, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Element:
-    """One element of a bank: for a dense bank, one row.
+    """One element of a `bank` of it alone, of a dense bank one row; dense banks and cells are whole.
 
-    Attributes
-    ----------
-    bank : Part
-        A bank with this element only; dense banks and cells are whole.
-    number : int
-        Which element of its bank in the network it is.
-    ends : mapping of str to int
-        The unknown at each terminal; of a dense bank, those of the row.
+    `number` says which element of its bank in the network it is, `ends` the unknown at each terminal, of a dense bank
+    those of the row.
     """
 
     bank: Part

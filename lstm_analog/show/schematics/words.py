@@ -19,7 +19,7 @@ from lstm_analog.show.schematics.unit import Element, UnitParts
 from lstm_analog.show.schematics.values import first
 
 _PLAIN = {"cell": "candidate", "new": "candidate", "new recurrent": "candidate from h"}
-"""NodeWords for signals whose name in the legend has another meaning, too."""
+"""Words for signals whose name in the legend has another meaning, too."""
 _NEW = ("_new", "_new_p", "_new_n", "_fresh", "_new_line")
 """Suffixes of the labels of groups that hold what this step has computed."""
 _DEEP = 12
