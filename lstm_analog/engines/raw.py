@@ -1,4 +1,4 @@
-"""Reads the binary `.raw` files of a SPICE transient, without copying what is not asked for, and of spectra."""
+"""Reads the binary `.raw` files of a SPICE transient, without copying what is not asked for, and of other analyses."""
 
 from mmap import mmap
 from pathlib import Path
@@ -41,21 +41,21 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
     return time, values
 
 
-def read_spectra(path: Path) -> tuple[Floats, dict[str, Floats]]:
-    """Return the frequencies (points,) in Hz, and each other column (points,) by name, of the spectra at `path`.
+def read_columns(path: Path) -> dict[str, Floats]:
+    """Return each column (points,) by its name of the raw file at `path`, of any analysis in real numbers.
 
-    Raises `FileFormatError` if it is no binary raw file of real spectra, and `FileAccessError` if it cannot be read.
+    Raises `FileFormatError` if it is no binary raw file of real numbers, and `FileAccessError` if it cannot be read.
     """
     content = map_file(path)
-    start, points, places = _header(content, "frequency")
+    start, points, places = _header(content, None)
     table = np.array(_table(content, start, points, len(places)))
-    return table[:, 0], {name: table[:, place] for name, place in places.items() if place}
+    return {name: table[:, place] for name, place in places.items()}
 
 
-def _header(content: Content, first: str) -> tuple[int, int, dict[str, int]]:
+def _header(content: Content, first: str | None) -> tuple[int, int, dict[str, int]]:
     """Return where the numbers of `content` begin, how many points it declares, and the place of each variable.
 
-    The `first` of them must be called that.
+    The first of them must be called `first`, if that is given.
     """
     start = content.find(_DATA, 0, _HEADER)
     lines = content[: start if start >= 0 else _HEADER].decode("ascii", errors="replace").splitlines()
@@ -87,14 +87,14 @@ def _check_transient(time: Floats, values: Floats) -> None:
         raise FileFormatError(explain("times of a raw file", must="not fall back", got=got, do=do))
 
 
-def _described(lines: list[str], fields: dict[str, str], first: str) -> tuple[int, dict[str, int]]:
+def _described(lines: list[str], fields: dict[str, str], first: str | None) -> tuple[int, dict[str, int]]:
     try:
         columns, points = int(fields["No. Variables"]), int(fields["No. Points"])
         listed = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :][:columns]]
     except (KeyError, ValueError, IndexError) as error:
         do = "run the simulator anew"
         raise FileFormatError(explain("raw file", must="list its variables", got=ascii(str(error)), do=do)) from error
-    if not (len(listed) == columns > 0 <= points and listed[0] == first and len(set(listed)) == columns):
+    if not (len(listed) == columns > 0 <= points and listed[0] == (first or listed[0]) and len(set(listed)) == columns):
         got, do = f"{len(listed)} of {columns}, {points} points, first {listed[:1]!a}", "run the simulator anew"
         raise FileFormatError(explain("raw file", must="list its variables", got=got, do=do))
     return points, {name: place for place, name in enumerate(listed)}

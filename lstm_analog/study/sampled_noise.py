@@ -75,9 +75,7 @@ class SampledNoise(Summarised):
         for number in range(last, -1, -1):
             variance[number] = np.tensordot(self.added[number], weight, axes=2)
             weight = self.slopes[number].T @ weight @ self.slopes[number]
-        return NoiseOrigins(
-            parts=self.parts, kinds=self.kinds, intervals=self.intervals[: last + 1], variance=variance
-        )
+        return NoiseOrigins(parts=self.parts, kinds=self.kinds, intervals=self.intervals[: last + 1], variance=variance)
 
     @cached_property
     def _sigmas(self) -> Floats:

@@ -1,7 +1,6 @@
 """Noise of transistor cells: by the simulator in each clock state, carried through the steps, and by hand."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +11,7 @@ from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.passes import only
 from lstm_analog.compiler.timing import READ_OUT, compute_line
-from lstm_analog.doors import checked, checked_record
+from lstm_analog.doors import checked
 from lstm_analog.engines import Ngspice
 from lstm_analog.engines.noise.spectra import Band
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
@@ -23,11 +22,11 @@ from lstm_analog.study.lots import Design
 from lstm_analog.study.run import Run
 from lstm_analog.study.sampled_noise import SampledNoise, StepSignals
 from lstm_analog.study.transistor_estimate import CellEstimate
+from lstm_analog.study.transistor_result import StandingNoise, TransistorNoise
 from lstm_analog.study.transistor_states import Cause, ClockStates
-from lstm_analog.summaries import Rows, Summarised
 
 WIDE = Band(low=1e3, high=1e11, points=10)
-"""From a thousandth of a step of the slowest clocks to beyond the poles of transistors."""
+"""From below the slowest step of a chip to beyond the poles of transistors."""
 
 
 class BuiltDesign(Design, Protocol):
@@ -37,86 +36,6 @@ class BuiltDesign(Design, Protocol):
     def technology(self) -> object:
         """The technology."""
         ...
-
-
-@checked_record
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class StandingNoise(Summarised):
-    """Noise on the terminals of c and h while the clock stands still, over a whole band of frequencies.
-
-    Attributes
-    ----------
-    parts, kinds : tuple of str, (parts,)
-        What makes it, and by which mechanism.
-    intervals : tuple of str, (intervals,)
-        The clock states.
-    variance : float array, (intervals, parts, 2, units)
-        Of c and of h, signal units squared.
-    """
-
-    parts: tuple[str, ...]
-    kinds: tuple[str, ...]
-    intervals: tuple[str, ...]
-    variance: Floats
-
-    def summary(self) -> Rows:
-        """Return sigma of c and h in each clock state, the mean over units."""
-        return tuple(
-            (name, f"c {c:.3g}, h {h:.3g}") for name, (c, h) in zip(self.intervals, self.sigma.tolist(), strict=True)
-        )
-
-    @property
-    def sigma(self) -> Floats:
-        """The standard deviation of c and of h in each state, (intervals, 2), root mean square over units."""
-        result: Floats = np.sqrt(self.variance.sum(axis=1).mean(axis=-1))
-        return result
-
-
-@checked_record
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class TransistorNoise(Summarised):
-    """The noise of a machine of transistor cells along a `run` without noise, as `transistor_noise` found it.
-
-    Attributes
-    ----------
-    run : Run
-        What the machine does without noise.
-    simulated : SampledNoise
-        From ngspice's `.noise` with the models of its transistors.
-    estimated : SampledNoise
-        By hand: kT/C, pairs, resistors.
-    standing : StandingNoise
-        What the terminals have in each clock state of the last step, which no capacitor holds.
-    states : ClockStates
-        The clock states, for whoever asks for other nodes.
-    """
-
-    run: Run
-    simulated: SampledNoise
-    estimated: SampledNoise
-    standing: StandingNoise
-    states: ClockStates
-
-    def summary(self) -> Rows:
-        """Return the largest sigma of h and c, simulated and estimated, and what is on the terminals beside."""
-        rows = [
-            (f"largest sigma of {name}", f"{simulated.max():.3g} simulated, {estimated.max():.3g} estimated")
-            for name, simulated, estimated in (
-                ("h", self.simulated.h, self.estimated.h),
-                ("c", self.simulated.c, self.estimated.c),
-            )
-        ]
-        return (*rows, ("standing", self.standing), *self.run.summary())
-
-    @property
-    def h(self) -> Floats:
-        """Standard deviation of the h that is held after each step, (steps, units), by the simulator."""
-        return self.simulated.h
-
-    @property
-    def c(self) -> Floats:
-        """Standard deviation of the c that is held after each step, (steps, units), by the simulator."""
-        return self.simulated.c
 
 
 @checked
@@ -207,7 +126,9 @@ def _columns(compiled: Compiled) -> tuple[Floats, Floats]:
 
 def _estimated(estimate: CellEstimate, compiled: Compiled, number: int) -> Mapping[Cause, Floats]:
     """Return what interval `number` adds by hand."""
-    name = compiled.cycle.reset.name if number == 0 else compiled.cycle.step[(number - 1) % len(compiled.cycle.step)].name
+    name = (
+        compiled.cycle.reset.name if number == 0 else compiled.cycle.step[(number - 1) % len(compiled.cycle.step)].name
+    )
     step = max(number - 1, 0) // len(compiled.cycle.step)
     return {cause: added[step] for cause, added in estimate.added(name).items()}
 

@@ -12,6 +12,7 @@ from lstm_analog.compiler.compiled import Compiled, Spot
 from lstm_analog.compiler.timing import COPY, RESET, compute_line
 from lstm_analog.engines import Ngspice
 from lstm_analog.engines.noise.cell_nodes import alone, expose_nodes
+from lstm_analog.engines.noise.devices import Device, OperatingNoise, operating_noise
 from lstm_analog.engines.noise.spectra import Band, NoiseSource, NoiseSpectra, noise_spectra
 from lstm_analog.network.cells import SHUNT, Cells
 from lstm_analog.network.graph import Network
@@ -51,8 +52,7 @@ class ClockStates:
             return {}
         computed = name == compute_line(0)
         nodes = MASTERS if computed else SLAVES
-        sides, spots = list(map(self._group, nodes)), self._spots
-        c, h = (self._differences(*sides[2 * k : 2 * k + 2], spots[k]) for k in (0, 1))
+        c, h = self._between(nodes)
         both = [{**one, **other} for one, other in zip(c, h, strict=True)] if computed else []
         causes, variance = self._found(interval, [*c, *h, *both])
         c_and_h = variance[:, : 2 * len(c)].reshape(len(causes), 2, -1)
@@ -69,7 +69,7 @@ class ClockStates:
         Variances in signal units squared, over the whole band: what a sample of the terminals adds to what is held.
         """
         unknowns = self.network.unknowns
-        c, h = (self._differences(*(unknowns[group] for group in spot.groups), spot) for spot in self._spots)
+        c, h = (self._differences(unknowns[spot.groups[0]], unknowns[spot.groups[1]], spot) for spot in self._spots)
         causes, variance = self._found(interval, [*c, *h])
         return dict(zip(causes, variance.reshape(len(causes), 2, -1), strict=True))
 
@@ -84,6 +84,27 @@ class ClockStates:
             band=self.band,
             engine=self.engine,
         )
+
+    def operating_noise(self, interval: int, devices: Sequence[Device]) -> OperatingNoise:
+        """Return the noise of `devices` of `network` while the clock stands as in `interval`."""
+        return operating_noise(
+            self.network,
+            alone(self.schedule, interval),
+            devices,
+            efforts=self.efforts[interval],
+            held=self.held(interval),
+            engine=self.engine,
+        )
+
+    @property
+    def master_signals(self) -> list[dict[int, float]]:
+        """What the masters take, c of all units, then h, as weights of unknowns of `network`."""
+        return [each for signals in self._between(MASTERS) for each in signals]
+
+    @property
+    def held_signals(self) -> list[dict[int, float]]:
+        """What the slaves hold, c of all units, then h, as weights of unknowns of `network`."""
+        return [each for signals in self._between(SLAVES) for each in signals]
 
     def held(self, interval: int) -> Indices:
         """Return the unknowns at capacitors whose switches are all open in `interval`."""
@@ -136,6 +157,11 @@ class ClockStates:
         if any(word in source.bank for word in _DIVIDER):
             return "divider"
         return "supply" if source.bank == SHUNT else "columns"
+
+    def _between(self, nodes: Sequence[str]) -> list[list[dict[int, float]]]:
+        """Return the signals c and h of each unit at four `nodes` inside its cell."""
+        sides = list(map(self._group, nodes))
+        return [self._differences(sides[2 * k], sides[2 * k + 1], spot) for k, spot in enumerate(self._spots)]
 
     def _differences(self, plus: Indices, minus: Indices, spot: Spot) -> list[dict[int, float]]:
         """Return the signals between the unknowns `plus` and `minus` (units,), in the unit of what `spot` reads."""

@@ -14,7 +14,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.guest import own_folder
 from lstm_analog.engines.ngspice import Ngspice
-from lstm_analog.engines.raw import read_spectra
+from lstm_analog.engines.raw import read_columns
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.export import NGSPICE, Accuracy
 from lstm_analog.export.spice import deck
@@ -170,11 +170,11 @@ def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Ite
 
 
 def _read(files: Sequence[Path]) -> NoiseSpectra:
-    found = [read_spectra(file) for file in files]
-    frequency, columns = found[0]
+    found = [read_columns(file) for file in files]
+    columns = found[0]
     names = [name for name in columns if name.rpartition("_")[0] in columns and name.startswith("onoise_")]
-    density = np.stack([np.stack([each[name] for name in names]) for _, each in found]) ** 2
-    return NoiseSpectra(frequency=frequency, sources=tuple(map(_source, names)), density=density)
+    density = np.stack([np.stack([each[name] for name in names]) for each in found]) ** 2
+    return NoiseSpectra(frequency=columns["frequency"], sources=tuple(map(_source, names)), density=density)
 
 
 def _source(name: str) -> NoiseSource:
