@@ -61,7 +61,7 @@ class SampledNoise(Summarised):
         return self._sigmas[:, : self._sigmas.shape[1] // 2]
 
     def origins(self, signal: NoisySignal = NoisySignal.H, *, step: int = -1) -> NoiseOrigins:
-        """Return what made the noise of h or c after a `step`, by part and interval, the mean over units.
+        """Return what made the noise of a `signal`, h or c, after a `step`, by part and interval, the mean over units.
 
         Raises `InvalidValueError` if there is no such step, or the signal is y.
         """

@@ -28,7 +28,7 @@ _SHOT, _THERMAL = "shot", "thermal"
 _GATES = MappingProxyType({RESET: "gates of reset", COPY: "gates of slaves"})
 """The switches that are closed in an interval, but for those of the masters."""
 
-Cause = tuple[str, str]
+NoiseCause = tuple[str, str]
 """A part and a mechanism."""
 
 
@@ -43,8 +43,8 @@ class CellEstimate:
     signals: StepSignals
     columns: Floats
 
-    def added(self, interval: str) -> Mapping[Cause, Floats]:
-        """Return what intervals of a name add to each unit's c and h, (steps, units, 2, 2) in signal units squared.
+    def added(self, interval: str) -> Mapping[NoiseCause, Floats]:
+        """Return what an `interval` of that name adds to c and h of units: (steps, units, 2, 2), signal units squared.
 
         Empty where no capacitor is connected.
         """
@@ -58,13 +58,13 @@ class CellEstimate:
         each = 2.0 * self._thermal_energy / self.technology.hold_capacitance / volts**2
         return np.broadcast_to(np.diag(each), (*self.signals.c.shape, 2, 2))
 
-    def _computed(self) -> dict[Cause, Floats]:
+    def _computed(self) -> dict[NoiseCause, Floats]:
         """Return what filling the masters adds: the noise of new c goes on to new h, behind one more pole."""
         technology, onward = self.technology, self.signals.by_c
         pole_of_c = 1.0 / (technology.cell_load * technology.hold_capacitance)
         pole_of_h = 1.0 / (technology.trims.hidden_load * technology.hold_capacitance)
         shared = pole_of_h / (pole_of_c + pole_of_h)
-        found = dict[Cause, Floats]()
+        found = dict[NoiseCause, Floats]()
         for cause, density in self._densities_of_c().items():
             c = density * pole_of_c / 4.0
             found[cause] = _matrix(c, onward * shared * c, onward**2 * shared * c)
@@ -73,7 +73,7 @@ class CellEstimate:
             found[cause] = found.get(cause, 0.0) + _matrix(0.0 * h, 0.0 * h, h)
         return found
 
-    def _densities_of_c(self) -> dict[Cause, Floats]:
+    def _densities_of_c(self) -> dict[NoiseCause, Floats]:
         """Return the white noise of new c before the pole of its loads: one-sided, (steps, units), c squared per Hz."""
         i, f, g, _ = np.moveaxis(self.signals.gates, 1, 0)
         technology, volts = self.technology, self._volts_of_c
@@ -90,7 +90,7 @@ class CellEstimate:
             ("columns", _THERMAL): by_z.sum(axis=1),
         }
 
-    def _densities_of_h(self) -> dict[Cause, Floats]:
+    def _densities_of_h(self) -> dict[NoiseCause, Floats]:
         """Return the white noise of new h before the pole of its loads, but for what comes with c, as that of c."""
         o, tanh = self.signals.gates[:, Gate.OUTPUT], np.tanh(self.signals.c)
         technology, tail = self.technology, READING_TAIL * self._current

@@ -21,9 +21,9 @@ from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import Design
 from lstm_analog.study.run import Run
 from lstm_analog.study.sampled_noise import SampledNoise, StepSignals
-from lstm_analog.study.transistor_estimate import CellEstimate
+from lstm_analog.study.transistor_estimate import CellEstimate, NoiseCause
 from lstm_analog.study.transistor_result import StandingNoise, TransistorNoise
-from lstm_analog.study.transistor_states import Cause, ClockStates
+from lstm_analog.study.transistor_states import ClockStates
 
 WIDE = Band(low=1e3, high=1e11, points=10)
 """From below the slowest step of a chip to beyond the poles of transistors."""
@@ -52,8 +52,7 @@ def transistor_noise(
     ngspice finds the operating point of each clock state along the run and, with the models of its transistors, the
     noise that the capacitors take when the switches open (`.noise`, thermal, shot and 1/f as far as the models have
     it). The LSTM carries it on, by the slopes of its equations at the signals of the run. Beside it the same by hand.
-    Units are independent but for the recurrence: what they share, rows and supply, is left out (a thousandth of the
-    variance).
+    Units are independent but for the recurrence: what they share, rows and supply, correlates them by 1e-5.
 
     Parameters
     ----------
@@ -124,7 +123,7 @@ def _columns(compiled: Compiled) -> tuple[Floats, Floats]:
     return (own - crossed)[rows][..., of_h], crossbar.positive.sum(axis=-1)[rows] + rest
 
 
-def _estimated(estimate: CellEstimate, compiled: Compiled, number: int) -> Mapping[Cause, Floats]:
+def _estimated(estimate: CellEstimate, compiled: Compiled, number: int) -> Mapping[NoiseCause, Floats]:
     """Return what interval `number` adds by hand."""
     name = (
         compiled.cycle.reset.name if number == 0 else compiled.cycle.step[(number - 1) % len(compiled.cycle.step)].name
@@ -134,7 +133,7 @@ def _estimated(estimate: CellEstimate, compiled: Compiled, number: int) -> Mappi
 
 
 def _sampled(
-    compiled: Compiled, names: Sequence[str], signals: StepSignals, added: Sequence[Mapping[Cause, Floats]]
+    compiled: Compiled, names: Sequence[str], signals: StepSignals, added: Sequence[Mapping[NoiseCause, Floats]]
 ) -> SampledNoise:
     """Return the noise with what each interval has `added`, (units, 2, 2) by cause, carried through a run."""
     units = signals.c.shape[-1]

@@ -136,7 +136,7 @@ class TransistorNoise(Summarised):
         return "\n".join(self.lines())
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of a report: sigma step by step, then what made a hundredth or more of that of the last step."""
+        """Yield the lines of a report: sigma step by step, and the parts with a hundredth or more of the last."""
         yield f"noise of transistor cells, {self.states.band.low:g} to {self.states.band.high:g} Hz, signal units"
         for name in ("h", "c"):
             for step, (found, by_hand) in enumerate(

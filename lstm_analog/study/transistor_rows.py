@@ -11,7 +11,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.study.noise import NoisySignal
 from lstm_analog.study.sampled_noise import SampledNoise
 
-Key = tuple[str, str, str]
+RowKey = tuple[str, str, str]
 """Clock state, part, mechanism."""
 
 
@@ -44,7 +44,9 @@ class NoiseRow:
     h_standing: float
 
 
-def rows_of(simulated: SampledNoise, estimated: SampledNoise, standing: Mapping[Key, Floats]) -> tuple[NoiseRow, ...]:
+def rows_of(
+    simulated: SampledNoise, estimated: SampledNoise, standing: Mapping[RowKey, Floats]
+) -> tuple[NoiseRow, ...]:
     """Return the rows of noise `simulated` and `estimated` after the last step, and of what is `standing`.
 
     The last are variances of c and h, (2,), by state, part and mechanism. Rows come by state, as they follow in a run,
@@ -60,7 +62,7 @@ def rows_of(simulated: SampledNoise, estimated: SampledNoise, standing: Mapping[
     return tuple(sorted(rows, key=lambda row: (states.index(row.state), -max(row.h, row.h_by_hand), -row.h_standing)))
 
 
-def _row(key: Key, sigma: list[float]) -> NoiseRow:
+def _row(key: RowKey, sigma: list[float]) -> NoiseRow:
     c, h, c_by_hand, h_by_hand, *standing = sigma
     return NoiseRow(
         state=key[0],
@@ -91,7 +93,7 @@ def table_text(rows: tuple[NoiseRow, ...]) -> str:
     return text.getvalue()
 
 
-def _held(found: SampledNoise, signal: NoisySignal) -> Iterator[tuple[Key, float]]:
+def _held(found: SampledNoise, signal: NoisySignal) -> Iterator[tuple[RowKey, float]]:
     """Yield state, part and mechanism with the variance of `signal` after the last step, intervals of a name summed."""
     variance = found.origins(signal).variance
     names = np.array(found.intervals[: len(variance)])

@@ -17,9 +17,7 @@ from lstm_analog.engines.noise.spectra import Band, NoiseSource, NoiseSpectra, n
 from lstm_analog.network.cells import SHUNT, Cells
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-
-Cause = tuple[str, str]
-"""A part and a mechanism."""
+from lstm_analog.study.transistor_estimate import NoiseCause
 
 _DIVIDER = ("_upper_", "_lower_")
 """What the labels of the resistors of the divider have in them."""
@@ -42,7 +40,7 @@ class ClockStates:
     engine: Ngspice
     band: Band
 
-    def added(self, interval: int) -> Mapping[Cause, Floats]:
+    def added(self, interval: int) -> Mapping[NoiseCause, Floats]:
         """Return what the capacitors that `interval` connects hold afterwards, by cause: (units, 2, 2).
 
         Variances of c and h of each unit and their covariance, signal units squared; empty where all switches are open.
@@ -63,7 +61,7 @@ class ClockStates:
             matrix[..., 0, 1] = matrix[..., 1, 0] = shared
         return dict(zip(causes, matrix, strict=True))
 
-    def standing(self, interval: int) -> Mapping[Cause, Floats]:
+    def standing(self, interval: int) -> Mapping[NoiseCause, Floats]:
         """Return the noise on c and h themselves while the clock stands as in `interval`, by cause: (2, units).
 
         Variances in signal units squared, over the whole band: what a sample of the terminals adds to what is held.
@@ -139,7 +137,7 @@ class ClockStates:
             if entry.label == drive.label and drive.gain > 0.0 and drive.label == f"clk_{drive.signal}"
         }
 
-    def _found(self, interval: int, signals: Sequence[Mapping[int, float]]) -> tuple[list[Cause], Floats]:
+    def _found(self, interval: int, signals: Sequence[Mapping[int, float]]) -> tuple[list[NoiseCause], Floats]:
         """Return the causes of noise, and the variances of `signals` by cause, (causes, signals)."""
         spectra = self.spectra(interval, signals)
         each = [(self.part_of(source), source.mechanism) for source in spectra.sources]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from noisy_cells import CHARGE, ENERGY, FARAD, OHM, pair, resistor, sampler, standing
+from noisy_cells import CHARGE, ENERGY, FARAD, OHM, flickering, pair, resistor, sampler, standing
 
 from lstm_analog.engines import Ngspice
 from lstm_analog.engines.noise.cell_nodes import alone, expose_nodes
@@ -86,6 +86,20 @@ def test_currents_of_a_pair_are_2qi_of_each_collector():
     assert shot["r.xcell_0.r1"] == pytest.approx(4.0 * ENERGY / OHM, rel=1e-6)
 
 
+def test_a_channel_in_saturation_has_two_thirds_of_4kt_gm():
+    """gm is kp W/L (vgs - vto); the simulator's `.noise` has the same."""
+    network = flickering()
+    (out,) = network.unknowns["cell_out"].tolist()
+    devices, efforts = devices_of(network), np.zeros(network.unknowns.size)
+    noise = operating_noise(network, standing(), devices, efforts=efforts, held=NOTHING, engine=Ngspice())
+    density = dict(zip((device.name for device in devices), noise.density.tolist(), strict=True))
+    law = 4.0 * ENERGY * 2.0 / 3.0 * 120e-6 * 20.0 * 0.2
+    assert density["m.xcell_0.m1"] == pytest.approx(law, rel=1e-3)
+    found = spectra(network, [{out: 1.0}])
+    thermal = [each.card == "m1" and each.mechanism == "thermal" for each in found.sources]
+    assert found.density[0, thermal, 0].sum() == pytest.approx(law * OHM**2, rel=1e-3)
+
+
 def runs(network, schedule, period):
     devices, engine = devices_of(network), Ngspice()
     efforts = engine.run(network, schedule).sample(schedule.ends, np.arange(network.unknowns.size))
@@ -117,6 +131,18 @@ def test_transients_make_kt_over_c_of_a_switch_that_opens():
     found = noise.ends(network.unknowns["cell_out"], range(1, 4))
     opened = found[:, 1::2, 0]
     assert (opened - opened.mean()).std() == pytest.approx(np.sqrt(ENERGY / FARAD), rel=0.2)
+
+
+def test_flicker_noise_of_a_model_that_has_it_is_told_apart():
+    """kf is that of the model: density falls as 1/f, ten times a decade."""
+    network = flickering()
+    (out,) = network.unknowns["cell_out"].tolist()
+    found = spectra(network, [{out: 1.0}])
+    (row,) = (
+        row for row, source in enumerate(found.sources) if source.mechanism == "1/f" and found.density[0, row].any()
+    )
+    slow = found.density[0, row, : 2 * BAND.points + 1 : BAND.points]
+    np.testing.assert_allclose(slow[:-1] / slow[1:], 10.0, rtol=1e-3)
 
 
 def test_what_is_not_inside_a_cell_is_refused():

@@ -14,6 +14,7 @@ OHM, FARAD, AMPERE = 25e3, 2e-12, 20e-6
 MODELS = (
     ".model qn npn(is=2e-17 bf=1e6 nf=1)",
     ".model mn nmos(level=1 vto=0.7 kp=120u)",
+    ".model mf nmos(level=1 vto=0.7 kp=120u kf=1e-26 af=1 tox=12n)",
 )
 
 
@@ -81,3 +82,9 @@ def sampler():
     return cells(
         ("a", "ck"), (), ("m1 a ck out 0 mn w=2u l=0.6u", f"c1 out 0 {FARAD}"), ("out",), {"a": 1.0, "ck": 0.0}
     )
+
+
+def flickering():
+    """A transistor in saturation whose model has 1/f noise, on a load."""
+    cards = ("m1 out g 0 0 mf w=20u l=1u", f"r1 a out {OHM}", f"c1 out 0 {FARAD}")
+    return cells(("a", "g"), (), cards, ("out",), {"a": 5.0, "g": 0.9})

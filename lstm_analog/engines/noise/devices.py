@@ -19,10 +19,10 @@ from lstm_analog.errors import SimulationError, explain
 from lstm_analog.export.cards import cards
 from lstm_analog.network.cells import NODES, Cells, Library
 from lstm_analog.network.graph import Network
+from lstm_analog.network.properties import KELVIN
 from lstm_analog.network.quantities import BOLTZMANN, CHARGE
 from lstm_analog.network.schedule import Schedule
 
-_ZERO_CELSIUS = 273.15
 _ASKED = {"q": ("ic", "gm", "gx"), "m": ("gm", "gds", "vdsat")}
 """What ngspice is asked of a device at its operating point, by the letter of its card."""
 
@@ -90,7 +90,7 @@ def operating_noise(
             raise SimulationError(explain("ngspice", must="find an operating point", got=words, do="read its message"))
         columns = read_columns(raw).items()
     found = {name[name.find("@") :].removesuffix(")"): float(value[0]) for name, value in columns if "@" in name}
-    kelvin = _ZERO_CELSIUS + next(part.temperature for part in network.parts if isinstance(part, Cells))
+    kelvin = KELVIN + next(part.temperature for part in network.parts if isinstance(part, Cells))
     each = [_noise(device, found, 4.0 * BOLTZMANN * kelvin) for device in devices]
     density, overdrive = (np.array(column) for column in zip(*each, strict=True))
     return OperatingNoise(density=density, is_switch=overdrive > 0.0, overdrive=overdrive)
