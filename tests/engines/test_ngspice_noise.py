@@ -34,8 +34,8 @@ def test_a_resistor_has_4ktr_and_its_capacitor_kt_over_c():
     found = spectra(network, [{out: 1.0}, {out: 3.0}])
     told = {(source.bank, source.card, source.mechanism): row for row, source in enumerate(found.sources)}
     row = told["cell", "r1", "thermal"]
-    assert found.density[0, row, 0] == pytest.approx(4.0 * ENERGY * OHM, rel=1e-4)
-    assert found.variance.sum(axis=1) == pytest.approx([ENERGY / FARAD, 9.0 * ENERGY / FARAD], rel=1e-3)
+    assert found.density[0, row, 0] == pytest.approx(4.0 * ENERGY * OHM, rel=1e-4, abs=0.0)
+    assert found.variance.sum(axis=1) == pytest.approx([ENERGY / FARAD, 9.0 * ENERGY / FARAD], rel=1e-3, abs=0.0)
 
 
 @pytest.mark.parametrize("control", [0.0, 0.03, -0.06])
@@ -43,7 +43,7 @@ def test_a_pair_has_what_is_left_of_2qi(control):
     network, law = pair(control)
     p, n = (int(network.unknowns[f"cell_{node}"][0]) for node in "pn")
     found = spectra(network, [{p: 1.0, n: -1.0}])
-    assert found.variance.sum() == pytest.approx(law, rel=2e-3)
+    assert found.variance.sum() == pytest.approx(law, rel=2e-3, abs=0.0)
 
 
 def test_a_held_node_stays_where_it_was_put_and_has_no_noise():
@@ -69,9 +69,9 @@ def test_of_a_closed_switch_the_textbook_has_kt_over_c_and_the_model_nothing():
     noise = operating_noise(network, state, (device,), efforts=efforts, held=NOTHING, engine=Ngspice())
     overdrive = 5.0 - 1.0 - 0.7
     conductance = 120e-6 * 2.0 / 0.6 * overdrive
-    assert noise.density[0] == pytest.approx(4.0 * ENERGY * conductance, rel=1e-3)
+    assert noise.density[0] == pytest.approx(4.0 * ENERGY * conductance, rel=1e-3, abs=0.0)
     assert noise.is_switch.tolist() == [True]
-    assert noise.overdrive[0] == pytest.approx(overdrive, rel=1e-3)
+    assert noise.overdrive[0] == pytest.approx(overdrive, rel=1e-3, abs=0.0)
 
 
 def test_currents_of_a_pair_are_2qi_of_each_collector():
@@ -81,9 +81,9 @@ def test_currents_of_a_pair_are_2qi_of_each_collector():
     noise = operating_noise(network, standing(), devices, efforts=efforts, held=NOTHING, engine=Ngspice())
     share = 1.0 / (1.0 + np.exp(-0.03 * CHARGE / ENERGY))
     shot = dict(zip((device.name for device in devices), noise.density.tolist(), strict=True))
-    assert shot["q.xcell_0.q1"] == pytest.approx(2.0 * CHARGE * 20e-6 * share, rel=2e-3)
-    assert shot["q.xcell_0.q2"] == pytest.approx(2.0 * CHARGE * 20e-6 * (1.0 - share), rel=2e-3)
-    assert shot["r.xcell_0.r1"] == pytest.approx(4.0 * ENERGY / OHM, rel=1e-6)
+    assert shot["q.xcell_0.q1"] == pytest.approx(2.0 * CHARGE * 20e-6 * share, rel=2e-3, abs=0.0)
+    assert shot["q.xcell_0.q2"] == pytest.approx(2.0 * CHARGE * 20e-6 * (1.0 - share), rel=2e-3, abs=0.0)
+    assert shot["r.xcell_0.r1"] == pytest.approx(4.0 * ENERGY / OHM, rel=1e-6, abs=0.0)
 
 
 def test_a_channel_in_saturation_has_two_thirds_of_4kt_gm():
@@ -94,10 +94,10 @@ def test_a_channel_in_saturation_has_two_thirds_of_4kt_gm():
     noise = operating_noise(network, standing(), devices, efforts=efforts, held=NOTHING, engine=Ngspice())
     density = dict(zip((device.name for device in devices), noise.density.tolist(), strict=True))
     law = 4.0 * ENERGY * 2.0 / 3.0 * 120e-6 * 20.0 * 0.2
-    assert density["m.xcell_0.m1"] == pytest.approx(law, rel=1e-3)
+    assert density["m.xcell_0.m1"] == pytest.approx(law, rel=1e-3, abs=0.0)
     found = spectra(network, [{out: 1.0}])
     thermal = [each.card == "m1" and each.mechanism == "thermal" for each in found.sources]
-    assert found.density[0, thermal, 0].sum() == pytest.approx(law * OHM**2, rel=1e-3)
+    assert found.density[0, thermal, 0].sum() == pytest.approx(law * OHM**2, rel=1e-3, abs=0.0)
 
 
 def runs(network, schedule, period):
@@ -118,7 +118,7 @@ def test_transients_make_kt_over_c_of_a_resistor():
     found = runs(network, standing((4.0 * tau,) * 60), 0.1 * tau).ends(network.unknowns["cell_out"], range(1, 6))
     assert found.shape == (5, 60, 1)
     sigma = (found[:, 2:] - 1.0).std()
-    assert sigma == pytest.approx(0.977 * np.sqrt(ENERGY / FARAD), rel=0.1)
+    assert sigma == pytest.approx(0.977 * np.sqrt(ENERGY / FARAD), rel=0.1, abs=0.0)
     assert abs(np.corrcoef(found[0, 2:, 0], found[1, 2:, 0])[0, 1]) < 0.4
 
 
@@ -130,7 +130,7 @@ def test_transients_make_kt_over_c_of_a_switch_that_opens():
     noise = runs(network, schedule, 0.2 * tau)
     found = noise.ends(network.unknowns["cell_out"], range(1, 4))
     opened = found[:, 1::2, 0]
-    assert (opened - opened.mean()).std() == pytest.approx(np.sqrt(ENERGY / FARAD), rel=0.2)
+    assert (opened - opened.mean()).std() == pytest.approx(np.sqrt(ENERGY / FARAD), rel=0.2, abs=0.0)
 
 
 def test_flicker_noise_of_a_model_that_has_it_is_told_apart():

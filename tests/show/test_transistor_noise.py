@@ -23,7 +23,7 @@ def test_curves_and_bars_are_what_was_found(found):
         np.testing.assert_allclose(by_hand, getattr(found.estimated, name)[:, 0])
         np.testing.assert_allclose(sampled, transients.sigma[name][:, 0])
     for few, method in zip(bars.containers, (found.simulated, found.estimated), strict=True):
-        assert sum(bar.get_width() for bar in few) == pytest.approx(method.h[-1, 0] ** 2)
+        assert sum(bar.get_width() for bar in few) == pytest.approx(method.h[-1, 0] ** 2, rel=1e-9, abs=0.0)
     assert [text.get_text() for text in bars.get_yticklabels()][-1] == "all others"
 
 

@@ -36,18 +36,18 @@ def test_by_hand_is_what_a_textbook_says_of_a_cell_at_rest():
     """10 uA, 25 kohm, 2 pF and 0.230901 V a unit, written out; tails of 30 uA, f = 1/2."""
     added = rest().added("compute0")
     c = {cause: matrix[0, 0, 0, 0] * 0.230901**2 for cause, matrix in added.items()}
-    assert c["loads of c", "thermal"] == pytest.approx(2.0 * ENERGY / 2e-12, rel=1e-6)
-    assert c["product f c", "shot"] == pytest.approx(2.0 * CHARGE * 60e-6 * 0.75 * 25e3 / 8e-12, rel=1e-6)
-    assert c["product i g", "shot"] == pytest.approx(2.0 * CHARGE * 10e-6 * 25e3 / 8e-12, rel=1e-6)
+    assert c["loads of c", "thermal"] == pytest.approx(2.0 * ENERGY / 2e-12, rel=1e-6, abs=0.0)
+    assert c["product f c", "shot"] == pytest.approx(2.0 * CHARGE * 60e-6 * 0.75 * 25e3 / 8e-12, rel=1e-6, abs=0.0)
+    assert c["product i g", "shot"] == pytest.approx(2.0 * CHARGE * 10e-6 * 25e3 / 8e-12, rel=1e-6, abs=0.0)
     kept = 0.25 / (ENERGY / CHARGE)
     tail = 4.0 * ENERGY / (0.25 / 30e-6) * (kept / (1.0 + kept)) ** 2 + 2.0 * CHARGE * 30e-6 / (1.0 + kept) ** 2
     linear = 0.25 * (2.0 * tail + 4.0 * 4.0 * ENERGY / 45736.6)
-    assert c["product f c", "thermal"] == pytest.approx(linear * 25e3 / 8e-12, rel=1e-6)
+    assert c["product f c", "thermal"] == pytest.approx(linear * 25e3 / 8e-12, rel=1e-6, abs=0.0)
     z = 2.0 * 4.0 * ENERGY / 400e-6 / (2.0 * ENERGY / CHARGE) ** 2
-    assert added["columns", "thermal"][0, 0, 0, 0] == pytest.approx(0.25 * z / (4.0 * 25e3 * 2e-12), rel=1e-6)
+    assert added["columns", "thermal"][0, 0, 0, 0] == pytest.approx(0.25 * z / (4.0 * 25e3 * 2e-12), rel=1e-6, abs=0.0)
     h = {cause: matrix[0, 0, 1, 1] for cause, matrix in added.items()}
-    assert h["loads of h", "thermal"] == pytest.approx(2.0 * ENERGY / 2e-12, rel=1e-6)
-    assert h["product o tanh(c)", "shot"] == pytest.approx(2.0 * CHARGE * 20e-6 * 51487.6 / 8e-12, rel=1e-6)
+    assert h["loads of h", "thermal"] == pytest.approx(2.0 * ENERGY / 2e-12, rel=1e-6, abs=0.0)
+    assert h["product o tanh(c)", "shot"] == pytest.approx(2.0 * CHARGE * 20e-6 * 51487.6 / 8e-12, rel=1e-6, abs=0.0)
     own, onward = 1.0 / (25e3 * 2e-12), 1.0 / (51487.6 * 2e-12)
     passed = added["loads of c", "thermal"][0, 0]
     assert passed[0, 1] / passed[0, 0] == pytest.approx(0.5 * onward / (own + onward))
@@ -120,7 +120,7 @@ def test_the_table_has_every_clock_state_and_part(found, tmp_path):
         rows = list(csv.DictReader(file))
     assert {row["state"] for row in rows} == set(found.standing.intervals)
     total = sum(float(row["h"]) ** 2 for row in rows)
-    assert total == pytest.approx(np.mean(found.h[-1] ** 2), rel=1e-4)
+    assert total == pytest.approx(np.mean(found.h[-1] ** 2), rel=1e-4, abs=0.0)
     assert "product f c" in str(found)
     assert "by hand" in str(found)
     assert "largest sigma of h" in repr(found)

@@ -60,7 +60,7 @@ class NoisyRuns:
     engine: Ngspice
 
     def ends(self, nodes: Indices, seeds: Sequence[int]) -> Floats:
-        """Return the efforts of `nodes` (m,) at the ends of intervals, one run a seed of `seeds`: (seeds, intervals, m).
+        """Return the efforts of `nodes` (m,) at the ends of intervals, a run for each of `seeds`: (runs, intervals, m).
 
         Raises `SimulationError` if ngspice does not come to the end of one; the message carries its own words.
         """
