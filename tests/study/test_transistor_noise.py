@@ -81,6 +81,17 @@ def test_slopes_are_those_of_the_equations():
     np.testing.assert_allclose(signals.slopes[0], np.stack(columns, axis=1), atol=1e-8)
 
 
+def test_the_chip_carries_noise_on_as_the_lstm_does(found):
+    """Weights are read from the columns, signals from the run: the chip is right to a few thousandths."""
+    trace = LSTM.trace(X).layers[0]
+    before = np.concatenate((np.zeros((1, 2)), trace.c[:-1]))
+    digital = StepSignals(gates=trace.gates, before=before, c=trace.c, weights=LSTM.layers[0].cells[0].recurrent)
+    names = np.array(found.simulated.intervals)
+    np.testing.assert_allclose(found.simulated.slopes[names == "compute0"], digital.slopes, atol=5e-3)
+    assert not found.simulated.slopes[0].any()
+    np.testing.assert_array_equal(found.simulated.slopes[names == "copy"], np.tile(np.eye(4), (2, 1, 1)))
+
+
 def test_by_hand_and_simulated_agree_for_every_unit_and_step(found):
     """20 % were asked for; 10 % is what comes out."""
     assert found.h.shape == found.c.shape == (2, 2)
