@@ -1,6 +1,6 @@
 """Noise of the transistor chip by three methods: `python benchmarks/transistor_noise.py [runs]`, 40 unless given.
 
-`.noise` of ngspice in each clock state, carried on by the LSTM; the same by hand; transients with `trnoise` sources
+`.noise` of ngspice in each clock state, carried on by the LSTM; the same by hand; transients with random sources
 beside every transistor and resistor. Then which part made it in which clock state, and what stands on the terminals.
 The folder in the environment variable PICTURES gets the picture and the table as csv.
 """

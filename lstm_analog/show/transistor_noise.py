@@ -46,12 +46,14 @@ def _draw_steps(axes: Axes, found: TransistorNoise, transients: TransientNoise |
     steps = np.arange(len(found.h), dtype=float)
     sigmas = {label: np.sqrt(np.mean(values**2, axis=-1)) for label, values in curves.items()}
     drawn = [line(axes, steps, sigma, number, label) for number, (label, sigma) in enumerate(sigmas.items())]
+    top = max(float(sigma.max()) for sigma in sigmas.values())
     if transients is not None:
         runs, _, units = transients.h.shape
         open_ = sigmas["transients"] / np.sqrt(2.0 * (runs - 1) * units)
         low, high = sigmas["transients"] - open_, sigmas["transients"] + open_
         axes.fill_between(steps, low, high, color=COLOURS[2], alpha=0.2, linewidth=0.0)
-    roomy(axes, 0.0, max(float(sigma.max()) for sigma in sigmas.values()))
+        top = max(top, float(high.max()))
+    roomy(axes, 0.0, top)
     axes.set_ylim(bottom=0.0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -158,8 +158,8 @@ class TransistorNoise(Summarised):
         """Return what `count` transients of ngspice make of the noise, with a source beside every device.
 
         Densities are those of textbooks at the operating points of the clock states (`engines.noise.devices`), white.
-        Each source draws every `period` (s), which is to be a tenth or less of the time constants of loads and hold
-        capacitors: 2 ns for `BICMOS`. Seeds count from `seed`. A step of one unit takes some seconds. Raises
+        Each source holds a number for `period` (s), a tenth or less of the time constants of loads and hold capacitors:
+        2 ns for `BICMOS`. Seeds count from `seed`. A step of one unit takes some seconds. Raises
         `SimulationError` if ngspice does not come to an end.
         """
         check_count("count", count)

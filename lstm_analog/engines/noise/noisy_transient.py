@@ -1,9 +1,11 @@
-"""Transients of transistor cells with noise: ngspice's `trnoise` sources beside every transistor and resistor.
+"""Transients of transistor cells with noise: a random source of ngspice beside every transistor and resistor.
 
-A source is a new Gaussian number of deviation a every T seconds, straight between: its one-sided density is 2 a^2 T far
-below 1/T, and a pole of time constant tau makes 1 - 0.23 T/tau of the sigma that it makes of white noise (mean distance
-7 T/15 of the autocorrelation, a cubic B-spline). Noise of closed switches goes to zero with their conductance, else
-what is left of it would stay on the capacitor that was just cut off.
+A source holds a Gaussian number of deviation a for T seconds, then another: its one-sided density is 2 a^2 T far below
+1/T, and a pole of time constant tau makes 1 - T/(6 tau) of the sigma that it makes of white noise (its autocorrelation
+is a triangle of mean distance T/3). They are `trrandom` sources: the numbers of `trnoise` heed no seed in ngspice 39.
+
+Noise of closed switches goes to zero with their conductance, else what is left of it would stay on the capacitor that
+was just cut off.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +50,7 @@ class NoisyRuns:
     period : float
         Seconds between the numbers of a source, and the longest step of time.
     engine : Ngspice
-        Whose program and time limit are used, for all runs together.
+        Whose program and time limit are used, for each run.
     """
 
     network: Network
@@ -65,30 +67,29 @@ class NoisyRuns:
         Raises `SimulationError` if ngspice does not come to the end of one; the message carries its own words.
         """
         names = [self.network.unknowns.names()[node] for node in nodes.tolist()]
-        with own_folder() as folder:
-            path = folder / "noisy.cir"
-            path.write_text("".join(self._lines(names, seeds)), encoding="ascii")
-            words, found = self.engine.call(path), []
-            for number in range(len(seeds)):
-                raw = folder / f"run{number}.raw"
-                time, efforts = read_raw(raw, names) if raw.exists() else (np.empty(0), np.empty(0))
-                if not time.size or time[-1] < self.schedule.ends[-1] * (1.0 - 1e-6):
-                    do = "read its message"
-                    raise SimulationError(explain("ngspice", must="run with noise", got=words, do=do))
-                found.append([np.interp(self.schedule.ends, time, column) for column in efforts.T])
-        return np.swapaxes(np.array(found), 1, 2)
+        text = "".join(self._lines(names))
+        return np.stack([self._end(text, names, seed) for seed in seeds])
 
-    def _lines(self, names: Sequence[str], seeds: Sequence[int]) -> Iterator[str]:
+    def _end(self, text: str, names: list[str], seed: int) -> Floats:
+        """Return what the nodes of these `names` have at the end of each interval, (intervals, m), with a `seed`."""
+        with own_folder() as folder:
+            path, raw = folder / "noisy.cir", folder / "run.raw"
+            order = f"setseed {seed}\ntran {self.period:.9g} {self.schedule.ends[-1]:.12g} 0 {self.period:.9g}\n"
+            end = f"write {raw.name} all\nquit\n.endc\n.end\n"
+            path.write_text(f"{text}{order}{end}", encoding="ascii")
+            words = self.engine.call(path)
+            time, efforts = read_raw(raw, names) if raw.exists() else (np.empty(0), np.empty((0, 0)))
+        if not time.size or time[-1] < self.schedule.ends[-1] * (1.0 - 1e-6):
+            raise SimulationError(explain("ngspice", must="run with noise", got=words, do="read its message"))
+        return np.stack([np.interp(self.schedule.ends, time, column) for column in efforts.T], axis=-1)
+
+    def _lines(self, names: Sequence[str]) -> Iterator[str]:
         whole = "".join(deck(self.network, self.schedule, NGSPICE, _ACCURACY, "noisy.cir"))
         yield whole[: whole.index(_ANALYSIS)]
         yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol}\n"
         yield f".options chgtol={_ACCURACY.chgtol} trtol={_LOOSE}\n"
         yield from self._sources()
         yield f".control\nset filetype=binary\nsave {' '.join(f'v({name})' for name in names)}\n"
-        for number, seed in enumerate(seeds):
-            yield f"setseed {seed}\ntran {self.period:.9g} {self.schedule.ends[-1]:.12g} 0 {self.period:.9g}\n"
-            yield f"write run{number}.raw all\ndestroy all\n"
-        yield "quit\n.endc\n.end\n"
 
     def _sources(self) -> Iterator[str]:
         density = np.stack([each.density for each in self.noise])
@@ -102,7 +103,7 @@ class NoisyRuns:
                 share = self._share(self.noise[on].overdrive[number], device.nodes[1], self.efforts[on, gate])
                 yield from self._modulated(number, device, f"{amplitude[on]:.9g}*sqrt({share})")
             elif np.ptp(density[:, number]) <= _SAME * density[:, number].max():
-                drawn = f"trnoise({amplitude.max():.9g} {self.period:.9g} 0 0)"
+                drawn = f"trrandom(2 {self.period:.9g} 0 {amplitude.max():.9g} 0)"
                 yield f"inoise{number} {' '.join(device.ends)} dc 0 {drawn}\n"
             else:
                 yield from self._modulated(number, device, f"pwl(time, {self._steps(amplitude)})")
@@ -113,7 +114,7 @@ class NoisyRuns:
         return f"max(0, 1-abs(v({gate})-{high:.9g})/{overdrive:.9g})"
 
     def _modulated(self, number: int, device: Device, factor: str) -> Iterator[str]:
-        yield f"vnoise{number} noise{number} 0 dc 0 trnoise(1 {self.period:.9g} 0 0)\n"
+        yield f"vnoise{number} noise{number} 0 dc 0 trrandom(2 {self.period:.9g} 0 1 0)\n"
         yield f"bnoise{number} {' '.join(device.ends)} i=v(noise{number})*{factor}\n"
 
     def _steps(self, amplitude: Floats) -> str:
