@@ -106,7 +106,8 @@ class ClockStates:
 
     def held(self, interval: int) -> Indices:
         """Return the unknowns at capacitors whose switches are all open in `interval`."""
-        high = {line for line, on in self._lines(interval).items() if on}
+        cycle, name = self.compiled.cycle, self.schedule.names[interval]
+        high = next(each.high for each in (cycle.reset, *cycle.step) if each.name == name)
         nodes = (*(() if compute_line(0) in high else MASTERS), *(() if high & {COPY, RESET} else SLAVES))
         found = [self._group(node) for node in nodes]
         return np.concatenate([np.empty(0, dtype=np.int64), *found])
@@ -127,15 +128,6 @@ class ClockStates:
         """Where c and h are read."""
         place = self.compiled.layout.layers[0]
         return place.cell, place.h
-
-    def _lines(self, interval: int) -> dict[str, bool]:
-        """Return whether each clock line is high in `interval`."""
-        return {
-            drive.signal: bool(entry.efforts[interval, 0] > 0.5 * drive.gain)
-            for drive in self.compiled.drives
-            for entry in self.schedule.imposed
-            if entry.label == drive.label and drive.gain > 0.0 and drive.label == f"clk_{drive.signal}"
-        }
 
     def _found(self, interval: int, signals: Sequence[Mapping[int, float]]) -> tuple[list[NoiseCause], Floats]:
         """Return the causes of noise, and the variances of `signals` by cause, (causes, signals)."""
