@@ -12,6 +12,7 @@
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make budget  derivatives against differences, error budgets, gradients of AnalogLSTM (four minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
+# make transistor-noise  noise of the transistor chip: simulated, by hand, in transients (twenty minutes)
 # make page    the engine of the living page against Integrate, a table (twenty minutes)
 # make representation  what each layer of the digits classifier tells, and how damage spreads (six minutes)
 # make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
@@ -30,7 +31,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance descent nerve noise page representation sizing
+STUDIES := budget chance descent nerve noise page representation sizing transistor-noise
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -98,6 +99,7 @@ representation: SCRIPT = representation
 descent: SCRIPT = descent
 chance: SCRIPT = chance
 sizing: SCRIPT = sizing
+transistor-noise: SCRIPT = transistor_noise
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,6 +9,7 @@ bias: a line shared by cells would be loaded by the base currents of them all.
 """
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos
 from lstm_analog.network.cells import Library, Subcircuit
@@ -32,7 +33,7 @@ MODELS = (
 )
 """A bipolar transistor, an n-channel and a p-channel one."""
 
-_DEGENERATION = 0.25
+DEGENERATION = 0.25
 """Voltage across the emitter resistor of a tail (V): ten thermal voltages, so that tails match as resistors do."""
 TERMINALS = (
     *("zi_p", "zi_n", "zf_p", "zf_n", "zg_p", "zg_n", "zo_p", "zo_n", "t_p", "t_n"),
@@ -42,6 +43,26 @@ TERMINALS = (
 """Terminals of a cell: columns and inputs of tanh(c); h, master and slave of c; clocks, supply and reset levels."""
 OUTPUTS = ("h_p", "h_n", "new_p", "new_n", "c_p", "c_n")
 """The terminals whose voltage a cell determines."""
+MASTERS = ("mc_p", "mc_n", "mh_p", "mh_n")
+"""The nodes inside a cell at the capacitors of the masters of c and h."""
+SLAVES = ("sc_p", "sc_n", "sh_p", "sh_n")
+"""The nodes inside a cell at the capacitors of the slaves."""
+PURPOSES = MappingProxyType(
+    {
+        "rs": "loads of c",
+        "ro": "loads of h",
+        "xig": "product i g",
+        "xfc": "product f c",
+        "xoh": "product o tanh(c)",
+        "x1": "gates of masters",
+        "x2": "followers of masters",
+        "x3": "gates of slaves",
+        "x4c": "followers of c",
+        "x4h": "row drivers",
+        "x5": "gates of reset",
+    }
+)
+"""What the cards of a cell are for, by the beginning of their names; the bias generator has the others."""
 
 
 _STEERS = ("xu1 a up un om op om steer", "xu2 b up un op op om steer")
@@ -80,13 +101,13 @@ def _circuit(name: str, terminals: str, *cards: str, outputs: tuple[str, ...] = 
 
 def _tail(technology: Bicmos, k: float) -> Subcircuit:
     """Return a current sink of `k` times the reference current."""
-    resistance = _DEGENERATION / (technology.reference_current * k)
+    resistance = DEGENERATION / (technology.reference_current * k)
     return _circuit(_named("tail", k), "n vb vss", f"q1 n vb e qn {_text(k)}", f"r1 e vss {_text(resistance)}")
 
 
 def _bias(technology: Bicmos) -> Subcircuit:
     """Return the bias generator: iref takes the reference current, a second transistor feeds the bases of all tails."""
-    resistance = _DEGENERATION / technology.reference_current
+    resistance = DEGENERATION / technology.reference_current
     cards = ("q1 iref vb e qn 1", f"r1 e vss {_text(resistance)}", "q2 vcc iref vb qn 1", "r2 vb vss 40000.0")
     return _circuit("bias", "iref vb vcc vss", *cards)
 

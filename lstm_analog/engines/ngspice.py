@@ -80,7 +80,7 @@ class Ngspice:
         with own_folder() as folder:
             deck, raw = folder / "deck.cir", folder / "out.raw"
             write_spice(deck, network, schedule, NGSPICE, self.accuracy or suited(network))
-            words = self._call(deck, raw)
+            words = self.call(deck, "-r", str(raw))
             if not raw.exists():
                 raise SimulationError(explain("ngspice", must="simulate the deck", got=words, do="read its message"))
             try:
@@ -94,12 +94,17 @@ class Ngspice:
         later = np.append(True, np.diff(time) > 0)
         return time[later], np.column_stack((np.zeros(later.sum()), voltages[later]))
 
-    def _call(self, deck: Path, raw: Path) -> str:
+    def call(self, deck: Path, *options: str) -> str:
+        """Have ngspice read `deck`, in its folder and in batch mode with `options`; return its complaints in a line.
+
+        Raises `SimulatorMissingError` if ngspice is not installed, `SimulationError` if it cannot be run or takes too
+        long.
+        """
         program = shutil.which(self.program)
         if program is None:
             do = "install it (Debian: apt-get install ngspice), or use engine Integrate"
             raise SimulatorMissingError(explain("ngspice", must="be installed", got=f"no {self.program!r}", do=do))
-        command = [program, "-b", "-n", "-r", str(raw), str(deck)]
+        command = [program, "-b", "-n", *options, str(deck)]
         try:
             done = run_guest(
                 command, name="ngspice", folder=deck.parent, time_limit=self.time_limit, settings=_ONE_THREAD

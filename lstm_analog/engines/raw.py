@@ -1,5 +1,6 @@
-"""Reads the binary `.raw` file of a SPICE transient, without copying what is not asked for."""
+"""Reads the binary `.raw` files of a SPICE transient, without copying what is not asked for, and of other analyses."""
 
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from lstm_analog.files import map_file
 _HEADER = 64 * 1024 * 1024
 """Bytes of a raw file in which its header must end; a longer header, of a million nodes or so, is refused."""
 _DATA = b"Binary:\n"
+Content = mmap | bytes
+"""A file as `map_file` returns it."""
 
 
 def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
@@ -25,28 +28,51 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
         If it cannot be read.
     """
     content = map_file(path)
+    start, points, places = _header(content, "time")
+    missing = [name for name in names if f"v({name})" not in places]
+    if missing:
+        do = "save these nodes"
+        raise FileFormatError(explain("raw file", must="hold every node", got=f"no {', '.join(missing[:5])}", do=do))
+    table = _table(content, start, points, len(places))
+    if not points:
+        return np.empty(0), np.empty((0, len(names)))
+    time, values = np.array(table[:, 0]), np.array(table[:, [places[f"v({name})"] for name in names]])
+    _check_transient(time, values)
+    return time, values
+
+
+def read_columns(path: Path) -> dict[str, Floats]:
+    """Return each column (points,) by its name of the raw file at `path`, of any analysis in real numbers.
+
+    Raises `FileFormatError` if it is no binary raw file of real numbers, and `FileAccessError` if it cannot be read.
+    """
+    content = map_file(path)
+    start, points, places = _header(content, None)
+    table = np.array(_table(content, start, points, len(places)))
+    return {name: table[:, place] for name, place in places.items()}
+
+
+def _header(content: Content, first: str | None) -> tuple[int, int, dict[str, int]]:
+    """Return where the numbers of `content` begin, how many points it declares, and the place of each variable.
+
+    The first of them must be called `first`, if that is given.
+    """
     start = content.find(_DATA, 0, _HEADER)
     lines = content[: start if start >= 0 else _HEADER].decode("ascii", errors="replace").splitlines()
     fields = dict(line.split(": ", 1) for line in lines if ": " in line)
     if start < 0 or fields.get("Flags", "").split() != ["real"]:
         do = "run the simulator with -b -r"
         raise FileFormatError(explain("raw file", must="hold binary real numbers", got=fields.get("Flags"), do=do))
-    columns, points, places = _described(lines, fields)
-    missing = [name for name in names if f"v({name})" not in places]
-    if missing:
-        do = "save these nodes"
-        raise FileFormatError(explain("raw file", must="hold every node", got=f"no {', '.join(missing[:5])}", do=do))
-    start += len(_DATA)
+    points, places = _described(lines, fields, first)
+    return start + len(_DATA), points, places
+
+
+def _table(content: Content, start: int, points: int, columns: int) -> Floats:
     size = len(content) - start
     if size != 8 * columns * points:
         do = "check the free space; run one analysis a file"
         raise FileFormatError(explain("raw file", must=f"hold {points} points", got=f"{size} bytes", do=do))
-    if not points:
-        return np.empty(0), np.empty((0, len(names)))
-    table = np.frombuffer(content, dtype="<f8", offset=start).reshape(points, columns)
-    time, values = np.array(table[:, 0]), np.array(table[:, [places[f"v({name})"] for name in names]])
-    _check_transient(time, values)
-    return time, values
+    return np.frombuffer(content, dtype="<f8", offset=start).reshape(points, columns)
 
 
 def _check_transient(time: Floats, values: Floats) -> None:
@@ -61,14 +87,14 @@ def _check_transient(time: Floats, values: Floats) -> None:
         raise FileFormatError(explain("times of a raw file", must="not fall back", got=got, do=do))
 
 
-def _described(lines: list[str], fields: dict[str, str]) -> tuple[int, int, dict[str, int]]:
+def _described(lines: list[str], fields: dict[str, str], first: str | None) -> tuple[int, dict[str, int]]:
     try:
         columns, points = int(fields["No. Variables"]), int(fields["No. Points"])
         listed = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :][:columns]]
     except (KeyError, ValueError, IndexError) as error:
         do = "run the simulator anew"
         raise FileFormatError(explain("raw file", must="list its variables", got=ascii(str(error)), do=do)) from error
-    if not (len(listed) == columns > 0 <= points and listed[0] == "time" and len(set(listed)) == columns):
+    if not (len(listed) == columns > 0 <= points and listed[0] == (first or listed[0]) and len(set(listed)) == columns):
         got, do = f"{len(listed)} of {columns}, {points} points, first {listed[:1]!a}", "run the simulator anew"
         raise FileFormatError(explain("raw file", must="list its variables", got=got, do=do))
-    return columns, points, {name: place for place, name in enumerate(listed)}
+    return points, {name: place for place, name in enumerate(listed)}

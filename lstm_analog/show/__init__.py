@@ -22,6 +22,7 @@ from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.sizing import sizing
 from lstm_analog.show.states import sequence
+from lstm_analog.show.transistor_noise import transistor_noise
 from lstm_analog.show.waveforms import step_waveforms
 from lstm_analog.show.what_if import what_if
 from lstm_analog.show.yields import metric_distribution, yield_against_strength
@@ -48,6 +49,7 @@ __all__ = [
     "signal_noise",
     "sizing",
     "step_waveforms",
+    "transistor_noise",
     "weights",
     "what_if",
     "write_report",

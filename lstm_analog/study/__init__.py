@@ -32,12 +32,16 @@ from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.representation import Representation, representation
 from lstm_analog.study.run import Run
 from lstm_analog.study.running_cost import RunningCost, running_cost
+from lstm_analog.study.sampled_noise import SampledNoise
 from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.sizing import energy_by_price, size
 from lstm_analog.study.sizing_result import Choice, KnobValue, Offer, Reached, Sizing, Target, Tried
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.tiling import BankTiles, Tiling, tiling
+from lstm_analog.study.transistor_noise import transistor_noise
+from lstm_analog.study.transistor_result import StandingNoise, TransientNoise, TransistorNoise
+from lstm_analog.study.transistor_rows import NoiseRow
 from lstm_analog.study.trimmed import TrimmedDesign, Trimmer
 from lstm_analog.study.trimming import trimmer
 from lstm_analog.study.trims import Correction, Trimmed
@@ -82,6 +86,7 @@ __all__ = [
     "ModelAnswer",
     "ModelFile",
     "NoiseOrigins",
+    "NoiseRow",
     "NoisySignal",
     "Offer",
     "Outcome",
@@ -98,6 +103,7 @@ __all__ = [
     "Rule",
     "Run",
     "RunningCost",
+    "SampledNoise",
     "Settling",
     "Severity",
     "Share",
@@ -106,9 +112,12 @@ __all__ = [
     "Sizing",
     "SourcedValue",
     "Spec",
+    "StandingNoise",
     "StrengthRow",
     "Target",
     "Tiling",
+    "TransientNoise",
+    "TransistorNoise",
     "Tried",
     "Trimmed",
     "TrimmedDesign",
@@ -146,6 +155,7 @@ __all__ = [
     "settling_error",
     "size",
     "tiling",
+    "transistor_noise",
     "trimmer",
     "usual_knobs",
     "verify",

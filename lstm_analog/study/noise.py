@@ -13,9 +13,10 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines import EngineLike, Settle, Waveform
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.engines.noise import LinearNoise
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model.sequences import StateLike, in_time
+from lstm_analog.network.cells import Cells
 from lstm_analog.network.laws.noise import ROOM
 from lstm_analog.network.quantities import check_count
 from lstm_analog.network.trajectory import MOST_BYTES
@@ -205,12 +206,15 @@ def noise_of(
     InvalidShapeError
         If the machine is several chips, or the engine keeps fewer than 2 points an interval.
     UnsupportedError
-        If it takes several passes (take `machine.alone(k)`), has transistor cells, or more than
+        If it takes several passes (take `machine.alone(k)`), has transistor cells (`transistor_noise`), or more than
         `engines.noise.MOST_STORAGES` storages.
     InvalidValueError
         If the temperature is not above zero, or the run would keep more than a gigabyte.
     """
     compiled = only(machine.passes, "machine")
+    if any(isinstance(part, Cells) for part in compiled.network.parts):
+        must, do = "have laws in this package", "ask study.transistor_noise, whose simulator knows transistors"
+        raise UnsupportedError(explain("parts that make noise", must=must, got="transistor cells", do=do))
     run = machine.run(
         x, state=state, lengths=lengths, engine=chosen_engine(engine, Waveform(points=_POINTS)), keep=Keep.EVERYTHING
     )

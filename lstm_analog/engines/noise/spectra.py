@@ -1,0 +1,186 @@
+"""The noise of transistor cells by ngspice's `.noise`: in one clock state, at an operating point that is given.
+
+A capacitor behind an open switch has no operating point of its own. It is held at its voltage by a source behind an
+inductance of 1e9 H, a short circuit at rest and an open one above some hertz.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.guest import own_folder
+from lstm_analog.engines.ngspice import Ngspice
+from lstm_analog.engines.raw import read_columns
+from lstm_analog.errors import SimulationError, explain
+from lstm_analog.export import NGSPICE, Accuracy
+from lstm_analog.export.spice import deck
+from lstm_analog.network.graph import Network
+from lstm_analog.network.schedule import Schedule
+
+_CHOKE = 1e9
+"""Inductance (H) behind which held nodes stand: with 2 pF it resonates at 4 Hz."""
+_ACCURACY = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-14, chgtol=1e-17, steps=1)
+_ANALYSIS = "*| analysis"
+"""Where a deck says what is to be computed."""
+_SHOT = {"q": ("ic", "ib"), "d": ("id",)}
+"""The mechanisms of ngspice that are shot noise, by the letter of the device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """Frequencies from `low` to `high` (Hz), `points` a decade; noise outside is left out.
+
+    At 10 points the integral of a pole is exact to 1e-6; a pole at f loses (2/pi) low/f below the band.
+    """
+
+    low: float
+    high: float
+    points: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseSource:
+    """A source of noise as ngspice names it.
+
+    Attributes
+    ----------
+    bank : str
+        The label of the bank of the device.
+    card : str
+        The card inside a cell, subcircuits separated by points; empty for a device outside.
+    mechanism : str
+        "shot", "thermal" or "1/f".
+    """
+
+    bank: str
+    card: str
+    mechanism: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NoiseSpectra:
+    """One-sided densities of some signals, source by source.
+
+    Attributes
+    ----------
+    frequency : float array, (points,)
+        In Hz.
+    sources : tuple of NoiseSource, (sources,)
+        What fluctuates.
+    density : float array, (signals, sources, points)
+        Effort squared per Hz.
+    """
+
+    frequency: Floats
+    sources: tuple[NoiseSource, ...]
+    density: Floats
+
+    @cached_property
+    def variance(self) -> Floats:
+        """The variance of each signal by source, (signals, sources): the integral over the frequencies."""
+        result: Floats = np.trapezoid(self.density * self.frequency, np.log(self.frequency), axis=-1)
+        return result
+
+
+def noise_spectra(
+    network: Network,
+    state: Schedule,
+    *,
+    efforts: Floats,
+    held: Indices,
+    signals: Sequence[Mapping[int, float]],
+    band: Band,
+    engine: Ngspice,
+) -> NoiseSpectra:
+    """Return the spectra that ngspice finds of `signals` of `network` while the clock stands in `state`.
+
+    Parameters
+    ----------
+    network, state : Network, Schedule
+        With transistor cells, and one interval.
+    efforts : (unknowns,)
+        Near which the operating point lies.
+    held : (m,)
+        The unknowns that no closed switch determines: they stay at their `efforts`.
+    signals : sequence of mappings
+        Each a sum of efforts: the weight of an unknown by its number.
+    band : Band
+        The frequencies.
+    engine : Ngspice
+        Whose program and time limit are used.
+
+    Raises
+    ------
+    SimulatorMissingError, SimulationError
+        If ngspice is not installed, or does not find the spectra; the message carries its own words.
+    """
+    with own_folder() as folder:
+        path = folder / "noise.cir"
+        text = "".join(_lines(network, state, efforts, held, signals, band))
+        path.write_text(text, encoding="ascii")
+        words = engine.call(path)
+        files = [folder / f"signal{number}.raw" for number in range(len(signals))]
+        if not all(file.exists() for file in files):
+            raise SimulationError(explain("ngspice", must="find the noise", got=words, do="read its message"))
+        return _read(files)
+
+
+def standing_deck(network: Network, state: Schedule) -> str:
+    """Return the deck of `network` in `state` without its analysis, its sources constant."""
+    whole = "".join(deck(network, state, NGSPICE, _ACCURACY, "noise.cir"))
+    return whole[: whole.index(_ANALYSIS)]
+
+
+def _lines(
+    network: Network,
+    state: Schedule,
+    efforts: Floats,
+    held: Indices,
+    signals: Sequence[Mapping[int, float]],
+    band: Band,
+) -> Iterator[str]:
+    names = network.unknowns.names()
+    yield standing_deck(network, state)
+    yield from operating_lines(names, efforts, held)
+    yield "vprobe probe 0 dc 0 ac 1\n"
+    for number, weights in enumerate(signals):
+        sum_of = "".join(f"{weight:+.17g}*v({names[node]})" for node, weight in weights.items())
+        yield f"bsignal{number} signal{number} 0 v='{sum_of}'\n"
+    yield ".control\nset filetype=binary\n"
+    for number in range(len(signals)):
+        yield f"noise v(signal{number}) vprobe dec {band.points} {band.low:.9g} {band.high:.9g} 1\n"
+        yield f"setplot previous\nwrite signal{number}.raw all\ndestroy all\n"
+    yield "quit\n.endc\n.end\n"
+
+
+def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Iterator[str]:
+    """Yield the lines that hold the unknowns `held` (m,) at their `efforts` (unknowns,), and where to look for others.
+
+    `names` are those of all unknowns.
+    """
+    yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol} gmin=1e-15\n"
+    for place, node in enumerate(held.tolist()):
+        yield f"vheld{place} held{place} 0 {efforts[node]:.17g}\nlheld{place} held{place} {names[node]} {_CHOKE}\n"
+    for name, effort in zip(names[1:], efforts[1:], strict=True):
+        yield f".nodeset v({name})={effort:.9g}\n"
+
+
+def _read(files: Sequence[Path]) -> NoiseSpectra:
+    found = [read_columns(file) for file in files]
+    columns = found[0]
+    names = [name for name in columns if name.rpartition("_")[0] in columns and name.startswith("onoise_")]
+    density = np.stack([np.stack([each[name] for name in names]) for each in found]) ** 2
+    return NoiseSpectra(frequency=columns["frequency"], sources=tuple(map(_source, names)), density=density)
+
+
+def _source(name: str) -> NoiseSource:
+    device, _, mechanism = name.removeprefix("onoise_").rpartition("_")
+    letter, path = device[0], device[2:] if device[1] == "." else device
+    head, _, card = path.partition(".")
+    bank = head[1:].rpartition("_")[0]
+    kind = "1/f" if mechanism == "1overf" else "shot" if mechanism in _SHOT.get(letter, ()) else "thermal"
+    return NoiseSource(bank=bank, card=card, mechanism=kind)
