@@ -107,18 +107,21 @@ void bind(void *gemm_of_double, void *gemm_of_float, void *gemv_of_double, void 
 #define ARTANH_SERIES(z) (1.0f / 3 + z * (1.0f / 5 + z * (1.0f / 7 + z * (1.0f / 9))))
 #include "kernels.inc"
 
-/* Write the largest size in each of some rows, times a scale, to `out`; NaN where a row has one. */
+/* Write the largest size in each of some rows, times a scale, to `out`; NaN where a row has one.
+   Sizes are compared by their bits, whose order is that of the numbers, NaN above all: that makes vectors of it. */
 static void largest(const word *at) {
     double *out = (double *)at[4];
     for (long row = 0; row < at[2]; row++) {
         const double *in = (const double *)at[5] + row * at[6], *scale = (const double *)at[7];
-        double most = 0.0, lost = 0.0;
-        for (long i = 0; i < at[3]; i++) {
-            double size = fabs(in[i] * scale[i * at[8]]);
-            most = size > most ? size : most;
-            lost += size * 0.0;
+        union { double value; word bits; } most = {.bits = 0};
+        if (at[8]) for (long i = 0; i < at[3]; i++) {
+            union { double value; word bits; } size = {.value = fabs(in[i] * scale[i])};
+            most.bits = size.bits > most.bits ? size.bits : most.bits;
+        } else for (long i = 0; i < at[3]; i++) {
+            union { double value; word bits; } size = {.value = fabs(in[i] * *scale)};
+            most.bits = size.bits > most.bits ? size.bits : most.bits;
         }
-        out[row] = most + lost;
+        out[row] = most.value;
     }
 }
 
