@@ -4,7 +4,7 @@ The kernel has the same (`kernel.c`); these are what they do where there is none
 """
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 
@@ -39,11 +39,15 @@ def following(value: Floats, sizes: Floats) -> None:
 def next_coefficients(last: list[float]) -> float:
     """Return 16 times the sum of the coefficients that follow the `last` ones, if they go on falling as these do.
 
+    Infinity where one is not finite.
+
     `last` are sizes of Chebyshev coefficients, lowest degree first. They are taken in pairs, the larger of each, since
     every second one may vanish. Of the falls from pair to pair the slowest counts, and the last pair is taken to be no
     smaller than the fall before it predicts, for it may be small by chance, at a change of sign. With the factor 16 it
     bounds what collocation adds to what the coefficients leave out (`tests/engines`).
     """
+    if not all(map(isfinite, last)):
+        return inf
     *earlier, after = [max(last[k : k + 2]) for k in range(len(last) % 2, len(last), 2)]
     if len(earlier) > 1 and after and earlier[-2]:
         after = max(after, earlier[-1] * min(1.0, earlier[-1] / earlier[-2]))

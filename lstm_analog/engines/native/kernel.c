@@ -129,9 +129,8 @@ static void largest(const word *at) {
 static double following(const double *last, long count) {
     double pairs[8], ratio = 0.0;
     long many = 0;
-    for (long k = count % 2; k < count; k += 2) {
-        pairs[many++] = last[k + 1] > last[k] || last[k + 1] != last[k + 1] ? last[k + 1] : last[k];
-    }
+    for (long k = 0; k < count; k++) if (!isfinite(last[k])) return INFINITY;
+    for (long k = count % 2; k < count; k += 2) pairs[many++] = last[k + 1] > last[k] ? last[k + 1] : last[k];
     double after = pairs[many - 1];
     if (many > 2 && after != 0.0 && pairs[many - 3] != 0.0) {
         double before = pairs[many - 2], fall = before / pairs[many - 3];
@@ -141,7 +140,7 @@ static double following(const double *last, long count) {
     if (after == 0.0) return 0.0;
     for (long k = 0; k < many - 1; k++) {
         double fall = pairs[k] != 0.0 ? pow(after / pairs[k], 1.0 / (double)(many - 1 - k)) : INFINITY;
-        ratio = fall > ratio || fall != fall ? fall : ratio;
+        ratio = fall > ratio ? fall : ratio;
     }
     double more = ratio < 1.0 ? ratio / (1.0 - ratio) : 10.0;
     return 16.0 * after * (more < 10.0 ? more : 10.0);
