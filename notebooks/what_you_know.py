@@ -17,7 +17,7 @@
 # In 2020 a note asked whether biomedical engineers have an edge in machine learning, because they have met its ideas
 # before in other clothes: biology, probability, circuits, fluids, mechanics. Here each of these is a network of parts
 # that runs, and is held against the numbers it stands for. Recognising the system does not make one a master, but it
-# gives the intuition.
+# gives the intuition. Every [living page](../docs/page.md) has a screen of each, to drag and to break.
 
 # %%
 import numpy as np

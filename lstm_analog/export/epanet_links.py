@@ -64,14 +64,8 @@ class _Paths:
 def links(network: Network, effort: Floats, high: High) -> tuple[EpanetLinks, EpanetLinks]:
     """Return all pipes and all valves of `network` that conduct at `effort` (unknowns,) with the lines `high`.
 
-    Raises
-    ------
-    UnsupportedPartError
-        If a part has no counterpart in EPANET.
-    UnsupportedError
-        If tubes obey the law of orifices.
-    InvalidShapeError
-        If a part has chip axes.
+    Raises `UnsupportedPartError` if a part has no counterpart in EPANET, `UnsupportedError` if tubes obey the law of
+    orifices, `InvalidShapeError` if a part has chip axes.
     """
     unit = network.unknowns.scales()
     pipes: list[EpanetLinks] = []
@@ -86,15 +80,9 @@ def links(network: Network, effort: Floats, high: High) -> tuple[EpanetLinks, Ep
 
 
 def _numbered(bank: int, paths: _Paths) -> EpanetLinks:
-    there = np.flatnonzero(paths.conductance > 0)
-    return EpanetLinks(
-        bank=np.full(there.size, bank),
-        element=there,
-        a=paths.a[there],
-        b=paths.b[there],
-        conductance=paths.conductance[there],
-        square=paths.square[there],
-    )
+    size = paths.conductance.size
+    every = EpanetLinks(bank=np.full(size, bank), element=np.arange(size), **vars(paths))
+    return every.take(np.flatnonzero(paths.conductance > 0))
 
 
 def _joined(each: list[EpanetLinks]) -> EpanetLinks:
@@ -159,11 +147,8 @@ def _(part: Crossbars, effort: Floats, unit: Floats, high: High) -> _Paths:
     if np.isfinite(part.transition).any():
         must, do = "be tubes for EPANET", "check orifices by another simulator"
         raise UnsupportedError(explain(part.label, must=must, got="orifices", do=do))
-    tails, heads = (
-        np.tile(part.inputs, part.plus.size),
-        (np.repeat(n, part.inputs.size) for n in (part.plus, part.minus)),
-    )
-    plus, minus = heads
+    tails = np.tile(part.inputs, part.plus.size)
+    plus, minus = (np.repeat(nodes, part.inputs.size) for nodes in (part.plus, part.minus))
     banks = [part.positive.reshape(*part.positive.shape[:-2], -1), part.plus_load]
     banks += [part.negative.reshape(*part.negative.shape[:-2], -1), part.minus_load]
     conductance = np.concatenate(banks, axis=-1)

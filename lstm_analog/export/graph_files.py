@@ -87,9 +87,7 @@ def write_json(
     """
     import networkx as nx
 
-    whole = _whole(network, driven, tubes)
-    whole.graph[_NETWORK] = _encode(network)
-    data = nx.node_link_data(whole, edges="edges")
+    data = nx.node_link_data(_whole(network, driven, tubes), edges="edges")
     with whole_file(path) as stream:
         for piece in json.JSONEncoder(indent=1, allow_nan=False).iterencode(data):
             stream.write(piece.encode("ascii"))
@@ -123,7 +121,6 @@ def write_graphml(
     import networkx as nx
 
     whole = _whole(network, driven, tubes)
-    whole.graph[_NETWORK] = _encode(network)
     for name in _TREES & whole.graph.keys():
         whole.graph[name] = json.dumps(whole.graph[name], allow_nan=False)
     with whole_file(path) as stream:
@@ -168,7 +165,7 @@ def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
 
 
 def _whole(network: Network, driven: Driven | None, tubes: EpanetTubes | None) -> "nx.MultiDiGraph[str]":
-    """Return the graph of `network` with the attributes of a file, the attribute `network` left out."""
+    """Return the graph of `network` with the attributes of a file."""
     whole = graph(network.verify(), tubes=tubes)
     whole.graph |= _told_by(network)
     if driven is not None:
@@ -177,6 +174,7 @@ def _whole(network: Network, driven: Driven | None, tubes: EpanetTubes | None) -
         if driven.start is not None:
             for name, start in zip(network.unknowns.names(), driven.start.tolist(), strict=True):
                 whole.nodes[name][_START] = start
+    whole.graph[_NETWORK] = _encode(network)
     return whole
 
 

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from lstm_analog.expressions import Expression, Op, effort, number, parameter, substituted, symbols
 from lstm_analog.expressions.languages import GRAPH, written
-from lstm_analog.network.domain import Domain
 from lstm_analog.network.parts import base
 
 GRAMMAR = (
@@ -54,10 +53,6 @@ class GraphLaw:
         """The law as text, by `GRAMMAR`."""
         lets, (text,) = written([self.value], GRAPH)
         return "; ".join([*(f"{key} = {body}" for key, body in lets.items()), f"{self.gives} = {text}"])
-
-    def stated(self, domain: Domain) -> dict[str, object]:
-        """Return the law as it stands in graph files: `formula`, and `units` by parameter, those of `domain`."""
-        return {"formula": self.formula, "units": {name: domain.units[key] for name, key in self.units}}
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})

@@ -1,11 +1,10 @@
 """The edges and node attributes of the kinds of parts that differ from the default: `wires` and `settings` of each."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.export.crossbars import crossbar_tubes
 from lstm_analog.export.graph_elements import (
     CONDUCTANCE,
     FLOW,
@@ -124,22 +123,14 @@ def _(part: Transconductors) -> tuple[GraphEdges, ...]:
 @wires.register
 def _(part: Crossbars) -> tuple[GraphEdges, ...]:
     made = []
-    for node, tubes, load in ((part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)):
-        rows, columns = np.nonzero(tubes)
-        loaded = np.flatnonzero(load)
-        datum = np.full(loaded.size, DATUM)
-        made += list(_tubes(part, rows, part.inputs[columns], node[rows], tubes[rows, columns]))
-        made += list(_tubes(part, loaded, node[loaded], datum, load[loaded]))
+    for tubes in crossbar_tubes(part):
+        given = {name: np.isfinite(getattr(part, name))[tubes.rows] for name in ("transition", "end_flow")}
+        for bounds, some in variants(given):
+            extra = {name: getattr(part, name)[tubes.rows[some]] for name in bounds}
+            told = formula(_TUBES[bounds], TUBE, TUBE.through["a", "b"], "through", given=bounds)
+            values = {CONDUCTANCE: tubes.conductance[some]} | extra
+            made.append(passage(told, tubes.tails[some], tubes.heads[some], values))
     return tuple(made)
-
-
-def _tubes(part: Crossbars, rows: Indices, tails: Indices, heads: Indices, conductance: Floats) -> Iterator[GraphEdges]:
-    """Yield the edges of tubes of `conductance` (k,) in the `rows` (k,) of `part`, which determine their law."""
-    given = {name: np.isfinite(getattr(part, name))[rows] for name in ("transition", "end_flow")}
-    for bounds, some in variants(given):
-        extra = {name: getattr(part, name)[rows[some]] for name in bounds}
-        told = formula(_TUBES[bounds], TUBE, TUBE.through["a", "b"], "through", given=bounds)
-        yield passage(told, tails[some], heads[some], {CONDUCTANCE: conductance[some]} | extra)
 
 
 @settings.register

@@ -74,7 +74,7 @@ def graph(
     result: nx.MultiDiGraph[str] = nx.MultiDiGraph(
         domain=domain.name, effort_unit=domain.effort_unit, flow_unit=domain.flow_unit
     )
-    result.graph |= _liquid(tubes)
+    result.graph |= {} if tubes is None else {"density": tubes.density, "viscosity": tubes.viscosity}
     if around is None:
         result.add_nodes_from(names)
     for part, wire, kept in edges:
@@ -90,7 +90,11 @@ def law_table(network: Network) -> dict[str, dict[str, object]]:
     `graph_laws.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another: the
     law of a state gives its rate regardless of other flows.
     """
-    return {law.name: law.stated(network.domain) for law in laws_in(network)}
+    units = network.domain.units
+    return {
+        law.name: {"formula": law.formula, "units": {name: units[key] for name, key in law.units}}
+        for law in laws_in(network)
+    }
 
 
 def laws_in(network: Network) -> tuple[GraphLaw, ...]:
@@ -185,10 +189,6 @@ def _columns(
     columns = {name: column[kept].tolist() for name, column in (entry.values | sizes).items()}
     columns |= {name: [names[node] for node in nodes[kept]] for name, nodes in entry.terminals.items()}
     return [shared | {name: column[k] for name, column in columns.items()} for k in range(kept.size)]
-
-
-def _liquid(tubes: EpanetTubes | None) -> dict[str, float]:
-    return {} if tubes is None else {"density": tubes.density, "viscosity": tubes.viscosity}
 
 
 def _sizes(network: Network, part: Part, conductance: Floats, tubes: EpanetTubes | None) -> dict[str, Floats]:

@@ -2,7 +2,7 @@
 
 The text is an object with an entry for each law, under the name that elements of the file bear as their `law`:
 
-* `gives`: what the law gives, as `graph_laws.GRAMMAR` says: through, into, effort or rate;
+* `gives`: what the law gives, as `graph_laws.GRAMMAR` says: through, into, effort, rate or surplus;
 * `efforts`, `parameters`: the names in it, in the order in which the functions read them;
 * `values(x, place, number, on, out)`: writes the value of each of m elements to `out` (m,);
 * `partials(x, place, number, on, out)`: writes to `out` (m, 1 + efforts) each value and its derivatives.

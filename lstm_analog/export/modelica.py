@@ -91,7 +91,7 @@ def effort_names(network: Network) -> list[str]:
 
 def modelica(network: Network, schedule: Schedule, name: str, start: Floats, file: str) -> Iterator[str]:
     """Yield the text of `network` under `schedule` as the model `name` with `start` values, for a `file`, in pieces."""
-    banks = [(part, _present(part)) for part in network.parts]
+    banks = [(part, tuple(entry for entry in components(part) if entry.count)) for part in network.parts]
     names = network.unknowns.names()
     pins = _pins(banks, names)
     yield from _header(network, schedule, name, file)
@@ -123,11 +123,6 @@ def _check(network: Network, schedule: Schedule, name: str) -> None:
             names, wrong = network.unknowns.names(), part.inputs[~np.isin(part.inputs, driving)]
             must, do = "be sources or followers, for tubes draw from what drives them", "put a follower between"
             raise NetworkError(explain(f"{part.label}.inputs", must=must, got=names[wrong[0]], do=do))
-
-
-def _present(part: Part) -> tuple[Components, ...]:
-    """Return the components of `part`, without empty ones."""
-    return tuple(entry for entry in components(part) if entry.count)
 
 
 def _header(network: Network, schedule: Schedule, name: str, file: str) -> Iterator[str]:

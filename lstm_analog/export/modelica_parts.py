@@ -14,10 +14,10 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export import modelica_models as models
+from lstm_analog.export.crossbars import crossbar_tubes
 from lstm_analog.export.modelica_models import ModelicaModel
 from lstm_analog.network.parts import (
     ALWAYS,
-    DATUM,
     Conductors,
     Crossbars,
     Followers,
@@ -83,10 +83,6 @@ def components(part: Part) -> tuple[Components, ...]:
     return (_declared(part),)
 
 
-def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(f"e{number}" for number in range(count))
-
-
 @components.register
 def _(part: Sources) -> tuple[Components, ...]:
     return (Components(model=models.SOURCE, sets=(("pin", part.nodes),), values={"effort": part.effort}),)
@@ -111,7 +107,7 @@ def _declared(part: Part) -> Components:
     name = "_".join((kind, *_form(part), *sorted(own.neutral.keys() - absent)))
     return Components(
         model=models.declared(name, title, own, absent),
-        suffixes=() if setting else _numbered(nodes[own.terminals[0]].size),
+        suffixes=() if setting else tuple(f"e{number}" for number in range(nodes[own.terminals[0]].size)),
         sets=tuple((models.spelt(end), nodes[end]) for end in setting),
         pins={models.spelt(end): nodes[end] for end in own.terminals if end not in setting},
         values={models.spelt(key): value for key, value in parameters.items() if key not in absent},
@@ -158,42 +154,11 @@ def _(part: Transconductors) -> tuple[Components, ...]:
     )
 
 
-def _placed(side: str, rows: Indices, columns: Indices) -> tuple[str, ...]:
+def _placed(side: str, rows: Indices, columns: Indices | None) -> tuple[str, ...]:
+    """Return the end of the name of each element of a dense bank in `rows` and `columns`, or of the loads of `rows`."""
+    if columns is None:
+        return tuple(f"{side}{row}load" for row in rows)
     return tuple(f"{side}{row}i{column}" for row, column in zip(rows, columns, strict=True))
-
-
-@components.register
-def _(part: Crossbars) -> tuple[Components, ...]:
-    return (
-        _tubes(part, "p", part.plus, part.positive),
-        _loads(part, "p", part.plus, part.plus_load),
-        _tubes(part, "n", part.minus, part.negative),
-        _loads(part, "n", part.minus, part.minus_load),
-    )
-
-
-def _tubes(part: Crossbars, side: str, manifold: Indices, conductance: Floats) -> Components:
-    """Return a tube for every weight that is not zero, from its input to its manifold."""
-    rows, columns = np.nonzero(conductance)
-    model, values = _tube(part, rows)
-    return Components(
-        model=model,
-        suffixes=_placed(side, rows, columns),
-        pins={"a": part.inputs[columns], "b": manifold[rows]},
-        values={"G": conductance[rows, columns]} | values,
-    )
-
-
-def _loads(part: Crossbars, side: str, manifold: Indices, load: Floats) -> Components:
-    """Return the dummy tubes from the manifolds to the datum."""
-    rows = np.flatnonzero(load)
-    model, values = _tube(part, rows)
-    return Components(
-        model=model,
-        suffixes=tuple(f"{side}{row}load" for row in rows),
-        pins={"a": manifold[rows], "b": np.full(rows.size, DATUM)},
-        values={"G": load[rows]} | values,
-    )
 
 
 _TUBES = {
@@ -204,8 +169,20 @@ _TUBES = {
 """Name and description of the model of tubes, by the losses that they do not have."""
 
 
-def _tube(part: Crossbars, rows: Indices) -> tuple[ModelicaModel, dict[str, Floats]]:
+@components.register
+def _(part: Crossbars) -> tuple[Components, ...]:
     losses = {name: getattr(part, name) for name in ("transition", "end_flow")}
     absent = frozenset(name for name, values in losses.items() if np.isinf(values).all())
     model = models.declared(*_TUBES[absent], TUBE, absent)
-    return model, {name: values[rows] for name, values in losses.items() if name not in absent}
+    made = []
+    for tubes in crossbar_tubes(part):
+        values = {name: values[tubes.rows] for name, values in losses.items() if name not in absent}
+        made.append(
+            Components(
+                model=model,
+                suffixes=_placed(tubes.side, tubes.rows, tubes.columns),
+                pins={"a": tubes.tails, "b": tubes.heads},
+                values={"G": tubes.conductance} | values,
+            )
+        )
+    return tuple(made)

@@ -10,7 +10,7 @@ from pathlib import Path
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
-from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cards import cards
 from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
@@ -106,7 +106,7 @@ def _check_inside(case: _Case) -> None:
 
 def _subcircuit(case: _Case) -> Iterator[str]:
     network, dialect, name = case.network, case.dialect, case.wires.name
-    banks = [(part, _ours(cards(part), f"{name}_")) for part in network.parts]
+    banks = [(part, prefixed(replace(cards(part), library=()), f"{name}_")) for part in network.parts]
     yield f"* {name}: {network.domain.name} network as a subcircuit, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
     yield from (f"* {key}: {value}\n" for key, value in network.provenance)
@@ -123,11 +123,6 @@ def _subcircuit(case: _Case) -> Iterator[str]:
         elif not isinstance(part, Junctions):
             yield from bank(part, read, case.wires.names, network, dialect)
     yield f".ends {name}\n"
-
-
-def _ours(read: Cards, prefix: str) -> Cards:
-    """Return the cards `read` with `prefix` before their device, without their library, which is written elsewhere."""
-    return prefixed(replace(read, library=()), prefix)
 
 
 def _renamed(lines: tuple[str, ...], prefix: str) -> Iterator[str]:

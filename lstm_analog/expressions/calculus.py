@@ -1,7 +1,9 @@
 """Substitute in expressions, differentiate them, and find their symbols and kinks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
+from typing import TypeVar
 
 from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import (
@@ -24,6 +26,7 @@ from lstm_analog.expressions.nodes import (
     where,
 )
 
+_T = TypeVar("_T")
 _BUILDERS: Mapping[Op, Callable[..., Expression]] = MappingProxyType(
     {
         Op.ADD: add,
@@ -50,29 +53,30 @@ def _rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
     return _BUILDERS[node.op](*args) if args else node
 
 
-def substituted(node: Expression, known: Mapping[Expression, Expression]) -> Expression:
-    """Return `node` with each node that is a key of `known` replaced by its value, and simplified."""
+def _folded(node: Expression, rule: Callable[[Expression, tuple[_T, ...]], _T], known: Mapping[Expression, _T]) -> _T:
+    """Return the result of `rule` for `node` and the results for its arguments; those that are `known` are taken."""
     memo = dict(known)
 
-    def visit(one: Expression) -> Expression:
+    def visit(one: Expression) -> _T:
         if one not in memo:
-            memo[one] = _rebuilt(one, tuple(map(visit, one.args)))
+            memo[one] = rule(one, tuple(map(visit, one.args)))
         return memo[one]
 
     return visit(node)
+
+
+def substituted(node: Expression, known: Mapping[Expression, Expression]) -> Expression:
+    """Return `node` with each node that is a key of `known` replaced by its value, and simplified."""
+    return _folded(node, _rebuilt, known)
 
 
 def without_names(node: Expression) -> Expression:
     """Return `node` with each `let` replaced by its body, and simplified."""
-    memo: dict[Expression, Expression] = {}
 
-    def visit(one: Expression) -> Expression:
-        if one not in memo:
-            args = tuple(map(visit, one.args))
-            memo[one] = args[0] if one.op is Op.LET else _rebuilt(one, args)
-        return memo[one]
+    def rule(one: Expression, args: tuple[Expression, ...]) -> Expression:
+        return args[0] if one.op is Op.LET else _rebuilt(one, args)
 
-    return visit(node)
+    return _folded(node, rule, {})
 
 
 def shared(outputs: Sequence[Expression]) -> tuple[Expression, ...]:
@@ -105,28 +109,20 @@ def shared(outputs: Sequence[Expression]) -> tuple[Expression, ...]:
 
 def _defined(node: Expression) -> Expression:
     """Return `node` with the definitions of named functions in their place."""
-    memo: dict[Expression, Expression] = {}
 
-    def visit(one: Expression) -> Expression:
-        if one not in memo:
-            args = tuple(map(visit, one.args))
-            memo[one] = visit(FUNCTIONS[one.name].body(*args)) if one.op is Op.CALL else _rebuilt(one, args)
-        return memo[one]
+    def rule(one: Expression, args: tuple[Expression, ...]) -> Expression:
+        return _defined(FUNCTIONS[one.name].body(*args)) if one.op is Op.CALL else _rebuilt(one, args)
 
-    return visit(node)
+    return _folded(node, rule, {})
 
 
 def symbols(node: Expression) -> frozenset[Expression]:
     """Return the efforts, the parameters and the clock line that `node` depends on."""
-    memo: dict[Expression, frozenset[Expression]] = {}
 
-    def visit(one: Expression) -> frozenset[Expression]:
-        if one not in memo:
-            own = frozenset((one,)) if one.op in (Op.EFFORT, Op.PARAMETER, Op.LINE) else frozenset()
-            memo[one] = own.union(*map(visit, one.args))
-        return memo[one]
+    def rule(one: Expression, args: tuple[frozenset[Expression], ...]) -> frozenset[Expression]:
+        return frozenset((one,)) if one.op in (Op.EFFORT, Op.PARAMETER, Op.LINE) else frozenset().union(*args)
 
-    return visit(node)
+    return _folded(node, rule, {})
 
 
 def kinks(node: Expression) -> tuple[Expression, ...]:
@@ -134,19 +130,11 @@ def kinks(node: Expression) -> tuple[Expression, ...]:
 
     They are the differences of the arguments of minima, maxima and conditions, and the arguments of moduli and signs.
     """
-    found: dict[Expression, None] = {}
-    seen = set[Expression]()
 
-    def visit(one: Expression) -> None:
-        if one in seen:
-            return
-        seen.add(one)
-        found.update(dict.fromkeys(_turns(one)))
-        for arg in one.args:
-            visit(arg)
+    def rule(one: Expression, args: tuple[dict[Expression, None], ...]) -> dict[Expression, None]:
+        return dict.fromkeys(_turns(one)) | dict.fromkeys(chain(*args))
 
-    visit(node)
-    return tuple(each for each in found if constant(each) is None)
+    return tuple(each for each in _folded(node, rule, {}) if constant(each) is None)
 
 
 def _turns(node: Expression) -> tuple[Expression, ...]:
@@ -162,14 +150,11 @@ def derivative(node: Expression, by: Expression) -> Expression:
 
     Where both arguments of a minimum or maximum are equal it is the derivative of the second; that of sign(x) is 0.
     """
-    memo: dict[Expression, Expression] = {}
 
-    def visit(one: Expression) -> Expression:
-        if one not in memo:
-            memo[one] = _slope(one, tuple(map(visit, one.args))) if one.args else number(float(one == by))
-        return memo[one]
+    def rule(one: Expression, slopes: tuple[Expression, ...]) -> Expression:
+        return _slope(one, slopes) if one.args else number(float(one == by))
 
-    return visit(node)
+    return _folded(node, rule, {})
 
 
 def _slope(node: Expression, slopes: tuple[Expression, ...]) -> Expression:

@@ -42,8 +42,6 @@ class Language:
         The template of each function.
     bodies : mapping of str to callable
         The definitions to print for named functions.
-    number : callable
-        Function from a number to its text.
     plus, minus, times, over : str
         Operators; `over` is a template of numerator and denominator.
     stacked : bool
@@ -56,7 +54,6 @@ class Language:
     line: str = "on"
     calls: Mapping[Op, str] = field(default_factory=lambda: _functions("{0}"))
     bodies: Bodies = field(default_factory=lambda: {name: each.body for name, each in FUNCTIONS.items()})
-    number: Callable[[float], str] = plain_number
     plus: str = " + "
     minus: str = " - "
     times: str = "*"
@@ -152,7 +149,7 @@ class _Writer:
     def _symbol(self, node: Expression) -> tuple[str, int]:
         language = self.language
         if node.op is Op.NUMBER:
-            return language.number(node.value), _ATOM if node.value >= 0 else _SUM
+            return plain_number(node.value), _ATOM if node.value >= 0 else _SUM
         words = {Op.EFFORT: language.effort, Op.PARAMETER: language.parameter, Op.LINE: language.line}
         return words[node.op].format(node.name), _ATOM
 

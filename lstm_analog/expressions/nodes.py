@@ -72,39 +72,30 @@ class Expression:
         return self._hash
 
     def __add__(self, other: Operand) -> "Expression":
-        """Return the sum."""
         return add(self, other)
 
     def __radd__(self, other: Operand) -> "Expression":
-        """Return the sum."""
         return add(other, self)
 
     def __sub__(self, other: Operand) -> "Expression":
-        """Return the difference."""
         return add(self, multiply(-1.0, other))
 
     def __rsub__(self, other: Operand) -> "Expression":
-        """Return the difference."""
         return add(other, multiply(-1.0, self))
 
     def __mul__(self, other: Operand) -> "Expression":
-        """Return the product."""
         return multiply(self, other)
 
     def __rmul__(self, other: Operand) -> "Expression":
-        """Return the product."""
         return multiply(other, self)
 
     def __truediv__(self, other: Operand) -> "Expression":
-        """Return the quotient."""
         return divide(self, other)
 
     def __rtruediv__(self, other: Operand) -> "Expression":
-        """Return the quotient."""
         return divide(other, self)
 
     def __neg__(self) -> "Expression":
-        """Return the expression with its sign changed."""
         return multiply(-1.0, self)
 
 

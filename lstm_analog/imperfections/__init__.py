@@ -29,11 +29,7 @@ from lstm_analog.imperfections.opamps import (
     PairTemperature,
 )
 from lstm_analog.imperfections.order import ORDER
-from lstm_analog.imperfections.phase_change import (
-    PhaseChangeDrift,
-    PhaseChangeProgramming,
-    PhaseChangeReadNoise,
-)
+from lstm_analog.imperfections.phase_change import PhaseChangeDrift, PhaseChangeProgramming, PhaseChangeReadNoise
 from lstm_analog.imperfections.presets import (
     BENCH_BOARD,
     FLOATING_GATE,
@@ -49,13 +45,7 @@ from lstm_analog.imperfections.remembered import changing, read_out, run_schedul
 from lstm_analog.imperfections.temperature import OperatingTemperature
 from lstm_analog.imperfections.tiles import Tiles, tiled_conductances
 from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
-from lstm_analog.imperfections.tubes import (
-    BoreTolerance,
-    EndLoss,
-    HotTubes,
-    OrificeWeights,
-    Tubes,
-)
+from lstm_analog.imperfections.tubes import BoreTolerance, EndLoss, HotTubes, OrificeWeights, Tubes
 from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, RelayLag, SeatLeak
 from lstm_analog.imperfections.wires import WireResistance, seen_conductances
 

@@ -1,20 +1,23 @@
 """The generic function `alter` that each imperfection implements, its random numbers, and helpers to change parts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from itertools import chain, count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, explain
-from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Part
+
+TUBES = ("positive", "negative", "plus_load", "minus_load")
+"""The fields of a crossbar that are conductances."""
 
 _Bank = TypeVar("_Bank")
 _BYTES = 256
@@ -105,6 +108,16 @@ def change(network: Network, kind: type[_Bank], by: Callable[[_Bank], Part]) -> 
     return replace(network, parts=tuple(by(part) if isinstance(part, kind) else part for part in network.parts))
 
 
+def change_fields(network: Network, names: Mapping[type, tuple[str, ...]], by: Callable[[Floats], Floats]) -> Network:
+    """Return `network` with the fields `names`, by kind of part, replaced `by` a function of each."""
+
+    def changed(part: Part) -> Part:
+        fields: dict[str, Any] = {name: by(getattr(part, name)) for name in names.get(type(part), ())}
+        return replace(part, **fields) if fields else part
+
+    return replace(network, parts=tuple(map(changed, network.parts)))
+
+
 def change_part(network: Network, label: str, kind: type[_Bank], by: Callable[[_Bank], Part]) -> Network:
     """Return `network` with the bank `label` replaced `by` a function of it; `NetworkError` if it is not of `kind`."""
     chosen = network.part(label)
@@ -142,11 +155,25 @@ def check_strength(what: str, value: float, do: str = "give a share, 0.01 for 1 
     check_range(what, value, 0.0, np.inf, do)
 
 
+def check_positive(what: str, value: float, do: str) -> None:
+    """Raise `InvalidValueError` unless `value` > 0 is finite; the message calls it `what`, tells what to `do`."""
+    if not 0.0 < value < np.inf:
+        raise InvalidValueError(explain(what, must="be positive", got=value, do=do))
+
+
 def check_transition(transition: float) -> None:
     """Raise `InvalidValueError` unless `transition` (Pa) is above zero, infinity included."""
     if not transition > 0:
         do = "give the drop at which the flow turns turbulent (Pa), infinity for never"
         raise InvalidValueError(explain("transition", must="be positive", got=transition, do=do))
+
+
+def circuit(network: Network) -> Network:
+    """Return `network` if it is electrical, else raise `NetworkError`: the imperfection is one of circuits."""
+    if network.domain != ELECTRICAL:
+        got, do = network.domain.name, "compile it in an electrical technology"
+        raise NetworkError(explain("the network", must="be electrical", got=got, do=do))
+    return network
 
 
 def plumbing(network: Network) -> Network:

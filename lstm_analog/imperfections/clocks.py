@@ -7,9 +7,9 @@ import scipy
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError, explain
+from lstm_analog.errors import NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.banks import tiled
-from lstm_analog.imperfections.base import Streams, alter, check_strength
+from lstm_analog.imperfections.base import Streams, alter, check_positive, check_strength
 from lstm_analog.imperfections.in_time import StepPlan, acted_on, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
@@ -51,9 +51,7 @@ class SupplyRipple:
     def __post_init__(self) -> None:
         """Check that the share is not below zero, and the frequency positive."""
         check_strength("supply ripple", self.share)
-        if not 0.0 < self.frequency < np.inf:
-            what, do = "supply ripple frequency", "give hertz, 100 for a rectified mains"
-            raise InvalidValueError(explain(what, must="be positive", got=self.frequency, do=do))
+        check_positive("supply ripple frequency", self.frequency, "give hertz, 100 for a rectified mains")
 
 
 @alter.register

@@ -100,12 +100,7 @@ def _(part: Pairs, network: Network) -> dict[Cause, Part]:
 
 
 @idealised.register
-def _(part: Switches, network: Network) -> dict[Cause, Part]:
-    return {} if part.line == ALWAYS else {Cause.LEAK: replace(part, opened=part.opened * _LESS)}
-
-
-@idealised.register
-def _(part: Inertances, network: Network) -> dict[Cause, Part]:
+def _(part: Switches | Inertances, network: Network) -> dict[Cause, Part]:
     return {} if part.line == ALWAYS else {Cause.LEAK: replace(part, opened=part.opened * _LESS)}
 
 

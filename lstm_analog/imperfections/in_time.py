@@ -8,18 +8,18 @@ converter at the output (`convert`) what is read.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, singledispatch
+from functools import singledispatch
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.imperfections.banks import DeviceBank, device_banks, tiled, with_devices
-from lstm_analog.imperfections.base import Streams, check_range
+from lstm_analog.imperfections.base import Streams, check_positive, check_range
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.varying import IN_TIME, VaryingParameters
+from lstm_analog.network.varying import IN_TIME
 
 _MOST_STEPS = 1e9
 OUTSIDE = "outside"
@@ -72,8 +72,7 @@ class AtStep:
     def __post_init__(self) -> None:
         """Check that there is such a step."""
         check_range("step number", self.number, 0.0, _MOST_STEPS, "count steps from 0")
-        if not 0.0 < self.step_time < np.inf:
-            raise InvalidValueError(explain("step_time", must="be positive", got=self.step_time, do="give seconds"))
+        check_positive("step_time", self.step_time, "give seconds")
 
 
 @singledispatch
@@ -146,11 +145,3 @@ def _erring(bank: DeviceBank, errors: Sequence[Floats]) -> Floats:
     for error in others:
         total += error
     return np.maximum(total, 0.0, out=total)
-
-
-def with_networks(
-    schedule: Schedule, network: Network, steps: StepPlan, causes: Sequence[tuple[object, Streams]]
-) -> Schedule:
-    """Return `schedule`, cut into `steps`, with the networks that `causes` make of `network`, one a step."""
-    draw = partial(step_networks, network, tuple(causes), steps.duration)
-    return replace(schedule, varying=VaryingParameters(first=steps.first, draw=draw))

@@ -1,14 +1,25 @@
 """Imperfections of the liquid: another viscosity, entrained air, and the laws of another temperature."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Indices
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidValueError, NetworkError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_range, filling, plumbing
+from lstm_analog.errors import NetworkError, explain
+from lstm_analog.imperfections.base import (
+    TUBES,
+    Streams,
+    alter,
+    change,
+    change_fields,
+    check_positive,
+    check_range,
+    filling,
+    plumbing,
+)
 from lstm_analog.network.fluids import ATMOSPHERE, Filling
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
@@ -26,8 +37,12 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.properties import Multiple
 from lstm_analog.network.roles import tanks
 
-_Valve = TypeVar("_Valve", Switches, Inertances)
 _Chamber = Storages | Junctions
+_CONDUCTANCES: Mapping[type, tuple[str, ...]] = MappingProxyType(
+    {Crossbars: TUBES, Ports: ("conductance",), Conductors: ("conductance",)}
+    | dict.fromkeys((Switches, Inertances), ("closed", "opened"))
+)
+"""The fields that are inversely proportional to the viscosity, by kind of part."""
 
 
 @checked_record
@@ -39,9 +54,7 @@ class ViscosityChange:
 
     def __post_init__(self) -> None:
         """Check that the factor is positive."""
-        if not (np.isfinite(self.factor) and self.factor > 0):
-            do = "give new over old viscosity"
-            raise InvalidValueError(explain("viscosity factor", must="be positive", got=self.factor, do=do))
+        check_positive("viscosity factor", self.factor, "give new over old viscosity")
 
 
 @checked_record
@@ -63,9 +76,7 @@ class EntrainedAir:
     def __post_init__(self) -> None:
         """Check that it is a share below one, and the volume positive."""
         check_range("entrained air", self.share, 0.0, 0.5, "give a share of the volume, 0.01 for 1 %")
-        if not (np.isfinite(self.volume) and self.volume > 0):
-            do = "give what one chamber encloses (m3)"
-            raise InvalidValueError(explain("volume of entrained air", must="be positive", got=self.volume, do=do))
+        check_positive("volume of entrained air", self.volume, "give what one chamber encloses (m3)")
 
 
 def heated_liquid(network: Network, celsius: float) -> Network:
@@ -94,34 +105,12 @@ def _thickened(network: Network, thicker: float, heavier: float) -> Network:
     and independent of mu.
     """
     transition = thicker**2 / heavier
-
-    def crossbar(part: Crossbars) -> Crossbars:
-        names = ("positive", "negative", "plus_load", "minus_load")
-        return replace(
-            part,
-            **{name: getattr(part, name) / thicker for name in names},
-            transition=part.transition * transition,
-            end_flow=part.end_flow * (thicker / heavier),
-        )
-
-    def port(part: Ports) -> Ports:
-        return replace(part, conductance=part.conductance / thicker, transition=part.transition * transition)
-
-    def valve(part: _Valve) -> _Valve:
-        return replace(part, closed=part.closed / thicker, opened=part.opened / thicker)
-
-    def conductor(part: Conductors) -> Conductors:
-        return replace(part, conductance=part.conductance / thicker)
-
-    def column(part: Inertances) -> Inertances:
-        return replace(part, inertance=part.inertance * heavier)
-
-    def spool(part: Spools) -> Spools:
-        return replace(part, damping=part.damping * thicker)
-
-    thinned = change(change(change(network, Crossbars, crossbar), Ports, port), Conductors, conductor)
-    slowed = change(change(change(thinned, Switches, valve), Inertances, valve), Spools, spool)
-    return change(slowed, Inertances, column)
+    network = change_fields(network, _CONDUCTANCES, lambda value: value / thicker)
+    drops = dict.fromkeys((Crossbars, Ports), ("transition",))
+    network = change_fields(network, drops, lambda value: value * transition)
+    network = change_fields(network, {Crossbars: ("end_flow",)}, lambda value: value * (thicker / heavier))
+    network = change_fields(network, {Inertances: ("inertance",)}, lambda value: value * heavier)
+    return change_fields(network, {Spools: ("damping",)}, lambda value: value * thicker)
 
 
 def _weighed(network: Network, old: Filling, heavier: float) -> Network:

@@ -8,22 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength, holding, unused_label
 from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    Conductors,
-    Factor,
-    OpAmps,
-    Pairs,
-    Storages,
-    Switches,
-)
+from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, OpAmps, Pairs, Storages, Switches
 from lstm_analog.network.shapes import Shape
 
 
@@ -215,13 +206,13 @@ def _warm(factor: Factor, ratio: float) -> Factor:
 def _(imperfection: ClockFeedthrough, network: Network, streams: Streams) -> Network:
     capacitance, resistance = _held(network)
     followed = [part.plus for part in network.parts if isinstance(part, OpAmps)]
-    if not any(np.isin(nodes, _nodes(capacitance)).any() for nodes in followed):
+    if not any(np.isin(nodes, np.flatnonzero(capacitance)).any() for nodes in followed):
         must, do = "have op-amps that follow hold capacitors", "compile it with OPAMP"
         raise NetworkError(explain("the network", must=must, got="none", do=do))
     edge = imperfection.overlap * imperfection.swing
 
     def stepped(part: OpAmps) -> OpAmps:
-        held = np.isin(part.plus, _nodes(capacitance))
+        held = np.isin(part.plus, np.flatnonzero(capacitance))
         size = np.where(held, capacitance[part.plus], 1.0)
         pedestal = edge * (0.5 / size + resistance[part.plus] / imperfection.fall)
         return replace(part, offset=part.offset - np.where(held, pedestal, 0.0))
@@ -231,7 +222,7 @@ def _(imperfection: ClockFeedthrough, network: Network, streams: Streams) -> Net
 
 @alter.register
 def _(imperfection: HoldLeak, network: Network, streams: Streams) -> Network:
-    nodes = _nodes(_held(network)[0])
+    nodes = np.flatnonzero(_held(network)[0])
     if not imperfection.conductance:
         return network
     leak = Conductors(
@@ -260,7 +251,3 @@ def _held(network: Network) -> tuple[Floats, Floats]:
         must, do = "have capacitors behind switches", "compile it with CLOCKED"
         raise NetworkError(explain("the network", must=must, got="none", do=do))
     return capacitance, resistance
-
-
-def _nodes(capacitance: Floats) -> Indices:
-    return np.flatnonzero(capacitance)

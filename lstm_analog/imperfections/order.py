@@ -27,11 +27,7 @@ from lstm_analog.imperfections.opamps import (
     PairOffset,
     PairTemperature,
 )
-from lstm_analog.imperfections.phase_change import (
-    PhaseChangeDrift,
-    PhaseChangeProgramming,
-    PhaseChangeReadNoise,
-)
+from lstm_analog.imperfections.phase_change import PhaseChangeDrift, PhaseChangeProgramming, PhaseChangeReadNoise
 from lstm_analog.imperfections.reading import Flicker, ReadNoise
 from lstm_analog.imperfections.temperature import OperatingTemperature
 from lstm_analog.imperfections.tiles import Tiles

@@ -74,11 +74,7 @@ PCM = Preset(
 
 FLOATING_GATE = Preset(
     name="FLOATING_GATE",
-    imperfections=(
-        DeviceSpread(share=0.01),
-        ReadNoise(sigma=0.003),
-        Flicker(share=0.003, shortest=1e-6, longest=1e3),
-    ),
+    imperfections=(DeviceSpread(share=0.01), ReadNoise(sigma=0.003), Flicker(share=0.003, shortest=1e-6, longest=1e3)),
     provenance="tuning to 1 % Bayat 2014; noise assumed",
 )
 """NOR flash cells tuned one by one."""

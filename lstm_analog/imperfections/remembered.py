@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -10,35 +11,26 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, parsed
 from lstm_analog.imperfections.base import Streams, alter
-from lstm_analog.imperfections.in_time import (
-    AtStep,
-    StepPlan,
-    convert,
-    disturb,
-    fluctuate,
-    step_networks,
-    with_networks,
-)
+from lstm_analog.imperfections.in_time import AtStep, StepPlan, convert, disturb, fluctuate, step_networks
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.varying import IN_TIME
+from lstm_analog.network.varying import IN_TIME, VaryingParameters
 
 
 @checked
 def run_schedule(schedule: Schedule, network: Network, steps: StepPlan) -> Schedule:
     """Return the `schedule` of `network`, cut into `steps`, with all that the network says acts on it in time.
 
-    Raises
-    ------
-    FileFormatError
-        If it names a cause that this package does not have.
-    NetworkError, UnsupportedError
-        If a cause has nothing to act on, or cannot act on chips side by side.
+    Raises `FileFormatError` if it names a cause that this package does not have, `NetworkError` or `UnsupportedError`
+    if a cause has nothing to act on, or cannot act on chips side by side.
     """
     for each in _causes(network.said(IMPERFECTION), disturb.registry):
         schedule = disturb(each.imperfection, schedule, network, steps, each.streams)
     causes = changing(network)
-    return with_networks(schedule, network, steps, causes) if causes else schedule
+    if not causes:
+        return schedule
+    draw = partial(step_networks, network, causes, steps.duration)
+    return replace(schedule, varying=VaryingParameters(first=steps.first, draw=draw))
 
 
 @checked

@@ -1,11 +1,12 @@
 """The temperature of a whole machine, whatever it is built of."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_range
+from lstm_analog.imperfections.base import TUBES, Streams, alter, change_fields, check_range
 from lstm_analog.imperfections.liquids import heated_liquid
 from lstm_analog.imperfections.opamps import PairTemperature
 from lstm_analog.network.domain import HYDRAULIC
@@ -16,6 +17,11 @@ _ZERO = 273.15
 """0 C in kelvin."""
 _NOMINAL = 27.0
 """Temperature (C) for which SPICE takes the values of a deck to hold."""
+_CONDUCTANCES: Mapping[type, tuple[str, ...]] = MappingProxyType(
+    {Crossbars: TUBES, Transconductors: ("transconductance",), Conductors: ("conductance",)}
+    | {Switches: ("closed", "opened")}
+)
+"""The fields that are conductances of a circuit, by kind of part."""
 
 
 @checked_record
@@ -64,7 +70,7 @@ def _(imperfection: OperatingTemperature, network: Network, streams: Streams) ->
     if any(isinstance(part, Pairs) for part in network.parts):
         pairs = PairTemperature(kelvin=imperfection.celsius + _ZERO, made_for=imperfection.made_for + _ZERO)
         network = alter(pairs, network, streams)
-    return _resistances(network, imperfection.factor)
+    return change_fields(network, _CONDUCTANCES, lambda value: value / imperfection.factor)
 
 
 def _check_liquid(imperfection: OperatingTemperature) -> None:
@@ -76,19 +82,3 @@ def _check_liquid(imperfection: OperatingTemperature) -> None:
         )
         do = "give celsius alone: the liquid has its own laws"
         raise InvalidValueError(explain("made_for and per_kelvin", must=must, got=got, do=do))
-
-
-def _resistances(network: Network, factor: float) -> Network:
-    """Return the circuit `network` with all resistances `factor` times what they were."""
-    for kind, names in (
-        (Crossbars, ("positive", "negative", "plus_load", "minus_load")),
-        (Transconductors, ("transconductance",)),
-        (Conductors, ("conductance",)),
-        (Switches, ("closed", "opened")),
-    ):
-        network = change(network, kind, _divided(names, factor))
-    return network
-
-
-def _divided(names: tuple[str, ...], factor: float) -> Callable[..., Crossbars]:
-    return lambda part: replace(part, **{name: getattr(part, name) / factor for name in names})

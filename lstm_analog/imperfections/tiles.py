@@ -1,18 +1,16 @@
 """Arrays of a size that exists: a crossbar cut into tiles, each with wires and summing amplifiers of its own."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidValueError, NetworkError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_strength
-from lstm_analog.imperfections.wires import seen_conductances
-from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.imperfections.base import Streams, alter, check_strength, circuit
+from lstm_analog.imperfections.wires import change_columns, seen_conductances
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Crossbars, Transconductors
 
 _PAIR = 2
 """Columns of a weight: one for each sign."""
@@ -58,28 +56,15 @@ def check_tile(drivers: int, columns: int) -> None:
 
 @alter.register
 def _(imperfection: Tiles, network: Network, streams: Streams) -> Network:
-    if network.domain != ELECTRICAL:
-        got, do = network.domain.name, "compile it in an electrical technology"
-        raise NetworkError(explain("the network", must="be electrical", got=got, do=do))
+    network = circuit(network)
     if not (imperfection.line or imperfection.column or imperfection.gain):
         return network
 
-    def pairs(positive: Floats, negative: Floats, label: str) -> tuple[Floats, Floats]:
-        columns = np.stack((positive, negative), axis=-2).reshape(*positive.shape[:-2], -1, positive.shape[-1])
-        tiled = tiled_conductances(columns, imperfection)
-        gains = 1.0 + imperfection.gain * _gain_errors(positive, imperfection.drivers, label, streams)
-        return tiled[..., 0::2, :] * gains, tiled[..., 1::2, :] * gains
+    def tiled(columns: Floats, label: str) -> Floats:
+        gains = 1.0 + imperfection.gain * _gain_errors(columns, imperfection.drivers, label, streams)
+        return tiled_conductances(columns, imperfection) * gains.repeat(_PAIR, axis=-2)
 
-    def signed(part: Transconductors) -> Transconductors:
-        weights = part.transconductance
-        plus, minus = pairs(np.maximum(weights, 0.0), np.maximum(-weights, 0.0), part.label)
-        return replace(part, transconductance=plus - minus)
-
-    def paired(part: Crossbars) -> Crossbars:
-        plus, minus = pairs(part.positive, part.negative, part.label)
-        return replace(part, positive=np.maximum(plus, 0.0), negative=np.maximum(minus, 0.0))
-
-    return change(change(network, Transconductors, signed), Crossbars, paired)
+    return change_columns(network, tiled)
 
 
 @checked
@@ -99,9 +84,9 @@ def tiled_conductances(conductance: Floats, tiles: Tiles) -> Floats:
     return seen
 
 
-def _gain_errors(weights: Floats, drivers: int, label: str, streams: Streams) -> Floats:
-    """Return a normal number for each `weights` (..., rows, n), one a row and tile of so many `drivers`."""
-    rows, count = weights.shape[-2:]
+def _gain_errors(columns: Floats, drivers: int, label: str, streams: Streams) -> Floats:
+    """Return a normal number for each weight (..., rows, n) in `columns`, one a row and tile of so many `drivers`."""
+    rows, count = columns.shape[-2] // _PAIR, columns.shape[-1]
     tile = np.arange(count) // drivers
     drawn = streams.normal(f"tiles {label}", (rows, int(tile.max(initial=0)) + 1))
     return drawn[..., tile]

@@ -5,6 +5,7 @@ docs/hydraulics.md#imperfections lists them.
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,12 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
+    TUBES,
     Streams,
     alter,
     change,
     change_part,
+    check_positive,
     check_range,
     check_strength,
     check_transition,
@@ -96,9 +99,7 @@ class EndLoss:
     def __post_init__(self) -> None:
         """Check that the loss is not below zero and the flow positive."""
         check_strength("end loss", self.share, "give a share of the friction, e.g. 0.01")
-        if not (np.isfinite(self.flow) and self.flow > 0):
-            do = "say at which flow the share was found"
-            raise InvalidValueError(explain("end loss flow", must="be positive", got=self.flow, do=do))
+        check_positive("end loss flow", self.flow, "say at which flow the share was found")
 
 
 @alter.register
@@ -111,13 +112,8 @@ def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Networ
         return result
 
     def vary(part: Crossbars) -> Crossbars:
-        return replace(
-            part,
-            positive=drawn(part, "positive"),
-            negative=drawn(part, "negative"),
-            plus_load=drawn(part, "plus_load"),
-            minus_load=drawn(part, "minus_load"),
-        )
+        made: dict[str, Any] = {name: drawn(part, name) for name in TUBES}
+        return replace(part, **made)
 
     return change(plumbing(network), Crossbars, vary)
 
@@ -134,13 +130,8 @@ def _(imperfection: HotTubes, network: Network, streams: Streams) -> Network:
         factor[chosen] = gain
         if imperfection.which is Tubes.INPUTS:
             return replace(part, positive=part.positive * factor, negative=part.negative * factor)
-        return replace(
-            part,
-            positive=part.positive * factor[:, None],
-            negative=part.negative * factor[:, None],
-            plus_load=part.plus_load * factor,
-            minus_load=part.minus_load * factor,
-        )
+        tubes: dict[str, Any] = {name: getattr(part, name) * factor[:, None] for name in ("positive", "negative")}
+        return replace(part, **tubes, plus_load=part.plus_load * factor, minus_load=part.minus_load * factor)
 
     return change_part(network, imperfection.bank, Crossbars, warmed)
 

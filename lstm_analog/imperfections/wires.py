@@ -4,15 +4,15 @@ A driver feeds its line at one end; each line crosses all columns, and each colu
 of wire precedes every crossing. The reduction is exact, by block elimination along the lines.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, NetworkError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_strength
-from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.imperfections.base import Streams, alter, change, check_strength, circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
 
@@ -39,27 +39,35 @@ class WireResistance:
 
 @alter.register
 def _(imperfection: WireResistance, network: Network, streams: Streams) -> Network:
-    if network.domain != ELECTRICAL:
-        got, do = network.domain.name, "compile it in an electrical technology"
-        raise NetworkError(explain("the network", must="be electrical", got=got, do=do))
-    if not imperfection.line and not imperfection.column:
+    line, column = imperfection.line, imperfection.column
+    network = circuit(network)
+    if not line and not column:
         return network
+    return change_columns(network, lambda columns, label: seen_conductances(columns, line=line, column=column))
 
-    def pairs(positive: Floats, negative: Floats) -> tuple[Floats, Floats]:
+
+def change_columns(network: Network, by: Callable[[Floats, str], Floats]) -> Network:
+    """Return `network` with the devices of its crossbars replaced `by` a function of them and the bank's label.
+
+    The devices are (..., columns, drivers): two columns a weight, the positive one first, of which a signed
+    transconductance has the one of its sign.
+    """
+
+    def pairs(positive: Floats, negative: Floats, label: str) -> tuple[Floats, Floats]:
         columns = np.stack((positive, negative), axis=-2).reshape(*positive.shape[:-2], -1, positive.shape[-1])
-        reduced = seen_conductances(columns, line=imperfection.line, column=imperfection.column)
-        return reduced[..., 0::2, :], reduced[..., 1::2, :]
+        made = by(columns, label)
+        return made[..., 0::2, :], made[..., 1::2, :]
 
     def signed(part: Transconductors) -> Transconductors:
         weights = part.transconductance
-        plus, minus = pairs(np.maximum(weights, 0.0), np.maximum(-weights, 0.0))
+        plus, minus = pairs(np.maximum(weights, 0.0), np.maximum(-weights, 0.0), part.label)
         return replace(part, transconductance=plus - minus)
 
-    def wired(part: Crossbars) -> Crossbars:
-        plus, minus = pairs(part.positive, part.negative)
-        return replace(part, positive=plus, negative=minus)
+    def paired(part: Crossbars) -> Crossbars:
+        plus, minus = pairs(part.positive, part.negative, part.label)
+        return replace(part, positive=np.maximum(plus, 0.0), negative=np.maximum(minus, 0.0))
 
-    return change(change(network, Transconductors, signed), Crossbars, wired)
+    return change(change(network, Transconductors, signed), Crossbars, paired)
 
 
 @checked

@@ -29,12 +29,8 @@ from lstm_analog.model.steps import (
 def apply(step: ModelStep, signal: StepValue) -> StepValue:
     """Return the result of `step` on `signal`.
 
-    Raises
-    ------
-    InvalidShapeError, InvalidValueError, InvalidTypeError
-        If the step does not take this signal.
-    UnsupportedPartError
-        If there is no such step.
+    Raises `InvalidShapeError`, `InvalidValueError` or `InvalidTypeError` if the step does not take this signal,
+    `UnsupportedPartError` if there is no such step.
     """
     raise UnsupportedPartError(
         explain("step", must="be a numeric step", got=type(step).__name__, do="use one of ModelStep")

@@ -47,8 +47,7 @@ def fed_through(layer: Layer, read: Dense) -> Layer:
         raise InvalidShapeError(
             explain("inputs of a layer", must=f"be {len(read.weights)}", got=layer.input_size, do=do)
         )
-    cells = (None if cell is None else _folded(cell, read) for cell in (layer.forward, layer.backward))
-    forward, backward = cells
+    forward, backward = (cell and _folded(cell, read) for cell in (layer.forward, layer.backward))
     return Layer(forward=forward, backward=backward)
 
 

@@ -32,11 +32,8 @@ class Layer(Summarised):
         cells: tuple[object, ...] = self.cells
         for cell in cells:
             if not isinstance(cell, RecurrentCell):
-                got, do = (
-                    type(cell).__name__,
-                    f"give one of {', '.join(kind.__name__ for kind in get_args(RecurrentCell))}",
-                )
-                raise InvalidTypeError(explain("layer", must="hold cells", got=got, do=do))
+                do = f"give one of {', '.join(kind.__name__ for kind in get_args(RecurrentCell))}"
+                raise InvalidTypeError(explain("layer", must="hold cells", got=type(cell).__name__, do=do))
         sizes = [cell.input_size for cell in self.cells]
         if len(set(sizes)) > 1:
             must, do = "be the same forward and backward", "give both directions the same inputs"
@@ -131,16 +128,6 @@ class Chain:
     def label(self) -> str:
         """The beginning of the labels of its signals: l0, or l0r for a backward one."""
         return f"l{self.layer}{'r' if self.backward else ''}"
-
-
-def chains_of(layers: tuple[Layer, ...]) -> tuple[Chain, ...]:
-    """Return the chains of `layers`, bottom first, forward before backward: the order of PyTorch's states."""
-    return tuple(
-        Chain(layer=number, backward=backward, cell=cell)
-        for number, layer in enumerate(layers)
-        for backward, cell in ((False, layer.forward), (True, layer.backward))
-        if cell is not None
-    )
 
 
 def chain_form(chain: Chain) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model.layers import Chain, Head, Layer, chain_form, chains_of, head_form
+from lstm_analog.model.layers import Chain, Head, Layer, chain_form, head_form
 from lstm_analog.model.reference import LayerTrace, unroll
 from lstm_analog.model.sequences import (
     Outputs,
@@ -106,8 +106,13 @@ class LSTM(Summarised):
 
     @cached_property
     def chains(self) -> tuple[Chain, ...]:
-        """The directions of its layers, bottom first, forward before backward."""
-        return chains_of(self.layers)
+        """The directions of its layers, bottom first, forward before backward: the order of PyTorch's states."""
+        return tuple(
+            Chain(layer=number, backward=backward, cell=cell)
+            for number, layer in enumerate(self.layers)
+            for backward, cell in ((False, layer.forward), (True, layer.backward))
+            if cell is not None
+        )
 
     @property
     def state_sizes(self) -> StateSizes:
@@ -151,7 +156,8 @@ class LSTM(Summarised):
                 number += 1
             signal = np.concatenate([trace.h for trace in traces[-len(layer.cells) :]], axis=-1)
         if lead:
-            signal, traces = signal[0], [_without_batch(trace) for trace in traces]
+            signal = signal[0]
+            traces = [replace(each, z=each.z[0], gates=each.gates[0], c=each.c[0], h=each.h[0]) for each in traces]
         return Trace(layers=tuple(traces), outputs=self._outputs(signal, tuple(traces), ends))
 
     def _outputs(self, h: Floats, traces: tuple[LayerTrace, ...], lengths: Indices | None) -> Outputs:
@@ -189,7 +195,3 @@ def _pieces(record: RecurrentCell | Head) -> Iterator[bytes | memoryview]:
             yield b"bias None;"
         elif value != entry.default:
             yield f"{entry.name} {value};".encode()
-
-
-def _without_batch(layer: LayerTrace) -> LayerTrace:
-    return replace(layer, z=layer.z[0], gates=layer.gates[0], c=layer.c[0], h=layer.h[0])

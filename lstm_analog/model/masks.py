@@ -31,12 +31,8 @@ class Fed:
 def compact(signal: StepValue, ends: ArrayLike | None = None) -> Fed:
     """Return the valid steps of `signal`, one after the other; those at or beyond `ends (batch,)` are not valid.
 
-    Raises
-    ------
-    InvalidShapeError
-        If `signal` has no sequences of vectors.
-    InvalidValueError
-        If a sequence has no valid step.
+    Raises `InvalidShapeError` if `signal` has no sequences of vectors, `InvalidValueError` if a sequence has no valid
+    step.
     """
     x, mask = floats(signal.values, "x"), signal.mask
     if x.ndim not in (2, 3):

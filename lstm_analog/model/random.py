@@ -63,7 +63,10 @@ def random_lstm(
     >>> random_lstm(np.random.default_rng(1), inputs=2, hidden=3).hidden_size
     3
     """
-    _check_generator(rng)
+    given: object = rng
+    if not isinstance(given, np.random.Generator):
+        do = "give e.g. numpy.random.default_rng(0)"
+        raise InvalidTypeError(explain("rng", must="be a numpy.random.Generator", got=ascii(given)[:80], do=do))
     for what, value in (("inputs", inputs), ("hidden", hidden), ("layers", layers)):
         if value < 1:
             raise InvalidValueError(explain(what, must="be at least 1", got=value, do="give a whole number above 0"))
@@ -80,12 +83,6 @@ def random_lstm(
         cells = [draw.cell(form, size, hidden) for _ in range(1 + bidirectional)]
         stack.append(Layer(forward=cells[0], backward=cells[1] if bidirectional else None))
     return LSTM(layers=tuple(stack), name=name, head=draw.head(outputs, stack[-1].output_size) if outputs else None)
-
-
-def _check_generator(rng: object) -> None:
-    if not isinstance(rng, np.random.Generator):
-        do = "give e.g. numpy.random.default_rng(0)"
-        raise InvalidTypeError(explain("rng", must="be a numpy.random.Generator", got=ascii(rng)[:80], do=do))
 
 
 @dataclass(frozen=True, kw_only=True)

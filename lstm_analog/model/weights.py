@@ -5,6 +5,7 @@ D, H and P are the numbers of inputs, units and outputs of a cell; P = H unless 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
@@ -152,23 +153,17 @@ class GRUCell(Recurrence):
     reset_after: bool = True
     gate: Activation = SIGMOID
     candidate: Activation = TANH
+    gates: ClassVar[GateOrder] = GRUGate
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
-        _freeze(self, "GRU", ("input", "recurrent", "bias", "recurrent_bias"))
-        _check_activations(self, "GRU", ("gate", "candidate"))
-        _check_sibling(self, "GRU")
+        _check_sibling(self, "GRU", ("input", "recurrent", "bias", "recurrent_bias"), ("gate", "candidate"))
         _ = self.gate.complement
         if self.recurrent_bias is not None:
             check_shape(self.recurrent_bias, "GRU recurrent_bias", (self.hidden_size,))
             if not self.reset_after:
                 must, do = "be None where the reset comes first", "add it to the bias of n"
                 raise InvalidValueError(explain("GRU recurrent_bias", must=must, got="an array", do=do))
-
-    @property
-    def gates(self) -> GateOrder:
-        """The order of the gate axis."""
-        return GRUGate
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -200,18 +195,12 @@ class MGUCell(Recurrence):
     bias: Floats | None = None
     gate: Activation = SIGMOID
     candidate: Activation = TANH
+    gates: ClassVar[GateOrder] = MGUGate
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
-        _freeze(self, "MGU", ("input", "recurrent", "bias"))
-        _check_activations(self, "MGU", ("gate", "candidate"))
-        _check_sibling(self, "MGU")
+        _check_sibling(self, "MGU", ("input", "recurrent", "bias"), ("gate", "candidate"))
         _ = self.gate.complement
-
-    @property
-    def gates(self) -> GateOrder:
-        """The order of the gate axis."""
-        return MGUGate
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -240,17 +229,11 @@ class RNNCell(Recurrence):
     recurrent: Floats
     bias: Floats | None = None
     hidden: Activation = TANH
+    gates: ClassVar[GateOrder] = RNNGate
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activation."""
-        _freeze(self, "RNN", ("input", "recurrent", "bias"))
-        _check_activations(self, "RNN", ("hidden",))
-        _check_sibling(self, "RNN")
-
-    @property
-    def gates(self) -> GateOrder:
-        """The order of the gate axis, which has one row."""
-        return RNNGate
+        _check_sibling(self, "RNN", ("input", "recurrent", "bias"), ("hidden",))
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -277,7 +260,11 @@ def _check_activations(cell: RecurrentCell, what: str, names: tuple[str, ...]) -
             raise InvalidTypeError(explain(f"{what} {name}", must="be an Activation", got=ascii(value)[:80], do=do))
 
 
-def _check_sibling(cell: GRUCell | MGUCell | RNNCell, what: str) -> None:
+def _check_sibling(
+    cell: GRUCell | MGUCell | RNNCell, what: str, arrays: tuple[str, ...], activations: tuple[str, ...]
+) -> None:
+    _freeze(cell, what, arrays)
+    _check_activations(cell, what, activations)
     gates = len(cell.gates)
     check_shape(cell.input, f"{what} input", (gates, "H", "D"))
     check_shape(cell.recurrent, f"{what} recurrent", (gates, cell.hidden_size, cell.hidden_size))

@@ -185,15 +185,25 @@ def _departure(found: Floats, expected: Floats) -> Floats:
     return _norm(found - expected) / np.maximum(_norm(_centred(expected)), _TINY)
 
 
-def _probed(centred: Floats, labels: Indices) -> tuple[Floats, Floats]:
-    """Return separability and dimension, each (chips,), of a layer with outputs `centred` (chips, sequences, n)."""
+def probe_answers(values: Floats, labels: Indices) -> tuple[Floats, Floats]:
+    """Return what linear probes of `values` (chips, sequences, n) say of each sequence, and the variances of `values`.
+
+    The answers, (chips, sequences, classes), are near 1 for the class that a probe of all other sequences finds, near 0
+    for others; classes are the sorted `labels` (sequences,). The variances, (chips, n), are along the principal axes.
+    """
+    centred = _centred(values)
     variances, axes = np.linalg.eigh(_transposed(centred) @ centred)
     penalty = np.maximum(RIDGE * variances.mean(axis=-1, keepdims=True), _TINY)
     along, weights = centred @ axes, 1.0 / (np.maximum(variances, 0.0) + penalty)
     wanted = (labels[:, None] == np.unique(labels)).astype(np.float64)
     fitted = along @ (weights[..., None] * (_transposed(along) @ wanted)) + wanted.mean(axis=0)
     leverage = (along**2 @ weights[..., None]) + 1.0 / labels.size
-    left_out = wanted - (wanted - fitted) / (1.0 - leverage)
-    right = np.unique(labels)[left_out.argmax(axis=-1)] == labels
+    return wanted - (wanted - fitted) / (1.0 - leverage), variances
+
+
+def _probed(values: Floats, labels: Indices) -> tuple[Floats, Floats]:
+    """Return separability and dimension, each (chips,), of a layer with outputs `values` (chips, sequences, n)."""
+    answers, variances = probe_answers(values, labels)
+    right = np.unique(labels)[answers.argmax(axis=-1)] == labels
     dimension = variances.sum(axis=-1) ** 2 / np.maximum((variances**2).sum(axis=-1), _TINY)
     return right.mean(axis=-1), dimension

@@ -92,14 +92,8 @@ def weight_banks(module: nn.Module, only: Sequence[str] | None) -> tuple[WeightB
 
     `only` are the names of the inner modules that are on it, all recurrent and linear ones if None.
 
-    Raises
-    ------
-    InvalidValueError
-        If there is no inner module of such a name.
-    UnsupportedError
-        If one of them is of a kind that no machine is built of, or its weights are computed from others.
-    FileFormatError
-        If there are none.
+    Raises `InvalidValueError` if there is no inner module of such a name, `UnsupportedError` if one of them is of a
+    kind that no machine is built of, or its weights are computed from others, `FileFormatError` if there are none.
     """
     inner = {short(module, name): part for name, part in module.named_modules()}
     for name in only or ():

@@ -63,7 +63,7 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
         stack = _named(module, only, advice_for)
         return LSTM(layers=stack.layers, head=stack.head, name=name)
     tensors = tensors_of(module)
-    _check_kinds(module, _leaves(module), advice_for)
+    _check_kinds(module, [each for each in module.modules() if not list(each.children())], advice_for)
     check_hooks(module)
     stack = stack_of(tensors, None, rectified(module))
     lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
@@ -223,23 +223,19 @@ def _answer(module: nn.Module, x: Floats, turned: bool) -> tuple[Floats, float]:
     """
     fed = torch.as_tensor(x.swapaxes(0, 1) if turned else x)
     try:
-        answer = _forward(module, fed, torch.float64)
+        answer = outputs_of(module, fed, torch.float64)
     except Exception:  # it is the user's code
         if all(each.dtype == torch.float64 for each in module.parameters()):
             raise
-        answer = _forward(module, fed, torch.float32)  # it may begin at torch.zeros(...), or take x.float()
+        answer = outputs_of(module, fed, torch.float32)  # it may begin at torch.zeros(...), or take x.float()
+    answer = answer[0] if isinstance(answer, tuple) else answer
     array = array_of(answer)
     same = SAME.get(answer.dtype, SAME[torch.float32])
     return array.swapaxes(0, 1) if turned and array.shape[:2] == x.shape[1::-1] else array, same
 
 
-def _forward(module: nn.Module, x: Any, kind: Any) -> Any:
-    """Return the output of a copy of `module` for `x`, both in the dtype `kind`."""
+def outputs_of(module: nn.Module, x: Any, kind: Any) -> Any:
+    """Return what a copy of `module` in evaluation mode answers to `x`, floats in the dtype `kind`."""
     twin = deepcopy(module).to(device="cpu", dtype=kind).eval()
     with torch.no_grad():
-        answer = twin(x.to(kind))
-    return answer[0] if isinstance(answer, tuple) else answer
-
-
-def _leaves(module: nn.Module) -> list[Any]:
-    return [each for each in module.modules() if not list(each.children())]
+        return twin(x.to(kind) if x.is_floating_point() else x)

@@ -13,10 +13,7 @@ from lstm_analog.model.formats.tensor import Tensor, TensorMap
 def tensors_of(module: nn.Module) -> TensorMap:
     """Return the tensors in the state dict of `module` by name, as float64 or int64.
 
-    Raises
-    ------
-    UnsupportedError
-        For a tensor that is quantised, complex, sparse or without numbers.
+    Raises `UnsupportedError` for a tensor that is quantised, complex, sparse or without numbers.
     """
     state = module.state_dict()
     for key, value in state.items():

@@ -1,7 +1,6 @@
 """`model_from_torch`: read a whole PyTorch module with a `forward` of its own as a model with the same outputs."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +25,10 @@ from lstm_analog.model.formats.chains import (
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.steps import Embedding
 from lstm_analog.torch.labelled import INSTEAD, Labelled, LabelledRun
-from lstm_analog.torch.reading import SAME, advice_for, check_hooks, check_module, trace_of
+from lstm_analog.torch.reading import PROBES as TRIED
+from lstm_analog.torch.reading import SAME, advice_for, check_hooks, check_module, outputs_of, trace_of
 from lstm_analog.torch.steps import labels_of
 from lstm_analog.torch.tensors import array_of
-
-TRIED = ((2, 5, 1.0), (3, 23, 40.0))
-"""The first two axes and the largest number of further batches with which a module is tested."""
 
 PROBES = ((3, 2), (2, 41), (41, 2))
 """Sizes of the first axes of x for which `forward` is run on labels; the result must be the same model.
@@ -188,15 +185,9 @@ def _made_up(model: Model, x: Array, vectors: bool, batch: int, steps: int, size
 
 def _answer(module: nn.Module, x: Array, key: int | str | None) -> tuple[Floats, float]:
     """Return the output `key` of `module` for `x` and its tolerance, in float64, or in float32 if that fails."""
-    try:
-        answer = _forward(module, x, torch.float64, key)
-    except Exception:  # noqa: BLE001 - it is the user's code, and may begin at torch.zeros(...) or take x.float()
-        answer = _forward(module, x, torch.float32, key)
-    return array_of(answer), SAME.get(answer.dtype, SAME[torch.float32])
-
-
-def _forward(module: nn.Module, x: Array, kind: Any, key: int | str | None) -> Any:
-    twin = deepcopy(module).to(device="cpu", dtype=kind).eval()
     fed = torch.as_tensor(np.array(x))
-    with torch.no_grad():
-        return _entries(twin(fed.to(kind) if fed.is_floating_point() else fed))[key]
+    try:
+        answer = _entries(outputs_of(module, fed, torch.float64))[key]
+    except Exception:  # noqa: BLE001 - it is the user's code, and may begin at torch.zeros(...) or take x.float()
+        answer = _entries(outputs_of(module, fed, torch.float32))[key]
+    return array_of(answer), SAME.get(answer.dtype, SAME[torch.float32])

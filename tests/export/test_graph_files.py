@@ -6,6 +6,7 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import pytest
+from one_of_each import everything
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
@@ -15,26 +16,8 @@ from lstm_analog.errors import FileAccessError, FileFormatError, InvalidShapeErr
 from lstm_analog.export import GraphFile, graph, graphs, pipes, read_graphml, read_json, write_graphml, write_json
 from lstm_analog.machine import compile
 from lstm_analog.model import State, random_lstm
-from lstm_analog.network.data_sheets import OpAmpData, opamps
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    Conductors,
-    Crossbars,
-    Factor,
-    Followers,
-    Junctions,
-    Pairs,
-    Ports,
-    Sources,
-    Storages,
-    Switches,
-    Term,
-    Transconductors,
-)
-from lstm_analog.network.shapes import Shape
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import DATUM, Conductors
 from lstm_analog.study import network_digest
 from lstm_analog.study.epanet import tubes_of
 
@@ -44,61 +27,6 @@ Write, Read = Callable[..., None], Callable[[Path], GraphFile]
 
 def machine(technology: object, timing: Timing = CLOCKED) -> Network:
     return compile(random_lstm(np.random.default_rng(1), 2, 3, scale=3.0), technology, timing=timing).network
-
-
-def everything() -> Network:
-    """Return one part of each kind, with numbers that are awkward to write: a third, minus zero, infinities."""
-    source, store, junction, follower, state, plus, minus = range(1, 8)
-    tiers = tuple(Factor(shape=shape, p=[source], n=[DATUM], scale=1 / 3, offset=-0.0) for shape in list(Shape)[:3])
-    device = OpAmpData(gain=1e5, gain_bandwidth=1e7, slew=1e7, rail=4.5, output_resistance=100.0, offset=0.0)
-    labels = ("supply", "cap", "node", "buffer", "inner", "plus", "minus")
-    parts = (
-        Sources(label="supply", nodes=[source], effort=5e-324),
-        Storages(label="cap", nodes=[store], capacitance=1e-9),
-        Junctions(label="node", nodes=[junction, plus, minus]),
-        Followers(
-            label="buffer",
-            nodes=[follower],
-            terms=(Term(inputs=[store], gain=2.0), Term(inputs=[source], gain=-0.1)),
-            offset=0.0,
-            low=-np.inf,
-            high=np.inf,
-        ),
-        Conductors(label="load", a=[source, junction], b=[store, DATUM], conductance=[1e-3, 2e-3]),
-        Switches(label="gate", line=0, a=[junction], b=[store], closed=1e-2, opened=1e-12),
-        Transconductors(label="rows", inputs=[source, follower], rows=[store], transconductance=[[1.0, -0.0]]),
-        Crossbars(
-            label="bars",
-            inputs=[source, follower],
-            plus=[plus],
-            minus=[minus],
-            positive=[[0.1 + 0.2, 0.0]],
-            negative=[[0.0, 1e300]],
-            plus_load=[0.0],
-            minus_load=[1.0],
-        ),
-        Pairs(label="product", line=0, factors=tiers, out=[junction], current=5e-4),
-        Ports(
-            label="drain",
-            line=ALWAYS,
-            shape=Shape.SOFTPLUS,
-            a=[store],
-            b=[DATUM],
-            p=[source],
-            n=[DATUM],
-            conductance=7e-6,
-            scale=1.5,
-            offset=0.0,
-        ),
-        opamps("amp", device, plus=[source], minus=[store], out=[junction], state=[state]),
-    )
-    return Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(Group(label=label, size=1, scale=1.0) for label in labels)),
-        parts=parts,
-        lines=("gate",),
-        provenance=(("model", "two  blanks <and> &amp; $(more)"), ("empty", "")),
-    ).verify()
 
 
 NETWORKS = {

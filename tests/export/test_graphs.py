@@ -2,99 +2,19 @@ import re
 
 import networkx as nx
 import numpy as np
+import one_of_each
 import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError
 from lstm_analog.export import graphs
-from lstm_analog.network.data_sheets import OpAmpData, opamps
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.laws import sets
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    KINDS,
-    Cells,
-    CheckValves,
-    Conductors,
-    Diodes,
-    Factor,
-    Followers,
-    Junctions,
-    Pairs,
-    Ports,
-    Sources,
-    Storages,
-    Switches,
-    Term,
-    ThresholdSwitches,
-    Transconductors,
-)
-from lstm_analog.network.shapes import Shape
-
-SOURCE, STORE, JUNCTION, FOLLOWER, STATE = 1, 2, 3, 4, 5
-"""Unknowns of the network below."""
-
-
-def one(value: float) -> np.ndarray:
-    return np.array([value])
-
-
-def factor(pilot: int) -> Factor:
-    return Factor(shape=Shape.TANH, p=[pilot], n=[DATUM], scale=one(1.0), offset=one(0.0))
+from lstm_analog.network.parts import KINDS, Cells, CheckValves, Diodes, ThresholdSwitches
 
 
 @pytest.fixture
-def network() -> Network:
-    """Return one part of each kind."""
-    device = OpAmpData(gain=1e5, gain_bandwidth=1e7, slew=1e7, rail=4.5, output_resistance=100.0, offset=0.0)
-    parts = (
-        Sources(label="supply", nodes=[SOURCE], effort=one(1.0)),
-        Storages(label="cap", nodes=[STORE], capacitance=one(1e-9)),
-        Junctions(label="node", nodes=[JUNCTION]),
-        Followers(
-            label="buffer",
-            nodes=[FOLLOWER],
-            terms=(Term(inputs=[STORE], gain=one(2.0)),),
-            offset=one(0),
-            low=one(-1),
-            high=one(1),
-        ),
-        Conductors(label="load", a=[SOURCE, JUNCTION], b=[STORE, DATUM], conductance=[1e-3, 2e-3]),
-        Switches(label="gate", line=0, a=[JUNCTION], b=[STORE], closed=one(1e-2), opened=one(1e-12)),
-        Transconductors(
-            label="rows", inputs=[SOURCE, FOLLOWER], rows=[STORE, JUNCTION], transconductance=[[1, -2], [3, 4]]
-        ),
-        Pairs(
-            label="product",
-            line=ALWAYS,
-            factors=(factor(SOURCE), factor(FOLLOWER)),
-            out=[JUNCTION],
-            current=one(5e-4),
-        ),
-        Ports(
-            label="drain",
-            line=ALWAYS,
-            shape=Shape.SOFTPLUS,
-            a=[STORE],
-            b=[DATUM],
-            p=[SOURCE],
-            n=[DATUM],
-            conductance=one(7e-6),
-            scale=one(1.5),
-            offset=one(0.0),
-        ),
-        opamps("amp", device, plus=[SOURCE], minus=[STORE], out=[JUNCTION], state=[STATE]),
-    )
-    labels = ("supply", "cap", "node", "buffer", "inner")
-    return Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(Group(label=label, size=1, scale=1.0) for label in labels)),
-        parts=parts,
-        lines=("gate",),
-        provenance=(),
-    ).verify()
+def network():
+    return one_of_each.everything()
 
 
 def number(data: dict) -> float:
@@ -120,6 +40,8 @@ def test_nodes_say_what_sets_them_and_what_they_store(network):
         "node_0": "a junction",
         "buffer_0": "a follower",
         "inner_0": "an internal state",
+        "plus_0": "a junction",
+        "minus_0": "a junction",
     }
     assert graph.nodes["cap_0"] == {
         "kind": "a storage",
@@ -152,14 +74,20 @@ def test_an_element_bears_what_its_law_is_made_of(network):
         words = set(re.findall(r"[a-z_]\w*", law["formula"])) - given - own - functions
         assert words <= set(data)
         assert set(law["units"]) <= words
-    assert laws["pair tanh tanh"]["units"]["scale2"] == "1/V"
+    assert laws["pair linear sigmoid tanh"]["units"]["scale2"] == "1/V"
     assert {data["law"] for data in told if "law" in data} == set(laws)
 
 
 @pytest.mark.parametrize(
     ("label", "expected"),
     [
-        ("buffer", {("cap_0", "buffer_0", "Followers", "gain", 2.0, "1")}),
+        (
+            "buffer",
+            {
+                ("cap_0", "buffer_0", "Followers", "gain", 2.0, "1"),
+                ("supply_0", "buffer_0", "Followers", "gain", -0.1, "1"),
+            },
+        ),
         (
             "load",
             {
@@ -172,18 +100,18 @@ def test_an_element_bears_what_its_law_is_made_of(network):
             "rows",
             {
                 ("supply_0", "cap_0", "Transconductors", "transconductance", 1.0, "S"),
-                ("buffer_0", "cap_0", "Transconductors", "transconductance", -2.0, "S"),
+                ("buffer_0", "cap_0", "Transconductors", "transconductance", -0.0, "S"),
                 ("supply_0", "node_0", "Transconductors", "transconductance", 3.0, "S"),
-                ("buffer_0", "node_0", "Transconductors", "transconductance", 4.0, "S"),
+                ("buffer_0", "node_0", "Transconductors", "transconductance", -4.0, "S"),
             },
         ),
         (
             "product",
             {
                 ("0", "node_0", "Pairs", "flow", 5e-4, "A"),
-                ("supply_0", "node_0", "Pairs", "control", 1.0, "1/V"),
-                ("buffer_0", "node_0", "Pairs", "control", 1.0, "1/V"),
-                ("0", "node_0", "Pairs", "control", -1.0, "1/V"),
+                ("supply_0", "node_0", "Pairs", "control", 1 / 3, "1/V"),
+                ("buffer_0", "node_0", "Pairs", "control", 1 / 3, "1/V"),
+                ("0", "node_0", "Pairs", "control", -1 / 3, "1/V"),
             },
         ),
         (
@@ -212,7 +140,7 @@ def test_an_op_amp_drives_its_state_with_its_gain_and_the_state_its_output(netwo
 
 
 def test_the_surroundings_of_an_unknown_are_what_acts_on_it(network):
-    whole, part = graphs.graph(network), graphs.graph(network, around=np.array([STORE]))
+    whole, part = graphs.graph(network), graphs.graph(network, around=network.unknowns["cap"])
     assert part.number_of_edges() < whole.number_of_edges()
     assert all(head == "cap_0" or (tail, head) == ("cap_0", "0") for tail, head in part.edges())
     acting = {(tail, data["label"]) for tail, head, data in whole.edges(data=True) if head == "cap_0"}
@@ -221,7 +149,7 @@ def test_the_surroundings_of_an_unknown_are_what_acts_on_it(network):
 
 def test_a_conductor_acts_on_both_its_ends(network):
     """It loads both, so the surroundings of either end hold it."""
-    part = graphs.graph(network, around=np.array([JUNCTION]))
+    part = graphs.graph(network, around=network.unknowns["node"])
     assert ("node_0", "cap_0", "Switches", "conductance", 1e-2, "S") in edges(part, "gate")
 
 

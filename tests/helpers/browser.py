@@ -144,6 +144,13 @@ class Tab:
             self.send("Input.dispatchMouseEvent", type="mouseMoved", buttons=1, button="left", **at)
         self.send("Input.dispatchMouseEvent", type="mouseReleased", x=to_x, y=to_y, **shared)
 
+    def slide(self, name: str, value: float) -> None:
+        """Put the slider of that `name` to `value`, as a hand does."""
+        self.value(
+            f"(() => {{ const s = document.querySelector('[data-name=\"{name}\"]'); s.value = {value};"
+            " s.dispatchEvent(new Event('input', { bubbles: true })); })()"
+        )
+
     def key(self, name: str, code: int) -> None:
         """Press a key, ArrowRight (39) say, in the element that has the focus."""
         for kind in ("rawKeyDown", "keyUp"):

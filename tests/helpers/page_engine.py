@@ -24,13 +24,17 @@ const used = process.cpuUsage(begun), spent = 1e-3 * (used.user + used.system);
 console.log(JSON.stringify({
   names: network.names, free: network.free.length, steps: run.steps, milliseconds: spent,
   time: run.trace.map((at) => at.time), efforts: run.trace.map((at) => [...at.x]),
+  switchings: run.switchings.map(({ time, node, on }) => [time, network.names[node], on]),
 }));
 """
 
 
 @dataclass
 class PageRun:
-    """What the engine of the page made of a file: `time` (points,), `efforts` (points, nodes), and its cost."""
+    """What the engine of the page made of a file: `time` (points,), `efforts` (points, nodes), and its cost.
+
+    `switchings` are (time, node, on) of each state that switched by itself.
+    """
 
     names: list[str]
     time: np.ndarray
@@ -38,6 +42,7 @@ class PageRun:
     free: int
     steps: int
     milliseconds: float
+    switchings: list[tuple[float, str, bool]]
 
 
 def in_node(folder: Path, network: Network, tolerance: float) -> PageRun:

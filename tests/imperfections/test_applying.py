@@ -285,15 +285,29 @@ def test_a_machine_remembers_through_its_files(tmp_path):
         assert all(text.count(entry) == 1 for entry in said)
 
 
-def test_strength_zero_is_the_network_itself_and_leaves_no_record():
-    for technology, nothing in (
-        (la.electrical.BEHAVIOURAL, (DeviceSpread(share=0.0), Quantisation(levels=np.inf))),
-        (la.electrical.OPAMP, (AmplifierOffset(volts=0.0), PairTemperature(kelvin=300.0, made_for=300.0))),
-        (la.hydraulic.OIL, (BoreTolerance(sigma=0.0), RelayGain(gain=1.0), ViscosityChange(factor=1.0))),
-    ):
-        ideal = machine(technology).network
-        assert apply(nothing, ideal, STREAMS) is ideal
-    assert apply((), ideal, STREAMS) is ideal
+NOTHING = {
+    la.electrical.BEHAVIOURAL: (
+        *(ProgrammingError(sigma=0.0), DeviceSpread(share=0.0), Quantisation(levels=np.inf)),
+        *(StuckDevices(off=0.0, on=0.0), VerifiedProgramming(sigma=0.0, tolerance=0.01, rounds=4)),
+    ),
+    la.electrical.OPAMP: (
+        *(AmplifierOffset(volts=0.0), PairOffset(volts=0.0), PairGain(share=0.0), MultiplierGain(share=0.0)),
+        *(MultiplierOffset(share=0.0), DeviceSpread(share=0.0), PairTemperature(kelvin=300.0, made_for=300.0)),
+        *(ClockFeedthrough(overlap=0.0, swing=5.0, fall=20e-9), HoldLeak(conductance=0.0)),
+    ),
+    la.electrical.BICMOS: (JunctionArea(share=0.0), ResistorSpread(share=0.0), MosThreshold(volts=0.0)),
+    la.hydraulic.OIL: (BoreTolerance(sigma=0.0), RelayGain(gain=1.0), ViscosityChange(factor=1.0), ()),
+}
+
+
+@pytest.mark.parametrize(
+    ("technology", "nothing"),
+    [(each, record) for each, records in NOTHING.items() for record in records],
+    ids=lambda each: getattr(each, "name", repr(each)),
+)
+def test_strength_zero_is_the_network_itself_and_leaves_no_record(technology, nothing):
+    ideal = machine(technology, 2).network
+    assert apply(nothing, ideal, STREAMS) is ideal
 
 
 def test_leaks_of_hold_capacitors_add_up():

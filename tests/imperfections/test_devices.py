@@ -26,13 +26,6 @@ RECORDS = (
     StuckDevices(off=0.1, on=0.05),
     VerifiedProgramming(sigma=0.03, tolerance=0.01, rounds=4, reading=0.003),
 )
-NONE = (
-    ProgrammingError(sigma=0.0),
-    DeviceSpread(share=0.0),
-    Quantisation(levels=np.inf),
-    StuckDevices(off=0.0, on=0.0),
-    VerifiedProgramming(sigma=0.0, tolerance=0.01, rounds=4),
-)
 STREAMS = Streams(seed=4)
 
 
@@ -48,11 +41,6 @@ def plumbing():
 
 def weights(network):
     return network.part("l0_rows").transconductance
-
-
-@pytest.mark.parametrize("record", NONE)
-def test_strength_zero_is_the_identity(record, circuit):
-    assert apply(record, circuit, STREAMS) is circuit
 
 
 @pytest.mark.parametrize("record", RECORDS)
@@ -126,6 +114,7 @@ def test_causes_stack_chip_by_chip(circuit):
     ("kind", "values", "message"),
     [
         (ProgrammingError, {"sigma": -0.1}, "programming error must be 0 to 1, got -0.1: give a share of Gmax"),
+        (DeviceSpread, {"share": -0.1}, "device spread must be at least 0"),
         (
             Quantisation,
             {"levels": 1},

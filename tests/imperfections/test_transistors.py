@@ -52,11 +52,6 @@ def thresholds(network):
     return np.array(found)
 
 
-@pytest.mark.parametrize("nothing", [JunctionArea(share=0.0), ResistorSpread(share=0.0), MosThreshold(volts=0.0)])
-def test_strength_zero_is_the_identity(nothing):
-    assert apply(nothing, chip().network, STREAMS) is chip().network
-
-
 def test_areas_are_off_by_their_share_and_nothing_else_is():
     network = apply(JunctionArea(share=0.01), chip().network, STREAMS)
     plain = apply(JunctionArea(share=1e-12), chip().network, STREAMS)

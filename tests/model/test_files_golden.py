@@ -251,16 +251,12 @@ def swapped_onnx(path: Path, file: str, first: int, second: int) -> None:
     onnx.save(model, str(path))
 
 
-@pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(4) for b in range(a)])
-def test_onnx_lstm_gates_are_i_o_f_c(tmp_path, first, second):
-    swapped_onnx(tmp_path / "m.onnx", "plain.onnx", first, second)
-    ours, theirs = onnx_answer(load(tmp_path / "m.onnx"), "plain.onnx", answers("onnx", "plain.onnx"))
-    assert abs(ours - theirs).max() > 0.01
-
-
-@pytest.mark.parametrize("file", ["gru_before.onnx", "gru_after.onnx"])
-@pytest.mark.parametrize(("first", "second"), [(a, b) for a in range(3) for b in range(a)])
-def test_onnx_gru_gates_are_z_r_h(tmp_path, file, first, second):
+@pytest.mark.parametrize(
+    ("file", "first", "second"),
+    [("plain.onnx", a, b) for a in range(4) for b in range(a)]
+    + [(file, a, b) for file in ("gru_before.onnx", "gru_after.onnx") for a in range(3) for b in range(a)],
+)
+def test_onnx_gates_are_i_o_f_c_and_z_r_h(tmp_path, file, first, second):
     swapped_onnx(tmp_path / "m.onnx", file, first, second)
     ours, theirs = onnx_answer(load(tmp_path / "m.onnx"), file, answers("onnx", file))
     assert abs(ours - theirs).max() > 0.01

@@ -1,15 +1,12 @@
 import json
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save as serialize
 
-from lstm_analog.errors import FileAccessError, FileFormatError, InvalidValueError, LstmAnalogError
+from lstm_analog.errors import FileAccessError, FileFormatError, InvalidValueError
 from lstm_analog.model import load, random_lstm, save
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def tensors(inputs=2, hidden=3, layers=1, dtype=np.float64):
@@ -29,24 +26,6 @@ def write(tmp_path):
         return path
 
     return written
-
-
-def header(tensors_described, data=b""):
-    text = json.dumps(tensors_described).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("layers", [1, 3])
-def test_round_trip_is_exact(tmp_path, bias, layers):
-    lstm = random_lstm(np.random.default_rng(1), inputs=2, hidden=5, layers=layers, bias=bias, name="kept.name")
-    save(lstm, tmp_path / "other.safetensors")
-    again = load(tmp_path / "other.safetensors")
-    assert (again.name, again.digest) == ("kept.name", lstm.digest)
-    for ours, theirs in zip(lstm.layers, again.layers, strict=True):
-        for part in ("input", "recurrent") + ("bias",) * bias:
-            np.testing.assert_array_equal(getattr(ours.forward, part), getattr(theirs.forward, part))
-        assert (theirs.forward.bias is None) is not bias
 
 
 def test_saved_bias_is_in_bias_ih(tmp_path):
@@ -229,62 +208,18 @@ def test_only_says_what_follows_what(write):
         load(path, only="c")
 
 
-def test_half_precision_is_widened_exactly(write):
-    arrays = tensors(dtype=np.float16)
-    cell = load(write(arrays)).layers[0].forward
-    np.testing.assert_array_equal(cell.input.reshape(12, 2), arrays["weight_ih_l0"].astype(float))
-
-
-def test_layers_must_chain(write):
-    arrays = tensors(layers=2) | {"weight_ih_l1": np.ones((12, 5))}
-    with pytest.raises(LstmAnalogError, match="inputs of layer 1 must be 3, the outputs of the layer below, got 5"):
-        load(write(arrays))
-
-
 def test_biases_whose_sum_overflows_are_refused(write):
     most = np.full(12, np.finfo(float).max)
     with pytest.raises(InvalidValueError, match="cell bias must be finite, got inf"):
         load(write(tensors() | {"bias_ih_l0": most, "bias_hh_l0": most}))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\x00" * 7,
-        b"\x00" * 8,
-        struct.pack("<Q", 2**63) + b"{}",
-        struct.pack("<Q", 2**64 - 1),
-        struct.pack("<Q", 10**8) + b"{}",
-        b"not a safetensors file at all",
-        header([]),
-        header({"weight_ih_l0": {"dtype": "F64", "shape": [2**40, 2**40], "data_offsets": [0, 8]}}, bytes(8)),
-        header({"weight_ih_l0": {"dtype": "F64", "shape": [4, 1], "data_offsets": [0, 2**62]}}, bytes(32)),
-        header({"weight_ih_l0": {"dtype": "F64", "shape": [-4, -1], "data_offsets": [0, 32]}}, bytes(32)),
-        header({"a": {"dtype": "F64", "shape": [4], "data_offsets": [0, 32]}, "__metadata__": 3}, bytes(32)),
-        header({"__metadata__": {"name": 3}}),
-        struct.pack("<Q", 10**5) + b"[" * 10**5,
-    ],
-)
-def test_damaged_and_hostile_files(write, content):
-    with pytest.raises(FileFormatError, match=r"file '.*': (content|tensor '.*') must .*, got .*: "):
-        load(write(content))
-
-
-@pytest.mark.parametrize("shape", [[2**40, 0], [0], [], [1] * 100])
-def test_strange_shapes(write, shape):
-    size = 8 * int(np.prod(shape))
-    described = {"weight_ih_l0": {"dtype": "F64", "shape": shape, "data_offsets": [0, size]}}
-    with pytest.raises(FileFormatError, match=r"layer 0 must have both|at most 8 axes"):
-        load(write(header(described, bytes(size))))
-
-
 def test_a_metadata_of_null_is_none(write):
     arrays = serialize(tensors())
     length = struct.unpack("<Q", arrays[:8])[0]
-    described = json.loads(arrays[8 : 8 + length]) | {"__metadata__": None}
+    described = json.dumps(json.loads(arrays[8 : 8 + length]) | {"__metadata__": None}).encode()
     try:
-        assert load(write(header(described, arrays[8 + length :]))).name == "file"
+        assert load(write(struct.pack("<Q", len(described)) + described + arrays[8 + length :])).name == "file"
     except FileFormatError as error:
         assert "content must be in safetensors format" in str(error)  # noqa: PT017
 
@@ -294,32 +229,3 @@ def test_file_that_is_not_there(tmp_path):
         load(tmp_path / "none.safetensors")
     with pytest.raises(FileAccessError, match="must be writable"):
         save(random_lstm(np.random.default_rng(1), inputs=1, hidden=1), tmp_path / "no" / "a.safetensors")
-
-
-def outcome(write, content):
-    try:
-        load(write(content))
-    except LstmAnalogError:
-        return "refused"
-    return "loaded"
-
-
-def test_any_mutation_loads_or_is_refused_by_name(write):
-    rng = np.random.default_rng(7)
-    valid = (GOLDEN / "two_layers.safetensors").read_bytes()
-    outcomes = []
-    for _ in range(600):
-        mutated = bytearray(valid)
-        for _ in range(rng.integers(1, 4)):
-            # half of the strikes hit the header, where there is more to break
-            mutated[rng.integers(len(valid) if rng.random() < 0.5 else 600)] = rng.integers(256)
-        outcomes.append(outcome(write, bytes(mutated)))
-    assert outcomes.count("loaded") > 50
-    assert outcomes.count("refused") > 50
-
-
-def test_any_truncation_or_extension_is_refused(write):
-    valid = (GOLDEN / "one_layer.safetensors").read_bytes()
-    assert {outcome(write, valid[:end]) for end in range(0, len(valid), 3)} == {"refused"}
-    assert outcome(write, valid + b"\x00") == "refused"
-    assert outcome(write, valid) == "loaded"

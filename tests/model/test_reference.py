@@ -98,20 +98,3 @@ def test_sigmoid_is_symmetric_and_does_not_overflow():
 def test_huge_inputs_saturate_quietly():
     lstm = random_lstm(np.random.default_rng(3), inputs=1, hidden=4)
     assert np.isfinite(lstm([[1e300], [-1e300]]).h).all()
-
-
-def test_a_sequence_may_be_cut_anywhere():
-    rng = np.random.default_rng(4)
-    lstm = random_lstm(rng, inputs=2, hidden=3, layers=2, scale=3.0)
-    x = rng.normal(size=(5, 7, 2))
-    head = lstm(x[:, :3])
-    tail = lstm(x[:, 3:], head.state)
-    np.testing.assert_allclose(np.concatenate([head.h, tail.h], axis=1), lstm(x).h, rtol=0, atol=1e-15)
-
-
-def test_sequences_of_a_batch_do_not_mix():
-    rng = np.random.default_rng(5)
-    lstm = random_lstm(rng, inputs=2, hidden=3, layers=2, scale=3.0)
-    x = rng.normal(size=(5, 7, 2))
-    alone = np.stack([lstm(sequence).h for sequence in x])
-    np.testing.assert_allclose(alone, lstm(x).h, rtol=0, atol=1e-15)

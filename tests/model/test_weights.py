@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError
-from lstm_analog.model import Cell, Layer
+from lstm_analog.model import Cell, Gate, Layer
 
 
 def cell(inputs=2, hidden=3):
@@ -14,6 +14,11 @@ def cell(inputs=2, hidden=3):
 def test_sizes():
     assert (cell().input_size, cell().hidden_size) == (2, 3)
     assert (Layer(forward=cell()).input_size, Layer(forward=cell()).hidden_size) == (2, 3)
+
+
+def test_the_order_of_gates_is_that_of_pytorch():
+    assert [gate.letter for gate in sorted(Gate)] == ["i", "f", "g", "o"]
+    assert [Gate.INPUT, Gate.FORGET, Gate.CELL, Gate.OUTPUT] == [0, 1, 2, 3]
 
 
 def test_arrays_are_float64_and_read_only():

@@ -9,6 +9,7 @@ import pytest
 from page_engine import apart, in_node
 
 from lstm_analog import imperfections as imp
+from lstm_analog.analogies import NERVE, SIPHON, NerveCell, cells_of
 from lstm_analog.compiler.electrical import BEHAVIOURAL, OPAMP_IDEAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
@@ -17,7 +18,19 @@ from lstm_analog.export import Driven, write_json
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import random_lstm
 from lstm_analog.model.random import Form
-from lstm_analog.network.parts import Ports
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import (
+    Conductors,
+    Followers,
+    Junctions,
+    Ports,
+    Sources,
+    Storages,
+    Term,
+    ThresholdSwitches,
+)
+from lstm_analog.network.schedule import Imposed, Schedule
 
 FULL, DYNAMIC = (replace(OIL, detail=detail) for detail in (Detail.FULL, Detail.DYNAMIC))
 X = np.random.default_rng(1).uniform(-1.0, 1.0, (1, 2))
@@ -94,3 +107,67 @@ def test_parts_of_ones_own_are_integrated_by_their_laws(tmp_path: Path, name: st
     write_json(tmp_path / "network.json", network, driven=driven)
     expected = Integrate(points=17, rtol=1e-9, atol=1e-11).run(network, schedule)
     assert max(apart(in_node(tmp_path, network, 1e-9), expected)) <= 1e-6
+
+
+def driven_cells(cell: NerveCell, flows: list[float], seconds: float) -> tuple[Network, Schedule]:
+    """Return cells that rest and then are each driven by one of the `flows`, both for so many `seconds`."""
+    network = cells_of(cell, np.array(flows)[:, None], np.zeros(len(flows)), 1.0)
+    drive = Imposed(label="drive", efforts=np.array([[0.0, 1.0], [1.0, 1.0]]))
+    high = np.zeros((2, 0), dtype=bool)
+    return network, Schedule(names=("rest", "driven"), high=high, durations=np.full(2, seconds), imposed=(drive,))
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit"), [pytest.param(NERVE, 1e-10, id="nerve"), pytest.param(SIPHON, 1e-7, id="siphon")]
+)
+@pytest.mark.parametrize(("tolerance", "close"), [(1e-8, 2e-6), (1e-11, 3e-9)])
+def test_cells_fire_when_integrate_and_the_closed_form_say(
+    tmp_path: Path, cell: NerveCell, unit: float, tolerance: float, close: float
+) -> None:
+    flows = [1.1 * unit, 3.0 * unit, 4.0 * unit]
+    periods = cell.period(np.array(flows))
+    network, schedule = driven_cells(cell, flows, 2.5 * float(periods[0]))
+    driven = Driven(schedule=schedule, once=1, start=start_efforts(network, schedule))
+    write_json(tmp_path / "network.json", network, driven=driven)
+    run, expected = in_node(tmp_path, network, tolerance), Integrate(rtol=1e-10, atol=1e-13).run(network, schedule)
+    for number, (period, node) in enumerate(zip(periods, network.unknowns["firing"], strict=True)):
+        fired = np.array([time for time, name, on in run.switchings if on and name == f"firing_{number}"])
+        np.testing.assert_allclose(fired, expected.switchings.closings(int(node)), atol=close * period)
+        np.testing.assert_allclose(np.diff(fired), period, rtol=close)
+    assert len(run.switchings) == expected.switchings.time.size
+
+
+def small(groups: dict[str, int], *parts: object) -> Network:
+    """Return a network of `parts` on a source called drive and the nodes of `groups`."""
+    unknowns = Unknowns(groups=tuple(Group(label=key, size=size, scale=1.0) for key, size in groups.items()))
+    source = Sources(label="drive", nodes=[1], effort=0.0)
+    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=(source, *parts), lines=(), provenance=()).verify()
+
+
+INVERTED = small(
+    {"drive": 1, "f": 1, "s": 1},
+    Followers(label="not", terms=(Term(inputs=[3], gain=-1.0),), nodes=[2], offset=1.0, low=-np.inf, high=np.inf),
+    ThresholdSwitches(label="s", a=[1], b=[0], p=[2], n=[0], state=[3], upper=0.6, lower=0.4, closed=1.0, opened=1e-9),
+)
+TAKEN_AWAY = small(
+    {"drive": 1, "c": 1, "j": 1, "s": 1},
+    Conductors(label="r", a=[1, 2], b=[2, 3], conductance=[1.0, 1.0]),
+    Storages(label="c", nodes=[2], capacitance=1.0),
+    Junctions(label="j", nodes=[3]),
+    Conductors(label="load", a=[3], b=[0], conductance=1.0),
+    ThresholdSwitches(
+        label="s", a=[3], b=[0], p=[3], n=[0], state=[4], upper=0.5, lower=0.05, closed=1e3, opened=1e-12
+    ),
+)
+
+
+@pytest.mark.parametrize("network", [INVERTED, TAKEN_AWAY], ids=["inverted", "taken away"])
+def test_switches_that_set_each_other_off_are_refused_by_name(tmp_path: Path, network: Network) -> None:
+    drive = (Imposed(label="drive", efforts=np.array([[0.0], [2.0]])),)
+    schedule = Schedule(
+        names=("rest", "driven"), high=np.zeros((2, 0), dtype=bool), durations=np.array([1.0, 5.0]), imposed=drive
+    )
+    start = np.zeros(network.unknowns.size)
+    write_json(tmp_path / "network.json", network, driven=Driven(schedule=schedule, once=1, start=start))
+    with pytest.raises(AssertionError, match="switches set each other off without end in"):
+        in_node(tmp_path, network, 1e-8)

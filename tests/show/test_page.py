@@ -99,14 +99,6 @@ def test_a_pair_of_transistors_makes_the_same_curve(tab: Tab) -> None:
     assert tab.number("pair-first") + tab.number("pair-second") == pytest.approx(100.0, abs=0.011)
 
 
-def slide(tab: Tab, name: str, value: float) -> None:
-    """Put the slider of that `name` to `value`, as a hand does."""
-    tab.value(
-        f"(() => {{ const s = document.querySelector('[data-name=\"{name}\"]'); s.value = {value};"
-        " s.dispatchEvent(new Event('input', { bubbles: true })); })()"
-    )
-
-
 def after(compiled: Compiled, network: Network, x: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray]:
     """Return h and c of the first layer after each step of `x`, computed by `Waveform`."""
     fed = schedule(compiled, x, State(h=(np.zeros(units),), c=(np.zeros(units),)))
@@ -119,8 +111,8 @@ def test_a_memory_makes_its_steps_and_keeps_c_when_its_output_is_shut(tab: Tab) 
     tab.go("#tank")
     shares = {"forget": 80, "input": 60, "output": 30}
     for name, share in shares.items():
-        slide(tab, f"tank-{name}", share)
-    slide(tab, "tank-value", 0.5)
+        tab.slide(f"tank-{name}", share)
+    tab.slide("tank-value", 0.5)
     logits = {name: np.log(share / (100.0 - share)) for name, share in shares.items()}
     z = np.array([[logits["input"], logits["forget"], np.arctanh(0.5), logits["output"]]])
     tab.press("[data-name=tank-next]")
@@ -131,8 +123,8 @@ def test_a_memory_makes_its_steps_and_keeps_c_when_its_output_is_shut(tab: Tab) 
     assert tab.number("tank-h") == pytest.approx(h[0, 0], abs=CLOSE)
     assert tab.number("tank-c") == pytest.approx(c[0, 0], abs=CLOSE)
     tab.press("[data-name=tank-shut-output]")
-    slide(tab, "tank-forget", 100)
-    slide(tab, "tank-input", 0)
+    tab.slide("tank-forget", 100)
+    tab.slide("tank-input", 0)
     tab.press("[data-name=tank-next]")
     tab.until("document.querySelector('[data-name=tank-steps]').textContent === '2'")
     assert abs(tab.number("tank-h")) < 1e-5
@@ -171,7 +163,7 @@ def test_a_step_is_scrubbed(tab: Tab, run: Run) -> None:
     seen = []
     for share in (0.0, 0.3, 0.99):
         most = float(tab.value("document.querySelector('[data-name=step-scrub]').max"))
-        slide(tab, "step-scrub", round(share * most))
+        tab.slide("step-scrub", round(share * most))
         level = "[...document.querySelectorAll('#screen-step .levels .halo')].map(text => text.textContent)"
         seen.append([float(text.replace("\u2212", "-")) for text in tab.value(level)])
     assert seen[0][0] == pytest.approx(c[0, 0], abs=6e-4)  # three decimals in a tank
@@ -183,7 +175,7 @@ def test_a_shorter_phase_leaves_what_the_law_allows(tab: Tab) -> None:
     tab.go("#step")
     errors = []
     for length in (5, 10):
-        slide(tab, "step-phase", length)
+        tab.slide("step-phase", length)
         tab.rest()
         errors.append(tab.number("step-error"))
         assert 0.0 < errors[-1] < tab.number("step-law")
@@ -193,7 +185,7 @@ def test_a_shorter_phase_leaves_what_the_law_allows(tab: Tab) -> None:
 def test_a_valve_of_the_network_is_shut_and_opened(tab: Tab, run: Run) -> None:
     tab.go("#network")
     tab.rest()
-    slide(tab, "network-step", 3)
+    tab.slide("network-step", 3)
     before = tab.number("network-c")
     assert before == pytest.approx(run.layers[0].c[2, 0], abs=CLOSE)
     tab.press("[data-shut=forget]")
@@ -219,7 +211,7 @@ def test_another_input_is_drawn(tab: Tab, lstm: LSTM) -> None:
     tab.rest()
     pulse = np.array([[0.0], [1.0], [0.0]])
     there = la.compile(lstm, PLUMBING, settling=10.0).run(pulse)
-    slide(tab, "network-step", 3)
+    tab.slide("network-step", 3)
     assert tab.number("network-h") == pytest.approx(there.h[2, 0], abs=CLOSE)
     assert tab.number("network-h-digital") == pytest.approx(lstm(pulse).h[2, 0], abs=CLOSE)
     old = tab.number("network-h-digital")
@@ -232,7 +224,7 @@ def test_another_input_is_drawn(tab: Tab, lstm: LSTM) -> None:
 def test_circuit_and_plumbing_say_the_same(tab: Tab, run: Run) -> None:
     tab.go("#beside")
     tab.rest()
-    slide(tab, "beside-step", 2)
+    tab.slide("beside-step", 2)
     h = run.layers[0].h[1, 0]
     assert tab.number("beside-h-plumbing") == pytest.approx(h, abs=CLOSE)
     assert tab.number("beside-h-circuit") == pytest.approx(h, abs=1e-3)
@@ -245,7 +237,7 @@ def test_broken_parts_cost_and_are_mended(tab: Tab) -> None:
     tab.rest()
     sound = tab.number("broken-before")
     for name, value in (("leak", -3), ("warmth", 10), ("spread", 5)):
-        slide(tab, f"broken-{name}", value)
+        tab.slide(f"broken-{name}", value)
         tab.rest()
         assert tab.number("broken-error") > 1.5 * sound, name
         assert "unit" in str(tab.value("document.querySelector('[data-name=broken-worst]').textContent"))

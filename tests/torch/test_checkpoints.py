@@ -186,13 +186,6 @@ def test_a_weight_that_is_not_plain_floats_is_refused_by_name(tmp_path, name, ch
         la.load(tmp_path / "a.pt")
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision(tmp_path, dtype):
-    module = model(dtype=dtype)
-    torch.save(module.state_dict(), tmp_path / "a.pt")
-    check(tmp_path / "a.pt", module.to(torch.float64))
-
-
 def normalised(module):
     weight_norm(module.lstm, "weight_hh_l0")
     weight_norm(module.fc, "weight", dim=1)
@@ -280,24 +273,6 @@ def test_a_quantised_module_is_refused_by_name(tmp_path):
         UnsupportedError, match=r"must be float, got quantised 'lstm\._all_weight_values.*before it is q"
     ):
         la.load(tmp_path / "a.pt")
-
-
-@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-@pytest.mark.parametrize("cell", [False, True])
-def test_plain_rnns(nonlinearity, cell):
-    torch.manual_seed(1)
-    module = (nn.RNNCell if cell else nn.RNN)(2, 3, nonlinearity=nonlinearity).double()
-    h = torch.zeros(2, 3, dtype=torch.float64)
-    with torch.no_grad():
-        if cell:
-            steps = []
-            for x in torch.as_tensor(X).transpose(0, 1):
-                h = module(x, h)
-                steps.append(h)
-            expected = torch.stack(steps, dim=1).numpy()
-        else:
-            expected = module(torch.as_tensor(X).transpose(0, 1))[0].transpose(0, 1).numpy()
-    np.testing.assert_allclose(la.from_torch(module)(X).h, expected, rtol=0, atol=1e-14)
 
 
 def test_an_rnn_in_a_file_is_taken_for_tanh_as_pytorch_presets(tmp_path):

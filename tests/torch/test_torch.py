@@ -1,7 +1,5 @@
 """Modules of PyTorch in and out. Run by `make torch`."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -34,6 +32,8 @@ def x64(*shape):
         (nn.LSTM, {"bias": False}),
         (nn.GRU, {"num_layers": 2, "batch_first": True}),
         (nn.GRU, {"bidirectional": True, "bias": False}),
+        (nn.RNN, {}),
+        (nn.RNN, {"nonlinearity": "relu", "batch_first": True}),
     ],
 )
 def test_from_torch(kind, options):
@@ -45,13 +45,17 @@ def test_from_torch(kind, options):
     assert abs(ours - (theirs if module.batch_first else theirs.transpose(0, 1)).numpy()).max() <= 1e-12
 
 
-@pytest.mark.parametrize("kind", [nn.LSTMCell, nn.GRUCell])
-def test_from_a_cell(kind):
-    cell = kind(2, 3, dtype=torch.float64)
-    x = x64(4, 2)
-    step = cell(x)
-    theirs = (step[0] if isinstance(step, tuple) else step).detach().numpy()
-    assert abs(la.from_torch(cell)(x[:, None].numpy()).h[:, 0] - theirs).max() <= 1e-12
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(nn.LSTMCell, {}), (nn.GRUCell, {}), (nn.RNNCell, {}), (nn.RNNCell, {"nonlinearity": "relu"})],
+)
+def test_from_a_cell(kind, options):
+    cell, x = kind(2, 3, dtype=torch.float64, **options), x64(4, 5, 2)
+    state, steps = None, []
+    for step in x.unbind(1):
+        state = cell(step, state)
+        steps.append(state[0] if isinstance(state, tuple) else state)
+    assert abs(la.from_torch(cell)(x.numpy()).h - torch.stack(steps, 1).detach().numpy()).max() <= 1e-12
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -302,31 +306,13 @@ def test_no_advice_takes_an_embedding_for_a_read_out(tmp_path):
         assert read(only="lstm").head is None
 
 
-def quantised(module):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.ao.quantization.quantize_dynamic(module, {nn.LSTM, nn.Linear}, dtype=torch.qint8)
-
-
-def scripted(module):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.jit.script(module)
-
-
-def traced(module):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.jit.trace(module.eval(), torch.zeros(4, 1, 2))
-
-
 PLAIN = "be one of Python, got a scripted or traced one: give the module that it was made of"
 UNUSUAL = {
-    "scripted": (lambda: scripted(nn.Sequential(nn.LSTM(2, 3))), f"module must {PLAIN}"),
-    "a scripted LSTM": (lambda: scripted(nn.LSTM(2, 3)), f"module must {PLAIN}"),
-    "traced": (lambda: traced(nn.LSTM(2, 3)), f"module must {PLAIN}"),
+    "scripted": (lambda: torch.jit.script(nn.Sequential(nn.LSTM(2, 3))), f"module must {PLAIN}"),
+    "a scripted LSTM": (lambda: torch.jit.script(nn.LSTM(2, 3)), f"module must {PLAIN}"),
+    "traced": (lambda: torch.jit.trace(nn.LSTM(2, 3).eval(), torch.zeros(4, 1, 2)), f"module must {PLAIN}"),
     "quantised": (
-        lambda: quantised(nn.Sequential(nn.LSTM(2, 3))),
+        lambda: torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.LSTM(2, 3)), {nn.LSTM}, dtype=torch.qint8),
         r"tensor '0\._all.*' must be float, got one packed by",
     ),
     "on no device": (
@@ -340,6 +326,7 @@ UNUSUAL = {
 }
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("only", [None, "0", ""])
 @pytest.mark.parametrize("case", UNUSUAL)
 def test_modules_without_plain_weights_are_refused_by_name(case, only):

@@ -20,12 +20,8 @@ _ARRAY = 1
 def read_flax(content: bytes) -> TensorMap:
     """Return the arrays of the flax file `content` by their path in the tree, joined by dots.
 
-    Raises
-    ------
-    FileFormatError
-        If it is damaged or holds anything other than arrays.
-    LibraryMissingError
-        If the `msgpack` package is missing.
+    Raises `FileFormatError` if it is damaged or holds anything other than arrays, `LibraryMissingError` if the
+    `msgpack` package is missing.
     """
     tree = _unpacked("content", content)
     tensors = {}

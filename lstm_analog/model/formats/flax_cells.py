@@ -53,10 +53,7 @@ def stack_of_arrays(tensors: TensorMap, only: Only) -> Stack:
 def flax_stack(tensors: TensorMap, only: Only) -> Stack:
     """Return the layers and head in the `tensors` of a flax tree; `only` is as in `load`.
 
-    Raises
-    ------
-    FileFormatError, UnsupportedError
-        For missing, extra or unsupported arrays, with their names.
+    Raises `FileFormatError` or `UnsupportedError` for missing, extra or unsupported arrays, with their names.
     """
     cells, rest = _cells(tensors)
     made = dict(_linears(rest))
@@ -65,7 +62,7 @@ def flax_stack(tensors: TensorMap, only: Only) -> Stack:
         module = cell.removesuffix(way).rstrip(".") if way else cell
         for name, array in _torch_parts(cell, parts).items():
             label = f"{module}.{name}{_WAYS.get(way, '')}".removeprefix(".")
-            made[label] = _tensor(label, array)
+            made[label] = Tensor(name=label, kind="float64", stored=array)
     return stack_of(made, only)
 
 
@@ -147,7 +144,3 @@ def _row(parts: Mapping[str, Tensor], name: str, units: int) -> Floats:
         must, do = f"have shape ({units},)", "save the whole tree"
         raise FileFormatError(explain(parts[name].label, must=must, got=row.shape, do=do))
     return row
-
-
-def _tensor(name: str, array: Floats) -> Tensor:
-    return Tensor(name=name, kind="float64", stored=array)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.hdf5_values import Space, Type, data_of, space_of, texts_of, type_of
-from lstm_analog.model.formats.tensor import Tensor, TensorMap, count_of
+from lstm_analog.model.formats.hdf5_values import space_of, texts_of, type_of
+from lstm_analog.model.formats.tensor import Tensor, TensorMap, count_of, from_bytes
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 20_000
@@ -194,20 +194,18 @@ def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Texts]:
         parts.append(body[at : at + size])
         at += (size + 7) // 8 * 8 if version == 1 else size
     name = parts[0].rstrip(b"\0").decode()
-    space: Space = space_of(parts[2])
-    return name, texts_of(image, type_of(parts[1]), space, body[at:])
+    return name, texts_of(image, type_of(parts[1]), space_of(parts[2]), body[at:])
 
 
 def _tensor(image: Hdf5Image, path: str, messages: Mapping[int, bytes]) -> Tensor:
     """[IV.A.2.i] Return the dataset with these `messages`."""
     if _SPACE not in messages or _TYPE not in messages:
         raise _refused(path, "have a type and a shape", "one of them or none")
-    kind: Type = type_of(messages[_TYPE])
-    shape = space_of(messages[_SPACE]).shape
+    kind, shape = type_of(messages[_TYPE]), space_of(messages[_SPACE])
     if not kind.number:
         raise _refused(path, "hold little-endian numbers", kind.text)
     size = count_of(path, shape) * kind.size
-    return data_of(path, kind, shape, _contents(image, path, messages[_LAYOUT], size))
+    return from_bytes(path, kind.number, shape, _contents(image, path, messages[_LAYOUT], size))
 
 
 def _contents(image: Hdf5Image, path: str, layout: bytes, size: int) -> bytes:

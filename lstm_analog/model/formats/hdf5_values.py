@@ -5,11 +5,12 @@ HDF5 File Format Specification 3.0, The HDF Group; sections in brackets.
 
 import struct
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import Protocol
 
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES, Tensor, from_bytes
+from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES
 
 MOST_TEXTS = 20_000
 """Largest number of texts in an attribute."""
@@ -49,13 +50,6 @@ class Type:
     variable: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Space:
-    """The shape of a dataset or attribute; () for a single value."""
-
-    shape: tuple[int, ...]
-
-
 def type_of(body: bytes) -> Type:
     """Return the type that the datatype message `body` describes. [IV.A.2.d]."""
     kind, flags, size = body[0] & 0xF, body[1], int.from_bytes(body[4:8], "little")
@@ -76,34 +70,26 @@ def type_of(body: bytes) -> Type:
     return Type(number="", text=f"{_CLASSES[kind] if kind < len(_CLASSES) else 'unknown'} type", size=size)
 
 
-def space_of(body: bytes) -> Space:
-    """Return the shape that the dataspace message `body` describes. [IV.A.2.b]."""
+def space_of(body: bytes) -> tuple[int, ...]:
+    """Return the shape, () for a single value, that the dataspace message `body` describes. [IV.A.2.b]."""
     version, axes = body[0], body[1]
-    start = {1: 8, 2: 4}[version]
-    return Space(shape=struct.unpack_from(f"<{axes}Q", body, start))
+    return struct.unpack_from(f"<{axes}Q", body, {1: 8, 2: 4}[version])
 
 
-def data_of(path: str, kind: Type, shape: tuple[int, ...], data: bytes) -> Tensor:
-    """Return the tensor called `path` in the bytes `data`, with numbers of type `kind` and this `shape`."""
-    return from_bytes(path, kind.number, shape, data)
-
-
-def texts_of(image: Bytes, kind: Type, space: Space, data: bytes) -> str | tuple[str, ...]:
-    """Return the texts of an attribute of the type `kind` and shape `space` in the bytes `data`; () if it has none.
+def texts_of(image: Bytes, kind: Type, shape: tuple[int, ...], data: bytes) -> str | tuple[str, ...]:
+    """Return the texts of an attribute of the type `kind` and this `shape` in the bytes `data`; () if it has none.
 
     Texts of variable length are in heaps of `image`.
     """
     if kind.text != "text":
         return ()
-    count = 1
-    for size in space.shape:
-        count *= size
+    count = prod(shape)
     if count > MOST_TEXTS or count * kind.size > len(data):
         must, do = f"hold at most {MOST_TEXTS} texts, all there", "the file is damaged: save or fetch it again"
         raise FileFormatError(explain("HDF5 attribute", must=must, got=count, do=do))
     pieces = [data[n * kind.size : (n + 1) * kind.size] for n in range(count)]
     texts = tuple((_long(image, piece) if kind.variable else piece.rstrip(b"\0")).decode() for piece in pieces)
-    return texts if space.shape else texts[0]
+    return texts if shape else texts[0]
 
 
 def _long(image: Bytes, piece: bytes) -> bytes:

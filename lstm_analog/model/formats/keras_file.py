@@ -47,10 +47,8 @@ class KerasFile:
     def stack(self, only: Only) -> Stack:
         """Return its layers and head; `only` names its layers in order.
 
-        Raises
-        ------
-        FileFormatError, UnsupportedError
-            For an unsupported layer or option, with its name and advice how to read the rest.
+        Raises `FileFormatError` or `UnsupportedError` for an unsupported layer or option, with its name and advice how
+        to read the rest.
         """
         if self.config is None:
             return keras_stack(weights_only(self.layers, only))
@@ -82,12 +80,8 @@ class KerasFile:
 def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> KerasFile:
     """Return the Keras file in `content`, of the format `kind`; `config` is the text of `model.to_json()`, if given.
 
-    Raises
-    ------
-    FileFormatError
-        If it is damaged.
-    InvalidValueError
-        If `config` is given and the file has a configuration already.
+    Raises `FileFormatError` if it is damaged, `InvalidValueError` if `config` is given and the file has a configuration
+    already.
     """
     if kind is Format.KERAS:
         archive = open_archive(content)

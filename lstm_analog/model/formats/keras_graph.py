@@ -11,36 +11,12 @@ from lstm_analog.model.formats.stacks import chosen, listed
 MOST_LAYERS = 1000
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "RNN", "CuDNNLSTM", "CuDNNGRU")
 KNOWN = frozenset(
-    [
-        "name",
-        "trainable",
-        "dtype",
-        "batch_input_shape",
-        "batch_shape",
-        "units",
-        "activation",
-        "recurrent_activation",
-        "use_bias",
-        "unit_forget_bias",
-        "return_sequences",
-        "return_state",
-        "go_backwards",
-        "stateful",
-        "unroll",
-        "seed",
-        "zero_output_for_mask",
-        "implementation",
-        "reset_after",
-        "layer",
-        "backward_layer",
-        "merge_mode",
-        "cell",
-        "cells",
-        "input_dim",
-        "input_length",
-        "build_config",
-        "enable_caching_device",
-    ]
+    """
+    name trainable dtype batch_input_shape batch_shape units activation recurrent_activation use_bias
+    unit_forget_bias return_sequences return_state go_backwards stateful unroll seed zero_output_for_mask
+    implementation reset_after layer backward_layer merge_mode cell cells input_dim input_length build_config
+    enable_caching_device
+    """.split()  # noqa: SIM905 - thirty names are read better as words
 )
 """Options that are understood here or change no output; others that are set are refused by name."""
 _ADVICE = "save it with model.save"

@@ -60,15 +60,16 @@ def refused(config: LayerConfig, must: str, got: object, do: str = "build it wit
     return UnsupportedError(explain(config.label, must=must, got=ascii(got)[:80], do=do))
 
 
+def misfit(config: LayerConfig, must: str, got: object, do: str = "save the model again") -> FileFormatError:
+    """Return the error that the layer of `config` `must` have something else than `got` in the file; `do` is advice."""
+    return FileFormatError(explain(config.label, must=must, got=got, do=do))
+
+
 def cell_of(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:
     """Make the cell of `config` from the first arrays of `rest`, which are removed; `old` is as in `LayerFile`.
 
-    Raises
-    ------
-    FileFormatError
-        If an array is missing or has another shape.
-    UnsupportedError
-        For an unsupported activation.
+    Raises `FileFormatError` if an array is missing or has another shape, `UnsupportedError` for an unsupported
+    activation.
     """
     kind = config.kind.removesuffix("Cell")
     gates = GATES[kind]
@@ -93,10 +94,9 @@ def _check_kernels(config: LayerConfig, kernel: Floats, recurrent: Floats, gates
     """Raise unless the kernels have the shapes `(D, gates H)` and `(H, gates H)`."""
     if kernel.ndim != 2 or recurrent.ndim != 2 or kernel.shape[1] != recurrent.shape[1]:
         got = f"shapes {kernel.shape} and {recurrent.shape}"
-        raise FileFormatError(explain(config.label, must="have kernels of equal width", got=got, do="save it again"))
+        raise misfit(config, "have kernels of equal width", got, "save it again")
     if recurrent.shape[1] != gates * recurrent.shape[0]:
-        must, got = f"have {gates} columns a unit", f"shape {recurrent.shape}"
-        raise FileFormatError(explain(config.label, must=must, got=got, do="save it again"))
+        raise misfit(config, f"have {gates} columns a unit", f"shape {recurrent.shape}", "save it again")
     check_units(config, recurrent.shape[0])
 
 
@@ -125,8 +125,7 @@ def _rows(config: LayerConfig, bias: Floats | None, shape: tuple[int, ...], time
 
 def _checked(config: LayerConfig, bias: Floats, shape: tuple[int, ...]) -> Floats:
     if bias.shape != shape:
-        must, got = f"have a bias of shape {shape}", f"{bias.shape}"
-        raise FileFormatError(explain(config.label, must=must, got=got, do="save it again"))
+        raise misfit(config, f"have a bias of shape {shape}", bias.shape, "save it again")
     return bias
 
 
@@ -138,7 +137,7 @@ def _by_gate(kernel: Floats, gates: int) -> Floats:
 def taken(config: LayerConfig, rest: list[Tensor]) -> Floats:
     """Remove the first array from `rest` and return its numbers; `config` is that of its layer."""
     if not rest:
-        raise FileFormatError(explain(config.label, must="have its arrays", got="too few", do="save the model again"))
+        raise misfit(config, "have its arrays", "too few")
     return rest.pop(0).numbers()
 
 
@@ -146,12 +145,10 @@ def check_units(config: LayerConfig, units: int) -> None:
     """Raise if `units`, the number in the arrays, differs from that in the `config` of their layer."""
     said = config.options.get("units", units)
     if said != units:
-        must, got = f"have {ascii(said)[:40]} units, as it says", f"arrays of {units}"
-        raise FileFormatError(explain(config.label, must=must, got=got, do="save the model again"))
+        raise misfit(config, f"have {ascii(said)[:40]} units, as it says", f"arrays of {units}")
 
 
 def check_all_used(config: LayerConfig, rest: Sequence[Tensor]) -> None:
     """Raise if arrays of the layer of `config` are left in `rest`."""
     if rest:
-        got, do = listed(tensor.name for tensor in rest), "save the model again"
-        raise FileFormatError(explain(config.label, must="have no more arrays", got=got, do=do))
+        raise misfit(config, "have no more arrays", listed(tensor.name for tensor in rest))

@@ -1,14 +1,14 @@
 """Make a stack with a linear head of the layers of a Keras file, or a whole model with numeric steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
+from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.keras_graph import RECURRENT
 from lstm_analog.model.formats.keras_layers import LayerFile, refused
 from lstm_analog.model.formats.keras_recurrent import linearly_read, recurrent_part
 from lstm_analog.model.formats.keras_steps import KerasShape, steps_of
-from lstm_analog.model.formats.stacks import SHOWN, Stack, listed
+from lstm_analog.model.formats.stacks import SHOWN, Stack, listed, works
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Embedding, Masking, ModelStep, Pooling, Reshape, width_after
@@ -136,21 +136,13 @@ def ways_to_take(chain: Sequence[LayerFile], files: Sequence[LayerFile], call: s
     each recurrent one of its `files` alone. `call` has the other arguments of `load`.
     """
     ways = []
-    if _works(lambda: keras_model(chain, "tried")):
+    if works(lambda: keras_model(chain, "tried")):
         ways.append(f"load_model({call}), which keeps the rest as numbers")
-    if _works(lambda: keras_stack(_divided(chain)[1])):
+    if works(lambda: keras_stack(_divided(chain)[1])):
         names = tuple(file.config.name[:80] for file in _divided(chain)[1])
         ways.append(f"load({call}, only={names if names[1:] else names[0]!a}) for the recurrent part alone")
     else:
-        alone = [f.config.name for f in files if f.config.kind in RECURRENT and _works(partial(keras_stack, [f]))]
+        alone = [f.config.name for f in files if f.config.kind in RECURRENT and works(partial(keras_stack, [f]))]
         others = f" (or {listed(alone[1:])})" if alone[1:] else ""
         ways += [f"load({call}, only={name[:80]!a}){others} for that layer alone" for name in alone[:1]]
     return ", or ".join(ways)
-
-
-def _works(make: Callable[[], object]) -> bool:
-    try:
-        make()
-    except LstmAnalogError:
-        return False
-    return True

@@ -6,14 +6,15 @@ in between, whether a Dense layer reads each h or the last) is requested in an e
 """
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
+from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.keras_graph import LayerConfig
 from lstm_analog.model.formats.keras_layers import GATES, LayerFile
 from lstm_analog.model.formats.keras_recurrent import recurrent_part
-from lstm_analog.model.formats.stacks import Only, listed
+from lstm_analog.model.formats.stacks import Only, listed, works
 from lstm_analog.model.formats.tensor import Tensor
 
 _KINDS = MappingProxyType({GATES[kind]: kind for kind in ("LSTM", "GRU", "SimpleRNN")})
@@ -48,13 +49,11 @@ def recurrent_layer(name: str, arrays: tuple[Tensor, ...]) -> LayerFile:
 def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]:
     """Return the recurrent layers `only` among the `layers` of a file without a configuration.
 
-    Raises
-    ------
-    FileFormatError
-        If a name is not that of a recurrent layer, or the arrays do not determine a layer. The message says what works.
+    Raises `FileFormatError` if a name is not that of a recurrent layer, or the arrays do not determine a layer. The
+    message says what works.
     """
     names = () if only is None else (only,) if isinstance(only, str) else tuple(only)
-    working = [name for name, file in layers.items() if _works(file)]
+    working = [name for name, file in layers.items() if works(partial(_tried, file))]
     presets = f"; or take Keras' presets for a layer: load(path, only={min(working)[:80]!a})" if working else ""
     do = _CONFIG + presets
     if not names or set(names) - set(layers):
@@ -78,10 +77,6 @@ def _check_said(file: LayerFile, do: str) -> None:
         raise FileFormatError(explain(f"layer {file.config.name[:80]!a}", must=must, got=got, do=_CONFIG))
 
 
-def _works(file: LayerFile) -> bool:
-    try:
-        _check_said(file, "")
-        recurrent_part([file])
-    except LstmAnalogError:
-        return False
-    return True
+def _tried(file: LayerFile) -> None:
+    _check_said(file, "")
+    recurrent_part([file])

@@ -10,10 +10,17 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.folding import composed, fed_through
 from lstm_analog.model.formats.keras_graph import RECURRENT, LayerConfig, layer_of
-from lstm_analog.model.formats.keras_layers import GATES, LayerFile, cell_of, check_all_used, check_options, refused
+from lstm_analog.model.formats.keras_layers import (
+    GATES,
+    LayerFile,
+    cell_of,
+    check_all_used,
+    check_options,
+    misfit,
+    refused,
+)
 from lstm_analog.model.formats.keras_steps import steps_of
 from lstm_analog.model.formats.tensor import Tensor
 from lstm_analog.model.layers import Layer
@@ -52,12 +59,8 @@ class KerasStack:
 def recurrent_part(files: Sequence[LayerFile]) -> KerasStack:
     """Return the stack of the layers `files`, recurrent ones and linear ones between them.
 
-    Raises
-    ------
-    FileFormatError
-        If an array is missing or does not fit.
-    UnsupportedError
-        For an unsupported layer or option, with its name.
+    Raises `FileFormatError` if an array is missing or does not fit, `UnsupportedError` for an unsupported layer or
+    option, with its name.
     """
     part = KerasStack(layers=(), read=None, reverse=False, final=False, held=False)
     for file in files:
@@ -114,8 +117,7 @@ def _inner_cells(config: LayerConfig) -> list[LayerConfig]:
             case [_, *_] as entries:
                 cells = [layer_of(entry) for entry in entries]
             case other:
-                must, do = "hold cells, one at least", "save the model again"
-                raise FileFormatError(explain(cell.label, must=must, got=ascii(other)[:80], do=do))
+                raise misfit(cell, "hold cells, one at least", ascii(other)[:80])
     for each in cells:
         check_options(each)
         if each.kind not in _CELLS:
@@ -172,8 +174,7 @@ def _merged(config: LayerConfig, layer: Layer) -> Dense | None:
         raise refused(config, must, mode, do)
     widths = [cell.output_size for cell in layer.cells]
     if len(set(widths)) > 1:
-        must, do = "have as many units forward as backward to merge them", "save the model again"
-        raise FileFormatError(explain(config.label, must=must, got=widths, do=do))
+        raise misfit(config, "have as many units forward as backward to merge them", widths)
     return Dense(weights=_MERGED[mode] * np.hstack([np.eye(width) for width in widths]))
 
 

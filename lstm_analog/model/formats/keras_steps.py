@@ -10,15 +10,25 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.keras_activations import curve_of
 from lstm_analog.model.formats.keras_graph import LayerConfig, layer_of
-from lstm_analog.model.formats.keras_layers import LayerFile, check_all_used, check_options, check_units, refused, taken
+from lstm_analog.model.formats.keras_layers import (
+    LayerFile,
+    check_all_used,
+    check_options,
+    check_units,
+    misfit,
+    refused,
+    taken,
+)
 from lstm_analog.model.formulas import clipped, elu, layer_normalization, leaky_relu
 from lstm_analog.model.steps import Affine, Dense, Embedding, Masking, ModelStep, Pool, Pooling, Reshape, Softmax
 
 KerasShape = tuple[int | None, ...]
 """Sizes of the axes of a sequence (time, features) or of a vector (features,), without the batch; None is any."""
+
+_Maker = Callable[[LayerFile, KerasShape], tuple[ModelStep, ...]]
+"""Function from a layer of a file and the shape of its inputs to its steps."""
 
 _SEQUENCE = 2
 """Number of axes of a sequence, without the batch."""
@@ -27,17 +37,15 @@ _SEQUENCE = 2
 def steps_of(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Return the numeric steps of the layer in `file` for signals of `shape`.
 
-    Raises
-    ------
-    FileFormatError
-        If an array is missing, extra or of another shape.
-    UnsupportedError
-        For an unsupported layer or option.
+    Raises `FileFormatError` if an array is missing, extra or of another shape, `UnsupportedError` for an unsupported
+    layer or option.
     """
     kind = file.config.kind
     if kind not in _MAKERS:
         raise refused(file.config, f"be one of {', '.join(_MAKERS)}", kind, "build the model without it")
-    return _MAKERS[kind](file, shape)
+    make, options = _MAKERS[kind]
+    check_options(file.config, *options)
+    return make(file, shape)
 
 
 def dense_of(file: LayerFile) -> Dense:
@@ -45,14 +53,12 @@ def dense_of(file: LayerFile) -> Dense:
     config, rest = file.config, list(file.arrays)
     kernel = taken(config, rest)
     if kernel.ndim != 2:
-        must, do = "have a kernel of two axes", "save the model again"
-        raise FileFormatError(explain(config.label, must=must, got=f"shape {kernel.shape}", do=do))
+        raise misfit(config, "have a kernel of two axes", f"shape {kernel.shape}")
     check_units(config, kernel.shape[1])
     bias = taken(config, rest) if config.options.get("use_bias", True) else None
     check_all_used(config, rest)
     if bias is not None and bias.shape != kernel.shape[1:]:
-        must, do = f"have a bias of shape {kernel.shape[1:]}", "save the model again"
-        raise FileFormatError(explain(config.label, must=must, got=f"shape {bias.shape}", do=do))
+        raise misfit(config, f"have a bias of shape {kernel.shape[1:]}", f"shape {bias.shape}")
     return Dense(weights=kernel.T, bias=bias)
 
 
@@ -60,69 +66,59 @@ def inner_dense(file: LayerFile) -> LayerFile:
     """Return `file`, or the Dense layer inside it if it is a TimeDistributed one."""
     if file.config.kind != "TimeDistributed":
         return file
-    check_options(file.config)
     inner = layer_of(file.config.options.get("layer"))
     if inner.kind != "Dense":
         raise refused(file.config, "hold a Dense layer", inner.kind)
+    check_options(inner)
     return LayerFile(config=inner, arrays=file.arrays, old=file.old)
 
 
 def _embedding(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     config, rest = file.config, list(file.arrays)
-    check_options(config, "output_dim", "mask_zero")
     table = taken(config, rest)
     check_all_used(config, rest)
     said = tuple(config.options.get(name) for name in ("input_dim", "output_dim"))
     if table.shape != said:
-        must, do = f"have a table of shape {ascii(said)[:60]}, as it says", "save the model again"
-        raise FileFormatError(explain(config.label, must=must, got=f"shape {table.shape}", do=do))
+        raise misfit(config, f"have a table of shape {ascii(said)[:60]}, as it says", f"shape {table.shape}")
     return (Embedding(table=table, masked=bool(config.options.get("mask_zero"))),)
 
 
 def _masking(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config, "mask_value")
     return (Masking(value=_number(file.config, "mask_value", 0.0)),)
 
 
 def _dense(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     dense = inner_dense(file)
-    check_options(dense.config)
     return (dense_of(dense), *curve_of(dense.config, dense.old))
 
 
 def _activation(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config)
     check_all_used(file.config, file.arrays)
     return curve_of(file.config, file.old)
 
 
 def _relu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Return `min(max(x, 0), most)`; without a most, Keras 3 writes None, Keras 2 nothing."""
-    check_options(file.config, "max_value")
     most = file.config.options.get("max_value")
     return clipped(0.0, inf if most is None else _positive(file.config, "max_value", inf))
 
 
 def _leaky_relu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Return `x` above zero, `negative_slope x` below; Keras 2 calls the slope alpha."""
-    check_options(file.config, "negative_slope", "alpha")
     old = _number(file.config, "alpha", 0.3)
     return (leaky_relu(_number(file.config, "negative_slope", old)),)
 
 
 def _elu(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config, "alpha")
     return (elu(_number(file.config, "alpha", 1.0)),)
 
 
 def _softmax(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config, "axis")
     _check_last_axis(file.config, shape)
     return (Softmax(),)
 
 
 def _pooling(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config, "data_format", "keepdims")
     _check_channels_last(file.config)
     if len(shape) != _SEQUENCE:
         raise refused(file.config, "pool a sequence (batch, time, features)", "another", "let it follow a sequence")
@@ -133,19 +129,16 @@ def _pooling(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
 
 
 def _flatten(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config, "data_format")
     _check_channels_last(file.config)
     return (_reshaped(file.config, shape, (-1,)),) if len(shape) > 1 else ()
 
 
 def _reshape(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config, "target_shape")
     match file.config.options.get("target_shape"):
         case [*target] if target and all(isinstance(size, int) for size in target):
             return (_reshaped(file.config, shape, tuple(target)),)
         case other:
-            do = "save the model again"
-            raise FileFormatError(explain(file.config.label, must="have a target shape", got=ascii(other)[:80], do=do))
+            raise misfit(file.config, "have a target shape", ascii(other)[:80])
 
 
 def _reshaped(config: LayerConfig, shape: KerasShape, target: tuple[int, ...]) -> Reshape:
@@ -157,8 +150,7 @@ def _reshaped(config: LayerConfig, shape: KerasShape, target: tuple[int, ...]) -
     rest = prod(size for size in target if size != -1)
     made = tuple(prod(sizes) // max(rest, 1) if size == -1 else size for size in target)
     if prod(made) != prod(sizes) or min(made) < 1:
-        must, do = f"have a target shape of as many numbers as {sizes}", "save the model again"
-        raise FileFormatError(explain(config.label, must=must, got=ascii(target)[:80], do=do))
+        raise misfit(config, f"have a target shape of as many numbers as {sizes}", ascii(target)[:80])
     return Reshape(taken=sizes, made=made)
 
 
@@ -170,7 +162,6 @@ def _check_channels_last(config: LayerConfig) -> None:
 def _batch_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Return `gamma (x - mean) / sqrt(variance + epsilon) + beta`, with mean and variance of the training."""
     config, rest = file.config, list(file.arrays)
-    check_options(config, "axis", "momentum", "epsilon", "center", "scale", "renorm_momentum", "virtual_batch_size")
     _check_last_axis(config, shape)
     gamma = taken(config, rest) if config.options.get("scale", True) else np.array(1.0)
     beta = taken(config, rest) if config.options.get("center", True) else np.array(0.0)
@@ -181,15 +172,13 @@ def _batch_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep,
 
 def _layer_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     config, rest = file.config, list(file.arrays)
-    check_options(config, "axis", "epsilon", "center", "scale")
     _check_last_axis(config, shape)
     gamma = taken(config, rest) if config.options.get("scale", True) else None
     beta = taken(config, rest) if config.options.get("center", True) else None
     check_all_used(config, rest)
     sizes = {each.shape for each in (gamma, beta) if each is not None}
     if len(sizes) > 1 or any(len(size) != 1 for size in sizes):
-        must, do = "have one number a feature in each array", "save the model again"
-        raise FileFormatError(explain(config.label, must=must, got=f"shapes {sorted(sizes)}", do=do))
+        raise misfit(config, "have one number a feature in each array", f"shapes {sorted(sizes)}")
     size = min(sizes, default=())
     scale, offset = np.ones(size) if gamma is None else gamma, np.zeros(size) if beta is None else beta
     return (layer_normalization(scale, offset, _positive(config, "epsilon", 1e-3)),)
@@ -198,7 +187,6 @@ def _layer_normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep,
 def _normalization(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
     """Return `(x - mean) / sqrt(variance)`, both from data or given; a deviation below 1e-7 is replaced by it."""
     config, rest = file.config, list(file.arrays)
-    check_options(config, "axis", "mean", "variance")
     _check_last_axis(config, shape)
     if config.options.get("mean") is None:
         mean, variance = taken(config, rest), taken(config, rest)
@@ -218,13 +206,12 @@ def _normalised(config: LayerConfig, mean: Floats, variance: Floats, gamma: Floa
     fits = mean.ndim == 1 and all(each.shape in ((), mean.shape) for each in (gamma, beta))
     if variance.shape != mean.shape or not fits or not (variance > 0).all():
         must, got = "have a mean and a positive variance a feature", f"shapes {mean.shape} and {variance.shape}"
-        raise FileFormatError(explain(config.label, must=must, got=got, do="train or save it again"))
+        raise misfit(config, must, got, "train or save it again")
     scale = gamma / np.sqrt(variance)
     return Affine(scale=scale, offset=beta - scale * mean)
 
 
 def _rescaling(file: LayerFile, shape: KerasShape) -> tuple[ModelStep, ...]:
-    check_options(file.config, "scale", "offset")
     scale, offset = (_numbers(file.config, name) for name in ("scale", "offset"))
     if scale.ndim != offset.ndim:
         scale, offset = scale + np.zeros(offset.shape), offset + np.zeros(scale.shape)
@@ -241,16 +228,14 @@ def _check_last_axis(config: LayerConfig, shape: KerasShape) -> None:
 def _number(config: LayerConfig, option: str, preset: float) -> float:
     value = config.options.get(option, preset)
     if not isinstance(value, int | float) or not np.isfinite(value):
-        do = "save the model again"
-        raise FileFormatError(explain(config.label, must=f"have a number {option}", got=ascii(value)[:60], do=do))
+        raise misfit(config, f"have a number {option}", ascii(value)[:60])
     return float(value)
 
 
 def _positive(config: LayerConfig, option: str, preset: float) -> float:
     value = _number(config, option, preset)
     if value <= 0:
-        do = "save the model again"
-        raise FileFormatError(explain(config.label, must=f"have its {option} above zero", got=value, do=do))
+        raise misfit(config, f"have its {option} above zero", value)
     return value
 
 
@@ -261,29 +246,30 @@ def _numbers(config: LayerConfig, option: str) -> Floats:
     except (TypeError, ValueError):
         values = np.array(np.nan)
     if values.ndim > 1 or not np.isfinite(values).all():
-        must, got = f"have a number {option}, or one a feature", ascii(config.options.get(option))[:60]
-        raise FileFormatError(explain(config.label, must=must, got=got, do="save the model again"))
+        raise misfit(config, f"have a number {option}, or one a feature", ascii(config.options.get(option))[:60])
     return values
 
 
-_MAKERS: Mapping[str, Callable[[LayerFile, KerasShape], tuple[ModelStep, ...]]] = MappingProxyType(
+_NORMED = ("axis", "epsilon", "center", "scale")
+_MAKERS: Mapping[str, tuple[_Maker, tuple[str, ...]]] = MappingProxyType(
     {
-        "Embedding": _embedding,
-        "Masking": _masking,
-        "Dense": _dense,
-        "TimeDistributed": _dense,
-        "Activation": _activation,
-        "ReLU": _relu,
-        "LeakyReLU": _leaky_relu,
-        "ELU": _elu,
-        "Softmax": _softmax,
-        "GlobalAveragePooling1D": _pooling,
-        "GlobalMaxPooling1D": _pooling,
-        "Flatten": _flatten,
-        "Reshape": _reshape,
-        "BatchNormalization": _batch_normalization,
-        "LayerNormalization": _layer_normalization,
-        "Normalization": _normalization,
-        "Rescaling": _rescaling,
+        "Embedding": (_embedding, ("output_dim", "mask_zero")),
+        "Masking": (_masking, ("mask_value",)),
+        "Dense": (_dense, ()),
+        "TimeDistributed": (_dense, ()),
+        "Activation": (_activation, ()),
+        "ReLU": (_relu, ("max_value",)),
+        "LeakyReLU": (_leaky_relu, ("negative_slope", "alpha")),
+        "ELU": (_elu, ("alpha",)),
+        "Softmax": (_softmax, ("axis",)),
+        "GlobalAveragePooling1D": (_pooling, ("data_format", "keepdims")),
+        "GlobalMaxPooling1D": (_pooling, ("data_format", "keepdims")),
+        "Flatten": (_flatten, ("data_format",)),
+        "Reshape": (_reshape, ("target_shape",)),
+        "BatchNormalization": (_batch_normalization, (*_NORMED, "momentum", "renorm_momentum", "virtual_batch_size")),
+        "LayerNormalization": (_layer_normalization, _NORMED),
+        "Normalization": (_normalization, ("axis", "mean", "variance")),
+        "Rescaling": (_rescaling, ("scale", "offset")),
     }
 )
+"""The maker of the steps of each kind of layer, and the options that it knows besides those that all layers have."""

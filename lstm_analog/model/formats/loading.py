@@ -195,9 +195,9 @@ def _stack(
 
             return {}, read_keras(content, kind, config).stack(only)
         case Format.ONNX:
-            from lstm_analog.model.formats.onnx_file import read_onnx
+            from lstm_analog.model.formats.onnx_file import OnnxFile
 
-            return {}, read_onnx(content, path, only, weights)
+            return {}, OnnxFile(content, path, weights).stack(only)
         case Format.FLAX:
             from lstm_analog.model.formats.flax import read_flax
 

@@ -18,7 +18,6 @@ from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.state_dict import gru
-from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
 
@@ -34,16 +33,9 @@ SCALED = MappingProxyType({"hardsigmoid": (0.2, 0.5), "affine": (1.0, 0.0)})
 """Activations `s(alpha z + beta)`, with default alpha and beta."""
 
 KNOWN = frozenset(
-    [
-        "activations",
-        "activation_alpha",
-        "activation_beta",
-        "direction",
-        "hidden_size",
-        "layout",
-        "input_forget",
-        "linear_before_reset",
-    ]
+    """
+    activations activation_alpha activation_beta direction hidden_size layout input_forget linear_before_reset
+    """.split()  # noqa: SIM905 - as in keras_graph
 )
 _IFGO, _IFO, _RZN = [0, 2, 3, 1], [0, 2, 1], [1, 0, 2]
 """The places of our gates in ONNX's order."""
@@ -64,12 +56,8 @@ def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Laye
 
     `opened` returns the name of the graph's input from which a value is computed, "" if there is none.
 
-    Raises
-    ------
-    FileFormatError
-        If shapes do not fit each other.
-    UnsupportedError
-        For weights that are not in the file, and for unsupported options, with their names.
+    Raises `FileFormatError` if shapes do not fit each other, `UnsupportedError` for weights that are not in the file,
+    and for unsupported options, with their names.
     """
     strange = sorted(set(node.attributes) - KNOWN)
     if strange:
@@ -105,19 +93,13 @@ def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Laye
 
 
 def _lstm_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation, ...]) -> RecurrentCell:
-    weights = {name: parts[name].reshape(4, -1, parts[name].shape[-1])[_IFGO] for name in ("input", "recurrent")}
+    weights: dict[str, Any] = {
+        name: parts[name].reshape(4, -1, parts[name].shape[-1])[_IFGO] for name in ("input", "recurrent")
+    }
     bias = parts["bias"].reshape(2, 4, -1).sum(axis=0)[_IFGO] if "bias" in parts else None
     peephole = parts["peephole"].reshape(3, -1)[_IFO] if "peephole" in parts else None
     gate, candidate, hidden = curves
-    cell = Cell(
-        input=weights["input"],
-        recurrent=weights["recurrent"],
-        bias=bias,
-        peephole=peephole,
-        gate=gate,
-        candidate=candidate,
-        hidden=hidden,
-    )
+    cell = Cell(**weights, bias=bias, peephole=peephole, gate=gate, candidate=candidate, hidden=hidden)
     return _coupled(node, cell) if node.attributes.get("input_forget", 0) else cell
 
 
@@ -137,13 +119,10 @@ def _coupled(node: Node, cell: Cell) -> Cell:
 def _gru_cell(node: Node, parts: Mapping[str, Floats], curves: tuple[Activation, ...]) -> RecurrentCell:
     inputs, recurrent = (parts[n].reshape(3, -1, parts[n].shape[-1])[_RZN] for n in ("input", "recurrent"))
     biases = list(parts["bias"].reshape(2, 3, -1)[:, _RZN]) if "bias" in parts else []
-    made = gru(inputs, recurrent, *biases)
     after = bool(node.attributes.get("linear_before_reset", 0))
-    if not after and biases:  # without a reset between them, the two biases of n are one
-        total = made.bias + 0.0 if made.bias is not None else None
-        if total is not None:
-            total[GRUGate.NEW] = biases[0][GRUGate.NEW] + biases[1][GRUGate.NEW]
-        made = replace(made, bias=total, recurrent_bias=None, reset_after=False)
+    if biases and not after:  # without a reset between them, the two biases of n are one
+        biases = [biases[0] + biases[1]]
+    made = gru(inputs, recurrent, *biases)
     return replace(made, reset_after=after, gate=curves[0], candidate=curves[1])
 
 

@@ -22,26 +22,12 @@ _Record = TypeVar("_Record", Array, Graph)
 _WHOLE_NUMBERS = frozenset(["UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "UINT32", "UINT64", "BOOL"])
 
 
-def read_onnx(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike]) -> Stack:
-    """Return the layers and head in the ONNX file `content`, read from `path`; `only` names its nodes in order.
-
-    `weights` are the values of inputs of its graph, by their names. Raises as `OnnxFile` does.
-    """
-    file = OnnxFile(content, path, weights)
-    return file.stack() if only is None else file.reader().stack(only)
-
-
 class OnnxFile:
     """The ONNX file `content`, read from `path`, with the values `weights` of inputs of its graph, by their names.
 
-    Raises
-    ------
-    FileFormatError, UnsupportedError
-        If it is damaged, or has unsupported nodes, which are named.
-    InvalidValueError
-        If a name in `weights` is no input of the graph.
-    LibraryMissingError
-        If the `onnx` package is missing.
+    Raises `FileFormatError` or `UnsupportedError` if it is damaged, or has unsupported nodes, which are named,
+    `InvalidValueError` if a name in `weights` is no input of the graph, `LibraryMissingError` if the `onnx` package is
+    missing.
     """
 
     def __init__(self, content: bytes, path: Path, weights: Mapping[str, ArrayLike]) -> None:
@@ -73,8 +59,13 @@ class OnnxFile:
                 return reader
             sizes = sizes | reader.opens.wanted
 
-    def stack(self) -> Stack:
-        """Return the graph as a stack with a linear head or none; raise for other steps, with their names."""
+    def stack(self, only: Only) -> Stack:
+        """Return the graph, or the nodes that `only` names in order, as a stack with a linear head or none.
+
+        Raises `UnsupportedError` for other steps, with their names.
+        """
+        if only is not None:
+            return self.reader().stack(only)
         reader, parts = self._parts(None, whole=False)
         way = "load_model(path), which keeps the rest as numbers, or "
         return reader.linear(parts, way)
@@ -188,26 +179,14 @@ def _node(entry: Any, number: int, tensors: OnnxTensors) -> Node:
 
 def _attribute(entry: Any, tensors: OnnxTensors) -> object:
     """Return the value of an attribute: number, text, list of these, array or graph; None for other kinds."""
-    from onnx import AttributeProto
+    from onnx import AttributeProto, helper
 
     if entry.ref_attr_name:
         return Reference(name=str(entry.ref_attr_name))
-    match entry.type:
-        case AttributeProto.FLOAT:
-            return entry.f
-        case AttributeProto.INT:
-            return entry.i
-        case AttributeProto.STRING:
-            return entry.s
-        case AttributeProto.FLOATS:
-            return list(entry.floats)
-        case AttributeProto.INTS:
-            return list(entry.ints)
-        case AttributeProto.STRINGS:
-            return list(entry.strings)
-        case AttributeProto.TENSOR:
-            return tensors.array(entry.t)
-        case AttributeProto.GRAPH:
-            return _graph(entry.g, tensors)
-        case _:
-            return None
+    if entry.type == AttributeProto.TENSOR:
+        return tensors.array(entry.t)
+    if entry.type == AttributeProto.GRAPH:
+        return _graph(entry.g, tensors)
+    known = ("FLOAT", "INT", "STRING", "FLOATS", "INTS", "STRINGS")
+    plain = entry.type in map(AttributeProto.AttributeType.Value, known)
+    return helper.get_attribute_value(entry) if plain else None

@@ -63,10 +63,7 @@ class Graph:
 def resolved(node: Node, path: str, given: Attributes) -> Node:
     """Return `node` with `path` before its name and the `given` attributes in place of references to them.
 
-    Raises
-    ------
-    FileFormatError
-        If an attribute is not of its type in the standard.
+    Raises `FileFormatError` if an attribute is not of its type in the standard.
     """
     attributes = {
         word: given[value.name] if isinstance(value, Reference) else value

@@ -102,14 +102,6 @@ def _slice(inputs: OnnxArrays, attributes: Attributes) -> Array:
     return data[tuple(cuts)]
 
 
-def _unsqueeze(inputs: OnnxArrays, attributes: Attributes) -> Array:
-    return np.expand_dims(_given(inputs, 0), _axes(inputs, attributes) or ())
-
-
-def _squeeze(inputs: OnnxArrays, attributes: Attributes) -> Array:
-    return np.squeeze(_given(inputs, 0), _axes(inputs, attributes))
-
-
 def _reshape(inputs: OnnxArrays, attributes: Attributes) -> Array:
     data, wanted = _given(inputs, 0), _given(inputs, 1).reshape(-1).tolist()
     kept = not attributes.get("allowzero", 0)
@@ -119,10 +111,6 @@ def _reshape(inputs: OnnxArrays, attributes: Attributes) -> Array:
 def _flatten(inputs: OnnxArrays, attributes: Attributes) -> Array:
     data, axis = _given(inputs, 0), attributes.get("axis", 1)
     return data.reshape(prod(data.shape[:axis]), -1)
-
-
-def _transpose(inputs: OnnxArrays, attributes: Attributes) -> Array:
-    return np.transpose(_given(inputs, 0), attributes.get("perm"))
 
 
 def _expand(inputs: OnnxArrays, attributes: Attributes) -> Array:
@@ -142,10 +130,6 @@ def _full(inputs: OnnxArrays, attributes: Attributes) -> Array:
     return np.full(_sized(_given(inputs, 0).reshape(-1).tolist()), value[0])
 
 
-def _same(inputs: OnnxArrays, attributes: Attributes) -> Array:
-    return _given(inputs, 0)
-
-
 def _dropout(inputs: OnnxArrays, attributes: Attributes) -> Array:
     if len(inputs) > 2 and inputs[2] is not None and np.asarray(inputs[2]).any():
         raise CannotError("it is in training mode")
@@ -159,10 +143,6 @@ def _cast(inputs: OnnxArrays, attributes: Attributes) -> Array:
         raise CannotError("it would round")
     made = data if attributes["signal"] else data.astype(kind)
     return made.astype(np.float64) if kind.kind == "f" else made
-
-
-def _not(inputs: OnnxArrays, attributes: Attributes) -> Array:
-    return np.logical_not(_given(inputs, 0))
 
 
 def _split(inputs: OnnxArrays, attributes: Attributes) -> list[Array]:
@@ -189,16 +169,30 @@ def _divided(a: Array, b: Array) -> Array:
     return quotient
 
 
+_MOVES: Mapping[str, Callable[[OnnxArrays, Attributes], Array | list[Array]]] = MappingProxyType(
+    {
+        "Identity": lambda inputs, said: _given(inputs, 0),
+        "Cast": _cast,
+        "Dropout": _dropout,
+        "Split": _split,
+        "Gather": _gather,
+        "Slice": _slice,
+        "Squeeze": lambda inputs, said: np.squeeze(_given(inputs, 0), _axes(inputs, said)),
+        "Unsqueeze": lambda inputs, said: np.expand_dims(_given(inputs, 0), _axes(inputs, said) or ()),
+        "Reshape": _reshape,
+        "Flatten": _flatten,
+        "Transpose": lambda inputs, said: np.transpose(_given(inputs, 0), said.get("perm")),
+        "Expand": _expand,
+    }
+)
+_COMPUTES: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
+    {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divided}
+)
 OPS: Mapping[str, OnnxOperation] = MappingProxyType(
-    {"Identity": OnnxOperation(run=_same, moves=True), "Cast": OnnxOperation(run=_cast, moves=True)}
-    | {"Dropout": OnnxOperation(run=_dropout, moves=True), "Split": OnnxOperation(run=_split, moves=True)}
-    | {"Gather": OnnxOperation(run=_gather, moves=True), "Slice": OnnxOperation(run=_slice, moves=True)}
-    | {"Squeeze": OnnxOperation(run=_squeeze, moves=True), "Unsqueeze": OnnxOperation(run=_unsqueeze, moves=True)}
-    | {"Reshape": OnnxOperation(run=_reshape, moves=True), "Flatten": OnnxOperation(run=_flatten, moves=True)}
-    | {"Transpose": OnnxOperation(run=_transpose, moves=True), "Expand": OnnxOperation(run=_expand, moves=True)}
+    {name: OnnxOperation(run=run, moves=True) for name, run in _MOVES.items()}
+    | {name: OnnxOperation(run=_computed(function)) for name, function in _COMPUTES.items()}
+    | {"Not": OnnxOperation(run=lambda inputs, said: np.logical_not(_given(inputs, 0)))}
     | {"Concat": OnnxOperation(run=_concat, joins=True), "Shape": OnnxOperation(run=_shape, asks_shape=True)}
-    | {"ConstantOfShape": OnnxOperation(run=_full, fills=True), "Mul": OnnxOperation(run=_computed(np.multiply))}
-    | {"Sub": OnnxOperation(run=_computed(np.subtract)), "Div": OnnxOperation(run=_computed(_divided))}
-    | {"Add": OnnxOperation(run=_computed(np.add)), "Not": OnnxOperation(run=_not)}
+    | {"ConstantOfShape": OnnxOperation(run=_full, fills=True)}
 )
 """The operations by name."""

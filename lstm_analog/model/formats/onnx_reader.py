@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.chains import ObjectedError, Objection, Parts, biased, layers_below, parts_of
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
@@ -14,7 +14,7 @@ from lstm_analog.model.formats.onnx_nodes import Graph, Node
 from lstm_analog.model.formats.onnx_outputs import GraphOutputs
 from lstm_analog.model.formats.onnx_signals import READS, Recurrences, RecurrentNode
 from lstm_analog.model.formats.onnx_steps import Steps
-from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen
+from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, works
 from lstm_analog.model.formats.streams import ModelStreams
 from lstm_analog.model.layers import Head
 from lstm_analog.model.steps import Affine, Embedding, Pool, Pooling
@@ -62,10 +62,8 @@ class Reader:
     def parts(self, output: str | None) -> Parts:
         """Return the parts of the model of the graph's `output`, or of its only output if None.
 
-        Raises
-        ------
-        FileFormatError, UnsupportedError, InvalidValueError
-            If there is none or are several, or it is computed in an unsupported way; with the name of the node.
+        Raises `FileFormatError`, `UnsupportedError` or `InvalidValueError` if there is none or are several, or it is
+        computed in an unsupported way; with the name of the node.
         """
         found = self.recurrences.found
         for error in self.recurrences.unreadable.values():
@@ -74,9 +72,11 @@ class Reader:
             got, do = self.outputs.made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
             raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
         try:
-            parts = parts_of(
-                self.outputs.only(self._top(), self._stands) if output is None else self.outputs.named(output)
-            )
+            if output is None:
+                answer = self.outputs.only(self._top(), lambda name: works(lambda: self.parts(name).model("trial")))
+            else:
+                answer = self.outputs.named(output)
+            parts = parts_of(answer)
             self._check(parts)
         except ObjectedError as error:
             raise self.refused(error.args[0]) from None
@@ -118,13 +118,6 @@ class Reader:
         tops = tuple(name for name, each in found.items() if each.stream.number not in below)
         check_one(tops, self.stack)
         return found[tops[0]]
-
-    def _stands(self, output: str) -> bool:
-        try:
-            self.parts(output).model("trial")
-        except LstmAnalogError:
-            return False
-        return True
 
     def _check(self, parts: Parts) -> None:
         """Raise if lengths or states of the layers in `parts` contradict each other, or a mean includes padding."""

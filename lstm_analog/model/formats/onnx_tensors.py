@@ -39,9 +39,7 @@ class OnnxTensors:
         name, shape = str(entry.name), tuple(entry.dims)
         if word not in _KINDS:
             must, got = f"be one of {', '.join(_KINDS)}", word or entry.data_type
-            raise UnsupportedError(
-                explain(f"tensor {name[:80]!a}", must=must, got=got, do="convert it before exporting")
-            )
+            raise UnsupportedError(explain(label(name), must=must, got=got, do="convert it before exporting"))
         if entry.data_location == TensorProto.EXTERNAL:
             return from_bytes(name, _KINDS[word], shape, self._side_bytes(entry))
         if entry.HasField("raw_data"):
@@ -49,7 +47,7 @@ class OnnxTensors:
         listed = _listed(entry, word)
         if listed.size != count_of(name, shape):
             must, got = f"have {count_of(name, shape)} numbers for shape {shape}", listed.size
-            raise FileFormatError(explain(f"tensor {name[:80]!a}", must=must, got=got, do=_ADVICE))
+            raise FileFormatError(explain(label(name), must=must, got=got, do=_ADVICE))
         return Tensor(name=name, kind=_KINDS[word], stored=listed.reshape(shape))
 
     def _side_bytes(self, entry: Any) -> memoryview:

@@ -8,6 +8,7 @@ after the fields of the records.
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +25,7 @@ from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
+from lstm_analog.model.steps import ModelStep
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 WORD = "lstm_analog"
@@ -54,8 +56,8 @@ def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
     layers = []
     for number, layer in enumerate(lstm.layers):
         ways = ((f"l{number}", layer.forward), (f"l{number}r", layer.backward))
-        layers.append([cell and {"kind": _kind(cell), **_noted(cell, place, arrays)} for place, cell in ways])
-    head = lstm.head and _noted(lstm.head, "head", arrays)
+        layers.append([cell and {"kind": _kind(cell), **noted(cell, place, arrays)} for place, cell in ways])
+    head = lstm.head and noted(lstm.head, "head", arrays)
     return json.dumps({"version": VERSION, "layers": layers, "head": head})
 
 
@@ -136,18 +138,18 @@ def _kind(cell: RecurrentCell) -> str:
     return kind
 
 
-def _noted(record: RecurrentCell | Head, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
-    """Return the options of `record`, and add its arrays to `arrays` by `place` and field."""
-    noted: dict[str, Any] = {}
+def noted(record: RecurrentCell | Head | ModelStep, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:
+    """Return the options of `record` that are set, and add its arrays to `arrays` by `place` and field."""
+    found: dict[str, Any] = {}
     for entry in fields(record):
         value = getattr(record, entry.name)
         if isinstance(value, np.ndarray):
             arrays[f"{place}.{entry.name}"] = value
         elif isinstance(value, Activation):
-            noted[entry.name] = [value.curve.value, value.slope, value.offset]
-        elif isinstance(value, bool):
-            noted[entry.name] = value
-    return noted
+            found[entry.name] = [value.curve.value, value.slope, value.offset]
+        elif value is not None:
+            found[entry.name] = value.value if isinstance(value, Enum) else value
+    return found
 
 
 def _layer(number: int, ways: list[dict[str, Any] | None], arrays: dict[str, Floats]) -> Layer:

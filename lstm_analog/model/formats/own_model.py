@@ -7,13 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
 from lstm_analog.model.activations import Activation, Curve
-from lstm_analog.model.formats.own import described, own_stack
+from lstm_analog.model.formats.own import described, noted, own_stack
 from lstm_analog.model.formats.safetensor import write_safetensors
 from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.tensor import TensorMap
@@ -96,17 +94,11 @@ def _noted(step: ModelStep | RowStep, place: str, arrays: dict[str, Floats]) -> 
     """Return the kind and the options of `step`, and add its arrays to `arrays` by `place` and field."""
     if isinstance(step, Operation):
         return {"step": step.value}
-    noted: dict[str, Any] = {"step": type(step).__name__}
+    kind = {"step": type(step).__name__}
     if isinstance(step, Formula):
         lines = [_noted(line, f"{place}.{number}", arrays) for number, line in enumerate(step.steps)]
-        return {**noted, "name": step.name, "steps": lines, "reads": step.reads}
-    for entry in fields(step):
-        value = getattr(step, entry.name)
-        if isinstance(value, np.ndarray):
-            arrays[f"{place}.{entry.name}"] = value
-        elif value is not None:
-            noted[entry.name] = value.value if isinstance(value, Pool | Curve) else value
-    return noted
+        return {**kind, "name": step.name, "steps": lines, "reads": step.reads}
+    return kind | noted(step, place, arrays)
 
 
 def _line(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> Any:

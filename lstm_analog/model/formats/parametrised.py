@@ -80,7 +80,10 @@ def _part_of(name: str) -> tuple[str, str]:
 
 def _computed(parts: Mapping[str, Tensor]) -> Floats | None:
     """Return the weight computed from `parts`; None if their shapes do not fit each other."""
-    numbers = {part: _mask(tensor) if part == "mask" else tensor.numbers() for part, tensor in parts.items()}
+    numbers = {
+        part: each.stored.astype(np.float64) if (part, each.kind) == ("mask", "bool") else each.numbers()
+        for part, each in parts.items()
+    }
     with np.errstate(all="ignore"):  # what is not finite is refused when it is read
         if "g" in numbers:
             return _normalised(numbers["g"], numbers["v"])
@@ -89,10 +92,6 @@ def _computed(parts: Mapping[str, Tensor]) -> Floats | None:
             return original * numbers["mask"] if numbers["mask"].shape == original.shape else None
         flat, u, v = original.reshape(len(original), -1), numbers["u"], numbers["v"]
         return original / (u @ flat @ v) if (u.shape, v.shape) == (flat.shape[:1], flat.shape[1:]) else None
-
-
-def _mask(tensor: Tensor) -> Floats:
-    return tensor.stored.astype(np.float64) if tensor.kind == "bool" else tensor.numbers()
 
 
 def _normalised(g: Floats, v: Floats) -> Floats | None:

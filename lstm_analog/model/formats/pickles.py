@@ -66,10 +66,7 @@ class _StackError(Exception):
 def read_pickle(content: bytes, start: int = 0) -> Pickle:
     """Return the pickle in `content` from byte `start`.
 
-    Raises
-    ------
-    FileFormatError
-        At the first instruction or name that is not known; the message has its name and place.
+    Raises `FileFormatError` at the first instruction or name that is not known; the message has its name and place.
     """
     stream = BytesIO(content[start : start + LONGEST])
     machine, place = PickleMachine(), start

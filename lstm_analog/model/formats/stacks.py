@@ -37,12 +37,8 @@ class Stack:
 def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names in `only`, checked against the recurrent `modules` and the `others` of a file.
 
-    Raises
-    ------
-    InvalidTypeError
-        If it is no name or sequence of names.
-    InvalidValueError
-        If a name is not in the file, or none is that of a recurrent module.
+    Raises `InvalidTypeError` if it is no name or sequence of names, `InvalidValueError` if a name is not in the file,
+    or none is that of a recurrent module.
     """
     given: object = (only,) if isinstance(only, str) else only
     if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
@@ -92,9 +88,17 @@ def _standing(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], St
 
 
 def _stands(names: str | tuple[str, ...], take: Callable[[str | tuple[str, ...]], Stack]) -> bool:
-    try:
+    def tried() -> LSTM:
         stack = take(names)
-        LSTM(layers=stack.layers, head=stack.head, name="trial")
+        return LSTM(layers=stack.layers, head=stack.head, name="trial")
+
+    return works(tried)
+
+
+def works(make: Callable[[], object]) -> bool:
+    """Return whether `make` runs without an error of this package, for advice that has been tried."""
+    try:
+        make()
     except LstmAnalogError:
         return False
     return True

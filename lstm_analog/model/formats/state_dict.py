@@ -59,10 +59,8 @@ def stack_of(tensors: TensorMap, only: Only = None, hidden: Mapping[str, Activat
     Without `only`, there must be one recurrent module and at most a linear layer that clearly follows it; whole
     numbers, such as counters, are ignored. `hidden` has the activations of plain RNNs by module, if they are not tanh.
 
-    Raises
-    ------
-    FileFormatError, UnsupportedError
-        If a tensor is missing, extra or of another shape; the message names it.
+    Raises `FileFormatError` or `UnsupportedError` if a tensor is missing, extra or of another shape; the message names
+    it.
     """
     named = plain(tensors)
     modules, rest = recurrent_modules(named)

@@ -115,8 +115,9 @@ def record_reduction(
     The result has one element in that axis, or lacks it unless `keep`.
     """
     moved, made = np.moveaxis(array, axis, -1), None
-    if over_features is not None:
-        made = _record_statistic(streams, label, moved, over_features)
+    found = None if over_features is None else streams.vectors(label, moved)
+    if found is not None and over_features is not None:
+        made = streams.by_row(label, over_features, found[0], 1).rows[found[1]]
     if made is None and over_time is not None:
         made = _record_pooling(streams, label, moved, over_time)
     return None if made is None else np.moveaxis(made, -1, axis) if keep else made[..., 0]
@@ -160,11 +161,6 @@ def record_embedding(streams: ModelStreams, label: str, numbers: Array, table: F
     if found is None or found[0].width > 1 or found[0].made is not None:
         return None
     return streams.by_row(label, Embedding(table=table), found[0], table.shape[1]).rows[found[1]]
-
-
-def _record_statistic(streams: ModelStreams, label: str, array: Array, made: Operation) -> Array | None:
-    found = streams.vectors(label, array)
-    return None if found is None else streams.by_row(label, made, found[0], 1).rows[found[1]]
 
 
 def _record_pooling(streams: ModelStreams, label: str, array: Array, pool: Pool) -> Array | None:

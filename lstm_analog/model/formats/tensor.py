@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 
 import numpy as np
@@ -93,10 +94,7 @@ def count_of(name: str, shape: tuple[int, ...]) -> int:
     if not sizes or len(shape) > MOST_AXES:
         must, do = f"have at most {MOST_AXES} axes of whole sizes", "the file is damaged: fetch it again"
         raise FileFormatError(explain(label(name), must=must, got=f"shape {ascii(shape)[:120]}", do=do))
-    count = 1
-    for size in shape:
-        count *= size
-    return count
+    return prod(shape)
 
 
 def _widened(stored: Array, kind: str) -> Floats:

@@ -58,7 +58,8 @@ def read_zip(content: bytes) -> TensorMap:
         must = f"have at most {LONGEST} bytes"
         raise FileFormatError(explain("pickle", must=must, got=f"{len(pickled)} bytes", do=ADVICE))
     note = read_pickle(pickled)
-    read = {key: archive.read(f"{roots[0]}data/{key}") for key in _needed(note)}
+    needed = {view.storage.key for view in _views(note).values() if isinstance(view, View)}
+    read = {key: archive.read(f"{roots[0]}data/{key}") for key in needed}
     return _tensors(note, {key: memoryview(data) for key, data in read.items()})
 
 
@@ -102,10 +103,6 @@ def _size(storage: Storage) -> int:
         got = ascii(storage.kind[:40])
         raise FileFormatError(explain("storage", must="hold a kind of number known here", got=got, do=ADVICE))
     return storage.count * _OTHER_SIZES[storage.kind]
-
-
-def _needed(note: Pickle) -> set[str]:
-    return {view.storage.key for view in _views(note).values() if isinstance(view, View)}
 
 
 def _views(note: Pickle) -> dict[str, View | Unreadable]:
@@ -182,7 +179,7 @@ def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], st
     elements = count_of(name, shape)
     steps = [(step, size) for step, size in zip(stride, shape, strict=True) if size != 1]
     last = offset
-    for step, size in sorted(steps, key=_by_step):
+    for step, size in sorted(steps, key=lambda entry: entry[0] if type(entry[0]) is int else -1):
         if type(step) is not int or step <= last - offset:
             do = "save it contiguous: tensor.contiguous()"
             raise FileFormatError(explain(f"strides of {label(name)}", must="not overlap", got=stride, do=do))
@@ -190,7 +187,3 @@ def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], st
     if not elements or not 0 <= offset <= last < count:
         must, got = f"lie inside its storage of {count}, and not be empty", f"{elements} elements, {offset} to {last}"
         raise FileFormatError(explain(label(name), must=must, got=got, do=DAMAGED))
-
-
-def _by_step(entry: tuple[Any, Any]) -> int:
-    return entry[0] if type(entry[0]) is int else -1

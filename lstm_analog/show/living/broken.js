@@ -1,18 +1,6 @@
 "use strict";
 // Screen 6: real parts. Leaking clock valves, warm parts, scattered weights; which unit suffers most.
 
-/** Return a function that draws numbers of a normal distribution, always the same ones for one `seed`. */
-function normals(seed) {
-  let state = seed;
-  const uniform = () => { // mulberry32
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-}
-
 const ROOM = 300.15; // K
 const PER_KELVIN = 1.04; // a tube of VG32 oil conducts that much more for each kelvin near 40 degrees (docs/hydraulics.md)
 const FAULTS = {

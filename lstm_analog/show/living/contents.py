@@ -10,19 +10,20 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler import CLOCKED, Compiled, LayerLayout, Spot, fed_by, lower, schedule, signal_network
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.engines import start_efforts
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
-from lstm_analog.export import NGSPICE, Driven, suited, write_json, write_spice
+from lstm_analog.export import NGSPICE, suited, write_spice
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.activations import SIGMOID, TANH
 from lstm_analog.model.weights import Cell, GRUCell
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.show.living.demonstrations import PLUMBING, one_memory, transistor_pair, valve_pair
+from lstm_analog.show.living.analogies import analogies
+from lstm_analog.show.living.demonstrations import PLUMBING, channel_crowd, one_memory, transistor_pair, valve_pair
+from lstm_analog.show.living.graph_text import graph_text, still
+from lstm_analog.show.living.layers import layers
 from lstm_analog.show.reading import digital
 from lstm_analog.study import Run
-from lstm_analog.study.epanet import tubes_in
 from lstm_analog.study.settling import settling
 
 MOST_STEPS = 200
@@ -63,7 +64,8 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
     plumbing, circuit = (ours, other) if wet else (other, ours)
     memory = DrivenMachine(compiled=one_memory(), technology=PLUMBING, fed=_fed(one_memory(), np.zeros((1, 4)), 1))
     machines = {"plumbing": plumbing, "circuit": circuit, "memory": memory}
-    pairs = {"valves": valve_pair(), "transistors": transistor_pair()}
+    pairs = {"valves": valve_pair(), "transistors": transistor_pair(), "channels": channel_crowd()}
+    analogous, others = analogies()
     told: dict[str, object] = {
         "title": title,
         "name": lstm.name,
@@ -71,14 +73,15 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
         "python": _python(run, lstm),
         "ours": "plumbing" if wet else "circuit",
         "machines": {name: _told(each) for name, each in machines.items()},
-        "pairs": {name: _file(each, _still(each), None) for name, each in pairs.items()},
+        "pairs": {name: graph_text(each, still(each)) for name, each in pairs.items()},
         "settling": _settling(run),
         "lstm": [_cell(layer.cells[0]) for layer in lstm.layers],
         "x": one_sequence(run).tolist(),
         "start": [{"h": h.tolist(), "c": c.tolist()} for h, c in zip(_state(run).h, _state(run).c, strict=True)],
         "digital": _digital(run, lstm),
+        "analogies": analogous | {"layers": layers()},
     }
-    return told, (*(each.compiled.network for each in machines.values()), *pairs.values())
+    return told, (*(each.compiled.network for each in machines.values()), *pairs.values(), *others)
 
 
 def _settling(run: Run) -> dict[str, object]:
@@ -156,21 +159,6 @@ def _fed(compiled: Compiled, x: Floats, units: int) -> Schedule:
     return schedule(compiled, x, State(h=(np.zeros(units),), c=(np.zeros(units),)))
 
 
-def _still(network: Network) -> Schedule:
-    """Return the schedule of a `network` without clock: one interval of a second."""
-    high = np.zeros((1, len(network.lines)), dtype=bool)
-    return Schedule(names=("rest",), high=high, durations=np.ones(1), imposed=())
-
-
-def _file(network: Network, fed: Schedule, technology: object) -> str:
-    """Return the text of the graph file of `network`, as `write_json` writes it."""
-    driven = Driven(schedule=fed, once=min(1, len(fed.names) - 1), start=start_efforts(network, fed))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.json"
-        write_json(path, network, driven=driven, tubes=tubes_in(technology, network))
-        return path.read_text(encoding="ascii")
-
-
 def _netlist(circuit: DrivenMachine) -> str:
     """Return the netlist of `circuit` for ngspice, driven by its sequence."""
     network = circuit.compiled.network
@@ -208,7 +196,7 @@ def _told(machine: DrivenMachine) -> dict[str, object]:
     return {
         "technology": words.get("technology", type(machine.technology).__name__),
         "domain": compiled.network.domain.name,
-        "file": _file(compiled.network, machine.fed, machine.technology),
+        "file": graph_text(compiled.network, machine.fed, machine.technology),
         "timeConstant": compiled.time_constant,
         "settling": compiled.settling,
         "settles": [interval.name for interval in (compiled.cycle.reset, *compiled.cycle.step) if interval.settles],

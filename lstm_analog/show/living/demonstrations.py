@@ -1,11 +1,12 @@
-"""The small networks on the first two screens of the living page: one pair of valves or transistors, one memory."""
+"""The small networks on the first two screens of the living page: what makes one sigmoid, and one memory."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from lstm_analog.analogies.chance import channels
 from lstm_analog.compiler import CLOCKED, Compiled, lower, signal_network
-from lstm_analog.compiler.electrical import OPAMP_IDEAL
+from lstm_analog.compiler.electrical import CHANNELS, OPAMP_IDEAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.opamp_sizes import thermal_voltage
 from lstm_analog.model import LSTM, Layer
@@ -80,6 +81,11 @@ def transistor_pair() -> Network:
 
     parts = (_source("z", places["z"], 0.0), *side("left", 1.0), *side("right", -1.0))
     return _network(ELECTRICAL, ("z", "left", "right"), 1.0, parts)
+
+
+def channel_crowd() -> Network:
+    """Return the mean of ion channels as a network, at 1 V if all are open; their number does not change it."""
+    return channels(1, number=1.0, rate=CHANNELS.rate, capacitance=CHANNELS.capacitance)
 
 
 def one_memory() -> Compiled:

@@ -62,6 +62,15 @@ function toggle(label, changed, attributes = {}) {
   return button;
 }
 
+/** Buttons of which one is pressed; `names` are [key, words], `chosen` is called with a key. Returns the element and `put`. */
+function choiceOf(label, names, chosen) {
+  const element = html("div", { role: "group", "aria-label": label, class: "choice" }, ...names.map(([key, words]) =>
+    html("button", { type: "button", "data-kind": key, onclick: () => { put(key); chosen(key); } }, words)));
+  const put = (key) => { for (const button of element.children) button.setAttribute("aria-pressed", button.dataset.kind === key); };
+  put(names[0][0]);
+  return { element, put };
+}
+
 /** A table with a header row; `rows` of cells, the first of each row its header. */
 function table(caption, heads, rows) {
   const cell = (tag, content, attributes = {}) => html(tag, attributes, content);
@@ -78,10 +87,17 @@ class Plot {
     Object.assign(this, { x, y, log, width, height, left: 58, right: 12, top: 14, bottom: 44, marks: new Map() });
     this.grid = svg("g", { class: "grid" });
     this.ink = svg("g", {});
-    this.element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "plot" }, this.grid, this.ink,
-      svg("text", { x: (this.left + width - this.right) / 2, y: height - 6, "text-anchor": "middle", class: "axis" }, across),
-      svg("text", { transform: `translate(14 ${(this.top + height - this.bottom) / 2}) rotate(-90)`, "text-anchor": "middle", class: "axis" }, up));
+    this.across = svg("text", { x: (this.left + width - this.right) / 2, y: height - 6, "text-anchor": "middle", class: "axis" });
+    this.up = svg("text", { transform: `translate(14 ${(this.top + height - this.bottom) / 2}) rotate(-90)`, "text-anchor": "middle", class: "axis" });
+    this.element = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "plot" }, this.grid, this.ink, this.across, this.up);
+    this.named(across, up);
     this.ruled(ticks);
+  }
+
+  /** Name the axes. */
+  named(across, up) {
+    this.across.textContent = across;
+    this.up.textContent = up;
   }
 
   ruled(ticks) {
@@ -136,10 +152,35 @@ class Plot {
     return this.mark(name, "path", { d, class: kind });
   }
 
+  /** Bars from low to high at [x, low, high], with short ends. */
+  bars(name, points, kind) {
+    const d = points.map(([x, low, high]) => {
+      const at = this.px(x), [from, to] = [low, high].map((y) => this.py(y).toFixed(2));
+      return `M${(at - 3).toFixed(2)},${from}h6m-3,0V${to}m-3,0h6`;
+    }).join("");
+    return this.mark(name, "path", { d, class: kind });
+  }
+
+  /** A line through `points`, cut off at the axes. */
+  inside(name, points, kind) {
+    if (!this.frame) {
+      this.frame = svg("clipPath", { id: `frame-${++Plot.frames}` }, svg("rect", { x: this.left, y: this.top, width: this.width - this.left - this.right, height: this.height - this.top - this.bottom }));
+      this.element.prepend(this.frame);
+    }
+    set(this.line(name, points, kind), { "clip-path": `url(#${this.frame.id})` });
+  }
+
+  /** A level across the whole plot. */
+  level(name, y, kind) {
+    return this.mark(name, "line", { x1: this.left, x2: this.width - this.right, y1: this.py(y), y2: this.py(y), class: kind });
+  }
+
   cursor(x) {
     return this.mark("cursor", "line", { x1: this.px(x), x2: this.px(x), y1: this.top, y2: this.height - this.bottom, class: "cursor" });
   }
 }
+
+Plot.frames = 0; // that were made, so that each has a name of its own
 
 /** Tell `element` where to stop growing, so that its text keeps its size. */
 const atMost = (element, width) => { element.style.maxWidth = `${width}px`; return element; };

@@ -1,7 +1,7 @@
 "use strict";
 // Integrates any network from its graph file: M x' = f(x), where M is zero for a node that stores nothing.
 // It knows what the attribute `grammar` of every such file says, and no law: the laws are given, printed by
-// export/javascript.py from the equations of the parts.
+// export/javascript.py from the equations of the parts. A state of two values switches at the moment its surplus passes zero.
 // Method: RODAS, a linearly implicit Runge-Kutta method of order 4, stiffly accurate (Hairer and Wanner, Solving
 // Ordinary Differential Equations II, 2nd edition, section VI.4), with the sparse Jacobian of the printed partials.
 
@@ -17,6 +17,8 @@ const BETWEEN = [[10.12623508344586, -7.487995877610167, -34.80091861555747, -7.
   [-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.76722511418386, -6.594389125716872]];
 const HELD = 1e200; // 1/step that keeps what is stored where it is, while the rest is set to its balance
 const FINEST = 1e-14; // the shortest step, in lengths of its interval
+const CLOSE = 1e-10; // how near a located surplus comes to zero, as a share of what it moves in the step; larger: less exact
+const ROUNDS = 64; // how often switches may set each other off at one moment
 
 /** LU factors of a sparse matrix with pivots on its diagonal; `entries` are [row, column] pairs, with repetitions. */
 class SparseLU {
@@ -124,14 +126,17 @@ class Network {
     this.start = Float64Array.from(nodes, (node) => node.start ?? 0);
     this.unit = file.graph.effort_unit;
     this.sources = nodes.flatMap((node, k) => (node.kind === "a source" ? [[k, node.effort]] : []));
-    const set = new Set([this.at.get("0"), ...this.sources.map(([k]) => k)]);
+    const switching = (node) => laws[node.law]?.gives === "surplus";
+    const set = new Set([this.at.get("0"), ...this.sources.map(([k]) => k), ...nodes.flatMap((node, k) => (switching(node) ? [k] : []))]);
     this.free = Int32Array.from(nodes.keys()).filter((k) => !set.has(k));
     this.row = new Int32Array(nodes.length).fill(-1);
     this.free.forEach((node, row) => { this.row[node] = row; });
     const masses = { "a storage": (node) => node.capacitance, "an internal state": () => 1 };
     this.mass = Float64Array.from(this.free, (k) => masses[nodes[k].kind]?.(nodes[k]) ?? 0);
     this.takes = nodes.map((node) => node.kind === "a storage" || node.kind === "a junction");
-    this.banks = this.gather(nodes, edges, laws);
+    const banks = this.gather(nodes, edges, laws);
+    this.banks = banks.filter(({ law }) => law.gives !== "surplus");
+    this.guards = banks.filter(({ law }) => law.gives === "surplus");
     this.read(file.graph.schedule);
     this.link();
   }
@@ -204,7 +209,7 @@ class Network {
   /** Return a copy whose numbers, durations and imposed efforts can be changed without changing these. */
   fork() {
     const copy = Object.assign(Object.create(Network.prototype), this);
-    copy.banks = this.banks.map((bank) => ({ ...bank, number: bank.number.slice() }));
+    for (const kind of ["banks", "guards"]) copy[kind] = this[kind].map((bank) => ({ ...bank, number: bank.number.slice() }));
     copy.intervals = this.intervals.map((interval) => ({ ...interval }));
     copy.imposed = this.imposed.map((bank) => ({ ...bank, efforts: bank.efforts.map((row) => [...row]) }));
     copy.sources = this.sources.map((pair) => [...pair]);
@@ -243,6 +248,27 @@ class Network {
     });
   }
 
+  /** Return how far beyond its threshold the state is that is farthest, at `x`, in effort units; below zero none switches. */
+  surplus(x) {
+    let most = -Infinity;
+    for (const { law, place, number, values } of this.guards) {
+      law.values(x, place, number, 1, values);
+      for (const value of values) most = Math.max(most, value);
+    }
+    return most;
+  }
+
+  /** Switch in `x` all states whose surplus is above zero; return their nodes. */
+  flip(x) {
+    const found = [];
+    for (const { law, place, number, values, head } of this.guards) {
+      law.values(x, place, number, 1, values);
+      head.forEach((node, k) => { if (values[k] > 0) found.push(node); });
+    }
+    for (const node of found) x[node] = 1 - x[node];
+    return found;
+  }
+
   /** Write f(x) to `out`, with the clock lines `high`. */
   rates(x, high, out) {
     out.fill(0);
@@ -274,10 +300,11 @@ class Network {
 }
 
 /** A run of a `network` over its schedule; `next` takes one step. `points` samples of each interval go to `trace`.
- *  It goes from interval `first` up to number `intervals`, from the efforts `start`. */
+ *  It goes from interval `first` up to number `intervals`, from the efforts `start`; the first step of each interval is tried
+ *  with `opening` of its length. */
 class Simulation {
-  constructor(network, { tolerance = 1e-8, points = 1, first = 0, intervals = network.intervals.length, start = network.start } = {}) {
-    Object.assign(this, { network, tolerance, points, intervals });
+  constructor(network, { tolerance = 1e-8, points = 1, first = 0, intervals = network.intervals.length, start = network.start, opening = 1e-3 } = {}) {
+    Object.assign(this, { network, tolerance, points, intervals, opening });
     this.x = Float64Array.from(start);
     this.time = 0;      // s since the start
     this.interval = first; // the present one
@@ -286,6 +313,7 @@ class Simulation {
     this.steps = 0;
     this.trace = [];    // { time, interval, x }, after `begin` and at the samples
     this.ends = [];     // x at the end of each interval
+    this.switchings = []; // { time, node, on } of each state that switched by itself
     const size = network.free.length;
     const vectors = (count) => Array.from({ length: count }, () => new Float64Array(size));
     this.u = vectors(6);
@@ -301,13 +329,25 @@ class Simulation {
     const { network } = this, { duration, high } = network.intervals[this.interval];
     network.impose(this.x, this.interval);
     this.settle(high);
+    this.pass(high);
     this.spent = 0;
     this.sample = 0;
-    this.length = 1e-3 * duration;
+    this.length = this.opening * duration;
     this.keep(this.x);
   }
 
   keep(x) { this.trace.push({ time: this.time, interval: this.interval, x: Float64Array.from(x) }); }
+
+  /** Switch the states that have passed their thresholds, then those that are set off by it, until none is. */
+  pass(high) {
+    const { network, x, time } = this;
+    for (let round = 0; round < ROUNDS; round++) {
+      if (!(network.surplus(x) > 0)) return;
+      for (const node of network.flip(x)) this.switchings.push({ time, node, on: x[node] > 0.5 });
+      this.settle(high);
+    }
+    throw new Error(`switches set each other off without end in ${network.intervals[this.interval].name}`);
+  }
 
   /** Set what stores nothing to its balance, by Newton's method. */
   settle(high) {
@@ -346,13 +386,36 @@ class Simulation {
       const error = this.attempt(step);
       const factor = Math.min(6, Math.max(0.1, 0.9 * Math.pow(error, -0.25)));
       if (error <= 1) {
-        this.accept(step, step >= left * (1 - 1e-12), duration);
-        this.length = step * factor;
+        const taken = this.locate(step), passed = this.network.surplus(this.trial);
+        this.accept(taken, taken >= left * (1 - 1e-12), duration);
+        this.length = passed < 0 ? step * factor : Math.min(step, this.opening * duration);
+        if (passed >= 0) this.pass(this.network.intervals[this.interval].high);
         return;
       }
       step *= Number.isFinite(error) ? factor : 0.1;
       if (step < FINEST * duration) throw new Error(`no step is short enough in ${this.network.intervals[this.interval].name}`);
     }
+  }
+
+  /** Return how long the `step` just tried may be: up to where the first state passes its threshold, if one does. Such a
+   *  shorter step is tried in its place, by regula falsi with halved ends (Dowell and Jarratt 1971). */
+  locate(step) {
+    const { network, x, trial } = this;
+    let over = network.surplus(trial);
+    if (!(over >= 0)) return step;
+    let low = 0, high = step, at = step, under = network.surplus(x), side = 0;
+    const close = CLOSE * (over - under), beyond = () => network.surplus(trial) - 0.5 * close; // aims between 0 and close
+    over -= 0.5 * close;
+    under -= 0.5 * close;
+    for (let now = over; Math.abs(now) > 0.5 * close;) {
+      at = high - over * (high - low) / (over - under);
+      if (!(at > low && at < high)) { at = high; this.attempt(at); break; } // as near as numbers of this size come
+      this.attempt(at);
+      now = beyond();
+      if (now > 0) { high = at; over = now; if (side > 0) under *= 0.5; side = 1; }
+      else { low = at; under = now; if (side < 0) over *= 0.5; side = -1; }
+    }
+    return at;
   }
 
   /** Try one `step`; return its error over the tolerance. The result is in `trial`, the stages in `u`. */

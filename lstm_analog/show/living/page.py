@@ -18,8 +18,9 @@ from lstm_analog.show.reading import origin
 from lstm_analog.study import Run
 
 _PROGRAM = (
-    *("engine", "digital", "machine", "draw", "app"),
-    *("pair", "tank", "step", "network", "beside", "broken", "away"),
+    *("engine", "digital", "machine", "random", "draw", "app"),
+    *("pair", "channels", "tank", "step", "network", "beside", "broken", "nerve", "rectifier", "layers"),
+    *("descent", "away"),
 )
 """The files of the program, in the order in which they use each other; screens come last, as they are shown."""
 
@@ -28,9 +29,10 @@ _PROGRAM = (
 def page(run: Run, lstm: LSTM, path: str | Path, *, title: str = "") -> None:
     """Write the living page of `run` to `path`: one HTML file that needs no server and loads nothing from elsewhere.
 
-    It shows one pair of valves, one memory, one step, and the network of `run` beside the digital `lstm`, and lets its
-    reader move, shut and break parts. An engine in the page integrates the network file of the machine, and of the same
-    LSTM in the other domain. Its heading is `title`, the name of `lstm` unless given.
+    It shows one sigmoid, one memory, one step, and the network of `run` beside the digital `lstm`, and lets its reader
+    move, shut and break parts; then, the same in every page, nerve cells, rectifiers, layers and descent. An engine in
+    the page integrates the network file of the machine, of the same LSTM in the other domain, and of the analogies. Its
+    heading is `title`, the name of `lstm` unless given.
 
     Raises
     ------

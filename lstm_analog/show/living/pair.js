@@ -1,26 +1,24 @@
 "use strict";
-// Screen 1: two valves, or two transistors, against each other; what comes between them is the sigmoid.
+// Screen 1: two valves, two transistors, or a crowd of channels; what comes between them, or of them, is the sigmoid.
 
 const MOST_Z = 6;
+const GRID = Array.from({ length: 25 }, (_, k) => -MOST_Z + 0.5 * k); // the z at which all is measured
 
 class Pair {
-  constructor(file, laws) {
+  constructor(file, laws, control = "z_0") {
     this.network = new Network(JSON.parse(file), laws);
-    this.effortOfOne = this.network.unit === "Pa" ? this.network.scale[this.network.at.get("z_0")] : 0.5 * this.thermal();
-  }
-
-  /** Return twice the voltage that stands for z = 1: the pair's own scale is one over it. */
-  thermal() {
-    const bank = this.network.banks.find(({ label }) => label === "left_pair");
-    return 2 / bank.number[bank.law.parameters.indexOf("scale1")];
+    this.control = this.network.at.get(control);
+    this.effortOfOne = this.network.scale[this.control];
   }
 
   /** Return the simulation at rest with the control `z`. */
   at(z) {
-    const network = this.network.fork(), node = network.at.get("z_0");
-    network.sources.find((pair) => pair[0] === node)[1] = z * this.effortOfOne;
-    return new Simulation(network);
+    const network = this.network.fork();
+    network.sources.find(([node]) => node === this.control)[1] = z * this.effortOfOne;
+    return new Simulation(network, { tolerance: 1e-10 }).finish();
   }
+
+  share(z) { return this.measured(z).between; }
 
   value(x, name) { return x[this.network.at.get(`${name}_0`)] / this.network.scale[this.network.at.get(`${name}_0`)]; }
 }
@@ -45,6 +43,12 @@ class Valves extends Pair {
 }
 
 class Transistors extends Pair {
+  constructor(file, laws) {
+    super(file, laws);
+    const bank = this.network.banks.find(({ label }) => label === "left_pair");
+    this.effortOfOne = 1 / bank.number[bank.law.parameters.indexOf("scale1")]; // the pair's own scale is one over it
+  }
+
   measured(z) {
     const run = this.at(z), left = run.network.passes("left_pair", run.x)[0], right = run.network.passes("right_pair", run.x)[0];
     return { between: this.value(run.x, "left"), first: left / (left + right), second: right / (left + right),
@@ -53,35 +57,66 @@ class Transistors extends Pair {
 }
 
 const WORDS = {
-  valves: { first: "upper valve open", second: "lower valve open", between: "pressure between them", control: "pressure on the slide",
+  valves: { because: "why", first: "upper valve open", second: "lower valve open", between: "pressure between them", control: "pressure on the slide",
     sentence: "One slide moves both valves: as the upper opens, the lower shuts, each step of the slide by the same factor. "
       + "The pressure between them is exactly the sigmoid of z, whatever the liquid.",
     why: (at) => `${decimals(100 * at.first, 1)} / (${decimals(100 * at.first, 1)} + ${decimals(100 * at.second, 1)}) = ${decimals(at.first / (at.first + at.second), 3)}` },
-  transistors: { first: "current on the left", second: "current on the right", between: "voltage on the left", control: "voltage between the bases",
+  transistors: { because: "why", first: "current on the left", second: "current on the right", between: "voltage on the left", control: "voltage between the bases",
     sentence: "One current divides between two transistors: the base with the higher voltage takes more, e times as much for every "
       + "26 mV. The voltage on the left load is exactly the sigmoid of z.",
     why: (at) => `${decimals(100 * at.first, 1)} % of the current through a load of 1 V for all of it` },
+  channels: { because: "scatter expected", first: "open, mean of the draws", second: "open, scatter of the draws", between: "the mean: a voltage", control: "voltage across the membrane",
+    sentence: "Each channel opens and shuts by chance; with each step of z it opens more often and shuts less often, by the same factor. On average "
+      + "exactly the sigmoid of z are open, as two conductances and a capacitor say. A crowd scatters around that, a large one less.",
+    why: (at) => `\u221a(p (1 \u2212 p)/${at.number}) = ${decimals(100 * at.expected, 2)} %` },
 };
 
-SCREENS.push({ id: "pair", title: "One valve pair", build(page) {
-  const pairs = { valves: new Valves(page.contents.pairs.valves, page.laws), transistors: new Transistors(page.contents.pairs.transistors, page.laws) };
-  const pictures = { valves: valvePicture(), transistors: transistorPicture() };
-  let kind = "valves", z = 1;
-  const plot = new Plot({ x: [-MOST_Z, MOST_Z], y: [0, 1], ticks: [-6, -4, -2, 0, 2, 4, 6], across: "z", up: "between the two (share of the whole)",
-    label: "The sigmoid of z, with what was measured between the two valves or transistors", height: 310 });
+SCREENS.push({ id: "pair", title: "One sigmoid", build(page) {
+  const { valves, transistors, channels } = page.contents.pairs, crowd = new Crowd(channels, page.laws);
+  const pairs = { valves: new Valves(valves, page.laws), transistors: new Transistors(transistors, page.laws), channels: crowd };
+  const pictures = { valves: valvePicture(), transistors: transistorPicture(), channels: crowdPicture() };
+  let kind = "valves", z = 1, task = null;
+  const plot = new Plot({ x: [-MOST_Z, MOST_Z], y: [0, 1], ticks: [-6, -4, -2, 0, 2, 4, 6], across: "z", up: "share of the whole",
+    label: "The sigmoid of z, with what was measured of two valves, two transistors or a crowd of channels", height: 310 });
   const curve = Array.from({ length: 121 }, (_, k) => [-MOST_Z + 0.1 * k, sigmoid(-MOST_Z + 0.1 * k)]);
   plot.line("digital", curve, "digital-line");
   const sentence = html("p", { class: "lead" }), numbers = html("dl", { class: "numbers" });
   const shown = Object.fromEntries(["first", "second", "between", "sigmoid", "difference"].map((name) => [name, reading(`pair-${name}`)]));
   const physicalValue = html("span", { class: "aside" }), why = html("span", { class: "aside" }), words = {};
-  for (const name of ["first", "second", "between"]) words[name] = html("span");
+  for (const name of ["first", "second", "between", "because"]) words[name] = html("span");
   numbers.append(card(words.first, shown.first, " %"), card(words.second, shown.second, " %"),
     card(words.between, shown.between, physicalValue), card("digital sigmoid(z)", shown.sigmoid, html("span", { class: "aside" }, "1 / (1 + exp(\u2212z))")),
-    card("difference", shown.difference), card("why", why));
+    card("difference", shown.difference), card(words.because, why));
   const control = slider("z", { min: -MOST_Z, max: MOST_Z, step: 0.01, value: z }, (value) => { z = value; update(); });
   control.input.dataset.name = "pair-z";
-  const choice = html("div", { role: "group", "aria-label": "what makes the curve", class: "choice" }, ...Object.keys(pairs).map((name) =>
-    html("button", { type: "button", "data-kind": name, onclick: () => { kind = name; switched(); } }, name === "valves" ? "two valves" : "two transistors")));
+  const choice = choiceOf("what makes the curve", [["valves", "two valves"], ["transistors", "two transistors"], ["channels", "a crowd of ion channels"]], (name) => { kind = name; switched(); });
+  const number = slider("channels", { min: 0, max: 3, step: 0.05, value: 2 }, (power) => { crowd.resize(10 ** power); scatter(); update(); }, (power) => String(Math.round(10 ** power)));
+  number.input.dataset.name = "pair-number";
+  const again = html("button", { type: "button", "data-name": "pair-again", onclick: () => { crowd.reseed(); scatter(); update(); } }, "draw again");
+  const chance = html("div", { hidden: true }, number.element, html("div", { class: "bar" }, again, html("span", { class: "aside" }, "slowed down: a channel of 10 \u00b5s takes a second")));
+  const keys = html("div"), KEYS = [["dot", "measured in the network"], ["digital", "digital sigmoid"]];
+
+  /** Show the scatter of draws at each z, or take it away. */
+  function scatter() {
+    const bars = [], draw = uniforms(crowd.seed);
+    page.work.stop(task);
+    if (kind !== "channels") return plot.bars("scatter", [], "scatter");
+    task = page.work.add(() => {
+      if (task.stopped) return false;
+      bars.push(crowd.bar(GRID[bars.length], draw));
+      plot.bars("scatter", bars, "scatter");
+      return bars.length < GRID.length;
+    });
+    return task;
+  }
+
+  /** Let the channels open and shut, as long as they are shown. */
+  function paint(now) {
+    if (kind !== "channels" || still.matches) return false;
+    crowd.live(now);
+    pictures.channels.draw(z, crowd.present());
+    return true;
+  }
 
   function update() {
     const at = pairs[kind].measured(z);
@@ -100,10 +135,12 @@ SCREENS.push({ id: "pair", title: "One valve pair", build(page) {
   function switched() {
     sentence.textContent = WORDS[kind].sentence;
     for (const name in words) words[name].textContent = WORDS[kind][name];
-    for (const button of choice.children) button.setAttribute("aria-pressed", button.dataset.kind === kind);
     for (const name in pictures) pictures[name].element.toggleAttribute("hidden", name !== kind);
-    const measured = Array.from({ length: 25 }, (_, k) => [-MOST_Z + 0.5 * k, pairs[kind].measured(-MOST_Z + 0.5 * k).between]);
-    plot.dots("measured", measured, "machine-dot", 3.5);
+    chance.hidden = kind !== "channels";
+    keys.replaceChildren(legend(...KEYS, ...(kind === "channels" ? [["scatter", `mean and scatter of ${BARS} draws`]] : [])));
+    scatter();
+    page.work.paint(paint);
+    plot.dots("measured", GRID.map((at) => [at, pairs[kind].share(at)]), "machine-dot", 3.5);
     update();
   }
 
@@ -111,10 +148,10 @@ SCREENS.push({ id: "pair", title: "One valve pair", build(page) {
   dragged(plot.element, (event) => move(plot.valueAt(event)));
   dragged(pictures.valves.element, (event) => move(pictures.valves.valueAt(event)), "none");
   dragged(pictures.transistors.element, (event) => move(pictures.transistors.valueAt(event)));
-  const keys = legend(["dot", "measured in the network"], ["digital", "digital sigmoid"]);
   switched();
-  return { content: [sentence, choice, html("div", { class: "columns" },
-    html("div", {}, pictures.valves.element, pictures.transistors.element, control.element), html("div", {}, plot.element, keys)), numbers] };
+  return { content: [sentence, choice.element, html("div", { class: "columns" },
+    html("div", {}, ...Object.values(pictures).map(({ element }) => element), control.element, chance), html("div", {}, plot.element, keys)), numbers],
+  enter() { page.work.paint(paint); } };
 } });
 
 /** Return a valve in a vertical pipe around `y`: two plugs that leave a gap as wide as the opening, an area, lets through. */
