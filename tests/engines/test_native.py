@@ -10,7 +10,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.engines import Settle, Waveform
-from lstm_analog.engines.native import Judged, Program, compiled, executed, joined, library
+from lstm_analog.engines.native import Judged, KernelProgram, compiled, executed, joined, library
 from lstm_analog.engines.native.judging import Unless, following, largest
 from lstm_analog.expressions import Refresh, add_at, advance, put, where_less
 from lstm_analog.imperfections import ProgrammingError, Streams
@@ -39,7 +39,10 @@ def test_there_is_a_kernel():
 @pytest.mark.parametrize(
     ("function", "given"),
     [
-        (np.tanh, np.concatenate([np.linspace(-25, 25, 9999), [0.0, -0.0, np.inf, -np.inf], 10.0 ** np.arange(-30, 2)])),
+        (
+            np.tanh,
+            np.concatenate([np.linspace(-25, 25, 9999), [0.0, -0.0, np.inf, -np.inf], 10.0 ** np.arange(-30, 2)]),
+        ),
         (np.exp, np.linspace(-85, 88, 9999)),
         (np.exp, np.linspace(-1, 1, 9999)),
         (np.log1p, np.concatenate([np.linspace(-0.999, 30, 9999), 10.0 ** np.arange(-30, 30)])),
@@ -58,7 +61,9 @@ def test_functions_are_within_four_units_in_the_last_place(function, given, kind
     np.testing.assert_array_equal(out[~finite], exact[~finite])
 
 
-@pytest.mark.parametrize(("function", "at", "found"), [(np.exp, [710.0, -800.0], [np.inf, 0.0]), (np.log1p, [-1.0], [-np.inf])])
+@pytest.mark.parametrize(
+    ("function", "at", "found"), [(np.exp, [710.0, -800.0], [np.inf, 0.0]), (np.log1p, [-1.0], [-np.inf])]
+)
 def test_functions_where_they_end(function, at, found):
     out = np.empty(len(at))
     run(partial(function, np.array(at), out))
@@ -77,7 +82,7 @@ def test_no_number_stays_none(name):
 def run(call):
     """Make `call` by the kernel, which must be able to."""
     (program,) = compiled([call])
-    assert isinstance(program, Program), call
+    assert isinstance(program, KernelProgram), call
     program()
 
 
@@ -149,11 +154,16 @@ def test_products_of_matrices_in_any_layout(seed, kind):
 def test_what_the_kernel_cannot_do_stays_a_call():
     """Other functions, other types, and what it would read wrongly; calls around it become programs."""
     x, whole, out = np.ones(3), np.arange(3), np.zeros(3)
-    stays = (lambda: None, partial(np.cbrt, x, out), partial(np.add, whole, whole, whole), partial(np.add, x, whole, out))
+    stays = (
+        lambda: None,
+        partial(np.cbrt, x, out),
+        partial(np.add, whole, whole, whole),
+        partial(np.add, x, whole, out),
+    )
     for call in stays:
         assert compiled([call]) == (call,)
     found = compiled([partial(np.add, x, x, out), stays[1], partial(np.add, x, out, out), partial(np.add, x, out, out)])
-    assert [isinstance(each, Program) for each in found] == [True, False, True]
+    assert [isinstance(each, KernelProgram) for each in found] == [True, False, True]
     for each in found:
         each()
     np.testing.assert_array_equal(out, [3.0] * 3)

@@ -1,4 +1,4 @@
-"""Joins the operations of calls to programs, which are calls themselves, and rows of programs to stretches of a run."""
+"""Joins the operations of calls to programs, which are calls themselves, and executes tables of programs."""
 
 from collections.abc import Iterable
 from ctypes import CDLL
@@ -13,7 +13,7 @@ from lstm_analog.engines.native.library import kernel
 from lstm_analog.expressions import Call
 
 
-class Program:
+class KernelProgram:
     """The call that executes operations of the kernel, `words`; `kept` are the arrays that they work on."""
 
     def __init__(self, library: CDLL, words: Words | Indices, kept: list[object]) -> None:
@@ -38,14 +38,14 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
             found += [call for call, _, _ in several]
         else:
             words = [row for _, rows, _ in several for row in rows or ()]
-            found.append(Program(library, words, [(call, kept) for call, _, kept in several]))
+            found.append(KernelProgram(library, words, [(call, kept) for call, _, kept in several]))
     return tuple(found)
 
 
 def _operations(call: Call) -> tuple[Words | None, list[Array]]:
     """Return the operations of `call`, None if it has none, and arrays that they need."""
     kept: list[Array] = []
-    return call.words.tolist() if isinstance(call, Program) else encoded(call, kept), kept
+    return call.words.tolist() if isinstance(call, KernelProgram) else encoded(call, kept), kept
 
 
 class Judged:
@@ -87,21 +87,21 @@ class Judged:
         self.words += copied(out, source, cursor, of)
         self._kept += [out, source, cursor]
 
-    def program(self) -> Program | None:
+    def program(self) -> KernelProgram | None:
         """Return the program, if it is complete."""
         library = kernel()
-        return Program(library, self.words, self._kept) if self.complete and library is not None else None
+        return KernelProgram(library, self.words, self._kept) if self.complete and library is not None else None
 
 
-def joined(programs: list[Program]) -> Program:
+def joined(programs: list[KernelProgram]) -> KernelProgram:
     """Return the program that executes these `programs`, of which there is one at least, one after the other."""
     library = kernel()
     if library is None:
         raise RuntimeError("there is no kernel")
-    return Program(library, np.concatenate([one.words for one in programs]), [programs])
+    return KernelProgram(library, np.concatenate([one.words for one in programs]), [programs])
 
 
-def executed(programs: list[Program | None], chosen: Indices, places: Indices, cursors: Indices) -> int:
+def executed(programs: list[KernelProgram | None], chosen: Indices, places: Indices, cursors: Indices) -> int:
     """Execute `programs[chosen[k]]` for k = 0, 1, ... until one stops, and return how many came to their end.
 
     Before each, `places[k]` (cursors,), addresses, are written to `cursors`. Raises `RuntimeError` without a kernel.

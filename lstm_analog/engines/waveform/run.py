@@ -16,11 +16,11 @@ from lstm_analog.engines.native import compiled, is_available
 from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
+from lstm_analog.engines.waveform.ahead import IntervalKind, RunAhead
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform, imposed_waveforms
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.stretch import Interval, Stretch
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined
 from lstm_analog.expressions import Call, make
 from lstm_analog.network.laws import High
@@ -117,8 +117,8 @@ class WaveformRun:
         else:
             np.copyto(space.state.effort, start)
         changing = np.any([source.changes for source in sources], axis=0).tolist() if sources else [False] * count
-        ahead = is_available() and self.points == 1
-        stretch = self._stretch(divisions, sources, record) if ahead else None
+        fast = is_available() and self.points == 1
+        ahead = self._run_ahead(divisions, sources, record) if fast else None
 
         def tell(number: int) -> None:
             if progress is not None:
@@ -126,7 +126,7 @@ class WaveformRun:
 
         number = intervals.start
         while number < intervals.stop:
-            number = stretch.run(number, intervals.stop, tell) if stretch else number
+            number = ahead.run(number, intervals.stop, tell) if ahead else number
             if number < intervals.stop:
                 for source in sources if number and changing[number] else ():
                     source.impose(space.state, number)
@@ -138,7 +138,7 @@ class WaveformRun:
                 number += 1
         return space.state.effort.copy()
 
-    def _stretch(self, divisions: list[Subdivision], sources: list[ImposedWaveform], record: Recorder) -> Stretch:
+    def _run_ahead(self, divisions: list[Subdivision], sources: list[ImposedWaveform], record: Recorder) -> RunAhead:
         """Return what runs the intervals, whose `divisions` (intervals,) are given, by programs where it can."""
         distinct = {id(division): division for division in divisions}
         order = {key: number for number, key in enumerate(distinct)}
@@ -149,14 +149,14 @@ class WaveformRun:
         for row in rows:
             division, asked = list(distinct.values())[row[0]], bool(record.watches or row[1 + len(sources) :].any())
             kinds.append(
-                Interval(
+                IntervalKind(
                     segments=partial(division.segments, asked),
                     within=division.within,
                     sources=row[1 : 1 + len(sources)] > 0,
                     records=row[1 + len(sources) :] > 0,
                 )
             )
-        return Stretch(self.space, sources, record, kinds, kind_of.reshape(-1))
+        return RunAhead(self.space, sources, record, kinds, kind_of.reshape(-1))
 
     def advance(self, effort: Floats, division: Subdivision) -> Floats:
         """Return the efforts (*lead, N) at the end of an interval of the kind of `division`, which start as `effort`.

@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.limits import Within, within
-from lstm_analog.engines.native import Program
+from lstm_analog.engines.native import KernelProgram
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
@@ -114,7 +114,7 @@ class Workspace:
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
     segments: dict[tuple[Regime, float, Grid, bool, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
-    programs: dict[tuple[Segment, float], Program | None] = field(default_factory=dict)
+    programs: dict[tuple[Segment, float], KernelProgram | None] = field(default_factory=dict)
 
     def order(self, regime: Regime, duration: float) -> Structure:
         """Return the order in which a segment of `duration` (s) is solved in a `regime`."""

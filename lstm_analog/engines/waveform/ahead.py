@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
-from lstm_analog.engines.native import Judged, Program, executed, joined
+from lstm_analog.engines.native import Judged, KernelProgram, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
 from lstm_analog.engines.waveform.segment import SWEEPS, Segment
@@ -23,7 +23,7 @@ _ROWS = 2048
 """Intervals that are run without a look at Python, where an interrupt by the user is noticed."""
 
 
-def judged_segment(segment: Segment, within: float, worst: Floats) -> Program | None:
+def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProgram | None:
     """Return the program that solves `segment`, stops unless it is right, and writes its end into the state.
 
     An error up to `within` is accepted; the largest is noted in `worst` (1,). Returns None if there is no such program.
@@ -59,7 +59,7 @@ Segments = tuple[Segment | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Interval:
+class IntervalKind:
     """A kind of interval: which `sources` change at its start, and which of the `records` take down its end.
 
     `segments` returns its segments, None where one is not there yet; errors up to `within` are accepted.
@@ -71,7 +71,7 @@ class Interval:
     records: Flags
 
 
-class Stretch:
+class RunAhead:
     """Runs intervals of a `schedule` ahead, each by the program of its kind.
 
     What `sources` impose and where a record takes an end down differs from interval to interval: programs find that
@@ -83,13 +83,13 @@ class Stretch:
         space: Workspace,
         sources: list[ImposedWaveform],
         record: Recorder,
-        kinds: list[Interval],
+        kinds: list[IntervalKind],
         kind_of: Indices,
     ) -> None:
         """Take what the programs work on; `kind_of` (intervals,) numbers the kind of each interval."""
         self._space, self._sources, self._record = space, sources, record
         self._kinds, self._kind_of = kinds, kind_of
-        self._made: dict[int, tuple[Segments, Program | None]] = {}
+        self._made: dict[int, tuple[Segments, KernelProgram | None]] = {}
         self._cursors = np.zeros(len(sources) + len(record.records), dtype=np.int64)
         self._places = np.stack(
             [
@@ -117,7 +117,7 @@ class Stretch:
                 return number
         return number
 
-    def _program(self, number: int) -> Program | None:
+    def _program(self, number: int) -> KernelProgram | None:
         """Return the program of kind `number`, if it has one."""
         kind = self._kinds[number]
         segments = kind.segments()
@@ -125,19 +125,19 @@ class Stretch:
             self._made[number] = (segments, self._built(kind, segments))
         return self._made[number][1]
 
-    def _built(self, kind: Interval, segments: Segments) -> Program | None:
+    def _built(self, kind: IntervalKind, segments: Segments) -> KernelProgram | None:
         solving = [self._of_segment(segment, kind.within) for segment in segments if segment]
         parts = [self._imposing(kind), *solving, self._recording(kind)]
         complete = [part for part in parts if part]
         return joined(complete) if None not in segments and len(complete) == len(parts) else None
 
-    def _of_segment(self, segment: Segment, within: float) -> Program | None:
+    def _of_segment(self, segment: Segment, within: float) -> KernelProgram | None:
         known = self._space.programs
         if (segment, within) not in known:
             known[segment, within] = judged_segment(segment, within, self._space.worst)
         return known[segment, within]
 
-    def _imposing(self, kind: Interval) -> Program | None:
+    def _imposing(self, kind: IntervalKind) -> KernelProgram | None:
         judged, state = Judged(), self._space.state
         for place in np.flatnonzero(kind.sources).tolist():
             source = self._sources[place]
@@ -147,7 +147,7 @@ class Stretch:
             judged.add([putting(state.effort, source.places, room), state.moved(source.groups)])
         return judged.program()
 
-    def _recording(self, kind: Interval) -> Program | None:
+    def _recording(self, kind: IntervalKind) -> KernelProgram | None:
         judged, effort = Judged(), self._space.state.effort
         judged.add(call for watch in self._record.watches for call in _watching(watch, effort))
         for place in np.flatnonzero(kind.records).tolist():
