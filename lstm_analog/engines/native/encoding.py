@@ -15,6 +15,7 @@ from lstm_analog.engines.native.judging import Unless, following, largest
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 WORDS = 32
+"""Whole numbers of an operation."""
 _NAMES = (
     *("copyto", "add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log1p", "sqrt", "absolute"),
     *("sign", "minimum", "maximum", "heaviside", "where", "take", "put", "add_at", "matmul", "advance", "assign"),
@@ -27,7 +28,7 @@ _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(
 _OUTER = 3
 """Axes besides the inner one of an operation element by element."""
 
-Words = list[list[int]]
+Operations = list[list[int]]
 Strides = tuple[int, ...]
 
 
@@ -35,7 +36,7 @@ class NotEncodableError(Exception):
     """The call has no operations of the kernel."""
 
 
-def encoded(call: Call, kept: list[Array]) -> Words | None:
+def encoded(call: Call, kept: list[Array]) -> Operations | None:
     """Return the operations of `call`, or None if it has none; arrays that they need are appended to `kept`."""
     try:
         return _operations(call, kept)
@@ -43,22 +44,25 @@ def encoded(call: Call, kept: list[Array]) -> Words | None:
         return None
 
 
-def stop_above(value: Array, limit: float, kept: list[Array]) -> Words:
-    """Return the operation that stops the program unless `value` (1,) is at most `limit`."""
+def stop_above(value: Array, limit: float, kept: list[Array]) -> Operations:
+    """Return the operation that stops the program unless `value` (1,) is at most `limit`.
+
+    What it needs is appended to `kept`.
+    """
     kept.append(np.array([limit]))
     return [_row("stop above", 0, _address(value), _address(kept[-1]))]
 
 
-def repeat_above(value: Array, limit: float, counter: Array, most: int, count: int, kept: list[Array]) -> Words:
+def repeat_above(value: Array, limit: float, counter: Array, most: int, count: int, kept: list[Array]) -> Operations:
     """Return the operation that repeats the `count` operations before it unless `value` (1,) is at most `limit`.
 
-    Each time it adds 1 to `counter` (1,); at `most` it stops the program.
+    Each time it adds 1 to `counter` (1,); at `most` it stops the program. What it needs is appended to `kept`.
     """
     kept += [counter, np.array([limit])]
     return [_row("repeat above", 0, _address(value), _address(kept[-1]), _address(counter), most, count)]
 
 
-def copied(out: Array, source: Array, cursor: Array, of: int) -> Words:
+def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:
     """Return the operation that copies `source` to `out`, one of which lies where `cursor` (1,) says.
 
     That is `out` if `of` is 0, `source` if it is 1; the array that is given has its shape and strides.
@@ -69,20 +73,20 @@ def copied(out: Array, source: Array, cursor: Array, of: int) -> Words:
     return [words]
 
 
-def _refreshing(call: Refresh, kept: list[Array]) -> Words:
+def _refreshing(call: Refresh, kept: list[Array]) -> Operations:
     inner = [words for each in call.calls for words in _operations(each, kept)]
     both = [_address(call.stamp), _address(call.version)]
     inner.append(_row("assign", 0, *both))
     return [_row("skip if equal", 0, *both, len(inner)), *inner]
 
 
-def _unless(call: Unless, kept: list[Array]) -> Words:
+def _unless(call: Unless, kept: list[Array]) -> Operations:
     inner = [words for each in call.calls for words in _operations(each, kept)]
     kept.append(np.array([call.limit]))
     return [_row("skip if within", 0, _address(call.value), _address(kept[-1]), len(inner)), *inner]
 
 
-def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Words:
+def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Operations:
     if {out.dtype, values.dtype, scale.dtype} != {np.dtype(np.float64)} or values.strides[1] != values.itemsize:
         raise NotEncodableError
     count, size = values.shape
@@ -90,7 +94,7 @@ def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Word
     return [_row("largest", 0, *words)]
 
 
-def _operations(call: Call, kept: list[Array]) -> Words:
+def _operations(call: Call, kept: list[Array]) -> Operations:
     if isinstance(call, Refresh):
         return _refreshing(call, kept)
     if isinstance(call, Unless):
@@ -106,29 +110,29 @@ def _operations(call: Call, kept: list[Array]) -> Words:
     return _elementwise(name, out, operands, kept)
 
 
-def _copying(out: Array, source: Any, kept: list[Array]) -> Words:
+def _copying(out: Array, source: Any, kept: list[Array]) -> Operations:
     if out.dtype == np.int64 and out.size == source.size == 1:
         return [_row("assign", 0, _address(out), _address(source))]
     return _elementwise("copyto", out, (source,), kept)
 
 
-def _taking(array: Array, places: Indices, axis: int, out: Array, mode: str, kept: list[Array]) -> Words:
+def _taking(array: Array, places: Indices, axis: int, out: Array, mode: str, kept: list[Array]) -> Operations:
     return _indexed("take", out, array, places, axis, kept)
 
 
-def _putting(out: Array, places: Indices, axis: int, values: Array, kept: list[Array]) -> Words:
+def _putting(out: Array, places: Indices, axis: int, values: Array, kept: list[Array]) -> Operations:
     return _indexed("put", out, values, places, axis, kept)
 
 
-def _adding(out: Array, places: Indices, axis: int, values: Array, kept: list[Array]) -> Words:
+def _adding(out: Array, places: Indices, axis: int, values: Array, kept: list[Array]) -> Operations:
     return _indexed("add_at", out, values, places, axis, kept)
 
 
-def _advancing(stamps: Indices, groups: Indices, kept: list[Array]) -> Words:
+def _advancing(stamps: Indices, groups: Indices, kept: list[Array]) -> Operations:
     return [_row("advance", 0, _address(stamps[group : group + 1])) for group in groups]
 
 
-def _following(value: Array, sizes: Array, kept: list[Array]) -> Words:
+def _following(value: Array, sizes: Array, kept: list[Array]) -> Operations:
     return [_row("following", 0, _address(value), _address(sizes), sizes.size)]
 
 
@@ -185,7 +189,7 @@ def _axes(shape: tuple[int, ...], strides: list[Strides]) -> tuple[list[int], li
     return sizes, steps
 
 
-def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Array]) -> Words:
+def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Array]) -> Operations:
     if not out.size:
         return []
     arrays = [out, *(_spread(given, out, out.shape, kept) for given in operands)]
@@ -201,7 +205,7 @@ def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Arra
     return [_row(name, kind, *words)]
 
 
-def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, kept: list[Array]) -> Words:
+def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, kept: list[Array]) -> Operations:
     """Return the operation that reads, writes or adds the `places` (n,) along an `axis`, -1 or -2."""
     if places.dtype != np.int64 or not places.flags.c_contiguous or not places.size or places.min() < 0:
         raise NotEncodableError
@@ -221,7 +225,7 @@ def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, k
     return [_row(name, kind, *words, _address(places))]
 
 
-def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Words:
+def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Operations:
     """Return the operation for a product of matrices, in a batch."""
     if min(left.ndim, right.ndim) < 2 or not out.size or not left.shape[-1]:
         raise NotEncodableError
@@ -254,7 +258,7 @@ def _layout(rows: int, columns: int, down: int, across: int) -> tuple[int, int]:
     return found
 
 
-_SPECIAL: Mapping[Any, Callable[..., Words]] = MappingProxyType(
+_SPECIAL: Mapping[Any, Callable[..., Operations]] = MappingProxyType(
     {
         np.matmul: _product,
         np.take: _taking,

@@ -5,6 +5,7 @@ processor. The products of matrices are those of scipy's own linear algebra.
 """
 
 import ctypes
+import logging
 import os
 import platform
 import subprocess
@@ -17,6 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from scipy.linalg import cython_blas
+
+from lstm_analog.errors import LibraryMissingError, explain
 
 COMPILER = "ziglang"
 """The package whose compiler builds the kernel."""
@@ -40,6 +43,9 @@ def kernel() -> ctypes.CDLL | None:
     try:
         with_version = f"{COMPILER} {version(COMPILER)}"
     except PackageNotFoundError:
+        logging.getLogger("lstm_analog").info(
+            "pip install 'lstm_analog[fast]' makes Waveform two to five times as fast"
+        )
         return None
     try:
         return _bound(ctypes.CDLL(str(_built(with_version))))
@@ -52,6 +58,15 @@ def kernel() -> ctypes.CDLL | None:
 def is_available() -> bool:
     """Return whether there is a kernel."""
     return kernel() is not None
+
+
+def needed() -> ctypes.CDLL:
+    """Return the kernel; raise `LibraryMissingError` if there is none."""
+    found = kernel()
+    if found is None:
+        must, do = "be built", f"pip install 'lstm_analog[fast]', which brings {COMPILER}"
+        raise LibraryMissingError(explain("the engines' kernel", must=must, got="no kernel", do=do))
+    return found
 
 
 def _built(compiler: str) -> Path:

@@ -1,24 +1,24 @@
 """Joins the operations of calls to programs, which are calls themselves, and executes tables of programs."""
 
 from collections.abc import Iterable
-from ctypes import CDLL
 from functools import partial
 from itertools import groupby
 
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.native.encoding import WORDS, Words, copied, encoded, repeat_above, stop_above
-from lstm_analog.engines.native.library import kernel
+from lstm_analog.engines.native.encoding import WORDS, Operations, copied, encoded, repeat_above, stop_above
+from lstm_analog.engines.native.library import is_available, needed
 from lstm_analog.expressions import Call
 
 
 class KernelProgram:
     """The call that executes operations of the kernel, `words`; `kept` are the arrays that they work on."""
 
-    def __init__(self, library: CDLL, words: Words | Indices, kept: list[object]) -> None:
+    def __init__(self, words: Operations | Indices, kept: list[object]) -> None:
+        """Take the `words` of operations, (operations, 32), and what must live as long; there must be a kernel."""
         self.words, self.kept = np.array(words, dtype=np.int64).reshape(-1, WORDS), kept
-        self._run, self.address, self.count = library.run, self.words.ctypes.data, len(words)
+        self._run, self.address, self.count = needed().run, self.words.ctypes.data, len(words)
 
     def __call__(self) -> None:
         """Execute the operations."""
@@ -27,8 +27,7 @@ class KernelProgram:
 
 def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
     """Return `calls` with each run of those that the kernel can do as one program; as they are without a kernel."""
-    library = kernel()
-    if library is None:
+    if not is_available():
         return tuple(calls)
     each = [(call, *_operations(call)) for call in calls]
     found: list[Call] = []
@@ -38,11 +37,11 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
             found += [call for call, _, _ in several]
         else:
             words = [row for _, rows, _ in several for row in rows or ()]
-            found.append(KernelProgram(library, words, [(call, kept) for call, _, kept in several]))
+            found.append(KernelProgram(words, [(call, kept) for call, _, kept in several]))
     return tuple(found)
 
 
-def _operations(call: Call) -> tuple[Words | None, list[Array]]:
+def _operations(call: Call) -> tuple[Operations | None, list[Array]]:
     """Return the operations of `call`, None if it has none, and arrays that they need."""
     kept: list[Array] = []
     return call.words.tolist() if isinstance(call, KernelProgram) else encoded(call, kept), kept
@@ -55,8 +54,8 @@ class Judged:
     """
 
     def __init__(self) -> None:
-        self.words: Words = []
-        self.complete = kernel() is not None
+        self.words: Operations = []
+        self.complete = is_available()
         self._kept: list[object] = []
 
     def add(self, calls: Iterable[Call]) -> None:
@@ -89,27 +88,20 @@ class Judged:
 
     def program(self) -> KernelProgram | None:
         """Return the program, if it is complete."""
-        library = kernel()
-        return KernelProgram(library, self.words, self._kept) if self.complete and library is not None else None
+        return KernelProgram(self.words, self._kept) if self.complete else None
 
 
 def joined(programs: list[KernelProgram]) -> KernelProgram:
     """Return the program that executes these `programs`, of which there is one at least, one after the other."""
-    library = kernel()
-    if library is None:
-        raise RuntimeError("there is no kernel")
-    return KernelProgram(library, np.concatenate([one.words for one in programs]), [programs])
+    return KernelProgram(np.concatenate([one.words for one in programs]), [programs])
 
 
 def executed(programs: list[KernelProgram | None], chosen: Indices, places: Indices, cursors: Indices) -> int:
     """Execute `programs[chosen[k]]` for k = 0, 1, ... until one stops, and return how many came to their end.
 
-    Before each, `places[k]` (cursors,), addresses, are written to `cursors`. Raises `RuntimeError` without a kernel.
+    Before each, `places[k]` (cursors,), addresses, are written to `cursors`. There must be a kernel.
     """
-    library = kernel()
-    if library is None:
-        raise RuntimeError("there is no kernel")
     each = [(program.address, program.count) if program else (0, 0) for program in programs]
     known = np.array(each, dtype=np.int64)
     table = np.concatenate([known[chosen], places], axis=1)
-    return int(library.run_rows(table.ctypes.data, table.shape[1], len(table), cursors.ctypes.data))
+    return int(needed().run_rows(table.ctypes.data, table.shape[1], len(table), cursors.ctypes.data))

@@ -86,7 +86,7 @@ class RunAhead:
         kinds: list[IntervalKind],
         kind_of: Indices,
     ) -> None:
-        """Take what the programs work on; `kind_of` (intervals,) numbers the kind of each interval."""
+        """Take the buffers `space`, the `record` to write, and the `kinds`; `kind_of` (intervals,) numbers those."""
         self._space, self._sources, self._record = space, sources, record
         self._kinds, self._kind_of = kinds, kind_of
         self._made: dict[int, tuple[Segments, KernelProgram | None]] = {}

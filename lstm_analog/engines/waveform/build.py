@@ -13,16 +13,14 @@ from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.estimate import estimate
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
+from lstm_analog.engines.waveform.guesses import guesses, level_sweep, starting
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
-    SWEEP_SHARE,
     GuardedWaveform,
-    Guess,
-    LevelSweep,
     Segment,
     Tolerance,
     values_of,
@@ -59,7 +57,7 @@ def segment(
     judged = _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
-    guesses = _guesses(plan, fields, frame, still, couplings.scales, effect)
+    found = guesses(plan, fields, frame, still, couplings.scales, effect)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
     ordered = sorted(steps.items())
     units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in judged)])
@@ -67,12 +65,12 @@ def segment(
     judging, verdict = estimate(solved, units, fields[1:], couplings.scales, grid.degree, tolerance)
     return Segment(
         grid=grid,
-        steps=compiled(before if guesses else [*before, *(step for _, found in ordered for step in found)]),
+        steps=compiled(before if found else [*before, *(call for _, calls in ordered for call in calls)]),
         drawn=drawn,
         judging=compiled(judging),
         verdict=verdict,
-        starting=_starting(guesses, first, grid),
-        sweeps=tuple(_sweep(found, guesses.get(k), order, tolerance) for k, found in ordered if guesses),
+        starting=starting(found, first, grid),
+        sweeps=tuple(level_sweep(calls, found.get(k), order, tolerance) for k, calls in ordered if found),
         after=compiled([*_moving(plan, fields, couplings.groups, state), *after]),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
@@ -91,68 +89,6 @@ def _judged(plan: Outline, output: Wanted) -> list[int]:
         for number in range(first, first + (level.members.shape[1] if output is Wanted.POINTS else level.dynamic))
     }
     return [k for k, asked in enumerate(plan.points) if k in candidates and asked and not plan.factored[k]]
-
-
-def _guesses(
-    plan: Outline, fields: list[Field], frame: Frame, still: bool, scales: Floats, effect: Floats | None
-) -> dict[int, Guess]:
-    """Return the guess of each sweep with torn edges, by sweep number, and append its field to `fields`."""
-    found = {}
-    for sweep, nodes in plan.guessed.items():
-        shape = (*frame.lead, nodes.size)
-        if still:
-            fields.append(_constant(nodes, np.zeros(shape), frame, held=False))
-        else:
-            values = np.zeros((frame.count, *shape))
-            fields.append(Field(nodes=nodes, start=values[0], end=values[-1], values=values, terms=None))
-        found[sweep] = _guess(plan, fields, nodes, 1.0 / scales[nodes], effect)
-    return found
-
-
-def _guess(plan: Outline, fields: list[Field], nodes: Indices, weights: Floats, effect: Floats | None) -> Guess:
-    """Return the guess of the unknowns `nodes` (m,), which is the last of `fields`.
-
-    `weights` (m,) are one over their units of signal. `effect` (points - 1, points - 1) makes of an error at all points
-    but the first what it does: its integral, if torn edges act on slow storages only; None if the error itself counts.
-    """
-    own, beginning, gathering, judging = fields[-1], list[Call](), list[Call](), list[Call]()
-    guessed, target = values_of(own), own.start if own.terms else values_of(own)
-    waves, change, moved = np.empty(guessed.shape), np.empty(guessed.shape), np.empty(1)
-    for number, some in plan.places.by_field(nodes):
-        places = span(plan.places.place[nodes[some]])
-        start, fetching = reading(fields[number].start, places)
-        beginning += [*fetching, putting(target, span(some), start)]
-        part, fetching = reading(values_of(fields[number]), places)
-        gathering += [*fetching, putting(waves, span(some), part)]
-    judging += [*gathering, partial(np.subtract, waves, guessed, change), partial(np.multiply, change, weights, change)]
-    worked = change.reshape(len(change), -1)
-    if effect is not None:
-        worked = np.empty((len(effect), worked.shape[1]))
-        judging.append(partial(np.matmul, effect, change[1:].reshape(len(effect), -1), worked))
-    judging.append(partial(largest, moved, worked.reshape(1, -1), np.ones(1)))
-    if not own.terms:
-        judging.append(partial(np.copyto, guessed, waves))
-    return Guess(
-        field=own,
-        beginning=compiled(beginning),
-        gathering=compiled(gathering),
-        waves=waves,
-        judging=compiled(judging),
-        moved=moved,
-    )
-
-
-def _starting(guesses: dict[int, Guess], first: Segment | None, grid: Grid) -> tuple[Call, ...]:
-    """Return the calls that make the first guesses: that nothing moves, or what the coarser segment `first` found."""
-    if first is None:
-        return compiled(call for guess in guesses.values() for call in guess.beginning)
-    evaluation = chebyshev.refinement(first.grid, grid)
-    coarse = [sweep.guess for sweep in first.sweeps if sweep.guess]
-    calls: list[Call] = []
-    for guess, before in zip((guesses[key] for key in sorted(guesses)), coarse, strict=True):
-        waves, values = before.waves.reshape(len(before.waves), -1), values_of(guess.field)
-        calls += [*before.gathering, partial(np.matmul, evaluation, waves, values.reshape(len(values), -1))]
-    return compiled(calls)
 
 
 def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWaveform]:
@@ -239,7 +175,7 @@ def _buffers(
         run = span(part)
         start = effort[..., run] if isinstance(run, slice) else np.zeros(shape)
         if not number:
-            fields.append(_constant(part, start, frame, held=True))
+            fields.append(constant_field(part, start, frame.count, held=True))
             continue
         values = None
         if sizes[number]:
@@ -249,13 +185,6 @@ def _buffers(
         if not isinstance(run, slice) and plan.wanted[number]:
             before.append(partial(np.take, effort, part, -1, start, "clip"))
     return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
-
-
-def _constant(nodes: Indices, start: Floats, frame: Frame, held: bool) -> Field:
-    """Return the field of unknowns that stay at their efforts at the `start`, (*lead, m)."""
-    values = np.broadcast_to(start, (frame.count, *start.shape))
-    term = WaveformFactor(basis=np.ones(frame.count), weight=start, held=held)
-    return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
 
 
 def _task(
@@ -293,11 +222,3 @@ def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[WaveformFact
     for number, found in enumerate(terms, start=first):
         field = fields[number]
         fields[number] = Field(nodes=field.nodes, start=field.start, end=field.end, values=field.values, terms=found)
-
-
-def _sweep(steps: list[Call], guess: Guess | None, order: Structure, tolerance: Tolerance) -> LevelSweep:
-    return LevelSweep(
-        steps=compiled(steps),
-        guess=guess,
-        limit=SWEEP_SHARE * tolerance.units / order.weakness if order.weakness else np.inf,
-    )

@@ -25,7 +25,8 @@ def estimate(
     """Return the calls that write the estimated error, in tolerances, to an array (1,), and that array.
 
     `solved` (points, total) are the waveforms that are no sums of known bases, side by side, `units` (total,) their
-    units of signal. The sums are among the `fields`, of unknowns with the units of signal `scales` (N,).
+    units of signal. The sums are among the `fields`, of unknowns with the units of signal `scales` (N,). Waveforms are
+    polynomials of that `degree`; the error is counted in `tolerance`.
     """
     verdict = np.zeros(1)
     if not degree:

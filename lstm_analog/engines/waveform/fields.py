@@ -43,6 +43,16 @@ class Field:
     terms: tuple[WaveformFactor, ...] | None
 
 
+def constant_field(nodes: Indices, start: Floats, count: int, held: bool) -> Field:
+    """Return the field of `nodes` (m,) that stay at their efforts at the `start`, (*lead, m), at `count` points.
+
+    `held` tells that these are efforts of the state.
+    """
+    values = np.broadcast_to(start, (count, *start.shape))
+    term = WaveformFactor(basis=np.ones(count), weight=start, held=held)
+    return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
+
+
 class Waves:
     """Stands for an array of efforts (*`shape`, N) that laws of parts index by `waves[..., nodes]`.
 

@@ -5,6 +5,7 @@ occurrence serves the next. A piece of an interval is solved as a `Segment`; if 
 refined, a higher degree or two pieces in its place, and solved again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -116,27 +117,35 @@ class WaveformRun:
             record.write(0, space.state.effort[..., None, :])
         else:
             np.copyto(space.state.effort, start)
-        changing = np.any([source.changes for source in sources], axis=0).tolist() if sources else [False] * count
+        self._run_intervals(intervals, divisions, sources, record, lambda number: _tell(progress, number + 1, count))
+        return space.state.effort.copy()
+
+    def _run_intervals(
+        self,
+        intervals: range,
+        divisions: list[Subdivision],
+        sources: list[ImposedWaveform],
+        record: Recorder,
+        tell: Callable[[int], None],
+    ) -> None:
+        """Run `intervals`, ahead where programs can, and `tell` the number of each."""
+        changing = np.any(
+            [np.zeros(len(divisions), dtype=bool), *(source.changes for source in sources)], axis=0
+        ).tolist()
         fast = is_available() and self.points == 1
         ahead = self._run_ahead(divisions, sources, record) if fast else None
-
-        def tell(number: int) -> None:
-            if progress is not None:
-                progress(number + 1, count)
-
         number = intervals.start
         while number < intervals.stop:
             number = ahead.run(number, intervals.stop, tell) if ahead else number
             if number < intervals.stop:
                 for source in sources if number and changing[number] else ():
-                    source.impose(space.state, number)
+                    source.impose(self.space.state, number)
                 if record.asks(number + 1):
                     record.write(number + 1, self._points(divisions[number]))
                 else:
                     self._interval(divisions[number], None)
                 tell(number)
                 number += 1
-        return space.state.effort.copy()
 
     def _run_ahead(self, divisions: list[Subdivision], sources: list[ImposedWaveform], record: Recorder) -> RunAhead:
         """Return what runs the intervals, whose `divisions` (intervals,) are given, by programs where it can."""
@@ -261,6 +270,11 @@ class WaveformRun:
         found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, output)
         division.made[recorded][place] = found
         return found
+
+
+def _tell(progress: Progress | None, done: int, count: int) -> None:
+    if progress is not None:
+        progress(done, count)
 
 
 def _subdivisions(space: Workspace, schedule: Schedule) -> list[Subdivision]:
