@@ -1,10 +1,11 @@
 """Expressions of efforts and parameters: the form of laws, for their values, derivatives and texts.
 
 They are independent of parts and networks. `nodes` defines them and simplifies them, `functions` has named functions,
-`calculus` substitutes and differentiates, `programs` evaluates by numpy, `languages` prints.
+`calculus` substitutes and differentiates, `programs` evaluates by numpy with `calls`, `languages` prints.
 """
 
 from lstm_analog.expressions.calculus import derivative, kinks, shared, substituted, symbols
+from lstm_analog.expressions.calls import Call, Refresh, add_at, adding, advance, combining, make, put, putting, reading
 from lstm_analog.expressions.functions import beyond, clip, sigmoid, softplus, softplus_ratio
 from lstm_analog.expressions.nodes import (
     LINE,
@@ -28,7 +29,7 @@ from lstm_analog.expressions.nodes import (
     tanh,
     where,
 )
-from lstm_analog.expressions.programs import BoundProgram, Call, Program
+from lstm_analog.expressions.programs import BoundProgram, Program, where_less
 
 __all__ = [
     "LINE",
@@ -37,10 +38,15 @@ __all__ = [
     "Expression",
     "Op",
     "Program",
+    "Refresh",
     "absolute",
     "add",
+    "add_at",
+    "adding",
+    "advance",
     "beyond",
     "clip",
+    "combining",
     "constant",
     "derivative",
     "divide",
@@ -49,11 +55,15 @@ __all__ = [
     "kinks",
     "let",
     "log1p",
+    "make",
     "maximum",
     "minimum",
     "multiply",
     "number",
     "parameter",
+    "put",
+    "putting",
+    "reading",
     "shared",
     "sigmoid",
     "sign",
@@ -64,4 +74,5 @@ __all__ = [
     "symbols",
     "tanh",
     "where",
+    "where_less",
 ]

@@ -12,11 +12,11 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats
 from lstm_analog.expressions.calculus import without_names
+from lstm_analog.expressions.calls import Call
 from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
 Values = Mapping[str, Floats]
-Call = Callable[[], object]
 _PAIR = 2
 _BY_NAME = (np.minimum, np.maximum)
 
@@ -29,7 +29,8 @@ class _Instruction(NamedTuple):
     out: int
 
 
-def _where(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | None = None) -> Floats:
+def where_less(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | None = None) -> Floats:
+    """Return `below` where `a` < `b`, else `other`; in `out`, if that is given."""
     if out is None:
         return np.where(np.less(a, b), below, other)
     np.copyto(out, np.where(np.less(a, b), below, other))  # `out` may be any of them: all are read before it is written
@@ -101,7 +102,7 @@ class Program:
         if node.op is Op.WHERE and (constant(args[2]), constant(args[3])) == (1.0, 0.0):
             return self._call(np.heaviside, self._lower(args[1] - args[0]), self._place(0.0))
         if node.op is Op.WHERE:
-            return self._call(_where, *map(self._lower, args))
+            return self._call(where_less, *map(self._lower, args))
         return self._call(getattr(np, node.op.value), *map(self._lower, args))
 
     def _sum(self, terms: Sequence[Expression]) -> int:
@@ -163,60 +164,27 @@ class BoundProgram:
                 places[out] = function(*[places[arg] for arg in args])
         return [places[place] for place in self.outputs]
 
-    def writing(self, efforts: Mapping[str, Array | Callable[[], Array]], outs: Sequence[Array]) -> tuple[Call, ...]:
-        """Return calls that write the outputs to the arrays `outs`, of the shape to which all broadcast.
+    def writing(self, efforts: Mapping[str, Array], outs: Sequence[Array]) -> tuple[Call, ...]:
+        """Return calls that write the outputs at `efforts`, arrays by name, to the arrays `outs`.
 
-        `efforts` has the array of an effort by its name, or a function that returns it at each call. The calls allocate
-        no arrays: intermediate results share a few of that shape.
+        All broadcast to the shape of the `outs`. The calls allocate nothing: intermediate results share a few arrays.
         """
         places, calls = list(self.places), list[Call]()
-        fetched = set[int]()
         for name, place in self.efforts.items():
-            given = efforts[name]
-            if callable(given):
-                fetched.add(place)
-                calls.append(_fetching(given, places, place))
-            else:
-                places[place] = given
+            places[place] = efforts[name]
         rooms = _rooms(self.steps, self.outputs, outs)
         for step in self.steps:
-            places[step.out] = room = rooms[step.out]
-            late = not fetched.isdisjoint(step.args)
-            calls.append(
-                _applying(step, places, room)
-                if late
-                else _writing(step.function, [places[arg] for arg in step.args], room)
-            )
+            places[step.out] = rooms[step.out]
+            calls.append(_writing(step.function, [places[arg] for arg in step.args], rooms[step.out]))
         for out, place in zip(outs, self.outputs, strict=True):
-            if place in fetched:
-                calls.append(_applying(_Instruction(function=np.positive, args=(place,), out=place), places, out))
-            elif rooms.get(place) is not out:
+            if rooms.get(place) is not out:
                 calls.append(partial(np.copyto, out, places[place]))
         return tuple(calls)
-
-
-def _fetching(fetch: Callable[[], Array], places: list[Any], place: int) -> Call:
-    def call() -> None:
-        places[place] = fetch()
-
-    return call
 
 
 def _writing(function: Callable[..., Any], args: Sequence[Any], out: Array) -> Call:
     """Return the call of `function`, `out` by place if numpy allows it: by name it costs a tenth of a short call."""
     return partial(function, *args, out=out) if function in _BY_NAME else partial(function, *args, out)
-
-
-def _applying(step: _Instruction, places: list[Any], out: Array) -> Call:
-    """Return the call of `step` with the contents of its places at the time of the call."""
-    function = step.function
-    if len(step.args) == 1:
-        (only,) = step.args
-        return lambda: function(places[only], out=out)
-    if len(step.args) == 2:
-        first, second = step.args
-        return lambda: function(places[first], places[second], out=out)
-    return lambda: function(*[places[arg] for arg in step.args], out=out)
 
 
 def _rooms(steps: Sequence[_Instruction], outputs: Sequence[int], outs: Sequence[Floats]) -> dict[int, Floats]:

@@ -5,6 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
+from lstm_analog.engines.native.judging import next_coefficients
 from lstm_analog.engines.waveform.chebyshev import (
     Grid,
     coefficients,
@@ -15,7 +16,6 @@ from lstm_analog.engines.waveform.chebyshev import (
     points,
     refinement,
 )
-from lstm_analog.engines.waveform.segment import next_coefficients
 
 POLES = [inf, 1e300, 1e9, 1.0, 0.2, 0.05]
 

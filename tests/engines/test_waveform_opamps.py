@@ -9,10 +9,10 @@ import lstm_analog as la
 from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH
 from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.engines.waveform.fields import Field, Places, Waves
-from lstm_analog.engines.waveform.kernels import flowing
+from lstm_analog.expressions import make
 from lstm_analog.imperfections import AmplifierOffset, Streams
 from lstm_analog.network.data_sheets import OpAmpData, opamps
-from lstm_analog.network.laws import flow
+from lstm_analog.network.laws import flow, flow_into
 
 POINTS = 15
 X = np.random.default_rng(5).uniform(-1, 1, (2, 2))
@@ -79,6 +79,6 @@ def test_the_fast_way_of_the_law_is_the_law(variant, plus):
         [field], Places(field=np.zeros(13, dtype=int), place=np.arange(13)), efforts.shape[:-1], slice(0, None)
     )
     out = np.full((20, 1, 2, 3), np.nan)
-    flowing(part, waves, (), out)()
+    make(flow_into(part, waves, (), out))
     np.testing.assert_allclose(out, flow(part, efforts, ()), rtol=1e-12, atol=1e-18)
     assert np.abs(efforts[..., nodes[2]]).max() > 2.0 * DATA.rail

@@ -150,8 +150,7 @@ def test_a_named_function_is_a_unit_in_a_sum():
     assert constant(node) is None
 
 
-@pytest.mark.parametrize("fetched", [True, False])
-def test_calls_write_what_a_program_returns(fetched):
+def test_calls_write_what_a_program_returns():
     """Also where an output is read again, is the branch of a condition, an effort as it is, or a number."""
     rng = np.random.default_rng(5)
     arrays = {"x": rng.uniform(-2, 2, 7), "y": rng.uniform(-2, 2, 7), "a": rng.uniform(1, 2, 7)}
@@ -168,8 +167,7 @@ def test_calls_write_what_a_program_returns(fetched):
     ]
     program = Program(nodes).bound(arrays)
     outs = [np.full(7, np.nan) for _ in nodes]
-    efforts = {name: (lambda name=name: arrays[name].copy()) if fetched else arrays[name] for name in "xy"}
-    calls = program.writing(efforts, outs)
+    calls = program.writing({name: arrays[name] for name in "xy"}, outs)
     for _ in range(2):
         for call in calls:
             call()

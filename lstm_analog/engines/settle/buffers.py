@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, Span
-from lstm_analog.expressions import Call, Expression, parameter
+from lstm_analog.expressions import Call, Expression, adding, parameter
 from lstm_analog.network.laws import bank_of
 from lstm_analog.network.parts import Part
 
@@ -87,11 +87,7 @@ class Buffers:
 
     def add(self, target: Array, into: Span, flow: Array) -> None:
         """Add `flow` (..., k, batch) to the places `into` of `target` (..., n, batch)."""
-        if isinstance(into, slice):
-            view = target[..., into, :]
-            self.call(np.add, view, flow, view)
-        else:
-            self.call(_add_at, target, into, flow)
+        self.calls.append(adding(target, into, -2, flow))
 
     def combine(self, flows: list[Array], gains: list[Floats], out: Array, *, added: bool = False) -> None:
         """Write the sum of `flows` (each (..., n, batch)) times `gains` (each (..., n)) to `out`; add it if `added`."""
@@ -138,7 +134,3 @@ class Buffers:
         parameters = {name: self.number(numbers[name]) for name in program.parameters}
         efforts = {name: self.read(bank.nodes[name]) for name in program.efforts}
         self.calls.extend(program.bound(parameters).writing(efforts, [out]))
-
-
-def _add_at(target: Array, into: Indices, flow: Array) -> None:
-    target[..., into, :] += flow

@@ -15,7 +15,7 @@ from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.newton import newton
 from lstm_analog.engines.settle.stages import ComponentStage, Mode, PortEnds, some_of
 from lstm_analog.errors import SimulationError, explain
-from lstm_analog.expressions import Call, sigmoid
+from lstm_analog.expressions import Call, put, sigmoid
 from lstm_analog.network.laws import High, flow_into, rows
 from lstm_analog.network.parts import DATUM, Pairs, law
 from lstm_analog.network.parts.ports import CONTROL, opened
@@ -48,7 +48,7 @@ def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Ca
             buffers.call(np.take, efforts, nodes, -2, target, "clip")
         _advance(buffers, stage, target)
     if view is None:
-        buffers.call(efforts.__setitem__, (..., nodes, slice(None)), target)
+        buffers.call(put, efforts, nodes, -2, target)
     return tuple(buffers.calls)
 
 
@@ -255,7 +255,7 @@ def _load(buffers: Buffers, load: Load, route: Route, high: High, weight: Floats
         return
     efforts = np.swapaxes(buffers.efforts, -1, -2)
     flows = np.empty((*efforts.shape[:-1], *rows(load.part).shape))
-    buffers.calls.append(flow_into(load.part, efforts, high, flows))
+    buffers.calls.extend(flow_into(load.part, efforts, high, flows))
     buffers.call(_scaled_from, flows, route, buffers.number(weight), out)
 
 

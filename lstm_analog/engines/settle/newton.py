@@ -36,7 +36,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         inflow=Inflow(
             wiring=stage.wiring,
             fields=fields,
-            state=NetworkState(effort=everything, stamps=[0], known={}),
+            state=NetworkState(effort=everything, stamps=np.zeros(1, dtype=np.int64), known={}),
             high=stage.couplings.high,
             after=[],
         ),

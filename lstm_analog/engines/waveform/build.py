@@ -1,37 +1,33 @@
 """Builds a segment: its buffers, the steps of each level, and the steps that read and write the state."""
 
-from typing import cast
+from functools import partial
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
+from lstm_analog.engines.native import compiled
+from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
-from lstm_analog.engines.waveform.inflow import Inflow, reader
+from lstm_analog.engines.waveform.estimate import estimate
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
+from lstm_analog.engines.waveform.guesses import guesses, level_sweep, starting
+from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
-    SWEEP_SHARE,
-    Combined,
     GuardedWaveform,
-    Guess,
-    LevelSweep,
     Segment,
     Tolerance,
-    next_coefficients,
     values_of,
 )
 from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, putting, reading
 from lstm_analog.network.laws import High, Idle
-
-_NEGLIGIBLE = 1e-4
-"""Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
 
 
 def segment(
@@ -61,23 +57,22 @@ def segment(
     judged = _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
-    guesses = _guesses(plan, fields, frame, still, couplings.scales, effect)
+    found = guesses(plan, fields, frame, still, couplings.scales, effect)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
     ordered = sorted(steps.items())
     units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in judged)])
+    solved = arena[:, -units.size :] if units.size else arena[:, :0]
+    judging, verdict = estimate(solved, units, fields[1:], couplings.scales, grid.degree, tolerance)
     return Segment(
         grid=grid,
-        steps=before if guesses else [*before, *(step for _, found in ordered for step in found)],
+        steps=compiled(before if found else [*before, *(call for _, calls in ordered for call in calls)]),
         drawn=drawn,
-        solved=arena[:, -units.size :] if units.size else arena[:, :0],
-        units=units,
-        least=1.0 / (tolerance.units * units),
-        tail=chebyshev.last(grid.degree) if grid.degree else np.zeros((1, 1)),
-        sweeps=tuple(_sweep(found, guesses.get(k), order, tolerance) for k, found in ordered if guesses),
-        after=[*_moving(plan, fields, couplings.groups, state), *after],
-        fixed=tuple(_fixed(fields, couplings.scales, grid.degree, tolerance)),
+        judging=compiled(judging),
+        verdict=verdict,
+        starting=starting(found, first, grid),
+        sweeps=tuple(level_sweep(calls, found.get(k), order, tolerance) for k, calls in ordered if found),
+        after=compiled([*_moving(plan, fields, couplings.groups, state), *after]),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
-        tolerance=tolerance,
         first=first,
     )
 
@@ -96,29 +91,6 @@ def _judged(plan: Outline, output: Wanted) -> list[int]:
     return [k for k, asked in enumerate(plan.points) if k in candidates and asked and not plan.factored[k]]
 
 
-def _guesses(
-    plan: Outline, fields: list[Field], frame: Frame, still: bool, scales: Floats, effect: Floats | None
-) -> dict[int, Guess]:
-    """Return the guess of each sweep with torn edges, by sweep number, and append its field to `fields`."""
-    found = {}
-    for sweep, nodes in plan.guessed.items():
-        shape = (*frame.lead, nodes.size)
-        if still:
-            fields.append(_constant(nodes, np.zeros(shape), frame, held=False))
-        else:
-            values = np.zeros((frame.count, *shape))
-            fields.append(Field(nodes=nodes, start=values[0], end=values[-1], values=values, terms=None))
-        sources = plan.places.by_field(nodes)
-        found[sweep] = Guess(
-            field=fields[-1],
-            found=tuple((span(some), fields[k], span(plan.places.place[nodes[some]])) for k, some in sources),
-            weights=1.0 / scales[nodes],
-            effect=effect,
-            change=np.empty((frame.count, *shape)),
-        )
-    return found
-
-
 def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWaveform]:
     """Return the waveforms that must stay within `limits`, field by field."""
     found = []
@@ -126,7 +98,15 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWa
         low, high = limits.low[..., chosen], limits.high[..., chosen]
         places = span(plan.places.place[limits.nodes[chosen]])
         waves = values_of(fields[number]) if number else fields[number].start
-        found.append(GuardedWaveform(efforts=reader(waves, places), low=low, high=high))
+        efforts, fetching = reading(waves, places)
+        room, beyond, other = np.empty(efforts.shape), np.empty(1), np.empty(1)
+        flat: tuple[Floats, Floats] = room.reshape(1, -1), np.ones(1)
+        calls: list[Call] = [*fetching]
+        for most, (above, below) in ((beyond, (low, efforts)), (other, (efforts, high))):
+            calls += [partial(np.subtract, above, below, room), partial(np.maximum, room, 0.0, out=room)]
+            calls.append(partial(largest, most, *flat))
+        calls.append(partial(np.maximum, beyond, other, out=beyond))
+        found.append(GuardedWaveform(judging=compiled(calls), beyond=beyond))
     return found
 
 
@@ -167,24 +147,8 @@ def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkS
     """Return the steps that write efforts at the end into the `state`: of storages, and of all that is asked for."""
     numbers = range(1, len(fields) - len(plan.guessed))
     found = [fields[number] for number in numbers if plan.wanted[number]]
-    moved = tuple(int(group) for group in np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)])))
-    return [*(_writing(field, state.effort) for field in found), lambda: state.moved(moved)]
-
-
-def _writing(field: Field, effort: Floats) -> Call:
-    places = span(field.nodes)
-    if isinstance(places, slice):
-        view = effort[..., places]
-        return lambda: np.copyto(view, field.end)
-
-    def write() -> None:
-        effort[..., places] = field.end
-
-    return write
-
-
-def _reading(field: Field, effort: Floats) -> Call:
-    return lambda: cast(None, np.take(effort, field.nodes, axis=-1, out=field.start, mode="clip"))
+    moved = np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)]))
+    return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.moved(moved)]
 
 
 def _buffers(
@@ -211,7 +175,7 @@ def _buffers(
         run = span(part)
         start = effort[..., run] if isinstance(run, slice) else np.zeros(shape)
         if not number:
-            fields.append(_constant(part, start, frame, held=True))
+            fields.append(constant_field(part, start, frame.count, held=True))
             continue
         values = None
         if sizes[number]:
@@ -219,15 +183,8 @@ def _buffers(
         end = np.zeros(shape) if values is None else values[-1]
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
         if not isinstance(run, slice) and plan.wanted[number]:
-            before.append(_reading(fields[-1], effort))
+            before.append(partial(np.take, effort, part, -1, start, "clip"))
     return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
-
-
-def _constant(nodes: Indices, start: Floats, frame: Frame, held: bool) -> Field:
-    """Return the field of unknowns that stay at their efforts at the `start`, (*lead, m)."""
-    values = np.broadcast_to(start, (frame.count, *start.shape))
-    term = WaveformFactor(basis=np.ones(frame.count), weight=start, held=held)
-    return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
 
 
 def _task(
@@ -265,28 +222,3 @@ def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[WaveformFact
     for number, found in enumerate(terms, start=first):
         field = fields[number]
         fields[number] = Field(nodes=field.nodes, start=field.start, end=field.end, values=field.values, terms=found)
-
-
-def _sweep(steps: list[Call], guess: Guess | None, order: Structure, tolerance: Tolerance) -> LevelSweep:
-    return LevelSweep(
-        steps=steps,
-        guess=guess,
-        weakness=order.weakness,
-        tolerance=SWEEP_SHARE * tolerance.units,
-    )
-
-
-def _fixed(fields: list[Field], scales: Floats, degree: int, tolerance: Tolerance) -> list[Combined]:
-    """Return the last coefficients of the known bases of each field, where they may matter."""
-    found = []
-    for field in fields[1:]:
-        terms = (field.terms or ()) if degree else ()
-        tails = [(chebyshev.last(degree) @ term.basis).reshape(len(chebyshev.last(degree)), -1) for term in terms]
-        left = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
-        sizes = [float(np.abs(term.basis).max()) for term in terms]
-        counts = [k for k, size in enumerate(sizes) if left[k] > _NEGLIGIBLE * tolerance.units * size]
-        if counts:
-            allowed = tolerance.units * float(scales[field.nodes].min())
-            weights = tuple(terms[k].weight for k in counts)
-            found.append(Combined(tails=tuple(tails[k] / allowed for k in counts), weights=weights))
-    return found

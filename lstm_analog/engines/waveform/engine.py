@@ -39,7 +39,7 @@ class Waveform:
 
     A network in which more than 24 unknowns act on each other strongly it leaves to `Integrate`, and says so in the
     trajectory's `engine`. Of several chips, those that it cannot solve side by side with the others it solves alone,
-    with a warning that names them.
+    with a warning that names them. Without the extra `fast` the logger `lstm_analog` says once what that would gain.
 
     Attributes
     ----------

@@ -7,6 +7,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, Span, span
 from lstm_analog.engines.phase.wiring import Places
+from lstm_analog.expressions import Call, make, putting, reading
 
 
 def covers(places: Span, size: int) -> bool:
@@ -42,47 +43,57 @@ class Field:
     terms: tuple[WaveformFactor, ...] | None
 
 
+def constant_field(nodes: Indices, start: Floats, count: int, held: bool) -> Field:
+    """Return the field of `nodes` (m,) that stay at their efforts at the `start`, (*lead, m), at `count` points.
+
+    `held` tells that these are efforts of the state.
+    """
+    values = np.broadcast_to(start, (count, *start.shape))
+    term = WaveformFactor(basis=np.ones(count), weight=start, held=held)
+    return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
+
+
 class Waves:
     """Stands for an array of efforts (*`shape`, N) that laws of parts index by `waves[..., nodes]`.
 
     No such array is made: a law reads some nodes only, and these come from the buffers of the `fields`, where `places`
-    says. `rows` are the points that it has, None for the end of the segment alone. Neighbours in one field are returned
-    as a view, other nodes are gathered. Index arrays are remembered by identity: a law uses the same ones each time.
-    Further indices, as in `waves[..., nodes, None]`, apply to the result.
+    says. `rows` are the points that it has, None for the end of the segment alone. Index arrays are remembered by
+    identity: a law uses the same ones each time. Further indices, as in `waves[..., nodes, None]`, apply to the result.
     """
 
     def __init__(self, fields: list[Field], places: Places, shape: tuple[int, ...], rows: slice | None) -> None:
         self.shape = (*shape, places.field.size)
         self._fields, self._places, self._rows = fields, places, rows
-        self._known: dict[int, tuple[Indices, Floats | None]] = {}
+        self._known: dict[int, tuple[Indices, Floats, tuple[Call, ...]]] = {}
 
     def __getitem__(self, key: tuple[Any, ...]) -> Floats:
         nodes: Indices = key[1]
-        known = self._known.get(id(nodes))
-        if known is None:
-            known = self._known[id(nodes)] = (nodes, self._view(nodes))
-        found = self._gather(nodes) if known[1] is None else known[1]
+        if id(nodes) not in self._known:
+            self._known[id(nodes)] = (nodes, *self.gathered(nodes))
+        _, found, calls = self._known[id(nodes)]
+        make(calls)
         return found if len(key) == 2 else found[(..., *key[2:])]
+
+    def gathered(self, nodes: Indices) -> tuple[Floats, tuple[Call, ...]]:
+        """Return the efforts of `nodes` (m,), (*shape, m), and the calls that bring them up to date.
+
+        Neighbours in one field, and one node many times, are a view without calls.
+        """
+        found = self._places.by_field(nodes)
+        if len(found) == 1:
+            places, buffer = self._places.place[nodes], self._buffer(found[0][0])
+            if (places == places[0]).all():
+                one = buffer[..., places[0] : places[0] + 1]
+                return np.broadcast_to(one, (*one.shape[:-1], nodes.size)), ()
+            return reading(buffer, span(places))
+        result, calls = np.empty((*self.shape[:-1], nodes.size)), list[Call]()
+        for number, chosen in found:
+            part, fetching = reading(self._buffer(number), span(self._places.place[nodes[chosen]]))
+            calls += [*fetching, putting(result, span(chosen), part)]
+        return result, tuple(calls)
 
     def _buffer(self, number: int) -> Floats:
         field = self._fields[number]
         if self._rows is None:
             return field.end[None]
         return field.values[self._rows]  # type: ignore[index]
-
-    def _view(self, nodes: Indices) -> Floats | None:
-        found = self._places.by_field(nodes)
-        if len(found) != 1:
-            return None
-        places = self._places.place[nodes]
-        if (places == places[0]).all():
-            one = self._buffer(found[0][0])[..., places[0] : places[0] + 1]
-            return np.broadcast_to(one, (*one.shape[:-1], nodes.size))
-        run = span(places)
-        return self._buffer(found[0][0])[..., run] if isinstance(run, slice) else None
-
-    def _gather(self, nodes: Indices) -> Floats:
-        result = np.empty((*self.shape[:-1], nodes.size))
-        for number, chosen in self._places.by_field(nodes):
-            result[..., chosen] = self._buffer(number)[..., self._places.place[nodes[chosen]]]
-        return result

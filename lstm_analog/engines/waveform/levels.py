@@ -12,7 +12,7 @@ response to each basis is worked out once, and a run computes weights only.
 """
 
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, combining
 
 _SAME = 1e-12
 """Relative difference up to which components count as alike, and share one inverse; larger: fewer inverses."""
@@ -167,8 +167,8 @@ def _factored(task: Task, inverse: Floats) -> tuple[list[Call], tuple[tuple[Wave
 
 
 def _starting(field: Field, row: Floats) -> Call:
-    """Return the step that copies the efforts at the start of `field` to `row` (*lead, m)."""
-    return lambda: np.copyto(row, field.start)
+    """Return the call that copies the efforts at the start of `field` to `row` (*lead, m)."""
+    return partial(np.copyto, row, field.start)
 
 
 def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Call]:
@@ -178,25 +178,18 @@ def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Cal
         return _multiplying(matrix, flat, field)
     axes = (1,) * (weights.ndim - 2)
     wide = [column.reshape(len(column), *axes, -1) for column in columns]
-
-    def combine() -> None:
-        if field.values is None:
-            np.copyto(field.end, sum(column[-1] * weight for column, weight in zip(wide, weights, strict=True)))
-            return
-        np.multiply(wide[0], weights[0], out=field.values)
-        for column, weight in zip(wide[1:], weights[1:], strict=True):
-            np.add(field.values, column * weight, out=field.values)
-
-    return [combine]
+    if field.values is None:
+        return list(combining(field.end, [column[-1] for column in wide], weights))
+    return list(combining(field.values, wide, weights))
 
 
 def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Call]:
     """Return the step that writes `matrix` (points, k) times `flat` (k, ...) into `field`, at all points or the end."""
     if field.values is None:
         last, end = matrix[-1:], field.end.reshape(1, -1)
-        return [lambda: cast(None, np.matmul(last, flat, out=end))]
+        return [partial(np.matmul, last, flat, end)]
     rows = two_axes(field.values)
-    return [lambda: cast(None, np.matmul(matrix, flat, out=rows))]
+    return [partial(np.matmul, matrix, flat, rows)]
 
 
 def two_axes(values: Floats) -> Floats:
@@ -225,7 +218,7 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
         if matrix.shape[:-2] == (1,):
             steps += _multiplying(matrix[0], flows.reshape(len(flows), -1), field)
         else:
-            steps.append(_each(matrix, flows, field))
+            steps += _each(matrix, flows, field)
     return steps
 
 
@@ -237,19 +230,21 @@ def _without_start(columns: Floats, count: int) -> Floats:
     return columns
 
 
-def _each(matrix: Floats, flows: Floats, field: Field) -> Call:
-    """Return the step for components that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
+def _each(matrix: Floats, flows: Floats, field: Field) -> list[Call]:
+    """Return the calls for components that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
     chips = matrix.ndim > 3
     plain = matrix[:, 0] if chips else matrix  # (chips, m, points, k): batches go along
     rows = plain if field.values is not None else plain[..., -1:, :]
     target = field.values if field.values is not None else field.end[None]
-    spread = flows.reshape(len(flows), *(matrix.shape[:1] if chips else ()), -1, flows.shape[-1])
-
-    def apply() -> None:
-        product = np.matmul(rows, np.moveaxis(spread, (0, -1), (-2, -3)))  # (chips, m, points, batch)
-        np.copyto(target, np.moveaxis(product, (-2, -3), (0, -1)).reshape(target.shape))
-
-    return apply
+    lead = (*matrix.shape[:1],) if chips else ()
+    columns = np.moveaxis(
+        flows.reshape(len(flows), *lead, -1, flows.shape[-1]), (0, -1), (-2, -3)
+    )  # (chips, m, k, batch)
+    packed, product = np.empty(columns.shape), np.empty((*rows.shape[:-1], columns.shape[-1]))
+    found = np.moveaxis(product, (-2, -3), (0, -1))
+    target = target.reshape(found.shape)  # a view: only axes of chips and batch are joined
+    multiplying = partial(np.matmul, rows, packed, product)
+    return [partial(np.copyto, packed, columns), multiplying, partial(np.copyto, target, found)]
 
 
 def _balance(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
@@ -266,20 +261,9 @@ def _balance(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] |
     for target, field in enumerate(task.targets):
         if task.wanted[target]:
             out = field.end[None] if task.rows is None or field.values is None else field.values
-            steps.append(_mixing([inverse[..., target, row] for row in range(len(task.targets))], flows, out))
+            gains = [inverse[..., target, row] for row in range(len(task.targets))]
+            steps += combining(out, flows[:, -len(out) :], gains)
     return steps, (None,) * len(task.targets)
-
-
-def _mixing(gains: list[Floats], flows: Floats, out: Floats) -> Call:
-    """Return the step that writes the sum of `gains` (each (..., m)) times `flows` (k, points, *lead, m) to `out`."""
-    source = flows[:, -len(out) :]
-
-    def mix() -> None:
-        np.multiply(gains[0], source[0], out=out)
-        for gain, flow in zip(gains[1:], source[1:], strict=True):
-            np.add(out, gain * flow, out=out)
-
-    return mix
 
 
 def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
@@ -290,7 +274,7 @@ def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Call], tuple[tuple
     steps: list[Call] = []
     for weight, factor in zip(weights, factors, strict=True):
         steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
-    steps.append(lambda: cast(None, np.multiply(weights, gain, out=weights)))
+    steps.append(partial(np.multiply, weights, gain, weights))
     bases = [np.ones(task.frame.count) if factor.basis is None else factor.basis for factor in factors]
     terms = tuple(WaveformFactor(basis=basis, weight=w, held=False) for basis, w in zip(bases, weights, strict=True))
     return steps + _combining(bases, weights, field), (terms,)

@@ -6,17 +6,18 @@ one iteration is exact. The slopes (the Jacobian) are computed again only where 
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
+from lstm_analog.engines.native import compiled
 from lstm_analog.engines.phase.wiring import Load
-from lstm_analog.engines.waveform.inflow import adder, adding, drawn, reader
-from lstm_analog.engines.waveform.kernels import flowing
+from lstm_analog.engines.waveform.inflow import drawn, flowing
 from lstm_analog.engines.waveform.levels import Task, two_axes
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, adding, make, reading
 from lstm_analog.network.laws import Order, partials, rows
 
 _ITERATIONS = 30
@@ -55,8 +56,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     starts = [np.full_like(field.start, np.nan) for field in task.targets]
 
     def solve() -> None:
-        for step in outside:
-            step()
+        make(outside)
         if not all(np.array_equal(old, field.start) for old, field in zip(starts, task.targets, strict=True)):
             for old, field, effort in zip(starts, task.targets, efforts, strict=True):
                 old[...] = effort[...] = field.start  # else it is swept again, from where it is
@@ -172,8 +172,8 @@ def _beside_changes(weights: Floats, axes: int) -> Floats:
     return weights.T.reshape(weights.shape[1], *(1,) * (axes - 2), -1)
 
 
-def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Call], Callable[[], Floats]]:
-    """Return the steps that compute the flow from outside, once a solve, and a function that returns the residual.
+def _residual(task: Task, efforts: list[Floats]) -> tuple[tuple[Call, ...], Callable[[], Floats]]:
+    """Return the calls that compute the flow from outside, once a solve, and a function that returns the residual.
 
     The residual are the flows left over at the present `efforts`, (k, points, *lead, m).
     """
@@ -185,33 +185,35 @@ def _residual(task: Task, efforts: list[Floats]) -> tuple[list[Call], Callable[[
     outside: list[Call] = []
     for row in range(len(efforts)):
         outside += inflow.waveform(row, given[row, first:], task.waves, task.rows)
-    inside = [step for load in own for step in _loading(load, flows[:, first:], task)]
-    pairs = [(row, column) for row, column in np.ndindex(flows.shape[:1] * 2) if wiring.own[..., row, column].any()]
+    calls: list[Call] = [partial(np.copyto, flows, given)]
+    calls += [call for load in own for call in _loading(load, flows[:, first:], task)]
+    room = np.empty(efforts[0].shape)
+    for row, column in np.ndindex(flows.shape[:1] * 2):
+        gain = wiring.own[..., row, column]
+        if gain.any():
+            calls += [partial(np.multiply, gain, efforts[column], room), partial(np.add, flows[row], room, flows[row])]
+    for row in range(task.level.dynamic):
+        calls.append(partial(np.matmul, task.frame.slope, two_axes(efforts[row]), two_axes(room)))
+        calls.append(partial(np.multiply, wiring.capacity[..., row], room, room))
+        calls += [partial(np.subtract, flows[row], room, flows[row]), partial(np.copyto, flows[row, 0], 0.0)]
+
+    making = compiled(calls)
 
     def residual() -> Floats:
-        np.copyto(flows, given)
-        for step in inside:
-            step()
-        for row, column in pairs:
-            flows[row] += wiring.own[..., row, column] * efforts[column]
-        for row in range(task.level.dynamic):
-            rate = np.matmul(task.frame.slope, two_axes(efforts[row])).reshape(efforts[row].shape)
-            flows[row] -= wiring.capacity[..., row] * rate
-            flows[row, 0] = 0.0
+        make(making)
         return flows
 
-    return outside, residual
+    return compiled(outside), residual
 
 
 def _loading(load: Load, flows: Floats, task: Task) -> list[Call]:
-    """Return the steps that add the flow of `load` to `flows` (k, points, *lead, m)."""
+    """Return the calls that add the flow of `load` to `flows` (k, points, *lead, m)."""
     found = np.empty((*task.waves.shape[:-1], *rows(load.part).shape))
-    steps = [flowing(load.part, task.waves, task.inflow.high, found)]
+    calls = flowing(load, task.waves, task.inflow.high, found)
     for route in load.routes:
-        add = adder(flows[route.row], route.into, first=False)
-        read = reader(found[..., route.terminal, :], route.elements)
-        steps.append(adding(add, read))
-    return steps
+        flow, fetching = reading(found[..., route.terminal, :], route.elements)
+        calls += [*fetching, adding(flows[route.row], route.into, -1, flow)]
+    return calls
 
 
 def _own_slopes(task: Task, shape: tuple[int, ...]) -> Callable[[], Floats]:

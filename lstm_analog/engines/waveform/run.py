@@ -5,23 +5,27 @@ occurrence serves the next. A piece of an interval is solved as a `Segment`; if 
 refined, a higher degree or two pieces in its place, and solved again.
 """
 
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Span, span
+from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress, moments
+from lstm_analog.engines.native import compiled, is_available
 from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
+from lstm_analog.engines.waveform.ahead import IntervalKind, RunAhead
 from lstm_analog.engines.waveform.analysis import Wanted
+from lstm_analog.engines.waveform.imposed import ImposedWaveform, imposed_waveforms
 from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Piece, Regime, Workspace, refined
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, make
 from lstm_analog.network.laws import High
-from lstm_analog.network.parts import ALWAYS, Pairs, Ports, Sources
+from lstm_analog.network.parts import ALWAYS, Pairs, Ports
 from lstm_analog.network.schedule import Schedule
 
 _GATED_SHARE = 0.4
@@ -30,21 +34,6 @@ _GATED_SHARE = 0.4
 The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
 errors of the way there vanish.
 """
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ImposedWaveform:
-    """What a bank of m sources imposes on the unknowns `places`, which lie in `groups`, in each interval.
-
-    `efforts` (..., intervals, m) have an axis of sequences before the intervals, of length 1 if all have the same, and
-    lead with the chips where they differ. `changes` (intervals,) says where the efforts differ from those of the
-    interval before.
-    """
-
-    places: Span
-    groups: tuple[int, ...]
-    efforts: Floats
-    changes: Flags
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,8 +60,12 @@ class Subdivision:
     duration: float
     pieces: list[Piece]
     made: dict[bool, list[Segment | None]]
-    unchecked: dict[bool, list[Call]]
+    unchecked: dict[bool, tuple[Call, ...]]
     within: float
+
+    def segments(self, recorded: bool) -> tuple[Segment | None, ...]:
+        """Return the segment of each piece, None where it is not built; by whether points are `recorded`."""
+        return tuple(self.made[recorded])
 
     def changed(self) -> None:
         """Drop the segments, after `pieces` have changed."""
@@ -83,14 +76,10 @@ class Subdivision:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WaveformRun:
-    """A run with the segments and buffers of `space`; `points` of each interval can be recorded.
-
-    `errors` holds one number, the largest estimated error of an accepted piece, in tolerances.
-    """
+    """A run with the segments and buffers of `space`; `points` of each interval can be recorded."""
 
     space: Workspace
     points: int
-    errors: list[float] = field(default_factory=lambda: [0.0])
 
     @cached_property
     def _at(self) -> Floats:
@@ -100,7 +89,7 @@ class WaveformRun:
     @property
     def worst(self) -> float:
         """The largest estimated error of an accepted piece, in tolerances."""
-        return self.errors[0]
+        return self.space.worst.item()
 
     def run(
         self,
@@ -117,24 +106,66 @@ class WaveformRun:
         """
         space, count = self.space, len(schedule.names)
         space.state.forget()
-        imposed, divisions = self._imposed(schedule), _subdivisions(self.space, schedule)
-        changing = np.any([drive.changes for drive in imposed], axis=0).tolist() if imposed else [False] * count
+        space.worst[0] = 0.0
+        divisions = _subdivisions(self.space, schedule)
+        groups = space.couplings(Regime(high=schedule.phase(0), idle=True)).groups
+        sources = imposed_waveforms(space.network, groups, schedule)
         if start is None:
-            self._impose(imposed, 0)
+            for source in sources:
+                source.impose(space.state, 0)
             self._rest(schedule)
             record.write(0, space.state.effort[..., None, :])
         else:
             np.copyto(space.state.effort, start)
-        for number in intervals:
-            if number and changing[number]:
-                self._impose(imposed, number)
-            if record.asks(number + 1):
-                record.write(number + 1, self._points(divisions[number]))
-            else:
-                self._interval(divisions[number], None)
-            if progress is not None:
-                progress(number + 1, count)
+        self._run_intervals(intervals, divisions, sources, record, lambda number: _tell(progress, number + 1, count))
         return space.state.effort.copy()
+
+    def _run_intervals(
+        self,
+        intervals: range,
+        divisions: list[Subdivision],
+        sources: list[ImposedWaveform],
+        record: Recorder,
+        tell: Callable[[int], None],
+    ) -> None:
+        """Run `intervals`, ahead where programs can, and `tell` the number of each."""
+        changing = np.any(
+            [np.zeros(len(divisions), dtype=bool), *(source.changes for source in sources)], axis=0
+        ).tolist()
+        fast = is_available() and self.points == 1
+        ahead = self._run_ahead(divisions, sources, record) if fast else None
+        number = intervals.start
+        while number < intervals.stop:
+            number = ahead.run(number, intervals.stop, tell) if ahead else number
+            if number < intervals.stop:
+                for source in sources if number and changing[number] else ():
+                    source.impose(self.space.state, number)
+                if record.asks(number + 1):
+                    record.write(number + 1, self._points(divisions[number]))
+                else:
+                    self._interval(divisions[number], None)
+                tell(number)
+                number += 1
+
+    def _run_ahead(self, divisions: list[Subdivision], sources: list[ImposedWaveform], record: Recorder) -> RunAhead:
+        """Return what runs the intervals, whose `divisions` (intervals,) are given, by programs where it can."""
+        distinct = {id(division): division for division in divisions}
+        order = {key: number for number, key in enumerate(distinct)}
+        flags = [source.changes for source in sources] + [each.places[1:] >= 0 for each in record.records]
+        table = np.stack([np.array([order[id(division)] for division in divisions]), *flags], axis=1)
+        rows, kind_of = np.unique(table, axis=0, return_inverse=True)
+        kinds = []
+        for row in rows:
+            division, asked = list(distinct.values())[row[0]], bool(record.watches or row[1 + len(sources) :].any())
+            kinds.append(
+                IntervalKind(
+                    segments=partial(division.segments, asked),
+                    within=division.within,
+                    sources=row[1 : 1 + len(sources)] > 0,
+                    records=row[1 + len(sources) :] > 0,
+                )
+            )
+        return RunAhead(self.space, sources, record, kinds, kind_of.reshape(-1))
 
     def advance(self, effort: Floats, division: Subdivision) -> Floats:
         """Return the efforts (*lead, N) at the end of an interval of the kind of `division`, which start as `effort`.
@@ -145,31 +176,6 @@ class WaveformRun:
         np.copyto(self.space.state.effort, effort)
         self._points(division)  # junctions and followers, too, are wanted at the end
         return self.space.state.effort
-
-    def _imposed(self, schedule: Schedule) -> list[ImposedWaveform]:
-        """Return what each bank of sources imposes in each interval."""
-        network, driven = self.space.network, {entry.label: entry for entry in schedule.imposed}
-        intervals, drives = len(schedule.names), []
-        groups = self.space.couplings(Regime(high=schedule.phase(0), idle=True)).groups
-        for part in (part for part in network.parts if isinstance(part, Sources)):
-            entry = driven.get(part.label)
-            changes = np.zeros(intervals, dtype=bool)
-            changes[0] = True
-            efforts = part.effort[..., None, :] if entry is None else schedule.side_by_side(entry)
-            if entry is not None and not entry.steady:
-                moves = efforts[..., 1:, :] != efforts[..., :-1, :]
-                changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
-            touched = tuple(np.unique(groups[part.nodes]).tolist())
-            drives.append(ImposedWaveform(places=span(part.nodes), groups=touched, efforts=efforts, changes=changes))
-        return drives
-
-    def _impose(self, drives: list[ImposedWaveform], number: int) -> None:
-        """Set the efforts that `drives` impose in interval `number`, where they change."""
-        effort = self.space.state.effort
-        for drive in drives:
-            if drive.changes[number]:
-                effort[..., drive.places] = drive.efforts[..., min(number, drive.efforts.shape[-2] - 1), :]
-                self.space.state.moved(drive.groups)
 
     def _rest(self, schedule: Schedule) -> None:
         """Set the state to its operating point in the first interval.
@@ -220,13 +226,12 @@ class WaveformRun:
             done, place = end, place + 1
         only = division.made[recorded][0] if len(division.pieces) == 1 else None
         if only and only.needs_no_check and not (recorded and at.size > 1):
-            division.unchecked[recorded] = [*only.steps, *only.after]
+            division.unchecked[recorded] = compiled([*only.steps, *only.after])
 
     def _run_unchecked(self, division: Subdivision, recorded: bool) -> bool:
         """Advance the state by the `unchecked` steps of `division`; return whether there are any and they succeeded."""
         try:
-            for step in division.unchecked.get(recorded, ()):
-                step()
+            make(division.unchecked.get(recorded, ()))
         except Unsolved:  # before anything is written into the state
             division.unchecked.clear()
         return recorded in division.unchecked
@@ -254,7 +259,7 @@ class WaveformRun:
             division.pieces[place] = replace(piece, idle=False) if stands else replace(piece, still=False)
             division.changed()
             return None
-        self.errors[0] = max(self.errors[0], error)
+        self.space.worst[0] = max(self.space.worst[0], error)
         return segment
 
     def _segment(self, division: Subdivision, place: int, recorded: bool) -> Segment:
@@ -265,6 +270,11 @@ class WaveformRun:
         found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, output)
         division.made[recorded][place] = found
         return found
+
+
+def _tell(progress: Progress | None, done: int, count: int) -> None:
+    if progress is not None:
+        progress(done, count)
 
 
 def _subdivisions(space: Workspace, schedule: Schedule) -> list[Subdivision]:

@@ -5,26 +5,28 @@ with a stamp: the version number of the group of unknowns that it was computed f
 as long, 128 units 1.05 times.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.phase.wiring import Sheet
+from lstm_analog.expressions import Call, Refresh, advance
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class HeldProduct:
-    """The stored product of a `matrix` (m, n) with the efforts (*`lead`, n) of its columns: an image.
+    """The stored product of a matrix (m, n) with the efforts of its columns (*lead, n): an image.
 
-    `value` (*lead, m) is the product, `stamp` the version of the efforts it belongs to, -1 for none; while that is the
-    present version the product is not computed again.
+    `transposed` is the matrix, `value` (*lead, m) the product, `stamp` (1,) the version of the efforts it belongs to,
+    -1 for none; while that is the present version, `version` (1,), the product is not computed again.
     """
 
-    def __init__(self, matrix: Floats, lead: tuple[int, ...]) -> None:
-        self.transposed = transposed(matrix)
-        self.value = np.empty((*lead, matrix.shape[-2]))
-        self.stamp = -1
+    transposed: Floats
+    value: Floats
+    stamp: Indices
+    version: Indices
 
 
 def transposed(matrix: Floats) -> Floats:
@@ -41,44 +43,42 @@ class NetworkState:
     ----------
     effort : float array, (*lead, N)
         The efforts at the end of the last accepted segment.
-    stamps : list of int, one a group
+    stamps : int array, one a group
         The version of each group of unknowns: one more whenever an effort of the group may have changed.
     known : dict
         Stored products by the name of their matrix; phases share them.
     """
 
     effort: Floats
-    stamps: list[int]
+    stamps: Indices
     known: dict[tuple[int, bytes, bytes], HeldProduct]
 
     def image(self, sheet: Sheet) -> HeldProduct:
         """Return the stored product of `sheet`."""
         if sheet.name not in self.known:
-            self.known[sheet.name] = HeldProduct(sheet.matrix, self.effort.shape[:-1])
+            self.known[sheet.name] = HeldProduct(
+                transposed=transposed(sheet.matrix),
+                value=np.empty((*self.effort.shape[:-1], sheet.matrix.shape[-2])),
+                stamp=np.full(1, -1),
+                version=self.stamps[sheet.group : sheet.group + 1],
+            )
         return self.known[sheet.name]
 
-    def product(self, sheet: Sheet, drive: Callable[[], Floats]) -> Callable[[], Floats]:
-        """Return a function that returns the product of `sheet` with the efforts that `drive` returns.
+    def product(self, sheet: Sheet, drive: Floats, fetching: tuple[Call, ...]) -> Refresh:
+        """Return the call that brings the stored product of `sheet` up to date, from the efforts `drive`.
 
-        It multiplies only if these have a new version. Its result must not be written to.
+        It multiplies, after the calls `fetching`, only if these have a new version.
         """
-        image, stamps, group = self.image(sheet), self.stamps, sheet.group
+        image = self.image(sheet)
+        multiplying = partial(np.matmul, drive, image.transposed, image.value)
+        return Refresh(stamp=image.stamp, version=image.version, calls=(*fetching, multiplying))
 
-        def value() -> Floats:
-            if image.stamp != stamps[group]:
-                np.matmul(drive(), image.transposed, out=image.value)
-                image.stamp = stamps[group]
-            return image.value
-
-        return value
-
-    def moved(self, groups: tuple[int, ...]) -> None:
-        """Give these `groups` of unknowns a new version, since their efforts have changed."""
-        for group in groups:
-            self.stamps[group] += 1
+    def moved(self, groups: Indices) -> Call:
+        """Return the call that gives these `groups` of unknowns a new version, since their efforts have changed."""
+        return partial(advance, self.stamps, groups)
 
     def forget(self) -> None:
         """Zero the efforts and drop all that was computed, so that a run does not depend on the one before."""
         self.effort[...] = 0.0
         for image in self.known.values():
-            image.stamp = -1
+            image.stamp[0] = -1

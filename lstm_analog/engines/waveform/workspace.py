@@ -13,8 +13,9 @@ from threading import Lock
 
 import numpy as np
 
-from lstm_analog.arrays import Flags
+from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.limits import Within, within
+from lstm_analog.engines.native import KernelProgram
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
@@ -97,8 +98,9 @@ class Workspace:
 
     `free` is the network without the parts that are idle between limits, with these limits. Efforts are (*`lead`, N):
     chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched. `state` is
-    where the run has got to. The four dictionaries are the cache: couplings by regime, orders by regime and duration
-    (s), segments by all that makes them, and the fastest rate (1/s) by clock lines.
+    where the run has got to, `worst` (1,) the largest estimated error of an accepted piece, in tolerances. The
+    dictionaries are the cache: couplings by regime, orders by regime and duration (s), segments by all that makes them,
+    the fastest rate (1/s) by clock lines, and programs by segment and accepted error.
     """
 
     network: Network
@@ -107,10 +109,12 @@ class Workspace:
     tolerance: Tolerance
     wanted: Flags
     state: NetworkState
+    worst: Floats = field(default_factory=lambda: np.zeros(1))
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
     segments: dict[tuple[Regime, float, Grid, bool, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
+    programs: dict[tuple[Segment, float], KernelProgram | None] = field(default_factory=dict)
 
     def order(self, regime: Regime, duration: float) -> Structure:
         """Return the order in which a segment of `duration` (s) is solved in a `regime`."""
@@ -261,7 +265,7 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
         wanted=wanted,
         state=NetworkState(
             effort=np.zeros((*lead, network.unknowns.size)),
-            stamps=[0] * (1 + len(network.unknowns.groups)),
+            stamps=np.zeros(1 + len(network.unknowns.groups), dtype=np.int64),
             known={},
         ),
     )

@@ -3,10 +3,10 @@
 They raise `UnsupportedPartError` for a part that neither declares a law nor registers an answer.
 """
 
-from collections.abc import Callable
 from functools import singledispatch
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.expressions import Call
 from lstm_analog.network.laws import equations as derived
 from lstm_analog.network.laws.records import Block, High, Idle, Kind
 from lstm_analog.network.parts import Part
@@ -37,8 +37,8 @@ def flow(part: Part, effort: Floats, high: High) -> Floats:
 
 
 @singledispatch
-def flow_into(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
-    """Return a function that writes the `flow` of `part` with the lines `high` to `out`, from `effort` at each call.
+def flow_into(part: Part, effort: Floats, high: High, out: Floats) -> tuple[Call, ...]:
+    """Return the calls that write the `flow` of `part` with the lines `high` to `out`, from what is in `effort` then.
 
     `out` (..., terminals, m) has the leading axes to which those of `effort` and of the parameters broadcast.
     """

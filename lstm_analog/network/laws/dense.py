@@ -1,10 +1,11 @@
 """Dense banks: transconductances, and crossbars of conductances."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.expressions import Call
 from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, rows
 from lstm_analog.network.laws.levers import lever_flows, lever_sums, lever_values
 from lstm_analog.network.laws.records import Block, BlockForm, High, Order, diagonal, into_rows
@@ -28,8 +29,8 @@ def _into(matrix: Floats, drive: Floats) -> Floats:
 
 
 @flow_into.register
-def _(part: Transconductors | Crossbars, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
-    return lambda: np.copyto(out, flow(part, effort, high))
+def _(part: Transconductors | Crossbars, effort: Floats, high: High, out: Floats) -> tuple[Call, ...]:
+    return (lambda: np.copyto(out, flow(part, effort, high)),)
 
 
 @blocks.register

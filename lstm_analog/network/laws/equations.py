@@ -4,17 +4,19 @@ Nothing here depends on the kind of part: these are the default answers of `laws
 each form of law, programs are bound once to each bank.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Floats, Indices, span
 from lstm_analog.expressions import (
     LINE,
     BoundProgram,
+    Call,
     Expression,
     Op,
     Program,
@@ -23,6 +25,7 @@ from lstm_analog.expressions import (
     effort,
     number,
     parameter,
+    reading,
     substituted,
     symbols,
 )
@@ -229,21 +232,25 @@ def flow_of(part: Part, effort: Floats, high: High) -> Floats:
     return result
 
 
-def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
-    """Return a function that writes the flow of `part` at `effort`, lines `high`, to `out` (..., terminals, m)."""
+def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> tuple[Call, ...]:
+    """Return the calls that write the flow of `part` at `effort`, lines `high`, to `out` (..., terminals, m)."""
     bank = bank_of(part)
+    program = bank.evaluator(high).flow
+    read = {name: gathered(effort, bank.nodes[name]) for name in program.efforts}
+    efforts = {name: array for name, (array, _) in read.items()}
+    fetching = [call for _, calls in read.values() for call in calls]
+    return *fetching, *program.writing(efforts, [out[..., row, :] for row in range(out.shape[-2])])
 
-    def fetching(nodes: Indices) -> Callable[[], Floats]:
-        return lambda: effort[..., nodes]
 
-    fetched = {name: fetching(nodes) for name, nodes in bank.nodes.items()}
-    calls = bank.evaluator(high).flow.writing(fetched, [out[..., row, :] for row in range(out.shape[-2])])
+def gathered(effort: Any, nodes: Indices) -> tuple[Floats, tuple[Call, ...]]:
+    """Return the efforts of `nodes` (m,) of `effort` (..., N), and the calls that bring them up to date.
 
-    def write() -> None:
-        for call in calls:
-            call()
-
-    return write
+    An engine may give its own kind of `effort`, with a method `gathered`.
+    """
+    if isinstance(effort, np.ndarray):
+        return reading(effort, span(nodes))
+    found: tuple[Floats, tuple[Call, ...]] = effort.gathered(nodes)
+    return found
 
 
 def surplus_of(part: Part, effort: Floats) -> Floats:

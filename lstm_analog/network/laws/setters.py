@@ -1,10 +1,9 @@
 """Parts that set an unknown and carry no flow: sources, junctions and storages."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.expressions import Call
 from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, partials, rows, sets
 from lstm_analog.network.laws.levers import lever_values
 from lstm_analog.network.laws.records import Block, High, Kind, nothing
@@ -42,8 +41,8 @@ def _(part: Sources | Junctions | Storages, effort: Floats, high: High) -> Float
 
 
 @flow_into.register
-def _(part: Sources | Junctions | Storages, effort: Floats, high: High, out: Floats) -> Callable[[], None]:
-    return lambda: None
+def _(part: Sources | Junctions | Storages, effort: Floats, high: High, out: Floats) -> tuple[Call, ...]:
+    return ()
 
 
 @blocks.register

@@ -1,0 +1,190 @@
+/* Executes lists of operations on arrays: what `encoding.py` writes down of the calls of numpy that an engine has made.
+
+   A program is a list of operations of WORDS words each, one after the other: the operation, the type of its numbers,
+   then sizes, addresses and strides (in numbers). Nothing here knows a network, a law or an LSTM. The elementary
+   functions are written so that a compiler turns their loops into vector instructions; they are within 4 units in the
+   last place (tests/engines/test_native.py). */
+#include <math.h>
+#include <stdint.h>
+
+typedef int64_t word;
+enum { WORDS = 32, BLOCK = 512 };
+
+enum operation {
+    COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
+    HEAVISIDE, WHERE, LAST_ELEMENTWISE = WHERE,
+    TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
+    PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE
+};
+
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+typedef void gemm_double(const char *, const char *, const int *, const int *, const int *, const double *,
+                         const double *, const int *, const double *, const int *, const double *, double *, const int *);
+typedef void gemm_float(const char *, const char *, const int *, const int *, const int *, const float *,
+                        const float *, const int *, const float *, const int *, const float *, float *, const int *);
+typedef void gemv_double(const char *, const int *, const int *, const double *, const double *, const int *,
+                         const double *, const int *, const double *, double *, const int *);
+typedef void gemv_float(const char *, const int *, const int *, const float *, const float *, const int *,
+                        const float *, const int *, const float *, float *, const int *);
+static gemm_double *dgemm;
+static gemm_float *sgemm;
+static gemv_double *dgemv;
+static gemv_float *sgemv;
+
+/* Take the addresses of the matrix products that scipy comes with. */
+void bind(void *gemm_of_double, void *gemm_of_float, void *gemv_of_double, void *gemv_of_float) {
+    dgemm = (gemm_double *)gemm_of_double;
+    sgemm = (gemm_float *)gemm_of_float;
+    dgemv = (gemv_double *)gemv_of_double;
+    sgemv = (gemv_float *)gemv_of_float;
+}
+
+/* Taylor's series of (exp(r) - 1) / r up to r = ln 2 / 2, and of artanh(s) / s - 1, over z = s^2, up to z = 0.0295. */
+#define T double
+#define I int64_t
+#define MANTISSA 52
+#define BIAS 1023
+#define MAGIC 6755399441055744.0
+#define LN2_HIGH 6.93147180369123816490e-01
+#define LN2_LOW 1.90821492927058770002e-10
+#define EXP_HIGH 709.782712893384
+#define EXP_LOW -708.0
+#define TANH_HIGH 20.0
+#define SQRT_HALF_BITS 0x3fe6a09e667f3bcd
+#define FABS fabs
+#define COPYSIGN copysign
+#define SQRT_OF sqrt
+#define GEMM dgemm
+#define GEMV dgemv
+#define EXPM1_SERIES(r) (1.0 + r * (1.0 / 2 + r * (1.0 / 6 + r * (1.0 / 24 + r * (1.0 / 120 + r * (1.0 / 720 \
+    + r * (1.0 / 5040 + r * (1.0 / 40320 + r * (1.0 / 362880 + r * (1.0 / 3628800 + r * (1.0 / 39916800 \
+    + r * (1.0 / 479001600 + r * (1.0 / 6227020800.0)))))))))))))
+#define ARTANH_SERIES(z) (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 \
+    + z * (1.0 / 15 + z * (1.0 / 17 + z * (1.0 / 19 + z * (1.0 / 21))))))))))
+#include "kernels.inc"
+#undef T
+#undef I
+#undef MANTISSA
+#undef BIAS
+#undef MAGIC
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef EXP_HIGH
+#undef EXP_LOW
+#undef TANH_HIGH
+#undef SQRT_HALF_BITS
+#undef FABS
+#undef COPYSIGN
+#undef SQRT_OF
+#undef GEMM
+#undef GEMV
+#undef EXPM1_SERIES
+#undef ARTANH_SERIES
+
+#define T float
+#define I int32_t
+#define MANTISSA 23
+#define BIAS 127
+#define MAGIC 12582912.0f
+#define LN2_HIGH 0.693359375f
+#define LN2_LOW -2.12194440e-4f
+#define EXP_HIGH 88.72283f
+#define EXP_LOW -87.0f
+#define TANH_HIGH 10.0f
+#define SQRT_HALF_BITS 0x3f3504f3
+#define FABS fabsf
+#define COPYSIGN copysignf
+#define SQRT_OF sqrtf
+#define GEMM sgemm
+#define GEMV sgemv
+#define EXPM1_SERIES(r) (1.0f + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 \
+    + r * (1.0f / 5040)))))))
+#define ARTANH_SERIES(z) (1.0f / 3 + z * (1.0f / 5 + z * (1.0f / 7 + z * (1.0f / 9))))
+#include "kernels.inc"
+
+/* Write the largest size in each of some rows, times a scale, to `out`; NaN where a row has one.
+   Sizes are compared by their bits, whose order is that of the numbers, NaN above all: that makes vectors of it. */
+static void largest(const word *at) {
+    double *out = (double *)at[4];
+    for (long row = 0; row < at[2]; row++) {
+        const double *in = (const double *)at[5] + row * at[6], *scale = (const double *)at[7];
+        union { double value; word bits; } most = {.bits = 0};
+        if (at[8]) for (long i = 0; i < at[3]; i++) {
+            union { double value; word bits; } size = {.value = fabs(in[i] * scale[i])};
+            most.bits = size.bits > most.bits ? size.bits : most.bits;
+        } else for (long i = 0; i < at[3]; i++) {
+            union { double value; word bits; } size = {.value = fabs(in[i] * *scale)};
+            most.bits = size.bits > most.bits ? size.bits : most.bits;
+        }
+        out[row] = most.value;
+    }
+}
+
+/* `judging.next_coefficients`: what follows the `count` sizes of Chebyshev coefficients, taken in pairs. */
+static double following(const double *last, long count) {
+    double pairs[8], ratio = 0.0;
+    long many = 0;
+    for (long k = 0; k < count; k++) if (!isfinite(last[k])) return INFINITY;
+    for (long k = count % 2; k < count; k += 2) pairs[many++] = last[k + 1] > last[k] ? last[k + 1] : last[k];
+    double after = pairs[many - 1];
+    if (many > 2 && after != 0.0 && pairs[many - 3] != 0.0) {
+        double before = pairs[many - 2], fall = before / pairs[many - 3];
+        double least = before * (fall < 1.0 ? fall : 1.0);
+        after = least > after ? least : after;
+    }
+    if (after == 0.0) return 0.0;
+    for (long k = 0; k < many - 1; k++) {
+        double fall = pairs[k] != 0.0 ? pow(after / pairs[k], 1.0 / (double)(many - 1 - k)) : INFINITY;
+        ratio = fall > ratio ? fall : ratio;
+    }
+    double more = ratio < 1.0 ? ratio / (1.0 - ratio) : 10.0;
+    return 16.0 * after * (more < 10.0 ? more : 10.0);
+}
+
+/* Execute `count` operations; return that number, or the number of the one that stopped. */
+static long execute(const word *program, long count) {
+    for (long place = 0; place < count; place++) {
+        const word *at = program + place * WORDS;
+        long op = at[0], single = at[1] & 1;
+        if (op <= LAST_ELEMENTWISE) {
+            if (single) elementwise_float(at); else elementwise_double(at);
+        } else if (op <= LAST_INDEXED) {
+            if (single) indexed_float(at); else indexed_double(at);
+        } else switch (op) {
+        case PRODUCT: if (single) product_float(at); else product_double(at); break;
+        case ADVANCE: ++*(word *)at[2]; break;
+        case ASSIGN: *(word *)at[2] = *(const word *)at[3]; break;
+        case SKIP_IF_EQUAL: if (*(const word *)at[2] == *(const word *)at[3]) place += at[4]; break;
+        case LARGEST: largest(at); break;
+        case FOLLOWING: *(double *)at[2] = following((const double *)at[3], at[4]); break;
+        case SKIP_IF_WITHIN: if (*(const double *)at[2] <= *(const double *)at[3]) place += at[4]; break;
+        case STOP_ABOVE:
+            if (!(*(const double *)at[2] <= *(const double *)at[3])) return place;
+            break;
+        case REPEAT_ABOVE:
+            if (*(const double *)at[2] <= *(const double *)at[3]) break;
+            if (++*(word *)at[4] >= at[5]) return place;
+            place -= at[6] + 1;
+            break;
+        }
+    }
+    return count;
+}
+
+void run(const word *program, long count) { execute(program, count); }
+
+/* Execute a program for each of `count` rows of a table: its address, its length, and what is written to `cursors`
+   before. Return how many came to their end. */
+long run_rows(const word *table, long width, long count, word *cursors) {
+    for (long row = 0; row < count; row++) {
+        const word *at = table + row * width;
+        for (long k = 2; k < width; k++) cursors[k - 2] = at[k];
+        if (execute((const word *)at[0], at[1]) < at[1]) return row;
+    }
+    return count;
+}

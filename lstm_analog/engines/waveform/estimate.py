@@ -1,0 +1,98 @@
+"""Makes the calls that estimate the error of a segment, from the last Chebyshev coefficients of its waveforms.
+
+Waveforms that are sums of known bases are judged by their weights, the others by their values at the points.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.native.judging import Unless, following, largest, next_coefficients
+from lstm_analog.engines.waveform import chebyshev
+from lstm_analog.engines.waveform.fields import Field
+from lstm_analog.engines.waveform.segment import Tolerance
+from lstm_analog.expressions import Call, combining
+
+_NEGLIGIBLE = 1e-4
+"""Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
+_ONE = np.ones(1)
+
+
+def estimate(
+    solved: Floats, units: Floats, fields: list[Field], scales: Floats, degree: int, tolerance: Tolerance
+) -> tuple[list[Call], Floats]:
+    """Return the calls that write the estimated error, in tolerances, to an array (1,), and that array.
+
+    `solved` (points, total) are the waveforms that are no sums of known bases, side by side, `units` (total,) their
+    units of signal. The sums are among the `fields`, of unknowns with the units of signal `scales` (N,). Waveforms are
+    polynomials of that `degree`; the error is counted in `tolerance`.
+    """
+    verdict = np.zeros(1)
+    if not degree:
+        return [], verdict
+    parts = [_of_points(solved, units, degree, tolerance)] if units.size else []
+    parts += [found for field in fields for found in _of_terms(field, scales, degree, tolerance)]
+    calls = [call for some, _ in parts for call in some]
+    values = [value for _, value in parts] or [verdict]
+    return [*calls, *(partial(np.maximum, values[0], value, out=values[0]) for value in values[1:])], values[0]
+
+
+def _of_points(solved: Floats, units: Floats, degree: int, tolerance: Tolerance) -> tuple[list[Call], Floats]:
+    """Return the calls that estimate the error of waveforms by their values, and where they write it.
+
+    What is allowed is first that of efforts of one unit; if the error is beyond that, that of the efforts there are.
+    """
+    tail = chebyshev.last(degree)
+    value, sizes, room = np.zeros(1), np.empty(len(tail)), np.empty((len(tail), units.size))
+    allowed, end = np.empty(units.size), np.empty(units.size)
+    again: tuple[Call, ...] = (
+        partial(np.absolute, solved[0], allowed),
+        partial(np.absolute, solved[-1], end),
+        partial(np.maximum, allowed, end, out=allowed),
+        partial(np.multiply, allowed, tolerance.rtol, allowed),
+        partial(np.add, allowed, tolerance.units * units, allowed),
+        partial(np.divide, room, allowed, room),
+        partial(largest, sizes, room, _ONE),
+        partial(following, value, sizes),
+    )
+    calls: list[Call] = [
+        partial(np.matmul, tail, solved, room),
+        partial(largest, sizes, room, 1.0 / (tolerance.units * units)),
+        partial(following, value, sizes),
+        Unless(value=value, limit=1.0, calls=again),
+    ]
+    return calls, value
+
+
+def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -> list[tuple[list[Call], Floats]]:
+    """Return the calls that estimate the error of a `field` that is a sum of known bases times weights, if it matters.
+
+    The sum of the errors of the bases bounds it, and counts up to 1; beyond, coefficients are summed first: bases may
+    each be badly resolved where their sum is not.
+    """
+    last, terms = chebyshev.last(degree), field.terms or ()
+    tails = [(last @ term.basis).reshape(len(last), -1) for term in terms]
+    left = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
+    sizes = [float(np.abs(term.basis).max()) for term in terms]
+    counts = [k for k, size in enumerate(sizes) if left[k] > _NEGLIGIBLE * tolerance.units * size]
+    if not counts:
+        return []
+    allowed = tolerance.units * float(scales[field.nodes].min())
+    weights, calls = [], list[Call]()
+    value, one, rows = np.zeros(1), np.empty(1), np.empty(len(last))
+    for number, k in enumerate(counts):
+        weight = terms[k].weight
+        if not weight.flags.c_contiguous:
+            weight = np.empty(weight.shape)
+            calls.append(partial(np.copyto, weight, terms[k].weight))
+        weights.append(weight)
+        calls.append(partial(largest, one if number else value, weight.reshape(1, -1), np.array([left[k] / allowed])))
+        if number:
+            calls.append(partial(np.add, value, one, value))
+    total = np.empty((len(last), *weights[0].shape))
+    axes = (1,) * (weights[0].ndim - 1)
+    spread = [(tails[k] / allowed).reshape(len(last), *axes, -1) for k in counts]
+    summing = combining(total, weights, spread)
+    judging = (partial(largest, rows, total.reshape(len(last), -1), _ONE), partial(following, value, rows))
+    return [([*calls, Unless(value=value, limit=1.0, calls=(*summing, *judging))], value)]

@@ -1,0 +1,94 @@
+"""Calls of numpy with their arrays bound: what engines work through step by step, and decide nothing in between.
+
+A call is a `functools.partial` of a function of numpy, or of one of those below, so that what it does can be read off
+it: `engines/native` executes runs of such calls as machine code.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lstm_analog.arrays import Array, Indices, Span
+
+Call = Callable[[], object]
+
+
+def _key(places: Span, axis: int) -> tuple[Any, ...]:
+    """Return the key of `places` along an `axis`, counted from the last, -1."""
+    return (..., places, *(slice(None),) * (-1 - axis))
+
+
+def put(out: Array, places: Indices, axis: int, values: Array) -> None:
+    """Write `values` to the `places` of `out` along an `axis`, counted from the last, -1."""
+    out[_key(places, axis)] = values
+
+
+def add_at(out: Array, places: Indices, axis: int, values: Array) -> None:
+    """Add `values` to the `places` of `out`, of which none comes twice, along an `axis`, counted from the last, -1."""
+    out[_key(places, axis)] += values
+
+
+def reading(array: Array, places: Span, axis: int = -1) -> tuple[Array, tuple[Call, ...]]:
+    """Return the `places` of `array` along an `axis`, -1 or -2, and the calls that bring them up to date.
+
+    They are a view without calls if `places` is a slice, else an array into which they are gathered.
+    """
+    if isinstance(places, slice):
+        return array[_key(places, axis)], ()
+    shape = list(array.shape)
+    shape[axis] = places.size
+    room = np.empty(shape, array.dtype)
+    return room, (partial(np.take, array, places, axis, room, "clip"),)
+
+
+def adding(out: Array, places: Span, axis: int, flow: Array) -> Call:
+    """Return the call that adds `flow` to the `places` of `out` along an `axis`, counted from the last, -1."""
+    if isinstance(places, slice):
+        view = out[_key(places, axis)]
+        return partial(np.add, view, flow, view)
+    return partial(add_at, out, places, axis, flow)
+
+
+def putting(out: Array, places: Span, values: Array) -> Call:
+    """Return the call that writes `values` to the `places` of `out` along its last axis."""
+    if isinstance(places, slice):
+        return partial(np.copyto, out[..., places], values)
+    return partial(put, out, places, -1, values)
+
+
+def combining(out: Array, flows: Iterable[Array], gains: Iterable[Array]) -> tuple[Call, ...]:
+    """Return the calls that write to `out` the sum of `flows` times `gains`, which broadcast to its shape."""
+    pairs, room = list(zip(flows, gains, strict=True)), np.empty_like(out)
+    calls: list[Call] = [partial(np.multiply, *pairs[0], out)]
+    for flow, gain in pairs[1:]:
+        calls += [partial(np.multiply, flow, gain, room), partial(np.add, out, room, out)]
+    return tuple(calls)
+
+
+def make(calls: Iterable[Call]) -> None:
+    """Make `calls`, one after the other."""
+    for call in calls:
+        call()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Refresh:
+    """The call that makes `calls` if the `stamp` (1,) is not the present `version` (1,), and sets it to that."""
+
+    stamp: Indices
+    version: Indices
+    calls: tuple[Call, ...]
+
+    def __call__(self) -> None:
+        """Make the calls if they are due."""
+        if self.stamp[0] != self.version[0]:
+            make(self.calls)
+            self.stamp[0] = self.version[0]
+
+
+def advance(stamps: Indices, groups: Indices) -> None:
+    """Give these `groups` of unknowns a new version, one more in `stamps`, since their efforts have changed."""
+    stamps[groups] += 1
