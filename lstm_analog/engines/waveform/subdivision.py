@@ -1,4 +1,4 @@
-"""How intervals are divided into pieces: intervals of the same lines and duration are of one kind, and share a division."""
+"""How intervals are divided into pieces: those of the same lines and duration are of one kind, and share a division."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ class Subdivision:
 
 
 def subdivisions(space: Workspace, schedule: Schedule) -> list[Subdivision]:
-    """Return the subdivision of each interval; intervals of the same lines and duration share one."""
+    """Return the subdivision of each interval of `schedule`, for the segments of `space`; those of one kind share one."""
     flags, width = schedule.high.tobytes(), schedule.high.shape[1]
     durations = schedule.durations.tolist()
     kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
