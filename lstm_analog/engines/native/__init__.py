@@ -5,6 +5,6 @@
 """
 
 from lstm_analog.engines.native.library import is_available
-from lstm_analog.engines.native.programs import Judged, KernelProgram, compiled, executed, joined
+from lstm_analog.engines.native.programs import Judged, KernelProgram, compiled, deferred, executed, joined
 
-__all__ = ["Judged", "KernelProgram", "compiled", "executed", "is_available", "joined"]
+__all__ = ["Judged", "KernelProgram", "compiled", "deferred", "executed", "is_available", "joined"]

@@ -9,7 +9,10 @@ import numpy as np
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.native.encoding import WORDS, Operations, copied, encoded, repeat_above, stop_above
 from lstm_analog.engines.native.library import is_available, needed
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, make
+
+_OFTEN = 8
+"""Times that calls are made by numpy before they are written down for the kernel, which takes as long as ten times."""
 
 
 class KernelProgram:
@@ -41,6 +44,27 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
     return tuple(found)
 
 
+class Deferred:
+    """The call that makes `calls`, by numpy at first and by programs once they have been made often enough to pay."""
+
+    def __init__(self, calls: tuple[Call, ...]) -> None:
+        """Take the calls; nothing is written down yet."""
+        self.calls, self._making, self._made = calls, calls, 0
+
+    def __call__(self) -> None:
+        """Make the calls."""
+        self._made += 1
+        if self._made == _OFTEN:
+            self._making = compiled(self.calls)
+        make(self._making)
+
+
+def deferred(calls: Iterable[Call]) -> tuple[Call, ...]:
+    """Return `calls` as one that becomes `compiled` when it has been made often; as they are without a kernel."""
+    given = tuple(calls)
+    return (Deferred(given),) if given and is_available() else given
+
+
 def _operations(call: Call) -> tuple[Operations | None, list[Array]]:
     """Return the operations of `call`, None if it has none, and arrays that they need."""
     kept: list[Array] = []
@@ -60,7 +84,8 @@ class Judged:
 
     def add(self, calls: Iterable[Call]) -> None:
         """Append the operations of `calls`."""
-        for call in calls:
+        flat = [one for call in calls for one in (call.calls if isinstance(call, Deferred) else (call,))]
+        for call in flat:
             words, kept = _operations(call)
             self.complete = self.complete and words is not None
             self.words += words or []

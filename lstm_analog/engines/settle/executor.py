@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from lstm_analog.arrays import Array, Indices, Span, span
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.native import compiled
+from lstm_analog.engines.native import deferred
 from lstm_analog.engines.phase.couplings import Couplings, couplings, recoupled, with_batch_axis
 from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
@@ -126,7 +126,7 @@ def _stretches(
                 if key not in bound:
                     bound[key] = _bound_calls(stage, efforts, monitors, matrices)
             each = [[call for stage in one.stages for call in bound[stage.key]] for one in program.instructions]
-            calls_of = [compiled(some) for some in each]
+            calls_of = [deferred(some) for some in each]
             yield range(intervals.start + bool(intervals.start), intervals.stop + 1), calls_of, transients
 
 

@@ -19,6 +19,8 @@ from lstm_analog.engines.waveform.segment import SWEEPS, Segment
 from lstm_analog.engines.waveform.workspace import Workspace
 from lstm_analog.expressions import Call, putting, reading
 
+_WORTH = 40
+"""Intervals that must be left for programs to be made: to make them takes as long as numpy for about so many."""
 _ROWS = 2048
 """Intervals that are run without a look at Python, where an interrupt by the user is noticed."""
 
@@ -104,6 +106,8 @@ class RunAhead:
 
         `progress` is called with the number of each interval that was run.
         """
+        if stop - number < _WORTH:
+            return number
         programs = [self._program(kind) for kind in range(len(self._kinds))]
         ready = np.array([program is not None for program in programs])[self._kind_of[number:stop]]
         stop = number + int(np.append(ready, False).argmin())

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, span
-from lstm_analog.engines.native import compiled
+from lstm_analog.engines.native import deferred
 from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
@@ -20,7 +20,11 @@ from lstm_analog.expressions import Call, putting, reading
 def guesses(
     plan: Outline, fields: list[Field], frame: Frame, still: bool, scales: Floats, effect: Floats | None
 ) -> dict[int, Guess]:
-    """Return the guess of each sweep with torn edges, by sweep number, and append its field to `fields`."""
+    """Return the guess of each sweep of `plan` with torn edges, by sweep number, and append its field to `fields`.
+
+    The fields have the points of `frame`. Guesses are that all stands `still`, or waveforms; errors count in units of
+    signal, `scales` (N,), by their `effect` (points - 1, points - 1), or themselves if that is None.
+    """
     found = {}
     for sweep, nodes in plan.guessed.items():
         shape = (*frame.lead, nodes.size)
@@ -58,31 +62,34 @@ def _guess(plan: Outline, fields: list[Field], nodes: Indices, weights: Floats, 
         judging.append(partial(np.copyto, guessed, waves))
     return Guess(
         field=own,
-        beginning=compiled(beginning),
-        gathering=compiled(gathering),
+        beginning=deferred(beginning),
+        gathering=deferred(gathering),
         waves=waves,
-        judging=compiled(judging),
+        judging=deferred(judging),
         moved=moved,
     )
 
 
 def starting(found: dict[int, Guess], first: Segment | None, grid: Grid) -> tuple[Call, ...]:
-    """Return the calls that make the first guesses: that nothing moves, or what the coarser segment `first` found."""
+    """Return the calls that make the first guesses `found`: that nothing moves, or what the segment `first` finds.
+
+    That one is coarser than the segment with the points of `grid`.
+    """
     if first is None:
-        return compiled(call for guess in found.values() for call in guess.beginning)
+        return deferred(call for guess in found.values() for call in guess.beginning)
     evaluation = chebyshev.refinement(first.grid, grid)
     coarse = [sweep.guess for sweep in first.sweeps if sweep.guess]
     calls: list[Call] = []
     for guess, before in zip((found[key] for key in sorted(found)), coarse, strict=True):
         waves, values = before.waves.reshape(len(before.waves), -1), values_of(guess.field)
         calls += [*before.gathering, partial(np.matmul, evaluation, waves, values.reshape(len(values), -1))]
-    return compiled(calls)
+    return deferred(calls)
 
 
 def level_sweep(steps: list[Call], guess: Guess | None, order: Structure, tolerance: Tolerance) -> LevelSweep:
     """Return the sweep of levels that `steps` solve and that read `guess`, torn as `order` says, within `tolerance`."""
     return LevelSweep(
-        steps=compiled(steps),
+        steps=deferred(steps),
         guess=guess,
         limit=SWEEP_SHARE * tolerance.units / order.weakness if order.weakness else np.inf,
     )
