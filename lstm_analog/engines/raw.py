@@ -13,8 +13,10 @@ _HEADER = 64 * 1024 * 1024
 _DATA = b"Binary:\n"
 
 
-def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
+def read_raw(path: Path, names: list[str], *, voltage: str = "v({})") -> tuple[Floats, Floats]:
     """Return time (points,) and the node voltages (points, len(`names`)) of the transient in the file at `path`.
+
+    `voltage` is what the simulator calls the voltage of the node `{}`.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
         do = "run the simulator with -b -r"
         raise FileFormatError(explain("raw file", must="hold binary real numbers", got=fields.get("Flags"), do=do))
     columns, points, places = _described(lines, fields)
-    missing = [name for name in names if f"v({name})" not in places]
+    missing = [name for name in names if voltage.format(name) not in places]
     if missing:
         do = "save these nodes"
         raise FileFormatError(explain("raw file", must="hold every node", got=f"no {', '.join(missing[:5])}", do=do))
@@ -44,7 +46,7 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
     if not points:
         return np.empty(0), np.empty((0, len(names)))
     table = np.frombuffer(content, dtype="<f8", offset=start).reshape(points, columns)
-    time, values = np.array(table[:, 0]), np.array(table[:, [places[f"v({name})"] for name in names]])
+    time, values = np.array(table[:, 0]), np.array(table[:, [places[voltage.format(name)] for name in names]])
     _check_transient(time, values)
     return time, values
 

