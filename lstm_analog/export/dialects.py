@@ -228,7 +228,7 @@ VACASK = replace(
     run="vacask -qp <deck>",
     look="vacask -qp <deck>, then open wave.raw with any viewer of SPICE raw files",
     preamble=(
-        'load "resistor.osdi"\nload "capacitor.osdi"\nload "spice/full/bjt.osdi"\nload "spice/full/mos1.osdi"\n'
+        'load "resistor.osdi"\nload "capacitor.osdi"\nload "spice/bjt.osdi"\n'
         + "".join(f"model {name} {name}\n" for name in ("resistor", "capacitor", "vsource", "isource", "vcvs", "vccs"))
     ),
     voltage="V(<a>,<b>) <+ <text>;",

@@ -25,9 +25,7 @@ _DIGITS = 8
 def module_text(name: str, pins: str, values: Sequence[str], lines: Sequence[str]) -> str:
     """Return the device `name` with `pins`, parameters `values` (default 1) and contributions `lines` as a module.
 
-    VACASK writes the embedded file into the folder where it runs. Its name has a digest of its text, so that decks that
-    run in one folder do not take each other's devices. Raises `UnsupportedPartError` for a line that is no
-    contribution, and for names that Verilog-A does not tell apart.
+    Raises `UnsupportedPartError` for a line that is no contribution, and for names that Verilog-A does not tell apart.
     """
     ends = pins.split()
     statements = ordered([parse_contribution(line, name) for line in lines], ends, name)
@@ -49,8 +47,17 @@ def module_text(name: str, pins: str, values: Sequence[str], lines: Sequence[str
             "endmodule",
         )
     )
+    return f"{embedded(name, text)}model {name} {name}\n"
+
+
+def embedded(name: str, text: str) -> str:
+    """Return the statements that embed and load the `text` of the module `name`.
+
+    VACASK writes the embedded file into the folder where it runs. Its name has a digest of its text, so that decks that
+    run in one folder do not take each other's devices.
+    """
     file = f"{name}_{sha256(text.encode()).hexdigest()[:_DIGITS]}.va"
-    return f'embed "{file}" <<<VA\n{text}\n>>>VA\nload "{file}"\nmodel {name} {name}\n'
+    return f'embed "{file}" <<<VA\n{text.rstrip()}\n>>>VA\nload "{file}"\n'
 
 
 def _spelt(statement: Contribution, pins: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.export import mosfets
 from lstm_analog.export.lines import split_lines
 from lstm_analog.export.numbers import number_text, parse_number
 
@@ -36,11 +37,12 @@ _MODELS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "npn": ("sp_bjt", "type=1", ""),
         "pnp": ("sp_bjt", "type=-1", ""),
-        "nmos": ("sp_mos1", "type=1", "level=1"),
-        "pmos": ("sp_mos1", "type=-1", "level=1"),
+        "nmos": (mosfets.NAME, "type=1", "level=1"),
+        "pmos": (mosfets.NAME, "type=-1", "level=1"),
     }
 )
-"""By the kind of a .model: VACASK's model, the polarity there, and the value that the .model begins with."""
+"""By the kind of a .model: VACASK's model, what it begins with there, and the value that the .model begins with."""
+_MOSFET = tuple(mosfets.TEXT.splitlines())
 _SUBSTRATE = "0"
 """The node of a bipolar transistor's substrate, which a card of three nodes leaves out."""
 _NAME = r"[a-z][a-z0-9_]*"
@@ -53,6 +55,7 @@ _PREFIXES: Mapping[str, str] = MappingProxyType({"K": "k", "M": "meg", "x": "meg
 _INSTANCE = re.compile(rf"({_NAME}) \(([a-z0-9_ ]*)\) ({_NAME})((?: \$?{_NAME}=\S+)*)")
 _WAVE = re.compile(rf'({_NAME}) \(([a-z0-9_]+ [a-z0-9_]+)\) vsource type="pwl" wave=\[ ?([^\[\]]*)\]')
 _MODEL = re.compile(rf"model ({_NAME}) (\w+) \((type=-?1)((?: {_NAME}=\S+)*)\)")
+_LEVEL_1 = re.compile(rf"\.model {_NAME} [np]mos\(")
 _SUBCIRCUIT = re.compile(rf"subckt ({_NAME})\(([a-z0-9_ ]*)\)")
 _TEMPERATURE = re.compile(r"(?m)^ *options temp=(\S+)$")
 _SETTINGS = ("options", "analysis")
@@ -65,9 +68,12 @@ def in_vacask(texts: Iterable[str]) -> Iterator[str]:
     """
     lines = (line for text in texts for line in text.splitlines())
     yield f"{next(lines)}\n"
-    started, first, celsius = False, True, ""
+    started, first, loaded, celsius = False, True, False, ""
     for line in lines:
         started = started or line.startswith("*| part ")
+        if not loaded and _LEVEL_1.match(line):
+            yield mosfets.TEXT
+            loaded = True
         if line.startswith(".temp "):
             celsius = line.split()[1]
         elif line.startswith("+") and not line.startswith("+ v("):
@@ -77,6 +83,9 @@ def in_vacask(texts: Iterable[str]) -> Iterator[str]:
             yield f"{_statement(line) if started or line[:1] in ('*', '.') else line}\n"
             first = True
         if line == "control" and celsius:
+            if loaded and float(celsius) != mosfets.CELSIUS:
+                must, do = f"be at {mosfets.CELSIUS:g} C in VACASK", "write them for ngspice"
+                raise UnsupportedError(explain("level 1 transistors", must=must, got=celsius, do=do))
             yield f"  options temp={celsius}\n"
 
 
@@ -139,13 +148,17 @@ def _model(line: str) -> str:
     found = re.fullmatch(rf"\.model ({_NAME}) (\w+)\((.*)\)", line)
     if found is None or found[2] not in _MODELS:
         raise _unsupported(line)
-    master, polarity, level = _MODELS[found[2]]
+    master, start, level = _MODELS[found[2]]
     values = found[3].split()
     if level and values[:1] != [level]:
         raise _unsupported(line)
     pairs = [value.split("=", 1) for value in values[bool(level) :]]
+    strange = {key for key, _ in pairs} - mosfets.PARAMETERS if level else set()
+    if strange:
+        must, do = f"give some of {', '.join(sorted(mosfets.PARAMETERS))}", "write it for ngspice"
+        raise UnsupportedError(explain(f"model {found[1]} in VACASK", must=must, got=", ".join(sorted(strange)), do=do))
     texts = [f"{key}={_value(text)}" for key, text in pairs]
-    return f"model {found[1]} {master} ({' '.join((polarity, *texts))})"
+    return f"model {found[1]} {master} ({' '.join((start, *texts))})"
 
 
 def _value(text: str) -> str:
@@ -177,14 +190,17 @@ def in_spice(text: str) -> str:
 def _cards_of(lines: list[str], temperature: str) -> Iterator[str]:
     """Yield the cards of a deck of `lines`; the statement of the `temperature` stands with the cells."""
     yield lines[0]
-    started, kept, circuit = False, False, ""
+    started, kept, circuit, expected = False, False, "", iter(_MOSFET)
     for kind, text in _parted(lines[1:]):
         if kind is _Kind.REMARK:
             yield f"*{text}"
             started = started or text.startswith("| part ")
             yield from [temperature] if temperature and text.startswith("| part Cells ") else []
-        elif kind is _Kind.EMBEDDED or not started:
+        elif not started:
             yield _header_line(text, kind)
+        elif kind is _Kind.EMBEDDED or text.startswith(("embed ", "load ")):
+            if text != " ".join(next(expected, "").split()):
+                raise _strange("module of level 1 transistors", "stand as written", text)
         elif text.startswith("save "):
             yield from [] if kept else ["save"]
             kept = True
@@ -257,8 +273,8 @@ def _card(text: str) -> str:
     raise _strange("line", "be an instance, a model or a subcircuit as written", text)
 
 
-def _spice_model(name: str, master: str, polarity: str, values: str) -> str:
-    kinds = [(kind, level) for kind, (model, sign, level) in _MODELS.items() if (model, sign) == (master, polarity)]
+def _spice_model(name: str, master: str, start: str, values: str) -> str:
+    kinds = [(kind, level) for kind, (model, first, level) in _MODELS.items() if (model, first) == (master, start)]
     if not kinds:
         raise _strange(f"model {name}", "be sp_bjt or sp_mos1", master)
     texts = [f"{key}={_spice_value(value)}" for key, value in _pairs(values)]
