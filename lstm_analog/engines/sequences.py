@@ -44,10 +44,8 @@ def run_sequences(
     return _together(runs, schedule)
 
 
-def whole_waveform(
-    time: Floats, voltages: Floats, schedule: Schedule, name: str, words: str
-) -> tuple[Floats, Floats]:
-    """Return `time` (points,) and `voltages` (points, nodes) with the datum before them, of points at one time the first.
+def whole_waveform(time: Floats, voltages: Floats, schedule: Schedule, name: str, words: str) -> tuple[Floats, Floats]:
+    """Return `time` (points,) and `voltages` (points, nodes) with the datum before them, one point a time, the first.
 
     Raises `SimulationError` with the `words` of the simulator `name` if it stopped before the end of `schedule`.
     """

@@ -36,7 +36,7 @@ _BANNER = "This is vacask"
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Vacask:
-    """VACASK on the exported deck, trapezoidal rule, devices as compiled Verilog-A; one process a sequence of the batch.
+    """VACASK on the exported deck, trapezoidal rule, devices as compiled Verilog-A; one process a sequence.
 
     Attributes
     ----------
@@ -79,8 +79,8 @@ class Vacask:
         """Return times (points,) and voltages (points, nodes) of the transient `wave` in a deck of your own at `path`.
 
         So models that others wrote in Verilog-A or for VACASK are run (docs/engines.md#vacask). It runs in the deck's
-        folder, finds there what the deck includes, and leaves there what it compiles, and wave.raw. The names of `nodes`
-        are those of the deck, of inner ones as in x1:a. Raises as `run`, and `FileAccessError` without a deck.
+        folder, finds there what the deck includes, and leaves there what it compiles, and wave.raw. `nodes` are called
+        as in the deck, inner ones x1:a. Raises as `run`, and `FileAccessError` without a deck.
         """
         deck = Path(path).absolute()
         read_bytes(deck)

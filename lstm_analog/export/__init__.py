@@ -12,7 +12,7 @@ from lstm_analog.export.dialects import (
     WRITTEN,
     XYCE,
     Dialect,
-    Language,
+    DeckLanguage,
 )
 from lstm_analog.export.epanet import EpanetTubes, Statics, statics, write_epanet
 from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, write_graphml, write_json
@@ -48,7 +48,7 @@ __all__ = [
     "EpanetTubes",
     "GraphFile",
     "Interface",
-    "Language",
+    "DeckLanguage",
     "Probe",
     "Statics",
     "bench_path",

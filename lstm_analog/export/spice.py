@@ -17,7 +17,7 @@ from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.devices import subcircuit
-from lstm_analog.export.dialects import Dialect, Language
+from lstm_analog.export.dialects import Dialect, DeckLanguage
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.export.probes import Probe, probe_lines
@@ -66,7 +66,7 @@ def write_spice(
     check_single(network, schedule)
     with whole_file(path) as stream:
         texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
-        for text in in_vacask(texts) if dialect.language is Language.VACASK else texts:
+        for text in in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts:
             stream.write(text.encode("ascii"))
 
 

@@ -12,7 +12,7 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.dialects import Dialect, Language
+from lstm_analog.export.dialects import Dialect, DeckLanguage
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped
@@ -62,7 +62,7 @@ def write_subcircuit(
     """
     schedule.fit(network.verify())
     check_single(network, schedule)
-    if dialect.language is Language.VACASK:
+    if dialect.language is DeckLanguage.VACASK:
         do = "write the Verilog-A module (write.verilog_a), or a whole deck"
         raise UnsupportedError(explain("subcircuit", must="be in a dialect of SPICE", got=dialect.name, do=do))
     place = Path(path)

@@ -10,7 +10,8 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.errors import FileFormatError, UnsupportedError, UnsupportedPartError
 from lstm_analog.export import USUAL, VACASK, check_dialect, mosfets, read_spice, suited, write_spice
 from lstm_analog.export.modules import module_text
-from lstm_analog.export.vacask import in_spice, in_vacask
+from lstm_analog.export.vacask import in_vacask
+from lstm_analog.export.vacask_reader import in_spice
 from lstm_analog.network.parts import Cells
 
 
@@ -76,12 +77,18 @@ def test_an_edited_value_counts_as_vacask_reads_it(lstm_circuit, tmp_path, text,
     """M is mega there, and a factor of 1e-3 in SPICE."""
     case, path = lstm_circuit(), tmp_path / "a.sim"
     write_spice(path, case.network, case.schedule, VACASK, USUAL)
-    edited(path, "rl0_rows_load_5 (l0_zg_1 0) resistor r=l0_rows_load_r", f"rl0_rows_load_5 (l0_zg_1 0) resistor r={text}")
+    edited(
+        path, "rl0_rows_load_5 (l0_zg_1 0) resistor r=l0_rows_load_r", f"rl0_rows_load_5 (l0_zg_1 0) resistor r={text}"
+    )
     assert read_spice(path).network.part("l0_rows_load").conductance[5] == 1 / value
 
 
 SPOILT = {
-    "a value that VACASK computes": ("resistor r=l0_rows_load_r", "resistor r=2*l0_rows_load_r", "value must be a number or"),
+    "a value to compute": (
+        "resistor r=l0_rows_load_r",
+        "resistor r=2*l0_rows_load_r",
+        "value must be a number or",
+    ),
     "atto": ("resistor r=l0_rows_load_r", "resistor r=1a", "value must be a number or"),
     "mil": ("resistor r=l0_rows_load_r", "resistor r=1mil", "value must be a number or"),
     "a whole number of ten digits": ("resistor r=l0_rows_load_r", "resistor r=1000000000", "value must be a number or"),
@@ -174,7 +181,7 @@ def test_what_is_no_deck_of_vacask_is_left_as_it_is():
 
 def test_modules_with_names_that_verilog_a_does_not_tell_apart_are_refused():
     for pins, values in (("a b", ("a",)), ("a module", ()), ("a b", ("real",))):
-        with pytest.raises(UnsupportedPartError, match=r"^device d must have names that differ .*: name them by CardNam"):
+        with pytest.raises(UnsupportedPartError, match=r"^device d must have names that differ .*: name them by"):
             module_text("d", pins, values, ["I(a,0) <+ v(a);"])
 
 
@@ -190,10 +197,10 @@ def test_decks_of_other_devices_take_none_of_each_others_files(lstm_circuit, tmp
 
 
 def test_it_has_no_rules_no_measurements_and_no_subcircuits(deck, tmp_path):
-    with pytest.raises(UnsupportedError, match=r"^dialect must be one of ngspice, .*, got 'vacask': run the deck in its"):
+    with pytest.raises(UnsupportedError, match=r"^dialect must be one of ngspice, .*, got 'vacask': run the deck"):
         check_dialect(deck, VACASK)
     machine = la.compile(la.random_lstm(np.random.default_rng(0), 1, 1), la.electrical.BEHAVIOURAL)
-    with pytest.raises(UnsupportedError, match=r"^subcircuit must be in a dialect of SPICE, got vacask: write the Veril"):
+    with pytest.raises(UnsupportedError, match=r"^subcircuit must be in a dialect of SPICE, got vacask: write"):
         machine.write.spice(tmp_path / "b.sim", [[0.5]], dialect=VACASK, as_subckt=True)
     with pytest.raises(UnsupportedError, match=r"^dialect vacask must have a statement that measures"):
         machine.write.spice(tmp_path / "b.sim", [[0.5]], dialect=VACASK, measured=True)
