@@ -17,6 +17,7 @@
 # make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
 # make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
+# make simulators  VACASK, ngspice and ngspice 45 in WebAssembly on the same machines, a table (six minutes)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
@@ -30,7 +31,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance descent nerve noise page representation sizing
+STUDIES := budget chance descent nerve noise page representation simulators sizing
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -97,6 +98,8 @@ page: SCRIPT = living_page
 representation: SCRIPT = representation
 descent: SCRIPT = descent
 chance: SCRIPT = chance
+simulators: SCRIPT = table_simulators
+simulators: wasm
 sizing: SCRIPT = sizing
 
 clean:

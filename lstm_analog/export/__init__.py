@@ -11,8 +11,8 @@ from lstm_analog.export.dialects import (
     VACASK,
     WRITTEN,
     XYCE,
-    Dialect,
     DeckLanguage,
+    Dialect,
 )
 from lstm_analog.export.epanet import EpanetTubes, Statics, statics, write_epanet
 from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, write_graphml, write_json
@@ -43,12 +43,12 @@ __all__ = [
     "Accuracy",
     "Breach",
     "Deck",
+    "DeckLanguage",
     "Dialect",
     "Driven",
     "EpanetTubes",
     "GraphFile",
     "Interface",
-    "DeckLanguage",
     "Probe",
     "Statics",
     "bench_path",

@@ -6,7 +6,7 @@ from functools import lru_cache, singledispatch
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.card_format import CardFormat, format_of_bank
 from lstm_analog.export.cards import Cards
-from lstm_analog.export.dialects import Dialect, DeckLanguage
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import (
     capacitor,
     current_source,

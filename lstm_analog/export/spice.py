@@ -17,7 +17,7 @@ from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.devices import subcircuit
-from lstm_analog.export.dialects import Dialect, DeckLanguage
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.export.probes import Probe, probe_lines

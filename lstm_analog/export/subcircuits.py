@@ -12,7 +12,7 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.dialects import Dialect, DeckLanguage
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped

@@ -48,6 +48,12 @@ DIGITS = r"-?(?:(?:0|[1-9]\d*)\.\d*|\.\d+|0|[1-9]\d{0,8})"
 _ALIKE = re.compile(rf"{DIGITS}(?:e[+-]?\d+|meg|[kmunpf])?")
 """A number that means the same to SPICE and VACASK."""
 _LEVEL_1 = re.compile(rf"\.model {NAME} [np]mos\(")
+EDGES = "tran_fbr=0.02"
+"""What decks of transistors set: at least 50 steps between corners of sources, so in each clock edge.
+
+With VACASK's own 4 the capacitance of a gate, which changes within an edge, is integrated so coarsely that a held
+voltage is 5e-4 V off (`benchmarks/table_simulators.py`); with 50 it is 1e-5 V from ngspice at a sixtieth of its step.
+"""
 SETTINGS = ("options", "analysis")
 """The statements of the analysis that have values by name."""
 
@@ -77,7 +83,7 @@ def in_vacask(texts: Iterable[str]) -> Iterator[str]:
             if loaded and float(celsius) != mosfets.CELSIUS:
                 must, do = f"be at {mosfets.CELSIUS:g} C in VACASK", "write them for ngspice"
                 raise UnsupportedError(explain("level 1 transistors", must=must, got=celsius, do=do))
-            yield f"  options temp={celsius}\n"
+            yield f"  options temp={celsius} {EDGES}\n"
 
 
 def _points(line: str, first: bool) -> str:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export import mosfets
 from lstm_analog.export.lines import split_lines
-from lstm_analog.export.vacask import DIGITS, MASTERS, MODELS, NAME, SETTINGS, SUBSTRATE
+from lstm_analog.export.vacask import DIGITS, EDGES, MASTERS, MODELS, NAME, SETTINGS, SUBSTRATE
 
 _MOSFET = tuple(" ".join(line.split()) for line in mosfets.TEXT.splitlines() if line)
 """The lines of the module of level 1 transistors, without outer blanks."""
@@ -22,7 +22,7 @@ _INSTANCE = re.compile(rf"({NAME}) \(([a-z0-9_ ]*)\) ({NAME})((?: \$?{NAME}=\S+)
 _WAVE = re.compile(rf'({NAME}) \(([a-z0-9_]+ [a-z0-9_]+)\) vsource type="pwl" wave=\[ ?([^\[\]]*)\]')
 _MODEL = re.compile(rf"model ({NAME}) (\w+) \((type=-?1)((?: {NAME}=\S+)*)\)")
 _SUBCIRCUIT = re.compile(rf"subckt ({NAME})\(([a-z0-9_ ]*)\)")
-_TEMPERATURE = re.compile(r"(?m)^ *options temp=(\S+)$")
+_TEMPERATURE = re.compile(rf"(?m)^ *options temp=(\S+) {re.escape(EDGES)}$")
 
 
 def in_spice(text: str) -> str:
@@ -35,18 +35,18 @@ def in_spice(text: str) -> str:
     temperatures = _TEMPERATURE.findall(text)
     if len(temperatures) > 1 or (temperatures and not re.search(r"(?m)^//\| part Cells ", text)):
         raise _strange("options temp", "stand once, where there are cells", ", ".join(temperatures))
-    return "\n".join(_cards_of(split_lines(text), f".temp {temperatures[0]}" if temperatures else "")) + "\n"
+    return "\n".join(_cards_of(split_lines(text), *temperatures)) + "\n"
 
 
-def _cards_of(lines: list[str], temperature: str) -> Iterator[str]:
-    """Yield the cards of a deck of `lines`; the statement of the `temperature` stands with the cells."""
+def _cards_of(lines: list[str], celsius: str = "") -> Iterator[str]:
+    """Yield the cards of a deck of `lines`, the statement of the temperature `celsius`, if any, with the cells."""
     yield lines[0]
     started, kept, circuit, expected = False, False, "", iter(_MOSFET)
     for kind, text in _parted(lines[1:]):
         if kind is _Kind.REMARK:
             yield f"*{text}"
             started = started or text.startswith("| part ")
-            yield from [temperature] if temperature and text.startswith("| part Cells ") else []
+            yield from [f".temp {celsius}"] if celsius and text.startswith("| part Cells ") else []
         elif not started:
             yield _header_line(text, kind)
         elif kind is _Kind.EMBEDDED or text.startswith(("embed ", "load ")):
@@ -57,7 +57,7 @@ def _cards_of(lines: list[str], temperature: str) -> Iterator[str]:
             kept = True
         elif text == "ends" and circuit:
             yield f".ends {circuit}"
-        elif text != temperature.replace(".temp ", "options temp="):
+        elif text != f"options temp={celsius} {EDGES}":
             circuit = found[1] if (found := _SUBCIRCUIT.fullmatch(text)) else circuit
             yield _card(text)
 

@@ -63,14 +63,13 @@ def test_vacask_agrees_with_scipy(technology, timing, form, layers):
 
 
 def test_transistors_do_what_they_do_in_ngspice():
-    """Two units, whose transmission gates carry current both ways; at a tenth of the usual tolerance."""
+    """Two units, whose transmission gates carry current both ways; ngspice with as many steps in a clock edge."""
     lstm = la.random_lstm(np.random.default_rng(0), 2, 2)
     machine = la.compile(lstm, la.electrical.BICMOS)
-    close = replace(suited(machine.network), reltol=1e-5, chgtol=1e-16)
-    ours, theirs = (machine.run(X[:1], engine=engine(accuracy=close)) for engine in (Ngspice, Vacask))
+    close = replace(suited(machine.network), reltol=1e-5, steps=400)
+    ours, theirs = machine.run(X[:1], engine=Ngspice(accuracy=close)), machine.run(X[:1], engine=Vacask())
     assert np.abs(ours.h).max() > 0.05
-    assert apart(ours, theirs) < 5e-4
-    assert np.abs(ours.h - theirs.h).max() < 1e-4
+    assert apart(ours, theirs) < 1e-4
 
 
 DECK = """one transistor, carried from drain to source and back

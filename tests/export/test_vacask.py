@@ -10,7 +10,7 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.errors import FileFormatError, UnsupportedError, UnsupportedPartError
 from lstm_analog.export import USUAL, VACASK, check_dialect, mosfets, read_spice, suited, write_spice
 from lstm_analog.export.modules import module_text
-from lstm_analog.export.vacask import in_vacask
+from lstm_analog.export.vacask import EDGES, in_vacask
 from lstm_analog.export.vacask_reader import in_spice
 from lstm_analog.network.parts import Cells
 
@@ -100,7 +100,12 @@ SPOILT = {
     "a module's remark with a mark": (">>>VA", "// x\n*| group y 1 1.0\n>>>VA", "line must be a statement of VACASK"),
     "an option": ("nr_residualcheck=0", "nr_residualcheck=0 tran_maxord=1", "options must give"),
     "a shunt": ("gshunt=1e-15", "gshunt=1e-3", "options must be"),
-    "a temperature": ("control\n", "control\noptions temp=85\n", "options temp must stand once, where there are cells"),
+    "a temperature": (
+        "control\n",
+        f"control\noptions temp=85 {EDGES}\n",
+        "options temp must stand once, where there are cells",
+    ),
+    "a temperature among others": ("control\n", "control\noptions temp=85\n", "must have one control, options, save"),
     "a long remark": ("rl0_rows_load_5 ", "/* rl0_rows_load_5 ", "line must be an instance"),
     "a wave left open": ("\n]", "\n", "must"),
     "a module left open": (">>>VA", "", "must"),
@@ -125,7 +130,8 @@ def test_no_edit_is_dropped(lstm_circuit, tmp_path, name):
         ("vgst = vgs-von;", "vgst = vgs;", "module of level 1 transistors must stand as written"),
         (f"model mn {mosfets.NAME}", "model mn sp_mos1", "model mn must be"),
         ("q1 (n vb e 0)", "q1 (n vb e n)", "must give its value as written"),
-        ("options temp=27.0", "options temp=27.0\noptions temp=30", "options temp must stand once"),
+        ("  options temp", f"options temp=30 {EDGES}\n  options temp", "options temp must stand once"),
+        (EDGES, "tran_fbr=0.1", "must have one control, options, save"),
     ],
 )
 def test_no_edit_of_transistors_is_dropped(cells, tmp_path, old, new, text):
