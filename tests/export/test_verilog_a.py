@@ -88,6 +88,18 @@ def test_every_kind_of_part_moves_as_scipy_has_it(everything):
     assert list(names[np.abs(ours - theirs).max(axis=0) > 1e-4]) == []
 
 
+def test_the_deck_of_every_kind_of_part_moves_as_ngspice_has_it(everything):
+    """At the ends of intervals, where nothing has settled."""
+    network, schedule = everything.network, everything.schedule
+    every = np.arange(1, network.unknowns.size)
+    ours, theirs = (
+        engine.run(network, schedule).sample(schedule.ends, every)
+        for engine in (la.engines.Ngspice(), la.engines.Vacask())
+    )
+    assert (np.ptp(ours, axis=0) > 0.01).sum() > 15
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-4)
+
+
 @pytest.fixture
 def cell(tmp_path):
     """Return a folder with the stored cell and its testbench, to be edited and run."""
