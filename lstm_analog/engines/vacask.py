@@ -6,6 +6,7 @@ Its compiler openvaf-r makes machine code of each device of the deck. Both come 
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -73,7 +74,9 @@ class Vacask:
         SimulationError
             If it fails, stops early or takes too long; the message carries its own words.
         """
-        return run_sequences(network, schedule, self._sequence, engine=repr(self), save=self.save, progress=progress)
+        with own_folder() as folder:  # one for all sequences: what is compiled stays
+            one = partial(self._sequence, folder)
+            return run_sequences(network, schedule, one, engine=repr(self), save=self.save, progress=progress)
 
     def run_deck(self, path: str | Path, nodes: Sequence[str]) -> tuple[Floats, Floats]:
         """Return times (points,) and voltages (points, nodes) of the transient `wave` in a deck of your own at `path`.
@@ -84,20 +87,19 @@ class Vacask:
         """
         deck = Path(path).absolute()
         read_bytes(deck)
-        raw = deck.with_name(_RAW)
-        raw.unlink(missing_ok=True)
         return self._waves(deck, list(nodes))[:2]
 
-    def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
-        with own_folder() as folder:
-            deck = folder / "deck.sim"
-            write_spice(deck, network, schedule, VACASK, self.accuracy or suited(network))
-            time, voltages, words = self._waves(deck, network.unknowns.names()[1:])
+    def _sequence(self, folder: Path, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
+        deck = folder / "deck.sim"
+        write_spice(deck, network, schedule, VACASK, self.accuracy or suited(network))
+        time, voltages, words = self._waves(deck, network.unknowns.names()[1:])
         return whole_waveform(time, voltages, schedule, "VACASK", words)
 
     def _waves(self, deck: Path, nodes: list[str]) -> tuple[Floats, Floats, str]:
         """Return times, the voltages at `nodes`, and what VACASK said of the `deck`."""
-        words, raw, do = self._call(deck), deck.with_name(_RAW), "read its message"
+        raw, do = deck.with_name(_RAW), "read its message"
+        raw.unlink(missing_ok=True)
+        words = self._call(deck)
         if not raw.exists() or _STOPPED in words:
             raise SimulationError(explain("VACASK", must="simulate the deck", got=words, do=do))
         try:
