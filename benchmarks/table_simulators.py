@@ -51,6 +51,8 @@ CELLS = tuple(product((1, 2, 3), (1.0, 3.0)))
 """Units and scale of the weights of transistor cells."""
 CLOSE = 0.1
 """Of the usual tolerances and step: transistors once more, for in clock edges ngspice's usual step leaves 1e-4."""
+LIMIT = 60.0
+"""Seconds after which ngspice in WebAssembly, whose step falls to nothing on some circuits, is given up."""
 X = np.random.default_rng(1).uniform(-1, 1, (3, 2))
 
 
@@ -62,7 +64,7 @@ def second() -> dict[str, Engine]:
         return {}
     os.environ |= {"NGSPICE_WASM": str(module), "NGSPICE_OPTIONS": "klu"}
     os.environ["PATH"] = f"{Path(node.origin).parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return {"ngspice 45": Ngspice(program=str(Path(ngspice.__file__).with_name("ngspice_wasm.mjs")))}
+    return {"ngspice 45": Ngspice(program=str(Path(ngspice.__file__).with_name("ngspice_wasm.mjs")), time_limit=LIMIT)}
 
 
 ENGINES: dict[str, Engine] = {"ngspice": Ngspice(), "VACASK": Vacask(), **second()}
@@ -110,6 +112,7 @@ def rows(words: list[str]) -> Iterator[list[object]]:
         except UnsupportedError:
             continue
         if not words or any(word in " ".join(named) for word in words):
+            print(".", end="", file=sys.stderr, flush=True)
             yield row(named, machine, lstm)
     for units, scale in CELLS:
         for close in (1.0, CLOSE):
