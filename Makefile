@@ -17,7 +17,7 @@
 # make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
 # make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
-# make simulators  VACASK, ngspice and ngspice 45 in WebAssembly on the same machines, a table (six minutes)
+# make simulators  VACASK, ngspice and ngspice 45 in WebAssembly on the same machines, a table (half an hour)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
