@@ -14,29 +14,9 @@ from lstm_analog.export.modules import embedded
 
 NAME = "mos_level_1"
 """The name of the module."""
-PARAMETERS = frozenset(
-    [
-        "vto",
-        "kp",
-        "gamma",
-        "phi",
-        "lambda",
-        "tox",
-        "ld",
-        "cgso",
-        "cgdo",
-        "cgbo",
-        "is",
-        "js",
-        "pb",
-        "cj",
-        "mj",
-        "cjsw",
-        "mjsw",
-        "fc",
-    ]
-)
-"""What a model may give; all have the defaults of SPICE but vto and gamma, which it would find from a doping."""
+_WORDS = "vto kp gamma phi lambda tox ld cgso cgdo cgbo is js pb cj mj cjsw mjsw fc"
+PARAMETERS = frozenset(_WORDS.split())
+"""What a model may give; all have the defaults of SPICE, which without them finds vto, gamma and phi from a doping."""
 CELSIUS = 27.0
 """The only temperature (C) at which the module is right."""
 
