@@ -17,6 +17,7 @@
 # make representation  what each layer of the digits classifier tells, and how damage spreads (six minutes)
 # make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
 # make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
+# make simulators  VACASK, ngspice and ngspice 45 in WebAssembly on the same machines, a table (half an hour)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
@@ -31,7 +32,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance descent nerve noise page representation sizing transistor-noise
+STUDIES := budget chance descent nerve noise page representation simulators sizing transistor-noise
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -98,6 +99,8 @@ page: SCRIPT = living_page
 representation: SCRIPT = representation
 descent: SCRIPT = descent
 chance: SCRIPT = chance
+simulators: SCRIPT = table_simulators
+simulators: wasm
 sizing: SCRIPT = sizing
 transistor-noise: SCRIPT = transistor_noise
 

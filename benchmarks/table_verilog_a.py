@@ -20,7 +20,7 @@ from measure import conditions, table
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import OIL, Detail
-from lstm_analog.errors import UnsupportedError
+from lstm_analog.errors import SimulationError, UnsupportedError
 from lstm_analog.model import Form
 from lstm_analog.study.interface import interface
 
@@ -60,8 +60,8 @@ def row(technology: str, timing: la.compiler.Timing, form: str) -> list[str]:
     ours = machine.run(X, engine=la.engines.Waveform() if slow else la.engines.Integrate())
     try:
         theirs = machine.run(X, engine=VACASK["Vacask"](interface=interface(machine.compiled)))
-    except AssertionError as error:
-        return [*named, "VACASK: " + str(error).strip().splitlines()[-2], "", "", ""]
+    except SimulationError as error:
+        return [*named, str(error), "", "", ""]
     layers = list(zip(ours.layers, theirs.layers, strict=True))
     apart = [max(np.abs(getattr(a, name) - getattr(b, name)).max(initial=0.0) for a, b in layers) for name in "zch"]
     return [*named, *(f"{value:.1e}" for value in (*apart, np.abs(theirs.h - lstm(X).h).max()))]

@@ -17,7 +17,7 @@ HOLDS = {
     "show": "pictures; the only matplotlib",
     "analogies": "machine learning as other machines: descent, nerve cells, chance",
     "study": "Run, compare, check, certify, calibrate, bill of materials: how far from the LSTM, and why",
-    "engines": "Network + Schedule -> Trajectory: Waveform, Settle, Integrate, Ngspice, Rumoca",
+    "engines": "Network + Schedule -> Trajectory: Waveform, Settle, Integrate, Ngspice, Rumoca, Vacask",
     "export": "Network <-> text: SPICE, Verilog-A, Modelica, EPANET, JSON, GraphML",
     "compiler": "LSTM -> signal network -> Network, by technology",
     "imperfections": "Network -> Network of real parts",

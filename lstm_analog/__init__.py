@@ -10,7 +10,7 @@ The names below are imported when first used, so that `import lstm_analog` stays
 * `Ranges`, `bounded`, `Fit`: the ranges of signals, and how they choose the machine's units;
 * `compare`, `Report`: the error against the digital outputs;
 * `verify`, `load_certificate`, `Certificate`, `Verification`: check a netlist against `Machine.certify`;
-* `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `read_spice`: SPICE netlists, in any dialect;
+* `NGSPICE`, `LTSPICE`, `XYCE`, `HSPICE`, `SPECTRE`, `PORTABLE`, `VACASK`, `read_spice`: netlists, in any dialect;
 * `analogies`, `electrical`, `hydraulic`, `imperfections`, `engines`, `errors`, `export`, `model`, `network`, `show`,
   `study`, `torch`: modules.
 """
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lstm_analog.export import NGSPICE as NGSPICE
     from lstm_analog.export import PORTABLE as PORTABLE
     from lstm_analog.export import SPECTRE as SPECTRE
+    from lstm_analog.export import VACASK as VACASK
     from lstm_analog.export import XYCE as XYCE
     from lstm_analog.export import read_spice as read_spice
     from lstm_analog.machine import Machine as Machine
@@ -91,6 +92,7 @@ else:
             "Run": "lstm_analog.study.run",
             "Save": "lstm_analog.network.trajectory",
             "SPECTRE": "lstm_analog.export",
+            "VACASK": "lstm_analog.export",
             "XYCE": "lstm_analog.export",
             "load_machine": "lstm_analog.machine",
             "State": "lstm_analog.model",

@@ -13,7 +13,7 @@ from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.doors import named
 from lstm_analog.engines import ENGINES
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.export import DIALECTS
+from lstm_analog.export import DIALECTS, WRITTEN, Dialect
 from lstm_analog.imperfections import imperfection_of
 from lstm_analog.study.metrics import METRICS
 from lstm_analog.study.yield_result import Spec
@@ -84,7 +84,7 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("machine", type=Path, help="where the machine goes (npz)")
     parser.add_argument("--spice", type=Path, metavar="DECK", help="also write a netlist that has run and agreed")
     parser.add_argument("--uncertified", action="store_true", help="write the netlist alone, whether it agrees or not")
-    _add_dialect(parser, "of the netlist")
+    _add_dialect(parser, WRITTEN, "of the netlist")
     _add_inputs(parser)
     _add_machine(parser)
     _add_engine(parser)
@@ -168,7 +168,7 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
 def _add_lint(parser: argparse.ArgumentParser) -> None:
     """Check any netlist against the rules of a SPICE dialect; exit code 1 if it breaks some."""
     parser.add_argument("deck", type=Path, help="a netlist")
-    _add_dialect(parser, "it is to run in")
+    _add_dialect(parser, DIALECTS, "it is to run in")
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -209,8 +209,8 @@ def _add_machine(parser: argparse.ArgumentParser, *, technology: str = "behaviou
     parser.add_argument("--settling", type=float, default=20.0, help="phase length in time constants (default 20)")
 
 
-def _add_dialect(parser: argparse.ArgumentParser, what: str) -> None:
-    dialects = {dialect.name: dialect for dialect in DIALECTS}
+def _add_dialect(parser: argparse.ArgumentParser, known: Sequence[Dialect], what: str) -> None:
+    dialects = {dialect.name: dialect for dialect in known}
     _add_choice(parser, "dialect", dialects, default="ngspice", what=f"dialect {what}, ")
 
 

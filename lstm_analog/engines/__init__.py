@@ -6,6 +6,7 @@ from lstm_analog.engines.integrate import Integrate, Method
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.rumoca import Rumoca, Solver, start_efforts
 from lstm_analog.engines.settle import Precision, Settle
+from lstm_analog.engines.vacask import Vacask
 from lstm_analog.engines.waveform import Waveform
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Rumoca",
     "Settle",
     "Solver",
+    "Vacask",
     "Waveform",
     "start_efforts",
 ]

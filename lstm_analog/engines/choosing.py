@@ -9,6 +9,7 @@ from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.rumoca import Rumoca
 from lstm_analog.engines.settle import Settle
+from lstm_analog.engines.vacask import Vacask
 from lstm_analog.engines.waveform import Waveform
 from lstm_analog.errors import InvalidTypeError, explain
 
@@ -19,6 +20,7 @@ ENGINES: MappingProxyType[str, Engine] = MappingProxyType(
         "settle": Settle(),
         "ngspice": Ngspice(),
         "rumoca": Rumoca(),
+        "vacask": Vacask(),
     }
 )
 """What runs a network, by name, with its presets."""

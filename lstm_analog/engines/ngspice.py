@@ -1,24 +1,21 @@
 """An independent simulator: writes the deck, has ngspice run it, reads the waveforms back."""
 
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-
-import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.engines.record import cut
+from lstm_analog.engines.sequences import run_sequences, whole_waveform
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
-from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Extremes, Save, Trajectory
+from lstm_analog.network.trajectory import Save, Trajectory
 
 _ONE_THREAD = MappingProxyType({"OMP_THREAD_LIMIT": "1"})
 """ngspice starts threads for each evaluation of its BSIM4 transistors: fifty times slower than without (measured)."""
@@ -65,16 +62,7 @@ class Ngspice:
         SimulationError
             If it fails, stops early or takes too long; the message carries its own words.
         """
-        circuit, count, runs = as_circuit(network, schedule), int(np.prod(schedule.lead)), list[Trajectory]()
-        for number in range(count):
-            alone = schedule.sequence(number)
-            time, voltages = self._sequence(circuit.network, circuit.schedule.sequence(number))
-            efforts = circuit.effort * voltages
-            whole = Trajectory(network=network, schedule=alone, time=time, efforts=efforts, engine=repr(self))
-            runs.append(cut(whole, self.save))
-            if progress is not None:
-                progress(number + 1, count)
-        return _together(runs, schedule)
+        return run_sequences(network, schedule, self._sequence, engine=repr(self), save=self.save, progress=progress)
 
     def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
         with own_folder() as folder:
@@ -88,11 +76,7 @@ class Ngspice:
             except FileFormatError as error:
                 do = "read its message"
                 raise SimulationError(explain("ngspice", must="leave its results", got=words, do=do)) from error
-        if not time.size or time[-1] < schedule.ends[-1] * (1.0 - 1e-6):
-            do = "loosen the tolerances"
-            raise SimulationError(explain("ngspice", must=f"reach {schedule.ends[-1]:.6g} s", got=words, do=do))
-        later = np.append(True, np.diff(time) > 0)
-        return time[later], np.column_stack((np.zeros(later.sum()), voltages[later]))
+        return whole_waveform(time, voltages, schedule, "ngspice", words)
 
     def call(self, deck: Path, *options: str) -> str:
         """Have ngspice read `deck`, in its folder and in batch mode with `options`; return its complaints in a line.
@@ -119,24 +103,3 @@ class Ngspice:
 def _complaints(text: str) -> list[str]:
     marks = ("error", "fatal", "warning", "singular", "too small", "no such", "aborted", "undefined")
     return [line.strip() for line in text.splitlines() if any(mark in line.lower() for mark in marks)]
-
-
-def _together(runs: list[Trajectory], schedule: Schedule) -> Trajectory:
-    """Return the `runs` of the sequences of a `schedule` as one, at the times of all of them."""
-    first = runs[0]
-    time = first.time if len(runs) == 1 else np.unique(np.concatenate([run.time for run in runs]))
-    efforts = np.stack([_resample(time, run) for run in runs]).reshape(*schedule.lead, time.size, -1)
-    beside = [_together([run.more[place] for run in runs], schedule) for place in range(len(first.more))]
-    far = [_farthest([run.extremes[place] for run in runs]) for place in range(len(first.extremes))]
-    return replace(first, schedule=schedule, time=time, efforts=efforts, more=tuple(beside), extremes=tuple(far))
-
-
-def _farthest(found: list[Extremes]) -> Extremes:
-    lowest, highest = np.min([one.lowest for one in found], axis=0), np.max([one.highest for one in found], axis=0)
-    return replace(found[0], lowest=lowest, highest=highest)
-
-
-def _resample(time: Floats, run: Trajectory) -> Floats:
-    if np.array_equal(time, run.time):
-        return run.efforts
-    return np.stack([np.interp(time, run.time, column) for column in run.efforts.T], axis=-1)

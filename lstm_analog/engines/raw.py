@@ -16,8 +16,10 @@ Content = mmap | bytes
 """A file as `map_file` returns it."""
 
 
-def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
+def read_raw(path: Path, names: list[str], *, voltage: str = "v({})") -> tuple[Floats, Floats]:
     """Return time (points,) and the node voltages (points, len(`names`)) of the transient in the file at `path`.
+
+    `voltage` is what the simulator calls the voltage of the node `{}`.
 
     Raises
     ------
@@ -29,14 +31,14 @@ def read_raw(path: Path, names: list[str]) -> tuple[Floats, Floats]:
     """
     content = map_file(path)
     start, points, places = _header(content, "time")
-    missing = [name for name in names if f"v({name})" not in places]
+    missing = [name for name in names if voltage.format(name) not in places]
     if missing:
         do = "save these nodes"
         raise FileFormatError(explain("raw file", must="hold every node", got=f"no {', '.join(missing[:5])}", do=do))
     table = _table(content, start, points, len(places))
     if not points:
         return np.empty(0), np.empty((0, len(names)))
-    time, values = np.array(table[:, 0]), np.array(table[:, [places[f"v({name})"] for name in names]])
+    time, values = np.array(table[:, 0]), np.array(table[:, [places[voltage.format(name)] for name in names]])
     _check_transient(time, values)
     return time, values
 

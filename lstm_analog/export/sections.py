@@ -8,6 +8,7 @@ from lstm_analog.export.lines import cut_off, joined
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import refusal
+from lstm_analog.export.vacask_reader import in_spice
 from lstm_analog.files import text_in
 
 
@@ -23,11 +24,11 @@ class Section:
 
 
 def read_sections(content: bytes) -> tuple[str, list[Section]]:
-    """Return the text of the deck in the bytes `content`, and its sections, the header first.
+    """Return the text of the deck in the bytes `content`, and its sections, the header first; of VACASK's, its cards.
 
     Raises `FileFormatError` if it is no text, a statement is not in ASCII, or a continuation is cut off (`cut_off`).
     """
-    text = text_in(content, "netlist")
+    text = in_spice(text_in(content, "netlist"))
     return text, list(_sections(text))
 
 

@@ -17,12 +17,13 @@ from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import temperature_lines
 from lstm_analog.export.devices import subcircuit
-from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.export.probes import Probe, probe_lines
 from lstm_analog.export.row_names import row_remarks
 from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
+from lstm_analog.export.vacask import in_vacask
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
@@ -57,14 +58,15 @@ def write_spice(
     NetworkError
         If the network is not well formed or the schedule is not for it.
     UnsupportedError
-        If there are probes and `dialect` has no statement for them.
+        If there are probes and `dialect` has no statement for them, or a model has no counterpart in VACASK.
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
     schedule.fit(network.verify())
     check_single(network, schedule)
     with whole_file(path) as stream:
-        for text in deck(network, schedule, dialect, accuracy, Path(path).name, probes):
+        texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
+        for text in in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts:
             stream.write(text.encode("ascii"))
 
 

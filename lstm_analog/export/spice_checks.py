@@ -85,7 +85,7 @@ def _heads(part: Part, names: list[str], lines: tuple[str, ...], dialect: Dialec
 def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
     """Refuse lines of device subcircuits, `found` in the header, that are not those of `network` in `dialect`."""
     texts = [dialect.preamble, *device_texts(network, dialect)]
-    expected = [line.split() for text in texts for line in text.splitlines()]
+    expected = [line.lower().split() for text in texts for line in text.splitlines()]
     for number, words in enumerate(map(str.split, found)):
         if words != (expected[number] if number < len(expected) else []):
             do = "restore it, an equation of a part is no value; if another version wrote it, write it again"

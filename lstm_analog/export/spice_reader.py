@@ -19,7 +19,7 @@ from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.banks import Maker, makers
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import split_library
-from lstm_analog.export.dialects import DIALECTS, Dialect
+from lstm_analog.export.dialects import WRITTEN, Dialect
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import parse_expression, parse_number
 from lstm_analog.export.sections import Section, read_sections
@@ -157,10 +157,10 @@ def _assembled(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
 
 
 def _dialect(name: str) -> Dialect:
-    for dialect in DIALECTS:
+    for dialect in WRITTEN:
         if dialect.name == name:
             return dialect
-    known = ", ".join(dialect.name for dialect in DIALECTS)
+    known = ", ".join(dialect.name for dialect in WRITTEN)
     raise refusal("dialect", f"be one of {known}", name, "restore the dialect line")
 
 

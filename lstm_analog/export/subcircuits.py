@@ -12,7 +12,7 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import cards
 from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped
@@ -56,12 +56,15 @@ def write_subcircuit(
     InvalidValueError
         If names of pins collide, or a source that stays inside changes with time.
     UnsupportedError
-        If the datum is a pin and a device of the network refers to node 0.
+        If the datum is a pin and a device of the network refers to node 0, or if the dialect is VACASK's.
     InvalidShapeError, NetworkError, FileAccessError
         As `write_spice`.
     """
     schedule.fit(network.verify())
     check_single(network, schedule)
+    if dialect.language is DeckLanguage.VACASK:
+        do = "write the Verilog-A module (write.verilog_a), or a whole deck"
+        raise UnsupportedError(explain("subcircuit", must="be in a dialect of SPICE", got=dialect.name, do=do))
     place = Path(path)
     if safe_name(place.name) != place.name:
         must, do = "be letters, digits, point, dash and underscore, for the testbench includes it", "rename the file"

@@ -112,7 +112,7 @@ def _check_users(circuit: Subcircuit, known: dict[str, int]) -> None:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cells:
-    """Transistor-level cells: instances of a `.subckt`, run by ngspice only.
+    """Transistor-level cells: instances of a `.subckt`, which simulators of transistors run.
 
     Attributes
     ----------

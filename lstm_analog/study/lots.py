@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from lstm_analog import __version__
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler import Compiled
-from lstm_analog.engines import Engine, Integrate, Ngspice, Rumoca
+from lstm_analog.engines import Engine, Integrate, Ngspice, Rumoca, Vacask
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, SimulationError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model import State
@@ -20,7 +20,7 @@ from lstm_analog.study.keeping import Keep
 from lstm_analog.study.metrics import Metric, measured
 from lstm_analog.study.run import Run
 
-_ONE_AT_A_TIME = (Integrate, Ngspice, Rumoca)
+_ONE_AT_A_TIME = (Integrate, Ngspice, Rumoca, Vacask)
 """Engines that run one chip at a time."""
 
 

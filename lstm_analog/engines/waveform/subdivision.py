@@ -56,7 +56,7 @@ class Subdivision:
 
 
 def subdivisions(space: Workspace, schedule: Schedule) -> list[Subdivision]:
-    """Return the subdivision of each interval of `schedule`, for the segments of `space`; those of one kind share one."""
+    """Return the subdivision of each interval of `schedule`, for segments of `space`; those of one kind share one."""
     flags, width = schedule.high.tobytes(), schedule.high.shape[1]
     durations = schedule.durations.tolist()
     kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
