@@ -4,7 +4,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from lstm_analog.compiler.bicmos import BICMOS, Bias, Bicmos, Conditions
+from lstm_analog.compiler.bicmos import BICMOS, Bicmos
+from lstm_analog.compiler.bicmos_conditions import Bias, Conditions
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain

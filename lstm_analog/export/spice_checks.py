@@ -11,11 +11,12 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import cards
+from lstm_analog.export.cells import MARK
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import number_text, parse_number
 from lstm_analog.export.source_waveforms import clock_node, staircase
-from lstm_analog.export.spice import MARK, device_texts, heads, unsaid
+from lstm_analog.export.spice import device_texts, heads, unsaid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part, Transconductors
 from lstm_analog.network.schedule import Schedule
@@ -85,7 +86,7 @@ def _heads(part: Part, names: list[str], lines: tuple[str, ...], dialect: Dialec
 def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
     """Refuse lines of device subcircuits, `found` in the header, that are not those of `network` in `dialect`."""
     texts = [dialect.preamble, *device_texts(network, dialect)]
-    expected = [line.split() for text in texts for line in text.splitlines()]
+    expected = [line.lower().split() for text in texts for line in text.splitlines()]
     for number, words in enumerate(map(str.split, found)):
         if words != (expected[number] if number < len(expected) else []):
             do = "restore it, an equation of a part is no value; if another version wrote it, write it again"

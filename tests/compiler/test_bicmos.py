@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted, textbook, thermal_voltage
+from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted, textbook
 from lstm_analog.compiler.bicmos_calibration import Calibration, load_calibration, save_calibration
 from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
+from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.scaling import Fit
 from lstm_analog.errors import FileFormatError, InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
@@ -243,6 +244,36 @@ def test_a_calibration_is_for_its_sizes_only():
         UnsupportedError, match="technology must be Bicmos to take a calibration, got Behavioural: leave"
     ):
         la.compile(lstm(), la.electrical.BEHAVIOURAL, calibration=textbook(BICMOS))
+
+
+def with_models(*texts):
+    return replace(BICMOS, devices=replace(BICMOS.devices, models=texts))
+
+
+def test_a_calibration_is_for_its_device_models_only():
+    npn, *mos = BICMOS.devices.models
+    other = with_models(npn.replace("bf=150", "bf=140"), *mos)
+    assert other.digest == BICMOS.digest
+    text = r"calibration must be made with these device models, digest \w{12}, got 7ff250d4ef15: calibrate this"
+    with pytest.raises(InvalidValueError, match=text):
+        la.compile(lstm(), other)
+    with pytest.raises(InvalidValueError, match=text):
+        la.compile(lstm(), other, calibration=textbook(BICMOS))
+    assert la.compile(lstm(), other, calibration=textbook(other)).technology.trims == textbook(other)
+
+
+def test_the_models_are_in_the_provenance_and_in_the_library():
+    built = machine()
+    said = dict(built.network.provenance)
+    assert said["models"] == f"textbook, digest {BICMOS.trims.models}"
+    assert built.network.part("l0_cells").library.models == BICMOS.devices.models
+
+
+def test_a_corner_that_the_process_does_not_have_is_refused():
+    with pytest.raises(InvalidValueError, match="corner of textbook must be left out: its models are text, got ss"):
+        machine(technology=at(corner="ss"))
+    with pytest.raises(InvalidValueError, match=r"slope must be 0.5 to 2, got 3.0: take it from study.lot_slope"):
+        at(slope=3.0)
 
 
 def test_conditions_name_and_provenance_do_not_ask_for_a_new_calibration():
