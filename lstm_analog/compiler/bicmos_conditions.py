@@ -1,4 +1,4 @@
-"""Operating conditions of a chip of transistor cells: temperature, supply, the lot it comes from, and its bias."""
+"""Operating conditions of a chip of transistor cells: temperature, supply, the corner of its wafer, and its bias."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -22,9 +22,9 @@ def thermal_voltage(celsius: float) -> float:
 class BiasCell(Enum):
     """The circuit that makes the base voltage of all tails of a cell from its reference current.
 
-    HELPER: a bipolar transistor feeds the bases. MOS_HELPER: an n-channel follower does. REPLICA: a follower does, and
-    the current is that of a copy of a whole product, so that the gains of the pairs above the tails hold whatever beta
-    is; a transistor starts it.
+    HELPER: a bipolar transistor feeds the bases. MOS_HELPER: an n-channel follower does, which takes no base current
+    from the reference. REPLICA: the reference is compared with what leaves a tail with two transistors upon it, as in a
+    product, so that the output currents of products hold whatever beta is; the reference itself starts the loop.
     """
 
     HELPER = "helper"
@@ -54,10 +54,10 @@ class Conditions:
     bias : Bias
         How its bias follows the temperature.
     corner : str
-        The lot that it comes from, by the name of a corner of the process; the typical one if empty.
+        The corner of the process that its wafer is from, by name; the typical one if empty.
     slope : float
-        The one factor that is set for a lot: the reference current and the rows over those of the design. It makes up
-        for pairs whose slope factor is larger by it (`study.lot_slope`).
+        The one factor that is set for all chips of a wafer: reference current and rows over those of the design. It
+        makes up for pairs whose slope factor is larger by it (`study.wafer_slope`).
     """
 
     temperature: float
@@ -69,7 +69,7 @@ class Conditions:
     def __post_init__(self) -> None:
         """Check that temperature, supply and slope can be."""
         if not 0.5 <= self.slope <= 2.0:
-            do = "take it from study.lot_slope"
+            do = "take it from study.wafer_slope"
             raise InvalidValueError(explain("slope", must="be 0.5 to 2", got=self.slope, do=do))
         if not -55.0 <= self.temperature <= 150.0:
             must, do = "be -55 to 150 degrees Celsius", "the device models say nothing beyond"

@@ -172,7 +172,7 @@ class DeviceFile:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Corner:
-    """A lot of a process: its `name`, and the section of each file of models, in their order."""
+    """A corner of a process: its `name`, and the section of each file of models, in their order."""
 
     name: str
     sections: tuple[str, ...]
@@ -196,7 +196,7 @@ class Devices:
     variable, package : str
         The name of that variable, and of a package of Python that holds the files in its folder `models`.
     corners : tuple of Corner
-        The lots of which there are models, the typical one first; none without files.
+        The corners of which there are models, the typical one first; none without files.
     npn, nmos, pmos : Bipolar, Mos, Mos
         The transistors.
     gate_diffusion : float

@@ -185,8 +185,8 @@ def _layout(signals: SignalNetwork) -> Layout:
 
 def _provenance(technology: Bicmos, timing: Timing, clock: Cycle) -> tuple[tuple[str, str], ...]:
     conditions = technology.conditions
-    lot = f", corner {conditions.corner or 'typical'}, slope {conditions.slope:g}"
-    met = f"{conditions.temperature:g} C, supply {conditions.supply:g} V, {conditions.bias.value} bias{lot}"
+    wafer = f", corner {conditions.corner or 'typical'}, slope {conditions.slope:g}"
+    met = f"{conditions.temperature:g} C, supply {conditions.supply:g} V, {conditions.bias.value} bias{wafer}"
     return (
         ("technology", technology.name),
         ("timing", timing.value),

@@ -65,7 +65,7 @@ def model_folder(devices: Devices) -> Path:
     folder = _package_folder(devices.package)
     if folder is None:
         must = f"be found: in the folder of the record, in that of ${devices.variable}, or in package {devices.package}"
-        do = f"set {devices.variable} to the folder of {devices.files[0].name}; docs/silicon.md#models"
+        do = f"set {devices.variable} to the folder of {devices.files[0].name}, see docs/silicon.md#models"
         raise LibraryMissingError(explain(f"models of {devices.name}", must=must, got="none of these", do=do))
     return folder
 

@@ -16,6 +16,7 @@ from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
 from lstm_analog.export.spice import deck
 from lstm_analog.model import Cell, Layer, airline
+from lstm_analog.study.digest import device_models_digest
 
 BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
 
@@ -269,10 +270,18 @@ def test_the_models_are_in_the_provenance_and_in_the_library():
     assert built.network.part("l0_cells").library.models == BICMOS.devices.models
 
 
+def test_a_certificate_can_tell_models_apart():
+    npn, *mos = BICMOS.devices.models
+    other = with_models(npn.replace("bf=150", "bf=140"), *mos)
+    built = [machine().network, machine(technology=other, calibration=textbook(other)).network]
+    assert len({device_models_digest((network,)) for network in built}) == 2
+    assert device_models_digest((la.compile(lstm(), la.electrical.BEHAVIOURAL).network,)) == ""
+
+
 def test_a_corner_that_the_process_does_not_have_is_refused():
     with pytest.raises(InvalidValueError, match="corner of textbook must be left out: its models are text, got ss"):
         machine(technology=at(corner="ss"))
-    with pytest.raises(InvalidValueError, match=r"slope must be 0.5 to 2, got 3.0: take it from study.lot_slope"):
+    with pytest.raises(InvalidValueError, match=r"slope must be 0.5 to 2, got 3.0: take it from study.wafer_slope"):
         at(slope=3.0)
 
 
