@@ -180,13 +180,14 @@ def test_the_deck_names_the_users_files_and_reads_back(tmp_path):
 @modelled
 @pytest.mark.parametrize(("corner", "celsius"), [("tt", 27.0), ("ss", 0.0), ("tt", 85.0)])
 def test_the_replica_starts_with_the_supply_and_does_not_latch(corner, celsius, tmp_path):
-    """The supply rises in 10 us, the reference with it; once, the base line rested near the supply."""
+    """The supply rises in 10 us, the reference with it; then iref is lifted to 7 V for 2 us, as an ideal source can."""
     cell = library(at(SKY130, corner=corner))
     circuits = [each for each in cell.subcircuits if each.name in ("bias", "tail_1", "tail_20")]
     lines = ["* start", *(model.statement for model in cell.models), f".temp {celsius:g}"]
     for each in circuits:
         lines += [f".subckt {each.name} {' '.join(each.terminals)}", *each.cards, ".ends"]
-    lines += ["vcc vcc 0 pwl(0 0 1u 0 11u 5)", "giref vcc iref cur='1e-5*min(max(v(vcc)-v(iref),0)*20,1)'"]
+    lines += ["vcc vcc 0 pwl(0 0 1u 0 11u 5)", "giref vcc iref cur='1e-5*min(v(vcc),1)'"]
+    lines += ["gkick vcc iref cur='v(kick)*max(7-v(iref),0)'", "vkick kick 0 pulse(0 1m 15u 0.1u 0.1u 2u 100u)"]
     lines += ["xb iref vb vcc 0 bias", "xr n vb 0 tail_20", "vn n 0 2", "xt m vb 0 tail_1", "vm m 0 2"]
     lines += [".tran 20n 40u", ".meas tran base find v(vb) at=39u", ".meas tran tail find i(vm) at=39u", ".end"]
     (tmp_path / "start.cir").write_text("\n".join(lines) + "\n", encoding="ascii")
