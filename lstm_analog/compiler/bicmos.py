@@ -32,7 +32,7 @@ LINEAR_TAIL = 3.0
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Bicmos:
-    """Sizes of a transistor cell: bipolar pairs multiply, MOS switches and followers hold and drive; all differential.
+    """Sizes of a transistor cell: pairs multiply, MOS switches and followers hold and drive; all differential.
 
     Attributes
     ----------

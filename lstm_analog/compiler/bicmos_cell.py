@@ -14,6 +14,7 @@ from math import log
 from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos
 from lstm_analog.compiler.bicmos_conditions import BiasCell
 from lstm_analog.compiler.bicmos_devices import Devices, text
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.cells import Library, Subcircuit
 
 DEVICE = "lstm_cell"
@@ -21,6 +22,8 @@ DEVICE = "lstm_cell"
 
 _DEGENERATION = 0.25
 """Voltage across the emitter resistor of a tail (V): ten thermal voltages, so that tails match as resistors do."""
+_LEAST = 0.05
+"""The least voltage across it where the transistor is smaller (V): two thermal voltages."""
 TERMINALS = (
     *("zi_p", "zi_n", "zf_p", "zf_n", "zg_p", "zg_n", "zo_p", "zo_n", "t_p", "t_n"),
     *("h_p", "h_n", "new_p", "new_n", "c_p", "c_n"),
@@ -67,9 +70,13 @@ def _tail(technology: Bicmos, k: float) -> Subcircuit:
     """Return a current sink of `k` times the reference current.
 
     A transistor smaller than the current asks for takes more volts from base to emitter, its resistor that much less.
+    Raises `InvalidValueError` if that leaves the resistor none.
     """
     area = min(k, technology.tail_area)
     volts = _DEGENERATION - technology.thermal_volts * log(k / area)
+    if volts < _LEAST:
+        must, do = f"leave {_LEAST:g} V to the resistor of a tail of {k:g} reference currents", "choose a larger one"
+        raise InvalidValueError(explain("tail_area", must=must, got=technology.tail_area, do=do))
     card = technology.devices.npn.card("1", "n vb e", area)
     return _circuit(_named("tail", k), "n vb vss", card, f"r1 e vss {text(volts / (technology.reference_current * k))}")
 
@@ -79,9 +86,9 @@ def _replica(technology: Bicmos) -> Subcircuit:
 
     q1 to q3 are a tail and two transistors upon it, their bases at 3.3 V and 2.4 V of a nominal supply; m1, r3 and q4
     bring the node iref down to the bases of the tails. The reference current itself starts it: with all transistors off
-    it lifts iref. Without the diodes q5 to q7 it would also rest where q1 is saturated and its emitter resistor takes
-    its current from the base, with iref at the supply: they keep vb below 1.7 V. c1 keeps the loop stable: its pole,
-    1 pF by 25 kohm, is ten times slower than those of the followers.
+    it lifts iref. Without the diodes q5 to q7 it also rests, as chips did at 70 and 85 C, where q1 is saturated and its
+    emitter resistor takes its current from the base, with iref above the supply: they keep vb below 1.7 V. c1 keeps the
+    loop stable: its pole, 1 pF by 25 kohm, is ten times slower than those of the followers.
     """
     devices, resistance = technology.devices, _DEGENERATION / technology.reference_current
     cards = (

@@ -270,6 +270,18 @@ def test_the_models_are_in_the_provenance_and_in_the_library():
     assert built.network.part("l0_cells").library.models == BICMOS.devices.models
 
 
+def test_a_tail_too_small_for_its_current_is_refused():
+    small = replace(BICMOS, tail_area=1e-4)
+    text = "tail_area must leave 0.05 V to the resistor of a tail of 1 reference currents, got 0.0001: choose a larger"
+    with pytest.raises(InvalidValueError, match=text):
+        la.compile(lstm(), small, calibration=textbook(small))
+    half = replace(BICMOS, tail_area=10.0)
+    cards = la.compile(lstm(), half, calibration=textbook(half)).network.part("l0_cells").library["tail_20"].cards
+    assert cards[0] == "q1 n vb e qn 10"
+    lost = thermal_voltage(27.0) * np.log(2.0)
+    assert float(cards[1].split()[-1]) == pytest.approx((0.25 - lost) / 200e-6, rel=1e-6)
+
+
 def test_a_certificate_can_tell_models_apart():
     npn, *mos = BICMOS.devices.models
     other = with_models(npn.replace("bf=150", "bf=140"), *mos)
