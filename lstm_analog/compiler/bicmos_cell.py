@@ -88,7 +88,7 @@ def _replica(technology: Bicmos) -> Subcircuit:
     bring the node iref down to the bases of the tails. The reference current itself starts it: with all transistors off
     it lifts iref. Without the diodes q5 to q7 it also rests, as chips did at 70 and 85 C, where q1 is saturated and its
     emitter resistor takes its current from the base, with iref above the supply: they keep vb below 1.7 V. c1 keeps the
-    loop stable: its pole, 1 pF by 25 kohm, is ten times slower than those of the followers.
+    loop stable: its pole, 1 pF by the emitter resistor, is ten times slower than those of the followers.
     """
     devices, resistance = technology.devices, _DEGENERATION / technology.reference_current
     cards = (

@@ -67,7 +67,12 @@ SKY130 = replace(
         "SkyWater SKY130, 5 V devices, legal sizes, replica bias; levels of BICMOS, currents and sizes found with "
         "ngspice 39; resistors and capacitors ideal"
     ),
+    reference_current=2.5e-6,
     tail_area=4.0,
+    cell_load=100e3,
+    divider=23.6e3,
+    time_constant=0.4e-6,
+    copy_share=0.15,
     devices=DEVICES,
     bias_cell=BiasCell.REPLICA,
 )
