@@ -1,76 +1,38 @@
 """The BiCMOS technology: the sizes of a transistor-level cell, its operating conditions and its calibration.
 
-Bipolar pairs are exponential by nature. MOS transistors in weak inversion nearly are: a bare pair of 20 um/1 um keeps
-to a sigmoid within 0.0003 to 0.0019 (BSIM4) or 0.0034 (BSIM3) at tails of 10 nA to 1 uA. A cell of them is not offered:
-with each bipolar transistor of this one replaced (BSIM4, 1000 um/1 um, no redesign), c or h was 0.08 of a unit off when
-all gains had been calibrated, where the bipolar cell is 0.006: the pairs ask for cascodes. Measured with ngspice 39,
-`benchmarks/tried_bicmos.py pair cell`; how far `cell` was run stands in `benchmarks/README.md`.
+Bipolar pairs are exponential by nature. MOS transistors in weak inversion nearly are: their current grows e-fold for
+n kT/q at the gate, n being the slope factor. A cell whose pairs alone are replaced by wide ones, with the rest bipolar,
+is as good as the bipolar one, and steadier, as it asks for no base current (`electrical.SKY130_MOS`). With every
+bipolar transistor of the cell replaced, tails too, c or h was 0.08 of a unit off (`benchmarks/tried_bicmos.py cell`).
 """
 
 from dataclasses import dataclass, fields, replace
-from enum import Enum
 from hashlib import sha256
 from math import ceil, log2
+from pathlib import Path
 
 import numpy as np
 
 from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions, thermal_voltage
+from lstm_analog.compiler.bicmos_devices import TEXTBOOK, Devices, MosPair
 from lstm_analog.compiler.bicmos_shipped import SHIPPED
+from lstm_analog.compiler.model_files import models_digest, models_of
+from lstm_analog.compiler.sky130_shipped import SHIPPED as SKY130_SHIPPED
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.device_models import ModelLibrary
 
-_BOLTZMANN_OVER_CHARGE = 8.617333262e-5
-_ZERO_CELSIUS = 273.15
-SATURATION_CURRENT = 2e-17
-"""The saturation current of a bipolar transistor (A)."""
 READING_TAIL = 2.0
 """Tail current of the pair that computes o tanh(c), over the reference current."""
 LINEAR_TAIL = 3.0
 """Each of the two tail currents of the pair that multiplies f and c, over the reference current."""
 
 
-def thermal_voltage(celsius: float) -> float:
-    """Return kT/q (V) at `celsius` degrees (CODATA 2018).
-
-    >>> round(thermal_voltage(27.0), 5)
-    0.02586
-    """
-    return _BOLTZMANN_OVER_CHARGE * (celsius + _ZERO_CELSIUS)
-
-
-class Bias(Enum):
-    """How the reference current and the rows follow the temperature.
-
-    FIXED: not at all. PTAT: both in proportion to the absolute temperature, as the thermal voltage does.
-    """
-
-    FIXED = "fixed"
-    PTAT = "ptat"
-
-
-@checked_record
-@dataclass(frozen=True, kw_only=True)
-class Conditions:
-    """Operating conditions of a finished chip: the `temperature` of all devices (C), its `supply` (V), its `bias`."""
-
-    temperature: float
-    supply: float
-    bias: Bias
-
-    def __post_init__(self) -> None:
-        """Check that temperature and supply can be."""
-        if not -55.0 <= self.temperature <= 150.0:
-            must, do = "be -55 to 150 degrees Celsius", "the device models say nothing beyond"
-            raise InvalidValueError(explain("temperature", must=must, got=self.temperature, do=do))
-        if not 0.0 < self.supply <= 10.0:
-            do = "give volts"
-            raise InvalidValueError(explain("supply", must="be positive and at most 10 V", got=self.supply, do=do))
-
-
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Bicmos:
-    """Sizes of a transistor cell: bipolar pairs multiply, MOS switches and followers hold and drive; all differential.
+    """Sizes of a transistor cell: pairs multiply, MOS switches and followers hold and drive; all differential.
 
     Attributes
     ----------
@@ -108,10 +70,23 @@ class Bicmos:
         Temperature for which terminations and divider are chosen (C).
     nominal_supply : float
         Supply voltage for which the common-mode voltages are chosen (V).
+    slope_factor : float
+        The slope factor of the multiplying pairs by design: they see 1 of z in n kT/q; 1 of bipolar ones.
+    follower_current : float
+        The current of which those of followers and of the feed of row drivers are multiples (A).
+    tail_area : float
+        Largest area of the transistor of a tail, in those of the bias cell. Larger: chip area, and a current that goes
+        with the reference at any temperature; smaller: with its resistor.
     linear_range : float
         Largest |c| at which the product f c is still linear enough, at a state scale of 1.
     state_scale : float
         The cell holds c divided by this, so that c stays in the linear range: its products are i g/scale and f c.
+    devices : Devices
+        The process: its models and its transistors.
+    pairs : MosPair or None
+        The transistors of the multiplying pairs; None for bipolar ones.
+    bias_cell : BiasCell
+        The circuit that biases the tails.
     conditions : Conditions
         The operating conditions.
     calibration : Calibration or None
@@ -141,8 +116,14 @@ class Bicmos:
     gap: float
     design_temperature: float
     nominal_supply: float
+    slope_factor: float
+    follower_current: float
+    tail_area: float
     linear_range: float
     state_scale: float
+    devices: Devices
+    pairs: MosPair | None
+    bias_cell: BiasCell
     conditions: Conditions
     calibration: Calibration | None
 
@@ -156,10 +137,29 @@ class Bicmos:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all sizes, which a calibration names. Name, provenance and conditions do not count."""
+        """The SHA-256 of all sizes, which a calibration names. Name, provenance and conditions do not count.
+
+        Nor do the models of the devices: they have a digest of their own, `models_digest`.
+        """
         said = {e.name: getattr(self, e.name) for e in fields(self)}
         sizes = sorted((name, float(value)) for name, value in said.items() if isinstance(value, float | int))
-        return sha256(repr(sizes).encode()).hexdigest()
+        process = self.devices
+        drawn = (process.npn, process.nmos, process.pmos, process.gate_diffusion, self.pairs, self.bias_cell.value)
+        return sha256(repr((sizes, drawn)).encode()).hexdigest()
+
+    @property
+    def models_digest(self) -> str:
+        """The SHA-256 of the models of its devices, files in all their sections; raises as `models_of`."""
+        return models_digest(self.devices)
+
+    @property
+    def models(self) -> tuple[str | ModelLibrary, ...]:
+        """The models of its devices at the corner of its conditions; raises as `models_of`."""
+        return models_of(self.devices, self.conditions.corner)
+
+    def with_models(self, folder: str | Path) -> "Bicmos":
+        """Return this technology with the files of its models in `folder`."""
+        return replace(self, devices=replace(self.devices, folder=str(folder)))
 
     @property
     def unit_of_c(self) -> float:
@@ -169,12 +169,16 @@ class Bicmos:
     @property
     def trims(self) -> Calibration:
         """The calibration in use; `InvalidValueError` if the given one, or every shipped one, is for other sizes."""
-        given = SHIPPED if self.calibration is None else (self.calibration,)
-        for calibration in given:
-            if calibration.technology == self.digest:
+        given = (*SHIPPED, *SKY130_SHIPPED) if self.calibration is None else (self.calibration,)
+        sizes, models, do = self.digest, self.models_digest, "calibrate this technology: study.calibrate"
+        fitting = [calibration for calibration in given if calibration.technology == sizes]
+        for calibration in fitting:
+            if calibration.models == models:
                 return calibration
-        got = ", ".join(calibration.technology[:12] for calibration in given)
-        must, do = f"be made for these sizes, digest {self.digest[:12]}", "calibrate this technology: study.calibrate"
+        if fitting:
+            must, got = f"be made with these device models, digest {models[:12]}", fitting[0].models[:12]
+            raise InvalidValueError(explain("calibration", must=must, got=got, do=do))
+        must, got = f"be made for these sizes, digest {sizes[:12]}", ", ".join(each.technology[:12] for each in given)
         raise InvalidValueError(explain("calibration", must=must, got=got, do=do))
 
     @property
@@ -184,10 +188,18 @@ class Bicmos:
 
     @property
     def warmth(self) -> float:
-        """The factor by which the bias changes the reference current and the rows: T/T_design if PTAT, else 1."""
+        """The factor by which the bias changes the reference current and the rows.
+
+        It is T/T_design if PTAT, else 1, times the slope that is set for its wafer.
+        """
         if self.conditions.bias is Bias.FIXED:
-            return 1.0
-        return thermal_voltage(self.conditions.temperature) / self.thermal_volts
+            return self.conditions.slope
+        return self.conditions.slope * thermal_voltage(self.conditions.temperature) / self.thermal_volts
+
+    @property
+    def pair_volts(self) -> float:
+        """What a multiplying pair sees 1 of z in (V), at the design temperature: the slope factor times kT/q."""
+        return self.slope_factor * self.thermal_volts
 
 
 BICMOS = Bicmos(
@@ -217,8 +229,14 @@ BICMOS = Bicmos(
     gap=100e-9,
     design_temperature=27.0,
     nominal_supply=5.0,
+    slope_factor=1.0,
+    follower_current=10e-6,
+    tail_area=1e3,
     linear_range=2.0,
     state_scale=1.0,
+    devices=TEXTBOOK,
+    pairs=None,
+    bias_cell=BiasCell.HELPER,
     conditions=Conditions(temperature=27.0, supply=5.0, bias=Bias.FIXED),
     calibration=None,
 )
@@ -227,9 +245,10 @@ BICMOS = Bicmos(
 def textbook(technology: Bicmos) -> Calibration:
     """Return the calibration of `technology` by the equations of ideal pairs, from which a real one starts.
 
-    The pair of f c is made linear by a resistor `2 load - 2 V_T/I` between its emitters; I is each tail current.
+    The pair of f c is made linear by a resistor `2 load - 2 V_T/I` between its emitters; I is each tail current, and
+    V_T is n kT/q for pairs of slope factor n.
     """
-    thermal, current = technology.thermal_volts, technology.reference_current
+    thermal, current = technology.pair_volts, technology.reference_current
     volts = technology.cell_load * current
     return Calibration(
         input_gain=1.0,
@@ -244,6 +263,8 @@ def textbook(technology: Bicmos) -> Calibration:
         hidden_follower=1.0,
         residual=0.0,
         technology=technology.digest,
+        models=technology.models_digest,
+        corner=technology.conditions.corner,
         simulator="none: textbook values",
     )
 

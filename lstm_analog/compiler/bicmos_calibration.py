@@ -33,6 +33,10 @@ class Calibration:
         was not measured.
     technology : str
         `Bicmos.digest` of the sizes it was made for.
+    models : str
+        `Bicmos.models_digest` of the device models it was made with.
+    corner : str
+        The corner of the process at which it was made; the typical one if empty.
     simulator : str
         Name and version of the simulator that made it.
     """
@@ -49,6 +53,8 @@ class Calibration:
     hidden_follower: float
     residual: float
     technology: str
+    models: str
+    corner: str
     simulator: str
 
     def __post_init__(self) -> None:

@@ -9,32 +9,22 @@ bias: a line shared by cells would be loaded by the base currents of them all.
 """
 
 from collections.abc import Iterator
+from math import log
 from types import MappingProxyType
 
 from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos
+from lstm_analog.compiler.bicmos_conditions import BiasCell
+from lstm_analog.compiler.bicmos_devices import Devices, text
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.cells import Library, Subcircuit
 
 DEVICE = "lstm_cell"
 """The subcircuit of a whole cell."""
 
-MODELS = (
-    (
-        ".model qn npn(is=2e-17 bf=150 nf=1 vaf=100 ikf=5m ise=0 ne=1.8 br=2 var=10 rb=150 re=3 rc=60 cje=60f vje=0.8 "
-        "mje=0.35 cjc=30f vjc=0.6 mjc=0.35 cjs=60f tf=30p tr=5n xti=3 eg=1.12 xtb=1.2)"
-    ),
-    (
-        ".model mn nmos(level=1 vto=0.7 kp=120u gamma=0.5 phi=0.7 lambda=0.03 tox=12n cgso=0.25n cgdo=0.25n cgbo=0.1n "
-        "cj=0.4m mj=0.5 cjsw=0.3n mjsw=0.33 js=1e-6)"
-    ),
-    (
-        ".model mp pmos(level=1 vto=-0.8 kp=40u gamma=0.5 phi=0.7 lambda=0.04 tox=12n cgso=0.25n cgdo=0.25n cgbo=0.1n "
-        "cj=0.5m mj=0.5 cjsw=0.3n mjsw=0.33 js=1e-6)"
-    ),
-)
-"""A bipolar transistor, an n-channel and a p-channel one."""
-
 DEGENERATION = 0.25
 """Voltage across the emitter resistor of a tail (V): ten thermal voltages, so that tails match as resistors do."""
+_LEAST = 0.05
+"""The least voltage across it where the transistor is smaller (V): two thermal voltages."""
 TERMINALS = (
     *("zi_p", "zi_n", "zf_p", "zf_n", "zg_p", "zg_n", "zo_p", "zo_n", "t_p", "t_n"),
     *("h_p", "h_n", "new_p", "new_n", "c_p", "c_n"),
@@ -65,29 +55,27 @@ PURPOSES = MappingProxyType(
 """What the cards of a cell are for, by the beginning of their names; the bias generator has the others."""
 
 
-_STEERS = ("xu1 a up un om op om steer", "xu2 b up un op op om steer")
-"""The cards of the two steers that form the upper tier of a product."""
+_MASTER, _SLAVE, _HIDDEN = (4.0, 20.0), (2.0, 20.0), (2.0, 40.0)
+"""Followers of the masters of c, its slaves, the masters of h: current over that of followers, width (um)."""
 
 
 def library(technology: Bicmos) -> Library:
     """Return the subcircuit of a cell of `technology`, with its models and all subcircuits in it."""
-    row = technology.row_current / technology.reference_current
+    row, feed = (each / technology.reference_current for each in (technology.row_current, technology.follower_current))
     adding = 1.0 / technology.state_scale
-    tails = [_tail(technology, k) for k in dict.fromkeys((1.0, 2.0, 3.0, 4.0, row, adding))]
+    currents = (1.0, READING_TAIL, LINEAR_TAIL, adding, feed, *(k * feed for k, _ in (_MASTER, _SLAVE)), row)
     parts = [
+        *(_tail(technology, k) for k in sorted(set(currents))),
         _bias(technology),
-        _steer(),
-        *(_tanh_product(k) for k in dict.fromkeys((adding, READING_TAIL))),
-        _linear_product(technology.trims.emitter_resistance),
-        *(_follower(k, width) for k, width in ((4.0, 20.0), (2.0, 20.0), (2.0, 40.0))),
-        _row_driver(row),
-        _gate(),
+        _steer(technology),
+        *(_tanh_product(technology, k) for k in dict.fromkeys((adding, READING_TAIL))),
+        _linear_product(technology),
+        *(_follower(technology, k * feed, width) for k, width in (_MASTER, _SLAVE, _HIDDEN)),
+        _row_driver(technology, row),
+        _gate(technology.devices),
+        _cell(technology, adding, feed),
     ]
-    return Library(models=MODELS, subcircuits=(*tails, *parts, _cell(technology, adding)))
-
-
-def _text(value: float) -> str:
-    return repr(float(f"{value:.10g}"))
+    return Library(models=technology.models, subcircuits=tuple(parts), devices=technology.devices.defined)
 
 
 def _named(name: str, *sizes: float) -> str:
@@ -100,79 +88,138 @@ def _circuit(name: str, terminals: str, *cards: str, outputs: tuple[str, ...] = 
 
 
 def _tail(technology: Bicmos, k: float) -> Subcircuit:
-    """Return a current sink of `k` times the reference current."""
-    resistance = DEGENERATION / (technology.reference_current * k)
-    return _circuit(_named("tail", k), "n vb vss", f"q1 n vb e qn {_text(k)}", f"r1 e vss {_text(resistance)}")
+    """Return a current sink of `k` times the reference current.
+
+    A transistor smaller than the current asks for takes more volts from base to emitter, its resistor that much less.
+    Raises `InvalidValueError` if that leaves the resistor none.
+    """
+    area = min(k, technology.tail_area)
+    volts = DEGENERATION - technology.thermal_volts * log(k / area)
+    if volts < _LEAST:
+        must, do = f"leave {_LEAST:g} V to the resistor of a tail of {k:g} reference currents", "choose a larger one"
+        raise InvalidValueError(explain("tail_area", must=must, got=technology.tail_area, do=do))
+    card = technology.devices.npn.card("1", "n vb e", area)
+    return _circuit(_named("tail", k), "n vb vss", card, f"r1 e vss {text(volts / (technology.reference_current * k))}")
+
+
+def _replica(technology: Bicmos) -> Subcircuit:
+    """Return the bias generator that holds the current through a whole product at that of the reference.
+
+    q1 to q3 are a tail and two transistors upon it, their bases at 3.3 V and 2.4 V of a nominal supply; m1, r3 and q4
+    bring the node iref down to the bases of the tails. The reference current itself starts it: with all transistors off
+    it lifts iref. Without the diodes q5 to q7 it also rests, as chips did at 70 and 85 C, where q1 is saturated and its
+    emitter resistor takes its current from the base, with iref above the supply: they keep vb below 1.7 V. c1 keeps the
+    loop stable: its pole, 1 pF by the emitter resistor, is ten times slower than those of the followers.
+    """
+    devices, resistance = technology.devices, DEGENERATION / technology.reference_current
+    cards = (
+        *(devices.npn.card(*end, 1.0) for end in (("1", "n vb e"), ("2", "a bm n"), ("3", "iref bt a"))),
+        f"r1 e vss {text(resistance)}",
+        *("rt vcc bt 34000.0", "rm bt bm 18000.0", "rb bm vss 48000.0"),
+        devices.nmos.card("1", "vcc iref x x", 20.0, 1.0),
+        *("r3 x y 30000.0", "r4 y vss 85000.0", devices.npn.card("4", "vcc y vb", 2.0), "r2 vb vss 40000.0"),
+        *(devices.npn.card(*end, 1.0) for end in (("5", "y y k1"), ("6", "k1 k1 k2"), ("7", "k2 k2 vss"))),
+        "c1 iref vss 1e-12",
+    )
+    return _circuit("bias", "iref vb vcc vss", *cards)
 
 
 def _bias(technology: Bicmos) -> Subcircuit:
     """Return the bias generator: iref takes the reference current, a second transistor feeds the bases of all tails."""
-    resistance = DEGENERATION / technology.reference_current
-    cards = ("q1 iref vb e qn 1", f"r1 e vss {_text(resistance)}", "q2 vcc iref vb qn 1", "r2 vb vss 40000.0")
+    if technology.bias_cell is BiasCell.REPLICA:
+        return _replica(technology)
+    devices, resistance = technology.devices, DEGENERATION / technology.reference_current
+    helper = devices.npn.card("2", "vcc iref vb", 1.0)
+    if technology.bias_cell is BiasCell.MOS_HELPER:
+        helper = devices.nmos.card("2", "vcc iref vb vb", 20.0, 1.0)
+    cards = (devices.npn.card("1", "iref vb e", 1.0), f"r1 e vss {text(resistance)}", helper, "r2 vb vss 40000.0")
     return _circuit("bias", "iref vb vcc vss", *cards)
 
 
-def _steer() -> Subcircuit:
+def _steer(technology: Bicmos) -> Subcircuit:
     """Return a pair that sends the fraction sigmoid of tail current t to o, and half the rest to each of d1, d2."""
-    return _circuit("steer", "t bp bn o d1 d2", "q1 o bp t qn 1", "q2 d1 bn t qn 0.5", "q3 d2 bn t qn 0.5")
+    ends = (("1", "o bp t", 1.0), ("2", "d1 bn t", 0.5), ("3", "d2 bn t", 0.5))
+    cards = (technology.devices.pair(technology.pairs, *end) for end in ends)
+    return _circuit("steer", f"t bp bn o d1 d2{_ground(technology)}", *cards)
 
 
-def _tanh_product(k: float) -> Subcircuit:
+def _ground(technology: Bicmos) -> str:
+    """Return the terminal that a circuit of pairs has beside those of its signals: the substrate, where it is a pin."""
+    return " vss" if technology.devices.npn.terminals and technology.pairs is None else ""
+
+
+def _steers(technology: Bicmos) -> tuple[str, ...]:
+    """Return the cards of the two steers that form the upper tier of a product."""
+    ground = _ground(technology)
+    return f"xu1 a up un om op om{ground} steer", f"xu2 b up un op op om{ground} steer"
+
+
+def _lower_pair(technology: Bicmos, p: str, n: str) -> tuple[str, ...]:
+    """Return the cards of the pair from lp and ln to a and b, its emitters at the nodes `p` and `n`."""
+    ends = (("1", f"a lp {p}", 1.0), ("2", f"b ln {n}", 1.0))
+    return tuple(technology.devices.pair(technology.pairs, *end) for end in ends)
+
+
+def _tanh_product(technology: Bicmos, k: float) -> Subcircuit:
     """Return the product I(om) - I(op) = I sigmoid(u/V_T) tanh(l/2V_T), I being k reference currents."""
-    cards = ("q1 a lp e qn 1", "q2 b ln e qn 1", f"xt e vb vss {_named('tail', k)}", *_STEERS)
+    cards = (*_lower_pair(technology, "e", "e"), f"xt e vb vss {_named('tail', k)}", *_steers(technology))
     return _circuit(_named("tanh_product", k), "lp ln up un op om vb vss", *cards)
 
 
-def _linear_product(resistance: float) -> Subcircuit:
+def _linear_product(technology: Bicmos) -> Subcircuit:
     """Return the product of sigmoid(u/V_T) and l, linear by the resistor between the emitters."""
     tail = _named("tail", LINEAR_TAIL)
-    pair = ("q1 a lp e1 qn 1", "q2 b ln e2 qn 1", f"re e1 e2 {_text(resistance)}")
+    pair = (*_lower_pair(technology, "e1", "e2"), f"re e1 e2 {text(technology.trims.emitter_resistance)}")
     tails = (f"xt1 e1 vb vss {tail}", f"xt2 e2 vb vss {tail}")
-    return _circuit("linear_product", "lp ln up un op om vb vss", *pair, *tails, *_STEERS)
+    return _circuit("linear_product", "lp ln up un op om vb vss", *pair, *tails, *_steers(technology))
 
 
-def _follower(k: float, width: float) -> Subcircuit:
+def _follower(technology: Bicmos, k: float, width: float) -> Subcircuit:
     """Return an n-channel source follower in a well of its own, `width` (um) wide, with k reference currents."""
-    cards = (f"m1 vcc in out out mn w={_text(width)}u l=1u", f"xt out vb vss {_named('tail', k)}")
-    return _circuit(_named("follower", k, width), "in out vcc vb vss", *cards)
+    card = technology.devices.nmos.card("1", "vcc in out out", width, 1.0)
+    return _circuit(_named("follower", k, width), "in out vcc vb vss", card, f"xt out vb vss {_named('tail', k)}")
 
 
-def _row_driver(k: float) -> Subcircuit:
-    """Return a super source follower, class A up to k reference currents: m1 carries two, m2 supplies the load."""
+def _row_driver(technology: Bicmos, k: float) -> Subcircuit:
+    """Return a super source follower, class A up to k reference currents.
+
+    m1 carries two of the currents of followers, m2 supplies the load.
+    """
+    nmos, pmos = technology.devices.nmos, technology.devices.pmos
     return _circuit(
         "row_driver",
         "in out vcc vb vbp vss",
-        "m1 x in out out mn w=40u l=1u",
-        "m3 x vbp vcc vcc mp w=24u l=1u",
-        "m2 out x vcc vcc mp w=200u l=0.6u",
+        nmos.card("1", "x in out out", 40.0, 1.0),
+        pmos.card("3", "x vbp vcc vcc", 24.0, 1.0),
+        pmos.card("2", "out x vcc vcc", 200.0, 0.6),
         f"xt out vb vss {_named('tail', k)}",
     )
 
 
-def _gate() -> Subcircuit:
+def _gate(devices: Devices) -> Subcircuit:
     """Return a transmission gate from a to b, closed while ck is high and ckb low."""
-    n = "m1 a ck b vss mn w=2u l=0.6u ad=2p as=2p pd=4u ps=4u"
-    p = "m2 a ckb b vcc mp w=4u l=0.6u ad=4p as=4p pd=6u ps=6u"
+    n = devices.nmos.card("1", "a ck b vss", 2.0, 0.6, devices.gate_diffusion)
+    p = devices.pmos.card("2", "a ckb b vcc", 4.0, 0.6, devices.gate_diffusion)
     return _circuit("gate", "a b ck ckb vcc vss", n, p)
 
 
-def _cell(technology: Bicmos, adding: float) -> Subcircuit:
-    cards = (*_biasing(technology), *_update(technology, adding), *_output(technology))
-    cards += tuple(card for side in "pn" for card in _chain(technology, side))
+def _cell(technology: Bicmos, adding: float, feed: float) -> Subcircuit:
+    cards = (*_biasing(technology, feed), *_update(technology, adding), *_output(technology))
+    cards += tuple(card for side in "pn" for card in _chain(technology, side, feed))
     return _circuit(DEVICE, " ".join(TERMINALS), *cards, outputs=OUTPUTS)
 
 
-def _biasing(technology: Bicmos) -> Iterator[str]:
-    yield f"iref vcc iref {_text(technology.reference_current * technology.warmth)}"
+def _biasing(technology: Bicmos, feed: float) -> Iterator[str]:
+    yield f"iref vcc iref {text(technology.reference_current * technology.warmth)}"
     yield "xbias iref vb vcc vss bias"
-    yield "mbp vbp vbp vcc vcc mp w=12u l=1u"
-    yield f"xbp vbp vb vss {_named('tail', 1.0)}"
+    yield technology.devices.pmos.card("bp", "vbp vbp vcc vcc", 12.0, 1.0)
+    yield f"xbp vbp vb vss {_named('tail', feed)}"
 
 
 def _update(technology: Bicmos, adding: float) -> Iterator[str]:
     """Yield the cards that compute f c + i g: two products whose currents add in the loads."""
     for side in "pn":
-        yield f"rs{side} vcc s_{side} {_text(technology.cell_load)}"
+        yield f"rs{side} vcc s_{side} {text(technology.cell_load)}"
     yield f"xig zg_p zg_n zi_p zi_n s_p s_n vb vss {_named('tanh_product', adding)}"
     yield "xfc c_p c_n zf_p zf_n s_p s_n vb vss linear_product"
 
@@ -180,14 +227,17 @@ def _update(technology: Bicmos, adding: float) -> Iterator[str]:
 def _output(technology: Bicmos) -> Iterator[str]:
     """Yield the cards that compute o tanh(c)."""
     for side in "pn":
-        yield f"ro{side} vcc o_{side} {_text(technology.trims.hidden_load)}"
+        yield f"ro{side} vcc o_{side} {text(technology.trims.hidden_load)}"
     yield f"xoh t_p t_n zo_p zo_n o_p o_n vb vss {_named('tanh_product', READING_TAIL)}"
 
 
-def _chain(technology: Bicmos, side: str) -> Iterator[str]:
-    """Yield the cards of master, follower, slave, follower of c and of h on one `side`, with the reset gates."""
-    capacitance = _text(technology.hold_capacitance)
-    master, slave, hidden = _named("follower", 4.0, 20.0), _named("follower", 2.0, 20.0), _named("follower", 2.0, 40.0)
+def _chain(technology: Bicmos, side: str, feed: float) -> Iterator[str]:
+    """Yield the cards of master, follower, slave, follower of c and of h on one `side`, with the reset gates.
+
+    `feed` is the current of followers over that of the reference.
+    """
+    capacitance = text(technology.hold_capacitance)
+    master, slave, hidden = (_named("follower", k * feed, width) for k, width in (_MASTER, _SLAVE, _HIDDEN))
     for letter, source, held, first, last in (
         ("c", f"s_{side}", f"new_{side}", f"vcc vb vss {master}", f"c_{side} vcc vb vss {slave}"),
         ("h", f"o_{side}", f"hm_{side}", f"vcc vb vss {hidden}", f"h_{side} vcc vb vbp vss row_driver"),

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.bicmos import Bicmos, thermal_voltage
+from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
+from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.signals import Memory, Signal, Stage, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.parts import Crossbars, Junctions
@@ -64,9 +65,9 @@ def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
 def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
     """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
     technology, label = builder.technology, columns.rows.label
-    conditions = technology.conditions
+    sensed = technology.slope_factor * thermal_voltage(technology.conditions.temperature)
     pairs = [
-        builder.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
+        builder.pair(target.label, target.size, sensed * fold)
         for target in columns.rows.targets
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
@@ -116,5 +117,5 @@ def column_conductance(technology: Bicmos, columns: Columns, target: Signal) -> 
     c = technology.trims
     trims = {columns.input: c.input_gain, columns.forget: c.forget_gain, columns.output: c.output_gain}
     folds = 2.0 if target == columns.candidate else 1.0
-    textbook = technology.unit_conductance * technology.volts_per_unit / (folds * technology.thermal_volts)
+    textbook = technology.unit_conductance * technology.volts_per_unit / (folds * technology.pair_volts)
     return trims.get(target, c.candidate_gain) * textbook

@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.compiler.bicmos import Bicmos, fitted, thermal_voltage
+from lstm_analog.compiler.bicmos import Bicmos, fitted
 from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
 from lstm_analog.compiler.bicmos_columns import Columns, add_columns, bias_row, columns_of
+from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.compiled import Compiled, Drive, Layout, Spot, layout, lower, reset_label
 from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
 from lstm_analog.compiler.signals import SignalNetwork
@@ -136,7 +137,8 @@ def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
     level = (technology.tanh_level - ratio * technology.master_level) / (1.0 - ratio)
     rail = builder.sources(f"{label}_rail", np.full(1, level))
     masters = builder.pair(f"{label}_new", size, technology.unit_of_c)
-    ends = builder.pair(f"{label}_tanh", size, 2.0 * thermal_voltage(technology.conditions.temperature))
+    sensed = technology.slope_factor * thermal_voltage(technology.conditions.temperature)
+    ends = builder.pair(f"{label}_tanh", size, 2.0 * sensed)
     builder.parts.append(Junctions(label=f"{label}_tanh_nodes", nodes=np.concatenate(ends)))
     for side, master, end in zip(SIDES, masters, ends, strict=True):
         builder.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / upper))
@@ -183,12 +185,14 @@ def _layout(signals: SignalNetwork) -> Layout:
 
 def _provenance(technology: Bicmos, timing: Timing, clock: Cycle) -> tuple[tuple[str, str], ...]:
     conditions = technology.conditions
-    met = f"{conditions.temperature:g} C, supply {conditions.supply:g} V, {conditions.bias.value} bias"
+    wafer = f", corner {conditions.corner or 'typical'}, slope {conditions.slope:g}"
+    met = f"{conditions.temperature:g} C, supply {conditions.supply:g} V, {conditions.bias.value} bias{wafer}"
     return (
         ("technology", technology.name),
         ("timing", timing.value),
         ("clock", f"step {clock.step_time:.6g} s, time constant {technology.time_constant:.6g} s"),
         ("conditions", met),
+        ("models", f"{technology.devices.name}, digest {technology.models_digest}"),
         ("calibration", technology.trims.simulator),
         ("names", _NAMES),
     )

@@ -15,7 +15,9 @@ SHIPPED: tuple[Calibration, ...] = (
         cell_follower=0.99936,
         hidden_follower=0.99965,
         residual=0.00299068,
-        technology="c7744d3d586cfebba8acdb3606055b1a36f44c4b1a442eeb4fe462ad257f5f0b",
+        technology="2e6eefcc9b288c692b880195be9fb0ab9ca0842a7310939f1a491f81ff98bd4b",
+        models="7ff250d4ef15c1fe38916ad18031fb110f7aff82607f5a58a4736ee1a03fd5e4",
+        corner="",
         simulator="ngspice-39",
     ),
     Calibration(
@@ -30,7 +32,9 @@ SHIPPED: tuple[Calibration, ...] = (
         cell_follower=0.999359,
         hidden_follower=0.999663,
         residual=0.00300641,
-        technology="271d88b82caed761345a6704c9d1c2d25387a0de65416e7dac522c465becdd81",
+        technology="2daeda219aed9dda01bb8ab1c2d4da36586b744a8d96ea72d78530749f9fb4d1",
+        models="7ff250d4ef15c1fe38916ad18031fb110f7aff82607f5a58a4736ee1a03fd5e4",
+        corner="",
         simulator="ngspice-39",
     ),
 )

@@ -4,8 +4,11 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from lstm_analog.compiler.bicmos import BICMOS, Bias, Bicmos, Conditions
+from lstm_analog.compiler.bicmos import BICMOS, Bicmos
+from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions
+from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
+from lstm_analog.compiler.sky130 import SKY130, SKY130_MOS
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
@@ -17,11 +20,20 @@ __all__ = [
     "OPAMP",
     "OPAMP_BENCH",
     "OPAMP_IDEAL",
+    "SKY130",
+    "SKY130_MOS",
     "Behavioural",
     "Bias",
+    "BiasCell",
     "Bicmos",
+    "Bipolar",
     "Channels",
     "Conditions",
+    "Corner",
+    "DeviceFile",
+    "Devices",
+    "Mos",
+    "MosPair",
     "OpAmpCircuit",
 ]
 

@@ -2,8 +2,10 @@
 
 from types import MappingProxyType
 
-from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions
+from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions
+from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
 from lstm_analog.compiler.compiled import Compiled, Drive, HeadLayout, InputLayout, LayerLayout, Layout, Spot
 from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
@@ -14,6 +16,7 @@ from lstm_analog.compiler.timing import Cycle, Interval, Timing
 from lstm_analog.model import Activation, CoupledGate, Curve, Gate, GRUGate, MGUGate, RNNGate
 from lstm_analog.network.cells import Library, Subcircuit
 from lstm_analog.network.data_sheets import OpAmpData
+from lstm_analog.network.device_models import ModelDevice, ModelLibrary
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling, Fluid
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -30,16 +33,20 @@ PIECES = MappingProxyType(
             Activation,
             Behavioural,
             Bias,
+            BiasCell,
             Bicmos,
+            Bipolar,
             Calibration,
             Channels,
             Compiled,
             Conditions,
+            Corner,
             CoupledGate,
             CrossbarData,
             Curve,
             Cycle,
             Detail,
+            Devices,
             Domain,
             Drive,
             Factor,
@@ -60,6 +67,11 @@ PIECES = MappingProxyType(
             Library,
             Line,
             MGUGate,
+            ModelDevice,
+            DeviceFile,
+            ModelLibrary,
+            Mos,
+            MosPair,
             MultiplierData,
             Network,
             OpAmpCircuit,

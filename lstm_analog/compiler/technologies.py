@@ -2,11 +2,20 @@
 
 from types import MappingProxyType
 
-from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, CHANNELS, OPAMP, OPAMP_BENCH, OPAMP_IDEAL
+from lstm_analog.compiler.electrical import (
+    BEHAVIOURAL,
+    BICMOS,
+    CHANNELS,
+    OPAMP,
+    OPAMP_BENCH,
+    OPAMP_IDEAL,
+    SKY130,
+    SKY130_MOS,
+)
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER
 from lstm_analog.doors import named
 
-_PRESETS = (BEHAVIOURAL, OPAMP_IDEAL, OPAMP, OPAMP_BENCH, BICMOS, CHANNELS, OIL, WATER, GLYCEROL)
+_PRESETS = (BEHAVIOURAL, OPAMP_IDEAL, OPAMP, OPAMP_BENCH, BICMOS, SKY130, SKY130_MOS, CHANNELS, OIL, WATER, GLYCEROL)
 TECHNOLOGIES: MappingProxyType[str, object] = MappingProxyType({each.name.lower(): each for each in _PRESETS})
 """The presets by name, as the command line and `compile` take them."""
 

@@ -1,6 +1,7 @@
 """Write transistor-level cells as netlist text, and read them: a library of models and subcircuits, then x cards.
 
-The library stands in the bank's own section, so that a value edited in it belongs to the network that is read back.
+The library stands in the bank's own section, so that a value edited in it belongs to the network that is read back. Of
+models in files a mark stands there, with their digest; the statements that include them stand once, before all parts.
 """
 
 import re
@@ -14,9 +15,15 @@ from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
 from lstm_analog.network.cells import Cells, Library, Subcircuit
+from lstm_analog.network.device_models import ModelDevice, ModelLibrary
 from lstm_analog.network.graph import Network
 
+MARK = "*|"
+"""The beginning of a line that the reader needs and every simulator skips."""
 _SUBCIRCUIT, _END = ".subckt", ".ends"
+_FILE, _DEVICE = f"{MARK} models ", f"{MARK} device "
+_WHOLE = "-"
+"""The section of a file that is included as a whole."""
 _TEMPERATURE = re.compile(r"\.(?:temp |options device temp=)([0-9.e+-]+)")
 _USUAL = 27.0
 """The default temperature of simulators (C), except HSPICE, whose 25 C a statement overrides."""
@@ -24,11 +31,41 @@ _USUAL = 27.0
 
 def library_lines(part: Cells) -> tuple[str, ...]:
     """Return the lines to write before the cards of `part`: its models and subcircuits."""
-    lines = [*part.library.models]
+    lines = [model if isinstance(model, str) else _marked(model) for model in part.library.models]
+    lines += [f"{_DEVICE}{device.name} {' '.join(device.terminals)}" for device in part.library.devices]
     for circuit in part.library.subcircuits:
         head = f"{_SUBCIRCUIT} {circuit.name} {' '.join(circuit.terminals)}"
         lines += [head, *circuit.cards, f"{_END} {circuit.name}"]
     return tuple(lines)
+
+
+def _marked(library: ModelLibrary) -> str:
+    """Return the mark from which `library` is read back: digest, section and path."""
+    return f"{_FILE}{library.digest} {library.section or _WHOLE} {library.path}"
+
+
+def model_statements(network: Network, dialect: Dialect) -> tuple[str, ...]:
+    """Return the statements that include the models in files of the cells of `network`, each once.
+
+    Raises `UnsupportedError` if `dialect` marks the values of instances, which devices of a foundry are called with.
+    """
+    found = tuple(_files(network))
+    if found and dialect.passing.strip():
+        must, do = "be called without a mark before their values", "write it for ngspice, LTspice, HSPICE or Spectre"
+        raise UnsupportedError(explain("devices of models in files", must=must, got=dialect.name, do=do))
+    return found
+
+
+def check_models(network: Network) -> None:
+    """Raise `UnsupportedError` or `FileAccessError` unless the files of models of `network` are those it names."""
+    for file in _files(network).values():
+        file.verify()
+
+
+def _files(network: Network) -> dict[str, ModelLibrary]:
+    """Return the models in files of the cells of `network`, by the statement that includes them."""
+    cells = (part for part in network.parts if isinstance(part, Cells))
+    return {file.statement: file for part in cells for file in part.library.files}
 
 
 def temperature_lines(network: Network, dialect: Dialect) -> tuple[str, ...]:
@@ -58,20 +95,40 @@ def cells_of(label: str, pins: tuple[Indices, ...], lines: tuple[str, ...], devi
 
     Raises `FileFormatError` for lines that make no library.
     """
-    rest = [" ".join(line.lower().split()) for line in lines]
+    rest = [line if line.startswith(MARK) else " ".join(line.lower().split()) for line in lines]
     told = _TEMPERATURE.fullmatch(rest[0]) if rest else None
     rest = rest[1:] if told else rest
-    models = tuple(line for line in rest if line.startswith(".model "))
-    if tuple(rest[: len(models)]) != models:
+    models = [line for line in rest if line.startswith((".model ", _FILE))]
+    devices = [line for line in rest if line.startswith(_DEVICE)]
+    if rest[: len(models) + len(devices)] != [*models, *devices]:
         raise _strange(label, "have its models before its subcircuits", "others")
-    circuits = tuple(_circuits(label, rest[len(models) :], {device: tuple(outputs.split(","))}))
+    circuits = tuple(_circuits(label, rest[len(models) + len(devices) :], {device: tuple(outputs.split(","))}))
+    library = Library(
+        models=tuple(line if line.startswith(".") else _file(label, line) for line in models),
+        subcircuits=circuits,
+        devices=tuple(_device(line) for line in devices),
+    )
     return Cells(
         label=label,
         device=device,
-        library=Library(models=models, subcircuits=circuits),
+        library=library,
         temperature=float(told[1]) if told else _USUAL,
         pins=np.stack(pins),
     )
+
+
+def _file(label: str, line: str) -> ModelLibrary:
+    """Return the library of models that the mark `line` in the library of `label` names."""
+    words = line.removeprefix(_FILE).split()
+    if len(words) != 3:
+        raise _strange(label, "give digest, section and path of its models", line)
+    digest, section, path = words
+    return ModelLibrary(path=path, section="" if section == _WHOLE else section, digest=digest)
+
+
+def _device(line: str) -> ModelDevice:
+    name, *terminals = line.removeprefix(_DEVICE).split()
+    return ModelDevice(name=name, terminals=tuple(terminals))
 
 
 def _circuits(label: str, lines: Sequence[str], outputs: Mapping[str, tuple[str, ...]]) -> Iterator[Subcircuit]:

@@ -124,6 +124,8 @@ def _enclosed(text: str) -> bool:
 def _modelled(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     rest = words[1 + _NODES.get(words[0][0], 0) :]
     place = next((number for number, word in enumerate(rest) if word in scope.models), None)
+    if place is None and scope.includes and any("=" not in word for word in rest):
+        return  # a model of a library in a file
     if place is None:
         do = "add its .model"
         yield Fault(what=f"card {words[0]}", must="name a model of this deck", got=" ".join(rest), do=do)

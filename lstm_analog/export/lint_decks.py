@@ -75,7 +75,7 @@ def scopes(deck: Sequence[Statement]) -> dict[str, Scope]:
             declared.setdefault(place, set()).update(word.partition("=")[0] for word in statement.words[1:])
         elif head == "model":
             models.setdefault(place, set()).update(statement.words[1:2])
-        includes |= head == "include"
+        includes |= head in ("include", "lib")
     circuits = {place: (count, frozenset(values[place])) for place, count in pins.items()}
     return {
         place: Scope(

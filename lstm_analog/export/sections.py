@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lstm_analog.export.cells import MARK
 from lstm_analog.export.lines import cut_off, joined
 from lstm_analog.export.rules import RULES
-from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import refusal
 from lstm_analog.export.vacask_reader import in_spice
 from lstm_analog.files import text_in

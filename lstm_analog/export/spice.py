@@ -15,7 +15,7 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.cells import temperature_lines
+from lstm_analog.export.cells import MARK, check_models, model_statements, temperature_lines
 from lstm_analog.export.devices import subcircuit
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
@@ -30,9 +30,6 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import check_steady
-
-MARK = "*|"
-"""The beginning of a line that the reader needs and every simulator skips."""
 
 _BLOCK = 4096
 
@@ -124,15 +121,16 @@ def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialec
 
 
 def device_texts(network: Network, dialect: Dialect, prefix: str = "") -> list[str]:
-    """Return the texts in `dialect` of the subcircuits of devices of `network`, sorted by name, between its brackets.
+    """Return the texts in `dialect` of what parts of `network` use: files of models, then subcircuits of devices.
 
-    Their names begin with `prefix`.
+    The latter are sorted by name, between the brackets of `dialect`; their names begin with `prefix`.
     """
     banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
     devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
     texts = [subcircuit(*devices[device], dialect) for device in sorted(devices)]
     opening, closing = dialect.brackets
-    return [opening, *texts, closing] if texts else []
+    files = [f"{statement}\n" for statement in model_statements(network, dialect)]
+    return [*files, opening, *texts, closing] if texts else files
 
 
 def prefixed(read: Cards, prefix: str) -> Cards:
@@ -151,10 +149,14 @@ def _purpose(part: Part) -> str:
 
 
 def check_single(network: Network, schedule: Schedule) -> None:
-    """Raise `InvalidShapeError` if `network` has chips or an empty bank, or `schedule` more than one sequence."""
+    """Raise `InvalidShapeError` if `network` has chips or an empty bank, or `schedule` more than one sequence.
+
+    Raises `UnsupportedError` or `FileAccessError` if the files of its device models are not those that it names.
+    """
     schedule.single("a netlist")
     check_one_chip(network)
     check_steady(network)
+    check_models(network)
     for part in network.parts:
         read = cards(part)
         if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):

@@ -18,13 +18,12 @@ from lstm_analog.errors import FileFormatError, LstmAnalogError, NetworkError
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.banks import Maker, makers
 from lstm_analog.export.cards import Cards
-from lstm_analog.export.cells import split_library
+from lstm_analog.export.cells import MARK, split_library
 from lstm_analog.export.dialects import WRITTEN, Dialect
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import parse_expression, parse_number
 from lstm_analog.export.sections import Section, read_sections
 from lstm_analog.export.source_waveforms import rise_time
-from lstm_analog.export.spice import MARK
 from lstm_analog.export.spice_checks import (
     accuracy_of,
     check_cards,

@@ -133,7 +133,8 @@ def _renamed(lines: tuple[str, ...], prefix: str) -> Iterator[str]:
     declared = {words[1] for words in map(str.split, lines) if words[0] in (".model", ".subckt")}
     for line in lines:
         head, *rest = line.split()
-        place = 0 if head.startswith(".") else len(rest) - 1 if head[0] == "x" else _NODES.get(head[0], len(rest))
+        called = sum("=" not in word for word in rest) - 1
+        place = 0 if head.startswith(".") else called if head[0] == "x" else _NODES.get(head[0], len(rest))
         yield " ".join([head, *(f"{prefix}{w}" if n == place and w in declared else w for n, w in enumerate(rest))])
 
 

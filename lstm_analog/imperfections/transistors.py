@@ -15,7 +15,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.base import Streams, alter, change, check_strength, holding
 from lstm_analog.imperfections.devices import DeviceSpread
-from lstm_analog.network.cells import NODES, SHUNT, Cells, Library, Subcircuit, flat
+from lstm_analog.network.cells import NODES, SHUNT, Cells, Subcircuit, flat
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors
 
@@ -110,15 +110,20 @@ def _alone(part: Cells) -> Iterator[Cells]:
     if part.pins.shape[1] == 1 and part.library.subcircuits == (circuit,):
         yield part
         return
+    known = _named(part)
     for number in range(part.pins.shape[1]):
-        models = tuple(_called(line, f"{line.split()[1]}_{number}") for line in part.library.models)
-        cards = tuple(_remodelled(card, f"{_model(card)}_{number}") for card in circuit.cards)
+        models = (_called(line, f"{name}_{number}") for name, line in known.items())
+        names = [_model(card) for card in circuit.cards]
+        cards = tuple(
+            _remodelled(card, f"{name}_{number}") if name in known else card
+            for card, name in zip(circuit.cards, names, strict=True)
+        )
         own = replace(circuit, name=f"{part.device}_{number}", cards=cards)
         yield replace(
             part,
             label=f"{part.label}_{number}",
             device=own.name,
-            library=Library(models=models, subcircuits=(own,)),
+            library=replace(part.library, models=(*models, *part.library.files), subcircuits=(own,)),
             pins=part.pins[:, [number]],
         )
 
@@ -134,7 +139,15 @@ def _scaled(part: Cells, letter: str, share: float, cause: str, streams: Streams
     for number, factor in zip(chosen, _factor(share, _normal(streams, cause, part, len(chosen))), strict=True):
         words, value = _valued(circuit, cards[number])
         cards[number] = " ".join((*words, _text(value * float(factor))))
-    return _with(part, part.library.models, cards)
+    if not chosen:
+        must, do = f"have {letter} cards", "devices of files of models have no such value of their own"
+        raise UnsupportedError(explain(f"cells {part.label}", must=must, got="none", do=do))
+    return _with(part, part.library.texts, cards)
+
+
+def _named(part: Cells) -> dict[str, str]:
+    """Return the `.model` lines of the library of `part` by the name of the model."""
+    return {line.split()[1]: line for line in part.library.texts}
 
 
 def _valued(circuit: Subcircuit, card: str) -> tuple[list[str], float]:
@@ -152,13 +165,13 @@ def _valued(circuit: Subcircuit, card: str) -> tuple[list[str], float]:
 def _shifted(part: Cells, volts: float, streams: Streams) -> Cells:
     """Return the cell `part` with a model per MOS transistor, its threshold in error by `volts`, from `streams`."""
     circuit = part.circuit
-    models = {line.split()[1]: line for line in part.library.models}
+    models = _named(part)
     chosen = [number for number, card in enumerate(circuit.cards) if card.startswith("m")]
     cards, own = list(circuit.cards), dict[str, str]()
     for place, (number, error) in enumerate(zip(chosen, _normal(streams, "threshold", part, len(chosen)), strict=True)):
         old = _model(cards[number])
         if old not in models:
-            must, do = f"be one of {', '.join(models)}", "put its .model into the library"
+            must, do = f"be one of {', '.join(models) or 'its own'}", "put its .model into the library"
             raise NetworkError(explain(f"the model of {cards[number].split()[0]}", must=must, got=old, do=do))
         new = f"{old}_{place}"
         own[new] = _called(_beside(models[old], volts * float(error)), new)
@@ -181,7 +194,7 @@ def _factor(share: float, normal: Floats) -> Floats:
 
 def _with(part: Cells, models: Sequence[str], cards: Sequence[str]) -> Cells:
     circuit = replace(part.circuit, cards=tuple(cards))
-    return replace(part, library=Library(models=tuple(models), subcircuits=(circuit,)))
+    return replace(part, library=replace(part.library, models=(*models, *part.library.files), subcircuits=(circuit,)))
 
 
 def _beside(model: str, shift: float) -> str:

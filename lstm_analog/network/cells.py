@@ -1,18 +1,20 @@
 """Cells: transistor-level circuits as instances of a SPICE `.subckt`, which only a SPICE simulator can run.
 
-Their text knows no expression, no parameter and no dialect: R, C, I, Q, M and X cards with literal values, and models.
-Every simulator that calls itself SPICE reads it alike.
+Their text knows no expression, no parameter and no dialect: R, C, I, Q, M and X cards with literal values, and models,
+or statements that include them from files. Every simulator that calls itself SPICE reads it alike.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
 
 from lstm_analog.arrays import Indices, indices, plain
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
+from lstm_analog.network.device_models import ModelDevice, ModelLibrary
 from lstm_analog.network.labels import check_label
 
 _CARD = re.compile(r"[rciqmx][a-z0-9_]*( [a-z0-9_.=+-]+)+")
@@ -51,23 +53,54 @@ class Subcircuit:
 
 @dataclass(frozen=True, kw_only=True)
 class Library:
-    """The `.model` lines and the subcircuits that cells are made of; each stands before those that contain it."""
+    """The models and the subcircuits that cells are made of; each subcircuit stands before those that contain it.
 
-    models: tuple[str, ...]
+    Attributes
+    ----------
+    models : tuple of str and ModelLibrary
+        `.model` lines, and libraries in files, in the order in which a simulator reads them.
+    subcircuits : tuple of Subcircuit
+        The subcircuits.
+    devices : tuple of ModelDevice
+        Subcircuits that the libraries in files define, such as a foundry's transistors.
+    """
+
+    models: tuple[str | ModelLibrary, ...]
     subcircuits: tuple[Subcircuit, ...]
+    devices: tuple[ModelDevice, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the models, that names differ, and that x cards find their subcircuit above them."""
-        for line in self.models:
+        for line in self.texts:
             if not _MODEL.fullmatch(line):
                 must, do = "be '.model name kind(key=value ...)' in lower case", "write literal values"
                 raise InvalidValueError(explain("model", must=must, got=ascii(line)[:80], do=do))
-        known: dict[str, int] = {}
+        if self.devices and not self.files:
+            must, do = "come with the library that defines them", "add it to the models: network.model_library"
+            raise InvalidValueError(explain("devices", must=must, got=self.devices[0].name, do=do))
+        known = {device.name: len(device.terminals) for device in self.devices}
+        devices = frozenset(known)
         for circuit in self.subcircuits:
             if circuit.name in known:
                 raise InvalidValueError(explain("subcircuits", must="differ", got=circuit.name, do="rename one"))
-            _check_users(circuit, known)
+            _check_users(circuit, known, devices)
             known[circuit.name] = len(circuit.terminals)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The `.model` lines."""
+        return tuple(model for model in self.models if isinstance(model, str))
+
+    @property
+    def files(self) -> tuple[ModelLibrary, ...]:
+        """The libraries in files."""
+        return tuple(model for model in self.models if isinstance(model, ModelLibrary))
+
+    @property
+    def models_digest(self) -> str:
+        """The SHA-256 over all models in order: texts, and sections and digests of files."""
+        told = [model if isinstance(model, str) else f"{model.section} {model.digest}" for model in self.models]
+        return sha256("\n".join(told).encode()).hexdigest()
 
     def __getitem__(self, name: str) -> Subcircuit:
         """Return the subcircuit `name`, or raise `InvalidValueError` with the names there are."""
@@ -78,10 +111,23 @@ class Library:
         raise InvalidValueError(explain("subcircuit", must=f"be one of {known}", got=name, do="add it to the library"))
 
 
+def called(card: str) -> tuple[str, tuple[str, ...], str, tuple[str, ...]]:
+    """Return the parts of an x `card`: its name, its nodes, the subcircuit that it calls, and its values `key=value`.
+
+    >>> called("xq1 c b e s npn m=2")
+    ('xq1', ('c', 'b', 'e', 's'), 'npn', ('m=2',))
+    """
+    head, *words = card.split()
+    values = tuple(word for word in words if "=" in word)
+    *nodes, name = [word for word in words if "=" not in word] or [""]
+    return head, tuple(nodes), name, values
+
+
 def flat(library: Library, name: str) -> Subcircuit:
     """Return the subcircuit `name` of `library` with every x card replaced by the cards of its subcircuit.
 
-    Of an x card `xa`, the inner card `r1` becomes `r_xa_r1` and the inner node `e` becomes `xa_e`.
+    Of an x card `xa`, the inner card `r1` becomes `r_xa_r1` and the inner node `e` becomes `xa_e`. Devices that files
+    of models define stay x cards.
     """
     circuit = library[name]
     cards = tuple(card for given in circuit.cards for card in _expanded(library, given))
@@ -89,22 +135,23 @@ def flat(library: Library, name: str) -> Subcircuit:
 
 
 def _expanded(library: Library, card: str) -> Iterator[str]:
-    head, *pins, name = card.split()
-    if not head.startswith("x"):
+    head, pins, name, _ = called(card)
+    if not head.startswith("x") or any(name == device.name for device in library.devices):
         yield card
         return
     inside = flat(library, name)
     wires = dict(zip(inside.terminals, pins, strict=True)) | {"0": "0"}
     for words in map(str.split, inside.cards):
-        nodes = NODES[words[0][0]]
+        nodes = NODES[words[0][0]] if words[0][0] in NODES else len(called(" ".join(words))[1])
         ends = (wires.get(node, f"{head}_{node}") for node in words[1 : 1 + nodes])
         yield " ".join((f"{words[0][0]}_{head}_{words[0]}", *ends, *words[1 + nodes :]))
 
 
-def _check_users(circuit: Subcircuit, known: dict[str, int]) -> None:
+def _check_users(circuit: Subcircuit, known: dict[str, int], devices: frozenset[str]) -> None:
+    """Raise unless each x card of `circuit` calls one of the `known` names; values are for `devices` alone."""
     for card in circuit.cards:
-        head, *pins, name = card.split()
-        if head.startswith("x") and known.get(name) != len(pins):
+        head, pins, name, values = called(card)
+        if head.startswith("x") and (known.get(name) != len(pins) or (values and name not in devices)):
             must, do = "call a subcircuit above it, with all its terminals", "order the library, or correct the card"
             raise InvalidValueError(explain(f"card of {circuit.name}", must=must, got=card, do=do))
 

@@ -46,6 +46,7 @@ from lstm_analog.study.trimmed import TrimmedDesign, Trimmer
 from lstm_analog.study.trimming import trimmer
 from lstm_analog.study.trims import Correction, Trimmed
 from lstm_analog.study.verification import model_of, verify
+from lstm_analog.study.wafers import wafer_slope
 from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
 from lstm_analog.study.yields import yield_of
@@ -159,6 +160,7 @@ __all__ = [
     "trimmer",
     "usual_knobs",
     "verify",
+    "wafer_slope",
     "wilson_interval",
     "write_netlists",
     "yield_curve",

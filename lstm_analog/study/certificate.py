@@ -120,8 +120,9 @@ class Certificate:
         Largest error of h that is accepted, and that was found, full scale being 1; of y, over the gain of the head.
     errors : dict of str to float
         The largest error of each signal of each chain, by label.
-    network_digest, engine : str
-        SHA-256 of the networks that were run, and the engine.
+    network_digest, models_digest, engine : str
+        SHA-256 of the networks that were run, that of the device models of their transistors (empty if they have none),
+        and the engine.
     versions : Versions
         The versions of the programs.
     exports : tuple of Export
@@ -142,6 +143,7 @@ class Certificate:
     error: float
     errors: dict[str, float] = field(repr=False)
     network_digest: str
+    models_digest: str
     engine: str
     versions: Versions
     exports: tuple[Export, ...] = field(repr=False)

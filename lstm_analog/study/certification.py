@@ -25,7 +25,7 @@ from lstm_analog.study.certificate import (
 )
 from lstm_analog.study.certificate_file import save_certificate
 from lstm_analog.study.comparison import compare, granted
-from lstm_analog.study.digest import network_digest
+from lstm_analog.study.digest import device_models_digest, network_digest
 from lstm_analog.study.ranges import harmful
 from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.run import PassRun, Run
@@ -173,6 +173,7 @@ def _certificate(
         error=report.worst,
         errors=_errors_by_signal(report),
         network_digest=report.network_digest,
+        models_digest=device_models_digest(tuple(each.trajectory.network for each in run.passes)),
         engine=report.engine,
         versions=report.versions,
         exports=exports,

@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.bicmos import LINEAR_TAIL, SATURATION_CURRENT, Bicmos
+from lstm_analog.compiler.bicmos import LINEAR_TAIL, Bicmos
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot
 from lstm_analog.network.parts import Conductors, Crossbars
 from lstm_analog.study.findings import Bound, Finding, Rule, judge
@@ -81,7 +81,11 @@ def _row_drivers(
 def _collectors(technology: Bicmos, volts: Floats) -> Floats:
     """Return the least collector-base voltages (V) of the steering pairs and of the pairs below them."""
     current = technology.reference_current * technology.warmth
-    base_emitter = technology.thermal_volts * log(current / SATURATION_CURRENT)
+    base_emitter = (
+        technology.thermal_volts * log(current / technology.devices.npn.saturation_current)
+        if technology.pairs is None
+        else technology.pairs.gate_source
+    )
     common = 0.5 * (1.0 / technology.state_scale + 2.0 * LINEAR_TAIL) * current * technology.cell_load
     load = technology.conditions.supply - common - 0.5 * volts
     follower = technology.cell_level + 0.5 * volts

@@ -11,6 +11,7 @@ import numpy as np
 
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.network.cells import Cells
 from lstm_analog.network.graph import Network
 
 
@@ -38,6 +39,13 @@ def network_digest(network: Network) -> str:
 def networks_digest(networks: tuple[Network, ...]) -> str:
     """Return the SHA-256 over all `networks` of a machine, in order; for a single one its `network_digest`."""
     return digest_of(*(what for each in networks for what in (each.domain, each.unknowns, each.parts, each.lines)))
+
+
+def device_models_digest(networks: tuple[Network, ...]) -> str:
+    """Return the SHA-256 over the device models of all transistor cells in `networks`; empty if there are none."""
+    cells = (part for each in networks for part in each.parts if isinstance(part, Cells))
+    found = tuple(dict.fromkeys(part.library.models_digest for part in cells))
+    return digest_of(found) if found else ""
 
 
 def source_of(thing: Callable[..., object]) -> str:
@@ -74,7 +82,7 @@ def _pieces(value: object) -> Iterator[bytes | memoryview]:
         yield from _pieces((source_of(value), value.__defaults__, held))
     elif is_dataclass(value):
         yield f"record {type(value).__name__};".encode()
-        for entry in fields(value):
+        for entry in (entry for entry in fields(value) if entry.compare):
             yield f"field {entry.name};".encode()
             yield from _pieces(getattr(value, entry.name))
     else:

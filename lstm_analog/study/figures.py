@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from lstm_analog.compiler.bicmos import Bicmos
+from lstm_analog.compiler.bicmos_cell import DEVICE, library
 from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hardware import BENCH
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
+from lstm_analog.compiler.sky130 import SKY130
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.study.drawn_area import SKY130_RULES, drawn_areas
 
 
 @checked_record
@@ -238,7 +241,11 @@ def _(technology: OpAmpCircuit) -> CircuitFigures:
 
 @figures_of.register
 def _(technology: Bicmos) -> CellFigures:
-    return CELLS
+    """Return the constants of the cell; of one in SKY130 the area is that of its drawn devices."""
+    if technology.devices.name != SKY130.devices.name:
+        return CELLS
+    area = sum(drawn_areas(library(technology), DEVICE, SKY130_RULES).values())
+    return replace(CELLS, cell_area=SourcedValue(value=area, unit="m2", source="drawn devices: docs/silicon.md#cost"))
 
 
 @figures_of.register

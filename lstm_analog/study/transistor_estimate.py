@@ -17,8 +17,9 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos, thermal_voltage
+from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos
 from lstm_analog.compiler.bicmos_cell import DEGENERATION
+from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.timing import COPY, RESET, compute_line
 from lstm_analog.model.gates import Gate
 from lstm_analog.network.quantities import CHARGE

@@ -33,7 +33,7 @@ from lstm_analog.study.certificate import (
 )
 from lstm_analog.study.claims import AGREE, range_outcome, tolerance_outcome
 from lstm_analog.study.deviation import deviations
-from lstm_analog.study.digest import networks_digest
+from lstm_analog.study.digest import device_models_digest, networks_digest
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 
 _SAME_ANSWER = 1e-12
@@ -166,6 +166,8 @@ def _model(deck: Deck, export: Export, certificate: Certificate, made: tuple[Com
     wrong = list(deviations(deck, real, number, *fed))
     if networks_digest(tuple(each.network for each in real)) != certificate.network_digest:
         wrong.append("the digest of its networks is another")
+    if device_models_digest(tuple(each.network for each in real)) != certificate.models_digest:
+        wrong.append("the device models are others")
     more = [] if len(wrong) <= _SHOWN else [f"{len(wrong) - _SHOWN} more"]
     got = "; ".join([*wrong[:_SHOWN], *more]) or f"within {ROUNDING:g}"
     return Outcome(check=Check.MODEL, holds=not wrong, got=got)

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted, textbook, thermal_voltage
+from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted, textbook
 from lstm_analog.compiler.bicmos_calibration import Calibration, load_calibration, save_calibration
 from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
+from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.scaling import Fit
 from lstm_analog.errors import FileFormatError, InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
 from lstm_analog.export.spice import deck
 from lstm_analog.model import Cell, Layer, airline
+from lstm_analog.study.digest import device_models_digest
 
 BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
 
@@ -243,6 +245,56 @@ def test_a_calibration_is_for_its_sizes_only():
         UnsupportedError, match="technology must be Bicmos to take a calibration, got Behavioural: leave"
     ):
         la.compile(lstm(), la.electrical.BEHAVIOURAL, calibration=textbook(BICMOS))
+
+
+def with_models(*texts):
+    return replace(BICMOS, devices=replace(BICMOS.devices, models=texts))
+
+
+def test_a_calibration_is_for_its_device_models_only():
+    npn, *mos = BICMOS.devices.models
+    other = with_models(npn.replace("bf=150", "bf=140"), *mos)
+    assert other.digest == BICMOS.digest
+    text = r"calibration must be made with these device models, digest \w{12}, got 7ff250d4ef15: calibrate this"
+    with pytest.raises(InvalidValueError, match=text):
+        la.compile(lstm(), other)
+    with pytest.raises(InvalidValueError, match=text):
+        la.compile(lstm(), other, calibration=textbook(BICMOS))
+    assert la.compile(lstm(), other, calibration=textbook(other)).technology.trims == textbook(other)
+
+
+def test_the_models_are_in_the_provenance_and_in_the_library():
+    built = machine()
+    said = dict(built.network.provenance)
+    assert said["models"] == f"textbook, digest {BICMOS.trims.models}"
+    assert built.network.part("l0_cells").library.models == BICMOS.devices.models
+
+
+def test_a_tail_too_small_for_its_current_is_refused():
+    small = replace(BICMOS, tail_area=1e-4)
+    text = "tail_area must leave 0.05 V to the resistor of a tail of 1 reference currents, got 0.0001: choose a larger"
+    with pytest.raises(InvalidValueError, match=text):
+        la.compile(lstm(), small, calibration=textbook(small))
+    half = replace(BICMOS, tail_area=10.0)
+    cards = la.compile(lstm(), half, calibration=textbook(half)).network.part("l0_cells").library["tail_20"].cards
+    assert cards[0] == "q1 n vb e qn 10"
+    lost = thermal_voltage(27.0) * np.log(2.0)
+    assert float(cards[1].split()[-1]) == pytest.approx((0.25 - lost) / 200e-6, rel=1e-6)
+
+
+def test_a_certificate_can_tell_models_apart():
+    npn, *mos = BICMOS.devices.models
+    other = with_models(npn.replace("bf=150", "bf=140"), *mos)
+    built = [machine().network, machine(technology=other, calibration=textbook(other)).network]
+    assert len({device_models_digest((network,)) for network in built}) == 2
+    assert device_models_digest((la.compile(lstm(), la.electrical.BEHAVIOURAL).network,)) == ""
+
+
+def test_a_corner_that_the_process_does_not_have_is_refused():
+    with pytest.raises(InvalidValueError, match="corner of textbook must be left out: its models are text, got ss"):
+        machine(technology=at(corner="ss"))
+    with pytest.raises(InvalidValueError, match=r"slope must be 0.5 to 2, got 3.0: take it from study.wafer_slope"):
+        at(slope=3.0)
 
 
 def test_conditions_name_and_provenance_do_not_ask_for_a_new_calibration():

@@ -42,7 +42,14 @@ _KEY = (
 _PIN, _APART = 0.3, 1.2
 """Distance of the inputs of a transistor cell, and of its outputs (units)."""
 _DEVICES = MappingProxyType(
-    {"q": "bipolar transistors", "m": "MOS transistors", "r": "resistors", "c": "capacitors", "i": "current sources"}
+    {
+        "q": "bipolar transistors",
+        "x": "devices of the process",
+        "m": "MOS transistors",
+        "r": "resistors",
+        "c": "capacitors",
+        "i": "current sources",
+    }
 )
 """Words for the cards of a cell, by their first letter."""
 _ACROSS = MappingProxyType({Storages: "Capacitor", Switches: "Switch", Pairs: "SourceI", Ports: "ResistorVarIEC"})

