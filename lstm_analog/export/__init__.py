@@ -1,4 +1,4 @@
-"""Write networks as SPICE, Verilog-A, Modelica, EPANET and graph files, and read SPICE and graph files back."""
+"""Write networks as SPICE, Verilog-A, Modelica, EPANET, KiCad and graph files, and read SPICE and graph files back."""
 
 from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
 from lstm_analog.export.dialects import DIALECTS, HSPICE, LTSPICE, NGSPICE, PORTABLE, SPECTRE, XYCE, Dialect
@@ -7,6 +7,7 @@ from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, w
 from lstm_analog.export.graph_schedules import Driven
 from lstm_analog.export.graphs import graph, law_table, pipes
 from lstm_analog.export.interfaces import GROUND, Interface
+from lstm_analog.export.kicad import UNCONNECTED, Board, BoughtPart, Components, write_kicad
 from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
 from lstm_analog.export.probes import Probe
@@ -24,10 +25,14 @@ __all__ = [
     "NGSPICE",
     "PORTABLE",
     "SPECTRE",
+    "UNCONNECTED",
     "USUAL",
     "XYCE",
     "Accuracy",
+    "Board",
+    "BoughtPart",
     "Breach",
+    "Components",
     "Deck",
     "Dialect",
     "Driven",
@@ -51,6 +56,7 @@ __all__ = [
     "write_epanet",
     "write_graphml",
     "write_json",
+    "write_kicad",
     "write_modelica",
     "write_spice",
     "write_subcircuit",

@@ -18,6 +18,7 @@ from lstm_analog.export import (
     model_name,
     write_graphml,
     write_json,
+    write_kicad,
     write_modelica,
     write_verilog_a,
 )
@@ -78,6 +79,17 @@ class Writer:
         from lstm_analog.study.interface import interface
 
         write_verilog_a(path, in_volts(self.machine.network), interface(self.machine.compiled))
+
+    def kicad(self, path: str | Path) -> None:
+        """Write the board of an `OPAMP_BENCH` machine to `path` as a netlist (.net) for KiCad 6 and later.
+
+        Each component has its part number in the field MPN, and in Element the element of the network that it stands
+        for. Nets are called like nodes. Inputs, outputs, clocks, reset levels and supplies are connectors. Raises
+        `UnsupportedError` for a technology whose parts cannot be bought.
+        """
+        from lstm_analog.study.board import board
+
+        write_kicad(path, board(self.machine.compiled, self.machine.technology))
 
     def modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
         """Write the machine driven by one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
