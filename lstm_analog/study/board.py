@@ -1,8 +1,8 @@
 """The board of a circuit of op-amps: which part that can be bought stands for which element of the network.
 
 An element is a component, with these exceptions. A multiplier with its load, pole and buffer is one AD734, and an
-OPA192 that sets its denominator. A pair has a current source for its tail, and mirrors that fold its currents to the
-load. A buffer behind an op-amp stands within the loop, as the technology takes it: all that reads the op-amp reads the
+OPA192 that sets its denominator. A pair has a current source for its tail, and an OPA192 around its load, so that both
+collectors are at ground: to the rail, or through mirrors, they would differ by the Early effect. A buffer behind an op-amp stands within the loop, as the technology takes it: all that reads the op-amp reads the
 buffer instead. Capacitance of wires, leakage and bias currents are no components.
 """
 
@@ -39,10 +39,8 @@ from lstm_analog.study.board_parts import (
     CURRENT_SOURCE,
     LARGEST,
     MULTIPLIER,
-    NPN_MIRROR,
     OPAMP,
     PAIR,
-    PNP_MIRROR,
     SET_VOLTAGE,
     SWITCH,
     SWITCH_PINS,
@@ -73,7 +71,7 @@ def board(compiled: Compiled, technology: object) -> Board:
     outputs = np.concatenate([network.unknowns[group] for _, group in pins.outputs])
     made.connectors("outputs", made.read(outputs))
     made.connectors("clocks", np.concatenate([made.net(clock_node(line)) for line in network.lines]))
-    made.connectors("supply", np.concatenate((made.positive, made.negative, *made.denominators.values())))
+    made.connectors("supply", np.concatenate((made.positive, made.negative, *made.references.values())))
     return made.board(pins.name)
 
 
@@ -116,15 +114,17 @@ def _(part: Crossbars, made: BoardBuilder) -> None:
 def _(part: Conductors, made: BoardBuilder) -> None:
     resistance = np.broadcast_to(1.0 / part.conductance, part.a.shape)
     leak = bool((resistance > LARGEST).all())
+    end, fold = made.sensed.get(part.a.tobytes(), (made.read(part.b), 1.0))
     if not leak and part.a.tobytes() not in made.products:
-        made.resistors(part.label, made.read(part.a), made.read(part.b), resistance)
+        made.resistors(part.label, made.read(part.a), end, fold * resistance)
 
 
 @_place.register
 def _(part: Storages, made: BoardBuilder) -> None:
     wires = bool(np.isin(part.nodes, made.summing).all())
     if not wires and part.nodes.tobytes() not in made.products:
-        made.capacitors(part.label, part.nodes, np.broadcast_to(part.capacitance, part.nodes.shape))
+        end, _ = made.sensed.get(part.nodes.tobytes(), (np.full(1, GROUND), 1.0))
+        made.capacitors(part.label, part.nodes, end, np.broadcast_to(part.capacitance, part.nodes.shape))
 
 
 @_place.register
@@ -167,7 +167,7 @@ def _(part: Pairs, made: BoardBuilder) -> None:
 
 
 def _multiplier(part: Pairs, made: BoardBuilder) -> None:
-    """Add an AD734 and the op-amp that holds the voltage U1 - U2, its denominator, at what a connector brings in."""
+    """Add an AD734 and the op-amp that holds the voltage U1 - U2, its denominator, at a reference."""
     scale = part.current * part.factors[0].scale * part.factors[1].scale * OPAMP_BENCH.multiplier.load_resistance
     if (scale != scale.flat[0]).any():
         raise _strange(part, "have one denominator", "gains that differ")
@@ -179,39 +179,34 @@ def _multiplier(part: Pairs, made: BoardBuilder) -> None:
     ends = [made.read(end) for factor in part.factors for end in (factor.p, factor.n)]
     x1, x2, y1, y2 = ends if scale.flat[0] > 0.0 else (ends[1], ends[0], ends[2], ends[3])
     sense, base = (made.inner(f"{part.label}_{name}", out.size) for name in ("u1", "u0"))
-    made.denominators.setdefault(volts, made.net(f"denominator_{volts:g}V"))
     inputs = {"X1": x1, "X2": x2, "Y1": y1, "Y2": y2}
     control = {"U0": base, "U1": sense, "U2": np.full(1, GROUND), "DD": made.positive}
     output = {"W": out, "Z1": out, "Z2": np.full(1, GROUND)}
     made.powered(MULTIPLIER, part.label, inputs | control | output, ("VP", "VN"))
-    loop = {"IN+": made.denominators[volts], "IN-": sense, "OUT": base}
+    loop = {"IN+": np.repeat(made.reference(volts), out.size), "IN-": sense, "OUT": base}
     made.powered(OPAMP, f"{part.label}_denominator", loop)
 
 
 def _pair(part: Pairs, made: BoardBuilder) -> None:
-    """Add a MAT01, the current source of its tail, and mirrors.
+    """Add a MAT01, the current source of its tail, and an op-amp that holds its first collector at ground.
 
-    One mirror at the positive rail sends the current of the first collector into the load. Of a tanh, two more take that
-    of the second one out of it; of a sigmoid, the second collector is at the rail.
+    The op-amp draws the collector's current I sigmoid from its output through its feedback, the load. Of a tanh, half
+    the tail is taken off by a resistor to a reference. The second collector is at ground, so that both have the same
+    voltage.
     """
     factor, size, label = part.factors[0], part.out.size, part.label
-    first, tail, adjust = (made.inner(f"{label}_{name}", size) for name in ("c1", "tail", "set"))
-    second = made.positive
-    made.add(PNP_MIRROR, f"{label}_up", _mirror(made.positive, first, part.out))
-    if factor.shape is Shape.TANH:
-        second, folded = made.inner(f"{label}_c2", size), made.inner(f"{label}_folded", size)
-        made.add(PNP_MIRROR, f"{label}_across", _mirror(made.positive, second, folded))
-        made.add(NPN_MIRROR, f"{label}_down", _mirror(made.negative, folded, part.out))
-    bases = {"B1": made.read(factor.p), "B2": made.read(factor.n)}
-    made.add(PAIR, label, {**bases, "C1": first, "C2": second, "E1": tail, "E2": tail})
+    tail, adjust = (made.inner(f"{label}_{name}", size) for name in ("tail", "set"))
+    summing, fold = made.sensed[part.out.tobytes()]
+    ends = {"B1": made.read(factor.p), "B2": made.read(factor.n), "E1": tail, "E2": tail}
+    made.add(PAIR, label, {**ends, "C1": summing, "C2": np.full(1, GROUND)})
+    made.powered(OPAMP, f"{label}_sense", {"IN-": summing, "IN+": np.full(1, GROUND), "OUT": part.out})
     made.add(CURRENT_SOURCE, f"{label}_tail", {"V+": tail, "R": adjust, "V-": made.negative})
-    resistance = SET_VOLTAGE / np.broadcast_to(np.abs(part.current), (size,))
-    made.resistors(f"{label}_set", adjust, np.repeat(made.negative, size), resistance)
-
-
-def _mirror(rail: Indices, inlet: Indices, outlet: Indices) -> dict[str, Indices]:
-    """Return the nets of a mirror at `rail`, whose current at `outlet` is that at `inlet`."""
-    return {"E1": rail, "E2": rail, "B1": inlet, "B2": inlet, "C1": inlet, "C2": outlet}
+    current = np.broadcast_to(np.abs(part.current), (size,))
+    made.resistors(f"{label}_set", adjust, np.repeat(made.negative, size), SET_VOLTAGE / current)
+    if factor.shape is Shape.TANH:
+        load = np.full(size, fold * OPAMP_BENCH.pair.load_resistance)
+        volts = made.reference(float(current.flat[0]) * OPAMP_BENCH.pair.load_resistance)
+        made.resistors(f"{label}_half", np.repeat(volts, size), summing, load)
 
 
 def _strange(part: Part, must: str, got: str) -> UnsupportedPartError:

@@ -7,7 +7,8 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export import UNCONNECTED, Board, BoughtPart, Components
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import DATUM, Followers, OpAmps
+from lstm_analog.network.parts import DATUM, Followers, OpAmps, Pairs
+from lstm_analog.network.shapes import Shape
 from lstm_analog.study.board_parts import (
     CAPACITOR,
     DECOUPLING,
@@ -22,6 +23,8 @@ from lstm_analog.study.board_parts import (
 
 GROUND = DATUM
 """The net of the ground, node 0 of the network."""
+FOLDS = {Shape.SIGMOID: 1.0, Shape.TANH: 2.0}
+"""Feedback of the op-amp at a collector, over the load: I sigmoid(2 u) is half of I (1 + tanh u)."""
 _MOST_PINS = 20
 """Most pins of a connector."""
 
@@ -30,7 +33,8 @@ class BoardBuilder:
     """A board for `network`, whose nets begin with the nodes of `network`, by number.
 
     `summing` are the inverting inputs of op-amps, `products` the nodes of the buffers that follow nodes, by the bytes of
-    these; `denominators` the nets of the denominators of multipliers, by their volts.
+    these; `sensed` the nets at the first collector of pairs and how often their load is taken, by the bytes of the nodes of
+    their outputs; `references` the nets of reference voltages, by their volts.
 
     Throughout, `label` names the bank of a network that components stand for, `nets` are numbers of nets by the name
     of the pin, one (1,) for all components or one each, (m,); pins that are not named stay open. `a` and `b` are the
@@ -43,7 +47,7 @@ class BoardBuilder:
         self.names[GROUND] = "GND"
         self.components: list[Components] = []
         self.positive, self.negative = self.net(f"+{supply:g}V"), self.net(f"-{supply:g}V")
-        self.denominators: dict[float, Indices] = {}
+        self.references: dict[float, Indices] = {}
         self.lines = network.lines
         amplifiers = [part for part in network.parts if isinstance(part, OpAmps)]
         followers = [part for part in network.parts if isinstance(part, Followers)]
@@ -52,6 +56,12 @@ class BoardBuilder:
         for part in followers:
             if np.isin(part.terms[0].inputs, _joined([each.out for each in amplifiers])).all():
                 self._read[part.terms[0].inputs] = part.nodes
+        pairs = [part for part in network.parts if isinstance(part, Pairs)]
+        self.sensed = {
+            part.out.tobytes(): (self.inner(f"{part.label}_sum", part.out.size), FOLDS[part.factors[0].shape])
+            for part in pairs
+            if part.factors[0].shape in FOLDS
+        }
         self.products = {part.terms[0].inputs.tobytes(): part.nodes for part in followers}
 
     def read(self, nodes: Indices) -> Indices:
@@ -64,6 +74,10 @@ class BoardBuilder:
         if name not in self.names:
             self.names.append(name)
         return np.array([self.names.index(name)])
+
+    def reference(self, volts: float) -> Indices:
+        """Return the net (1,) of a reference of `volts`, which a connector brings in."""
+        return self.references.setdefault(volts, self.net(f"reference_{volts:g}V"))
 
     def inner(self, label: str, size: int) -> Indices:
         """Return `size` new nets `<label>_<number>`."""
@@ -115,11 +129,11 @@ class BoardBuilder:
         )
         self.add(TRIMMER, label, {"CCW": a, "W": b, "CW": b}, values, tuple(number for _, number in sizes))
 
-    def capacitors(self, label: str, a: Indices, capacitance: Floats) -> None:
-        """Add capacitors of `capacitance` (m,), in F, to ground."""
+    def capacitors(self, label: str, a: Indices, b: Indices, capacitance: Floats) -> None:
+        """Add capacitors of `capacitance` (m,), in F; `b` (1,) may be one net."""
         values = tuple(f"{value * 1e12:.6g}p" for value in capacitance.tolist())
         numbers = tuple(map(capacitor_number, capacitance.tolist()))
-        self.add(CAPACITOR, label, {"1": a, "2": np.full(1, GROUND)}, values, numbers)
+        self.add(CAPACITOR, label, {"1": a, "2": b}, values, numbers)
 
     def connectors(self, label: str, nets: Indices) -> None:
         """Add pin headers for `nets` (m,), with ground at pin 1 of each."""

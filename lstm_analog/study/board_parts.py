@@ -1,7 +1,7 @@
 """Parts that can be bought for a board of `OPAMP_BENCH`: their part numbers, symbols, footprints and pins.
 
 Pins are those of the data sheets: OPA192 (TI SBOS620), BUF634 (TI SBOS030), AD734 Rev. E, MAT01 Rev. D, ADG1212 Rev. 0,
-SSM2212 and SSM2220 (Analog Devices), LM334 (TI SNVS746), 3296 (Bourns). Values of a resistor or a capacitor choose its
+LM334 (TI SNVS746), 3296 (Bourns). Values of a resistor or a capacitor choose its
 part number within a series.
 """
 
@@ -58,23 +58,6 @@ PAIR = BoughtPart(
     maker="Analog Devices",
     number="MAT01GHZ",
     pins=_pins("C1 B1 E1 E2 B2 C2"),
-)
-_DUAL = _pins("C1 B1 E1 NC NC E2 B2 C2")
-PNP_MIRROR = BoughtPart(
-    prefix="Q",
-    symbol="lstm_analog:SSM2220",
-    footprint=_SOIC,
-    maker="Analog Devices",
-    number="SSM2220SZ",
-    pins=_DUAL,
-)
-NPN_MIRROR = BoughtPart(
-    prefix="Q",
-    symbol="lstm_analog:SSM2212",
-    footprint=_SOIC,
-    maker="Analog Devices",
-    number="SSM2212RZ",
-    pins=_DUAL,
 )
 CURRENT_SOURCE = BoughtPart(
     prefix="U",

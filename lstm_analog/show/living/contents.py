@@ -153,8 +153,6 @@ def _state(run: Run) -> State:
     )
 
 
-
-
 def _netlist(circuit: DrivenMachine) -> str:
     """Return the netlist of `circuit` for ngspice, driven by its sequence."""
     network = circuit.compiled.network
