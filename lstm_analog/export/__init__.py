@@ -6,6 +6,7 @@ from lstm_analog.export.epanet import EpanetTubes, Statics, statics, write_epane
 from lstm_analog.export.graph_files import GraphFile, read_graphml, read_json, write_graphml, write_json
 from lstm_analog.export.graph_schedules import Driven
 from lstm_analog.export.graphs import graph, law_table, pipes
+from lstm_analog.export.hierarchy import write_hierarchy
 from lstm_analog.export.interfaces import GROUND, Interface
 from lstm_analog.export.kicad import UNCONNECTED, Board, BoughtPart, Components, write_kicad
 from lstm_analog.export.lint import Breach, check_dialect
@@ -14,6 +15,7 @@ from lstm_analog.export.probes import Probe
 from lstm_analog.export.spice import write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
 from lstm_analog.export.subcircuits import bench_path, write_subcircuit
+from lstm_analog.export.units import Hierarchy
 from lstm_analog.export.verilog_a import write_verilog_a
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Driven",
     "EpanetTubes",
     "GraphFile",
+    "Hierarchy",
     "Interface",
     "Probe",
     "Statics",
@@ -55,6 +58,7 @@ __all__ = [
     "suited",
     "write_epanet",
     "write_graphml",
+    "write_hierarchy",
     "write_json",
     "write_kicad",
     "write_modelica",

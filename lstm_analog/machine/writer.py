@@ -51,6 +51,7 @@ class Writer:
         accuracy: Accuracy | None = None,
         as_subckt: bool = False,
         measured: bool = False,
+        by_unit: bool = False,
     ) -> None:
         """Write the circuit driven by one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
@@ -60,12 +61,17 @@ class Writer:
         holds a subcircuit `lstm_<name>` instead, and a testbench is written beside it (`export.bench_path`). Its pins
         are x0 ... h0 ... and the clock lines; of transistor cells xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss.
 
-        Raises `InvalidShapeError` for several sequences, `UnsupportedError` if h cannot be `measured`.
+        With `by_unit` the deck is one of subcircuits with parameters: one for the unit of each layer, of which every
+        unit is an instance, one for each bank of weights, one for the clocks. Op-amps then have supplies. It computes
+        the same.
+
+        Raises `InvalidShapeError` for several sequences, `UnsupportedError` if h cannot be `measured` or several forms
+        are asked for.
         """
         from lstm_analog.machine.decks import write_deck
 
         fed, made = self.machine.schedule(x, state), self.machine.compiled
-        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
+        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured, by_unit=by_unit)
 
     def verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `spice(..., as_subckt=True)`.
