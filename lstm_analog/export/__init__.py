@@ -1,4 +1,4 @@
-"""Write networks as SPICE, Verilog-A, Modelica, EPANET, KiCad and graph files, and read SPICE and graph files back."""
+"""Write networks as SPICE, Verilog-A, Modelica, EPANET, KiCad, xschem and graph files, and read SPICE and graph files back."""
 
 from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
 from lstm_analog.export.dialects import DIALECTS, HSPICE, LTSPICE, NGSPICE, PORTABLE, SPECTRE, XYCE, Dialect
@@ -17,6 +17,7 @@ from lstm_analog.export.spice_reader import Deck, read_spice
 from lstm_analog.export.subcircuits import bench_path, write_subcircuit
 from lstm_analog.export.units import Hierarchy
 from lstm_analog.export.verilog_a import write_verilog_a
+from lstm_analog.export.xschem import write_xschem
 
 __all__ = [
     "DIALECTS",
@@ -65,4 +66,5 @@ __all__ = [
     "write_spice",
     "write_subcircuit",
     "write_verilog_a",
+    "write_xschem",
 ]

@@ -21,6 +21,7 @@ from lstm_analog.export import (
     write_kicad,
     write_modelica,
     write_verilog_a,
+    write_xschem,
 )
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.network.analogy import in_volts
@@ -96,6 +97,13 @@ class Writer:
         from lstm_analog.study.board import board
 
         write_kicad(path, board(self.machine.compiled, self.machine.technology))
+
+    def xschem(self, path: str | Path) -> None:
+        """Write the transistor cell of the machine to `path` as a schematic (.sch) for xschem.
+
+        Nets are connected by labels. Raises `UnsupportedError` for a machine without transistor cells.
+        """
+        write_xschem(path, self.machine.network)
 
     def modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
         """Write the machine driven by one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
