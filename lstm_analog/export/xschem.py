@@ -17,7 +17,7 @@ from lstm_analog.network.cells import NODES, Cells, flat
 from lstm_analog.network.graph import Network
 
 _HEADER = "v {xschem version=3.4.5 file_version=1.2}\nG {}\nK {}\nV {}\nS {}\nE {}\n"
-_COLUMN, _ROW, _COLUMNS = 320, 160, 8
+_COLUMN, _ROW, _COLUMNS = 320, 160, 12
 """Distances between devices, and how many stand in a row."""
 _TITLE = 70
 """How far above its first row a title stands."""
@@ -50,8 +50,8 @@ _SYMBOLS = MappingProxyType(
 def write_xschem(path: str | Path, network: Network) -> None:
     """Write the transistor cell of `network` to `path` as a schematic, whole or not at all.
 
-    All its subcircuits are drawn in one sheet, each with a title; devices and nets have the names of `network.cells.
-    flat`. Raises `UnsupportedError` unless all cells are of one kind, `FileAccessError` if the file cannot be written.
+    All its subcircuits are drawn in one sheet, each with a title; devices and nets have the names of
+    `network.cells.flat`. Raises `UnsupportedError` unless all cells are of one kind, `FileAccessError` if the file cannot be written.
     """
     banks = [part for part in network.parts if isinstance(part, Cells)]
     if len(banks) != 1:
@@ -72,13 +72,18 @@ def _sheet(part: Cells) -> Iterator[str]:
         yield f"C {{devices/iopin.sym}} -400 {40 * row} 0 1 {{name=p{next(numbers)} lab={terminal}}}\n"
     models = "\n".join(part.library.models)
     yield f'C {{devices/code.sym}} -400 -200 0 0 {{name=MODELS only_toplevel=false value="{models}"}}\n'
-    top = 0
+    top, column, height = 0, 0, 0
     for block, cards in groupby(sorted(circuit.cards, key=_block), key=_block):
         drawn = list(cards)
-        yield f"T {{{block or part.device}}} -40 {top - _TITLE} 0 0 0.5 0.5 {{}}\n"
+        width, deep = min(len(drawn), _COLUMNS), 1 + (len(drawn) - 1) // _COLUMNS
+        if column + width > _COLUMNS:
+            top, column, height = top + _ROW * height + _TITLE, 0, 0
+        left = _COLUMN * column
+        yield f"T {{{block or part.device}}} {left - 40} {top - _TITLE} 0 0 0.5 0.5 {{}}\n"
         for place, card in enumerate(drawn):
-            yield from _device(card, kinds, (_COLUMN * (place % _COLUMNS), top + _ROW * (place // _COLUMNS)), numbers)
-        top += _ROW * (1 + (len(drawn) - 1) // _COLUMNS) + _TITLE
+            at = left + _COLUMN * (place % _COLUMNS), top + _ROW * (place // _COLUMNS)
+            yield from _device(card, kinds, at, numbers)
+        column, height = column + width, max(height, deep)
 
 
 def _block(card: str) -> str:
