@@ -14,7 +14,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos, thermal_voltage
 from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
-from lstm_analog.compiler.signals import Memory, Signal, Stage, Sum, Tap
+from lstm_analog.compiler.signals import Memory, Product, Signal, SignalOperation, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.parts import Crossbars, Junctions
 from lstm_analog.network.shapes import Shape
@@ -40,18 +40,32 @@ _CELL = [Shape.SIGMOID, Shape.TANH, Shape.SIGMOID, Shape.TANH, Shape.SIGMOID]
 """The curves of i, g, o, c and f that a cell computes, in this order."""
 
 
-def columns_of(stage: Stage) -> Columns:
-    """Return the signals of `stage` by their role in a cell; `UnsupportedError` unless it is a plain LSTM."""
-    match stage.operations:
+def columns_of(operations: tuple[SignalOperation, ...]) -> Columns:
+    """Return the signals of a layer's `operations` by their role in a cell; `UnsupportedError` unless a plain LSTM."""
+    match operations:
         case (Sum(diagonals=()) as rows, Memory(keep=Tap() as keep) as c, Memory(keep=None) as h):
             taps = (*c.add, *h.add, keep)
             straight = all((tap.slope, tap.offset) == (1.0, 0.0) for tap in taps)
             if straight and [tap.shape for tap in taps] == _CELL and taps[3].reading.signal == c.target:
                 zi, zg, zo, _, zf = (tap.reading.signal for tap in taps)
                 return Columns(rows=rows, input=zi, forget=zf, candidate=zg, output=zo, c=c.target, h=h.target)
-    got = ", ".join(type(operation).__name__ for operation in stage.operations)
     must, do = "be one LSTM, sigmoid(f) c + sigmoid(i) tanh(g), then sigmoid(o) tanh(c)", "use BEHAVIOURAL"
-    raise UnsupportedError(explain("a layer in transistor cells", must=must, got=f"another form: {got}", do=do))
+    raise UnsupportedError(explain("a layer in transistor cells", must=must, got=_missing(operations), do=do))
+
+
+def _missing(operations: tuple[SignalOperation, ...]) -> str:
+    """Return what of the `operations` of a layer a cell does not have."""
+    memories = [operation for operation in operations if isinstance(operation, Memory)]
+    taps = [tap for memory in memories for tap in (*memory.add, *(() if memory.keep is None else (memory.keep,)))]
+    found = {
+        "a product before a sum": any(isinstance(operation, Product) for operation in operations),
+        "the complement of a gate": any(tap.shape is Shape.SIGMOID and tap.slope < 0.0 for tap in taps),
+        "a weight of a unit for itself alone, as a peephole": any(
+            isinstance(operation, Sum) and operation.diagonals for operation in operations
+        ),
+        "another memory than c and h": len(memories) != 2,
+    }
+    return ", ".join(what for what, there in found.items() if there) or "other activations"
 
 
 def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:

@@ -55,7 +55,10 @@ def write_xschem(path: str | Path, network: Network) -> None:
     """
     banks = [part for part in network.parts if isinstance(part, Cells)]
     if len(banks) != 1:
-        got, do = f"{len(banks)} kinds of cells", "compile in electrical.BICMOS, without imperfections of its transistors"
+        got, do = (
+            f"{len(banks)} kinds of cells",
+            "compile in electrical.BICMOS, without imperfections of its transistors",
+        )
         raise UnsupportedError(explain("a schematic", must="be of one kind of transistor cell", got=got, do=do))
     with whole_file(path) as stream:
         for text in _sheet(banks[0]):
