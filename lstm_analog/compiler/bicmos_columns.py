@@ -77,17 +77,38 @@ def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
 
 def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
     """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
-    technology, label = builder.technology, columns.rows.label
-    conditions = technology.conditions
+    technology, targets = builder.technology, columns.rows.targets
     pairs = [
-        builder.pair(target.label, target.size, thermal_voltage(conditions.temperature) * fold)
-        for target in columns.rows.targets
+        builder.pair(target.label, target.size, thermal_voltage(technology.conditions.temperature) * fold)
+        for target in targets
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
+    _add_crossbar(builder, columns.rows.label, drivers, pairs, weights)
+    rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
+    for target, pair, total in zip(targets, pairs, rows, strict=True):
+        rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
+        rest = termination(technology, target, column_conductance(technology, columns, target), total)
+        _terminate(builder, target, pair, rail, rest)
+
+
+def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weights: Floats) -> None:
+    """Add the columns of `head`, of `weights` (outputs, drivers): 1 of y makes kT/q, and nothing loads them."""
+    technology, (target,) = builder.technology, head.targets
+    pair = builder.pair(target.label, target.size, technology.thermal_volts * technology.warmth)
+    _add_crossbar(builder, head.label, drivers, [pair], weights)
+    total = technology.unit_conductance * technology.volts_per_unit / technology.thermal_volts
+    rest = termination(technology, target, total, np.abs(weights).sum(axis=1))
+    _terminate(builder, target, pair, technology.sigmoid_rail, rest)
+
+
+def _add_crossbar(
+    builder: TransistorBuilder, label: str, drivers: list[Wires], pairs: list[Wires], weights: Floats
+) -> None:
+    """Add the crossbar `label` of `weights` (columns, drivers) from `drivers` to the columns at `pairs`."""
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
     builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
-    own, crossed = (technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
+    own, crossed = (builder.technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
     none = np.array(0.0)
     builder.parts.append(
         Crossbars(
@@ -101,21 +122,20 @@ def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wire
             minus_load=none,
         )
     )
-    rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
-    for target, (p, n), total in zip(columns.rows.targets, pairs, rows, strict=True):
-        rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
-        node = builder.sources(f"{target.label}_rail", np.full(1, rail))
-        rest = termination(technology, columns, target, total)
-        builder.resistors(f"{target.label}_term_p", p, np.repeat(node, p.size), rest)
-        builder.resistors(f"{target.label}_term_n", n, np.repeat(node, n.size), rest)
 
 
-def termination(technology: Bicmos, columns: Columns, target: Signal, total: Floats) -> Floats:
+def _terminate(builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats) -> None:
+    """Add the terminations of conductance `rest` (H,) from the columns of `target` at `pair` to its `rail` (V)."""
+    node = builder.sources(f"{target.label}_rail", np.full(1, rail))
+    for side, nodes in zip(("p", "n"), pair, strict=True):
+        builder.resistors(f"{target.label}_term_{side}", nodes, np.repeat(node, nodes.size), rest)
+
+
+def termination(technology: Bicmos, target: Signal, conductance: float, total: Floats) -> Floats:
     """Return the termination (S), (H,), of the columns of `target`, whose weights have the sums `total` (H,) of |w|.
 
-    Raises `InvalidValueError` if a sum exceeds the total conductance of a column.
+    `conductance` is what a column has in all (S). Raises `InvalidValueError` if a sum exceeds the total conductance of a column.
     """
-    conductance = column_conductance(technology, columns, target)
     limit = conductance / technology.unit_conductance
     worst = int(total.argmax())
     if not total[worst] < limit:

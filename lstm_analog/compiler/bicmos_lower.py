@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.bicmos import Bicmos, fitted, thermal_voltage
 from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
-from lstm_analog.compiler.bicmos_columns import Columns, add_columns, bias_row, columns_of
+from lstm_analog.compiler.bicmos_columns import Columns, add_columns, add_head, bias_row, columns_of
 from lstm_analog.compiler.compiled import Compiled, Drive, Layout, Spot, layout, lower, reset_label
 from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
-from lstm_analog.compiler.signals import SignalNetwork
+from lstm_analog.compiler.signals import SignalNetwork, Sum
 from lstm_analog.compiler.timing import CLOCKED, COPY, RESET, Cycle, Interval, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.cells import SHUNT, Cells
@@ -51,12 +51,12 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     Raises
     ------
     UnsupportedError
-        If there is a head, a layer is no plain LSTM, or the timing is not CLOCKED.
+        If a head has a pass of its own, a layer is no plain LSTM, or the timing is not CLOCKED.
     InvalidValueError
         If a column's weights are too large for its termination, or the calibration is of other sizes.
     """
     layers = _supported(signals, timing)
-    clock = clock_of(technology, settling, len(layers))
+    clock = clock_of(technology, settling, len(layers), head=signals.stages[-1].head is not None)
     builder = TransistorBuilder(technology)
     _build(builder, signals, layers)
     network = builder.network((), _provenance(technology, timing, clock))
@@ -71,22 +71,24 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     )
 
 
-def clock_of(technology: Bicmos, settling: float, layers: int = 1) -> Cycle:
-    """Return the clock of `technology` for a number of `layers`: compute, then copy, one after the other.
+def clock_of(technology: Bicmos, settling: float, layers: int = 1, *, head: bool = False) -> Cycle:
+    """Return the clock of `technology` for a number of `layers`, and a `head`: compute, then copy, one after the other.
 
-    A compute phase has `settling` time constants, a copy phase is shorter.
+    A compute phase has `settling` time constants, a copy phase is shorter; a head has nothing to copy.
     """
     tau = technology.time_constant
-    clock = cycle(CLOCKED, stages=layers, time_constant=tau, settling=settling, gap=technology.gap / tau)
+    clock = cycle(CLOCKED, stages=layers + head, time_constant=tau, settling=settling, gap=technology.gap / tau)
     shorter = float(f"{settling * tau * technology.copy_share:.12g}")
+    pauses = {f"hold{number}": copy_line(number, layers) for number in range(layers)}
     steps: list[Interval] = []
     for entry in clock.step:
-        steps.append(replace(entry, duration=shorter) if entry.name == COPY else entry)
-        if entry.name in [f"hold{number}" for number in range(layers - 1)]:
-            line = copy_line(int(entry.name.removeprefix("hold")), layers)
+        if entry.name != COPY:
+            steps.append(entry)
+        if entry.name in pauses:
+            line = pauses[entry.name]
             steps.append(Interval(name=line, duration=shorter, high=frozenset({line}), settles=True))
-            steps.append(replace(entry, name=f"{line}_done"))
-    copies = tuple(copy_line(number, layers) for number in range(layers - 1))
+            steps += [replace(entry, name=f"{line}_done")] if head or line != COPY else []
+    copies = tuple(line for line in pauses.values() if line != COPY)
     return replace(clock, lines=(*clock.lines, *copies), step=tuple(steps))
 
 
@@ -100,13 +102,11 @@ def _supported(signals: SignalNetwork, timing: Timing) -> tuple[tuple[Columns, .
     if timing is not CLOCKED:
         do = "use BEHAVIOURAL for a gated leak"
         raise UnsupportedError(explain("timing", must="be CLOCKED for transistor cells", got=timing.name, do=do))
-    if any(stage.head is not None for stage in signals.stages):
-        must, do = (
-            "be left out of transistor cells",
-            "compute it from run.h, or use BEHAVIOURAL: columns of y are missing",
-        )
-        raise UnsupportedError(explain("head", must=must, got="a head", do=do))
-    return tuple(tuple(columns_of(chain.operations) for chain in stage.chains) for stage in signals.stages)
+    layers = [stage for stage in signals.stages if stage.chains]
+    if not layers:
+        must, do = "stand on a layer of its own pass in transistor cells", "compute it from run.h, or use BEHAVIOURAL"
+        raise UnsupportedError(explain("head", must=must, got="a pass of its own", do=do))
+    return tuple(tuple(columns_of(chain.operations) for chain in stage.chains) for stage in layers)
 
 
 def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tuple[Columns, ...], ...]) -> None:
@@ -123,10 +123,14 @@ def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tup
     pins: list[tuple[Indices, ...]] = []
     for layer, names in zip(layers, lines, strict=True):
         for columns in layer:
-            _rows(builder, columns, volts)
+            add_columns(builder, columns, *_rows(builder, columns.rows, volts))
+            _divider(builder, columns.c.label, columns.c.size)
             pins.append(
                 _pins(builder, columns, [clocks[name] for name in names], vcc, _starts(builder, columns, volts))
             )
+    head = signals.stages[-1].head
+    if head is not None:
+        add_head(builder, head.sum, *_rows(builder, head.sum, volts))
     labels = [columns.c.label.rpartition("_")[0] for layer in layers for columns in layer]
     bank = Cells(
         label=f"{labels[0]}_cells" if len(labels) == 1 else "cells",
@@ -138,15 +142,13 @@ def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tup
     builder.parts.append(bank)
 
 
-def _rows(builder: TransistorBuilder, columns: Columns, volts: float) -> None:
-    """Add the columns of a layer, driven by what its weights read, and the divider before its tanh(c)."""
-    drivers = [builder.pair(reading.signal.label, reading.signal.size, volts) for reading in columns.rows.drivers]
-    weights = columns.rows.weights
-    if columns.rows.bias is not None:
-        drivers.append(bias_row(builder, f"{columns.rows.label}_one", volts))
-        weights = np.column_stack((weights, columns.rows.bias))
-    add_columns(builder, columns, drivers, weights)
-    _divider(builder, columns.c.label, columns.c.size)
+def _rows(builder: TransistorBuilder, rows: Sum, volts: float) -> tuple[list[Wires], Floats]:
+    """Return what drives the weights of `rows`, `volts` for 1, the bias row last, and these weights with the bias."""
+    drivers = [builder.pair(reading.signal.label, reading.signal.size, volts) for reading in rows.drivers]
+    if rows.bias is None:
+        return drivers, rows.weights
+    drivers.append(bias_row(builder, f"{rows.label}_one", volts))
+    return drivers, np.column_stack((rows.weights, rows.bias))
 
 
 def _starts(builder: TransistorBuilder, columns: Columns, volts: float) -> list[Wires]:

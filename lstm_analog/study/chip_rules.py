@@ -24,7 +24,9 @@ def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None, large
     Without a run |c| is the `largest` found with the inputs for which it was compiled; if that is None, the limit.
     """
     crossbars = [part for part in compiled.network.parts if isinstance(part, Crossbars)]
-    for number, (layer, crossbar) in enumerate(zip(compiled.layout.layers, crossbars, strict=True)):
+    for number, (layer, crossbar) in enumerate(
+        zip(compiled.layout.layers, crossbars, strict=False)
+    ):  # a head has one more
         yield _columns(compiled, layer, crossbar)
         yield _row_drivers(compiled, technology, layer, crossbars, run)
         yield from _pairs(technology, layer, None if run is None else run.layers[number].c, largest)
@@ -74,9 +76,8 @@ def _row_drivers(
     weights = np.concatenate([_into(crossbar, nodes) for crossbar in fed], axis=-2)
     columns = np.concatenate([side for crossbar in fed for side in (crossbar.plus, crossbar.minus)])
     if run is None:
-        level = np.concatenate(
-            [np.full(crossbar.plus.size // 4, rail) for crossbar in fed for rail in _rails(technology) * 2]
-        )
+        gates = crossbars[: len(compiled.layout.layers)]
+        level = np.concatenate([np.tile(_rails(technology, each, each in gates), 2) for each in fed])
         lowest = technology.row_level - 0.5 * technology.volts_per_unit * technology.warmth
         sink = (level - lowest) @ weights
     else:
@@ -105,9 +106,13 @@ def _collectors(technology: Bicmos, volts: Floats) -> Floats:
     return np.minimum(load - technology.sigmoid_rail, technology.sigmoid_rail - base_emitter - follower)
 
 
-def _rails(technology: Bicmos) -> tuple[float, ...]:
-    """Return the rail voltages (V) of the columns of i, f, g, o."""
-    return (technology.sigmoid_rail, technology.sigmoid_rail, technology.tanh_rail, technology.sigmoid_rail)
+def _rails(technology: Bicmos, crossbar: Crossbars, gates: bool) -> Floats:
+    """Return the rail voltage (V) of each column of `crossbar`: of `gates` those of i, f, g, o, else of a head."""
+    rails = np.full(crossbar.plus.size, technology.sigmoid_rail)
+    if gates:
+        size = rails.size // 4
+        rails[2 * size : 3 * size] = technology.tanh_rail
+    return rails
 
 
 def _signal(spot: Spot) -> str:

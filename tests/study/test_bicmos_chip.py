@@ -102,6 +102,17 @@ def test_stacked_and_bidirectional_chips_are_right_within_the_promise(form):
     assert {finding.severity for finding in la.compile(lstm, BICMOS, inputs=x).check().findings} <= {Severity.FINE}
 
 
+def test_a_head_is_columns_that_nothing_loads():
+    rng = np.random.default_rng(4)
+    lstm = la.random_lstm(rng, inputs=2, hidden=3, outputs=2)
+    x = rng.uniform(-1.0, 1.0, (6, 2))
+    result = run(lstm, x, engine=QUICK)
+    weights = np.abs(lstm.head.weights).sum(axis=1).max()
+    assert np.abs(result.y - lstm(x).y).max() < weights * LIMIT[1.0]
+    sums = la.compile(lstm, BICMOS).check().worst(la.study.Rule.ROW_SINK)
+    assert sums.value > la.compile(replace(lstm, head=None), BICMOS).check().worst(la.study.Rule.ROW_SINK).value
+
+
 def test_a_layer_that_computes_before_the_one_below_has_copied_is_seen():
     """The check above can fail: the first copy comes after the second computation."""
     rng = np.random.default_rng(4)
