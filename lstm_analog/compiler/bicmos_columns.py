@@ -134,7 +134,7 @@ def _terminate(builder: TransistorBuilder, target: Signal, pair: Wires, rail: fl
 def termination(technology: Bicmos, target: Signal, conductance: float, total: Floats) -> Floats:
     """Return the termination (S), (H,), of the columns of `target`, whose weights have the sums `total` (H,) of |w|.
 
-    `conductance` is what a column has in all (S). Raises `InvalidValueError` if a sum exceeds the total conductance of a column.
+    `conductance` is what a column has in all (S). Raises `InvalidValueError` if a sum exceeds it.
     """
     limit = conductance / technology.unit_conductance
     worst = int(total.argmax())

@@ -1,4 +1,4 @@
-"""Write networks as SPICE, Verilog-A, Modelica, EPANET, KiCad, xschem and graph files, and read SPICE and graph files back."""
+"""Write networks as SPICE, Verilog-A, Modelica, EPANET, xschem and graph files, read SPICE and graph files back."""
 
 from lstm_analog.export.accuracy import FINE, USUAL, Accuracy, suited
 from lstm_analog.export.dialects import DIALECTS, HSPICE, LTSPICE, NGSPICE, PORTABLE, SPECTRE, XYCE, Dialect

@@ -1,4 +1,4 @@
-"""Write a network and its schedule as a deck of subcircuits: one for the unit of each layer, one for each weights' bank.
+"""Write a network and its schedule as a deck of subcircuits: for the unit of each layer and each bank of weights.
 
 Every unit is an instance with parameters of the same subcircuit; clocks have one of their own. Op-amps have supplies.
 What stands at the top are sources, supplies and the few elements that belong to no unit.

@@ -169,7 +169,7 @@ def _layer(
 
 
 def _inner(name: str, units: int) -> str:
-    """Return the name in a unit of the node that is called `name` in unit 0: without number, or with that of its row."""
+    """Return the name in a unit of the node called `name` in unit 0 of `units`: without number, or with its row's."""
     label, _, number = name.rpartition("_")
     row = int(number) // units
     return f"{label}_{row}" if row else label

@@ -51,7 +51,8 @@ def write_xschem(path: str | Path, network: Network) -> None:
     """Write the transistor cell of `network` to `path` as a schematic, whole or not at all.
 
     All its subcircuits are drawn in one sheet, each with a title; devices and nets have the names of
-    `network.cells.flat`. Raises `UnsupportedError` unless all cells are of one kind, `FileAccessError` if the file cannot be written.
+    `network.cells.flat`. Raises `UnsupportedError` unless all cells are of one kind, `FileAccessError` if the file
+    cannot be written.
     """
     banks = [part for part in network.parts if isinstance(part, Cells)]
     if len(banks) != 1:
@@ -91,7 +92,7 @@ def _sheet(part: Cells) -> Iterator[str]:
 
 def _block(card: str) -> str:
     """Return the subcircuit of the cell that `card` is from, e.g. xig for `q_xig_xu1_q1`; empty if it is from none."""
-    words = card.split()[0].split("_")
+    words = card.partition(" ")[0].split("_")
     return words[1] if len(words) > 1 and words[1].startswith("x") else ""
 
 

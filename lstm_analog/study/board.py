@@ -2,15 +2,15 @@
 
 An element is a component, with these exceptions. A multiplier with its load, pole and buffer is one AD734, and an
 OPA192 that sets its denominator. A pair has a current source for its tail, and an OPA192 around its load, so that both
-collectors are at ground: to the rail, or through mirrors, they would differ by the Early effect. A buffer behind an op-amp stands within the loop, as the technology takes it: all that reads the op-amp reads the
-buffer instead. Capacitance of wires, leakage and bias currents are no components.
+collectors are at ground: to the rail, or through mirrors, they would differ by the Early effect. A buffer behind an
+op-amp stands within the loop, as the technology takes it: all that reads the op-amp reads the buffer instead.
+Capacitance of wires, leakage and bias currents are no components.
 """
 
 from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.electrical import OPAMP_BENCH
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit

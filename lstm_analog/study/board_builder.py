@@ -32,9 +32,9 @@ _MOST_PINS = 20
 class BoardBuilder:
     """A board for `network`, whose nets begin with the nodes of `network`, by number.
 
-    `summing` are the inverting inputs of op-amps, `products` the nodes of the buffers that follow nodes, by the bytes of
-    these; `sensed` the nets at the first collector of pairs and how often their load is taken, by the bytes of the nodes of
-    their outputs; `references` the nets of reference voltages, by their volts.
+    `summing` are the inverting inputs of op-amps; `products` the nodes of the buffers that follow nodes, by the bytes
+    of these; `sensed` the nets at the first collector of pairs, and how often their load is taken, by the bytes of the
+    nodes of their outputs; `references` the nets of reference voltages, by their volts.
 
     Throughout, `label` names the bank of a network that components stand for, `nets` are numbers of nets by the name
     of the pin, one (1,) for all components or one each, (m,); pins that are not named stay open. `a` and `b` are the

@@ -145,7 +145,7 @@ def resistor_code(resistance: float) -> str:
 
 def trimmer_size(resistance: float) -> tuple[float, str]:
     """Return full resistance (ohm) and part number of the smallest trimmer that can be set to `resistance` (ohm)."""
-    fitting = _TRIMMERS[_TRIMMERS >= _MARGIN * resistance]
+    fitting = _TRIMMERS[_TRIMMERS / resistance >= _MARGIN]
     if not fitting.size:
         must, do = "be at most 980 kohm unless it is of the series E96", "choose other sizes"
         raise UnsupportedError(explain("resistor", must=must, got=f"{resistance:g} ohm", do=do))

@@ -203,7 +203,7 @@ def test_the_limits_are_those_of_the_design(letter, limit):
 
 
 def test_what_a_cell_cannot_do_is_refused_by_name():
-    with pytest.raises(UnsupportedError, match="head must stand on a layer of its own pass .*, got a pass of its own"):
+    with pytest.raises(UnsupportedError, match=r"head must stand on a layer of its own pass .*, got a pass of its own"):
         la.compile(lstm(outputs=1, bidirectional=True), BICMOS)
     with pytest.raises(UnsupportedError, match="timing must be CLOCKED for transistor cells, got GATED_LEAK: use BEH"):
         la.compile(lstm(), BICMOS, timing=la.GATED_LEAK)

@@ -2,7 +2,6 @@
 
 import re
 from collections import defaultdict
-
 from dataclasses import replace
 
 import numpy as np
