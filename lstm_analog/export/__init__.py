@@ -8,7 +8,7 @@ from lstm_analog.export.graph_schedules import Driven
 from lstm_analog.export.graphs import graph, law_table, pipes
 from lstm_analog.export.hierarchy import write_hierarchy
 from lstm_analog.export.interfaces import GROUND, Interface
-from lstm_analog.export.kicad import UNCONNECTED, Board, BoughtPart, Components, write_kicad
+from lstm_analog.export.kicad import UNCONNECTED, Board, BoughtPart, ComponentBank, write_kicad
 from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
 from lstm_analog.export.probes import Probe
@@ -35,7 +35,7 @@ __all__ = [
     "Board",
     "BoughtPart",
     "Breach",
-    "Components",
+    "ComponentBank",
     "Deck",
     "Dialect",
     "Driven",

@@ -22,7 +22,7 @@ from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
 from lstm_analog.export.spice import analysis, bank, check_single, heads, parameters, safe_name
-from lstm_analog.export.units import WEIGHTS, Bodies, Hierarchy, UnitCircuit, sorted_banks
+from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, OpAmps, Part, Sources
@@ -49,14 +49,14 @@ def write_hierarchy(
     """
     schedule.fit(network.verify())
     check_single(network, schedule)
-    case = _Case(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
+    case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
     with whole_file(path) as stream:
         for text in _deck(case, accuracy, safe_name(Path(path).name)):
             stream.write(text.encode("ascii"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Case:
+class _DividedDeck:
     """A `network` under a `schedule` in a `dialect`, divided by `hierarchy`."""
 
     network: Network
@@ -65,7 +65,7 @@ class _Case:
     hierarchy: Hierarchy
 
 
-def _deck(case: _Case, accuracy: Accuracy, name: str) -> Iterator[str]:
+def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
     network, dialect = case.network, case.dialect
     layers, rest = sorted_banks(network, case.hierarchy)
     weights = [entry for entry in rest if isinstance(entry[0], WEIGHTS)]
@@ -111,7 +111,7 @@ def _devices(network: Network, dialect: Dialect) -> Iterator[str]:
     yield dialect.brackets[1]
 
 
-def _unit(layer: UnitCircuit, case: _Case, names: Sequence[str]) -> Iterator[str]:
+def _unit(layer: UnitCircuit, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
     """Yield the subcircuit of a unit of `layer`, with a parameter for each value in which units differ."""
     network, dialect = case.network, case.dialect
     inside = [*names]
@@ -136,7 +136,7 @@ def _is_supplied(read: Cards) -> bool:
     return SWING in read.values
 
 
-def _own(body: Bodies) -> dict[str, tuple[str, int]]:
+def _own(body: UnitCards) -> dict[str, tuple[str, int]]:
     """Return the parameters of a unit in `body`, those in which units differ: name, value on the card and card."""
     return {
         f"{body.label}_{key}{number or ''}": (key, number)
@@ -146,7 +146,7 @@ def _own(body: Bodies) -> dict[str, tuple[str, int]]:
     }
 
 
-def _body(body: Bodies, network: Network, dialect: Dialect, inside: Sequence[str]) -> Iterator[str]:
+def _body(body: UnitCards, network: Network, dialect: Dialect, inside: Sequence[str]) -> Iterator[str]:
     """Yield the cards of `body` in a unit, in which nodes are called `inside`."""
     own = {place: name for name, place in _own(body).items()}
     read = body.read
@@ -161,7 +161,7 @@ def _body(body: Bodies, network: Network, dialect: Dialect, inside: Sequence[str
         yield f"{' '.join(words)}\n"
 
 
-def _value(body: Bodies, key: str, number: int, own: Mapping[tuple[str, int], str], dialect: Dialect) -> str:
+def _value(body: UnitCards, key: str, number: int, own: Mapping[tuple[str, int], str], dialect: Dialect) -> str:
     """Return the value `key` of card `number` in a unit: a parameter of the unit or of the bank, or a number."""
     values = body.values[key]
     if (key, number) in own:
@@ -171,7 +171,7 @@ def _value(body: Bodies, key: str, number: int, own: Mapping[tuple[str, int], st
     return number_text(values[0, number])
 
 
-def _weights(part: Part, read: Cards, case: _Case, names: Sequence[str]) -> Iterator[str]:
+def _weights(part: Part, read: Cards, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
     """Yield the subcircuit of the bank `part`, whose cards are `read`."""
     yield f"\n* ---- {part.label}\n.subckt {part.label}_bank\n"
     yield from wrapped("+", [names[node] for node in _met(read)])
@@ -189,7 +189,7 @@ def _met(read: Cards) -> list[int]:
     return [node for node in nodes if node != DATUM]
 
 
-def _clock(case: _Case, names: Sequence[str]) -> Iterator[str]:
+def _clock(case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
     """Yield the subcircuit of all clocks: those of lines, and sources that are clocks."""
     network, own = case.network, _clock_sources(case)
     rise = rise_time(network, case.schedule)
@@ -200,18 +200,18 @@ def _clock(case: _Case, names: Sequence[str]) -> Iterator[str]:
     yield f".ends {CLOCK}\n"
 
 
-def _clock_sources(case: _Case) -> list[Sources]:
+def _clock_sources(case: _DividedDeck) -> list[Sources]:
     parts = (part for part in case.network.parts if isinstance(part, Sources))
     return [part for part in parts if part.label in case.hierarchy.clocks]
 
 
-def _clock_pins(case: _Case, names: Sequence[str]) -> list[str]:
+def _clock_pins(case: _DividedDeck, names: Sequence[str]) -> list[str]:
     own = [names[node] for part in _clock_sources(case) for node in part.nodes.tolist()]
     return [*map(clock_node, case.network.lines), *own]
 
 
 def _top(
-    case: _Case, layers: Sequence[UnitCircuit], rest: Sequence[tuple[Part, Cards]], names: Sequence[str]
+    case: _DividedDeck, layers: Sequence[UnitCircuit], rest: Sequence[tuple[Part, Cards]], names: Sequence[str]
 ) -> Iterator[str]:
     """Yield sources, supplies, the elements `rest` that belong to no unit, clocks and units."""
     network, schedule = case.network, case.schedule

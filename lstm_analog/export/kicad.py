@@ -49,8 +49,8 @@ class BoughtPart:
 
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Components:
-    """Components of one kind: the same `part`, each with its own nets.
+class ComponentBank:
+    """ComponentBank of one kind: the same `part`, each with its own nets.
 
     `elements` (m,) are the names of the elements of a network that they stand for, `values` (m,) and `numbers` (m,)
     their values and part numbers, `nets` (pins, m) the number of the net at each pin, or `UNCONNECTED`.
@@ -78,7 +78,7 @@ class Board:
 
     source: str
     nets: tuple[str, ...]
-    components: tuple[Components, ...]
+    components: tuple[ComponentBank, ...]
 
 
 @checked
@@ -107,7 +107,7 @@ def _texts(board: Board) -> Iterator[str]:
     yield "  ))\n"
 
 
-def _references(components: tuple[Components, ...]) -> Iterator[list[str]]:
+def _references(components: tuple[ComponentBank, ...]) -> Iterator[list[str]]:
     """Yield the references of each bank of `components`: R1, R2, ..."""
     used = Counter[str]()
     for bank in components:
@@ -120,7 +120,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _components(bank: Components, references: list[str]) -> Iterator[str]:
+def _components(bank: ComponentBank, references: list[str]) -> Iterator[str]:
     library, _, symbol = bank.part.symbol.partition(":")
     for columns in zip(references, bank.values, bank.numbers, bank.elements, strict=True):
         reference, value, number, element = map(_quoted, columns)

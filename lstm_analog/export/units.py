@@ -43,7 +43,7 @@ class Hierarchy:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Bodies:
+class UnitCards:
     """The cards of one bank in the units of a layer, alike in each.
 
     `read` are those of unit 0, (n,) cards, with its nodes; `values` (units, n) are the values of all units by name.
@@ -63,7 +63,7 @@ class UnitCircuit:
     """
 
     label: str
-    bodies: tuple[Bodies, ...]
+    bodies: tuple[UnitCards, ...]
     inner: Mapping[int, str]
     pins: Indices
     lines: tuple[int, ...]
@@ -175,7 +175,7 @@ def _inner(name: str, units: int) -> str:
     return f"{label}_{row}" if row else label
 
 
-def _bodies(part: Part, unit: Indices, units: int, place: Indices) -> Bodies:
+def _bodies(part: Part, unit: Indices, units: int, place: Indices) -> UnitCards:
     """Return the cards of `part` in each unit; `UnsupportedError` if the units differ in more than values."""
     read = cards(part)
     numbers = np.flatnonzero(unit != NOWHERE)
@@ -188,7 +188,7 @@ def _bodies(part: Part, unit: Indices, units: int, place: Indices) -> Bodies:
     if not alike:
         raise _uneven(part, "other connections in some")
     values = {key: np.broadcast_to(value, read.pins[0].shape)[rows] for key, value in read.values.items()}
-    return Bodies(label=part.label, read=_chosen(read, rows[0]), values=values)
+    return UnitCards(label=part.label, read=_chosen(read, rows[0]), values=values)
 
 
 def _uneven(part: Part, got: str) -> UnsupportedError:

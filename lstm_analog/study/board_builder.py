@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.export import UNCONNECTED, Board, BoughtPart, Components
+from lstm_analog.export import UNCONNECTED, Board, BoughtPart, ComponentBank
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Followers, OpAmps, Pairs
 from lstm_analog.network.shapes import Shape
@@ -45,7 +45,7 @@ class BoardBuilder:
         """Start a board with rails of plus and minus `supply` (V)."""
         self.names = network.unknowns.names()
         self.names[GROUND] = "GND"
-        self.components: list[Components] = []
+        self.components: list[ComponentBank] = []
         self.positive, self.negative = self.net(f"+{supply:g}V"), self.net(f"-{supply:g}V")
         self.references: dict[float, Indices] = {}
         self.lines = network.lines
@@ -97,7 +97,7 @@ class BoardBuilder:
         size = max(each.size for each in nets.values())
         left = np.full(1, UNCONNECTED)
         rows = [np.broadcast_to(nets.get(name, left), (size,)) for _, name in part.pins]
-        bank = Components(
+        bank = ComponentBank(
             part=part,
             elements=tuple(f"{label}_{number}" for number in range(size)),
             values=values or (part.symbol.partition(":")[2],) * size,
