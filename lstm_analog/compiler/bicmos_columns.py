@@ -92,7 +92,7 @@ def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wire
 
 
 def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weights: Floats) -> None:
-    """Add the columns of `head`, of `weights` (outputs, drivers) from `drivers`: 1 of y makes kT/q; nothing loads them."""
+    """Add the columns of `head`, of `weights` (outputs, drivers) from `drivers`; 1 of y makes kT/q, unloaded."""
     technology, (target,) = builder.technology, head.targets
     pair = builder.pair(target.label, target.size, technology.thermal_volts * technology.warmth)
     _add_crossbar(builder, head.label, drivers, [pair], weights)
