@@ -15,7 +15,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
-from lstm_analog.compiler.signals import Memory, Signal, Stage, Sum, Tap
+from lstm_analog.compiler.signals import Memory, Product, Signal, SignalOperation, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.parts import Crossbars, Junctions
 from lstm_analog.network.shapes import Shape
@@ -41,18 +41,32 @@ _CELL = [Shape.SIGMOID, Shape.TANH, Shape.SIGMOID, Shape.TANH, Shape.SIGMOID]
 """The curves of i, g, o, c and f that a cell computes, in this order."""
 
 
-def columns_of(stage: Stage) -> Columns:
-    """Return the signals of `stage` by their role in a cell; `UnsupportedError` unless it is a plain LSTM."""
-    match stage.operations:
+def columns_of(operations: tuple[SignalOperation, ...]) -> Columns:
+    """Return the signals of a layer's `operations` by their role in a cell; `UnsupportedError` unless a plain LSTM."""
+    match operations:
         case (Sum(diagonals=()) as rows, Memory(keep=Tap() as keep) as c, Memory(keep=None) as h):
             taps = (*c.add, *h.add, keep)
             straight = all((tap.slope, tap.offset) == (1.0, 0.0) for tap in taps)
             if straight and [tap.shape for tap in taps] == _CELL and taps[3].reading.signal == c.target:
                 zi, zg, zo, _, zf = (tap.reading.signal for tap in taps)
                 return Columns(rows=rows, input=zi, forget=zf, candidate=zg, output=zo, c=c.target, h=h.target)
-    got = ", ".join(type(operation).__name__ for operation in stage.operations)
     must, do = "be one LSTM, sigmoid(f) c + sigmoid(i) tanh(g), then sigmoid(o) tanh(c)", "use BEHAVIOURAL"
-    raise UnsupportedError(explain("a layer in transistor cells", must=must, got=f"another form: {got}", do=do))
+    raise UnsupportedError(explain("a layer in transistor cells", must=must, got=_missing(operations), do=do))
+
+
+def _missing(operations: tuple[SignalOperation, ...]) -> str:
+    """Return what of the `operations` of a layer a cell does not have."""
+    memories = [operation for operation in operations if isinstance(operation, Memory)]
+    taps = [tap for memory in memories for tap in (*memory.add, *(() if memory.keep is None else (memory.keep,)))]
+    found = {
+        "a product before a sum": any(isinstance(operation, Product) for operation in operations),
+        "the complement of a gate": any(tap.shape is Shape.SIGMOID and tap.slope < 0.0 for tap in taps),
+        "a weight of a unit for itself alone, as a peephole": any(
+            isinstance(operation, Sum) and operation.diagonals for operation in operations
+        ),
+        "another memory than c and h": len(memories) != 2,
+    }
+    return ", ".join(what for what, there in found.items() if there) or "other activations"
 
 
 def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
@@ -64,17 +78,39 @@ def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
 
 def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
     """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
-    technology, label = builder.technology, columns.rows.label
+    technology, targets = builder.technology, columns.rows.targets
     sensed = technology.slope_factor * thermal_voltage(technology.conditions.temperature)
     pairs = [
         builder.pair(target.label, target.size, sensed * fold)
-        for target in columns.rows.targets
+        for target in targets
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
+    _add_crossbar(builder, columns.rows.label, drivers, pairs, weights)
+    rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
+    for target, pair, total in zip(targets, pairs, rows, strict=True):
+        rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
+        rest = termination(technology, target, column_conductance(technology, columns, target), total)
+        _terminate(builder, target, pair, rail, rest)
+
+
+def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weights: Floats) -> None:
+    """Add the columns of `head`, of `weights` (outputs, drivers) from `drivers`; 1 of y makes kT/q, unloaded."""
+    technology, (target,) = builder.technology, head.targets
+    pair = builder.pair(target.label, target.size, technology.thermal_volts * technology.warmth)
+    _add_crossbar(builder, head.label, drivers, [pair], weights)
+    total = technology.unit_conductance * technology.volts_per_unit / technology.thermal_volts
+    rest = termination(technology, target, total, np.abs(weights).sum(axis=1))
+    _terminate(builder, target, pair, technology.sigmoid_rail, rest)
+
+
+def _add_crossbar(
+    builder: TransistorBuilder, label: str, drivers: list[Wires], pairs: list[Wires], weights: Floats
+) -> None:
+    """Add the crossbar `label` of `weights` (columns, drivers) from `drivers` to the columns at `pairs`."""
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
     builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
-    own, crossed = (technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
+    own, crossed = (builder.technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
     none = np.array(0.0)
     builder.parts.append(
         Crossbars(
@@ -88,21 +124,20 @@ def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wire
             minus_load=none,
         )
     )
-    rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
-    for target, (p, n), total in zip(columns.rows.targets, pairs, rows, strict=True):
-        rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
-        node = builder.sources(f"{target.label}_rail", np.full(1, rail))
-        rest = termination(technology, columns, target, total)
-        builder.resistors(f"{target.label}_term_p", p, np.repeat(node, p.size), rest)
-        builder.resistors(f"{target.label}_term_n", n, np.repeat(node, n.size), rest)
 
 
-def termination(technology: Bicmos, columns: Columns, target: Signal, total: Floats) -> Floats:
+def _terminate(builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats) -> None:
+    """Add the terminations of conductance `rest` (H,) from the columns of `target` at `pair` to its `rail` (V)."""
+    node = builder.sources(f"{target.label}_rail", np.full(1, rail))
+    for side, nodes in zip(("p", "n"), pair, strict=True):
+        builder.resistors(f"{target.label}_term_{side}", nodes, np.repeat(node, nodes.size), rest)
+
+
+def termination(technology: Bicmos, target: Signal, conductance: float, total: Floats) -> Floats:
     """Return the termination (S), (H,), of the columns of `target`, whose weights have the sums `total` (H,) of |w|.
 
-    Raises `InvalidValueError` if a sum exceeds the total conductance of a column.
+    `conductance` is what a column has in all (S). Raises `InvalidValueError` if a sum exceeds it.
     """
-    conductance = column_conductance(technology, columns, target)
     limit = conductance / technology.unit_conductance
     worst = int(total.argmax())
     if not total[worst] < limit:

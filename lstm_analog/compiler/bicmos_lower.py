@@ -1,24 +1,25 @@
-"""Lower an LSTM of one layer to transistor cells between resistor crossbars.
+"""Lower an LSTM to transistor cells between resistor crossbars.
 
 Every signal is a difference of two voltages, `_p` less `_n`. A weight is two equal resistors R = 1/(G_u |w|), crossed
 where it is negative; a column is terminated so that its total conductance makes kT/q of 1 of z, 2 kT/q for tanh's.
-Clocks, reset levels, rails and inputs are ideal sources; the supply feeds the cells through a shunt.
+Clocks, reset levels, rails and inputs are ideal sources; the supply feeds the cells through a shunt. A cell leads only
+the slave of h out, so each layer copies its masters before the layer above computes.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.bicmos import Bicmos, fitted
 from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
-from lstm_analog.compiler.bicmos_columns import Columns, add_columns, bias_row, columns_of
+from lstm_analog.compiler.bicmos_columns import Columns, add_columns, add_head, bias_row, columns_of
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.compiled import Compiled, Drive, Layout, Spot, layout, lower, reset_label
 from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
-from lstm_analog.compiler.signals import SignalNetwork
-from lstm_analog.compiler.timing import CLOCKED, COPY, RESET, Cycle, Timing, compute_line, cycle
+from lstm_analog.compiler.signals import SignalNetwork, Sum
+from lstm_analog.compiler.timing import CLOCKED, COPY, RESET, Cycle, Interval, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.cells import SHUNT, Cells
 from lstm_analog.network.parts import DATUM, Junctions
@@ -51,14 +52,14 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     Raises
     ------
     UnsupportedError
-        If there is more than one layer, the layer is no plain LSTM, or the timing is not CLOCKED.
+        If a head has a pass of its own, a layer is no plain LSTM, or the timing is not CLOCKED.
     InvalidValueError
         If a column's weights are too large for its termination, or the calibration is of other sizes.
     """
-    columns = _supported(signals, timing)
-    clock = clock_of(technology, settling)
+    layers = _supported(signals, timing)
+    clock = clock_of(technology, settling, len(layers), head=signals.stages[-1].head is not None)
     builder = TransistorBuilder(technology)
-    _build(builder, signals, columns)
+    _build(builder, signals, layers)
     network = builder.network((), _provenance(technology, timing, clock))
     return Compiled(
         network=network,
@@ -71,51 +72,96 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     )
 
 
-def clock_of(technology: Bicmos, settling: float) -> Cycle:
-    """Return the clock of `technology`: a compute phase of `settling` time constants, and a shorter copy phase."""
+def clock_of(technology: Bicmos, settling: float, layers: int = 1, *, head: bool = False) -> Cycle:
+    """Return the clock of `technology` for a number of `layers`, and a `head`: compute, then copy, one after the other.
+
+    A compute phase has `settling` time constants, a copy phase is shorter; a head has nothing to copy.
+    """
     tau = technology.time_constant
-    clock = cycle(CLOCKED, stages=1, time_constant=tau, settling=settling, gap=technology.gap / tau)
+    clock = cycle(CLOCKED, stages=layers + head, time_constant=tau, settling=settling, gap=technology.gap / tau)
     shorter = float(f"{settling * tau * technology.copy_share:.12g}")
-    steps = (replace(entry, duration=shorter) if entry.name == COPY else entry for entry in clock.step)
-    return replace(clock, step=tuple(steps))
+    pauses = {f"hold{number}": copy_line(number, layers) for number in range(layers)}
+    steps: list[Interval] = []
+    for entry in clock.step:
+        if entry.name != COPY:
+            steps.append(entry)
+        if entry.name in pauses:
+            line = pauses[entry.name]
+            steps.append(Interval(name=line, duration=shorter, high=frozenset({line}), settles=True))
+            steps += [replace(entry, name=f"{line}_done")] if head or line != COPY else []
+    copies = tuple(line for line in pauses.values() if line != COPY)
+    return replace(clock, lines=(*clock.lines, *copies), step=tuple(steps))
 
 
-def _supported(signals: SignalNetwork, timing: Timing) -> Columns:
+def copy_line(layer: int, layers: int) -> str:
+    """Return the clock line on which the slaves of `layer` of so many `layers` are filled."""
+    return COPY if layer == layers - 1 else f"{COPY}{layer}"
+
+
+def _supported(signals: SignalNetwork, timing: Timing) -> tuple[tuple[Columns, ...], ...]:
+    """Return the columns of each chain of each layer of `signals`."""
     if timing is not CLOCKED:
         do = "use BEHAVIOURAL for a gated leak"
         raise UnsupportedError(explain("timing", must="be CLOCKED for transistor cells", got=timing.name, do=do))
-    if len(signals.stages) != 1:
-        do = "use BEHAVIOURAL for more: the next layer would need row drivers of its own"
-        raise UnsupportedError(explain("layers", must="be 1 in transistor cells", got=len(signals.stages), do=do))
-    return columns_of(signals.stages[0])
+    layers = [stage for stage in signals.stages if stage.chains]
+    if not layers:
+        must, do = "stand on a layer of its own pass in transistor cells", "compute it from run.h, or use BEHAVIOURAL"
+        raise UnsupportedError(explain("head", must=must, got="a pass of its own", do=do))
+    return tuple(tuple(columns_of(chain.operations) for chain in stage.chains) for stage in layers)
 
 
-def _build(builder: TransistorBuilder, signals: SignalNetwork, columns: Columns) -> None:
-    technology, feed = builder.technology, signals.feeds[0].signal
-    size, conditions = columns.c.size, technology.conditions
+def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tuple[Columns, ...], ...]) -> None:
+    technology = builder.technology
     volts = technology.volts_per_unit * technology.warmth
-    supply = builder.sources(SUPPLY, np.full(1, conditions.supply))
+    supply = builder.sources(SUPPLY, np.full(1, technology.conditions.supply))
     vcc = builder.nodes(VCC, 1, 1.0)
     builder.parts.append(Junctions(label="vcc_node", nodes=vcc))
     builder.resistors(SHUNT, supply, vcc, np.array(1.0 / technology.shunt))
-    clocks = [_clock(builder, line) for line in (compute_line(0), COPY, RESET)]
-    builder.differential(feed.label, feed.size, technology.row_level, volts, 0.0)
-    drivers = [builder.pair(signal.label, signal.size, volts) for signal in (feed, columns.h)]
-    weights = columns.rows.weights
-    if columns.rows.bias is not None:
-        label = f"{columns.rows.label}_one"
-        drivers.append(bias_row(builder, label, volts))
-        weights = np.column_stack((weights, columns.rows.bias))
-    add_columns(builder, columns, drivers, weights)
-    _divider(builder, columns.c.label, size)
-    starts = [
+    lines = [(compute_line(number), copy_line(number, len(layers)), RESET) for number in range(len(layers))]
+    clocks = {line: _clock(builder, line) for line in dict.fromkeys(line for each in lines for line in each)}
+    for feed in signals.feeds:
+        builder.differential(feed.signal.label, feed.signal.size, technology.row_level, volts, 0.0)
+    pins: list[tuple[Indices, ...]] = []
+    for layer, names in zip(layers, lines, strict=True):
+        for columns in layer:
+            add_columns(builder, columns, *_rows(builder, columns.rows, volts))
+            _divider(builder, columns.c.label, columns.c.size)
+            pins.append(
+                _pins(builder, columns, [clocks[name] for name in names], vcc, _starts(builder, columns, volts))
+            )
+    head = signals.stages[-1].head
+    if head is not None:
+        add_head(builder, head.sum, *_rows(builder, head.sum, volts))
+    labels = [columns.c.label.rpartition("_")[0] for layer in layers for columns in layer]
+    bank = Cells(
+        label=f"{labels[0]}_cells" if len(labels) == 1 else "cells",
+        device=DEVICE,
+        library=library(technology),
+        temperature=technology.conditions.temperature,
+        pins=np.hstack([np.stack(each) for each in pins]),
+    )
+    builder.parts.append(bank)
+
+
+def _rows(builder: TransistorBuilder, rows: Sum, volts: float) -> tuple[list[Wires], Floats]:
+    """Return what drives the weights of `rows`, `volts` for 1, the bias row last, and these weights with the bias."""
+    drivers = [builder.pair(reading.signal.label, reading.signal.size, volts) for reading in rows.drivers]
+    if rows.bias is None:
+        return drivers, rows.weights
+    drivers.append(bias_row(builder, f"{rows.label}_one", volts))
+    return drivers, np.column_stack((rows.weights, rows.bias))
+
+
+def _starts(builder: TransistorBuilder, columns: Columns, volts: float) -> list[Wires]:
+    """Return the sources of the reset levels of c and h."""
+    technology, size = builder.technology, columns.c.size
+    return [
         builder.differential(reset_label(state.label), size, level, volt, 0.0)
         for state, level, volt in (
             (columns.c, technology.cell_reset, technology.unit_of_c / technology.trims.cell_follower),
             (columns.h, technology.hidden_reset, volts / technology.trims.hidden_follower),
         )
     ]
-    _cells(builder, columns, clocks, vcc, starts)
 
 
 def _clock(builder: TransistorBuilder, line: str) -> Wires:
@@ -145,9 +191,10 @@ def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
         builder.resistors(f"{label}_lower{side}", end, np.repeat(rail, size), np.array(1.0 / lower_one))
 
 
-def _cells(
+def _pins(
     builder: TransistorBuilder, columns: Columns, clocks: list[Wires], vcc: Indices, starts: list[Wires]
-) -> None:
+) -> tuple[Indices, ...]:
+    """Return the nodes at each terminal of the cells of `columns`."""
     technology, size, c = builder.technology, columns.c.size, columns.c.label
     gates = [
         node
@@ -161,15 +208,7 @@ def _cells(
     ]
     datum = np.full(1, DATUM)
     shared = [np.repeat(node, size) for node in (*(side for pair in clocks for side in pair), vcc, datum)]
-    pins = (*gates, *states, *shared, *(node for pair in starts for node in pair))
-    bank = Cells(
-        label=f"{c.rpartition('_')[0]}_cells",
-        device=DEVICE,
-        library=library(technology),
-        temperature=technology.conditions.temperature,
-        pins=np.stack(pins),
-    )
-    builder.parts.append(bank)
+    return (*gates, *states, *shared, *(node for pair in starts for node in pair))
 
 
 def _layout(signals: SignalNetwork) -> Layout:

@@ -17,9 +17,23 @@ from lstm_analog.export.emit import (
     voltage_source,
 )
 from lstm_analog.export.modules import module_text
-from lstm_analog.expressions import Expression, Op, add, constant, derivative, divide, effort, multiply, number, symbols
+from lstm_analog.expressions import (
+    Expression,
+    Op,
+    add,
+    constant,
+    derivative,
+    divide,
+    effort,
+    maximum,
+    multiply,
+    number,
+    parameter,
+    substituted,
+    symbols,
+)
 from lstm_analog.expressions.languages import SPICE, written
-from lstm_analog.network.parts import ALWAYS, Part, Switches, law
+from lstm_analog.network.parts import ALWAYS, OpAmps, Part, Switches, law
 from lstm_analog.network.parts.base import Law
 
 _VALUE = replace(SPICE, parameter="{0}")
@@ -134,3 +148,29 @@ def _tie(flow: Expression, pin: Expression) -> _Flow | None:
 @body.register
 def _(part: Switches, read: Cards, dialect: Dialect) -> Body:
     return Body(pins="a b clk", lines=switch(dialect))
+
+
+RAILS = ("vdd", "vss")
+"""The pins of the supplies of op-amps in a deck by units, the positive one first."""
+SWING = "swing"
+"""The parameter that the supplies replace: their difference is twice the swing."""
+
+
+def supplied(part: OpAmps, read: Cards, dialect: Dialect) -> str:
+    """Return the text in `dialect` of the subcircuit of op-amps `part` with supplies, `RAILS`, at its last pins.
+
+    `read` are its cards, without `SWING`: the output swings to both supplies, and what it gives is drawn from one.
+    """
+    own, named = law(part), format_of_bank(part)
+    swing = 0.5 * (effort(RAILS[0]) - effort(RAILS[1]))
+    into = {end: substituted(value, {parameter(SWING): swing}) for end, value in own.into.items()}
+    given = into["out"]
+    drawn = {RAILS[0]: multiply(-1.0, maximum(given, 0.0)), RAILS[1]: maximum(multiply(-1.0, given), 0.0)}
+    whole = replace(own, terminals=(*own.terminals, *RAILS), into={**into, **drawn})
+    wired = replace(
+        named,
+        pins={**named.pins, **{rail: rail for rail in RAILS}},
+        values={key: name for key, name in named.values.items() if key != SWING},
+    )
+    made = _declared(whole, wired, dialect, read.line != ALWAYS)
+    return subcircuit_text(dialect, read.device, made.pins, tuple(read.values), made.lines)

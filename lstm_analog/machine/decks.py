@@ -5,10 +5,10 @@ from pathlib import Path
 
 from lstm_analog.compiler import Compiled
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.export import Accuracy, Dialect, Probe, suited, write_spice, write_subcircuit
+from lstm_analog.export import Accuracy, Dialect, Probe, suited, write_hierarchy, write_spice, write_subcircuit
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.study.interface import interface
+from lstm_analog.study.interface import hierarchy, interface
 
 
 def write_deck(
@@ -20,20 +20,26 @@ def write_deck(
     *,
     as_subckt: bool,
     measured: bool,
+    by_unit: bool,
 ) -> None:
     """Write `compiled` to `path` in `dialect` as a circuit in volts, driven by `schedule`.
 
     The arguments are those of `Machine.write.spice`: `accuracy` is `suited` unless given, `as_subckt` writes a
-    subcircuit with a testbench, `measured` adds measurements of the outputs. Raises `UnsupportedError` if both are
-    asked for: a testbench cannot measure the nodes of a subcircuit.
+    subcircuit with a testbench, `measured` adds measurements of the outputs, `by_unit` divides the deck into
+    subcircuits. Raises `UnsupportedError` if several are asked for.
     """
     if as_subckt and measured:
         do = "write the deck without as_subckt, or measure its pins in your testbench"
         raise UnsupportedError(explain("measurements", must="be of a deck", got="a subcircuit", do=do))
+    if by_unit and (as_subckt or measured):
+        do = "ask for one of by_unit, as_subckt and measured"
+        raise UnsupportedError(explain("a deck by units", must="be plain", got="another form, too", do=do))
     fed = as_circuit(compiled.network, schedule)
     chosen = accuracy or suited(fed.network)
     if as_subckt:
         write_subcircuit(path, fed.network, fed.schedule, dialect, chosen, interface(compiled))
+    elif by_unit:
+        write_hierarchy(path, fed.network, fed.schedule, dialect, chosen, hierarchy(compiled))
     else:
         probes = tuple(_outputs(compiled, fed.schedule)) if measured else ()
         write_spice(path, fed.network, fed.schedule, dialect, chosen, probes)

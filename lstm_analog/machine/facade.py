@@ -97,7 +97,7 @@ class Machine(Summarised):
 
     @property
     def write(self) -> "Writer":
-        """Writers of files: `write.spice(path, x)`, `verilog_a`, `modelica`, `json`, `graphml`, `epanet`."""
+        """Writers of files: `write.spice(path, x)`, `verilog_a`, `kicad`, `xschem`, `modelica`, `json`, `epanet` ..."""
         from lstm_analog.machine.writer import Writer
 
         return Writer(machine=self)

@@ -117,7 +117,8 @@ def compile(
 
 def _warn_of_limits(machine: Machine) -> None:
     """Warn, at the caller of `compile`, of each limit that a `machine` of transistor cells exceeds by design."""
-    for finding in machine.check().warnings if isinstance(machine.technology, Bicmos) else ():
+    passes = range(len(machine.passes)) if isinstance(machine.technology, Bicmos) else ()
+    for finding in (found for number in passes for found in machine.alone(number).check().warnings):
         must, got = f"be {finding.bound.value} {finding.limit:g}", f"{finding.value:.3g} at {finding.where}"
         warn_caller(LimitWarning(explain(finding.rule.value, must=must, got=got, do=finding.advice)))
 

@@ -18,8 +18,10 @@ from lstm_analog.export import (
     model_name,
     write_graphml,
     write_json,
+    write_kicad,
     write_modelica,
     write_verilog_a,
+    write_xschem,
 )
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.network.analogy import in_volts
@@ -50,6 +52,7 @@ class Writer:
         accuracy: Accuracy | None = None,
         as_subckt: bool = False,
         measured: bool = False,
+        by_unit: bool = False,
     ) -> None:
         """Write the circuit driven by one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.
 
@@ -59,12 +62,17 @@ class Writer:
         holds a subcircuit `lstm_<name>` instead, and a testbench is written beside it (`export.bench_path`). Its pins
         are x0 ... h0 ... and the clock lines; of transistor cells xp0 ... xn0 ... hp0 ... hn0 ..., clocks, vdd and vss.
 
-        Raises `InvalidShapeError` for several sequences, `UnsupportedError` if h cannot be `measured`.
+        With `by_unit` the deck is one of subcircuits with parameters: one for the unit of each layer, of which every
+        unit is an instance, one for each bank of weights, one for the clocks. Op-amps then have supplies. It computes
+        the same.
+
+        Raises `InvalidShapeError` for several sequences, `UnsupportedError` if h cannot be `measured` or several forms
+        are asked for.
         """
         from lstm_analog.machine.decks import write_deck
 
         fed, made = self.machine.schedule(x, state), self.machine.compiled
-        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured)
+        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured, by_unit=by_unit)
 
     def verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `spice(..., as_subckt=True)`.
@@ -78,6 +86,24 @@ class Writer:
         from lstm_analog.study.interface import interface
 
         write_verilog_a(path, in_volts(self.machine.network), interface(self.machine.compiled))
+
+    def kicad(self, path: str | Path) -> None:
+        """Write the board of an `OPAMP_BENCH` machine to `path` as a netlist (.net) for KiCad 6 and later.
+
+        Each component has its part number in the field MPN, and in Element the element of the network that it stands
+        for. Nets are called like nodes. Inputs, outputs, clocks, reset levels and supplies are connectors. Raises
+        `UnsupportedError` for a technology whose parts cannot be bought.
+        """
+        from lstm_analog.study.board import board
+
+        write_kicad(path, board(self.machine.compiled, self.machine.technology))
+
+    def xschem(self, path: str | Path) -> None:
+        """Write the transistor cell of the machine to `path` as a schematic (.sch) for xschem.
+
+        Nets are connected by labels. Raises `UnsupportedError` for a machine without transistor cells.
+        """
+        write_xschem(path, self.machine.network)
 
     def modelica(self, path: str | Path, x: ArrayLike, *, state: StateLike | None = None) -> None:
         """Write the machine driven by one sequence `x`, (time, inputs) or (1, time, inputs), from `state`, to `path`.

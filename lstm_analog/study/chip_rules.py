@@ -5,7 +5,7 @@ from math import log
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.bicmos import LINEAR_TAIL, Bicmos
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot
 from lstm_analog.network.parts import Conductors, Crossbars
@@ -23,15 +23,22 @@ def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None, large
 
     Without a run |c| is the `largest` found with the inputs for which it was compiled; if that is None, the limit.
     """
-    layer = compiled.layout.layers[0]
-    crossbar = next(part for part in compiled.network.parts if isinstance(part, Crossbars))
-    yield _columns(compiled, layer, crossbar)
-    yield _row_drivers(compiled, technology, layer, crossbar, run)
+    crossbars = [part for part in compiled.network.parts if isinstance(part, Crossbars)]
+    for number, (layer, crossbar) in enumerate(
+        zip(compiled.layout.layers, crossbars, strict=False)
+    ):  # a head has one more
+        yield _columns(compiled, layer, crossbar)
+        yield _row_drivers(compiled, technology, layer, crossbars, run)
+        yield from _pairs(technology, layer, None if run is None else run.layers[number].c, largest)
+
+
+def _pairs(technology: Bicmos, layer: LayerLayout, met: Floats | None, largest: float | None) -> Iterator[Finding]:
+    """Yield the findings on the pairs of f c of `layer`, whose c `met` (..., H) in a run, and on their voltages."""
     reach = technology.linear_range * technology.state_scale
     c, place = np.full(1, reach if largest is None else largest), _any_unit
-    if run is not None:
-        c, place = np.abs(run.c).reshape(-1, run.c.shape[-1]).max(axis=0), _unit
-    if run is not None or largest is not None:
+    if met is not None:
+        c, place = np.abs(met).reshape(-1, met.shape[-1]).max(axis=0), _unit
+    if met is not None or largest is not None:
         yield judge(Rule.CELL_RANGE, c, reach, part=layer.cell.group, place=place)
     volts = c * technology.unit_of_c
     full = LINEAR_TAIL * technology.reference_current * technology.warmth * technology.trims.emitter_resistance
@@ -58,15 +65,19 @@ def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Fin
 
 
 def _row_drivers(
-    compiled: Compiled, technology: Bicmos, layer: LayerLayout, crossbar: Crossbars, run: Run | None
+    compiled: Compiled, technology: Bicmos, layer: LayerLayout, crossbars: list[Crossbars], run: Run | None
 ) -> Finding:
-    """Return the finding on the largest current (uA) that columns push into a row driver, a sink of class A."""
+    """Return the finding on the largest current (uA) that columns push into a row driver, a sink of class A.
+
+    The rows of a layer lead to its own columns and to those of the layer above, among the `crossbars`.
+    """
     nodes = np.concatenate([compiled.network.unknowns[label] for label in _wires(layer.h)])
-    places = np.array([int(np.flatnonzero(crossbar.inputs == node)[0]) for node in nodes])
-    weights = np.concatenate((crossbar.positive, crossbar.negative), axis=-2)[..., places]
-    columns = np.concatenate((crossbar.plus, crossbar.minus))
+    fed = [crossbar for crossbar in crossbars if np.isin(nodes, crossbar.inputs).all()]
+    weights = np.concatenate([_into(crossbar, nodes) for crossbar in fed], axis=-2)
+    columns = np.concatenate([side for crossbar in fed for side in (crossbar.plus, crossbar.minus)])
     if run is None:
-        level = np.concatenate([np.full(columns.size // 8, rail) for rail in _rails(technology)] * 2)
+        gates = crossbars[: len(compiled.layout.layers)]
+        level = np.concatenate([np.tile(_rails(technology, each, each in gates), 2) for each in fed])
         lowest = technology.row_level - 0.5 * technology.volts_per_unit * technology.warmth
         sink = (level - lowest) @ weights
     else:
@@ -76,6 +87,13 @@ def _row_drivers(
     limit = technology.row_current * technology.warmth * 1e6
     half = nodes.size // 2
     return judge(Rule.ROW_SINK, 1e6 * sink, limit, part=layer.h.group, place=lambda n: _unit(n % half))
+
+
+def _into(crossbar: Crossbars, nodes: Indices) -> Floats:
+    """Return the conductances (S) from `nodes` (k,) to the columns of `crossbar`, (..., columns, k)."""
+    places = np.array([int(np.flatnonzero(crossbar.inputs == node)[0]) for node in nodes])
+    weights: Floats = np.concatenate((crossbar.positive, crossbar.negative), axis=-2)[..., places]
+    return weights
 
 
 def _collectors(technology: Bicmos, volts: Floats) -> Floats:
@@ -92,9 +110,13 @@ def _collectors(technology: Bicmos, volts: Floats) -> Floats:
     return np.minimum(load - technology.sigmoid_rail, technology.sigmoid_rail - base_emitter - follower)
 
 
-def _rails(technology: Bicmos) -> tuple[float, ...]:
-    """Return the rail voltages (V) of the columns of i, f, g, o."""
-    return (technology.sigmoid_rail, technology.sigmoid_rail, technology.tanh_rail, technology.sigmoid_rail)
+def _rails(technology: Bicmos, crossbar: Crossbars, gates: bool) -> Floats:
+    """Return the rail voltage (V) of each column of `crossbar`: of `gates` those of i, f, g, o, else of a head."""
+    rails = np.full(crossbar.plus.size, technology.sigmoid_rail)
+    if gates:
+        size = rails.size // 4
+        rails[2 * size : 3 * size] = technology.tanh_rail
+    return rails
 
 
 def _signal(spot: Spot) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lstm_analog.compiler import Compiled, Layout, fed_by
 from lstm_analog.compiler.bicmos_lower import SUPPLY
-from lstm_analog.export import GROUND, Interface
+from lstm_analog.export import GROUND, Hierarchy, Interface
 from lstm_analog.network.parts import Sources
 
 
@@ -28,6 +28,22 @@ def interface(compiled: Compiled) -> Interface:
         outputs=tuple(_outputs(compiled.layout)),
         supplies=(*((label, label) for label in clocks), *((("vdd", SUPPLY),) if supplied else ())),
         datum="vss" if supplied else GROUND,
+    )
+
+
+def hierarchy(compiled: Compiled) -> Hierarchy:
+    """Return how a deck of subcircuits divides a `compiled` machine: by the units of each layer.
+
+    The signals that it reads are seen from outside.
+    """
+    layout, unknowns = compiled.layout, compiled.network.unknowns
+    spots = [spot for place in layout.layers for spot in (*place.z, place.c, place.h) if spot is not None]
+    spots += [] if layout.head is None else [layout.head.y]
+    groups = (group for spot in spots for group in (spot.group, spot.against) if group is not None)
+    return Hierarchy(
+        units={place.z[0].group.partition("_")[0]: unknowns[place.z[0].group].size for place in layout.layers},
+        kept=tuple(dict.fromkeys(groups)),
+        clocks=tuple(drive.label for drive in compiled.drives if drive.signal in compiled.cycle.lines),
     )
 
 

@@ -16,6 +16,7 @@ from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
 from lstm_analog.export.spice import deck
 from lstm_analog.model import Cell, Layer, airline
+from lstm_analog.model.random import Form
 from lstm_analog.study.digest import device_models_digest
 
 BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
@@ -204,10 +205,49 @@ def test_the_limits_are_those_of_the_design(letter, limit):
 
 
 def test_what_a_cell_cannot_do_is_refused_by_name():
-    with pytest.raises(UnsupportedError, match="layers must be 1 in transistor cells, got 2: use BEHAVIOURAL for more"):
-        la.compile(lstm(layers=2), BICMOS)
+    with pytest.raises(UnsupportedError, match=r"head must stand on a layer of its own pass .*, got a pass of its own"):
+        la.compile(lstm(outputs=1, bidirectional=True), BICMOS)
     with pytest.raises(UnsupportedError, match="timing must be CLOCKED for transistor cells, got GATED_LEAK: use BEH"):
         la.compile(lstm(), BICMOS, timing=la.GATED_LEAK)
+
+
+@pytest.mark.parametrize(
+    ("form", "got"),
+    [
+        (
+            Form.GRU,
+            "a product before a sum, the complement of a gate, a weight of a unit .*, another memory than c and h",
+        ),
+        (Form.PEEPHOLE, "a weight of a unit for itself alone, as a peephole"),
+        (Form.PROJECTED, "a product before a sum"),
+        (Form.COUPLED, "the complement of a gate"),
+    ],
+)
+def test_another_form_is_refused_with_what_a_cell_lacks(form, got):
+    with pytest.raises(
+        UnsupportedError, match=rf"a layer in transistor cells must be one LSTM, .*, got {got}: use BEH"
+    ):
+        la.compile(lstm(form=form), BICMOS)
+
+
+def test_each_layer_copies_before_the_layer_above_computes():
+    clock = la.compile(lstm(layers=3), BICMOS).compiled.cycle
+    lines = [line for interval in clock.step for line in sorted(interval.high)]
+    assert lines == ["compute0", "copy0", "compute1", "copy1", "compute2", "copy"]
+    assert set(clock.lines) == {"reset", *lines}
+    pauses = [interval.duration for interval in clock.step if not interval.high]
+    assert pauses == [BICMOS.gap] * 7
+    headed = la.compile(lstm(layers=2, outputs=1), BICMOS).compiled.cycle
+    lines = [line for interval in headed.step for line in sorted(interval.high)]
+    assert lines == ["compute0", "copy0", "compute1", "copy", "compute2"]
+
+
+def test_the_layer_above_is_driven_by_the_rows_of_the_layer_below():
+    network = la.compile(lstm(layers=2), BICMOS).network
+    above = network.part("l1_rows").inputs
+    for side in ("p", "n"):
+        assert set(network.unknowns[f"l0_h_{side}"]) <= set(above)
+    assert network.part("cells").pins.shape[1] == 2 * 3
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lstm_analog.model import Cell, Layer
 from lstm_analog.network.trajectory import Save
 from lstm_analog.study.calibration import Lesson, calibrate, corrected, trim
 from lstm_analog.study.calibration_sweep import Gains, fit, sweep
+from lstm_analog.study.findings import Severity
 from lstm_analog.study.run import run_through
 
 BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
@@ -88,6 +89,41 @@ def test_c_and_z_are_read_too():
 def test_h_is_right_within_the_promise(seed, hidden, scale):
     lstm, x = case(seed, hidden, scale)
     assert wrong(lstm, run(lstm, x, engine=QUICK if hidden == 8 else NGSPICE)) < LIMIT[scale]
+
+
+@pytest.mark.parametrize("form", [{"layers": 2}, {"bidirectional": True}])
+def test_stacked_and_bidirectional_chips_are_right_within_the_promise(form):
+    rng = np.random.default_rng(4)
+    lstm = la.random_lstm(rng, inputs=2, hidden=2, **form)
+    x = rng.uniform(-1.0, 1.0, (6, 2))
+    result = run(lstm, x, engine=QUICK)
+    for layer, digital in zip(result.layers, lstm.trace(x).layers, strict=True):
+        assert np.abs(layer.h - digital.h).max() < LIMIT[1.0]
+    assert {finding.severity for finding in la.compile(lstm, BICMOS, inputs=x).check().findings} <= {Severity.FINE}
+
+
+def test_a_head_is_columns_that_nothing_loads():
+    rng = np.random.default_rng(4)
+    lstm = la.random_lstm(rng, inputs=2, hidden=3, outputs=2)
+    x = rng.uniform(-1.0, 1.0, (6, 2))
+    result = run(lstm, x, engine=QUICK)
+    weights = np.abs(lstm.head.weights).sum(axis=1).max()
+    assert np.abs(result.y - lstm(x).y).max() < weights * LIMIT[1.0]
+    sums = la.compile(lstm, BICMOS).check().worst(la.study.Rule.ROW_SINK)
+    assert sums.value > la.compile(replace(lstm, head=None), BICMOS).check().worst(la.study.Rule.ROW_SINK).value
+
+
+def test_a_layer_that_computes_before_the_one_below_has_copied_is_seen():
+    """The check above can fail: the first copy comes after the second computation."""
+    rng = np.random.default_rng(4)
+    lstm = la.random_lstm(rng, inputs=2, hidden=2, layers=2, scale=3.0)
+    x = rng.uniform(-1.0, 1.0, (3, 2))
+    made = la.compile(lstm, BICMOS, settling=12.0)
+    names = [interval.name for interval in made.compiled.cycle.step]
+    order = [names.index(name) for name in ("setup", "compute0", "hold0", "compute1", "hold1", "copy0", "copy0_done")]
+    step = tuple(made.compiled.cycle.step[n] for n in (*order, *range(len(names) - 2, len(names))))
+    late = replace(made, passes=(replace(made.compiled, cycle=replace(made.compiled.cycle, step=step)),))
+    assert np.abs(late.run(x, engine=QUICK).h - lstm(x).h).max() > 3.0 * LIMIT[3.0]
 
 
 def test_without_calibration_it_would_not_be():

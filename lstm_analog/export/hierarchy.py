@@ -1,0 +1,251 @@
+"""Write a network and its schedule as a deck of subcircuits: for the unit of each layer and each bank of weights.
+
+Every unit is an instance with parameters of the same subcircuit; clocks have one of their own. Op-amps have supplies.
+What stands at the top are sources, supplies and the few elements that belong to no unit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from lstm_analog.doors import checked
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.export.accuracy import Accuracy
+from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cells import temperature_lines
+from lstm_analog.export.devices import RAILS, SWING, subcircuit, supplied
+from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.emit import fill
+from lstm_analog.export.numbers import number_text
+from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
+from lstm_analog.export.spice import analysis, bank, check_single, heads, parameters, safe_name
+from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
+from lstm_analog.files import whole_file
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import DATUM, OpAmps, Part, Sources
+from lstm_analog.network.schedule import Schedule
+
+CLOCK = "clock"
+"""The subcircuit of all clocks."""
+
+
+@checked
+def write_hierarchy(
+    path: str | Path,
+    network: Network,
+    schedule: Schedule,
+    dialect: Dialect,
+    accuracy: Accuracy,
+    hierarchy: Hierarchy,
+) -> None:
+    """Write `network` under `schedule` to `path` as a deck of subcircuits by `hierarchy`, in `dialect`.
+
+    It computes what the deck of `write_spice` does, with the settings `accuracy`, and keeps the nodes at pins.
+    `read_spice` does not read it. Raises `UnsupportedError` if the units of a layer are not alike, or op-amps differ in
+    their swing, otherwise as `write_spice`.
+    """
+    schedule.fit(network.verify())
+    check_single(network, schedule)
+    case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
+    with whole_file(path) as stream:
+        for text in _deck(case, accuracy, safe_name(Path(path).name)):
+            stream.write(text.encode("ascii"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _DividedDeck:
+    """A `network` under a `schedule` in a `dialect`, divided by `hierarchy`."""
+
+    network: Network
+    schedule: Schedule
+    dialect: Dialect
+    hierarchy: Hierarchy
+
+
+def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
+    network, dialect = case.network, case.dialect
+    layers, rest = sorted_banks(network, case.hierarchy)
+    weights = [entry for entry in rest if isinstance(entry[0], WEIGHTS)]
+    names = network.unknowns.names()
+    yield f"* {name}: {network.domain.name} network by units, written by lstm_analog for {dialect.name}\n"
+    yield dialect.preamble
+    yield f"* run in batch:  {fill(dialect.run, {'deck': name})}\n"
+    yield from (f"* {key}: {value}\n" for key, value in network.provenance)
+    yield "\n* ---- parameters: what a whole bank shares\n"
+    yield from chain.from_iterable(parameters(part, _fed(part, cards(part))) for part in network.parts)
+    yield "\n* ---- devices\n"
+    yield from _devices(network, dialect)
+    for layer in layers:
+        yield from _unit(layer, case, names)
+    for part, read in weights:
+        yield from _weights(part, read, case, names)
+    yield from _clock(case, names)
+    yield "\n* ---- the top\n"
+    yield from _top(case, layers, [entry for entry in rest if entry not in weights], names)
+    yield from (text for part, read in weights for text in _instance(part, read, names))
+    saved = [names[node] for node in np.unique(np.concatenate([layer.pins.ravel() for layer in layers])).tolist()]
+    yield from analysis(case.schedule, dialect, accuracy, [*saved, *map(clock_node, network.lines)])
+
+
+def _fed(part: Part, read: Cards) -> Cards:
+    """Return the cards `read` of `part`, without the swing of op-amps, which their supplies give."""
+    if not isinstance(part, OpAmps):
+        return read
+    return replace(read, values={key: value for key, value in read.values.items() if key != SWING})
+
+
+def _devices(network: Network, dialect: Dialect) -> Iterator[str]:
+    """Yield the subcircuits of devices, op-amps with supplies, and the libraries of cells."""
+    found: dict[str, tuple[Part, Cards]] = {}
+    for part in network.parts:
+        read = _fed(part, cards(part))
+        if read.device and not read.library:
+            found[read.device] = (part, read)
+        yield from (f"{line}\n" for line in read.library)
+    yield dialect.brackets[0]
+    for part, read in found.values():
+        yield supplied(part, read, dialect) if isinstance(part, OpAmps) else subcircuit(part, read, dialect)
+    yield dialect.brackets[1]
+
+
+def _unit(layer: UnitCircuit, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
+    """Yield the subcircuit of a unit of `layer`, with a parameter for each value in which units differ."""
+    network, dialect = case.network, case.dialect
+    inside = [*names]
+    for node, name in layer.inner.items():
+        inside[node] = name
+    own = {f"{key}=1" for body in layer.bodies for key in _own(body)}
+    yield f"\n* ---- a unit of {layer.label}\n.subckt {layer.label}_unit\n"
+    yield from wrapped("+", [*(inside[node] for node in layer.pins[:, 0].tolist()), *_common(layer, network)])
+    yield from wrapped(f"+ {dialect.passing}".rstrip(), sorted(own)) if own else ()
+    for body in layer.bodies:
+        yield from _body(body, network, dialect, inside)
+    yield f".ends {layer.label}_unit\n"
+
+
+def _common(layer: UnitCircuit, network: Network) -> list[str]:
+    """Return the pins of `layer` that are the same in all units: clock lines, and the supplies of op-amps."""
+    rails = RAILS if any(_is_supplied(body.read) for body in layer.bodies) else ()
+    return [*(clock_node(network.lines[line]) for line in layer.lines), *rails]
+
+
+def _is_supplied(read: Cards) -> bool:
+    return SWING in read.values
+
+
+def _own(body: UnitCards) -> dict[str, tuple[str, int]]:
+    """Return the parameters of a unit in `body`, those in which units differ: name, value on the card and card."""
+    return {
+        f"{body.label}_{key}{number or ''}": (key, number)
+        for key, values in body.values.items()
+        if key != SWING
+        for number in np.flatnonzero((values != values[:1]).any(axis=0)).tolist()
+    }
+
+
+def _body(body: UnitCards, network: Network, dialect: Dialect, inside: Sequence[str]) -> Iterator[str]:
+    """Yield the cards of `body` in a unit, in which nodes are called `inside`."""
+    own = {place: name for name, place in _own(body).items()}
+    read = body.read
+    rails = f" {' '.join(RAILS)}" if _is_supplied(read) else ""
+    keys = [key for key in read.values if not (rails and key == SWING)]
+    for number, head in enumerate(heads(body.label, read, inside, network.lines, dialect)):
+        before, device, after = head.rpartition(f" {read.device}") if read.device else (head, "", "")
+        words = [f"{before}{rails}{device}{after}"]
+        for key in keys:
+            text = _value(body, key, number, own, dialect)
+            words.append(f"{key}={text}" if read.device else text)
+        yield f"{' '.join(words)}\n"
+
+
+def _value(body: UnitCards, key: str, number: int, own: Mapping[tuple[str, int], str], dialect: Dialect) -> str:
+    """Return the value `key` of card `number` in a unit: a parameter of the unit or of the bank, or a number."""
+    values = body.values[key]
+    if (key, number) in own:
+        return fill(dialect.parameter, {"name": own[key, number]})
+    if (values == values.flat[0]).all():
+        return fill(dialect.parameter, {"name": f"{body.label}_{key}"})
+    return number_text(values[0, number])
+
+
+def _weights(part: Part, read: Cards, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
+    """Yield the subcircuit of the bank `part`, whose cards are `read`."""
+    yield f"\n* ---- {part.label}\n.subckt {part.label}_bank\n"
+    yield from wrapped("+", [names[node] for node in _met(read)])
+    yield from bank(part, read, names, case.network, case.dialect)
+    yield f".ends {part.label}_bank\n"
+
+
+def _instance(part: Part, read: Cards, names: Sequence[str]) -> Iterator[str]:
+    yield f"x{part.label}_bank\n"
+    yield from wrapped("+", [*(names[node] for node in _met(read)), f"{part.label}_bank"])
+
+
+def _met(read: Cards) -> list[int]:
+    nodes: list[int] = np.unique(np.concatenate(read.pins)).tolist()
+    return [node for node in nodes if node != DATUM]
+
+
+def _clock(case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
+    """Yield the subcircuit of all clocks: those of lines, and sources that are clocks."""
+    network, own = case.network, _clock_sources(case)
+    rise = rise_time(network, case.schedule)
+    yield f"\n* ---- clocks\n.subckt {CLOCK}\n"
+    yield from wrapped("+", _clock_pins(case, names))
+    yield from clocks(network, case.schedule)
+    yield from (text for part in own for text in sources(part, names, case.schedule, rise))
+    yield f".ends {CLOCK}\n"
+
+
+def _clock_sources(case: _DividedDeck) -> list[Sources]:
+    parts = (part for part in case.network.parts if isinstance(part, Sources))
+    return [part for part in parts if part.label in case.hierarchy.clocks]
+
+
+def _clock_pins(case: _DividedDeck, names: Sequence[str]) -> list[str]:
+    own = [names[node] for part in _clock_sources(case) for node in part.nodes.tolist()]
+    return [*map(clock_node, case.network.lines), *own]
+
+
+def _top(
+    case: _DividedDeck, layers: Sequence[UnitCircuit], rest: Sequence[tuple[Part, Cards]], names: Sequence[str]
+) -> Iterator[str]:
+    """Yield sources, supplies, the elements `rest` that belong to no unit, clocks and units."""
+    network, schedule = case.network, case.schedule
+    rise = rise_time(network, schedule)
+    yield from (f"{line}\n" for line in temperature_lines(network, case.dialect))
+    for part in network.parts:
+        if isinstance(part, Sources) and part.label not in case.hierarchy.clocks:
+            yield from sources(part, names, schedule, rise)
+    yield from _supplies(network)
+    for part, read in rest:
+        yield from bank(part, replace(read, library=()), names, network, case.dialect)
+    yield f"x{CLOCK}\n"
+    yield from wrapped("+", [*_clock_pins(case, names), CLOCK])
+    for layer in layers:
+        for unit in range(layer.pins.shape[1]):
+            own = [
+                f"{name}={number_text(body.values[key][unit, number])}"
+                for body in layer.bodies
+                for name, (key, number) in _own(body).items()
+            ]
+            pins = [*(names[node] for node in layer.pins[:, unit].tolist()), *_common(layer, network)]
+            yield f"x{layer.label}_unit_{unit}\n"
+            yield from wrapped(
+                "+", [*pins, f"{layer.label}_unit", *([case.dialect.passing.strip()] if own else []), *own]
+            )
+
+
+def _supplies(network: Network) -> Iterator[str]:
+    """Yield the sources of the supplies of op-amps; `UnsupportedError` if these differ in swing."""
+    swings = {float(value) for part in network.parts if isinstance(part, OpAmps) for value in part.swing.flat}
+    if len(swings) > 1:
+        got = ", ".join(f"{value:g} V" for value in sorted(swings))
+        raise UnsupportedError(explain("op-amps", must="swing alike", got=got, do="write the flat deck"))
+    for value in swings:
+        yield from (
+            f"v{rail} {rail} 0 {sign}{number_text(value)}\n" for rail, sign in zip(RAILS, ("", "-"), strict=True)
+        )

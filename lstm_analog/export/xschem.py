@@ -1,0 +1,122 @@
+"""Draw a transistor cell as a schematic for xschem (.sch): symbols of its standard library, nets by labels at the pins.
+
+The format is that of the "XSCHEM file format specification" in its manual, file version 1.2: an instance is a line `C
+{symbol} x y rotation flip {attributes}`, a text a line `T`. A label at a pin connects it, so that there are no wires.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, groupby
+from pathlib import Path
+from types import MappingProxyType
+
+from lstm_analog.doors import checked
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.files import whole_file
+from lstm_analog.network.cells import NODES, Cells, flat
+from lstm_analog.network.graph import Network
+
+_HEADER = "v {xschem version=3.4.5 file_version=1.2}\nG {}\nK {}\nV {}\nS {}\nE {}\n"
+_COLUMN, _ROW, _COLUMNS = 320, 160, 12
+"""Distances between devices, and how many stand in a row."""
+_TITLE = 70
+"""How far above its first row a title stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Symbol:
+    """A symbol of the library `devices`: its `name`, and x and y of its `pins` in the order of a card."""
+
+    name: str
+    pins: tuple[tuple[int, int], ...]
+
+
+_TWO = ((0, -30), (0, 30))
+_SYMBOLS = MappingProxyType(
+    {
+        "r": _Symbol(name="res", pins=_TWO),
+        "c": _Symbol(name="capa", pins=_TWO),
+        "i": _Symbol(name="isource", pins=_TWO),
+        "npn": _Symbol(name="npn", pins=((20, -30), (-20, 0), (20, 30))),
+        "pnp": _Symbol(name="pnp", pins=((20, 30), (-20, 0), (20, -30))),
+        "nmos": _Symbol(name="nmos4", pins=((20, -30), (-20, 0), (20, 30), (20, 0))),
+        "pmos": _Symbol(name="pmos4", pins=((20, 30), (-20, 0), (20, -30), (20, 0))),
+    }
+)
+"""The symbol of a card by its letter, of a transistor by the kind of its model."""
+
+
+@checked
+def write_xschem(path: str | Path, network: Network) -> None:
+    """Write the transistor cell of `network` to `path` as a schematic, whole or not at all.
+
+    All its subcircuits are drawn in one sheet, each with a title; devices and nets have the names of
+    `network.cells.flat`. Raises `UnsupportedError` unless all cells are of one kind, `FileAccessError` if the file
+    cannot be written.
+    """
+    banks = [part for part in network.parts if isinstance(part, Cells)]
+    if len(banks) != 1:
+        got, do = (
+            f"{len(banks)} kinds of cells",
+            "compile in electrical.BICMOS, without imperfections of its transistors",
+        )
+        raise UnsupportedError(explain("a schematic", must="be of one kind of transistor cell", got=got, do=do))
+    if banks[0].library.files:
+        must, do = "have its models as text", "compile in electrical.BICMOS"
+        raise UnsupportedError(explain("a schematic", must=must, got="models in a file", do=do))
+    with whole_file(path) as stream:
+        for text in _sheet(banks[0]):
+            stream.write(text.encode("ascii"))
+
+
+def _sheet(part: Cells) -> Iterator[str]:
+    circuit = flat(part.library, part.device)
+    kinds = {words[1]: words[2].partition("(")[0] for words in map(str.split, part.library.texts)}
+    numbers = count(1)
+    yield _HEADER
+    yield f"T {{{part.device}: one unit, at {part.temperature:g} C, written by lstm_analog}} 0 -260 0 0 0.6 0.6 {{}}\n"
+    for row, terminal in enumerate(circuit.terminals):
+        yield f"C {{devices/iopin.sym}} -400 {40 * row} 0 1 {{name=p{next(numbers)} lab={terminal}}}\n"
+    models = "\n".join(part.library.texts)
+    yield f'C {{devices/code.sym}} -400 -200 0 0 {{name=MODELS only_toplevel=false value="{models}"}}\n'
+    top, column, height = 0, 0, 0
+    for block, cards in groupby(sorted(circuit.cards, key=_block), key=_block):
+        drawn = list(cards)
+        width, deep = min(len(drawn), _COLUMNS), 1 + (len(drawn) - 1) // _COLUMNS
+        if column + width > _COLUMNS:
+            top, column, height = top + _ROW * height + _TITLE, 0, 0
+        left = _COLUMN * column
+        yield f"T {{{block or part.device}}} {left - 40} {top - _TITLE} 0 0 0.5 0.5 {{}}\n"
+        for place, card in enumerate(drawn):
+            at = left + _COLUMN * (place % _COLUMNS), top + _ROW * (place // _COLUMNS)
+            yield from _device(card, kinds, at, numbers)
+        column, height = column + width, max(height, deep)
+
+
+def _block(card: str) -> str:
+    """Return the subcircuit of the cell that `card` is from, e.g. xig for `q_xig_xu1_q1`; empty if it is from none."""
+    words = card.partition(" ")[0].split("_")
+    return words[1] if len(words) > 1 and words[1].startswith("x") else ""
+
+
+def _device(card: str, kinds: dict[str, str], place: tuple[int, int], numbers: "count[int]") -> Iterator[str]:
+    """Yield the symbol of `card` at `place` (x, y), with a label at each pin."""
+    name, *words = card.split()
+    nodes, rest = words[: NODES[name[0]]], words[NODES[name[0]] :]
+    symbol = _SYMBOLS[kinds.get(rest[0], name[0])]
+    x, y = place
+    yield f"C {{devices/{symbol.name}.sym}} {x} {y} 0 0 {{name={name} {_attributes(name[0], rest)}}}\n"
+    for (right, down), node in zip(symbol.pins, nodes, strict=True):
+        flip = int(right > 0)
+        yield f"C {{devices/lab_pin.sym}} {x + right} {y + down} 0 {flip} {{name=l{next(numbers)} lab={node}}}\n"
+
+
+def _attributes(letter: str, rest: list[str]) -> str:
+    """Return the attributes of a symbol for what stands behind the nodes on a card of this `letter`."""
+    if letter == "q":
+        return f"model={rest[0]} area={rest[1] if len(rest) > 1 else 1}"
+    if letter == "m":
+        sizes = {word.partition("=")[0]: word for word in rest[1:]}
+        extra = " ".join(word for key, word in sizes.items() if key not in ("w", "l"))
+        return f'model={rest[0]} {sizes["w"]} {sizes["l"]} m=1 extra="{extra}"'
+    return f"value={rest[0]}" + (" m=1" if letter != "i" else "")

@@ -1,0 +1,163 @@
+"""Parts that can be bought for a board of `OPAMP_BENCH`: their part numbers, symbols, footprints and pins.
+
+Pins are those of the data sheets: OPA192 (TI SBOS620), BUF634 (TI SBOS030), AD734 Rev. E, MAT01 Rev. D, ADG1212 Rev. 0,
+LM334 (TI SNVS746), 3296 (Bourns). Values of a resistor or a capacitor choose its
+part number within a series.
+"""
+
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.opamp_sizes import preferred
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.export import BoughtPart
+
+_SOIC = "Package_SO:SOIC-8_3.9x4.9mm_P1.27mm"
+_SERIES = 96
+_EXACT = 1e-9
+"""Relative difference up to which a resistance is one of the series E96."""
+_MARGIN = 1.02
+"""Least full resistance of a trimmer over the resistance that it is set to."""
+LARGEST = 10e6
+"""Largest resistor of the series (ohm)."""
+
+
+def _pins(names: str) -> tuple[tuple[str, str], ...]:
+    """Return the pins of a package that are called `names`, in order from 1."""
+    return tuple((str(number), name) for number, name in enumerate(names.split(), start=1))
+
+
+OPAMP = BoughtPart(
+    prefix="U",
+    symbol="Amplifier_Operational:OPA192",
+    footprint=_SOIC,
+    maker="Texas Instruments",
+    number="OPA192IDR",
+    pins=_pins("NC IN- IN+ V- NC OUT V+ NC"),
+)
+BUFFER = BoughtPart(
+    prefix="U",
+    symbol="Amplifier_Buffer:BUF634",
+    footprint=_SOIC,
+    maker="Texas Instruments",
+    number="BUF634U",
+    pins=_pins("BW NC VIN V- NC VO V+ NC"),
+)
+MULTIPLIER = BoughtPart(
+    prefix="U",
+    symbol="lstm_analog:AD734",
+    footprint="Package_DIP:DIP-14_W7.62mm",
+    maker="Analog Devices",
+    number="AD734ANZ",
+    pins=_pins("X1 X2 U0 U1 U2 Y1 Y2 VN ER Z2 Z1 W DD VP"),
+)
+PAIR = BoughtPart(
+    prefix="Q",
+    symbol="lstm_analog:MAT01",
+    footprint="Package_TO_SOT_THT:TO-78-6",
+    maker="Analog Devices",
+    number="MAT01GHZ",
+    pins=_pins("C1 B1 E1 E2 B2 C2"),
+)
+CURRENT_SOURCE = BoughtPart(
+    prefix="U",
+    symbol="lstm_analog:LM334Z",
+    footprint="Package_TO_SOT_THT:TO-92_Inline",
+    maker="Texas Instruments",
+    number="LM334Z/NOPB",
+    pins=_pins("V+ R V-"),
+)
+SET_VOLTAGE = 67.7e-3
+"""Voltage of LM334 across the resistor that sets its current, at 25 C and with its bias current (V); it is PTAT."""
+SWITCH = BoughtPart(
+    prefix="U",
+    symbol="Analog_Switch:ADG1212",
+    footprint="Package_SO:TSSOP-16_4.4x5mm_P0.65mm",
+    maker="Analog Devices",
+    number="ADG1212YRUZ",
+    pins=_pins("IN1 D1 S1 VSS GND S4 D4 IN4 IN3 D3 S3 NC VDD S2 D2 IN2"),
+)
+"""ADG1211 of the other logic: closed at 1."""
+SWITCH_PINS = (("S1", "D1", "IN1"), ("S2", "D2", "IN2"), ("S3", "D3", "IN3"), ("S4", "D4", "IN4"))
+"""The pins of the four switches in a package."""
+RESISTOR = BoughtPart(
+    prefix="R",
+    symbol="Device:R",
+    footprint="Resistor_SMD:R_0603_1608Metric",
+    maker="Vishay",
+    number="",
+    pins=(("1", "1"), ("2", "2")),
+)
+TRIMMER = BoughtPart(
+    prefix="RV",
+    symbol="Device:R_Potentiometer",
+    footprint="Potentiometer_THT:Potentiometer_Bourns_3296W_Vertical",
+    maker="Bourns",
+    number="",
+    pins=_pins("CCW W CW"),
+)
+CAPACITOR = BoughtPart(
+    prefix="C",
+    symbol="Device:C",
+    footprint="Capacitor_SMD:C_0603_1608Metric",
+    maker="Murata",
+    number="",
+    pins=(("1", "1"), ("2", "2")),
+)
+_CAPACITORS = {10e-12: "GRM1885C1H100JA01D", 1e-9: "GRM1885C1H102JA01D"}
+"""Capacitors of 50 V, C0G, 5 %, by capacitance (F)."""
+DECOUPLING = "GRM188R71H104KA93D"
+"""100 nF, 50 V, X7R."""
+_TRIMMERS = np.array([m * 10.0**n for n in range(1, 6) for m in (1.0, 2.0, 5.0)] + [1e6])
+
+
+def connector(pins: int) -> BoughtPart:
+    """Return the pin header of one row with a number of `pins`, 2 to 40."""
+    return BoughtPart(
+        prefix="J",
+        symbol=f"Connector_Generic:Conn_01x{pins:02d}",
+        footprint=f"Connector_PinHeader_2.54mm:PinHeader_1x{pins:02d}_P2.54mm_Vertical",
+        maker="Samtec",
+        number=f"TSW-1{pins:02d}-07-G-S",
+        pins=tuple((str(number), f"Pin_{number}") for number in range(1, pins + 1)),
+    )
+
+
+def is_of_series(resistance: Floats) -> bool:
+    """Return whether every `resistance` (ohm) is one of the series E96, so that a fixed resistor can be bought."""
+    return bool(np.allclose(preferred(resistance, _SERIES), resistance, rtol=_EXACT, atol=0.0))
+
+
+def resistor_code(resistance: float) -> str:
+    """Return the three digits and the letter in place of the point by which Vishay's part numbers say `resistance`.
+
+    >>> resistor_code(4990.0), resistor_code(499e3), resistor_code(68.1)
+    ('4K99', '499K', '68R1')
+    """
+    for letter, unit in (("M", 1e6), ("K", 1e3), ("R", 1.0)):
+        if resistance >= unit * (1.0 - _EXACT):
+            return f"{resistance / unit:#.3g}"[:4].removesuffix(".").replace(".", letter) + letter * (
+                resistance / unit >= 100.0 * (1.0 - _EXACT)
+            )
+    must, do = "be 1 ohm or more", "give a larger resistance"
+    raise UnsupportedError(explain("resistor", must=must, got=f"{resistance:g} ohm", do=do))
+
+
+def trimmer_size(resistance: float) -> tuple[float, str]:
+    """Return full resistance (ohm) and part number of the smallest trimmer that can be set to `resistance` (ohm)."""
+    fitting = _TRIMMERS[_TRIMMERS / resistance >= _MARGIN]
+    if not fitting.size:
+        must, do = "be at most 980 kohm unless it is of the series E96", "choose other sizes"
+        raise UnsupportedError(explain("resistor", must=must, got=f"{resistance:g} ohm", do=do))
+    size = float(fitting[0])
+    digits = f"{size:.0f}"
+    return size, f"3296W-1-{digits[:2]}{len(digits) - 2}LF"
+
+
+def capacitor_number(capacitance: float) -> str:
+    """Return the part number of a capacitor of `capacitance` (F); `UnsupportedError` for one that is not listed."""
+    for size, number in _CAPACITORS.items():
+        if abs(capacitance - size) <= _EXACT * size:
+            return number
+    must = "be " + " or ".join(f"{size:g}" for size in _CAPACITORS) + " F"
+    raise UnsupportedError(explain("capacitor", must=must, got=f"{capacitance:g} F", do="add its part number"))
