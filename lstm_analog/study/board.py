@@ -70,7 +70,8 @@ def board(compiled: Compiled, technology: object) -> Board:
     pins = interface(compiled)
     outputs = np.concatenate([network.unknowns[group] for _, group in pins.outputs])
     made.connectors("outputs", made.read(outputs))
-    made.connectors("clocks", np.concatenate([made.net(clock_node(line)) for line in network.lines]))
+    used = sorted({part.line for part in network.parts if isinstance(part, Switches)})
+    made.connectors("clocks", np.concatenate([made.net(clock_node(network.lines[line])) for line in used]))
     made.connectors("supply", np.concatenate((made.positive, made.negative, *made.references.values())))
     return made.board(pins.name)
 
