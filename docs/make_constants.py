@@ -60,7 +60,15 @@ JUDGED = {
     "native/encoding.py:WORDS": ("nothing", "no: the kernel has it too"),
     "native/encoding.py:_OUTER": ("nothing", "no: the kernel has it too"),
     "native/library.py:_SECONDS": (LIMIT, "yes: what is given up"),
+    "native/encoding.py:ELEMENTWISE": ("nothing", "no: the kernel has it too"),
+    "native/grouping.py:_TOGETHER": ("nothing", "no: the kernel has it too"),
+    "native/grouping.py:_LEAST": (SPEED, "yes"),
+    "native/grouping.py:_MOST": (SPEED, "yes"),
+    "native/grouping.py:_OPERANDS": ("nothing", "no: the kernel has it too"),
     "native/programs.py:_OFTEN": (SPEED, "yes"),
+    "native/programs.py:_ROWS": (SPEED, "yes: how soon an interrupt is noticed"),
+    "settle/ahead.py:_WORTH": (SPEED, "yes"),
+    "settle/program.py:_LARGEST": ("nothing", "no: the products of sizes must be integers of 64 bits"),
     "operating.py:_GROWTH": ("robustness and speed", "yes: the number of steps to the operating point"),
     "operating.py:_RATIO": (ACCURACY, "care: smaller, slow modes are not yet at rest at the start"),
     "operating.py:_STEPS": (ROBUST, "yes, upwards; halved, hard operating points are refused"),
@@ -131,7 +139,6 @@ JUDGED = {
     "phase/structure.py:WEAK": (SPEED, "care: much larger, sweeps converge slowly or not at all"),
     "phase/structure.py:LARGEST": ("speed and memory", "care: halved, more networks are left to `Integrate`"),
     "waveform/ahead.py:_WORTH": (SPEED, "yes"),
-    "waveform/ahead.py:_ROWS": (SPEED, "yes: how soon an interrupt is noticed"),
     "waveform/workspace.py:DROPPED": (ACCURACY, "care: many small effects add up; each may cost so much"),
     "waveform/workspace.py:_REST_TOLERANCE": (ACCURACY, "yes, upwards; halved it is rounding"),
     "waveform/workspace.py:_ONE_PIECE": (SPEED, "yes: pieces adapt"),
@@ -148,7 +155,7 @@ JUDGED = {
     "waveform/workspace.py:_GUESS_DEGREE": (SPEED, "yes"),
     "waveform/workspace.py:_FALL": (SPEED, "yes: pieces adapt"),
     "waveform/workspace.py:_LARGEST_ERROR": (SPEED, "yes"),
-    "waveform/workspace.py:_SPARE": (MEMORY, "yes"),
+    "lending.py:_SPARE": (MEMORY, "yes"),
 }
 """What each constant trades, and whether it is safe to touch: yes, care or no, and what moves."""
 

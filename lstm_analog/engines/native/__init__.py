@@ -4,7 +4,26 @@
 `programs` joins operations to programs. Without a compiler all calls stay as they are.
 """
 
+from lstm_analog.engines.native.judging import Positive
 from lstm_analog.engines.native.library import is_available
-from lstm_analog.engines.native.programs import Judged, KernelProgram, compiled, deferred, executed, joined
+from lstm_analog.engines.native.programs import (
+    Judged,
+    KernelProgram,
+    addresses,
+    compiled,
+    deferred,
+    executed,
+    joined,
+)
 
-__all__ = ["Judged", "KernelProgram", "compiled", "deferred", "executed", "is_available", "joined"]
+__all__ = [
+    "Judged",
+    "KernelProgram",
+    "Positive",
+    "addresses",
+    "compiled",
+    "deferred",
+    "executed",
+    "is_available",
+    "joined",
+]

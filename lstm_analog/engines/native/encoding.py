@@ -11,19 +11,22 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Indices
-from lstm_analog.engines.native.judging import Unless, following, largest
+from lstm_analog.engines.native.judging import Positive, Unless, following, largest
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 WORDS = 32
 """Whole numbers of an operation."""
 _NAMES = (
     *("copyto", "add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log1p", "sqrt", "absolute"),
-    *("sign", "minimum", "maximum", "heaviside", "where", "take", "put", "add_at", "matmul", "advance", "assign"),
-    *("skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
+    *("sign", "minimum", "maximum", "heaviside", "expm1", "where", "take", "put", "add_at", "matmul", "advance"),
+    *("assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
+    *("widen", "stop unless positive"),
 )
 """The operations in the order in which `kernel.c` numbers them."""
 _NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
 _PLAIN = frozenset(_NAMES[: _NAMES.index("take")])
+ELEMENTWISE = _NUMBER["take"]
+"""The number of operations that work element by element; they are the first."""
 _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(np.float32): 1})
 _OUTER = 3
 """Axes besides the inner one of an operation element by element."""
@@ -67,10 +70,11 @@ def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:
 
     That is `out` if `of` is 0, `source` if it is 1; the array that is given has its shape and strides.
     """
-    (words,) = _elementwise("copyto", out, (source,), [])
-    words[1] |= 2 << of
-    words[7 + 5 * of] = _address(cursor)
-    return [words]
+    rows = _elementwise("copyto", out, (source,), [])
+    for words in rows:  # one, or none where nothing is copied
+        words[1] |= 2 << of
+        words[7 + 5 * of] = _address(cursor)
+    return rows
 
 
 def _refreshing(call: Refresh, kept: list[Array]) -> Operations:
@@ -86,6 +90,13 @@ def _unless(call: Unless, kept: list[Array]) -> Operations:
     return [_row("skip if within", 0, _address(call.value), _address(kept[-1]), len(inner)), *inner]
 
 
+def _requiring(call: Positive, kept: list[Array]) -> Operations:
+    kept.append(call.values)
+    if not call.values.flags.c_contiguous:
+        raise NotEncodableError
+    return [_row("stop unless positive", _type(call.values), call.values.size, _address(call.values))]
+
+
 def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Operations:
     if {out.dtype, values.dtype, scale.dtype} != {np.dtype(np.float64)} or values.strides[1] != values.itemsize:
         raise NotEncodableError
@@ -99,6 +110,8 @@ def _operations(call: Call, kept: list[Array]) -> Operations:
         return _refreshing(call, kept)
     if isinstance(call, Unless):
         return _unless(call, kept)
+    if isinstance(call, Positive):
+        return _requiring(call, kept)
     if not isinstance(call, partial):
         raise NotEncodableError
     if call.func in _SPECIAL:
@@ -193,7 +206,8 @@ def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Arra
     if not out.size:
         return []
     arrays = [out, *(_spread(given, out, out.shape, kept) for given in operands)]
-    kind = _type(*arrays)
+    widens = name == "copyto" and arrays[1].dtype == np.float32 and out.dtype == np.float64
+    name, kind = ("widen", 0) if widens else (name, _type(*arrays))
     sizes, steps = _axes(out.shape, [_strides(array) for array in arrays])
     if len(sizes) > _OUTER + 1:
         raise NotEncodableError

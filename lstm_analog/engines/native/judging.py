@@ -1,14 +1,15 @@
-"""What an estimate of an error takes beside numpy's functions: largest sizes, and what follows the last of a series.
+"""Calls that judge numbers: whether they are positive, their largest sizes, what follows the last of a series.
 
 The kernel has the same (`kernel.c`); these are what they do where there is none.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isfinite
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Array, Floats
 from lstm_analog.expressions import Call, make
 
 
@@ -24,6 +25,20 @@ class Unless:
         """Make the calls if they are due."""
         if not self.value[0] <= self.limit:
             make(self.calls)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Positive:
+    """The call that raises the `refusal` of the least of the `values` (...) unless all of them are above zero."""
+
+    values: Array
+    refusal: Callable[[float], Exception]
+
+    def __call__(self) -> None:
+        """Raise it if that is due."""
+        least = float(self.values.min(initial=inf))
+        if not least > 0.0:
+            raise self.refusal(least)
 
 
 def largest(out: Floats, values: Floats, scale: Floats) -> None:

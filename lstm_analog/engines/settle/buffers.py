@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, Span
-from lstm_analog.expressions import Call, Expression, adding, parameter
+from lstm_analog.expressions import Call, Expression, adding, parameter, put
 from lstm_analog.network.laws import bank_of
 from lstm_analog.network.parts import Part
 
@@ -77,6 +77,14 @@ class Buffers:
             self.call(np.copyto, gathered[..., start : start + piece.size, :], self.view(piece))
             start += piece.size
         return gathered
+
+    def write(self, nodes: Indices, values: Array) -> None:
+        """Write `values` (..., n, batch) to the efforts of `nodes`."""
+        view = self.view(nodes)
+        if view is None:
+            self.call(put, self.efforts, nodes, -2, values)
+        else:
+            self.call(np.copyto, view, values)
 
     def number(self, values: Array) -> Any:
         """Return `values` (..., n) as an operand for efforts: one number if all are equal, else (..., n, 1)."""

@@ -4,18 +4,19 @@ Efforts are (..., unknowns, batch), chips leading. Every call writes into an arr
 are (..., m); where chips lead, an axis of length 1 for the batch follows them.
 """
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 import scipy
 
 from lstm_analog.arrays import Array, Floats, Span, numbered
+from lstm_analog.engines.native import Positive
 from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.buffers import Buffers, Matrices
 from lstm_analog.engines.settle.newton import newton
 from lstm_analog.engines.settle.stages import ComponentStage, Mode, PortEnds, some_of
 from lstm_analog.errors import SimulationError, explain
-from lstm_analog.expressions import Call, put, sigmoid
+from lstm_analog.expressions import Call, make, reading, sigmoid, where_less
 from lstm_analog.network.laws import High, flow_into, rows
 from lstm_analog.network.parts import DATUM, Pairs, law
 from lstm_analog.network.parts.ports import CONTROL, opened
@@ -48,7 +49,7 @@ def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Ca
             buffers.call(np.take, efforts, nodes, -2, target, "clip")
         _advance(buffers, stage, target)
     if view is None:
-        buffers.call(put, efforts, nodes, -2, target)
+        buffers.write(nodes, target)
     return tuple(buffers.calls)
 
 
@@ -61,16 +62,15 @@ def _level(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
         _bridge(buffers, ports[0], ports[1], target)
     else:
         total = _flow_and_conductance(buffers, stage, conductance, np.ones_like(conductance), target)
-        buffers.call(_balance, target, total)
+        buffers.calls.append(Positive(values=total, refusal=_unheld))
+        buffers.call(np.divide, target, total, target)
 
 
-def _balance(inflow: Array, conductance: Array) -> None:
-    """Divide `inflow` by `conductance` in place; raise `SimulationError` where ports have shut and none is left."""
-    if not conductance.min(initial=np.inf) > 0.0:
-        what, must = "an unknown behind ports", "be held by a conductance above zero in a phase in which it settles"
-        got, do = f"{conductance.min():.3g}", "tie it to something else too, or run it with Waveform"
-        raise SimulationError(explain(what, must=must, got=got, do=do))
-    np.divide(inflow, conductance, inflow)
+def _unheld(conductance: float) -> SimulationError:
+    """Return the error of an unknown whose ports have shut, so that no `conductance` above zero is left."""
+    what, must = "an unknown behind ports", "be held by a conductance above zero in a phase in which it settles"
+    got, do = f"{conductance:.3g}", "tie it to something else too, or run it with Waveform"
+    return SimulationError(explain(what, must=must, got=got, do=do))
 
 
 def _alone(wires: Wiring) -> bool:
@@ -112,27 +112,33 @@ def _advance(buffers: Buffers, stage: ComponentStage, target: Array) -> None:
     if stage.ports:
         moved = _flow_and_conductance(buffers, stage, conductance, pace, inflow)
         filled = buffers.room(stage.nodes.size)
-        buffers.call(write_filling, moved, filled)
+        buffers.calls.extend(filling(moved, filled))
         buffers.call(np.multiply, moved, target, moved)
         buffers.call(np.subtract, inflow, moved, inflow)
         buffers.call(np.multiply, inflow, filled, inflow)
     else:
         moved = np.array(conductance * pace)
         filled = np.empty_like(moved)
-        write_filling(moved, filled)
+        make(filling(moved, filled))
         _inflow(buffers, stage, 0, pace * filled, inflow, folded=False)
         buffers.call(np.multiply, target, buffers.number(np.exp(-moved)), target)
     buffers.call(np.add, target, inflow, target)
 
 
-def write_filling(moved: Array, out: Array) -> None:
-    """Write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`; u is below 0 where a port gives what it should take."""
+def filling(moved: Array, out: Array) -> tuple[Call, ...]:
+    """Return the calls that write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`, and limit |u| from below.
+
+    u is below 0 where a port gives what it should take.
+    """
     least = np.finfo(moved.dtype).tiny
-    np.copyto(moved, least, where=np.abs(moved) < least)
-    np.negative(moved, out)
-    np.expm1(out, out)
-    np.divide(out, moved, out)
-    np.negative(out, out)
+    return (
+        partial(np.absolute, moved, out),
+        partial(where_less, out, least, least, moved, out=moved),
+        partial(np.negative, moved, out),
+        partial(np.expm1, out, out),
+        partial(np.divide, out, moved, out),
+        partial(np.negative, out, out),
+    )
 
 
 def _several(buffers: Buffers, stage: ComponentStage) -> None:
@@ -142,20 +148,19 @@ def _several(buffers: Buffers, stage: ComponentStage) -> None:
     C^-1 r with M = C^-1 S and phi(X) = X^-1 (exp(X) - 1); both are blocks of one exponential (Van Loan 1978).
     """
     wires, states, members = stage.wiring, stage.level.dynamic, stage.level.members
-    width = members.shape[1]
     gains, keeps = _responses(wires, states, stage.duration)
-    flows = [buffers.room(len(members)) for _ in range(width)]
+    flows = [buffers.room(len(members)) for _ in members.T]
     weight = np.ones(len(members))
     for row, flow in enumerate(flows):
         _inflow(buffers, stage, row, weight, flow)
     results = [buffers.room(len(members)) for _ in range(gains.shape[-2])]
     for row, result in enumerate(results):
-        buffers.combine(flows, [gains[..., row, column] for column in range(width)], result)
+        buffers.combine(flows, list(np.moveaxis(gains[..., row, :], -1, 0)), result)
     for row, result in enumerate(results[:states]):
         old = [buffers.side_by_side(members[:, column]) for column in range(states)]
         buffers.combine(old, [keeps[..., row, column] for column in range(states)], result, added=True)
     for row, result in enumerate(results):
-        buffers.call(buffers.efforts.__setitem__, (..., members[:, row], slice(None)), result)
+        buffers.write(members[:, row], result)
 
 
 def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Floats]:
@@ -256,12 +261,9 @@ def _load(buffers: Buffers, load: Load, route: Route, high: High, weight: Floats
     efforts = np.swapaxes(buffers.efforts, -1, -2)
     flows = np.empty((*efforts.shape[:-1], *rows(load.part).shape))
     buffers.calls.extend(flow_into(load.part, efforts, high, flows))
-    buffers.call(_scaled_from, flows, route, buffers.number(weight), out)
-
-
-def _scaled_from(flows: Floats, route: Route, gain: Any, out: Array) -> None:
-    """Write `gain` times the `flows` (..., batch, terminals, m) along `route` to `out` (..., n, batch)."""
-    out[...] = gain * np.swapaxes(flows[..., route.terminal, route.elements], -1, -2)
+    chosen, fetching = reading(flows[..., route.terminal, :], route.elements)
+    buffers.calls.extend(fetching)
+    buffers.call(np.multiply, np.swapaxes(chosen, -1, -2), buffers.number(weight), out)
 
 
 def _are_bridges(ports: list[PortEnds], size: int) -> bool:

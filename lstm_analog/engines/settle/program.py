@@ -22,6 +22,8 @@ _ALIKE = 0.01
 """Share by which durations differ that share an analysis; larger: fewer analyses, what settles decided less sharply."""
 _REMEMBERED = 128
 """Kinds of interval, and instructions, that stay cached, those of a few networks; larger: more memory."""
+_LARGEST = 2**62
+"""Numbers up to which rows are numbered by what is in them before those numbers are counted through."""
 
 AT_REST = 1e-7
 """What may be left, in units of signal, of how far a storage stood from rest; else the interval is run over time."""
@@ -45,6 +47,11 @@ class Instruction:
     keep: tuple[int, ...]
     checked: Indices
     controlled: tuple[Modes, ...]
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the run has to look at rest, or runs the phase over time."""
+        return bool(self.checked.size or self.controlled) or self.phase.over_time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,18 +90,23 @@ def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple
     which = sum(((record.places >= 0) << number for number, record in enumerate(kept)), np.zeros(kinds.size, np.int64))
     keeping = {code: tuple(k for k in range(len(kept)) if code >> k & 1) for code in np.unique(which).tolist()}
     nodes = [np.arange(network.unknowns.size)[record.nodes].tobytes() for record in kept]
-    instructions: dict[int, Instruction] = {}
-    numbers: dict[int, int] = {}
-    order = np.zeros(kinds.size, dtype=np.int64)
-    for point, kind, code in zip(
-        range(kinds.size - 1, -1, -1), kinds[::-1].tolist(), which[::-1].tolist(), strict=True
-    ):
-        keep = keeping[code]
-        instruction, wish = _instruction(intervals[kind], wish, tuple(nodes[number] for number in keep), keep)
-        order[point] = numbers.setdefault(id(instruction), len(numbers))
-        instructions[id(instruction)] = instruction
+    known: dict[tuple[int, int, bytes], tuple[int, bytes]] = {}
+    instructions: dict[Instruction, int] = {}
+    order: list[int] = []
+    for kind, code in zip(kinds[::-1].tolist(), which[::-1].tolist(), strict=True):
+        key = (kind, code, wish)
+        if key not in known:
+            saved = tuple(nodes[number] for number in keeping[code])
+            instruction, before = _instruction(intervals[kind], wish, saved, keeping[code])
+            known[key] = instructions.setdefault(instruction, len(instructions)), before
+        number, wish = known[key]
+        order.append(number)
     return RunProgram(
-        network=network, schedule=schedule, instructions=tuple(instructions.values()), order=order, changed=changed
+        network=network,
+        schedule=schedule,
+        instructions=tuple(instructions),
+        order=np.array(order[::-1], dtype=np.int64),
+        changed=changed,
     )
 
 
@@ -106,7 +118,7 @@ def _changes(schedule: Schedule) -> dict[str, Flags]:
         flags[0] = True
         if not entry.steady:
             moves = entry.efforts[..., 1:, :] != entry.efforts[..., :-1, :]
-            flags[2:] = moves.any(axis=(*range(moves.ndim - 2), -1))
+            flags[2:] = moves.any(axis=tuple(range(moves.ndim - 2))).any(axis=-1)  # in this order it is fastest
         changed[entry.label] = flags
     return changed
 
@@ -154,9 +166,13 @@ def _spans(durations: Floats) -> tuple[Floats, Floats]:
 
 def _alike(rows: Indices) -> tuple[Indices, Indices]:
     """Return a representative of each kind of `rows` (k, n) of whole numbers >= 0, and the kind of each row."""
-    code = np.zeros(len(rows), dtype=np.int64)
+    code, count = np.zeros(len(rows), dtype=np.int64), 1
     for column in rows.T:
-        code = np.unique(code * (int(column.max()) + 1) + column, return_inverse=True)[1].reshape(-1)
+        size = int(column.max()) + 1
+        if count * size > _LARGEST:
+            code = np.unique(code, return_inverse=True)[1].reshape(-1)
+            count = int(code.max()) + 1
+        code, count = code * size + column, count * size
     first, kinds = np.unique(code, return_index=True, return_inverse=True)[1:]
     return first, kinds.reshape(-1)
 

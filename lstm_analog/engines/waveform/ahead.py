@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
-from lstm_analog.engines.native import Judged, KernelProgram, executed, joined
+from lstm_analog.engines.native import Judged, KernelProgram, addresses, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
 from lstm_analog.engines.waveform.segment import SWEEPS, Segment
@@ -21,8 +21,6 @@ from lstm_analog.expressions import Call, putting, reading
 
 _WORTH = 40
 """Intervals that must be left for programs to be made: to make them takes as long as numpy for about so many."""
-_ROWS = 2048
-"""Intervals that are run without a look at Python, where an interrupt by the user is noticed."""
 
 
 def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProgram | None:
@@ -95,8 +93,8 @@ class RunAhead:
         self._cursors = np.zeros(len(sources) + len(record.records), dtype=np.int64)
         self._places = np.stack(
             [
-                *(_addresses(source.efforts, np.arange(kind_of.size)) for source in sources),
-                *(_addresses(each.efforts, each.places[1:]) for each in record.records),
+                *(addresses(source.efforts, np.arange(kind_of.size)) for source in sources),
+                *(addresses(each.efforts, each.places[1:]) for each in record.records),
             ],
             axis=1,
         )
@@ -109,17 +107,10 @@ class RunAhead:
         if stop - number < _WORTH:
             return number
         programs = [self._program(kind) for kind in range(len(self._kinds))]
-        ready = np.array([program is not None for program in programs])[self._kind_of[number:stop]]
-        stop = number + int(np.append(ready, False).argmin())
-        while number < stop:
-            rows = slice(number, min(stop, number + _ROWS))
-            done = executed(programs, self._kind_of[rows], self._places[rows], self._cursors)
-            for interval in range(number, number + done):
-                progress(interval)
-            number += done
-            if number < rows.stop:
-                return number
-        return number
+        rows = slice(number, stop)
+        return number + executed(
+            programs, self._kind_of[rows], self._places[rows], self._cursors, lambda row: progress(number + row)
+        )
 
     def _program(self, number: int) -> KernelProgram | None:
         """Return the program of kind `number`, if it has one."""
@@ -160,12 +151,6 @@ class RunAhead:
             judged.add(fetching)
             judged.copy(record.efforts[..., 0, :], value, self._cursors[cursor : cursor + 1], 0)
         return judged.program()
-
-
-def _addresses(efforts: Floats, places: Indices) -> Indices:
-    """Return the address of each of the `places` (n,) along the last axis but one of `efforts`, (n,)."""
-    last = efforts.shape[-2] - 1
-    return efforts.ctypes.data + np.clip(places, 0, last) * efforts.strides[-2]
 
 
 def _watching(watch: Watch, effort: Floats) -> list[Call]:

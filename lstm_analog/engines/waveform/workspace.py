@@ -3,17 +3,15 @@
 It also says into which pieces an interval is divided at first, and how a piece is refined.
 """
 
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
-from threading import Lock
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
+from lstm_analog.engines.lending import Lender
 from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.native import KernelProgram
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
@@ -225,34 +223,22 @@ def refined(piece: Piece, error: float) -> list[Piece]:
     ]
 
 
-_SPARE = 2
-"""Number of idle workspaces of a network that stay cached beside the last one; larger: more memory."""
-_IDLE: weakref.WeakKeyDictionary[Network, list[Workspace]] = weakref.WeakKeyDictionary()
-"""The workspaces of a network that no run is using: the next run finds their segments built."""
-_LOCK = Lock()
-"""Held while a workspace is lent or given back: two threads may run one network, each in a workspace of its own."""
+_LENDER: Lender[Workspace] = Lender()
 
 
-@contextmanager
-def workspace(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Iterator[Workspace]:
+def workspace(
+    network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags
+) -> AbstractContextManager[Workspace]:
     """Lend a workspace, idle or new, for runs of `network` with efforts (*`lead`, N) and segments of `tolerance`.
 
     `wanted` (N,) are the unknowns that are recorded or watched.
     """
-    with _LOCK:
-        idle = _IDLE.setdefault(network, [])
-        fits = [
-            other
-            for other in idle
-            if other.lead == lead and other.tolerance == tolerance and np.array_equal(other.wanted, wanted)
-        ]
-        idle[:] = [other for other in idle if other not in fits[:1]][-_SPARE:]
-    found = fits[0] if fits else _new(network, lead, tolerance, wanted)
-    try:
-        yield found
-    finally:
-        with _LOCK:
-            idle.append(found)
+
+    def fits(other: Workspace) -> bool:
+        same = other.lead == lead and other.tolerance == tolerance
+        return same and np.array_equal(other.wanted, wanted)
+
+    return _LENDER.lent(network, fits, partial(_new, network, lead, tolerance, wanted))
 
 
 def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
